@@ -1,0 +1,38 @@
+# Two commands: `make run` opens the desk, `make test` runs the tests. Both set up `.venv` first.
+PYTHON ?= python3
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: run test bench lint lock clean
+
+run: .venv
+	$(PY) -m console $(ARGS)
+
+test: .venv
+	$(PY) -m pytest $(ARGS)
+
+bench: .venv
+	$(PY) -m tests.bench $(ARGS)
+
+lint: .venv
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+# The stamp is written last, so that an interrupted set-up is done again.
+.venv: .venv/.complete
+.venv/.complete: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tickdesk needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Resolve the ranges of pyproject.toml again (needs uv); names no registry.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --extra dev --no-emit-package tickdesk pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,1 @@
+"""The terminal application: command line, screens, key map, link client."""

@@ -1,0 +1,1 @@
+"""The live engine: feeds, features, signals, risk, paper execution, ledger. Knows no user interface."""

@@ -1,0 +1,47 @@
+"""Errors a user can cause. Each prints as one line that says what to do next; none prints a traceback."""
+
+from __future__ import annotations
+
+
+class TickdeskError(Exception):
+    """Base: ``str(error)`` is one line for the user. ``exit_code`` is the process's."""
+
+    exit_code = 1
+
+
+class ConfigError(TickdeskError):
+    """A configuration value or file is wrong."""
+
+    exit_code = 2
+
+
+class TapeError(TickdeskError):
+    """A tape cannot be read."""
+
+
+class FeedError(TickdeskError):
+    """A venue cannot be used as configured (unknown symbol, bad URL)."""
+
+
+class ModelError(TickdeskError):
+    """A model artefact or registry entry is refused."""
+
+
+class StoreError(TickdeskError):
+    """The state directory or its database cannot be used."""
+
+
+class EngineBusyError(StoreError):
+    """Another engine owns the state directory."""
+
+    exit_code = 3
+
+
+class LinkError(TickdeskError):
+    """No engine answers, or it hung up."""
+
+    exit_code = 4
+
+
+class OrderError(TickdeskError):
+    """An illegal order or order transition."""

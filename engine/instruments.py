@@ -1,0 +1,120 @@
+"""Instruments: a symbol's index in the compiled stages and its price and quantity grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """One tradable thing on one venue."""
+
+    index: int
+    symbol: str
+    """``"<venue>:<NATIVE>"``."""
+    quote_currency: str
+    """"" when unknown."""
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal = Decimal(0)
+    assumed: bool = False
+    """The grid was assumed from the price, because the venue did not tell it."""
+
+    @property
+    def venue(self) -> str:
+        return self.symbol.partition(":")[0]
+
+    @property
+    def native(self) -> str:
+        return self.symbol.partition(":")[2]
+
+    def price(self, value: float | Decimal) -> Decimal:
+        """``value`` on the price grid, to the nearest tick."""
+        return _on_grid(value, self.tick_size, ROUND_HALF_EVEN)
+
+    def quantity(self, value: float | Decimal) -> Decimal:
+        """``value`` on the lot grid, rounded down."""
+        return _on_grid(value, self.lot_size, ROUND_DOWN)
+
+
+def _on_grid(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    return (exact / step).to_integral_value(rounding) * step
+
+
+def assumed_grid(price: float) -> tuple[Decimal, Decimal]:
+    """(tick, lot) for a price where the venue told none: about 1e-7 of the price, and a lot worth about 1."""
+    magnitude = math.floor(math.log10(price)) if price > 0 and math.isfinite(price) else 0
+    return Decimal(1).scaleb(min(magnitude - 6, 0)), Decimal(1).scaleb(-max(magnitude + 1, 0))
+
+
+_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB")
+
+
+def quote_currency(native: str) -> str:
+    """The quote currency in a venue's spelling (``BTC-USD``, ``BTC/USD``, ``BTCUSDT``), or ""."""
+    for separator in ("-", "/", "_"):
+        if separator in native:
+            return native.rpartition(separator)[2].upper()
+    upper = native.upper()
+    return next((quote for quote in _QUOTES if upper.endswith(quote) and len(upper) > len(quote)), "")
+
+
+class Instruments:
+    """All instruments of an engine, by symbol and by index. Indices are dense and never reused."""
+
+    def __init__(self) -> None:
+        self._all: list[Instrument] = []
+        self._by_symbol: dict[str, Instrument] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self._all)
+
+    def __getitem__(self, index: int) -> Instrument:
+        return self._all[index]
+
+    def get(self, symbol: str) -> Instrument | None:
+        return self._by_symbol.get(symbol)
+
+    def add(
+        self,
+        symbol: str,
+        *,
+        tick_size: Decimal | None = None,
+        lot_size: Decimal | None = None,
+        min_notional: Decimal = Decimal(0),
+        price: float = 1.0,
+        currency: str | None = None,
+    ) -> Instrument:
+        """Add ``symbol`` (or return it, if known). Without a grid, one is assumed from ``price``."""
+        known = self._by_symbol.get(symbol)
+        if known is not None:
+            return known
+        tick, lot = assumed_grid(price)
+        instrument = Instrument(
+            index=len(self._all),
+            symbol=symbol,
+            quote_currency=quote_currency(symbol.partition(":")[2]) if currency is None else currency,
+            tick_size=tick_size or tick,
+            lot_size=lot_size or lot,
+            min_notional=min_notional,
+            assumed=tick_size is None or lot_size is None,
+        )
+        self._all.append(instrument)
+        self._by_symbol[symbol] = instrument
+        return instrument
+
+    def set_grid(self, symbol: str, tick_size: Decimal, lot_size: Decimal, min_notional: Decimal) -> None:
+        """Give a known instrument the grid its venue told."""
+        known = self._by_symbol[symbol]
+        told = msgspec.structs.replace(
+            known, tick_size=tick_size, lot_size=lot_size, min_notional=min_notional, assumed=False
+        )
+        self._all[known.index] = told
+        self._by_symbol[symbol] = told

@@ -1,0 +1,19 @@
+"""Cleaning of text from outside (wires, files, models), done once, where it enters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(text: object, limit: int = 200) -> str:
+    """Return ``text`` on one line without control, escape, bidi or unassigned characters, cut to ``limit``.
+
+    Tabs and line ends become blanks, other dropped characters vanish; a cut is marked by "…".
+    """
+    raw = str(text)[: limit * 4]
+    kept = "".join(
+        " " if ch in "\t\r\n" else ch for ch in raw if ch in "\t\r\n" or unicodedata.category(ch) not in _DROPPED
+    )
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"

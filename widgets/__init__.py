@@ -1,0 +1,1 @@
+"""Reusable Textual widgets. They know only the view rows they draw."""
