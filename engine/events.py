@@ -18,7 +18,7 @@ NS = 1_000_000_000
 """Nanoseconds in a second."""
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
+class Event(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag=True):
     """Base of all events: immutable, cheap for the garbage collector, tagged by class name on the wire."""
 
 
