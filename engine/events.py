@@ -394,4 +394,4 @@ class Alert(Event, frozen=True, gc=False):
 
 
 MarketEvent = Trade | Quote | Gap | FeedStatus | Malformed
-JournalEvent = OrderEvent | Fill | RiskChange
+JournalEvent = OrderEvent | Fill | RiskChange | Alert

@@ -23,7 +23,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.events import Alert, Blend, FeatureRow, Fill, OrderEvent, RiskChange, Verdict
+from engine.events import Blend, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
 
 VERSION = 1
 
@@ -189,7 +189,7 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     last_seq: int = 0
 
 
-Sequenced = OrderEvent | Fill | RiskChange | Alert
+Sequenced = JournalEvent
 
 
 class EventFrame(msgspec.Struct, frozen=True, tag_field="type", tag="event"):
