@@ -343,6 +343,8 @@ class OrderEvent(Event, frozen=True, gc=False):
     ns: int
     request: OrderRequest | None = None
     """Given on the first event of an order (INITIALIZED), so that the journal alone can rebuild it."""
+    verdict: Verdict | None = None
+    """Given on SUBMITTED and DENIED: no order without a recorded verdict."""
 
 
 class Fill(Event, frozen=True, gc=False):
