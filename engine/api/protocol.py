@@ -13,8 +13,8 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
                                         rows) and EventFrame (every one, gap-free sequence) messages
 
-Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Numbers that are money or quantities
-are decimal text; market data are JSON numbers, null where unknown.
+Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Money and quantities are decimal
+text; market data are JSON numbers, null where unknown.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ class StatusRow(Row, frozen=True):
     ticks_per_s: float
     stale_symbols: int
     funnel: dict[str, int]
-    """Counts by stage in order of the flow: trades, quotes, bars, features, signals, blends, opportunities, orders, fills."""
+    """Counts in order of the flow: trades, quotes, bars, features, signals, blends, opportunities, orders,
+    fills."""
     drops: dict[str, int]
     """Counts by ``stage:CODE``."""
     tape: str

@@ -1,0 +1,104 @@
+"""Fan-out to clients: conflated state, and events that keep their gap-free sequence.
+
+A client owns no queue that can grow: events are read from one bounded ring by sequence number, state is
+rebuilt when the client is ready for it. A client slower than the ring is told to resync.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.events import JournalEvent
+
+encode = msgspec.json.Encoder().encode
+
+
+class Hub:
+    """The newest events by sequence number, encoded once for all clients."""
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._ring: deque[tuple[int, bytes]] = deque(maxlen=capacity)
+        self._last = 0
+        self._wakers: list[Callable[[], None]] = []
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence of the newest event published; 0 before the first."""
+        return self._last
+
+    def start_at(self, seq: int) -> None:
+        """Events up to ``seq`` happened before this engine started: they are in the journal, not here."""
+        self._last = seq
+
+    def publish(self, seq: int, event: JournalEvent) -> None:
+        """Add the next event. Raises ValueError on a gap: that would be our own bug."""
+        if seq != self._last + 1:
+            raise ValueError(f"event sequence {seq} after {self._last}")
+        self._last = seq
+        self._ring.append((seq, encode(EventFrame(seq=seq, event=event))))
+        for wake in self._wakers:
+            wake()
+
+    def since(self, seq: int) -> list[tuple[int, bytes]] | Resync:
+        """Encoded events after ``seq``, oldest first; Resync when some are no longer held."""
+        if seq >= self._last:
+            return []
+        oldest = self._ring[0][0] if self._ring else self._last + 1
+        if seq + 1 < oldest:
+            return Resync(oldest_seq=oldest)
+        newer = []
+        for item in reversed(self._ring):
+            if item[0] <= seq:
+                break
+            newer.append(item)
+        newer.reverse()
+        return newer
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` after each publish; returns the function that ends it."""
+        self._wakers.append(wake)
+        return lambda: self._wakers.remove(wake)
+
+
+class Conflator:
+    """What one client has been sent of each row, so that a frame holds only what changed since."""
+
+    _KEYS = (
+        ("feeds", "venue"),
+        ("ticks", "symbol"),
+        ("opportunities", "id"),
+        ("positions", "symbol"),
+        ("orders", "id"),
+        ("strategies", "name"),
+        ("models", "strategy"),
+    )
+
+    def __init__(self) -> None:
+        self._sent: dict[str, dict[str, object]] = {name: {} for name, _ in self._KEYS}
+        self._log_seq = 0
+        self._first = True
+
+    def frame(self, state: StateFrame) -> StateFrame:
+        """The part of ``state`` (every row) that this client has not seen yet."""
+        changed: dict[str, tuple[object, ...]] = {}
+        for name, key in self._KEYS:
+            sent = self._sent[name]
+            rows = getattr(state, name)
+            new = []
+            for row in rows:
+                identity = getattr(row, key)
+                if sent.get(identity) != row:
+                    sent[identity] = row
+                    new.append(row)
+            if len(sent) > len(rows):
+                self._sent[name] = {getattr(row, key): row for row in rows}
+            changed[name] = tuple(new)
+        logs = tuple(row for row in state.logs if row.seq > self._log_seq)
+        if logs:
+            self._log_seq = logs[-1].seq
+        full, self._first = self._first, False
+        return msgspec.structs.replace(state, full=full, logs=logs, **changed)
