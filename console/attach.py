@@ -1,0 +1,30 @@
+"""Open the screen on an engine's socket."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from console import app
+from console.cli.client import ask
+from console.link import UnixLink
+from engine.api.address import socket_path
+from engine.api.protocol import Reply
+from engine.config import Config
+from engine.errors import LinkError
+
+
+def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_exit: bool = False) -> int:
+    """Run the console until the person leaves; returns the exit code."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LinkError("the screen needs a terminal: use `tickdesk --no-ui`, or `tickdesk status`")
+    link = UnixLink(socket_path(state_dir))
+    try:
+        return app.run(
+            link, theme=config.console.theme, frames_per_s=config.console.frames_per_s, first_run=first_run
+        )
+    finally:
+        if stop_on_exit:
+            with contextlib.suppress(LinkError):
+                ask(state_dir, "POST", "/v1/stop", Reply)

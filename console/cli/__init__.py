@@ -1,0 +1,26 @@
+"""The command line. ``main`` turns every error a user can cause into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from console.cli.arguments import parse
+from engine.errors import TickdeskError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 done, 1 failed, 2 usage, 3 engine busy, 4 no engine)."""
+    arguments = parse(argv)
+    try:
+        return int(arguments.run(arguments))
+    except TickdeskError as error:
+        print(f"tickdesk: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (`tickdesk replay … | head`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,117 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def _lazy(module: str) -> Callable[[argparse.Namespace], int]:
+    """The ``run`` of a command's module, imported when it is called: `status` needs no Textual."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        return int(importlib.import_module(f"console.cli.{module}").run(arguments))
+
+    return run
+
+
+def _version() -> str:
+    try:
+        return version("tickdesk")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _speed(text: str) -> float:
+    value = float("inf") if text in ("max", "full") else float(text.rstrip("x×"))
+    if not value > 0:
+        raise ValueError(text)
+    return value
+
+
+def _common() -> argparse.ArgumentParser:
+    """Options that every command takes, before or after its name (so without defaults here)."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("everywhere")
+    group.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
+    group.add_argument(
+        "--state-dir", type=Path, metavar="DIR", help="where journal, models, socket and logs live"
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a configuration value, e.g. --set risk.max_position_pct=10",
+    )
+    return common
+
+
+def _desk_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-ui", action="store_true", help="run the engine alone, in the foreground")
+    parser.add_argument(
+        "--tape", type=Path, nargs="+", metavar="FILE", default=[], help="play tapes instead of live feeds"
+    )
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="tape speed: 1, 10, … or max")
+    parser.add_argument("--venue", metavar="NAME", help="decode the tape as this venue's (default: detected)")
+
+
+def parser() -> argparse.ArgumentParser:
+    common = _common()
+    top = argparse.ArgumentParser(
+        prog="tickdesk",
+        parents=[common],
+        description="A live trading desk in a terminal. "
+        "Without a command: start the engine if none runs, and attach.",
+    )
+    top.add_argument("--version", action="version", version=f"tickdesk {_version()}")
+    _desk_options(top)
+    top.set_defaults(run=_lazy("desk"))
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, help: str, module: str | None = None) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, parents=[common], help=help, description=help)
+        sub.set_defaults(run=_lazy(module or name))
+        return sub
+
+    command("attach", "join a running engine")
+    status = command("status", "what the running engine does")
+    status.add_argument("--json", action="store_true", help="machine-readable")
+    command("stop", "stop the running engine")
+
+    replay = command("replay", "run the whole engine over tapes, as fast as it goes")
+    replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")
+    replay.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
+    replay.add_argument("--json", action="store_true", help="machine-readable")
+
+    config = command("config", "show or check the configuration")
+    config.add_argument("what", choices=("show", "check"))
+
+    train = command("train", "train the model strategy's model on the simulated venue and register it")
+    train.add_argument(
+        "--seconds", type=int, default=7200, help="simulated seconds to train on (default 7200)"
+    )
+    train.add_argument("--seed", type=int, default=7)
+    train.add_argument(
+        "--symbols", nargs="+", metavar="SYMBOL", help="default: the configured simulated symbols"
+    )
+    train.add_argument("--horizon", type=int, default=20, help="bars ahead that the label looks (default 20)")
+    train.add_argument("--no-activate", action="store_true", help="register only")
+
+    models = command("models", "list the registered models, or activate one")
+    models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
+    models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")
+    models.add_argument("--json", action="store_true", help="machine-readable")
+    return top
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; argparse itself prints a usage error in one line and exits with 2."""
+    arguments = parser().parse_args(argv)
+    for name, value in (("config", None), ("state_dir", None), ("overrides", [])):
+        if not hasattr(arguments, name):
+            setattr(arguments, name, value)
+    return arguments

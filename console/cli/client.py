@@ -1,0 +1,47 @@
+"""One request to a running engine, for commands that ask once and end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from engine.api.address import socket_path
+from engine.api.protocol import ErrorReply
+from engine.errors import LinkError
+
+_T = TypeVar("_T")
+
+
+def no_engine(state_dir: Path) -> LinkError:
+    return LinkError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
+
+
+def ask(state_dir: Path, method: str, path: str, reply: type[_T], *, timeout_s: float = 10.0) -> _T:
+    """Send one request and decode the reply. Raises LinkError, one line."""
+    return asyncio.run(_ask(state_dir, method, path, reply, timeout_s))
+
+
+async def _ask(state_dir: Path, method: str, path: str, reply: type[_T], timeout_s: float) -> _T:
+    socket = socket_path(state_dir)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=timeout) as session,
+            session.request(
+                method, f"http://engine{path}", headers={"X-Tickdesk-Client": "command line"}
+            ) as answer,
+        ):
+            body = await answer.read()
+            if answer.status >= 400:
+                raise LinkError(msgspec.json.decode(body, type=ErrorReply).error)
+            return msgspec.json.decode(body, type=reply)
+    except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionError):
+        raise no_engine(state_dir) from None
+    except TimeoutError:
+        raise LinkError(f"the engine for {state_dir} does not answer within {timeout_s:.0f} s") from None
+    except (aiohttp.ClientError, msgspec.MsgspecError) as error:
+        raise LinkError(f"the engine's answer is not understood ({error}): versions may differ") from None

@@ -1,0 +1,97 @@
+"""``tickdesk`` and ``tickdesk --no-ui``: the desk with a screen, or the engine alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import tempfile
+from pathlib import Path
+
+from console.cli.settings import config_path, configuration, state_dir
+from engine.api.address import socket_path
+from engine.config import Config
+from engine.errors import ConfigError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    with contextlib.ExitStack() as stack:
+        where = _where(arguments, stack)
+        return (
+            _engine_only(arguments, config, where)
+            if arguments.no_ui
+            else _with_screen(arguments, config, where)
+        )
+
+
+def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:
+    """The state directory; a tape without one gets a temporary one, so that it never mixes with the real desk."""
+    if arguments.tape and arguments.state_dir is None:
+        return Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="tickdesk-tape-", ignore_cleanup_errors=True)
+            )
+        )
+    return state_dir(arguments)
+
+
+def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> int:
+    from engine.wiring.live import EngineOptions, run_engine
+
+    return run_engine(
+        EngineOptions(
+            config=config,
+            state_dir=where,
+            tapes=tuple(arguments.tape),
+            venue=arguments.venue,
+            speed=arguments.speed,
+            log_to_stderr=True,
+        )
+    )
+
+
+def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> int:
+    from console.engine_process import start_engine
+
+    running = answers(socket_path(where))
+    if running and arguments.tape:
+        raise ConfigError(
+            f"an engine already runs for {where}: `tickdesk stop` it, or choose another --state-dir"
+        )
+    first_run = not (where / "tickdesk.db").exists()
+    engine = None if running else start_engine(where, engine_options(arguments))
+    from console.attach import attach  # imports Textual while the engine starts
+
+    if engine is not None:
+        engine.wait_ready()
+    # A tape's engine lives and dies with its screen: its temporary state goes too.
+    return attach(
+        config, where, first_run=first_run, stop_on_exit=bool(arguments.tape) and arguments.state_dir is None
+    )
+
+
+def engine_options(arguments: argparse.Namespace) -> list[str]:
+    """The engine's own command line for these arguments."""
+    options: list[str] = []
+    path = config_path(arguments)
+    if path is not None:
+        options += ["--config", str(path.absolute())]
+    for override in arguments.overrides:
+        options += ["--set", override]
+    for tape in arguments.tape:
+        options += ["--tape", str(Path(tape).absolute())]
+    if arguments.venue:
+        options += ["--venue", arguments.venue]
+    return [*options, "--speed", str(arguments.speed)]
+
+
+def answers(path: Path) -> bool:
+    """Whether something listens on the Unix socket ``path``."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True

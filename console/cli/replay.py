@@ -1,0 +1,56 @@
+"""``tickdesk replay TAPE… [--json]``: counts per stage, P&L, speed, and a digest of all orders and fills."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from console.cli.settings import configuration, state_dir
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from engine.wiring.replay import ReplayReport, replay
+
+    config = configuration(arguments)
+
+    def note(text: str) -> None:
+        if sys.stderr.isatty():
+            print(text, file=sys.stderr)
+
+    def go(where: Path) -> ReplayReport:
+        return replay(config, arguments.tapes, where, venue=arguments.venue, note=note)
+
+    if arguments.state_dir is not None:
+        report = go(state_dir(arguments))
+    else:
+        with tempfile.TemporaryDirectory(prefix="tickdesk-replay-") as temporary:
+            report = go(Path(temporary))
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        print("\n".join(lines(report)))
+    return 0
+
+
+def lines(report: object) -> list[str]:
+    """The report for a person: a name and a value a line, denials by reason below them."""
+    text = []
+    for name, value in msgspec.to_builtins(report).items():
+        if isinstance(value, dict):
+            text.append(f"{name}:")
+            text += [f"  {key:<28} {_number(item)}" for key, item in value.items()]
+        elif isinstance(value, list):
+            text.append(f"{name:<30} {', '.join(map(str, value))}")
+        else:
+            text.append(f"{name:<30} {_number(value)}")
+    return text
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3f}"

@@ -1,0 +1,36 @@
+"""Where configuration and state come from: options, then the environment, then the platform's places."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from engine.config import Config, default_state_dir, load
+from engine.errors import ConfigError
+from engine.text import clean
+
+
+def config_path(arguments: argparse.Namespace) -> Path | None:
+    if arguments.config is not None:
+        return Path(arguments.config)
+    named = os.environ.get("TICKDESK_CONFIG")
+    return Path(named) if named else None
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """The checked configuration, strategies included. Raises ConfigError."""
+    from engine.strategies.registry import StrategySet
+
+    config = load(config_path(arguments), overrides=arguments.overrides)
+    StrategySet(config.strategies)
+    return config
+
+
+def state_dir(arguments: argparse.Namespace) -> Path:
+    """The state directory, absolute. Raises ConfigError when it cannot be one."""
+    chosen = arguments.state_dir or os.environ.get("TICKDESK_STATE_DIR") or default_state_dir()
+    path = Path(chosen).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"--state-dir {clean(path)}: that is a file, choose a directory")
+    return path

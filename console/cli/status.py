@@ -1,0 +1,43 @@
+"""``tickdesk status [--json]``: exit code 0 when an engine runs and is well, 1 when it is not, 4 when none runs."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+import msgspec
+
+from console.cli.client import ask
+from console.cli.settings import state_dir
+from engine.api.protocol import Health
+
+
+def run(arguments: argparse.Namespace) -> int:
+    health = ask(state_dir(arguments), "GET", "/v1/health", Health)
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(health), indent=2).decode())
+    else:
+        print("\n".join(lines(health)))
+    return 0 if health.ok else 1
+
+
+def lines(health: Health) -> list[str]:
+    """The status for a person."""
+    status = health.status
+    started = datetime.fromtimestamp(status.started_ns / 1e9, UTC)
+    reason = f" ({status.risk_reason})" if status.risk_reason else ""
+    text = [
+        f"{status.mode} {status.risk_state.upper()}{reason} · {status.phase} {status.phase_detail}".rstrip(),
+        f"engine pid {health.pid}, started {started:%Y-%m-%d %H:%M:%S}Z",
+        f"equity {status.equity} {status.account_currency}, day {status.day_pnl}, "
+        f"drawdown {status.drawdown_pct:.2f} %",
+    ]
+    for feed in health.feeds:
+        age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
+        text.append(
+            f"feed {feed.venue}: {feed.state}, {age}, {feed.messages} messages {feed.detail}".rstrip()
+        )
+    text.append(" → ".join(f"{count} {stage}" for stage, count in status.funnel.items()))
+    if status.drops:
+        text.append("dropped: " + ", ".join(f"{code} {count}" for code, count in status.drops.items()))
+    return text

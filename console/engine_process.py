@@ -1,0 +1,94 @@
+"""Starting an engine as a process of its own.
+
+The engine gets its own session, so that a hang-up of the terminal does not reach it, and tells over a pipe that
+it listens, or in one line why it cannot start.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import EngineBusyError, LinkError, TickdeskError
+from engine.text import clean
+
+READY_TIMEOUT_S = 30.0
+
+
+class Readiness(msgspec.Struct):
+    """The one line an engine writes to its ready pipe."""
+
+    error: str = ""
+    exit_code: int = 0
+
+
+class EngineProcess:
+    """An engine that was just started. ``wait_ready`` must be called once."""
+
+    def __init__(self, process: subprocess.Popen[bytes], pipe: int, state_dir: Path) -> None:
+        self._process = process
+        self._pipe = pipe
+        self._state_dir = state_dir
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Return when the engine listens. Raises the engine's own error, or LinkError."""
+        try:
+            readable, _, _ = select.select([self._pipe], [], [], timeout_s)
+            line = os.read(self._pipe, 65536) if readable else b""
+        finally:
+            os.close(self._pipe)
+        if not readable:
+            raise LinkError(f"the engine did not start within {timeout_s:.0f} s: see {self._log()}")
+        if not line:
+            code = self._process.wait()
+            raise LinkError(f"the engine ended while starting (exit {code}): see {self._log()}")
+        ready = msgspec.json.decode(line, type=Readiness)
+        if ready.error:
+            raise _error(clean(ready.error, 400), ready.exit_code)
+
+    def _log(self) -> Path:
+        return self._state_dir / "engine.log"
+
+
+def _error(text: str, exit_code: int) -> TickdeskError:
+    if exit_code == EngineBusyError.exit_code:
+        return EngineBusyError(text)
+    error = LinkError(text)
+    error.exit_code = exit_code or 1
+    return error
+
+
+def start_engine(state_dir: Path, options: Sequence[str]) -> EngineProcess:
+    """Start ``python -m engine`` with ``options``, detached from this terminal."""
+    read_end, write_end = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "engine",
+                "--state-dir",
+                str(state_dir),
+                "--ready-fd",
+                str(write_end),
+                *options,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(write_end,),
+        )
+    finally:
+        os.close(write_end)
+    return EngineProcess(process, read_end, state_dir)

@@ -1,0 +1,146 @@
+"""The console's end of the link: one WebSocket for what happens, short requests for commands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from console.link_protocol import LinkState
+from engine.api.protocol import (
+    ErrorReply,
+    EventFrame,
+    Explanation,
+    Reply,
+    Resync,
+    RiskPatch,
+    StrategyPatch,
+    StreamMessage,
+)
+from engine.errors import LinkError
+from engine.text import clean
+
+_T = TypeVar("_T")
+
+RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+SILENCE_S = 5.0
+"""The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
+
+
+class UnixLink:
+    """Implements ``console.link_protocol.Link`` over the engine's Unix socket; reconnects by itself."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._last_seq: int | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.bytes_received = 0
+
+    async def run(
+        self, on_message: Callable[[StreamMessage], None], on_state: Callable[[LinkState, str], None]
+    ) -> None:
+        """Deliver messages until cancelled, resuming events after the last one seen."""
+        failures = 0
+        on_state(LinkState.CONNECTING, "")
+        try:
+            while True:
+                try:
+                    async with self._open().ws_connect(self._stream_url(), max_msg_size=0) as stream:
+                        failures = 0
+                        on_state(LinkState.UP, "")
+                        await self._read(stream, on_message)
+                    on_state(LinkState.LOST, "the engine closed the link")
+                except TimeoutError:
+                    on_state(LinkState.LOST, f"nothing from the engine for {SILENCE_S:.0f} s")
+                except (aiohttp.ClientError, OSError) as error:
+                    if self._socket.exists():
+                        on_state(LinkState.LOST, clean(error, 80))
+                    else:
+                        on_state(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                await self._session.close()
+            self._session = None
+
+    async def set_strategy(
+        self, name: str, *, enabled: bool | None = None, weight: float | None = None
+    ) -> Reply:
+        patch = StrategyPatch(enabled=enabled, weight=weight)
+        return await self._request("POST", f"/v1/strategies/{name}", Reply, patch)
+
+    async def reload_model(self) -> Reply:
+        return await self._request("POST", "/v1/model/reload", Reply, timeout_s=60.0)
+
+    async def set_risk(self, state: str, reason: str) -> Reply:
+        patch = msgspec.convert({"state": state, "reason": reason}, RiskPatch)
+        return await self._request("POST", "/v1/risk", Reply, patch)
+
+    async def flatten(self) -> Reply:
+        return await self._request("POST", "/v1/flatten", Reply, timeout_s=60.0)
+
+    async def stop_engine(self) -> Reply:
+        return await self._request("POST", "/v1/stop", Reply)
+
+    async def explain(self, id: str) -> Explanation:
+        return await self._request("GET", f"/v1/explain/{id}", Explanation)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)))
+        return self._session
+
+    def _stream_url(self) -> str:
+        since = "" if self._last_seq is None else f"?since={self._last_seq}"
+        return f"http://engine/v1/stream{since}"
+
+    async def _read(
+        self, stream: aiohttp.ClientWebSocketResponse, on_message: Callable[[StreamMessage], None]
+    ) -> None:
+        while True:
+            raw = await stream.receive(timeout=SILENCE_S)
+            if raw.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                return
+            self.bytes_received += len(raw.data)
+            message = self._decoder.decode(raw.data)
+            if isinstance(message, EventFrame):
+                self._last_seq = message.seq
+            elif isinstance(message, Resync):
+                self._last_seq = None
+            elif self._last_seq is None:
+                self._last_seq = message.last_seq
+            on_message(message)
+
+    async def _request(
+        self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0
+    ) -> _T:
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._open().request(
+                method,
+                f"http://engine{path}",
+                data=data,
+                headers={"X-Tickdesk-Client": "console"},
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as answer:
+                content = await answer.read()
+                if answer.status >= 400:
+                    raise LinkError(msgspec.json.decode(content, type=ErrorReply).error)
+                return msgspec.json.decode(content, type=reply)
+        except TimeoutError:
+            raise LinkError(
+                f"the engine did not answer within {timeout_s:.0f} s; what was asked may still happen"
+            ) from None
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
+            raise LinkError(f"the engine cannot be reached: {clean(error, 100)}") from None

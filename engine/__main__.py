@@ -1,0 +1,68 @@
+"""``python -m engine``: the engine as a process of its own, started by the console (or a service manager).
+
+Tells over ``--ready-fd`` that it listens, or in one JSON line why it cannot start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.config import load
+from engine.errors import TickdeskError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="The tickdesk engine, without a screen."
+    )
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+    parser.add_argument("--tape", type=Path, action="append", default=[])
+    parser.add_argument("--venue")
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--ready-fd", type=int, help="file descriptor that is told when the engine listens")
+    arguments = parser.parse_args()
+    tell = _teller(arguments.ready_fd)
+    try:
+        from engine.wiring.live import EngineOptions, run_engine
+
+        return run_engine(
+            EngineOptions(
+                config=load(arguments.config, overrides=arguments.overrides),
+                state_dir=arguments.state_dir.absolute(),
+                tapes=tuple(arguments.tape),
+                venue=arguments.venue,
+                speed=arguments.speed,
+                log_to_stderr=arguments.ready_fd is None,
+                ready=lambda: tell({}),
+            )
+        )
+    except TickdeskError as error:
+        print(f"tickdesk: {error}", file=sys.stderr)
+        tell({"error": str(error), "exit_code": error.exit_code})
+        return error.exit_code
+
+
+def _teller(fd: int | None) -> Callable[[dict[str, object]], None]:
+    def tell(message: dict[str, object]) -> None:
+        nonlocal fd
+        if fd is None:
+            return
+        # The console may be gone by now: nobody is left to be told.
+        with contextlib.suppress(OSError):
+            os.write(fd, json.dumps(message).encode() + b"\n")
+            os.close(fd)
+        fd = None
+
+    return tell
+
+
+if __name__ == "__main__":
+    sys.exit(main())

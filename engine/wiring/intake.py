@@ -1,0 +1,142 @@
+"""The way in: market events become packed ticks, are screened, and run through the feature kernel.
+
+Live, a batch is what one socket read held; on a tape it is a whole block. The kernel returns at each trigger and
+goes on where it stopped, so the result does not depend on the batch size.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.features.engine import NONE, FeatureEngine
+from engine.instruments import Instruments
+from engine.market.screen import REJECTS, Screen
+from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
+
+CAPACITY = 1024
+"""Events packed before the kernel runs."""
+
+_ROW = TICK.itemsize
+
+Ticks = NDArray[np.void]
+OtherEvent = Gap | FeedStatus | Malformed
+
+
+class Intake:
+    """Packs, screens and feeds ticks; calls ``on_trigger(code, symbol index)`` at each trigger."""
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        screen: Screen,
+        features: FeatureEngine,
+        *,
+        on_trigger: Callable[[int, int], None],
+        on_other: Callable[[OtherEvent], None],
+        on_reject: Callable[[str, str], None],
+        on_symbol: Callable[[int], None],
+    ) -> None:
+        self._instruments = instruments
+        self._screen = screen
+        self._features = features
+        self._on_trigger = on_trigger
+        self._on_other = on_other
+        self._on_reject = on_reject
+        self._on_symbol = on_symbol
+        self._index: dict[str, int] = {}
+        self._buffer = bytearray(CAPACITY * TICK.itemsize)
+        self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
+        self.trades = 0
+        self.quotes = 0
+        self.rejected: Counter[str] = Counter()
+
+    def add_symbol(self, symbol: str, price: float = 1.0) -> int:
+        """Give ``symbol`` a row in every compiled stage; its grid is assumed from ``price`` if unknown."""
+        instrument = self._instruments.add(symbol, price=price)
+        index = instrument.index
+        if symbol not in self._index:
+            rows = self._screen.add_symbol(), self._features.add_symbol(symbol)
+            if rows != (index, index):
+                raise RuntimeError(f"{symbol}: instrument {index} got rows {rows}")
+            self._index[symbol] = index
+            self._on_symbol(index)
+        return index
+
+    def events(self, events: Sequence[MarketEvent]) -> None:
+        """Take decoded events in arrival order."""
+        index_of = self._index.get
+        buffer = self._buffer
+        count = offset = trades = 0
+        for event in events:
+            if isinstance(event, Quote):
+                index = index_of(event.symbol)
+                if index is None:
+                    index = self.add_symbol(event.symbol, event.bid)
+                pack_tick(
+                    buffer, offset, event.recv_ns, event.event_ns, -1, index, QUOTE, 0, 0, 0,
+                    event.bid, event.ask, event.bid_size, event.ask_size,
+                )  # fmt: skip
+            elif isinstance(event, Trade):
+                index = index_of(event.symbol)
+                if index is None:
+                    index = self.add_symbol(event.symbol, event.price)
+                flags = BACKFILLED if event.backfilled else 0
+                pack_tick(
+                    buffer, offset, event.recv_ns, event.event_ns, event.trade_id, index, TRADE, 0,
+                    event.aggressor, flags, event.price, event.size, 0.0, 0.0,
+                )  # fmt: skip
+                trades += 1
+            else:
+                self._run(self._ticks, count, trades)
+                count = offset = trades = 0
+                self._on_other(event)
+                continue
+            count += 1
+            offset += _ROW
+            if count == CAPACITY:
+                self._run(self._ticks, count, trades)
+                count = offset = trades = 0
+        self._run(self._ticks, count, trades)
+
+    def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+        """Take a block of packed ticks whose ``symbol`` counts in ``symbols``. The block is not kept."""
+        ticks = ticks.copy()
+        if len(self._index) < len(symbols):
+            for position in np.unique(ticks["symbol"]):
+                if symbols[position] not in self._index:
+                    first = ticks[np.argmax(ticks["symbol"] == position)]
+                    self.add_symbol(symbols[position], float(first["a"]))
+        table = np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.int32)
+        if not np.array_equal(table, np.arange(len(symbols))):
+            ticks["symbol"] = table[ticks["symbol"]]
+        self._run(ticks, len(ticks), len(ticks) - int(np.count_nonzero(ticks["kind"])))
+
+    def _run(self, ticks: Ticks, count: int, trades: int) -> None:
+        if not count:
+            return
+        self.trades += trades
+        self.quotes += count - trades
+        if self._screen.check(ticks, 0, count):
+            self._note_rejects(ticks[:count])
+        feed, on_trigger = self._features.feed, self._on_trigger
+        position = 0
+        while True:
+            code, position, symbol = feed(ticks, position, count)
+            if code == NONE:
+                return
+            on_trigger(code, symbol)
+
+    def _note_rejects(self, part: Ticks) -> None:
+        for row in part[part["reject"] != 0]:
+            code = REJECTS[row["reject"]]
+            self.rejected[code] += 1
+            self._on_reject(self._instruments[int(row["symbol"])].symbol, code)
+            if row["kind"] == TRADE:
+                self.trades -= 1
+            else:
+                self.quotes -= 1
