@@ -1,7 +1,7 @@
 """Starting an engine as a process of its own.
 
-The engine gets its own session, so that a hang-up of the terminal does not reach it, and tells over a pipe that
-it listens, or in one line why it cannot start.
+The engine gets its own session, so that a hang-up of the terminal does not reach it. Over a pipe it tells
+that it listens, or in one line why it cannot start.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def start_engine(state_dir: Path, options: Sequence[str]) -> EngineProcess:
     """Start ``python -m engine`` with ``options``, detached from this terminal."""
     read_end, write_end = os.pipe()
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
             [
                 sys.executable,
                 "-m",

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:
-    """The state directory; a tape without one gets a temporary one, so that it never mixes with the real desk."""
+    """The state directory; a tape without one gets a temporary one: it never mixes with the real desk."""
     if arguments.tape and arguments.state_dir is None:
         return Path(
             stack.enter_context(

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         for entry in [] if arguments.json else entries:
             created = datetime.fromtimestamp(entry.created_ns / 1e9, UTC)
             print(
-                f"{entry.version}  {entry.strategy}  {entry.status:<10}  {created:%Y-%m-%d %H:%M}Z  {entry.metric}"
+                f"{entry.version}  {entry.strategy}  {entry.status:<10}  "
+                f"{created:%Y-%m-%d %H:%M}Z  {entry.metric}"
             )
     return 0

@@ -1,4 +1,4 @@
-"""``tickdesk status [--json]``: exit code 0 when an engine runs and is well, 1 when it is not, 4 when none runs."""
+"""``tickdesk status [--json]``: exit code 0 when an engine runs and is well, 1 when not well, 4 without one."""
 
 from __future__ import annotations
 

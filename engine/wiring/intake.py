@@ -1,7 +1,7 @@
 """The way in: market events become packed ticks, are screened, and run through the feature kernel.
 
-Live, a batch is what one socket read held; on a tape it is a whole block. The kernel returns at each trigger and
-goes on where it stopped, so the result does not depend on the batch size.
+Live, a batch is what one socket read held; on a tape it is a whole block. The kernel returns at each trigger
+and goes on where it stopped, so the result does not depend on the batch size.
 """
 
 from __future__ import annotations
