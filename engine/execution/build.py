@@ -1,0 +1,123 @@
+"""Building of orders: size, side and grid. From here on every number of an order is exact."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Protocol
+
+from engine.config import AccountConfig
+from engine.errors import OrderError
+from engine.events import Drop, Opportunity, OrderRequest, OrderType, Purpose, Side
+from engine.execution.ids import client_order_id
+from engine.instruments import Instrument
+
+STAGE = "execution"
+
+
+class Held(Protocol):
+    """What an exit needs to know of a position."""
+
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def quantity(self) -> Decimal:
+        """Signed: above zero is long."""
+
+    @property
+    def opened_ns(self) -> int: ...
+
+
+class OrderBuilder:
+    """Turns an opportunity into an entry and a position into its exit."""
+
+    def __init__(self, account: AccountConfig) -> None:
+        self._share = Decimal(repr(account.order_size_pct)) / 100
+
+    def entry(
+        self,
+        opportunity: Opportunity,
+        instrument: Instrument,
+        equity: Decimal,
+        now_ns: int,
+        mid: float | None = None,
+    ) -> OrderRequest | Drop:
+        """A market order worth ``order_size_pct`` x confidence of ``equity``, rounded down to whole lots.
+
+        ``mid`` is the mid at the decision; without it the opportunity's price stands in. The answer is a Drop where no
+        order can be made: NO_PRICE, NO_EQUITY, NO_CONFIDENCE, EXPIRED, TOO_SMALL.
+        """
+        price = opportunity.price if mid is None else mid
+        if not (math.isfinite(price) and price > 0):
+            return _drop(opportunity, "NO_PRICE", f"price {price}", now_ns)
+        if not (equity.is_finite() and equity > 0):
+            return _drop(opportunity, "NO_EQUITY", f"equity {equity}", now_ns)
+        if not 0 < opportunity.confidence <= 1:
+            return _drop(opportunity, "NO_CONFIDENCE", f"confidence {opportunity.confidence}", now_ns)
+        if now_ns >= opportunity.expires_ns:
+            return _drop(opportunity, "EXPIRED", f"expired at {opportunity.expires_ns}", now_ns)
+        budget = equity * self._share * Decimal(repr(opportunity.confidence))
+        exact_price = Decimal(repr(price))
+        quantity = instrument.quantity(budget / exact_price)
+        if quantity <= 0 or quantity * exact_price < instrument.min_notional:
+            detail = (
+                f"{budget:.2f} buys {quantity}: lot {instrument.lot_size}, minimum {instrument.min_notional}"
+            )
+            return _drop(opportunity, "TOO_SMALL", detail, now_ns)
+        return OrderRequest(
+            client_order_id=client_order_id(
+                Purpose.ENTRY, opportunity.symbol, opportunity.side, now_ns, opportunity.opportunity_id
+            ),
+            symbol=opportunity.symbol,
+            side=opportunity.side,
+            type=OrderType.MARKET,
+            quantity=quantity,
+            purpose=Purpose.ENTRY,
+            reduce_only=False,
+            decision_ns=now_ns,
+            decision_price=price,
+            opportunity_id=opportunity.opportunity_id,
+            reason=opportunity.reason,
+        )
+
+    def exit(
+        self,
+        position: Held,
+        purpose: Purpose,
+        now_ns: int,
+        mid: float,
+        *,
+        working: Decimal = Decimal(0),
+        reason: str = "",
+    ) -> OrderRequest:
+        """A reduce-only market order for the whole position less ``working``, what open exits will still close.
+
+        The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid since):
+        an exit leaves no dust. Raises OrderError when nothing is left to exit, or for the purpose ENTRY.
+        """
+        left = abs(position.quantity) - working
+        if left <= 0:
+            raise OrderError(
+                f"{position.symbol}: nothing left to exit of {position.quantity} ({working} is working)"
+            )
+        if purpose is Purpose.ENTRY:
+            raise OrderError(f"{position.symbol}: an exit cannot have the purpose entry")
+        side = Side.SELL if position.quantity > 0 else Side.BUY
+        return OrderRequest(
+            client_order_id=client_order_id(
+                purpose, position.symbol, side, now_ns, f"{position.opened_ns}/{position.quantity}/{left}"
+            ),
+            symbol=position.symbol,
+            side=side,
+            type=OrderType.MARKET,
+            quantity=left,
+            purpose=purpose,
+            reduce_only=True,
+            decision_ns=now_ns,
+            decision_price=mid,
+            reason=reason or purpose.value.replace("_", " "),
+        )
+
+
+def _drop(opportunity: Opportunity, code: str, detail: str, ns: int) -> Drop:
+    return Drop(STAGE, opportunity.symbol, code, detail, ns)

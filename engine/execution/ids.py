@@ -1,0 +1,25 @@
+"""Deterministic identifiers: the same inputs give the same id, in every process and after every restart."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from engine.events import Purpose, Side
+
+
+def client_order_id(purpose: Purpose, symbol: str, side: Side, decision_ns: int, salt: str = "") -> str:
+    """The id of the order that this decision leads to: 27 characters, ``td-`` and 96 bits in hex.
+
+    ``salt`` tells apart decisions that are otherwise equal (an opportunity's id, a counter).
+    """
+    return "td-" + _digest(purpose.value, symbol, side.value, str(decision_ns), salt)
+
+
+def trade_id(order_id: str, n: int) -> str:
+    """The id of the ``n``-th fill (from 0) of an order: a fill that is replayed has the id it had."""
+    return "tx-" + _digest(order_id, str(n))
+
+
+def _digest(*parts: str) -> str:
+    # A separator that no cleaned text contains, so that ("a", "bc") and ("ab", "c") differ.
+    return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()

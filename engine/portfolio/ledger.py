@@ -1,0 +1,248 @@
+"""The ledger: cash, positions and equity as an exact fold over fills.
+
+Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is rounded except
+the cost of a part of a position that is closed, which is put on a fixed grid, so that these hold to the last digit:
+
+    cash   = start + sum of signed notional - sum of fees
+    equity = cash + sum of position x mark = start + realized + unrealized - fees
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+import msgspec
+
+from engine.errors import OrderError
+from engine.events import NS, Fill
+
+_ZERO = Decimal(0)
+_EXACT = Context(prec=60)
+"""Wide enough for every sum and product here: none is rounded."""
+_COST_STEP = Decimal("1e-18")
+_DAY_NS = 86_400 * NS
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """What is held of one symbol, and what it earned so far."""
+
+    symbol: str
+    quantity: Decimal = _ZERO
+    """Signed: above zero is long."""
+    cost: Decimal = _ZERO
+    """Signed notional of the open quantity at its entry prices."""
+    realized: Decimal = _ZERO
+    """Over all of the symbol's closed quantity, before fees."""
+    fees: Decimal = _ZERO
+    """Over all of the symbol's fills."""
+    opened_ns: int = 0
+    """When the open quantity was last opened or flipped; 0 when flat."""
+    updated_ns: int = 0
+    opportunity_id: str = ""
+    """Of the entry that opened it."""
+
+    @property
+    def average_price(self) -> Decimal:
+        """Average entry price of the open quantity; zero when flat."""
+        return self.cost / self.quantity if self.quantity else _ZERO
+
+    @property
+    def net_realized(self) -> Decimal:
+        """Realized P&L after all fees paid so far."""
+        return self.realized - self.fees
+
+
+class Ledger:
+    """Folds fills. Marks value what is open; a position without a mark is valued at its newest fill."""
+
+    def __init__(self, starting_cash: Decimal, currency: str) -> None:
+        self.currency = currency
+        self._start = starting_cash
+        self._cash = starting_cash
+        self._positions: dict[str, Position] = {}
+        self._marks: dict[str, Decimal] = {}
+        self._value = _ZERO  # sum of quantity x mark, kept up to date by fills and marks
+        self._realized = _ZERO
+        self._fees = _ZERO
+        self._fills: dict[str, Fill] = {}
+        self._peak = starting_cash
+        self._day = -1
+        self._day_start = starting_cash
+
+    # --- folding
+
+    def apply(self, fill: Fill, opportunity_id: str = "") -> Position:
+        """Book a fill and return the position after it; a fill whose trade id is booked changes nothing.
+
+        Raises OrderError, and changes nothing, on impossible numbers or a trade id booked with other content.
+        """
+        booked = self._fills.get(fill.trade_id)
+        if booked is not None:
+            if booked != fill:
+                raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
+            return self._positions[fill.symbol]
+        numbers = (fill.quantity, fill.price, fill.fee)
+        if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
+            raise OrderError(f"fill {fill.trade_id} of {fill.symbol} has impossible numbers: not booked")
+        self._roll(fill.ns)
+        with localcontext(_EXACT):
+            before = self._positions.get(fill.symbol) or Position(fill.symbol)
+            after = _after(before, fill, opportunity_id)
+            self._positions[fill.symbol] = after
+            self._fills[fill.trade_id] = fill
+            self._cash -= fill.side.sign * fill.price * fill.quantity + fill.fee
+            self._fees += fill.fee
+            self._realized += after.realized - before.realized
+            mark = self._marks.setdefault(fill.symbol, fill.price)
+            self._value += (after.quantity - before.quantity) * mark
+        return after
+
+    def mark(self, symbol: str, price: Decimal) -> None:
+        """Value ``symbol`` at ``price`` from here on. Raises ValueError unless it is finite and above zero."""
+        if not (price.is_finite() and price > 0):
+            raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
+        old = self._marks.get(symbol)
+        self._marks[symbol] = price
+        position = self._positions.get(symbol)
+        if position is not None and position.quantity and old is not None:
+            with localcontext(_EXACT):
+                self._value += position.quantity * (price - old)
+                self._peak = max(self._peak, self._cash + self._value)
+
+    # --- reading
+
+    @property
+    def starting_cash(self) -> Decimal:
+        return self._start
+
+    @property
+    def cash(self) -> Decimal:
+        return self._cash
+
+    @property
+    def fees(self) -> Decimal:
+        """Paid so far."""
+        return self._fees
+
+    @property
+    def realized(self) -> Decimal:
+        """Realized P&L of all symbols, before fees."""
+        return self._realized
+
+    @property
+    def positions(self) -> list[Position]:
+        """Open positions, in the order in which their symbols were first traded."""
+        return [position for position in self._positions.values() if position.quantity]
+
+    def position(self, symbol: str) -> Position:
+        """The position in ``symbol``; a flat one when it was never traded."""
+        return self._positions.get(symbol) or Position(symbol)
+
+    def mark_price(self, symbol: str) -> Decimal | None:
+        """What the symbol is valued at; None before its first fill or mark."""
+        return self._marks.get(symbol)
+
+    def equity(self) -> Decimal:
+        """Cash plus the value of all open positions."""
+        with localcontext(_EXACT):
+            return self._cash + self._value
+
+    def unrealized(self, symbol: str | None = None) -> Decimal:
+        """Of one symbol, or of all."""
+        with localcontext(_EXACT):
+            if symbol is None:
+                return self._value - sum((p.cost for p in self._positions.values()), _ZERO)
+            position = self.position(symbol)
+            return position.quantity * self._marks[symbol] - position.cost if position.quantity else _ZERO
+
+    def gross_exposure(self) -> Decimal:
+        """Sum of the positions' absolute values."""
+        with localcontext(_EXACT):
+            return sum((abs(p.quantity) * self._marks[p.symbol] for p in self.positions), _ZERO)
+
+    def net_exposure(self) -> Decimal:
+        """Longs less shorts."""
+        return self._value
+
+    def day_start_equity(self, now_ns: int) -> Decimal:
+        """Equity at the start of the UTC day of ``now_ns``.
+
+        The day turns when the ledger first hears of it, by this or by a fill: ask at least once a minute. After a restart it
+        is rebuilt from the fills, with what was open at the turn valued at its newest fill before it.
+        """
+        self._roll(now_ns)
+        return self._day_start
+
+    def day_pnl(self, now_ns: int) -> Decimal:
+        """Equity now less equity at the start of the UTC day."""
+        self._roll(now_ns)
+        with localcontext(_EXACT):
+            return self._cash + self._value - self._day_start
+
+    def drawdown_pct(self) -> float:
+        """How far equity is below the highest equity at any mark or start, percent of that (0 at the top)."""
+        if self._peak <= 0:
+            return 0.0
+        return max(0.0, float((self._peak - self.equity()) / self._peak * 100))
+
+    def check(self) -> list[str]:
+        """Fold all fills anew, by sums alone, and name every identity that does not hold ([] is healthy). O(fills)."""
+        wrong: list[str] = []
+        with localcontext(_EXACT):
+            cash, quantities = self._start, dict.fromkeys(self._positions, _ZERO)
+            for fill in self._fills.values():
+                signed = fill.side.sign * fill.quantity
+                cash -= signed * fill.price + fill.fee
+                quantities[fill.symbol] += signed
+            if cash != self._cash:
+                wrong.append(f"cash is {self._cash}, its fills make {cash}")
+            for symbol, quantity in quantities.items():
+                held = self._positions[symbol].quantity
+                if held != quantity:
+                    wrong.append(f"{symbol}: position is {held}, its fills make {quantity}")
+            value = sum((q * self._marks[symbol] for symbol, q in quantities.items()), _ZERO)
+            if value != self._value:
+                wrong.append(f"open positions are worth {value}, the ledger says {self._value}")
+            earned = self._start + self._realized + self.unrealized() - self._fees
+            if earned != self._cash + self._value:
+                wrong.append(f"equity is {self._cash + self._value}, its P&L makes {earned}")
+        return wrong
+
+    def _roll(self, ns: int) -> None:
+        """Turn the day. A clock that steps back does not."""
+        day = ns // _DAY_NS
+        if day > self._day:
+            if self._day >= 0:
+                self._day_start = self.equity()
+            self._day = day
+
+
+def _after(before: Position, fill: Fill, opportunity_id: str) -> Position:
+    """``before`` with ``fill`` booked. Runs in the exact context."""
+    signed = fill.side.sign * fill.quantity
+    quantity = before.quantity + signed
+    realized, opened_ns, opportunity = before.realized, before.opened_ns, before.opportunity_id
+    if before.quantity * signed >= 0:
+        cost = before.cost + signed * fill.price
+        opens = not before.quantity
+    elif abs(signed) < abs(before.quantity):
+        released = (before.cost * -signed / before.quantity).quantize(_COST_STEP, ROUND_HALF_EVEN)
+        realized += -signed * fill.price - released
+        cost = before.cost - released
+        opens = False
+    else:  # closed, or flipped: what is left over was opened by this fill
+        realized += before.quantity * fill.price - before.cost
+        cost = quantity * fill.price
+        opens = True
+    if opens:
+        opened_ns, opportunity = (fill.ns, opportunity_id) if quantity else (0, "")
+    return Position(
+        symbol=before.symbol,
+        quantity=quantity,
+        cost=cost,
+        realized=realized,
+        fees=before.fees + fill.fee,
+        opened_ns=opened_ns,
+        updated_ns=fill.ns,
+        opportunity_id=opportunity,
+    )
