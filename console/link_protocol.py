@@ -1,0 +1,53 @@
+"""What the console needs of its link to an engine; the client implements it, tests fake it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+from engine.api.protocol import Explanation, Reply, StreamMessage
+
+
+class LinkState(StrEnum):
+    CONNECTING = "connecting"
+    UP = "up"
+    LOST = "lost"
+    """The line is cut; the client keeps trying."""
+    ENGINE_GONE = "engine gone"
+    """Nothing listens any more: the engine has ended."""
+
+
+class Link(Protocol):
+    """The stream of the desk and the commands to it.
+
+    Commands return the engine's answer; when it cannot be reached they raise ``LinkError`` (one line).
+    """
+
+    bytes_received: int
+
+    async def run(
+        self,
+        on_message: Callable[[StreamMessage], None],
+        on_state: Callable[[LinkState, str], None],
+    ) -> None:
+        """Stream until cancelled, reconnecting by itself. Both callbacks run on the caller's loop."""
+        ...
+
+    async def set_strategy(
+        self, name: str, *, enabled: bool | None = None, weight: float | None = None
+    ) -> Reply: ...
+
+    async def reload_model(self) -> Reply: ...
+
+    async def set_risk(self, state: str, reason: str) -> Reply:
+        """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``."""
+        ...
+
+    async def flatten(self) -> Reply: ...
+
+    async def stop_engine(self) -> Reply: ...
+
+    async def explain(self, id: str) -> Explanation:
+        """The chain behind an opportunity id or a client order id. Raises LinkError when there is none."""
+        ...
