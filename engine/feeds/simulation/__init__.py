@@ -1,0 +1,1 @@
+"""The simulated venue, sans-IO: listings, book, regimes, burst schedule, order flow, venue."""
