@@ -1,0 +1,133 @@
+"""Explain: an opportunity taken apart, as plain text. Pure functions of what the opportunity itself carries."""
+
+from __future__ import annotations
+
+from engine.config import BlendWeights
+from engine.events import NS, BlendInput, Family, FeatureRow, Opportunity, Side
+
+_NAMES = {family: family.value.replace("_", " ") for family in Family}
+
+
+def headline(opportunity: Opportunity) -> str:
+    """One line: what, how strong, at which price, and why."""
+    o = opportunity
+    merged = f", seen {o.merged + 1} times" if o.merged else ""
+    return (
+        f"{o.side.value.upper()} {o.symbol} at {o.price:.8g}: score {o.score:+.2f}, confidence {o.confidence:.2f}"
+        f"{merged}; {o.reason or 'carried by quant scores alone'}"
+    )
+
+
+def lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
+    """All of it, line by line: headline, each input's arithmetic, the sum, what was absent, the market it
+    saw.
+
+    ``weights`` are the configured ones, to say whose weight went where.
+    """
+    return [
+        headline(opportunity),
+        *input_lines(opportunity),
+        sum_line(opportunity),
+        *absent_lines(opportunity, weights),
+        market_line(opportunity.features),
+    ]
+
+
+def input_lines(opportunity: Opportunity) -> list[str]:
+    """One line per input, strongest first: score x freshness x weight = contribution, and what it rests on."""
+    return [_input_line(i, opportunity.features) for i in opportunity.blend.inputs]
+
+
+def _input_line(i: BlendInput, row: FeatureRow) -> str:
+    decayed = i.contribution / i.weight if i.weight > 0.0 else 0.0
+    fresh = f" ({decayed:+.3f} at an age of {i.age_ns / NS:.1f} s)" if i.age_ns else ""
+    basis = i.reason or basis_of(i.family, row)
+    return (
+        f"{i.source} [{_NAMES[i.family]}]: score {i.score:+.3f}{fresh} x weight {i.weight:.3f} = "
+        f"{i.contribution:+.3f}, confidence {i.confidence:.2f}{'; ' + basis if basis else ''}"
+    )
+
+
+def sum_line(opportunity: Opportunity) -> str:
+    """The contributions added up, with agreement and confidence."""
+    blend = opportunity.blend
+    parts = " ".join(f"{i.contribution:+.3f}" for i in blend.inputs)
+    side = "buying" if opportunity.side is Side.BUY else "selling"
+    return (
+        f"sum {parts} = {blend.score:+.3f}; {blend.agreement * 100:.0f} % of the weight is for {side}, "
+        f"confidence {blend.confidence:.2f}"
+    )
+
+
+def absent_lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
+    """Which families had no live input, and how their weight was redistributed; [] when all were there."""
+    absent = opportunity.blend.absent
+    if not absent:
+        return []
+    configured = {family: float(getattr(weights, family.value)) for family in Family}
+    everything = sum(configured.values())
+    present = {
+        family: weight for family, weight in configured.items() if family not in absent and weight > 0.0
+    }
+    total = sum(present.values())
+    lost = sum(configured[family] for family in absent)
+    names = ", ".join(f"{_NAMES[family]} ({_share(configured[family], everything)})" for family in absent)
+    found = [f"absent: {names}"]
+    if lost > 0.0 and total > 0.0:
+        moves = ", ".join(
+            f"{_NAMES[family]} {_share(weight, everything)} -> {_share(weight, total)}"
+            for family, weight in present.items()
+        )
+        found.append(f"their {_share(lost, everything)} redistributed: {moves}")
+    return found
+
+
+def market_line(row: FeatureRow) -> str:
+    """The market that the opportunity saw."""
+    facts = (
+        ("bid", row.bid, "{:.8g}"),
+        ("ask", row.ask, "{:.8g}"),
+        ("last", row.last, "{:.8g}"),
+        ("window change", row.window_change_pct, "{:+.3f} %"),
+        ("window volume", row.window_volume, "{:.4g}"),
+        ("RSI", row.rsi, "{:.1f}"),
+        ("ATR", row.atr, "{:.4g}"),
+    )
+    return "market: " + ", ".join(
+        f"{name} {form.format(value) if value == value else 'unknown'}" for name, value, form in facts
+    )
+
+
+def basis_of(family: Family, row: FeatureRow) -> str:
+    """The numbers in the feature row that a quant family looks at; "" when the row has none of them."""
+    numbers: tuple[tuple[str, float, str], ...]
+    if family is Family.SPEED:
+        numbers = (
+            ("window change", row.window_change_pct, "{:+.3f} %"),
+            ("1-bar volatility", row.return_std * 100.0, "{:.4f} %"),
+        )
+    elif family is Family.MICROSTRUCTURE:
+        bought = (
+            row.window_buy_volume / row.window_volume * 100.0 if row.window_volume > 0.0 else float("nan")
+        )
+        mid = (row.bid + row.ask) / 2.0
+        spread = (row.ask - row.bid) / mid * 10_000.0 if mid > 0.0 else float("nan")
+        numbers = (
+            ("bid size", row.bid_size, "{:.4g}"),
+            ("ask size", row.ask_size, "{:.4g}"),
+            ("bought", bought, "{:.0f} % of the window's volume"),
+            ("spread", spread, "{:.2f} bp"),
+        )
+    elif family is Family.VOLATILITY:
+        ratio = row.return_std / row.return_std_long if row.return_std_long > 0.0 else float("nan")
+        numbers = (
+            ("volatility", ratio, "{:.2f} x its long-run level"),
+            ("momentum", row.momentum / row.atr if row.atr > 0.0 else float("nan"), "{:+.2f} ATR"),
+        )
+    else:
+        numbers = ()
+    return ", ".join(f"{name} {form.format(value)}" for name, value, form in numbers if value == value)
+
+
+def _share(weight: float, total: float) -> str:
+    return f"{weight / total * 100.0:.0f} %" if total > 0.0 else "0 %"

@@ -1,0 +1,57 @@
+"""Golden cross and death cross: the fast simple moving average crosses the slow one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from engine.events import FeatureRow, Signal
+from engine.strategies.base import From0, Seconds, Strategy
+
+
+class GoldenCross(Strategy):
+    """BUY when ``sma_fast`` crosses above ``sma_slow`` (golden cross), SELL when below (death cross).
+
+    A cross counts once the averages are ``min_gap_atr`` x ATR apart on the new side, which keeps it from
+    chattering while they run together. A cross that happened during bars without trades counts at the next
+    trade. With ``v`` = how fast they separate, in ATR per bar: score = 0.5 + 0.5 v / (v + 0.05), confidence =
+    0.4 + 0.6 v / (v + 0.05); 0.05 is what a price one ATR from the averages of 50 and 200 bars gives,
+    roughly.
+    """
+
+    name: ClassVar[str] = "golden_cross"
+    description: ClassVar[str] = "the fast average crosses the slow one"
+
+    class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        min_gap_atr: From0 = 0.05
+        ttl_s: Seconds = 30.0
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._min_gap = params.min_gap_atr
+        self._above: dict[str, bool] = {}
+        """By symbol: the side that the fast average was last seen on."""
+
+    def on_bar(self, row: FeatureRow) -> Signal | None:
+        gap = row.sma_fast - row.sma_slow
+        if gap != gap:
+            # The averages are not warm, or started over: an old side says nothing about the new ones.
+            self._above.pop(row.symbol, None)
+            return None
+        above = self._above.get(row.symbol)
+        if above is None:
+            before = row.sma_fast_prev - row.sma_slow_prev
+            above = self._above[row.symbol] = (before or gap) > 0.0 if before == before else gap > 0.0
+        if (gap >= 0.0 if above else gap <= 0.0) or not abs(gap) >= self._min_gap * row.atr:
+            return None
+        self._above[row.symbol] = not above
+        return self._crossed(row, gap)
+
+    def _crossed(self, row: FeatureRow, gap: float) -> Signal | None:
+        pace = abs(gap - (row.sma_fast_prev - row.sma_slow_prev)) / row.atr if row.atr > 0.0 else 0.0
+        share = 1.0 - 0.05 / (pace + 0.05) if pace == pace else 0.0
+        score = 0.5 + 0.5 * share
+        reason = (
+            f"{'golden' if gap > 0.0 else 'death'} cross: fast {row.sma_fast:.8g} against slow {row.sma_slow:.8g}, "
+            f"{gap:+.4g} apart (min {self._min_gap * row.atr:.4g})"
+        )
+        return self.signal(row.symbol, row.ns, score if gap > 0.0 else -score, 0.4 + 0.6 * share, reason)

@@ -1,0 +1,84 @@
+"""Rapid rise: the price moved far within the rolling window, on real volume."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from engine.events import NS, FeatureRow, Signal
+from engine.strategies.base import Above0, From0, Seconds, Strategy
+
+
+class RapidRise(Strategy):
+    """BUY when the window's change reaches ``min_change_pct`` on enough volume; optionally SELL on a fall.
+
+    With ``s = |change| / min_change_pct`` (1 at the threshold): score = s / (1 + s), confidence = 1 - 0.5 **
+    s. Both are 0.5 at the threshold and rise smoothly towards 1. While the condition holds it speaks again
+    after ``cooldown_s``, or at once when the move has grown by ``regrow`` times.
+    """
+
+    name: ClassVar[str] = "rapid_rise"
+    description: ClassVar[str] = "a fast rise inside the rolling window, on volume"
+
+    class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        min_change_pct: Above0 = 2.0
+        """Last trade against the oldest one in the window, percent."""
+        min_volume: From0 = 0.0
+        """Window volume in base units; 0 leaves it to ``min_notional``, which fits all symbols."""
+        min_notional: From0 = 100.0
+        """Window volume x VWAP, in the quote currency."""
+        min_trades: Annotated[int, Meta(ge=2)] = 3
+        falls: bool = False
+        """Also SELL on a fall of the same size (seen at bar closes)."""
+        cooldown_s: Seconds = 5.0
+        regrow: Annotated[float, Meta(ge=1)] = 1.25
+        ttl_s: Seconds = 10.0
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._params = params
+        self._min_change = params.min_change_pct
+        self._falls = params.falls
+        self._cooldown_ns = round(params.cooldown_s * NS)
+        self._spoken: dict[str, tuple[int, float]] = {}
+        """By symbol: when it last spoke, and the change it spoke of."""
+
+    def on_bar(self, row: FeatureRow) -> Signal | None:
+        change = row.window_change_pct
+        if change >= self._min_change or (self._falls and change <= -self._min_change):
+            return self._judge(row, change)
+        return None
+
+    def on_rise(self, row: FeatureRow) -> Signal | None:
+        return self.on_bar(row)
+
+    def _judge(self, row: FeatureRow, change: float) -> Signal | None:
+        params = self._params
+        volume = row.window_volume
+        enough = (
+            volume >= params.min_volume
+            and volume * row.window_vwap >= params.min_notional
+            and row.window_count >= params.min_trades
+        )
+        if not enough or not self._is_news(row.symbol, row.ns, change):
+            return None
+        self._spoken[row.symbol] = (row.ns, change)
+        strength = abs(change) / self._min_change
+        limits = (
+            f"min {self._min_change:g} %, {max(params.min_volume, params.min_notional / row.window_vwap):.4g}"
+        )
+        reason = f"{change:+.2f} % in the window on volume {volume:.4g} in {row.window_count:.0f} trades ({limits})"
+        score = 1.0 - 1.0 / (1.0 + strength)
+        return self.signal(row.symbol, row.ns, score if change > 0 else -score, 1.0 - 0.5**strength, reason)
+
+    def _is_news(self, symbol: str, ns: int, change: float) -> bool:
+        spoken = self._spoken.get(symbol)
+        if spoken is None:
+            return True
+        when, before = spoken
+        return (
+            ns - when >= self._cooldown_ns
+            or change * before < 0
+            or abs(change) >= abs(before) * self._params.regrow
+        )
