@@ -1,0 +1,77 @@
+"""One engine per state directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from engine.errors import EngineBusyError, StoreError
+
+FILE = "engine.lock"
+
+
+class StateLock:
+    """An exclusive lock on a state directory. The kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @classmethod
+    def acquire(cls, state_dir: Path) -> StateLock:
+        """Create ``state_dir`` if need be, make it 0700 and lock it.
+
+        Raises ``EngineBusyError`` when another engine holds it, ``StoreError`` when it cannot be used.
+        """
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if state_dir.stat().st_mode & 0o077:
+                state_dir.chmod(0o700)
+            fd = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"cannot use the state directory {state_dir}: {error.strerror}; choose another --state-dir"
+            ) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = _read_pid(fd)
+            os.close(fd)
+            if not isinstance(error, BlockingIOError):
+                raise StoreError(
+                    f"cannot lock {state_dir}: {error.strerror}; choose a local --state-dir"
+                ) from error
+            raise EngineBusyError(
+                f"another engine (pid {pid or 'unknown'}) uses {state_dir}: `tickdesk attach` to join it, "
+                "or choose --state-dir"
+            ) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        return cls(fd)
+
+    def release(self) -> None:
+        """Free the lock. The file stays: removing it would let two engines lock two different files."""
+        if self._fd >= 0:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def holder(state_dir: Path) -> int | None:
+    """Process id of the engine that holds ``state_dir``; None when there is none."""
+    try:
+        fd = os.open(state_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_pid(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _read_pid(fd: int) -> int | None:
+    text = os.pread(fd, 32, 0).strip()
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,91 @@
+"""Opening a database: the same steps after a clean stop and after a kill."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.store import rows, schema
+from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fold, differences, fold_journal
+
+_COLUMNS = {"orders": ORDER_COLUMNS, "fills": FILL_COLUMNS, "positions": POSITION_COLUMNS}
+_KEPT_STATEMENTS = 256
+
+
+class Opened(NamedTuple):
+    fold: Fold
+    last_seq: int
+    settings: dict[str, Any]
+    repaired: list[str]
+
+
+def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connection, Opened]:
+    """Open for writing, migrate, and check. Raises ``StoreError``, one line that says what to do."""
+    where = str(path) if path is not None else "the database in memory"
+    connection: sqlite3.Connection | None = None
+    try:
+        if path is not None:
+            # SQLite would create it with the umask's rights; its -wal and -shm inherit these.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(
+            path if path is not None else ":memory:", isolation_level=None, cached_statements=_KEPT_STATEMENTS
+        )
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        schema.migrate(connection)
+        _check_pages(connection)
+        last_seq = _check_journal(connection)
+        fold = fold_journal(connection)
+        repaired = differences(fold, connection)
+        if repaired:
+            _rebuild(connection, fold)
+        if durable:
+            fold.persist_in(connection)
+        else:
+            fold.take()
+        settings = {
+            key: msgspec.json.decode(value)
+            for key, value in connection.execute("SELECT key, value FROM settings ORDER BY key")
+        }
+    except OSError as error:
+        fault = f"{error.strerror}: make it writable, or choose --state-dir"
+    except sqlite3.OperationalError as error:
+        fault = f"{error}: free space, close other programs that use it, or choose --state-dir"
+    except (sqlite3.Error, msgspec.DecodeError) as error:
+        fault = f"it is damaged ({error}): restore a copy, or move it away to start afresh"
+    except StoreError as error:
+        fault = str(error)
+    else:
+        return connection, Opened(fold, last_seq, settings, repaired)
+    if connection is not None:
+        connection.close()
+    raise StoreError(f"cannot open {where}: {fault}")
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    """The tables that money depends on; the others are too large to be read at every start."""
+    for table in ("journal", "orders", "fills", "positions", "settings"):
+        (answer,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
+        if answer != "ok":
+            raise sqlite3.DatabaseError(answer)
+
+
+def _check_journal(connection: sqlite3.Connection) -> int:
+    """The last sequence number; the numbers start at 1 and have no gaps."""
+    count, last = connection.execute("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM journal").fetchone()
+    if count != last:
+        raise sqlite3.DatabaseError(f"the journal has {count} events up to number {last}")
+    return int(last)
+
+
+def _rebuild(connection: sqlite3.Connection, fold: Fold) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for table, content in fold.tables().items():
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        rows.insert(connection, table, _COLUMNS[table], content)
+    connection.execute("COMMIT")

@@ -1,0 +1,184 @@
+"""Queries. They never wait for the writer and cannot change anything.
+
+For files a reader has a read-only connection of its own; call it from one worker thread at a time or several,
+it serialises itself. A memory-only store lends the writer's connection instead.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.events import Fill, JournalEvent, Opportunity, OrderEvent, Verdict
+from engine.store.codec import decode, decode_journal
+
+T = TypeVar("T")
+Query = Callable[[sqlite3.Connection], T]
+
+COUNTED = (
+    *(
+        "journal",
+        "orders",
+        "fills",
+        "positions",
+        "signals",
+        "blends",
+        "opportunities",
+        "verdicts",
+        "features",
+    ),
+    *("equity", "drops"),
+)
+
+
+class OrderRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``orders``; quantities and money are decimal text."""
+
+    client_order_id: str
+    symbol: str
+    side: str
+    type: str
+    purpose: str
+    quantity: str
+    filled: str
+    notional: str
+    fees: str
+    state: str
+    reason: str
+    opportunity_id: str
+    created_ns: int
+    updated_ns: int
+    updated_seq: int
+
+
+class PositionRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``positions``; ``quantity`` is signed, ``notional`` is the signed cash flow."""
+
+    symbol: str
+    quantity: str
+    entry_price: str
+    realized: str
+    notional: str
+    fees: str
+    updated_seq: int
+
+
+class Reader:
+    """Read-only queries on one database. Every method raises ``StoreError`` when it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
+            )
+            self._connection.execute("PRAGMA busy_timeout = 5000")
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read {path}: {error}; check the path or choose --state-dir") from error
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _run(self, query: Query[T]) -> T:
+        with self._lock:
+            try:
+                return query(self._connection)
+            except (sqlite3.Error, msgspec.DecodeError) as error:
+                raise StoreError(f"cannot read the database: {error}") from error
+
+    def events_since(self, seq: int, limit: int = 1000) -> list[tuple[int, JournalEvent]]:
+        """Journal events after ``seq``, oldest first, at most ``limit``."""
+        rows = self._rows("SELECT seq, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+        return [(int(row[0]), decode_journal(row[1])) for row in rows]
+
+    def last_seq(self) -> int:
+        """0 when nothing was ever committed."""
+        return int(self._rows("SELECT COALESCE(MAX(seq), 0) FROM journal")[0][0])
+
+    def opportunity(self, opportunity_id: str) -> Opportunity | None:
+        rows = self._rows("SELECT body FROM opportunities WHERE opportunity_id = ?", opportunity_id)
+        return decode(rows[0][0], Opportunity) if rows else None
+
+    def verdict(self, client_order_id: str) -> Verdict | None:
+        """The newest verdict on an order."""
+        rows = self._rows(
+            "SELECT body FROM verdicts WHERE client_order_id = ? ORDER BY rowid DESC LIMIT 1", client_order_id
+        )
+        return decode(rows[0][0], Verdict) if rows else None
+
+    def order_events(self, client_order_id: str) -> list[OrderEvent]:
+        return [event for event in self._of_order(client_order_id) if isinstance(event, OrderEvent)]
+
+    def fills(self, client_order_id: str) -> list[Fill]:
+        return [event for event in self._of_order(client_order_id) if isinstance(event, Fill)]
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        rows = self._rows(f"SELECT {_ORDER} FROM orders WHERE client_order_id = ?", client_order_id)  # noqa: S608
+        return OrderRecord(*rows[0]) if rows else None
+
+    def recent_orders(self, limit: int = 100) -> list[OrderRecord]:
+        """Orders, the one changed last first."""
+        rows = self._rows(f"SELECT {_ORDER} FROM orders ORDER BY updated_seq DESC LIMIT ?", limit)  # noqa: S608
+        return [OrderRecord(*row) for row in rows]
+
+    def recent_fills(self, limit: int = 100) -> list[Fill]:
+        """Fills, newest first."""
+        rows = self._rows(
+            "SELECT body FROM journal WHERE seq IN (SELECT seq FROM fills ORDER BY seq DESC LIMIT ?) "
+            "ORDER BY seq DESC",
+            limit,
+        )
+        return [fill for row in rows if isinstance(fill := decode_journal(row[0]), Fill)]
+
+    def positions(self) -> list[PositionRecord]:
+        """Every symbol ever held, by symbol; quantity "0" when flat."""
+        return [
+            PositionRecord(*row)
+            for row in self._rows(f"SELECT {_POSITION} FROM positions ORDER BY symbol")  # noqa: S608
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """Rows by table; for ``drops`` the sum of its counters."""
+        query = ", ".join(
+            f"(SELECT {'COALESCE(SUM(count), 0)' if table == 'drops' else 'COUNT(*)'} FROM {table})"  # noqa: S608
+            for table in COUNTED
+        )
+        return dict(zip(COUNTED, self._rows(f"SELECT {query}")[0], strict=True))
+
+    def drops(self) -> dict[str, int]:
+        """Counts by ``stage:CODE``."""
+        rows = self._rows(
+            "SELECT stage || ':' || code, SUM(count) FROM drops GROUP BY stage, code ORDER BY stage, code"
+        )
+        return {row[0]: int(row[1]) for row in rows}
+
+    def _of_order(self, client_order_id: str) -> list[JournalEvent]:
+        rows = self._rows("SELECT body FROM journal WHERE client_order_id = ? ORDER BY seq", client_order_id)
+        return [decode_journal(row[0]) for row in rows]
+
+    def _rows(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._run(lambda connection: connection.execute(text, values).fetchall())
+
+
+class BorrowedReader(Reader):
+    """The same queries on a connection that somebody else owns: ``run`` calls its argument with it."""
+
+    def __init__(self, run: Callable[[Query[Any]], Any]) -> None:
+        self._borrow = run
+
+    def close(self) -> None:
+        """The connection is not ours to close."""
+
+    def _run(self, query: Query[T]) -> T:
+        return self._borrow(query)  # type: ignore[no-any-return]
+
+
+_ORDER = ", ".join(OrderRecord.__struct_fields__)
+_POSITION = ", ".join(PositionRecord.__struct_fields__)

@@ -1,0 +1,50 @@
+"""The database's tables and how an older database becomes the current one."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+from engine.errors import StoreError
+
+MIGRATIONS: tuple[str, ...] = ("schema.sql",)
+"""Script ``n`` (from 0) turns version ``n`` into ``n + 1``. Scripts are only ever added."""
+
+VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to ``VERSION`` in one transaction, and prove that it can be written.
+
+    Raises ``StoreError`` when a newer tickdesk wrote it, ``sqlite3.Error`` when it cannot be written.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > VERSION:
+        raise StoreError(
+            f"a newer tickdesk wrote it (version {found}, this one knows {VERSION}): "
+            "upgrade tickdesk, or choose --state-dir"
+        )
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for script in MIGRATIONS[found:]:
+            for statement in _statements(files("engine.store").joinpath(script).read_text("utf-8")):
+                connection.execute(statement)
+        # Written even when unchanged: a full or read-only disk shows now, not at the first order.
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> list[str]:
+    """Split a script; ``executescript`` would commit the open transaction first."""
+    statements = []
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if line.rstrip().endswith(";") and sqlite3.complete_statement(text):
+            statements.append(text)
+            text = ""
+    return statements

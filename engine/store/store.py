@@ -1,0 +1,377 @@
+"""The writer: one thread owns the database; every transaction is one call on it.
+
+Two ways in. ``commit`` is for order events, fills, risk changes and alerts: on disk before they are
+acknowledged. ``behind`` is for everything that may be lost with the last batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.events import JournalEvent, Verdict
+from engine.store import opening, rows
+from engine.store.codec import decode_journal, encode
+from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fold
+from engine.store.read import BorrowedReader, Query, Reader
+from engine.store.rows import Record
+
+T = TypeVar("T")
+
+BATCH = 2_000
+BATCH_S = 0.25
+MAX_WAITING = 200_000
+_REPLAY_BATCH = 20_000
+
+_log = logging.getLogger(__name__)
+
+
+class _Commit(NamedTuple):
+    first_seq: int
+    events: Sequence[JournalEvent]
+    done: Callable[[int], None] | None
+
+
+class _Job(NamedTuple):
+    """A call on the writer thread, after everything that was asked for before it."""
+
+    run: Callable[[sqlite3.Connection], Any]
+    answer: Callable[[Any, Exception | None], None]
+
+
+class Store:
+    """The desk's database.
+
+    ``path``: the file (its directory exists), or None for a database in memory. ``durable=False`` is for
+    replays: nothing waits for the disk and commits are written in large batches.
+
+    After any failure nothing more is written or acknowledged: ``failed`` is called once, on the writer
+    thread, and ``commit`` raises the same ``StoreError``.
+    """
+
+    def __init__(self, path: Path | None, *, durable: bool = True) -> None:
+        self.path = path
+        self.durable = durable
+        self.last_seq = 0
+        """The newest sequence number handed out."""
+        self.dropped_records = 0
+        """Write-behind records lost because more than 200,000 waited."""
+        self.repaired: list[str] = []
+        """Where the tables differed from the journal at start, one line each; they were rebuilt from it."""
+        self.failed: Callable[[StoreError], None] | None = None
+        self.error: StoreError | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._fold = Fold()
+        self._settings: dict[str, Any] = {}
+        self._batch = BATCH if durable else _REPLAY_BATCH
+        self._waiting: deque[Record] = deque()
+        self._verdicts: deque[Verdict] = deque()
+        self._commits: deque[_Commit] = deque()
+        self._changed_settings: dict[str, str] = {}
+        self._jobs: deque[_Job] = deque()
+        self._asked: list[_Job] = []
+        self._writing = 0
+        self._closing = False
+        self._work = threading.Condition()
+        self._nudged = False
+        self._thread: threading.Thread | None = None
+
+    # --- opening and closing -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open, migrate, check against the journal, and start the writer.
+
+        Raises ``StoreError`` (one line) when the database is unreadable, corrupt, newer, read-only or full.
+        """
+        opened: list[StoreError | None] = []
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, args=(opened, ready), name="store", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if opened[0] is not None:
+            self._thread.join()
+            raise opened[0]
+
+    def recover(self) -> list[JournalEvent]:
+        """The whole journal in order of sequence; its length is ``last_seq``."""
+        bodies = self._call(lambda c: c.execute("SELECT body FROM journal ORDER BY seq").fetchall())
+        return [decode_journal(body) for (body,) in bodies]
+
+    def reader(self) -> Reader:
+        """Queries; of a file over a read-only connection of its own."""
+        return Reader(self.path) if self.path is not None else BorrowedReader(self._call)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Write what waits, end the writer and close the database. False when something was lost."""
+        thread = self._thread
+        if thread is None:
+            return True
+        with self._work:
+            self._closing = True
+            self._work.notify_all()
+        thread.join(timeout)
+        return not thread.is_alive() and self.error is None
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def commit(self, events: Sequence[JournalEvent], done: Callable[[int], None] | None = None) -> list[int]:
+        """Number ``events`` and write them; returns their sequence numbers at once.
+
+        ``done(last of them)`` is called on the writer thread when they are on disk. Raises ``StoreError``
+        after a failure.
+        """
+        with self._work:
+            self._refuse()
+            if not events:
+                raise ValueError("a commit needs at least one event")
+            first = self.last_seq + 1
+            self.last_seq += len(events)
+            self._commits.append(_Commit(first, tuple(events), done))
+            if self.durable or done is not None or len(self._commits) >= self._batch:
+                self._work.notify_all()
+            return list(range(first, self.last_seq + 1))
+
+    def commit_now(self, events: Sequence[JournalEvent]) -> list[int]:
+        """Number and write ``events``; when durable, they are on disk when it returns.
+
+        When not durable, they are written with the next batch. Raises ``StoreError`` after a failure.
+        """
+        if not self.durable:
+            return self.commit(events)
+        written = threading.Event()
+        seqs = self.commit(events, lambda _seq: written.set())
+        with self._work:
+            # The writer notifies after every transaction and when it fails.
+            self._work.wait_for(lambda: written.is_set() or self.error is not None)
+        if not written.is_set():
+            self._refuse()
+        return seqs
+
+    def behind(self, record: Record) -> None:
+        """Write ``record`` with the next batch: within 250 ms, or when 2,000 wait.
+
+        A verdict is written at the latest with the next commit, so that no order is on disk without it.
+        """
+        if type(record) is Verdict:
+            self._verdicts.append(record)
+            return
+        waiting = self._waiting
+        waiting.append(record)
+        if len(waiting) >= self._batch:
+            self._nudge()
+
+    def put_setting(self, key: str, value: Any) -> None:
+        """Keep ``value`` (anything JSON can say) across restarts. Raises ``StoreError`` after a failure."""
+        text = msgspec.json.encode(value).decode()
+        with self._work:
+            self._refuse()
+            self._settings[key] = msgspec.json.decode(text)
+            self._changed_settings[key] = text
+            self._work.notify_all()
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, as last put."""
+        with self._work:
+            return dict(self._settings)
+
+    @property
+    def pending(self) -> int:
+        """Records, events and settings that are not in the database yet."""
+        waiting = len(self._waiting) + len(self._verdicts) + len(self._changed_settings) + self._writing
+        return waiting + sum(len(commit.events) for commit in tuple(self._commits))
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until everything given so far is written. False when it is not."""
+        try:
+            self._call(lambda _connection: None, timeout)
+        except StoreError:
+            return False
+        return True
+
+    # --- the writer's side -----------------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self._closing or self._thread is None:
+            raise StoreError("the store is not open")
+
+    def _nudge(self) -> None:
+        """Wake the writer for a full batch, once; bound what waits when it cannot keep up."""
+        if not self._nudged:
+            self._nudged = True
+            with self._work:
+                self._work.notify_all()
+        waiting = self._waiting
+        if len(waiting) > MAX_WAITING:
+            if not self.durable and self.error is None:
+                self.flush(60.0)
+            while len(waiting) > MAX_WAITING:
+                waiting.popleft()
+                self.dropped_records += 1
+
+    def _call(self, query: Query[T], timeout: float = 60.0) -> T:
+        """Run ``query`` on the writer thread after everything given so far, and return its result."""
+        answered = threading.Event()
+        result: list[Any] = []
+        fault: list[Exception] = []
+
+        def answer(value: Any, error: Exception | None) -> None:
+            if error is None:
+                result.append(value)
+            else:
+                fault.append(error)
+            answered.set()
+
+        with self._work:
+            self._refuse()
+            self._jobs.append(_Job(query, answer))
+            self._work.notify_all()
+        if not answered.wait(timeout):
+            raise StoreError(f"the database did not answer within {timeout:g} s")
+        if fault:
+            raise StoreError(f"cannot read the database: {fault[0]}") from fault[0]
+        return result[0]  # type: ignore[no-any-return]
+
+    def _main(self, opened: list[StoreError | None], ready: threading.Event) -> None:
+        try:
+            connection, state = opening.open_database(self.path, durable=self.durable)
+        except StoreError as error:
+            opened.append(error)
+            ready.set()
+            return
+        self._connection = connection
+        self._fold, self.last_seq, self._settings, self.repaired = state
+        opened.append(None)
+        ready.set()
+        try:
+            self._serve(connection)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            connection.close()
+
+    def _serve(self, connection: sqlite3.Connection) -> None:
+        due = monotonic() + BATCH_S
+        while True:
+            with self._work:
+                if not self._has_work():
+                    self._work.wait(max(0.0, due - monotonic()))
+                closing = self._closing
+                # Taken before the commits and answered after them: a job sees all that was given before it.
+                self._asked = [self._jobs.popleft() for _ in range(len(self._jobs))]
+                commits = [self._commits.popleft() for _ in range(len(self._commits))]
+                settings, self._changed_settings = self._changed_settings, {}
+                self._nudged = False
+                self._writing = sum(len(commit.events) for commit in commits) + len(settings)
+            self._commit(connection, commits, settings)
+            now = monotonic()
+            if now >= due or self._asked or closing or len(self._waiting) >= self._batch:
+                self._write_behind(connection)
+                due = now + BATCH_S
+            while self._asked:
+                self._answer(connection, self._asked.pop(0))
+            if closing and not (self._commits or self._jobs):
+                return
+
+    def _has_work(self) -> bool:
+        if self._jobs or self._changed_settings or self._closing or (self._commits and self.durable):
+            return True
+        return len(self._waiting) >= self._batch or len(self._commits) >= self._batch
+
+    def _commit(
+        self, connection: sqlite3.Connection, commits: list[_Commit], settings: dict[str, str]
+    ) -> None:
+        if not commits and not settings:
+            return
+        verdicts = [self._verdicts.popleft() for _ in range(len(self._verdicts))]
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}")
+        connection.execute("BEGIN IMMEDIATE")
+        rows.write(connection, verdicts)
+        self._write_journal(connection, commits)
+        rows.insert(
+            connection,
+            "settings",
+            ("key", "value"),
+            list(settings.items()),
+            "ON CONFLICT DO UPDATE SET value = excluded.value",
+        )
+        connection.execute("COMMIT")
+        for commit in commits:
+            if commit.done is not None:
+                self._acknowledge(commit.done, commit.first_seq + len(commit.events) - 1)
+        with self._work:
+            self._writing = 0
+            self._work.notify_all()
+
+    def _write_journal(self, connection: sqlite3.Connection, commits: list[_Commit]) -> None:
+        journal = []
+        for commit in commits:
+            for seq, event in enumerate(commit.events, commit.first_seq):
+                order_id = getattr(event, "client_order_id", "")
+                journal.append((seq, event.ns, type(event).__name__, order_id, encode(event)))
+                self._fold.apply(seq, event)
+        rows.insert(connection, "journal", ("seq", "ns", "kind", "client_order_id", "body"), journal)
+        changed = self._fold.take()
+        rows.insert(connection, "fills", FILL_COLUMNS, changed["fills"])
+        for table, columns in (("orders", ORDER_COLUMNS), ("positions", POSITION_COLUMNS)):
+            update = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+            rows.insert(connection, table, columns, changed[table], f"ON CONFLICT DO UPDATE SET {update}")
+
+    def _acknowledge(self, done: Callable[[int], None], seq: int) -> None:
+        try:
+            done(seq)
+        except Exception:
+            # The events are on disk; that their giver cannot hear of it any more must not stop the others.
+            _log.exception("nobody took the acknowledgement of event %d", seq)
+
+    def _write_behind(self, connection: sqlite3.Connection) -> None:
+        left = len(self._waiting)
+        while left or self._verdicts:
+            verdicts = [self._verdicts.popleft() for _ in range(len(self._verdicts))]
+            # Fewer may be left than counted: the other side drops the oldest when too many wait.
+            batch = [self._waiting.popleft() for _ in range(min(left, len(self._waiting), _REPLAY_BATCH))]
+            left = left - len(batch) if batch else 0
+            self._writing = len(batch) + len(verdicts)
+            connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.durable else 'OFF'}")
+            connection.execute("BEGIN IMMEDIATE")
+            rows.write(connection, verdicts)
+            rows.write(connection, batch)
+            connection.execute("COMMIT")
+            self._writing = 0
+            if self._commits and self.durable and not self._asked:
+                return  # orders do not wait for a backlog
+
+    def _answer(self, connection: sqlite3.Connection, job: _Job) -> None:
+        try:
+            value = job.run(connection)
+        except sqlite3.Error as error:
+            job.answer(None, error)
+        else:
+            job.answer(value, None)
+
+    def _fail(self, error: Exception) -> None:
+        """Fail closed: nothing after this is written or acknowledged."""
+        where = self.path or "memory"
+        fault = StoreError(
+            f"cannot write {where}: {error}; free space or repair the disk, then restart the engine"
+        )
+        if not isinstance(error, sqlite3.Error):
+            _log.error("the store's writer failed", exc_info=error)
+        with self._work:
+            self.error = fault
+            jobs = [*self._asked, *self._jobs]
+            self._work.notify_all()
+        for job in jobs:
+            job.answer(None, fault)
+        if self.failed is not None:
+            self.failed(fault)
