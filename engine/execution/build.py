@@ -44,8 +44,8 @@ class OrderBuilder:
     ) -> OrderRequest | Drop:
         """A market order worth ``order_size_pct`` x confidence of ``equity``, rounded down to whole lots.
 
-        ``mid`` is the mid at the decision; without it the opportunity's price stands in. The answer is a Drop where no
-        order can be made: NO_PRICE, NO_EQUITY, NO_CONFIDENCE, EXPIRED, TOO_SMALL.
+        ``mid`` is the mid at the decision; without it the opportunity's price stands in. The answer is a Drop
+        where no order can be made: NO_PRICE, NO_EQUITY, NO_CONFIDENCE, EXPIRED, TOO_SMALL.
         """
         price = opportunity.price if mid is None else mid
         if not (math.isfinite(price) and price > 0):
@@ -90,10 +90,10 @@ class OrderBuilder:
         working: Decimal = Decimal(0),
         reason: str = "",
     ) -> OrderRequest:
-        """A reduce-only market order for the whole position less ``working``, what open exits will still close.
+        """A reduce-only market order for the position less ``working``, what open exits will still close.
 
-        The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid since):
-        an exit leaves no dust. Raises OrderError when nothing is left to exit, or for the purpose ENTRY.
+        The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid
+        since): an exit leaves no dust. Raises OrderError when nothing is left to exit, or for the purpose ENTRY.
         """
         left = abs(position.quantity) - working
         if left <= 0:

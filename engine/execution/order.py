@@ -54,7 +54,7 @@ class Order(msgspec.Struct, gc=False):
 
     @classmethod
     def begin(cls, event: OrderEvent) -> Order:
-        """The order that an INITIALIZED event starts. Raises OrderError when it is none or carries no request."""
+        """The order that an INITIALIZED event starts. Raises OrderError for another event or without request."""
         request = event.request
         if event.state is not OrderState.INITIALIZED or request is None:
             raise OrderError(
@@ -81,8 +81,8 @@ class Order(msgspec.Struct, gc=False):
     def apply(self, event: OrderEvent | Fill) -> bool:
         """Fold one event in; False when it is a fill that is already in.
 
-        Raises OrderError, and changes nothing, when the event is not this order's, the transition is illegal or
-        a fill goes beyond the order's quantity.
+        Raises OrderError, and changes nothing, when the event is not this order's, the transition is illegal
+        or a fill goes beyond the order's quantity.
         """
         if isinstance(event, Fill):
             return self._fill(event)
@@ -170,7 +170,8 @@ class Blotter:
     def apply(self, event: OrderEvent | Fill) -> Order:
         """Fold one event in and return its order; a fill that is already in changes nothing.
 
-        Raises OrderError on an illegal transition, an id that is used again or an unknown order; changes nothing then.
+        Raises OrderError, and changes nothing, on an illegal transition, an id that is used again or an
+        unknown order.
         """
         order = self._orders.get(event.client_order_id)
         if order is None:

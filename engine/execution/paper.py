@@ -1,9 +1,9 @@
 """The paper venue: market orders filled from displayed size only, after a seeded latency, with fees.
 
-An order is filled against the quote that stands when it *arrives*, at most the size displayed there; what a fill
-took is gone until the venue publishes a new quote, so two orders never fill on the same size. What is left waits for
-fresh size and is canceled after ``order_ttl_s`` without any. Not modelled: market impact, size beyond the top of
-the book, the time a cancel and a report travel.
+An order is filled against the quote that stands when it *arrives*, at most the size displayed there; what a
+fill took is gone until the venue publishes a new quote, so two orders never fill on the same size. What is left
+waits for fresh size and is canceled after ``order_ttl_s`` without any. Not modelled: market impact, size beyond
+the top of the book, the time a cancel and a report travel.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from engine.execution.ids import trade_id
 from engine.instruments import Instrument, Instruments
 
 _ZERO = Decimal(0)
-_CENT = Decimal("1e-8")
-"""Fees are rounded to this."""
+_FEE_STEP = Decimal("1e-8")
 _MS = 1_000_000
 
 
@@ -64,7 +63,7 @@ class PaperVenue(Gateway):
     def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
         """Send an order on its way; it is ACCEPTED when it arrives.
 
-        An order that this venue cannot execute is REJECTED at once. An id that was submitted before is ignored.
+        An order that this venue cannot execute is REJECTED at once. An id submitted before is ignored.
         """
         if request.client_order_id in self._seen:
             return []
@@ -125,9 +124,9 @@ class PaperVenue(Gateway):
     ) -> list[Report]:
         """Fill what has arrived from a print, for symbols that publish no quotes.
 
-        The fill is at the print's price, without a spread, and at most its size in all: flattering, because half a
-        spread is missing, and stated as such where results are read. Every call is a print of its own unless
-        ``print_id`` repeats the last call's.
+        The fill is at the print's price, without a spread, and at most its size in all: flattering by half a
+        spread, which belongs said where results are read. Every call is a print of its own unless ``print_id``
+        repeats the last call's.
         """
         if not self._book.get(symbol):
             return []
@@ -138,8 +137,7 @@ class PaperVenue(Gateway):
             size_left = _displayed(size, instrument)
             budget = _Budget(-1 if print_id is None else print_id, size_left, size_left)
             self._prints[symbol] = budget
-        reports = self._match(instrument, budget, price, price, now_ns, "print", False)
-        return reports
+        return self._match(instrument, budget, price, price, now_ns, "print", False)
 
     def expire(self, now_ns: int) -> list[Report]:
         """Accept what has arrived meanwhile, and cancel what found no liquidity for ``order_ttl_s``."""
@@ -195,7 +193,7 @@ class PaperVenue(Gateway):
 
     def _fill(self, order: _Working, quantity: Decimal, price: Decimal, now_ns: int) -> Fill:
         request = order.request
-        fee = (quantity * price * self._taker).quantize(_CENT, ROUND_HALF_EVEN)
+        fee = (quantity * price * self._taker).quantize(_FEE_STEP, ROUND_HALF_EVEN)
         fill = Fill(
             trade_id=trade_id(request.client_order_id, order.fills),
             client_order_id=request.client_order_id,
@@ -229,7 +227,7 @@ class PaperVenue(Gateway):
             del self._book[order.request.symbol]
 
     def _latency_ns(self, client_order_id: str) -> int:
-        """Uniform around the mean, drawn from the seed and the order's id: independent of the order of calls."""
+        """Uniform around the mean, drawn from the seed and the order's id, whatever was drawn before."""
         digest = blake2b(f"{self._config.seed}\x1f{client_order_id}".encode(), digest_size=8).digest()
         draw = int.from_bytes(digest, "big") / 2**63 - 1.0  # [-1, 1]
         return max(0, int((self._config.entry_latency_ms + draw * self._config.latency_jitter_ms) * _MS))

@@ -34,10 +34,10 @@ class Exits:
         return instrument.price(max(stop, above)), instrument.price(min(target, below))
 
     def crossed(self, position: Position, instrument: Instrument, price: float) -> Purpose | None:
-        """Why the position must be closed at ``price`` (STOP_LOSS, TAKE_PROFIT), or None. Levels are inclusive.
+        """Why to close the position at ``price`` (STOP_LOSS, TAKE_PROFIT), or None. Levels are inclusive.
 
-        The trigger price is the caller's: the bid for a long and the ask for a short where there is a quote (what the exit
-        would get), else the last trade. A price that is not a positive number crosses nothing.
+        The trigger price is the caller's: the bid for a long and the ask for a short where there is a quote
+        (what the exit would get), else the last trade. A price that is not a positive number crosses nothing.
         """
         if not position.quantity or not (math.isfinite(price) and price > 0):
             return None

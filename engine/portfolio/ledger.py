@@ -1,7 +1,7 @@
 """The ledger: cash, positions and equity as an exact fold over fills.
 
-Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is rounded except
-the cost of a part of a position that is closed, which is put on a fixed grid, so that these hold to the last digit:
+Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is rounded
+but the cost of a closed part of a position, which is put on a fixed grid, so that these hold to the last digit:
 
     cash   = start + sum of signed notional - sum of fees
     equity = cash + sum of position x mark = start + realized + unrealized - fees
@@ -95,10 +95,11 @@ class Ledger:
             self._realized += after.realized - before.realized
             mark = self._marks.setdefault(fill.symbol, fill.price)
             self._value += (after.quantity - before.quantity) * mark
+            self._peak = max(self._peak, self._cash + self._value)
         return after
 
     def mark(self, symbol: str, price: Decimal) -> None:
-        """Value ``symbol`` at ``price`` from here on. Raises ValueError unless it is finite and above zero."""
+        """Value ``symbol`` at ``price`` from here on. Raises ValueError unless finite and above zero."""
         if not (price.is_finite() and price > 0):
             raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
         old = self._marks.get(symbol)
@@ -129,7 +130,6 @@ class Ledger:
         """Realized P&L of all symbols, before fees."""
         return self._realized
 
-    @property
     def positions(self) -> list[Position]:
         """Open positions, in the order in which their symbols were first traded."""
         return [position for position in self._positions.values() if position.quantity]
@@ -137,6 +137,10 @@ class Ledger:
     def position(self, symbol: str) -> Position:
         """The position in ``symbol``; a flat one when it was never traded."""
         return self._positions.get(symbol) or Position(symbol)
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Signed quantity held; zero when flat."""
+        return self.position(symbol).quantity
 
     def mark_price(self, symbol: str) -> Decimal | None:
         """What the symbol is valued at; None before its first fill or mark."""
@@ -155,22 +159,19 @@ class Ledger:
             position = self.position(symbol)
             return position.quantity * self._marks[symbol] - position.cost if position.quantity else _ZERO
 
-    def gross_exposure(self) -> Decimal:
-        """Sum of the positions' absolute values."""
+    def exposure(self) -> tuple[Decimal, Decimal]:
+        """(gross, net): the positions' absolute values added up, and longs less shorts."""
         with localcontext(_EXACT):
-            return sum((abs(p.quantity) * self._marks[p.symbol] for p in self.positions), _ZERO)
+            gross = sum((abs(p.quantity) * self._marks[p.symbol] for p in self.positions()), _ZERO)
+        return gross, self._value
 
-    def net_exposure(self) -> Decimal:
-        """Longs less shorts."""
-        return self._value
+    @property
+    def day_start_equity(self) -> Decimal:
+        """Equity at the start of the current UTC day.
 
-    def day_start_equity(self, now_ns: int) -> Decimal:
-        """Equity at the start of the UTC day of ``now_ns``.
-
-        The day turns when the ledger first hears of it, by this or by a fill: ask at least once a minute. After a restart it
-        is rebuilt from the fills, with what was open at the turn valued at its newest fill before it.
+        The day turns when the ledger first hears of it, by ``day_pnl`` or a fill: ask at least once a minute.
+        After a restart it is rebuilt from the fills, with what was open valued at its newest fill.
         """
-        self._roll(now_ns)
         return self._day_start
 
     def day_pnl(self, now_ns: int) -> Decimal:
@@ -186,7 +187,7 @@ class Ledger:
         return max(0.0, float((self._peak - self.equity()) / self._peak * 100))
 
     def check(self) -> list[str]:
-        """Fold all fills anew, by sums alone, and name every identity that does not hold ([] is healthy). O(fills)."""
+        """Sum all fills anew and name every identity that does not hold; [] is healthy. O(fills)."""
         wrong: list[str] = []
         with localcontext(_EXACT):
             cash, quantities = self._start, dict.fromkeys(self._positions, _ZERO)
