@@ -111,10 +111,14 @@ class RiskConfig(Section):
     order_burst: Count = 20
     repeat_limit: Count = 20
     repeat_window_s: Positive = 60.0
+    duplicate_window_s: Positive = 1.0
+    """An entry identical to one sent within this long is denied."""
     stale_data_s: Positive = 3.0
     clock_skew_s: Positive = 1.0
     daily_loss_reduce_pct: Positive = 3.0
     daily_loss_halt_pct: Positive = 5.0
+    max_drawdown_pct: Positive = 10.0
+    """Entries are denied from this far below the highest equity."""
     allow_short: bool = True
 
 

@@ -93,7 +93,7 @@ class OrderBuilder:
         """A reduce-only market order for the position less ``working``, what open exits will still close.
 
         The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid
-        since): an exit leaves no dust. Raises OrderError when nothing is left to exit, or for the purpose ENTRY.
+        since): an exit leaves no dust. Raises OrderError when nothing is left, or for the purpose ENTRY.
         """
         left = abs(position.quantity) - working
         if left <= 0:

@@ -54,7 +54,7 @@ class Order(msgspec.Struct, gc=False):
 
     @classmethod
     def begin(cls, event: OrderEvent) -> Order:
-        """The order that an INITIALIZED event starts. Raises OrderError for another event or without request."""
+        """The order that an INITIALIZED event starts. Raises OrderError for any other event."""
         request = event.request
         if event.state is not OrderState.INITIALIZED or request is None:
             raise OrderError(

@@ -1,9 +1,9 @@
 """The paper venue: market orders filled from displayed size only, after a seeded latency, with fees.
 
 An order is filled against the quote that stands when it *arrives*, at most the size displayed there; what a
-fill took is gone until the venue publishes a new quote, so two orders never fill on the same size. What is left
-waits for fresh size and is canceled after ``order_ttl_s`` without any. Not modelled: market impact, size beyond
-the top of the book, the time a cancel and a report travel.
+fill took is gone until the venue publishes a new quote, so two orders never fill on the same size. What is
+left waits for fresh size and is canceled after ``order_ttl_s`` without any. Not modelled: market impact, size
+beyond the top of the book, the time a cancel and a report travel.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class PaperVenue(Gateway):
     ) -> list[Report]:
         """Fill what has arrived from a print, for symbols that publish no quotes.
 
-        The fill is at the print's price, without a spread, and at most its size in all: flattering by half a
-        spread, which belongs said where results are read. Every call is a print of its own unless ``print_id``
+        The fill is at the print's price, without a spread, and at most its size in all: flattering by half
+        a spread, which belongs said where results are read. Every call is a print of its own unless ``print_id``
         repeats the last call's.
         """
         if not self._book.get(symbol):

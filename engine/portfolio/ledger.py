@@ -1,7 +1,7 @@
 """The ledger: cash, positions and equity as an exact fold over fills.
 
-Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is rounded
-but the cost of a closed part of a position, which is put on a fixed grid, so that these hold to the last digit:
+Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is
+rounded but the cost of a closed part of a position, which is put on a fixed grid, so that these hold exactly:
 
     cash   = start + sum of signed notional - sum of fees
     equity = cash + sum of position x mark = start + realized + unrealized - fees

@@ -1,0 +1,90 @@
+"""The desk's trading state: ACTIVE -> REDUCING -> HALTED, latched.
+
+Risk tightens; only a person loosens. What the states hold back is what the desk starts by itself: see
+``originates``. An exit that is asked for is never denied by the state.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.events import NS, Purpose, RiskChange, RiskState
+from engine.risk.limits import Limits
+
+RISK = "risk"
+"""``who`` of a change that risk made itself."""
+
+_ORDER = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
+_DAY_NS = 86_400 * NS
+_PROTECTIVE = frozenset({Purpose.STOP_LOSS, Purpose.FLATTEN})
+
+
+def originates(state: RiskState, purpose: Purpose) -> bool:
+    """Whether the desk may start an order of this purpose in this state.
+
+    ACTIVE: all. REDUCING: exits. HALTED: what a person asks for (FLATTEN), and stop-losses, because a halt
+    that switched the stops off would leave positions without protection exactly when losses run.
+    """
+    if state is RiskState.ACTIVE:
+        return True
+    return purpose in _PROTECTIVE if state is RiskState.HALTED else purpose is not Purpose.ENTRY
+
+
+class StateLatch:
+    """Holds the trading state, and which daily-loss limits have tripped on the current UTC day."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.state = RiskState.ACTIVE
+        self.reason = ""
+        self._day = -1
+        self._tripped = RiskState.ACTIVE
+
+    def restore(self, state: RiskState, reason: str = "") -> None:
+        """The state that was latched when the engine ended."""
+        self.state, self.reason = state, reason
+
+    def request(self, state: RiskState, who: str, reason: str, ns: int) -> RiskChange | None:
+        """Change the state: tighter at once, looser for a person only. None when nothing changes."""
+        if state is self.state or (who == RISK and _ORDER[state] < _ORDER[self.state]):
+            return None
+        change = RiskChange(state, self.state, reason, who, ns)
+        self.state, self.reason = state, reason
+        return change
+
+    def on_equity(self, day_pnl: Decimal, start_equity: Decimal, ns: int) -> RiskChange | None:
+        """Judge the day's loss: at ``daily_loss_reduce_pct`` REDUCING, at ``daily_loss_halt_pct`` HALTED.
+
+        Each limit trips once a day, so that a person who decides to go on is not overruled a second later; the
+        next limit still trips. What cannot be judged halts.
+        """
+        day = ns // _DAY_NS
+        if day > self._day:
+            self._day, self._tripped = day, RiskState.ACTIVE
+        level, text = self._level(day_pnl, start_equity)
+        if _ORDER[level] <= _ORDER[self._tripped]:
+            return None
+        self._tripped = level
+        if _ORDER[level] <= _ORDER[self.state]:
+            return None
+        return self.request(level, RISK, text, ns)
+
+    def loss_share(self) -> Decimal:
+        """The loss, as a share of the day's start equity, from which entries are denied today.
+
+        The first limit; the second once the first tripped and a person went on in spite of it.
+        """
+        overruled = self._tripped is not RiskState.ACTIVE and self.state is RiskState.ACTIVE
+        return self._limits.halt_share if overruled else self._limits.reduce_share
+
+    def _level(self, day_pnl: Decimal, start_equity: Decimal) -> tuple[RiskState, str]:
+        if not (day_pnl.is_finite() and start_equity.is_finite() and start_equity > 0):
+            return RiskState.HALTED, f"the day's loss is unknown: P&L {day_pnl} of equity {start_equity}"
+        loss = -day_pnl / start_equity
+        for level, limit in (
+            (RiskState.HALTED, self._limits.halt_share),
+            (RiskState.REDUCING, self._limits.reduce_share),
+        ):
+            if loss >= limit:
+                return level, f"daily loss {loss * 100:.2f} % has reached {(limit * 100).normalize():f} %"
+        return RiskState.ACTIVE, ""
