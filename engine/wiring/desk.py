@@ -1,0 +1,206 @@
+"""The desk: every stage, wired once. Live, on a tape and in a replay it is this very object.
+
+It opens nothing and reads no clock: events, timers and commands come in as method calls on one thread, and
+``commit`` and ``record`` take what must be kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.config import Config
+from engine.events import (
+    Alert,
+    Drop,
+    Event,
+    FeedStatus,
+    Gap,
+    JournalEvent,
+    Malformed,
+    MarketEvent,
+    Opportunity,
+)
+from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
+from engine.instruments import Instruments
+from engine.market.freshness import Freshness
+from engine.market.screen import Screen
+from engine.wiring.intake import Intake, OtherEvent, Ticks
+from engine.wiring.latency import LatencyWindow
+from engine.wiring.signals import Signals
+from engine.wiring.trading import Commit, Trading
+
+
+class Desk:
+    """``record`` keeps what may be lost with the last batch; ``timer`` (ns, monotonic) measures frame → order."""
+
+    def __init__(
+        self,
+        config: Config,
+        instruments: Instruments,
+        *,
+        commit: Commit,
+        record: Callable[[Event], None],
+        timer: Callable[[], int] | None = None,
+    ) -> None:
+        self.config = config
+        self.instruments = instruments
+        self.features = FeatureEngine(config.features)
+        self.screen = Screen()
+        self.freshness = Freshness(self.screen)
+        self.commit = commit
+        self.record = record
+        self.trading_enabled = True
+        """Off while history is fed: indicators warm up, nothing is decided."""
+        self.drops: Counter[str] = Counter()
+        self.bars = 0
+        self.gaps = 0
+        self.malformed = 0
+        self.feed_status: dict[str, FeedStatus] = {}
+        self.latency = LatencyWindow()
+        self._timer = timer
+        self._began = 0
+        self.signals = Signals(
+            config,
+            self.features,
+            on_opportunity=self._on_opportunity,
+            on_drop=self._on_drop,
+            record=record,
+        )
+        self.trading = Trading(
+            config,
+            instruments,
+            self.features,
+            self.freshness,
+            commit=commit,
+            on_drop=self._on_drop,
+            on_outcome=self._on_outcome,
+            on_approved=self._on_approved,
+        )
+        self.intake = Intake(
+            instruments,
+            self.screen,
+            self.features,
+            on_trigger=self._on_trigger,
+            on_other=self._on_other,
+            on_reject=self._on_reject,
+            on_symbol=self._on_symbol,
+        )
+
+    # --- in ---
+
+    @property
+    def now_ns(self) -> int:
+        return self.features.now_ns
+
+    def on_events(self, events: Sequence[MarketEvent]) -> None:
+        """What one socket read held, decoded, in order."""
+        if self._timer is not None:
+            self._began = self._timer()
+        self.intake.events(events)
+
+    def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+        """A block of packed ticks of a columnar tape."""
+        self.intake.block(ticks, symbols)
+
+    def advance(self, now_ns: int) -> None:
+        """The clock: bars close and stops are swept without any tick."""
+        if self._timer is not None:
+            self._began = self._timer()
+        while self.features.advance(now_ns) != NONE:
+            self._on_bars()
+
+    # --- triggers ---
+
+    def _on_trigger(self, code: int, symbol: int) -> None:
+        if code == BARS:
+            self._on_bars()
+        elif code == WAKE:
+            self.trading.on_wake(symbol)
+        elif code == EXIT:
+            self.trading.on_exit(symbol)
+        elif code == RISE:
+            row = self.features.row(symbol)
+            self.signals.on_rise(row, trading=self.trading_enabled)
+
+    def _on_bars(self) -> None:
+        rows = self.features.rows(self.features.closed())
+        self.bars += len(rows)
+        if self.trading_enabled:
+            self.trading.on_bars()
+            for row in rows:
+                self.record(row)
+        self.signals.on_bars(rows, trading=self.trading_enabled)
+        for name, _ in self.signals.strategies.take_errors():
+            self.alert("error", name, "strategy failed and was switched off: the log says why")
+
+    def _on_opportunity(self, opportunity: Opportunity) -> None:
+        self.trading.act(opportunity)
+
+    # --- bookkeeping ---
+
+    def _on_symbol(self, index: int) -> None:
+        watch = self.signals.strategies.rise_watch
+        if watch is not None:
+            self.features.watch_rise(index, *watch)
+
+    def _on_other(self, event: OtherEvent) -> None:
+        if isinstance(event, FeedStatus):
+            self.feed_status[event.venue] = event
+        elif isinstance(event, Gap):
+            self.gaps += 1
+            missing = f"{event.first_id}–{event.last_id}" if event.last_id >= 0 else "an unknown number"
+            self.alert("warning", event.symbol, f"trades {missing} missed: {event.reason}")
+        elif isinstance(event, Malformed):
+            self.malformed += 1
+            self.drops["feeds:MALFORMED"] += 1
+
+    def _on_reject(self, symbol: str, code: str) -> None:
+        self.drops[f"market:{code}"] += 1
+
+    def _on_drop(self, drop: Drop) -> None:
+        self.drops[f"{drop.stage}:{drop.code}"] += 1
+
+    def _on_outcome(self, opportunity_id: str, status: str) -> None:
+        if opportunity_id:
+            self.signals.aggregator.close(opportunity_id, status)
+        if status.startswith("denied:"):
+            self.drops[f"risk:{status[7:]}"] += 1
+
+    def _on_approved(self) -> None:
+        if self._timer is not None:
+            self.latency.add(self._timer() - self._began)
+
+    def alert(self, level: str, source: str, text: str) -> None:
+        """Tell the person at the desk; journaled, so that no console misses it."""
+        self.commit((Alert(level, source, text, self.now_ns),), lambda: None)
+
+    # --- commands ---
+
+    def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
+        """Take up the journal of earlier runs: positions get their rows and their stops back."""
+        kept = list(events)
+        prices = {event.symbol: float(event.price) for event in kept if hasattr(event, "price")}
+        for symbol, price in prices.items():
+            self.intake.add_symbol(symbol, price)
+        self.trading.restore(kept, now_ns)
+
+    def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
+        self.signals.set_strategy(name, enabled, weight)
+        watch = self.signals.strategies.rise_watch
+        for instrument in self.instruments:
+            self.features.watch_rise(instrument.index, *(watch or (0.0, 0.0)))
+
+    def funnel(self) -> dict[str, int]:
+        """Counts by stage, in order of the flow."""
+        return {
+            "trades": self.intake.trades,
+            "quotes": self.intake.quotes,
+            "bars": self.bars,
+            "features": self.bars,
+            "signals": self.signals.signals,
+            "blends": self.signals.blends,
+            "opportunities": self.signals.opportunities,
+            "orders": self.trading.orders,
+            "fills": self.trading.fills,
+        }

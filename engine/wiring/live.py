@@ -1,0 +1,291 @@
+"""The live engine process: owns the loop, the tasks, the socket and the files, and drives one desk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.api.address import prepare, socket_path
+from engine.api.hub import Hub
+from engine.api.server import ApiServer
+from engine.clock import Clock, LiveClock, TapeClock
+from engine.config import Config
+from engine.errors import FeedError, StoreError, TickdeskError
+from engine.events import Alert, FeedState, JournalEvent, MarketEvent, RiskState
+from engine.features.engine import compile_kernels
+from engine.feeds.base import Feed
+from engine.feeds.simulated import SimulatedFeed
+from engine.feeds.tape import Tape, TapeFeed
+from engine.instruments import Instruments
+from engine.logs import LogRing, configure
+from engine.store.lock import StateLock
+from engine.store.store import Store
+from engine.wiring.desk import Desk
+from engine.wiring.model_slot import ModelSlot
+from engine.wiring.port import LivePort
+from engine.wiring.sources import adopt, learn_instruments, live_feeds, refuse
+from engine.wiring.view import DeskView
+
+log = logging.getLogger("engine")
+
+TICK_S = 0.05
+"""The timer that closes bars and sweeps stops when no tick does."""
+DATABASE = "tickdesk.db"
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What an engine is started with. ``ready`` is called once, when it listens."""
+
+    config: Config
+    state_dir: Path
+    tapes: tuple[Path, ...] = ()
+    venue: str | None = None
+    speed: float = 1.0
+    log_to_stderr: bool = False
+    ready: Callable[[], None] = field(default=lambda: None)
+
+
+def run_engine(options: EngineOptions) -> int:
+    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
+    lock = StateLock.acquire(options.state_dir)
+    try:
+        ring = configure(
+            options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
+        )
+        tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
+        return asyncio.run(LiveEngine(options, ring, tape).main())
+    finally:
+        lock.release()
+
+
+class LiveEngine:
+    """One engine process. Everything below runs on its loop; only the store has a thread."""
+
+    def __init__(self, options: EngineOptions, ring: LogRing, tape: Tape | None) -> None:
+        self.options = options
+        self.config = options.config
+        self.ring = ring
+        self.hub = Hub()
+        self.phase = "starting"
+        self.phase_detail = ""
+        self.clock: Clock = TapeClock(tape.start_ns, options.speed) if tape else LiveClock()
+        self.started_ns = self.clock()
+        self.feeds: list[Feed] = []
+        self.store = Store(options.state_dir / DATABASE)
+        self.desk = Desk(
+            self.config,
+            Instruments(),
+            commit=self.commit,
+            record=self.store.behind,
+            timer=time.perf_counter_ns,
+        )
+        self.model = ModelSlot(options.state_dir, self.desk)
+        self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
+        self.stopping = asyncio.Event()
+        self.failure: Exception | None = None
+        self._tape = tape
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def tape_text(self) -> str:
+        """Name, position and speed of the tape; "" when live."""
+        if self._tape is None:
+            return ""
+        names = ", ".join(path.name for path in self.options.tapes)
+        return f"{names} {self.options.speed:g}×"
+
+    # --- durability ---
+
+    def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
+        """Journal ``events``; when they are on disk, show them to clients and call ``done``, in order."""
+        assert self._loop is not None
+        loop = self._loop
+        try:
+            seqs = self.store.commit(events, lambda _: loop.call_soon_threadsafe(self._durable))
+        except StoreError as error:
+            self._storage_failed(error)
+            return
+        self._undurable.append((seqs, events, done))
+
+    def _durable(self) -> None:
+        seqs, events, done = self._undurable.popleft()
+        for seq, event in zip(seqs, events, strict=True):
+            self.hub.publish(seq, event)
+        try:
+            done()
+        except Exception as error:
+            self.internal_error(error)
+
+    def _storage_failed(self, error: StoreError) -> None:
+        """Nothing can be made durable any more, so nothing may be traded: entries and exits both stop here."""
+        if self.failure is None:
+            self.failure = error
+            self.phase, self.phase_detail = "failed", str(error)
+            log.error("storage failed, trading stops: %s", error)
+            self.desk.trading.gate.force(RiskState.HALTED, f"storage failed: {error}")
+
+    def internal_error(self, error: Exception) -> None:
+        """Our own bug: logged with its traceback, entries off, market data and stops go on."""
+        log.error("internal error, entries are switched off", exc_info=error)
+        self.desk.trading.set_state(RiskState.REDUCING, "risk", f"internal error: {type(error).__name__}")
+
+    # --- life ---
+
+    async def main(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        self.store.failed = lambda error: (
+            self._loop and self._loop.call_soon_threadsafe(self._storage_failed, error)
+        )
+        self.store.start()
+        socket = socket_path(self.options.state_dir)
+        prepare(self.options.state_dir)
+        server = ApiServer(LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s)
+        try:
+            self._restore()
+            self._signals()
+            if self._tape is None:
+                self.feeds = live_feeds(self.config, self.clock)
+            await server.start(socket)
+            self.options.ready()
+            log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
+            self._spawn(self._run())
+            await self.stopping.wait()
+            await self._shut_down()
+        finally:
+            await server.close()
+            with contextlib.suppress(FileNotFoundError):
+                socket.unlink()
+            lost = not self.store.close()
+        if lost or self.failure is not None:
+            log.error("stopped, not everything could be written")
+            return 1
+        log.info("stopped")
+        return 0
+
+    def _restore(self) -> None:
+        events = self.store.recover()
+        self.hub.start_at(self.store.last_seq)
+        for text in self.store.repaired:
+            log.warning("store: %s", text)
+        for name, setting in sorted(self.store.settings().items()):
+            kind, _, strategy = name.partition(":")
+            if kind == "strategy" and isinstance(setting, dict):
+                try:
+                    self.desk.set_strategy(strategy, setting.get("enabled"), setting.get("weight"))
+                except TickdeskError as error:
+                    log.warning("setting %s is not taken up: %s", name, error)
+        self.desk.restore(events, self.clock())
+        if events:
+            log.info("restored %d journal events", len(events))
+
+    def _signals(self) -> None:
+        assert self._loop is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        self._loop.add_signal_handler(signal.SIGHUP, lambda: log.info("SIGHUP: the engine stays"))
+
+    def stop(self, who: str) -> None:
+        """End, in order; a second call ends at once."""
+        if self.stopping.is_set():
+            log.warning("second stop (%s): ending at once", who)
+            os._exit(1)
+        log.info("stopping", extra={"fields": {"who": who}})
+        self.stopping.set()
+
+    async def _shut_down(self) -> None:
+        self.phase, self.phase_detail = "stopping", ""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.desk.trading_enabled = False
+        self.desk.trading.cancel_entries()
+        deadline = time.monotonic() + 5.0
+        while self._undurable and self.failure is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    # --- running ---
+
+    async def _run(self) -> None:
+        def note(text: str) -> None:
+            self.phase_detail = text
+            log.info(text)
+
+        await asyncio.get_running_loop().run_in_executor(None, compile_kernels, note)
+        self.phase, self.phase_detail = "warming up", ""
+        if self._tape is not None:
+            self._open_tape(self._tape)
+        self._spawn(self.model.start())
+        for feed in self.feeds:
+            if isinstance(feed, SimulatedFeed):
+                adopt(self.desk, await feed.instruments())
+                await self._warm_up(feed)
+        self.phase, self.phase_detail = "running", ""
+        for feed in self.feeds:
+            self._spawn(self._feed(feed))
+        self._spawn(self._timer())
+        self._spawn(self.model.poll(self.config.models.poll_s))
+
+    def _open_tape(self, tape: Tape) -> None:
+        self.clock = TapeClock(tape.start_ns, self.options.speed)
+        adopt(self.desk, tape.specs)
+        self.feeds = [TapeFeed(tape, self.options.speed, self.clock)]
+
+    async def _warm_up(self, feed: SimulatedFeed) -> None:
+        """Feed the simulated past: indicators warm up, nothing is decided."""
+        self.desk.trading_enabled = False
+        for events in feed.history(self.clock()):
+            self.desk.on_events(events)
+            await asyncio.sleep(0)
+        self.desk.trading_enabled = True
+
+    async def _feed(self, feed: Feed) -> None:
+        if not isinstance(feed, (SimulatedFeed, TapeFeed)):
+            try:
+                await learn_instruments(self.desk, feed, patient=False)
+            except FeedError as error:
+                feed.stats.state, feed.stats.detail = FeedState.DOWN, str(error)
+                refuse(self.desk, feed, error)
+                return
+        await feed.run(self._sink)
+
+    def _sink(self, events: list[MarketEvent]) -> None:
+        try:
+            self.desk.on_events(events)
+        except Exception as error:
+            self.internal_error(error)
+
+    async def _timer(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                self.desk.advance(self.clock())
+            except Exception as error:
+                self.internal_error(error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, TickdeskError):
+            log.error("%s", error)
+            self.commit((Alert("error", "engine", str(error), self.desk.now_ns),), lambda: None)
+        elif isinstance(error, Exception):
+            self.internal_error(error)

@@ -1,0 +1,89 @@
+"""The active model of the desk: loaded in a child, swapped as one reference between two batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from engine.api.protocol import ModelRow
+from engine.errors import ModelError
+from engine.models.builtin import ensure_builtin
+from engine.models.load import load
+from engine.models.registry import Registry
+from engine.wiring.desk import Desk
+
+log = logging.getLogger("models")
+
+STRATEGY = "model"
+
+
+class ModelSlot:
+    """Loads and reloads the registry's active model. A failed reload keeps the old one and says why."""
+
+    def __init__(self, state_dir: Path, desk: Desk) -> None:
+        self._state_dir = state_dir
+        self._desk = desk
+        self._registry: Registry | None = None
+        self._busy = asyncio.Lock()
+        self._error = ""
+
+    @property
+    def row(self) -> ModelRow:
+        predictor = self._desk.signals.predictor
+        error = self._error or self._desk.signals.model_error
+        if predictor is None:
+            return ModelRow(STRATEGY, "", "loading" if self._busy.locked() else "none", 0, "", error)
+        return ModelRow(STRATEGY, predictor.version, "active", predictor.created_ns, predictor.metric, error)
+
+    async def start(self) -> None:
+        """Open the registry, put the shipped model in when it is empty, and load the active one."""
+        try:
+            self._registry = await asyncio.to_thread(self._open)
+            await self.reload()
+        except ModelError as error:
+            self._fail(error)
+
+    def _open(self) -> Registry:
+        registry = Registry(self._state_dir)
+        ensure_builtin(registry)
+        return registry
+
+    async def reload(self) -> str:
+        """Load the registry's active model; returns what happened, one line. Raises ModelError."""
+        async with self._busy:
+            if self._registry is None:
+                raise ModelError("the model registry is not open: see the log")
+            entry = await asyncio.to_thread(self._registry.active, STRATEGY)
+            if entry is None:
+                raise ModelError("no model is active: `tickdesk train` makes one")
+            try:
+                predictor = await load(entry.path)
+            except ModelError as error:
+                self._fail(error)
+                raise
+            before = self._desk.signals.predictor
+            self._desk.signals.predictor = predictor
+            self._desk.signals.model_error = ""
+            self._error = ""
+            log.info("model loaded", extra={"fields": {"version": predictor.version}})
+            same = before is not None and before.version == predictor.version
+            return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
+
+    async def poll(self, every_s: float) -> None:
+        """Take up what another process activated."""
+        while True:
+            await asyncio.sleep(every_s)
+            if self._registry is None:
+                continue
+            entry = await asyncio.to_thread(self._registry.active, STRATEGY)
+            loaded = self._desk.signals.predictor
+            if entry is not None and (loaded is None or loaded.version != entry.version):
+                try:
+                    await self.reload()
+                except ModelError as error:
+                    log.error("model poll: %s", error)
+
+    def _fail(self, error: ModelError) -> None:
+        self._error = str(error)
+        log.error("model not loaded, the old one stays: %s", error)

@@ -1,0 +1,173 @@
+"""A whole desk over tapes, as fast as it goes. The same tape and configuration give the same digest."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.config import Config
+from engine.errors import ModelError, StoreError
+from engine.events import Event, Fill, JournalEvent, OrderEvent
+from engine.features.engine import compile_kernels
+from engine.feeds.tape import Tape
+from engine.instruments import Instruments
+from engine.models.builtin import ensure_builtin
+from engine.models.load import Predictor, load
+from engine.models.registry import Registry
+from engine.store.store import Store
+from engine.wiring.desk import Desk
+from engine.wiring.model_slot import STRATEGY
+from engine.wiring.sources import adopt
+from engine.wiring.view import money
+
+DATABASE = "replay.db"
+
+
+class ReplayReport(msgspec.Struct, frozen=True):
+    """What a replay did. Money is decimal text in the account's currency."""
+
+    tapes: tuple[str, ...]
+    venue: str
+    symbols: int
+    lines: int
+    undecodable: int
+    trades: int
+    quotes: int
+    rejected: dict[str, int]
+    bars: int
+    features: int
+    signals: int
+    blends: int
+    opportunities: int
+    dropped: dict[str, int]
+    denied: dict[str, int]
+    orders: int
+    fills: int
+    pnl: str
+    realized: str
+    unrealized: str
+    fees: str
+    open_positions: int
+    model: str
+    seconds: float
+    ticks_per_s: float
+    sha256: str
+
+
+class _Digest:
+    """SHA-256 over all orders and fills, in journal order."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sha = hashlib.sha256()
+        self._encode = msgspec.json.Encoder(order="deterministic").encode
+
+    def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
+        self._store.commit_now(events)
+        for event in events:
+            if isinstance(event, (OrderEvent, Fill)):
+                self._sha.update(self._encode(event))
+                self._sha.update(b"\n")
+        done()
+
+    def hexdigest(self) -> str:
+        return self._sha.hexdigest()
+
+
+def replay(
+    config: Config,
+    tapes: Sequence[Path],
+    state_dir: Path,
+    *,
+    venue: str | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> ReplayReport:
+    """Run ``tapes`` through a fresh desk; what it stores goes to ``state_dir/replay.db``, made anew.
+
+    The model is the active one of ``state_dir``'s registry. Raises TapeError, StoreError, ConfigError.
+    """
+    tape = Tape(tapes, venue=venue)
+    compile_kernels(note)
+    store = _store(state_dir)
+    try:
+        digest = _Digest(store)
+        record: Callable[[Event], None] = store.behind
+        desk = Desk(config, Instruments(), commit=digest.commit, record=record)
+        predictor = _model(state_dir, note)
+        desk.signals.predictor = predictor
+        adopt(desk, tape.specs)
+        began = time.perf_counter()
+        for batch in tape.batches():
+            if isinstance(batch, list):
+                desk.on_events(batch)
+            else:
+                desk.on_block(batch, tape.symbols)
+        seconds = time.perf_counter() - began
+        if not store.flush(60.0):
+            raise StoreError(f"the replay's records could not be written to {state_dir / DATABASE}")
+    finally:
+        store.close()
+    return _report(desk, tape, tapes, predictor, seconds, digest.hexdigest())
+
+
+def _store(state_dir: Path) -> Store:
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+            (state_dir / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot use {state_dir}: {error.strerror}; choose another --state-dir") from None
+    store = Store(state_dir / DATABASE, durable=False)
+    store.start()
+    return store
+
+
+def _model(state_dir: Path, note: Callable[[str], None]) -> Predictor | None:
+    """The active model, or None with the reason noted: a tape can be replayed without one."""
+    try:
+        registry = Registry(state_dir)
+        ensure_builtin(registry)
+        entry = registry.active(STRATEGY)
+        return None if entry is None else asyncio.run(load(entry.path))
+    except ModelError as error:
+        note(f"replaying without a model: {error}")
+        return None
+
+
+def _report(
+    desk: Desk,
+    tape: Tape,
+    tapes: Sequence[Path],
+    predictor: Predictor | None,
+    seconds: float,
+    sha256: str,
+) -> ReplayReport:
+    funnel = desk.funnel()
+    ledger = desk.trading.ledger
+    positions = ledger.positions()
+    ticks = funnel["trades"] + funnel["quotes"]
+    return ReplayReport(
+        tapes=tuple(path.name for path in tapes),
+        venue=tape.venue,
+        symbols=len(desk.instruments),
+        lines=tape.lines,
+        undecodable=tape.undecodable,
+        rejected=dict(sorted(desk.intake.rejected.items())),
+        dropped=dict(sorted(desk.drops.items())),
+        denied=dict(sorted(desk.trading.denied.items())),
+        pnl=money(ledger.equity() - ledger.starting_cash),
+        realized=money(ledger.realized()),
+        unrealized=money(ledger.unrealized()),
+        fees=money(ledger.fees()),
+        open_positions=len(positions),
+        model="" if predictor is None else predictor.version,
+        seconds=round(seconds, 3),
+        ticks_per_s=round(ticks / seconds, 1) if seconds else 0.0,
+        sha256=sha256,
+        **funnel,
+    )

@@ -1,0 +1,262 @@
+"""The desk as rows for its clients. Only reads; called a few times a second, never per tick."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+from engine.api.protocol import (
+    FeedRow,
+    LogRow,
+    ModelRow,
+    OpportunityRow,
+    OrderRow,
+    PositionRow,
+    StateFrame,
+    StatusRow,
+    StrategyRow,
+    TickRow,
+)
+from engine.events import NS, Opportunity
+from engine.execution.order import Order
+from engine.feeds.base import Feed
+from engine.wiring.desk import Desk
+
+SPARK_BARS = 24
+RECENT_ORDERS = 100
+RECENT_OPPORTUNITIES = 60
+_CENT = Decimal("0.01")
+
+
+class DeskView:
+    """Builds frames of one desk. ``started_ns`` is the desk clock's time at start."""
+
+    def __init__(self, desk: Desk, *, mode: str, started_ns: int) -> None:
+        self._desk = desk
+        self._mode = mode
+        self._started_ns = started_ns
+        self._stale_ns = int(desk.config.risk.stale_data_s * NS)
+        self._rate_ns = 0
+        self._rate_ticks = 0
+        self._rate = 0.0
+
+    def frame(
+        self,
+        now_ns: int,
+        *,
+        phase: str,
+        phase_detail: str,
+        feeds: Sequence[Feed],
+        model: ModelRow | None,
+        logs: Sequence[LogRow],
+        last_seq: int,
+        pending_writes: int,
+        tape: str,
+    ) -> StateFrame:
+        """Every row, as of ``now_ns`` on the desk's clock."""
+        return StateFrame(
+            full=True,
+            status=self._status(now_ns, phase, phase_detail, pending_writes, tape),
+            feeds=tuple(feed_row(feed, now_ns) for feed in feeds),
+            ticks=self._ticks(now_ns),
+            opportunities=self._opportunities(),
+            positions=self._positions(now_ns),
+            orders=tuple(self._order(order) for order in self._desk.trading.blotter.recent(RECENT_ORDERS)),
+            strategies=self._strategies(),
+            models=() if model is None else (model,),
+            logs=tuple(logs),
+            last_seq=last_seq,
+        )
+
+    def _status(
+        self, now_ns: int, phase: str, phase_detail: str, pending_writes: int, tape: str
+    ) -> StatusRow:
+        desk = self._desk
+        ledger, gate, risk = desk.trading.ledger, desk.trading.gate, desk.config.risk
+        funnel = desk.funnel()
+        ticks = funnel["trades"] + funnel["quotes"]
+        self._measure_rate(now_ns, ticks)
+        day_pnl = ledger.day_pnl(now_ns)
+        start = ledger.day_start_equity
+        return StatusRow(
+            mode=self._mode,
+            risk_state=gate.state.value,
+            risk_reason=gate.reason,
+            engine_ns=now_ns,
+            started_ns=self._started_ns,
+            phase=phase,
+            phase_detail=phase_detail,
+            account_currency=ledger.currency,
+            equity=money(ledger.equity()),
+            day_pnl=money(day_pnl),
+            drawdown_pct=round(float(ledger.drawdown_pct()), 3),
+            daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start else 0.0, 3),
+            daily_loss_limit_pct=risk.daily_loss_reduce_pct,
+            latency_p50_us=_rounded(desk.latency.percentile_us(0.5), 1),
+            latency_p99_us=_rounded(desk.latency.percentile_us(0.99), 1),
+            ticks=ticks,
+            ticks_per_s=round(self._rate, 1),
+            stale_symbols=desk.freshness.stale_count(now_ns, self._stale_ns),
+            funnel=funnel,
+            drops=dict(sorted(desk.drops.items(), key=lambda item: (-item[1], item[0]))),
+            tape=tape,
+            pending_writes=pending_writes,
+        )
+
+    def _measure_rate(self, now_ns: int, ticks: int) -> None:
+        elapsed = now_ns - self._rate_ns
+        if elapsed >= NS:
+            if self._rate_ns:
+                self._rate = (ticks - self._rate_ticks) * NS / elapsed
+            self._rate_ns, self._rate_ticks = now_ns, ticks
+
+    def _ticks(self, now_ns: int) -> tuple[TickRow, ...]:
+        desk = self._desk
+        rows = []
+        for instrument in desk.instruments:
+            index = instrument.index
+            bid, bid_size, ask, ask_size, last = desk.features.quote(index)
+            row = desk.features.row(index)
+            age = desk.freshness.age_ns(index, now_ns)
+            rows.append(
+                TickRow(
+                    symbol=instrument.symbol,
+                    bid=number(bid),
+                    bid_size=number(bid_size),
+                    ask=number(ask),
+                    ask_size=number(ask_size),
+                    last=number(last),
+                    change_pct=_rounded(number(row.window_change_pct), 3),
+                    volume=round(row.window_volume, 6) if row.window_volume > 0 else 0.0,
+                    age_ms=None if age is None else age_ms(age),
+                    stale=age is None or age > self._stale_ns,
+                    rsi=_rounded(number(row.rsi), 1),
+                    score=_rounded(desk.signals.blender.score(instrument.symbol, now_ns), 3),
+                    spark=tuple(desk.features.closes(index, SPARK_BARS).tolist()),
+                )
+            )
+        return tuple(rows)
+
+    def _opportunities(self) -> tuple[OpportunityRow, ...]:
+        recent = self._desk.signals.aggregator.recent(RECENT_OPPORTUNITIES)
+        return tuple(opportunity_row(opportunity, status) for opportunity, status in recent)
+
+    def _positions(self, now_ns: int) -> tuple[PositionRow, ...]:
+        desk = self._desk
+        ledger = desk.trading.ledger
+        rows = []
+        for position in ledger.all_positions():
+            instrument = desk.instruments.get(position.symbol)
+            levels = desk.trading.levels(position.symbol)
+            mark = ledger.mark_price(position.symbol)
+            age = None if instrument is None else desk.freshness.age_ns(instrument.index, now_ns)
+            rows.append(
+                PositionRow(
+                    symbol=position.symbol,
+                    quantity=plain(position.quantity),
+                    entry_price=plain(position.average_price),
+                    mark_price="" if mark is None else plain(mark),
+                    unrealized=money(ledger.unrealized(position.symbol)),
+                    realized=money(position.realized),
+                    stop_price=plain(levels[0]) if levels else "",
+                    target_price=plain(levels[1]) if levels else "",
+                    opened_ns=position.opened_ns,
+                    stale=age is None or age > self._stale_ns,
+                )
+            )
+        return tuple(rows)
+
+    def _order(self, order: Order) -> OrderRow:
+        request = order.request
+        waiting = (
+            "" if order.state.terminal else self._desk.trading.paper.waiting().get(order.client_order_id, "")
+        )
+        average = order.average_price
+        instrument = self._desk.instruments.get(request.symbol)
+        if average is not None and instrument is not None:
+            average = average.quantize(instrument.tick_size)
+        return OrderRow(
+            id=order.client_order_id,
+            symbol=request.symbol,
+            side=request.side.value,
+            type=request.type.value,
+            quantity=plain(request.quantity),
+            filled=plain(order.filled),
+            average_price="" if average is None else plain(average),
+            state=order.state.value,
+            purpose=request.purpose.value,
+            reason=waiting or order.reason,
+            created_ns=order.created_ns,
+            updated_ns=order.updated_ns,
+        )
+
+    def _strategies(self) -> tuple[StrategyRow, ...]:
+        return tuple(
+            StrategyRow(
+                name=state.name,
+                family="technical",
+                enabled=state.enabled,
+                weight=state.weight,
+                signals=state.signals,
+                last_ns=state.last_ns,
+                error=state.error,
+            )
+            for state in self._desk.signals.strategies.states()
+        )
+
+
+def feed_row(feed: Feed, now_ns: int) -> FeedRow:
+    stats = feed.stats
+    age = (now_ns - stats.last_data_ns) / 1e6 if stats.last_data_ns else None
+    return FeedRow(
+        venue=feed.venue,
+        state=stats.state.value,
+        detail=stats.detail,
+        age_ms=None if age is None else max(0.0, round(age, 1)),
+        reconnects=stats.reconnects,
+        messages=stats.messages,
+        gaps=stats.gaps,
+    )
+
+
+def opportunity_row(opportunity: Opportunity, status: str) -> OpportunityRow:
+    return OpportunityRow(
+        id=opportunity.opportunity_id,
+        symbol=opportunity.symbol,
+        side=opportunity.side.value,
+        score=round(opportunity.score, 3),
+        confidence=round(opportunity.confidence, 3),
+        sources=opportunity.sources,
+        reason=opportunity.reason,
+        status=status,
+        created_ns=opportunity.created_ns,
+        expires_ns=opportunity.expires_ns,
+        merged=opportunity.merged,
+    )
+
+
+def age_ms(age_ns: int) -> float:
+    """Coarser the older, so that an ageing row is not sent anew for every millisecond."""
+    milliseconds = max(0, age_ns) / 1e6
+    step = 50.0 if milliseconds < 1_000 else 500.0 if milliseconds < 10_000 else 5_000.0
+    return math.floor(milliseconds / step) * step
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN: unknown is null."""
+    return value if math.isfinite(value) else None
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def plain(value: Decimal) -> str:
+    """Decimal text without exponent or trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(value: Decimal) -> str:
+    return format(value.quantize(_CENT), "f")
