@@ -1,0 +1,112 @@
+"""Cells: plain text with the name of a style, fitted to exact terminal widths.
+
+Text from outside is never markup: it becomes a ``Segment`` as it is. What is not printable (control, escape,
+bidi) is cleaned here once more, so that no widget can send it to a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from engine.text import clean
+
+Cell = tuple[str, str]
+"""(text, style name); the names are those of ``CELL_STYLES``."""
+
+CELL_STYLES = (
+    "text",
+    "muted",
+    "stale",
+    "bold",
+    "heading",
+    "up",
+    "down",
+    "flat",
+    "good",
+    "warn",
+    "bad",
+    "accent",
+    "key",
+    "badge",
+    "badge-good",
+    "badge-warn",
+    "badge-bad",
+)
+"""Each is a component class ``cell--<name>`` of the widgets that draw cells."""
+
+COMPONENTS = {f"cell--{name}" for name in CELL_STYLES}
+
+CELL_CSS = """
+    & .cell--text { color: $foreground; }
+    & .cell--muted { color: $muted; }
+    & .cell--stale { color: $stale; }
+    & .cell--bold { color: $foreground; text-style: bold; }
+    & .cell--heading { color: $heading; }
+    & .cell--up { color: $price-up; }
+    & .cell--down { color: $price-down; }
+    & .cell--flat { color: $price-flat; }
+    & .cell--good { color: $success; }
+    & .cell--warn { color: $warning; }
+    & .cell--bad { color: $error; text-style: bold; }
+    & .cell--accent { color: $accent; }
+    & .cell--key { color: $accent; text-style: bold; }
+    & .cell--badge { color: $badge-ink; background: $primary; text-style: bold; }
+    & .cell--badge-good { color: $badge-ink; background: $success; text-style: bold; }
+    & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: bold; }
+    & .cell--badge-bad { color: $badge-ink; background: $error; text-style: bold; }
+"""
+"""For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
+
+_VARIATION_SELECTORS = {0xFE0E: None, 0xFE0F: None}
+
+
+def printable(text: str) -> str:
+    """``text`` as it may reach a terminal: one line, nothing but printable characters of a known width."""
+    if text.isascii() and text.isprintable():
+        return text
+    # Terminals disagree about the width of a character with a variation selector; without it they agree.
+    return clean(text, 2000).translate(_VARIATION_SELECTORS)
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """``text`` in exactly ``width`` terminal cells.
+
+    Too long: text ends in "…"; a right-aligned one (a number) becomes "#" all over, since a cut number lies.
+    """
+    text = printable(text)
+    length = len(text) if text.isascii() else cell_len(text)
+    if length < width:
+        blank = " " * (width - length)
+        return blank + text if right else text + blank
+    if length == width:
+        return text
+    if right:
+        return "#" * width
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def segments(cells: Iterable[Cell], styles: Mapping[str, Style]) -> list[Segment]:
+    """One segment per run of one style: neighbours are merged, since every style change costs bytes."""
+    out: list[Segment] = []
+    run, run_style = "", None
+    for text, name in cells:
+        if not text:
+            continue
+        style = styles[name]
+        if style is run_style:
+            run += text
+        else:
+            if run:
+                out.append(Segment(run, run_style))
+            run, run_style = text, style
+    if run:
+        out.append(Segment(run, run_style))
+    return out
+
+
+def width_of(cells: Iterable[Cell]) -> int:
+    return sum(cell_len(text) for text, _ in cells)

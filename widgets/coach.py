@@ -1,0 +1,31 @@
+"""Five lines for a first start."""
+
+from __future__ import annotations
+
+from widgets.lines import FixedLines, Line
+
+TIPS: tuple[Line, ...] = (
+    ((" Welcome. ", "bold"), ("PAPER", "key"), (" in the top left is the mode: no real money moves.", "text")),
+    ((" Enter", "key"), (" on an opportunity or an order explains it, number by number.", "text")),
+    ((" H", "key"), (" halts the desk at once; ", "text"), ("E", "key"), (" only stops new entries.", "text")),
+    ((" ?", "key"), (" shows the keys that work where you are; ", "text"), ("ctrl+p", "key"), (" finds any action.", "text")),
+    ((" q", "key"), (" leaves: the engine trades on unless you stop it.", "text"), ("   esc closes this", "muted")),
+)
+
+
+class Coach(FixedLines):
+    DEFAULT_CSS = """
+    Coach {
+        height: 7;
+        width: 68;
+        border: round $accent;
+        background: $surface;
+        border-title-color: $accent;
+    }
+    """
+
+    def on_mount(self) -> None:
+        self.border_title = "First steps"
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        return TIPS

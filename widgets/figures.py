@@ -1,0 +1,141 @@
+"""How figures are written: fixed forms, so that columns do not dance. Unknown is "–"."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from engine.events import NS
+
+UNKNOWN = "–"
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def price(value: float | None) -> str:
+    """A market price with about six significant digits; the decimals depend on its size only."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    size = abs(value)
+    if size >= 100:
+        return f"{value:,.2f}"
+    if size >= 1:
+        return f"{value:.4f}"
+    return f"{value:.6f}"
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.{decimals}f}"
+
+
+def signed(value: float | None, decimals: int = 2) -> str:
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:+,.{decimals}f}"
+
+
+def arrow(value: float | None) -> str:
+    """▲ above zero, ▼ below, a blank for neither: direction is never told by colour alone."""
+    if value is None or not value or math.isnan(value):
+        return " "
+    return "▲" if value > 0 else "▼"
+
+
+def direction(value: float | None) -> str:
+    """The style name of a signed value."""
+    if value is None or not value or math.isnan(value):
+        return "flat"
+    return "up" if value > 0 else "down"
+
+
+def change(value: float | None, decimals: int = 2, unit: str = "%") -> str:
+    """``▲+0.42%``. What rounds to zero is shown without an arrow."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    rounded = round(value, decimals) + 0.0
+    return f"{arrow(rounded)}{rounded:+.{decimals}f}{unit}" if rounded else f"{0:.{decimals}f}{unit}"
+
+
+def decimal(text: str) -> Decimal | None:
+    """A number in decimal text, or None for "" and what is no number."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
+def money(text: str, decimals: int = 2, sign: bool = False) -> str:
+    """Decimal text for reading, e.g. ``+1,234.50``; rounded half-even for display only."""
+    value = decimal(text)
+    if value is None:
+        return text or UNKNOWN
+    return f"{value:{'+' if sign else ''},.{decimals}f}"
+
+
+def amount(text: str) -> str:
+    """A quantity or price in decimal text: all its digits, thousands grouped."""
+    value = decimal(text)
+    return (text or UNKNOWN) if value is None else f"{value:,f}"
+
+
+def compact(value: float) -> str:
+    """A count in at most five characters or so: 950, 12.3k, 4.6M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.1f}{unit}"
+    return f"{value:,.0f}"
+
+
+def age(ns: float | None) -> str:
+    """``<1s``, ``12s``, ``3m``, ``5h``, ``2d``: coarse, so that a fresh symbol's age does not flicker."""
+    if ns is None:
+        return UNKNOWN
+    seconds = max(ns, 0) / NS
+    if seconds < 1:
+        return "<1s"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def micros(us: float | None) -> str:
+    """A latency in microseconds as ``340µs``, ``1.2ms``, ``2.1s``."""
+    if us is None or not math.isfinite(us):
+        return UNKNOWN
+    if us < 1000:
+        return f"{us:.0f}µs"
+    return f"{us / 1000:.1f}ms" if us < 1_000_000 else f"{us / 1e6:.1f}s"
+
+
+def clock(ns: int) -> str:
+    """``12:00:07`` in UTC; unknown for 0."""
+    return datetime.fromtimestamp(ns // NS, UTC).strftime("%H:%M:%S") if ns > 0 else UNKNOWN
+
+
+def clock_ms(ns: int) -> str:
+    return f"{clock(ns)}.{ns % NS // 1_000_000:03d}" if ns > 0 else UNKNOWN
+
+
+def spark(values: tuple[float, ...], width: int) -> str:
+    """The newest ``width`` values as blocks, scaled to their own range, right-aligned."""
+    shown = [v for v in values if math.isfinite(v)][-width:]
+    if not shown:
+        return " " * width
+    low, high = min(shown), max(shown)
+    span = high - low
+    if span <= 0:
+        return (BLOCKS[3] * len(shown)).rjust(width)
+    return "".join(BLOCKS[min(7, int((v - low) / span * 8))] for v in shown).rjust(width)
+
+
+def bar(value: float, width: int, full: float = 1.0) -> str:
+    """``value`` of ``full`` as a horizontal bar of eighths, blank-padded to ``width``."""
+    eighths = round(min(max(abs(value) / full, 0.0), 1.0) * width * 8) if full > 0 and math.isfinite(value) else 0
+    whole, part = divmod(eighths, 8)
+    return ("█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[part]).ljust(width)
+
+
+def symbol_parts(symbol: str) -> tuple[str, str]:
+    """``("binance", "BTCUSDT")`` of ``binance:BTCUSDT``; no venue gives ``""``."""
+    venue, _, native = symbol.rpartition(":")
+    return venue, native

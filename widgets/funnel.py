@@ -1,0 +1,49 @@
+"""The funnel: how much each stage let through, and why the rest fell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from widgets import figures
+from widgets.cells import Cell
+from widgets.lines import FixedLines, Line
+
+
+class FunnelStrip(FixedLines):
+    """Two lines: the stages in order of the flow; the drop codes, the most frequent first."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._stages: Mapping[str, int] = {}
+        self._drops: Mapping[str, int] = {}
+
+    def show(self, stages: Mapping[str, int], drops: Mapping[str, int]) -> int:
+        self._stages, self._drops = stages, drops
+        return self.update_lines()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        return funnel_line(self._stages), drops_line(self._drops)
+
+
+def funnel_line(stages: Mapping[str, int]) -> Line:
+    cells: list[Cell] = [(" ", "text")]
+    for index, (stage, count) in enumerate(stages.items()):
+        if index:
+            cells.append((" → ", "heading"))
+        cells.append((f"{stage} ", "muted"))
+        cells.append((figures.compact(count), "bold" if count else "stale"))
+    return tuple(cells)
+
+
+def drops_line(drops: Mapping[str, int]) -> Line:
+    fell = sorted(((count, code) for code, count in drops.items() if count), key=lambda d: (-d[0], d[1]))
+    if not fell:
+        return ((" nothing dropped", "muted"),)
+    cells: list[Cell] = [(" dropped ", "muted")]
+    for index, (count, code) in enumerate(fell):
+        stage, _, reason = code.partition(":")
+        cells.append((" · " if index else "", "heading"))
+        cells.append((f"{stage}:" if reason else "", "muted"))
+        cells.append((f"{reason or stage} ", "warn"))
+        cells.append((figures.compact(count), "text"))
+    return tuple(cells)

@@ -1,0 +1,425 @@
+"""The table of the desk: rows of cells at fixed widths, drawn line by line.
+
+Only lines whose cells changed are drawn again, all of them in one ``refresh``; the cursor stays on its row's
+key whatever is inserted, removed or sorted around it; columns that do not fit are dropped by priority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, segments
+
+
+T = TypeVar("T")
+
+
+class Column(NamedTuple):
+    """``width`` in terminal cells. ``priority`` 0 stays longest; equal priorities drop from the right."""
+
+    key: str
+    title: str
+    width: int
+    priority: int = 0
+    right: bool = False
+    grow: bool = False
+    """Takes what is left of the line; ``width`` is its least."""
+
+
+class GridRow(NamedTuple):
+    key: str
+    cells: tuple[Cell, ...]
+    """One per column."""
+    order: tuple[Any, ...] = ()
+    """What each column sorts by, one per column; None sorts last. Empty: the cells' text."""
+
+
+def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
+    """(index, width) of the columns that fit into ``width`` cells with one blank between, in their order.
+
+    The first column always stays, cut to the line when need be. Growing columns share what is left.
+    """
+    kept = list(range(len(columns)))
+
+    def needed() -> int:
+        return sum(columns[i].width for i in kept) + len(kept) - 1
+
+    while len(kept) > 1 and needed() > width:
+        kept.remove(max(kept[1:], key=lambda i: (columns[i].priority, i)))
+    widths = {i: columns[i].width for i in kept}
+    left = width - needed()
+    growing = [i for i in kept if columns[i].grow]
+    if left < 0:
+        widths[kept[0]] = max(width, 0)
+    for count, i in enumerate(growing):
+        share = left // (len(growing) - count)
+        widths[i] += share
+        left -= share
+    return [(i, widths[i]) for i in kept]
+
+
+class Grid(ScrollView, can_focus=True, inherit_bindings=False):
+    """A table drawn with the Line API. Subclasses give ``COLUMNS`` and ``EMPTY``."""
+
+    COLUMNS: ClassVar[tuple[Column, ...]] = ()
+    EMPTY: ClassVar[str] = "nothing yet"
+    FOLLOW: ClassVar[bool] = False
+    """Start at the end and stay there until the cursor is moved up."""
+    HEADER: ClassVar[bool] = True
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "grid--cursor", "grid--cursor-idle"}
+    """
+    | Class | What |
+    | --- | --- |
+    | `cell--<style>` | The style of a cell by its name. |
+    | `grid--cursor` | The background of the cursor's line, with focus. |
+    | `grid--cursor-idle` | The same without focus. |
+    """
+
+    DEFAULT_CSS = (
+        """
+    Grid {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size: 1 1;
+        scrollbar-background: $surface;
+        scrollbar-color: $rule;
+        background: $surface;
+        & .grid--cursor { background: $cursor; }
+        & .grid--cursor-idle { background: $cursor-idle; }
+    """
+        + CELL_CSS
+        + "}"
+    )
+
+    class Activated(Message):
+        """A row was double-clicked."""
+
+        def __init__(self, grid: Grid, key: str) -> None:
+            super().__init__()
+            self.grid = grid
+            self.key = key
+
+        @property
+        def control(self) -> Grid:
+            return self.grid
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.header = self.HEADER
+        self.sort_column: int | None = None
+        self.sort_reverse = False
+        self.lines_drawn = 0
+        """Row strips built so far: what a refresh really cost."""
+        self._rows: list[GridRow] = []
+        self._strips: dict[str, Strip] = {}
+        self._styles_by_name: dict[str, Style] = {}
+        self._cursor_key: str | None = None
+        self._cursor_index = 0
+        self._following = self.FOLLOW
+        self._plan: list[tuple[int, int]] = []
+        self._plan_width = -1
+        self._faded = False
+
+    # --- what is shown ---------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> Sequence[GridRow]:
+        """The rows in the order shown."""
+        return self._rows
+
+    @property
+    def cursor_key(self) -> str | None:
+        return self._cursor_key
+
+    @property
+    def faded(self) -> bool:
+        """Draw everything as stale (the link is away)."""
+        return self._faded
+
+    @faded.setter
+    def faded(self, faded: bool) -> None:
+        if faded != self._faded:
+            self._faded = faded
+            self._redraw()
+
+    def set_rows(self, rows: Sequence[GridRow]) -> int:
+        """Show ``rows``, sorted when a sort column is chosen. Returns the number of lines that changed."""
+        new = self._sorted(rows)
+        old = self._rows
+        cells_before = {row.key: row.cells for row in old} if len(old) != len(new) else None
+        dirty: list[int] = []
+        for index, row in enumerate(new):
+            before = old[index] if index < len(old) else None
+            if before is not None and before.key == row.key:
+                if before.cells is not row.cells and before.cells != row.cells:
+                    self._strips.pop(row.key, None)
+                    dirty.append(index)
+            else:
+                # Another row stands here now; its cached strip is right only if its cells are the same.
+                dirty.append(index)
+                if cells_before is None:
+                    cells_before = {row.key: row.cells for row in old}
+                if cells_before.get(row.key) != row.cells:
+                    self._strips.pop(row.key, None)
+        dirty.extend(range(len(new), len(old)))
+        self._rows = new
+        moved_cursor = self._keep_cursor()
+        if len(new) != len(old):
+            for key in self._strips.keys() - {row.key for row in new}:
+                del self._strips[key]
+            self._resize_virtual()
+        if self._following and new:
+            self._cursor_index, self._cursor_key = len(new) - 1, new[-1].key
+            self._scroll_to_cursor()
+        dirty.extend(moved_cursor)
+        if not old and not new:
+            return 0
+        self._refresh_lines(dirty)
+        return len(dirty)
+
+    def sort_by(self, column: int | None, reverse: bool = False) -> None:
+        """Sort by a column's order values; None: as given."""
+        self.sort_column, self.sort_reverse = column, reverse
+        self._rows = self._sorted(self._rows)
+        self._keep_cursor()
+        self._redraw()
+        self._scroll_to_cursor()
+
+    def next_sort(self) -> str:
+        """Walk on: each column down, then up, then as given. Returns what it is now, for a person."""
+        if self.sort_column is None:
+            self.sort_by(0, True)
+        elif self.sort_reverse:
+            self.sort_by(self.sort_column, False)
+        elif self.sort_column + 1 < len(self.COLUMNS):
+            self.sort_by(self.sort_column + 1, True)
+        else:
+            self.sort_by(None)
+        if self.sort_column is None:
+            return "as it comes"
+        return f"{self.COLUMNS[self.sort_column].title or 'column'} {'▼' if self.sort_reverse else '▲'}"
+
+    def _sorted(self, rows: Sequence[GridRow]) -> list[GridRow]:
+        column = self.sort_column
+        if column is None:
+            return list(rows)
+
+        def value(row: GridRow) -> Any:
+            return row.order[column] if row.order else row.cells[column][0]
+
+        known = [row for row in rows if value(row) is not None]
+        known.sort(key=value, reverse=self.sort_reverse)
+        return known + [row for row in rows if value(row) is None]
+
+    # --- the cursor ------------------------------------------------------------------------------
+
+    def _keep_cursor(self) -> list[int]:
+        """Put the cursor back on its row's key, or near where it was. Returns the lines to draw again."""
+        before = self._cursor_index
+        if not self._rows:
+            self._cursor_key, self._cursor_index = None, 0
+            return []
+        if self._cursor_key is not None:
+            for index, row in enumerate(self._rows):
+                if row.key == self._cursor_key:
+                    self._cursor_index = index
+                    return [] if index == before else [before, index]
+        self._cursor_index = min(before, len(self._rows) - 1)
+        self._cursor_key = self._rows[self._cursor_index].key
+        return [before, self._cursor_index]
+
+    def move_cursor(self, index: int) -> None:
+        """Put the cursor on a line, clamped to what there is."""
+        if not self._rows:
+            return
+        index = min(max(index, 0), len(self._rows) - 1)
+        self._following = self.FOLLOW and index == len(self._rows) - 1
+        before, self._cursor_index = self._cursor_index, index
+        self._cursor_key = self._rows[index].key
+        self._refresh_lines([before, index])
+        self._scroll_to_cursor()
+
+    def move_by(self, lines: int) -> None:
+        self.move_cursor(self._cursor_index + lines)
+
+    def move_page(self, pages: int) -> None:
+        self.move_by(pages * max(1, self._page_lines() - 1))
+
+    def move_home(self) -> None:
+        self.move_cursor(0)
+
+    def move_end(self) -> None:
+        self.move_cursor(len(self._rows) - 1)
+
+    def _page_lines(self) -> int:
+        return max(1, self.size.height - self.header)
+
+    def _scroll_to_cursor(self) -> None:
+        top, page = int(self.scroll_offset.y), self._page_lines()
+        if self._cursor_index < top:
+            self.scroll_to(y=self._cursor_index, animate=False, force=True)
+        elif self._cursor_index >= top + page:
+            self.scroll_to(y=self._cursor_index - page + 1, animate=False, force=True)
+
+    # --- drawing ---------------------------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles_by_name.clear()
+        self._strips.clear()
+
+    def on_mount(self) -> None:
+        self._resize_virtual()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._resize_virtual()
+        if self._following:
+            self.move_end()
+        else:
+            self._scroll_to_cursor()
+
+    def on_focus(self) -> None:
+        self._refresh_lines([self._cursor_index])
+
+    def on_blur(self) -> None:
+        self._refresh_lines([self._cursor_index])
+
+    def _resize_virtual(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._rows) + self.header)
+
+    def _redraw(self) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def _refresh_lines(self, indexes: Sequence[int]) -> None:
+        if not indexes:
+            return
+        width, height = self.size
+        top = int(self.scroll_offset.y) - self.header
+        wanted = sorted({y for y in (index - top for index in indexes) if self.header <= y < height})
+        if wanted:
+            self.refresh(*(Region(0, y, width, 1) for y in wanted))
+
+    def _style(self, name: str) -> Style:
+        style = self._styles_by_name.get(name)
+        if style is None:
+            if name in CELL_STYLES:
+                style = self.get_component_rich_style(f"cell--{name}")
+            else:
+                style = Style(bgcolor=self.get_component_rich_style(name).bgcolor)
+            self._styles_by_name[name] = style
+        return style
+
+    def _cell_styles(self) -> dict[str, Style]:
+        if len(self._styles_by_name) < len(CELL_STYLES):
+            for name in CELL_STYLES:
+                self._style(name)
+        return self._styles_by_name
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width - self.scrollbar_size_vertical
+        if width != self._plan_width:
+            self._plan_width = width
+            self._plan = choose_columns(self.COLUMNS, width)
+            self._strips.clear()
+        if self.header and y == 0:
+            return self._header_strip(width)
+        index = y - self.header + int(self.scroll_offset.y)
+        if index >= len(self._rows):
+            if index == 0:
+                cells = [(fit(" " + self.EMPTY, width), "muted")]
+                return Strip(segments(cells, self._cell_styles()), width)
+            return Strip.blank(width, self._cell_styles()["text"])
+        row = self._rows[index]
+        strip = self._strips.get(row.key)
+        if strip is None:
+            strip = self._strips[row.key] = self._row_strip(row, width)
+        if index == self._cursor_index and self.can_focus:
+            cursor = self._style("grid--cursor" if self.has_focus else "grid--cursor-idle")
+            return Strip(Segment.apply_style(strip, post_style=cursor), width)
+        return strip
+
+    def _row_strip(self, row: GridRow, width: int) -> Strip:
+        self.lines_drawn += 1
+        cells: list[Cell] = []
+        used, columns = 0, self.COLUMNS
+        style_before = "text"
+        for index, column_width in self._plan:
+            text, style = row.cells[index]
+            if self._faded:
+                style = "stale"
+            if used:
+                # A blank has no ink: it joins the run before it.
+                cells.append((" ", style_before))
+                used += 1
+            cells.append((fit(text, column_width, columns[index].right), style))
+            style_before = "text" if style.startswith("badge") else style
+            used += column_width
+        if used < width:
+            cells.append((" " * (width - used), style_before))
+        return Strip(segments(cells, self._cell_styles()), width)
+
+    def _header_strip(self, width: int) -> Strip:
+        titles = []
+        for index, column_width in self._plan:
+            column = self.COLUMNS[index]
+            mark = ("▼" if self.sort_reverse else "▲") if index == self.sort_column else ""
+            title = column.title[: column_width - len(mark)] + mark if column_width > len(mark) else ""
+            titles.append(fit(title, column_width, column.right))
+        return Strip(segments([(fit(" ".join(titles), width), "heading")], self._cell_styles()), width)
+
+    # --- the mouse (never needed) ----------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        if self.header and event.y == 0:
+            self._sort_at(event.x)
+            return
+        index = event.y - self.header + int(self.scroll_offset.y)
+        if 0 <= index < len(self._rows):
+            self.move_cursor(index)
+            if event.chain == 2 and self._cursor_key is not None:
+                self.post_message(self.Activated(self, self._cursor_key))
+
+    def _sort_at(self, x: int) -> None:
+        left = 0
+        for index, width in self._plan:
+            if left <= x < left + width:
+                self.sort_by(index, not (self.sort_column == index and self.sort_reverse))
+                return
+            left += width + 1
+
+    def row_text(self, key: str) -> str:
+        """A row as tab-separated text, for copying."""
+        return next(
+            ("\t".join(text.strip() for text, _ in row.cells) for row in self._rows if row.key == key), ""
+        )
+
+
+class RowCache(Generic[T]):
+    """Builds a grid row only when its source object or what else it depends on is another."""
+
+    def __init__(self, build: Callable[..., GridRow]) -> None:
+        self._build = build
+        self._rows: dict[str, tuple[T, tuple[object, ...], GridRow]] = {}
+
+    def get(self, key: str, source: T, *depends: object) -> GridRow:
+        known = self._rows.get(key)
+        if known is not None and known[0] is source and known[1] == depends:
+            return known[2]
+        row = self._build(source, *depends)
+        self._rows[key] = (source, depends, row)
+        return row
+
+    def prune(self, keys: set[str]) -> None:
+        for key in self._rows.keys() - keys:
+            del self._rows[key]

@@ -1,0 +1,178 @@
+"""Lines of cells drawn one by one: the base of everything that is text and not a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, printable, segments, width_of
+
+Line = tuple[Cell, ...]
+
+
+class CellStyles(Widget):
+    """Mixin: the styles of cells by name, cached until the theme changes."""
+
+    _styles_by_name: dict[str, Style] | None = None
+
+    def cell_styles(self) -> dict[str, Style]:
+        if self._styles_by_name is None:
+            self._styles_by_name = {n: self.get_component_rich_style(f"cell--{n}") for n in CELL_STYLES}
+        return self._styles_by_name
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles_by_name = None
+
+
+def line_strip(line: Sequence[Cell], width: int, styles: dict[str, Style]) -> Strip:
+    """``line`` as a strip of exactly ``width`` cells; what is too long ends in "…"."""
+    kept: list[Cell] = []
+    left = width
+    for text, style in line:
+        text = printable(text)
+        length = len(text) if text.isascii() else cell_len(text)
+        if length > left:
+            kept.append((fit(text, left), style))
+            left = 0
+            break
+        kept.append((text, style))
+        left -= length
+    if left:
+        kept.append((" " * left, "text"))
+    return Strip(segments(kept, styles), width)
+
+
+class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
+    """Scrollable lines of cells; only changed lines are drawn again."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
+    DEFAULT_CSS = (
+        """
+    Lines {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size: 1 1;
+        scrollbar-background: $surface;
+        scrollbar-color: $rule;
+        background: $surface;
+    """
+        + CELL_CSS
+        + "}"
+    )
+
+    def __init__(self, lines: Sequence[Line] = (), *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: list[Line] = list(lines)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self._lines
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        old, self._lines = self._lines, list(lines)
+        if len(old) != len(lines):
+            self._resize_virtual()
+            self.refresh(layout=True)
+            return
+        width, height = self.size
+        top = int(self.scroll_offset.y)
+        dirty = [y - top for y, line in enumerate(lines) if old[y] != line and 0 <= y - top < height]
+        if dirty:
+            self.refresh(*(Region(0, y, width, 1) for y in dirty))
+
+    def on_mount(self) -> None:
+        self._resize_virtual()
+
+    def on_resize(self) -> None:
+        self._resize_virtual()
+
+    def _resize_virtual(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._lines))
+
+    def move_by(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, force=True)
+
+    def move_page(self, pages: int) -> None:
+        self.move_by(pages * max(1, self.size.height - 1))
+
+    def move_home(self) -> None:
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def move_end(self) -> None:
+        self.scroll_to(y=len(self._lines), animate=False, force=True)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width - self.scrollbar_size_vertical
+        index = y + int(self.scroll_offset.y)
+        line = self._lines[index] if index < len(self._lines) else ()
+        return line_strip(line, width, self.cell_styles())
+
+
+class FixedLines(CellStyles, inherit_bindings=False):
+    """Lines that neither scroll nor take the focus: bars and strips. Subclasses lay out by width."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
+    DEFAULT_CSS = (
+        """
+    FixedLines {
+        height: 1;
+        background: $status;
+    """
+        + CELL_CSS
+        + "}"
+    )
+
+    _drawn: tuple[Line, ...] = ()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        """What to show in ``width`` × ``height`` cells."""
+        raise NotImplementedError
+
+    def update_lines(self) -> int:
+        """Draw again what changed. Returns the number of lines."""
+        width, height = self.size
+        lines = self.layout_lines(width, height)
+        old, self._drawn = self._drawn, lines
+        if len(old) != len(lines):
+            self.refresh()
+            return len(lines)
+        dirty = [y for y, line in enumerate(lines) if line != old[y]]
+        if dirty:
+            self.refresh(*(Region(0, y, width, 1) for y in dirty))
+        return len(dirty)
+
+    def on_resize(self) -> None:
+        self._drawn = self.layout_lines(*self.size)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if not self._drawn:
+            self._drawn = self.layout_lines(*self.size)
+        return line_strip(self._drawn[y] if y < len(self._drawn) else (), width, self.cell_styles())
+
+
+def join_items(
+    items: Sequence[tuple[int, Line]], width: int, separator: Cell = (" │ ", "muted")
+) -> Line:
+    """Items side by side, those of the highest priority number dropped until the line fits ``width``."""
+    kept = [index for index, (_, cells) in enumerate(items) if cells]
+
+    def needed() -> int:
+        return sum(width_of(items[i][1]) for i in kept) + width_of([separator]) * max(len(kept) - 1, 0)
+
+    while len(kept) > 1 and needed() > width:
+        kept.remove(max(kept, key=lambda i: (items[i][0], i)))
+    out: list[Cell] = []
+    for i in kept:
+        if out:
+            out.append(separator)
+        out.extend(items[i][1])
+    return tuple(out)

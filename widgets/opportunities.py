@@ -1,0 +1,69 @@
+"""Opportunities: what the desk wants to do, how sure it is, who says so, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.api.protocol import OpportunityRow
+from widgets import figures
+from widgets.grid import Column, Grid, GridRow, RowCache
+
+SIDES = {"buy": ("▲ BUY", "up"), "sell": ("▼ SELL", "down")}
+
+
+class OpportunitiesPane(Grid):
+    COLUMNS = (
+        Column("symbol", "symbol", 10, 0),
+        Column("side", "side", 6, 0),
+        Column("score", "score", 6, 1, right=True),
+        Column("confidence", "conf", 4, 3, right=True),
+        Column("status", "status", 14, 2),
+        Column("age", "age", 4, 4, right=True),
+        Column("sources", "sources", 12, 6, grow=True),
+        Column("reason", "reason", 16, 5, grow=True),
+    )
+    EMPTY = "no opportunity yet: the funnel shows where signals fall"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._cache: RowCache[OpportunityRow] = RowCache(opportunity_cells)
+
+    def show(self, rows: Iterable[OpportunityRow], now_ns: int) -> int:
+        """Draw ``rows``, newest first."""
+        newest = sorted(rows, key=lambda row: (-row.created_ns, row.id))
+        self._cache.prune({row.id for row in newest})
+        return self.set_rows(
+            [self._cache.get(row.id, row, figures.age(now_ns - row.created_ns)) for row in newest]
+        )
+
+
+def status_cell(status: str) -> tuple[str, str]:
+    """``denied:CODE`` shows its code; a word and a mark beside every colour."""
+    word, _, code = status.partition(":")
+    if word == "denied":
+        return f"✗ {code or word}", "warn"
+    style = {"live": "accent", "ordered": "good", "expired": "muted"}.get(word, "text")
+    mark = {"live": "●", "ordered": "✓", "expired": "○"}.get(word, "·")
+    return f"{mark} {status}", style
+
+
+def opportunity_cells(row: OpportunityRow, age: str) -> GridRow:
+    over = row.status == "expired"
+    side, side_style = SIDES.get(row.side, (row.side, "text"))
+    sources = ", ".join(row.sources)
+    merged = f" (+{row.merged})" if row.merged else ""
+    native = figures.symbol_parts(row.symbol)[1]
+    return GridRow(
+        row.id,
+        (
+            (native, "muted" if over else "bold"),
+            (side, "muted" if over else side_style),
+            (figures.signed(row.score), "muted" if over else figures.direction(row.score)),
+            (f"{row.confidence:.0%}", "muted" if over else "text"),
+            status_cell(row.status),
+            (age, "muted"),
+            (sources + merged, "muted"),
+            (row.reason, "muted" if over else "text"),
+        ),
+        (native, row.side, row.score, row.confidence, row.status, -row.created_ns, sources, row.reason),
+    )

@@ -1,0 +1,62 @@
+"""Ticks: each symbol's quote, last price, window change, age and the shape of its last bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.api.protocol import TickRow
+from widgets import figures
+from widgets.grid import Column, Grid, GridRow, RowCache
+
+SPARK_WIDTH = 14
+
+
+class TicksPane(Grid):
+    COLUMNS = (
+        Column("symbol", "symbol", 10, 0, grow=False),
+        Column("last", "last", 11, 1, right=True),
+        Column("change", "chg", 9, 0, right=True),
+        Column("bid", "bid", 11, 4, right=True),
+        Column("ask", "ask", 11, 4, right=True),
+        Column("score", "score", 6, 2, right=True),
+        Column("rsi", "rsi", 4, 6, right=True),
+        Column("age", "age", 4, 3, right=True),
+        Column("spark", "trend", SPARK_WIDTH, 5),
+        Column("venue", "venue", 5, 7, grow=True),
+    )
+    EMPTY = "waiting for the first tick"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._cache: RowCache[TickRow] = RowCache(tick_cells)
+
+    def show(self, ticks: Iterable[tuple[TickRow, float | None]]) -> int:
+        """Draw (row, age in ns now) pairs. Returns the number of lines that changed."""
+        rows = [self._cache.get(row.symbol, row, figures.age(age)) for row, age in ticks]
+        return self.set_rows(rows)
+
+
+def tick_cells(row: TickRow, age: str) -> GridRow:
+    """A stale symbol's figures are dimmed and its last price carries ``~``."""
+    venue, native = figures.symbol_parts(row.symbol)
+    ink = "stale" if row.stale else "text"
+    quiet = "stale" if row.stale else "muted"
+    moved = "stale" if row.stale else figures.direction(row.change_pct)
+    scored = "stale" if row.stale else figures.direction(row.score)
+    rise = row.spark[-1] - row.spark[0] if len(row.spark) > 1 else None
+    return GridRow(
+        row.symbol,
+        (
+            (native, "stale" if row.stale else "bold"),
+            (("~" if row.stale else "") + figures.price(row.last), ink),
+            (figures.change(row.change_pct), moved),
+            (figures.price(row.bid), quiet),
+            (figures.price(row.ask), quiet),
+            (figures.signed(row.score), scored),
+            (figures.number(row.rsi, 0), quiet),
+            (age, "warn" if row.stale else "muted"),
+            (figures.spark(row.spark, SPARK_WIDTH), "stale" if row.stale else figures.direction(rise)),
+            (venue, quiet),
+        ),
+        (native, row.last, row.change_pct, row.bid, row.ask, row.score, row.rsi, row.age_ms, rise, venue),
+    )
