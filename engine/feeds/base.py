@@ -1,0 +1,164 @@
+"""What every feed, decoder and venue promises to the rest of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from engine.errors import FeedError
+from engine.events import FeedState, Malformed, MarketEvent, Quote, Trade
+from engine.text import clean
+
+Sink = Callable[[list[MarketEvent]], None]
+"""Takes the events of one read, in order; called synchronously, must not block."""
+
+
+class InstrumentSpec(msgspec.Struct, frozen=True):
+    """What a venue tells about one of its instruments."""
+
+    symbol: str
+    """``"<venue>:<NATIVE>"``."""
+    tick_size: Decimal
+    lot_size: Decimal
+    min_notional: Decimal
+    quote_currency: str
+
+
+class UnreachableError(FeedError):
+    """The venue did not answer: worth trying again, nothing in the configuration is wrong.
+
+    ``retry_after_s`` is how long the venue asked to be left alone (0: it did not say).
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass
+class FeedStats:
+    """Counters of one feed since it was opened; read by status views at any time."""
+
+    messages: int = 0
+    last_data_ns: int = 0
+    """When the last trade or quote arrived (our clock), 0: never."""
+    gaps: int = 0
+    """Gap events: trades that were missed for good."""
+    reconnects: int = 0
+    malformed: int = 0
+    backfilled: int = 0
+    state: FeedState = FeedState.DOWN
+    detail: str = "not started"
+
+
+class Decoder(Protocol):
+    """A venue's frames to events. Never raises, whatever the input."""
+
+    venue: str
+
+    def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        """Append the events of one frame to ``out``. Acks and heartbeats append nothing, but are noted."""
+
+
+class Feed(Protocol):
+    """A source of market events."""
+
+    venue: str
+    stats: FeedStats
+
+    async def instruments(self) -> list[InstrumentSpec]:
+        """Ask the venue for its instruments. FeedError: unknown symbol; UnreachableError: try again later."""
+
+    async def run(self, sink: Sink) -> None:
+        """Deliver events until cancelled. Never raises for network faults."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A REST GET: path below the venue's REST URL and query parameters."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+Fetch = Generator[Request, bytes, list[Trade]]
+"""A REST conversation without IO: yields requests, is sent the bodies, returns trades in order of id."""
+
+
+class VenueDecoder:
+    """Common part of the socket decoders: notes for the connection, and malformed frames.
+
+    The connection reads and clears ``outbox`` (frames to send) and ``reconnect`` (why a new socket is
+    needed, "" when it is not) after each frame.
+    """
+
+    venue = ""
+
+    def __init__(self) -> None:
+        self.acks = 0
+        self.heartbeats = 0
+        self.skipped = 0
+        """Well-formed frames of channels that the desk does not use."""
+        self.malformed = 0
+        self.reconnect = ""
+        self.reconnect_delay_s = 0.0
+        """The least wait that the venue asks for before that reconnect."""
+        self.outbox: list[str] = []
+
+    def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        """See Decoder."""
+        raise NotImplementedError
+
+    def malform(self, raw: str | bytes, error: object, recv_ns: int, out: list[MarketEvent]) -> None:
+        """Append a Malformed event for ``raw``."""
+        self.malformed += 1
+        text = raw[:480].decode("utf-8", "replace") if isinstance(raw, bytes) else raw[:480]
+        out.append(Malformed(self.venue, clean(text, 120), clean(error, 120), recv_ns))
+
+
+class Venue(Protocol):
+    """What differs between venues: URLs, subscriptions, REST. All of it without IO."""
+
+    name: str
+    ws_url: str
+    rest_url: str
+    rest_per_s: float
+    """REST requests a second that stay well inside the venue's public limit."""
+    subscribe_per_s: float
+    """Frames a second the client may send."""
+    heartbeat: bool
+    """The venue sends heartbeats of its own while data is quiet."""
+    natives: tuple[str, ...]
+
+    def decoder(self) -> VenueDecoder: ...
+
+    def connect_url(self, base: str) -> str: ...
+
+    def subscribe(self) -> list[str]:
+        """The frames that subscribe everything, in order; empty where the URL does."""
+
+    def instruments_request(self) -> Request: ...
+
+    def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
+        """The specs of ``natives``. Raises FeedError for a symbol that the venue does not know."""
+
+    def quote_request(self, native: str) -> Request: ...
+
+    def parse_quote(self, native: str, body: bytes, recv_ns: int) -> Quote: ...
+
+    def recent_request(self, native: str) -> Request: ...
+
+    def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
+        """In order of id. Raises ValueError for a body that is not the venue's."""
+
+    def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
+        """Fetch trades ``first_id..last_id`` (inclusive), known to be younger than ``since_ns``."""
+
+
+def within(trades: Sequence[Trade], first_id: int, last_id: int) -> list[Trade]:
+    """The trades with ids ``first_id..last_id``, once each, in order of id."""
+    kept = {trade.trade_id: trade for trade in trades if first_id <= trade.trade_id <= last_id}
+    return [kept[key] for key in sorted(kept)]

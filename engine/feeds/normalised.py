@@ -1,0 +1,115 @@
+"""Normalised tapes: one JSON line per tick, already in the desk's terms.
+
+Trades ``{"ts", "px", "sz"}`` with ``id`` and ``side`` (the taker's) where known; TAQ files hold ``"k":
+"T"`` trades and ``"k": "Q"`` quotes of single exchanges (``ex``), from which the national best bid and
+offer is built. ``ts`` is ns UTC and stands for both times. The symbol is ``tape:<NAME>``, the name is in
+the file's.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import msgspec
+
+from engine.events import MarketEvent, Quote, Trade
+
+_NAN = float("nan")
+_SIDES = {"buy": 1, "sell": -1}
+_NAME = re.compile(r"(?:[A-Z0-9]+[-/.])*[A-Z0-9]*[A-Z][A-Z0-9]*")
+
+
+class _Line(msgspec.Struct, gc=False):
+    ts: int
+    k: str = "T"
+    id: int = -1
+    side: str = ""
+    px: float = _NAN
+    sz: float = _NAN
+    ex: str = ""
+    bp: float = _NAN
+    bs: float = _NAN
+    ap: float = _NAN
+    as_: float = msgspec.field(default=_NAN, name="as")
+
+
+_line = msgspec.json.Decoder(_Line).decode
+
+
+def symbol_of(path: Path) -> str:
+    """``us_stock_AMZN_trades_20120621.jsonl.gz`` -> ``tape:AMZN``: the first part in capitals, else the
+    stem."""
+    stem = path.name.partition(".")[0]
+    name = next((part for part in stem.split("_") if _NAME.fullmatch(part)), stem)
+    return f"tape:{name}"
+
+
+class NationalBest:
+    """The best bid and offer over the last quotes of several exchanges."""
+
+    def __init__(self) -> None:
+        self._bids: dict[str, tuple[float, float]] = {}
+        self._asks: dict[str, tuple[float, float]] = {}
+
+    def update(self, line: _Line) -> tuple[float, float, float, float] | None:
+        """(bid, size, ask, size) after an exchange's quote; None while a side is empty. Price 0 withdraws a
+        side.
+
+        Sizes at the same price add up.
+        """
+        _put(self._bids, line.ex, line.bp, line.bs)
+        _put(self._asks, line.ex, line.ap, line.as_)
+        if not self._bids or not self._asks:
+            return None
+        bid = max(price for price, _ in self._bids.values())
+        ask = min(price for price, _ in self._asks.values())
+        bid_size = sum(size for price, size in self._bids.values() if price == bid)
+        ask_size = sum(size for price, size in self._asks.values() if price == ask)
+        return bid, bid_size, ask, ask_size
+
+
+def _put(side: dict[str, tuple[float, float]], exchange: str, price: float, size: float) -> None:
+    if price > 0 and size > 0 and math.isfinite(price):
+        side[exchange] = (price, size)
+    else:
+        side.pop(exchange, None)
+
+
+class NormalisedDecoder:
+    """Lines of one normalised tape, all of one symbol."""
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+        self._best = NationalBest()
+        self.ns = 0
+        """Time of the last line that was read."""
+
+    @staticmethod
+    def readable(line: bytes) -> bool:
+        """Whether ``line`` is a tick of such a tape."""
+        try:
+            tick = _line(line)
+        except (msgspec.MsgspecError, UnicodeError):
+            return False
+        return tick.px == tick.px if tick.k == "T" else tick.k == "Q"
+
+    def decode(self, line: bytes, out: list[MarketEvent]) -> bool:
+        """Append the event of one line; False when it is none. A quote that leaves a side empty gives no
+        event."""
+        try:
+            tick = _line(line)
+        except (msgspec.MsgspecError, UnicodeError):
+            return False
+        if tick.k == "T" and tick.px == tick.px and tick.sz == tick.sz:
+            side = _SIDES.get(tick.side, 0)
+            out.append(Trade(self._symbol, tick.id, tick.px, tick.sz, side, tick.ts, tick.ts))
+        elif tick.k == "Q":
+            best = self._best.update(tick)
+            if best is not None:
+                out.append(Quote(self._symbol, *best, tick.ts, tick.ts))
+        else:
+            return False
+        self.ns = tick.ts
+        return True

@@ -1,0 +1,68 @@
+"""The venues that the desk speaks to. Adding one: its module, and its line here."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine.config import FeedConfig
+from engine.errors import ConfigError
+from engine.feeds import binance, coinbase, kraken
+from engine.feeds.base import Feed, InstrumentSpec, Venue, VenueDecoder
+from engine.text import clean
+
+
+class VenueEntry(NamedTuple):
+    """What is known of a venue without connecting to it."""
+
+    venue: Callable[[tuple[str, ...]], Venue]
+    decoder: Callable[[], VenueDecoder]
+    read_instruments: Callable[[str], list[InstrumentSpec]]
+    instruments_path: str
+    """How the path of its instruments reply ends, in a capture."""
+    frame_heads: tuple[str, ...]
+    """What its socket frames begin with."""
+
+
+VENUES: dict[str, VenueEntry] = {
+    "binance": VenueEntry(
+        binance.Binance,
+        binance.BinanceDecoder,
+        binance.read_instruments,
+        "/exchangeInfo",
+        ('{"stream":"', '{"e":"'),
+    ),
+    "coinbase": VenueEntry(
+        coinbase.Coinbase,
+        coinbase.CoinbaseDecoder,
+        coinbase.read_instruments,
+        "/products",
+        ('{"type":"',),
+    ),
+    "kraken": VenueEntry(
+        kraken.Kraken,
+        kraken.KrakenDecoder,
+        kraken.read_instruments,
+        "/AssetPairs",
+        ('{"channel":"', '{"method":"'),
+    ),
+}
+
+
+def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random) -> Feed:
+    """The live feed of ``venue``; nothing is connected yet. ``clock`` returns ns UTC, ``rng`` draws the
+    jitter.
+
+    Raises ConfigError for a venue that is not known or a feed without symbols.
+    """
+    entry = VENUES.get(venue)
+    if entry is None:
+        known = ", ".join(sorted(VENUES))
+        raise ConfigError(f"feeds.{clean(venue, 40)}: no such venue; the desk knows {known}")
+    if not config.symbols:
+        raise ConfigError(f"feeds.{venue}.symbols is empty: name at least one symbol in the venue's spelling")
+    # Imported here: a replay of a tape needs no socket library, and starts faster without.
+    from engine.feeds.connection import SocketFeed
+
+    return SocketFeed(entry.venue(config.symbols), config, clock=clock, rng=rng)

@@ -1,0 +1,383 @@
+"""Tapes: recorded market data read back through the venue's own decoder.
+
+Three kinds of file, plain or gzip: captures (a JSON line per frame: ``t`` receive time in ns, ``ch``,
+``url``, ``raw`` the exact frame), normalised ticks (a JSON line per tick) and the desk's own columnar
+tapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import TapeError
+from engine.events import NS, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.base import FeedStats, InstrumentSpec, Sink, VenueDecoder
+from engine.feeds.columnar import MAGIC, ColumnarReader
+from engine.feeds.lines import LineChunks
+from engine.feeds.normalised import NormalisedDecoder, symbol_of
+from engine.feeds.registry import VENUES
+from engine.text import clean
+from engine.ticks import BACKFILLED, TRADE
+
+_HEAD_LINES = 64
+_PACED = 256
+_LONGEST_WAIT_S = 1.0
+Ticks = npt.NDArray[Any]
+
+
+class _Row(msgspec.Struct, gc=False):
+    """A line of a capture."""
+
+    ch: str
+    t: int | None = None
+    raw: str | None = None
+    url: str = ""
+
+
+_row = msgspec.json.Decoder(_Row)
+
+
+class Tape:
+    """One or several files as one stream of market events.
+
+    Several captures or normalised tapes are merged in order of ``recv_ns``; several columnar tapes are
+    played one after another, in order of their first tick, under one table of symbols. The two sorts do not
+    mix. Raises TapeError, one line, for a file that is missing or no tape. ``lines``, ``undecodable`` and
+    ``truncated`` tell of what ``batches`` has read so far.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, venue: str | None = None) -> None:
+        if not paths:
+            raise TapeError("no tape given: name at least one file")
+        if venue is not None and venue not in VENUES:
+            raise TapeError(f"no decoder for {clean(venue, 40)}: the desk knows {', '.join(sorted(VENUES))}")
+        columnar = [path for path in paths if _is_columnar(path)]
+        if columnar and len(columnar) != len(paths):
+            raise TapeError("columnar tapes and captures cannot be played together: replay them one by one")
+        self.paths = tuple(paths)
+        self._readers = _in_order([ColumnarReader(path) for path in columnar])
+        self._files = [] if columnar else [_TextTape(path, venue) for path in paths]
+        names = {file.venue for file in self._files} or {"tape"}
+        self.venue: str = "+".join(sorted(names))
+        """The venue decoded; "tape" for normalised and columnar ones; "a+b" when captures of several are
+        merged."""
+        self.specs: list[InstrumentSpec] = [spec for file in self._files for spec in file.specs]
+        """What instrument replies at the head of the captures tell."""
+        self.symbols: list[str] = list(dict.fromkeys(chain.from_iterable(r.symbols for r in self._readers)))
+        """Columnar tapes: the table of symbols; a tick's ``symbol`` is an index into it. Else empty."""
+
+    @property
+    def columnar(self) -> bool:
+        """Whether ``batches`` yields arrays of ticks rather than lists of events."""
+        return bool(self._readers)
+
+    @property
+    def lines(self) -> int:
+        return sum(file.lines for file in self._files)
+
+    @property
+    def undecodable(self) -> int:
+        """Lines and frames that gave a Malformed event."""
+        return sum(file.undecodable for file in self._files)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a file ended before its end: cut off by a crash, or damaged. What came before is good."""
+        return any(file.truncated for file in self._files) or any(one.truncated for one in self._readers)
+
+    def batches(self, size: int = 512) -> Iterator[list[MarketEvent] | Ticks]:
+        """Lists of about ``size`` events; of columnar tapes the blocks of ticks as they were stored.
+
+        Each call plays the tape from its start.
+        """
+        if self._readers:
+            return self._blocks()
+        if len(self._files) == 1:
+            return self._files[0].batches(size)
+        return self._merged(size)
+
+    def _blocks(self) -> Iterator[Ticks]:
+        index = {symbol: number for number, symbol in enumerate(self.symbols)}
+        for reader in self._readers:
+            table = np.array([index[symbol] for symbol in reader.symbols], np.int32)
+            same = bool((table == np.arange(len(table))).all())
+            for block in reader.blocks():
+                if not same:
+                    block["symbol"] = table[block["symbol"]]
+                yield block
+
+    def _merged(self, size: int) -> Iterator[list[MarketEvent]]:
+        streams = [chain.from_iterable(file.batches(size)) for file in self._files]
+        batch: list[MarketEvent] = []
+        for event in heapq.merge(*streams, key=lambda event: event.recv_ns):
+            batch.append(event)
+            if len(batch) >= size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def _is_columnar(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise TapeError(f"cannot read the tape {path}: {clean(error.strerror or error)}") from None
+
+
+def _in_order(readers: list[ColumnarReader]) -> list[ColumnarReader]:
+    def first_ns(reader: ColumnarReader) -> int:
+        return next((int(block["recv_ns"][0]) for block in reader.blocks()), 0)
+
+    return sorted(readers, key=first_ns) if len(readers) > 1 else readers
+
+
+class _TextTape:
+    """A capture or a normalised tape in one file."""
+
+    def __init__(self, path: Path, venue: str | None) -> None:
+        self._path = path
+        self.lines = self.undecodable = 0
+        self.truncated = False
+        self.specs: list[InstrumentSpec] = []
+        head = self._head()
+        rows = [row for row in map(_read_row, head) if row is not None]
+        self._capture = bool(rows)
+        if rows:
+            self.venue = venue or _venue_of(rows, path)
+            self._first_ns = next((row.t for row in rows if row.t is not None), 0)
+            self.specs = self._read_specs(rows)
+            self._try(rows)
+        elif any(NormalisedDecoder.readable(line) for line in head):
+            self.venue = "tape"
+        else:
+            raise TapeError(f"{path} is not a tape: no line of its beginning is a frame or a tick")
+
+    def _head(self) -> list[bytes]:
+        try:
+            first = next(iter(LineChunks(self._path)), b"")
+        except OSError as error:
+            why = clean(error.strerror or error)
+            raise TapeError(f"cannot read the tape {self._path}: {why}") from None
+        if not first:
+            raise TapeError(f"{self._path} is empty or cut off before its first line: nothing can be read")
+        return first.split(b"\n", _HEAD_LINES)[:_HEAD_LINES]
+
+    def _read_specs(self, rows: list[_Row]) -> list[InstrumentSpec]:
+        entry = VENUES[self.venue]
+        for row in rows:
+            path = row.url.partition("?")[0].rstrip("/")
+            if row.ch == "http" and row.raw and path.endswith(entry.instruments_path):
+                try:
+                    return entry.read_instruments(row.raw)
+                except (msgspec.MsgspecError, ValueError):
+                    return []  # a reply that cannot be read only costs the grid, which is then assumed
+        return []
+
+    def _try(self, rows: list[_Row]) -> None:
+        """Refuse a capture none of whose first frames the decoder understands (another protocol version)."""
+        decoder = VENUES[self.venue].decoder()
+        frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]
+        for frame in frames:
+            decoder.decode(frame, 0, [])
+        if frames and decoder.malformed == len(frames):
+            raise TapeError(f"{self._path}: the {self.venue} decoder understands none of its first frames")
+
+    def batches(self, size: int) -> Iterator[list[MarketEvent]]:
+        self.lines = self.undecodable = 0
+        chunks = LineChunks(self._path)
+        decode = self._captured if self._capture else self._normalised
+        try:
+            yield from decode(chunks, size)
+        except OSError as error:
+            why = clean(error.strerror or error)
+            raise TapeError(f"cannot read the tape {self._path}: {why}") from None
+        self.truncated = self.truncated or chunks.truncated
+
+    def _captured(self, chunks: LineChunks, size: int) -> Iterator[list[MarketEvent]]:
+        decoder = VENUES[self.venue].decoder()
+        decode = decoder.decode
+        batch: list[MarketEvent] = []
+        last_ns = self._first_ns
+        for chunk in chunks:
+            for row in self._rows(chunk, last_ns, batch):
+                if row.raw is None or row.ch != "ws":
+                    continue
+                if row.t is None:
+                    last_ns = _undated(decoder, row.raw, last_ns, batch)
+                else:
+                    last_ns = row.t
+                    decode(row.raw, last_ns, batch)
+                if len(batch) >= size:
+                    yield batch
+                    batch = []
+            self.undecodable += decoder.malformed
+            decoder.malformed = 0
+        if batch:
+            yield batch
+
+    def _rows(self, chunk: bytes, recv_ns: int, batch: list[MarketEvent]) -> Sequence[_Row]:
+        """The rows of a chunk at once; line by line where one of them is bad."""
+        try:
+            rows = _row.decode_lines(chunk)
+            self.lines += len(rows)
+            return rows
+        except (msgspec.MsgspecError, UnicodeError):
+            good = []
+            for line in chunk.splitlines(keepends=True):
+                if not line.strip():
+                    continue
+                self.lines += 1
+                row = _read_row(line)
+                if row is not None:
+                    good.append(row)
+                else:
+                    self._bad_line(line, recv_ns, batch)
+            return good
+
+    def _bad_line(self, line: bytes, recv_ns: int, batch: list[MarketEvent]) -> None:
+        if not line.endswith(b"\n"):
+            self.lines -= 1
+            self.truncated = True  # the writer was cut off in its last line
+            return
+        self.undecodable += 1
+        excerpt = clean(line[:480].strip().decode("utf-8", "replace"), 120)
+        batch.append(Malformed(self.venue, excerpt, "not a line of a tape", recv_ns))
+
+    def _normalised(self, chunks: LineChunks, size: int) -> Iterator[list[MarketEvent]]:
+        decoder = NormalisedDecoder(symbol_of(self._path))
+        batch: list[MarketEvent] = []
+        last_ns = 0
+        for chunk in chunks:
+            for line in chunk.splitlines(keepends=True):
+                if line.isspace():
+                    continue
+                self.lines += 1
+                if decoder.decode(line, batch):
+                    last_ns = decoder.ns
+                else:
+                    self._bad_line(line, last_ns, batch)
+                if len(batch) >= size:
+                    yield batch
+                    batch = []
+        if batch:
+            yield batch
+
+
+def _read_row(line: bytes) -> _Row | None:
+    try:
+        return _row.decode(line)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+def _undated(decoder: VenueDecoder, raw: str, last_ns: int, batch: list[MarketEvent]) -> int:
+    """Decode a frame without a receive time: its events' own time stands in, else the previous frame's."""
+    events: list[MarketEvent] = []
+    decoder.decode(raw, last_ns, events)
+    for event in events:
+        event_ns = getattr(event, "event_ns", last_ns)
+        if event_ns > last_ns:
+            last_ns = event_ns
+        batch.append(msgspec.structs.replace(event, recv_ns=last_ns))
+    return last_ns
+
+
+def _venue_of(rows: list[_Row], path: Path) -> str:
+    """By the URLs in the capture, else by what its frames begin with."""
+    hosts = {row.url.partition("://")[2].partition("/")[0] for row in rows if row.url}
+    for venue in VENUES:
+        if any(venue in host for host in hosts):
+            return venue
+    if not hosts:
+        frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]
+        for venue, entry in VENUES.items():
+            if any(frame.startswith(entry.frame_heads) and "sequence_num" not in frame for frame in frames):
+                return venue
+    raise TapeError(
+        f"{path} is a capture of a venue that the desk does not decode: it knows {', '.join(sorted(VENUES))}"
+    )
+
+
+class TapeFeed:
+    """Plays a tape as a feed, paced by ``recv_ns`` at ``speed`` times real time (0: as fast as it goes).
+
+    Events keep the tape's times. ``clock`` is only measured against itself; it returns ns.
+    """
+
+    def __init__(self, tape: Tape, speed: float, clock: Callable[[], int]) -> None:
+        if not speed >= 0:
+            raise ValueError("speed is 0 (unpaced) or above")
+        self.venue = tape.venue
+        self.stats = FeedStats()
+        self._tape = tape
+        self._speed = speed
+        self._clock = clock
+
+    async def instruments(self) -> list[InstrumentSpec]:
+        return self._tape.specs
+
+    async def run(self, sink: Sink) -> None:
+        """Play to the tape's end, which is told by a FeedStatus with the detail "end of tape"."""
+        start_ns, first_ns, last_ns = self._clock(), -1, 0
+        for batch in self._tape.batches(_PACED):
+            events = batch if isinstance(batch, list) else events_of(batch, self._tape.symbols)
+            if not events:
+                continue
+            if first_ns < 0:
+                first_ns = events[0].recv_ns
+                self._tell(FeedState.UP, f"playing {self._tape.paths[0].name}", first_ns, sink)
+            last_ns = events[-1].recv_ns
+            await self._play(events, start_ns, first_ns, sink)
+        detail = "end of tape (it was cut off there)" if self._tape.truncated else "end of tape"
+        self._tell(FeedState.DOWN, detail, last_ns, sink)
+
+    async def _play(self, events: list[MarketEvent], start_ns: int, first_ns: int, sink: Sink) -> None:
+        """Deliver ``events`` in runs, each as soon as it is due."""
+        done = 0
+        while done < len(events):
+            end = len(events)
+            if self._speed > 0:
+                now_ns = first_ns + int((self._clock() - start_ns) * self._speed)
+                end = done
+                while end < len(events) and events[end].recv_ns <= now_ns:
+                    end += 1
+                if end == done:
+                    wait_s = (events[done].recv_ns - now_ns) / self._speed / NS
+                    await asyncio.sleep(min(wait_s, _LONGEST_WAIT_S))
+                    continue
+            self._note(events[done:end])
+            sink(events[done:end])
+            done = end
+            await asyncio.sleep(0)
+
+    def _note(self, events: list[MarketEvent]) -> None:
+        self.stats.messages += len(events)
+        self.stats.last_data_ns = events[-1].recv_ns
+        self.stats.malformed += sum(isinstance(event, Malformed) for event in events)
+
+    def _tell(self, state: FeedState, detail: str, recv_ns: int, sink: Sink) -> None:
+        self.stats.state, self.stats.detail = state, detail
+        sink([FeedStatus(self.venue, state, detail, recv_ns)])
+
+
+def events_of(ticks: Ticks, symbols: Sequence[str]) -> list[MarketEvent]:
+    """The events that packed ticks stand for; ``symbols[i]`` names the symbol with index ``i``."""
+    events: list[MarketEvent] = []
+    for recv, event, trade_id, symbol, kind, _, aggressor, flags, a, b, c, d in ticks.tolist():
+        name = symbols[symbol]
+        if kind == TRADE:
+            events.append(Trade(name, trade_id, a, b, aggressor, event, recv, bool(flags & BACKFILLED)))
+        else:
+            events.append(Quote(name, a, c, b, d, event, recv))
+    return events
