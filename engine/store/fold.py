@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class OrderFold:
-    """A row of ``orders``: its fields are the columns. ``notional`` is the value of what was filled, unsigned."""
+    """A row of ``orders``: its fields are the columns. ``notional`` is the unsigned value filled."""
 
     client_order_id: str
     symbol: str

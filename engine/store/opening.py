@@ -15,6 +15,8 @@ from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fol
 
 _COLUMNS = {"orders": ORDER_COLUMNS, "fills": FILL_COLUMNS, "positions": POSITION_COLUMNS}
 _KEPT_STATEMENTS = 256
+BUSY_MS = 5_000
+"""How long to wait for another program that has the database locked."""
 
 
 class Opened(NamedTuple):
@@ -35,7 +37,7 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
         connection = sqlite3.connect(
             path if path is not None else ":memory:", isolation_level=None, cached_statements=_KEPT_STATEMENTS
         )
-        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         schema.migrate(connection)
         _check_pages(connection)

@@ -90,7 +90,7 @@ class Reader:
         with self._lock:
             try:
                 return query(self._connection)
-            except (sqlite3.Error, msgspec.DecodeError) as error:
+            except sqlite3.Error as error:
                 raise StoreError(f"cannot read the database: {error}") from error
 
     def events_since(self, seq: int, limit: int = 1000) -> list[tuple[int, JournalEvent]]:

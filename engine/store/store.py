@@ -354,7 +354,7 @@ class Store:
     def _answer(self, connection: sqlite3.Connection, job: _Job) -> None:
         try:
             value = job.run(connection)
-        except sqlite3.Error as error:
+        except Exception as error:  # raised again where the answer is awaited
             job.answer(None, error)
         else:
             job.answer(value, None)

@@ -1,0 +1,308 @@
+"""The writer: durable commits, batches behind, failure, and what a reader sees."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StoreError
+from engine.events import Alert, OrderState, RiskChange, RiskState, Side
+from engine.store import store as store_module
+from engine.store.fold import verify
+from engine.store.rows import EquityPoint
+from engine.store.store import Store
+from tests.store import samples
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "desk.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    opened = Store(path)
+    opened.start()
+    yield opened
+    opened.close()
+
+
+def limit_pages(store: Store, more: int) -> None:
+    """A disk that takes ``more`` pages and is full then."""
+
+    def limit(connection: sqlite3.Connection) -> None:
+        (used,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {used + more}")
+
+    store._call(limit)
+
+
+def test_a_commit_is_on_disk_when_it_is_acknowledged(store: Store, path: Path) -> None:
+    seen: list[tuple[int, int, str]] = []
+    acknowledged = threading.Event()
+
+    def done(seq: int) -> None:
+        with sqlite3.connect(path) as other:
+            (count,) = other.execute("SELECT COUNT(*) FROM journal").fetchone()
+        seen.append((seq, count, threading.current_thread().name))
+        acknowledged.set()
+
+    assert store.commit(samples.order(1), done) == [1, 2, 3, 4, 5, 6]
+    assert acknowledged.wait(10)
+    assert seen == [(6, 6, "store")]
+
+
+def test_waiting_commits_are_numbered_and_acknowledged_in_order(store: Store) -> None:
+    acknowledged: list[int] = []
+    given = [store.commit(samples.order(n), acknowledged.append) for n in range(20)]
+    assert store.flush()
+    assert [seq for seqs in given for seq in seqs] == list(range(1, 121))
+    assert acknowledged == list(range(6, 121, 6))
+    assert store.last_seq == 120 and store.pending == 0
+
+
+def test_a_restart_recovers_every_event_as_it_was(path: Path, store: Store) -> None:
+    events = [
+        *samples.order(1),
+        RiskChange(RiskState.HALTED, RiskState.ACTIVE, "kill switch", "me", 7),
+        Alert("warning", "feeds", "stale", 8),
+    ]
+    store.commit_now(events)
+    assert store.close()
+    again = Store(path)
+    again.start()
+    assert again.recover() == events
+    assert again.last_seq == 8 and again.repaired == []
+    assert again.commit_now(samples.order(2))[0] == 9
+    assert again.close()
+
+
+def test_a_price_that_was_unknown_stays_unknown(store: Store) -> None:
+    import msgspec
+
+    order = msgspec.structs.replace(samples.request(1), decision_price=math.nan)
+    store.commit_now(
+        [samples.transition(1, OrderState.INITIALIZED, order), samples.transition(1, OrderState.SUBMITTED)]
+    )
+    first, second = store.recover()
+    assert math.isnan(first.request.decision_price)
+    assert second == samples.transition(1, OrderState.SUBMITTED)
+
+
+def test_the_tables_follow_from_the_journal(store: Store) -> None:
+    store.commit_now(samples.order(1))
+    store.commit_now([samples.transition(2, OrderState.INITIALIZED, samples.request(2, Side.SELL, "5"))])
+    store.commit_now([samples.fill(2, 0, Side.SELL, "3", "101")])
+    reader = store.reader()
+    first, second = reader.order("o1"), reader.order("o2")
+    assert (first.state, first.filled, first.notional, first.fees) == ("filled", "2", "200.4", "0.2")
+    assert (second.state, second.filled) == ("partially_filled", "3")
+    (position,) = reader.positions()
+    assert (position.quantity, position.entry_price, position.realized) == ("-1", "101", "1.6")
+    assert (position.notional, position.fees, position.updated_seq) == ("102.6", "0.3", 8)
+    assert [order.client_order_id for order in reader.recent_orders()] == ["o2", "o1"]
+    assert [fill.trade_id for fill in reader.recent_fills(2)] == ["t2.0", "t1.1"]
+    assert [fill.trade_id for fill in reader.fills("o1")] == ["t1.0", "t1.1"]
+    assert [event.state for event in reader.order_events("o1")] == [
+        "initialized",
+        "submitted",
+        "accepted",
+        "filled",
+    ]
+    assert [seq for seq, _ in reader.events_since(5, 2)] == [6, 7]
+    reader.close()
+    assert store._call(verify) == []
+
+
+def test_a_fill_seen_twice_counts_once_also_after_its_order_ended(store: Store) -> None:
+    store.commit_now(samples.order(1))
+    store.commit_now([samples.fill(1, 1)])
+    reader = store.reader()
+    assert reader.order("o1").filled == "2"
+    assert reader.counts()["fills"] == 2 and reader.counts()["journal"] == 7
+    assert store._call(verify) == []
+
+
+def test_an_ended_order_that_is_heard_of_again_keeps_what_was_known(store: Store) -> None:
+    store.commit_now([*samples.order(1)[:4], samples.transition(1, OrderState.CANCELED, reason="late")])
+    store.commit_now([samples.fill(1, 1)])
+    order = store.reader().order("o1")
+    assert (order.state, order.filled, order.quantity, order.opportunity_id) == ("filled", "2", "2", "p1")
+
+
+def test_what_is_written_behind_is_found_again(store: Store) -> None:
+    for record in (
+        *(samples.signal(n) for n in range(300)),
+        samples.blend(1),
+        samples.opportunity(1),
+        samples.opportunity(1, merged=3),
+        samples.verdict(1),
+        samples.features(1),
+        samples.drop(1),
+        samples.drop(2),
+        EquityPoint(1, "100000", "100000", "0"),
+    ):
+        store.behind(record)
+    assert store.flush()
+    reader = store.reader()
+    counts = reader.counts()
+    assert counts["signals"] == 300 and counts["opportunities"] == 1 and counts["drops"] == 2
+    assert counts["blends"] == counts["features"] == counts["verdicts"] == counts["equity"] == 1
+    assert reader.drops() == {"opportunities:LOW_SCORE": 2}
+    assert reader.verdict("o1") == samples.verdict(1)
+    found = reader.opportunity("p1")
+    assert found.merged == 3 and found.blend == samples.blend(1)
+    assert math.isnan(found.features.sma_slow) and found.features.rsi == 1.0
+    assert reader.opportunity("p9") is None and reader.verdict("o9") is None and reader.order("o9") is None
+
+
+def test_a_merge_in_a_later_batch_updates_the_opportunity(store: Store) -> None:
+    for merged in (0, 2):
+        store.behind(samples.opportunity(1, merged))
+        store.behind(samples.drop(merged))
+        assert store.flush()
+    reader = store.reader()
+    assert reader.opportunity("p1").merged == 2
+    assert reader.drops() == {"opportunities:LOW_SCORE": 2}
+
+
+def test_a_verdict_is_on_disk_no_later_than_its_order(store: Store, path: Path) -> None:
+    reader = store.reader()
+    store.behind(samples.verdict(1))
+    store.commit_now(samples.order(1)[:1])
+    assert reader.verdict("o1") == samples.verdict(1)
+
+
+def test_a_batch_is_written_without_being_asked(store: Store) -> None:
+    written = threading.Event()
+    for number in range(store_module.BATCH):
+        store.behind(samples.signal(number))
+    reader = store.reader()
+    for _ in range(100):
+        if reader.counts()["signals"] == store_module.BATCH:
+            written.set()
+            break
+        threading.Event().wait(0.02)
+    assert written.is_set() and store.pending == 0
+
+
+def test_records_beyond_the_bound_are_dropped_and_counted_and_orders_are_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MAX_WAITING", 3_000)
+    blocked, release = threading.Event(), threading.Event()
+
+    def hold(_seq: int) -> None:
+        blocked.set()
+        release.wait(10)
+
+    store.commit(samples.order(1), hold)
+    assert blocked.wait(10)
+    for number in range(5_000):
+        store.behind(samples.signal(number))
+    store.commit(samples.order(2))
+    assert store.dropped_records == 2_000
+    assert store.pending == 3_000 + 6 + 6
+    release.set()
+    assert store.flush()
+    counts = store.reader().counts()
+    assert counts["signals"] == 3_000 and counts["journal"] == 12
+
+
+def test_settings_survive(store: Store, path: Path) -> None:
+    store.put_setting("strategies.trend", {"enabled": False, "weight": 0.5})
+    store.put_setting("risk", "halted")
+    store.put_setting("risk", "active")
+    expected = {"strategies.trend": {"enabled": False, "weight": 0.5}, "risk": "active"}
+    assert store.settings() == expected
+    assert store.close()
+    again = Store(path)
+    again.start()
+    assert again.settings() == expected
+    again.close()
+
+
+def test_a_full_disk_fails_closed(store: Store) -> None:
+    store.commit_now(samples.order(0))
+    limit_pages(store, 10)
+    failures: list[StoreError] = []
+    failed = threading.Event()
+    acknowledged: list[int] = []
+
+    def on_failure(error: StoreError) -> None:
+        failures.append(error)
+        failed.set()
+
+    store.failed = on_failure
+    with pytest.raises(StoreError, match="full"):
+        for number in range(1, 10_000):
+            store.commit_now(samples.order(number))
+            acknowledged.append(store.last_seq)
+    assert failed.wait(10)
+    assert len(failures) == 1 and "\n" not in str(failures[0]) and "free space" in str(failures[0])
+    late: list[int] = []
+    with pytest.raises(StoreError, match="full"):
+        store.commit(samples.order(0), late.append)
+    with pytest.raises(StoreError, match="full"):
+        store.put_setting("risk", "active")
+    assert not store.flush() and not store.close()
+    assert late == []
+    again = Store(store.path)
+    again.start()
+    assert again.last_seq == acknowledged[-1] and again.repaired == []
+    again.close()
+
+
+def test_a_full_disk_behind_stops_commits_too(store: Store) -> None:
+    limit_pages(store, 2)
+    for number in range(5_000):
+        store.behind(samples.signal(number))
+    assert not store.flush()
+    with pytest.raises(StoreError, match="full"):
+        store.commit_now(samples.order(1))
+
+
+def test_a_giver_that_is_gone_does_not_stop_the_writer(store: Store) -> None:
+    def gone(_seq: int) -> None:
+        raise RuntimeError("event loop is closed")
+
+    store.commit(samples.order(1), gone)
+    assert store.commit_now(samples.order(2)) == list(range(7, 13))
+
+
+def test_a_closed_store_refuses(store: Store) -> None:
+    assert store.close() and store.close()
+    with pytest.raises(StoreError, match="not open"):
+        store.commit_now(samples.order(1))
+
+
+def test_a_replay_needs_no_file() -> None:
+    store = Store(None, durable=False)
+    store.start()
+    for number in range(100):
+        store.commit_now(samples.order(number))
+        store.behind(samples.signal(number))
+    assert store.flush()
+    reader = store.reader()
+    assert reader.counts()["journal"] == 600 and reader.counts()["signals"] == 100
+    assert len(store.recover()) == 600
+    assert store._call(verify) == []
+    assert store.close()
+
+
+def test_a_replay_that_outruns_the_disk_waits_instead_of_losing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_WAITING", 25_000)
+    store = Store(None, durable=False)
+    store.start()
+    record = samples.signal(1)
+    for _ in range(80_000):
+        store.behind(record)
+    assert store.flush()
+    assert store.dropped_records == 0
+    assert store.reader().counts()["signals"] == 80_000
+    store.close()
