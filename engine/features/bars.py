@@ -1,0 +1,73 @@
+"""Bars on one grid for all symbols: built from trades, filled when there are none (compiled).
+
+A symbol's bars start with its first trade. While it was only ever quoted, mids make its bars, with no volume; its
+first trade begins the open bar again. An interval without news repeats the last close, ``max_fills`` times in a
+row; then the symbol pauses until its next trade (or quote, if it never traded).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from engine.features.indicators import update
+from engine.features.state import BARS_KEPT, VWAP, C, H, L, O, V
+
+
+@njit
+def add_trade(s: Any, price: float, size: float) -> None:
+    if s.traded == 0:
+        s.traded = 1
+        s.bar_live = 0
+    _extend(s, price)
+    s.bar_volume += size
+    s.bar_value += (price - s.bar_open) * size
+    s.bar_trades += 1.0
+    s.last = price
+
+
+@njit
+def add_quote(s: Any, mid: float) -> None:
+    if s.traded == 0:
+        _extend(s, mid)
+
+
+@njit
+def _extend(s: Any, price: float) -> None:
+    if s.bar_live == 0:
+        s.bar_live = 1
+        s.started = 1
+        s.bar_open = s.bar_high = s.bar_low = price
+        s.bar_volume = s.bar_value = s.bar_trades = 0.0
+    if price > s.bar_high:
+        s.bar_high = price
+    if price < s.bar_low:
+        s.bar_low = price
+    s.bar_close = price
+
+
+@njit
+def close_bar(s: Any, end_ns: int) -> bool:
+    """Close the symbol's bar that ends at ``end_ns``; False when it has none (not started, or paused)."""
+    if s.bar_live == 1:
+        s.open, s.high, s.low, s.close = s.bar_open, s.bar_high, s.bar_low, s.bar_close
+        s.volume, s.trade_count, s.filled = s.bar_volume, s.bar_trades, 0.0
+        s.bar_live = 0
+        s.fills = 0
+        value = s.bar_value
+    elif s.started == 1 and s.fills < s.max_fills:
+        s.open = s.high = s.low = s.close
+        s.volume, s.trade_count, s.filled = 0.0, 0.0, 1.0
+        s.fills += 1
+        value = 0.0
+    else:
+        return False
+    slot = s.bar_count & (BARS_KEPT - 1)
+    s.bars[slot, O], s.bars[slot, H], s.bars[slot, L], s.bars[slot, C] = s.open, s.high, s.low, s.close
+    s.bars[slot, V] = s.volume
+    s.bars[slot, VWAP] = s.open + value / s.volume if s.volume > 0.0 else s.close
+    s.bar_count += 1
+    s.bar_end_ns = end_ns
+    update(s, value)
+    return True

@@ -1,0 +1,48 @@
+"""What makes the kernel stop and let Python look: a rise, a crossed exit level, a wake-up (compiled)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from engine.features.window import change_pct
+
+RISE_BIT, EXIT_BIT, WAKE_BIT = 1, 2, 4
+
+
+@njit
+def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
+    """Bits of the triggers that the symbol's tick, just consumed, sets off."""
+    bits = 0
+    if s.exit_side != 0 and _exit_crossed(s):
+        s.exit_side = 0
+        bits |= EXIT_BIT
+    if now_ns >= s.wake_ns:
+        bits |= WAKE_BIT
+    if is_trade and s.rise_change > 0.0 and _rose(s, ring):
+        bits |= RISE_BIT
+    return bits
+
+
+@njit
+def _exit_crossed(s: Any) -> bool:
+    """A long leaves at the bid, a short at the ask; without any quote, the last trade stands for both."""
+    if s.exit_side > 0:
+        price = s.bid if s.quoted == 1 else s.last
+        return bool(price <= s.exit_stop or price >= s.exit_target)
+    price = s.ask if s.quoted == 1 else s.last
+    return bool(price >= s.exit_stop or price <= s.exit_target)
+
+
+@njit
+def _rose(s: Any, ring: Any) -> bool:
+    change = change_pct(s, ring)
+    if s.rise_armed == 0:
+        if change < s.rise_change / 2.0:
+            s.rise_armed = 1
+        return False
+    if change >= s.rise_change and s.size_sum >= s.rise_volume:
+        s.rise_armed = 0
+        return True
+    return False

@@ -1,0 +1,99 @@
+"""Compiled kernels: the numba decorator of the engine and where its machine code is kept.
+
+numba keys its cache on the file of the decorated function alone, so a change in a helper of another module would go
+unnoticed. Here the folder's name is a digest of every kernel source: what is stale is never looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import platformdirs
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ENGINE = Path(__file__).resolve().parent
+_SOURCES = ("ticks.py", "kernels.py", "features", "market")
+_log = logging.getLogger(__name__)
+
+
+def kernel(function: Function) -> Function:
+    """Compile ``function`` at its first call and keep the machine code for later starts.
+
+    For entry points only; what they call is decorated with plain ``numba.njit`` and becomes part of them. Where
+    no folder can be written, every start compiles anew.
+    """
+    folder = cache_folder()
+    if folder is None:
+        compiled: Function = numba.njit(function)
+        return compiled
+    previous = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        compiled = numba.njit(cache=True)(function)
+    except RuntimeError:  # numba found the folder unusable after all
+        compiled = numba.njit(function)
+    finally:
+        numba.config.CACHE_DIR = previous
+    return compiled
+
+
+def warm(run: Callable[[], None], name: str, report: Callable[[str], None] | None = None) -> None:
+    """Make the kernels that ``run`` calls ready, by running it.
+
+    ``report`` gets one line when they have to be compiled (seconds) rather than loaded. A cache that cannot be
+    read back (cut short, written by something else) is thrown away and made again.
+    """
+    folder = cache_folder()
+    if report is not None and not (folder and any(folder.rglob(f"{name}.*.nbi"))):
+        report(f"compiling the {name} kernels for this machine: some seconds, at the first start only")
+    try:
+        run()
+    except Exception as error:
+        if folder is None:
+            raise
+        _log.warning(
+            "kernel cache %s is unusable (%s: %s): compiling anew", folder, type(error).__name__, error
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        run()
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR, else beside the code, else in the user's cache."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    places = (
+        [Path(chosen)] if chosen else [_ENGINE / "__pycache__", Path(platformdirs.user_cache_dir("tickdesk"))]
+    )
+    name = f"kernels-{_digest()}"
+    return next((place / name for place in places if _writable(place / name)), None)
+
+
+def _digest() -> str:
+    """Twelve hex digits over the kernels' sources and the compiler's version."""
+    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    for source in _SOURCES:
+        path = _ENGINE / source
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _writable(folder: Path) -> bool:
+    probe = folder / f"probe-{os.getpid()}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True

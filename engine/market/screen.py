@@ -1,0 +1,203 @@
+"""Which ticks are fit to trade on: finite, positive, uncrossed, seen once, near the last price (compiled).
+
+A rejected tick keeps the code of its reason in ``ticks['reject']``, is counted, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from engine.kernels import kernel, warm
+from engine.ticks import BACKFILLED, TICK, TRADE
+
+Array = npt.NDArray[Any]
+
+REJECTS: tuple[str, ...] = ("", "NOT_FINITE", "NOT_POSITIVE", "CROSSED", "DUPLICATE", "OUTLIER")
+"""Reason codes by the number written to ``ticks['reject']``."""
+NOT_FINITE, NOT_POSITIVE, CROSSED, DUPLICATE, OUTLIER = range(1, 6)
+
+AGREEING = 5
+"""So many outliers in a row that agree with each other are a move: the next one is believed."""
+
+_STATE = np.dtype(
+    [
+        ("recv_ns", "<i8"),
+        ("event_ns", "<i8"),
+        ("last_id", "<i8"),
+        ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
+        ("hole_last", "<i8"),
+        ("price", "<f8"),
+        ("outlier", "<f8"),
+        ("outliers", "<i4"),
+        ("outlier_pct", "<f8"),
+        ("accepted", "<i8"),
+        ("rejected", "<i8", (len(REJECTS),)),
+    ]
+)
+
+
+@njit
+def _malformed(tick: Any) -> int:
+    if tick.kind == TRADE:
+        if not (np.isfinite(tick.a) and np.isfinite(tick.b)):
+            return NOT_FINITE
+        return 0 if tick.a > 0.0 and tick.b > 0.0 else NOT_POSITIVE
+    if not (np.isfinite(tick.a) and np.isfinite(tick.b)) or np.isinf(tick.c) or np.isinf(tick.d):
+        return NOT_FINITE
+    if tick.a <= 0.0 or tick.b <= 0.0 or tick.c < 0.0 or tick.d < 0.0:
+        return NOT_POSITIVE
+    return CROSSED if tick.a > tick.b else 0
+
+
+@njit
+def _seen(s: Any, tick: Any) -> bool:
+    """Ids only rise, except that a backfill may fill the hole that a cut left."""
+    if tick.kind != TRADE or tick.trade_id == -1 or tick.trade_id > s.last_id:
+        return False
+    if tick.flags & BACKFILLED:
+        return not s.hole_first <= tick.trade_id <= s.hole_last
+    return True
+
+
+@njit
+def _far(price: float, reference: float, pct: float) -> bool:
+    return abs(price / reference - 1.0) * 100.0 > pct
+
+
+@njit
+def _outlies(s: Any, price: float, backfilled: bool) -> bool:
+    """Is the price unbelievable? Counts how many such agree; a backfilled one is old and counts for nothing."""
+    if s.price <= 0.0 or not _far(price, s.price, s.outlier_pct):
+        return False
+    if backfilled:
+        return True
+    agrees = s.outliers > 0 and not _far(price, s.outlier, s.outlier_pct)
+    if agrees and s.outliers >= AGREEING:
+        return False
+    s.outliers = s.outliers + 1 if agrees else 1
+    s.outlier = price
+    return True
+
+
+@njit
+def _note_id(s: Any, trade_id: int) -> None:
+    if trade_id <= s.last_id:  # from the hole
+        s.hole_first = trade_id + 1
+        return
+    if s.last_id >= 0 and trade_id > s.last_id + 1:
+        s.hole_first, s.hole_last = s.last_id + 1, trade_id - 1
+    s.last_id = trade_id
+
+
+@kernel
+def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
+    count = 0
+    for position in range(start, stop):
+        tick = ticks[position]
+        if tick.symbol < 0 or tick.symbol >= len(state):
+            raise IndexError("tick of a symbol that was not added")
+        s = state[tick.symbol]
+        backfilled = tick.flags & BACKFILLED != 0
+        price = tick.a if tick.kind == TRADE else 0.5 * (tick.a + tick.b)
+        code = _malformed(tick)
+        if code == 0 and _seen(s, tick):
+            code = DUPLICATE
+        if code == 0 and _outlies(s, price, backfilled):
+            code = OUTLIER
+        tick.reject = code
+        if code != 0:
+            s.rejected[code] += 1
+            count += 1
+            continue
+        s.accepted += 1
+        if tick.kind == TRADE and tick.trade_id != -1:
+            _note_id(s, tick.trade_id)
+        if backfilled:
+            continue
+        s.price = price
+        s.outliers = 0
+        s.recv_ns = max(s.recv_ns, tick.recv_ns)
+        s.event_ns = max(s.event_ns, tick.event_ns)
+    return count
+
+
+class Screen:
+    """Validates, dedupes and dates the ticks of all symbols.
+
+    ``outlier_pct``: a price (trade, or mid of a quote) further than this from the last accepted one is not
+    believed, until five in a row agree.
+    """
+
+    def __init__(self, *, outlier_pct: float = 30.0, capacity: int = 64) -> None:
+        _load_kernels()
+        self._outlier_pct = outlier_pct
+        self._room = np.zeros(max(1, capacity), _STATE)
+        self._state: Array = self._room[:0]
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def add_symbol(self) -> int:
+        """The next index: dense, from 0."""
+        index = len(self._state)
+        if index == len(self._room):
+            room = np.zeros(2 * index, _STATE)
+            room[:index] = self._room
+            self._room = room
+        self._state = self._room[: index + 1]
+        row = self._state[index]
+        row["last_id"] = row["hole_first"] = row["hole_last"] = -1
+        row["outlier_pct"] = self._outlier_pct
+        return index
+
+    def check(self, ticks: Array, start: int, stop: int) -> int:
+        """Write ``reject`` of ``ticks[start:stop]`` (TICK rows); returns how many were rejected.
+
+        Raises IndexError for a tick of a symbol that was not added.
+        """
+        return int(_check(ticks, start, stop, self._state))
+
+    def accepted(self, index: int) -> int:
+        return int(self._state["accepted"][index])
+
+    def rejected(self, index: int) -> dict[str, int]:
+        """How many of the symbol's ticks were rejected, by reason code; reasons that occurred only."""
+        counts = self._state["rejected"][index].tolist()
+        return {code: count for code, count in zip(REJECTS, counts, strict=True) if count}
+
+    def last_trade_id(self, index: int) -> int:
+        """Highest id accepted; -1 before the first."""
+        return int(self._state["last_id"][index])
+
+    def last_recv_ns(self, index: int) -> int:
+        """When the last live tick was received; 0 before the first. Backfilled ticks do not count."""
+        return int(self._state["recv_ns"][index])
+
+    def last_event_ns(self, index: int) -> int:
+        """The venue's time of the latest live tick; 0 before the first."""
+        return int(self._state["event_ns"][index])
+
+    def recv_times(self) -> Array:
+        """``last_recv_ns`` of all symbols, as a view."""
+        view: Array = self._state["recv_ns"]
+        return view
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
+    warm(_exercise, "screen", report)
+
+
+@cache
+def _load_kernels() -> None:
+    compile_kernels()
+
+
+def _exercise() -> None:
+    _check(np.zeros(1, TICK), 0, 0, np.zeros(1, _STATE))

@@ -1,0 +1,175 @@
+"""The screen: each rule by itself, and that rejected ticks leave no trace but a count."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.market.screen import REJECTS, Screen
+from engine.ticks import QUOTE, TICK, TRADE
+from tests.features.ticks import NAN, T0, block, quote, trade
+
+INF = float("inf")
+
+
+def codes(screen: Screen, *ticks: tuple[Any, ...]) -> list[str]:
+    """What the screen wrote; its return value must agree."""
+    packed = block(*ticks)
+    count = screen.check(packed, 0, len(packed))
+    assert count == np.count_nonzero(packed["reject"])
+    return [REJECTS[code] for code in packed["reject"]]
+
+
+def one_symbol(**options: Any) -> Screen:
+    screen = Screen(**options)
+    assert screen.add_symbol() == 0
+    return screen
+
+
+@pytest.mark.parametrize(
+    ("tick", "code"),
+    [
+        (trade(0, 10.0, 1.0), ""),
+        (trade(0, NAN, 1.0), "NOT_FINITE"),
+        (trade(0, INF, 1.0), "NOT_FINITE"),
+        (trade(0, 10.0, NAN), "NOT_FINITE"),
+        (trade(0, 0.0, 1.0), "NOT_POSITIVE"),
+        (trade(0, -1.0, 1.0), "NOT_POSITIVE"),
+        (trade(0, 10.0, 0.0), "NOT_POSITIVE"),
+        (quote(0, 9.0, 10.0), ""),
+        (quote(0, 10.0, 10.0), ""),
+        (quote(0, 10.1, 10.0), "CROSSED"),
+        (quote(0, NAN, 10.0), "NOT_FINITE"),
+        (quote(0, 9.0, INF), "NOT_FINITE"),
+        (quote(0, 0.0, 10.0), "NOT_POSITIVE"),
+        (quote(0, 9.0, 10.0, 0.0, NAN), ""),
+        (quote(0, 9.0, 10.0, -1.0, 1.0), "NOT_POSITIVE"),
+        (quote(0, 9.0, 10.0, 1.0, INF), "NOT_FINITE"),
+    ],
+)
+def test_each_rule(tick: tuple[Any, ...], code: str) -> None:
+    assert codes(one_symbol(), tick) == [code]
+
+
+def test_ids_must_rise_where_there_are_any() -> None:
+    screen = one_symbol()
+    ticks = [trade(0, 10, trade_id=i) for i in (5, 5, 4, 6, -1, -1, 6, 7)]
+    assert codes(screen, *ticks) == ["", "DUPLICATE", "DUPLICATE", "", "", "", "DUPLICATE", ""]
+    assert screen.last_trade_id(0) == 7
+
+
+def test_a_backfill_may_fill_the_hole_that_a_cut_left_once() -> None:
+    screen = one_symbol()
+    assert codes(screen, trade(0, 10, trade_id=1), trade(1, 10, trade_id=5)) == ["", ""]
+    late = [trade(2, 10, trade_id=i, backfilled=True) for i in (1, 2, 3, 3, 4, 4, 5)]
+    assert codes(screen, *late) == ["DUPLICATE", "", "", "DUPLICATE", "", "DUPLICATE", "DUPLICATE"]
+    assert codes(screen, trade(3, 10, trade_id=3)) == ["DUPLICATE"]
+    assert screen.last_trade_id(0) == 5
+
+
+def test_an_outlier_is_measured_from_the_last_accepted_price() -> None:
+    screen = one_symbol(outlier_pct=10.0)
+    ticks = [trade(0, 100), trade(0, 109), trade(0, 121), trade(0, 98), quote(0, 60, 140), quote(0, 140, 150)]
+    assert codes(screen, *ticks) == ["", "", "OUTLIER", "OUTLIER", "", "OUTLIER"]
+
+
+def test_after_five_outliers_that_agree_the_move_is_believed() -> None:
+    screen = one_symbol(outlier_pct=10.0)
+    assert codes(screen, trade(0, 100), *[trade(0, 150)] * 7) == ["", *["OUTLIER"] * 5, "", ""]
+    assert codes(screen, trade(0, 100)) == ["OUTLIER"]
+
+
+def test_outliers_that_disagree_or_are_interrupted_are_not_believed() -> None:
+    screen = one_symbol(outlier_pct=10.0)
+    codes(screen, trade(0, 100))
+    assert codes(screen, *[trade(0, price) for price in [150, 300] * 6]) == ["OUTLIER"] * 12
+    assert codes(screen, *[trade(0, price) for price in [150, 150, 150, 100] * 4]) == [*["OUTLIER"] * 3, ""] * 4
+
+
+def test_rejected_ticks_change_nothing_but_counts() -> None:
+    screen = one_symbol()
+    codes(screen, trade(1, 100, trade_id=7))
+    codes(screen, trade(2, NAN, trade_id=8), trade(3, 900, trade_id=9), quote(4, 3, 2))
+    assert (screen.last_recv_ns(0), screen.last_event_ns(0), screen.last_trade_id(0)) == (T0 + 10**9, T0 + 10**9, 7)
+    assert screen.rejected(0) == {"NOT_FINITE": 1, "OUTLIER": 1, "CROSSED": 1}
+    assert screen.accepted(0) == 1
+
+
+def test_backfilled_trades_are_counted_but_neither_date_nor_price_the_symbol() -> None:
+    screen = one_symbol(outlier_pct=10.0)
+    codes(screen, trade(1, 100, trade_id=1))
+    assert codes(screen, trade(2, 108, trade_id=2, backfilled=True), trade(3, 111, trade_id=3)) == ["", "OUTLIER"]
+    assert screen.last_recv_ns(0) == T0 + 10**9
+    assert screen.accepted(0) == 2
+
+
+def test_symbols_are_apart_and_the_room_grows() -> None:
+    screen = Screen(capacity=1)
+    assert [screen.add_symbol() for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert codes(screen, trade(0, 1, trade_id=1), trade(0, 900, trade_id=1, symbol=4)) == ["", ""]
+    assert [screen.accepted(i) for i in range(5)] == [1, 0, 0, 0, 1]
+    assert len(screen) == 5
+
+
+@pytest.mark.parametrize("symbol", [-1, 1, 63])
+def test_a_tick_of_an_unknown_symbol_is_an_error(symbol: int) -> None:
+    with pytest.raises(IndexError, match="not added"):
+        codes(one_symbol(), trade(0, 1, symbol=symbol))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 200), max_size=20))
+def test_any_batch_split_gives_the_same_verdicts(seed: int, cuts: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    ticks = np.zeros(200, TICK)
+    ticks["symbol"] = rng.integers(0, 2, 200)
+    ticks["trade_id"] = np.arange(200) - rng.integers(0, 4, 200)
+    ticks["flags"] = rng.random(200) < 0.1
+    ticks["a"] = rng.choice([100, 101, 150, NAN], 200, p=[0.4, 0.3, 0.29, 0.01])
+    ticks["b"] = 1.0
+    whole, parts = ticks.copy(), ticks.copy()
+    screens = []
+    for packed, borders in ((whole, [0, 200]), (parts, [0, *sorted(cuts), 200])):
+        screen = Screen()
+        screen.add_symbol(), screen.add_symbol()
+        for start, stop in zip(borders, borders[1:], strict=False):
+            screen.check(packed, start, stop)
+        screens.append(screen)
+    assert whole.tobytes() == parts.tobytes()
+    assert screens[0]._state.tobytes() == screens[1]._state.tobytes()
+
+
+@pytest.mark.data
+def test_a_captured_day_has_no_rejects(data_dir: Path) -> None:
+    """19,904 trades and 73,174 quotes as Binance sent them."""
+    rows = []
+    with gzip.open(data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            found = _binance(json.loads(line))
+            if found is not None:
+                rows.append((T0 + number, *found))
+    ticks = np.array(rows, TICK)
+    assert (np.count_nonzero(ticks["kind"] == TRADE), np.count_nonzero(ticks["kind"] == QUOTE)) == (19_904, 73_174)
+    screen = one_symbol()
+    assert screen.check(ticks, 0, len(ticks)) == 0
+    assert screen.accepted(0) == len(ticks)
+
+
+def _binance(record: Any) -> tuple[Any, ...] | None:
+    while isinstance(record, dict) and isinstance(record.get("data", record.get("raw")), dict | str):
+        inner = record.get("data", record.get("raw"))
+        record = json.loads(inner) if isinstance(inner, str) else inner
+    if record.get("e") == "trade":
+        price, size = float(record["p"]), float(record["q"])
+        return (record["T"], record["t"], 0, TRADE, 0, -1 if record["m"] else 1, 0, price, size, 0.0, 0.0)
+    if "u" in record and "b" in record and "e" not in record:
+        sides = (float(record[key]) for key in "baBA")
+        return (0, -1, 0, QUOTE, 0, 0, 0, *sides)
+    return None
