@@ -43,7 +43,7 @@ def lines(report: object) -> list[str]:
         if isinstance(value, dict):
             text.append(f"{name}:")
             text += [f"  {key:<28} {_number(item)}" for key, item in value.items()]
-        elif isinstance(value, list):
+        elif isinstance(value, (list, tuple)):
             text.append(f"{name:<30} {', '.join(map(str, value))}")
         else:
             text.append(f"{name:<30} {_number(value)}")

@@ -1,4 +1,4 @@
-"""``tickdesk status [--json]``: exit code 0 when an engine runs and is well, 1 when not well, 4 without one."""
+"""``tickdesk status [--json]``: exit code 0 when an engine runs and is well, 1 when not, 4 without one."""
 
 from __future__ import annotations
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from engine.features.bars import add_quote, add_trade, close_bar
 from engine.features.state import BAR_NS, BOUNDARY, CLOSED, COUNT, NOW, PENDING, PENDING_SYMBOL, WINDOW_NS
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired
 from engine.features.window import expire, measure, push
-from engine.kernels import kernel
+from engine.kernels import kernel, part
 from engine.ticks import BACKFILLED, TRADE
 
 NONE, BARS, RISE, EXIT, WAKE = 0, 1, 2, 3, 4
@@ -18,7 +16,7 @@ GROW = 5
 """Internal: the symbol's ring is full; make room and resume at the same tick."""
 
 
-@njit
+@part
 def _close_bars(now_ns: int, state: Any, clock: Any, ring: Any) -> bool:
     """Close the interval that ended at the boundary; False when nobody had a bar to close.
 
@@ -41,7 +39,7 @@ def _close_bars(now_ns: int, state: Any, clock: Any, ring: Any) -> bool:
     return True
 
 
-@njit
+@part
 def _next_pending(clock: Any) -> int:
     bits = clock[PENDING]
     if bits & EXIT_BIT:

@@ -3,7 +3,7 @@
     engine = FeatureEngine(config.features)
     while (outcome := engine.feed(ticks, position, stop))[0] != NONE:
         code, position, index = outcome
-        ...                                    # react; then go on at ``position``, even when it equals ``stop``
+        ...  # react, then go on at ``position``, even when it equals ``stop``
 
 However ticks are cut into batches, states, rows and triggers are the same to the bit.
 """
@@ -22,6 +22,7 @@ from engine.features.consume import BARS, EXIT, GROW, NONE, RISE, WAKE, consume,
 from engine.features.state import (
     BAR_NS,
     BARS_KEPT,
+    CLOSE,
     CLOSED,
     COUNT,
     ENTRY,
@@ -31,7 +32,6 @@ from engine.features.state import (
     PENDING_SYMBOL,
     RING_START,
     Array,
-    C,
     new_clock,
     new_state,
     row_view,
@@ -88,7 +88,7 @@ class FeatureEngine:
         return int(self._clock[CLOSED])
 
     def advance(self, now_ns: int) -> int:
-        """Move the clock to ``now_ns`` without a tick: BARS once per boundary passed (call again), else NONE."""
+        """Move the clock without a tick: BARS once per boundary passed (call again), else NONE."""
         return int(pass_time(now_ns, self._state, self._clock, self._ring))
 
     # --- ticks -----------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ class FeatureEngine:
     def feed(self, ticks: Array, start: int, stop: int) -> tuple[int, int, int]:
         """Consume ``ticks[start:stop]`` (TICK rows) up to the first trigger.
 
-        Returns (code, next position, symbol index or -1). Call again from ``next position`` until the code is NONE,
-        even when nothing is left: one tick can cause several triggers. Raises IndexError for a tick of a symbol
-        that was not added.
+        Returns (code, next position, symbol index or -1). Call again from ``next position`` until the code is
+        NONE, even when nothing is left: one tick can cause several triggers. Raises IndexError for a tick of a
+        symbol that was not added.
         """
         while True:
             code, position, index = consume(ticks, start, stop, self._state, self._clock, self._ring)
@@ -160,7 +160,7 @@ class FeatureEngine:
 
     def closes(self, index: int, count: int) -> list[float]:
         """The last closes, oldest first, at most ``count``."""
-        closes: list[float] = self._last_bars(index, count)[:, C].tolist()
+        closes: list[float] = self._last_bars(index, count)[:, CLOSE].tolist()
         return closes
 
     def _last_bars(self, index: int, count: int) -> Array:
@@ -191,7 +191,7 @@ class FeatureEngine:
     # --- triggers --------------------------------------------------------------------------------
 
     def watch_rise(self, index: int, min_change_pct: float, min_volume: float) -> None:
-        """RISE when the window's change and volume reach these (percent; base units); 0 or NaN change disables.
+        """RISE when the window's change and volume reach these (percent, base units); change 0 or NaN: never.
 
         It fires once, then again only after the change has been below half of ``min_change_pct``.
         """
@@ -203,9 +203,8 @@ class FeatureEngine:
             row["rise_change"], row["rise_volume"], row["rise_armed"] = min_change_pct, min_volume, 1
 
     def watch_exit(self, index: int, side_sign: int, stop: float, target: float) -> None:
-        """EXIT once, when a position (+1 long, -1 short) can be left at ``stop`` or worse, or ``target`` or better.
-
-        A level of NaN is none.
+        """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse, ``target``
+        or better. A level of NaN is none.
         """
         row = self._state[index]
         row["exit_side"], row["exit_stop"], row["exit_target"] = side_sign, stop, target
@@ -238,7 +237,7 @@ class FeatureEngine:
         return offset
 
     def _grow(self, index: int) -> None:
-        """Move a symbol's window into a ring twice as large. The old place stays unused: in all, less than is used."""
+        """Move a symbol's window into a ring twice as large. The places left behind add up to less than the new."""
         row = self._state[index]
         old, capacity = int(row["offset"]), int(row["capacity"])
         new = self._take_ring(2 * capacity)
@@ -255,7 +254,7 @@ class FeatureEngine:
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
-    """Make the kernels ready: load them, or compile them at the first start (seconds; ``report`` gets a line)."""
+    """Make the kernels ready: load them, or compile them at the first start (``report`` gets a line)."""
     _compile(report)
 
 

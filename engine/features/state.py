@@ -1,4 +1,4 @@
-"""The compiled stage's memory: one structured row per symbol, a ring of trades, a handful of global numbers."""
+"""The compiled stage's memory: a structured row per symbol, a ring of trades, a few global numbers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ROW_FIELDS: tuple[str, ...] = FeatureRow.__struct_fields__[4:]
 
 BARS_KEPT = 512
 """Closed bars in the ring of each symbol; a power of two above the longest period."""
-O, H, L, C, V, VWAP, RETURN = range(7)
+OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP, RETURN = range(7)
 """Columns of the bar ring; RETURN is the log return from the bar before."""
 
 CLOSES, CLOSES_FAST, CLOSES_SLOW, VOLUMES, RETURNS, RETURNS_LONG = range(6)
-"""Rows of ``moments``: sliding mean and variance over the Bollinger, the two SMA, the volume and the return windows."""
+"""Rows of ``moments``: sliding mean and variance over the Bollinger, SMA, volume and return windows."""
 BASE, SUM, SQUARES, PEAK, AGE = range(5)
-"""Columns of ``moments``: offset, sum and sum of squares of (x - offset), largest SQUARES and bars since exact."""
+"""Columns of ``moments``: offset, sum and sum of squares of (x - offset), largest SQUARES, bars since exact."""
 
 RETURN_BARS = 20
 RETURN_BARS_LONG = 120
@@ -32,8 +32,8 @@ RING_START = 256
 NEVER = np.iinfo(np.int64).max
 
 NOW, BOUNDARY, CLOSED, BAR_NS, WINDOW_NS, COUNT, PENDING, PENDING_SYMBOL = range(8)
-"""Places in the clock array: clock, end of the open interval, end of the last closed one, interval, window (ns),
-symbols, triggers still to be returned (bits) and whose they are."""
+"""Places in the clock array: clock, end of the open interval, end of the last closed one, interval, window
+(ns), symbols, triggers still to be returned (bits) and whose they are."""
 
 STATE = np.dtype(
     [

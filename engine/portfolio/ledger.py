@@ -134,6 +134,10 @@ class Ledger:
         """Open positions, in the order in which their symbols were first traded."""
         return [position for position in self._positions.values() if position.quantity]
 
+    def touched(self) -> list[Position]:
+        """Positions of every symbol ever traded, flat ones included, in the order of their first trade."""
+        return list(self._positions.values())
+
     def position(self, symbol: str) -> Position:
         """The position in ``symbol``; a flat one when it was never traded."""
         return self._positions.get(symbol) or Position(symbol)

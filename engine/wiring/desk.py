@@ -13,18 +13,21 @@ from engine.config import Config
 from engine.events import (
     Alert,
     Drop,
-    Event,
     FeedStatus,
+    Fill,
     Gap,
     JournalEvent,
     Malformed,
     MarketEvent,
     Opportunity,
+    Trade,
 )
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.instruments import Instruments
+from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import Freshness
 from engine.market.screen import Screen
+from engine.store.rows import EquityPoint, Record
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
@@ -32,7 +35,12 @@ from engine.wiring.trading import Commit, Trading
 
 
 class Desk:
-    """``record`` keeps what may be lost with the last batch; ``timer`` (ns, monotonic) measures frame → order."""
+    """One desk.
+
+    ``record`` keeps what may be lost with the last batch. ``timer`` (ns, monotonic) measures frame → order.
+    ``judge_skew``: entries are denied when a venue's clock and ours disagree; the clocks recorded on a tape
+    are not judged, since nothing can be done about them any more.
+    """
 
     def __init__(
         self,
@@ -40,14 +48,15 @@ class Desk:
         instruments: Instruments,
         *,
         commit: Commit,
-        record: Callable[[Event], None],
+        record: Callable[[Record], None],
         timer: Callable[[], int] | None = None,
+        judge_skew: bool = False,
     ) -> None:
         self.config = config
         self.instruments = instruments
         self.features = FeatureEngine(config.features)
         self.screen = Screen()
-        self.freshness = Freshness(self.screen)
+        self.freshness = Freshness(self.features)
         self.commit = commit
         self.record = record
         self.trading_enabled = True
@@ -58,6 +67,7 @@ class Desk:
         self.malformed = 0
         self.feed_status: dict[str, FeedStatus] = {}
         self.latency = LatencyWindow()
+        self.clock_offset = ClockOffset()
         self._timer = timer
         self._began = 0
         self.signals = Signals(
@@ -76,6 +86,7 @@ class Desk:
             on_drop=self._on_drop,
             on_outcome=self._on_outcome,
             on_approved=self._on_approved,
+            clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
         )
         self.intake = Intake(
             instruments,
@@ -98,6 +109,14 @@ class Desk:
         if self._timer is not None:
             self._began = self._timer()
         self.intake.events(events)
+        self._note_clock(events)
+
+    def _note_clock(self, events: Sequence[MarketEvent]) -> None:
+        for event in reversed(events):
+            if isinstance(event, Trade):
+                if not event.backfilled:
+                    self.clock_offset.note(event.symbol.partition(":")[0], event.event_ns, event.recv_ns)
+                return
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a columnar tape."""
@@ -127,12 +146,17 @@ class Desk:
         rows = self.features.rows(self.features.closed())
         self.bars += len(rows)
         if self.trading_enabled:
-            self.trading.on_bars()
+            if self.trading.on_bars():
+                self.record(self._equity_point())
             for row in rows:
                 self.record(row)
         self.signals.on_bars(rows, trading=self.trading_enabled)
         for name, _ in self.signals.strategies.take_errors():
             self.alert("error", name, "strategy failed and was switched off: the log says why")
+
+    def _equity_point(self) -> EquityPoint:
+        ledger = self.trading.ledger
+        return EquityPoint(self.now_ns, str(ledger.equity()), str(ledger.cash), str(ledger.unrealized()))
 
     def _on_opportunity(self, opportunity: Opportunity) -> None:
         self.trading.act(opportunity)
@@ -180,7 +204,7 @@ class Desk:
     def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
         """Take up the journal of earlier runs: positions get their rows and their stops back."""
         kept = list(events)
-        prices = {event.symbol: float(event.price) for event in kept if hasattr(event, "price")}
+        prices = {event.symbol: float(event.price) for event in kept if isinstance(event, Fill)}
         for symbol, price in prices.items():
             self.intake.add_symbol(symbol, price)
         self.trading.restore(kept, now_ns)

@@ -16,7 +16,7 @@ def explain(desk: Desk, reader: Reader, identity: str, model: ModelRow | None) -
     if opportunity is not None:
         orders = [
             order.client_order_id
-            for order in desk.trading.blotter.all()
+            for order in desk.trading.blotter.recent(len(desk.trading.blotter))
             if order.request.opportunity_id == opportunity.opportunity_id
         ]
         return _chain(desk, reader, identity, opportunity, orders[0] if orders else None, model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import time
@@ -17,7 +18,7 @@ from typing import Any
 from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
-from engine.clock import Clock, LiveClock, TapeClock
+from engine.clock import Clock, LiveClock
 from engine.config import Config
 from engine.errors import FeedError, StoreError, TickdeskError
 from engine.events import Alert, FeedState, JournalEvent, MarketEvent, RiskState
@@ -78,7 +79,7 @@ class LiveEngine:
         self.hub = Hub()
         self.phase = "starting"
         self.phase_detail = ""
-        self.clock: Clock = TapeClock(tape.start_ns, options.speed) if tape else LiveClock()
+        self.clock: Clock = LiveClock()
         self.started_ns = self.clock()
         self.feeds: list[Feed] = []
         self.store = Store(options.state_dir / DATABASE)
@@ -88,6 +89,7 @@ class LiveEngine:
             commit=self.commit,
             record=self.store.behind,
             timer=time.perf_counter_ns,
+            judge_skew=tape is None,
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
@@ -112,7 +114,7 @@ class LiveEngine:
         assert self._loop is not None
         loop = self._loop
         try:
-            seqs = self.store.commit(events, lambda _: loop.call_soon_threadsafe(self._durable))
+            seqs = self.store.commit(events, lambda _: _post(loop, self._durable))
         except StoreError as error:
             self._storage_failed(error)
             return
@@ -128,12 +130,12 @@ class LiveEngine:
             self.internal_error(error)
 
     def _storage_failed(self, error: StoreError) -> None:
-        """Nothing can be made durable any more, so nothing may be traded: entries and exits both stop here."""
+        """Nothing can be made durable any more, so nothing may be traded, exits included."""
         if self.failure is None:
             self.failure = error
             self.phase, self.phase_detail = "failed", str(error)
             log.error("storage failed, trading stops: %s", error)
-            self.desk.trading.gate.force(RiskState.HALTED, f"storage failed: {error}")
+            self.desk.trading.gate.restore(RiskState.HALTED, f"storage failed: {error}")
 
     def internal_error(self, error: Exception) -> None:
         """Our own bug: logged with its traceback, entries off, market data and stops go on."""
@@ -144,9 +146,8 @@ class LiveEngine:
 
     async def main(self) -> int:
         self._loop = asyncio.get_running_loop()
-        self.store.failed = lambda error: (
-            self._loop and self._loop.call_soon_threadsafe(self._storage_failed, error)
-        )
+        loop = self._loop
+        self.store.failed = lambda error: _post(loop, self._storage_failed, error)
         self.store.start()
         socket = socket_path(self.options.state_dir)
         prepare(self.options.state_dir)
@@ -224,7 +225,7 @@ class LiveEngine:
         await asyncio.get_running_loop().run_in_executor(None, compile_kernels, note)
         self.phase, self.phase_detail = "warming up", ""
         if self._tape is not None:
-            self._open_tape(self._tape)
+            self.clock = self._open_tape(self._tape)
         self._spawn(self.model.start())
         for feed in self.feeds:
             if isinstance(feed, SimulatedFeed):
@@ -236,10 +237,12 @@ class LiveEngine:
         self._spawn(self._timer())
         self._spawn(self.model.poll(self.config.models.poll_s))
 
-    def _open_tape(self, tape: Tape) -> None:
-        self.clock = TapeClock(tape.start_ns, self.options.speed)
+    def _open_tape(self, tape: Tape) -> Clock:
+        """Play the tape; the desk's clock is then where the tape is."""
         adopt(self.desk, tape.specs)
-        self.feeds = [TapeFeed(tape, self.options.speed, self.clock)]
+        speed = self.options.speed
+        self.feeds = [TapeFeed(tape, 0.0 if math.isinf(speed) else speed, time.monotonic_ns)]
+        return lambda: self.desk.now_ns
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""
@@ -289,3 +292,9 @@ class LiveEngine:
             self.commit((Alert("error", "engine", str(error), self.desk.now_ns),), lambda: None)
         elif isinstance(error, Exception):
             self.internal_error(error)
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call on the loop's thread, from the writer's; a loop that has ended needs no news."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *arguments)

@@ -12,7 +12,7 @@ import msgspec
 
 from engine.config import Config
 from engine.errors import ModelError, StoreError
-from engine.events import Event, Fill, JournalEvent, OrderEvent
+from engine.events import Fill, JournalEvent, OrderEvent
 from engine.features.engine import compile_kernels
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
@@ -96,8 +96,7 @@ def replay(
     store = _store(state_dir)
     try:
         digest = _Digest(store)
-        record: Callable[[Event], None] = store.behind
-        desk = Desk(config, Instruments(), commit=digest.commit, record=record)
+        desk = Desk(config, Instruments(), commit=digest.commit, record=store.behind)
         predictor = _model(state_dir, note)
         desk.signals.predictor = predictor
         adopt(desk, tape.specs)
@@ -161,9 +160,9 @@ def _report(
         dropped=dict(sorted(desk.drops.items())),
         denied=dict(sorted(desk.trading.denied.items())),
         pnl=money(ledger.equity() - ledger.starting_cash),
-        realized=money(ledger.realized()),
+        realized=money(ledger.realized),
         unrealized=money(ledger.unrealized()),
-        fees=money(ledger.fees()),
+        fees=money(ledger.fees),
         open_positions=len(positions),
         model="" if predictor is None else predictor.version,
         seconds=round(seconds, 3),

@@ -1,4 +1,4 @@
-"""From a closed bar or a crossed threshold to an opportunity: strategies, model, quant, blend, aggregation."""
+"""From a closed bar or a crossed threshold to an opportunity: strategies, model, quant, blend, aggregate."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from engine.config import Config
-from engine.events import NS, Drop, Event, FeatureRow, Opportunity, Signal
+from engine.events import NS, Drop, FeatureRow, Opportunity, Signal
 from engine.features.alpha158 import alpha158_block
 from engine.features.engine import FeatureEngine
 from engine.models.load import Predictor, normalise
 from engine.opportunities.aggregate import Aggregator
 from engine.opportunities.blend import Blender
 from engine.quant.registry import QuantSet
+from engine.store.rows import Record
 from engine.strategies.registry import StrategySet
 
 HISTORY_BARS = 61
@@ -30,7 +31,7 @@ class Signals:
         *,
         on_opportunity: Callable[[Opportunity], None],
         on_drop: Callable[[Drop], None],
-        record: Callable[[Event], None],
+        record: Callable[[Record], None],
     ) -> None:
         self._features = features
         self._on_opportunity = on_opportunity

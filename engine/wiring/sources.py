@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from engine.config import Config
 from engine.errors import ConfigError, FeedError
 from engine.events import Alert
-from engine.feeds import VENUES, open_feed
 from engine.feeds.base import Feed, InstrumentSpec, UnreachableError
+from engine.feeds.registry import VENUES, open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.wiring.desk import Desk
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from engine.config import Config
@@ -23,6 +23,7 @@ from engine.events import (
     Purpose,
     RiskChange,
     RiskState,
+    Verdict,
 )
 from engine.execution.build import OrderBuilder
 from engine.execution.order import Blotter
@@ -55,6 +56,7 @@ class Trading:
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
+        clock_skew_ns: Callable[[str], int | None],
     ) -> None:
         self._instruments = instruments
         self._features = features
@@ -63,6 +65,7 @@ class Trading:
         self._on_drop = on_drop
         self._on_outcome = on_outcome
         self._on_approved = on_approved
+        self._clock_skew_ns = clock_skew_ns
         self._account = config.account
         self._builder = OrderBuilder(config.account)
         self._exits = Exits(config.exits)
@@ -94,6 +97,7 @@ class Trading:
                     self.ledger.apply(event)
             elif isinstance(event, RiskChange):
                 self.gate.restore(event.state, event.reason)
+        self.gate.remember(order.client_order_id for order in self.blotter.recent(len(self.blotter)))
         cancels = [
             OrderEvent(
                 order.client_order_id, order.request.symbol, OrderState.CANCELED, "engine restarted", now_ns
@@ -125,17 +129,17 @@ class Trading:
         if isinstance(request, Drop):
             self._on_outcome(opportunity.opportunity_id, f"dropped:{request.code}")
             return self._on_drop(request)
-        self._submit(request, instrument)
+        self._submit(request, instrument, opportunity.sources)
         return None
 
     def _drop(self, opportunity: Opportunity, code: str, detail: str, now: int) -> None:
         self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
         self._on_drop(Drop("execution", opportunity.symbol, code, detail, now))
 
-    def _submit(self, request: OrderRequest, instrument: Instrument) -> None:
+    def _submit(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...] = ()) -> None:
         now = self._features.now_ns
-        verdict = self.gate.check(request, self._view(request, instrument))
-        created = _order_event(request, OrderState.INITIALIZED, request.reason, now, request=request)
+        verdict = self.gate.check(request, self._view(request, instrument, sources))
+        created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
             self.denied[verdict.code] += 1
             self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
@@ -144,7 +148,7 @@ class Trading:
             self._commit(denial, lambda: self._fold(denial))
             return
         self._on_approved()
-        self.gate.sent(request, now)
+        self.gate.sent(request, now, sources)
         self._sent[request.client_order_id] = request
         self._on_outcome(request.opportunity_id, "ordered")
         events = (created, _order_event(request, OrderState.SUBMITTED, "", now, verdict=verdict))
@@ -163,15 +167,20 @@ class Trading:
 
         self._commit(events, durable)
 
-    def _view(self, request: OrderRequest, instrument: Instrument) -> RiskView:
+    def _view(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...]) -> RiskView:
         now = self._features.now_ns
         bid, _, ask, _, last = self._features.quote(instrument.index)
         gross, net = self.ledger.exposure()
-        open_orders = self.blotter.open_orders()
-        working = _ZERO
-        for sent in (*self._sent.values(), *(order.request for order in open_orders)):
-            if sent.purpose is Purpose.ENTRY and sent is not request:
-                working += sent.side.sign * sent.quantity * Decimal(repr(sent.decision_price))
+        working = exiting = _ZERO
+        for sent, leaves in self._at_work():
+            if sent.reduce_only:
+                exiting += leaves if sent.symbol == request.symbol else _ZERO
+                continue
+            notional = leaves * Decimal(repr(sent.decision_price))
+            gross += notional
+            net += sent.side.sign * notional
+            if sent.symbol == request.symbol:
+                working += sent.side.sign * leaves
         return RiskView(
             now_ns=now,
             instrument=instrument,
@@ -182,13 +191,23 @@ class Trading:
             ask=ask,
             last=last,
             data_age_ns=self._freshness.age_ns(instrument.index, now),
-            clock_skew_ns=0,
+            clock_skew_ns=self._clock_skew_ns(instrument.venue),
             position=self.ledger.quantity(request.symbol),
             symbol_orders=len(self.blotter.open_orders(request.symbol)) + self._sent_for(request.symbol),
-            open_orders=len(open_orders) + len(self._sent),
-            gross=gross + abs(working),
-            net=net + working,
+            open_orders=self.blotter.open_count + len(self._sent),
+            gross=gross,
+            net=net,
+            working=working,
+            exiting=exiting,
+            sources=sources,
         )
+
+    def _at_work(self) -> Iterator[tuple[OrderRequest, Decimal]]:
+        """(request, quantity that may still fill) of every order that is sent or open."""
+        for request in self._sent.values():
+            yield request, request.quantity
+        for order in self.blotter.open_orders():
+            yield order.request, order.leaves
 
     def _sent_for(self, symbol: str) -> int:
         return sum(1 for request in self._sent.values() if request.symbol == symbol)
@@ -197,8 +216,7 @@ class Trading:
         return bool(self._sent_for(symbol) or self.blotter.open_orders(symbol))
 
     def _exiting(self, symbol: str) -> bool:
-        orders = (*self._sent.values(), *(order.request for order in self.blotter.open_orders(symbol)))
-        return any(request.symbol == symbol and request.reduce_only for request in orders)
+        return any(request.symbol == symbol and request.reduce_only for request, _ in self._at_work())
 
     # --- what comes back ---
 
@@ -248,7 +266,7 @@ class Trading:
     def _exit_if_crossed(self, symbol: str) -> bool:
         position = self.ledger.position(symbol)
         instrument = self._instruments.get(symbol)
-        if position is None or instrument is None or not position.quantity:
+        if instrument is None or not position.quantity:
             return False
         bid, _, ask, _, last = self._features.quote(instrument.index)
         price = bid if position.quantity > 0 else ask
@@ -261,7 +279,7 @@ class Trading:
     def _exit(self, symbol: str, purpose: Purpose, reason: str) -> None:
         position = self.ledger.position(symbol)
         instrument = self._instruments.get(symbol)
-        if position is None or instrument is None or not position.quantity or self._exiting(symbol):
+        if instrument is None or not position.quantity or self._exiting(symbol):
             return
         self.cancel_entries(symbol)
         bid, _, ask, _, last = self._features.quote(instrument.index)
@@ -275,7 +293,7 @@ class Trading:
         if instrument is None:
             return
         position = self.ledger.position(symbol)
-        if position is None or not position.quantity:
+        if not position.quantity:
             self._features.clear_exit(instrument.index)
             return
         stop, target = self._exits.levels(position, instrument)
@@ -285,14 +303,14 @@ class Trading:
     def levels(self, symbol: str) -> tuple[Decimal, Decimal] | None:
         """(stop, target) of an open position."""
         position, instrument = self.ledger.position(symbol), self._instruments.get(symbol)
-        if position is None or instrument is None or not position.quantity:
+        if instrument is None or not position.quantity:
             return None
         return self._exits.levels(position, instrument)
 
     # --- time ---
 
-    def on_bars(self) -> None:
-        """Each bar: expire, mark, judge the day's loss, and sweep the stops every few seconds."""
+    def on_bars(self) -> bool:
+        """Each bar: expire, mark, judge the day's loss, and sweep the stops every few seconds (True then)."""
         now = self._features.now_ns
         self._report(self.paper.expire(now))
         positions = self.ledger.positions()
@@ -306,10 +324,12 @@ class Trading:
         change = self.gate.on_equity(self.ledger.day_pnl(now), self.ledger.day_start_equity, now)
         if change is not None:
             self._changed(change)
-        if now >= self._next_sweep_ns:
-            self._next_sweep_ns = now + self._sweep_ns
-            for position in positions:
-                self._exit_if_crossed(position.symbol)
+        if now < self._next_sweep_ns:
+            return False
+        self._next_sweep_ns = now + self._sweep_ns
+        for position in positions:
+            self._exit_if_crossed(position.symbol)
+        return True
 
     # --- a person's acts ---
 
@@ -347,6 +367,15 @@ class Trading:
 
 
 def _order_event(
-    request: OrderRequest, state: OrderState, reason: str, ns: int, **more: object
+    request: OrderRequest,
+    state: OrderState,
+    reason: str,
+    ns: int,
+    *,
+    carry: bool = False,
+    verdict: Verdict | None = None,
 ) -> OrderEvent:
-    return OrderEvent(request.client_order_id, request.symbol, state, reason, ns, **more)  # type: ignore[arg-type]
+    """An event of the request's order; ``carry``: with the request itself."""
+    return OrderEvent(
+        request.client_order_id, request.symbol, state, reason, ns, request if carry else None, verdict
+    )

@@ -133,7 +133,7 @@ class DeskView:
                     stale=age is None or age > self._stale_ns,
                     rsi=_rounded(number(row.rsi), 1),
                     score=_rounded(desk.signals.blender.score(instrument.symbol, now_ns), 3),
-                    spark=tuple(desk.features.closes(index, SPARK_BARS).tolist()),
+                    spark=tuple(desk.features.closes(index, SPARK_BARS)),
                 )
             )
         return tuple(rows)
@@ -146,7 +146,7 @@ class DeskView:
         desk = self._desk
         ledger = desk.trading.ledger
         rows = []
-        for position in ledger.all_positions():
+        for position in ledger.touched():
             instrument = desk.instruments.get(position.symbol)
             levels = desk.trading.levels(position.symbol)
             mark = ledger.mark_price(position.symbol)
