@@ -15,7 +15,7 @@ from engine.text import clean
 PACE_S = 0.05
 """The venue is advanced this often."""
 _SLICE_NS = NS
-"""History, and what a suspended machine has missed, come in slices of this much, so that nobody waits long."""
+"""History, and what a suspended machine has missed, come in slices of this much: nobody waits long."""
 
 
 class SimulatedFeed:

@@ -63,15 +63,26 @@ class BookSide:
             lots -= done
         return fills
 
-    def cancel(self, depth: int, lots: int) -> None:
-        """Withdraw up to ``lots`` from the ``depth``-th level (0: the best; beyond the last: the last)."""
-        at = max(len(self._keys) - 1 - depth, 0)
+    def lots_better(self, price: float, levels: int) -> int:
+        """Lots displayed at prices strictly better than ``price``, in the first ``levels`` levels."""
+        limit, total = price * self.sign, 0
+        for key in self._keys[: -levels - 1 : -1]:
+            if key <= limit:
+                break
+            total += self._lots[key]
+        return total
+
+    def cancel(self, depth: int, share: float) -> None:
+        """Withdraw a share (0 to 1, at least one lot) of the ``depth``-th level; 0 is the best."""
+        at = len(self._keys) - 1 - depth
         key = self._keys[at]
-        if lots >= self._lots[key]:
+        lots = self._lots[key]
+        left = min(int(lots * (1.0 - share)), lots - 1)
+        if left > 0:
+            self._lots[key] = left
+        else:
             del self._keys[at]
             del self._lots[key]
-        else:
-            self._lots[key] -= lots
 
     def withdraw_better(self, price: float) -> None:
         """Withdraw every level that is strictly better than ``price``."""
@@ -81,10 +92,12 @@ class BookSide:
 
     def withdraw_worse(self, price: int) -> None:
         """Withdraw every level that is strictly worse than ``price``."""
-        count = bisect_left(self._keys, price * self.sign)
-        for key in self._keys[:count]:
-            del self._lots[key]
-        del self._keys[:count]
+        limit, keys = price * self.sign, self._keys
+        if keys and keys[0] < limit:
+            count = bisect_left(keys, limit)
+            for key in keys[:count]:
+                del self._lots[key]
+            del keys[:count]
 
 
 class Book:

@@ -21,7 +21,7 @@ _ANCHORS = {
     "AVAX": 35.0,
 }
 _TICK_SHARE = 0.5e-4
-"""The tick is the 1-2-5 step nearest below this share of the anchor: spreads of 1-3 ticks are then about 1 bp."""
+"""The tick is the 1-2-5 step at or below this share of the anchor: spreads of 1-3 ticks are about 1 bp."""
 
 
 class Listing(msgspec.Struct, frozen=True):

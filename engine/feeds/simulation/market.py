@@ -28,11 +28,13 @@ _RIPPLE = 0.35
 """Their standard deviation."""
 _SWEEP_LEVELS = 4
 """An informed order takes at most so many mispriced levels at a time."""
+_WIDEST_TICKS = 3
+"""A wider spread attracts a maker at once."""
 _DEPTH_TICKS = 40
 """Levels farther than this from the fair value are withdrawn."""
 _LEVELS = 10
 """About so many levels rest on a side: limit orders and cancels balance there."""
-_MEAN_DISTANCE_TICKS = 3.0
+_MEAN_DISTANCE_TICKS = 2.0
 """Limit orders rest this far behind the best sensible price on average."""
 
 
@@ -70,14 +72,19 @@ class SimulatedMarket:
         self._lagged = 0.0
         self._fair = self._anchor_ticks * math.exp(self._deviation)
         self._regime_start_ns = start_ns
-        self._regime_end_ns = start_ns
+        self._change_ns = start_ns
+        """When the regime ends or a scheduled burst starts (never inside another one)."""
         self._enter(Regime.CALM)
         self._next_ns = start_ns
         self._draw_next()
+        self._opened = False
         self._open_book()
 
     def advance(self, until_ns: int, out: list[Trade | Quote]) -> None:
-        """Append the trades and quotes up to and including ``until_ns``."""
+        """Append the trades and quotes up to and including ``until_ns``; the first is the opening quote."""
+        if not self._opened and until_ns >= self._ns:
+            self._opened = True
+            self._quote(self.book.top(), out)
         while self._next_ns <= until_ns:
             if self._next_ns >= self._change_ns:
                 # Poisson streams have no memory: the clock stops at the change and the wait is drawn anew.
@@ -90,16 +97,9 @@ class SimulatedMarket:
 
     # --- time ---
 
-    @property
-    def _change_ns(self) -> int:
-        """When the regime changes next: its own end, or a scheduled burst (never inside one)."""
-        if self._burst is not None:
-            return self._regime_end_ns
-        return min(self._regime_end_ns, self._scheduled.start_ns)
-
     def _draw_next(self) -> None:
         wait_s = self._random.expovariate(self._character.action_rate)
-        self._next_ns = min(self._ns + 1 + int(wait_s * NS), max(self._change_ns, self._ns))
+        self._next_ns = min(self._ns + 1 + int(wait_s * NS), self._change_ns)
 
     def _change_regime(self) -> None:
         if self._burst is None and self._scheduled.start_ns <= self._ns:
@@ -118,7 +118,9 @@ class SimulatedMarket:
             self._burst.length_s if self._burst else self._random.expovariate(1 / self._character.mean_s)
         )
         self._regime_start_ns = self._ns
-        self._regime_end_ns = self._ns + 1 + int(length_s * NS)
+        self._change_ns = self._ns + 1 + int(length_s * NS)
+        if self._burst is None:
+            self._change_ns = min(self._change_ns, max(self._scheduled.start_ns, self._ns))
         if regime is not Regime.CALM:
             self._pressure = regime.direction * self._character.pressure
 
@@ -145,13 +147,15 @@ class SimulatedMarket:
     # --- order flow ---
 
     def _act(self, out: list[Trade | Quote]) -> None:
-        """One action: an informed sweep where the book is mispriced, else market order, limit order or cancel."""
+        """One action: correct a mispriced book, else a market order, limit order or cancel."""
         book, random = self.book, self._random
         before = book.top()
         if before[2] < self._fair:
             self._correct(+1, out)
         elif before[0] > self._fair:
             self._correct(-1, out)
+        elif before[2] - before[0] > _WIDEST_TICKS:
+            self._narrow(before)
         elif random.random() < self._character.market_share:
             self._market_order(out)
         else:
@@ -175,6 +179,13 @@ class SimulatedMarket:
         if not len(own) or (self._fair - own.best) * sign > 2.0:
             self._limit_order(sign)
 
+    def _narrow(self, top: tuple[int, int, int, int]) -> None:
+        """The spread is wide enough to be worth undercutting: a maker does, on the side with more room."""
+        sign = 1 if self._fair - top[0] > top[2] - self._fair else -1
+        self.book.rest(
+            sign, self._sensible(sign), self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
+        )
+
     def _market_order(self, out: list[Trade | Quote]) -> None:
         sign = 1 if self._random.random() < 0.5 + 0.4 * self._pressure else -1
         lots = self._draw_lots(_MARKET_NOTIONAL * self._character.order_scale)
@@ -188,15 +199,17 @@ class SimulatedMarket:
         levels = len(cancel_from)
         if random.random() * (levels + _LEVELS) < levels - 1:
             depth = min(int(random.expovariate(0.4)), levels - 1)
-            share = 1.0 if random.random() < 0.5 else random.random()
-            price = cancel_from.levels()[depth][0]
-            cancel_from.cancel(depth, 1 + int(cancel_from.lots_at(price) * share))
+            cancel_from.cancel(depth, 1.0 if random.random() < 0.5 else random.random())
         else:
             self._limit_order(favoured)
 
     def _limit_order(self, sign: int) -> None:
         distance = int(self._random.expovariate(1 / _MEAN_DISTANCE_TICKS))
-        self.book.rest(sign, self._sensible(sign) - sign * distance, self._draw_lots(_LIMIT_NOTIONAL))
+        self.book.rest(
+            sign,
+            self._sensible(sign) - sign * distance,
+            self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale),
+        )
 
     def _sensible(self, sign: int) -> int:
         """The best price that a maker shows: half a tick or more on its own side of the fair value."""
@@ -210,13 +223,19 @@ class SimulatedMarket:
         for sign, side in ((1, self.book.bids), (-1, self.book.asks)):
             side.withdraw_worse(round(self._fair) - sign * _DEPTH_TICKS)
             if not len(side):
-                self.book.rest(sign, self._sensible(sign), self._draw_lots(_LIMIT_NOTIONAL))
+                self.book.rest(
+                    sign, self._sensible(sign), self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
+                )
 
     def _open_book(self) -> None:
         for sign in (1, -1):
             best = self._sensible(sign)
             for distance in range(_LEVELS):
-                self.book.rest(sign, best - sign * distance, self._draw_lots(_LIMIT_NOTIONAL))
+                self.book.rest(
+                    sign,
+                    best - sign * distance,
+                    self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale),
+                )
 
     # --- events ---
 

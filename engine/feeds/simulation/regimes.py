@@ -54,6 +54,8 @@ class Character(msgspec.Struct, frozen=True):
     """Size of the order-flow imbalance, 0 to 1."""
     order_scale: float
     """Market-order size against calm."""
+    limit_scale: float
+    """Limit-order size against calm."""
     mean_s: float
     """Mean length; exponential. 0: the length is the burst's."""
 
@@ -66,6 +68,7 @@ CHARACTERS: dict[Regime, Character] = {
         drift=0.5 * BP,
         pressure=0.0,
         order_scale=1.0,
+        limit_scale=1.0,
         mean_s=45.0,
     ),
     Regime.TREND_UP: (
@@ -76,6 +79,7 @@ CHARACTERS: dict[Regime, Character] = {
             drift=3.0 * BP,
             pressure=0.6,
             order_scale=1.3,
+            limit_scale=1.0,
             mean_s=25.0,
         )
     ),
@@ -88,6 +92,7 @@ CHARACTERS: dict[Regime, Character] = {
             drift=0.0,
             pressure=0.9,
             order_scale=5.0,
+            limit_scale=2.5,
             mean_s=0.0,
         )
     ),

@@ -1,4 +1,4 @@
-"""When a burst happens, and to whom: one seeded schedule for the whole venue, so that the desk stays interesting."""
+"""When a burst happens, and to whom: one seeded schedule for the venue keeps the desk interesting."""
 
 from __future__ import annotations
 
