@@ -80,18 +80,18 @@ class PositionFold:
     updated_seq: int = 0
 
     def fill(self, fill: Fill) -> None:
-        change = fill.quantity if fill.side.sign > 0 else -fill.quantity
+        # Not "-x" or "abs(x)": those round to the thread's own 28 digits.
+        change = fill.quantity if fill.side.sign > 0 else fill.quantity.copy_negate()
         held = self.quantity
         after = EXACT.add(held, change)
-        if held * change >= 0:
-            cost = EXACT.add(
-                EXACT.multiply(self.entry_price, abs(held)), EXACT.multiply(fill.price, abs(change))
-            )
-            self.entry_price = EXACT.divide(cost, abs(after)) if after else ZERO
+        if not held or (held > 0) == (change > 0):
+            before = EXACT.multiply(self.entry_price, held.copy_abs())
+            cost = EXACT.add(before, EXACT.multiply(fill.price, fill.quantity))
+            self.entry_price = EXACT.divide(cost, after.copy_abs()) if after else ZERO
         else:
-            closed = min(abs(held), abs(change))
+            closed = min(held.copy_abs(), fill.quantity)
             gain = EXACT.multiply(EXACT.subtract(fill.price, self.entry_price), closed)
-            self.realized = EXACT.add(self.realized, gain if held > 0 else -gain)
+            self.realized = EXACT.add(self.realized, gain if held > 0 else gain.copy_negate())
             if not after:
                 self.entry_price = ZERO
             elif (after > 0) != (held > 0):
