@@ -125,8 +125,8 @@ class PaperVenue(Gateway):
         """Fill what has arrived from a print, for symbols that publish no quotes.
 
         The fill is at the print's price, without a spread, and at most its size in all: flattering by half
-        a spread, which belongs said where results are read. Every call is a print of its own unless ``print_id``
-        repeats the last call's.
+        a spread, which belongs said where results are read. Every call is a print of its own, unless
+        ``print_id`` repeats the last call's.
         """
         if not self._book.get(symbol):
             return []

@@ -19,7 +19,7 @@ class Exits:
         self._target = Decimal(repr(config.take_profit_pct)) / 100
 
     def levels(self, position: Position, instrument: Instrument) -> tuple[Decimal, Decimal]:
-        """(stop, target) on the price grid, each at least one tick from the entry; for a flat position (0, 0).
+        """(stop, target) on the price grid, each at least one tick from the entry; (0, 0) when flat.
 
         A level at or below zero is one that no price can reach.
         """

@@ -1,7 +1,7 @@
 """The pre-trade checks: one function each, its reason code beside it.
 
 A check answers (passed, value, limit), the last two as they are shown to a person. What cannot be evaluated
-fails: the check returns False or raises, both deny. Entries pass ``ENTRY_CHECKS``; exits pass ``EXIT_CHECKS``,
+fails: the check returns False or raises, both deny. Entries pass ``ENTRY_CHECKS``; exits ``EXIT_CHECKS``,
 which ask only whether the order is possible and reduces the position.
 """
 

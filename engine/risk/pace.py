@@ -1,4 +1,4 @@
-"""The pace of orders: rate, identical orders, strategies that repeat themselves. What is sent counts at once."""
+"""The pace of orders: rate, identical orders, strategies that repeat themselves. What is sent counts."""
 
 from __future__ import annotations
 

@@ -55,8 +55,8 @@ class StateLatch:
     def on_equity(self, day_pnl: Decimal, start_equity: Decimal, ns: int) -> RiskChange | None:
         """Judge the day's loss: at ``daily_loss_reduce_pct`` REDUCING, at ``daily_loss_halt_pct`` HALTED.
 
-        Each limit trips once a day, so that a person who decides to go on is not overruled a second later; the
-        next limit still trips. What cannot be judged halts.
+        Each limit trips once a day, so that a person who goes on is not overruled a second later; the next
+        limit still trips. What cannot be judged halts.
         """
         day = ns // _DAY_NS
         if day > self._day:

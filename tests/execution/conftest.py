@@ -1,0 +1,42 @@
+"""Builders of orders and instruments for the tests of execution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.events import NS, OrderRequest, OrderType, Purpose, Side
+from engine.instruments import Instruments
+
+SYMBOL = "sim:BTC-USD"
+T0 = 1_700_000_000 * NS
+
+
+@pytest.fixture
+def instruments() -> Instruments:
+    known = Instruments()
+    known.add(SYMBOL, tick_size=Decimal("0.01"), lot_size=Decimal("0.001"), min_notional=Decimal(10))
+    known.add("sim:ETH-USD", tick_size=Decimal("0.01"), lot_size=Decimal("0.01"))
+    return known
+
+
+@pytest.fixture
+def request_() -> Callable[..., OrderRequest]:
+    def make(client_order_id: str = "td-1", **changes: Any) -> OrderRequest:
+        fields: dict[str, Any] = {
+            "client_order_id": client_order_id,
+            "symbol": SYMBOL,
+            "side": Side.BUY,
+            "type": OrderType.MARKET,
+            "quantity": Decimal("1.000"),
+            "purpose": Purpose.ENTRY,
+            "reduce_only": False,
+            "decision_ns": T0,
+            "decision_price": 100.0,
+        }
+        return OrderRequest(**(fields | changes))
+
+    return make

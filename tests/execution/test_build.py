@@ -1,0 +1,131 @@
+"""Orders are sized and put on the grid exactly where they are built."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config import AccountConfig
+from engine.errors import OrderError
+from engine.events import Blend, Drop, FeatureRow, Opportunity, OrderRequest, Purpose, Side
+from engine.execution.build import OrderBuilder
+from engine.instruments import Instrument
+from tests.execution.conftest import SYMBOL, T0
+
+BUILDER = OrderBuilder(AccountConfig(order_size_pct=2.0))
+INSTRUMENT = Instrument(0, SYMBOL, "USD", Decimal("0.01"), Decimal("0.001"), Decimal(10))
+FEATURES = FeatureRow(**{name: (SYMBOL if name == "symbol" else 0) for name in FeatureRow.__struct_fields__})
+
+
+def opportunity(**changes: Any) -> Opportunity:
+    fields: dict[str, Any] = {
+        "opportunity_id": "op-1",
+        "symbol": SYMBOL,
+        "side": Side.BUY,
+        "score": 0.6,
+        "confidence": 0.5,
+        "price": 100.0,
+        "sources": ("trend",),
+        "reason": "up 2 %",
+        "created_ns": T0,
+        "expires_ns": T0 + 10,
+        "merged": 0,
+        "blend": Blend(SYMBOL, T0, 0.6, 0.5, 1.0, (), ()),
+        "features": FEATURES,
+    }
+    return Opportunity(**(fields | changes))
+
+
+class Holding(msgspec.Struct):
+    symbol: str
+    quantity: Decimal
+    opened_ns: int = T0
+
+
+def test_entry_is_its_share_of_equity_times_confidence() -> None:
+    made = BUILDER.entry(opportunity(), INSTRUMENT, Decimal(100_000), T0)
+    assert isinstance(made, OrderRequest)
+    assert made.quantity == Decimal("10.000")  # 100,000 x 2 % x 0.5 / 100
+    assert (made.side, made.purpose, made.reduce_only) == (Side.BUY, Purpose.ENTRY, False)
+    assert (made.decision_ns, made.decision_price, made.opportunity_id) == (T0, 100.0, "op-1")
+    assert made == BUILDER.entry(opportunity(), INSTRUMENT, Decimal(100_000), T0)
+
+
+def test_entry_measures_at_the_mid_of_the_decision() -> None:
+    made = BUILDER.entry(opportunity(), INSTRUMENT, Decimal(100_000), T0, mid=200.0)
+    assert isinstance(made, OrderRequest)
+    assert (made.decision_price, made.quantity) == (200.0, Decimal("5.000"))
+
+
+@settings(max_examples=100)
+@given(
+    price=st.floats(0.01, 1e6),
+    confidence=st.floats(0.01, 1.0),
+    equity=st.decimals(1, 10_000_000, places=2),
+)
+def test_entry_is_on_the_grid_and_never_above_its_budget(
+    price: float, confidence: float, equity: Decimal
+) -> None:
+    made = BUILDER.entry(opportunity(price=price, confidence=confidence), INSTRUMENT, equity, T0)
+    budget = equity * Decimal("0.02") * Decimal(repr(confidence))
+    if isinstance(made, Drop):
+        assert made.code == "TOO_SMALL"
+        assert budget < 10 + Decimal(repr(price)) * INSTRUMENT.lot_size
+    else:
+        assert made.quantity % INSTRUMENT.lot_size == 0
+        assert 10 <= made.quantity * Decimal(repr(price)) <= budget
+
+
+@pytest.mark.parametrize(
+    ("changes", "equity", "now", "code"),
+    [
+        ({"price": math.nan}, "100", T0, "NO_PRICE"),
+        ({"price": math.inf}, "100", T0, "NO_PRICE"),
+        ({"price": 0.0}, "100", T0, "NO_PRICE"),
+        ({"price": -1.0}, "100", T0, "NO_PRICE"),
+        ({}, "0", T0, "NO_EQUITY"),
+        ({}, "-5", T0, "NO_EQUITY"),
+        ({}, "NaN", T0, "NO_EQUITY"),
+        ({"confidence": 0.0}, "100", T0, "NO_CONFIDENCE"),
+        ({"confidence": math.nan}, "100", T0, "NO_CONFIDENCE"),
+        ({"confidence": 1.1}, "100", T0, "NO_CONFIDENCE"),
+        ({}, "100000", T0 + 10, "EXPIRED"),
+        ({}, "1", T0, "TOO_SMALL"),
+        ({}, "999", T0, "TOO_SMALL"),  # a budget of 9.99 is below the venue's 10
+    ],
+)
+def test_entry_that_cannot_be_made_says_why(
+    changes: dict[str, Any], equity: str, now: int, code: str
+) -> None:
+    made = BUILDER.entry(opportunity(**changes), INSTRUMENT, Decimal(equity), now)
+    assert isinstance(made, Drop)
+    assert (made.stage, made.symbol, made.code, made.ns) == ("execution", SYMBOL, code, now)
+    assert made.detail
+
+
+@pytest.mark.parametrize(("quantity", "side"), [("2.5", Side.SELL), ("-2.5", Side.BUY)])
+def test_exit_closes_the_whole_position(quantity: str, side: Side) -> None:
+    made = BUILDER.exit(Holding(SYMBOL, Decimal(quantity)), Purpose.STOP_LOSS, T0, 99.5)
+    assert (made.side, made.quantity, made.reduce_only) == (side, Decimal("2.5"), True)
+    assert (made.purpose, made.decision_price, made.reason) == (Purpose.STOP_LOSS, 99.5, "stop loss")
+
+
+def test_exit_takes_off_what_other_exits_will_close() -> None:
+    held = Holding(SYMBOL, Decimal("2.5"))
+    made = BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, working=Decimal("1.5"), reason="asked for")
+    assert (made.quantity, made.reason) == (Decimal("1.0"), "asked for")
+    with pytest.raises(OrderError, match="nothing left"):
+        BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, working=Decimal("2.5"))
+
+
+def test_exit_of_nothing_or_as_an_entry_is_refused() -> None:
+    with pytest.raises(OrderError, match="nothing left"):
+        BUILDER.exit(Holding(SYMBOL, Decimal(0)), Purpose.FLATTEN, T0, 100.0)
+    with pytest.raises(OrderError, match="purpose"):
+        BUILDER.exit(Holding(SYMBOL, Decimal(1)), Purpose.ENTRY, T0, 100.0)
