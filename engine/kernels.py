@@ -1,7 +1,7 @@
 """Compiled kernels: the numba decorator of the engine and where its machine code is kept.
 
-numba keys its cache on the file of the decorated function alone, so a change in a helper of another module would go
-unnoticed. Here the folder's name is a digest of every kernel source: what is stale is never looked at.
+numba keys its cache on the file of the decorated function alone, so a change in a helper of another module
+would go unnoticed. Here the folder's name is a digest of every kernel source: what is stale is never looked at.
 """
 
 from __future__ import annotations
@@ -22,35 +22,41 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
 _SOURCES = ("ticks.py", "kernels.py", "features", "market")
+_numba: Any = numba  # its type stubs know neither the cache's setting nor records
 _log = logging.getLogger(__name__)
 
 
 def kernel(function: Function) -> Function:
     """Compile ``function`` at its first call and keep the machine code for later starts.
 
-    For entry points only; what they call is decorated with plain ``numba.njit`` and becomes part of them. Where
-    no folder can be written, every start compiles anew.
+    For entry points only; what they call is a ``part``. Where no folder can be written, every start compiles
+    anew.
     """
     folder = cache_folder()
     if folder is None:
-        compiled: Function = numba.njit(function)
-        return compiled
-    previous = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+        return part(function)
+    previous = _numba.config.CACHE_DIR
+    _numba.config.CACHE_DIR = str(folder)
     try:
-        compiled = numba.njit(cache=True)(function)
+        compiled: Function = _numba.njit(cache=True)(function)
     except RuntimeError:  # numba found the folder unusable after all
-        compiled = numba.njit(function)
+        return part(function)
     finally:
-        numba.config.CACHE_DIR = previous
+        _numba.config.CACHE_DIR = previous
+    return compiled
+
+
+def part(function: Function) -> Function:
+    """Compile ``function`` into the kernels that call it."""
+    compiled: Function = _numba.njit(function)
     return compiled
 
 
 def warm(run: Callable[[], None], name: str, report: Callable[[str], None] | None = None) -> None:
     """Make the kernels that ``run`` calls ready, by running it.
 
-    ``report`` gets one line when they have to be compiled (seconds) rather than loaded. A cache that cannot be
-    read back (cut short, written by something else) is thrown away and made again.
+    ``report`` gets one line when they have to be compiled (seconds) rather than loaded. A cache that cannot
+    be read back (cut short, written by something else) is thrown away and made again.
     """
     folder = cache_folder()
     if report is not None and not (folder and any(folder.rglob(f"{name}.*.nbi"))):

@@ -1,21 +1,20 @@
 """Bars on one grid for all symbols: built from trades, filled when there are none (compiled).
 
-A symbol's bars start with its first trade. While it was only ever quoted, mids make its bars, with no volume; its
-first trade begins the open bar again. An interval without news repeats the last close, ``max_fills`` times in a
-row; then the symbol pauses until its next trade (or quote, if it never traded).
+A symbol's bars start with its first trade. While it was only ever quoted, mids make its bars, with no volume;
+its first trade begins the open bar again. An interval without news repeats the last close, ``max_fills``
+times in a row; then the symbol pauses until its next trade (or quote, if it never traded).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from engine.features.indicators import update
-from engine.features.state import BARS_KEPT, VWAP, C, H, L, O, V
+from engine.features.state import BARS_KEPT, CLOSE, HIGH, LOW, OPEN, VOLUME, VWAP
+from engine.kernels import part
 
 
-@njit
+@part
 def add_trade(s: Any, price: float, size: float) -> None:
     if s.traded == 0:
         s.traded = 1
@@ -27,13 +26,13 @@ def add_trade(s: Any, price: float, size: float) -> None:
     s.last = price
 
 
-@njit
+@part
 def add_quote(s: Any, mid: float) -> None:
     if s.traded == 0:
         _extend(s, mid)
 
 
-@njit
+@part
 def _extend(s: Any, price: float) -> None:
     if s.bar_live == 0:
         s.bar_live = 1
@@ -47,7 +46,7 @@ def _extend(s: Any, price: float) -> None:
     s.bar_close = price
 
 
-@njit
+@part
 def close_bar(s: Any, end_ns: int) -> bool:
     """Close the symbol's bar that ends at ``end_ns``; False when it has none (not started, or paused)."""
     if s.bar_live == 1:
@@ -64,8 +63,9 @@ def close_bar(s: Any, end_ns: int) -> bool:
     else:
         return False
     slot = s.bar_count & (BARS_KEPT - 1)
-    s.bars[slot, O], s.bars[slot, H], s.bars[slot, L], s.bars[slot, C] = s.open, s.high, s.low, s.close
-    s.bars[slot, V] = s.volume
+    s.bars[slot, OPEN], s.bars[slot, HIGH] = s.open, s.high
+    s.bars[slot, LOW], s.bars[slot, CLOSE] = s.low, s.close
+    s.bars[slot, VOLUME] = s.volume
     s.bars[slot, VWAP] = s.open + value / s.volume if s.volume > 0.0 else s.close
     s.bar_count += 1
     s.bar_end_ns = end_ns

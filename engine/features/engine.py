@@ -97,8 +97,8 @@ class FeatureEngine:
         """Consume ``ticks[start:stop]`` (TICK rows) up to the first trigger.
 
         Returns (code, next position, symbol index or -1). Call again from ``next position`` until the code is
-        NONE, even when nothing is left: one tick can cause several triggers. Raises IndexError for a tick of a
-        symbol that was not added.
+        NONE, even when nothing is left: one tick can cause several triggers. Raises IndexError for a tick of
+        a symbol that was not added.
         """
         while True:
             code, position, index = consume(ticks, start, stop, self._state, self._clock, self._ring)
@@ -203,8 +203,8 @@ class FeatureEngine:
             row["rise_change"], row["rise_volume"], row["rise_armed"] = min_change_pct, min_volume, 1
 
     def watch_exit(self, index: int, side_sign: int, stop: float, target: float) -> None:
-        """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse, ``target``
-        or better. A level of NaN is none.
+        """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse,
+        ``target`` or better. A level of NaN is none.
         """
         row = self._state[index]
         row["exit_side"], row["exit_stop"], row["exit_target"] = side_sign, stop, target
@@ -237,7 +237,7 @@ class FeatureEngine:
         return offset
 
     def _grow(self, index: int) -> None:
-        """Move a symbol's window into a ring twice as large. The places left behind add up to less than the new."""
+        """Move a symbol's window into a ring twice as large. The places left behind add up to less."""
         row = self._state[index]
         old, capacity = int(row["offset"]), int(row["capacity"])
         new = self._take_ring(2 * capacity)

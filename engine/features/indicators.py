@@ -1,7 +1,7 @@
 """Indicators on closed bars, O(1) a bar, by TA-Lib's definitions (compiled).
 
-Wilder's averages start with a plain mean of the first ``period`` changes; exponential ones with the mean of the first
-``period`` values; MACD starts both averages at the slow period and shows nothing until its signal line is warm.
+Wilder's averages start with a plain mean of the first ``period`` changes; exponential ones with the mean of
+the first ``period`` values; MACD starts both averages at the slow period and is shown once its signal is warm.
 Bollinger bands use the population deviation, return_std the sample one. What is not warm is NaN.
 """
 
@@ -11,12 +11,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from engine.features.state import (
     AGE,
     BARS_KEPT,
     BASE,
+    CLOSE,
     CLOSES,
     CLOSES_FAST,
     CLOSES_SLOW,
@@ -28,10 +28,10 @@ from engine.features.state import (
     RETURNS_LONG,
     SQUARES,
     SUM,
+    VOLUME,
     VOLUMES,
-    C,
-    V,
 )
+from engine.kernels import part
 
 _NOTHING = 1e-14
 """TA-Lib's TA_EPSILON: an RSI whose gains and losses are smaller than this is 0."""
@@ -40,13 +40,14 @@ _CANCELLED = 1e-5
 _EXACT_AFTER = 64
 
 
-@njit
+@part
 def back(s: Any, bars: int, column: int) -> float:
     """The value ``bars`` closed bars before the last one."""
-    return s.bars[(s.bar_count - 1 - bars) & (BARS_KEPT - 1), column]
+    value: float = s.bars[(s.bar_count - 1 - bars) & (BARS_KEPT - 1), column]
+    return value
 
 
-@njit
+@part
 def mean_of_last(s: Any, period: int, column: int) -> float:
     base = back(s, 0, column)
     total = 0.0
@@ -55,7 +56,7 @@ def mean_of_last(s: Any, period: int, column: int) -> float:
     return base + total / period
 
 
-@njit
+@part
 def _resum(s: Any, which: int, column: int, period: int) -> None:
     base = mean_of_last(s, period, column)
     total = squares = 0.0
@@ -70,7 +71,7 @@ def _resum(s: Any, which: int, column: int, period: int) -> None:
     s.moments[which, AGE] = 0.0
 
 
-@njit
+@part
 def slide(s: Any, which: int, column: int, period: int, available: int) -> tuple[float, float]:
     """(mean, sum of squared deviations) of the last ``period`` values; NaN while fewer are ``available``."""
     if available < period:
@@ -97,16 +98,16 @@ def slide(s: Any, which: int, column: int, period: int, available: int) -> tuple
     return s.moments[which, BASE] + total / period, max(deviation, 0.0)
 
 
-@njit
+@part
 def _ema(s: Any, value: float, previous: float, period: int, available: int) -> float:
     if available < period:
         return np.nan
     if available == period:
-        return mean_of_last(s, period, C)
+        return mean_of_last(s, period, CLOSE)
     return previous + (value - previous) * (2.0 / (period + 1.0))
 
 
-@njit
+@part
 def _rsi(s: Any, change: float, changes: int) -> None:
     period = s.rsi_period
     gain, loss = max(change, 0.0), max(-change, 0.0)
@@ -124,7 +125,7 @@ def _rsi(s: Any, change: float, changes: int) -> None:
     s.rsi = 100.0 * s.gain / moved if moved > _NOTHING else 0.0
 
 
-@njit
+@part
 def _atr(s: Any, previous_close: float, changes: int) -> None:
     period = s.atr_period
     reach = max(s.high - s.low, abs(s.high - previous_close), abs(s.low - previous_close))
@@ -136,13 +137,13 @@ def _atr(s: Any, previous_close: float, changes: int) -> None:
         s.atr = (s.atr * (period - 1) + reach) / period
 
 
-@njit
+@part
 def _macd(s: Any, bars: int) -> None:
     slow, period = s.ema_slow_period, s.signal_period
     if bars < slow:
         return
     if bars == slow:
-        s.macd_fast = mean_of_last(s, s.ema_fast_period, C)
+        s.macd_fast = mean_of_last(s, s.ema_fast_period, CLOSE)
     else:
         s.macd_fast += (s.close - s.macd_fast) * (2.0 / (s.ema_fast_period + 1.0))
     value = s.macd_fast - s.ema_slow
@@ -158,7 +159,7 @@ def _macd(s: Any, bars: int) -> None:
     s.macd_hist = value - s.macd_signal
 
 
-@njit
+@part
 def _session(s: Any, value: float) -> None:
     """``value`` is the bar's sum of (price - open) x size."""
     if s.volume <= 0.0:
@@ -170,7 +171,7 @@ def _session(s: Any, value: float) -> None:
     s.vwap = s.session_base + s.session_value / s.session_volume
 
 
-@njit
+@part
 def update(s: Any, value: float) -> None:
     """Bring every indicator up to the bar just put into the ring; ``value`` as in the session's VWAP."""
     bars = s.bar_count
@@ -180,21 +181,21 @@ def update(s: Any, value: float) -> None:
     s.ema_slow = _ema(s, s.close, s.ema_slow, s.ema_slow_period, bars)
     _macd(s, bars)
     if changes > 0:
-        previous = back(s, 1, C)
+        previous = back(s, 1, CLOSE)
         s.bars[changes & (BARS_KEPT - 1), RETURN] = math.log(s.close / previous)
         _rsi(s, s.close - previous, changes)
         _atr(s, previous, changes)
     if changes >= s.momentum_period:
-        s.momentum = s.close - back(s, s.momentum_period, C)
-    s.bb_middle, spread = slide(s, CLOSES, C, s.bb_period, bars)
+        s.momentum = s.close - back(s, s.momentum_period, CLOSE)
+    s.bb_middle, spread = slide(s, CLOSES, CLOSE, s.bb_period, bars)
     deviation = s.bb_width * math.sqrt(spread / s.bb_period)
     s.bb_upper = s.bb_middle + deviation
     s.bb_lower = s.bb_middle - deviation
     s.sma_fast_prev, s.sma_slow_prev = s.sma_fast, s.sma_slow
-    s.sma_fast, spread = slide(s, CLOSES_FAST, C, s.sma_fast_period, bars)
-    s.sma_slow, spread = slide(s, CLOSES_SLOW, C, s.sma_slow_period, bars)
-    s.volume_ma, spread = slide(s, VOLUMES, V, s.volume_period, bars)
-    mean, spread = slide(s, RETURNS, RETURN, RETURN_BARS, changes)
+    s.sma_fast, _ = slide(s, CLOSES_FAST, CLOSE, s.sma_fast_period, bars)
+    s.sma_slow, _ = slide(s, CLOSES_SLOW, CLOSE, s.sma_slow_period, bars)
+    s.volume_ma, _ = slide(s, VOLUMES, VOLUME, s.volume_period, bars)
+    _, spread = slide(s, RETURNS, RETURN, RETURN_BARS, changes)
     s.return_std = math.sqrt(spread / (RETURN_BARS - 1))
-    mean, spread = slide(s, RETURNS_LONG, RETURN, RETURN_BARS_LONG, changes)
+    _, spread = slide(s, RETURNS_LONG, RETURN, RETURN_BARS_LONG, changes)
     s.return_std_long = math.sqrt(spread / (RETURN_BARS_LONG - 1))

@@ -23,7 +23,7 @@ OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP, RETURN = range(7)
 CLOSES, CLOSES_FAST, CLOSES_SLOW, VOLUMES, RETURNS, RETURNS_LONG = range(6)
 """Rows of ``moments``: sliding mean and variance over the Bollinger, SMA, volume and return windows."""
 BASE, SUM, SQUARES, PEAK, AGE = range(5)
-"""Columns of ``moments``: offset, sum and sum of squares of (x - offset), largest SQUARES, bars since exact."""
+"""Columns of ``moments``: offset, sum and squares of (x - offset), largest SQUARES, bars since exact."""
 
 RETURN_BARS = 20
 RETURN_BARS_LONG = 120

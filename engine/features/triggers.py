@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from engine.features.window import change_pct
+from engine.kernels import part
 
 RISE_BIT, EXIT_BIT, WAKE_BIT = 1, 2, 4
 
 
-@njit
+@part
 def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
     """Bits of the triggers that the symbol's tick, just consumed, sets off."""
     bits = 0
@@ -25,7 +24,7 @@ def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
     return bits
 
 
-@njit
+@part
 def _exit_crossed(s: Any) -> bool:
     """A long leaves at the bid, a short at the ask; without any quote, the last trade stands for both."""
     if s.exit_side > 0:
@@ -35,7 +34,7 @@ def _exit_crossed(s: Any) -> bool:
     return bool(price >= s.exit_stop or price <= s.exit_target)
 
 
-@njit
+@part
 def _rose(s: Any, ring: Any) -> bool:
     change = change_pct(s, ring)
     if s.rise_armed == 0:

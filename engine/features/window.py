@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from engine.kernels import part
 
 _EXACT_AFTER = 1024
-"""Sums are made exact after this many trades, or a window's worth where that is more: O(1) a trade. Counted in
-trades, so that neither the ring's size nor the batch plays a part."""
+"""Sums are made exact after this many trades, or a window's worth where that is more: O(1) a trade. Counted
+in trades, so that neither the ring's size nor the batch plays a part."""
 
 
-@njit
+@part
 def outlived(s: Any, ring: Any, oldest: int) -> tuple[int, float, float, float]:
     """(head, size sum, bought sum, value sum) without the trades at or before ``oldest``; changes nothing."""
     mask = s.capacity - 1
@@ -35,7 +36,7 @@ def outlived(s: Any, ring: Any, oldest: int) -> tuple[int, float, float, float]:
     return head, size, bought, value
 
 
-@njit
+@part
 def expire(s: Any, ring: Any, oldest: int) -> None:
     """Drop the trades at or before ``oldest``."""
     mask = s.capacity - 1
@@ -49,7 +50,7 @@ def expire(s: Any, ring: Any, oldest: int) -> None:
         s.low_head += 1
 
 
-@njit
+@part
 def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: float) -> None:
     """Add a trade; the caller has expired and made sure that there is room."""
     mask = s.capacity - 1
@@ -84,7 +85,7 @@ def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: float) -
         _resum(s, ring)
 
 
-@njit
+@part
 def _resum(s: Any, ring: Any) -> None:
     mask = s.capacity - 1
     base = ring[s.offset + (s.head & mask)].price
@@ -98,15 +99,16 @@ def _resum(s: Any, ring: Any) -> None:
     s.inexact = 0
 
 
-@njit
+@part
 def change_pct(s: Any, ring: Any) -> float:
     """Last trade against the oldest inside, percent; right after a push, so that there is one."""
-    return (s.last / ring[s.offset + (s.head & (s.capacity - 1))].price - 1.0) * 100.0
+    reference: float = ring[s.offset + (s.head & (s.capacity - 1))].price
+    return float((s.last / reference - 1.0) * 100.0)
 
 
-@njit
+@part
 def measure(s: Any, ring: Any, oldest: int) -> None:
-    """Write the window fields of the row as of now. Touches no sum: when and how often rows are read changes nothing."""
+    """Write the row's window fields as of now. Touches no sum: reading rows changes nothing that follows."""
     mask = s.capacity - 1
     head, size, bought, value = outlived(s, ring, oldest)
     s.window_volume = max(size, 0.0)

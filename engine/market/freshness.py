@@ -11,8 +11,8 @@ import numpy.typing as npt
 class LastSeen(Protocol):
     """Knows when each symbol's last live tick was received (ns; 0: never): the screen, or the feature engine.
 
-    The screen looks at a whole batch at once, so in the middle of a batch it knows of ticks that are still to be
-    consumed; the feature engine knows what was consumed up to its clock, whatever the batches.
+    The screen looks at a whole batch at once, so in the middle of a batch it knows of ticks that are still to
+    be consumed; the feature engine knows what was consumed up to its clock, whatever the batches.
     """
 
     def last_recv_ns(self, index: int) -> int: ...

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from engine.kernels import kernel, warm
+from engine.kernels import kernel, part, warm
 from engine.ticks import BACKFILLED, TICK, TRADE
 
 Array = npt.NDArray[Any]
@@ -42,7 +41,7 @@ _STATE = np.dtype(
 )
 
 
-@njit
+@part
 def _malformed(tick: Any) -> int:
     if tick.kind == TRADE:
         if not (np.isfinite(tick.a) and np.isfinite(tick.b)):
@@ -55,7 +54,7 @@ def _malformed(tick: Any) -> int:
     return CROSSED if tick.a > tick.b else 0
 
 
-@njit
+@part
 def _seen(s: Any, tick: Any) -> bool:
     """Ids only rise, except that a backfill may fill the hole that a cut left."""
     if tick.kind != TRADE or tick.trade_id == -1 or tick.trade_id > s.last_id:
@@ -65,14 +64,14 @@ def _seen(s: Any, tick: Any) -> bool:
     return True
 
 
-@njit
+@part
 def _far(price: float, reference: float, pct: float) -> bool:
     return abs(price / reference - 1.0) * 100.0 > pct
 
 
-@njit
+@part
 def _outlies(s: Any, price: float, backfilled: bool) -> bool:
-    """Is the price unbelievable? Counts how many such agree; a backfilled one is old and counts for nothing."""
+    """Is the price unbelievable? Counts how many agree; a backfilled one is old and counts for nothing."""
     if s.price <= 0.0 or not _far(price, s.price, s.outlier_pct):
         return False
     if backfilled:
@@ -85,7 +84,7 @@ def _outlies(s: Any, price: float, backfilled: bool) -> bool:
     return True
 
 
-@njit
+@part
 def _note_id(s: Any, trade_id: int) -> None:
     if trade_id <= s.last_id:  # from the hole
         s.hole_first = trade_id + 1

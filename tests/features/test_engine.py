@@ -80,7 +80,8 @@ class TestBars:
     def test_quotes_make_bars_until_the_first_trade(self) -> None:
         engine = make()
         ticks = block(
-            quote(0.1, 9, 11), quote(0.5, 11, 13), quote(1.1, 99, 101), trade(1.2, 50, 2), quote(1.5, 1, 3), quote(2, 1, 3)
+            quote(0.1, 9, 11), quote(0.5, 11, 13), quote(1.1, 99, 101), trade(1.2, 50, 2), quote(1.5, 1, 3),
+            quote(2, 1, 3),
         )  # fmt: skip
         engine.feed(ticks, 0, 6)
         row = engine.row(0)

@@ -16,9 +16,9 @@ from engine.ticks import TICK
 from tests.features.ticks import T0
 
 FIELDS = (
-    "rsi", "ema_fast", "ema_slow", "bb_upper", "bb_middle", "bb_lower", "atr", "macd", "macd_signal", "macd_hist",
-    "volume_ma", "momentum", "sma_fast", "sma_slow", "sma_fast_prev", "sma_slow_prev", "return_std",
-    "return_std_long", "vwap",
+    "rsi", "ema_fast", "ema_slow", "bb_upper", "bb_middle", "bb_lower", "atr", "macd", "macd_signal",
+    "macd_hist", "volume_ma", "momentum", "sma_fast", "sma_slow", "sma_fast_prev", "sma_slow_prev",
+    "return_std", "return_std_long", "vwap",
 )  # fmt: skip
 
 
@@ -88,12 +88,12 @@ def random_bars(seed: int, count: int, *, price: float = 100.0, sigma: float = 2
 
 
 ODD = {
-    "rsi_period": 2, "ema_fast": 3, "ema_slow": 4, "macd_signal": 2, "bb_period": 2, "bb_width": 1.5, "atr_period": 2,
-    "volume_ma_period": 7, "momentum_period": 1, "sma_fast": 2, "sma_slow": 3,
+    "rsi_period": 2, "ema_fast": 3, "ema_slow": 4, "macd_signal": 2, "bb_period": 2, "bb_width": 1.5,
+    "atr_period": 2, "volume_ma_period": 7, "momentum_period": 1, "sma_fast": 2, "sma_slow": 3,
 }  # fmt: skip
 LONG = {
-    "rsi_period": 100, "ema_fast": 150, "ema_slow": 200, "macd_signal": 100, "bb_period": 200, "atr_period": 100,
-    "volume_ma_period": 200, "momentum_period": 200, "sma_fast": 199, "sma_slow": 200,
+    "rsi_period": 100, "ema_fast": 150, "ema_slow": 200, "macd_signal": 100, "bb_period": 200,
+    "atr_period": 100, "volume_ma_period": 200, "momentum_period": 200, "sma_fast": 199, "sma_slow": 200,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +91,20 @@ def test_outliers_that_disagree_or_are_interrupted_are_not_believed() -> None:
     screen = one_symbol(outlier_pct=10.0)
     codes(screen, trade(0, 100))
     assert codes(screen, *[trade(0, price) for price in [150, 300] * 6]) == ["OUTLIER"] * 12
-    assert codes(screen, *[trade(0, price) for price in [150, 150, 150, 100] * 4]) == [*["OUTLIER"] * 3, ""] * 4
+    assert (
+        codes(screen, *[trade(0, price) for price in [150, 150, 150, 100] * 4]) == [*["OUTLIER"] * 3, ""] * 4
+    )
 
 
 def test_rejected_ticks_change_nothing_but_counts() -> None:
     screen = one_symbol()
     codes(screen, trade(1, 100, trade_id=7))
     codes(screen, trade(2, NAN, trade_id=8), trade(3, 900, trade_id=9), quote(4, 3, 2))
-    assert (screen.last_recv_ns(0), screen.last_event_ns(0), screen.last_trade_id(0)) == (T0 + 10**9, T0 + 10**9, 7)
+    assert (screen.last_recv_ns(0), screen.last_event_ns(0), screen.last_trade_id(0)) == (
+        T0 + 10**9,
+        T0 + 10**9,
+        7,
+    )
     assert screen.rejected(0) == {"NOT_FINITE": 1, "OUTLIER": 1, "CROSSED": 1}
     assert screen.accepted(0) == 1
 
@@ -105,7 +112,10 @@ def test_rejected_ticks_change_nothing_but_counts() -> None:
 def test_backfilled_trades_are_counted_but_neither_date_nor_price_the_symbol() -> None:
     screen = one_symbol(outlier_pct=10.0)
     codes(screen, trade(1, 100, trade_id=1))
-    assert codes(screen, trade(2, 108, trade_id=2, backfilled=True), trade(3, 111, trade_id=3)) == ["", "OUTLIER"]
+    assert codes(screen, trade(2, 108, trade_id=2, backfilled=True), trade(3, 111, trade_id=3)) == [
+        "",
+        "OUTLIER",
+    ]
     assert screen.last_recv_ns(0) == T0 + 10**9
     assert screen.accepted(0) == 2
 
@@ -139,7 +149,7 @@ def test_any_batch_split_gives_the_same_verdicts(seed: int, cuts: list[int]) -> 
     for packed, borders in ((whole, [0, 200]), (parts, [0, *sorted(cuts), 200])):
         screen = Screen()
         screen.add_symbol(), screen.add_symbol()
-        for start, stop in zip(borders, borders[1:], strict=False):
+        for start, stop in pairwise(borders):
             screen.check(packed, start, stop)
         screens.append(screen)
     assert whole.tobytes() == parts.tobytes()
@@ -150,13 +160,18 @@ def test_any_batch_split_gives_the_same_verdicts(seed: int, cuts: list[int]) -> 
 def test_a_captured_day_has_no_rejects(data_dir: Path) -> None:
     """19,904 trades and 73,174 quotes as Binance sent them."""
     rows = []
-    with gzip.open(data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(
+        data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz", "rt", encoding="utf-8"
+    ) as lines:
         for number, line in enumerate(lines):
             found = _binance(json.loads(line))
             if found is not None:
                 rows.append((T0 + number, *found))
     ticks = np.array(rows, TICK)
-    assert (np.count_nonzero(ticks["kind"] == TRADE), np.count_nonzero(ticks["kind"] == QUOTE)) == (19_904, 73_174)
+    assert (np.count_nonzero(ticks["kind"] == TRADE), np.count_nonzero(ticks["kind"] == QUOTE)) == (
+        19_904,
+        73_174,
+    )
     screen = one_symbol()
     assert screen.check(ticks, 0, len(ticks)) == 0
     assert screen.accepted(0) == len(ticks)
