@@ -1,0 +1,193 @@
+"""Structured logging: one line per event, ``key=value`` fields, nothing secret, nothing unprintable.
+
+    2026-01-01T12:00:00.123Z INFO feeds.binance connected venue=binance attempt=2
+
+Built on the standard library's logging, below the logger ``engine``. Lines go to stderr, to a rotating file
+of mode 0600, and to a ring in memory that clients read. Tracebacks go to the file alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO
+
+from engine.api.protocol import LogRow
+from engine.errors import StoreError
+from engine.text import clean
+
+ROOT = "engine"
+FILE_BYTES = 2_000_000
+FILES = 5
+TEXT_LIMIT = 500
+VALUE_LIMIT = 200
+HIDDEN = "[hidden]"
+
+_SECRET = re.compile(r"token|secret|key|password|passphrase|authorization|credential", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"""(?ix)
+    ( \b[\w-]*(?:token|secret|key|password|passphrase)["']?\s*[=:]\s*["']? | \b(?:bearer|basic)\s+ )
+    [^\s"'&,;]+
+    """
+)
+_CREDENTIALS_IN_URL = re.compile(r"(://)[^/\s@]+@")
+_PLAIN = re.compile(r"[^\s\"=]+")
+
+
+def log(logger: logging.Logger, level: int, text: str, /, **fields: object) -> None:
+    """Log ``text`` with ``fields``: ``log(logger, logging.INFO, "connected", venue="kraken")``."""
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", text, extra={"fields": fields})
+
+
+def redact(text: str) -> str:
+    """Hide what follows ``token=``, ``"secret": ``, ``Bearer `` and the like, and credentials in URLs."""
+    return _CREDENTIALS_IN_URL.sub(rf"\1{HIDDEN}@", _SECRET_TEXT.sub(rf"\1{HIDDEN}", text))
+
+
+def field(name: str, value: object) -> str:
+    """``name=value``, cleaned; quoted where the value has blanks, quotes or "="; no value for a secret name."""
+    if _SECRET.search(name):
+        return f"{name}={HIDDEN}"
+    text = redact(clean(f"{value:g}" if isinstance(value, float) else value, VALUE_LIMIT))
+    if not _PLAIN.fullmatch(text):
+        text = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{name}={text}"
+
+
+def message(record: logging.LogRecord) -> str:
+    """The record's text and fields on one clean line; an exception as its type and text."""
+    parts = [redact(clean(record.getMessage(), TEXT_LIMIT))]
+    fields: dict[str, object] = getattr(record, "fields", {})
+    parts += [field(name, value) for name, value in fields.items()]
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        parts.append(field("error", f"{type(error).__name__}: {error}"))
+    return " ".join(parts)
+
+
+def source(record: logging.LogRecord) -> str:
+    """The logger's name below ``engine``."""
+    return clean(record.name.removeprefix(f"{ROOT}."))
+
+
+class LineFormatter(logging.Formatter):
+    """One line per record; with ``tracebacks``, indented lines below it."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        stamp = f"{seconds}.{int(record.msecs):03d}Z"
+        line = f"{stamp} {record.levelname} {source(record)} {message(record)}"
+        if not (self._tracebacks and record.exc_info and record.exc_info[1] is not None):
+            return line
+        trace = "".join(traceback.format_exception(record.exc_info[1])).splitlines()
+        return "\n".join([line, *(f"    {redact(_indented(text))}" for text in trace)])
+
+
+class LogRing(logging.Handler):
+    """The newest ``capacity`` lines as rows for the link. Safe to use from several threads."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        super().__init__()
+        self._rows: deque[LogRow] = deque(maxlen=capacity)
+        self._last_seq = 0
+        self._guard = threading.Lock()
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the newest line; 0 before the first."""
+        return self._last_seq
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = message(record)
+        except Exception:
+            self.handleError(record)
+            return
+        ns = int(record.created * 1_000_000) * 1_000
+        with self._guard:
+            self._last_seq += 1
+            self._rows.append(LogRow(self._last_seq, ns, record.levelname.lower(), source(record), text))
+
+    def since(self, seq: int) -> tuple[LogRow, ...]:
+        """Lines after ``seq`` that are still held, oldest first."""
+        with self._guard:
+            newer = min(self._last_seq - seq, len(self._rows))
+            if newer <= 0:
+                return ()
+            return tuple(self._rows[index] for index in range(len(self._rows) - newer, len(self._rows)))
+
+
+class PrivateFileHandler(RotatingFileHandler):
+    """A rotating file that only its owner can read, whatever the umask."""
+
+    def _open(self) -> TextIOWrapper:
+        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.fchmod(fd, 0o600)
+        return os.fdopen(fd, "a", encoding="utf-8", errors="backslashreplace")
+
+
+class Logs:
+    """What ``configure`` set up; ``close`` takes it away again."""
+
+    def __init__(self, logger: logging.Logger, ring: LogRing, handlers: list[logging.Handler]) -> None:
+        self.ring = ring
+        self._logger = logger
+        self._handlers = handlers
+
+    def close(self) -> None:
+        for handler in self._handlers:
+            self._logger.removeHandler(handler)
+            handler.close()
+
+
+def configure(
+    level: str = "info",
+    *,
+    stderr: bool = False,
+    file: Path | None = None,
+    capacity: int = 1000,
+    stream: IO[str] | None = None,
+) -> Logs:
+    """Send the engine's log lines of ``level`` (debug, info, warning, error) and above where asked.
+
+    ``stream`` stands in for stderr. Raises ``StoreError`` when ``file`` cannot be written.
+    """
+    logger = logging.getLogger(ROOT)
+    logger.setLevel(level.upper())
+    logger.propagate = False
+    ring = LogRing(capacity)
+    handlers: list[logging.Handler] = [ring]
+    if stderr or stream is not None:
+        console = logging.StreamHandler(stream if stream is not None else sys.stderr)
+        console.setFormatter(LineFormatter(tracebacks=False))
+        handlers.append(console)
+    if file is not None:
+        try:
+            kept = PrivateFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"cannot write {file}: {error.strerror}; choose another --state-dir") from error
+        kept.setFormatter(LineFormatter(tracebacks=True))
+        handlers.append(kept)
+    for handler in handlers:
+        logger.addHandler(handler)
+    return Logs(logger, ring, handlers)
+
+
+def _indented(text: str) -> str:
+    """Clean a line of a traceback and keep its indentation."""
+    kept = text.lstrip(" ")
+    return " " * (len(text) - len(kept)) + clean(kept, TEXT_LIMIT)

@@ -1,0 +1,174 @@
+"""Log lines: their form, what never appears in them, the private file, and the ring for clients."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import logs
+from engine.errors import StoreError
+
+LOGGER = logging.getLogger("engine.feeds.binance")
+
+
+class Captured:
+    def __init__(self, path: Path) -> None:
+        self.stream = io.StringIO()
+        self.path = path
+        self.logs = logs.configure("info", stream=self.stream, file=path)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+
+@pytest.fixture
+def captured(tmp_path: Path) -> Iterator[Captured]:
+    captured = Captured(tmp_path / "engine.log")
+    yield captured
+    captured.logs.close()
+
+
+def test_a_line_has_time_level_source_text_and_fields(captured: Captured) -> None:
+    logs.log(LOGGER, logging.INFO, "connected", venue="binance", attempt=2, wait_s=0.25, detail='a "b" c=d')
+    (line,) = captured.lines
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO feeds\.binance connected "
+        r'venue=binance attempt=2 wait_s=0\.25 detail="a \\"b\\" c=d"',
+        line,
+    )
+    assert captured.path.read_text() == line + "\n"
+
+
+def test_the_time_is_the_records_in_utc() -> None:
+    record = logging.makeLogRecord(
+        {
+            "name": "engine.risk",
+            "msg": "halted",
+            "levelname": "WARNING",
+            "created": 1767268800.123,
+            "msecs": 123.0,
+        }
+    )
+    assert logs.LineFormatter(tracebacks=False).format(record) == (
+        "2026-01-01T12:00:00.123Z WARNING risk halted"
+    )
+
+
+def test_levels_below_are_not_written(captured: Captured) -> None:
+    logs.log(LOGGER, logging.DEBUG, "detail")
+    LOGGER.debug("more detail")
+    assert captured.lines == [] and captured.logs.ring.since(0) == ()
+
+
+def test_text_from_outside_cannot_forge_lines_or_colours(captured: Captured) -> None:
+    logs.log(LOGGER, logging.INFO, "said \x1b[31m\nfake\u202e", text="a\nb\x07" + "x" * 500, empty="")
+    (line,) = captured.lines
+    assert "\x1b" not in line and "\u202e" not in line and "\x07" not in line
+    assert 'text="a bxxx' in line and len(line) < 400 and line.endswith('empty=""')
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"api_token": "s3cr3t"},
+        {"Secret": "s3cr3t"},
+        {"apiKey": "s3cr3t"},
+        {"password": "s3cr3t"},
+        {"detail": "password=s3cr3t"},
+        {"url": "wss://me:s3cr3t@example.com/ws"},
+        {"url": "https://example.com/?listenKey=s3cr3t&x=1"},
+        {"header": "Authorization: Bearer s3cr3t"},
+        {"body": '{"api_secret": "s3cr3t"}'},
+    ],
+)
+def test_secrets_reach_no_output(captured: Captured, fields: dict[str, object]) -> None:
+    logs.log(LOGGER, logging.INFO, "login", **fields)
+    for name, value in fields.items():
+        LOGGER.info(f"login {name}: {value}")
+    try:
+        raise ValueError(f"refused: {next(iter(fields))}={next(iter(fields.values()))}")
+    except ValueError:
+        LOGGER.exception("login failed")
+    rows = " ".join(row.text for row in captured.logs.ring.since(0))
+    for output in (captured.stream.getvalue(), captured.path.read_text(), rows):
+        assert "login" in output and logs.HIDDEN in output
+        assert "s3cr3t" not in output
+
+
+def test_a_traceback_goes_to_the_file_alone(captured: Captured) -> None:
+    try:
+        raise ValueError("bad\nframe")
+    except ValueError:
+        LOGGER.exception("decoding failed")
+    (line,) = captured.lines
+    assert line.endswith('ERROR feeds.binance decoding failed error="ValueError: bad frame"')
+    (row,) = captured.logs.ring.since(0)
+    assert row.text == 'decoding failed error="ValueError: bad frame"' and row.level == "error"
+    first, *trace = captured.path.read_text().splitlines()
+    assert first == line and "Traceback" in trace[0] and "test_logs.py" in trace[1]
+    assert all(text.startswith("    ") for text in trace)
+
+
+def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FILE_BYTES", 2_000)
+    path = tmp_path / "engine.log"
+    path.write_text("")
+    path.chmod(0o644)
+    configured = logs.configure("info", file=path)
+    for number in range(400):
+        logs.log(LOGGER, logging.INFO, "line", number=number)
+    configured.close()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["engine.log", *(f"engine.log.{n}" for n in range(1, logs.FILES))]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert all(file.stat().st_size <= 2_000 for file in files)
+    assert "number=399" in path.read_text()
+
+
+def test_a_file_that_cannot_be_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    before = list(logging.getLogger(logs.ROOT).handlers)
+    with pytest.raises(StoreError, match="--state-dir"):
+        logs.configure("info", file=tmp_path / "missing" / "engine.log")
+    assert logging.getLogger(logs.ROOT).handlers == before
+
+
+def test_the_ring_keeps_the_newest_and_numbers_without_gaps() -> None:
+    configured = logs.configure("info", capacity=3)
+    ring = configured.ring
+    assert ring.last_seq == 0 and ring.since(0) == ()
+    for number in range(5):
+        logs.log(LOGGER, logging.INFO, "line", number=number)
+    configured.close()
+    assert [(row.seq, row.source, row.text) for row in ring.since(0)] == [
+        (seq, "feeds.binance", f"line number={seq - 1}") for seq in (3, 4, 5)
+    ]
+    assert [row.seq for row in ring.since(4)] == [5]
+    assert ring.since(5) == () and ring.since(99) == ()
+
+
+def test_the_ring_loses_nothing_between_threads() -> None:
+    configured = logs.configure("info", capacity=10_000)
+    threads = [threading.Thread(target=lambda: [LOGGER.info("line") for _ in range(200)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    configured.close()
+    assert [row.seq for row in configured.ring.since(0)] == list(range(1, 801))
+
+
+def test_an_unprintable_message_does_not_stop_the_engine(
+    captured: Captured, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LOGGER.info("%d items", "many")
+    LOGGER.info("still here")
+    assert [row.text for row in captured.logs.ring.since(0)] == ["still here"]
+    assert "still here" in captured.path.read_text()
