@@ -55,7 +55,7 @@ def redact(text: str) -> str:
 
 
 def field(name: str, value: object) -> str:
-    """``name=value``, cleaned; quoted where the value has blanks, quotes or "="; no value for a secret name."""
+    """``name=value``, cleaned; quoted where it has blanks, quotes or "="; a secret name keeps no value."""
     if _SECRET.search(name):
         return f"{name}={HIDDEN}"
     text = redact(clean(f"{value:g}" if isinstance(value, float) else value, VALUE_LIMIT))

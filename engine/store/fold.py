@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
 from decimal import Context, Decimal
 from typing import Any
+
+import msgspec
 
 from engine.events import Fill, JournalEvent, OrderEvent, OrderState
 from engine.store.codec import decode_journal
@@ -23,8 +24,7 @@ ZERO = Decimal(0)
 Row = tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class OrderFold:
+class OrderFold(msgspec.Struct, gc=False):
     """A row of ``orders``: its fields are the columns. ``notional`` is the unsigned value filled."""
 
     client_order_id: str
@@ -67,8 +67,7 @@ class OrderFold:
         self.updated_ns = fill.ns
 
 
-@dataclass(slots=True)
-class PositionFold:
+class PositionFold(msgspec.Struct, gc=False):
     """A row of ``positions``, at average cost. ``notional`` is the cash flow, negative for buys."""
 
     symbol: str
@@ -102,7 +101,9 @@ class PositionFold:
 
 
 def _row(record: OrderFold | PositionFold) -> Row:
-    return tuple(str(value) if isinstance(value, Decimal) else value for value in astuple(record))
+    return tuple(
+        str(value) if isinstance(value, Decimal) else value for value in msgspec.structs.astuple(record)
+    )
 
 
 def _fill_row(seq: int, fill: Fill) -> Row:
@@ -121,8 +122,8 @@ def _fill_row(seq: int, fill: Fill) -> Row:
     )
 
 
-ORDER_COLUMNS = tuple(field.name for field in fields(OrderFold))
-POSITION_COLUMNS = tuple(field.name for field in fields(PositionFold))
+ORDER_COLUMNS = OrderFold.__struct_fields__
+POSITION_COLUMNS = PositionFold.__struct_fields__
 FILL_COLUMNS = (
     *("seq", "trade_id", "client_order_id", "symbol", "side", "quantity"),
     *("price", "fee", "liquidity", "decision_price", "ns"),

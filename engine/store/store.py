@@ -365,8 +365,7 @@ class Store:
         fault = StoreError(
             f"cannot write {where}: {error}; free space or repair the disk, then restart the engine"
         )
-        if not isinstance(error, sqlite3.Error):
-            _log.error("the store's writer failed", exc_info=error)
+        _log.error("%s", fault, exc_info=None if isinstance(error, sqlite3.Error) else error)
         with self._work:
             self.error = fault
             jobs = [*self._asked, *self._jobs]

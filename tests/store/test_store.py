@@ -7,7 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
+import msgspec
 import pytest
 
 from engine.errors import StoreError
@@ -83,8 +85,6 @@ def test_a_restart_recovers_every_event_as_it_was(path: Path, store: Store) -> N
 
 
 def test_a_price_that_was_unknown_stays_unknown(store: Store) -> None:
-    import msgspec
-
     order = msgspec.structs.replace(samples.request(1), decision_price=math.nan)
     store.commit_now(
         [samples.transition(1, OrderState.INITIALIZED, order), samples.transition(1, OrderState.SUBMITTED)]
@@ -178,17 +178,32 @@ def test_a_verdict_is_on_disk_no_later_than_its_order(store: Store, path: Path) 
     assert reader.verdict("o1") == samples.verdict(1)
 
 
-def test_a_batch_is_written_without_being_asked(store: Store) -> None:
-    written = threading.Event()
-    for number in range(store_module.BATCH):
-        store.behind(samples.signal(number))
+@pytest.mark.parametrize(("batch", "batch_s", "given"), [(50, 60.0, 50), (2_000, 0.01, 3)])
+def test_a_batch_is_written_when_it_is_full_or_due(
+    path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, batch_s: float, given: int
+) -> None:
+    monkeypatch.setattr(store_module, "BATCH", batch)
+    monkeypatch.setattr(store_module, "BATCH_S", batch_s)
+    store = Store(path)
+    store.start()
     reader = store.reader()
-    for _ in range(100):
-        if reader.counts()["signals"] == store_module.BATCH:
-            written.set()
-            break
-        threading.Event().wait(0.02)
-    assert written.is_set() and store.pending == 0
+    for number in range(given):
+        store.behind(samples.signal(number))
+    deadline = monotonic() + 10
+    while reader.counts()["signals"] < given and monotonic() < deadline:
+        pass
+    assert reader.counts()["signals"] == given
+    store.close()
+
+
+def test_a_record_that_cannot_be_stored_fails_closed_and_is_logged(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.behind("a text")  # type: ignore[arg-type]
+    assert not store.flush()
+    assert "cannot write" in caplog.text
+    with pytest.raises(StoreError):
+        store.commit(samples.order(1))
 
 
 def test_records_beyond_the_bound_are_dropped_and_counted_and_orders_are_not(
