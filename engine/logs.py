@@ -2,8 +2,8 @@
 
     2026-01-01T12:00:00.123Z INFO feeds.binance connected venue=binance attempt=2
 
-Built on the standard library's logging, below the logger ``engine``. Lines go to stderr, to a rotating file
-of mode 0600, and to a ring in memory that clients read. Tracebacks go to the file alone.
+Built on the standard library's logging. The engine's lines, and warnings of the libraries it uses, go to
+stderr, to a rotating file of mode 0600, and to a ring in memory that clients read. Tracebacks go to the file alone.
 """
 
 from __future__ import annotations
@@ -143,14 +143,13 @@ class PrivateFileHandler(RotatingFileHandler):
 class Logs:
     """What ``configure`` set up; ``close`` takes it away again."""
 
-    def __init__(self, logger: logging.Logger, ring: LogRing, handlers: list[logging.Handler]) -> None:
+    def __init__(self, ring: LogRing, handlers: list[logging.Handler]) -> None:
         self.ring = ring
-        self._logger = logger
         self._handlers = handlers
 
     def close(self) -> None:
         for handler in self._handlers:
-            self._logger.removeHandler(handler)
+            logging.getLogger().removeHandler(handler)
             handler.close()
 
 
@@ -162,13 +161,10 @@ def configure(
     capacity: int = 1000,
     stream: IO[str] | None = None,
 ) -> Logs:
-    """Send the engine's log lines of ``level`` (debug, info, warning, error) and above where asked.
+    """Send the engine's lines of ``level`` (debug, info, warning, error) and above where asked.
 
     ``stream`` stands in for stderr. Raises ``StoreError`` when ``file`` cannot be written.
     """
-    logger = logging.getLogger(ROOT)
-    logger.setLevel(level.upper())
-    logger.propagate = False
     ring = LogRing(capacity)
     handlers: list[logging.Handler] = [ring]
     if stderr or stream is not None:
@@ -182,9 +178,10 @@ def configure(
             raise StoreError(f"cannot write {file}: {error.strerror}; choose another --state-dir") from error
         kept.setFormatter(LineFormatter(tracebacks=True))
         handlers.append(kept)
+    logging.getLogger(ROOT).setLevel(level.upper())
     for handler in handlers:
-        logger.addHandler(handler)
-    return Logs(logger, ring, handlers)
+        logging.getLogger().addHandler(handler)  # the root's level, WARNING, goes for the libraries
+    return Logs(ring, handlers)
 
 
 def _indented(text: str) -> str:

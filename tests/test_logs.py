@@ -134,10 +134,20 @@ def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_file_that_cannot_be_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    before = list(logging.getLogger(logs.ROOT).handlers)
+    before = list(logging.getLogger().handlers)
     with pytest.raises(StoreError, match="--state-dir"):
         logs.configure("info", file=tmp_path / "missing" / "engine.log")
-    assert logging.getLogger(logs.ROOT).handlers == before
+    assert logging.getLogger().handlers == before
+
+
+def test_warnings_of_libraries_are_kept_and_their_chatter_is_not(captured: Captured) -> None:
+    logging.getLogger("websockets.client").info("sent a frame")
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+    (line,) = captured.lines
+    assert line.endswith("ERROR asyncio Task exception was never retrieved")
+    captured.logs.close()
+    logging.getLogger("asyncio").error("after the end")
+    assert len(captured.lines) == 1
 
 
 def test_the_ring_keeps_the_newest_and_numbers_without_gaps() -> None:
