@@ -10,7 +10,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,9 @@ READY_TIMEOUT_S = 30.0
 
 
 class Readiness(msgspec.Struct):
-    """The one line an engine writes to its ready pipe."""
+    """A line of an engine's ready pipe: a note of what it does, an error, or (neither) that it listens."""
 
+    note: str = ""
     error: str = ""
     exit_code: int = 0
 
@@ -35,26 +36,40 @@ class EngineProcess:
         self._process = process
         self._pipe = pipe
         self._state_dir = state_dir
+        self._unread = b""
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Return when the engine listens. Raises the engine's own error, or LinkError."""
+    def wait_ready(self, note: Callable[[str], None], timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Return when the engine listens; ``note`` gets what it says on the way.
+
+        ``timeout_s`` is the longest silence. Raises the engine's own error, or LinkError.
+        """
         try:
-            readable, _, _ = select.select([self._pipe], [], [], timeout_s)
-            line = os.read(self._pipe, 65536) if readable else b""
+            while True:
+                ready = self._next(timeout_s)
+                if ready.error:
+                    raise _error(clean(ready.error, 400), ready.exit_code)
+                if not ready.note:
+                    return
+                note(clean(ready.note))
         finally:
             os.close(self._pipe)
-        if not readable:
-            raise LinkError(f"the engine did not start within {timeout_s:.0f} s: see {self._log()}")
-        if not line:
-            code = self._process.wait()
-            raise LinkError(f"the engine ended while starting (exit {code}): see {self._log()}")
-        ready = msgspec.json.decode(line, type=Readiness)
-        if ready.error:
-            raise _error(clean(ready.error, 400), ready.exit_code)
+
+    def _next(self, timeout_s: float) -> Readiness:
+        while b"\n" not in self._unread:
+            readable, _, _ = select.select([self._pipe], [], [], timeout_s)
+            if not readable:
+                raise LinkError(f"the engine did not start within {timeout_s:.0f} s: see {self._log()}")
+            piece = os.read(self._pipe, 65536)
+            if not piece:
+                code = self._process.wait()
+                raise LinkError(f"the engine ended while starting (exit {code}): see {self._log()}")
+            self._unread += piece
+        line, _, self._unread = self._unread.partition(b"\n")
+        return msgspec.json.decode(line, type=Readiness)
 
     def _log(self) -> Path:
         return self._state_dir / "engine.log"

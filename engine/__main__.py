@@ -41,25 +41,27 @@ def main() -> int:
                 venue=arguments.venue,
                 speed=arguments.speed,
                 log_to_stderr=arguments.ready_fd is None,
-                ready=lambda: tell({}),
+                note=lambda text: tell({"note": text}),
+                ready=lambda: tell({}, last=True),
             )
         )
     except TickdeskError as error:
         print(f"tickdesk: {error}", file=sys.stderr)
-        tell({"error": str(error), "exit_code": error.exit_code})
+        tell({"error": str(error), "exit_code": error.exit_code}, last=True)
         return error.exit_code
 
 
-def _teller(fd: int | None) -> Callable[[dict[str, object]], None]:
-    def tell(message: dict[str, object]) -> None:
+def _teller(fd: int | None) -> Callable[..., None]:
+    def tell(message: dict[str, object], *, last: bool = False) -> None:
         nonlocal fd
         if fd is None:
             return
         # The console may be gone by now: nobody is left to be told.
         with contextlib.suppress(OSError):
             os.write(fd, json.dumps(message).encode() + b"\n")
+        if last:
             os.close(fd)
-        fd = None
+            fd = None
 
     return tell
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     from console.attach import attach  # imports Textual while the engine starts
 
     if engine is not None:
-        engine.wait_ready()
+        engine.wait_ready(lambda text: print(f"tickdesk: {text}", file=sys.stderr))
     # A tape's engine lives and dies with its screen: its temporary state goes too.
     return attach(
         config, where, first_run=first_run, stop_on_exit=bool(arguments.tape) and arguments.state_dir is None

@@ -19,7 +19,7 @@ from engine.api.protocol import ErrorReply, Resync, RiskPatch, StrategyPatch
 from engine.errors import TickdeskError
 from engine.text import clean
 
-log = logging.getLogger("api")
+log = logging.getLogger("engine.api")
 
 MAX_BODY = 64 * 1024
 SEND_TIMEOUT_S = 10.0

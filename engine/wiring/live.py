@@ -45,7 +45,7 @@ DATABASE = "tickdesk.db"
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What an engine is started with. ``ready`` is called once, when it listens."""
+    """What an engine is started with. ``ready`` is called once, when it listens; ``note`` before, if it takes long."""
 
     config: Config
     state_dir: Path
@@ -54,17 +54,24 @@ class EngineOptions:
     speed: float = 1.0
     log_to_stderr: bool = False
     ready: Callable[[], None] = field(default=lambda: None)
+    note: Callable[[str], None] = field(default=lambda text: None)
 
 
 def run_engine(options: EngineOptions) -> int:
     """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
     lock = StateLock.acquire(options.state_dir)
     try:
-        ring = configure(
+        logs = configure(
             options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
         )
         tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
-        return asyncio.run(LiveEngine(options, ring, tape).main())
+
+        def note(text: str) -> None:
+            log.info(text)
+            options.note(text)
+
+        compile_kernels(note)
+        return asyncio.run(LiveEngine(options, logs.ring, tape).main())
     finally:
         lock.release()
 
@@ -218,11 +225,6 @@ class LiveEngine:
     # --- running ---
 
     async def _run(self) -> None:
-        def note(text: str) -> None:
-            self.phase_detail = text
-            log.info(text)
-
-        await asyncio.get_running_loop().run_in_executor(None, compile_kernels, note)
         self.phase, self.phase_detail = "warming up", ""
         if self._tape is not None:
             self.clock = self._open_tape(self._tape)

@@ -13,7 +13,7 @@ from engine.models.load import load
 from engine.models.registry import Registry
 from engine.wiring.desk import Desk
 
-log = logging.getLogger("models")
+log = logging.getLogger("engine.models")
 
 STRATEGY = "model"
 

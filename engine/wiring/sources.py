@@ -15,7 +15,7 @@ from engine.feeds.registry import VENUES, open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.wiring.desk import Desk
 
-log = logging.getLogger("feeds")
+log = logging.getLogger("engine.feeds")
 
 RETRY_S = 15.0
 
