@@ -1,0 +1,347 @@
+"""Each check at its limit, what is unknown denied, and exits never denied by entry checks."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.config import AccountConfig, RiskConfig
+from engine.events import NS, OrderRequest, Purpose, RiskState, Side
+from engine.instruments import Instrument
+from engine.risk import checks
+from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
+from engine.risk.gate import CHECK_FAILED, RiskGate
+from engine.risk.view import RiskView
+from tests.risk.conftest import INSTRUMENT, SYMBOL, T0, entry, exit_, gate, view
+
+D = Decimal
+MS = 1_000_000
+
+
+def codes(desk: RiskGate, request: OrderRequest, seen: RiskView) -> list[str]:
+    """All codes that fail."""
+    return [check.code for check in desk.check(request, seen).checks if not check.passed]
+
+
+def test_a_healthy_entry_is_approved_with_every_check_listed() -> None:
+    verdict = gate().check(entry(), view())
+    assert (verdict.approved, verdict.code, verdict.detail) == (True, "", "")
+    assert [check.code for check in verdict.checks] == [code for code, _ in ENTRY_CHECKS]
+    assert all(check.passed and check.value and check.limit for check in verdict.checks)
+    assert (verdict.client_order_id, verdict.symbol, verdict.ns) == ("td-1", SYMBOL, T0)
+
+
+def test_codes_are_unique_in_each_list() -> None:
+    for listed in (ENTRY_CHECKS, EXIT_CHECKS):
+        names = [code for code, _ in listed]
+        assert len(set(names)) == len(names) and CHECK_FAILED not in names
+
+
+def test_the_first_failure_is_named_and_the_rest_still_listed() -> None:
+    seen = view(data_age_ns=4 * NS, clock_skew_ns=2 * NS)
+    verdict = gate().check(entry(), seen)
+    assert (verdict.approved, verdict.code) == (False, "STALE_DATA")
+    assert verdict.detail == "4000 ms, limit <= 3000 ms"
+    assert codes(gate(), entry(), seen) == ["STALE_DATA", "CLOCK_SKEW"]
+    assert len(verdict.checks) == len(ENTRY_CHECKS)
+
+
+GRIDLESS = Instrument(0, SYMBOL, "", D("0.01"), D("0.001"))
+
+AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    # code, request and view that just pass, view that just fails
+    ("STALE_DATA", {}, {"data_age_ns": 3 * NS}, {"data_age_ns": 3 * NS + 1}),
+    ("CLOCK_SKEW", {}, {"clock_skew_ns": NS}, {"clock_skew_ns": NS + 1}),
+    ("CLOCK_SKEW", {}, {"clock_skew_ns": -NS}, {"clock_skew_ns": -NS - 1}),
+    ("DAILY_LOSS", {}, {"day_pnl": D("-3092.78")}, {"day_pnl": D("-3092.79")}),
+    ("DRAWDOWN", {}, {"drawdown_pct": 9.99}, {"drawdown_pct": 10.0}),
+    ("PRICE_COLLAR", {}, {"bid": 98.0, "ask": 98.1}, {"bid": 98.0, "ask": 98.0}),  # 1.99 and 2.04 % off
+    ("PRICE_COLLAR", {}, {"bid": 102.0, "ask": 102.08}, {"bid": 102.0, "ask": 102.1}),  # 1.999 and 2.01 %
+    ("ORDER_NOTIONAL", {}, {"ask": 500.0, "bid": 500.0}, {"ask": 500.01, "bid": 500.0}),
+    ("POSITION_LIMIT", {}, {"position": D("189.98")}, {"position": D("189.99")}),
+    ("POSITION_LIMIT", {}, {"working": D("189.98")}, {"working": D("189.99")}),
+    ("GROSS_LIMIT", {}, {"gross": D("98999.9")}, {"gross": D("98999.91")}),
+    ("NET_LIMIT", {}, {"net": D("58999.9")}, {"net": D("58999.91")}),
+    ("NET_LIMIT", {"side": Side.SELL}, {"net": D("-59000.1")}, {"net": D("-59000.11")}),
+    ("OPEN_ORDERS_SYMBOL", {}, {"symbol_orders": 9}, {"symbol_orders": 10}),
+    ("OPEN_ORDERS", {}, {"open_orders": 99}, {"open_orders": 100}),
+    ("SELF_TRADE", {}, {"working": D(1)}, {"working": D(-1)}),
+    ("SELF_TRADE", {"side": Side.SELL}, {"working": D(-1)}, {"working": D(1)}),
+    ("SELF_TRADE", {}, {"position": D(-5), "exiting": D(2)}, {"position": D(5), "exiting": D(2)}),
+]
+
+
+@pytest.mark.parametrize(("code", "request_", "passes", "fails"), AT_THE_LIMIT)
+def test_limits_are_exact(
+    code: str, request_: dict[str, Any], passes: dict[str, Any], fails: dict[str, Any]
+) -> None:
+    assert code not in codes(gate(), entry(**request_), view(**passes))
+    assert code in codes(gate(), entry(**request_), view(**fails))
+
+
+@pytest.mark.parametrize(
+    ("code", "request_", "seen"),
+    [
+        ("BAD_NUMBER", {"quantity": D(0)}, {}),
+        ("BAD_NUMBER", {"quantity": D(-1)}, {}),
+        ("BAD_NUMBER", {"quantity": D("NaN")}, {}),
+        ("BAD_NUMBER", {"quantity": D("Infinity")}, {}),
+        ("OFF_GRID", {"quantity": D("10.0005")}, {}),
+        ("OFF_GRID", {}, {"instrument": None}),
+        ("MIN_NOTIONAL", {"quantity": D("0.099")}, {}),
+        ("MIN_NOTIONAL", {}, {"instrument": None}),
+        ("MIN_NOTIONAL", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
+        ("CURRENCY_UNKNOWN", {}, {"instrument": GRIDLESS}),
+        ("CURRENCY_UNKNOWN", {}, {"instrument": Instrument(0, SYMBOL, "EUR", D(1), D(1))}),
+        ("CURRENCY_UNKNOWN", {}, {"instrument": None}),
+        ("EQUITY_UNKNOWN", {}, {"equity": None}),
+        ("EQUITY_UNKNOWN", {}, {"equity": D(0)}),
+        ("EQUITY_UNKNOWN", {}, {"equity": D("NaN")}),
+        ("DAILY_LOSS", {}, {"day_pnl": None}),
+        ("DAILY_LOSS", {}, {"equity": None}),
+        ("DRAWDOWN", {}, {"drawdown_pct": None}),
+        ("DRAWDOWN", {}, {"drawdown_pct": math.nan}),
+        ("STALE_DATA", {}, {"data_age_ns": None}),
+        ("CLOCK_SKEW", {}, {"clock_skew_ns": None}),
+        ("PRICE_COLLAR", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
+        ("PRICE_COLLAR", {}, {"bid": 0.0, "ask": -1.0, "last": math.inf}),
+        ("PRICE_COLLAR", {"decision_price": math.nan}, {}),
+        ("PRICE_COLLAR", {"decision_price": math.inf}, {}),
+        ("ORDER_NOTIONAL", {}, {"equity": None}),
+        ("ORDER_NOTIONAL", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
+        ("POSITION_LIMIT", {}, {"position": None}),
+        ("POSITION_LIMIT", {}, {"equity": None}),
+        ("GROSS_LIMIT", {}, {"equity": None}),
+        ("NET_LIMIT", {}, {"equity": None}),
+        ("OPEN_ORDERS", {}, {"open_orders": -1}),
+        ("OPEN_ORDERS_SYMBOL", {}, {"symbol_orders": -1}),
+        ("DUPLICATE_ID", {"client_order_id": ""}, {}),
+    ],
+)
+def test_what_is_wrong_or_unknown_is_denied(
+    code: str, request_: dict[str, Any], seen: dict[str, Any]
+) -> None:
+    desk, request, known = gate(), entry(**request_), view(**seen)
+    assert code in codes(desk, request, known)
+    assert not desk.check(request, known).approved
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"gross": D("NaN")},
+        {"net": D("NaN")},
+        {"day_pnl": D("NaN")},
+        {"working": D("NaN")},
+        {"equity": "much"},
+    ],
+    ids=str,
+)
+def test_a_check_that_raises_denies(seen: dict[str, Any]) -> None:
+    desk = gate()
+    assert CHECK_FAILED in codes(desk, entry(), view(**seen))
+    assert not desk.check(entry(), view(**seen)).approved
+
+
+def test_a_broken_check_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: checks.Case) -> checks.Outcome:
+        raise RuntimeError("out of\norder")
+
+    monkeypatch.setattr("engine.risk.gate.ENTRY_CHECKS", [*ENTRY_CHECKS, ("NEW", broken)])
+    verdict = gate().check(entry(), view())
+    assert (verdict.approved, verdict.code) == (False, CHECK_FAILED)
+    assert verdict.detail.startswith("NEW: RuntimeError") and "\n" not in verdict.detail
+
+
+def test_short_selling_can_be_forbidden() -> None:
+    sell = entry(side=Side.SELL)
+    assert "SHORT_NOT_ALLOWED" not in codes(gate(), sell, view())
+    desk = gate(allow_short=False)
+    assert "SHORT_NOT_ALLOWED" in codes(desk, sell, view())
+    assert "SHORT_NOT_ALLOWED" in codes(desk, sell, view(position=D("9.999")))
+    assert "SHORT_NOT_ALLOWED" in codes(desk, sell, view(position=None))
+    assert "SHORT_NOT_ALLOWED" not in codes(desk, sell, view(position=D(10)))
+    assert "SHORT_NOT_ALLOWED" not in codes(desk, entry(), view(position=D(-50)))
+
+
+def test_an_entry_that_makes_exposure_smaller_is_not_too_large() -> None:
+    seen = view(position=D(-700), gross=D(150_000), net=D(-70_000))
+    failed = codes(gate(), entry(), seen)
+    assert not {"POSITION_LIMIT", "GROSS_LIMIT", "NET_LIMIT"} & set(failed)
+    assert {"POSITION_LIMIT", "GROSS_LIMIT", "NET_LIMIT"} <= set(codes(gate(), entry(side=Side.SELL), seen))
+
+
+def test_last_price_stands_in_for_a_missing_quote() -> None:
+    assert gate().check(entry(), view(bid=math.nan, ask=math.nan)).approved
+    assert "PRICE_COLLAR" in codes(gate(), entry(), view(bid=math.nan, ask=math.nan, last=103.0))
+
+
+def test_throttle_counts_at_once_and_refills() -> None:
+    desk = gate(max_orders_per_s=10.0, order_burst=3)
+    for n in range(3):
+        assert "THROTTLE" not in codes(desk, entry(client_order_id=f"td-{n}"), view())
+        desk.sent(entry(client_order_id=f"td-{n}", quantity=D(n + 1)), T0)
+    assert "THROTTLE" in codes(desk, entry(), view())
+    assert "THROTTLE" in codes(desk, entry(), view(now_ns=T0 + 99 * MS))
+    assert "THROTTLE" not in codes(desk, entry(), view(now_ns=T0 + 100 * MS))
+    assert "THROTTLE" in codes(desk, entry(), view(now_ns=T0 - 3600 * NS)), "a clock that steps back"
+
+
+def test_ids_are_used_once_for_ever() -> None:
+    desk = gate()
+    desk.sent(entry(), T0)
+    desk.remember(["td-old"])
+    much_later = view(now_ns=T0 + 10**6 * NS)
+    assert codes(desk, entry(), much_later) == ["DUPLICATE_ID"]
+    assert codes(desk, entry(client_order_id="td-old"), much_later) == ["DUPLICATE_ID"]
+    assert desk.check(entry(client_order_id="td-2"), much_later).approved
+
+
+def test_identical_orders_are_denied_for_a_second() -> None:
+    desk = gate()
+    desk.sent(entry(), T0)
+    again = entry(client_order_id="td-2")
+    assert codes(desk, again, view(now_ns=T0 + NS)) == ["DUPLICATE_ORDER"]
+    assert desk.check(again, view(now_ns=T0 + NS + 1)).approved
+    assert desk.check(entry(client_order_id="td-3", quantity=D(11)), view()).approved
+    assert desk.check(entry(client_order_id="td-4", side=Side.SELL), view()).approved
+
+
+def test_a_strategy_that_repeats_itself_is_disabled_until_a_person_enables_it() -> None:
+    desk = gate(repeat_limit=3, repeat_window_s=60.0)
+    trend = view(now_ns=T0 + 500 * NS, sources=("trend",))
+    for n, at in enumerate((0, 61, 100)):  # the first has left the window by the third
+        desk.sent(entry(client_order_id=f"td-{n}"), T0 + at * NS, ("trend",))
+    assert desk.disabled == {}
+    desk.sent(entry(client_order_id="td-3"), T0 + 110 * NS, ("trend", "model"))
+    assert desk.disabled == {"trend": "3 buy orders of sim:BTC-USD in 60 s"}
+    fresh = entry(client_order_id="td-9")
+    assert codes(desk, fresh, trend) == ["STRATEGY_DISABLED"], "time alone does not enable it"
+    assert "trend" in desk.check(fresh, trend).detail
+    assert desk.check(fresh, view(now_ns=T0 + 500 * NS, sources=("model",))).approved
+    assert desk.enable("trend") and not desk.enable("trend")
+    assert desk.check(fresh, trend).approved
+
+
+def test_repeats_are_counted_by_symbol_and_side_and_not_for_exits() -> None:
+    desk = gate(repeat_limit=2)
+    desk.sent(entry(client_order_id="td-1"), T0, ("trend",))
+    desk.sent(entry(client_order_id="td-2", side=Side.SELL), T0, ("trend",))
+    desk.sent(entry(client_order_id="td-3", symbol="sim:ETH-USD"), T0, ("trend",))
+    desk.sent(exit_(client_order_id="td-4"), T0, ("trend",))
+    assert desk.disabled == {}
+
+
+@pytest.mark.parametrize("state", [RiskState.REDUCING, RiskState.HALTED])
+def test_entries_pass_in_active_only(state: RiskState) -> None:
+    desk = gate()
+    desk.restore(state, "latched")
+    verdict = desk.check(entry(), view())
+    assert (verdict.approved, verdict.code, verdict.detail) == (
+        False,
+        "NOT_ACTIVE",
+        f"{state.value}, limit active",
+    )
+    assert desk.check(exit_(), view(position=D(10))).approved
+
+
+@pytest.mark.parametrize(
+    ("request_", "seen", "code"),
+    [
+        ({"quantity": D("NaN")}, {}, "BAD_NUMBER"),
+        ({"quantity": D(0)}, {}, "BAD_NUMBER"),
+        ({"quantity": D("10.001")}, {}, "NOT_REDUCING"),  # would flip
+        ({"side": Side.BUY}, {}, "NOT_REDUCING"),  # would add
+        ({}, {"position": D(0)}, "NOT_REDUCING"),
+        ({}, {"position": None}, "NOT_REDUCING"),
+        ({}, {"exiting": D("0.001")}, "NOT_REDUCING"),  # with the exit at work it would flip
+        ({"purpose": Purpose.ENTRY, "side": Side.BUY}, {}, "NOT_REDUCING"),  # reduce-only means it
+    ],
+)
+def test_exits_must_be_possible_and_reduce(request_: dict[str, Any], seen: dict[str, Any], code: str) -> None:
+    verdict = gate().check(exit_(**request_), view(**({"position": D(10)} | seen)))
+    assert (verdict.approved, verdict.code) == (False, code)
+
+
+maybe = st.sampled_from
+floats = maybe([0.0, -1.0, 99.0, 1e9, math.nan, math.inf])
+decimals = maybe([D(0), D(-(10**7)), D(10**9), D("NaN"), D("Infinity")])
+any_view = st.fixed_dictionaries(
+    {
+        "now_ns": st.integers(0, 2 * T0),
+        "instrument": maybe([None, INSTRUMENT, GRIDLESS]),
+        "equity": st.none() | decimals,
+        "day_pnl": st.none() | decimals,
+        "drawdown_pct": st.none() | floats,
+        "bid": floats,
+        "ask": floats,
+        "last": floats,
+        "data_age_ns": st.none() | st.integers(-T0, T0),
+        "clock_skew_ns": st.none() | st.integers(-T0, T0),
+        "symbol_orders": st.integers(0, 1000),
+        "open_orders": st.integers(0, 1000),
+        "gross": decimals,
+        "net": decimals,
+        "working": decimals,
+        "sources": maybe([(), ("trend",)]),
+    }
+)
+lots = st.integers(1, 10**9).map(lambda n: D(n).scaleb(-9))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    any_view,
+    st.sampled_from(RiskState),
+    st.sampled_from([p for p in Purpose if p is not Purpose.ENTRY]),
+    lots,
+    lots,
+    st.booleans(),
+    st.integers(0, 40),
+)
+def test_an_exit_is_never_denied_by_an_entry_check(
+    seen: dict[str, Any],
+    state: RiskState,
+    purpose: Purpose,
+    quantity: Decimal,
+    more: Decimal,
+    long: bool,
+    burst: int,
+) -> None:
+    desk = gate(allow_short=False, repeat_limit=5)
+    desk.restore(state, "latched")
+    for n in range(burst):  # throttle, identical orders and repeats are all used up
+        desk.sent(entry(client_order_id=f"td-{n}", quantity=quantity), seen["now_ns"], ("trend",))
+    position = quantity + more if long else -(quantity + more)
+    order = exit_(
+        client_order_id="td-exit",
+        purpose=purpose,
+        quantity=quantity,
+        side=Side.SELL if long else Side.BUY,
+        decision_price=seen["last"],
+    )
+    known = view(**(seen | {"position": position, "exiting": more}))
+    verdict = desk.check(order, known)
+    assert verdict.approved, verdict.detail
+    assert not desk.check(entry(client_order_id="td-new"), view(**(seen | {"equity": None}))).approved
+
+
+@settings(max_examples=100, deadline=None)
+@given(any_view, st.sampled_from(RiskState))
+def test_every_entry_gets_a_complete_verdict(seen: dict[str, Any], state: RiskState) -> None:
+    desk = RiskGate(RiskConfig(), AccountConfig())
+    desk.restore(state)
+    verdict = desk.check(entry(), view(**seen))
+    failed = [check for check in verdict.checks if not check.passed]
+    assert verdict.approved is not bool(failed)
+    assert verdict.code == (failed[0].code if failed else "")
+    if len(verdict.checks) > 1:
+        assert len(verdict.checks) == len(ENTRY_CHECKS)
+    else:
+        assert verdict.code == CHECK_FAILED
+    assert verdict == desk.check(entry(), view(**seen)), "a check changes nothing"

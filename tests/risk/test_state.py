@@ -1,0 +1,105 @@
+"""The latched trading state and the daily loss."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from engine.events import NS, Purpose, RiskState
+from engine.risk.state import originates
+from tests.risk.conftest import T0, entry, gate, view
+
+D = Decimal
+ACTIVE, REDUCING, HALTED = RiskState.ACTIVE, RiskState.REDUCING, RiskState.HALTED
+EQUITY = D(100_000)
+DAY = 86_400 * NS
+
+
+@pytest.mark.parametrize(("now", "to", "who"), list(product(RiskState, RiskState, ["risk", "console"])))
+def test_risk_tightens_and_only_a_person_loosens(now: RiskState, to: RiskState, who: str) -> None:
+    desk, order = gate(), [ACTIVE, REDUCING, HALTED]
+    desk.restore(now, "before")
+    change = desk.request_state(to, who, "because", T0)
+    if to is now or (who == "risk" and order.index(to) < order.index(now)):
+        assert change is None and (desk.state, desk.reason) == (now, "before")
+    else:
+        assert change is not None and (desk.state, desk.reason) == (to, "because")
+        assert (change.state, change.previous, change.reason) == (to, now, "because")
+        assert (change.who, change.ns) == (who, T0)
+
+
+@pytest.mark.parametrize(
+    ("pnl", "state"),
+    [
+        ("0", ACTIVE),
+        ("5000", ACTIVE),
+        ("-2999.99", ACTIVE),
+        ("-3000", REDUCING),
+        ("-4999.99", REDUCING),
+        ("-5000", HALTED),
+        ("-90000", HALTED),
+        ("NaN", HALTED),
+    ],
+)
+def test_daily_loss_sets_the_state(pnl: str, state: RiskState) -> None:
+    desk = gate()
+    change = desk.on_equity(D(pnl), EQUITY, T0)
+    assert desk.state is state
+    assert (change is None) is (state is ACTIVE)
+    if change is not None:
+        assert (change.who, change.previous) == ("risk", ACTIVE) and "loss" in change.reason
+    assert desk.on_equity(D(pnl), EQUITY, T0 + 1) is None, "a limit trips once"
+
+
+@pytest.mark.parametrize("start", ["0", "-5", "NaN"])
+def test_a_loss_that_cannot_be_judged_halts(start: str) -> None:
+    desk = gate()
+    assert desk.on_equity(D(0), D(start), T0) is not None
+    assert desk.state is HALTED
+
+
+def test_losses_step_by_step() -> None:
+    desk = gate()
+    first = desk.on_equity(D(-3500), EQUITY, T0)
+    assert first is not None and first.reason == "daily loss 3.50 % has reached 3 %"
+    assert desk.on_equity(D(-100), EQUITY, T0 + 1) is None and desk.state is REDUCING, "latched"
+    second = desk.on_equity(D(-5500), EQUITY, T0 + 2)
+    assert second is not None and (second.previous, second.state) == (REDUCING, HALTED)
+
+
+def test_a_person_may_go_on_after_the_first_limit_but_not_past_the_second() -> None:
+    desk = gate()
+    lost = view(day_pnl=D(-3500), equity=D(96_500))
+    assert "DAILY_LOSS" in [c.code for c in desk.check(entry(), lost).checks if not c.passed]
+    desk.on_equity(D(-3500), EQUITY, T0)
+    assert desk.request_state(ACTIVE, "console", "I know", T0 + 1) is not None
+    assert desk.on_equity(D(-3600), EQUITY, T0 + 2) is None and desk.state is ACTIVE
+    assert desk.check(entry(), lost).approved
+    assert desk.on_equity(D(-5000), EQUITY, T0 + 3) is not None and desk.state is HALTED
+    desk.request_state(ACTIVE, "console", "I still know", T0 + 4)
+    assert desk.on_equity(D(-5100), EQUITY, T0 + 5) is None
+    verdict = desk.check(entry(), view(day_pnl=D(-5100), equity=D(94_900)))
+    assert (verdict.approved, verdict.code) == (False, "DAILY_LOSS")
+
+
+def test_limits_trip_anew_on_a_new_day_and_the_state_stays_latched() -> None:
+    desk = gate()
+    desk.on_equity(D(-3500), EQUITY, T0)
+    assert desk.on_equity(D(0), EQUITY, T0 + DAY) is None and desk.state is REDUCING
+    desk.request_state(ACTIVE, "console", "", T0 + DAY + 1)
+    assert desk.on_equity(D(-3500), EQUITY, T0 + DAY + 2) is not None and desk.state is REDUCING
+
+
+def test_a_halt_by_a_person_is_not_loosened_by_a_smaller_loss() -> None:
+    desk = gate()
+    desk.request_state(HALTED, "console", "enough", T0)
+    assert desk.on_equity(D(-3500), EQUITY, T0 + 1) is None and desk.state is HALTED
+
+
+def test_what_the_desk_starts_by_itself() -> None:
+    started = {state: {p for p in Purpose if originates(state, p)} for state in RiskState}
+    assert started[ACTIVE] == set(Purpose)
+    assert started[REDUCING] == set(Purpose) - {Purpose.ENTRY}
+    assert started[HALTED] == {Purpose.STOP_LOSS, Purpose.FLATTEN}
