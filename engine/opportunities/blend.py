@@ -2,11 +2,12 @@
 
 Definitions, for signals i of family F at time t:
 
-    fresh_i  = 1 - age_i / ttl_i                             1 when new, 0 when dead; dead signals are left
-    out share_i  = w_i c_i fresh_i / (sum of the same over F)    w: the strategy's weight (1 for others), c:
-    confidence W_F      = configured weight of F / (sum over the families present) weight_i = W_F share_i the
-    weights of a blend sum to 1 score    = sum of weight_i score_i fresh_i               the contributions;
-    their sum is in [-1, 1] agreement  = sum of the weight_i whose score_i has the sign of the blend's score
+    fresh_i    = 1 - age_i / ttl_i: 1 when new, 0 when dead; dead signals are left out
+    share_i    = w_i c_i fresh_i / (sum of the same over F); w strategy weight (else 1), c confidence
+    W_F        = configured weight of F / (sum over the families present)
+    weight_i   = W_F share_i; the weights of a blend sum to 1
+    score      = sum of weight_i score_i fresh_i: the contributions; their sum is in [-1, 1]
+    agreement  = sum of the weight_i whose score_i has the sign of the blend's score
     confidence = (sum of weight_i c_i fresh_i) x (1 + agreement) / 2
 
 A family without a live signal of some confidence is absent, and its weight goes to the present ones in
@@ -26,6 +27,8 @@ from engine.events import Blend, BlendInput, Family, Signal
 FAMILIES = tuple(Family)
 _INDEX = {family: index for index, family in enumerate(FAMILIES)}
 _TECHNICAL = _INDEX[Family.TECHNICAL]
+LEAST = 1e-9
+"""A signal of no more confidence x freshness x strategy weight than this does not count."""
 _ZEROS = (0.0,) * len(FAMILIES)
 
 
@@ -68,8 +71,9 @@ class Blender:
                 amount = signal.confidence * fresh
                 if family == _TECHNICAL:
                     amount *= strategy_weights.get(source, 1.0)
-                mass[family] += amount
-                pull[family] += amount * signal.score * fresh
+                if amount > LEAST:
+                    mass[family] += amount
+                    pull[family] += amount * signal.score * fresh
         total = score = 0.0
         for weight, amount, sum_ in zip(self._weights, mass, pull, strict=True):
             if amount > 0.0:
@@ -119,7 +123,7 @@ class Blender:
         return Blend(symbol, ns, score, confidence, agreement, tuple(inputs), absent)
 
     def _live(self, symbol: str, ns: int) -> list[tuple[Signal, int, float, float]]:
-        """(signal, family, freshness, weight before normalisation) of the signals that count; forgets dead ones."""
+        """(signal, family, freshness, unnormalised weight) of what counts at ``ns``; forgets dead signals."""
         held = self._signals.get(symbol)
         if not held:
             return []
@@ -133,7 +137,7 @@ class Blender:
             amount = signal.confidence * fresh
             if family == _TECHNICAL:
                 amount *= self._strategy_weights.get(source, 1.0)
-            if amount > 0.0:
+            if amount > LEAST:
                 live.append((signal, family, fresh, amount))
         for source in dead:
             del held[source]

@@ -1,4 +1,4 @@
-"""Explain: an opportunity taken apart, as plain text. Pure functions of what the opportunity itself carries."""
+"""Explain: an opportunity taken apart, as plain text. Pure functions of what the opportunity carries."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def headline(opportunity: Opportunity) -> str:
     o = opportunity
     merged = f", seen {o.merged + 1} times" if o.merged else ""
     return (
-        f"{o.side.value.upper()} {o.symbol} at {o.price:.8g}: score {o.score:+.2f}, confidence {o.confidence:.2f}"
-        f"{merged}; {o.reason or 'carried by quant scores alone'}"
+        f"{o.side.value.upper()} {o.symbol} at {o.price:.8g}: score {o.score:+.2f}, "
+        f"confidence {o.confidence:.2f}{merged}; {o.reason or 'carried by quant scores alone'}"
     )
 
 
@@ -34,7 +34,7 @@ def lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
 
 
 def input_lines(opportunity: Opportunity) -> list[str]:
-    """One line per input, strongest first: score x freshness x weight = contribution, and what it rests on."""
+    """One line per input, strongest first: score x weight = contribution, and what it rests on."""
     return [_input_line(i, opportunity.features) for i in opportunity.blend.inputs]
 
 
@@ -42,6 +42,9 @@ def _input_line(i: BlendInput, row: FeatureRow) -> str:
     decayed = i.contribution / i.weight if i.weight > 0.0 else 0.0
     fresh = f" ({decayed:+.3f} at an age of {i.age_ns / NS:.1f} s)" if i.age_ns else ""
     basis = i.reason or basis_of(i.family, row)
+    if basis and not i.reason and i.age_ns:
+        # The row is of now, the score is older: do not pass one off as the ground of the other.
+        basis = f"now {basis}"
     return (
         f"{i.source} [{_NAMES[i.family]}]: score {i.score:+.3f}{fresh} x weight {i.weight:.3f} = "
         f"{i.contribution:+.3f}, confidence {i.confidence:.2f}{'; ' + basis if basis else ''}"

@@ -50,7 +50,7 @@ class Strategy(ABC):
         return None
 
     def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
-        """A model scored all symbols at ``ns``: normalised across symbols (mean 0, std 0.02), all zero = no opinion."""
+        """A model scored all symbols at ``ns``: mean 0, std 0.02 across them; all zero means no opinion."""
         return []
 
     def signal(self, symbol: str, ns: int, score: float, confidence: float, reason: str) -> Signal:

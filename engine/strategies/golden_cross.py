@@ -12,10 +12,10 @@ class GoldenCross(Strategy):
     """BUY when ``sma_fast`` crosses above ``sma_slow`` (golden cross), SELL when below (death cross).
 
     A cross counts once the averages are ``min_gap_atr`` x ATR apart on the new side, which keeps it from
-    chattering while they run together. A cross that happened during bars without trades counts at the next
-    trade. With ``v`` = how fast they separate, in ATR per bar: score = 0.5 + 0.5 v / (v + 0.05), confidence =
-    0.4 + 0.6 v / (v + 0.05); 0.05 is what a price one ATR from the averages of 50 and 200 bars gives,
-    roughly.
+    chattering while they run together. A cross during bars without trades counts at the next trade.
+
+    With ``v`` = how fast they move apart, in ATR per bar: score = 0.5 + 0.5 v / (v + 0.5), confidence =
+    0.4 + 0.6 v / (v + 0.5). Trading BTCUSDT in 1 s bars, v is 0.5 to 1 at a cross.
     """
 
     name: ClassVar[str] = "golden_cross"
@@ -48,10 +48,10 @@ class GoldenCross(Strategy):
 
     def _crossed(self, row: FeatureRow, gap: float) -> Signal | None:
         pace = abs(gap - (row.sma_fast_prev - row.sma_slow_prev)) / row.atr if row.atr > 0.0 else 0.0
-        share = 1.0 - 0.05 / (pace + 0.05) if pace == pace else 0.0
+        share = 1.0 - 0.5 / (pace + 0.5) if pace == pace else 0.0
         score = 0.5 + 0.5 * share
         reason = (
-            f"{'golden' if gap > 0.0 else 'death'} cross: fast {row.sma_fast:.8g} against slow {row.sma_slow:.8g}, "
-            f"{gap:+.4g} apart (min {self._min_gap * row.atr:.4g})"
+            f"{'golden' if gap > 0.0 else 'death'} cross: fast {row.sma_fast:.8g} against slow "
+            f"{row.sma_slow:.8g}, {gap:+.4g} apart (min {self._min_gap * row.atr:.4g})"
         )
         return self.signal(row.symbol, row.ns, score if gap > 0.0 else -score, 0.4 + 0.6 * share, reason)

@@ -46,6 +46,9 @@ class Model(Strategy):
             top, bottom = rank <= count, rank > len(ranked) - count
             if (top and score > 0.0 and score >= least) or (bottom and score < 0.0 and -score >= least):
                 z = score / SCORE_STD
-                reason = f"ranked {rank} of {len(ranked)}, {z:+.2f} standard deviations (top {count}, min {self._params.min_z:g})"
+                reason = (
+                    f"ranked {rank} of {len(ranked)}, {z:+.2f} standard deviations "
+                    f"(top {count}, min {self._params.min_z:g})"
+                )
                 signals.append(self.signal(symbol, ns, math.tanh(z / 2.0), 1.0 - 0.5 ** abs(z), reason))
         return signals

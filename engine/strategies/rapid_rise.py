@@ -65,10 +65,11 @@ class RapidRise(Strategy):
             return None
         self._spoken[row.symbol] = (row.ns, change)
         strength = abs(change) / self._min_change
-        limits = (
-            f"min {self._min_change:g} %, {max(params.min_volume, params.min_notional / row.window_vwap):.4g}"
+        least = max(params.min_volume, params.min_notional / row.window_vwap)
+        reason = (
+            f"{change:+.2f} % in the window on volume {volume:.4g} in {row.window_count:.0f} trades "
+            f"(min {self._min_change:g} %, {least:.4g})"
         )
-        reason = f"{change:+.2f} % in the window on volume {volume:.4g} in {row.window_count:.0f} trades ({limits})"
         score = 1.0 - 1.0 / (1.0 + strength)
         return self.signal(row.symbol, row.ns, score if change > 0 else -score, 1.0 - 0.5**strength, reason)
 

@@ -1,4 +1,4 @@
-"""All strategies by name, and the set that runs them: switches, weights, symbols, and what happens on a fault."""
+"""All strategies by name, and the set that runs them: switches, weights, symbols, faults."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class StrategySet:
         self._bind()
 
     def set_weight(self, name: str, weight: float) -> None:
-        """Set a strategy's weight within the technical family. Raises ConfigError when unknown or not above 0."""
+        """Set a weight within the technical family. Raises ConfigError when unknown or not above 0."""
         self._entry(name)
         if not (weight > 0.0 and math.isfinite(weight)):
             raise ConfigError(f"strategies.{name}.weight: must be a number above 0, not {weight:g}")

@@ -56,7 +56,8 @@ class Trend(Strategy):
         score = 1.0 - 0.5**g
         confidence = 1.0 - 0.5 ** ((g * m) ** 0.5)
         reason = (
-            f"averages {gap_atr:+.2f} ATR apart (min {self._min_gap:g}), MACD histogram {row.macd_hist:+.4g}, "
+            f"averages {gap_atr:+.2f} ATR apart (min {self._min_gap:g}), "
+            f"MACD histogram {row.macd_hist:+.4g}, "
             f"momentum {momentum_atr:+.2f} ATR (min {self._min_momentum:g})"
         )
         return self.signal(row.symbol, row.ns, score if up else -score, confidence, reason)

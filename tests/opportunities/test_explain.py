@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import re
+
+from engine.config import BlendWeights, OpportunitiesConfig
+from engine.events import NS, Opportunity
+from engine.opportunities import explain
+from engine.opportunities.aggregate import Aggregator
+from engine.opportunities.blend import Blender
+from tests.opportunities.signals import QUANT, SYMBOL, priced, signal
+
+
+def opportunity(*sources: str) -> Opportunity:
+    blender = Blender(BlendWeights(), {})
+    for source in sources:
+        item = signal(source, 0.8, 0.0)
+        blender.update(item)
+    blend = blender.blend(SYMBOL, NS)
+    assert blend is not None
+    found = Aggregator(OpportunitiesConfig()).offer(blend, priced(window_change_pct=1.25, rsi=61.5))
+    assert isinstance(found, Opportunity)
+    return found
+
+
+def test_the_headline_says_what_and_why() -> None:
+    assert explain.headline(opportunity("trend")) == (
+        "BUY simulated:BTC-USD at 100: score +0.72, confidence 0.90; trend: why trend"
+    )
+
+
+def test_each_input_shows_its_arithmetic() -> None:
+    found = opportunity("trend", "speed")
+    first, second = explain.input_lines(found)
+    assert first == (
+        "trend [technical]: score +0.800 (+0.720 at an age of 1.0 s) x weight 0.727 = +0.524, "
+        "confidence 1.00; why trend"
+    )
+    assert second.startswith(
+        "speed [speed]: score +0.800 (+0.720 at an age of 1.0 s) x weight 0.273 = +0.196"
+    )
+    assert explain.sum_line(found) == (
+        "sum +0.524 +0.196 = +0.720; 100 % of the weight is for buying, confidence 0.90"
+    )
+
+
+def test_the_printed_numbers_multiply_and_add_up() -> None:
+    found = opportunity("trend", "model", *QUANT)
+    total = 0.0
+    for line in explain.input_lines(found):
+        numbers = re.search(r"\(([+-][\d.]+) at .* weight ([\d.]+) = ([+-][\d.]+)", line)
+        assert numbers is not None
+        score, weight, contribution = map(float, numbers.groups())
+        assert abs(score * weight - contribution) < 2e-3
+        total += contribution
+    assert abs(total - found.score) < 5e-3
+
+
+def test_absent_families_and_where_their_weight_went() -> None:
+    assert explain.absent_lines(opportunity("trend", *QUANT), BlendWeights()) == []
+    assert explain.absent_lines(
+        opportunity("trend", "speed", "microstructure", "volatility"), BlendWeights()
+    ) == [
+        "absent: open interest (10 %), options (10 %), sentiment (5 %)",
+        "their 25 % redistributed: technical 40 % -> 53 %, speed 15 % -> 20 %, "
+        "microstructure 15 % -> 20 %, volatility 5 % -> 7 %",
+    ]
+
+
+def test_quant_scores_without_a_reason_are_explained_from_the_row() -> None:
+    row = priced(
+        bid_size=3.0, ask_size=1.0, window_volume=10.0, window_buy_volume=7.0, atr=2.0, momentum=-3.0
+    )
+    assert explain.basis_of(QUANT["microstructure"], row) == (
+        "bid size 3, ask size 1, bought 70 % of the window's volume, spread 2.00 bp"
+    )
+    assert explain.basis_of(QUANT["volatility"], row) == "momentum -1.50 ATR"
+    assert explain.basis_of(QUANT["speed"], row) == ""
+    assert explain.basis_of(QUANT["options"], row) == ""
+
+
+def test_unknown_is_said_and_never_printed_as_a_number() -> None:
+    text = explain.lines(opportunity("trend"), BlendWeights())
+    assert text[-1] == (
+        "market: bid 99.99, ask 100.01, last 100, window change +1.250 %, window volume unknown, "
+        "RSI 61.5, ATR unknown"
+    )
+    assert all("nan" not in line and "\n" not in line for line in text)

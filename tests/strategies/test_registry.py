@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import ConfigError
+from engine.events import Family, FeatureRow, Signal
+from engine.strategies.base import Strategy
+from engine.strategies.registry import STRATEGIES, StrategySet
+from tests.strategies.rows import any_row, feature_row, rising
+from tests.strategies.test_mean_reversion import LOW
+from tests.strategies.test_trend import UP
+
+SCORES = {"a:X": 0.03, "b:Y": -0.03}
+
+
+class Faulty(Strategy):
+    """Does what ``behave`` says."""
+
+    name: ClassVar[str] = "faulty"
+    description: ClassVar[str] = "goes wrong"
+    behave: ClassVar[Any] = None
+
+    def on_bar(self, row: FeatureRow) -> Signal | None:
+        result = type(self).behave(self, row)
+        return result  # type: ignore[no-any-return]
+
+    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
+        return [type(self).behave(self, feature_row())]
+
+
+def with_faulty(monkeypatch: pytest.MonkeyPatch, behave: Any) -> StrategySet:
+    monkeypatch.setitem(STRATEGIES, "faulty", Faulty)
+    monkeypatch.setattr(Faulty, "behave", staticmethod(behave))
+    return StrategySet({})
+
+
+@pytest.mark.parametrize(
+    ("settings_", "says"),
+    [
+        ({"rapid_ryse": {}}, "strategies.rapid_ryse: unknown strategy; known are rapid_rise, golden_cross"),
+        (
+            {"trend": {"min_gap": 1}},
+            "strategies.trend: Object contains unknown field `min_gap`; its keys are",
+        ),
+        ({"rapid_rise": {"min_change_pct": 0}}, "strategies.rapid_rise.min_change_pct: Expected `float` > 0"),
+        ({"rapid_rise": {"min_change_pct": "two"}}, "strategies.rapid_rise.min_change_pct: Expected `float`"),
+        (
+            {"rapid_rise": {"min_notional": float("inf")}},
+            "strategies.rapid_rise.min_notional: Expected a finite number",
+        ),
+        ({"model": {"weight": 0}}, "strategies.model.weight: Expected `float` > 0"),
+        ({"model": {"enabled": "perhaps"}}, "strategies.model.enabled: Expected `bool`"),
+        ({"mean_reversion": {"oversold": 55}}, "strategies.mean_reversion.oversold: Expected `float` < 50"),
+        ({"trend": 5}, "strategies.trend: must be a section of keys; write [strategies.trend]"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_naming_the_key(settings_: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StrategySet(settings_)
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_reach_the_strategy() -> None:
+    strategies = StrategySet(
+        {"rapid_rise": {"min_change_pct": "1.5", "min_volume": 2}, "trend": {"enabled": False}}
+    )
+    assert strategies.rise_watch == (1.5, 2.0)
+    assert [s.source for s in strategies.on_bar(rising(1.6, **UP))] == ["rapid_rise"]
+
+
+def test_a_strategy_sees_only_its_symbols() -> None:
+    strategies = StrategySet({"trend": {"symbols": "a:X"}, "model": {"symbols": ["a:X"]}})
+    assert strategies.on_bar(feature_row(symbol="b:Y", **UP)) == []
+    assert len(strategies.on_bar(feature_row(symbol="a:X", **UP))) == 1
+    assert strategies.on_scores(1, SCORES) == [], "one symbol is no cross-section"
+
+
+def test_switching_off_silences_and_on_starts_afresh() -> None:
+    strategies = StrategySet({})
+    assert len(strategies.on_bar(feature_row(1, **UP))) == 1
+    strategies.set_enabled("trend", False)
+    assert strategies.on_bar(feature_row(40, **UP)) == []
+    strategies.set_enabled("trend", True)
+    assert len(strategies.on_bar(feature_row(41, **UP))) == 1
+    assert strategies.on_bar(feature_row(42, **UP)) == []
+    strategies.set_enabled("trend", True)
+    assert strategies.on_bar(feature_row(43, **UP)) == [], "switching on what is on forgets nothing"
+
+
+def test_rapid_rise_off_watches_nothing() -> None:
+    strategies = StrategySet({})
+    assert strategies.rise_watch == (2.0, 0.0)
+    assert len(strategies.on_rise(rising(3.0))) == 1
+    strategies.set_enabled("rapid_rise", False)
+    assert strategies.rise_watch is None
+    assert strategies.on_rise(rising(3.0, bar=20)) == []
+
+
+def test_weights_are_live_and_checked() -> None:
+    strategies = StrategySet({"trend": {"weight": 2.5}})
+    weights = strategies.weights
+    assert weights["trend"] == 2.5
+    strategies.set_weight("trend", 4)
+    assert weights["trend"] == 4.0
+    for bad in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=r"strategies\.trend\.weight"):
+            strategies.set_weight("trend", bad)
+    for unknown in (lambda: strategies.set_weight("x", 1.0), lambda: strategies.set_enabled("x", True)):
+        with pytest.raises(ConfigError, match="unknown strategy x"):
+            unknown()
+
+
+def test_states_count_what_was_said() -> None:
+    strategies = StrategySet({})
+    strategies.on_bar(feature_row(7, **LOW))
+    strategies.on_scores(99, SCORES)
+    states = {s.name: s for s in strategies.states()}
+    assert list(states) == list(STRATEGIES)
+    assert (states["mean_reversion"].signals, states["mean_reversion"].last_ns) == (1, 8_000_000_000)
+    assert (states["model"].signals, states["model"].last_ns) == (2, 99)
+    assert (states["trend"].signals, states["trend"].last_ns) == (0, 0)
+
+
+def _boom(strategy: Strategy, row: FeatureRow) -> Signal:
+    raise ValueError("first line\nsecond line")
+
+
+@pytest.mark.parametrize(
+    ("behave", "says"),
+    [
+        (_boom, "ValueError: first line second line"),
+        (lambda s, r: s.signal(r.symbol, r.ns, float("nan"), 0.5, ""), "StrategyFault: score nan is outside"),
+        (lambda s, r: s.signal(r.symbol, r.ns, 1.5, 0.5, ""), "StrategyFault: score 1.5 is outside"),
+        (lambda s, r: s.signal(r.symbol, r.ns, 0.5, -0.1, ""), "StrategyFault: confidence -0.1 is outside"),
+        (
+            lambda s, r: Signal(r.symbol, "trend", Family.TECHNICAL, 0.5, 0.5, r.ns, 1, ""),
+            "StrategyFault: source",
+        ),
+        (
+            lambda s, r: Signal(r.symbol, "faulty", Family.TECHNICAL, 0.5, 0.5, r.ns, 0, ""),
+            "StrategyFault: ttl_ns 0",
+        ),
+        (lambda s, r: "buy", "AttributeError: "),
+    ],
+)
+@pytest.mark.parametrize("through", ["bar", "scores"])
+def test_a_fault_disables_only_the_faulty(
+    monkeypatch: pytest.MonkeyPatch, behave: Any, says: str, through: str
+) -> None:
+    strategies = with_faulty(monkeypatch, behave)
+    if through == "bar":
+        assert [s.source for s in strategies.on_bar(feature_row(1, **UP))] == ["trend"]
+    else:
+        assert {s.source for s in strategies.on_scores(1, SCORES)} == {"model"}
+    state = strategies.states()[-1]
+    assert not state.enabled and state.signals == 0
+    assert state.error.startswith(says)
+    ((name, trace),) = strategies.take_errors()
+    assert name == "faulty" and "Traceback (most recent call last)" in trace
+    assert strategies.take_errors() == []
+    assert [s.enabled for s in strategies.states()[:-1]] == [True] * 5
+    strategies.set_enabled("faulty", True)
+    assert strategies.states()[-1].error == ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(any_row(), max_size=20), st.sets(st.sampled_from(list(STRATEGIES))))
+def test_whatever_the_rows_signals_are_bounded_and_nobody_faults(
+    rows: list[FeatureRow], off: set[str]
+) -> None:
+    options = {"rapid_rise": {"falls": True, "enabled": "rapid_rise" not in off}}
+    options |= {name: {"enabled": False} for name in off if name != "rapid_rise"}
+    first, second = StrategySet(options), StrategySet(options)
+    for row in rows:
+        signals = first.on_bar(row) + first.on_rise(row)
+        assert signals == second.on_bar(row) + second.on_rise(row), "same rows, same signals"
+        for signal in signals:
+            assert -1.0 <= signal.score <= 1.0 and 0.0 <= signal.confidence <= 1.0
+            assert signal.source not in off
+            assert signal.reason and "\n" not in signal.reason
+            assert "nan" not in signal.reason
+    assert first.take_errors() == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 100), max_size=10))
+def test_unknown_features_and_filled_bars_never_signal(bars: list[int]) -> None:
+    strategies = StrategySet({"rapid_rise": {"falls": True}})
+    for bar in bars:
+        assert strategies.on_bar(feature_row(bar)) == []
+        assert strategies.on_rise(feature_row(bar)) == []
+        assert strategies.on_bar(rising(5.0, bar=bar, filled=1.0, **(UP | LOW))) == []
+
+
+def test_parameters_are_frozen_and_named() -> None:
+    for kind in STRATEGIES.values():
+        assert set(msgspec.structs.asdict(kind.Params())) >= {"ttl_s"}
+        assert kind.description and "\n" not in kind.description
