@@ -3,7 +3,7 @@
     2026-01-01T12:00:00.123Z INFO feeds.binance connected venue=binance attempt=2
 
 Built on the standard library's logging. The engine's lines, and warnings of the libraries it uses, go to
-stderr, to a rotating file of mode 0600, and to a ring in memory that clients read. Tracebacks go to the file alone.
+stderr, to a rotating file of mode 0600, and to a ring in memory for clients. Tracebacks go to the file alone.
 """
 
 from __future__ import annotations
