@@ -24,7 +24,7 @@ _MS = 1_000_000
 class Case:
     """One order before the checks, with the figures that several of them need."""
 
-    __slots__ = ("after", "before", "latch", "limits", "mid", "notional", "pace", "request", "view")
+    __slots__ = ("after", "before", "latch", "limits", "mid", "notional", "pace", "price", "request", "view")
 
     def __init__(
         self, request: OrderRequest, view: RiskView, limits: Limits, latch: StateLatch, pace: Pace
@@ -36,8 +36,10 @@ class Case:
         self.pace = pace
         self.mid = _mid(view)
         """Mid, or the last price without a quote; NaN when unknown."""
+        self.price: Decimal | None = None
+        """What the order would fill at: the ask for a buy, the bid for a sell, else the mid."""
         self.notional: Decimal | None = None
-        """Of the order, at the price it would fill at: the ask for a buy, the bid for a sell."""
+        """Of the order at that price."""
         self.before: Decimal | None = None
         """Signed quantity with all working entries filled."""
         self.after: Decimal | None = None
@@ -47,7 +49,8 @@ class Case:
             touch = view.ask if request.side is Side.BUY else view.bid
             price = touch if _usable(touch) else self.mid
             if _usable(price):
-                self.notional = quantity * Decimal(repr(price))
+                self.price = Decimal(repr(price))
+                self.notional = quantity * self.price
             if view.position is not None and view.position.is_finite():
                 self.before = view.position + view.working
                 self.after = self.before + (quantity if request.side is Side.BUY else -quantity)
@@ -143,12 +146,12 @@ def equity(case: Case) -> Outcome:
 def daily_loss(case: Case) -> Outcome:
     """Loss since the start of the UTC day against what equity was then."""
     day_pnl = case.view.day_pnl
-    limit = case.latch.loss_share() * 100
+    limit = case.latch.loss_limit_pct()
     if day_pnl is None or case.view.equity is None:
-        return False, "unknown", f"< {limit:f} %"
+        return False, "unknown", f"< {limit} %"
     start = case.view.equity - day_pnl
     loss = -day_pnl * 100 / start
-    return start > 0 and loss < limit, f"{loss:.3f} %", f"< {limit:f} %"
+    return start > 0 and loss < limit, f"{loss:.3f} %", f"< {limit} %"
 
 
 @_entry("DRAWDOWN")
@@ -234,9 +237,9 @@ def order_notional(case: Case) -> Outcome:
 def position_limit(case: Case) -> Outcome:
     """The symbol's position with this and all working entries filled."""
     limit = _limit(case, case.limits.position_share)
-    if limit is None or case.after is None or case.notional is None:
+    if limit is None or case.after is None or case.price is None:
         return False, "unknown", _money(limit)
-    value = abs(case.after) * case.notional / case.request.quantity
+    value = abs(case.after) * case.price
     return value <= limit or not case.adds, f"{value:.2f}", f"{limit:.2f}"
 
 

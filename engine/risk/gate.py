@@ -43,7 +43,7 @@ class RiskGate:
         for code, judge in EXIT_CHECKS if exits else ENTRY_CHECKS:
             try:
                 passed, value, limit = judge(case)
-                check = Check(code, bool(passed), value, limit)
+                check = Check(code, passed, value, limit)
             except Exception as error:
                 check = _broken(code, error)
             if failed is None and not check.passed:

@@ -26,8 +26,8 @@ class Limits:
         self.duplicate_ns = int(config.duplicate_window_s * NS)
         self.stale_ns = int(config.stale_data_s * NS)
         self.skew_ns = int(config.clock_skew_s * NS)
-        self.reduce_share = _share(config.daily_loss_reduce_pct)
-        self.halt_share = _share(config.daily_loss_halt_pct)
+        self.reduce_pct = Decimal(repr(config.daily_loss_reduce_pct))
+        self.halt_pct = Decimal(repr(config.daily_loss_halt_pct))
         self.drawdown_pct = config.max_drawdown_pct
         self.allow_short = config.allow_short
         self.currencies = frozenset(account.pegged)

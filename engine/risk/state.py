@@ -69,22 +69,22 @@ class StateLatch:
             return None
         return self.request(level, RISK, text, ns)
 
-    def loss_share(self) -> Decimal:
-        """The loss, as a share of the day's start equity, from which entries are denied today.
+    def loss_limit_pct(self) -> Decimal:
+        """The loss, percent of the day's start equity, from which entries are denied today.
 
         The first limit; the second once the first tripped and a person went on in spite of it.
         """
         overruled = self._tripped is not RiskState.ACTIVE and self.state is RiskState.ACTIVE
-        return self._limits.halt_share if overruled else self._limits.reduce_share
+        return self._limits.halt_pct if overruled else self._limits.reduce_pct
 
     def _level(self, day_pnl: Decimal, start_equity: Decimal) -> tuple[RiskState, str]:
         if not (day_pnl.is_finite() and start_equity.is_finite() and start_equity > 0):
             return RiskState.HALTED, f"the day's loss is unknown: P&L {day_pnl} of equity {start_equity}"
-        loss = -day_pnl / start_equity
+        loss = -day_pnl * 100 / start_equity
         for level, limit in (
-            (RiskState.HALTED, self._limits.halt_share),
-            (RiskState.REDUCING, self._limits.reduce_share),
+            (RiskState.HALTED, self._limits.halt_pct),
+            (RiskState.REDUCING, self._limits.reduce_pct),
         ):
             if loss >= limit:
-                return level, f"daily loss {loss * 100:.2f} % has reached {(limit * 100).normalize():f} %"
+                return level, f"daily loss {loss:.2f} % has reached {limit.normalize():f} %"
         return RiskState.ACTIVE, ""
