@@ -38,7 +38,11 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
             path if path is not None else ":memory:", isolation_level=None, cached_statements=_KEPT_STATEMENTS
         )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if path is not None and mode != "wal":
+            raise StoreError(
+                f"its file system has no shared memory (journal mode {mode}): use a local --state-dir"
+            )
         schema.migrate(connection)
         _check_pages(connection)
         last_seq = _check_journal(connection)

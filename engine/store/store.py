@@ -69,7 +69,6 @@ class Store:
         """Where the tables differed from the journal at start, one line each; they were rebuilt from it."""
         self.failed: Callable[[StoreError], None] | None = None
         self.error: StoreError | None = None
-        self._connection: sqlite3.Connection | None = None
         self._fold = Fold()
         self._settings: dict[str, Any] = {}
         self._batch = BATCH if durable else _REPLAY_BATCH
@@ -249,7 +248,6 @@ class Store:
             opened.append(error)
             ready.set()
             return
-        self._connection = connection
         self._fold, self.last_seq, self._settings, self.repaired = state
         opened.append(None)
         ready.set()

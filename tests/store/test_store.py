@@ -59,6 +59,27 @@ def test_a_commit_is_on_disk_when_it_is_acknowledged(store: Store, path: Path) -
     assert seen == [(6, 6, "store")]
 
 
+def test_orders_wait_for_the_disk_and_signals_do_not(store: Store) -> None:
+    statements: list[str] = []
+    store._call(lambda connection: connection.set_trace_callback(statements.append))
+    store.behind(samples.signal(1))
+    assert store.flush()
+    behind, statements[:] = list(statements), []
+    store.commit_now(samples.order(1))
+    for traced, mode in ((behind, "NORMAL"), (statements, "FULL")):
+        kept = [text for text in traced if text.startswith(("PRAGMA", "BEGIN", "COMMIT"))]
+        assert kept[:3] == [f"PRAGMA synchronous = {mode}", "BEGIN IMMEDIATE", "COMMIT"]
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    reader = store.reader()
+    with pytest.raises(StoreError, match="readonly"):
+        reader._rows("DELETE FROM settings")
+    reader.close()
+    with pytest.raises(StoreError, match="closed"):
+        reader.last_seq()
+
+
 def test_waiting_commits_are_numbered_and_acknowledged_in_order(store: Store) -> None:
     acknowledged: list[int] = []
     given = [store.commit(samples.order(n), acknowledged.append) for n in range(20)]
