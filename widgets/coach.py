@@ -5,11 +5,29 @@ from __future__ import annotations
 from widgets.lines import FixedLines, Line
 
 TIPS: tuple[Line, ...] = (
-    ((" Welcome. ", "bold"), ("PAPER", "key"), (" in the top left is the mode: no real money moves.", "text")),
+    (
+        (" Welcome. ", "bold"),
+        ("PAPER", "key"),
+        (" in the top left is the mode: no real money moves.", "text"),
+    ),
     ((" Enter", "key"), (" on an opportunity or an order explains it, number by number.", "text")),
-    ((" H", "key"), (" halts the desk at once; ", "text"), ("E", "key"), (" only stops new entries.", "text")),
-    ((" ?", "key"), (" shows the keys that work where you are; ", "text"), ("ctrl+p", "key"), (" finds any action.", "text")),
-    ((" q", "key"), (" leaves: the engine trades on unless you stop it.", "text"), ("   esc closes this", "muted")),
+    (
+        (" H", "key"),
+        (" halts the desk at once; ", "text"),
+        ("E", "key"),
+        (" only stops new entries.", "text"),
+    ),
+    (
+        (" ?", "key"),
+        (" shows the keys that work where you are; ", "text"),
+        ("ctrl+p", "key"),
+        (" finds any action.", "text"),
+    ),
+    (
+        (" q", "key"),
+        (" leaves: the engine trades on unless you stop it.", "text"),
+        ("   esc closes this", "muted"),
+    ),
 )
 
 

@@ -130,7 +130,9 @@ def spark(values: tuple[float, ...], width: int) -> str:
 
 def bar(value: float, width: int, full: float = 1.0) -> str:
     """``value`` of ``full`` as a horizontal bar of eighths, blank-padded to ``width``."""
-    eighths = round(min(max(abs(value) / full, 0.0), 1.0) * width * 8) if full > 0 and math.isfinite(value) else 0
+    eighths = (
+        round(min(max(abs(value) / full, 0.0), 1.0) * width * 8) if full > 0 and math.isfinite(value) else 0
+    )
     whole, part = divmod(eighths, 8)
     return ("█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[part]).ljust(width)
 

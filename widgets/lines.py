@@ -159,9 +159,7 @@ class FixedLines(CellStyles, inherit_bindings=False):
         return line_strip(self._drawn[y] if y < len(self._drawn) else (), width, self.cell_styles())
 
 
-def join_items(
-    items: Sequence[tuple[int, Line]], width: int, separator: Cell = (" │ ", "muted")
-) -> Line:
+def join_items(items: Sequence[tuple[int, Line]], width: int, separator: Cell = (" │ ", "muted")) -> Line:
     """Items side by side, those of the highest priority number dropped until the line fits ``width``."""
     kept = [index for index, (_, cells) in enumerate(items) if cells]
 

@@ -65,7 +65,9 @@ def status_items(view: StatusView) -> tuple[list[tuple[int, Line]], list[tuple[i
     lost = view.link != "up"
     risk_style, risk = RISK_BADGES.get(status.risk_state, ("badge-warn", f" {status.risk_state.upper()} "))
     mode_style = "badge" if status.mode == "PAPER" else "badge-warn"
-    reason = ((f" {status.risk_reason}", "warn"),) if status.risk_reason and status.risk_state != "active" else ()
+    reason = (
+        ((f" {status.risk_reason}", "warn"),) if status.risk_reason and status.risk_state != "active" else ()
+    )
     phase: Line = ()
     if status.phase != "running":
         phase = ((" ".join(part for part in (status.phase, status.phase_detail) if part), "accent"),)

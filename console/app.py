@@ -1,0 +1,288 @@
+"""The terminal application: it draws the view state on one interval and turns keys into commands."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, ClassVar
+
+from console.commands import DeskCommands
+from console.driver import DeskDriver, bytes_written
+from console.link_protocol import Link, LinkState
+from console.screens.confirm import ConfirmScreen
+from console.screens.desk import DeskScreen
+from console.screens.explain import ExplainScreen
+from console.screens.help import HelpScreen
+from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, LeaveScreen
+from console.view import DeskView
+from engine.api.protocol import Reply, StreamMessage
+from engine.errors import LinkError
+from engine.events import NS
+from engine.text import clean
+from rich.text import Text
+from textual import work
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from themes import THEMES, VARIABLE_DEFAULTS, next_theme
+
+_SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
+
+
+class DeskApp(App[None], inherit_bindings=False):
+    """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
+
+    TITLE = "tickdesk"
+    CSS_PATH = "desk.tcss"
+    COMMANDS: ClassVar[set[Any]] = {DeskCommands}
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[Any]] = []
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        theme: str = "tickdesk-dark",
+        frames_per_s: float = 4.0,
+        first_run: bool = False,
+        read_only: bool = False,
+        driver_class: Any = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.link = link
+        self.view = DeskView()
+        self.read_only = read_only
+        self.animation_level = "none"
+        self._frames_per_s = frames_per_s
+        self._in_flight: set[str] = set()
+        self._traffic_at = (0, 0, 0)
+        self._traffic = ""
+        for each in THEMES.values():
+            self.register_theme(each)
+        self.theme = theme if theme in self.available_themes else next(iter(THEMES))
+        self.desk = DeskScreen(self.view, first_run=first_run, read_only=read_only)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return VARIABLE_DEFAULTS
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self.desk
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the key table is the palette."""
+        return ()
+
+    def on_mount(self) -> None:
+        self.set_interval(1 / self._frames_per_s, self.paint)
+        self._run_link()
+        gc.freeze()
+
+    # --- the stream ------------------------------------------------------------------------------
+
+    @work(group="link", exclusive=True)
+    async def _run_link(self) -> None:
+        try:
+            await self.link.run(self.view.merge, self._link_changed)
+        except LinkError as error:
+            self.exit(return_code=error.exit_code, message=Text(f"tickdesk: {error}"))
+
+    def _link_changed(self, state: LinkState, detail: str) -> None:
+        self.view.set_link(state, clean(detail, 120))
+        if state is not LinkState.UP:
+            self.paint()  # at once, not at the next frame
+
+    def paint(self) -> None:
+        """Draw what changed; toast what must be seen."""
+        self.desk.paint(traffic=self._measure_traffic())
+        for alert in self.view.take_alerts():
+            self.say(alert.text, alert.level, title=alert.source)
+
+    def _measure_traffic(self) -> str:
+        """Bytes per second from the engine and to the terminal, over the desk's clock."""
+        written = bytes_written(self)
+        if written is None:
+            return ""
+        then, received_then, written_then = self._traffic_at
+        now, received = self.view.now_ns, self.link.bytes_received
+        if now - then >= 2 * NS:
+            if then:
+                seconds = (now - then) / NS
+                down, out = (received - received_then) / seconds, (written - written_then) / seconds
+                self._traffic = f"link {down / 1000:.0f} tty {out / 1000:.0f} kB/s"
+            self._traffic_at = (now, received, written)
+        return self._traffic
+
+    def say(self, text: str, level: str = "info", *, title: str = "") -> None:
+        """A toast; never markup."""
+        self.notify(
+            clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
+        )
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def command(self, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
+        """Send once: a second key press while the first is on its way does nothing."""
+        if self.read_only:
+            self.say("this console is read-only", "warning")
+        elif name not in self._in_flight:
+            self._in_flight.add(name)
+            self._send(name, send)
+
+    @work(group="commands")
+    async def _send(self, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
+        try:
+            await self._ask_engine(send)
+        finally:
+            self._in_flight.discard(name)
+
+    async def _ask_engine(self, send: Callable[[], Awaitable[Reply]]) -> Reply | None:
+        """The engine's answer, shown; None when it could not be reached."""
+        try:
+            reply = await send()
+        except LinkError as error:
+            self.say(str(error), "error")
+            return None
+        self.say(reply.text, "info" if reply.ok else "error")
+        return reply
+
+    def action_halt(self) -> None:
+        self.command("halt", lambda: self.link.set_risk("halted", "halted from the console"))
+
+    def action_entries_off(self) -> None:
+        status = self.view.status
+        if status is not None and status.risk_state == "reducing":
+            self.action_resume()
+        elif status is not None and status.risk_state == "halted":
+            # REDUCING would be a step up from here: that is resuming, and asks.
+            self.action_resume()
+        else:
+            self.command("entries", lambda: self.link.set_risk("reducing", "entries off from the console"))
+
+    def action_resume(self) -> None:
+        status = self.view.status
+        state = status.risk_state.upper() if status is not None else "unknown"
+        why = f" ({status.risk_reason})" if status is not None and status.risk_reason else ""
+        self._confirm(
+            ConfirmScreen(
+                "Resume", [f"The desk is {state}{why}.", "Entries will be sent again."], "Resume ACTIVE"
+            ),
+            "resume",
+            lambda: self.link.set_risk("active", "resumed from the console"),
+        )
+
+    def action_flatten(self) -> None:
+        count = len(self.view.positions)
+        self._confirm(
+            ConfirmScreen(
+                "Flatten",
+                [f"Close {count} position{'' if count == 1 else 's'} at the market."],
+                "Flatten everything",
+                "cannot be undone",
+            ),
+            "flatten",
+            self.link.flatten,
+        )
+
+    def _confirm(self, screen: ConfirmScreen, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.command(name, send)
+
+        if self.read_only:
+            self.say("this console is read-only", "warning")
+        else:
+            self.push_screen(screen, answered)
+
+    def action_reload_model(self) -> None:
+        self.command("reload", self.link.reload_model)
+
+    def action_toggle_strategy(self) -> None:
+        row = self.view.strategies.get(self.desk.grid.cursor_key or "") if self.desk.active == 5 else None
+        if row is None:
+            self.say("select a strategy first: 5, then j and k")
+            return
+        self.command(
+            f"strategy {row.name}", lambda: self.link.set_strategy(row.name, enabled=not row.enabled)
+        )
+
+    def action_explain(self) -> None:
+        key = self.desk.grid.cursor_key
+        if self.desk.active not in (2, 4) or key is None:
+            self.say("select an opportunity (2) or an order (4) first")
+            return
+        self.push_screen(ExplainScreen(key, self.link.explain))
+
+    def on_grid_activated(self) -> None:
+        self.action_explain()
+
+    # --- the console itself ----------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self.desk.active))
+
+    def action_next_theme(self) -> None:
+        self.theme = next_theme(self.theme)
+
+    def action_copy_row(self) -> None:
+        grid = self.desk.grid
+        if grid.cursor_key is not None:
+            self.copy_to_clipboard(grid.row_text(grid.cursor_key))
+            self.say("row copied")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """OSC 52, so that it works over SSH; wrapped for tmux, which swallows it otherwise."""
+        self._clipboard = text
+        if self._driver is None:
+            return
+        payload = base64.b64encode(text.encode()).decode()
+        sequence = f"\x1b]52;c;{payload}\a"
+        if os.environ.get("TMUX"):
+            sequence = "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        self._driver.write(sequence)
+
+    def action_leave(self) -> None:
+        self.push_screen(LeaveScreen(len(self.view.positions), read_only=self.read_only), self._left)
+
+    def _left(self, how: str | None) -> None:
+        if how == DETACH:
+            self.exit(return_code=0)
+        elif how in (HALT_STOP, FLATTEN_STOP):
+            self._stop_engine(how)
+
+    @work(group="leave", exclusive=True)
+    async def _stop_engine(self, how: str) -> None:
+        """Make safe, then stop, then leave; stay when either is refused."""
+        if how == FLATTEN_STOP:
+            made_safe = await self._ask_engine(self.link.flatten)
+        else:
+            made_safe = await self._ask_engine(
+                lambda: self.link.set_risk("halted", "stopped from the console")
+            )
+        if made_safe is None or not made_safe.ok:
+            return
+        stopped = await self._ask_engine(self.link.stop_engine)
+        if stopped is not None and stopped.ok:
+            self.exit(return_code=0, message=Text(clean(f"{made_safe.text} · {stopped.text}")))
+
+
+def run(
+    link: Link,
+    *,
+    theme: str = "tickdesk-dark",
+    frames_per_s: float = 4.0,
+    first_run: bool = False,
+    read_only: bool = False,
+) -> int:
+    """Run the console in this terminal until the person leaves. Returns the exit code."""
+    os.nice(10)  # the engine next door goes first
+    app = DeskApp(
+        link,
+        theme=theme,
+        frames_per_s=frames_per_s,
+        first_run=first_run,
+        read_only=read_only,
+        driver_class=DeskDriver,
+    )
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,32 @@
+"""The command palette: every action of the key table by name."""
+
+from __future__ import annotations
+
+from console.keymap import KEYS, Key
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+
+def _entry(key: Key) -> str:
+    return f"{key.help}  ({key.shown})"
+
+
+class DeskCommands(Provider):
+    async def discover(self) -> Hits:
+        for key in KEYS:
+            if key.palette:
+                yield DiscoveryHit(Content(_entry(key)), self._runner(key), text=key.help)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for key in KEYS:
+            if key.palette and (score := matcher.match(key.help)) > 0:
+                yield Hit(score, Content(_entry(key)), self._runner(key), text=key.help)
+
+    def _runner(self, key: Key):  # type: ignore[no-untyped-def]
+        screen = self.screen
+
+        async def run() -> None:
+            await screen.run_action(key.action)
+
+        return run

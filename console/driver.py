@@ -1,0 +1,191 @@
+"""The terminal driver: a slow or stalled terminal never holds up the application's loop.
+
+Textual's own driver queues frames and blocks the loop when the queue is full. This one hands everything to a
+thread, and while bytes are on their way the app stays in a batch: frames are skipped, not queued, and
+when the line is free the newest state is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import termios
+import threading
+from codecs import getincrementaldecoder
+from collections import deque
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from textual._xterm_parser import XTermParser
+from textual.drivers._writer_thread import WriterThread
+from textual.drivers.linux_driver import LinuxDriver
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+CHUNK = 4096
+"""Bytes per write: what a pseudo-terminal's buffer holds."""
+CLOSE_S = 1.0
+"""How long the last bytes may take at the end; a terminal that does not read them keeps what it has."""
+DEADLINE_S = 3.0
+"""After a signal that ends the console: what still hangs then is cut off."""
+LEAVE = (
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+)
+"""Mouse, paste and keyboard modes off, normal screen, cursor on."""
+
+
+class Outbox(WriterThread):
+    """Bytes for the terminal, written by this thread, so that ``write`` never blocks.
+
+    ``on_busy`` is called in the writer's caller when the first bytes wait, ``on_idle`` in this thread when all
+    are written. ``written`` counts bytes.
+    """
+
+    def __init__(self, fd: int, on_busy: Any, on_idle: Any) -> None:
+        threading.Thread.__init__(self, daemon=True, name="terminal-output")
+        self._fd = fd
+        self._on_busy, self._on_idle = on_busy, on_idle
+        self._waiting: deque[bytes] = deque()
+        self._wake = threading.Condition()
+        self._busy = self._stopping = False
+        self.written = 0
+
+    def write(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        with self._wake:
+            self._waiting.append(data)
+            first, self._busy = not self._busy, True
+            self._wake.notify()
+        if first:
+            self._on_busy()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._waiting:
+                    if self._busy:
+                        self._busy = False
+                        self._on_idle()
+                    if self._stopping:
+                        return
+                    self._wake.wait()
+                data = self._waiting.popleft()
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                sent = os.write(self._fd, view[:CHUNK])
+            except BlockingIOError:
+                threading.Event().wait(0.01)
+                continue
+            except OSError:
+                return  # hung up: the bytes have no reader any more
+            self.written += sent
+            view = view[sent:]
+
+    def stop(self) -> None:
+        """Let what waits be written, for ``CLOSE_S`` at most."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self.join(CLOSE_S)
+
+
+class DeskDriver(LinuxDriver):
+    """Skips frames on a busy line, ends on a hang-up, leaves the terminal as it was."""
+
+    outbox: Outbox | None = None
+    _batching = False
+
+    @property
+    def bytes_written(self) -> int:
+        return self.outbox.written if self.outbox is not None else 0
+
+    def start_application_mode(self) -> None:
+        self._loop_thread = threading.get_ident()
+        super().start_application_mode()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, self._end)
+
+    def _new_outbox(self) -> Outbox:
+        self.outbox = Outbox(self._file.fileno(), self._line_busy, self._line_idle_soon)
+        return self.outbox
+
+    def write(self, data: str) -> None:
+        if not isinstance(self._writer_thread, Outbox):
+            # Textual has just started a writer of its own; nothing went through it yet.
+            if self._writer_thread is not None:
+                self._writer_thread.stop()
+            self._writer_thread = self._new_outbox()
+            self._writer_thread.start()
+        self._writer_thread.write(data)
+
+    def _line_busy(self) -> None:
+        if threading.get_ident() == self._loop_thread and not self._batching:
+            self._batching = True
+            self._app._begin_batch()
+
+    def _line_idle_soon(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._line_idle)
+
+    def _line_idle(self) -> None:
+        if not self._batching or (self.outbox is not None and self.outbox._busy):
+            return
+        self._batching = False
+        self._app._end_batch()
+        if self._app.is_running and self._app._screen_stack:
+            self._app.screen.check_idle()
+
+    # --- ending ----------------------------------------------------------------------------------
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        """SIGHUP, SIGTERM: leave as on ``q``; what hangs is cut off at the deadline."""
+        threading.Thread(target=self._cut_off, args=(128 + number,), daemon=True, name="deadline").start()
+        self._loop.call_soon_threadsafe(self._leave, 128 + number)
+
+    def _leave(self, return_code: int) -> None:
+        self._app.exit(return_code=return_code)
+
+    def _cut_off(self, return_code: int) -> None:
+        threading.Event().wait(DEADLINE_S)
+        with suppress(OSError):
+            os.set_blocking(self._file.fileno(), False)
+            os.write(self._file.fileno(), LEAVE)
+        if self.attrs_before is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        os._exit(return_code)
+
+    def run_input_thread(self) -> None:
+        """Textual's reader, but the end of the input ends the console: the original spins on it."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(0.1):
+                    try:
+                        data = os.read(self.fileno, 4096)
+                    except OSError:
+                        data = b""
+                    if not data:
+                        self._loop.call_soon_threadsafe(self._leave, 128 + signal.SIGHUP)
+                        return
+                    for event in parser.feed(decode(data)):
+                        self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+
+
+def bytes_written(app: App[Any]) -> int | None:
+    """What the app has sent to its terminal; None under a driver that does not count."""
+    return app._driver.bytes_written if isinstance(app._driver, DeskDriver) else None

@@ -1,0 +1,128 @@
+"""What each key does and where: the one table that bindings, footer, help and palette are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+DESK, TABLE, STRATEGIES, EXPLAINABLE = "desk", "table", "strategies", "explainable"
+"""Where a key works: anywhere on the desk; in a table; in pane 5; where rows have a story."""
+
+
+class Key(NamedTuple):
+    id: str
+    keys: str
+    """Textual's names, comma-separated; each does the same."""
+    action: str
+    shown: str
+    """As a person reads it."""
+    label: str
+    """For the footer; "" is not shown there."""
+    help: str
+    where: str = DESK
+    palette: bool = True
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "explain", "enter", "explain", "Enter", "explain", "Explain this: every number behind it", EXPLAINABLE
+    ),
+    Key(
+        "toggle",
+        "space",
+        "toggle_strategy",
+        "space",
+        "on/off",
+        "Switch the selected strategy on or off",
+        STRATEGIES,
+    ),
+    Key("halt", "H", "halt", "H", "HALT", "HALT at once: no order leaves until you resume"),
+    Key(
+        "entries",
+        "E",
+        "entries_off",
+        "E",
+        "entries off",
+        "Entries off at once (REDUCING: exits only); again: resume",
+    ),
+    Key("resume", "A", "resume", "A", "", "Resume to ACTIVE (asks)"),
+    Key("flatten", "X", "flatten", "X", "flatten", "Flatten: close every position (asks)"),
+    Key(
+        "reload",
+        "r",
+        "reload_model",
+        "r",
+        "reload model",
+        "Load the newest model from the registry, without a stop",
+    ),
+    Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
+    Key("copy", "y", "copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
+    Key("freeze", "f", "freeze", "f", "freeze", "Freeze the display only; the desk trades on"),
+    Key("zoom", "plus", "zoom", "+", "zoom", "Zoom the pane to the whole screen"),
+    Key("unzoom", "underscore,minus", "unzoom", "_", "", "Back from the zoom"),
+    Key("theme", "t", "next_theme", "t", "theme", "Next colour theme"),
+    Key("panes", "", "", "1–6", "panes", "Go to a pane", palette=False),
+    Key("pane1", "1", "pane(1)", "1", "", "Go to the ticks"),
+    Key("pane2", "2", "pane(2)", "2", "", "Go to the opportunities"),
+    Key("pane3", "3", "pane(3)", "3", "", "Go to the positions"),
+    Key("pane4", "4", "pane(4)", "4", "", "Go to the orders"),
+    Key("pane5", "5", "pane(5)", "5", "", "Go to the strategies and models"),
+    Key("pane6", "6", "pane(6)", "6", "", "Go to the log"),
+    Key("next", "tab", "next_pane(1)", "Tab", "", "Next pane", palette=False),
+    Key("previous", "shift+tab", "next_pane(-1)", "shift+Tab", "", "Previous pane", palette=False),
+    Key("down", "j,down", "move(1)", "j ↓", "", "Down", TABLE, palette=False),
+    Key("up", "k,up", "move(-1)", "k ↑", "", "Up", TABLE, palette=False),
+    Key("right", "l,right", "next_pane(1)", "l →", "", "Next pane", palette=False),
+    Key("left", "h,left", "next_pane(-1)", "h ←", "", "Previous pane", palette=False),
+    Key("home", "g,home", "home", "g", "", "First row", TABLE, palette=False),
+    Key("end", "G,end", "end", "G", "", "Last row; follows the log", TABLE, palette=False),
+    Key("pagedown", "pagedown", "page(1)", "PgDn", "", "Page down", TABLE, palette=False),
+    Key("pageup", "pageup", "page(-1)", "PgUp", "", "Page up", TABLE, palette=False),
+    Key(
+        "dismiss",
+        "escape",
+        "dismiss",
+        "Esc",
+        "",
+        "Close what is open: a dialog, the first steps, a zoom",
+        palette=False,
+    ),
+    Key("palette", "ctrl+p", "app.command_palette", "ctrl+p", "", "Find any action by name", palette=False),
+    Key("quit", "q,ctrl+c", "leave", "q", "leave", "Leave: detach, halt & stop, or flatten & stop"),
+    Key("help", "question_mark,f1", "help", "?", "help", "The keys that work here"),
+)
+PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
+"""By number, from 1."""
+_EXPLAINED = frozenset({2, 4})
+
+
+def bindings(overrides: dict[str, str] | None = None) -> list[Binding]:
+    """The desk's bindings; ``overrides`` gives other keys by id."""
+    keys = overrides or {}
+    return [
+        Binding(keys.get(key.id, key.keys), key.action, key.help, show=False, id=key.id)
+        for key in KEYS
+        if keys.get(key.id, key.keys)
+    ]
+
+
+def works_in(key: Key, pane: int) -> bool:
+    """Whether a key does something in a pane (1 to 6)."""
+    if key.where == STRATEGIES:
+        return pane == 5
+    if key.where == EXPLAINABLE:
+        return pane in _EXPLAINED
+    return True
+
+
+def keys_for(pane: int) -> Iterable[Key]:
+    """The keys that work in a pane, its own first."""
+    mine = [key for key in KEYS if works_in(key, pane)]
+    return sorted(mine, key=lambda key: key.where == DESK)
+
+
+def footer(pane: int) -> list[tuple[str, str]]:
+    """(key, label) for the footer, in the table's order."""
+    return [(key.shown, key.label) for key in KEYS if key.label and works_in(key, pane)]

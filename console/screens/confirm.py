@@ -1,0 +1,53 @@
+"""Ask once before what adds risk. Cancel has the focus; one answer, one command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.screens.modal import Modal
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from widgets.choices import Choice, Choices
+from widgets.lines import Line, Lines
+
+
+class AskScreen(Modal[str]):
+    """A question and its answers, the safe one first. Dismisses with the chosen id, None for Esc."""
+
+    DEFAULT_CSS = """
+    AskScreen {
+        & > .dialog { width: 64; max-width: 100%; height: auto; padding: 1 2; }
+        & Lines { height: auto; max-height: 6; margin-bottom: 1; }
+    }
+    """
+
+    def __init__(self, title: str, lines: Sequence[Line], choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title, self._lines = title, Lines(lines)
+        self._lines.can_focus = False
+        self.choices = Choices(choices, id="choices")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            dialog.border_subtitle = "↑↓ Enter · esc cancels"
+            yield self._lines
+            yield self.choices
+
+    def on_mount(self) -> None:
+        self.choices.focus()
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        event.stop()
+        self.dismiss(event.id)
+
+
+class ConfirmScreen(AskScreen):
+    """``question`` with Cancel and one other answer, ``"yes"``."""
+
+    def __init__(self, title: str, question: Sequence[str], label: str, detail: str = "") -> None:
+        super().__init__(
+            title,
+            [((line, "text"),) for line in question],
+            (Choice("cancel", "Cancel", "nothing changes"), Choice("yes", label, detail, "warn")),
+        )

@@ -1,0 +1,259 @@
+"""The desk: every pane at once where they fit, one at a time where they do not."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from console.keymap import PANES, bindings, footer
+from console.link_protocol import LinkState
+from console.view import DeskView
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widget import Widget
+from widgets.banner import Banner
+from widgets.coach import Coach
+from widgets.funnel import FunnelStrip
+from widgets.grid import Grid
+from widgets.keys import KeysBar
+from widgets.logs import LogsPane
+from widgets.opportunities import OpportunitiesPane
+from widgets.orders import OrdersPane
+from widgets.positions import PositionsPane
+from widgets.status import StatusBar, StatusView
+from widgets.strategies import ModelsGrid, StrategiesGrid, StrategiesPane
+from widgets.tabs import PaneTabs
+from widgets.ticks import TicksPane
+
+COMPACT = (80, 24)
+"""Least columns and rows for one full pane; below, only status and positions are shown."""
+MEDIUM = (110, 36)
+"""Least for two panes side by side."""
+WIDE = (160, 36)
+"""Least for three."""
+_LAYOUTS = ("-tiny", "-compact", "-medium", "-wide")
+
+
+def layout_for(width: int, height: int) -> str:
+    """The name of the layout that fits a terminal of this size."""
+    fitting = "-tiny"
+    for name, (columns, rows) in zip(_LAYOUTS[1:], (COMPACT, MEDIUM, WIDE), strict=True):
+        if width >= columns and height >= rows:
+            fitting = name
+    return fitting
+
+
+class DeskScreen(Screen[None], inherit_bindings=False):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    AUTO_FOCUS = None
+
+    def __init__(self, view: DeskView, *, first_run: bool = False, read_only: bool = False) -> None:
+        super().__init__(id="desk")
+        self.view = view
+        self.frozen = False
+        self.zoomed = False
+        self.active = 1
+        self._read_only = read_only
+        self._first_run = first_run
+        self.status_bar = StatusBar(id="status")
+        self.banner = Banner(id="banner")
+        self.tabs = PaneTabs(PANES, id="tabs")
+        self.ticks = TicksPane(id="ticks")
+        self.opportunities = OpportunitiesPane(id="opportunities")
+        self.positions = PositionsPane(id="positions")
+        self.orders = OrdersPane(id="orders")
+        self.strategies = StrategiesPane(id="strategies")
+        self.funnel = FunnelStrip(id="funnel")
+        self.logs = LogsPane(id="logs")
+        self.keys = KeysBar(id="keys")
+        self.panes: tuple[Widget, ...] = (
+            self.ticks,
+            self.opportunities,
+            self.positions,
+            self.orders,
+            self.strategies,
+            self.logs,
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self.status_bar
+        yield self.banner
+        yield self.tabs
+        with Container(id="panes"):
+            yield self.ticks
+            yield self.opportunities
+            yield self.strategies
+            yield self.positions
+            yield self.orders
+            yield self.funnel
+            yield self.logs
+        yield self.keys
+        if self._first_run:
+            yield Coach(id="coach")
+
+    def on_mount(self) -> None:
+        for number, pane in enumerate(self.panes, 1):
+            pane.add_class("pane")
+            pane.border_title = f"{number} {PANES[number - 1]}"
+        self.funnel.border_title = "Funnel"
+        self.go_to(1)
+
+    def on_resize(self, event: events.Resize) -> None:
+        layout = layout_for(*event.size)
+        for name in _LAYOUTS:
+            self.set_class(name == layout, name)
+        self._show_layout()
+
+    @property
+    def layout_name(self) -> str:
+        return next((name for name in _LAYOUTS if self.has_class(name)), "-wide")
+
+    # --- drawing ---------------------------------------------------------------------------------
+
+    def paint(self, *, force: bool = False, traffic: str = "") -> int:
+        """Draw what changed in the view since the last time. Returns the number of lines that changed."""
+        view = self.view
+        if not (view.changed or force) or not self.is_mounted:
+            return 0
+        view.changed = False
+        link = "up" if view.link is LinkState.UP else view.link.value
+        lines = self.status_bar.show(
+            StatusView(view.status, list(view.feeds.values()), list(view.models.values()), link, traffic)
+        )
+        self._paint_banner()
+        if self.frozen:
+            return lines
+        lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
+        for grid in self.query(Grid):
+            grid.faded = lost
+        return lines + self._paint_panes()
+
+    def _paint_panes(self) -> int:
+        view, now, lines = self.view, self.view.now_ns, 0
+        if self.ticks.display:
+            lines += self.ticks.show((row, view.tick_age_ns(row)) for row in view.ticks.values())
+        if self.opportunities.display:
+            lines += self.opportunities.show(view.opportunities.values(), now)
+        if self.positions.display:
+            lines += self.positions.show(view.positions.values(), now)
+        if self.orders.display:
+            lines += self.orders.show(view.orders.values())
+        if self.strategies.display:
+            lines += self.query_one(StrategiesGrid).show(view.strategies.values(), now)
+            lines += self.query_one(ModelsGrid).show(view.models.values(), now)
+        if self.logs.display:
+            lines += self.logs.show(view.logs.values())
+        if self.funnel.display and view.status is not None:
+            lines += self.funnel.show(view.status.funnel, view.status.drops)
+        if self.tabs.display:
+            live = sum(row.status == "live" for row in view.opportunities.values())
+            counts = (len(view.ticks), live, len(view.positions), len(view.orders), len(view.strategies), 0)
+            lines += self.tabs.show(self.active, counts)
+        return lines
+
+    def _paint_banner(self) -> None:
+        """The most urgent thing to say across the screen, or nothing."""
+        view = self.view
+        detail = f": {view.link_detail}" if view.link_detail else ""
+        if view.link is LinkState.ENGINE_GONE:
+            self.banner.show(f"ENGINE GONE{detail} · what you see is the past")
+        elif view.link is LinkState.LOST:
+            self.banner.show(f"LINK LOST{detail} · what you see is the past · reconnecting")
+        elif self.frozen:
+            self.banner.show("DISPLAY FROZEN · the desk goes on behind it · f thaws", "badge-warn")
+        elif self.has_class("-tiny"):
+            columns, rows = COMPACT
+            self.banner.show(f"terminal too small: {columns}×{rows} shows the desk", "badge-warn")
+        elif self._read_only:
+            self.banner.show("READ-ONLY · this console watches", "badge")
+        else:
+            self.banner.show("")
+
+    # --- panes -----------------------------------------------------------------------------------
+
+    @property
+    def grid(self) -> Grid:
+        """The table of the active pane."""
+        pane = self.panes[self.active - 1]
+        return pane if isinstance(pane, Grid) else pane.query_one(StrategiesGrid)
+
+    def go_to(self, number: int) -> None:
+        """Make a pane (1 to 6) the active one."""
+        self.active = number
+        for index, pane in enumerate(self.panes, 1):
+            pane.set_class(index == number, "-active")
+        self._show_layout()
+        self.grid.focus()
+
+    def _show_layout(self) -> None:
+        layout = self.layout_name
+        single = self.zoomed or layout == "-compact"
+        for index, pane in enumerate(self.panes, 1):
+            if layout == "-tiny":
+                pane.display = pane is self.positions
+            else:
+                pane.display = not single or index == self.active or (pane is self.logs and not self.zoomed)
+        self.funnel.display = not single and layout != "-tiny"
+        self.set_class(single, "-single")
+        self.logs.header = self.logs.HEADER and not (layout == "-compact" and self.active != len(PANES))
+        self.tabs.show(self.active, self.tabs._counts)
+        self.keys.show(footer(self.active))
+        self.paint(force=True)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        # A click focuses a table without a key: the active pane follows.
+        for number, pane in enumerate(self.panes, 1):
+            if number != self.active and pane in event.widget.ancestors_with_self:
+                self.go_to(number)
+                return
+
+    def on_pane_tabs_picked(self, event: PaneTabs.Picked) -> None:
+        self.go_to(event.number)
+
+    def action_pane(self, number: int) -> None:
+        self.go_to(number)
+
+    def action_next_pane(self, step: int) -> None:
+        self.go_to((self.active - 1 + step) % len(PANES) + 1)
+
+    def action_move(self, lines: int) -> None:
+        self.grid.move_by(lines)
+
+    def action_page(self, pages: int) -> None:
+        self.grid.move_page(pages)
+
+    def action_home(self) -> None:
+        self.grid.move_home()
+
+    def action_end(self) -> None:
+        self.grid.move_end()
+
+    def action_zoom(self) -> None:
+        self.zoomed = True
+        self._show_layout()
+
+    def action_unzoom(self) -> None:
+        self.zoomed = False
+        self._show_layout()
+
+    def action_sort(self) -> None:
+        mode = self.grid.next_sort()
+        pane = self.panes[self.active - 1]
+        title = f"{self.active} {PANES[self.active - 1]}"
+        pane.border_title = title if self.grid.sort_column is None else f"{title} · by {mode}"
+
+    def action_freeze(self) -> None:
+        self.frozen = not self.frozen
+        self.paint(force=True)
+
+    def action_dismiss(self) -> None:  # type: ignore[override]
+        """Esc: the innermost thing that can be closed."""
+        coach = self.query(Coach)
+        if coach:
+            coach.remove()
+        elif self.frozen:
+            self.action_freeze()
+        elif self.zoomed:
+            self.action_unzoom()

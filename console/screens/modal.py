@@ -1,0 +1,34 @@
+"""What every dialog shares: Esc closes it, H still halts, it fits 60×16."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+Result = TypeVar("Result")
+
+
+class Modal(ModalScreen[Result], inherit_bindings=False):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "close", show=False),
+        Binding("H", "app.halt", show=False),
+    ]
+    DEFAULT_CSS = """
+    Modal {
+        align: center middle;
+        background: $background 60%;
+        & > .dialog {
+            border: round $rule-focus;
+            border-title-color: $primary;
+            border-title-style: bold;
+            border-subtitle-color: $muted;
+            background: $surface;
+            padding: 0 1;
+        }
+    }
+    """
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,56 @@
+"""A dialog to read in: lines that scroll by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from console.screens.modal import Modal
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from widgets.lines import Line, Lines
+
+
+class Reader(Modal[None], inherit_bindings=True):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,enter", "close", show=False),
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("pagedown,space", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("g,home", "home", show=False),
+        Binding("G,end", "end", show=False),
+    ]
+    DEFAULT_CSS = """
+    Reader > .dialog { width: 94%; max-width: 124; height: 92%; max-height: 50; min-width: 60; min-height: 16; }
+    """
+
+    def __init__(self, title: str, lines: Sequence[Line]) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = Lines(lines, id="reader-lines")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            dialog.border_subtitle = "j k scroll · esc close"
+            yield self._lines
+
+    def on_mount(self) -> None:
+        self._lines.focus()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self._lines.set_lines(lines)
+
+    def action_move(self, lines: int) -> None:
+        self._lines.move_by(lines)
+
+    def action_page(self, pages: int) -> None:
+        self._lines.move_page(pages)
+
+    def action_home(self) -> None:
+        self._lines.move_home()
+
+    def action_end(self) -> None:
+        self._lines.move_end()
