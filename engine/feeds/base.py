@@ -155,7 +155,10 @@ class Venue(Protocol):
         """In order of id. Raises ValueError for a body that is not the venue's."""
 
     def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
-        """Fetch trades ``first_id..last_id`` (inclusive), known to be younger than ``since_ns``."""
+        """Fetch trades ``first_id..last_id`` (inclusive), known to be younger than ``since_ns``.
+
+        A request that fails is thrown in as a FeedError: what was had before it is still returned.
+        """
 
 
 def within(trades: Sequence[Trade], first_id: int, last_id: int) -> list[Trade]:

@@ -292,7 +292,11 @@ class Binance:
         older: list[Trade] = []
         while next_id <= min(upto, last_id):
             params = (("symbol", native), ("limit", str(_PAGE)), ("fromId", str(next_id)))
-            page = self.parse_trades(native, (yield Request("/api/v3/historicalTrades", params)), recv_ns)
+            try:
+                body = yield Request("/api/v3/historicalTrades", params)
+            except FeedError:
+                break
+            page = self.parse_trades(native, body, recv_ns)
             if not page or page[-1].trade_id < next_id:
                 break
             older += page

@@ -8,6 +8,7 @@ subscription: history, so it is marked as backfilled.
 from __future__ import annotations
 
 from decimal import Decimal
+from urllib.parse import quote
 
 import msgspec
 
@@ -166,6 +167,10 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
     ]
 
 
+def _path(native: str) -> str:
+    return f"/products/{quote(native, safe='')}"
+
+
 class Coinbase:
     """The venue. A connection that has not subscribed within 5 s is dropped."""
 
@@ -203,7 +208,7 @@ class Coinbase:
         return [known[f"coinbase:{native}"] for native in self.natives]
 
     def quote_request(self, native: str) -> Request:
-        return Request(f"/products/{native}/ticker")
+        return Request(f"{_path(native)}/ticker")
 
     def parse_quote(self, native: str, body: bytes, recv_ns: int) -> Quote:
         """The REST ticker tells no sizes; its time is the last trade's, so the quote's time is ours."""
@@ -211,7 +216,7 @@ class Coinbase:
         return Quote(f"coinbase:{native}", tick.bid, _NAN, tick.ask, _NAN, recv_ns, recv_ns)
 
     def recent_request(self, native: str) -> Request:
-        return Request(f"/products/{native}/trades", (("limit", str(_PAGE)),))
+        return Request(f"{_path(native)}/trades", (("limit", str(_PAGE)),))
 
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
         symbol = f"coinbase:{native}"
@@ -226,7 +231,10 @@ class Coinbase:
         after = last_id + 1
         while after > first_id:
             params = (("limit", str(_PAGE)), ("after", str(after)))
-            body = yield Request(f"/products/{native}/trades", params)
+            try:
+                body = yield Request(f"{_path(native)}/trades", params)
+            except FeedError:
+                break
             page = self.parse_trades(native, body, recv_ns)
             if not page or page[0].trade_id >= after:
                 break

@@ -374,7 +374,11 @@ class Kraken:
         since = since_ns - 1
         while not found or found[-1].trade_id < last_id:
             params = (("pair", self._pair_name(native)), ("since", str(since)))
-            page = self.parse_trades(native, (yield Request("/0/public/Trades", params)), recv_ns)
+            try:
+                body = yield Request("/0/public/Trades", params)
+            except FeedError:
+                break
+            page = self.parse_trades(native, body, recv_ns)
             if not page or (found and page[-1].trade_id <= found[-1].trade_id):
                 break
             found += page

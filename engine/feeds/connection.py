@@ -1,0 +1,249 @@
+"""A venue's live feed: one socket, watched, replaced when it fails, backed by REST while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from engine.config import FeedConfig
+from engine.errors import ConfigError, FeedError
+from engine.events import NS, FeedState, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.backfill import backfill
+from engine.feeds.backoff import Backoff
+from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError, Venue, VenueDecoder
+from engine.feeds.continuity import Continuity, Missing
+from engine.feeds.polling import Poller
+from engine.feeds.rest import RefusedError, Rest, retry_after_s
+from engine.feeds.watchdog import Health, Watchdog
+from engine.text import clean
+
+_MAX_FRAME = 10 << 20
+_FIRST_BACKOFF_S = 0.5
+_OPEN_S = 10.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def _check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ConfigError(f"{key} is no such address: write it as {schemes[-1]}://host")
+
+
+class SocketFeed:
+    """Feed of one venue. The socket is decoded and delivered in the reader itself: nothing queues behind
+    it."""
+
+    def __init__(
+        self, venue: Venue, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random
+    ) -> None:
+        self.venue = venue.name
+        self.stats = FeedStats()
+        self._venue = venue
+        self._clock = clock
+        self._rest_url = config.rest_url or venue.rest_url
+        self._url = venue.connect_url(config.ws_url or venue.ws_url)
+        _check_url(f"feeds.{venue.name}.ws_url", self._url, ("ws", "wss"))
+        _check_url(f"feeds.{venue.name}.rest_url", self._rest_url, ("http", "https"))
+        self._host = urlsplit(self._url).netloc
+        self._silence_s = config.silence_s
+        self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
+        self._watchdog = Watchdog(int(config.silence_s * NS))
+        self._continuity = Continuity()
+        self._rest = Rest(venue.name, self._rest_url, venue.rest_per_s)
+        self._poller = Poller(
+            venue,
+            self._rest,
+            config.poll_interval_s,
+            Backoff(config.poll_interval_s, config.backoff_max_s, rng),
+            clock=clock,
+            deliver=self._polled,
+            failed=self._poll_failed,
+        )
+        self._poll_s = config.poll_interval_s
+        self._polling = False
+        """REST delivers in the socket's place."""
+        self._why = ""
+        """Why the last connection ended, or could not be made."""
+        self._sink: Sink
+        self._tasks: asyncio.TaskGroup
+
+    async def instruments(self) -> list[InstrumentSpec]:
+        """Raises FeedError for a symbol the venue does not know, UnreachableError when it cannot be asked."""
+        rest = Rest(self.venue, self._rest_url, self._venue.rest_per_s)
+        try:
+            return self._venue.parse_instruments(await rest.get(self._venue.instruments_request()))
+        except RefusedError as error:
+            names = clean(", ".join(self._venue.natives), 100)
+            raise FeedError(f"{error}: correct feeds.{self.venue}.symbols, which asks for {names}") from None
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise UnreachableError(
+                f"{self.venue} sent no instruments ({clean(error, 80)}): check feeds.{self.venue}.rest_url"
+            ) from None
+        finally:
+            await rest.close()
+
+    async def run(self, sink: Sink) -> None:
+        """Connect, read, and start over, until cancelled. What ``sink`` raises is raised here."""
+        self._sink = sink
+        self._continuity = Continuity()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                while True:
+                    at_least_s = await self._session()
+                    self._poller.start(self._tasks)
+                    wait_s = self._backoff.next(at_least_s)
+                    self._tell(FeedState.DOWN, f"{self._why}; next attempt in {wait_s:.1f} s")
+                    await asyncio.sleep(wait_s)
+                    self.stats.reconnects += 1
+        finally:
+            self._poller.stop()
+            await self._rest.close()
+
+    async def _session(self) -> float:
+        """One connection from handshake to end; returns the least number of seconds to wait after it."""
+        self._tell(FeedState.CONNECTING, f"connecting to {self._host}")
+        self._why = ""
+        try:
+            socket = await connect(
+                self._url,
+                max_size=_MAX_FRAME,
+                open_timeout=_OPEN_S,
+                close_timeout=1.0,
+                proxy=None if urlsplit(self._url).hostname in _LOOPBACK else True,
+            )
+        except InvalidStatus as error:
+            response = error.response
+            self._why = f"{self._host} refused the connection with HTTP {response.status_code}"
+            return retry_after_s(response.headers.get("Retry-After"))
+        except (OSError, WebSocketException, TimeoutError) as error:
+            self._why = f"cannot connect to {self._host}: {clean(error, 100) or type(error).__name__}"
+            return 0.0
+        decoder = self._venue.decoder()
+        self._watchdog.connected(int(asyncio.get_running_loop().time() * NS))
+        guard = self._tasks.create_task(self._guard(socket), name=f"guard-{self.venue}")
+        try:
+            await self._read(socket, decoder)
+        except WebSocketException as error:
+            self._why = self._why or f"the connection ended: {clean(error, 100)}"
+        finally:
+            guard.cancel()
+            await socket.close()
+        self._why = decoder.reconnect or self._why
+        return decoder.reconnect_delay_s
+
+    async def _read(self, socket: ClientConnection, decoder: VenueDecoder) -> None:
+        loop = asyncio.get_running_loop()
+        await self._send(socket, self._venue.subscribe())
+        beats = 0
+        while not decoder.reconnect:
+            raw = await socket.recv(decode=False)
+            events: list[MarketEvent] = []
+            decoder.decode(raw, self._clock(), events)
+            self.stats.messages += 1
+            if decoder.heartbeats != beats:
+                beats = decoder.heartbeats
+                self._watchdog.heartbeat(int(loop.time() * NS))
+            if events:
+                self._received(events, int(loop.time() * NS))
+            if decoder.outbox:
+                frames, decoder.outbox = decoder.outbox, []
+                await self._send(socket, frames)
+
+    async def _send(self, socket: ClientConnection, frames: list[str]) -> None:
+        """Within the rate the venue allows its clients."""
+        for number, frame in enumerate(frames):
+            if number:
+                await asyncio.sleep(1 / self._venue.subscribe_per_s)
+            await socket.send(frame)
+
+    async def _guard(self, socket: ClientConnection) -> None:
+        """Watch the socket: tell when it goes stale, cut it when it is dead."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(self._silence_s / 4, 1.0))
+            self._expire()
+            health, reason = self._watchdog.check(int(loop.time() * NS))
+            if health is not Health.LIVE:
+                self._tell(FeedState.STALE, reason)
+            if health is Health.DEAD:
+                self._why = reason
+                socket.transport.abort()  # a closing handshake would wait for a peer that is not there
+                return
+
+    def _received(self, events: list[MarketEvent], now_ns: int) -> None:
+        """Events of one frame of the socket."""
+        good = False
+        for event in events:
+            if type(event) is Trade:
+                self._watchdog.data("trade", now_ns)
+                good = True
+            elif type(event) is Quote:
+                self._watchdog.data("quote", now_ns)
+                good = True
+        if good and self.stats.state is not FeedState.UP:
+            self._backoff.reset()
+            self._poller.stop()
+            self._polling = False
+            self._tell(FeedState.UP, f"streaming from {self._host}")
+        self._deliver(events)
+
+    def _polled(self, events: list[MarketEvent]) -> None:
+        self._polling = True
+        self._tell(FeedState.POLLING, f"polling {urlsplit(self._rest_url).netloc} every {self._poll_s:g} s")
+        self._expire()
+        self._deliver(events)
+
+    def _poll_failed(self, why: str) -> None:
+        if self._polling:
+            self._polling = False
+            self._tell(FeedState.DOWN, why)
+
+    def _expire(self) -> None:
+        out: list[MarketEvent] = []
+        self._continuity.expire(self._clock(), out)
+        self._hand_over(out)
+
+    def _deliver(self, events: list[MarketEvent]) -> None:
+        out: list[MarketEvent] = []
+        self._continuity.push(events, out)
+        self._hand_over(out)
+
+    def _hand_over(self, out: list[MarketEvent]) -> None:
+        for event in out:
+            kind = type(event)
+            if kind is Quote:
+                self.stats.last_data_ns = event.recv_ns
+            elif isinstance(event, Trade):
+                self.stats.last_data_ns = event.recv_ns
+                self.stats.backfilled += event.backfilled
+            elif kind is Gap:
+                self.stats.gaps += 1
+            elif kind is Malformed:
+                self.stats.malformed += 1
+        if out:
+            self._sink(out)
+        for missing in self._continuity.wanted:
+            self._tasks.create_task(self._backfill(missing), name=f"backfill-{missing.symbol}")
+        self._continuity.wanted.clear()
+
+    async def _backfill(self, missing: Missing) -> None:
+        trades, reason = await backfill(self._venue, self._rest, missing, self._clock)
+        out: list[MarketEvent] = []
+        self._continuity.fill(missing, trades, reason, out)
+        self._hand_over(out)
+
+    def _tell(self, state: FeedState, detail: str) -> None:
+        """Note the state, and tell the sink of a change. While REST delivers, trouble with the socket is
+        none."""
+        if self._polling and state is not FeedState.POLLING:
+            return
+        changed = state is not self.stats.state
+        self.stats.state, self.stats.detail = state, detail
+        if changed:
+            self._sink([FeedStatus(self.venue, state, detail, self._clock(), self.stats.reconnects)])

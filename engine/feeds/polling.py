@@ -1,0 +1,82 @@
+"""REST stands in while the socket is away: recent trades and the top of book, symbol by symbol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from engine.errors import FeedError
+from engine.events import MarketEvent
+from engine.feeds.backoff import Backoff
+from engine.feeds.base import UnreachableError, Venue
+from engine.feeds.rest import Rest
+
+
+class Poller:
+    """Polls every ``interval_s``, more slowly where the REST budget asks for it.
+
+    ``deliver`` takes the events of each answer, ``failed`` one line on why a round failed. What the first
+    round brings happened while nothing was connected, so its trades are marked as backfilled; from the
+    second round on trades are at most a round old. Trades overlap from round to round: ``deliver`` dedupes.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        rest: Rest,
+        interval_s: float,
+        backoff: Backoff,
+        *,
+        clock: Callable[[], int],
+        deliver: Callable[[list[MarketEvent]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._venue = venue
+        self._rest = rest
+        self._interval_s = interval_s
+        self._backoff = backoff
+        self._clock = clock
+        self._deliver = deliver
+        self._failed = failed
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin, one interval from now, unless it already has."""
+        if self._task is None:
+            self._task = tasks.create_task(self._run(), name=f"poll-{self._venue.name}")
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _run(self) -> None:
+        first = True
+        wait_s = self._interval_s
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                for native in self._venue.natives:
+                    await self._poll(native, first)
+            except UnreachableError as error:
+                self._failed(str(error))
+                wait_s = self._backoff.next(max(error.retry_after_s, self._interval_s))
+            except (FeedError, msgspec.MsgspecError, ValueError) as error:
+                self._failed(f"{self._venue.name}: {error}")
+                wait_s = self._backoff.next(self._interval_s)
+            else:
+                self._backoff.reset()
+                wait_s = self._interval_s
+                first = False
+
+    async def _poll(self, native: str, first: bool) -> None:
+        body = await self._rest.get(self._venue.recent_request(native))
+        trades = self._venue.parse_trades(native, body, self._clock())
+        events: list[MarketEvent] = [
+            msgspec.structs.replace(trade, backfilled=True) if first else trade for trade in trades
+        ]
+        body = await self._rest.get(self._venue.quote_request(native))
+        events.append(self._venue.parse_quote(native, body, self._clock()))
+        self._deliver(events)

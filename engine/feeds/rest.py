@@ -1,0 +1,86 @@
+"""REST GETs to one venue, inside its budget, with errors that say whether trying again can help."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from engine.errors import FeedError
+from engine.feeds.base import Request, UnreachableError
+from engine.text import clean
+
+_TIMEOUT_S = 10.0
+_MAX_BODY = 64 << 20
+_ASK_LATER = frozenset({408, 418, 425, 429})
+
+
+class RefusedError(FeedError):
+    """The venue answered, and refused the request (HTTP 4xx)."""
+
+
+def retry_after_s(value: str | None) -> float:
+    """Seconds of a Retry-After header; 0 when there is none in that form."""
+    try:
+        return max(0.0, min(float(value or 0), 3600.0))
+    except ValueError:
+        return 0.0
+
+
+class Rest:
+    """A session, opened with the first request. ``per_s`` requests a second at most, evenly spaced."""
+
+    def __init__(self, venue: str, base: str, per_s: float) -> None:
+        self._venue = venue
+        self._base = base.rstrip("/")
+        self._gap_s = 1.0 / per_s
+        self._session: aiohttp.ClientSession | None = None
+        self._turn = asyncio.Lock()
+        self._next_s = 0.0
+
+    async def get(self, request: Request) -> bytes:
+        """The body of a 200. Raises RefusedError for a 4xx, UnreachableError for all that may pass."""
+        await self._wait()
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), trust_env=True
+            )
+        try:
+            async with self._session.get(self._base + request.path, params=request.params) as response:
+                body = await self._read(response)
+                if response.status == 200:
+                    return body
+                raise self._refusal(response, body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            why = clean(error, 80) or type(error).__name__
+            raise UnreachableError(f"{self._venue} does not answer at {self._base}: {why}") from None
+
+    async def _wait(self) -> None:
+        async with self._turn:
+            now_s = asyncio.get_running_loop().time()
+            if self._next_s > now_s:
+                await asyncio.sleep(self._next_s - now_s)
+            self._next_s = max(self._next_s, now_s) + self._gap_s
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(1 << 16):
+            body += chunk
+            if len(body) > _MAX_BODY:
+                raise ValueError("the answer is too long")
+        return bytes(body)
+
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> FeedError:
+        text = clean(body[:400].decode("utf-8", "replace"), 100)
+        detail = f"{self._venue} answered HTTP {response.status}: {text}"
+        if response.status >= 500 or response.status in _ASK_LATER:
+            wait_s = retry_after_s(response.headers.get("Retry-After"))
+            if wait_s > 0:
+                self._next_s = asyncio.get_running_loop().time() + wait_s
+            return UnreachableError(detail, wait_s)
+        return RefusedError(detail)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
