@@ -123,6 +123,7 @@ def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_text("")
     path.chmod(0o644)
     configured = logs.configure("info", file=path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for number in range(400):
         logs.log(LOGGER, logging.INFO, "line", number=number)
     configured.close()

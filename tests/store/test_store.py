@@ -298,7 +298,9 @@ def test_a_full_disk_behind_stops_commits_too(store: Store) -> None:
     limit_pages(store, 2)
     for number in range(5_000):
         store.behind(samples.signal(number))
-    assert not store.flush()
+    asked = monotonic()
+    assert not store.flush(30.0)
+    assert monotonic() - asked < 15  # told of the failure, not left to wait
     with pytest.raises(StoreError, match="full"):
         store.commit_now(samples.order(1))
 
