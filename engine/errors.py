@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class TickdeskError(Exception):
     """Base: ``str(error)`` is one line for the user. ``exit_code`` is the process's."""
@@ -41,6 +43,17 @@ class LinkError(TickdeskError):
     """No engine answers, or it hung up."""
 
     exit_code = 4
+
+
+class InternalError(TickdeskError):
+    """Our own bug. The traceback is in the log, not on the screen."""
+
+    exit_code = 70
+
+    def __init__(self, log: Path, error: Exception) -> None:
+        super().__init__(
+            f"internal error ({type(error).__name__}): the traceback is in {log}; please report it"
+        )
 
 
 class OrderError(TickdeskError):

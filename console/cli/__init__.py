@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 from console.cli.arguments import parse
-from engine.errors import TickdeskError
+from engine.config import default_state_dir
+from engine.errors import InternalError, TickdeskError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,3 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        failure = InternalError(_crash_log(), error)
+        print(f"tickdesk: {failure}", file=sys.stderr)
+        return failure.exit_code
+
+
+def _crash_log() -> Path:
+    """Append the current traceback to the log of crashes, private to the user."""
+    path = default_state_dir() / "crash.log"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+        file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{traceback.format_exc()}\n")
+    return path

@@ -20,7 +20,7 @@ from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
 from engine.config import Config
-from engine.errors import FeedError, StoreError, TickdeskError
+from engine.errors import FeedError, InternalError, StoreError, TickdeskError
 from engine.events import Alert, FeedState, JournalEvent, MarketEvent, RiskState
 from engine.features.engine import compile_kernels
 from engine.feeds.base import Feed
@@ -45,7 +45,10 @@ DATABASE = "tickdesk.db"
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What an engine is started with. ``ready`` is called once, when it listens; ``note`` before, if it takes long."""
+    """What an engine is started with.
+
+    ``ready`` is called once, when it listens; ``note`` before that, when something takes long.
+    """
 
     config: Config
     state_dir: Path
@@ -72,6 +75,11 @@ def run_engine(options: EngineOptions) -> int:
 
         compile_kernels(note)
         return asyncio.run(LiveEngine(options, logs.ring, tape).main())
+    except TickdeskError:
+        raise
+    except Exception as error:
+        log.exception("internal error")
+        raise InternalError(options.state_dir / "engine.log", error) from error
     finally:
         lock.release()
 
