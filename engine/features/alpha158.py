@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from engine.kernels import kernel
+
 Floats = npt.NDArray[np.float64]
 
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP = range(6)
@@ -60,7 +62,7 @@ def alpha158(bars: npt.NDArray[Any]) -> Floats:
     """
     rows = _rows(bars, 2)
     out = np.empty(WIDTH)
-    _newest(rows, len(rows), np.empty((_SCRATCH, HISTORY)), out)
+    _one(rows, out)
     return out
 
 
@@ -115,8 +117,13 @@ _IMAX, _IMIN, _IMXD, _CORR, _CORD, _CNTP, _CNTN, _CNTD, _SUMP, _SUMN, _SUMD = (
 _VMA, _VSTD, _WVMA, _VSUMP, _VSUMN, _VSUMD = (_AT[name] for name in _GROUPS[23:])
 
 
-@njit(cache=True, error_model="numpy")
-def _block(bars, counts, out):  # type: ignore[no-untyped-def]
+@kernel
+def _one(bars: Any, out: Any) -> None:
+    _newest(bars, bars.shape[0], np.empty((_SCRATCH, HISTORY)), out)
+
+
+@kernel
+def _block(bars: Any, counts: Any, out: Any) -> None:
     scratch = np.empty((_SCRATCH, HISTORY))
     n = bars.shape[1]
     for s in range(bars.shape[0]):
@@ -126,15 +133,15 @@ def _block(bars, counts, out):  # type: ignore[no-untyped-def]
             _newest(bars[s, n - counts[s] :], counts[s], scratch, out[s])
 
 
-@njit(cache=True, error_model="numpy")
-def _series(bars, out):  # type: ignore[no-untyped-def]
+@kernel
+def _series(bars: Any, out: Any) -> None:
     scratch = np.empty((_SCRATCH, HISTORY))
     for t in range(bars.shape[0]):
         _newest(bars, t + 1, scratch, out[t])
 
 
-@njit(cache=True, error_model="numpy")
-def _newest(bars, stop, a, out):  # type: ignore[no-untyped-def]
+@njit(error_model="numpy")
+def _newest(bars: Any, stop: int, a: Any, out: Any) -> None:
     """Fill ``out`` with the features of bar ``stop - 1``; ``a`` is scratch."""
     start = max(0, stop - HISTORY)
     n = stop - start
@@ -155,12 +162,12 @@ def _newest(bars, stop, a, out):  # type: ignore[no-untyped-def]
     _order_statistics(a[_C_FINITE], n, c, a[_SORTED], out)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _finite(x):  # type: ignore[no-untyped-def]
     return x if np.isfinite(x) else np.nan
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _prepare(bars, start, n, a):  # type: ignore[no-untyped-def]
     for i in range(n):
         c, v = bars[start + i, CLOSE], bars[start + i, VOLUME]
@@ -177,7 +184,7 @@ def _prepare(bars, start, n, a):  # type: ignore[no-untyped-def]
             a[_MOVE, i] = _finite(abs(r - 1.0) * v)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _newest_bar(bar, out):  # type: ignore[no-untyped-def]
     """The nine candle shapes and four price ratios."""
     o, h, lo, c, w = bar[OPEN], bar[HIGH], bar[LOW], bar[CLOSE], bar[VWAP]
@@ -199,7 +206,7 @@ def _newest_bar(bar, out):  # type: ignore[no-untyped-def]
     out[12] = w / c
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _moments(x, first, n):  # type: ignore[no-untyped-def]
     """Mean and sample deviation of the valid values of x[first:n]; NaN for too few."""
     count, pivot, total = 0, 0.0, 0.0
@@ -220,7 +227,7 @@ def _moments(x, first, n):  # type: ignore[no-untyped-def]
     return pivot + shift, (np.sqrt(squares / (count - 1)) if count > 1 else np.nan)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _levels(a, first, n, c, v, k, out):  # type: ignore[no-untyped-def]
     mean, std = _moments(a[_C_FINITE], first, n)
     out[_MA + k] = mean / c
@@ -232,7 +239,7 @@ def _levels(a, first, n, c, v, k, out):  # type: ignore[no-untyped-def]
     out[_WVMA + k] = std / (mean + _EPS)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _trend(a, first, n, c, k, out):  # type: ignore[no-untyped-def]
     """Least squares of the close on the bar's position: BETA, RSQR, RESI."""
     y = a[_C]
@@ -264,7 +271,7 @@ def _trend(a, first, n, c, k, out):  # type: ignore[no-untyped-def]
     out[_RESI + k] = resi / c
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _extremes(a, first, n, c, d, k, out):  # type: ignore[no-untyped-def]
     h, lo = a[_H], a[_L]
     high, low = np.nan, np.nan
@@ -289,7 +296,7 @@ def _extremes(a, first, n, c, d, k, out):  # type: ignore[no-untyped-def]
     out[_IMXD + k] = (imax - imin) / d
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _order_statistics(x, n, c, ordered, out):  # type: ignore[no-untyped-def]
     """QTLU, QTLD and RANK: the windows are nested, so one insertion sort from the newest back serves all."""
     newest = x[n - 1]
@@ -314,7 +321,7 @@ def _order_statistics(x, n, c, ordered, out):  # type: ignore[no-untyped-def]
         out[_RANK + k] = (smaller + (equal + 1) / 2.0) / count if newest == newest else np.nan
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _quantile(ordered, count, p):  # type: ignore[no-untyped-def]
     if count == 0:
         return np.nan
@@ -325,13 +332,13 @@ def _quantile(ordered, count, p):  # type: ignore[no-untyped-def]
     return ordered[i] + (ordered[i + 1] - ordered[i]) * (at - i)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _correlations(a, first, n, k, out):  # type: ignore[no-untyped-def]
     out[_CORR + k] = _correlation(a[_C_FINITE], a[_LOG_V], first, n)
     out[_CORD + k] = _correlation(a[_RETURN], a[_LOG_DV], first, n)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _correlation(x, y, first, n):  # type: ignore[no-untyped-def]
     _, std_x = _moments(x, first, n)
     _, std_y = _moments(y, first, n)
@@ -358,7 +365,7 @@ def _correlation(x, y, first, n):  # type: ignore[no-untyped-def]
     return xy / (np.sqrt(xx) * np.sqrt(yy))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _counts(c, first, n, k, out):  # type: ignore[no-untyped-def]
     """Shares of rising and falling closes. A bar without a known change counts as neither."""
     up = down = 0
@@ -370,7 +377,7 @@ def _counts(c, first, n, k, out):  # type: ignore[no-untyped-def]
     out[_CNTD + k] = out[_CNTP + k] - out[_CNTN + k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _sums(x, first, n, at_up, at_down, at_both, out):  # type: ignore[no-untyped-def]
     """Shares of the upward and downward path in the whole path."""
     ups = downs = moves = 0

@@ -1,0 +1,88 @@
+"""``python -m engine.models.check PATH OUT``: try a model where a crash hurts nobody.
+
+The child of ``engine.models.load``. It writes the model's arrays and ``verdict.json`` into OUT. LightGBM
+itself is asked for the golden rows' predictions only after the strict reader has accepted the text.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models import artefact
+from engine.models.artefact import Artefact
+from engine.models.walker import Floats, predict
+
+VERDICT = "verdict.json"
+MEMORY_BYTES = 8 << 30
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Why the model is refused ("": it is not), and what of it could not be checked."""
+
+    error: str = ""
+    note: str = ""
+
+
+def check(path: Path, out: Path) -> str:
+    """Check the artefact at ``path`` and write its arrays to ``out``; returns a note. Raises ModelError."""
+    found = artefact.read(path)
+    forest = found.forest()
+    forest.save(out)
+    rows, stored = artefact.golden(found.manifest)
+    ours = predict(forest, rows)
+    accept(ours, stored, "the manifest's")
+    theirs, note = _lightgbm(found, rows)
+    if theirs is not None:
+        accept(ours, theirs, "LightGBM's")
+    return note
+
+
+def accept(ours: Floats, expected: Floats, whose: str) -> None:
+    """Refuse predictions that are not finite, are all the same, or differ from ``expected`` in any bit."""
+    if not np.isfinite(ours).all():
+        raise ModelError("the model predicts numbers that are not finite: train it again")
+    if np.ptp(ours) == 0.0:
+        raise ModelError("the model predicts one number for everything: train it on more data")
+    if ours.tobytes() != np.ascontiguousarray(expected, "<f8").tobytes():
+        raise ModelError(f"the golden rows' predictions differ from {whose}: copy or train the model again")
+
+
+def _lightgbm(found: Artefact, rows: Floats) -> tuple[Floats | None, str]:
+    try:
+        import lightgbm
+    except (ImportError, OSError) as error:
+        cause = "libgomp is missing" if ctypes.util.find_library("gomp") is None else type(error).__name__
+        return None, f"checked against stored predictions only: lightgbm cannot be imported ({cause})"
+    try:
+        booster: Any = lightgbm.Booster(model_str=found.model.decode("ascii"))
+        return np.asarray(booster.predict(rows), np.float64), ""
+    except lightgbm.basic.LightGBMError as error:
+        raise ModelError(f"LightGBM refuses the model: {str(error)[:100]}") from None
+
+
+def main(arguments: list[str]) -> int:
+    path, out = (Path(argument) for argument in arguments)
+    # no core dump of a crash, no swallowing of the machine's memory
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    os.nice(5)
+    try:
+        verdict = Verdict(note=check(path, out))
+    except ModelError as error:
+        verdict = Verdict(error=str(error))
+    (out / VERDICT).write_bytes(msgspec.json.encode(verdict))
+    return 1 if verdict.error else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""Safe loading: a model is read, tried and compared in a child process; the engine maps the arrays it leaves.
+
+A damaged model file can kill the process that loads it, hang it, or predict other numbers. Nothing of
+LightGBM is ever imported here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+import engine
+from engine.errors import ModelError
+from engine.features.alpha158 import schema_hash
+from engine.models import artefact
+from engine.models.artefact import Manifest
+from engine.models.check import VERDICT, Verdict, accept
+from engine.models.walker import Floats, Forest
+from engine.models.walker import predict as walk
+from engine.text import clean
+
+SCORE_STD = 0.02
+_ROOT = Path(engine.__file__).resolve().parent.parent
+
+
+class Predictor:
+    """A loaded model: immutable, so one reference to it is one version."""
+
+    def __init__(self, manifest: Manifest, forest: Forest, note: str = "") -> None:
+        self.version = manifest.version
+        self.strategy = manifest.strategy
+        self.created_ns = manifest.created_ns
+        self.metric = manifest.metric
+        self.schema_hash = manifest.schema_hash
+        self.note = note
+        """What could not be checked at loading; "" when all was."""
+        self._forest = forest
+
+    def predict(self, rows: npt.NDArray[np.float64]) -> Floats:
+        """Raw predictions of feature rows (n, 158): shape (n,), equal to LightGBM's bit for bit."""
+        return walk(self._forest, rows)
+
+
+def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
+    """Scores with mean 0 and (population) standard deviation 0.02 across symbols.
+
+    All zeros, "no opinion", for fewer than two symbols, no dispersion, or a prediction that is not finite.
+    """
+    zeros = np.zeros(len(predictions))
+    if len(predictions) < 2 or not np.isfinite(predictions).all():
+        return zeros
+    centred = predictions - predictions.mean()
+    std = float(centred.std())
+    # rounding leaves a trace of dispersion in equal predictions
+    if not std > 1e-12 * float(np.abs(predictions).max()):
+        return zeros
+    scores: Floats = centred * (SCORE_STD / std)
+    return scores
+
+
+async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: float = 1.0) -> Predictor:
+    """Check the artefact in a child process and map its arrays, ready to predict.
+
+    ``bar_interval_s`` is of the bars it will be fed: a model trained on others is refused.
+    Raises ModelError, one line, for whatever is wrong with it; a child that crashes or outlives ``timeout_s``
+    is such a reason, and is killed with all it started.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
+        out = Path(folder)
+        verdict = await _try(path, out, timeout_s)
+        if verdict.error:
+            raise ModelError(clean(verdict.error, 400))
+        return await asyncio.to_thread(_open, path, out, clean(verdict.note), schema_hash(bar_interval_s))
+
+
+def _open(path: Path, out: Path, note: str, schema: str) -> Predictor:
+    """Map what the child wrote and predict the golden rows once, which also compiles the walker."""
+    found = artefact.read_manifest(path)
+    if found.schema_hash != schema:
+        raise ModelError(
+            f"model {found.version} was trained on bars of {found.bar_interval_s:g} s, the desk's are "
+            "others: set features.bar_s to that or train a model again"
+        )
+    forest = Forest.map(out)
+    rows, expected = artefact.golden(found)
+    accept(walk(forest, rows), expected, "the manifest's")
+    return Predictor(found, forest, note)
+
+
+async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=_python_path())
+    with (out / "stderr").open("wb") as stderr:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "engine.models.check", str(path), str(out)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=stderr,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        code = await asyncio.wait_for(child.wait(), timeout_s)
+    except TimeoutError:
+        raise ModelError(
+            f"the model at {path} did not pass its check within {timeout_s:g} s: copy or train it again"
+        ) from None
+    finally:
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+    return _verdict(out, code)
+
+
+def _python_path() -> str:
+    given = os.environ.get("PYTHONPATH")
+    return f"{_ROOT}{os.pathsep}{given}" if given else str(_ROOT)
+
+
+def _verdict(out: Path, code: int) -> Verdict:
+    try:
+        return msgspec.json.decode((out / VERDICT).read_bytes(), type=Verdict)
+    except (OSError, msgspec.DecodeError):
+        if code < 0:
+            return Verdict(f"the model's check died by signal {-code}: the file is damaged; train it again")
+        lines = (out / "stderr").read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        why = clean(lines[-1], 120) if lines else "no message"
+        return Verdict(f"the model's check failed with exit code {code}: {why}")
