@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-import msgspec
-
 from engine.config import OpportunitiesConfig
 from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Side
 
@@ -177,17 +175,20 @@ class Aggregator:
         price = price_of(row)
         assert price is not None
         before = record.opportunity
-        record.opportunity = msgspec.structs.replace(
-            before,
-            score=blend.score,
-            confidence=blend.confidence,
-            price=price,
-            sources=tuple(i.source for i in blend.inputs),
-            reason=_reason(blend),
-            expires_ns=blend.ns + self._ttl_ns,
-            merged=before.merged + 1,
-            blend=blend,
-            features=row,
+        record.opportunity = Opportunity(
+            before.opportunity_id,
+            before.symbol,
+            before.side,
+            blend.score,
+            blend.confidence,
+            price,
+            tuple([i.source for i in blend.inputs]),
+            _reason(blend),
+            before.created_ns,
+            blend.ns + self._ttl_ns,
+            before.merged + 1,
+            blend,
+            row,
         )
         record.seen_ns = blend.ns
         record.evidence_ns = max(record.evidence_ns, _evidence_ns(blend))
@@ -223,12 +224,16 @@ def spread_pct(row: FeatureRow) -> float | None:
 
 def _evidence_ns(blend: Blend) -> int:
     """Time of the newest technical signal in the blend."""
-    return max((blend.ns - i.age_ns for i in blend.inputs if i.family is Family.TECHNICAL), default=0)
+    newest = 0
+    for entry in blend.inputs:
+        if entry.family is Family.TECHNICAL and blend.ns - entry.age_ns > newest:
+            newest = blend.ns - entry.age_ns
+    return newest
 
 
 def _reason(blend: Blend) -> str:
-    """The strongest technical input's reason, under its name."""
-    technical = next(
-        (i for i in blend.inputs if i.family is Family.TECHNICAL and i.score * blend.score > 0.0), None
-    )
-    return f"{technical.source}: {technical.reason}" if technical is not None else ""
+    """The reason of the strongest technical input that points the blend's way, under its name."""
+    for entry in blend.inputs:
+        if entry.family is Family.TECHNICAL and entry.score * blend.score > 0.0:
+            return f"{entry.source}: {entry.reason}"
+    return ""

@@ -30,6 +30,7 @@ _TECHNICAL = _INDEX[Family.TECHNICAL]
 LEAST = 1e-9
 """A signal of no more confidence x freshness x strategy weight than this does not count."""
 _ZEROS = (0.0,) * len(FAMILIES)
+_NOTHING: dict[str, tuple[Signal, int]] = {}
 
 
 class Blender:
@@ -89,56 +90,72 @@ class Blender:
 
         None when no technical signal is live: quant scores alone are no reason to trade.
         """
-        live = self._live(symbol, ns)
-        mass = list(_ZEROS)
-        for _, family, _, amount in live:
-            mass[family] += amount
-        total = sum(weight for weight, amount in zip(self._weights, mass, strict=True) if amount > 0.0)
+        live, mass = self._live(symbol, ns)
+        total = 0.0
+        for weight, amount in zip(self._weights, mass, strict=True):
+            if amount > 0.0:
+                total += weight
         if not mass[_TECHNICAL] > 0.0 or total <= 0.0:
             return None
         inputs = []
         score = belief = 0.0
         for signal, family, fresh, amount in live:
             weight = self._weights[family] / total * (amount / mass[family])
-            contribution = weight * signal.score * fresh
+            own, confidence, age_ns = signal.score, signal.confidence, ns - signal.ns
+            contribution = weight * own * fresh
             score += contribution
-            belief += weight * signal.confidence * fresh
+            belief += weight * confidence * fresh
             inputs.append(
                 BlendInput(
                     signal.source,
                     signal.family,
-                    signal.score,
-                    signal.confidence,
-                    max(ns - signal.ns, 0),
+                    own,
+                    confidence,
+                    age_ns if age_ns > 0 else 0,
                     weight,
                     contribution,
                     signal.reason,
                 )
             )
-        score = max(-1.0, min(1.0, score))
-        agreement = min(1.0, sum(i.weight for i in inputs if i.score * score > 0.0))
-        inputs.sort(key=lambda i: (-abs(i.contribution), i.source))
-        absent = tuple(family for family, amount in zip(FAMILIES, mass, strict=True) if not amount > 0.0)
-        confidence = min(1.0, belief * (1.0 + agreement) / 2.0)
+        agreement = 0.0
+        for entry in inputs:
+            if entry.score * score > 0.0:
+                agreement += entry.weight
+        inputs.sort(key=_strength)
+        agreement = min(agreement, 1.0)
+        confidence = min(belief * (1.0 + agreement) / 2.0, 1.0)
+        score = 1.0 if score > 1.0 else -1.0 if score < -1.0 else score
+        absent = (
+            () if all(mass) else tuple([f for f, amount in zip(FAMILIES, mass, strict=True) if not amount])
+        )
         return Blend(symbol, ns, score, confidence, agreement, tuple(inputs), absent)
 
-    def _live(self, symbol: str, ns: int) -> list[tuple[Signal, int, float, float]]:
-        """(signal, family, freshness, unnormalised weight) of what counts at ``ns``; forgets dead signals."""
-        held = self._signals.get(symbol)
-        if not held:
-            return []
-        live = []
-        dead = []
+    def _live(self, symbol: str, ns: int) -> tuple[list[tuple[Signal, int, float, float]], list[float]]:
+        """What counts at ``ns``: (signal, family, freshness, unnormalised weight) each, and the latter by family.
+
+        Forgets dead signals.
+        """
+        live: list[tuple[Signal, int, float, float]] = []
+        mass = list(_ZEROS)
+        dead: list[str] = []
+        held = self._signals.get(symbol, _NOTHING)
         for source, (signal, family) in held.items():
-            fresh = min(1.0, 1.0 - (ns - signal.ns) / signal.ttl_ns)
+            fresh = 1.0 - (ns - signal.ns) / signal.ttl_ns
             if fresh <= 0.0:
                 dead.append(source)
                 continue
+            if fresh > 1.0:
+                fresh = 1.0
             amount = signal.confidence * fresh
             if family == _TECHNICAL:
                 amount *= self._strategy_weights.get(source, 1.0)
             if amount > LEAST:
                 live.append((signal, family, fresh, amount))
+                mass[family] += amount
         for source in dead:
             del held[source]
-        return live
+        return live, mass
+
+
+def _strength(entry: BlendInput) -> float:
+    return -abs(entry.contribution)

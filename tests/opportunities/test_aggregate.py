@@ -158,7 +158,7 @@ def test_one_live_opportunity_per_symbol_and_every_outcome_accounted(
     at, created, expired, ids = 0, 0, 0, set()
     for score, confidence, wait, close in steps:
         at += wait
-        if confidence == 0.0:
+        if confidence < 1e-6:
             continue
         offered = blend(score, float(at), confidence=confidence)
         outcome = first.offer(offered, priced())
