@@ -1,0 +1,64 @@
+"""The whole engine over tapes, in a process of its own: ticks per second."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from tests.bench.decode import CAPTURE
+from tests.bench.machine import ROOT, captured, child_environment, console, defaults
+from tests.bench.registry import Figure, Skipped, at_least, bench
+from tests.bench.synthetic_tape import TICKS, tape
+
+_REPEATS = 3
+_TIMEOUT_S = 600
+_GOAL = at_least(500_000)
+
+
+@bench("replay")
+def replay(scratch: Path) -> list[Figure]:
+    """``tickdesk replay`` on a real capture and on the synthetic tape, ticks per second."""
+    figures = []
+    try:
+        figures.append(_measure("binance capture", captured(CAPTURE), scratch))
+    except Skipped as reason:
+        figures.append(Figure("binance capture", None, "ticks/s", _GOAL, f"skipped: {reason}"))
+    figures.append(_measure(f"synthetic, {TICKS / 1e6:g} M ticks, 10 symbols", tape(scratch), scratch))
+    return figures
+
+
+def _measure(metric: str, path: Path, scratch: Path) -> Figure:
+    reports = [_replay(path, scratch) for _ in range(_REPEATS)]
+    if len({report["sha256"] for report in reports}) != 1:
+        raise RuntimeError(f"{metric}: runs of the same tape differ in their orders and fills")
+    speeds = [float(report["ticks_per_s"]) for report in reports]
+    first = reports[0]
+    note = (
+        f"median of {_REPEATS}, best {max(speeds):,.0f}; {first['trades'] + first['quotes']:,} ticks, "
+        f"{first['orders']:,} orders, {first['fills']:,} fills"
+    )
+    return Figure(metric, median(speeds), "ticks/s", _GOAL, note)
+
+
+def _replay(path: Path, scratch: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="state-") as state:
+        arguments = ("replay", str(path), "--json", "--state-dir", state, *defaults(scratch))
+        done = subprocess.run(
+            console(*arguments),
+            cwd=ROOT,
+            env=child_environment(),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+        )
+    if done.returncode != 0:
+        raise RuntimeError(
+            f"replay of {path.name} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
+        )
+    report: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return report
