@@ -93,7 +93,8 @@ class OrderBuilder:
         """A reduce-only market order for the position less ``working``, what open exits will still close.
 
         The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid
-        since): an exit leaves no dust. Raises OrderError when nothing is left, or for the purpose ENTRY.
+        since): an exit leaves no dust. It needs no price: with an unknown ``mid`` its decision price is 0.
+        Raises OrderError when nothing is left, or for the purpose ENTRY.
         """
         left = abs(position.quantity) - working
         if left <= 0:
@@ -114,7 +115,7 @@ class OrderBuilder:
             purpose=purpose,
             reduce_only=True,
             decision_ns=now_ns,
-            decision_price=mid,
+            decision_price=mid if math.isfinite(mid) and mid > 0 else 0.0,
             reason=reason or purpose.value.replace("_", " "),
         )
 

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 import msgspec
 
 from engine.errors import OrderError
-from engine.events import NS, Fill
+from engine.events import NS, Fill, Side
 
 _ZERO = Decimal(0)
 _EXACT = Context(prec=60)
@@ -78,7 +78,7 @@ class Ledger:
         """
         booked = self._fills.get(fill.trade_id)
         if booked is not None:
-            if booked != fill:
+            if _money(booked) != _money(fill):
                 raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
             return self._positions[fill.symbol]
         numbers = (fill.quantity, fill.price, fill.fee)
@@ -220,6 +220,11 @@ class Ledger:
             if self._day >= 0:
                 self._day_start = self.equity()
             self._day = day
+
+
+def _money(fill: Fill) -> tuple[str, str, Side, Decimal, Decimal, Decimal]:
+    """What makes a fill the same fill. Floats are left out: NaN differs from itself."""
+    return fill.client_order_id, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee
 
 
 def _after(before: Position, fill: Fill, opportunity_id: str) -> Position:

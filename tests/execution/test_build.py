@@ -124,6 +124,12 @@ def test_exit_takes_off_what_other_exits_will_close() -> None:
         BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, working=Decimal("2.5"))
 
 
+@pytest.mark.parametrize("mid", [math.nan, math.inf, 0.0, -1.0])
+def test_exit_needs_no_price(mid: float) -> None:
+    made = BUILDER.exit(Holding(SYMBOL, Decimal(1)), Purpose.FLATTEN, T0, mid)
+    assert (made.quantity, made.decision_price) == (Decimal(1), 0.0)
+
+
 def test_exit_of_nothing_or_as_an_entry_is_refused() -> None:
     with pytest.raises(OrderError, match="nothing left"):
         BUILDER.exit(Holding(SYMBOL, Decimal(0)), Purpose.FLATTEN, T0, 100.0)

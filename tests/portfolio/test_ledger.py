@@ -50,6 +50,7 @@ def test_buy_add_reduce_close() -> None:
     assert (closed.net_realized, closed.average_price, closed.opened_ns) == (D("-5.8"), D(0), 0)
     assert ledger.cash == ledger.equity() == D("9994.2")
     assert (ledger.realized, ledger.fees, ledger.positions()) == (D(-5), D("0.8"), [])
+    assert ledger.touched() == [closed]
     assert ledger.check() == []
 
 
@@ -79,6 +80,11 @@ def test_a_fill_is_booked_once() -> None:
     before = (ledger.cash, ledger.position(BTC))
     assert ledger.apply(fill(1, "2", "100", "0.2")) == before[1]
     assert (ledger.cash, ledger.position(BTC)) == before
+    unpriced = fill(2, "1", "100")
+    unpriced = msgspec.structs.replace(unpriced, decision_price=float("nan"))
+    ledger.apply(unpriced)
+    before = (ledger.cash, ledger.position(BTC))
+    ledger.apply(msgspec.structs.replace(unpriced, decision_price=float("nan")))
     with pytest.raises(OrderError, match="other numbers"):
         ledger.apply(fill(1, "3", "100", "0.2"))
     assert (ledger.cash, ledger.position(BTC)) == before and ledger.check() == []
