@@ -75,12 +75,10 @@ def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any
             expire(s, ring, now - clock[WINDOW_NS])
             if s.tail - s.head == s.capacity:
                 return GROW, position, index
-            s.last_size = tick.b
             push(s, ring, now, tick.a, tick.b, tick.b if tick.aggressor > 0 else 0.0)
             add_trade(s, tick.a, tick.b)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
-            s.quoted = 1
             s.quotes += 1
             add_quote(s, 0.5 * (tick.a + tick.b))
         s.updates += 1

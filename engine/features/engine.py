@@ -109,8 +109,9 @@ class FeatureEngine:
 
     def closed(self) -> Array:
         """Indices of the symbols whose bar (real or filled) closed at the last BARS, rising."""
-        ends = self._state["bar_end_ns"][: len(self._symbols)]
-        return np.flatnonzero((ends == self._clock[CLOSED]) & (ends > 0))
+        if not self._clock[CLOSED]:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self._state["bar_end_ns"][: len(self._symbols)] == self._clock[CLOSED])
 
     @property
     def updates(self) -> Array:
@@ -182,11 +183,11 @@ class FeatureEngine:
 
     def quote_count(self, index: int) -> int:
         """Quotes consumed so far: another number means that the venue published anew."""
-        return int(self._state[index]["quotes"])
+        return int(self._state["quotes"][index])
 
     def last_size(self, index: int) -> float:
-        """Size of the last trade; 0 before the first."""
-        return float(self._state[index]["last_size"])
+        """Size of the last trade; NaN before the first."""
+        return float(self._state["last_size"][index])
 
     # --- triggers --------------------------------------------------------------------------------
 

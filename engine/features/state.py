@@ -43,7 +43,6 @@ STATE = np.dtype(
         ("recv_ns", "<i8"),
         ("quotes", "<i8"),
         ("last_size", "<f8"),
-        ("quoted", "u1"),
         ("traded", "u1"),
         ("started", "u1"),
         # the window: entries head..tail of this symbol's part of the ring; sums are offset by window_base

@@ -28,9 +28,9 @@ def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
 def _exit_crossed(s: Any) -> bool:
     """A long leaves at the bid, a short at the ask; without any quote, the last trade stands for both."""
     if s.exit_side > 0:
-        price = s.bid if s.quoted == 1 else s.last
+        price = s.bid if s.quotes > 0 else s.last
         return bool(price <= s.exit_stop or price >= s.exit_target)
-    price = s.ask if s.quoted == 1 else s.last
+    price = s.ask if s.quotes > 0 else s.last
     return bool(price >= s.exit_stop or price <= s.exit_target)
 
 

@@ -145,11 +145,8 @@ class Desk:
     def _on_bars(self) -> None:
         rows = self.features.rows(self.features.closed())
         self.bars += len(rows)
-        if self.trading_enabled:
-            if self.trading.on_bars():
-                self.record(self._equity_point())
-            for row in rows:
-                self.record(row)
+        if self.trading_enabled and self.trading.on_bars():
+            self.record(self._equity_point())
         self.signals.on_bars(rows, trading=self.trading_enabled)
         for name, _ in self.signals.strategies.take_errors():
             self.alert("error", name, "strategy failed and was switched off: the log says why")

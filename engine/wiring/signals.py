@@ -52,17 +52,20 @@ class Signals:
         """All bars of one boundary. Without ``trading`` (warm-up) nothing becomes an opportunity."""
         now = self._features.now_ns
         update = self.blender.update
+        fresh: set[str] = set()
         for row in rows:
             for signal in self.strategies.on_bar(row):
                 self._take(signal, trading)
+                fresh.add(signal.symbol)
             for signal in self.quant.on_bar(row):
                 update(signal)
         if self.predictor is not None and self._features.boundary_ns % self._every_ns == 0:
             for signal in self._model_signals(self.predictor, rows, now):
                 self._take(signal, trading)
+                fresh.add(signal.symbol)
         if trading:
             for row in rows:
-                self._blend(row)
+                self._blend(row, fresh=row.symbol in fresh)
         for drop in self.aggregator.expire(now):
             self._on_drop(drop)
 
@@ -72,7 +75,7 @@ class Signals:
         for signal in signals:
             self._take(signal, trading)
         if signals and trading:
-            self._blend(row)
+            self._blend(row, fresh=True)
 
     def _take(self, signal: Signal, trading: bool) -> None:
         self.blender.update(signal)
@@ -80,12 +83,16 @@ class Signals:
             self.signals += 1
             self._record(signal)
 
-    def _blend(self, row: FeatureRow) -> None:
+    def _blend(self, row: FeatureRow, *, fresh: bool) -> None:
         blend = self.blender.blend(row.symbol, row.ns)
         if blend is None:
             return
         self.blends += 1
-        self._record(blend)
+        if fresh:
+            # Between two signals a blend only decays: what is kept is each one with new evidence in it, and
+            # the features it rests on.
+            self._record(blend)
+            self._record(row)
         outcome = self.aggregator.offer(blend, row)
         if isinstance(outcome, Drop):
             self._on_drop(outcome)
