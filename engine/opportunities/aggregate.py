@@ -232,8 +232,10 @@ def _evidence_ns(blend: Blend) -> int:
 
 
 def _reason(blend: Blend) -> str:
-    """The reason of the strongest technical input that points the blend's way, under its name."""
+    """Why now: the newest technical input that points the blend's way, of equals the strongest."""
+    found = None
     for entry in blend.inputs:
-        if entry.family is Family.TECHNICAL and entry.score * blend.score > 0.0:
-            return f"{entry.source}: {entry.reason}"
-    return ""
+        helps = entry.family is Family.TECHNICAL and entry.score * blend.score > 0.0
+        if helps and (found is None or entry.age_ns < found.age_ns):
+            found = entry
+    return "" if found is None else f"{found.source}: {found.reason}"

@@ -125,13 +125,11 @@ class Blender:
         agreement = min(agreement, 1.0)
         confidence = min(belief * (1.0 + agreement) / 2.0, 1.0)
         score = 1.0 if score > 1.0 else -1.0 if score < -1.0 else score
-        absent = (
-            () if all(mass) else tuple([f for f, amount in zip(FAMILIES, mass, strict=True) if not amount])
-        )
+        absent = tuple([f for f, amount in zip(FAMILIES, mass, strict=True) if amount <= 0.0])
         return Blend(symbol, ns, score, confidence, agreement, tuple(inputs), absent)
 
     def _live(self, symbol: str, ns: int) -> tuple[list[tuple[Signal, int, float, float]], list[float]]:
-        """What counts at ``ns``: (signal, family, freshness, unnormalised weight) each, and the latter by family.
+        """What counts at ``ns``: (signal, family, freshness, unnormalised weight) each; its sum by family.
 
         Forgets dead signals.
         """

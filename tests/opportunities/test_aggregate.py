@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config import OpportunitiesConfig
+from engine.config import BlendWeights, OpportunitiesConfig
 from engine.events import NS, Drop, FeatureRow, Opportunity, Side
 from engine.opportunities.aggregate import HISTORY, Aggregator, opportunity_id
-from tests.opportunities.signals import SYMBOL, blend, priced
+from engine.opportunities.blend import Blender
+from tests.opportunities.signals import SYMBOL, blend, priced, signal
 
 
 def fresh(**config: float) -> Aggregator:
@@ -38,6 +39,17 @@ def test_a_strong_blend_is_an_opportunity_with_all_it_rests_on() -> None:
     assert aggregator.live() == [found] and aggregator.get(found.opportunity_id) is found
     assert aggregator.recent() == [(found, "live")]
     assert taken(fresh().offer(blend(-0.6), row)).side is Side.SELL
+
+
+def test_the_reason_is_what_came_last_not_what_is_strongest() -> None:
+    blender = Blender(BlendWeights(), {})
+    blender.update(signal("trend", 0.9, 0.0))
+    blender.update(signal("model", 0.4, 1.0))
+    blender.update(signal("golden_cross", -0.2, 1.0))
+    both = blender.blend(SYMBOL, NS)
+    assert both is not None
+    found = taken(fresh().offer(both, priced()))
+    assert found.sources == ("trend", "model", "golden_cross") and found.reason == "model: why model"
 
 
 NAN = float("nan")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from engine.config import BlendWeights, OpportunitiesConfig
 from engine.events import NS, Opportunity
 from engine.opportunities import explain
@@ -76,6 +78,19 @@ def test_quant_scores_without_a_reason_are_explained_from_the_row() -> None:
     assert explain.basis_of(QUANT["volatility"], row) == "momentum -1.50 ATR"
     assert explain.basis_of(QUANT["speed"], row) == ""
     assert explain.basis_of(QUANT["options"], row) == ""
+
+
+def test_numbers_newer_than_the_score_are_called_so() -> None:
+    market = priced(bid_size=3.0, ask_size=1.0)
+    for at_s, expected in ((1.0, "; bid size 3"), (0.0, "; now bid size 3")):
+        blender = Blender(BlendWeights(), {})
+        blender.update(signal("trend", 0.8, 1.0))
+        blender.update(msgspec.structs.replace(signal("microstructure", 0.2, at_s), reason=""))
+        blend = blender.blend(SYMBOL, NS)
+        assert blend is not None
+        found = Aggregator(OpportunitiesConfig()).offer(blend, market)
+        assert isinstance(found, Opportunity)
+        assert expected in explain.input_lines(found)[1]
 
 
 def test_unknown_is_said_and_never_printed_as_a_number() -> None:
