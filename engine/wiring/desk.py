@@ -6,8 +6,9 @@ It opens nothing and reads no clock: events, timers and commands come in as meth
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from engine.config import Config
 from engine.events import (
@@ -60,7 +61,6 @@ class Desk:
         self.commit = commit
         self.record = record
         self.trading_enabled = True
-        """Off while history is fed: indicators warm up, nothing is decided."""
         self.drops: Counter[str] = Counter()
         self.bars = 0
         self.gaps = 0
@@ -98,6 +98,16 @@ class Desk:
             on_symbol=self._on_symbol,
         )
 
+    @contextlib.contextmanager
+    def warming_up(self) -> Iterator[None]:
+        """While history is fed: indicators warm up, nothing is decided, no stop and no order meets old prices."""
+        self.trading_enabled = False
+        try:
+            yield
+        finally:
+            self.trading_enabled = True
+            self.trading.watch_all()
+
     # --- in ---
 
     @property
@@ -134,13 +144,14 @@ class Desk:
     def _on_trigger(self, code: int, symbol: int) -> None:
         if code == BARS:
             self._on_bars()
+        elif not self.trading_enabled:
+            return
         elif code == WAKE:
             self.trading.on_wake(symbol)
         elif code == EXIT:
             self.trading.on_exit(symbol)
         elif code == RISE:
-            row = self.features.row(symbol)
-            self.signals.on_rise(row, trading=self.trading_enabled)
+            self.signals.on_rise(self.features.row(symbol), trading=True)
 
     def _on_bars(self) -> None:
         rows = self.features.rows(self.features.closed())

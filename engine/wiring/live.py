@@ -256,11 +256,10 @@ class LiveEngine:
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""
-        self.desk.trading_enabled = False
-        for events in feed.history(self.clock()):
-            self.desk.on_events(events)
-            await asyncio.sleep(0)
-        self.desk.trading_enabled = True
+        with self.desk.warming_up():
+            for events in feed.history(self.clock()):
+                self.desk.on_events(events)
+                await asyncio.sleep(0)
 
     async def _feed(self, feed: Feed) -> None:
         if not isinstance(feed, (SimulatedFeed, TapeFeed)):

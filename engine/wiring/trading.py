@@ -105,6 +105,10 @@ class Trading:
             for order in self.blotter.open_orders()
         ]
         self._report(cancels)
+        self.watch_all()
+
+    def watch_all(self) -> None:
+        """Have the kernel watch the stop and target of every open position."""
         for position in self.ledger.positions():
             self._watch(position.symbol)
 
