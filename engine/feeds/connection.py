@@ -70,6 +70,7 @@ class SocketFeed:
         """REST delivers in the socket's place."""
         self._why = ""
         """Why the last connection ended, or could not be made."""
+        self._sending = asyncio.Lock()
         self._sink: Sink
         self._tasks: asyncio.TaskGroup
 
@@ -139,7 +140,7 @@ class SocketFeed:
 
     async def _read(self, socket: ClientConnection, decoder: VenueDecoder) -> None:
         loop = asyncio.get_running_loop()
-        await self._send(socket, self._venue.subscribe())
+        self._send(socket, self._venue.subscribe())
         beats = 0
         while not decoder.reconnect:
             raw = await socket.recv(decode=False)
@@ -153,14 +154,22 @@ class SocketFeed:
                 self._received(events, int(loop.time() * NS))
             if decoder.outbox:
                 frames, decoder.outbox = decoder.outbox, []
-                await self._send(socket, frames)
+                self._send(socket, frames)
 
-    async def _send(self, socket: ClientConnection, frames: list[str]) -> None:
-        """Within the rate the venue allows its clients."""
-        for number, frame in enumerate(frames):
-            if number:
-                await asyncio.sleep(1 / self._venue.subscribe_per_s)
-            await socket.send(frame)
+    def _send(self, socket: ClientConnection, frames: list[str]) -> None:
+        """Beside the reader, which must not wait for it."""
+        if frames:
+            self._tasks.create_task(self._send_paced(socket, frames), name=f"send-{self.venue}")
+
+    async def _send_paced(self, socket: ClientConnection, frames: list[str]) -> None:
+        """Within the rate that the venue allows its clients."""
+        try:
+            async with self._sending:
+                for frame in frames:
+                    await socket.send(frame)
+                    await asyncio.sleep(1 / self._venue.subscribe_per_s)
+        except WebSocketException:
+            return  # the reader meets the same end, and tells it
 
     async def _guard(self, socket: ClientConnection) -> None:
         """Watch the socket: tell when it goes stale, cut it when it is dead."""

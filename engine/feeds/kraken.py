@@ -303,7 +303,7 @@ class Kraken:
     ws_url = "wss://ws.kraken.com/v2"
     rest_url = "https://api.kraken.com"
     rest_per_s = 1.0
-    subscribe_per_s = 4.0
+    subscribe_per_s = 10.0
     heartbeat = True
 
     def __init__(self, natives: tuple[str, ...]) -> None:

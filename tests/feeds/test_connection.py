@@ -1,0 +1,264 @@
+"""Live feeds against local venues that play the captures, well-behaved and not."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from engine.config import FeedConfig
+from engine.errors import ConfigError, FeedError
+from engine.events import FeedState
+from engine.feeds.base import Feed, UnreachableError
+from engine.feeds.registry import open_feed
+from tests.feeds.conftest import Listener, Venues, listening
+from tests.venue_server import GARBAGE, Script, VenueServer
+
+pytestmark = pytest.mark.data
+
+COINBASE = (
+    "BAND-GBP",
+    "YFI-BTC",
+    "SKL-BTC",
+    "DASH-BTC",
+    "NMR-EUR",
+    "BAND-BTC",
+    "NU-GBP",
+    "CRV-EUR",
+    "SKL-GBP",
+    "SKL-USD",
+)
+KRAKEN = ("WAVES/EUR", "XMR/USD", "KSM/BTC", "SC/EUR", "ETH/CHF")
+
+
+def ids(listener: Listener, symbol: str) -> list[int]:
+    return [trade.trade_id for trade in listener.trades if trade.symbol == symbol]
+
+
+def happened(server: VenueServer, native: str, key: str = "id") -> list[int]:
+    return [row[key] for row in server.protocol.trades.get(native, [])]
+
+
+def feed_on(server: VenueServer, venue: str, *symbols: str) -> Feed:
+    config = FeedConfig(symbols=symbols, ws_url=server.ws_url, rest_url=server.rest_url)
+    return open_feed(venue, config, clock=time.time_ns, rng=random.Random(1))
+
+
+async def test_binance_end_to_end(venues: Venues) -> None:
+    async with venues("binance", limit=6000) as server, listening(server, "binance", "BTCUSDT") as feed:
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
+        await feed.until(lambda: len(feed.quotes) == sum("@bookTicker" in one.raw for one in server.frames))
+        assert server.subscriptions == ["streams=btcusdt@trade/btcusdt@bookTicker"]
+        assert feed.states == [FeedState.CONNECTING, FeedState.UP]
+        assert not feed.gaps and not feed.malformed and not any(trade.backfilled for trade in feed.trades)
+
+
+async def test_coinbase_end_to_end(venues: Venues) -> None:
+    async with venues("coinbase") as server, listening(server, "coinbase", *COINBASE) as feed:
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: len(feed.trades) == 84 and len(feed.quotes) == 84)
+        assert not feed.gaps and not feed.malformed
+        assert feed.feed.stats.state is FeedState.UP
+
+
+async def test_kraken_end_to_end(venues: Venues) -> None:
+    async with venues("kraken") as server, listening(server, "kraken", *KRAKEN) as feed:
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: len(feed.trades) == 10 and len(feed.quotes) == 540)
+        assert not feed.gaps and not feed.malformed and FeedState.STALE not in feed.states
+        assert [(one.symbol, one.aggressor) for one in feed.trades][:2] == [
+            ("kraken:XMR/USD", -1),
+            ("kraken:XMR/USD", 1),
+        ]
+
+
+async def test_a_cut_loses_nothing_that_the_venue_can_backfill(venues: Venues) -> None:
+    script = Script(cut_after={2000: 700, 4000: 1, 5000: 300})
+    async with (
+        venues("binance", limit=8000, script=script) as server,
+        listening(server, "binance", "BTCUSDT") as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
+        lost = set(range(2001, 2701)) | {4001} | set(range(5001, 5301))
+        missed = [server.frames[at - 1].raw for at in sorted(lost) if "@trade" in server.frames[at - 1].raw]
+        assert sum(trade.backfilled for trade in feed.trades) == len(missed) > 20
+        assert feed.feed.stats.backfilled == len(missed)
+        assert not feed.gaps and feed.feed.stats.reconnects == 3 and server.connections == 4
+
+
+async def test_a_cut_on_coinbase_is_backfilled(venues: Venues) -> None:
+    async with (
+        venues("coinbase", script=Script(cut_after={2000: 3000})) as server,
+        listening(server, "coinbase", *COINBASE) as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        for native in server.protocol.trades:
+            expected = happened(server, native, "trade_id")
+            await feed.until(lambda n=native, e=expected: ids(feed, f"coinbase:{n}") == e)  # type: ignore[misc]
+        assert not feed.gaps and any(trade.backfilled for trade in feed.trades)
+
+
+async def test_a_cut_on_kraken_is_backfilled_and_its_books_are_right_again(venues: Venues) -> None:
+    async with (
+        venues("kraken", script=Script(cut_after={1000: 900})) as server,
+        listening(server, "kraken", *KRAKEN) as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        for native in server.protocol.trades:
+            expected = happened(server, native)
+            await feed.until(lambda n=native, e=expected: ids(feed, f"kraken:{n}") == e)  # type: ignore[misc]
+        assert FeedState.STALE not in feed.states and not feed.gaps
+        for native, best in server.protocol.best.items():
+            expected_best = tuple(map(float, best))
+            await feed.until(
+                lambda n=native, e=expected_best: any(  # type: ignore[misc]
+                    (one.bid, one.bid_size, one.ask, one.ask_size) == e
+                    for one in feed.quotes
+                    if one.symbol == f"kraken:{n}"
+                )
+            )
+
+
+async def test_what_cannot_be_backfilled_is_an_explicit_gap(venues: Venues) -> None:
+    script = Script(cut_after={2000: 700}, no_history=True)
+    async with (
+        venues("binance", limit=4000, script=script) as server,
+        listening(server, "binance", "BTCUSDT") as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        everything = happened(server, "BTCUSDT")
+        await feed.until(lambda: bool(feed.trades) and feed.trades[-1].trade_id == everything[-1])
+        told = set(ids(feed, "binance:BTCUSDT"))
+        for gap in feed.gaps:
+            assert gap.reason
+            told |= set(range(gap.first_id, gap.last_id + 1))
+        assert feed.gaps and told == set(everything)
+        assert ids(feed, "binance:BTCUSDT") == sorted(set(ids(feed, "binance:BTCUSDT")))
+
+
+async def test_a_silent_socket_is_replaced(venues: Venues) -> None:
+    async with (
+        venues("binance", limit=3000, script=Script(silent_after=1000)) as server,
+        listening(server, "binance", "BTCUSDT", silence_s=0.2) as feed,
+    ):
+        await feed.until(
+            lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT") and server.position == 3000
+        )
+        assert feed.states[:5] == [
+            FeedState.CONNECTING,
+            FeedState.UP,
+            FeedState.STALE,
+            FeedState.DOWN,
+            FeedState.CONNECTING,
+        ]
+        assert server.connections >= 2
+
+
+async def test_heartbeats_keep_a_quiet_socket_but_not_for_ever(venues: Venues) -> None:
+    script = Script(silent_after=3000, beats_while_silent=True)
+    async with (
+        venues("coinbase", script=script) as server,
+        listening(server, "coinbase", *COINBASE, silence_s=0.15) as feed,
+    ):
+        await feed.until(lambda: FeedState.STALE in feed.states)
+        stale_s = time.monotonic()
+        assert server.connections == 1
+        await feed.until(lambda: server.connections == 2)
+        assert time.monotonic() - stale_s > 0.15 * 4
+
+
+async def test_rest_stands_in_while_the_socket_is_away(venues: Venues) -> None:
+    script = Script(cut_after={1000: 0})
+    async with (
+        venues("binance", limit=6000, script=script) as server,
+        listening(server, "binance", "BTCUSDT", poll_interval_s=0.05) as feed,
+    ):
+        await feed.until(lambda: server.position >= 1000)
+        script.away = True
+        await feed.until(lambda: feed.feed.stats.state is FeedState.POLLING)
+        for _ in range(3):
+            server.advance(500)
+            await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
+        assert feed.trades[-1].backfilled is False  # polled while polling: as good as live
+        script.away = False
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
+        assert feed.feed.stats.state is FeedState.UP
+        polls = len(server.rest_paths)
+        await feed.until(lambda: FeedState.UP in feed.states[-1:])
+        assert feed.states[-2:] == [FeedState.POLLING, FeedState.UP]
+        assert len(server.rest_paths) == polls and not feed.gaps
+
+
+async def test_garbage_is_told_and_costs_nothing(venues: Venues) -> None:
+    script = Script(garbage_after=frozenset({500, 1500}))
+    async with (
+        venues("binance", limit=3000, script=script) as server,
+        listening(server, "binance", "BTCUSDT") as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
+        assert len(feed.malformed) == feed.feed.stats.malformed == 2 * (len(GARBAGE) + 1)
+        assert feed.feed.stats.reconnects == 0 and all(len(one.excerpt) <= 120 for one in feed.malformed)
+
+
+async def test_a_wrong_checksum_gets_a_new_snapshot(venues: Venues) -> None:
+    async with (
+        venues("kraken", script=Script(corrupt_at=frozenset({1500}))) as server,
+        listening(server, "kraken", *KRAKEN) as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        await feed.until(lambda: FeedState.STALE in feed.states and feed.states[-1] is FeedState.UP)
+        assert any('"unsubscribe"' in frame for frame in server.subscriptions)
+        assert server.connections == 1
+
+
+async def test_retry_after_is_honoured(venues: Venues) -> None:
+    async with (
+        venues("binance", limit=200, script=Script(refusals=[(429, "1")])) as server,
+        listening(server, "binance", "BTCUSDT") as feed,
+    ):
+        await feed.until(server.finished.is_set)
+        assert server.handshakes[1] - server.handshakes[0] >= 1.0
+        assert feed.states[:2] == [FeedState.CONNECTING, FeedState.DOWN]
+
+
+async def test_instruments_by_url(venues: Venues) -> None:
+    for venue, symbol in (("binance", "BTCUSDT"), ("coinbase", "YFI-BTC"), ("kraken", "XMR/USD")):
+        async with venues(venue) as server:
+            (spec,) = await feed_on(server, venue, symbol).instruments()
+            assert spec.symbol == f"{venue}:{symbol}" and spec.tick_size > 0 and spec.lot_size > 0
+
+
+async def test_an_unknown_symbol_is_one_line_that_says_what_to_do(venues: Venues) -> None:
+    for venue in ("binance", "coinbase", "kraken"):
+        async with venues(venue) as server:
+            with pytest.raises(
+                FeedError, match=rf"NOPE.*feeds\.{venue}\.symbols|feeds\.{venue}\.symbols.*NOPE"
+            ) as caught:
+                await feed_on(server, venue, "NOPE").instruments()
+            assert "\n" not in str(caught.value) and not isinstance(caught.value, UnreachableError)
+
+
+async def test_an_unreachable_venue_is_told_apart_from_a_wrong_one(venues: Venues) -> None:
+    async with venues("binance", script=Script(rest_away=True)) as server:
+        feed = feed_on(server, "binance", "BTCUSDT")
+        with pytest.raises(UnreachableError):
+            await feed.instruments()
+    with pytest.raises(UnreachableError):
+        await feed.instruments()  # now nobody listens there at all
+
+
+def test_configuration_errors_are_found_before_anything_is_opened() -> None:
+    def feed(venue: str, config: FeedConfig) -> None:
+        open_feed(venue, config, clock=time.time_ns, rng=random.Random(1))
+
+    with pytest.raises(ConfigError, match="binance, coinbase, kraken"):
+        feed("nyse", FeedConfig(symbols=("A",)))
+    with pytest.raises(ConfigError, match=r"feeds\.kraken\.symbols is empty"):
+        feed("kraken", FeedConfig())
+    with pytest.raises(ConfigError, match=r"feeds\.kraken\.ws_url"):
+        feed("kraken", FeedConfig(symbols=("A/B",), ws_url="http://x"))
