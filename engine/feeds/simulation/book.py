@@ -27,10 +27,6 @@ class BookSide:
         """The best price, ticks. The side must not be empty."""
         return self._keys[-1] * self.sign
 
-    @property
-    def best_lots(self) -> int:
-        return self._lots[self._keys[-1]]
-
     def levels(self) -> list[tuple[int, int]]:
         """(price, lots), best first."""
         return [(key * self.sign, self._lots[key]) for key in reversed(self._keys)]
@@ -118,4 +114,6 @@ class Book:
 
     def top(self) -> tuple[int, int, int, int]:
         """(bid, bid lots, ask, ask lots). Both sides must hold a level."""
-        return self.bids.best, self.bids.best_lots, self.asks.best, self.asks.best_lots
+        bids, asks = self.bids, self.asks
+        bid, ask = bids._keys[-1], asks._keys[-1]
+        return bid, bids._lots[bid], -ask, asks._lots[ask]

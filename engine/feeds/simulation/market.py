@@ -160,7 +160,10 @@ class SimulatedMarket:
             self._market_order(out)
         else:
             self._limit_or_cancel()
-        self._keep_depth()
+        if not len(book.bids):
+            self._limit_order(+1, 0)
+        if not len(book.asks):
+            self._limit_order(-1, 0)
         after = book.top()
         if after != before:
             self._quote(after, out)
@@ -169,10 +172,7 @@ class SimulatedMarket:
         """The fair value is through the book: an informed taker sweeps it there, or the makers step back."""
         against = self.book.asks if sign > 0 else self.book.bids
         if self._random.random() < 0.7:
-            stale = [
-                lots for price, lots in against.levels()[:_SWEEP_LEVELS] if price * sign < self._fair * sign
-            ]
-            self._execute(sign, against, sum(stale), out)
+            self._execute(sign, against, against.lots_better(self._fair, _SWEEP_LEVELS), out)
         else:
             against.withdraw_better(self._fair)
         own = self.book.bids if sign > 0 else self.book.asks
@@ -182,9 +182,7 @@ class SimulatedMarket:
     def _narrow(self, top: tuple[int, int, int, int]) -> None:
         """The spread is wide enough to be worth undercutting: a maker does, on the side with more room."""
         sign = 1 if self._fair - top[0] > top[2] - self._fair else -1
-        self.book.rest(
-            sign, self._sensible(sign), self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
-        )
+        self._limit_order(sign, 0)
 
     def _market_order(self, out: list[Trade | Quote]) -> None:
         sign = 1 if self._random.random() < 0.5 + 0.4 * self._pressure else -1
@@ -203,13 +201,17 @@ class SimulatedMarket:
         else:
             self._limit_order(favoured)
 
-    def _limit_order(self, sign: int) -> None:
-        distance = int(self._random.expovariate(1 / _MEAN_DISTANCE_TICKS))
-        self.book.rest(
-            sign,
-            self._sensible(sign) - sign * distance,
-            self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale),
-        )
+    def _limit_order(self, sign: int, distance: int | None = None) -> None:
+        """Rest an order so many ticks (default: drawn) behind the best sensible price of its side.
+
+        What that side has left behind far away is withdrawn.
+        """
+        if distance is None:
+            distance = int(self._random.expovariate(1 / _MEAN_DISTANCE_TICKS))
+        best = self._sensible(sign)
+        lots = self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
+        self.book.rest(sign, best - sign * distance, lots)
+        (self.book.bids if sign > 0 else self.book.asks).withdraw_worse(best - sign * _DEPTH_TICKS)
 
     def _sensible(self, sign: int) -> int:
         """The best price that a maker shows: half a tick or more on its own side of the fair value."""
@@ -218,24 +220,10 @@ class SimulatedMarket:
     def _draw_lots(self, mean_notional: float) -> int:
         return 1 + int(self._random.expovariate(1.0) * mean_notional * self._unit_lots)
 
-    def _keep_depth(self) -> None:
-        """Both sides hold a level near the fair value, and none is left behind far away."""
-        for sign, side in ((1, self.book.bids), (-1, self.book.asks)):
-            side.withdraw_worse(round(self._fair) - sign * _DEPTH_TICKS)
-            if not len(side):
-                self.book.rest(
-                    sign, self._sensible(sign), self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
-                )
-
     def _open_book(self) -> None:
         for sign in (1, -1):
-            best = self._sensible(sign)
             for distance in range(_LEVELS):
-                self.book.rest(
-                    sign,
-                    best - sign * distance,
-                    self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale),
-                )
+                self._limit_order(sign, distance)
 
     # --- events ---
 
