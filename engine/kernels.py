@@ -1,7 +1,7 @@
 """Compiled kernels: the numba decorator of the engine and where its machine code is kept.
 
 numba keys its cache on the file of the decorated function alone, so a change in a helper of another module
-would go unnoticed. Here the folder's name is a digest of every kernel source: what is stale is never looked at.
+would go unnoticed. Here the folder is named after a digest of all kernel sources: stale code is never found.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ def add_trade(s: Any, price: float, size: float) -> None:
     s.bar_value += (price - s.bar_open) * size
     s.bar_trades += 1.0
     s.last = price
+    s.last_size = size
 
 
 @part

@@ -80,6 +80,7 @@ def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
             s.quotes += 1
+            s.quote_ns = now
             add_quote(s, 0.5 * (tick.a + tick.b))
         s.updates += 1
         s.recv_ns = now

@@ -185,6 +185,10 @@ class FeatureEngine:
         """Quotes consumed so far: another number means that the venue published anew."""
         return int(self._state["quotes"][index])
 
+    def quote_ns(self, index: int) -> int:
+        """Clock at the last quote consumed; 0 before the first."""
+        return int(self._state["quote_ns"][index])
+
     def last_size(self, index: int) -> float:
         """Size of the last trade; NaN before the first."""
         return float(self._state["last_size"][index])

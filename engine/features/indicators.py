@@ -1,7 +1,7 @@
 """Indicators on closed bars, O(1) a bar, by TA-Lib's definitions (compiled).
 
 Wilder's averages start with a plain mean of the first ``period`` changes; exponential ones with the mean of
-the first ``period`` values; MACD starts both averages at the slow period and is shown once its signal is warm.
+the first ``period`` values; MACD starts both averages at the slow period and shows once its signal is warm.
 Bollinger bands use the population deviation, return_std the sample one. What is not warm is NaN.
 """
 

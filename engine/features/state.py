@@ -42,6 +42,7 @@ STATE = np.dtype(
         ("updates", "<i8"),
         ("recv_ns", "<i8"),
         ("quotes", "<i8"),
+        ("quote_ns", "<i8"),
         ("last_size", "<f8"),
         ("traded", "u1"),
         ("started", "u1"),

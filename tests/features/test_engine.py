@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,9 +14,12 @@ from hypothesis import strategies as st
 
 from engine.config import FeaturesConfig
 from engine.events import NS
+from engine.features import engine as features
+from engine.features import state
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.features.state import NEVER
-from engine.ticks import TICK
+from engine.ticks import TICK, TRADE
+from tests.features.captures import binance_ticks
 from tests.features.ticks import NAN, T0, block, quote, trade
 
 
@@ -93,6 +97,7 @@ class TestBars:
         row = engine.row(0)
         assert (row.open, row.high, row.low, row.close, row.volume) == (50, 50, 50, 50, 2)
         assert engine.quote(0) == (1, 1, 3, 1, 50)
+        assert (engine.quote_count(0), engine.last_size(0)) == (4, 2)
 
     def test_a_traded_symbol_ignores_quotes_for_its_bars(self) -> None:
         engine = make(max_fill_bars=0)
@@ -217,6 +222,13 @@ class TestWindow:
             watched.rows([0, 1])
         run(left_alone, ticks)
         assert repr(watched.rows([0, 1])) == repr(left_alone.rows([0, 1]))
+
+    def test_the_size_that_rings_start_with_changes_no_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ticks = random_ticks(np.random.default_rng(8), 3000, 2)
+        roomy = played(ticks, [], 2)[0]
+        for module in (state, features):
+            monkeypatch.setattr(module, "RING_START", 4)
+        assert played(ticks, [], 2)[0] == roomy
 
 
 class TestTriggers:
@@ -346,3 +358,32 @@ def test_any_batch_split_gives_the_same_bits(seed: int, data: st.DataObject) -> 
 def test_the_split_test_sees_every_kind_of_trigger() -> None:
     log, _ = played(random_ticks(np.random.default_rng(1), 300, 3), [], 3)
     assert {code for code, _, _ in log} == {BARS, RISE, EXIT, WAKE}
+
+
+@pytest.mark.data
+def test_bars_and_windows_of_a_captured_day(data_dir: Path) -> None:
+    """Every bar that had trades, and the window at each close, against plain numpy over the same ticks."""
+    ticks = binance_ticks(data_dir)
+    trades = ticks[ticks["kind"] == TRADE]
+    clock = np.maximum.accumulate(ticks["recv_ns"])[ticks["kind"] == TRADE]
+    engine = make()
+    engine.wake_at(0, NEVER)
+    position, seen, volume = 0, 0, 0.0
+    while True:
+        code, position, _ = engine.feed(ticks, position, len(ticks))
+        if code == NONE:
+            break
+        row = engine.row(0)
+        if row.trade_count:
+            first, end = np.searchsorted(clock, [row.bar_start_ns, row.bar_start_ns + NS])
+            prices = trades["a"][first:end]
+            assert (row.open, row.high, row.low, row.close, row.trade_count) == (
+                prices[0], prices.max(), prices.min(), prices[-1], end - first,
+            )  # fmt: skip
+            seen += end - first
+            volume += row.volume
+        first, end = np.searchsorted(clock, [engine.now_ns - 5 * NS + 1, engine.now_ns])
+        assert row.window_count == end - first
+        assert row.window_volume == pytest.approx(trades["b"][first:end].sum(), rel=1e-9)
+    assert seen > 0.99 * len(trades)
+    assert volume == pytest.approx(trades["b"][:seen].sum(), rel=1e-9)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import QUOTE, TICK, TRADE
+from tests.features.captures import binance_ticks
 from tests.features.ticks import NAN, T0, block, quote, trade
 
 INF = float("inf")
@@ -159,15 +158,7 @@ def test_any_batch_split_gives_the_same_verdicts(seed: int, cuts: list[int]) -> 
 @pytest.mark.data
 def test_a_captured_day_has_no_rejects(data_dir: Path) -> None:
     """19,904 trades and 73,174 quotes as Binance sent them."""
-    rows = []
-    with gzip.open(
-        data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz", "rt", encoding="utf-8"
-    ) as lines:
-        for number, line in enumerate(lines):
-            found = _binance(json.loads(line))
-            if found is not None:
-                rows.append((T0 + number, *found))
-    ticks = np.array(rows, TICK)
+    ticks = binance_ticks(data_dir)
     assert (np.count_nonzero(ticks["kind"] == TRADE), np.count_nonzero(ticks["kind"] == QUOTE)) == (
         19_904,
         73_174,
@@ -175,16 +166,3 @@ def test_a_captured_day_has_no_rejects(data_dir: Path) -> None:
     screen = one_symbol()
     assert screen.check(ticks, 0, len(ticks)) == 0
     assert screen.accepted(0) == len(ticks)
-
-
-def _binance(record: Any) -> tuple[Any, ...] | None:
-    while isinstance(record, dict) and isinstance(record.get("data", record.get("raw")), dict | str):
-        inner = record.get("data", record.get("raw"))
-        record = json.loads(inner) if isinstance(inner, str) else inner
-    if record.get("e") == "trade":
-        price, size = float(record["p"]), float(record["q"])
-        return (record["T"], record["t"], 0, TRADE, 0, -1 if record["m"] else 1, 0, price, size, 0.0, 0.0)
-    if "u" in record and "b" in record and "e" not in record:
-        sides = (float(record[key]) for key in "baBA")
-        return (0, -1, 0, QUOTE, 0, 0, 0, *sides)
-    return None
