@@ -154,7 +154,6 @@ class ModelsConfig(Section):
     poll_s: Positive = 300.0
     every_bars: Count = 5
     """The model strategy predicts once in so many bars."""
-    top_n: Count = 2
 
 
 class LinkConfig(Section):

@@ -7,6 +7,7 @@ It opens nothing and reads no clock: events, timers and commands come in as meth
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -33,6 +34,9 @@ from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
 from engine.wiring.trading import Commit, Trading
+
+
+log = logging.getLogger("engine.desk")
 
 
 class Desk:
@@ -100,7 +104,7 @@ class Desk:
 
     @contextlib.contextmanager
     def warming_up(self) -> Iterator[None]:
-        """While history is fed: indicators warm up, nothing is decided, no stop and no order meets old prices."""
+        """While history is fed: indicators warm up, nothing is decided, nothing meets an old price."""
         self.trading_enabled = False
         try:
             yield
@@ -152,6 +156,7 @@ class Desk:
             self.trading.on_exit(symbol)
         elif code == RISE:
             self.signals.on_rise(self.features.row(symbol), trading=True)
+            self._note_faults()
 
     def _on_bars(self) -> None:
         rows = self.features.rows(self.features.closed())
@@ -159,8 +164,22 @@ class Desk:
         if self.trading_enabled and self.trading.on_bars():
             self.record(self._equity_point())
         self.signals.on_bars(rows, trading=self.trading_enabled)
-        for name, _ in self.signals.strategies.take_errors():
+        self._note_faults()
+
+    def _note_faults(self) -> None:
+        """A strategy that failed is off: its signals no longer count, and the person at the desk is told."""
+        faults = self.signals.strategies.take_errors()
+        for name, trace in faults:
+            self.signals.blender.drop_source(name)
+            log.error("strategy %s failed and was switched off\n%s", name, trace)
             self.alert("error", name, "strategy failed and was switched off: the log says why")
+        if faults:
+            self._watch_rises()
+
+    def _watch_rises(self) -> None:
+        watch = self.signals.strategies.rise_watch or (0.0, 0.0)
+        for instrument in self.instruments:
+            self.features.watch_rise(instrument.index, *watch)
 
     def _equity_point(self) -> EquityPoint:
         ledger = self.trading.ledger
@@ -219,9 +238,7 @@ class Desk:
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
         self.signals.set_strategy(name, enabled, weight)
-        watch = self.signals.strategies.rise_watch
-        for instrument in self.instruments:
-            self.features.watch_rise(instrument.index, *(watch or (0.0, 0.0)))
+        self._watch_rises()
 
     def funnel(self) -> dict[str, int]:
         """Counts by stage, in order of the flow."""

@@ -34,6 +34,7 @@ from engine.market.freshness import Freshness
 from engine.portfolio.exits import Exits
 from engine.portfolio.ledger import Ledger
 from engine.risk.gate import RiskGate
+from engine.risk.state import originates
 from engine.risk.view import RiskView
 
 Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
@@ -94,7 +95,7 @@ class Trading:
             if isinstance(event, (OrderEvent, Fill)):
                 self.blotter.apply(event)
                 if isinstance(event, Fill):
-                    self.ledger.apply(event)
+                    self._book(event)
             elif isinstance(event, RiskChange):
                 self.gate.restore(event.state, event.reason)
         self.gate.remember(order.client_order_id for order in self.blotter.recent(len(self.blotter)))
@@ -124,12 +125,17 @@ class Trading:
         if held and (held > 0) == (opportunity.side.sign > 0):
             return self._drop(opportunity, "IN_POSITION", f"holds {held} that way already", now)
         if held:
+            if not originates(self.gate.state, Purpose.REVERSAL):
+                return self._drop(opportunity, "HALTED", "a halted desk only stops losses", now)
             self._on_outcome(opportunity.opportunity_id, "reversal")
             return self._exit(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
         instrument = self._instruments.get(symbol)
         if instrument is None:
             return self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, now)
-        request = self._builder.entry(opportunity, instrument, self.ledger.equity(), now)
+        mid = self._mid(instrument.index)
+        request = self._builder.entry(
+            opportunity, instrument, self.ledger.equity(), now, None if math.isnan(mid) else mid
+        )
         if isinstance(request, Drop):
             self._on_outcome(opportunity.opportunity_id, f"dropped:{request.code}")
             return self._on_drop(request)
@@ -231,7 +237,10 @@ class Trading:
         bid, bid_size, ask, ask_size, last = self._features.quote(index)
         quote_id = self._features.quote_count(index)
         if quote_id:
-            reports = self.paper.on_quote(symbol, bid, bid_size, ask, ask_size, last, now, quote_id)
+            stale = now - self._features.quote_ns(index) > self._stale_ns
+            reports = self.paper.on_quote(
+                symbol, bid, bid_size, ask, ask_size, last, now, quote_id, stale=stale
+            )
         else:
             reports = self.paper.on_trade(symbol, last, self._features.last_size(index), now)
         self._report(reports)
@@ -253,11 +262,15 @@ class Trading:
             self.blotter.apply(event)
             if isinstance(event, Fill):
                 self.fills += 1
-                self.ledger.apply(event)
+                self._book(event)
                 self._watch(event.symbol)
             elif event.state.terminal and event.state is not OrderState.DENIED:
                 # An exit that ended unfilled: its levels are watched again.
                 self._watch(event.symbol)
+
+    def _book(self, fill: Fill) -> None:
+        order = self.blotter.get(fill.client_order_id)
+        self.ledger.apply(fill, "" if order is None else order.request.opportunity_id)
 
     # --- exits ---
 
@@ -275,7 +288,7 @@ class Trading:
         bid, _, ask, _, last = self._features.quote(instrument.index)
         price = bid if position.quantity > 0 else ask
         purpose = self._exits.crossed(position, instrument, last if math.isnan(price) else price)
-        if purpose is None:
+        if purpose is None or not originates(self.gate.state, purpose):
             return False
         self._exit(symbol, purpose, f"{purpose.value.replace('_', ' ')} crossed at {price:g}")
         return True
@@ -286,8 +299,7 @@ class Trading:
         if instrument is None or not position.quantity or self._exiting(symbol):
             return
         self.cancel_entries(symbol)
-        bid, _, ask, _, last = self._features.quote(instrument.index)
-        mid = last if math.isnan(bid) else (bid + ask) / 2
+        mid = self._mid(instrument.index)
         request = self._builder.exit(position, purpose, self._features.now_ns, mid, reason=reason)
         self._features.clear_exit(instrument.index)
         self._submit(request, instrument)
@@ -303,6 +315,11 @@ class Trading:
         stop, target = self._exits.levels(position, instrument)
         side = 1 if position.quantity > 0 else -1
         self._features.watch_exit(instrument.index, side, float(stop), float(target))
+
+    def _mid(self, index: int) -> float:
+        """Mid, or the last trade without a quote; NaN before either."""
+        bid, _, ask, _, last = self._features.quote(index)
+        return last if math.isnan(bid) else (bid + ask) / 2
 
     def levels(self, symbol: str) -> tuple[Decimal, Decimal] | None:
         """(stop, target) of an open position."""
@@ -321,8 +338,7 @@ class Trading:
         for position in positions:
             instrument = self._instruments.get(position.symbol)
             if instrument is not None:
-                bid, _, ask, _, last = self._features.quote(instrument.index)
-                mid = last if math.isnan(bid) else (bid + ask) / 2
+                mid = self._mid(instrument.index)
                 if mid > 0:
                     self.ledger.mark(position.symbol, instrument.price(mid))
         change = self.gate.on_equity(self.ledger.day_pnl(now), self.ledger.day_start_equity, now)
