@@ -75,26 +75,31 @@ async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: flo
     is such a reason, and is killed with all it started.
     """
     path = Path(path)
+    manifest = await asyncio.to_thread(_manifest, path, schema_hash(bar_interval_s))
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
         out = Path(folder)
         verdict = await _try(path, out, timeout_s)
         if verdict.error:
             raise ModelError(clean(verdict.error, 400))
-        return await asyncio.to_thread(_open, path, out, clean(verdict.note), schema_hash(bar_interval_s))
+        return await asyncio.to_thread(_open, manifest, out, clean(verdict.note))
 
 
-def _open(path: Path, out: Path, note: str, schema: str) -> Predictor:
-    """Map what the child wrote and predict the golden rows once, which also compiles the walker."""
-    found = artefact.read_manifest(path)
-    if found.schema_hash != schema:
+def _manifest(path: Path, schema: str) -> Manifest:
+    manifest = artefact.read_manifest(path)
+    if manifest.schema_hash != schema:
         raise ModelError(
-            f"model {found.version} was trained on bars of {found.bar_interval_s:g} s, the desk's are "
+            f"model {manifest.version} was trained on bars of {manifest.bar_interval_s:g} s, the desk's are "
             "others: set features.bar_s to that or train a model again"
         )
+    return manifest
+
+
+def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
+    """Map what the child wrote and predict the golden rows once, which also compiles the walker."""
     forest = Forest.map(out)
-    rows, expected = artefact.golden(found)
+    rows, expected = artefact.golden(manifest)
     accept(walk(forest, rows), expected, "the manifest's")
-    return Predictor(found, forest, note)
+    return Predictor(manifest, forest, note)
 
 
 async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
