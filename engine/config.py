@@ -49,7 +49,9 @@ class SimulatedConfig(Section):
     """The embedded venue: a seeded limit-order-book simulation."""
 
     enabled: bool = True
-    symbols: tuple[str, ...] = ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD", "DOT-USD", "AVAX-USD")
+    symbols: tuple[str, ...] = (
+        "BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD", "DOT-USD", "AVAX-USD",
+    )  # fmt: skip
     seed: int = 7
     history_s: Annotated[int, Meta(ge=0, le=3600)] = 300
     """Seconds of the past that are simulated at start, so that indicators are warm."""

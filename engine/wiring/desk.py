@@ -35,7 +35,6 @@ from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
 from engine.wiring.trading import Commit, Trading
 
-
 log = logging.getLogger("engine.desk")
 
 
@@ -171,7 +170,8 @@ class Desk:
         faults = self.signals.strategies.take_errors()
         for name, trace in faults:
             self.signals.blender.drop_source(name)
-            log.error("strategy %s failed and was switched off\n%s", name, trace)
+            for line in trace.splitlines():
+                log.error("%s: %s", name, line)
             self.alert("error", name, "strategy failed and was switched off: the log says why")
         if faults:
             self._watch_rises()
