@@ -10,7 +10,7 @@ TIPS: tuple[Line, ...] = (
         ("PAPER", "key"),
         (" in the top left is the mode: no real money moves.", "text"),
     ),
-    ((" Enter", "key"), (" on an opportunity or an order explains it, number by number.", "text")),
+    ((" Enter", "key"), (" on an opportunity or an order explains it.", "text")),
     (
         (" H", "key"),
         (" halts the desk at once; ", "text"),
@@ -35,7 +35,7 @@ class Coach(FixedLines):
     DEFAULT_CSS = """
     Coach {
         height: 7;
-        width: 68;
+        width: 74;
         border: round $accent;
         background: $surface;
         border-title-color: $accent;

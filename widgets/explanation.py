@@ -94,7 +94,7 @@ def _section(title: str, note: str = "") -> list[Line]:
 
 
 def _blend(blend: Blend) -> list[Line]:
-    lines = _section("Why: each source's score × weight = contribution")
+    lines = _section("Why", "score × weight = contribution; older signals count less")
     largest = max((abs(part.contribution) for part in blend.inputs), default=0.0) or 1.0
     for part in sorted(blend.inputs, key=lambda part: (-abs(part.contribution), part.source)):
         style = figures.direction(part.contribution)

@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from engine.events import NS
 
 UNKNOWN = "–"
-BLOCKS = "▁▂▃▄▅▆▇█"
+BLOCKS = "▁▂▃▄▅▆▇"
+"""Without the full block: lines of a table would grow together."""
 
 
 def price(value: float | None) -> str:
@@ -125,16 +126,14 @@ def spark(values: tuple[float, ...], width: int) -> str:
     span = high - low
     if span <= 0:
         return (BLOCKS[3] * len(shown)).rjust(width)
-    return "".join(BLOCKS[min(7, int((v - low) / span * 8))] for v in shown).rjust(width)
+    return "".join(BLOCKS[min(6, int((v - low) / span * 7))] for v in shown).rjust(width)
 
 
 def bar(value: float, width: int, full: float = 1.0) -> str:
-    """``value`` of ``full`` as a horizontal bar of eighths, blank-padded to ``width``."""
-    eighths = (
-        round(min(max(abs(value) / full, 0.0), 1.0) * width * 8) if full > 0 and math.isfinite(value) else 0
-    )
-    whole, part = divmod(eighths, 8)
-    return ("█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[part]).ljust(width)
+    """``value`` of ``full`` as a horizontal bar in half cells, blank-padded to ``width``."""
+    halves = round(min(abs(value) / full, 1.0) * width * 2) if full > 0 and math.isfinite(value) else 0
+    whole, half = divmod(halves, 2)
+    return ("━" * whole + "╸" * half).ljust(width)
 
 
 def symbol_parts(symbol: str) -> tuple[str, str]:

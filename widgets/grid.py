@@ -21,6 +21,8 @@ from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, segments
 
 
 T = TypeVar("T")
+FILL = 10_000
+"""A column that grows without end."""
 
 
 class Column(NamedTuple):
@@ -31,8 +33,8 @@ class Column(NamedTuple):
     width: int
     priority: int = 0
     right: bool = False
-    grow: bool = False
-    """Takes what is left of the line; ``width`` is its least."""
+    grow: int = 0
+    """How many cells more it may take of what is left of the line; ``FILL`` for all."""
 
 
 class GridRow(NamedTuple):
@@ -57,11 +59,12 @@ def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int
         kept.remove(max(kept[1:], key=lambda i: (columns[i].priority, i)))
     widths = {i: columns[i].width for i in kept}
     left = width - needed()
-    growing = [i for i in kept if columns[i].grow]
     if left < 0:
         widths[kept[0]] = max(width, 0)
+    growing = sorted((i for i in kept if columns[i].grow), key=lambda i: (columns[i].grow, i))
     for count, i in enumerate(growing):
-        share = left // (len(growing) - count)
+        # The modest first: what they do not take is there for the rest.
+        share = max(0, min(left // (len(growing) - count), columns[i].grow))
         widths[i] += share
         left -= share
     return [(i, widths[i]) for i in kept]

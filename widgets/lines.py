@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -50,8 +51,38 @@ def line_strip(line: Sequence[Cell], width: int, styles: dict[str, Style]) -> St
     return Strip(segments(kept, styles), width)
 
 
+def wrap_line(line: Line, width: int, indent: int = 4) -> list[Line]:
+    """``line`` as one or more of at most ``width`` cells, broken at blanks where there are any."""
+    if width <= indent or width_of(line) <= width:
+        return [line]
+    out: list[Line] = []
+    current: list[Cell] = []
+    left = width
+    for text, style in line:
+        for word in re.findall(r"\s*\S+|\s+$", printable(text)):
+            while True:
+                length = cell_len(word)
+                if length <= left:
+                    current.append((word, style))
+                    left -= length
+                    break
+                if left < width - (indent if out else 0):
+                    word = word.lstrip()
+                else:
+                    # Longer than a whole line: cut where the line ends.
+                    head = max(1, len(set_cell_size(word, left).rstrip()))
+                    current.append((word[:head], style))
+                    word = word[head:]
+                out.append(tuple(current))
+                current, left = [(" " * indent, "text")], width - indent
+                if not word:
+                    break
+    out.append(tuple(current))
+    return out
+
+
 class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
-    """Scrollable lines of cells; only changed lines are drawn again."""
+    """Scrollable lines of cells, wrapped to the width; only changed lines are drawn again."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     DEFAULT_CSS = (
@@ -70,16 +101,19 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
 
     def __init__(self, lines: Sequence[Line] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._given: list[Line] = list(lines)
         self._lines: list[Line] = list(lines)
 
     @property
     def lines(self) -> Sequence[Line]:
-        return self._lines
+        """As given, not wrapped."""
+        return self._given
 
     def set_lines(self, lines: Sequence[Line]) -> None:
-        old, self._lines = self._lines, list(lines)
+        old, self._given = self._lines, list(lines)
+        self._wrap()
+        lines = self._lines
         if len(old) != len(lines):
-            self._resize_virtual()
             self.refresh(layout=True)
             return
         width, height = self.size
@@ -89,12 +123,17 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             self.refresh(*(Region(0, y, width, 1) for y in dirty))
 
     def on_mount(self) -> None:
-        self._resize_virtual()
+        self._wrap()
 
     def on_resize(self) -> None:
-        self._resize_virtual()
+        self._wrap()
 
-    def _resize_virtual(self) -> None:
+    def _wrap(self) -> None:
+        # The scrollbar's column is kept free, so that its coming and going does not wrap anew.
+        width = self.size.width - 1
+        self._lines = (
+            [part for line in self._given for part in wrap_line(line, width)] if width > 0 else self._given
+        )
         self.virtual_size = Size(self.size.width, len(self._lines))
 
     def move_by(self, lines: int) -> None:

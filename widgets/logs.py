@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engine.api.protocol import LogRow
 from widgets import figures
-from widgets.grid import Column, Grid, GridRow, RowCache
+from widgets.grid import FILL, Column, Grid, GridRow, RowCache
 
 LEVELS = {
     "debug": ("· debug", "muted"),
@@ -21,7 +21,7 @@ class LogsPane(Grid):
         Column("time", "time", 8, 1),
         Column("level", "level", 7, 0),
         Column("source", "source", 12, 2),
-        Column("text", "message", 20, 0, grow=True),
+        Column("text", "message", 20, 0, grow=FILL),
     )
     EMPTY = "nothing logged"
     FOLLOW = True

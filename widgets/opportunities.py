@@ -6,21 +6,21 @@ from collections.abc import Iterable
 
 from engine.api.protocol import OpportunityRow
 from widgets import figures
-from widgets.grid import Column, Grid, GridRow, RowCache
+from widgets.grid import FILL, Column, Grid, GridRow, RowCache
 
 SIDES = {"buy": ("▲ BUY", "up"), "sell": ("▼ SELL", "down")}
 
 
 class OpportunitiesPane(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 10, 0),
+        Column("symbol", "symbol", 9, 0, grow=5),
         Column("side", "side", 6, 0),
         Column("score", "score", 6, 1, right=True),
         Column("confidence", "conf", 4, 3, right=True),
-        Column("status", "status", 14, 2),
+        Column("status", "status", 16, 2, grow=4),
         Column("age", "age", 4, 4, right=True),
-        Column("sources", "sources", 12, 6, grow=True),
-        Column("reason", "reason", 16, 5, grow=True),
+        Column("sources", "sources", 20, 6, grow=16),
+        Column("reason", "reason", 16, 5, grow=FILL),
     )
     EMPTY = "no opportunity yet: the funnel shows where signals fall"
 

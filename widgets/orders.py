@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engine.api.protocol import OrderRow
 from widgets import figures
-from widgets.grid import Column, Grid, GridRow, RowCache
+from widgets.grid import FILL, Column, Grid, GridRow, RowCache
 from widgets.opportunities import SIDES
 from widgets.positions import level
 
@@ -27,12 +27,12 @@ class OrdersPane(Grid):
     COLUMNS = (
         Column("state", "state", 9, 1),
         Column("side", "side", 6, 0),
-        Column("symbol", "symbol", 10, 0),
-        Column("quantity", "filled/qty", 17, 0, right=True),
-        Column("average", "avg", 11, 2, right=True),
+        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("quantity", "filled/qty", 15, 0, right=True),
+        Column("average", "avg", 10, 2, right=True, grow=2),
         Column("purpose", "purpose", 11, 4),
         Column("time", "time", 8, 5),
-        Column("reason", "reason", 12, 3, grow=True),
+        Column("reason", "reason", 12, 3, grow=FILL),
     )
     EMPTY = "no orders yet"
 

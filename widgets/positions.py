@@ -12,15 +12,15 @@ from widgets.grid import Column, Grid, GridRow, RowCache
 
 class PositionsPane(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 10, 0),
+        Column("symbol", "symbol", 9, 0, grow=5),
         Column("side", "side", 7, 0),
-        Column("quantity", "qty", 11, 0, right=True),
-        Column("unrealized", "uP&L", 12, 0, right=True),
-        Column("return", "%", 9, 3, right=True),
-        Column("entry", "entry", 11, 2, right=True),
-        Column("mark", "mark", 11, 1, right=True),
-        Column("stop", "stop", 11, 4, right=True),
-        Column("target", "target", 11, 5, right=True),
+        Column("quantity", "qty", 10, 0, right=True, grow=3),
+        Column("unrealized", "uP&L", 11, 0, right=True, grow=2),
+        Column("return", "return", 8, 3, right=True),
+        Column("entry", "entry", 10, 2, right=True, grow=2),
+        Column("mark", "mark", 10, 1, right=True, grow=2),
+        Column("stop", "stop", 9, 4, right=True, grow=2),
+        Column("target", "target", 9, 5, right=True, grow=2),
         Column("realized", "realized", 10, 6, right=True),
         Column("held", "held", 4, 7, right=True),
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.api.protocol import FeedRow, ModelRow, StatusRow
 from widgets import figures
+from widgets.cells import width_of
 from widgets.lines import FixedLines, Line, join_items
 from widgets.positions import signed_money
 
@@ -53,8 +54,11 @@ class StatusBar(FixedLines):
         first, second = status_items(self._view)
         blank: Line = ((" ", "text"),)
         if height < 2:
-            return (blank + join_items([*first, *second], width - 2),)
-        return (blank + join_items(first, width - 2), blank + join_items(second, width - 2))
+            return (blank + _clock_right(join_items([*first, *second], width - 2), width - 2),)
+        return (
+            blank + join_items(first, width - 2),
+            blank + _clock_right(join_items(second, width - 2), width - 2),
+        )
 
 
 def status_items(view: StatusView) -> tuple[list[tuple[int, Line]], list[tuple[int, Line]]]:
@@ -90,6 +94,13 @@ def status_items(view: StatusView) -> tuple[list[tuple[int, Line]], list[tuple[i
         (1, ((figures.clock(status.engine_ns) + "Z", "stale" if lost else "bold"),)),
     ]
     return first, second
+
+
+def _clock_right(line: Line, width: int) -> Line:
+    """The last item (the clock) at the right edge."""
+    if len(line) < 3:
+        return line
+    return (*line[:-2], (" " * max(0, width - width_of((*line[:-2], line[-1]))), "text"), line[-1])
 
 
 def _link(link: str) -> Line:

@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from widgets import figures
-from widgets.grid import Column, Grid, GridRow
+from widgets.grid import FILL, Column, Grid, GridRow
 
 
 class StrategiesGrid(Grid):
     COLUMNS = (
         Column("enabled", "on", 3, 0),
-        Column("name", "strategy", 15, 0),
-        Column("weight", "wt", 5, 2, right=True),
-        Column("signals", "signals", 7, 1, right=True),
+        Column("name", "strategy", 15, 0, grow=6),
+        Column("weight", "wt", 4, 2, right=True),
+        Column("signals", "signals", 7, 2, right=True),
         Column("last", "last", 4, 3, right=True),
-        Column("note", "family · error", 8, 4, grow=True),
+        Column("note", "family", 8, 1, grow=FILL),
     )
     EMPTY = "no strategies"
 
@@ -29,10 +29,10 @@ class StrategiesGrid(Grid):
 
 class ModelsGrid(Grid, can_focus=False):
     COLUMNS = (
-        Column("version", "model", 9, 0),
-        Column("status", "status", 8, 1),
-        Column("age", "age", 4, 2, right=True),
-        Column("metric", "metric · error", 12, 3, grow=True),
+        Column("version", "model", 9, 0, grow=6),
+        Column("status", "status", 8, 2),
+        Column("age", "age", 4, 3, right=True),
+        Column("metric", "metric", 12, 1, grow=FILL),
     )
     EMPTY = "no model loaded"
 

@@ -8,21 +8,21 @@ from engine.api.protocol import TickRow
 from widgets import figures
 from widgets.grid import Column, Grid, GridRow, RowCache
 
-SPARK_WIDTH = 14
+SPARK_WIDTH = 10
 
 
 class TicksPane(Grid):
     COLUMNS = (
-        Column("symbol", "symbol", 10, 0, grow=False),
-        Column("last", "last", 11, 1, right=True),
-        Column("change", "chg", 9, 0, right=True),
-        Column("bid", "bid", 11, 4, right=True),
-        Column("ask", "ask", 11, 4, right=True),
-        Column("score", "score", 6, 2, right=True),
+        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("last", "last", 10, 1, right=True, grow=2),
+        Column("change", "change", 8, 0, right=True, grow=1),
+        Column("bid", "bid", 10, 4, right=True, grow=2),
+        Column("ask", "ask", 10, 4, right=True, grow=2),
+        Column("score", "score", 5, 2, right=True),
         Column("rsi", "rsi", 4, 6, right=True),
         Column("age", "age", 4, 3, right=True),
         Column("spark", "trend", SPARK_WIDTH, 5),
-        Column("venue", "venue", 5, 7, grow=True),
+        Column("venue", "venue", 9, 7, grow=6),
     )
     EMPTY = "waiting for the first tick"
 

@@ -248,7 +248,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.frozen = not self.frozen
         self.paint(force=True)
 
-    def action_dismiss(self) -> None:  # type: ignore[override]
+    def action_close_inner(self) -> None:
         """Esc: the innermost thing that can be closed."""
         coach = self.query(Coach)
         if coach:

@@ -17,7 +17,7 @@ class LeaveScreen(AskScreen):
         lines: list[Line] = [
             ((f"The engine holds {held}.", "text"),) if open_positions else (("The desk is flat.", "text"),),
         ]
-        choices = [Choice(DETACH, "Detach", "the engine trades on; `tickdesk attach` returns")]
+        choices = [Choice(DETACH, "Detach", "the engine trades on without you")]
         if not read_only:
             choices += [
                 Choice(HALT_STOP, "Halt & stop", "no more orders, positions stay", "warn"),

@@ -1,0 +1,398 @@
+"""Every key against a link that writes down what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from console.app import DeskApp
+from console.link_protocol import LinkState
+from console.screens.confirm import ConfirmScreen
+from console.screens.explain import ExplainScreen
+from console.screens.help import HelpScreen
+from console.screens.leave import LeaveScreen
+from engine.api.protocol import EventFrame, StateFrame
+from engine.events import Alert, RiskChange, RiskState
+from tests.console import sample_desk as sample
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+from widgets.coach import Coach
+
+WIDE, COMPACT = (200, 50), (80, 24)
+
+
+@asynccontextmanager
+async def desk(
+    link: sample.FakeLink, size: tuple[int, int] = COMPACT, **options: object
+) -> AsyncIterator[tuple[DeskApp, Pilot[None]]]:
+    app = DeskApp(link, frames_per_s=10, **options)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.paint()
+        await pilot.pause()
+        yield app, pilot
+
+
+def toasts(app: DeskApp) -> list[str]:
+    return [note.message for note in app._notifications]
+
+
+async def test_halt_and_entries_off_are_sent_at_once() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (_, pilot):
+        await pilot.press("H")
+        await pilot.press("E")
+        await pilot.pause()
+    assert link.sent == [("risk", "halted"), ("risk", "reducing")]
+
+
+async def test_halt_works_inside_a_dialog() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("q", "H")
+        await pilot.pause()
+        assert isinstance(app.screen, LeaveScreen)
+    assert link.sent == [("risk", "halted")]
+
+
+@pytest.mark.parametrize("state", ["reducing", "halted"])
+async def test_entries_off_again_asks_to_resume_with_cancel_selected(state: str) -> None:
+    link = sample.FakeLink(sample.full_frame(risk_state=state))
+    async with desk(link) as (app, pilot):
+        await pilot.press("E")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert link.sent == []
+        await pilot.press("E", "down", "enter")
+        await pilot.pause()
+    assert link.sent == [("risk", "active")]
+
+
+async def test_resume_asks_and_escape_cancels() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("A")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("escape")
+        assert app.screen is app.desk
+    assert link.sent == []
+
+
+async def test_flatten_asks_and_a_double_enter_sends_one_command() -> None:
+    link = sample.FakeLink()
+    link.gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await pilot.press("X", "down", "enter", "enter")
+        await pilot.pause()
+        app.command("flatten", link.flatten)  # a second one while the first is on its way
+        await pilot.pause()
+        assert link.sent == [("flatten",)]
+        link.gate.set()
+        await pilot.pause()
+        assert "canceled 2/2, closed 3/3, verified flat in 1.2 s" in toasts(app)
+
+
+async def test_space_toggles_the_strategy_under_the_cursor() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (_, pilot):
+        await pilot.press("5", "j", "space", "G", "space")
+        await pilot.pause()
+    assert link.sent == [("strategy", "golden_cross", False, None), ("strategy", "volatility", True, None)]
+
+
+async def test_space_elsewhere_sends_nothing() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (_, pilot):
+        await pilot.press("1", "space")
+        await pilot.pause()
+    assert link.sent == []
+
+
+async def test_r_reloads_the_model_and_shows_the_answer() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("r")
+        await pilot.pause()
+        assert link.sent == [("reload",)]
+        assert "loaded b2c3d4" in toasts(app)
+
+
+async def test_a_command_that_cannot_be_sent_says_why() -> None:
+    link = sample.FakeLink()
+    link.error = "no engine answers: start one with `tickdesk`"
+    async with desk(link) as (app, pilot):
+        await pilot.press("H")
+        await pilot.pause()
+        assert link.error in toasts(app)
+
+
+@pytest.mark.parametrize(("pane", "id"), [("2", "opp-0008"), ("4", "ord-0008")])
+async def test_enter_explains_opportunities_and_orders(pane: str, id: str) -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press(pane, "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ExplainScreen)
+        text = "\n".join("".join(t for t, _ in line) for line in app.screen._lines.lines)
+        assert link.story.headline in text
+        assert "golden_cross" in text and "+0.210" in text
+        assert "open interest, options, sentiment" in text
+        assert "ORDER_NOTIONAL" in text and "5,000.62 USD" in text
+        assert "+21.1ms" in text
+        await pilot.press("escape")
+        assert app.screen is app.desk
+    assert link.sent == [("explain", id)]
+
+
+async def test_explain_shows_why_there_is_nothing_to_explain() -> None:
+    link = sample.FakeLink()
+    link.error = "no opportunity or order opp-0008 is known"
+    async with desk(link, COMPACT) as (app, pilot):
+        await pilot.press("2", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ExplainScreen)
+        assert app.screen._lines.lines[0][0][0] == link.error
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_shows_the_keys_of_this_place(key: str) -> None:
+    async with desk(sample.FakeLink(), COMPACT) as (app, pilot):
+        await pilot.press("5", key)
+        assert isinstance(app.screen, HelpScreen)
+        text = "\n".join("".join(t for t, _ in line) for line in app.screen._lines.lines)
+        assert "Switch the selected strategy" in text
+        assert "Explain this" not in text
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_leave_detaches_by_default(key: str) -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press(key)
+        assert isinstance(app.screen, LeaveScreen)
+        await pilot.press("enter")
+        await pilot.pause()
+    assert link.sent == []
+    assert app.return_code == 0
+
+
+@pytest.mark.parametrize(
+    ("downs", "sent"), [(1, [("risk", "halted"), ("stop",)]), (2, [("flatten",), ("stop",)])]
+)
+async def test_leave_can_make_safe_and_stop(downs: int, sent: list[tuple[str, ...]]) -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("q", *["j"] * downs, "enter")
+        await pilot.pause()
+    assert link.sent == sent
+    assert app.return_code == 0
+
+
+async def test_a_refused_flatten_does_not_stop_the_engine() -> None:
+    link = sample.FakeLink()
+    link.ok = False
+    async with desk(link) as (app, pilot):
+        await pilot.press("q", "j", "j", "enter")
+        await pilot.pause()
+        assert link.sent == [("flatten",)]
+        assert app.is_running and app.screen is app.desk
+
+
+async def test_read_only_sends_nothing() -> None:
+    link = sample.FakeLink()
+    async with desk(link, read_only=True) as (app, pilot):
+        await pilot.press("H", "E", "X", "r", "A", "5", "space")
+        await pilot.pause()
+        assert app.screen is app.desk
+        assert "READ-ONLY" in app.desk.banner.text
+        await pilot.press("q")
+        assert isinstance(app.screen, LeaveScreen)
+        assert [choice.id for choice in app.screen.choices.choices] == ["detach"]
+    assert link.sent == []
+
+
+async def test_unused_keys_do_nothing() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("ctrl+q", "ctrl+s", "ctrl+a", "ctrl+b", "ctrl+z")
+        await pilot.pause()
+        assert app.is_running and app.screen is app.desk
+    assert link.sent == []
+
+
+async def test_numbers_tab_and_sideways_keys_walk_the_panes() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        for number in range(1, 7):
+            await pilot.press(str(number))
+            assert app.desk.active == number
+            assert app.focused is app.desk.grid
+        await pilot.press("tab")
+        assert app.desk.active == 1
+        await pilot.press("shift+tab")
+        assert app.desk.active == 6
+        await pilot.press("l", "right", "h", "left")
+        assert app.desk.active == 6
+
+
+async def test_rows_are_walked_by_keys() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        grid = app.desk.ticks
+        keys = [row.key for row in grid.rows]
+        seen = []
+        for key in ("j", "down", "k", "up", "G", "g", "end", "home", "pagedown", "pageup"):
+            await pilot.press(key)
+            seen.append(keys.index(grid.cursor_key or ""))
+        last = len(keys) - 1
+        assert seen == [1, 2, 1, 0, last, 0, last, 0, last, 0]
+
+
+async def test_sort_shows_its_column_and_the_cursor_keeps_its_row() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        grid = app.desk.ticks
+        await pilot.press("j")
+        key = grid.cursor_key
+        await pilot.press("s", "s", "s")
+        assert "last" in str(app.desk.ticks.border_title)
+        prices = [row.order[1] for row in grid.rows]
+        assert prices == sorted(prices, reverse=True)
+        assert grid.cursor_key == key
+
+
+async def test_freeze_holds_the_panes_but_not_the_status() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        before = app.desk.ticks.rows
+        await pilot.press("f")
+        assert "FROZEN" in app.desk.banner.text
+        link.on_message(sample.next_frame(8))
+        app.paint()
+        assert app.desk.ticks.rows == before
+        assert app.desk.status_bar._view.status is not None
+        assert app.desk.status_bar._view.status.engine_ns == sample.NOW_NS + 2 * sample.NS
+        await pilot.press("f")
+        assert app.desk.ticks.rows != before
+        assert app.desk.banner.text == ""
+
+
+async def test_zoom_shows_one_pane_and_back() -> None:
+    async with desk(sample.FakeLink(), WIDE) as (app, pilot):
+        await pilot.press("3", "plus")
+        assert [pane.display for pane in app.desk.panes] == [n == 3 for n in range(1, 7)]
+        await pilot.press("4")
+        assert [pane.display for pane in app.desk.panes] == [n == 4 for n in range(1, 7)]
+        await pilot.press("underscore")
+        assert all(pane.display for pane in app.desk.panes)
+
+
+async def test_theme_key_walks_the_themes() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        await pilot.press("t")
+        assert app.theme == "tickdesk-light"
+        await pilot.press("t")
+        assert app.theme == "tickdesk-dark"
+
+
+@pytest.mark.parametrize("tmux", [False, True])
+async def test_copy_sends_osc_52(monkeypatch: pytest.MonkeyPatch, tmux: bool) -> None:
+    if tmux:
+        monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    async with desk(sample.FakeLink()) as (app, pilot):
+        written: list[str] = []
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("3", "y")
+        await pilot.pause()
+    sequence = next(text for text in written if "]52;" in text)
+    assert sequence.startswith("\x1bPtmux;\x1b\x1b]52;c;" if tmux else "\x1b]52;c;")
+    copied = base64.b64decode(sequence.split(";c;")[1].split("\a")[0]).decode()
+    assert copied.startswith("BTC-USD\t▲ LONG\t0.0312\t▲+3.07")
+
+
+async def test_the_palette_runs_an_action() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("ctrl+p", *"halt")
+        palette = app.screen
+        for _ in range(100):
+            if palette.query_one("CommandList", OptionList).option_count:
+                break
+            await pilot.pause(0.02)
+        await pilot.press("enter", "enter")
+        for _ in range(100):
+            if link.sent:
+                break
+            await pilot.pause(0.02)
+    assert link.sent == [("risk", "halted")]
+
+
+async def test_a_lost_link_shows_at_once_and_fades_the_tables() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        link.on_state(LinkState.LOST, "connection reset")
+        assert "LINK LOST: connection reset" in app.desk.banner.text
+        assert app.desk.ticks.faded
+        status = "".join(text for text, _ in app.desk.status_bar._drawn[0])
+        assert "LINK LOST" in status and "LIVE" not in status
+        link.on_state(LinkState.ENGINE_GONE, "")
+        assert "ENGINE GONE" in app.desk.banner.text
+        link.on_state(LinkState.UP, "")
+        app.paint()
+        await pilot.pause()
+        assert app.desk.banner.text == "" and not app.desk.ticks.faded
+
+
+async def test_alerts_and_risk_changes_are_toasted() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, _):
+        now = sample.NOW_NS
+        link.on_message(EventFrame(42, Alert(level="error", source="store", text="disk [b]full[/b]", ns=now)))
+        change = RiskChange(
+            state=RiskState.HALTED, previous=RiskState.ACTIVE, reason="daily loss", who="risk", ns=now
+        )
+        link.on_message(EventFrame(43, change))
+        app.paint()
+        assert toasts(app) == ["disk [b]full[/b]", "ACTIVE → HALTED: daily loss"]
+        assert not any(note.markup for note in app._notifications)
+
+
+async def test_sizes_change_live_and_are_never_blank() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        for size, layout in (
+            ((80, 24), "-compact"),
+            ((60, 16), "-tiny"),
+            ((120, 40), "-medium"),
+            ((20, 5), "-tiny"),
+            ((200, 50), "-wide"),
+        ):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert app.desk.layout_name == layout
+            assert app.desk.status_bar.size.height == (1 if layout == "-wide" else 2)
+            if layout == "-tiny":
+                assert app.desk.positions.display and "too small" in app.desk.banner.text
+            elif layout == "-compact":
+                assert app.desk.logs.size.height == 2
+                assert app.desk.ticks.size.height == 24 - 2 - 1 - 2 - 1
+            assert app.desk.keys.size.height == 1
+
+
+async def test_the_coach_is_dismissed_once() -> None:
+    async with desk(sample.FakeLink(), COMPACT, first_run=True) as (app, pilot):
+        assert app.desk.query(Coach)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not app.desk.query(Coach)
+
+
+async def test_a_frame_without_changes_draws_no_row() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, _):
+        drawn = app.desk.ticks.lines_drawn
+        link.on_message(StateFrame(full=False, status=sample.status()))
+        app.paint()
+        assert app.desk.ticks.lines_drawn == drawn

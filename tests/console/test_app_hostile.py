@@ -1,0 +1,116 @@
+"""Text from outside through every widget: no escape reaches a strip, nothing raises, every line is exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from console.app import DeskApp
+from console.link_protocol import LinkState
+from engine.api.protocol import EventFrame, Explanation, StateFrame
+from engine.events import Alert
+from tests.console import sample_desk as sample
+from textual.widget import Widget
+from widgets.grid import Grid
+from widgets.lines import FixedLines, Lines
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m",
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x9b2J\x90q\x9c",
+    "\u202egnp.exe\u2066",
+    "[@click=app.halt]click[/]",
+    "[bold red]markup[/",
+    "日本語の銘柄名前",
+    "e\u0301\u0300\u0302" * 12,
+    "👩‍👩‍👧‍👦🏳️‍🌈",
+    "a\nb\tc\r\0\x7f",
+    "x" * 5000,
+    "\u200b\u2028\ufeff\ue000",
+    "",
+)
+KEPT = {"side", "status", "state", "risk_state", "mode", "level", "code", "phase"}
+
+
+def poison(value: Any, text: str) -> Any:
+    """The same struct with every free text replaced; keys stay apart by a number in front."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(
+            value,
+            **{name: poison(getattr(value, name), text) for name in value.__struct_fields__ if name != "id"},
+        )
+    if isinstance(value, tuple):
+        return tuple(poison(item, text) for item in value)
+    if isinstance(value, dict):
+        return {text: 3, **value}
+    if isinstance(value, str) and type(value) is str:
+        return text
+    return value
+
+
+def check(widget: Widget) -> None:
+    width = widget.size.width
+    for y in range(widget.size.height):
+        strip = widget.render_line(y)
+        shown = strip.text
+        assert all(ch.isprintable() for ch in shown), repr(shown)
+        if isinstance(widget, Grid | Lines):
+            assert cell_len(shown) in (width, width - widget.scrollbar_size_vertical)
+        else:
+            assert cell_len(shown) == width
+        assert not any(segment.style and segment.style.meta for segment in strip)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+async def test_hostile_text_in_every_widget(size: tuple[int, int]) -> None:
+    link = sample.FakeLink()
+    app = DeskApp(link, frames_per_s=0.5, first_run=True)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for number, text in enumerate(HOSTILE):
+            frame = poison(sample.full_frame(), text)
+            ticks = tuple(
+                msgspec.structs.replace(row, symbol=f"{text}:{text}{n}") for n, row in enumerate(frame.ticks)
+            )
+            link.on_message(msgspec.structs.replace(frame, ticks=ticks))
+            link.on_message(EventFrame(number, Alert(level=text, source=text, text=text, ns=1)))
+            link.on_state(LinkState.UP if number % 2 else LinkState.LOST, text)
+            for pane in range(1, 7):
+                app.desk.go_to(pane)
+                app.paint()
+                for widget in app.screen.walk_children(Widget):
+                    if isinstance(widget, Grid | FixedLines | Lines) and widget.display and widget.size.width:
+                        check(widget)
+        await pilot.pause()
+    assert link.sent == []
+
+
+async def test_hostile_text_in_an_explanation() -> None:
+    link = sample.FakeLink()
+    app = DeskApp(link, frames_per_s=0.5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.paint()
+        for text in HOSTILE:
+            story: Explanation = poison(sample.explanation(), text)
+            link.story = story
+            await pilot.press("2", "enter")
+            await pilot.pause()
+            check(app.screen.query_one(Lines))
+            await pilot.press("escape")
+
+
+async def test_an_empty_desk_draws() -> None:
+    empty = StateFrame(
+        full=True, status=sample.status(funnel={}, drops={}, phase="starting", latency_p99_us=None)
+    )
+    app = DeskApp(sample.FakeLink(empty), frames_per_s=0.5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.paint()
+        for pane in range(1, 7):
+            app.desk.go_to(pane)
+            check(app.desk.grid)

@@ -1,0 +1,87 @@
+"""Snapshots of the screens at both sizes in both themes; regenerate with ``--snapshot-update``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from console.app import DeskApp
+from console.link_protocol import LinkState
+from tests.console import sample_desk as sample
+from textual.pilot import Pilot
+
+SIZES = [(80, 24), (200, 50)]
+THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]
+
+
+def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
+    """Compare the screen after ``keys``; frames come only where the test paints."""
+    app = DeskApp(sample.FakeLink(), theme=theme, frames_per_s=0.5, **options)
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        app.paint()
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=prepare)
+
+
+@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+class TestBothSizesAndThemes:
+    def test_desk(self, snap_compare: Any, size: tuple[int, int], theme: str) -> None:
+        take(snap_compare, size, theme, "2")
+
+    def test_explain(self, snap_compare: Any, size: tuple[int, int], theme: str) -> None:
+        take(snap_compare, size, theme, "2", "j", "enter")
+
+    def test_help(self, snap_compare: Any, size: tuple[int, int], theme: str) -> None:
+        take(snap_compare, size, theme, "5", "question_mark")
+
+
+@pytest.mark.parametrize("pane", [1, 3, 4, 5, 6])
+def test_compact_pane(snap_compare: Any, pane: int) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", str(pane))
+
+
+def test_medium(snap_compare: Any) -> None:
+    take(snap_compare, (120, 40), "tickdesk-dark", "4")
+
+
+def test_too_small(snap_compare: Any) -> None:
+    take(snap_compare, (60, 16), "tickdesk-dark")
+
+
+def test_leave_at_the_least_size(snap_compare: Any) -> None:
+    take(snap_compare, (60, 16), "tickdesk-dark", "q")
+
+
+def test_confirm(snap_compare: Any) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", "X")
+
+
+def test_first_run(snap_compare: Any) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", first_run=True)
+
+
+def test_link_lost(snap_compare: Any) -> None:
+    app = DeskApp(
+        sample.FakeLink(sample.full_frame(risk_state="halted", risk_reason="daily loss")), frames_per_s=0.5
+    )
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        app.paint()
+        app._link_changed(LinkState.LOST, "connection reset")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(200, 50), run_before=prepare)
+
+
+def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    take(snap_compare, (80, 24), "tickdesk-dark", "3")

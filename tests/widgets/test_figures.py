@@ -1,0 +1,69 @@
+"""Figures: fixed forms, signs and arrows, unknowns."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from engine.events import NS
+from widgets import figures
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (64_218.374, "64,218.37"),
+        (148.2214, "148.22"),
+        (5.77312, "5.7731"),
+        (0.52317, "0.523170"),
+        (None, "–"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_price(value: float | None, text: str) -> None:
+    assert figures.price(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.42, "▲+0.42%"), (-0.8, "▼-0.80%"), (0.0, "0.00%"), (-0.001, "0.00%"), (None, "–"), (math.nan, "–")],
+)
+def test_change_has_a_sign_and_an_arrow_or_neither(value: float | None, text: str) -> None:
+    assert figures.change(value) == text
+
+
+def test_decimal_text_keeps_every_digit() -> None:
+    assert figures.amount("1234567.000000010") == "1,234,567.000000010"
+    assert figures.amount("1E+3") == "1,000"
+    assert figures.amount("") == "–"
+    assert figures.amount("NaN") == "NaN"
+    assert figures.money("-12.405", sign=True) == "-12.40"
+    assert figures.money("100012.4") == "100,012.40"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "<1s"), (0.99, "<1s"), (1, "1s"), (59.9, "59s"), (60, "1m"), (7200, "2h"), (2e5, "2d")],
+)
+def test_age(seconds: float, text: str) -> None:
+    assert figures.age(seconds * NS) == text
+
+
+def test_latency() -> None:
+    assert [figures.micros(v) for v in (340.2, 1_180.0, 2_100_000.0, None)] == ["340µs", "1.2ms", "2.1s", "–"]
+
+
+def test_spark_shows_the_newest_right_aligned() -> None:
+    assert figures.spark((1.0, 2.0, 3.0), 5) == "  ▁▄▇"
+    assert figures.spark((5.0, 1.0, 2.0, 3.0), 3) == "▁▄▇"
+    assert figures.spark((2.0, 2.0), 3) == " ▄▄"
+    assert figures.spark((math.nan,), 2) == "  "
+
+
+def test_bar_is_as_wide_as_asked() -> None:
+    assert figures.bar(0.5, 8) == "━━━━    "
+    assert figures.bar(-0.5, 3, 1.0) == "━╸ "
+    assert figures.bar(9.0, 4) == "━━━━"
+    assert figures.bar(math.nan, 4) == "    "
