@@ -31,7 +31,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pass
 
 
-class FeedConfig(Section):
+class FeedConfig(Section, frozen=True):
     """A venue that is connected to. URLs default to the venue's own."""
 
     enabled: bool = True
@@ -45,7 +45,7 @@ class FeedConfig(Section):
     poll_interval_s: Positive = 1.0
 
 
-class SimulatedConfig(Section):
+class SimulatedConfig(Section, frozen=True):
     """The embedded venue: a seeded limit-order-book simulation."""
 
     enabled: bool = True
@@ -57,7 +57,7 @@ class SimulatedConfig(Section):
     """Seconds of the past that are simulated at start, so that indicators are warm."""
 
 
-class FeaturesConfig(Section):
+class FeaturesConfig(Section, frozen=True):
     """Windows and indicator periods, in bars unless said otherwise."""
 
     window_s: Positive = 5.0
@@ -77,7 +77,7 @@ class FeaturesConfig(Section):
     sma_slow: Annotated[int, Meta(ge=2, le=200)] = 200
 
 
-class BlendWeights(Section):
+class BlendWeights(Section, frozen=True):
     """Percent of the blended score by family; absent families' weight goes to the present ones."""
 
     technical: NotNegative = 40.0
@@ -89,7 +89,7 @@ class BlendWeights(Section):
     volatility: NotNegative = 5.0
 
 
-class OpportunitiesConfig(Section):
+class OpportunitiesConfig(Section, frozen=True):
     min_score: Share = 0.3
     min_confidence: Share = 0.3
     max_spread_pct: Positive = 0.5
@@ -99,7 +99,7 @@ class OpportunitiesConfig(Section):
     weights: BlendWeights = BlendWeights()
 
 
-class RiskConfig(Section):
+class RiskConfig(Section, frozen=True):
     """Limits; percentages are of equity. See the README for each check."""
 
     max_order_notional_pct: Positive = 5.0
@@ -124,13 +124,13 @@ class RiskConfig(Section):
     allow_short: bool = True
 
 
-class ExitsConfig(Section):
+class ExitsConfig(Section, frozen=True):
     stop_loss_pct: Positive = 0.5
     take_profit_pct: Positive = 1.0
     sweep_s: Positive = 5.0
 
 
-class PaperConfig(Section):
+class PaperConfig(Section, frozen=True):
     """The paper venue."""
 
     taker_fee_bps: NotNegative = 10.0
@@ -143,7 +143,7 @@ class PaperConfig(Section):
     """A market order that finds no fresh liquidity for this long is canceled."""
 
 
-class AccountConfig(Section):
+class AccountConfig(Section, frozen=True):
     starting_cash: Positive = 100_000.0
     currency: str = "USD"
     pegged: tuple[str, ...] = ("USD", "USDT", "USDC", "FDUSD", "TUSD", "BUSD")
@@ -152,26 +152,26 @@ class AccountConfig(Section):
     """Notional of an entry, percent of equity, at full confidence."""
 
 
-class ModelsConfig(Section):
+class ModelsConfig(Section, frozen=True):
     poll_s: Positive = 300.0
     every_bars: Count = 5
     """The model strategy predicts once in so many bars."""
 
 
-class LinkConfig(Section):
+class LinkConfig(Section, frozen=True):
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
 
 
-class ConsoleConfig(Section):
+class ConsoleConfig(Section, frozen=True):
     theme: str = "tickdesk-dark"
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
 
 
-class LoggingConfig(Section):
+class LoggingConfig(Section, frozen=True):
     level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """Everything; the defaults trade the simulated venue on paper."""
 
     feeds: dict[str, FeedConfig] = {}
