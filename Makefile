@@ -27,6 +27,7 @@ lint: .venv
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PY) -m engine.wiring.compile
 	@touch $@
 
 # Resolve the ranges of pyproject.toml again (needs uv); names no registry.

@@ -22,7 +22,6 @@ from engine.clock import Clock, LiveClock
 from engine.config import Config
 from engine.errors import FeedError, InternalError, StoreError, TickdeskError
 from engine.events import Alert, FeedState, JournalEvent, MarketEvent, RiskState
-from engine.features.engine import compile_kernels
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
@@ -30,6 +29,7 @@ from engine.instruments import Instruments
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.store.store import Store
+from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.port import LivePort
@@ -73,7 +73,7 @@ def run_engine(options: EngineOptions) -> int:
             log.info(text)
             options.note(text)
 
-        compile_kernels(note)
+        compile_all(note)
         return asyncio.run(LiveEngine(options, logs.ring, tape).main())
     except TickdeskError:
         raise

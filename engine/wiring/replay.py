@@ -13,13 +13,13 @@ import msgspec
 from engine.config import Config
 from engine.errors import ModelError, StoreError
 from engine.events import Fill, JournalEvent, OrderEvent
-from engine.features.engine import compile_kernels
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
 from engine.models.builtin import ensure_builtin
 from engine.models.load import Predictor, load
 from engine.models.registry import Registry
 from engine.store.store import Store
+from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.sources import adopt
@@ -92,7 +92,7 @@ def replay(
     The model is the active one of ``state_dir``'s registry. Raises TapeError, StoreError, ConfigError.
     """
     tape = Tape(tapes, venue=venue)
-    compile_kernels(note)
+    compile_all(note)
     store = _store(state_dir)
     try:
         digest = _Digest(store)

@@ -1,0 +1,22 @@
+"""Make every compiled kernel ready before anything waits for it: ``python -m engine.wiring.compile``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.features import engine as features
+from engine.features.alpha158 import alpha158_block
+from engine.market import screen
+
+
+def compile_all(note: Callable[[str], None]) -> None:
+    """Load the kernels, or compile them at the first start (``note`` then gets a line)."""
+    features.compile_kernels(note)
+    screen.compile_kernels(note)
+    alpha158_block(np.ones((2, 61, 6)))
+
+
+if __name__ == "__main__":
+    compile_all(print)
