@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 
 from console import app
@@ -17,8 +16,6 @@ from engine.errors import LinkError
 
 def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_exit: bool = False) -> int:
     """Run the console until the person leaves; returns the exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise LinkError("the screen needs a terminal: use `tickdesk --no-ui`, or `tickdesk status`")
     link = UnixLink(socket_path(state_dir))
     try:
         return app.run(

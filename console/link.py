@@ -45,7 +45,10 @@ class UnixLink:
     async def run(
         self, on_message: Callable[[StreamMessage], None], on_state: Callable[[LinkState, str], None]
     ) -> None:
-        """Deliver messages until cancelled, resuming events after the last one seen."""
+        """Deliver messages until cancelled, resuming events after the last one seen.
+
+        Raises LinkError for an engine that speaks another version: trying again cannot help.
+        """
         failures = 0
         on_state(LinkState.CONNECTING, "")
         try:
@@ -58,11 +61,16 @@ class UnixLink:
                     on_state(LinkState.LOST, "the engine closed the link")
                 except TimeoutError:
                     on_state(LinkState.LOST, f"nothing from the engine for {SILENCE_S:.0f} s")
+                except msgspec.MsgspecError as error:
+                    raise LinkError(
+                        f"what the engine sends is not understood ({clean(error, 80)}): versions differ; "
+                        "restart the engine: `tickdesk stop`, then `tickdesk`"
+                    ) from None
                 except (aiohttp.ClientError, OSError) as error:
-                    if self._socket.exists():
-                        on_state(LinkState.LOST, clean(error, 80))
-                    else:
+                    if _nobody_listens(error):
                         on_state(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
+                    else:
+                        on_state(LinkState.LOST, clean(error, 80))
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
         finally:
@@ -144,3 +152,9 @@ class UnixLink:
             ) from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
             raise LinkError(f"the engine cannot be reached: {clean(error, 100)}") from None
+
+
+def _nobody_listens(error: Exception) -> bool:
+    """No socket, or the socket that a killed engine left behind."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return isinstance(cause, (FileNotFoundError, ConnectionRefusedError))

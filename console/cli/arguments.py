@@ -7,6 +7,9 @@ import importlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NoReturn
+
+from engine.text import clean
 
 
 def _lazy(module: str) -> Callable[[argparse.Namespace], int]:
@@ -25,15 +28,28 @@ def _version() -> str:
         return "unknown (not installed)"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Usage errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"tickdesk: {clean(message, 300)}; see `{self.prog} --help`\n")
+
+
 def _speed(text: str) -> float:
-    value = float("inf") if text in ("max", "full") else float(text.rstrip("x×"))
+    try:
+        value = float("inf") if text in ("max", "full") else float(text.rstrip("x×"))
+    except ValueError:
+        value = 0.0
     if not value > 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no speed: give a number above 0, or max")
     return value
 
 
-def _common() -> argparse.ArgumentParser:
-    """Options that every command takes, before or after its name (so without defaults here)."""
+def _common(overrides: str) -> argparse.ArgumentParser:
+    """Options that every command takes, before or after its name (so without defaults here).
+
+    ``overrides`` names where ``--set`` goes: a command's own must not replace those before its name.
+    """
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
@@ -44,7 +60,7 @@ def _common() -> argparse.ArgumentParser:
         "--set",
         action="append",
         metavar="KEY=VALUE",
-        dest="overrides",
+        dest=overrides,
         help="override a configuration value, e.g. --set risk.max_position_pct=10",
     )
     return common
@@ -60,10 +76,10 @@ def _desk_options(parser: argparse.ArgumentParser) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    common = _common()
-    top = argparse.ArgumentParser(
+    common = _common("overrides")
+    top = _Parser(
         prog="tickdesk",
-        parents=[common],
+        parents=[_common("first_overrides")],
         description="A live trading desk in a terminal. "
         "Without a command: start the engine if none runs, and attach.",
     )
@@ -109,9 +125,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse; argparse itself prints a usage error in one line and exits with 2."""
+    """Parse; a usage error is printed in one line and exits with 2."""
     arguments = parser().parse_args(argv)
-    for name, value in (("config", None), ("state_dir", None), ("overrides", [])):
+    for name in ("config", "state_dir"):
         if not hasattr(arguments, name):
-            setattr(arguments, name, value)
+            setattr(arguments, name, None)
+    first, own = (getattr(arguments, name, []) for name in ("first_overrides", "overrides"))
+    arguments.overrides = [*first, *own]
     return arguments

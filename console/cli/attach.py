@@ -7,6 +7,7 @@ import argparse
 from console.cli.client import no_engine
 from console.cli.desk import answers
 from console.cli.settings import configuration, state_dir
+from console.cli.terminal import require_terminal
 from engine.api.address import socket_path
 
 
@@ -15,6 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     where = state_dir(arguments)
     if not answers(socket_path(where)):
         raise no_engine(where)
+    require_terminal()
     from console.attach import attach
 
     return attach(config, where)

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from console.cli.settings import config_path, configuration, state_dir
+from console.cli.terminal import require_terminal
 from engine.api.address import socket_path
 from engine.config import Config
 from engine.errors import ConfigError
@@ -55,6 +56,7 @@ def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> 
 def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> int:
     from console.engine_process import start_engine
 
+    require_terminal()
     running = answers(socket_path(where))
     if running and arguments.tape:
         raise ConfigError(

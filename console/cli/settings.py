@@ -31,6 +31,12 @@ def state_dir(arguments: argparse.Namespace) -> Path:
     """The state directory, absolute. Raises ConfigError when it cannot be one."""
     chosen = arguments.state_dir or os.environ.get("TICKDESK_STATE_DIR") or default_state_dir()
     path = Path(chosen).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    try:
+        usable = path.is_dir() or not path.exists()
+    except OSError as error:
+        raise ConfigError(
+            f"--state-dir {clean(path, 80)}: {error.strerror}; choose another directory"
+        ) from None
+    if not usable:
         raise ConfigError(f"--state-dir {clean(path)}: that is a file, choose a directory")
     return path

@@ -44,9 +44,14 @@ class Hub:
             wake()
 
     def since(self, seq: int) -> list[tuple[int, bytes]] | Resync:
-        """Encoded events after ``seq``, oldest first; Resync when some are no longer held."""
-        if seq >= self._last:
+        """Encoded events after ``seq``, oldest first; Resync when some are no longer held.
+
+        A ``seq`` from the future is of another journal: Resync too.
+        """
+        if seq == self._last:
             return []
+        if seq > self._last:
+            return Resync(oldest_seq=self._last + 1)
         oldest = self._ring[0][0] if self._ring else self._last + 1
         if seq + 1 < oldest:
             return Resync(oldest_seq=oldest)
@@ -82,8 +87,11 @@ class Conflator:
         self._log_seq = 0
         self._first = True
 
-    def frame(self, state: StateFrame) -> StateFrame:
-        """The part of ``state`` (every row) that this client has not seen yet."""
+    def frame(self, state: StateFrame, since: int) -> StateFrame:
+        """The part of ``state`` (every row) that this client has not seen yet.
+
+        ``since``, the last event it was sent, becomes ``last_seq``: where it resumes after a cut.
+        """
         changed: dict[str, tuple[object, ...]] = {}
         for name, key in self._KEYS:
             sent = self._sent[name]
@@ -101,4 +109,4 @@ class Conflator:
         if logs:
             self._log_seq = logs[-1].seq
         full, self._first = self._first, False
-        return msgspec.structs.replace(state, full=full, logs=logs, **changed)
+        return msgspec.structs.replace(state, full=full, logs=logs, last_seq=since, **changed)

@@ -152,7 +152,7 @@ class ApiServer:
                 wake.clear()
                 since = await self._send_events(stream, since)
                 if loop.time() >= next_frame:
-                    frame = conflator.frame(self._desk.state())
+                    frame = conflator.frame(self._desk.state(), since)
                     await asyncio.wait_for(stream.send_bytes(encode(frame)), SEND_TIMEOUT_S)
                     next_frame = max(next_frame + self._interval, loop.time() + self._interval / 2)
                 with contextlib.suppress(TimeoutError):
