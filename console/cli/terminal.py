@@ -1,0 +1,13 @@
+"""Whether there is a terminal for the screen."""
+
+from __future__ import annotations
+
+import sys
+
+from engine.errors import ConfigError
+
+
+def require_terminal() -> None:
+    """Raises ConfigError where the screen could not be shown; asked before anything is started."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("the screen needs a terminal: use `tickdesk --no-ui`, or `tickdesk status`")
