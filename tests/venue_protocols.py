@@ -295,11 +295,11 @@ class KrakenProtocol(Protocol):
                     levels.pop(level["price"], None)
                 else:
                     levels[level["price"]] = level["qty"]
-            order = sorted(levels, key=float, reverse=side == "bids")
-            for price in order[1000:]:
-                del levels[price]
-            if order:
-                best = order[0]
+            if len(levels) > 1000:
+                for price in sorted(levels, key=float, reverse=side == "bids")[1000:]:
+                    del levels[price]
+            if levels:
+                best = (max if side == "bids" else min)(levels, key=float)
                 bid, bid_size, ask, ask_size = self.best.get(symbol, ("", "", "", ""))
                 self.best[symbol] = (
                     (best, levels[best], ask, ask_size)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
 from engine.errors import FeedError
 from engine.events import FeedState, Malformed, MarketEvent, Quote, Trade
 from engine.text import clean
+
+TradeId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""As a decoder accepts it: a packed tick holds 64 bits."""
 
 Sink = Callable[[list[MarketEvent]], None]
 """Takes the events of one read, in order; called synchronously, must not block."""

@@ -8,26 +8,29 @@ no time of its own, its ``event_ns`` is ours.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
 
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
+from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
 _MS = 1_000_000
+_Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_NS // _MS)]
 _PAGE = 1000
 _COMBINED = '{"stream":"'
 
 
 class _Trade(msgspec.Struct, gc=False):
     s: str
-    t: int
+    t: TradeId
     p: float
     q: float
-    T: int
+    T: _Millis
     m: bool
 
 
@@ -171,10 +174,10 @@ class _ExchangeInfo(msgspec.Struct):
 
 
 class _RestTrade(msgspec.Struct, rename="camel"):
-    id: int
+    id: TradeId
     price: float
     qty: float
-    time: int
+    time: _Millis
     is_buyer_maker: bool
 
 

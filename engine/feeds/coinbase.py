@@ -14,7 +14,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -25,7 +25,7 @@ _NAN = float("nan")
 
 class _Match(msgspec.Struct, gc=False):
     product_id: str
-    trade_id: int
+    trade_id: TradeId
     price: float
     size: float
     side: str
@@ -134,7 +134,7 @@ class _Product(msgspec.Struct):
 
 
 class _RestTrade(msgspec.Struct):
-    trade_id: int
+    trade_id: TradeId
     side: str
     size: float
     price: float

@@ -90,7 +90,7 @@ class SocketFeed:
             await rest.close()
 
     async def run(self, sink: Sink) -> None:
-        """Connect, read, and start over, until cancelled. What ``sink`` raises is raised here."""
+        """Connect, read, and start over, until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
         self._sink = sink
         self._continuity = Continuity()
         try:

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
 from engine.feeds.kraken_book import Book
 from engine.feeds.timestamps import decimal_seconds_ns, rfc3339_ns
 from engine.text import clean
@@ -31,7 +31,7 @@ class _Print(msgspec.Struct, gc=False):
     side: str
     price: float
     qty: float
-    trade_id: int
+    trade_id: TradeId
     timestamp: str
 
 
@@ -257,7 +257,7 @@ _reply = msgspec.json.Decoder(_Reply).decode
 _pair = msgspec.json.Decoder(_Pair, strict=False).decode
 _rest_tick = msgspec.json.Decoder(_RestTick, strict=False).decode
 _rest_trades = msgspec.json.Decoder(
-    list[tuple[float, float, msgspec.Raw, str, str, str, int]], strict=False
+    list[tuple[float, float, msgspec.Raw, str, str, str, TradeId]], strict=False
 ).decode
 
 _OLD_NAMES = {"XBT": "BTC", "XDG": "DOGE"}

@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from engine.events import MarketEvent, Quote, Trade
+from engine.feeds.timestamps import MAX_NS
 
 _NAN = float("nan")
 _SIDES = {"buy": 1, "sell": -1}
@@ -22,9 +24,9 @@ _NAME = re.compile(r"(?:[A-Z0-9]+[-/.])*[A-Z0-9]*[A-Z][A-Z0-9]*")
 
 
 class _Line(msgspec.Struct, gc=False):
-    ts: int
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)]
     k: str = "T"
-    id: int = -1
+    id: Annotated[int, msgspec.Meta(ge=-1, le=MAX_NS)] = -1
     side: str = ""
     px: float = _NAN
     sz: float = _NAN

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from engine.feeds.columnar import MAGIC, ColumnarReader
 from engine.feeds.lines import LineChunks
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
 from engine.feeds.registry import VENUES
+from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 from engine.ticks import BACKFILLED, TRADE
 
@@ -38,7 +39,7 @@ class _Row(msgspec.Struct, gc=False):
     """A line of a capture."""
 
     ch: str
-    t: int | None = None
+    t: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)] | None = None
     raw: str | None = None
     url: str = ""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+MAX_NS = (1 << 63) - 1
+"""A packed tick holds 64 bits: the year 2262."""
+
 _seconds: dict[str, int] = {}
 _KEPT = 4096
 
@@ -31,7 +34,7 @@ def rfc3339_ns(text: str) -> int:
             raise ValueError(f"timestamp without a zone: {text[:40]}")
         fraction, zone = tail[:sign], tail[sign:]
         offset = (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60) * (1 if zone[0] == "+" else -1)
-    return (seconds - offset) * 1_000_000_000 + (_fraction_ns(fraction[1:]) if fraction else 0)
+    return _bounded((seconds - offset) * 1_000_000_000 + (_fraction_ns(fraction[1:]) if fraction else 0))
 
 
 def decimal_seconds_ns(text: str) -> int:
@@ -39,7 +42,13 @@ def decimal_seconds_ns(text: str) -> int:
     whole, _, fraction = text.partition(".")
     if not whole.isdigit():
         raise ValueError(f"not a time in seconds: {text[:40]}")
-    return int(whole) * 1_000_000_000 + (_fraction_ns(fraction) if fraction else 0)
+    return _bounded(int(whole[:20]) * 1_000_000_000 + (_fraction_ns(fraction) if fraction else 0))
+
+
+def _bounded(ns: int) -> int:
+    if not 0 <= ns <= MAX_NS:
+        raise ValueError("a time outside of 1970 to 2262")
+    return ns
 
 
 def _fraction_ns(digits: str) -> int:

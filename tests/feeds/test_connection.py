@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import FeedState
+from engine.events import FeedState, MarketEvent, Quote, Trade
 from engine.feeds.base import Feed, UnreachableError
 from engine.feeds.registry import open_feed
+from engine.feeds.tape import Tape
 from tests.feeds.conftest import Listener, Venues, listening
 from tests.venue_server import GARBAGE, Script, VenueServer
 
@@ -207,7 +211,7 @@ async def test_garbage_is_told_and_costs_nothing(venues: Venues) -> None:
 
 async def test_a_wrong_checksum_gets_a_new_snapshot(venues: Venues) -> None:
     async with (
-        venues("kraken", script=Script(corrupt_at=frozenset({1500}))) as server,
+        venues("kraken", limit=2000, script=Script(corrupt_at=frozenset({1500}))) as server,
         listening(server, "kraken", *KRAKEN) as feed,
     ):
         await feed.until(server.finished.is_set)
@@ -262,3 +266,24 @@ def test_configuration_errors_are_found_before_anything_is_opened() -> None:
         feed("kraken", FeedConfig())
     with pytest.raises(ConfigError, match=r"feeds\.kraken\.ws_url"):
         feed("kraken", FeedConfig(symbols=("A/B",), ws_url="http://x"))
+
+
+async def test_an_error_of_the_sink_is_not_taken_for_a_network_fault(venues: Venues) -> None:
+    def sink(events: list[MarketEvent]) -> None:
+        if any(isinstance(event, Trade) for event in events):
+            raise OSError("the disk is full")
+
+    async with venues("binance", limit=500) as server:
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(feed_on(server, "binance", "BTCUSDT").run(sink), 10)
+        assert caught.group_contains(OSError, match="the disk is full") and server.connections == 1
+
+
+async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: Path) -> None:
+    tape = Tape([data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"])
+    taped = [event for batch in tape.batches() for event in batch if isinstance(event, Trade | Quote)]
+    async with venues("coinbase", speed=50.0) as server, listening(server, "coinbase", *COINBASE) as feed:
+        await feed.until(lambda: len(feed.trades) + len(feed.quotes) == len(taped))
+        live = [event for event in feed.events if isinstance(event, Trade | Quote)]
+        timeless = [[repr(msgspec.structs.replace(one, recv_ns=0)) for one in row] for row in (live, taped)]
+        assert timeless[0] == timeless[1]

@@ -1,0 +1,120 @@
+"""Trade ids: nothing twice, nothing out of order, nothing missing without a word."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.events import NS, Gap, MarketEvent, Quote, Trade
+from engine.feeds.continuity import Continuity
+
+
+def trade(trade_id: int, symbol: str = "v:A", *, event_ns: int | None = None, recv_ns: int = 0) -> Trade:
+    return Trade(symbol, trade_id, 1.0, 1.0, 1, trade_id if event_ns is None else event_ns, recv_ns)
+
+
+def push(continuity: Continuity, *events: MarketEvent) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    continuity.push(events, out)
+    return out
+
+
+def ids(events: list[MarketEvent]) -> list[int]:
+    return [event.trade_id for event in events if isinstance(event, Trade)]
+
+
+def test_an_unbroken_row_passes_and_duplicates_do_not() -> None:
+    continuity = Continuity()
+    assert ids(push(continuity, trade(5), trade(6), trade(6), trade(5), trade(7))) == [5, 6, 7]
+    assert continuity.duplicates == 2 and continuity.wanted == []
+
+
+def test_a_hole_holds_its_symbol_back_and_nothing_else() -> None:
+    continuity = Continuity()
+    quote = Quote("v:A", 1, 1, 2, 1, 0, 0)
+    out = push(continuity, trade(1), trade(4), trade(5), quote, trade(9, "v:B"), trade(-1, "v:A"))
+    assert ids(out) == [1, 9, -1] and quote in out
+    (missing,) = continuity.wanted
+    assert (missing.symbol, missing.first_id, missing.last_id, missing.since_ns) == ("v:A", 2, 3, 1)
+    filled: list[MarketEvent] = []
+    continuity.fill(missing, [trade(3), trade(2), trade(4)], "", filled)
+    assert ids(filled) == [2, 3, 4, 5]
+    assert [one.backfilled for one in filled if isinstance(one, Trade)] == [True, True, False, False]
+
+
+def test_what_cannot_be_had_becomes_gaps_in_their_place() -> None:
+    continuity = Continuity()
+    push(continuity, trade(1), trade(7))
+    (missing,) = continuity.wanted
+    out: list[MarketEvent] = []
+    continuity.fill(missing, [trade(3), trade(4)], "lost", out)
+    shape = [(one.first_id, one.last_id) if isinstance(one, Gap) else one.trade_id for one in out]  # type: ignore[union-attr]
+    assert shape == [(2, 2), 3, 4, (5, 6), 7]
+    assert all(one.reason == "lost" for one in out if isinstance(one, Gap))
+
+
+def test_a_second_hole_among_the_held_is_fetched_next() -> None:
+    continuity = Continuity()
+    push(continuity, trade(1), trade(3), trade(6))
+    first = continuity.wanted.pop()
+    out: list[MarketEvent] = []
+    continuity.fill(first, [trade(2)], "", out)
+    assert ids(out) == [2, 3]
+    second = continuity.wanted.pop()
+    continuity.fill(second, [trade(4), trade(5)], "", out)
+    assert ids(out) == [2, 3, 4, 5, 6]
+
+
+def test_holding_is_bounded_in_number_and_time() -> None:
+    continuity = Continuity(max_held=3, max_hold_ns=5 * NS)
+    out = push(continuity, trade(1), *(trade(i) for i in range(3, 8)))
+    assert ids(out) == [1, 3, 4, 5, 6, 7] and isinstance(out[1], Gap)
+    late = continuity.wanted.pop()
+    continuity.fill(late, [trade(2)], "", out)
+    assert ids(out) == [1, 3, 4, 5, 6, 7]  # an answer after its hole was told is dropped
+
+    push(continuity, trade(9, recv_ns=10 * NS))
+    waited: list[MarketEvent] = []
+    continuity.expire(15 * NS, waited)
+    assert waited == []
+    continuity.expire(15 * NS + 1, waited)
+    assert isinstance(waited[0], Gap) and "5 s" in waited[0].reason and ids(waited) == [9]
+
+
+def test_a_hole_too_long_to_fetch_is_told_at_once() -> None:
+    continuity = Continuity(max_missing=10)
+    out = push(continuity, trade(1), trade(13))
+    assert isinstance(out[1], Gap) and (out[1].first_id, out[1].last_id) == (2, 12)
+    assert ids(out) == [1, 13] and continuity.wanted == []
+
+
+def test_ids_that_start_over_are_believed() -> None:
+    continuity = Continuity()
+    out = push(continuity, trade(1000, event_ns=0), trade(1, event_ns=100 * NS), trade(2, event_ns=101 * NS))
+    assert ids(out) == [1000, 1, 2] and isinstance(out[1], Gap)
+
+
+@given(
+    seen=st.lists(st.integers(0, 60), max_size=60),
+    had=st.sets(st.integers(0, 60)),
+    duplicated=st.booleans(),
+)
+def test_every_id_is_told_once_in_order_as_trade_or_gap(
+    seen: list[int], had: set[int], duplicated: bool
+) -> None:
+    seen = sorted(seen) if duplicated else sorted(set(seen))
+    continuity = Continuity()
+    out: list[MarketEvent] = []
+    for trade_id in seen:
+        continuity.push([trade(trade_id)], out)
+        while continuity.wanted:
+            missing = continuity.wanted.pop()
+            continuity.fill(missing, [trade(one) for one in sorted(had)], "not had", out)
+    told: list[int] = []
+    for event in out:
+        if isinstance(event, Gap):
+            told += range(event.first_id, event.last_id + 1)
+        elif isinstance(event, Trade):
+            told.append(event.trade_id)
+            assert event.backfilled == (event.trade_id not in seen)
+    assert told == (list(range(seen[0], seen[-1] + 1)) if seen else [])

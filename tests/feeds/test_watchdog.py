@@ -1,0 +1,65 @@
+"""When a socket is stale, and when it is dead."""
+
+from __future__ import annotations
+
+from engine.events import NS
+from engine.feeds.watchdog import Health, Watchdog
+
+
+def watchdog() -> Watchdog:
+    dog = Watchdog(10 * NS)
+    dog.connected(0)
+    return dog
+
+
+def test_data_keeps_it_live() -> None:
+    dog = watchdog()
+    for second in range(0, 100, 9):
+        dog.data("trade", second * NS)
+        dog.data("quote", second * NS)
+        assert dog.check((second + 1) * NS).health is Health.LIVE
+
+
+def test_silence_without_heartbeats_is_death() -> None:
+    dog = watchdog()
+    dog.data("quote", NS)
+    assert dog.check(11 * NS).health is Health.LIVE
+    verdict = dog.check(11 * NS + 1)
+    assert verdict.health is Health.DEAD and "no data for 10.0 s" in verdict.reason
+
+
+def test_a_socket_that_never_delivers_is_dead_too() -> None:
+    assert watchdog().check(10 * NS + 1).health is Health.DEAD
+
+
+def test_heartbeats_are_not_data_but_keep_a_quiet_socket_for_a_while() -> None:
+    dog = watchdog()
+    for second in range(1, 61):
+        dog.heartbeat(second * NS)
+        expected = Health.LIVE if second <= 10 else Health.STALE
+        assert dog.check(second * NS).health is expected
+    dog.heartbeat(61 * NS)
+    assert dog.check(61 * NS).health is Health.DEAD
+
+
+def test_data_after_silence_makes_it_live_again() -> None:
+    dog = watchdog()
+    dog.heartbeat(11 * NS)
+    assert dog.check(12 * NS).health is Health.STALE
+    dog.data("trade", 13 * NS)
+    assert dog.check(13 * NS).health is Health.LIVE
+
+
+def test_one_channel_may_be_quiet_long_and_is_given_longer_each_time() -> None:
+    dog = watchdog()
+
+    def dead_after_s(start_s: int) -> int:
+        dog.connected(start_s * NS)
+        for second in range(start_s, start_s + 5000):
+            dog.data("quote", second * NS)
+            if dog.check(second * NS).health is Health.DEAD:
+                return second - start_s
+        return -1
+
+    assert dead_after_s(0) == 301
+    assert dead_after_s(10_000) == 601
