@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from engine.config import SimulatedConfig
 from engine.errors import FeedError
@@ -19,18 +20,25 @@ _SLICE_NS = NS
 
 
 class SimulatedFeed:
-    """A ``SimulatedVenue`` under the Feed protocol. ``clock`` gives ns UTC.
+    """A ``SimulatedVenue`` under the Feed protocol. ``clock`` gives ns UTC; ``prices`` is as the venue's.
 
     Raises FeedError for symbols that cannot be listed.
     """
 
     venue = VENUE
 
-    def __init__(self, config: SimulatedConfig, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: SimulatedConfig,
+        *,
+        clock: Callable[[], int],
+        prices: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         _check(config.symbols)
         self.stats = FeedStats()
         self._config = config
         self._clock = clock
+        self._prices = prices
         self._simulation: SimulatedVenue | None = None
         self._reached_ns = 0
 
@@ -70,7 +78,11 @@ class SimulatedFeed:
         history_s = self._config.history_s if history_s is None else history_s
         self._reached_ns = live_ns - history_s * NS
         self._simulation = SimulatedVenue(
-            self._config.symbols, seed=self._config.seed, start_ns=self._reached_ns, live_ns=live_ns
+            self._config.symbols,
+            seed=self._config.seed,
+            start_ns=self._reached_ns,
+            live_ns=live_ns,
+            prices=self._prices,
         )
         return self._simulation
 

@@ -41,6 +41,8 @@ log = logging.getLogger("engine")
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
 DATABASE = "tickdesk.db"
+SIMULATED_PRICES = "simulated:prices"
+KEEP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class LiveEngine:
             self._restore()
             self._signals()
             if self._tape is None:
-                self.feeds = live_feeds(self.config, self.clock)
+                self.feeds = live_feeds(self.config, self.clock, self._simulated_prices())
             await server.start(socket)
             self.options.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
@@ -204,6 +206,21 @@ class LiveEngine:
         self.desk.restore(events, self.clock())
         if events:
             log.info("restored %d journal events", len(events))
+
+    def _simulated_prices(self) -> dict[str, float]:
+        """Where the simulated markets stood when the last engine ended: a restart revalues no position."""
+        kept = self.store.settings().get(SIMULATED_PRICES)
+        items = kept.items() if isinstance(kept, dict) else ()
+        return {name: float(price) for name, price in items if isinstance(price, (int, float)) and price > 0}
+
+    async def _keep_simulated_prices(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_S)
+            self._put_simulated_prices()
+
+    def _put_simulated_prices(self) -> None:
+        last = {one.native: self.desk.features.quote(one.index)[4] for one in self.desk.instruments}
+        self.store.put_setting(SIMULATED_PRICES, {name: price for name, price in last.items() if price > 0})
 
     def _signals(self) -> None:
         assert self._loop is not None
@@ -241,6 +258,7 @@ class LiveEngine:
             if isinstance(feed, SimulatedFeed):
                 adopt(self.desk, await feed.instruments())
                 await self._warm_up(feed)
+                self._spawn(self._keep_simulated_prices())
         self.phase, self.phase_detail = "running", ""
         for feed in self.feeds:
             self._spawn(self._feed(feed))

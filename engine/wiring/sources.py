@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.config import Config
 from engine.errors import ConfigError, FeedError
@@ -20,8 +20,11 @@ log = logging.getLogger("engine.feeds")
 RETRY_S = 15.0
 
 
-def live_feeds(config: Config, clock: Callable[[], int]) -> list[Feed]:
-    """One feed per enabled venue; the simulated one when no other is. Raises ConfigError."""
+def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, float]) -> list[Feed]:
+    """One feed per enabled venue; the simulated one, starting at ``prices``, when no other is.
+
+    Raises ConfigError.
+    """
     feeds: list[Feed] = []
     for venue, feed in config.feeds.items():
         if not feed.enabled:
@@ -33,7 +36,7 @@ def live_feeds(config: Config, clock: Callable[[], int]) -> list[Feed]:
         # Jitter must differ between runs: many desks reconnecting in step is what it prevents.
         feeds.append(open_feed(venue, feed, clock=clock, rng=random.Random()))
     if config.simulated.enabled and not feeds:
-        feeds.append(SimulatedFeed(config.simulated, clock=clock))
+        feeds.append(SimulatedFeed(config.simulated, clock=clock, prices=prices))
     if not feeds:
         raise ConfigError("no feed is enabled: enable one under [feeds], or [simulated]")
     return feeds

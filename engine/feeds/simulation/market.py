@@ -51,6 +51,7 @@ class SimulatedMarket:
         random: Random,
         start_ns: int,
         next_burst: Callable[[], ScheduledBurst],
+        start_price: float | None = None,
     ) -> None:
         self.regime = Regime.CALM
         self.book = Book()
@@ -67,6 +68,8 @@ class SimulatedMarket:
         self._ns = start_ns
         self._trade_id = 0
         self._deviation = random.gauss(0.0, 0.01)
+        if start_price is not None:
+            self._deviation = math.log(start_price / float(listing.anchor_ticks * listing.tick_size))
         self._level = self._deviation
         self._pressure = 0.0
         self._lagged = 0.0

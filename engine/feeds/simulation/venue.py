@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
 from random import Random
+from types import MappingProxyType
 
 from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.base import InstrumentSpec
@@ -23,13 +24,21 @@ _by_time = attrgetter("event_ns")
 class SimulatedVenue:
     """Limit-order-book markets for ``symbols`` (native names: ``BTC-USD``; events carry ``sim:BTC-USD``).
 
-    The stream is a function of (symbols, seed, start_ns, live_ns) alone: not of how ``advance`` is called,
+    ``prices`` (native name -> price) says where markets start that should go on from an earlier run.
+
+    The stream is a function of these arguments alone: not of how ``advance`` is called,
     nor of the process it runs in. ``live_ns`` (default: ``start_ns``) is when somebody starts to look: the
     first burst, an upward one, starts 2 to 4 s after it, and then there is one every 20 to 40 s.
     """
 
     def __init__(
-        self, symbols: Sequence[str], *, seed: int, start_ns: int, live_ns: int | None = None
+        self,
+        symbols: Sequence[str],
+        *,
+        seed: int,
+        start_ns: int,
+        live_ns: int | None = None,
+        prices: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         live_ns = start_ns if live_ns is None else live_ns
         self._listings = [listing(name) for name in symbols]
@@ -43,6 +52,7 @@ class SimulatedVenue:
                 Random(f"market:{seed}:{entry.name}"),
                 start_ns,
                 partial(schedule.next_for, index),
+                prices.get(entry.name),
             )
             for index, entry in enumerate(self._listings)
             if schedule is not None
