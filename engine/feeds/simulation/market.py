@@ -69,7 +69,7 @@ class SimulatedMarket:
         self._trade_id = 0
         self._deviation = random.gauss(0.0, 0.01)
         if start_price is not None:
-            self._deviation = math.log(start_price / float(listing.anchor_ticks * listing.tick_size))
+            self._deviation = math.log(start_price / (listing.anchor_ticks * float(listing.tick_size)))
         self._level = self._deviation
         self._pressure = 0.0
         self._lagged = 0.0
