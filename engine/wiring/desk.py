@@ -89,6 +89,7 @@ class Desk:
             on_drop=self._on_drop,
             on_outcome=self._on_outcome,
             on_approved=self._on_approved,
+            record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
         )
         self.intake = Intake(
@@ -211,6 +212,7 @@ class Desk:
 
     def _on_drop(self, drop: Drop) -> None:
         self.drops[f"{drop.stage}:{drop.code}"] += 1
+        self.record(drop)
 
     def _on_outcome(self, opportunity_id: str, status: str) -> None:
         if opportunity_id:

@@ -57,6 +57,7 @@ class Trading:
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
+        record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
         self._instruments = instruments
@@ -66,6 +67,7 @@ class Trading:
         self._on_drop = on_drop
         self._on_outcome = on_outcome
         self._on_approved = on_approved
+        self._record = record
         self._clock_skew_ns = clock_skew_ns
         self._account = config.account
         self._builder = OrderBuilder(config.account)
@@ -149,6 +151,7 @@ class Trading:
     def _submit(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...] = ()) -> None:
         now = self._features.now_ns
         verdict = self.gate.check(request, self._view(request, instrument, sources))
+        self._record(verdict)
         created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
             self.denied[verdict.code] += 1
