@@ -8,8 +8,13 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar
 
+from rich.text import Text
+from textual import work
+from textual.app import SystemCommand
+from textual.screen import Screen
+
 from console.commands import DeskCommands
-from console.driver import DeskDriver, bytes_written
+from console.driver import DeskDriver, PatientApp, bytes_written
 from console.link_protocol import Link, LinkState
 from console.screens.confirm import ConfirmScreen
 from console.screens.desk import DeskScreen
@@ -17,20 +22,16 @@ from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, LeaveScreen
 from console.view import DeskView
-from engine.api.protocol import Reply, StreamMessage
+from engine.api.protocol import Reply
 from engine.errors import LinkError
 from engine.events import NS
 from engine.text import clean
-from rich.text import Text
-from textual import work
-from textual.app import App, SystemCommand
-from textual.screen import Screen
 from themes import THEMES, VARIABLE_DEFAULTS, next_theme
 
 _SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
 
 
-class DeskApp(App[None], inherit_bindings=False):
+class DeskApp(PatientApp, inherit_bindings=False):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from console.keymap import KEYS, Key
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+
+from console.keymap import KEYS, Key
 
 
 def _entry(key: Key) -> str:

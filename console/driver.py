@@ -18,12 +18,14 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from rich.console import RenderableType
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
 if TYPE_CHECKING:
-    from textual.app import App
+    from textual.screen import Screen
 
 CHUNK = 4096
 """Bytes per write: what a pseudo-terminal's buffer holds."""
@@ -40,8 +42,8 @@ LEAVE = (
 class Outbox(WriterThread):
     """Bytes for the terminal, written by this thread, so that ``write`` never blocks.
 
-    ``on_busy`` is called in the writer's caller when the first bytes wait, ``on_idle`` in this thread when all
-    are written. ``written`` counts bytes.
+    ``on_busy`` is called in the writer's caller when the first bytes wait, ``on_idle`` in this thread when
+    all are written. ``written`` counts bytes.
     """
 
     def __init__(self, fd: int, on_busy: Any, on_idle: Any) -> None:
@@ -99,6 +101,27 @@ class Outbox(WriterThread):
         self.join(CLOSE_S)
 
 
+class PatientApp(App[None]):
+    """An app under ``DeskDriver``: what it could not draw on a busy line, it draws when the line is free."""
+
+    _frame_lost = False
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        # A layout is composed even inside a batch, and its frame is then thrown away.
+        if self._batch_count and renderable is not None:
+            self._frame_lost = True
+        super()._display(screen, renderable)
+
+    def line_free(self) -> None:
+        """Draw: all of it when a frame was thrown away, else what changed."""
+        if not self.is_running or not self._screen_stack:
+            return
+        if self._frame_lost:
+            self._frame_lost = False
+            self.screen.refresh()
+        self.screen.check_idle()
+
+
 class DeskDriver(LinuxDriver):
     """Skips frames on a busy line, ends on a hang-up, leaves the terminal as it was."""
 
@@ -106,17 +129,22 @@ class DeskDriver(LinuxDriver):
     _batching = False
 
     @property
+    def _out_fd(self) -> int:
+        assert self._file is not None, "the console checked that there is a terminal"
+        return self._file.fileno()
+
+    @property
     def bytes_written(self) -> int:
         return self.outbox.written if self.outbox is not None else 0
 
     def start_application_mode(self) -> None:
         self._loop_thread = threading.get_ident()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, self._end)
 
     def _new_outbox(self) -> Outbox:
-        self.outbox = Outbox(self._file.fileno(), self._line_busy, self._line_idle_soon)
+        self.outbox = Outbox(self._out_fd, self._line_busy, self._line_idle_soon)
         return self.outbox
 
     def write(self, data: str) -> None:
@@ -142,8 +170,8 @@ class DeskDriver(LinuxDriver):
             return
         self._batching = False
         self._app._end_batch()
-        if self._app.is_running and self._app._screen_stack:
-            self._app.screen.check_idle()
+        if isinstance(self._app, PatientApp):
+            self._app.line_free()
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -158,8 +186,8 @@ class DeskDriver(LinuxDriver):
     def _cut_off(self, return_code: int) -> None:
         threading.Event().wait(DEADLINE_S)
         with suppress(OSError):
-            os.set_blocking(self._file.fileno(), False)
-            os.write(self._file.fileno(), LEAVE)
+            os.set_blocking(self._out_fd, False)
+            os.write(self._out_fd, LEAVE)
         if self.attrs_before is not None:
             with suppress(termios.error):
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)

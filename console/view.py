@@ -1,4 +1,4 @@
-"""The view state: what the screen knows of the desk, merged from the link and drawn at the screen's own pace."""
+"""The view state: what the screen knows of the desk, merged from the link, drawn at its own pace."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
-from rich.segment import Segment
-from rich.style import Style
 
 from widgets.cells import CELL_CSS, COMPONENTS
 from widgets.lines import CellStyles, line_strip

@@ -19,7 +19,6 @@ from textual.strip import Strip
 
 from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, segments
 
-
 T = TypeVar("T")
 FILL = 10_000
 """A column that grows without end."""

@@ -170,6 +170,7 @@ class FixedLines(CellStyles, inherit_bindings=False):
     )
 
     _drawn: tuple[Line, ...] = ()
+    _drawn_size = Size(0, 0)
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
         """What to show in ``width`` × ``height`` cells."""
@@ -177,6 +178,7 @@ class FixedLines(CellStyles, inherit_bindings=False):
 
     def update_lines(self) -> int:
         """Draw again what changed. Returns the number of lines."""
+        self._drawn_size = self.size
         width, height = self.size
         lines = self.layout_lines(width, height)
         old, self._drawn = self._drawn, lines
@@ -188,12 +190,10 @@ class FixedLines(CellStyles, inherit_bindings=False):
             self.refresh(*(Region(0, y, width, 1) for y in dirty))
         return len(dirty)
 
-    def on_resize(self) -> None:
-        self._drawn = self.layout_lines(*self.size)
-
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        if not self._drawn:
+        if self._drawn_size != self.size:
+            self._drawn_size = self.size
             self._drawn = self.layout_lines(*self.size)
         return line_strip(self._drawn[y] if y < len(self._drawn) else (), width, self.cell_styles())
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.api.protocol import ModelRow, StrategyRow
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from engine.api.protocol import ModelRow, StrategyRow
 from widgets import figures
 from widgets.grid import FILL, Column, Grid, GridRow
 

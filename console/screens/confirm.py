@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.screens.modal import Modal
 from textual.app import ComposeResult
 from textual.containers import Vertical
+
+from console.screens.modal import Modal
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from console.keymap import PANES, bindings, footer
-from console.link_protocol import LinkState
-from console.view import DeskView
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
+
+from console.keymap import PANES, bindings, footer
+from console.link_protocol import LinkState
+from console.view import DeskView
 from widgets.banner import Banner
 from widgets.coach import Coach
 from widgets.funnel import FunnelStrip

@@ -15,14 +15,14 @@ class ExplainScreen(Reader):
 
     def __init__(self, id: str, ask: Callable[[str], Awaitable[Explanation]]) -> None:
         super().__init__("Explain", [(("asking the engine…", "muted"),)])
-        self._id, self._ask = id, ask
+        self._subject, self._ask = id, ask
 
     def on_mount(self) -> None:
         self.run_worker(self._fill(), exclusive=True)
 
     async def _fill(self) -> None:
         try:
-            explanation = await self._ask(self._id)
+            explanation = await self._ask(self._subject)
         except LinkError as error:
             self.show([((str(error), "bad"),)])
         else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from console.screens.modal import Modal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+
+from console.screens.modal import Modal
 from widgets.lines import Line, Lines
 
 
@@ -23,7 +24,10 @@ class Reader(Modal[None], inherit_bindings=True):
         Binding("G,end", "end", show=False),
     ]
     DEFAULT_CSS = """
-    Reader > .dialog { width: 94%; max-width: 124; height: 92%; max-height: 50; min-width: 60; min-height: 16; }
+    Reader > .dialog {
+        width: 94%; max-width: 124; min-width: 60;
+        height: 92%; max-height: 50; min-height: 16;
+    }
     """
 
     def __init__(self, title: str, lines: Sequence[Line]) -> None:

@@ -1,4 +1,4 @@
-"""A desk made up from a seed: deterministic frames for tests, snapshots and benches, and a link that feeds them."""
+"""A desk made up from a seed, for tests, snapshots and benches, and a link that feeds it."""
 
 from __future__ import annotations
 
@@ -243,26 +243,26 @@ def logs(count: int = 12) -> tuple[LogRow, ...]:
 
 
 def status(step: int = 0, **changes: object) -> StatusRow:
-    values: dict[str, object] = dict(
-        mode="PAPER",
-        risk_state="active",
-        risk_reason="",
-        engine_ns=NOW_NS + step * NS // 4,
-        started_ns=NOW_NS - 3600 * NS,
-        phase="running",
-        phase_detail="",
-        account_currency="USD",
-        equity="100012.40",
-        day_pnl="12.40",
-        drawdown_pct=0.8,
-        daily_loss_pct=0.2,
-        daily_loss_limit_pct=3.0,
-        latency_p50_us=310.0,
-        latency_p99_us=1_180.0,
-        ticks=1_284_002,
-        ticks_per_s=812.4,
-        stale_symbols=1,
-        funnel={
+    values: dict[str, object] = {
+        "mode": "PAPER",
+        "risk_state": "active",
+        "risk_reason": "",
+        "engine_ns": NOW_NS + step * NS // 4,
+        "started_ns": NOW_NS - 3600 * NS,
+        "phase": "running",
+        "phase_detail": "",
+        "account_currency": "USD",
+        "equity": "100012.40",
+        "day_pnl": "12.40",
+        "drawdown_pct": 0.8,
+        "daily_loss_pct": 0.2,
+        "daily_loss_limit_pct": 3.0,
+        "latency_p50_us": 310.0,
+        "latency_p99_us": 1_180.0,
+        "ticks": 1_284_002,
+        "ticks_per_s": 812.4,
+        "stale_symbols": 1,
+        "funnel": {
             "trades": 284_002,
             "quotes": 1_000_000,
             "bars": 28_800,
@@ -273,15 +273,15 @@ def status(step: int = 0, **changes: object) -> StatusRow:
             "orders": 61,
             "fills": 57,
         },
-        drops={
+        "drops": {
             "opportunities:SCORE": 8_902,
             "opportunities:SPREAD": 310,
             "risk:STALE_DATA": 12,
             "risk:POSITION_LIMIT": 3,
         },
-        tape="",
-        pending_writes=0,
-    )
+        "tape": "",
+        "pending_writes": 0,
+    }
     values.update(changes)
     return StatusRow(**values)  # type: ignore[arg-type]
 
@@ -311,14 +311,43 @@ def next_frame(step: int, symbols: int = 8) -> StateFrame:
 def features() -> FeatureRow:
     values: dict[str, object] = dict.fromkeys(FeatureRow.__struct_fields__, 1.0)
     values.update(
-        symbol="simulated:BTC-USD", ns=NOW_NS - 6 * NS, bar_start_ns=NOW_NS - 7 * NS, bars=3_600,
-        open=64_105.2, high=64_131.9, low=64_099.5, close=64_120.1, volume=2.413, bid=64_119.8, ask=64_120.4,
-        bid_size=1.2, ask_size=0.4, last=64_120.1, window_change_pct=0.42, window_volume=11.2,
-        window_buy_volume=9.1, window_count=88.0, window_vwap=64_087.55, rsi=61.3, ema_fast=64_098.1,
-        ema_slow=64_051.7, bb_upper=64_160.0, bb_middle=64_070.0, bb_lower=63_980.0, atr=18.4, macd=46.4,
-        macd_signal=39.1, macd_hist=7.3, momentum=52.7, sma_fast=64_066.2, sma_slow=64_061.9,
-        sma_fast_prev=64_061.0, sma_slow_prev=64_061.5, return_std=0.00021, return_std_long=float("nan"),
-    )  # fmt: skip
+        symbol="simulated:BTC-USD",
+        ns=NOW_NS - 6 * NS,
+        bar_start_ns=NOW_NS - 7 * NS,
+        bars=3_600,
+        open=64_105.2,
+        high=64_131.9,
+        low=64_099.5,
+        close=64_120.1,
+        volume=2.413,
+        bid=64_119.8,
+        ask=64_120.4,
+        bid_size=1.2,
+        ask_size=0.4,
+        last=64_120.1,
+        window_change_pct=0.42,
+        window_volume=11.2,
+        window_buy_volume=9.1,
+        window_count=88.0,
+        window_vwap=64_087.55,
+        rsi=61.3,
+        ema_fast=64_098.1,
+        ema_slow=64_051.7,
+        bb_upper=64_160.0,
+        bb_middle=64_070.0,
+        bb_lower=63_980.0,
+        atr=18.4,
+        macd=46.4,
+        macd_signal=39.1,
+        macd_hist=7.3,
+        momentum=52.7,
+        sma_fast=64_066.2,
+        sma_slow=64_061.9,
+        sma_fast_prev=64_061.0,
+        sma_slow_prev=64_061.5,
+        return_std=0.00021,
+        return_std_long=float("nan"),
+    )
     return FeatureRow(**values)  # type: ignore[arg-type]
 
 
@@ -339,9 +368,18 @@ def explanation() -> Explanation:
         ),
     )
     request = OrderRequest(
-        "ord-0007", "simulated:BTC-USD", Side.BUY, OrderType.MARKET, Decimal("0.0312"), Purpose.ENTRY, False,
-        decided, 64_118.0, "opp-0007", "SMA 50 crossed above SMA 200",
-    )  # fmt: skip
+        "ord-0007",
+        "simulated:BTC-USD",
+        Side.BUY,
+        OrderType.MARKET,
+        Decimal("0.0312"),
+        Purpose.ENTRY,
+        False,
+        decided,
+        64_118.0,
+        "opp-0007",
+        "SMA 50 crossed above SMA 200",
+    )
     return Explanation(
         id="ord-0007",
         symbol="simulated:BTC-USD",
@@ -356,7 +394,7 @@ def explanation() -> Explanation:
             0.98,
             inputs,
             (Family.OPEN_INTEREST, Family.OPTIONS, Family.SENTIMENT),
-        ),  # fmt: skip
+        ),
         verdict=Verdict(
             "ord-0007",
             "simulated:BTC-USD",
@@ -370,7 +408,7 @@ def explanation() -> Explanation:
                 Check("DAILY_LOSS", True, "0.2 %", "3 %"),
             ),
             decided + 90_000,
-        ),  # fmt: skip
+        ),
         order_events=(
             OrderEvent(
                 "ord-0007", "simulated:BTC-USD", OrderState.INITIALIZED, "", decided + 40_000, request
@@ -390,7 +428,7 @@ def explanation() -> Explanation:
                 "taker",
                 64_118.0,
                 decided + 21_100_000,
-            ),  # fmt: skip
+            ),
         ),
         model=models()[0],
     )

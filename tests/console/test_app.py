@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
@@ -18,8 +20,6 @@ from console.screens.leave import LeaveScreen
 from engine.api.protocol import EventFrame, StateFrame
 from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
-from textual.pilot import Pilot
-from textual.widgets import OptionList
 from widgets.coach import Coach
 
 WIDE, COMPACT = (200, 50), (80, 24)
@@ -348,7 +348,7 @@ async def test_a_lost_link_shows_at_once_and_fades_the_tables() -> None:
 
 async def test_alerts_and_risk_changes_are_toasted() -> None:
     link = sample.FakeLink()
-    async with desk(link) as (app, _):
+    async with desk(link) as (app, pilot):
         now = sample.NOW_NS
         link.on_message(EventFrame(42, Alert(level="error", source="store", text="disk [b]full[/b]", ns=now)))
         change = RiskChange(
@@ -356,6 +356,7 @@ async def test_alerts_and_risk_changes_are_toasted() -> None:
         )
         link.on_message(EventFrame(43, change))
         app.paint()
+        await pilot.pause()
         assert toasts(app) == ["disk [b]full[/b]", "ACTIVE → HALTED: daily loss"]
         assert not any(note.markup for note in app._notifications)
 

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 from rich.cells import cell_len
+from textual.widget import Widget
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
 from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
 from tests.console import sample_desk as sample
-from textual.widget import Widget
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Lines
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
 from tests.console import sample_desk as sample
-from textual.pilot import Pilot
 
 SIZES = [(80, 24), (200, 50)]
 THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]

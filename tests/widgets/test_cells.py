@@ -46,7 +46,7 @@ def test_a_wrapped_line_keeps_every_word() -> None:
     )
     wrapped = wrap_line(line, 24)
     words = " ".join("".join(text for text, _ in part) for part in wrapped).split()
-    assert words == "absent: open interest, options, sentiment (their weight went)".split()
+    assert words == ["absent:", "open", "interest,", "options,", "sentiment", "(their", "weight", "went)"]
 
 
 def test_neighbours_of_one_style_are_one_segment() -> None:

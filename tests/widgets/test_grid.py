@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
+
 from themes import THEMES, VARIABLE_DEFAULTS
 from widgets.grid import FILL, Column, Grid, GridRow, choose_columns
 

@@ -1,0 +1,203 @@
+"""The driver: a stalled terminal never holds up the loop; a signal leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyte
+import pytest
+
+from console.driver import LEAVE, Outbox
+
+ROOT = Path(__file__).resolve().parents[2]
+CHILD = """
+import sys, threading, time
+from console import app
+from console.app import DeskApp
+from tests.console import sample_desk as sample
+
+class Busy(sample.FakeLink):
+    # New frames at 50 Hz; the pulse file tells that the loop is alive.
+    async def run(self, on_message, on_state):
+        import asyncio
+        from console.link_protocol import LinkState
+        on_state(LinkState.UP, "")
+        on_message(sample.full_frame())
+        for step in range(100_000):
+            on_message(sample.next_frame(step))
+            with open(sys.argv[1], "w") as pulse:
+                pulse.write(str(step))
+            await asyncio.sleep(0.02)
+
+sys.exit(app.run(Busy(), frames_per_s=10))
+"""
+
+
+class Console:
+    """A console in a pseudo-terminal of its own."""
+
+    def __init__(self, pulse: Path) -> None:
+        self.pulse = pulse
+        self.master, slave = pty.openpty()
+        os.set_blocking(self.master, False)
+        env = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "160",
+            "LINES": "45",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(pulse)],
+            stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=env, start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.seen = b""
+
+    def read(self, seconds: float, until: bytes = b"") -> bytes:
+        """What arrives within ``seconds``, ending early when all that was seen contains ``until``."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not (until and until in self.seen):
+            if select.select([self.master], [], [], 0.05)[0]:
+                try:
+                    data = os.read(self.master, 65536)
+                except OSError:
+                    break
+                self.seen += data
+        return self.seen
+
+    def screen(self) -> str:
+        """What a terminal that was fed all of it shows."""
+        screen = pyte.Screen(160, 45)
+        # pyte does not know the keyboard protocol's sequences and would print them.
+        pyte.ByteStream(screen).feed(re.sub(rb"\x1b\[[<>][0-9]*u", b"", self.seen))
+        return "\n".join(screen.display)
+
+    def step(self) -> int:
+        """The newest frame the loop took in."""
+        text = self.pulse.read_text() if self.pulse.exists() else ""
+        return int(text) if text else -1
+
+    def wait_for_step(self, step: int, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.step() >= step:
+                return True
+            time.sleep(0.02)
+        return False
+
+    def end(self) -> int:
+        """The exit code, within ten seconds."""
+        deadline = time.monotonic() + 10
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.read(0.05)
+        return self.process.wait(timeout=1)
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    running = Console(tmp_path / "pulse")
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+    os.close(running.master)
+
+
+@pytest.mark.pty
+def test_a_terminal_that_stops_reading_does_not_stop_the_loop(console: Console) -> None:
+    assert b"Opportunities" in console.read(20, b"Opportunities")
+    stalled_at = console.step()
+    # Nobody reads now: the pseudo-terminal's buffer fills in a moment, and the loop must go on.
+    assert console.wait_for_step(stalled_at + 100, 15)
+    os.write(console.master, b"3+")
+    assert console.wait_for_step(console.step() + 25, 15)
+    console.read(1.5)
+    shown = console.screen()
+    assert "3 Positions" in shown and "SHORT" in shown, (
+        "the newest state is drawn when the terminal reads again"
+    )
+    assert "Opportunities" not in shown and "Funnel" not in shown, "nothing of the old screen is left"
+    os.write(console.master, b"q")
+    assert b"Detach" in console.read(10, b"Detach")
+    os.write(console.master, b"\r")
+    assert console.end() == 0
+    assert b"\x1b[?1049l" in console.seen
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_alternate_screen(console: Console, number: signal.Signals) -> None:
+    console.read(20, b"Opportunities")
+    console.process.send_signal(number)
+    assert console.end() == 128 + number
+    assert b"\x1b[?1049l" in console.seen and b"\x1b[?25h" in console.seen
+
+
+@pytest.mark.pty
+def test_a_signal_ends_a_console_whose_terminal_is_stalled(console: Console) -> None:
+    console.read(20, b"Opportunities")
+    console.wait_for_step(console.step() + 50, 15)
+    console.process.send_signal(signal.SIGTERM)
+    assert console.process.wait(timeout=10) == 128 + signal.SIGTERM
+
+
+@contextmanager
+def outbox(busy: list[str]) -> Iterator[tuple[Outbox, int]]:
+    reader, writer = os.pipe()
+    box = Outbox(writer, lambda: busy.append("busy"), lambda: busy.append("idle"))
+    box.start()
+    yield box, reader
+    os.close(reader)
+    box.stop()
+    os.close(writer)
+
+
+def test_the_outbox_never_blocks_and_counts_what_left() -> None:
+    calls: list[str] = []
+    with outbox(calls) as (box, reader):
+        text = "é" * 400_000  # far more than a pipe holds
+        started = time.monotonic()
+        for _ in range(3):
+            box.write(text)
+        assert time.monotonic() - started < 0.5
+        assert calls == ["busy"]
+        received = 0
+        idle = threading.Event()
+        while received < 3 * 800_000:
+            received += len(os.read(reader, 65536))
+        for _ in range(200):
+            if "idle" in calls:
+                break
+            idle.wait(0.01)
+        assert calls == ["busy", "idle"]
+        assert box.written == received == 2_400_000
+
+
+def test_the_outbox_outlives_its_reader() -> None:
+    calls: list[str] = []
+    reader, writer = os.pipe()
+    os.close(reader)
+    box = Outbox(writer, lambda: calls.append("busy"), lambda: calls.append("idle"))
+    box.start()
+    box.write("nobody reads this")
+    box.stop()
+    assert not box.is_alive()
+    assert box.written == 0
+    os.close(writer)
+
+
+def test_the_farewell_undoes_every_mode() -> None:
+    for mode in (b"1000l", b"1003l", b"1006l", b"2004l", b"1049l", b"25h", b"7h"):
+        assert b"\x1b[?" + mode in LEAVE
