@@ -151,6 +151,8 @@ class VenueServer:
         )  # compressing a long frame would let others overtake it
         await socket.prepare(request)
         self.connections += 1
+        if self.connections == 1:
+            self._start_s = asyncio.get_running_loop().time()
         self._sockets.add(socket)
         wanted: set[tuple[str, str]] = set(subscribed)
         if subscribed:
@@ -209,9 +211,11 @@ class VenueServer:
                 return
 
     async def _pause(self, frame: Frame) -> None:
-        if self._speed > 0 and self.position:
-            wait_s = (frame.ns - self.frames[self.position - 1].ns) / 1e9 / self._speed
-            await asyncio.sleep(max(wait_s, 0.0))
+        if self._speed > 0:
+            due_s = self._start_s + (frame.ns - self.frames[0].ns) / 1e9 / self._speed
+            wait_s = due_s - asyncio.get_running_loop().time()
+            if wait_s > 0.001:
+                await asyncio.sleep(wait_s)
         elif self.position % 64 == 0:
             await asyncio.sleep(0)
 

@@ -132,8 +132,6 @@ class Venue(Protocol):
     """REST requests a second that stay well inside the venue's public limit."""
     subscribe_per_s: float
     """Frames a second the client may send."""
-    heartbeat: bool
-    """The venue sends heartbeats of its own while data is quiet."""
     natives: tuple[str, ...]
 
     def decoder(self) -> VenueDecoder: ...

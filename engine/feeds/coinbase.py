@@ -179,7 +179,6 @@ class Coinbase:
     rest_url = "https://api.exchange.coinbase.com"
     rest_per_s = 5.0
     subscribe_per_s = 4.0
-    heartbeat = True
 
     def __init__(self, natives: tuple[str, ...]) -> None:
         self.natives = natives

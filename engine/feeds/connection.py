@@ -26,6 +26,7 @@ from engine.text import clean
 _MAX_FRAME = 10 << 20
 _FIRST_BACKOFF_S = 0.5
 _OPEN_S = 10.0
+_CLOSE_S = 0.25
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -115,7 +116,7 @@ class SocketFeed:
                 self._url,
                 max_size=_MAX_FRAME,
                 open_timeout=_OPEN_S,
-                close_timeout=1.0,
+                close_timeout=_CLOSE_S,
                 proxy=None if urlsplit(self._url).hostname in _LOOPBACK else True,
             )
         except InvalidStatus as error:
@@ -224,7 +225,7 @@ class SocketFeed:
         self._hand_over(out)
 
     def _hand_over(self, out: list[MarketEvent]) -> None:
-        for event in out:
+        for at, event in enumerate(out):
             kind = type(event)
             if kind is Quote:
                 self.stats.last_data_ns = event.recv_ns
@@ -235,6 +236,8 @@ class SocketFeed:
                 self.stats.gaps += 1
             elif kind is Malformed:
                 self.stats.malformed += 1
+            elif isinstance(event, FeedStatus):  # from a decoder, which knows of one connection only
+                out[at] = msgspec.structs.replace(event, reconnects=self.stats.reconnects)
         if out:
             self._sink(out)
         for missing in self._continuity.wanted:

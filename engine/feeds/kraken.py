@@ -13,7 +13,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder, within
 from engine.feeds.kraken_book import Book
 from engine.feeds.timestamps import decimal_seconds_ns, rfc3339_ns
 from engine.text import clean
@@ -22,6 +22,9 @@ DEPTH = 10
 _DEPTHS = (10, 25, 100, 500, 1000)
 _HEAD = '{"channel":"'
 _MAINTENANCE_S = 5.0
+_ASK_LATER = ("EGeneral:Too many", "EGeneral:Temporary", "EAPI:Rate limit", "EService:")
+_LOCKOUT_S = 5.0
+"""REST errors that pass, told with HTTP 200, and how long to leave the venue alone then."""
 _RESYNCS = 5
 """Failed resubscriptions of a book in a row before the socket is replaced."""
 
@@ -272,7 +275,10 @@ def _renamed(pair: str, names: dict[str, str]) -> str:
 def _result(body: str | bytes) -> dict[str, msgspec.Raw]:
     reply = _reply(body)
     if reply.error:
-        raise ValueError(f"kraken: {clean(', '.join(reply.error), 100)}")
+        detail = f"kraken: {clean(', '.join(reply.error), 100)}"
+        if any(error.startswith(_ASK_LATER) for error in reply.error):
+            raise UnreachableError(detail, _LOCKOUT_S)
+        raise ValueError(detail)
     return reply.result
 
 
@@ -304,7 +310,6 @@ class Kraken:
     rest_url = "https://api.kraken.com"
     rest_per_s = 1.0
     subscribe_per_s = 10.0
-    heartbeat = True
 
     def __init__(self, natives: tuple[str, ...]) -> None:
         self.natives = natives

@@ -282,7 +282,7 @@ async def test_an_error_of_the_sink_is_not_taken_for_a_network_fault(venues: Ven
 async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: Path) -> None:
     tape = Tape([data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"])
     taped = [event for batch in tape.batches() for event in batch if isinstance(event, Trade | Quote)]
-    async with venues("coinbase", speed=50.0) as server, listening(server, "coinbase", *COINBASE) as feed:
+    async with venues("coinbase", speed=200.0) as server, listening(server, "coinbase", *COINBASE) as feed:
         await feed.until(lambda: len(feed.trades) + len(feed.quotes) == len(taped))
         live = [event for event in feed.events if isinstance(event, Trade | Quote)]
         timeless = [[repr(msgspec.structs.replace(one, recv_ns=0)) for one in row] for row in (live, taped)]

@@ -17,6 +17,7 @@ from engine.feeds.binance import BinanceDecoder
 from engine.feeds.coinbase import CoinbaseDecoder
 from engine.feeds.kraken import KrakenDecoder
 from engine.feeds.normalised import NormalisedDecoder
+from engine.text import clean
 from engine.ticks import TRADE, pack_tick
 from tests.venue_server import frames_of
 
@@ -53,7 +54,7 @@ def survive(decoder: VenueDecoder, frame: str | bytes) -> None:
     decoder.decode(frame, 1, out)
     for event in out:
         if isinstance(event, Malformed):
-            assert len(event.excerpt) <= 120 and event.excerpt.isprintable() and event.error.isprintable()
+            assert clean(event.excerpt, 120) == event.excerpt and clean(event.error, 120) == event.error
 
 
 @settings(max_examples=150, deadline=None)

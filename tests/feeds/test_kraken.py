@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.base import UnreachableError
 from engine.feeds.kraken import Kraken, KrakenDecoder
 from engine.feeds.kraken_book import Book
 
@@ -155,6 +156,12 @@ def test_missing_trades_are_paged_by_time() -> None:
 def test_a_rest_error_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="Unknown asset pair"):
         Kraken(("A/B",)).parse_trades("A/B", b'{"error":["EQuery:Unknown asset pair"]}', 0)
+
+
+def test_a_busy_venue_is_worth_another_try() -> None:
+    with pytest.raises(UnreachableError, match="Too many requests") as caught:
+        Kraken(("A/B",)).parse_trades("A/B", b'{"error":["EGeneral:Too many requests"]}', 0)
+    assert caught.value.retry_after_s > 0
 
 
 @pytest.mark.data
