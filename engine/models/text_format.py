@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ModelError
-from engine.models.walker import NODE, Floats, Forest, freeze
+from engine.models.walker import NODE, Floats, Forest, freeze, missing_left
 from engine.text import clean
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -204,6 +204,8 @@ def _nodes(
         if key == "split_feature":
             table["feature"] = values
         elif key == "decision_type":
+            if values.min() < 0 or values.max() >= 12:
+                raise _damaged(f"{what} is none that LightGBM writes")
             table["kind"] = values
         else:
             if values.min() < -count or values.max() > count - 2:
@@ -214,6 +216,7 @@ def _nodes(
     if np.any((index < 0) | (index >= sets)):
         raise _damaged(f"{where} names a category set it does not have")
     table["threshold"][categorical] = index + set_at
+    table["kind"] |= missing_left(table)
     return table
 
 

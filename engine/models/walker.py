@@ -25,14 +25,17 @@ NODE = np.dtype(
         ("left", "<i4"),  # node index, or ~leaf index
         ("right", "<i4"),
         ("feature", "<i4"),
-        ("kind", "<i4"),  # LightGBM's decision_type
+        ("kind", "<i4"),  # LightGBM's decision_type, and MISSING_LEFT
     ]
 )
 
 CATEGORICAL = 1
 DEFAULT_LEFT = 2
-MISSING_ZERO, MISSING_NAN = 1, 2
-"""Missing type: bits 2 and 3 of ``kind``."""
+ZERO_IS_MISSING = 4
+NAN_IS_MISSING = 8
+"""Without it, NaN stands for zero."""
+MISSING_LEFT = 16
+"""Ours, worked out beforehand: where a missing value goes."""
 
 ZERO = float(np.float32(1e-35))
 """LightGBM's kZeroThreshold: what is not farther from zero is zero."""
@@ -92,6 +95,15 @@ class Forest:
         return forest
 
 
+def missing_left(nodes: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """MISSING_LEFT of each node: the node's default, or where zero goes when nothing is missing there."""
+    kind = nodes["kind"]
+    default = np.where(
+        kind & (ZERO_IS_MISSING | NAN_IS_MISSING), kind & DEFAULT_LEFT != 0, nodes["threshold"] >= 0.0
+    )
+    return np.where(default, MISSING_LEFT, 0).astype(np.int32)
+
+
 def freeze(forest: Forest) -> Forest:
     """Mark the arrays read-only: one compiled version of the walker then serves all forests."""
     for field in fields(forest):
@@ -117,38 +129,29 @@ def predict(forest: Forest, rows: npt.NDArray[Any]) -> Floats:
 def _walk(
     nodes: Any, node_start: Any, leaves: Any, set_start: Any, set_bits: Any, rows: Any, out: Any
 ) -> None:
+    """Add every tree's leaf to each row's score. ``rows`` is scratch."""
+    for r in range(rows.shape[0]):
+        for i in range(rows.shape[1]):
+            if abs(rows[r, i]) <= ZERO:
+                rows[r, i] = 0.0
     # Tree by tree: a tree stays in the cache for all rows, and each row still adds its trees in order.
     for tree in range(len(node_start) - 1):
         root = node_start[tree]
-        if node_start[tree + 1] == root:
-            for r in range(rows.shape[0]):
-                out[r] += leaves[root + tree]
-            continue
+        start = root if node_start[tree + 1] > root else ~(root + tree)
         for r in range(rows.shape[0]):
-            at = root
+            at = start
             while at >= 0:
-                node = nodes[at]
-                value = rows[r, node.feature]
-                if abs(value) <= ZERO:
-                    value = 0.0
-                if node.kind & CATEGORICAL:
+                node = nodes[np.uint64(at)]
+                value = rows[r, np.uint64(node.feature)]
+                kind = node.kind
+                if kind & CATEGORICAL:
                     left = _in_set(value, int(node.threshold), set_start, set_bits)
+                elif value != value or (kind & ZERO_IS_MISSING and value == 0.0):
+                    left = kind & MISSING_LEFT != 0
                 else:
-                    left = _goes_left(value, node.threshold, node.kind)
+                    left = value <= node.threshold
                 at = np.int64(node.left if left else node.right)
             out[r] += leaves[~at]
-
-
-@njit(error_model="numpy")
-def _goes_left(value: float, threshold: float, kind: int) -> bool:
-    missing = (kind >> 2) & 3
-    if value != value:
-        if missing == MISSING_NAN:
-            return (kind & DEFAULT_LEFT) != 0
-        value = 0.0
-    if missing == MISSING_ZERO and value == 0.0:
-        return (kind & DEFAULT_LEFT) != 0
-    return value <= threshold
 
 
 @njit(error_model="numpy")
@@ -199,7 +202,8 @@ def _check_structure(forest: Forest) -> None:
     nodes, starts = forest.nodes, forest.node_start
     _refuse(np.all((nodes["feature"] >= 0) & (nodes["feature"] < forest.width)), "a feature index")
     kinds = nodes["kind"]
-    _refuse(np.all((kinds >= 0) & (kinds < 12)), "a decision type")
+    _refuse(np.all((kinds >= 0) & (kinds & ~MISSING_LEFT < 12)), "a decision type")
+    _refuse(np.array_equal(kinds & MISSING_LEFT, missing_left(nodes)), "a decision type")
     _refuse(not np.isnan(nodes["threshold"]).any(), "a threshold is not a number")
     wanted = nodes["threshold"][(kinds & CATEGORICAL) != 0]
     _refuse(
