@@ -62,7 +62,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
         raise ConfigError(
             f"an engine already runs for {where}: `tickdesk stop` it, or choose another --state-dir"
         )
-    first_run = not (where / "tickdesk.db").exists()
+    first_run = not (arguments.tape or (where / "tickdesk.db").exists())
     engine = None if running else start_engine(where, engine_options(arguments))
     from console.attach import attach  # imports Textual while the engine starts
 

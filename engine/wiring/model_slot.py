@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
@@ -40,9 +41,11 @@ class ModelSlot:
         """Open the registry, put the shipped model in when it is empty, and load the active one."""
         try:
             self._registry = await asyncio.to_thread(self._open)
-            await self.reload()
         except ModelError as error:
             self._fail(error)
+            return
+        with contextlib.suppress(ModelError):  # reload has logged and kept it
+            await self.reload()
 
     def _open(self) -> Registry:
         registry = Registry(self._state_dir)
