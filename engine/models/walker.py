@@ -118,7 +118,7 @@ def predict(forest: Forest, rows: npt.NDArray[Any]) -> Floats:
     out = np.zeros(len(rows))
     f = forest
     _walk(
-        f.nodes, f.node_start, f.leaves, f.set_start, f.set_bits, np.ascontiguousarray(rows, np.float64), out
+        f.nodes, f.node_start, f.leaves, f.set_start, f.set_bits, np.array(rows, np.float64, order="C"), out
     )
     if f.shape[1]:
         out /= f.trees

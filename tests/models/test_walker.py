@@ -64,6 +64,7 @@ def test_bit_equal_to_lightgbm(lightgbm: Any, parameters: dict[str, Any], catego
     if categorical and "num_leaves" not in parameters:
         assert (forest.nodes["kind"] & walker.CATEGORICAL).any()
     rows = hostile_rows(rng, 4000)
+    rows.flags.writeable = False
     ours, theirs = walker.predict(forest, rows), booster.predict(rows)
     assert np.ptp(ours) > 0
     assert ours.tobytes() == theirs.tobytes()
