@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from console.link_protocol import LinkState
+from engine import nan_json
 from engine.api.protocol import (
     ErrorReply,
     EventFrame,
@@ -121,7 +122,7 @@ class UnixLink:
             if raw.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                 return
             self.bytes_received += len(raw.data)
-            message = self._decoder.decode(raw.data)
+            message = self._decode(raw.data)
             if isinstance(message, EventFrame):
                 self._last_seq = message.seq
             elif isinstance(message, Resync):
@@ -129,6 +130,14 @@ class UnixLink:
             elif self._last_seq is None:
                 self._last_seq = message.last_seq
             on_message(message)
+
+    def _decode(self, data: bytes) -> StreamMessage:
+        try:
+            return self._decoder.decode(data)
+        except msgspec.ValidationError:
+            # An event with a NaN in it.
+            message: StreamMessage = nan_json.decode(data, StreamMessage)  # type: ignore[arg-type]
+            return message
 
     async def _request(
         self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0
@@ -145,7 +154,7 @@ class UnixLink:
                 content = await answer.read()
                 if answer.status >= 400:
                     raise LinkError(msgspec.json.decode(content, type=ErrorReply).error)
-                return msgspec.json.decode(content, type=reply)
+                return nan_json.decode(content, reply)
         except TimeoutError:
             raise LinkError(
                 f"the engine did not answer within {timeout_s:.0f} s; what was asked may still happen"

@@ -45,12 +45,12 @@ def _speed(text: str) -> float:
     return value
 
 
-def _common(overrides: str) -> argparse.ArgumentParser:
+def _common(overrides: str) -> _Parser:
     """Options that every command takes, before or after its name (so without defaults here).
 
     ``overrides`` names where ``--set`` goes: a command's own must not replace those before its name.
     """
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
     group.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
     group.add_argument(
