@@ -61,7 +61,7 @@ class ModelSlot:
             if entry is None:
                 raise ModelError("no model is active: `tickdesk train` makes one")
             try:
-                predictor = await load(entry.path)
+                predictor = await load(entry.path, bar_interval_s=self._desk.config.features.bar_s)
             except ModelError as error:
                 self._fail(error)
                 raise
@@ -70,6 +70,8 @@ class ModelSlot:
             self._desk.signals.model_error = ""
             self._error = ""
             log.info("model loaded", extra={"fields": {"version": predictor.version}})
+            if predictor.note:
+                log.warning("model %s: %s", predictor.version, predictor.note)
             same = before is not None and before.version == predictor.version
             return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
 

@@ -97,7 +97,7 @@ def replay(
     try:
         digest = _Digest(store)
         desk = Desk(config, Instruments(), commit=digest.commit, record=store.behind)
-        predictor = _model(state_dir, note)
+        predictor = _model(state_dir, config.features.bar_s, note)
         desk.signals.predictor = predictor
         adopt(desk, tape.specs)
         began = time.perf_counter()
@@ -126,13 +126,13 @@ def _store(state_dir: Path) -> Store:
     return store
 
 
-def _model(state_dir: Path, note: Callable[[str], None]) -> Predictor | None:
+def _model(state_dir: Path, bar_interval_s: float, note: Callable[[str], None]) -> Predictor | None:
     """The active model, or None with the reason noted: a tape can be replayed without one."""
     try:
         registry = Registry(state_dir)
         ensure_builtin(registry)
         entry = registry.active(STRATEGY)
-        return None if entry is None else asyncio.run(load(entry.path))
+        return None if entry is None else asyncio.run(load(entry.path, bar_interval_s=bar_interval_s))
     except ModelError as error:
         note(f"replaying without a model: {error}")
         return None
