@@ -32,13 +32,16 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
 
+CLOSE_S = 0.5
+"""How long a hanging engine may take to answer that we close the line."""
+
 
 class UnixLink:
     """Implements ``console.link_protocol.Link`` over the engine's Unix socket; reconnects by itself."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
-        self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._decoder: msgspec.json.Decoder[StreamMessage] = msgspec.json.Decoder(StreamMessage)
         self._last_seq: int | None = None
         self._session: aiohttp.ClientSession | None = None
         self.bytes_received = 0
@@ -55,7 +58,9 @@ class UnixLink:
         try:
             while True:
                 try:
-                    async with self._open().ws_connect(self._stream_url(), max_msg_size=0) as stream:
+                    async with self._open().ws_connect(
+                        self._stream_url(), max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
+                    ) as stream:
                         failures = 0
                         on_state(LinkState.UP, "")
                         await self._read(stream, on_message)

@@ -1,0 +1,245 @@
+"""The console's link against a real server: resume after a cut, tell a dead engine, answer in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket as sockets
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from console import link as link_module
+from console.link import UnixLink
+from console.link_protocol import LinkState
+from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
+from engine.api.server import ApiServer
+from engine.errors import LinkError
+from engine.events import Fill, Side
+from tests.api.conftest import Serve, Served, serve
+from tests.console import sample_desk as sample
+
+__all__ = ["serve"]
+
+
+class Client:
+    """A running link and what it delivered."""
+
+    def __init__(self, socket: Path) -> None:
+        self.link = UnixLink(socket)
+        self.messages: list[StreamMessage] = []
+        self.states: list[tuple[LinkState, str]] = []
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def seqs(self) -> list[int]:
+        return [message.seq for message in self.messages if isinstance(message, EventFrame)]
+
+    @property
+    def state(self) -> LinkState | None:
+        return self.states[-1][0] if self.states else None
+
+    @property
+    def full_frames(self) -> int:
+        return sum(isinstance(message, StateFrame) and message.full for message in self.messages)
+
+    async def until(self, holds: Callable[[], bool], within_s: float = 5.0) -> None:
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not holds():
+            assert asyncio.get_running_loop().time() < deadline, (self.states, self.seqs)
+            if self.task is not None and self.task.done():
+                self.task.result()
+            await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def connected(socket: Path) -> AsyncIterator[Client]:
+    client = Client(socket)
+    client.task = asyncio.create_task(
+        client.link.run(client.messages.append, lambda state, why: client.states.append((state, why)))
+    )
+    try:
+        yield client
+    finally:
+        client.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, LinkError):
+            await client.task
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+async def cut(served: Served) -> None:
+    """Cut every stream without a closing handshake."""
+    for stream in list(served.server._streams):
+        assert stream._req is not None and stream._req.transport is not None
+        stream._req.transport.abort()
+
+
+async def test_the_desk_arrives_and_so_does_every_event(serve: Serve) -> None:
+    async with serve() as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        served.publish(50)
+        await client.until(lambda: len(client.seqs) == 50)
+        assert client.seqs == list(range(1, 51))
+        assert [state for state, _ in client.states] == [LinkState.CONNECTING, LinkState.UP]
+        assert client.link.bytes_received > 1000
+
+
+async def test_what_happened_during_a_cut_is_delivered_once(serve: Serve) -> None:
+    async with serve() as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        for round_ in range(1, 4):
+            served.publish(10)
+            await client.until(lambda n=round_: client.seqs[-1:] == [20 * n - 10])  # type: ignore[misc]
+            await cut(served)
+            served.publish(10)
+            await client.until(lambda n=round_: client.full_frames == n + 1)  # type: ignore[misc]
+            await client.until(lambda n=round_: client.seqs[-1:] == [20 * n])  # type: ignore[misc]
+        assert client.seqs == list(range(1, 61))
+        assert LinkState.LOST in [state for state, _ in client.states]
+
+
+async def test_a_cut_before_the_first_event_loses_none(serve: Serve) -> None:
+    async with serve() as served:
+        served.publish(7)
+        async with connected(served.socket) as client:
+            await client.until(lambda: client.full_frames == 1)
+            await cut(served)
+            served.publish(3)
+            await client.until(lambda: client.seqs[-1:] == [10])
+            assert client.seqs == [8, 9, 10]
+
+
+async def test_too_long_a_cut_is_told_and_the_stream_goes_on(serve: Serve) -> None:
+    async with serve(capacity=5) as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        served.publish(2)
+        await client.until(lambda: client.seqs == [1, 2])
+        await cut(served)
+        served.publish(20)
+        await client.until(lambda: Resync(oldest_seq=18) in client.messages)
+        await client.until(lambda: client.full_frames == 2)
+        served.publish(1)
+        await client.until(lambda: client.seqs == [1, 2, 23])
+        await cut(served)
+        served.publish(1)
+        await client.until(lambda: client.seqs == [1, 2, 23, 24])
+
+
+async def test_an_engine_that_ends_is_gone_and_a_new_one_is_joined(serve: Serve) -> None:
+    async with serve() as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        await served.server.close()
+        served.socket.unlink(missing_ok=True)
+        await client.until(lambda: client.state is LinkState.ENGINE_GONE)
+        again = ApiServer(served.desk, served.hub, frames_per_s=50)
+        await again.start(served.socket)
+        await client.until(lambda: client.full_frames == 2)
+        assert client.state is LinkState.UP
+        await again.close()
+
+
+async def test_the_socket_of_a_killed_engine_is_no_engine(tmp_path_factory: pytest.TempPathFactory) -> None:
+    left = tmp_path_factory.mktemp("s") / "engine.sock"
+    with sockets.socket(sockets.AF_UNIX) as killed:
+        killed.bind(str(left))
+    async with connected(left) as client:
+        await client.until(lambda: client.state is LinkState.ENGINE_GONE)
+
+
+async def test_an_engine_that_hangs_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "SILENCE_S", 0.2)
+    socket = tmp_path_factory.mktemp("s") / "engine.sock"
+
+    async def hang(request: web.Request) -> web.WebSocketResponse:
+        stream = web.WebSocketResponse()
+        await stream.prepare(request)
+        await asyncio.sleep(60)
+        return stream
+
+    app = web.Application()
+    app.router.add_get("/v1/stream", hang)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    async with connected(socket) as client:
+        await client.until(lambda: client.state is LinkState.LOST)
+        assert "nothing from the engine" in client.states[-1][1]
+    await runner.cleanup()
+
+
+async def test_another_version_is_said_in_one_line(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.api import server
+
+    monkeypatch.setattr(server, "encode", lambda value: b'{"type":"state","from":"the future\x1b["}')
+    async with serve() as served:
+        client = Client(served.socket)
+        with pytest.raises(LinkError, match="versions differ") as caught:
+            await asyncio.wait_for(client.link.run(client.messages.append, lambda *_: None), 5)
+        assert str(caught.value).isprintable()
+
+
+async def test_an_event_with_an_unknown_price_is_delivered(serve: Serve) -> None:
+    fill = Fill("tx", "td", "sim:X", Side.SELL, Decimal(1), Decimal(2), Decimal(0), "taker", math.nan, 1)
+    async with serve() as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        served.hub.publish(1, fill)
+        await client.until(lambda: client.seqs == [1])
+        (event,) = [message.event for message in client.messages if isinstance(message, EventFrame)]
+        assert isinstance(event, Fill) and math.isnan(event.decision_price)
+
+
+async def test_commands(serve: Serve) -> None:
+    async with serve() as served:
+        link = UnixLink(served.socket)
+        assert (await link.set_strategy("trend", enabled=False)).text == "trend set"
+        assert (await link.set_risk("halted", "lunch")).ok
+        assert (await link.reload_model()).text == "model loaded"
+        assert (await link.flatten()).text == "verified flat"
+        assert (await link.explain("opp-0008")).headline == sample.explanation().headline
+        assert (await link.stop_engine()).ok
+        assert served.desk.asked == [
+            ("strategy", "trend", False, None, "console"),
+            ("risk", "halted", "lunch", "console"),
+            ("reload", "console"),
+            ("flatten", "console"),
+            ("stop", "console"),
+        ]
+        await link.close()
+
+
+async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
+    async with serve() as served:
+        link = UnixLink(served.socket)
+        for ask, says in (
+            (link.set_strategy("none", enabled=True), "no strategy none"),
+            (link.set_strategy("broken", enabled=True), "log says why"),
+            (link.explain("x"), "nothing is known of x"),
+        ):
+            with pytest.raises(LinkError, match=says) as caught:
+                await ask
+            assert str(caught.value).isprintable()
+        await link.close()
+    gone = UnixLink(served.socket)
+    with pytest.raises(LinkError, match="cannot be reached") as caught:
+        await gone.flatten()
+    assert str(caught.value).isprintable()
+    await gone.close()
+
+
+async def test_closing_twice_and_leaving_no_session(serve: Serve) -> None:
+    async with serve() as served:
+        before = open_files()
+        async with connected(served.socket) as client:
+            await client.until(lambda: client.full_frames == 1)
+        await client.link.close()
+        await asyncio.sleep(0.05)
+        assert open_files() <= before
