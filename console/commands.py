@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
@@ -24,7 +26,7 @@ class DeskCommands(Provider):
             if key.palette and (score := matcher.match(key.help)) > 0:
                 yield Hit(score, Content(_entry(key)), self._runner(key), text=key.help)
 
-    def _runner(self, key: Key):  # type: ignore[no-untyped-def]
+    def _runner(self, key: Key) -> Callable[[], Awaitable[None]]:
         screen = self.screen
 
         async def run() -> None:

@@ -137,7 +137,7 @@ def _verdict(verdict: Verdict) -> list[Line]:
             (
                 ("  ✓ ", "good") if check.passed else ("  ✗ ", "bad"),
                 (fit(check.code, 24), "text" if check.passed else "bold"),
-                (fit(check.value, 18, right=False), "text"),
+                (fit(check.value, 18) + " ", "text"),
                 ("limit ", "muted"),
                 (check.limit, "muted"),
             )

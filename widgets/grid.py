@@ -128,6 +128,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor_key: str | None = None
         self._cursor_index = 0
         self._following = self.FOLLOW
+        self._pinned = False
+        """Somebody was here: the cursor now belongs to its row, no longer to the first line."""
         self._plan: list[tuple[int, int]] = []
         self._plan_width = -1
         self._faded = False
@@ -231,14 +233,16 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         if not self._rows:
             self._cursor_key, self._cursor_index = None, 0
             return []
-        if self._cursor_key is not None:
+        if self._cursor_key is not None and self._pinned:
             for index, row in enumerate(self._rows):
                 if row.key == self._cursor_key:
                     self._cursor_index = index
                     return [] if index == before else [before, index]
         self._cursor_index = min(before, len(self._rows) - 1)
-        self._cursor_key = self._rows[self._cursor_index].key
-        return [before, self._cursor_index]
+        key, self._cursor_key = self._cursor_key, self._rows[self._cursor_index].key
+        return (
+            [] if self._cursor_key == key and self._cursor_index == before else [before, self._cursor_index]
+        )
 
     def move_cursor(self, index: int) -> None:
         """Put the cursor on a line, clamped to what there is."""
@@ -247,7 +251,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         index = min(max(index, 0), len(self._rows) - 1)
         self._following = self.FOLLOW and index == len(self._rows) - 1
         before, self._cursor_index = self._cursor_index, index
-        self._cursor_key = self._rows[index].key
+        self._cursor_key, self._pinned = self._rows[index].key, True
         self._refresh_lines([before, index])
         self._scroll_to_cursor()
 
@@ -291,6 +295,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             self._scroll_to_cursor()
 
     def on_focus(self) -> None:
+        self._pinned = True
         self._refresh_lines([self._cursor_index])
 
     def on_blur(self) -> None:

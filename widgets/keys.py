@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from widgets.cells import Cell, width_of
 from widgets.lines import FixedLines, Line
 
+_PINNED = 2
+
 
 class KeysBar(FixedLines):
-    """Keys with labels, as many as fit; the last of them (how to get help) always does."""
+    """Keys with labels, as many as fit; the last two (how to leave, how to get help) always do."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -24,12 +26,10 @@ class KeysBar(FixedLines):
         cells: list[Cell] = [(" ", "text")]
         left = width - 1
         groups = [((key, "key"), (f" {label}  ", "muted")) for key, label in self._keys]
-        if not groups:
-            return (tuple(cells),)
-        *first, last = groups
-        left -= width_of(last)
-        for group in first:
+        pinned = [cell for group in groups[-_PINNED:] for cell in group]
+        left -= width_of(pinned)
+        for group in groups[:-_PINNED]:
             if (left := left - width_of(group)) < 0:
                 break
             cells.extend(group)
-        return ((*cells, *last),)
+        return ((*cells, *pinned),)

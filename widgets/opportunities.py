@@ -38,10 +38,10 @@ class OpportunitiesPane(Grid):
 
 
 def status_cell(status: str) -> tuple[str, str]:
-    """``denied:CODE`` shows its code; a word and a mark beside every colour."""
+    """``denied:CODE`` and ``dropped:CODE`` show the code; a mark stands beside every colour."""
     word, _, code = status.partition(":")
-    if word == "denied":
-        return f"✗ {code or word}", "warn"
+    if word in ("denied", "dropped"):
+        return f"✗ {code or word}", "warn" if word == "denied" else "muted"
     style = {"live": "accent", "ordered": "good", "expired": "muted"}.get(word, "text")
     mark = {"live": "●", "ordered": "✓", "expired": "○"}.get(word, "·")
     return f"{mark} {status}", style

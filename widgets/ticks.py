@@ -31,9 +31,9 @@ class TicksPane(Grid):
         self._cache: RowCache[TickRow] = RowCache(tick_cells)
 
     def show(self, ticks: Iterable[tuple[TickRow, float | None]]) -> int:
-        """Draw (row, age in ns now) pairs. Returns the number of lines that changed."""
-        rows = [self._cache.get(row.symbol, row, figures.age(age)) for row, age in ticks]
-        return self.set_rows(rows)
+        """Draw (row, age in ns now) pairs by symbol. Returns the number of lines that changed."""
+        by_symbol = sorted(ticks, key=lambda pair: pair[0].symbol)
+        return self.set_rows([self._cache.get(row.symbol, row, figures.age(age)) for row, age in by_symbol])
 
 
 def tick_cells(row: TickRow, age: str) -> GridRow:
@@ -43,7 +43,8 @@ def tick_cells(row: TickRow, age: str) -> GridRow:
     quiet = "stale" if row.stale else "muted"
     moved = "stale" if row.stale else figures.direction(row.change_pct)
     scored = "stale" if row.stale else figures.direction(row.score)
-    rise = row.spark[-1] - row.spark[0] if len(row.spark) > 1 else None
+    shown = row.spark[-SPARK_WIDTH:]
+    rise = shown[-1] - shown[0] if len(shown) > 1 else None
     return GridRow(
         row.symbol,
         (

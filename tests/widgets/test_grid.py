@@ -106,6 +106,19 @@ async def test_the_cursor_keeps_its_row_through_inserts_removals_and_sorts() -> 
         assert "nothing yet" in lines(grid)[1]
 
 
+async def test_a_table_nobody_was_in_keeps_its_cursor_on_the_first_line() -> None:
+    app = Host()
+    app.AUTO_FOCUS = None
+    async with app.run_test(size=(40, 12)) as pilot:
+        app.table.set_rows([row("old", 1)])
+        app.table.set_rows([row("new", 2), row("old", 1)])
+        assert app.table.cursor_key == "new"
+        app.table.focus()
+        await pilot.pause()
+        app.table.set_rows([row("newest", 3), row("new", 2), row("old", 1)])
+        assert app.table.cursor_key == "new"
+
+
 async def test_unknown_values_sort_last_both_ways() -> None:
     rows = [
         row("a", 1),
