@@ -77,7 +77,8 @@ class DeskApp(PatientApp, inherit_bindings=False):
     def on_mount(self) -> None:
         self.set_interval(1 / self._frames_per_s, self.paint)
         self._run_link()
-        gc.freeze()
+        # What is there now stays: the collector need not walk it again and again.
+        self.call_after_refresh(gc.freeze)
 
     # --- the stream ------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ key whatever is inserted, removed or sorted around it; columns that do not fit a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,55 +18,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, segments
-
-T = TypeVar("T")
-FILL = 10_000
-"""A column that grows without end."""
-
-
-class Column(NamedTuple):
-    """``width`` in terminal cells. ``priority`` 0 stays longest; equal priorities drop from the right."""
-
-    key: str
-    title: str
-    width: int
-    priority: int = 0
-    right: bool = False
-    grow: int = 0
-    """How many cells more it may take of what is left of the line; ``FILL`` for all."""
-
-
-class GridRow(NamedTuple):
-    key: str
-    cells: tuple[Cell, ...]
-    """One per column."""
-    order: tuple[Any, ...] = ()
-    """What each column sorts by, one per column; None sorts last. Empty: the cells' text."""
-
-
-def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
-    """(index, width) of the columns that fit into ``width`` cells with one blank between, in their order.
-
-    The first column always stays, cut to the line when need be. Growing columns share what is left.
-    """
-    kept = list(range(len(columns)))
-
-    def needed() -> int:
-        return sum(columns[i].width for i in kept) + len(kept) - 1
-
-    while len(kept) > 1 and needed() > width:
-        kept.remove(max(kept[1:], key=lambda i: (columns[i].priority, i)))
-    widths = {i: columns[i].width for i in kept}
-    left = width - needed()
-    if left < 0:
-        widths[kept[0]] = max(width, 0)
-    growing = sorted((i for i in kept if columns[i].grow), key=lambda i: (columns[i].grow, i))
-    for count, i in enumerate(growing):
-        # The modest first: what they do not take is there for the rest.
-        share = max(0, min(left // (len(growing) - count), columns[i].grow))
-        widths[i] += share
-        left -= share
-    return [(i, widths[i]) for i in kept]
+from widgets.columns import Column, choose_columns
+from widgets.rows import GridRow
 
 
 class Grid(ScrollView, can_focus=True, inherit_bindings=False):
@@ -410,23 +363,3 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         return next(
             ("\t".join(text.strip() for text, _ in row.cells) for row in self._rows if row.key == key), ""
         )
-
-
-class RowCache(Generic[T]):
-    """Builds a grid row only when its source object or what else it depends on is another."""
-
-    def __init__(self, build: Callable[..., GridRow]) -> None:
-        self._build = build
-        self._rows: dict[str, tuple[T, tuple[object, ...], GridRow]] = {}
-
-    def get(self, key: str, source: T, *depends: object) -> GridRow:
-        known = self._rows.get(key)
-        if known is not None and known[0] is source and known[1] == depends:
-            return known[2]
-        row = self._build(source, *depends)
-        self._rows[key] = (source, depends, row)
-        return row
-
-    def prune(self, keys: set[str]) -> None:
-        for key in self._rows.keys() - keys:
-            del self._rows[key]

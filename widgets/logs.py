@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from engine.api.protocol import LogRow
 from widgets import figures
-from widgets.grid import FILL, Column, Grid, GridRow, RowCache
+from widgets.columns import FILL, Column
+from widgets.grid import Grid
+from widgets.rows import GridRow, RowCache
 
 LEVELS = {
     "debug": ("· debug", "muted"),

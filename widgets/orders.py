@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from engine.api.protocol import OrderRow
 from widgets import figures
-from widgets.grid import FILL, Column, Grid, GridRow, RowCache
+from widgets.columns import FILL, Column
+from widgets.grid import Grid
 from widgets.opportunities import SIDES
 from widgets.positions import level
+from widgets.rows import GridRow, RowCache
 
 STATES = {
     "initialized": ("… new", "muted"),

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from engine.api.protocol import PositionRow
 from widgets import figures
 from widgets.cells import Cell
-from widgets.grid import Column, Grid, GridRow, RowCache
+from widgets.columns import Column
+from widgets.grid import Grid
+from widgets.rows import GridRow, RowCache
 
 
 class PositionsPane(Grid):

@@ -9,7 +9,9 @@ from textual.containers import Vertical
 
 from engine.api.protocol import ModelRow, StrategyRow
 from widgets import figures
-from widgets.grid import FILL, Column, Grid, GridRow
+from widgets.columns import FILL, Column
+from widgets.grid import Grid
+from widgets.rows import GridRow
 
 
 class StrategiesGrid(Grid):
@@ -50,9 +52,14 @@ class StrategiesPane(Vertical):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.strategies = StrategiesGrid(id="strategies-grid")
+        self.models = ModelsGrid(id="models-grid")
+
     def compose(self) -> ComposeResult:
-        yield StrategiesGrid(id="strategies-grid")
-        yield ModelsGrid(id="models-grid")
+        yield self.strategies
+        yield self.models
 
 
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from engine.api.protocol import TickRow
 from widgets import figures
-from widgets.grid import Column, Grid, GridRow, RowCache
+from widgets.columns import Column
+from widgets.grid import Grid
+from widgets.rows import GridRow, RowCache
 
 SPARK_WIDTH = 10
 

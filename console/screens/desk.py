@@ -24,7 +24,7 @@ from widgets.opportunities import OpportunitiesPane
 from widgets.orders import OrdersPane
 from widgets.positions import PositionsPane
 from widgets.status import StatusBar, StatusView
-from widgets.strategies import ModelsGrid, StrategiesGrid, StrategiesPane
+from widgets.strategies import StrategiesPane
 from widgets.tabs import PaneTabs
 from widgets.ticks import TicksPane
 
@@ -78,6 +78,16 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             self.logs,
         )
 
+        self.grids: tuple[Grid, ...] = (
+            self.ticks,
+            self.opportunities,
+            self.positions,
+            self.orders,
+            self.strategies.strategies,
+            self.strategies.models,
+            self.logs,
+        )
+
     def compose(self) -> ComposeResult:
         yield self.status_bar
         yield self.banner
@@ -127,7 +137,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.frozen:
             return lines
         lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
-        for grid in self.query(Grid):
+        for grid in self.grids:
             grid.faded = lost
         return lines + self._paint_panes()
 
@@ -142,8 +152,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.orders.display:
             lines += self.orders.show(view.orders.values())
         if self.strategies.display:
-            lines += self.query_one(StrategiesGrid).show(view.strategies.values(), now)
-            lines += self.query_one(ModelsGrid).show(view.models.values(), now)
+            lines += self.strategies.strategies.show(view.strategies.values(), now)
+            lines += self.strategies.models.show(view.models.values(), now)
         if self.logs.display:
             lines += self.logs.show(view.logs.values())
         if self.funnel.display and view.status is not None:
@@ -178,7 +188,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def grid(self) -> Grid:
         """The table of the active pane."""
         pane = self.panes[self.active - 1]
-        return pane if isinstance(pane, Grid) else pane.query_one(StrategiesGrid)
+        return pane if isinstance(pane, Grid) else self.strategies.strategies
 
     def go_to(self, number: int) -> None:
         """Make a pane (1 to 6) the active one."""

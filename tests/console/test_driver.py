@@ -18,7 +18,9 @@ from pathlib import Path
 import pyte
 import pytest
 
+from console.app import DeskApp
 from console.driver import LEAVE, Outbox
+from tests.console import sample_desk as sample
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
@@ -151,6 +153,23 @@ def test_a_signal_ends_a_console_whose_terminal_is_stalled(console: Console) -> 
     console.wait_for_step(console.step() + 50, 15)
     console.process.send_signal(signal.SIGTERM)
     assert console.process.wait(timeout=10) == 128 + signal.SIGTERM
+
+
+async def test_a_frame_lost_on_a_busy_line_is_drawn_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = DeskApp(sample.FakeLink(), frames_per_s=0.5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        with app.batch_update():
+            await pilot.resize_terminal(120, 40)
+            await pilot.pause()
+            assert app._frame_lost
+        refreshed: list[tuple[object, ...]] = []
+        monkeypatch.setattr(app.screen, "refresh", lambda *regions, **how: refreshed.append((*regions, how)))
+        app.line_free()
+        assert refreshed == [({},)], "all of the screen"
+        assert not app._frame_lost
+        app.line_free()
+        assert len(refreshed) == 1
 
 
 @contextmanager

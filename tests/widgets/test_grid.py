@@ -13,7 +13,9 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from themes import THEMES, VARIABLE_DEFAULTS
-from widgets.grid import FILL, Column, Grid, GridRow, choose_columns
+from widgets.columns import FILL, Column, choose_columns
+from widgets.grid import Grid
+from widgets.rows import GridRow
 
 COLUMNS = (
     Column("name", "name", 8, 0),

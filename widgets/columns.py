@@ -1,0 +1,46 @@
+"""The columns of a table: their widths and which of them stay when it gets narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+FILL = 10_000
+"""A column that grows without end."""
+
+
+class Column(NamedTuple):
+    """``width`` in terminal cells. ``priority`` 0 stays longest; equal priorities drop from the right."""
+
+    key: str
+    title: str
+    width: int
+    priority: int = 0
+    right: bool = False
+    grow: int = 0
+    """How many cells more it may take of what is left of the line; ``FILL`` for all."""
+
+
+def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
+    """(index, width) of the columns that fit into ``width`` cells with one blank between, in their order.
+
+    The first column always stays, cut to the line when need be. Growing columns share what is left.
+    """
+    kept = list(range(len(columns)))
+
+    def needed() -> int:
+        return sum(columns[i].width for i in kept) + len(kept) - 1
+
+    while len(kept) > 1 and needed() > width:
+        kept.remove(max(kept[1:], key=lambda i: (columns[i].priority, i)))
+    widths = {i: columns[i].width for i in kept}
+    left = width - needed()
+    if left < 0:
+        widths[kept[0]] = max(width, 0)
+    growing = sorted((i for i in kept if columns[i].grow), key=lambda i: (columns[i].grow, i))
+    for count, i in enumerate(growing):
+        # The modest first: what they do not take is there for the rest.
+        share = max(0, min(left // (len(growing) - count), columns[i].grow))
+        widths[i] += share
+        left -= share
+    return [(i, widths[i]) for i in kept]
