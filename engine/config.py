@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import platformdirs
@@ -236,8 +236,10 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         if path is None:
             return {}
         raise ConfigError(f"no configuration file {where}: check --config") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read {where}: {clean(error)}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {where}: {error.strerror}; check --config") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{where} is no TOML: {clean(error)}") from None
 
 
 def _put(raw: dict[str, Any], keys: list[str], value: Any, *, origin: str) -> None:
@@ -246,7 +248,20 @@ def _put(raw: dict[str, Any], keys: list[str], value: Any, *, origin: str) -> No
         node = node.setdefault(key, {})
         if not isinstance(node, dict):
             raise ConfigError(f"{origin}: {'.'.join(keys)} is not a section; see `tickdesk config show`")
-    node[keys[-1]] = value
+    node[keys[-1]] = [value] if isinstance(value, str) and _is_list(keys) else value
+
+
+def _is_list(keys: list[str]) -> bool:
+    """Whether the value of a key is a list: then one name alone will do."""
+    kind: Any = Config
+    for key in keys:
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(key)
+        else:  # a strategy's own
+            return key == "symbols"
+    return get_origin(kind) is tuple
 
 
 def _value(text: str) -> Any:

@@ -7,7 +7,7 @@ import argparse
 from console.cli.client import no_engine
 from console.cli.desk import answers
 from console.cli.settings import configuration, state_dir
-from console.cli.terminal import require_terminal
+from console.cli.terminal import require_terminal, require_theme
 from engine.api.address import socket_path
 
 
@@ -17,6 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not answers(socket_path(where)):
         raise no_engine(where)
     require_terminal()
+    require_theme(config.console.theme)
     from console.attach import attach
 
     return attach(config, where)

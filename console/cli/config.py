@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
 import msgspec
 
 from console.cli.settings import config_path, configuration
-from engine.config import default_path
+from console.cli.terminal import require_theme
+from engine.config import Config, default_path
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     path = config_path(arguments) or default_path()
     if arguments.what == "check":
+        _check(config)
         print(f"configuration ok ({path if path.exists() else 'defaults; no file at ' + str(path)})")
         return 0
     print("\n".join(toml_lines(msgspec.to_builtins(config))))
     return 0
+
+
+def _check(config: Config) -> None:
+    """What the file's types do not tell: venues, their addresses and symbols, the theme."""
+    from engine.wiring.sources import live_feeds
+
+    live_feeds(config, time.time_ns, {})
+    require_theme(config.console.theme)
 
 
 def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:
@@ -40,5 +51,6 @@ def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, str):
-        return msgspec.json.encode(value).decode()
+        # TOML's strings are JSON's, but it takes no bare DEL.
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
     return repr(value)

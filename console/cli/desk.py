@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from console.cli.settings import config_path, configuration, state_dir
-from console.cli.terminal import require_terminal
+from console.cli.terminal import require_terminal, require_theme
 from engine.api.address import socket_path
 from engine.config import Config
 from engine.errors import ConfigError
@@ -57,6 +57,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     from console.engine_process import start_engine
 
     require_terminal()
+    require_theme(config.console.theme)
     running = answers(socket_path(where))
     if running and arguments.tape:
         raise ConfigError(

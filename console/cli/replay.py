@@ -29,6 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="tickdesk-replay-") as temporary:
             report = go(Path(temporary))
+    if report.truncated:
+        print(
+            "tickdesk: the tape ends before its end (cut off or damaged): what came before was replayed",
+            file=sys.stderr,
+        )
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:

@@ -36,6 +36,8 @@ class ReplayReport(msgspec.Struct, frozen=True):
     symbols: int
     lines: int
     undecodable: int
+    truncated: bool
+    """A tape ended before its end: cut off by a crash, or damaged. What came before was replayed."""
     trades: int
     quotes: int
     rejected: dict[str, int]
@@ -156,6 +158,7 @@ def _report(
         symbols=len(desk.instruments),
         lines=tape.lines,
         undecodable=tape.undecodable,
+        truncated=tape.truncated,
         rejected=dict(sorted(desk.intake.rejected.items())),
         dropped=dict(sorted(desk.drops.items())),
         denied=dict(sorted(desk.trading.denied.items())),

@@ -1,0 +1,364 @@
+"""The command line without an engine: options, configuration, and every mistake as one line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.cli import main
+from console.cli.arguments import parse
+from console.cli.config import toml_lines
+from console.cli.desk import engine_options
+from engine.config import Config, load
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the configuration nor the state of the person who runs the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def call(*argv: str) -> int:
+    """The exit code, however the command ends."""
+    try:
+        return main(argv)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        return end.code
+
+
+def refused(capsys: Capture, *argv: str) -> tuple[int, str]:
+    """Exit code and the one line on stderr of a command that must fail."""
+    code = call(*argv)
+    out, err = capsys.readouterr()
+    assert code != 0 and out == ""
+    assert err.startswith("tickdesk: ") and err.count("\n") == 1 and err.endswith("\n"), err
+    assert "Traceback" not in err and "internal error" not in err
+    return code, err
+
+
+# --- options -----------------------------------------------------------------------------------------
+
+
+def test_common_options_go_before_and_after_the_command() -> None:
+    before = parse(["--state-dir", "a", "--config", "c", "--set", "x.y=1", "status", "--json"])
+    after = parse(["status", "--json", "--state-dir", "a", "--config", "c", "--set", "x.y=1"])
+    for arguments in (before, after):
+        assert (arguments.state_dir, arguments.config) == (Path("a"), Path("c"))
+        assert (arguments.overrides, arguments.json) == (["x.y=1"], True)
+    both = parse(["--set", "a.a=1", "--set", "b.b=1", "status", "--set", "c.c=1"])
+    assert both.overrides == ["a.a=1", "b.b=1", "c.c=1"]
+    bare = parse(["status"])
+    assert (bare.state_dir, bare.config, bare.overrides) == (None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"),
+    [("1", 1.0), ("10x", 10.0), ("2.5×", 2.5), ("max", float("inf")), ("full", float("inf"))],
+)
+def test_speeds(text: str, speed: float) -> None:
+    assert parse(["--tape", "t", "--speed", text]).speed == speed
+
+
+def test_the_engine_is_started_with_what_was_asked_for(tmp_path: Path) -> None:
+    argv = "--set risk.stale_data_s=2 --tape a b --speed max --venue kraken --config c.toml"
+    arguments = parse(argv.split())
+    options = engine_options(arguments)
+    assert options == [
+        *("--config", str(Path("c.toml").absolute()), "--set", "risk.stale_data_s=2"),
+        *("--tape", str(Path("a").absolute()), "--tape", str(Path("b").absolute())),
+        *("--venue", "kraken", "--speed", "inf"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["--frobnicate"], "--frobnicate"),
+        (["--speed", "abc"], "'abc' is no speed"),
+        (["--speed", "nan"], "'nan' is no speed"),
+        (["--speed", "-1"], "'-1' is no speed"),
+        (["--speed", "0"], "'0' is no speed"),
+        (["--tape"], "--tape"),
+        (["replay"], "TAPE"),
+        (["config"], "what"),
+        (["config", "shwo"], "shwo"),
+        (["train", "--seconds", "many"], "many"),
+        (["status", "extra\x1b[31m"], "extra"),
+    ],
+)
+def test_usage_errors(capsys: Capture, argv: list[str], says: str) -> None:
+    code, err = refused(capsys, *argv)
+    assert code == 2 and says in err and "--help" in err
+    assert err.rstrip("\n").isprintable()
+
+
+def test_help_and_version_are_no_errors(capsys: Capture) -> None:
+    for argv in (["--help"], ["replay", "--help"], ["--version"]):
+        assert call(*argv) == 0
+        out, err = capsys.readouterr()
+        assert "tickdesk" in out and err == ""
+
+
+# --- configuration -----------------------------------------------------------------------------------
+
+
+def test_config_show_round_trips(capsys: Capture, tmp_path: Path) -> None:
+    """What is shown is a valid file that gives the same configuration again."""
+    settings_ = [
+        *("--set", "feeds.kraken.symbols=BTC/USD,ETH/USD", "--set", "strategies.trend.cooldown_s=7.5"),
+        *("--set", "risk.allow_short=false", "--set", 'account.currency="USDT"'),
+    ]
+    assert call(*settings_, "config", "show") == 0
+    shown = capsys.readouterr().out
+    file = tmp_path / "shown.toml"
+    file.write_text(shown)
+    assert load(file, environ={}) == load(overrides=settings_[1::2], environ={})
+    assert call("config", "show", "--config", str(file)) == 0
+    assert capsys.readouterr().out == shown
+    assert call("config", "check", "--config", str(file)) == 0
+    assert str(file) in capsys.readouterr().out
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12), max_size=4),
+    st.floats(1e-9, 1e12),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_value_is_shown_as_toml(names: list[str], number: float, flag: bool) -> None:
+    import tomllib
+
+    tree = {"a": number, "s": {"names": names, "flag": flag, "deep": {"text": "".join(names)}}, "empty": {}}
+    back = tomllib.loads("\n".join(toml_lines(tree)))
+    assert back == {key: value for key, value in tree.items() if value != {}}
+
+
+def test_precedence(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(*argv: str) -> Config:
+        assert call("config", "show", *argv) == 0
+        text = capsys.readouterr().out
+        file = tmp_path / "out.toml"
+        file.write_text(text)
+        return load(file, environ={})
+
+    place = tmp_path / "config" / "tickdesk" / "config.toml"
+    place.parent.mkdir(parents=True)
+    place.write_text("[risk]\nstale_data_s = 4\nclock_skew_s = 4\nmax_position_pct = 4\n")
+    assert shown().risk.stale_data_s == 4
+    monkeypatch.setenv("TICKDESK_RISK__CLOCK_SKEW_S", "5")
+    monkeypatch.setenv("TICKDESK_RISK__MAX_POSITION_PCT", "5")
+    monkeypatch.setenv("TICKDESK_FEEDS__KRAKEN__SYMBOLS", "BTC/USD")
+    config = shown("--set", "risk.max_position_pct=6")
+    assert (config.risk.stale_data_s, config.risk.clock_skew_s, config.risk.max_position_pct) == (4, 5, 6)
+    assert config.feeds["kraken"].symbols == ("BTC/USD",)
+    other = tmp_path / "other.toml"
+    other.write_text("[risk]\nstale_data_s = 9\n")
+    monkeypatch.setenv("TICKDESK_CONFIG", str(other))
+    assert shown().risk.stale_data_s == 9
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("nosuch.key=1", "nosuch"),
+        ("risk.nosuch=1", "nosuch"),
+        ("risk.max_position_pct=abc", "risk.max_position_pct"),
+        ("risk.max_position_pct=-1", "risk.max_position_pct"),
+        ("risk.max_position_pct=nan", "risk.max_position_pct"),
+        ("risk.max_position_pct", "section.key=value"),
+        ("risk.max_position_pct.deep=1", "max_position_pct"),
+        ("risk=1", "risk"),
+        ("features.ema_fast=30", "ema_fast must be below"),
+        ("risk.daily_loss_reduce_pct=6", "daily_loss_reduce_pct"),
+        ("account.currency=EUR", "pegged"),
+        ("logging.level=loud", "level"),
+        ("strategies.nosuch.enabled=true", "nosuch"),
+        ("strategies.trend.nosuch=1", "strategies.trend"),
+        ("strategies.trend.weight=much", "strategies.trend"),
+        ("strategies.trend=1", "strategies"),
+        ("feeds.nosuch.enabled=true", "nosuch"),
+        ("feeds.binance.enabled=true", "feeds.binance.symbols"),
+        ("feeds.binance.symbols=[1]", "symbols"),
+        ("simulated.enabled=false", "no feed"),
+        ("simulated.history_s=999999", "history_s"),
+        ("console.theme=nosuch", "tickdesk-dark"),
+        ("console.frames_per_s=100", "frames_per_s"),
+    ],
+)
+def test_config_check_finds(capsys: Capture, override: str, says: str) -> None:
+    code, err = refused(capsys, "config", "check", "--set", override)
+    assert code == 2 and says in err
+
+
+def test_bad_files(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    for content, says in (
+        (b"[risk\n", "TOML"),
+        (b"[risk]\nstale_data_s = \n", "TOML"),
+        (b"\xff\xfe\x00binary", "TOML"),
+        (b"[nosuch]\nx = 1\n", "nosuch"),
+        (b"risk = 3\n", "risk"),
+        (b'[risk]\nstale_data_s = "\\u001b[31m"\n', "stale_data_s"),
+    ):
+        file.write_bytes(content)
+        code, err = refused(capsys, "config", "check", "--config", str(file))
+        assert code == 2 and says in err
+    for path, says in ((tmp_path / "none.toml", "no configuration file"), (tmp_path, "directory")):
+        code, err = refused(capsys, "config", "show", "--config", str(path))
+        assert code == 2 and says in err
+
+
+def test_bad_environment(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKDESK_RISK__MAX_POSITION_PCT", "abc")
+    for command in (["config", "check"], ["--no-ui"], ["replay", "t"]):
+        code, err = refused(capsys, *command)
+        assert code == 2 and "risk.max_position_pct" in err
+
+
+# --- state directory and engine -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["stop"], ["attach"]])
+def test_without_an_engine(capsys: Capture, tmp_path: Path, command: list[str]) -> None:
+    code, err = refused(capsys, *command, "--state-dir", str(tmp_path / "none"))
+    assert code == 4 and "no engine runs" in err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_state_directory_that_is_none(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for command in (["status"], ["--no-ui"], ["attach"], ["models"], ["replay", str(file)]):
+        code, err = refused(capsys, *command, "--state-dir", str(file))
+        assert code == 2 and "choose a directory" in err
+    code, err = refused(capsys, "status", "--state-dir", "/" + "x" * 300)
+    assert code == 2 and "too long" in err
+
+
+@pytest.mark.parametrize("where", ["/proc/nosuch/state", "/proc"])
+def test_a_state_directory_that_cannot_be_written(capsys: Capture, where: str) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs /proc")
+    code, err = refused(capsys, "--no-ui", "--state-dir", where)
+    assert code == 1 and "--state-dir" in err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"this is no database, not at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000],
+    ids=["text", "damaged"],
+)
+def test_a_broken_database(capsys: Capture, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tickdesk.db").write_bytes(content)
+    code, err = refused(capsys, "--no-ui", "--state-dir", str(tmp_path), "--set", "logging.level=error")
+    assert code == 1 and "tickdesk.db" in err and "restore a copy" in err
+    assert (tmp_path / "tickdesk.db").read_bytes() == content
+
+
+def test_a_database_of_a_newer_version(capsys: Capture, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "tickdesk.db") as database:
+        database.execute("PRAGMA user_version = 99")
+    code, err = refused(capsys, "--no-ui", "--state-dir", str(tmp_path), "--set", "logging.level=error")
+    assert code == 1 and "99" in err
+
+
+def test_the_screen_needs_a_terminal_and_starts_nothing_without(capsys: Capture, tmp_path: Path) -> None:
+    code, err = refused(capsys, "--state-dir", str(tmp_path / "s"))
+    assert code == 2 and "terminal" in err
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_pipe_that_closes_early_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w", buffering=1) as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["config", "show"]) == 0
+
+
+# --- tapes ---------------------------------------------------------------------------------------------
+
+
+def frame(n: int) -> bytes:
+    raw = msgspec.json.encode({"e": "trade", "n": n}).decode()
+    return msgspec.json.encode({"t": n, "ch": "ws", "raw": raw}) + b"\n"
+
+
+def test_unreadable_tapes(capsys: Capture, tmp_path: Path) -> None:
+    text = b"".join(frame(n) for n in range(2000))
+    tapes = {
+        "empty.jsonl": b"",
+        "binary.jsonl": os.urandom(5000),
+        "text.jsonl": b"hello\nworld\n",
+        "json.jsonl": b'{"a":1}\n' * 10,
+        "broken.jsonl.gz": b"\x1f\x8b\x08\x00 no gzip",
+        "cut.jsonl.gz": gzip.compress(text)[:-200],
+    }
+    for name, content in tapes.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        for command in (["replay", str(path)], ["--no-ui", "--tape", str(path)]):
+            code, err = refused(capsys, *command, "--state-dir", str(tmp_path / "s"))
+            assert code == 1 and name in err, (name, err)
+    for path in (tmp_path / "none.jsonl", tmp_path):
+        code, err = refused(capsys, "replay", str(path))
+        assert code == 1 and str(path) in err
+    code, err = refused(capsys, "replay", str(tmp_path / "text.jsonl"), "--venue", "nosuch")
+    assert code == 1 and "nosuch" in err
+
+
+@pytest.mark.data
+def test_a_tape_cut_in_the_middle_is_replayed_up_to_there_and_says_so(
+    capsys: Capture, tmp_path: Path, data_dir: Path
+) -> None:
+    whole = (data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz").read_bytes()
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(whole[: len(whole) // 20])
+    assert call("replay", "--json", str(cut)) == 0
+    out, err = capsys.readouterr()
+    report = msgspec.json.decode(out)
+    assert report["truncated"] and report["trades"] > 100 and report["undecodable"] == 0
+    assert "cut off" in err and err.count("\n") == 1
+    assert call("replay", str(cut)) == 0
+    out, _ = capsys.readouterr()
+    assert report["sha256"] in out and f"{report['trades']:,}" in out
+
+
+def test_models_without_any(capsys: Capture, tmp_path: Path) -> None:
+    where = ("--state-dir", str(tmp_path / "s"))
+    code, err = refused(capsys, "models", "activate", "nosuch", *where)
+    assert code == 1 and "nosuch" in err
+    code, err = refused(capsys, "models", "activate", *where)
+    assert code == 1 and "version" in err
+
+
+def test_a_bug_of_ours_is_one_line_and_its_traceback_is_kept(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from console.cli import config
+
+    def bug(arguments: object) -> int:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(config, "run", bug)
+    assert main(["config", "show"]) == 70
+    err = capsys.readouterr().err
+    log = tmp_path / "state" / "tickdesk" / "crash.log"
+    assert err.count("\n") == 1 and str(log) in err
+    assert "ZeroDivisionError: ours" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
