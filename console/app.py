@@ -6,6 +6,7 @@ import base64
 import gc
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -35,7 +36,7 @@ class DeskApp(PatientApp, inherit_bindings=False):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"
-    CSS_PATH = "desk.tcss"
+    CSS_PATH = Path(__file__).with_name("desk.tcss")
     COMMANDS: ClassVar[set[Any]] = {DeskCommands}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[Any]] = []
