@@ -93,8 +93,10 @@ class Ledger:
             self._cash -= fill.side.sign * fill.price * fill.quantity + fill.fee
             self._fees += fill.fee
             self._realized += after.realized - before.realized
-            mark = self._marks.setdefault(fill.symbol, fill.price)
-            self._value += (after.quantity - before.quantity) * mark
+            if not before.quantity:
+                # A flat symbol is not marked: what it was valued at may be long past.
+                self._marks[fill.symbol] = fill.price
+            self._value += (after.quantity - before.quantity) * self._marks[fill.symbol]
             self._peak = max(self._peak, self._cash + self._value)
         return after
 

@@ -65,6 +65,17 @@ def test_short_and_flip() -> None:
     assert ledger.check() == []
 
 
+def test_a_position_opened_anew_is_worth_what_it_cost_not_its_last_mark() -> None:
+    ledger = book(fill(1, "2", "100"), fill(2, "-2", "100", ns=T0 + 1))
+    ledger.apply(fill(3, "-2", "150", ns=T0 + 2))
+    assert (ledger.mark_price(BTC), ledger.unrealized(BTC), ledger.equity()) == (D(150), D(0), D(10_000))
+    assert ledger.drawdown_pct() == 0.0
+    ledger.mark(BTC, D(151))
+    assert (ledger.equity(), ledger.check()) == (D(9_998), [])
+    # Valued at 100, the short would have looked like a gain of 100: the highest equity for good.
+    assert ledger.drawdown_pct() == pytest.approx(0.02)
+
+
 def test_exposure_over_longs_and_shorts() -> None:
     ledger = book(fill(1, "1", "100"), fill(2, "-10", "30", symbol=ETH))
     ledger.mark(BTC, D(120))
@@ -188,9 +199,10 @@ def test_identities_hold_exactly(trades: Sequence[tuple[str, Side, Decimal, Deci
             one = Fill(f"tx-{n}", f"td-{n}", symbol, side, quantity, price, fee, "taker", 1.0, T0 + n)
             made.append(one)
             position = ledger.apply(one)
+            if not held[symbol]:
+                marks[symbol] = price
             held[symbol] += side.sign * quantity
             cash -= side.sign * quantity * price + fee
-            marks.setdefault(symbol, price)
             if n % 3 == 0:
                 marks[symbol] = price
                 ledger.mark(symbol, price)
