@@ -1,0 +1,105 @@
+"""From a key to its effect on the screen, while a thousand ticks a second arrive: milliseconds.
+
+A key's effect is told by an emulated terminal: the cursor's row, the pane that has the focus, the help. What
+counts is when the bytes arrived that show it, not when the emulator has worked through them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyte
+
+from tests.bench.console_cost import SIZES
+from tests.bench.machine import console, defaults
+from tests.bench.registry import Figure, bench
+from tests.bench.running_engine import RunningEngine
+from tests.bench.synthetic_tape import PER_SYMBOL_S, SYMBOLS, tape
+from tests.bench.terminal import Terminal
+
+_TAPE_S = 90
+_CYCLES = 21
+"""Of five keys each."""
+_TIMEOUT_S = 5.0
+_PAUSE_S = (0.01, 0.09)
+_SETTLE_S = 1.5
+_ESCAPE = "\x1b"
+
+Look = Callable[[pyte.Screen], object]
+
+
+@bench("key_to_paint")
+def key_to_paint(scratch: Path) -> list[Figure]:
+    """Key to paint with ticks flowing, p50 and p99 in ms, at two sizes."""
+    state = scratch / "key-to-paint"
+    ticks = _TAPE_S * PER_SYMBOL_S * len(SYMBOLS)
+    figures = []
+    with RunningEngine(state, "--tape", str(tape(scratch, ticks))) as engine:
+        engine.wait(lambda health: health.status.phase == "running")
+        for columns, rows in SIZES:
+            with Terminal(
+                console("attach", "--state-dir", str(state), *defaults(state)), columns, rows
+            ) as screen:
+                figures += _measure(screen, f"{columns}x{rows}")
+    return figures
+
+
+def _measure(screen: Terminal, size: str) -> list[Figure]:
+    if screen.wait(lambda shown: any("S09-USD" in line for line in shown.display), 20.0) is None:
+        raise RuntimeError(f"no tick on the screen: {screen.text}")
+    time.sleep(_SETTLE_S)
+    pause = random.Random(1)
+    found: dict[str, list[float]] = {"j, k": [], "2, 1": [], "?": []}
+    for _ in range(_CYCLES):
+        for keys, look in (("jk", _cursor), ("21", _focus), ("?", _help)):
+            found[", ".join(keys)] += [_time(screen, key, look, pause) for key in keys]
+        _time(screen, _ESCAPE, _help, pause)
+    every = [value for values in found.values() for value in values]
+    figures = []
+    for share in (0.5, 0.99):
+        by_key = ", ".join(f"{key}: {np.quantile(values, share):.1f}" for key, values in found.items())
+        note = f"{len(every)} keys ({by_key})"
+        figures.append(Figure(f"{size}, p{share * 100:g}", float(np.quantile(every, share)), "ms", note=note))
+    return figures
+
+
+def _time(screen: Terminal, key: str, look: Look, pause: random.Random) -> float:
+    """Milliseconds until ``look`` sees something else than before."""
+    # Keys meet the console's frames at any phase.
+    time.sleep(pause.uniform(*_PAUSE_S))
+    screen.look()
+    before = look(screen.screen)
+    pressed = screen.press(key)
+    shown = screen.wait(lambda shown: look(shown) != before, _TIMEOUT_S)
+    if shown is None:
+        raise RuntimeError(f"{key!r} showed nothing within {_TIMEOUT_S:g} s:\n{screen.text}")
+    return (shown - pressed) / 1e6
+
+
+def _cursor(shown: pyte.Screen) -> object:
+    """The backgrounds of the ticks' symbols: one has the cursor."""
+    rows = [row for row, line in enumerate(shown.display) if re.search(r"S0\d-USD", line[:12])]
+    return [_style(shown, row, shown.display[row].index("S0")) for row in rows[: len(SYMBOLS)]]
+
+
+def _focus(shown: pyte.Screen) -> object:
+    """The styles of the first two panes' titles, the corner before them included."""
+    for row, line in enumerate(shown.display):
+        places = [line.find(title) for title in ("1 Ticks", "2 Opportunities")]
+        if min(places) >= 0:
+            return [_style(shown, row, place + offset) for place in places for offset in range(-2, 7)]
+    return None
+
+
+def _help(shown: pyte.Screen) -> object:
+    return any("─ Keys ─" in line for line in shown.display)
+
+
+def _style(shown: pyte.Screen, row: int, column: int) -> tuple[object, ...]:
+    cell = shown.buffer[row][column]
+    return cell.fg, cell.bg, cell.bold, cell.reverse
