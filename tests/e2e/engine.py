@@ -20,9 +20,48 @@ COMMAND = [sys.executable, "-m", "console"]
 START_S = 60.0
 
 
-def run(*arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
-    """Run a tickdesk command to its end."""
-    return subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without a setting of the person who runs the tests."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TICKDESK_", "TEXTUAL"))
+    }
+    for name in ("NO_COLOR", "FORCE_COLOR", "TMUX", "COLUMNS", "LINES"):
+        kept.pop(name, None)
+    return {**kept, "XDG_CONFIG_HOME": "/nonexistent/config", "XDG_STATE_HOME": "/nonexistent/state", **more}
+
+
+def run(*arguments: str, timeout: float = 60.0, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a tickdesk command to its end; ``more`` goes into its environment."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def refused(*arguments: str, code: int, **more: str) -> str:
+    """The one line with which a command that must fail ends."""
+    done = run(*arguments, **more)
+    assert done.returncode == code, (done.returncode, done.stderr)
+    assert done.stdout == "" and done.stderr.startswith("tickdesk: ")
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.stderr
+    return done.stderr
+
+
+def stop_left_over(state_dir: Path) -> None:
+    """End the engine that a console started for ``state_dir``, if one runs."""
+    try:
+        pid = ask(state_dir, "GET", "/v1/health", Health).pid
+    except LinkError:
+        return
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10.0
+    while Path(f"/proc/{pid}/stat").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 class RunningEngine:
@@ -39,6 +78,7 @@ class RunningEngine:
             self.process = subprocess.Popen(
                 [*COMMAND, "--no-ui", "--state-dir", str(self.state_dir), *self._options],
                 cwd=ROOT,
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
