@@ -21,7 +21,7 @@ import platformdirs
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
-_SOURCES = ("ticks.py", "kernels.py", "features", "market")
+_SOURCES = ("ticks.py", "kernels.py", "features", "market", "feeds/binance_scan.py")
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
 _log = logging.getLogger(__name__)
 
@@ -32,15 +32,27 @@ def kernel(function: Function) -> Function:
     For entry points only; what they call is a ``part``. Where no folder can be written, every start compiles
     anew.
     """
+    return _entry(function)
+
+
+def unlocked(function: Function) -> Function:
+    """A ``kernel`` that runs without the interpreter lock, so that other threads go on meanwhile.
+
+    Only for long calls: to get the lock back may take milliseconds.
+    """
+    return _entry(function, nogil=True)
+
+
+def _entry(function: Function, **options: bool) -> Function:
     folder = cache_folder()
     if folder is None:
-        return part(function)
+        return _numba.njit(**options)(function)  # type: ignore[no-any-return]
     previous = _numba.config.CACHE_DIR
     _numba.config.CACHE_DIR = str(folder)
     try:
-        compiled: Function = _numba.njit(cache=True)(function)
+        compiled: Function = _numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found the folder unusable after all
-        return part(function)
+        return _numba.njit(**options)(function)  # type: ignore[no-any-return]
     finally:
         _numba.config.CACHE_DIR = previous
     return compiled

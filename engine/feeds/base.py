@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Annotated, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import FeedError
 from engine.events import FeedState, Malformed, MarketEvent, Quote, Trade
@@ -120,6 +122,43 @@ class VenueDecoder:
         self.malformed += 1
         text = raw[:480].decode("utf-8", "replace") if isinstance(raw, bytes) else raw[:480]
         out.append(Malformed(self.venue, clean(text, 120), clean(error, 120), recv_ns))
+
+
+class Scanner(Protocol):
+    """Reads the rows of a venue's captures straight to packed ticks: those that it knows byte for byte."""
+
+    rows: int
+    """Rows read so far."""
+    last_ns: int
+    """Receive time of the last one."""
+
+    @property
+    def decoder(self) -> VenueDecoder:
+        """For all other rows; the scanner learns from what it has decoded."""
+
+    @property
+    def used(self) -> int:
+        """Ticks not taken yet."""
+
+    @property
+    def full(self) -> bool:
+        """There is no room for another tick: ``take`` them."""
+
+    def scan(self, chunk: bytes, start: int) -> int:
+        """Read rows from ``start`` on; returns where the first one begins that was not read: there is no
+        room, it is not known, or the chunk has ended.
+        """
+
+    def add(self, event: MarketEvent) -> bool:
+        """Put an event behind the ticks. False when it must be passed on as it is: it is no tick, or the
+        first of its symbol, which the table of symbols then has.
+        """
+
+    def take(self) -> NDArray[np.void]:
+        """The ticks since the last call, an array of its own."""
+
+    def learn(self, frame: str) -> None:
+        """From now on know the frames of the stream to which ``frame``, already decoded, belongs."""
 
 
 class Venue(Protocol):

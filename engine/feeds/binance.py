@@ -19,8 +19,9 @@ from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDeco
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
-_MS = 1_000_000
-_Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_NS // _MS)]
+MS = 1_000_000
+MAX_MS = MAX_NS // MS
+_Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_MS)]
 _PAGE = 1000
 _COMBINED = '{"stream":"'
 
@@ -71,8 +72,9 @@ _trade_frame = msgspec.json.Decoder(_TradeFrame, strict=False).decode
 _book_ticker_frame = msgspec.json.Decoder(_BookTickerFrame, strict=False).decode
 _any = msgspec.json.Decoder(_Any).decode
 
-_TRADE, _BOOK_TICKER, _UNUSED = 1, 2, 3
-_KINDS = {"trade": _TRADE, "bookTicker": _BOOK_TICKER}
+PRINT, BOOK_TICKER, UNUSED = 1, 2, 3
+"""Kinds of streams."""
+_KINDS = {"trade": PRINT, "bookTicker": BOOK_TICKER}
 
 
 class BinanceDecoder(VenueDecoder):
@@ -90,10 +92,10 @@ class BinanceDecoder(VenueDecoder):
             text = raw if isinstance(raw, str) else raw.decode()
             # The combined envelope names its stream first: one slice picks the type to decode straight into.
             kind = self._kinds.get(text[11 : text.find('"', 11)], 0) if text.startswith(_COMBINED) else 0
-            if kind == _BOOK_TICKER:
+            if kind == BOOK_TICKER:
                 quote = _book_ticker_frame(text).data
                 out.append(Quote(self._symbol(quote.s), quote.b, quote.B, quote.a, quote.A, recv_ns, recv_ns))
-            elif kind == _TRADE:
+            elif kind == PRINT:
                 trade = _trade_frame(text).data
                 out.append(
                     Trade(
@@ -102,16 +104,22 @@ class BinanceDecoder(VenueDecoder):
                         trade.p,
                         trade.q,
                         -1 if trade.m else 1,
-                        trade.T * _MS,
+                        trade.T * MS,
                         recv_ns,
                     )
                 )
-            elif kind == _UNUSED:
+            elif kind == UNUSED:
                 self.skipped += 1
             else:
                 self._generic(text, recv_ns, out)
         except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
+
+    def stream(self, frame: str) -> tuple[str, int]:
+        """(stream, kind) of a combined frame whose stream was decoded before; ("", 0) of any other."""
+        stream = frame[11 : frame.find('"', 11)] if frame.startswith(_COMBINED) else ""
+        kind = self._kinds.get(stream, 0)
+        return (stream, kind) if kind else ("", 0)
 
     def _symbol(self, native: str) -> str:
         symbol = self._symbols.get(native)
@@ -123,7 +131,7 @@ class BinanceDecoder(VenueDecoder):
         """Any frame whose stream is new, or that is no combined frame: acks, errors, single streams."""
         frame = _any(text)
         if frame.stream:
-            kind = _KINDS.get(frame.stream.rpartition("@")[2], _UNUSED)
+            kind = _KINDS.get(frame.stream.rpartition("@")[2], UNUSED)
             if text.startswith(_COMBINED + frame.stream + '"') and "!" not in frame.stream:
                 self._learn(frame.stream, kind)
             inner = _any(frame.data)
@@ -146,7 +154,7 @@ class BinanceDecoder(VenueDecoder):
             trade = _trade(data)
             side = -1 if trade.m else 1
             symbol = self._symbol(trade.s)
-            out.append(Trade(symbol, trade.t, trade.p, trade.q, side, trade.T * _MS, recv_ns))
+            out.append(Trade(symbol, trade.t, trade.p, trade.q, side, trade.T * MS, recv_ns))
         elif frame.e == "serverShutdown":
             self.reconnect = "the venue announced a server shutdown"
         elif not frame.e and frame.u is not None and len(frame.b):
@@ -279,9 +287,7 @@ class Binance:
         rows = sorted(_rest_trades(body), key=lambda row: row.id)
         symbol = f"binance:{native}"
         return [
-            Trade(
-                symbol, row.id, row.price, row.qty, -1 if row.is_buyer_maker else 1, row.time * _MS, recv_ns
-            )
+            Trade(symbol, row.id, row.price, row.qty, -1 if row.is_buyer_maker else 1, row.time * MS, recv_ns)
             for row in rows
         ]
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.feeds import binance, coinbase, kraken
-from engine.feeds.base import Feed, InstrumentSpec, Venue, VenueDecoder
+from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
+from engine.feeds.binance_scan import BinanceScanner
 from engine.text import clean
 
 
@@ -23,6 +24,8 @@ class VenueEntry(NamedTuple):
     """How the path of its instruments reply ends, in a capture."""
     frame_heads: tuple[str, ...]
     """What its socket frames begin with."""
+    scanner: Callable[[list[str]], Scanner] | None = None
+    """Reads its captures faster than the decoder; made from the table of symbols that it is to fill."""
 
 
 VENUES: dict[str, VenueEntry] = {
@@ -32,6 +35,7 @@ VENUES: dict[str, VenueEntry] = {
         binance.read_instruments,
         "/exchangeInfo",
         ('{"stream":"', '{"e":"'),
+        BinanceScanner,
     ),
     "coinbase": VenueEntry(
         coinbase.Coinbase,

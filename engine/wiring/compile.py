@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.features import engine as features
 from engine.features.alpha158 import alpha158_block
+from engine.feeds import binance_scan
 from engine.market import screen
 
 
@@ -15,6 +16,7 @@ def compile_all(note: Callable[[str], None]) -> None:
     """Load the kernels, or compile them at the first start (``note`` then gets a line)."""
     features.compile_kernels(note)
     screen.compile_kernels(note)
+    binance_scan.compile_kernels(note)
     alpha158_block(np.ones((2, 61, 6)))
 
 

@@ -103,7 +103,7 @@ def replay(
         desk.signals.predictor = predictor
         adopt(desk, tape.specs)
         began = time.perf_counter()
-        for batch in tape.batches():
+        for batch in tape.blocks():
             if isinstance(batch, list):
                 desk.on_events(batch)
             else:

@@ -1,0 +1,197 @@
+"""The rows of a capture: a JSON line per frame, with ``t`` receive time in ns, ``ch``, ``url``, ``raw`` the
+exact frame. Read to events by the venue's decoder, or to packed ticks by its scanner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from engine.events import Malformed, MarketEvent
+from engine.feeds.base import Scanner, VenueDecoder
+from engine.feeds.registry import VENUES
+from engine.feeds.timestamps import MAX_NS
+from engine.text import clean
+
+Ticks = npt.NDArray[np.void]
+
+_MOST_AT_ONCE = 1024
+"""Rows that a scanner leaves to the decoder at once: they grow up to here while nothing is recognised."""
+
+
+class Row(msgspec.Struct, gc=False):
+    """A line of a capture."""
+
+    ch: str
+    t: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)] | None = None
+    raw: str | None = None
+    url: str = ""
+
+
+class _BadLine(Row, gc=False):
+    """A line that is no row; ``raw`` is an excerpt."""
+
+
+_row = msgspec.json.Decoder(Row)
+
+
+@dataclass
+class Tally:
+    """What reading a tape has met so far."""
+
+    lines: int = 0
+    undecodable: int = 0
+    """Lines and frames that gave a Malformed event."""
+    truncated: bool = False
+    """The file ended before its end: cut off by a crash, or damaged."""
+
+
+def excerpt(line: bytes) -> str:
+    """What a Malformed event tells of a line."""
+    return clean(line[:480].strip().decode("utf-8", "replace"), 120)
+
+
+def read_row(line: bytes) -> Row | None:
+    """None when the line is no row."""
+    try:
+        return _row.decode(line)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+class Capture:
+    """One pass over the rows of a capture of ``venue``; ``first_ns`` stands in until a row tells its time."""
+
+    def __init__(self, venue: str, first_ns: int, tally: Tally) -> None:
+        self._venue = venue
+        self._tally = tally
+        self._last_ns = first_ns
+
+    def batches(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
+        """Lists of about ``size`` events."""
+        decoder = VENUES[self._venue].decoder()
+        batch: list[MarketEvent] = []
+        for chunk in chunks:
+            for row in self._rows(chunk):
+                self._decode(decoder, row, batch)
+                if len(batch) >= size:
+                    yield batch
+                    batch = []
+            self._count(decoder)
+        if batch:
+            yield batch
+
+    def blocks(
+        self, chunks: Iterable[bytes], symbols: list[str], size: int
+    ) -> Iterator[list[MarketEvent] | Ticks]:
+        """Blocks of ticks where the venue has a scanner, with lists of what is no tick, or a symbol's first.
+
+        ``symbols`` is filled on the way. Without a scanner, ``batches`` of ``size``.
+        """
+        scanner_type = VENUES[self._venue].scanner
+        if scanner_type is None:
+            yield from self.batches(chunks, size)
+            return
+        scanner = scanner_type(symbols)
+        for chunk in chunks:
+            yield from self._scan(chunk, scanner)
+            self._count(scanner.decoder)
+
+    def _scan(self, chunk: bytes, scanner: Scanner) -> Iterator[list[MarketEvent] | Ticks]:
+        position, at_once = 0, 1
+        while position < len(chunk):
+            start, before = position, scanner.rows
+            position = scanner.scan(chunk, start)
+            if scanner.rows > before:
+                self._tally.lines += scanner.rows - before
+                self._last_ns = scanner.last_ns
+            if scanner.full:
+                yield scanner.take()
+            elif position < len(chunk):
+                at_once = 1 if position > start else min(2 * at_once, _MOST_AT_ONCE)
+                end = _end_of_line(chunk, position, at_once)
+                yield from self._decode_into(scanner, chunk[position:end])
+                position = end
+        if scanner.used:
+            yield scanner.take()
+
+    def _decode_into(self, scanner: Scanner, lines: bytes) -> Iterator[list[MarketEvent] | Ticks]:
+        """What the scanner does not recognise goes the way of ``batches``."""
+        events: list[MarketEvent] = []
+        for row in self._rows(lines):
+            self._decode(scanner.decoder, row, events)
+            for event in events:
+                if scanner.full:
+                    yield scanner.take()
+                if not scanner.add(event):
+                    if scanner.used:
+                        yield scanner.take()
+                    yield [event]
+            events.clear()
+            if row.raw is not None and row.ch == "ws":
+                scanner.learn(row.raw)
+
+    def _decode(self, decoder: VenueDecoder, row: Row, out: list[MarketEvent]) -> None:
+        if row.ch != "ws" or row.raw is None:
+            if isinstance(row, _BadLine):
+                self._tally.undecodable += 1
+                out.append(Malformed(self._venue, row.raw or "", "not a line of a tape", self._last_ns))
+        elif row.t is None:
+            self._last_ns = _undated(decoder, row.raw, self._last_ns, out)
+        else:
+            self._last_ns = row.t
+            decoder.decode(row.raw, row.t, out)
+
+    def _count(self, decoder: VenueDecoder) -> None:
+        self._tally.undecodable += decoder.malformed
+        decoder.malformed = 0
+
+    def _rows(self, chunk: bytes) -> Sequence[Row]:
+        """The rows of a chunk at once; line by line where one of them is bad."""
+        rows: Sequence[Row]
+        try:
+            rows = _row.decode_lines(chunk)
+        except (msgspec.MsgspecError, UnicodeError):
+            rows = ()
+        if len(rows) != chunk.count(b"\n") + (not chunk.endswith(b"\n")):
+            rows = list(self._one_by_one(chunk))
+        self._tally.lines += len(rows)
+        return rows
+
+    def _one_by_one(self, chunk: bytes) -> Iterator[Row]:
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield read_row(line) or _BadLine("", raw=excerpt(line))
+        if rest.strip():
+            row = read_row(rest)
+            if row is not None:
+                yield row
+            else:
+                self._tally.truncated = True  # the writer was cut off in its last line
+
+
+def _undated(decoder: VenueDecoder, raw: str, last_ns: int, out: list[MarketEvent]) -> int:
+    """Decode a frame without a receive time: its events' own time stands in, else the previous frame's."""
+    events: list[MarketEvent] = []
+    decoder.decode(raw, last_ns, events)
+    for event in events:
+        event_ns = getattr(event, "event_ns", last_ns)
+        if event_ns > last_ns:
+            last_ns = event_ns
+        out.append(msgspec.structs.replace(event, recv_ns=last_ns))
+    return last_ns
+
+
+def _end_of_line(chunk: bytes, start: int, count: int) -> int:
+    """Where the ``count``-th line from ``start`` ends, or the chunk."""
+    for _ in range(count):
+        start = chunk.find(b"\n", start) + 1
+        if not start:
+            return len(chunk)
+    return start
