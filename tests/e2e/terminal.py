@@ -38,8 +38,7 @@ class Terminal:
 
     def __enter__(self) -> Terminal:
         self._master, slave = os.openpty()
-        columns, rows = self._size
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        _set_size(slave, *self._size)
         self.process = subprocess.Popen(
             [*COMMAND, *self._arguments],
             cwd=ROOT,
@@ -79,6 +78,10 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._screen.resize(rows, columns)
+        _set_size(self._master, columns, rows)
 
     def read(self, seconds: float) -> None:
         """Read and draw for ``seconds``, or until the other side is closed."""
@@ -126,3 +129,7 @@ class Terminal:
     def hang_up(self) -> None:
         """Close the terminal, as a dropped line does: the kernel sends SIGHUP."""
         os.close(self._master)
+
+
+def _set_size(fd: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

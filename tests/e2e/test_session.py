@@ -1,0 +1,184 @@
+"""One whole session at the keyboard, from the first start to the stop, and what may go wrong in it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.cli.client import ask
+from engine.api.protocol import Health, StateFrame
+from tests.e2e.engine import options, run, stop_left_over
+from tests.e2e.terminal import ENTER, ESCAPE, Terminal
+
+pytestmark = pytest.mark.pty
+
+SIZES = [(200, 50), (80, 24)]
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    where = tmp_path / "state"
+    yield where
+    stop_left_over(where)
+
+
+def state(state_dir: Path) -> StateFrame:
+    return ask(state_dir, "GET", "/v1/snapshot", StateFrame)
+
+
+def until(state_dir: Path, holds, terminal: Terminal, timeout: float = 10.0) -> StateFrame:  # type: ignore[no-untyped-def]
+    """Until the engine's state ``holds``, reading the screen meanwhile."""
+    deadline = time.monotonic() + timeout
+    while not holds(now := state(state_dir)):
+        assert time.monotonic() < deadline, terminal.text
+        terminal.read(0.1)
+    return now
+
+
+def strategy_on(frame: StateFrame, name: str) -> bool:
+    return next(row.enabled for row in frame.strategies if row.name == name)
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES, ids=["wide", "compact"])
+def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> None:
+    where = ("--state-dir", str(state_dir))
+    with Terminal(*where, columns=columns, rows=rows) as desk:
+        desk.wait("First steps", 90)
+        desk.wait("BTC-USD")
+        assert "PAPER" in desk.lines[0] and "ACTIVE" in desk.lines[0]
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "First steps" not in text)
+
+        # An opportunity comes within seconds, and Enter explains it.
+        desk.press("2")
+        until(state_dir, lambda frame: frame.opportunities, desk, 30)
+        desk.wait(lambda text: re.search(r"(BUY|SELL) +[+-]0\.\d\d", text), 10)
+        desk.press(ENTER)
+        desk.wait("Explain")
+        desk.wait(lambda text: "asking the engine" not in text and re.search(r"score [+-]0", text))
+        explained = desk.text
+        assert "could not" not in explained and "cannot be reached" not in explained
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "╭─ Explain" not in text)
+
+        # Space switches the strategy under the cursor.
+        desk.press("5")
+        desk.wait("[x] rapid_rise")
+        desk.press(" ")
+        until(state_dir, lambda frame: not strategy_on(frame, "rapid_rise"), desk)
+        desk.wait("[ ] rapid_rise")
+        desk.press("j ")
+        until(state_dir, lambda frame: not strategy_on(frame, "golden_cross"), desk)
+        desk.press("k ")
+        until(state_dir, lambda frame: strategy_on(frame, "rapid_rise"), desk)
+
+        # r loads the model again while the ticks go on.
+        until(state_dir, lambda frame: frame.models and frame.models[0].status == "active", desk, 30)
+        ticks = state(state_dir).status.ticks
+        desk.press("r")
+        desk.wait("loaded again", 20)
+        assert state(state_dir).status.ticks > ticks
+
+        # E: entries off at once; H: halt at once.
+        desk.press("E")
+        until(state_dir, lambda frame: frame.status.risk_state == "reducing", desk)
+        desk.wait("REDUCING")
+        desk.press("H")
+        until(state_dir, lambda frame: frame.status.risk_state == "halted", desk)
+        desk.wait("HALTED")
+
+        # A asks first, and Cancel is what Enter means.
+        desk.press("A")
+        desk.wait("Resume ACTIVE")
+        desk.press(ENTER)
+        desk.wait(lambda text: "Resume ACTIVE" not in text)
+        assert state(state_dir).status.risk_state == "halted"
+
+        # q, Enter: detach. The engine goes on.
+        desk.press("q")
+        desk.wait("Detach")
+        desk.press(ENTER)
+        assert desk.end() == 0
+    pid = ask(state_dir, "GET", "/v1/health", Health).pid
+    with Terminal("attach", *where, columns=columns, rows=rows) as again:
+        again.wait("HALTED", 20)
+        assert "First steps" not in again.text
+        again.press("5")
+        again.wait("[ ] golden_cross")
+        again.press("q")
+        again.wait("Detach")
+        again.press(ENTER)
+        assert again.end() == 0
+    assert ask(state_dir, "GET", "/v1/health", Health).pid == pid
+    stopped = run("stop", *where)
+    assert stopped.returncode == 0 and "engine stops" in stopped.stdout
+    assert run("status", *where).returncode == 4
+    log = (state_dir / "engine.log").read_text()
+    assert "Traceback" not in log and "stopped" in log
+
+
+def test_leaving_by_halt_and_stop_ends_both(state_dir: Path) -> None:
+    where = ("--state-dir", str(state_dir))
+    with Terminal(*where, *options(simulated__history_s=60), columns=100, rows=30) as desk:
+        desk.wait("BTC-USD", 90)
+        desk.press("q")
+        desk.wait("Halt & stop")
+        desk.press("j" + ENTER)
+        assert desk.end(20) == 0
+        assert "HALTED" in desk.text and "engine stops" in desk.text
+    assert run("status", *where).returncode == 4
+
+
+def test_a_terminal_too_small_says_so_and_recovers(state_dir: Path) -> None:
+    with Terminal(
+        "--state-dir", str(state_dir), *options(simulated__history_s=60), columns=60, rows=12
+    ) as desk:
+        desk.wait("terminal too small: 80×24", 90)
+        desk.resize(80, 24)
+        desk.wait("BTC-USD", 10)
+        assert "too small" not in desk.text
+        desk.press("q")
+        desk.wait("Detach")
+        desk.press(ENTER)
+        assert desk.end() == 0
+
+
+def test_an_engine_that_ends_is_said_on_the_screen(state_dir: Path) -> None:
+    where = ("--state-dir", str(state_dir))
+    with Terminal(*where, *options(simulated__history_s=60), columns=120, rows=40) as desk:
+        desk.wait("BTC-USD", 90)
+        assert run("stop", *where).returncode == 0
+        desk.wait("ENGINE GONE", 10)
+        desk.press("q")
+        desk.wait("Detach")
+        desk.press(ENTER)
+        assert desk.end() == 0
+
+
+def test_errors_of_the_engine_reach_the_terminal_in_one_line(state_dir: Path, tmp_path: Path) -> None:
+    for arguments, says, code in (
+        (("--tape", str(tmp_path / "none.jsonl")), "none.jsonl", 1),
+        (("--set", "simulated.enabled=false"), "no feed is enabled", 2),
+    ):
+        with Terminal("--state-dir", str(state_dir), *arguments, columns=250, rows=20) as desk:
+            assert desk.end(90) == code
+            lines = [line for line in desk.lines if line]
+            assert says in lines[-1] and lines[-1].startswith("tickdesk: ")
+            assert all(line.startswith("tickdesk: compil") for line in lines[:-1]), lines
+
+
+def test_a_tape_is_refused_while_an_engine_runs(state_dir: Path, tmp_path: Path) -> None:
+    tape = tmp_path / "t.jsonl"
+    tape.write_text("")
+    where = ("--state-dir", str(state_dir))
+    with Terminal(*where, *options(simulated__history_s=60), columns=80, rows=24) as desk:
+        desk.wait("BTC-USD", 90)
+        with Terminal(*where, "--tape", str(tape), columns=120, rows=10) as second:
+            assert second.end(20) == 2
+            assert "already runs" in second.text and "tickdesk stop" in second.text
+        desk.read(0.2)
+        assert "BTC-USD" in desk.text
