@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from pathlib import Path
 
 from console import app
@@ -16,6 +17,9 @@ from engine.errors import LinkError
 
 def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_exit: bool = False) -> int:
     """Run the console until the person leaves; returns the exit code."""
+    # What the imports made stays for good: it need not be walked while the screen is drawn.
+    gc.freeze()
+    gc.enable()
     link = UnixLink(socket_path(state_dir))
     try:
         return app.run(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -30,6 +31,8 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int, help="file descriptor that is told when the engine listens")
     arguments = parser.parse_args()
     tell = _teller(arguments.ready_fd)
+    # The many objects of the imports are all kept: the engine turns collection on when it runs.
+    gc.disable()
     try:
         from engine.wiring.live import EngineOptions, run_engine
 

@@ -7,9 +7,11 @@ would go unnoticed. Here the folder is named after a digest of all kernel source
 from __future__ import annotations
 
 import hashlib
+import importlib
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,8 +24,26 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
 _SOURCES = ("ticks.py", "kernels.py", "features", "market", "feeds/binance_scan.py")
+_BLAS = "scipy.linalg"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
 _log = logging.getLogger(__name__)
+
+
+def _import_without_blas() -> None:
+    """Import the part of numba that looks for SciPy's BLAS, and let it find none.
+
+    No kernel multiplies matrices, and SciPy takes longer to import than all kernels to load.
+    """
+    if _BLAS in sys.modules:
+        return
+    sys.modules[_BLAS] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[_BLAS]
+
+
+_import_without_blas()
 
 
 def kernel(function: Function) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import socket
 import sys
 import tempfile
@@ -19,6 +20,9 @@ from engine.errors import ConfigError
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     with contextlib.ExitStack() as stack:
+        # The many objects of the imports are all kept: engine and screen turn collection on when they run.
+        gc.disable()
+        stack.callback(gc.enable)
         where = _where(arguments, stack)
         return (
             _engine_only(arguments, config, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 import os
@@ -251,14 +252,20 @@ class LiveEngine:
 
     async def _run(self) -> None:
         self.phase, self.phase_detail = "warming up", ""
-        if self._tape is not None:
-            self.clock = self._open_tape(self._tape)
+        try:
+            if self._tape is not None:
+                self.clock = self._open_tape(self._tape)
+            for feed in self.feeds:
+                if isinstance(feed, SimulatedFeed):
+                    adopt(self.desk, await feed.instruments())
+                    await self._warm_up(feed)
+                    self._spawn(self._keep_simulated_prices())
+        finally:
+            # What the start has made stays for good: the collector need not walk it ever again.
+            gc.freeze()
+            gc.enable()
+        # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
         self._spawn(self.model.start())
-        for feed in self.feeds:
-            if isinstance(feed, SimulatedFeed):
-                adopt(self.desk, await feed.instruments())
-                await self._warm_up(feed)
-                self._spawn(self._keep_simulated_prices())
         self.phase, self.phase_detail = "running", ""
         for feed in self.feeds:
             self._spawn(self._feed(feed))

@@ -34,7 +34,8 @@ class ModelSlot:
         predictor = self._desk.signals.predictor
         error = self._error or self._desk.signals.model_error
         if predictor is None:
-            return ModelRow(STRATEGY, "", "loading" if self._busy.locked() else "none", 0, "", error)
+            loading = self._busy.locked() or (self._registry is None and not error)
+            return ModelRow(STRATEGY, "", "loading" if loading else "none", 0, "", error)
         return ModelRow(STRATEGY, predictor.version, "active", predictor.created_ns, predictor.metric, error)
 
     async def start(self) -> None:
