@@ -268,6 +268,23 @@ def test_a_broken_database(capsys: Capture, tmp_path: Path, content: bytes) -> N
     assert (tmp_path / "tickdesk.db").read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("feeds.nosuch.symbols=X", "unknown venue"),
+        ("feeds.kraken.enabled=true", "feeds.kraken.symbols"),
+        ("simulated.enabled=false", "no feed"),
+    ],
+)
+def test_an_engine_without_a_usable_feed_does_not_start(
+    capsys: Capture, tmp_path: Path, override: str, says: str
+) -> None:
+    where = ("--state-dir", str(tmp_path / "s"), "--set", "logging.level=error")
+    code, err = refused(capsys, "--no-ui", *where, "--set", override)
+    assert code == 2 and says in err
+    assert not (tmp_path / "s" / "engine.sock").exists()
+
+
 def test_a_database_of_a_newer_version(capsys: Capture, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "tickdesk.db") as database:
         database.execute("PRAGMA user_version = 99")

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import stat
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from console.link import UnixLink
 from engine.api.address import socket_path
-from engine.api.protocol import Health
+from engine.api.protocol import EventFrame, Explanation, Health, Reply, StreamMessage
+from engine.errors import LinkError
 from engine.store.lock import FILE
-from tests.e2e.engine import RunningEngine, options, run
+from tests.e2e.engine import RunningEngine, options, refused, run
 
 FAST = options(simulated__history_s=60)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """One engine for the tests that only talk to it."""
+    with RunningEngine(tmp_path_factory.mktemp("shared") / "state", *FAST) as running:
+        yield running
 
 
 @pytest.fixture
@@ -58,10 +69,7 @@ def test_signals_stop_cleanly(state_dir: Path, number: signal.Signals) -> None:
 
 def test_second_engine_is_refused_in_one_line(state_dir: Path) -> None:
     with RunningEngine(state_dir, *FAST):
-        second = run("--no-ui", "--state-dir", str(state_dir))
-        assert second.returncode == 3
-        assert "attach" in second.stderr
-        assert "Traceback" not in second.stderr
+        assert "attach" in refused("--no-ui", "--state-dir", str(state_dir), code=3)
 
 
 def test_kill_9_and_start_again_keeps_every_fill(state_dir: Path) -> None:
@@ -91,3 +99,117 @@ def test_first_start_shows_an_opportunity_within_ten_seconds(state_dir: Path) ->
         age_s = (health.status.engine_ns - health.status.started_ns) / 1e9
         # Ten seconds is the promise on an idle machine; the slack is for a busy one.
         assert age_s < 20
+
+
+def test_what_a_person_set_outlives_the_engine(state_dir: Path) -> None:
+    """Strategy switches and HALT are latched; flatten's receipt says that the desk is flat."""
+    with RunningEngine(state_dir, *FAST) as engine:
+        engine.wait_for(lambda health: health.status.funnel["fills"] > 0)
+        first = asyncio.run(command(state_dir, lambda link: link.set_strategy("trend", enabled=False)))
+        assert first.ok and first.text == "trend off, weight 1"
+        asyncio.run(command(state_dir, lambda link: link.set_strategy("mean_reversion", weight=2.5)))
+        reply = asyncio.run(command(state_dir, lambda link: link.set_risk("halted", "lunch \x1b[31mtime")))
+        assert reply.text.endswith("→ HALTED")
+        engine.signal(signal.SIGKILL)
+        engine.wait()
+    with RunningEngine(state_dir, *FAST) as engine:
+        state = engine.state()
+        assert (state.status.risk_state, state.status.risk_reason) == ("halted", "lunch [31mtime")
+        rows = {row.name: row for row in state.strategies}
+        assert not rows["trend"].enabled and rows["mean_reversion"].weight == 2.5
+        told = run("status", "--state-dir", str(state_dir))
+        assert "HALTED (lunch [31mtime)" in told.stdout
+
+        # Exits that a person asks for go through a halted desk.
+        held = [row for row in state.positions if row.quantity != "0"]
+        assert held
+        receipt = asyncio.run(command(state_dir, lambda link: link.flatten()))
+        assert receipt.ok and "verified flat" in receipt.text, receipt.text
+        state = engine.state()
+        assert all(row.quantity == "0" for row in state.positions)
+        assert state.status.risk_state == "halted"
+        assert {row.purpose for row in state.orders if row.created_ns > state.status.started_ns} == {
+            "flatten"
+        }
+
+        again = asyncio.run(command(state_dir, lambda link: link.set_risk("halted", "")))
+        assert again.text == "already HALTED"
+        resumed = asyncio.run(command(state_dir, lambda link: link.set_risk("active", "back")))
+        assert resumed.text == "HALTED → ACTIVE"
+        orders = engine.health().status.funnel["orders"]
+        engine.wait_for(lambda health: health.status.funnel["orders"] > orders)
+        engine.signal(signal.SIGTERM)
+        assert engine.wait() == 0
+
+
+async def command(state_dir: Path, ask: Callable[[UnixLink], Awaitable[Reply]]) -> Reply:
+    link = UnixLink(socket_path(state_dir))
+    try:
+        return await ask(link)
+    finally:
+        await link.close()
+
+
+def test_commands_that_cannot_be_are_one_line(engine: RunningEngine) -> None:
+    for ask_for, says in (
+        (lambda link: link.set_strategy("nosuch", enabled=True), "nosuch"),
+        (lambda link: link.set_strategy("trend", weight=-1.0), "weight"),
+        (lambda link: link.explain("nosuch"), "nothing is known of nosuch"),
+    ):
+        with pytest.raises(LinkError, match=says) as caught:
+            asyncio.run(command(engine.state_dir, ask_for))
+        assert str(caught.value).isprintable()
+    assert engine.wait_for(lambda health: health.ok)
+
+
+def test_every_event_reaches_a_client_that_comes_and_goes(engine: RunningEngine) -> None:
+    """Across reconnects, and against the journal."""
+    seqs = asyncio.run(_come_and_go(engine.state_dir))
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    with sqlite3.connect(engine.state_dir / "tickdesk.db") as database:
+        (last,) = database.execute("SELECT MAX(seq) FROM journal").fetchone()
+    assert len(seqs) >= 12 and seqs[-1] <= last
+
+
+async def _come_and_go(state_dir: Path) -> list[int]:
+    link, seqs = UnixLink(socket_path(state_dir)), list[int]()
+
+    def take(message: StreamMessage) -> None:
+        if isinstance(message, EventFrame):
+            seqs.append(message.seq)
+
+    for on in (False, True, False, True):
+        stream = asyncio.create_task(link.run(take, lambda *_: None))
+        for enabled in (on, not on, on):
+            await command(state_dir, lambda other, e=enabled: other.set_strategy("golden_cross", enabled=e))  # type: ignore[misc]
+        seen = len(seqs)
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if len(seqs) > seen or seen >= 3:
+                break
+        stream.cancel()
+        await asyncio.gather(stream, return_exceptions=True)
+        await command(state_dir, lambda other, e=on: other.set_strategy("golden_cross", enabled=e))  # type: ignore[misc]
+    return seqs
+
+
+def test_explanations_of_orders_and_opportunities(engine: RunningEngine) -> None:
+    engine.wait_for(lambda health: health.status.funnel["fills"] > 0)
+    state = engine.state()
+    order = next(row for row in state.orders if row.filled != "0")
+
+    async def explain(identity: str) -> Explanation:
+        link = UnixLink(socket_path(engine.state_dir))
+        try:
+            return await link.explain(identity)
+        finally:
+            await link.close()
+
+    told = asyncio.run(explain(order.id))
+    assert (told.id, told.symbol) == (order.id, order.symbol)
+    assert told.verdict is not None and told.verdict.approved and told.fills and told.order_events
+    assert told.opportunity is not None and told.blend is not None and told.features is not None
+    assert sum(one.contribution for one in told.blend.inputs) == pytest.approx(told.blend.score)
+    chain = asyncio.run(explain(told.opportunity.id))
+    assert chain.opportunity is not None and chain.opportunity.id == told.opportunity.id
+    assert [fill.trade_id for fill in chain.fills] == [fill.trade_id for fill in told.fills]
