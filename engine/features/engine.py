@@ -31,6 +31,7 @@ from engine.features.state import (
     PENDING,
     PENDING_SYMBOL,
     RING_START,
+    ROW_FIELDS,
     Array,
     new_clock,
     new_state,
@@ -44,6 +45,9 @@ from engine.ticks import TICK
 __all__ = ["BARS", "EXIT", "NONE", "RISE", "WAKE", "FeatureEngine", "compile_kernels"]
 
 
+_QUOTE = slice(ROW_FIELDS.index("bid"), ROW_FIELDS.index("last") + 1)
+
+
 class FeatureEngine:
     """Windows, bars, indicators and triggers of all symbols."""
 
@@ -52,8 +56,7 @@ class FeatureEngine:
         self._config = config
         self._symbols: list[str] = []
         self._clock = new_clock(config)
-        self._state = new_state(max(1, capacity))
-        self._rows = row_view(self._state)
+        self._view(new_state(max(1, capacity)))
         self._ring = np.zeros(max(1, capacity) * RING_START, ENTRY)
         self._ring_used = 0
 
@@ -66,7 +69,7 @@ class FeatureEngine:
         if index == len(self._state):
             state = new_state(2 * index)
             state[:index] = self._state
-            self._state, self._rows = state, row_view(state)
+            self._view(state)
         start_row(self._state[index : index + 1], self._config, self._take_ring(RING_START))
         self._symbols.append(symbol)
         self._clock[COUNT] = index + 1
@@ -111,7 +114,8 @@ class FeatureEngine:
         """Indices of the symbols whose bar (real or filled) closed at the last BARS, rising."""
         if not self._clock[CLOSED]:
             return np.zeros(0, np.int64)
-        return np.flatnonzero(self._state["bar_end_ns"][: len(self._symbols)] == self._clock[CLOSED])
+        found: Array = (self._bar_ends[: len(self._symbols)] == self._clock[CLOSED]).nonzero()[0]
+        return found
 
     @property
     def updates(self) -> Array:
@@ -145,8 +149,8 @@ class FeatureEngine:
             FeatureRow(symbols[index], now, end - step if count else 0, count, *floats)
             for index, end, count, floats in zip(
                 wanted.tolist(),
-                self._state["bar_end_ns"][wanted].tolist(),
-                self._state["bar_count"][wanted].tolist(),
+                self._bar_ends[wanted].tolist(),
+                self._bar_counts[wanted].tolist(),
                 self._rows[wanted].tolist(),
                 strict=True,
             )
@@ -172,14 +176,8 @@ class FeatureEngine:
 
     def quote(self, index: int) -> tuple[float, float, float, float, float]:
         """(bid, bid size, ask, ask size, last trade); NaN where unknown."""
-        row = self._state[index]
-        return (
-            float(row["bid"]),
-            float(row["bid_size"]),
-            float(row["ask"]),
-            float(row["ask_size"]),
-            float(row["last"]),
-        )
+        bid, ask, bid_size, ask_size, last = self._rows[index, _QUOTE].tolist()
+        return bid, bid_size, ask, ask_size, last
 
     def quote_count(self, index: int) -> int:
         """Quotes consumed so far: another number means that the venue published anew."""
@@ -231,6 +229,12 @@ class FeatureEngine:
             self._clock[PENDING] &= ~bit
 
     # --- room ------------------------------------------------------------------------------------
+
+    def _view(self, state: Array) -> None:
+        """Keep the columns read at each bar: to select a field costs more than to read it."""
+        self._state = state
+        self._rows = row_view(state)
+        self._bar_ends, self._bar_counts = state["bar_end_ns"], state["bar_count"]
 
     def _take_ring(self, capacity: int) -> int:
         offset = self._ring_used

@@ -55,7 +55,7 @@ class LineChunks:
                     return
                 end = piece.rfind(b"\n") + 1
                 if end:
-                    ahead.put(rest + piece[:end])
+                    ahead.put(b"".join((rest, memoryview(piece)[:end])))
                     rest = piece[end:]
                 else:
                     rest += piece

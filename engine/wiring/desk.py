@@ -133,7 +133,7 @@ class Desk:
                 return
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
-        """A block of packed ticks of a columnar tape."""
+        """A block of packed ticks of a tape; it is written to."""
         self.intake.block(ticks, symbols)
 
     def advance(self, now_ns: int) -> None:

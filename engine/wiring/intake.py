@@ -104,8 +104,7 @@ class Intake:
         self._run(self._ticks, count, trades)
 
     def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
-        """Take a block of packed ticks whose ``symbol`` counts in ``symbols``. The block is not kept."""
-        ticks = ticks.copy()
+        """Take over a block of packed ticks whose ``symbol`` counts in ``symbols``: it is written to."""
         if len(self._index) < len(symbols):
             for position in np.unique(ticks["symbol"]):
                 if symbols[position] not in self._index:
