@@ -9,9 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from engine.config import load
 from engine.errors import TapeError
+from engine.feeds import lines
+from engine.feeds.tape import Tape
 from engine.wiring.replay import DATABASE, ReplayReport, replay
 from tests.conftest import ROOT
 
@@ -51,17 +54,21 @@ def test_two_processes_with_different_hash_seeds_agree(data_dir: Path, tmp_path:
 
 
 @pytest.mark.data
-def test_batches_do_not_change_the_digest(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["spot_btcusdt_20240808-09", "spot_multi_20211012"])
+def test_neither_batches_nor_the_scanner_change_a_result(
+    name: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.feeds.tape import Tape
+    config, path = load(environ={}), data_dir / f"feeds/binance/{name}.jsonl.gz"
 
-    config = load(environ={})
-    usual = replay(config, [data_dir / CAPTURE], tmp_path / "a")
-    batches = Tape.batches
-    monkeypatch.setattr(Tape, "batches", lambda self, size=512: batches(self, 7))
-    small = replay(config, [data_dir / CAPTURE], tmp_path / "b")
-    assert small.sha256 == usual.sha256
+    def report(state: str) -> ReplayReport:
+        return structs.replace(replay(config, [path], tmp_path / state), seconds=0.0, ticks_per_s=0.0)
+
+    usual = report("usual")
+    monkeypatch.setattr(lines, "_CHUNK", 100_003)
+    assert report("chunks") == usual
+    for size in (7, 512):
+        monkeypatch.setattr(Tape, "blocks", lambda tape, size=size: tape.batches(size))
+        assert report(f"batches-{size}") == usual
 
 
 def test_missing_tape_is_one_line(tmp_path: Path) -> None:
