@@ -151,6 +151,8 @@ class Trading:
     def _submit(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...] = ()) -> None:
         now = self._features.now_ns
         verdict = self.gate.check(request, self._view(request, instrument, sources))
+        if verdict.approved:
+            self._on_approved()
         self._record(verdict)
         created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
@@ -160,7 +162,6 @@ class Trading:
             denial = (created, _order_event(request, OrderState.DENIED, reason, now, verdict=verdict))
             self._commit(denial, lambda: self._fold(denial))
             return
-        self._on_approved()
         self.gate.sent(request, now, sources)
         self._sent[request.client_order_id] = request
         self._on_outcome(request.opportunity_id, "ordered")
