@@ -1,0 +1,265 @@
+"""From an opportunity to a booked fill and out again; nothing is acted on before it is durable."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.config import load
+from engine.events import (
+    NS,
+    Drop,
+    Fill,
+    Opportunity,
+    OrderEvent,
+    OrderState,
+    Purpose,
+    RiskChange,
+    RiskState,
+    Side,
+)
+from tests.opportunities.signals import blend
+from tests.wiring.conftest import START_NS, Bench, calm, quote, trade
+
+A = "sim:AAA-USD"
+STATES = OrderState
+
+
+class Market:
+    """One symbol, warmed up for a minute around 100, then moved by hand."""
+
+    def __init__(self, *, hold: bool = False, overrides: tuple[str, ...] = ()) -> None:
+        quiet = [f"strategies.{name}.enabled=false" for name in QUIET]
+        self.bench = Bench(load(overrides=[*quiet, *overrides], environ={}), hold=hold)
+        self.desk = self.bench.desk
+        self.at_s = 60.0
+        for events in calm(A, 100.0, 60):
+            self.desk.on_events(events)
+        self.next_id = 1000
+
+    def tick(self, price: float = 100.0, seconds: float = 0.2) -> None:
+        """A trade and a quote of 2 cents around ``price``, ``seconds`` later."""
+        self.at_s += seconds
+        self.next_id += 1
+        self.desk.on_events(
+            [trade(A, self.next_id, price, 1.0, self.at_s), quote(A, price - 0.01, price + 0.01, self.at_s)]
+        )
+        self.desk.advance(START_NS + int(self.at_s * NS))
+
+    def opportunity(self, side: Side = Side.BUY, n: int = 1) -> Opportunity:
+        row = self.desk.features.row(0)
+        now = self.desk.now_ns
+        score = 0.8 * side.sign
+        mixed = msgspec.structs.replace(blend(score), symbol=A, ns=now)
+        made = Opportunity(
+            f"op-{n}", A, side, score, 0.9, 100.0, ("trend",), "why", now, now + 10 * NS, 0, mixed, row
+        )
+        return made
+
+    def act(self, side: Side = Side.BUY, n: int = 1) -> None:
+        self.desk.trading.act(self.opportunity(side, n))
+
+    def states(self) -> list[str]:
+        """States of all order events so far, fills as ``fill``."""
+        found = []
+        for event in self.bench.journal:
+            if isinstance(event, OrderEvent):
+                found.append(event.state.value)
+            elif isinstance(event, Fill):
+                found.append("fill")
+        return found
+
+    @property
+    def held(self) -> Decimal:
+        return self.desk.trading.ledger.quantity(A)
+
+    def purposes(self) -> list[Purpose]:
+        return [
+            event.request.purpose
+            for event in self.bench.journal
+            if isinstance(event, OrderEvent) and event.request is not None
+        ]
+
+    def drops(self) -> list[str]:
+        return [record.code for record in self.bench.records if isinstance(record, Drop)]
+
+
+QUIET = ("rapid_rise", "golden_cross", "trend", "mean_reversion", "model")
+
+
+def opened(side: Side = Side.BUY, **options: object) -> Market:
+    market = Market(**options)  # type: ignore[arg-type]
+    market.act(side)
+    market.tick()
+    market.tick()
+    assert market.held * side.sign > 0
+    return market
+
+
+def test_an_entry_fills_and_is_booked() -> None:
+    market = opened()
+    assert market.states() == ["initialized", "submitted", "accepted", "fill"]
+    (fill,) = [event for event in market.bench.journal if isinstance(event, Fill)]
+    ledger = market.desk.trading.ledger
+    assert market.held == fill.quantity
+    assert fill.price >= Decimal("100.01") and fill.fee > 0
+    # Two percent of equity at full confidence, 0.9 of it here.
+    assert 1500 < fill.quantity * fill.price < 2000
+    assert ledger.check() == []
+    levels = market.desk.trading.levels(A)
+    assert levels is not None and levels[0] < fill.price < levels[1]
+
+
+def test_nothing_happens_before_the_commit_is_durable() -> None:
+    market = Market(hold=True)
+    market.act()
+    for _ in range(5):
+        market.tick()
+    assert market.states() == ["initialized", "submitted"]
+    assert len(market.desk.trading.blotter) == 0 and not market.desk.trading.paper.waiting()
+    # But it counts as working: a second order would double the position.
+    market.act(n=2)
+    assert market.drops() == ["ORDER_WORKING"]
+    market.bench.release()
+    assert len(market.desk.trading.blotter) == 1
+    market.tick()
+    market.tick()
+    assert market.states()[-1] == "fill" and market.held == 0, "the fill waits for its own commit"
+    market.bench.release()
+    assert market.held > 0
+
+
+def test_a_halt_between_decision_and_commit_stops_the_order() -> None:
+    market = Market(hold=True)
+    market.act()
+    market.desk.trading.set_state(RiskState.HALTED, "me", "now")
+    market.bench.release()
+    for _ in range(10):
+        market.tick()
+        market.bench.release()
+    assert market.states() == ["initialized", "submitted", "canceled"]
+    assert market.held == 0
+
+
+def test_a_halt_cancels_what_would_open_a_position() -> None:
+    market = Market(overrides=("paper.entry_latency_ms=5000", "paper.order_ttl_s=30"))
+    market.act()
+    market.tick()
+    assert market.desk.trading.blotter.open_orders(A)
+    change = market.desk.trading.set_state(RiskState.REDUCING, "me", "enough")
+    assert change is not None and change.state is RiskState.REDUCING
+    assert market.states()[-1] == "canceled" and not market.desk.trading.blotter.open_orders(A)
+    for _ in range(40):
+        market.tick()
+    assert market.held == 0
+    assert market.bench.kinds(RiskChange) == [change]
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "purpose"),
+    [
+        (Side.BUY, 99.0, Purpose.STOP_LOSS),
+        (Side.BUY, 101.5, Purpose.TAKE_PROFIT),
+        (Side.SELL, 101.0, Purpose.STOP_LOSS),
+        (Side.SELL, 98.5, Purpose.TAKE_PROFIT),
+    ],
+)
+def test_a_crossed_level_closes_the_position(side: Side, price: float, purpose: Purpose) -> None:
+    market = opened(side)
+    for _ in range(4):
+        market.tick(price)
+    assert market.held == 0 and market.purposes() == [Purpose.ENTRY, purpose]
+    assert market.desk.trading.levels(A) is None
+    realized = market.desk.trading.ledger.realized
+    assert (realized > 0) is (purpose is Purpose.TAKE_PROFIT)
+    market.tick(price * 0.9)
+    assert market.purposes() == [Purpose.ENTRY, purpose], "a closed position has no levels"
+
+
+def test_a_stop_works_in_a_halted_desk() -> None:
+    losing = opened()
+    losing.desk.trading.set_state(RiskState.HALTED, "me", "")
+    for _ in range(4):
+        losing.tick(99.0)
+    assert losing.held == 0 and losing.purposes()[-1] is Purpose.STOP_LOSS
+
+
+def test_no_entry_in_a_halted_desk() -> None:
+    market = Market()
+    market.desk.trading.set_state(RiskState.HALTED, "me", "")
+    market.act()
+    assert market.states() == ["initialized", "denied"]
+    denied = market.desk.trading.denied
+    assert sum(denied.values()) == 1 and market.desk.drops[f"risk:{next(iter(denied))}"] == 1
+    for _ in range(5):
+        market.tick()
+    assert market.held == 0
+
+
+def test_the_same_way_twice_is_one_position_and_the_other_way_closes_it() -> None:
+    market = opened()
+    held = market.held
+    market.act(n=2)
+    assert market.drops()[-1] == "IN_POSITION" and market.held == held
+    market.act(Side.SELL, n=3)
+    for _ in range(3):
+        market.tick()
+    assert market.held == 0 and market.purposes() == [Purpose.ENTRY, Purpose.REVERSAL]
+
+
+def test_flatten_closes_a_halted_desk() -> None:
+    market = opened(Side.SELL)
+    market.desk.trading.set_state(RiskState.HALTED, "me", "")
+    assert market.desk.trading.flatten() == 1
+    assert market.desk.trading.flatten() == 1, "asked twice, sent once"
+    for _ in range(3):
+        market.tick()
+    assert market.held == 0 and market.purposes() == [Purpose.ENTRY, Purpose.FLATTEN]
+    assert market.desk.trading.flatten() == 0
+
+
+def test_an_order_that_finds_no_fresh_quote_expires_and_the_stop_stays_watched() -> None:
+    market = opened(overrides=("paper.order_ttl_s=2",))
+    market.desk.trading.flatten()
+    for step in range(1, 6):  # time passes, nothing is quoted
+        market.desk.advance(START_NS + int((market.at_s + step) * NS))
+    assert market.states()[-1] in ("canceled", "expired") and market.held > 0
+    market.at_s += 6
+    for _ in range(4):
+        market.tick(99.0)
+    assert market.held == 0 and market.purposes()[-1] is Purpose.STOP_LOSS
+
+
+def test_warming_up_decides_nothing() -> None:
+    market = opened()
+    with market.desk.warming_up():
+        for _ in range(4):
+            market.tick(90.0)
+    assert market.held > 0 and market.purposes() == [Purpose.ENTRY]
+    for _ in range(4):
+        market.tick(90.0)
+    assert market.held == 0, "the stop was taken up again"
+
+
+def test_a_restart_cancels_what_was_working_and_keeps_what_is_held() -> None:
+    market = opened()
+    market.desk.trading.set_state(RiskState.HALTED, "me", "lunch")
+    market.desk.trading.flatten()
+    again = Bench()
+    again.desk.restore(market.bench.journal, market.desk.now_ns)
+    trading = again.desk.trading
+    assert [event.state for event in again.journal if isinstance(event, OrderEvent)] == [STATES.CANCELED]
+    assert trading.ledger.quantity(A) == market.held and trading.levels(A) is not None
+    assert (trading.gate.state, trading.gate.reason) == (RiskState.HALTED, "lunch")
+    assert trading.ledger.cash == market.desk.trading.ledger.cash
+
+
+def test_equity_and_latency_follow() -> None:
+    market = opened()
+    ledger = market.desk.trading.ledger
+    for _ in range(10):
+        market.tick(100.4)
+    assert ledger.unrealized(A) == market.held * Decimal("100.4") - ledger.position(A).cost
+    assert ledger.equity() == ledger.cash + market.held * Decimal("100.4")
