@@ -23,7 +23,7 @@ import platformdirs
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
-_SOURCES = ("ticks.py", "kernels.py", "features", "market", "feeds/binance_scan.py")
+_SOURCES = ("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py")
 _BLAS = "scipy.linalg"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
 _log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from engine.text import clean
 Ticks = npt.NDArray[np.void]
 
 _MOST_AT_ONCE = 1024
-"""Rows that a scanner leaves to the decoder at once: they grow up to here while nothing is recognised."""
+"""Rows left to the decoder at once grow up to here while a scanner knows none: it costs little to try."""
 
 
 class Row(msgspec.Struct, gc=False):
@@ -89,9 +89,9 @@ class Capture:
     def blocks(
         self, chunks: Iterable[bytes], symbols: list[str], size: int
     ) -> Iterator[list[MarketEvent] | Ticks]:
-        """Blocks of ticks where the venue has a scanner, with lists of what is no tick, or a symbol's first.
+        """Blocks of ticks where the venue has a scanner; else, and where it knows no row for a while, lists.
 
-        ``symbols`` is filled on the way. Without a scanner, ``batches`` of ``size``.
+        A list, too, for what is no tick, and for a symbol's first: ``symbols`` is filled on the way.
         """
         scanner_type = VENUES[self._venue].scanner
         if scanner_type is None:
@@ -114,16 +114,21 @@ class Capture:
                 yield scanner.take()
             elif position < len(chunk):
                 at_once = 1 if position > start else min(2 * at_once, _MOST_AT_ONCE)
-                end = _end_of_line(chunk, position, at_once)
-                yield from self._decode_into(scanner, chunk[position:end])
-                position = end
+                first = _end_of_line(chunk, position, 1)
+                yield from self._decode_into(scanner, chunk[position:first])
+                position = _end_of_line(chunk, first, at_once - 1)
+                rest = self._decoded(scanner.decoder, chunk[first:position])
+                if rest:
+                    if scanner.used:
+                        yield scanner.take()
+                    yield rest
         if scanner.used:
             yield scanner.take()
 
-    def _decode_into(self, scanner: Scanner, lines: bytes) -> Iterator[list[MarketEvent] | Ticks]:
-        """What the scanner does not recognise goes the way of ``batches``."""
-        events: list[MarketEvent] = []
-        for row in self._rows(lines):
+    def _decode_into(self, scanner: Scanner, line: bytes) -> Iterator[list[MarketEvent] | Ticks]:
+        """The line at which the scanner stopped is decoded; its ticks go behind those in hand."""
+        for row in self._rows(line):
+            events: list[MarketEvent] = []
             self._decode(scanner.decoder, row, events)
             for event in events:
                 if scanner.full:
@@ -132,9 +137,14 @@ class Capture:
                     if scanner.used:
                         yield scanner.take()
                     yield [event]
-            events.clear()
             if row.raw is not None and row.ch == "ws":
                 scanner.learn(row.raw)
+
+    def _decoded(self, decoder: VenueDecoder, lines: bytes) -> list[MarketEvent]:
+        events: list[MarketEvent] = []
+        for row in self._rows(lines) if lines else ():
+            self._decode(decoder, row, events)
+        return events
 
     def _decode(self, decoder: VenueDecoder, row: Row, out: list[MarketEvent]) -> None:
         if row.ch != "ws" or row.raw is None:
