@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.config import Config
 from engine.errors import ConfigError, FeedError
-from engine.events import Alert
+from engine.events import Alert, FeedState
 from engine.feeds.base import Feed, InstrumentSpec, UnreachableError
 from engine.feeds.registry import VENUES, open_feed
 from engine.feeds.simulated import SimulatedFeed
@@ -42,8 +42,8 @@ def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, fl
     return feeds
 
 
-async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> None:
-    """Give the desk a venue's grids before its first tick.
+async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> bool:
+    """Give the desk a venue's grids, if it can before the first tick; False when the venue did not answer.
 
     An unknown symbol raises FeedError: it is the configuration that is wrong. A venue that does not answer is
     asked again until it does when ``patient``; otherwise once.
@@ -55,9 +55,10 @@ async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> None:
         except UnreachableError as error:
             log.warning("%s", error)
             if not patient:
-                return
+                return False
             await asyncio.sleep(max(RETRY_S, error.retry_after_s))
     adopt(desk, specs)
+    return True
 
 
 def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:
@@ -69,6 +70,6 @@ def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:
 
 
 def refuse(desk: Desk, feed: Feed, error: FeedError) -> None:
-    """A feed that cannot be used as configured: said loudly, the others go on."""
-    log.error("%s: %s", feed.venue, error)
+    """A feed that cannot be used as configured: said once and loudly, the others go on."""
+    feed.stats.state, feed.stats.detail = FeedState.DOWN, str(error)
     desk.commit((Alert("error", feed.venue, str(error), desk.now_ns),), lambda: None)

@@ -133,24 +133,23 @@ def test_leaving_by_halt_and_stop_ends_both(state_dir: Path) -> None:
     assert run("status", *where).returncode == 4
 
 
-def test_a_terminal_too_small_says_so_and_recovers(state_dir: Path) -> None:
-    with Terminal(
-        "--state-dir", str(state_dir), *options(simulated__history_s=60), columns=60, rows=12
-    ) as desk:
+def test_too_small_a_terminal_then_a_second_desk_then_no_engine(state_dir: Path, tmp_path: Path) -> None:
+    """One desk that meets three mishaps, and says each."""
+    where = ("--state-dir", str(state_dir))
+    with Terminal(*where, *options(simulated__history_s=60), columns=60, rows=12) as desk:
         desk.wait("terminal too small: 80×24", 90)
         desk.resize(80, 24)
         desk.wait("BTC-USD", 10)
         assert "too small" not in desk.text
-        desk.press("q")
-        desk.wait("Detach")
-        desk.press(ENTER)
-        assert desk.end() == 0
 
+        tape = tmp_path / "t.jsonl"
+        tape.write_text("")
+        with Terminal(*where, "--tape", str(tape), columns=120, rows=10) as second:
+            assert second.end(20) == 2
+            assert "already runs" in second.text and "tickdesk stop" in second.text
+        desk.read(0.5)
+        assert "BTC-USD" in desk.text and "ENGINE GONE" not in desk.text
 
-def test_an_engine_that_ends_is_said_on_the_screen(state_dir: Path) -> None:
-    where = ("--state-dir", str(state_dir))
-    with Terminal(*where, *options(simulated__history_s=60), columns=120, rows=40) as desk:
-        desk.wait("BTC-USD", 90)
         assert run("stop", *where).returncode == 0
         desk.wait("ENGINE GONE", 10)
         desk.press("q")
@@ -169,16 +168,3 @@ def test_errors_of_the_engine_reach_the_terminal_in_one_line(state_dir: Path, tm
             lines = [line for line in desk.lines if line]
             assert says in lines[-1] and lines[-1].startswith("tickdesk: ")
             assert all(line.startswith("tickdesk: compil") for line in lines[:-1]), lines
-
-
-def test_a_tape_is_refused_while_an_engine_runs(state_dir: Path, tmp_path: Path) -> None:
-    tape = tmp_path / "t.jsonl"
-    tape.write_text("")
-    where = ("--state-dir", str(state_dir))
-    with Terminal(*where, *options(simulated__history_s=60), columns=80, rows=24) as desk:
-        desk.wait("BTC-USD", 90)
-        with Terminal(*where, "--tape", str(tape), columns=120, rows=10) as second:
-            assert second.end(20) == 2
-            assert "already runs" in second.text and "tickdesk stop" in second.text
-        desk.read(0.2)
-        assert "BTC-USD" in desk.text

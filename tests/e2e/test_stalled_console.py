@@ -22,7 +22,7 @@ pytestmark = pytest.mark.pty
 
 START_S = 90.0
 """A very first start compiles kernels."""
-STALL_S = 4.0
+STALL_S = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_a_stalled_terminal_stalls_nothing_else(state_dir: Path) -> None:
         assert stalled.ticks_per_s > 0.2 * read.ticks_per_s > 0
         assert stalled.slowest_answer_s < max(1.0, 5 * read.slowest_answer_s)
         for progress in (read, stalled):
-            assert len(progress.seqs) >= 4
+            assert len(progress.seqs) >= 3
             assert progress.seqs == list(range(progress.seqs[0], progress.seqs[0] + len(progress.seqs)))
         latency = _health(state_dir).status.latency_p99_us
         assert latency is None or latency < 100_000

@@ -182,11 +182,11 @@ async def test_an_unknown_symbol_is_one_line_with_its_name(
         venues(venue, limit=1000) as server,
         engine_with(where, *connected_to(venue, server, [symbol])) as engine,
     ):
-        health = await until(where, lambda h: feed(h, venue).state == "down", "refused")
-        detail = feed(health, venue).detail
-        assert symbol in detail and detail.isprintable()
+        health = await until(where, lambda h: symbol in feed(h, venue).detail, "refused")
+        assert feed(health, venue).state == "down" and feed(health, venue).detail.isprintable()
+        await asyncio.sleep(0.3)  # told twice would be a mistake too
         frame = await asyncio.to_thread(ask, where, "GET", "/v1/snapshot", StateFrame)
         told = [row.text for row in frame.logs if row.level == "error"]
-        assert len(told) == 1 and symbol in told[0] and venue in told[0]
+        assert len(told) == 1 and symbol in told[0] and venue in told[0], told
         assert not health.ok and server.connections == 0
         assert "Traceback" not in engine.stderr.read_text()
