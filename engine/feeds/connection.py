@@ -12,8 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from engine.config import FeedConfig
-from engine.errors import ConfigError, FeedError
+from engine.errors import FeedError
 from engine.events import NS, FeedState, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.address import check_url, place
 from engine.feeds.backfill import backfill
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError, Venue, VenueDecoder
@@ -30,12 +31,6 @@ _CLOSE_S = 0.25
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def _check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ConfigError(f"{key} is no such address: write it as {schemes[-1]}://host")
-
-
 class SocketFeed:
     """Feed of one venue. The socket is decoded and delivered in the reader itself: nothing queues behind
     it."""
@@ -48,10 +43,11 @@ class SocketFeed:
         self._venue = venue
         self._clock = clock
         self._rest_url = config.rest_url or venue.rest_url
-        self._url = venue.connect_url(config.ws_url or venue.ws_url)
-        _check_url(f"feeds.{venue.name}.ws_url", self._url, ("ws", "wss"))
-        _check_url(f"feeds.{venue.name}.rest_url", self._rest_url, ("http", "https"))
-        self._host = urlsplit(self._url).netloc
+        base = config.ws_url or venue.ws_url
+        check_url(f"feeds.{venue.name}.ws_url", base, ("ws", "wss"))
+        check_url(f"feeds.{venue.name}.rest_url", self._rest_url, ("http", "https"))
+        self._url = venue.connect_url(base)
+        self._host = place(self._url)
         self._silence_s = config.silence_s
         self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
         self._watchdog = Watchdog(int(config.silence_s * NS))
@@ -123,7 +119,7 @@ class SocketFeed:
             response = error.response
             self._why = f"{self._host} refused the connection with HTTP {response.status_code}"
             return retry_after_s(response.headers.get("Retry-After"))
-        except (OSError, WebSocketException, TimeoutError) as error:
+        except Exception as error:  # also what a proxy or a name that is none makes the libraries raise
             self._why = f"cannot connect to {self._host}: {clean(error, 100) or type(error).__name__}"
             return 0.0
         decoder = self._venue.decoder()
@@ -205,7 +201,7 @@ class SocketFeed:
 
     def _polled(self, events: list[MarketEvent]) -> None:
         self._polling = True
-        self._tell(FeedState.POLLING, f"polling {urlsplit(self._rest_url).netloc} every {self._poll_s:g} s")
+        self._tell(FeedState.POLLING, f"polling {place(self._rest_url)} every {self._poll_s:g} s")
         self._expire()
         self._deliver(events)
 

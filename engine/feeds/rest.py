@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 
 from engine.errors import FeedError
+from engine.feeds.address import place
 from engine.feeds.base import Request, UnreachableError
 from engine.text import clean
 
@@ -53,7 +54,7 @@ class Rest:
                 raise self._refusal(response, body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = clean(error, 80) or type(error).__name__
-            raise UnreachableError(f"{self._venue} does not answer at {self._base}: {why}") from None
+            raise UnreachableError(f"{self._venue} does not answer at {place(self._base)}: {why}") from None
 
     async def _wait(self) -> None:
         async with self._turn:

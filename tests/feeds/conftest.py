@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,29 @@ async def listening(
     task = asyncio.create_task(listener.feed.run(listener.events.extend))
     try:
         yield listener
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def until(
+    work: Coroutine[Any, Any, object], within_s: float = 10.0
+) -> AsyncIterator[Callable[[Callable[[], bool]], Awaitable[None]]]:
+    """Run ``work`` beside the block, which is given ``reached(condition)`` to wait for what it does."""
+    task = asyncio.create_task(work)
+
+    async def reached(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + within_s
+        while not condition():
+            if task.done():
+                task.result()
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.005)
+
+    try:
+        yield reached
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,49 @@
+"""Addresses of venues: checked before anything is opened, shown without what may be secret."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from engine.errors import ConfigError
+
+
+def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
+    """Raises ConfigError, in words that do not repeat ``url``, when it is no base address of a venue.
+
+    ``key`` is its place in the configuration; ``schemes`` are the allowed ones, the usual one last.
+    """
+    fault = _fault(url, schemes)
+    if fault:
+        raise ConfigError(
+            f"{key} {fault}: write it as {schemes[-1]}://host or {schemes[-1]}://host:port/path"
+        )
+
+
+def place(url: str) -> str:
+    """``host`` or ``host:port`` of a checked URL: what of it may be shown."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port is None else f"{host}:{parts.port}"
+
+
+def _fault(url: str, schemes: tuple[str, ...]) -> str:
+    # urlsplit drops line ends and tabs without a word: look for them before.
+    if any(char.isspace() or not char.isprintable() for char in url):
+        return "holds a blank or a control character"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "is no address"
+    if parts.scheme not in schemes:
+        return f"does not begin with {'://, '.join(schemes)}://"
+    if not parts.hostname:
+        return "names no host"
+    if port == 0:
+        return "names port 0"
+    if parts.username is not None or parts.password is not None:
+        return "holds a user name or a password, which would be shown"
+    if parts.query or parts.fragment:
+        return "holds a query or a fragment"
+    return ""
