@@ -12,14 +12,18 @@ from engine.events import MarketEvent
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import UnreachableError, Venue
 from engine.feeds.rest import Rest
+from engine.text import clean
 
 
 class Poller:
     """Polls every ``interval_s``, more slowly where the REST budget asks for it.
 
-    ``deliver`` takes the events of each answer, ``failed`` one line on why a round failed. What the first
-    round brings happened while nothing was connected, so its trades are marked as backfilled; from the
-    second round on trades are at most a round old. Trades overlap from round to round: ``deliver`` dedupes.
+    ``deliver`` takes the events of each answer, ``failed`` one line on why a round brought nothing. A symbol
+    that is refused costs the others nothing; it stays in ``refused`` until it is answered.
+
+    What a symbol's first answer brings happened while nothing was connected, so its trades are marked as
+    backfilled; from the second on trades are at most a round old. Trades overlap from round to round:
+    ``deliver`` dedupes.
     """
 
     def __init__(
@@ -40,6 +44,10 @@ class Poller:
         self._clock = clock
         self._deliver = deliver
         self._failed = failed
+        self.refused: dict[str, str] = {}
+        """Native symbol -> why its last answer was none."""
+        self._answered: set[str] = set()
+        """Native symbols that were answered in the last round."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
@@ -53,25 +61,42 @@ class Poller:
             self._task = None
 
     async def _run(self) -> None:
-        first = True
+        self.refused.clear()
+        self._answered.clear()
         wait_s = self._interval_s
         while True:
             await asyncio.sleep(wait_s)
             try:
                 for native in self._venue.natives:
-                    await self._poll(native, first)
+                    await self._try(native)
             except UnreachableError as error:
+                self._answered.clear()
                 self._failed(str(error))
                 wait_s = self._backoff.next(max(error.retry_after_s, self._interval_s))
-            except (FeedError, msgspec.MsgspecError, ValueError) as error:
-                self._failed(f"{self._venue.name}: {error}")
-                wait_s = self._backoff.next(self._interval_s)
-            else:
+                continue
+            if self._answered:
                 self._backoff.reset()
                 wait_s = self._interval_s
-                first = False
+            else:
+                self._failed(next(iter(self.refused.values()), ""))
+                wait_s = self._backoff.next(self._interval_s)
 
-    async def _poll(self, native: str, first: bool) -> None:
+    async def _try(self, native: str) -> None:
+        """Poll one symbol. Raises UnreachableError only: then no other would be answered either."""
+        try:
+            events = await self._poll(native)
+        except UnreachableError:
+            raise
+        except (FeedError, msgspec.MsgspecError, ValueError) as error:
+            self.refused[native] = f"{clean(native, 40)}: {clean(error, 120)}"
+            self._answered.discard(native)
+            return
+        self.refused.pop(native, None)
+        self._answered.add(native)
+        self._deliver(events)
+
+    async def _poll(self, native: str) -> list[MarketEvent]:
+        first = native not in self._answered
         body = await self._rest.get(self._venue.recent_request(native))
         trades = self._venue.parse_trades(native, body, self._clock())
         events: list[MarketEvent] = [
@@ -79,4 +104,4 @@ class Poller:
         ]
         body = await self._rest.get(self._venue.quote_request(native))
         events.append(self._venue.parse_quote(native, body, self._clock()))
-        self._deliver(events)
+        return events
