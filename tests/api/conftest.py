@@ -43,7 +43,7 @@ class FakeDesk:
         self.asked.append(("strategy", name, enabled, weight, who))
         return Reply(True, f"{name} set")
 
-    def set_risk(self, state: str, reason: str, who: str) -> Reply:
+    async def set_risk(self, state: str, reason: str, who: str) -> Reply:
         self.asked.append(("risk", state, reason, who))
         return Reply(True, state)
 
