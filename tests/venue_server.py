@@ -48,6 +48,8 @@ class Script:
     silent_after: int = 0
     """From here on the first socket that gets there stays open and sends no data (0: never)."""
     beats_while_silent: bool = False
+    deaf: bool = False
+    """No ping is answered, as by a peer that is gone."""
     garbage_after: frozenset[int] = frozenset()
     """Where every kind of garbage is sent."""
     corrupt_at: frozenset[int] = frozenset()
@@ -146,9 +148,8 @@ class VenueServer:
         subscribed = self.protocol.subscribed_by_url(request.query_string)
         if subscribed is None:
             return web.Response(status=400, text="no such stream")
-        socket = web.WebSocketResponse(
-            compress=False
-        )  # compressing a long frame would let others overtake it
+        # Compressing a long frame would let others overtake it.
+        socket = web.WebSocketResponse(compress=False, autoping=not self.script.deaf)
         await socket.prepare(request)
         self.connections += 1
         if self.connections == 1:

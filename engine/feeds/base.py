@@ -112,6 +112,8 @@ class VenueDecoder:
         self.reconnect_delay_s = 0.0
         """The least wait that the venue asks for before that reconnect."""
         self.outbox: list[str] = []
+        self.troubles: dict[str, str] = {}
+        """What is wrong now, a line each, by native symbol; "" stands for the venue as a whole."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         """See Decoder."""
@@ -171,6 +173,8 @@ class Venue(Protocol):
     """REST requests a second that stay well inside the venue's public limit."""
     subscribe_per_s: float
     """Frames a second the client may send."""
+    heartbeats: bool
+    """Its socket carries heartbeat frames; where it does not, the connection pings."""
     natives: tuple[str, ...]
 
     def decoder(self) -> VenueDecoder: ...

@@ -235,6 +235,7 @@ class Binance:
     rest_url = "https://api.binance.com"
     rest_per_s = 5.0
     subscribe_per_s = 4.0
+    heartbeats = False
 
     def __init__(self, natives: tuple[str, ...]) -> None:
         self.natives = natives

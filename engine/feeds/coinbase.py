@@ -179,6 +179,7 @@ class Coinbase:
     rest_url = "https://api.exchange.coinbase.com"
     rest_per_s = 5.0
     subscribe_per_s = 4.0
+    heartbeats = True
 
     def __init__(self, natives: tuple[str, ...]) -> None:
         self.natives = natives

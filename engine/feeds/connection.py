@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -28,6 +29,10 @@ _MAX_FRAME = 10 << 20
 _FIRST_BACKOFF_S = 0.5
 _OPEN_S = 10.0
 _CLOSE_S = 0.25
+_TROUBLES = 3
+"""Of a venue's symbols at most so many are told in the feed's detail."""
+STEADY_S = 30.0
+"""A connection is good when live data came on it for this long: only then the back-off starts over."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -49,6 +54,7 @@ class SocketFeed:
         self._url = venue.connect_url(base)
         self._host = place(self._url)
         self._silence_s = config.silence_s
+        self._look_s = min(config.silence_s / 4, 1.0)
         self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
         self._watchdog = Watchdog(int(config.silence_s * NS))
         self._continuity = Continuity()
@@ -66,7 +72,17 @@ class SocketFeed:
         self._polling = False
         """REST delivers in the socket's place."""
         self._why = ""
-        """Why the last connection ended, or could not be made."""
+        """Why this connection ends, or cannot be made."""
+        self._away = ""
+        """Why the last one did, or could not."""
+        self._live_s: tuple[float, float] | None = None
+        """Loop times of the first and the last live data of this connection."""
+        self._troubles: dict[str, str] = {}
+        """What the decoder of this connection finds wrong, as told by it."""
+        self._told = FeedState.DOWN, self.stats.detail
+        """State and detail without the troubles."""
+        self._socket_state = FeedState.DOWN
+        self._log = logging.getLogger(f"engine.feeds.{venue.name}")
         self._sending = asyncio.Lock()
         self._sink: Sink
         self._tasks: asyncio.TaskGroup
@@ -89,11 +105,13 @@ class SocketFeed:
     async def run(self, sink: Sink) -> None:
         """Connect, read, and start over, until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
         self._sink = sink
-        self._continuity = Continuity()
+        self._polling = False
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._expire(), name=f"expire-{self.venue}")
                 while True:
                     at_least_s = await self._session()
+                    self._judge()
                     self._poller.start(self._tasks)
                     wait_s = self._backoff.next(at_least_s)
                     self._tell(FeedState.DOWN, f"{self._why}; next attempt in {wait_s:.1f} s")
@@ -103,10 +121,16 @@ class SocketFeed:
             self._poller.stop()
             await self._rest.close()
 
+    def _judge(self) -> None:
+        """Decide at a connection's end whether it was good: one that ends soon after each start is not."""
+        if self._live_s is not None and self._live_s[1] - self._live_s[0] >= STEADY_S:
+            self._backoff.reset()
+        self._away, self._troubles = self._why, {}
+
     async def _session(self) -> float:
         """One connection from handshake to end; returns the least number of seconds to wait after it."""
         self._tell(FeedState.CONNECTING, f"connecting to {self._host}")
-        self._why = ""
+        self._why, self._live_s = "", None
         try:
             socket = await connect(
                 self._url,
@@ -123,6 +147,7 @@ class SocketFeed:
             self._why = f"cannot connect to {self._host}: {clean(error, 100) or type(error).__name__}"
             return 0.0
         decoder = self._venue.decoder()
+        self._troubles = decoder.troubles
         self._watchdog.connected(int(asyncio.get_running_loop().time() * NS))
         guard = self._tasks.create_task(self._guard(socket), name=f"guard-{self.venue}")
         try:
@@ -171,10 +196,20 @@ class SocketFeed:
     async def _guard(self, socket: ClientConnection) -> None:
         """Watch the socket: tell when it goes stale, cut it when it is dead."""
         loop = asyncio.get_running_loop()
+        pong: asyncio.Future[float] | None = None
         while True:
-            await asyncio.sleep(min(self._silence_s / 4, 1.0))
-            self._expire()
-            health, reason = self._watchdog.check(int(loop.time() * NS))
+            await asyncio.sleep(self._look_s)
+            now_ns = int(loop.time() * NS)
+            if not self._venue.heartbeats and self._watchdog.silent_ns(now_ns) > self._silence_s * NS / 2:
+                # No heartbeat frames, and a quiet market: a pong proves as much.
+                try:
+                    if pong is not None and pong.done() and not pong.cancelled():
+                        self._watchdog.heartbeat(now_ns)
+                    if pong is None or pong.done():
+                        pong = asyncio.ensure_future(await socket.ping())
+                except WebSocketException:
+                    return  # the reader meets the same end, and tells it
+            health, reason = self._watchdog.check(now_ns)
             if health is not Health.LIVE:
                 self._tell(FeedState.STALE, reason)
             if health is Health.DEAD:
@@ -183,26 +218,34 @@ class SocketFeed:
                 return
 
     def _received(self, events: list[MarketEvent], now_ns: int) -> None:
-        """Events of one frame of the socket."""
-        good = False
+        """Events of one frame of the socket. History that a venue repeats is no proof of live data."""
+        live = False
         for event in events:
-            if type(event) is Trade:
-                self._watchdog.data("trade", now_ns)
-                good = True
-            elif type(event) is Quote:
+            if type(event) is Quote:
                 self._watchdog.data("quote", now_ns)
-                good = True
-        if good and self.stats.state is not FeedState.UP:
-            self._backoff.reset()
-            self._poller.stop()
-            self._polling = False
-            self._tell(FeedState.UP, f"streaming from {self._host}")
+                live = True
+            elif type(event) is Trade:
+                if not event.backfilled:
+                    self._watchdog.data("trade", now_ns)
+                    live = True
+            elif type(event) is FeedStatus:
+                level = logging.INFO if event.state is FeedState.UP else logging.WARNING
+                self._log.log(level, "%s", event.detail)
+                self._show()
+        if live:
+            now_s = now_ns / NS
+            self._live_s = (self._live_s[0] if self._live_s else now_s), now_s
+            if self.stats.state is not FeedState.UP:
+                self._poller.stop()
+                self._polling = False
+                self._tell(FeedState.UP, f"streaming from {self._host}")
         self._deliver(events)
 
     def _polled(self, events: list[MarketEvent]) -> None:
         self._polling = True
-        self._tell(FeedState.POLLING, f"polling {place(self._rest_url)} every {self._poll_s:g} s")
-        self._expire()
+        refused = "; ".join(list(self._poller.refused.values())[:_TROUBLES])
+        polling = f"polling {place(self._rest_url)} every {self._poll_s:g} s"
+        self._tell(FeedState.POLLING, f"{polling}; {refused}" if refused else f"{polling}: {self._away}")
         self._deliver(events)
 
     def _poll_failed(self, why: str) -> None:
@@ -210,10 +253,13 @@ class SocketFeed:
             self._polling = False
             self._tell(FeedState.DOWN, why)
 
-    def _expire(self) -> None:
-        out: list[MarketEvent] = []
-        self._continuity.expire(self._clock(), out)
-        self._hand_over(out)
+    async def _expire(self) -> None:
+        """Whatever state the socket is in."""
+        while True:
+            await asyncio.sleep(self._look_s)
+            out: list[MarketEvent] = []
+            self._continuity.expire(self._clock(), out)
+            self._hand_over(out)
 
     def _deliver(self, events: list[MarketEvent]) -> None:
         out: list[MarketEvent] = []
@@ -247,11 +293,35 @@ class SocketFeed:
         self._hand_over(out)
 
     def _tell(self, state: FeedState, detail: str) -> None:
-        """Note the state, and tell the sink of a change. While REST delivers, trouble with the socket is
-        none."""
-        if self._polling and state is not FeedState.POLLING:
-            return
+        """Note the state; log a change and tell the sink of it. While REST delivers, trouble with the
+        socket is only logged."""
+        if state is not FeedState.POLLING:
+            if state is not self._socket_state:
+                self._log_state(state, detail)
+            self._socket_state = state
+            if self._polling:
+                return
         changed = state is not self.stats.state
-        self.stats.state, self.stats.detail = state, detail
+        self.stats.state = state
+        self._told = state, detail
+        self._show()
         if changed:
+            if state is FeedState.POLLING:
+                self._log_state(state, detail)
             self._sink([FeedStatus(self.venue, state, detail, self._clock(), self.stats.reconnects)])
+
+    def _log_state(self, state: FeedState, detail: str) -> None:
+        bad = state in (FeedState.STALE, FeedState.DOWN)
+        self._log.log(
+            logging.WARNING if bad else logging.INFO,
+            "%s",
+            detail,
+            extra={"fields": {"state": state.value, "reconnects": self.stats.reconnects}},
+        )
+
+    def _show(self) -> None:
+        """The detail of the state, and behind it what the decoder finds wrong."""
+        state, detail = self._told
+        troubles = list(self._troubles.values()) if state is not FeedState.DOWN else []
+        more = [f"and {len(troubles) - _TROUBLES} more"] if len(troubles) > _TROUBLES else []
+        self.stats.detail = "; ".join([detail, *troubles[:_TROUBLES], *more])

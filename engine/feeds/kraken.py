@@ -119,6 +119,7 @@ class KrakenDecoder(VenueDecoder):
         self.checksums = 0
         """Books found equal to the venue's checksum."""
         self.mismatches = 0
+        """Books that were not."""
         self._symbols: dict[str, str] = {}
         self._depths: dict[str, int] = {}
         self._books: dict[str, Book] = {}
@@ -183,8 +184,12 @@ class KrakenDecoder(VenueDecoder):
         for status in statuses:
             if status.system != "online":
                 self.reconnect_delay_s = _MAINTENANCE_S
-                detail = f"the venue's system is in {clean(status.system, 40)}"
+                detail = self.troubles[""] = f"the venue's system is in {clean(status.system, 40)}"
                 out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
+            elif self.troubles.pop("", ""):
+                out.append(
+                    FeedStatus(self.venue, FeedState.UP, "the venue's system is online again", recv_ns)
+                )
 
     def _book(self, levels: _Levels, snapshot: bool, recv_ns: int, out: list[MarketEvent]) -> None:
         native = levels.symbol
@@ -210,7 +215,11 @@ class KrakenDecoder(VenueDecoder):
                 self._resync(native, "does not match the venue's checksum", recv_ns, out)
                 return
             self.checksums += 1
+        if book.crossed:
+            self._resync(native, "is crossed", recv_ns, out)
+            return
         if self._broken.pop(native, 0):
+            self.troubles.pop(native, None)
             out.append(
                 FeedStatus(self.venue, FeedState.UP, f"{clean(native, 40)} book is right again", recv_ns)
             )
@@ -233,7 +242,7 @@ class KrakenDecoder(VenueDecoder):
             self.reconnect = f"the book of {clean(native, 40)} stays wrong"
         else:
             self.outbox += [book_frame("unsubscribe", (native,)), book_frame("subscribe", (native,))]
-        detail = f"{clean(native, 40)} book {why}: asking for a new snapshot"
+        detail = self.troubles[native] = f"{clean(native, 40)} book {why}: asking for a new snapshot"
         out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
 
 
@@ -310,6 +319,7 @@ class Kraken:
     rest_url = "https://api.kraken.com"
     rest_per_s = 1.0
     subscribe_per_s = 10.0
+    heartbeats = True
 
     def __init__(self, natives: tuple[str, ...]) -> None:
         self.natives = natives

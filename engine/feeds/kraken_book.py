@@ -91,13 +91,16 @@ class Book:
         parts = [side.levels[key][2] for side in (self._asks, self._bids) for key in side.keys[:_CHECKED]]
         return zlib.crc32("".join(parts).encode())
 
+    @property
+    def crossed(self) -> bool:
+        """The best bid is not below the best ask: updates were lost, or wrong."""
+        return bool(self._asks.keys and self._bids.keys and -self._bids.keys[0] >= self._asks.keys[0])
+
     def best(self) -> tuple[float, float, float, float] | None:
         """(bid, bid size, ask, ask size); None while a side is empty or the book is crossed."""
-        if not self._asks.keys or not self._bids.keys:
+        if not self._asks.keys or not self._bids.keys or self.crossed:
             return None
         ask, bid = self._asks.keys[0], -self._bids.keys[0]
-        if bid >= ask:
-            return None
         return bid, float(self._bids.levels[-bid][1]), ask, float(self._asks.levels[ask][1])
 
 

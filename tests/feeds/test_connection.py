@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -13,10 +15,11 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
 from engine.events import FeedState, MarketEvent, Quote, Trade
+from engine.feeds import connection
 from engine.feeds.base import Feed, UnreachableError
 from engine.feeds.registry import open_feed
 from engine.feeds.tape import Tape
-from tests.feeds.conftest import Listener, Venues, listening
+from tests.feeds.conftest import Listener, Venues, listening, until
 from tests.venue_server import GARBAGE, Script, VenueServer
 
 pytestmark = pytest.mark.data
@@ -145,7 +148,7 @@ async def test_what_cannot_be_backfilled_is_an_explicit_gap(venues: Venues) -> N
 
 async def test_a_silent_socket_is_replaced(venues: Venues) -> None:
     async with (
-        venues("binance", limit=3000, script=Script(silent_after=1000)) as server,
+        venues("binance", limit=3000, script=Script(silent_after=1000, deaf=True)) as server,
         listening(server, "binance", "BTCUSDT", silence_s=0.2) as feed,
     ):
         await feed.until(
@@ -159,6 +162,102 @@ async def test_a_silent_socket_is_replaced(venues: Venues) -> None:
             FeedState.CONNECTING,
         ]
         assert server.connections >= 2
+
+
+async def test_pongs_keep_a_quiet_socket_where_there_are_no_heartbeats(venues: Venues) -> None:
+    async with (
+        venues("binance", limit=3000, script=Script(silent_after=1000)) as server,
+        listening(server, "binance", "BTCUSDT", silence_s=0.15) as feed,
+    ):
+        await feed.until(lambda: FeedState.STALE in feed.states)
+        stale_s = time.monotonic()
+        assert server.connections == 1
+        await feed.until(lambda: server.connections == 2)
+        assert time.monotonic() - stale_s > 0.15 * 4
+
+
+@pytest.mark.parametrize("steady_s", [0.0, 30.0])
+async def test_a_flapping_venue_is_left_alone_ever_longer(
+    venues: Venues, monkeypatch: pytest.MonkeyPatch, steady_s: float
+) -> None:
+    """It sends some frames and hangs up, again and again: that is no good connection, unless 0 s make one."""
+    monkeypatch.setattr(connection, "STEADY_S", steady_s)
+    monkeypatch.setattr(connection, "_FIRST_BACKOFF_S", 0.1)
+    script = Script(cut_after=dict.fromkeys(range(50, 2000, 50), 0))
+    async with (
+        venues("binance", limit=2000, script=script) as server,
+        listening(server, "binance", "BTCUSDT", backoff_max_s=30.0) as feed,
+    ):
+        await feed.until(lambda: len(server.handshakes) >= 5)
+        waits_s = [after - before for before, after in pairwise(server.handshakes)]
+        assert feed.states[:4] == [FeedState.CONNECTING, FeedState.UP, FeedState.DOWN, FeedState.CONNECTING]
+        if steady_s:
+            assert waits_s[1] >= 0.1 and waits_s[2] >= 0.2 and waits_s[3] >= 0.4
+        else:
+            assert waits_s[3] < 0.4
+
+
+async def test_what_a_venue_repeats_of_the_past_does_not_make_a_feed_up(venues: Venues) -> None:
+    """Coinbase's last matches, before anything else."""
+    async with venues("coinbase") as server:
+        server.frames = [frame for frame in server.frames if '"last_match"' in frame.raw]
+        server.script.silent_after = len(server.frames)
+        async with listening(server, "coinbase", *COINBASE) as feed:
+            await feed.until(lambda: len(feed.trades) == 5)
+            assert all(trade.backfilled for trade in feed.trades)
+            assert feed.states == [FeedState.CONNECTING]
+
+
+async def test_state_changes_and_what_decoders_find_reach_log_and_detail(
+    venues: Venues, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "engine.feeds")
+    details: set[str] = set()
+    script = Script(corrupt_at=frozenset({1500}))
+    async with venues("kraken", limit=2000, script=script) as server:
+        feed = feed_on(server, "kraken", *KRAKEN)
+
+        def sink(events: list[MarketEvent]) -> None:
+            details.add(feed.stats.detail)
+
+        async with until(feed.run(sink)) as reached:
+            await reached(server.finished.is_set)
+            await reached(lambda: "right again" in caplog.text)
+            server.hang_up()
+            await reached(lambda: feed.stats.state is FeedState.UP and feed.stats.reconnects == 1)
+    wrong = "book does not match the venue's checksum: asking for a new snapshot"
+    assert any(one.startswith("streaming from 127.0.0.1:") and one.endswith(wrong) for one in details)
+    assert feed.stats.detail == f"streaming from 127.0.0.1:{server.port}"
+    assert {record.name for record in caplog.records} == {"engine.feeds.kraken"}
+    told = [
+        (record.levelname, getattr(record, "fields", {}).get("state", record.getMessage().split(" ", 1)[1]))
+        for record in caplog.records
+    ]
+    assert told == [
+        ("INFO", "connecting"),
+        ("INFO", "up"),
+        ("WARNING", wrong),
+        ("INFO", "book is right again"),
+        ("WARNING", "down"),
+        ("INFO", "connecting"),
+        ("INFO", "up"),
+    ]
+
+
+async def test_polling_tells_why_and_which_symbol_is_refused(venues: Venues) -> None:
+    script = Script(away=True)
+    async with (
+        venues("binance", limit=2000, script=script) as server,
+        listening(server, "binance", "BTCUSDT", poll_interval_s=0.05) as feed,
+        listening(server, "binance", "NOPE", "BTCUSDT", poll_interval_s=0.05) as half,
+    ):
+        server.advance(1000)
+        await feed.until(lambda: feed.feed.stats.state is FeedState.POLLING)
+        assert f"polling 127.0.0.1:{server.port} every 0.05 s: " in feed.feed.stats.detail
+        assert "refused the connection with HTTP 503" in feed.feed.stats.detail
+        await half.until(lambda: half.feed.stats.state is FeedState.POLLING)
+        assert "NOPE: binance answered HTTP 400" in half.feed.stats.detail
+        assert ids(half, "binance:BTCUSDT")
 
 
 async def test_heartbeats_keep_a_quiet_socket_but_not_for_ever(venues: Venues) -> None:

@@ -65,6 +65,16 @@ def test_a_wrong_book_is_thrown_away_and_asked_for_anew() -> None:
     assert isinstance(again[0], FeedStatus) and again[0].state is FeedState.UP
 
 
+def test_a_crossed_book_is_thrown_away_like_a_wrong_one() -> None:
+    decoder = KrakenDecoder()
+    decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
+    (stale,) = decode(book("update", [], [("0.05006", "1")], None), decoder=decoder)
+    assert isinstance(stale, FeedStatus) and stale.state is FeedState.STALE and "is crossed" in stale.detail
+    assert decoder.troubles == {"A/B": stale.detail} and len(decoder.outbox) == 2
+    decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
+    assert decoder.troubles == {}
+
+
 def test_a_book_that_stays_wrong_asks_for_a_new_connection() -> None:
     decoder = KrakenDecoder()
     decode(*[book("snapshot", ASKS, BIDS, 1)] * 6, decoder=decoder)
@@ -83,7 +93,9 @@ def test_the_book_is_cut_to_the_subscribed_depth() -> None:
 def test_a_crossed_book_quotes_nothing() -> None:
     checked = Book(10)
     checked.apply([("1.0", "1")], [("1.1", "1")])
-    assert checked.best() is None
+    assert checked.best() is None and checked.crossed
+    checked.apply([], [("1.1", "0")])
+    assert not checked.crossed
 
 
 @pytest.mark.parametrize("price", ["1e999", "1E+40"])
@@ -111,7 +123,9 @@ def test_acks_statuses_heartbeats_and_errors() -> None:
     assert (decoder.acks, decoder.heartbeats) == (2, 1)
     (maintenance,) = decode(status.replace("online", "maintenance"), decoder=decoder)
     assert isinstance(maintenance, FeedStatus) and maintenance.state is FeedState.STALE
-    assert decoder.reconnect_delay_s == 5
+    assert decoder.reconnect_delay_s == 5 and decoder.troubles == {"": maintenance.detail}
+    (online,) = decode(status, decoder=decoder)
+    assert isinstance(online, FeedStatus) and online.state is FeedState.UP and decoder.troubles == {}
     refusal = (
         '{"error":"Currency pair not supported X/Y","method":"subscribe","success":false,"symbol":"X/Y"}'
     )

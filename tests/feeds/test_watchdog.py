@@ -63,3 +63,17 @@ def test_one_channel_may_be_quiet_long_and_is_given_longer_each_time() -> None:
 
     assert dead_after_s(0) == 301
     assert dead_after_s(10_000) == 601
+
+
+def test_a_market_that_is_only_quiet_is_restarted_less_and_less_but_for_ever() -> None:
+    dog = watchdog()
+
+    def dead_after_s(start_s: int) -> int:
+        dog.connected(start_s * NS)
+        second = start_s
+        while dog.check(second * NS).health is not Health.DEAD:
+            second += 1
+            dog.heartbeat(second * NS)
+        return second - start_s
+
+    assert [dead_after_s(10_000 * n) for n in range(6)] == [61, 121, 241, 481, 961, 961]
