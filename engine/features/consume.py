@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from engine.features.bars import add_quote, add_trade, close_bar
-from engine.features.state import BAR_NS, BOUNDARY, CLOSED, COUNT, NOW, PENDING, PENDING_SYMBOL, WINDOW_NS
+from engine.features.state import (
+    BAR_NS,
+    BOUNDARY,
+    CLOSED,
+    COUNT,
+    NOW,
+    PENDING,
+    PENDING_SYMBOL,
+    QUOTE_MAX_AGE_NS,
+    WINDOW_NS,
+)
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired
 from engine.features.window import expire, measure, push
 from engine.kernels import kernel, part
@@ -77,6 +87,7 @@ def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any
                 return GROW, position, index
             push(s, ring, now, tick.a, tick.b, tick.b if tick.aggressor > 0 else 0.0)
             add_trade(s, tick.a, tick.b)
+            s.trade_ns = now
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
             s.quotes += 1
@@ -84,7 +95,7 @@ def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any
             add_quote(s, 0.5 * (tick.a + tick.b))
         s.updates += 1
         s.recv_ns = now
-        bits = fired(s, ring, now, is_trade)
+        bits = fired(s, ring, now, is_trade, clock[QUOTE_MAX_AGE_NS])
         if bits != 0:
             clock[PENDING] = bits
             clock[PENDING_SYMBOL] = index

@@ -30,6 +30,7 @@ from engine.features.state import (
     NOW,
     PENDING,
     PENDING_SYMBOL,
+    QUOTE_MAX_AGE_NS,
     RING_START,
     ROW_FIELDS,
     Array,
@@ -38,7 +39,7 @@ from engine.features.state import (
     row_view,
     start_row,
 )
-from engine.features.triggers import RISE_BIT, WAKE_BIT
+from engine.features.triggers import RISE_BIT, WAKE_BIT, outdated
 from engine.kernels import warm
 from engine.ticks import TICK
 
@@ -49,13 +50,16 @@ _QUOTE = slice(ROW_FIELDS.index("bid"), ROW_FIELDS.index("last") + 1)
 
 
 class FeatureEngine:
-    """Windows, bars, indicators and triggers of all symbols."""
+    """Windows, bars, indicators and triggers of all symbols.
 
-    def __init__(self, config: FeaturesConfig, *, capacity: int = 64) -> None:
+    ``quote_max_age_s``: from this age on, a quote older than the last trade is not believed.
+    """
+
+    def __init__(self, config: FeaturesConfig, *, quote_max_age_s: float = 3.0, capacity: int = 64) -> None:
         _load_kernels()
         self._config = config
         self._symbols: list[str] = []
-        self._clock = new_clock(config)
+        self._clock = new_clock(config, quote_max_age_s)
         self._view(new_state(max(1, capacity)))
         self._ring = np.zeros(max(1, capacity) * RING_START, ENTRY)
         self._ring_used = 0
@@ -179,6 +183,18 @@ class FeatureEngine:
         bid, ask, bid_size, ask_size, last = self._rows[index, _QUOTE].tolist()
         return bid, bid_size, ask, ask_size, last
 
+    def live_quote(self, index: int) -> tuple[float, float, float, float, float]:
+        """``quote`` for marks, exits and risk: its first four are NaN while the quote is outdated.
+
+        That is: older than ``quote_max_age_s`` now, with a trade since. When nothing is newer, the quote
+        stands, and only its age tells that it is old.
+        """
+        row = self._state[index]
+        now, max_age = int(self._clock[NOW]), int(self._clock[QUOTE_MAX_AGE_NS])
+        if outdated(int(row["quote_ns"]), int(row["trade_ns"]), now, max_age):
+            return math.nan, math.nan, math.nan, math.nan, float(row["last"])
+        return self.quote(index)
+
     def quote_count(self, index: int) -> int:
         """Quotes consumed so far: another number means that the venue published anew."""
         return int(self._state["quotes"][index])
@@ -207,7 +223,7 @@ class FeatureEngine:
 
     def watch_exit(self, index: int, side_sign: int, stop: float, target: float) -> None:
         """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse,
-        ``target`` or better. A level of NaN is none.
+        ``target`` or better. A level of NaN is none. Judged at ``live_quote``.
         """
         row = self._state[index]
         row["exit_side"], row["exit_stop"], row["exit_target"] = side_sign, stop, target
@@ -277,7 +293,7 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 
 def _exercise() -> None:
-    state, clock = new_state(1), new_clock(FeaturesConfig())
+    state, clock = new_state(1), new_clock(FeaturesConfig(), 1.0)
     ring, ticks = np.zeros(RING_START, ENTRY), np.zeros(1, TICK)
     consume(ticks, 0, 0, state, clock, ring)
     pass_time(NS, state, clock, ring)

@@ -31,9 +31,9 @@ RING_START = 256
 """Trades that a symbol's window holds before it grows."""
 NEVER = np.iinfo(np.int64).max
 
-NOW, BOUNDARY, CLOSED, BAR_NS, WINDOW_NS, COUNT, PENDING, PENDING_SYMBOL = range(8)
+NOW, BOUNDARY, CLOSED, BAR_NS, WINDOW_NS, COUNT, PENDING, PENDING_SYMBOL, QUOTE_MAX_AGE_NS = range(9)
 """Places in the clock array: clock, end of the open interval, end of the last closed one, interval, window
-(ns), symbols, triggers still to be returned (bits) and whose they are."""
+(ns), symbols, triggers still to be returned (bits) and whose they are, age of an outdated quote (ns)."""
 
 STATE = np.dtype(
     [
@@ -43,6 +43,7 @@ STATE = np.dtype(
         ("recv_ns", "<i8"),
         ("quotes", "<i8"),
         ("quote_ns", "<i8"),
+        ("trade_ns", "<i8"),
         ("last_size", "<f8"),
         ("traded", "u1"),
         ("started", "u1"),
@@ -125,10 +126,11 @@ def new_state(rows: int) -> Array:
     return np.zeros(rows, STATE)
 
 
-def new_clock(config: FeaturesConfig) -> Array:
-    clock = np.zeros(8, np.int64)
+def new_clock(config: FeaturesConfig, quote_max_age_s: float) -> Array:
+    clock = np.zeros(9, np.int64)
     clock[BAR_NS] = max(1, round(config.bar_s * NS))
     clock[WINDOW_NS] = max(1, round(config.window_s * NS))
+    clock[QUOTE_MAX_AGE_NS] = round(quote_max_age_s * NS)
     return clock
 
 

@@ -11,10 +11,10 @@ RISE_BIT, EXIT_BIT, WAKE_BIT = 1, 2, 4
 
 
 @part
-def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
+def fired(s: Any, ring: Any, now_ns: int, is_trade: bool, quote_max_age_ns: int) -> int:
     """Bits of the triggers that the symbol's tick, just consumed, sets off."""
     bits = 0
-    if s.exit_side != 0 and _exit_crossed(s):
+    if s.exit_side != 0 and _exit_crossed(s, now_ns, quote_max_age_ns):
         s.exit_side = 0
         bits |= EXIT_BIT
     if now_ns >= s.wake_ns:
@@ -24,13 +24,25 @@ def fired(s: Any, ring: Any, now_ns: int, is_trade: bool) -> int:
     return bits
 
 
+def outdated(quote_ns: int, trade_ns: int, now_ns: int, max_age_ns: int) -> bool:
+    """Whether the last trade says more than the quote: newer than it, which is older than ``max_age_ns``.
+
+    A quote that nothing has traded since stays the best that is known, however old.
+    """
+    return now_ns - quote_ns > max_age_ns and trade_ns > quote_ns
+
+
+_outdated = part(outdated)
+
+
 @part
-def _exit_crossed(s: Any) -> bool:
-    """A long leaves at the bid, a short at the ask; without any quote, the last trade stands for both."""
+def _exit_crossed(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
+    """A long leaves at the bid, a short at the ask; the last trade stands for a quote missing or outdated."""
+    quoted = s.quotes > 0 and not _outdated(s.quote_ns, s.trade_ns, now_ns, quote_max_age_ns)
     if s.exit_side > 0:
-        price = s.bid if s.quotes > 0 else s.last
+        price = s.bid if quoted else s.last
         return bool(price <= s.exit_stop or price >= s.exit_target)
-    price = s.ask if s.quotes > 0 else s.last
+    price = s.ask if quoted else s.last
     return bool(price >= s.exit_stop or price <= s.exit_target)
 
 

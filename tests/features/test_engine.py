@@ -23,8 +23,8 @@ from tests.features.captures import binance_ticks
 from tests.features.ticks import NAN, T0, block, quote, trade
 
 
-def make(symbols: int = 1, **config: Any) -> FeatureEngine:
-    engine = FeatureEngine(msgspec.convert(config, FeaturesConfig))
+def make(symbols: int = 1, *, quote_max_age_s: float = 3.0, **config: Any) -> FeatureEngine:
+    engine = FeatureEngine(msgspec.convert(config, FeaturesConfig), quote_max_age_s=quote_max_age_s)
     for index in range(symbols):
         assert engine.add_symbol(f"test:S{index}") == index
     return engine
@@ -201,7 +201,7 @@ class TestWindow:
         sizes = rng.lognormal(0, 3, count)
         sides = rng.choice([-1, 1], count)
         ticks = block(*(trade(*row) for row in zip(times, prices, sizes, sides, strict=True)))
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         for stop in range(100, count + 1, 100):
             run(engine, ticks[stop - 100 : stop])
             inside = np.flatnonzero(ticks["recv_ns"][:stop] > engine.now_ns - 5 * NS)
@@ -233,7 +233,7 @@ class TestWindow:
 
 class TestTriggers:
     def test_rise_fires_once_and_again_after_falling_below_half(self) -> None:
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         engine.watch_rise(0, 2.0, 3.0)
         prices = [100, 102.5, 102.6, 103, 101.5, 103, 100.5, 102]
         fired = run(engine, block(*(trade(i / 10, p) for i, p in enumerate(prices))))
@@ -241,7 +241,7 @@ class TestTriggers:
 
     @pytest.mark.parametrize("disabled", [0.0, NAN, -1.0])
     def test_rise_can_be_disabled(self, disabled: float) -> None:
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         engine.watch_rise(0, 1.0, 0.0)
         engine.watch_rise(0, disabled, 0.0)
         assert run(engine, block(trade(0, 100), trade(0.1, 200))) == []
@@ -260,13 +260,13 @@ class TestTriggers:
     def test_exit_at_the_price_that_can_be_had(
         self, sign: int, stop: float, target: float, quotes: list[tuple[float, float]], position: int
     ) -> None:
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         engine.watch_exit(0, sign, stop, target)
         ticks = block(*(quote(i, bid, ask) for i, (bid, ask) in enumerate(quotes)))
         assert run(engine, ticks) == [(EXIT, position, 0)]
 
     def test_exit_on_trades_only_while_there_is_no_quote(self) -> None:
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         engine.watch_exit(0, 1, 95.0, NAN)
         assert run(engine, block(trade(0, 100), trade(1, 95))) == [(EXIT, 2, 0)]
         engine.watch_exit(0, 1, 90.0, NAN)
@@ -274,8 +274,27 @@ class TestTriggers:
         engine.clear_exit(0)
         assert run(engine, block(quote(4, 80, 81))) == []
 
+    @pytest.mark.parametrize(
+        ("side", "stop", "quoted", "traded"), [(1, 99.5, 100, 90), (-1, 100.5, 100, 110)]
+    )
+    def test_exit_on_trades_once_the_quote_is_outdated(
+        self, side: int, stop: float, quoted: float, traded: float
+    ) -> None:
+        engine = make(bar_s=1e3, quote_max_age_s=3.0)
+        engine.watch_exit(0, side, stop, NAN)
+        ticks = block(quote(0, quoted, quoted), trade(1, traded), trade(3, traded), trade(3.001, traded))
+        assert run(engine, ticks) == [(EXIT, 4, 0)]
+        engine.watch_exit(0, side, stop, NAN)
+        assert run(engine, block(quote(4, quoted, quoted), trade(5, traded))) == [], "a fresh quote counts"
+
+    def test_an_outdated_quote_is_no_exit_price_for_what_trades_say(self) -> None:
+        engine = make(bar_s=1e3, quote_max_age_s=3.0)
+        run(engine, block(quote(0, 90, 91), trade(4, 100)))
+        engine.watch_exit(0, 1, 99.5, 101.0)
+        assert run(engine, block(trade(5, 100))) == []
+
     def test_wake_on_every_tick_of_the_symbol_until_cleared(self) -> None:
-        engine = make(2, bar_s=1e6)
+        engine = make(2, bar_s=1e3)
         engine.wake_at(0, T0 + NS)
         ticks = block(trade(0.9, 1), trade(1, 1), trade(1.5, 1, symbol=1), quote(2, 1, 2))
         assert run(engine, ticks) == [(WAKE, 2, 0), (WAKE, 4, 0)]
@@ -292,7 +311,7 @@ class TestTriggers:
         assert run(engine, ticks) == [(BARS, 0, -1), (EXIT, 1, 0), (WAKE, 1, 0), (RISE, 1, 0)]
 
     def test_what_is_cleared_while_another_trigger_is_handled_does_not_fire(self) -> None:
-        engine = make(bar_s=1e6)
+        engine = make(bar_s=1e3)
         engine.feed(block(trade(0.1, 100)), 0, 1)
         engine.watch_rise(0, 1.0, 0.0)
         engine.watch_exit(0, 1, NAN, 110.0)
@@ -302,6 +321,37 @@ class TestTriggers:
         engine.clear_wake(0)
         engine.watch_rise(0, NAN, 0.0)
         assert engine.feed(ticks, 1, 1) == (NONE, 1, -1)
+
+
+class TestLiveQuote:
+    def test_without_bid_and_ask_from_the_limit_on_once_it_traded(self) -> None:
+        engine = make(bar_s=1e3, quote_max_age_s=3.0)
+        assert all(math.isnan(value) for value in engine.live_quote(0))
+        run(engine, block(quote(0, 100, 101, 2, 3), trade(1, 90)))
+        for seconds in (1, 3):
+            engine.advance(T0 + seconds * NS)
+            assert engine.live_quote(0) == engine.quote(0) == (100, 2, 101, 3, 90)
+        engine.advance(T0 + 3 * NS + 1)
+        *quoted, last = engine.live_quote(0)
+        assert [math.isnan(value) for value in quoted] == [True] * 4 and last == 90
+        assert engine.quote(0) == (100, 2, 101, 3, 90), "what was quoted last stays known"
+        engine.advance(T0 + 600 * NS)
+        assert math.isnan(engine.live_quote(0)[0]), "silence does not bring an outdated quote back"
+        run(engine, block(quote(601, 89, 91)))
+        assert engine.live_quote(0) == (89, 1, 91, 1, 90)
+
+    @pytest.mark.parametrize("trades", [[], [trade(0, 90)]])
+    def test_a_quote_stands_at_any_age_while_nothing_is_newer(self, trades: list[Any]) -> None:
+        engine = make(bar_s=1e3, quote_max_age_s=3.0)
+        run(engine, block(*trades, quote(1, 100, 101)))
+        engine.advance(T0 + 600 * NS)
+        assert engine.live_quote(0)[:4] == (100, 1, 101, 1)
+
+    def test_each_symbol_for_itself_and_by_the_desks_clock(self) -> None:
+        engine = make(2, bar_s=1e3, quote_max_age_s=3.0)
+        late = quote(1, 99, 101)  # received out of order: consumed at 5 s
+        run(engine, block(trade(5, 90, symbol=1), late, trade(6, 90)))
+        assert engine.live_quote(0)[0] == 99
 
 
 def random_ticks(rng: np.random.Generator, count: int, symbols: int) -> Any:
@@ -321,7 +371,7 @@ def random_ticks(rng: np.random.Generator, count: int, symbols: int) -> Any:
 
 def played(ticks: Any, cuts: list[int], symbols: int) -> tuple[list[Any], bytes]:
     """Every trigger with the row it showed, and the final state; exits are armed anew as a desk would."""
-    engine = make(symbols, window_s=2.0, sma_fast=5, sma_slow=9, max_fill_bars=3)
+    engine = make(symbols, quote_max_age_s=0.3, window_s=2.0, sma_fast=5, sma_slow=9, max_fill_bars=3)
     engine.wake_at(1, T0 + 20 * NS)
     for index in range(symbols):
         engine.watch_rise(index, 0.5, 1.0)
@@ -336,7 +386,7 @@ def played(ticks: Any, cuts: list[int], symbols: int) -> tuple[list[Any], bytes]
                 log.append((code, position, repr(engine.rows(engine.closed()))))
                 continue
             row = engine.row(index)
-            log.append((code, position, repr(row)))
+            log.append((code, position, repr(row), repr(engine.live_quote(index))))
             if code == RISE:
                 engine.watch_exit(index, 1, row.last * 0.999, row.last * 1.002)
             elif code == WAKE:
@@ -352,12 +402,14 @@ def test_any_batch_split_gives_the_same_bits(seed: int, data: st.DataObject) -> 
     whole = played(ticks, [], 3)
     assert played(ticks, cuts, 3) == whole
     assert played(ticks, list(range(1, 300)), 3) == whole
-    assert {code for code, _, _ in whole[0]} >= {BARS}
+    assert {entry[0] for entry in whole[0]} >= {BARS}
 
 
 def test_the_split_test_sees_every_kind_of_trigger() -> None:
     log, _ = played(random_ticks(np.random.default_rng(1), 300, 3), [], 3)
-    assert {code for code, _, _ in log} == {BARS, RISE, EXIT, WAKE}
+    assert {entry[0] for entry in log} == {BARS, RISE, EXIT, WAKE}
+    outdated = [entry for entry in log if entry[0] == EXIT and entry[3].startswith("(nan")]
+    assert outdated and len(outdated) < sum(entry[0] == EXIT for entry in log)
 
 
 @pytest.mark.data
