@@ -229,7 +229,7 @@ async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
             assert str(caught.value).isprintable()
         await link.close()
     gone = UnixLink(served.socket)
-    with pytest.raises(LinkError, match="cannot be reached|no engine runs") as caught:
+    with pytest.raises(LinkError, match=r"cannot be reached|no engine runs") as caught:
         await gone.flatten()
     assert str(caught.value).isprintable()
     await gone.close()
