@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import sys
 import termios
 import threading
 from codecs import getincrementaldecoder
@@ -127,6 +128,11 @@ class DeskDriver(LinuxDriver):
 
     outbox: Outbox | None = None
     _batching = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
+        self._file = sys.__stdout__
 
     @property
     def _out_fd(self) -> int:
