@@ -61,6 +61,16 @@ CELL_CSS = """
 """
 """For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
 
+SCROLL_CSS = """
+    overflow-x: hidden;
+    overflow-y: auto;
+    scrollbar-size: 1 1;
+    scrollbar-background: $surface;
+    scrollbar-color: $rule;
+    background: $surface;
+"""
+"""For the DEFAULT_CSS of a widget that scrolls (inside its rule)."""
+
 _VARIATION_SELECTORS = {0xFE0E: None, 0xFE0F: None}
 
 

@@ -19,6 +19,8 @@ class Column(NamedTuple):
     right: bool = False
     grow: int = 0
     """How many cells more it may take of what is left of the line; ``FILL`` for all."""
+    shorten: bool = False
+    """Amounts: one too long for the line is rounded, with a ``~``; the row keeps all its digits."""
 
 
 def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""How figures are written: fixed forms, so that columns do not dance. Unknown is "–"."""
+"""How figures are written: fixed forms, so that columns do not dance. Unknown is "–", zero has no minus."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def price(value: float | None) -> str:
 
 
 def number(value: float | None, decimals: int = 2) -> str:
-    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.{decimals}f}"
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:z,.{decimals}f}"
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
-    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:+,.{decimals}f}"
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:+z,.{decimals}f}"
 
 
 def arrow(value: float | None) -> str:
@@ -69,7 +69,7 @@ def money(text: str, decimals: int = 2, sign: bool = False) -> str:
     value = decimal(text)
     if value is None:
         return text or UNKNOWN
-    return f"{value:{'+' if sign else ''},.{decimals}f}"
+    return f"{value:{'+' if sign else ''}z,.{decimals}f}"
 
 
 def amount(text: str) -> str:
@@ -78,17 +78,44 @@ def amount(text: str) -> str:
     return (text or UNKNOWN) if value is None else f"{value:,f}"
 
 
+def shortened(text: str, width: int) -> str:
+    """One amount, or several with "/" between, in at most ``width`` characters: ``~0.0123/0.0247``.
+
+    What is too long is rounded to the decimals that fit, with a ``~`` in front. What would become zero
+    comes back as it is.
+    """
+    if len(text) <= width:
+        return text
+    values = [decimal(part.replace(",", "")) for part in text.split("/")]
+    for decimals in range(12, -1, -1):
+        parts = []
+        for value in values:
+            if value is None or (value and not round(value, decimals)):
+                return text
+            parts.append(f"{round(value, decimals):,f}" if value else "0")
+        rounded = "~" + "/".join(parts)
+        if len(rounded) <= width:
+            return rounded
+    return text
+
+
 def compact(value: float) -> str:
-    """A count in at most five characters or so: 950, 12.3k, 4.6M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if unit == 'k' else size):.1f}{unit}"
-    return f"{value:,.0f}"
+    """A count in at most six characters: 950, 12.3k, 4.6M."""
+    if abs(round(value)) < 10_000:
+        return f"{value:z,.0f}"
+    for size, unit in ((1e3, "k"), (1e6, "M")):
+        # Rounded first: 999,999 is 1.0M, never 1000.0k.
+        if abs(scaled := round(value / size, 1)) < 1000:
+            return f"{scaled:.1f}{unit}"
+    return f"{value / 1e9:.1f}G"
 
 
 def age(ns: float | None) -> str:
-    """``<1s``, ``12s``, ``3m``, ``5h``, ``2d``: coarse, so that a fresh symbol's age does not flicker."""
-    if ns is None:
+    """``<1s``, ``12s``, ``3m``, ``5h``, ``2d``: coarse, so that a fresh symbol's age does not flicker.
+
+    What lies in the future (a model newer than the tape that is replayed) has no age.
+    """
+    if ns is None or ns <= -NS:
         return UNKNOWN
     seconds = max(ns, 0) / NS
     if seconds < 1:
@@ -103,9 +130,9 @@ def micros(us: float | None) -> str:
     """A latency in microseconds as ``340µs``, ``1.2ms``, ``2.1s``."""
     if us is None or not math.isfinite(us):
         return UNKNOWN
-    if us < 1000:
+    if round(us) < 1000:
         return f"{us:.0f}µs"
-    return f"{us / 1000:.1f}ms" if us < 1_000_000 else f"{us / 1e6:.1f}s"
+    return f"{us / 1000:.1f}ms" if round(us / 1000, 1) < 1000 else f"{us / 1e6:.1f}s"
 
 
 def clock(ns: int) -> str:

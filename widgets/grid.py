@@ -17,8 +17,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, segments
+from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, SCROLL_CSS, Cell, fit, segments
 from widgets.columns import Column, choose_columns
+from widgets.figures import shortened
 from widgets.rows import GridRow
 
 
@@ -43,15 +44,10 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = (
         """
     Grid {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size: 1 1;
-        scrollbar-background: $surface;
-        scrollbar-color: $rule;
-        background: $surface;
         & .grid--cursor { background: $cursor; }
         & .grid--cursor-idle { background: $cursor-idle; }
     """
+        + SCROLL_CSS
         + CELL_CSS
         + "}"
     )
@@ -322,6 +318,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
                 # A blank has no ink: it joins the run before it.
                 cells.append((" ", style_before))
                 used += 1
+            if columns[index].shorten:
+                text = shortened(text, column_width)
             cells.append((fit(text, column_width, columns[index].right), style))
             style_before = "text" if style.startswith("badge") else style
             used += column_width

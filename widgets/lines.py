@@ -13,7 +13,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, Cell, fit, printable, segments, width_of
+from widgets.cells import (
+    CELL_CSS,
+    CELL_STYLES,
+    COMPONENTS,
+    SCROLL_CSS,
+    Cell,
+    fit,
+    printable,
+    segments,
+    width_of,
+)
 
 Line = tuple[Cell, ...]
 
@@ -85,19 +95,7 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
     """Scrollable lines of cells, wrapped to the width; only changed lines are drawn again."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
-    DEFAULT_CSS = (
-        """
-    Lines {
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size: 1 1;
-        scrollbar-background: $surface;
-        scrollbar-color: $rule;
-        background: $surface;
-    """
-        + CELL_CSS
-        + "}"
-    )
+    DEFAULT_CSS = "Lines {" + SCROLL_CSS + CELL_CSS + "}"
 
     def __init__(self, lines: Sequence[Line] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -30,7 +30,7 @@ class OrdersPane(Grid):
         Column("state", "state", 9, 1),
         Column("side", "side", 6, 0),
         Column("symbol", "symbol", 9, 0, grow=5),
-        Column("quantity", "filled/qty", 15, 0, right=True),
+        Column("quantity", "filled/qty", 15, 0, right=True, grow=10, shorten=True),
         Column("average", "avg", 10, 2, right=True, grow=2),
         Column("purpose", "purpose", 11, 4),
         Column("time", "time", 8, 5),
@@ -52,14 +52,13 @@ class OrdersPane(Grid):
 def order_cells(row: OrderRow) -> GridRow:
     side, side_style = SIDES.get(row.side, (row.side, "text"))
     native = figures.symbol_parts(row.symbol)[1]
-    filled = figures.amount(row.filled) if figures.decimal(row.filled) else "0"
     return GridRow(
         row.id,
         (
             STATES.get(row.state, (row.state, "text")),
             (side, side_style),
             (native, "bold"),
-            (f"{filled}/{figures.amount(row.quantity)}", "text"),
+            (_progress(row), "text"),
             (level(row.average_price), "text"),
             (row.purpose.replace("_", " "), "muted"),
             (figures.clock(row.created_ns), "muted"),
@@ -76,3 +75,11 @@ def order_cells(row: OrderRow) -> GridRow:
             row.reason,
         ),
     )
+
+
+def _progress(row: OrderRow) -> str:
+    """``filled/quantity``; the quantity alone once it is filled."""
+    filled, quantity = figures.decimal(row.filled), figures.decimal(row.quantity)
+    if filled and filled == quantity:
+        return figures.amount(row.quantity)
+    return f"{figures.amount(row.filled) if filled else '0'}/{figures.amount(row.quantity)}"

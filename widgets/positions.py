@@ -16,7 +16,7 @@ class PositionsPane(Grid):
     COLUMNS = (
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("side", "side", 7, 0),
-        Column("quantity", "qty", 10, 0, right=True, grow=3),
+        Column("quantity", "qty", 10, 0, right=True, grow=6, shorten=True),
         Column("unrealized", "uP&L", 11, 0, right=True, grow=2),
         Column("return", "return", 8, 3, right=True),
         Column("entry", "entry", 10, 2, right=True, grow=2),
@@ -32,24 +32,25 @@ class PositionsPane(Grid):
         super().__init__(id=id)
         self._cache: RowCache[PositionRow] = RowCache(position_cells)
 
-    def show(self, rows: Iterable[PositionRow], now_ns: int) -> int:
-        """Draw ``rows`` by symbol."""
+    def show(self, rows: Iterable[PositionRow], now_ns: int, *, halted: bool = False) -> int:
+        """Draw ``rows`` by symbol; the targets of a ``halted`` desk are dim: no take-profit leaves then."""
         held = sorted(rows, key=lambda row: row.symbol)
         self._cache.prune({row.symbol for row in held})
         return self.set_rows(
-            [self._cache.get(row.symbol, row, figures.age(now_ns - row.opened_ns)) for row in held]
+            [self._cache.get(row.symbol, row, figures.age(now_ns - row.opened_ns), halted) for row in held]
         )
 
 
 def signed_money(text: str, stale: bool = False) -> Cell:
     """``▲+12.40``; a stale one is dim and carries ``~``."""
     value = figures.decimal(text)
-    shown = float(value) if value is not None else None
+    # Rounded as it is written, so that the arrow never points away from a zero.
+    shown = round(float(value), 2) if value is not None else None
     label = f"{figures.arrow(shown)}{figures.money(text, sign=True)}"
     return ("~" + label, "stale") if stale else (label, figures.direction(shown))
 
 
-def position_cells(row: PositionRow, held: str) -> GridRow:
+def position_cells(row: PositionRow, held: str, halted: bool) -> GridRow:
     quantity = figures.decimal(row.quantity)
     long = quantity is not None and quantity > 0
     native = figures.symbol_parts(row.symbol)[1]
@@ -70,7 +71,7 @@ def position_cells(row: PositionRow, held: str) -> GridRow:
             (level(row.entry_price), "text"),
             (tilde + level(row.mark_price), "stale" if stale else "text"),
             (level(row.stop_price), "muted"),
-            (level(row.target_price), "muted"),
+            (level(row.target_price), "stale" if halted else "muted"),
             (figures.money(row.realized, sign=True), "muted"),
             (held, "muted"),
         ),
