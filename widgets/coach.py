@@ -13,9 +13,9 @@ TIPS: tuple[Line, ...] = (
     ((" Enter", "key"), (" on an opportunity or an order explains it.", "text")),
     (
         (" H", "key"),
-        (" halts the desk at once; ", "text"),
+        (" halts at once: only stop-losses still leave; ", "text"),
         ("E", "key"),
-        (" only stops new entries.", "text"),
+        (" stops new entries.", "text"),
     ),
     (
         (" ?", "key"),

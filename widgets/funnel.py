@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from widgets import figures
-from widgets.cells import Cell
+from widgets.cells import Cell, width_of
 from widgets.lines import FixedLines, Line
+
+_FIRST_TO_GO = ("features", "blends", "bars", "quotes")
+"""Stages left out, in this order, where the line is too short: the ends of the flow say most."""
 
 
 class FunnelStrip(FixedLines):
-    """Two lines: the stages in order of the flow; the drop codes, the most frequent first."""
+    """The stages in order of the flow, and the drop codes, the most frequent first.
+
+    Where there is one line only, it is that of the drops.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -22,10 +28,24 @@ class FunnelStrip(FixedLines):
         return self.update_lines()
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        return funnel_line(self._stages), drops_line(self._drops)
+        if height < 2:
+            return (drops_line(self._drops),)
+        return funnel_line(self._stages, width), drops_line(self._drops)
 
 
-def funnel_line(stages: Mapping[str, int]) -> Line:
+def funnel_line(stages: Mapping[str, int], width: int) -> Line:
+    """The stages and their counts, without those of ``_FIRST_TO_GO`` that do not fit."""
+    shown = dict(stages)
+    line = _stages_line(shown)
+    for stage in _FIRST_TO_GO:
+        if width_of(line) <= width:
+            break
+        shown.pop(stage, None)
+        line = _stages_line(shown)
+    return line
+
+
+def _stages_line(stages: Mapping[str, int]) -> Line:
     cells: list[Cell] = [(" ", "text")]
     for index, (stage, count) in enumerate(stages.items()):
         if index:

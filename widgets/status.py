@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.api.protocol import FeedRow, ModelRow, StatusRow
 from widgets import figures
-from widgets.cells import width_of
+from widgets.cells import Cell, fit, printable, width_of
 from widgets.lines import FixedLines, Line, join_items
 from widgets.positions import signed_money
 
@@ -25,6 +25,14 @@ _FEED_MARKS = {
     "connecting": ("◌", "warn"),
     "down": ("✗", "bad"),
 }
+STALE_S = 3.0
+"""When a feed counts as late, unless the desk's configuration says otherwise."""
+WARMING = ("starting", "warming up")
+"""Phases before the desk runs: then nothing is late yet."""
+_SEPARATOR: Cell = (" │ ", "muted")
+_LEAST_REASON = 12
+"""Fewer cells of a reason say nothing."""
+_VENUE = 12
 
 
 class StatusView(NamedTuple):
@@ -37,10 +45,26 @@ class StatusView(NamedTuple):
     """``"up"``, or why there is no link; one word or two."""
     traffic: str = ""
     """Of the line to the engine and to the terminal."""
+    silent_s: int = 0
+    """How long the engine has sent nothing; 0 while it sends as it should."""
+    stale_s: float = STALE_S
+    """A feed whose last datum is older is not fresh, whatever its state says."""
+
+
+class StatusItems(NamedTuple):
+    """(priority, cells) of the first and of the second row; the reason and the clock stand apart."""
+
+    first: list[tuple[int, Line]]
+    second: list[tuple[int, Line]]
+    reason: Cell | None = None
+    clock: Line = ()
 
 
 class StatusBar(FixedLines):
-    """One row of items, or two where one is too narrow; items fall by priority."""
+    """One row of items, or two where one is too narrow; items fall by priority.
+
+    The mode, the risk badge and the feed or the link never fall. The reason of a halt gets what is left.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -50,40 +74,43 @@ class StatusBar(FixedLines):
         self._view = view
         return self.update_lines()
 
+    @property
+    def reason_is_whole(self) -> bool:
+        """Whether the reason of the risk state can be read here to its end."""
+        status = self._view.status
+        if status is None or not status.risk_reason or status.risk_state == "active":
+            return True
+        return any(printable(status.risk_reason) == text for line in self._drawn for text, _ in line)
+
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        first, second = status_items(self._view)
-        blank: Line = ((" ", "text"),)
+        items = status_items(self._view)
         if height < 2:
-            return (blank + _clock_right(join_items([*first, *second], width - 2), width - 2),)
+            return (_row([*items.first, *items.second], items.reason, items.clock, width),)
         return (
-            blank + join_items(first, width - 2),
-            blank + _clock_right(join_items(second, width - 2), width - 2),
+            _row(items.first, items.reason, (), width),
+            _row(items.second, None, items.clock, width),
         )
 
 
-def status_items(view: StatusView) -> tuple[list[tuple[int, Line]], list[tuple[int, Line]]]:
-    """(priority, cells) of the first and of the second row."""
+def status_items(view: StatusView) -> StatusItems:
     status = view.status
     if status is None:
-        return [(0, _link(view.link))], []
+        return StatusItems([(0, _link(view.link))], [])
     lost = view.link != "up"
-    risk_style, risk = RISK_BADGES.get(status.risk_state, ("badge-warn", f" {status.risk_state.upper()} "))
-    mode_style = "badge" if status.mode == "PAPER" else "badge-warn"
-    reason = (
-        ((f" {status.risk_reason}", "warn"),) if status.risk_reason and status.risk_state != "active" else ()
-    )
+    mode: Line = ((f" {status.mode} ", "badge" if status.mode == "PAPER" else "badge-warn"),)
     phase: Line = ()
     if status.phase != "running":
         phase = ((" ".join(part for part in (status.phase, status.phase_detail) if part), "accent"),)
-    first: list[tuple[int, Line]] = [
-        (0, ((f" {status.mode} ", mode_style), (risk, risk_style), *reason)),
-        (0, _link(view.link) if lost else _feeds(view.feeds)),
+    warming = status.phase in WARMING
+    stale: Line = ()
+    if status.stale_symbols and not warming:
+        stale = ((f"~{status.stale_symbols} stale", "warn"),)
+    rest: list[tuple[int, Line]] = [
         (1, (("day ", "muted"), signed_money(status.day_pnl, lost))),
         (2, _drawdown(status)),
         (3, phase),
         (7, (("equity ", "muted"), (f"{figures.money(status.equity)} {status.account_currency}", "text"))),
     ]
-    stale: Line = ((f"~{status.stale_symbols} stale", "warn"),) if status.stale_symbols else ()
     second: list[tuple[int, Line]] = [
         (4, (("tick→order p99 ", "muted"), (figures.micros(status.latency_p99_us), "text"))),
         (3, stale),
@@ -91,39 +118,86 @@ def status_items(view: StatusView) -> tuple[list[tuple[int, Line]], list[tuple[i
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
         (8, ((view.traffic, "muted"),) if view.traffic else ()),
-        (1, ((figures.clock(status.engine_ns) + "Z", "stale" if lost else "bold"),)),
     ]
-    return first, second
+    clock: Line = ((figures.clock(status.engine_ns) + "Z", "bold"),)
+    reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
+    if lost:
+        # Nothing of this is known any more but that the link is away.
+        first = [(0, (*mode, *_risk(status, lost))), (0, _link(view.link)), *_stale_items(rest)]
+        return StatusItems(
+            first, _stale_items(second), reason and (reason[0], "stale"), ((clock[0][0], "stale"),)
+        )
+    feed = _silence(view.silent_s) if view.silent_s else _warm_up(status) if warming else _feeds(view)
+    return StatusItems([(0, (*mode, *_risk(status, lost))), (0, feed), *rest], second, reason, clock)
 
 
-def _clock_right(line: Line, width: int) -> Line:
-    """The last item (the clock) at the right edge."""
-    if len(line) < 3:
-        return line
-    return (*line[:-2], (" " * max(0, width - width_of((*line[:-2], line[-1]))), "text"), line[-1])
+def _risk(status: StatusRow, lost: bool) -> Line:
+    style, label = RISK_BADGES.get(status.risk_state, ("badge-warn", f" {status.risk_state.upper()} "))
+    return ((f"{label.rstrip()}? ", "stale"),) if lost else ((label, style),)
+
+
+def _stale_items(items: Sequence[tuple[int, Line]]) -> list[tuple[int, Line]]:
+    return [(priority, tuple((text, "stale") for text, _ in line)) for priority, line in items]
+
+
+def _row(items: Sequence[tuple[int, Line]], reason: Cell | None, clock: Line, width: int) -> Line:
+    """The items, the reason cut to what they leave, and the clock at the right edge."""
+    room = width - 2
+    if clock:
+        room -= width_of(clock) + 1
+    line = join_items(items, max(room, 1))
+    left = room - width_of(line) - width_of([_SEPARATOR])
+    if reason is not None and left >= min(_LEAST_REASON, width_of([reason])):
+        text, style = printable(reason[0]), reason[1]
+        line = (*line, _SEPARATOR, (text if width_of([reason]) <= left else fit(text, left), style))
+    if not clock:
+        return ((" ", "text"), *line)
+    return ((" ", "text"), *line, (" " * max(1, room + 1 - width_of(line)), "text"), *clock)
 
 
 def _link(link: str) -> Line:
     return ((f" LINK {link.upper()} ", "badge-warn" if link == "connecting" else "badge-bad"),)
 
 
-def _feeds(feeds: Sequence[FeedRow]) -> Line:
-    """The worst feed speaks for all; its name is shown when it is not up."""
+def _silence(seconds: int) -> Line:
+    return ((f" no frame for {seconds} s ", "badge-warn"),)
+
+
+def _warm_up(status: StatusRow) -> Line:
+    """Before the desk runs, no feed can be late."""
+    return (("FEED ", "muted"), (f"◌ {status.phase}", "accent"))
+
+
+def _feeds(view: StatusView) -> Line:
+    """The worst feed speaks for all; its name is shown when it is not up, or up and late."""
+    feeds = view.feeds
     if not feeds:
         return (("FEED ", "muted"), ("◌ none", "warn"))
-    rank = {state: index for index, state in enumerate(_FEED_ORDER)}
-    worst = min(feeds, key=lambda feed: (rank.get(feed.state, 0), feed.venue))
-    mark, style = _FEED_MARKS.get(worst.state, ("✗", "bad"))
-    if worst.state == "up":
+
+    def state(feed: FeedRow) -> str:
+        late = feed.state == "up" and feed.age_ms is not None and feed.age_ms > view.stale_s * 1000
+        return "stale" if late else feed.state
+
+    rank = {name: index for index, name in enumerate(_FEED_ORDER)}
+    worst = min(feeds, key=lambda feed: (rank.get(state(feed), 0), -(feed.age_ms or 0.0), feed.venue))
+    mark, style = _FEED_MARKS.get(state(worst), ("✗", "bad"))
+    up = sum(state(feed) == "up" for feed in feeds)
+    if up == len(feeds):
         ages = [feed.age_ms for feed in feeds if feed.age_ms is not None]
         age = figures.age(max(ages) * 1e6) if ages else figures.UNKNOWN
         return (("FEED ", "muted"), (f"{mark} ", style), (age, "text"))
-    up = sum(feed.state == "up" for feed in feeds)
+    what = worst.state if worst.state != "up" else f"late {figures.age((worst.age_ms or 0.0) * 1e6)}"
     return (
         ("FEED ", "muted"),
-        (f"{mark} {worst.venue} {worst.state}", style),
+        (f"{mark} {_venue(worst.venue)} {what}", style),
         (f" {up}/{len(feeds)} up" if len(feeds) > 1 else "", "muted"),
     )
+
+
+def _venue(venue: str) -> str:
+    """A venue's name, cut where it would push the rest away."""
+    venue = printable(venue)
+    return venue if width_of([(venue, "text")]) <= _VENUE else fit(venue, _VENUE)
 
 
 def _drawdown(status: StatusRow) -> Line:
@@ -133,9 +207,9 @@ def _drawdown(status: StatusRow) -> Line:
     style = "bad" if used >= 1 else "warn" if used >= 0.6 else "text"
     return (
         ("DD ", "muted"),
-        (f"{-abs(status.drawdown_pct) + 0.0:.1f}%", "text"),
+        (f"{-abs(status.drawdown_pct):z.1f}%", "text"),
         (" loss ", "muted"),
-        (f"{-abs(status.daily_loss_pct) + 0.0:.1f}/{-abs(limit):.1f}%", style),
+        (f"{-abs(status.daily_loss_pct):z.1f}/{-abs(limit):z.1f}%", style),
     )
 
 

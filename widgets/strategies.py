@@ -49,6 +49,7 @@ class StrategiesPane(Vertical):
     StrategiesPane {
         & StrategiesGrid { height: 1fr; }
         & ModelsGrid { height: auto; max-height: 5; min-height: 2; border-top: solid $rule; }
+        &.-brief ModelsGrid { min-height: 1; max-height: 2; border-top: none; background: $panel; }
     }
     """
 
@@ -56,6 +57,12 @@ class StrategiesPane(Vertical):
         super().__init__(id=id)
         self.strategies = StrategiesGrid(id="strategies-grid")
         self.models = ModelsGrid(id="models-grid")
+
+    def make_brief(self, brief: bool) -> None:
+        """Models without title and line above, where rows are scarce."""
+        self.set_class(brief, "-brief")
+        self.models.header = not brief
+        self.models.refresh(layout=True)
 
     def compose(self) -> ComposeResult:
         yield self.strategies

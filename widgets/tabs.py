@@ -28,6 +28,10 @@ class PaneTabs(FixedLines):
         self._active, self._counts = active, counts
         return self.update_lines()
 
+    def activate(self, active: int) -> int:
+        """Another tab; the counts stay."""
+        return self.show(active, self._counts)
+
     def _labels(self) -> list[str]:
         return [
             f" {n} {title}{f' {count}' if count else ''} "
