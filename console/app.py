@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gc
 import os
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,8 +18,8 @@ from textual.screen import Screen
 
 from console.commands import DeskCommands
 from console.driver import DeskDriver, PatientApp, bytes_written
-from console.link_protocol import Link, LinkState
-from console.screens.confirm import ConfirmScreen
+from console.link_protocol import Link, LinkState, NoAnswerError
+from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
 from console.screens.desk import DeskScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
@@ -28,8 +30,34 @@ from engine.errors import LinkError
 from engine.events import NS
 from engine.text import clean
 from themes import THEMES, VARIABLE_DEFAULTS, next_theme
+from widgets.status import STALE_S
 
 _SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
+
+
+ANSWER_S = 0.2
+"""An engine at work answers sooner; from then on it is said that we wait."""
+SAME_S = 3.0
+"""So close together, a reply and an alert of the same words are the same news."""
+END = "`tickdesk stop`, or kill its process"
+
+
+class Replies:
+    """Tells what was said already: a command is answered by its reply and by an alert in the stream."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[float, str]] = deque(maxlen=8)
+
+    def is_new(self, text: str) -> bool:
+        """Whether nothing like ``text`` was said just now; "A → B" is like "A → B: why"."""
+        now = time.monotonic()
+        for said in self._said:
+            long, short = sorted((said[1], text), key=len, reverse=True)
+            if now - said[0] < SAME_S and (long == short or long.startswith(f"{short}:")):
+                self._said.remove(said)
+                return False
+        self._said.append((now, text))
+        return True
 
 
 class DeskApp(PatientApp, inherit_bindings=False):
@@ -48,22 +76,23 @@ class DeskApp(PatientApp, inherit_bindings=False):
         theme: str = "tickdesk-dark",
         frames_per_s: float = 4.0,
         first_run: bool = False,
-        read_only: bool = False,
+        stale_s: float = STALE_S,
         driver_class: Any = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.link = link
         self.view = DeskView()
-        self.read_only = read_only
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
         self._in_flight: set[str] = set()
+        self._wanted_state = ""
+        self._replies = Replies()
         self._traffic_at = (0, 0, 0)
         self._traffic = ""
         for each in THEMES.values():
             self.register_theme(each)
         self.theme = theme if theme in self.available_themes else next(iter(THEMES))
-        self.desk = DeskScreen(self.view, first_run=first_run, read_only=read_only)
+        self.desk = DeskScreen(self.view, first_run=first_run, stale_s=stale_s)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLE_DEFAULTS
@@ -91,23 +120,32 @@ class DeskApp(PatientApp, inherit_bindings=False):
             self.exit(return_code=error.exit_code, message=Text(f"tickdesk: {error}"))
 
     def _link_changed(self, state: LinkState, detail: str) -> None:
+        ended = (state is LinkState.ENGINE_GONE) != (self.view.link is LinkState.ENGINE_GONE)
         self.view.set_link(state, clean(detail, 120))
         if state is not LinkState.UP:
             self.paint()  # at once, not at the next frame
+        if ended and isinstance(self.screen, LeaveScreen):
+            # What it says and offers is no longer so.
+            self.screen.dismiss(None)
+            self.action_leave()
 
     def paint(self) -> None:
         """Draw what changed; toast what must be seen."""
+        if self._wanted_state and self.view.risk_state == self._wanted_state:
+            # It came after all.
+            self._wanted_state = self.desk.notice = ""
         self.desk.paint(traffic=self._measure_traffic())
         for alert in self.view.take_alerts():
-            self.say(alert.text, alert.level, title=alert.source)
+            if self._replies.is_new(alert.text):
+                self.say(alert.text, alert.level, title=alert.source)
 
     def _measure_traffic(self) -> str:
-        """Bytes per second from the engine and to the terminal, over the desk's clock."""
+        """Bytes per second from the engine and to the terminal."""
         written = bytes_written(self)
         if written is None:
             return ""
         then, received_then, written_then = self._traffic_at
-        now, received = self.view.now_ns, self.link.bytes_received
+        now, received = time.monotonic_ns(), self.link.bytes_received
         if now - then >= 2 * NS:
             if then:
                 seconds = (now - then) / NS
@@ -124,54 +162,89 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
     # --- commands --------------------------------------------------------------------------------
 
-    def command(self, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
-        """Send once: a second key press while the first is on its way does nothing."""
-        if self.read_only:
-            self.say("this console is read-only", "warning")
-        elif name not in self._in_flight:
+    def command(self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str = "") -> None:
+        """Send once: a second key press while the first is on its way only says so.
+
+        ``name`` as a person reads it; ``wanted_state``: the risk state in which it has come true.
+        """
+        if name in self._in_flight:
+            self.say(f"{name} is already on its way")
+        else:
             self._in_flight.add(name)
-            self._send(name, send)
+            self._send(name, send, wanted_state)
 
     @work(group="commands")
-    async def _send(self, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
+    async def _send(self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str) -> None:
         try:
-            await self._ask_engine(send)
+            await self._ask_engine(name, send, wanted_state)
         finally:
             self._in_flight.discard(name)
 
-    async def _ask_engine(self, send: Callable[[], Awaitable[Reply]]) -> Reply | None:
-        """The engine's answer, shown; None when it could not be reached."""
+    async def _ask_engine(
+        self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str = ""
+    ) -> Reply | None:
+        """The engine's answer, shown; None when there was none."""
+        self._notice("")
+        slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
         try:
             reply = await send()
+        except NoAnswerError as error:
+            self._wanted_state = wanted_state
+            text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
+            self._notice(text)
+            if self.screen is not self.desk:
+                self.say(text, "error")
+            return None
         except LinkError as error:
             self.say(str(error), "error")
             return None
-        self.say(reply.text, "info" if reply.ok else "error")
+        finally:
+            slow.stop()
+            self._wait_for("")
+        if self._replies.is_new(reply.text):
+            self.say(reply.text, "info" if reply.ok else "error")
         return reply
 
+    def _wait_for(self, name: str) -> None:
+        if name == self.desk.waiting:
+            return
+        self.desk.waiting = name
+        self.desk.paint(force=True)
+        if name and self.screen is not self.desk:
+            self.say(f"{name} sent, waiting for the engine…")
+
+    def _notice(self, text: str) -> None:
+        if text != self.desk.notice:
+            self.desk.notice = text
+            self.desk.paint(force=True)
+
     def action_halt(self) -> None:
-        self.command("halt", lambda: self.link.set_risk("halted", "halted from the console"))
+        self.command("HALT", lambda: self.link.set_risk("halted", "halted from the console"), "halted")
 
     def action_entries_off(self) -> None:
-        status = self.view.status
-        if status is not None and status.risk_state == "reducing":
-            self.action_resume()
-        elif status is not None and status.risk_state == "halted":
-            # REDUCING would be a step up from here: that is resuming, and asks.
-            self.action_resume()
+        if self.view.risk_state == "active":
+            self.command(
+                "ENTRIES OFF",
+                lambda: self.link.set_risk("reducing", "entries off from the console"),
+                "reducing",
+            )
         else:
-            self.command("entries", lambda: self.link.set_risk("reducing", "entries off from the console"))
+            # From HALTED, REDUCING would be a step up: that is resuming, and asks.
+            self.action_resume()
 
     def action_resume(self) -> None:
         status = self.view.status
-        state = status.risk_state.upper() if status is not None else "unknown"
-        why = f" ({status.risk_reason})" if status is not None and status.risk_reason else ""
-        self._confirm(
-            ConfirmScreen(
-                "Resume", [f"The desk is {state}{why}.", "Entries will be sent again."], "Resume ACTIVE"
-            ),
-            "resume",
-            lambda: self.link.set_risk("active", "resumed from the console"),
+
+        def answered(state: str | None) -> None:
+            if state in ("reducing", "active"):
+                self.command(
+                    f"RESUME {state.upper()}",
+                    lambda: self.link.set_risk(state, "resumed from the console"),
+                    state,
+                )
+
+        self.push_screen(
+            ResumeScreen(self.view.risk_state, status.risk_reason if status is not None else ""), answered
         )
 
     def action_flatten(self) -> None:
@@ -183,22 +256,19 @@ class DeskApp(PatientApp, inherit_bindings=False):
                 "Flatten everything",
                 "cannot be undone",
             ),
-            "flatten",
+            "FLATTEN",
             self.link.flatten,
         )
 
-    def _confirm(self, screen: ConfirmScreen, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
+    def _confirm(self, screen: AskScreen, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self.command(name, send)
 
-        if self.read_only:
-            self.say("this console is read-only", "warning")
-        else:
-            self.push_screen(screen, answered)
+        self.push_screen(screen, answered)
 
     def action_reload_model(self) -> None:
-        self.command("reload", self.link.reload_model)
+        self.command("the model's reload", self.link.reload_model)
 
     def action_toggle_strategy(self) -> None:
         row = self.view.strategies.get(self.desk.grid.cursor_key or "") if self.desk.active == 5 else None
@@ -206,7 +276,7 @@ class DeskApp(PatientApp, inherit_bindings=False):
             self.say("select a strategy first: 5, then j and k")
             return
         self.command(
-            f"strategy {row.name}", lambda: self.link.set_strategy(row.name, enabled=not row.enabled)
+            f"switching {row.name}", lambda: self.link.set_strategy(row.name, enabled=not row.enabled)
         )
 
     def action_explain(self) -> None:
@@ -245,7 +315,9 @@ class DeskApp(PatientApp, inherit_bindings=False):
         self._driver.write(sequence)
 
     def action_leave(self) -> None:
-        self.push_screen(LeaveScreen(len(self.view.positions), read_only=self.read_only), self._left)
+        gone = self.view.link is LinkState.ENGINE_GONE
+        held = len(self.view.positions)
+        self.push_screen(LeaveScreen(held, risk_state=self.view.risk_state, engine_gone=gone), self._left)
 
     def _left(self, how: str | None) -> None:
         if how == DETACH:
@@ -257,14 +329,14 @@ class DeskApp(PatientApp, inherit_bindings=False):
     async def _stop_engine(self, how: str) -> None:
         """Make safe, then stop, then leave; stay when either is refused."""
         if how == FLATTEN_STOP:
-            made_safe = await self._ask_engine(self.link.flatten)
+            made_safe = await self._ask_engine("FLATTEN", self.link.flatten)
         else:
             made_safe = await self._ask_engine(
-                lambda: self.link.set_risk("halted", "stopped from the console")
+                "HALT", lambda: self.link.set_risk("halted", "stopped from the console"), "halted"
             )
         if made_safe is None or not made_safe.ok:
             return
-        stopped = await self._ask_engine(self.link.stop_engine)
+        stopped = await self._ask_engine("STOP", self.link.stop_engine)
         if stopped is not None and stopped.ok:
             self.exit(return_code=0, message=Text(clean(f"{made_safe.text} · {stopped.text}")))
 
@@ -275,7 +347,7 @@ def run(
     theme: str = "tickdesk-dark",
     frames_per_s: float = 4.0,
     first_run: bool = False,
-    read_only: bool = False,
+    stale_s: float = STALE_S,
 ) -> int:
     """Run the console in this terminal until the person leaves. Returns the exit code."""
     os.nice(10)  # the engine next door goes first
@@ -284,7 +356,7 @@ def run(
         theme=theme,
         frames_per_s=frames_per_s,
         first_run=first_run,
-        read_only=read_only,
+        stale_s=stale_s,
         driver_class=DeskDriver,
     )
     app.run()

@@ -23,7 +23,11 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
     link = UnixLink(socket_path(state_dir))
     try:
         return app.run(
-            link, theme=config.console.theme, frames_per_s=config.console.frames_per_s, first_run=first_run
+            link,
+            theme=config.console.theme,
+            frames_per_s=config.console.frames_per_s,
+            first_run=first_run,
+            stale_s=config.risk.stale_data_s,
         )
     finally:
         if stop_on_exit:

@@ -44,14 +44,21 @@ KEYS: tuple[Key, ...] = (
         "Switch the selected strategy on or off",
         STRATEGIES,
     ),
-    Key("halt", "H", "app.halt", "H", "HALT", "HALT at once: no order leaves until you resume"),
+    Key(
+        "halt",
+        "H",
+        "app.halt",
+        "H",
+        "HALT",
+        "HALT at once: only stop-losses and what you ask for still leave",
+    ),
     Key(
         "entries",
         "E",
         "app.entries_off",
         "E",
         "entries off",
-        "Entries off at once (REDUCING: exits only); again: resume",
+        "Entries off at once (REDUCING: exits only); again: resume (asks)",
     ),
     Key("resume", "A", "app.resume", "A", "", "Resume to ACTIVE (asks)"),
     Key("flatten", "X", "app.flatten", "X", "flatten", "Flatten: close every position (asks)"),
@@ -102,6 +109,8 @@ KEYS: tuple[Key, ...] = (
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
 _EXPLAINED = frozenset({2, 4})
+_TINY = frozenset({"halt", "entries", "flatten", "quit", "help"})
+"""What the footer offers where only status and positions fit."""
 
 
 def bindings(overrides: dict[str, str] | None = None) -> list[Binding]:
@@ -129,6 +138,10 @@ def keys_for(pane: int) -> Iterable[Key]:
     return sorted(mine, key=lambda key: key.where == DESK)
 
 
-def footer(pane: int) -> list[tuple[str, str]]:
-    """(key, label) for the footer, in the table's order."""
-    return [(key.shown, key.label) for key in KEYS if key.label and works_in(key, pane)]
+def footer(pane: int, risk_state: str = "active", *, tiny: bool = False) -> list[tuple[str, str]]:
+    """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``."""
+    return [
+        (key.shown, "resume…" if key.id == "entries" and risk_state != "active" else key.label)
+        for key in KEYS
+        if key.label and works_in(key, pane) and (not tiny or key.id in _TINY)
+    ]

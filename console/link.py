@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
-from console.link_protocol import LinkState
+from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
 from engine.api.protocol import (
     ErrorReply,
@@ -28,6 +29,8 @@ from engine.text import clean
 
 _T = TypeVar("_T")
 
+RISK_S = 3.0
+"""A person who halts must soon know whether it was heard."""
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
@@ -92,14 +95,14 @@ class UnixLink:
         self, name: str, *, enabled: bool | None = None, weight: float | None = None
     ) -> Reply:
         patch = StrategyPatch(enabled=enabled, weight=weight)
-        return await self._request("POST", f"/v1/strategies/{name}", Reply, patch)
+        return await self._request("POST", f"/v1/strategies/{quote(name, safe='')}", Reply, patch)
 
     async def reload_model(self) -> Reply:
         return await self._request("POST", "/v1/model/reload", Reply, timeout_s=60.0)
 
     async def set_risk(self, state: str, reason: str) -> Reply:
         patch = msgspec.convert({"state": state, "reason": reason}, RiskPatch)
-        return await self._request("POST", "/v1/risk", Reply, patch)
+        return await self._request("POST", "/v1/risk", Reply, patch, timeout_s=RISK_S)
 
     async def flatten(self) -> Reply:
         return await self._request("POST", "/v1/flatten", Reply, timeout_s=60.0)
@@ -108,7 +111,7 @@ class UnixLink:
         return await self._request("POST", "/v1/stop", Reply)
 
     async def explain(self, id: str) -> Explanation:
-        return await self._request("GET", f"/v1/explain/{id}", Explanation)
+        return await self._request("GET", f"/v1/explain/{quote(id, safe='')}", Explanation)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -161,11 +164,13 @@ class UnixLink:
                     raise LinkError(msgspec.json.decode(content, type=ErrorReply).error)
                 return nan_json.decode(content, reply)
         except TimeoutError:
-            raise LinkError(
-                f"the engine did not answer within {timeout_s:.0f} s; what was asked may still happen"
-            ) from None
+            raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
-            raise LinkError(f"the engine cannot be reached: {clean(error, 100)}") from None
+            if _nobody_listens(error):
+                raise LinkError("NOT SENT: no engine runs, nothing trades; `tickdesk` starts it") from None
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
+            raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
 
 
 def _nobody_listens(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.api.protocol import Explanation, Reply, StreamMessage
+from engine.errors import LinkError
 
 
 class LinkState(StrEnum):
@@ -18,10 +19,15 @@ class LinkState(StrEnum):
     """Nothing listens any more: the engine has ended."""
 
 
+class NoAnswerError(LinkError):
+    """A command was sent and nobody said what became of it: it may still happen."""
+
+
 class Link(Protocol):
     """The stream of the desk and the commands to it.
 
-    Commands return the engine's answer; when it cannot be reached they raise ``LinkError`` (one line).
+    Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``
+    when they could not be sent or were refused (one line each).
     """
 
     bytes_received: int

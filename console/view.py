@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Callable
+
+import msgspec
 
 from console.link_protocol import LinkState
 from engine.api.protocol import (
@@ -20,18 +24,24 @@ from engine.api.protocol import (
     StreamMessage,
     TickRow,
 )
-from engine.events import Alert, OrderState, RiskChange
+from engine.events import NS, Alert, OrderState, RiskChange
 
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
 KEPT_LOGS = 1000
+QUIET_S = 2.0
+"""An engine at work sends several frames a second: this long without one, its figures are of the past."""
 _FINAL = frozenset(state.value for state in OrderState if state.terminal)
 
 
 class DeskView:
     """Merging is all that a message costs; ``changed`` says whether there is anything to draw."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock``: seconds of this machine, only to notice that nothing comes any more."""
+        self._clock = clock
+        self._frame_at = clock()
+        self._log_base = 0
         self.status: StatusRow | None = None
         self.feeds: dict[str, FeedRow] = {}
         self.ticks: dict[str, TickRow] = {}
@@ -50,8 +60,22 @@ class DeskView:
 
     @property
     def now_ns(self) -> int:
-        """The desk's clock: the engine's at its last frame, never the console's own. 0 before the first."""
-        return self.status.engine_ns if self.status is not None else 0
+        """The desk's clock: the engine's at its last frame, and on from there while it is silent, so that
+        ages go on growing. 0 before the first frame."""
+        if self.status is None:
+            return 0
+        return self.status.engine_ns + round(self.silent_s * NS)
+
+    @property
+    def risk_state(self) -> str:
+        """``active``, ``reducing`` or ``halted``; "active" before the first frame."""
+        return self.status.risk_state if self.status is not None else "active"
+
+    @property
+    def silent_s(self) -> float:
+        """How long no frame has come; 0 while they come as they should."""
+        silence = self._clock() - self._frame_at
+        return silence if silence >= QUIET_S and self.status is not None else 0.0
 
     def merge(self, message: StreamMessage) -> None:
         """Take in one message of the stream."""
@@ -66,7 +90,7 @@ class DeskView:
                 text = f"{event.previous.upper()} → {event.state.upper()}: {event.reason or event.who}"
                 self.alerts.append(Alert(level="warning", source="risk", text=text, ns=event.ns))
         elif isinstance(message, Resync):
-            text = f"events before {message.oldest_seq} were missed: see the journal"
+            text = "the line was away too long, some alerts were missed: see Orders (4) and the log (6)"
             self.alerts.append(Alert(level="warning", source="link", text=text, ns=self.now_ns))
 
     def set_link(self, state: LinkState, detail: str) -> None:
@@ -84,6 +108,9 @@ class DeskView:
         return alerts
 
     def _merge_frame(self, frame: StateFrame) -> None:
+        self._frame_at = self._clock()
+        if self.status is not None and frame.status.started_ns != self.status.started_ns:
+            self._begin_log_anew(frame.status.engine_ns)
         if frame.full:
             for known in (
                 self.feeds,
@@ -93,7 +120,6 @@ class DeskView:
                 self.orders,
                 self.strategies,
                 self.models,
-                self.logs,
             ):
                 known.clear()
         self.status = frame.status
@@ -110,8 +136,16 @@ class DeskView:
         self.orders.update((row.id, row) for row in frame.orders)
         self.strategies.update((row.name, row) for row in frame.strategies)
         self.models.update((row.strategy, row) for row in frame.models)
-        self.logs.update((row.seq, row) for row in frame.logs)
+        for log in frame.logs:
+            seq = log.seq + self._log_base
+            self.logs[seq] = log if log.seq == seq else msgspec.structs.replace(log, seq=seq)
         self._prune()
+
+    def _begin_log_anew(self, now_ns: int) -> None:
+        """Another engine counts its log from the start: what the last one said stays above it."""
+        mark = max(self.logs, default=-1) + 1
+        self.logs[mark] = LogRow(mark, now_ns, "info", "link", "— reconnected —")
+        self._log_base = mark + 1
 
     def _prune(self) -> None:
         if len(self.opportunities) > KEPT_OPPORTUNITIES * 2:

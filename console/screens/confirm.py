@@ -52,3 +52,15 @@ class ConfirmScreen(AskScreen):
             [((line, "text"),) for line in question],
             (Choice("cancel", "Cancel", "nothing changes"), Choice("yes", label, detail, "warn")),
         )
+
+
+class ResumeScreen(AskScreen):
+    """Up from REDUCING or HALTED: dismisses with the state to go to, or None or ``"cancel"``."""
+
+    def __init__(self, risk_state: str, reason: str) -> None:
+        why = f" ({reason})" if reason else ""
+        choices = [Choice("cancel", "Cancel", "nothing changes")]
+        if risk_state == "halted":
+            choices.append(Choice("reducing", "Resume REDUCING", "exits only, no entries", "warn"))
+        choices.append(Choice("active", "Resume ACTIVE", "entries are sent again", "warn"))
+        super().__init__("Resume", [((f"The desk is {risk_state.upper()}{why}.", "text"),)], choices)

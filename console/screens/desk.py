@@ -23,7 +23,7 @@ from widgets.logs import LogsPane
 from widgets.opportunities import OpportunitiesPane
 from widgets.orders import OrdersPane
 from widgets.positions import PositionsPane
-from widgets.status import StatusBar, StatusView
+from widgets.status import STALE_S, WARMING, StatusBar, StatusView
 from widgets.strategies import StrategiesPane
 from widgets.tabs import PaneTabs
 from widgets.ticks import TicksPane
@@ -34,6 +34,7 @@ MEDIUM = (110, 36)
 """Least for two panes side by side."""
 WIDE = (160, 36)
 """Least for three."""
+_OPPORTUNITIES, _POSITIONS = 2, 3
 _LAYOUTS = ("-tiny", "-compact", "-medium", "-wide")
 
 
@@ -50,13 +51,18 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = None
 
-    def __init__(self, view: DeskView, *, first_run: bool = False, read_only: bool = False) -> None:
+    def __init__(self, view: DeskView, *, first_run: bool = False, stale_s: float = STALE_S) -> None:
         super().__init__(id="desk")
         self.view = view
         self.frozen = False
         self.zoomed = False
-        self.active = 1
-        self._read_only = read_only
+        self.notice = ""
+        """What became, or may become, of a command; above all else but a wait."""
+        self.waiting = ""
+        """The command that the engine has not answered yet."""
+        self._chosen = 1
+        self._stale_s = stale_s
+        self._silent_s = 0
         self._first_run = first_run
         self.status_bar = StatusBar(id="status")
         self.banner = Banner(id="banner")
@@ -121,19 +127,33 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def layout_name(self) -> str:
         return next((name for name in _LAYOUTS if self.has_class(name)), "-wide")
 
+    @property
+    def active(self) -> int:
+        """The pane (1 to 6) that the keys work on: the chosen one, where there is more than one."""
+        return _POSITIONS if self.has_class("-tiny") else self._chosen
+
     # --- drawing ---------------------------------------------------------------------------------
 
     def paint(self, *, force: bool = False, traffic: str = "") -> int:
         """Draw what changed in the view since the last time. Returns the number of lines that changed."""
-        view = self.view
-        if not (view.changed or force) or not self.is_mounted:
+        view, silent_s = self.view, int(self.view.silent_s)
+        if not (view.changed or force or silent_s != self._silent_s) or not self.is_mounted:
             return 0
         view.changed = False
-        link = "up" if view.link is LinkState.UP else view.link.value
+        self._silent_s = silent_s
         lines = self.status_bar.show(
-            StatusView(view.status, list(view.feeds.values()), list(view.models.values()), link, traffic)
+            StatusView(
+                view.status,
+                list(view.feeds.values()),
+                list(view.models.values()),
+                view.link.value,
+                traffic,
+                silent_s,
+                self._stale_s,
+            )
         )
         self._paint_banner()
+        self._paint_keys()
         if self.frozen:
             return lines
         lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
@@ -144,11 +164,14 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def _paint_panes(self) -> int:
         view, now, lines = self.view, self.view.now_ns, 0
         if self.ticks.display:
-            lines += self.ticks.show((row, view.tick_age_ns(row)) for row in view.ticks.values())
+            warm = view.status is None or view.status.phase not in WARMING
+            lines += self.ticks.show(
+                (row, view.tick_age_ns(row) if warm else None) for row in view.ticks.values()
+            )
         if self.opportunities.display:
             lines += self.opportunities.show(view.opportunities.values(), now)
         if self.positions.display:
-            lines += self.positions.show(view.positions.values(), now)
+            lines += self.positions.show(view.positions.values(), now, halted=view.risk_state == "halted")
         if self.orders.display:
             lines += self.orders.show(view.orders.values())
         if self.strategies.display:
@@ -168,7 +191,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         """The most urgent thing to say across the screen, or nothing."""
         view = self.view
         detail = f": {view.link_detail}" if view.link_detail else ""
-        if view.link is LinkState.ENGINE_GONE:
+        if self.waiting:
+            self.banner.show(f"{self.waiting} sent, waiting for the engine…", "badge-warn")
+        elif self.notice:
+            self.banner.show(self.notice)
+        elif view.link is LinkState.ENGINE_GONE:
             self.banner.show(f"ENGINE GONE{detail} · what you see is the past")
         elif view.link is LinkState.LOST:
             self.banner.show(f"LINK LOST{detail} · what you see is the past · reconnecting")
@@ -177,10 +204,13 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         elif self.has_class("-tiny"):
             columns, rows = COMPACT
             self.banner.show(f"terminal too small: {columns}×{rows} shows the desk", "badge-warn")
-        elif self._read_only:
-            self.banner.show("READ-ONLY · this console watches", "badge")
+        elif view.status is not None and not self.status_bar.reason_is_whole:
+            self.banner.show(f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn")
         else:
             self.banner.show("")
+
+    def _paint_keys(self) -> None:
+        self.keys.show(footer(self.active, self.view.risk_state, tiny=self.has_class("-tiny")))
 
     # --- panes -----------------------------------------------------------------------------------
 
@@ -191,10 +221,10 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         return pane if isinstance(pane, Grid) else self.strategies.strategies
 
     def go_to(self, number: int) -> None:
-        """Make a pane (1 to 6) the active one."""
-        self.active = number
-        for index, pane in enumerate(self.panes, 1):
-            pane.set_class(index == number, "-active")
+        """Make a pane (1 to 6) the active one; where only the positions fit, they stay."""
+        if self.has_class("-tiny"):
+            return
+        self._chosen = number
         self._show_layout()
         self.grid.focus()
 
@@ -202,15 +232,18 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         layout = self.layout_name
         single = self.zoomed or layout == "-compact"
         for index, pane in enumerate(self.panes, 1):
+            pane.set_class(index == self.active, "-active")
             if layout == "-tiny":
                 pane.display = pane is self.positions
             else:
                 pane.display = not single or index == self.active or (pane is self.logs and not self.zoomed)
-        self.funnel.display = not single and layout != "-tiny"
+        # Where there is no room for the funnel, what fell stands below the opportunities.
+        below = layout == "-compact" and self.active == _OPPORTUNITIES and not self.zoomed
+        self.funnel.display = below or (not single and layout != "-tiny")
+        self.strategies.make_brief(layout == "-medium" and not single)
         self.set_class(single, "-single")
         self.logs.header = self.logs.HEADER and not (layout == "-compact" and self.active != len(PANES))
-        self.tabs.show(self.active, self.tabs._counts)
-        self.keys.show(footer(self.active))
+        self.tabs.activate(self.active)
         self.paint(force=True)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -264,6 +297,9 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         coach = self.query(Coach)
         if coach:
             coach.remove()
+        elif self.notice:
+            self.notice = ""
+            self.paint(force=True)
         elif self.frozen:
             self.action_freeze()
         elif self.zoomed:

@@ -1,4 +1,4 @@
-"""Leaving: detach, halt & stop, flatten & stop."""
+"""Leaving: detach, halt & stop, flatten & stop; without an engine, just leave."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ from widgets.lines import Line
 DETACH, HALT_STOP, FLATTEN_STOP = "detach", "halt", "flatten"
 
 
-class LeaveScreen(AskScreen):
-    """Dismisses with one of the ids above; a read-only console can only detach."""
+_GOES_ON = {
+    "active": "the engine trades on without you",
+    "reducing": "the engine goes on: exits only",
+    "halted": "the engine goes on: only stop-losses leave",
+}
 
-    def __init__(self, open_positions: int, *, read_only: bool = False) -> None:
-        held = f"{open_positions} open position{'' if open_positions == 1 else 's'}"
-        lines: list[Line] = [
-            ((f"The engine holds {held}.", "text"),) if open_positions else (("The desk is flat.", "text"),),
-        ]
-        choices = [Choice(DETACH, "Detach", "the engine trades on without you")]
-        if not read_only:
-            choices += [
-                Choice(HALT_STOP, "Halt & stop", "no more orders, positions stay", "warn"),
+
+class LeaveScreen(AskScreen):
+    """Dismisses with one of the ids above."""
+
+    def __init__(self, open_positions: int, *, risk_state: str = "active", engine_gone: bool = False) -> None:
+        lines: list[Line]
+        several = open_positions != 1
+        if engine_gone:
+            held = f"{open_positions} position{'s are' if several else ' is'}"
+            lines = [((f"No engine runs. {held} in the ledger; `tickdesk` starts it again.", "text"),)]
+            choices = [Choice(DETACH, "Leave")]
+        else:
+            held = f"The engine holds {open_positions} open position{'s' if several else ''}."
+            lines = [((held if open_positions else "The desk is flat.", "text"),)]
+            choices = [
+                Choice(DETACH, "Detach", _GOES_ON.get(risk_state, _GOES_ON["active"])),
+                Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
                 Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
             ]
         super().__init__("Leave", lines, choices)

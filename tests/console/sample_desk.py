@@ -444,6 +444,10 @@ class FakeLink:
         self.ok = True
         self.error: str | None = None
         """Makes every command raise LinkError with this text."""
+        self.fault: LinkError | None = None
+        """Raised by every command."""
+        self.reply = ""
+        """The text of every reply, unless it is empty."""
         self.gate: asyncio.Event | None = None
         """When set, commands wait for it."""
         self.story = explanation()
@@ -465,7 +469,9 @@ class FakeLink:
             await self.gate.wait()
         if self.error is not None:
             raise LinkError(self.error)
-        return Reply(self.ok, text)
+        if self.fault is not None:
+            raise self.fault
+        return Reply(self.ok, self.reply or text)
 
     async def set_strategy(
         self, name: str, *, enabled: bool | None = None, weight: float | None = None

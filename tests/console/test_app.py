@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from console import app as app_module
 from console.app import DeskApp
-from console.link_protocol import LinkState
-from console.screens.confirm import ConfirmScreen
+from console.link_protocol import LinkState, NoAnswerError
+from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import LeaveScreen
@@ -21,6 +22,7 @@ from engine.api.protocol import EventFrame, StateFrame
 from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
 from widgets.coach import Coach
+from widgets.lines import Lines
 
 WIDE, COMPACT = (200, 50), (80, 24)
 
@@ -35,6 +37,19 @@ async def desk(
         app.paint()
         await pilot.pause()
         yield app, pilot
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("never came true")
+
+
+def text_of(app: DeskApp) -> str:
+    """What the dialog on top says."""
+    return "\n".join("".join(t for t, _ in line) for line in app.screen.query_one(Lines).lines)
 
 
 def toasts(app: DeskApp) -> list[str]:
@@ -59,25 +74,29 @@ async def test_halt_works_inside_a_dialog() -> None:
     assert link.sent == [("risk", "halted")]
 
 
-@pytest.mark.parametrize("state", ["reducing", "halted"])
-async def test_entries_off_again_asks_to_resume_with_cancel_selected(state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "offered"), [("reducing", ["cancel", "active"]), ("halted", ["cancel", "reducing", "active"])]
+)
+async def test_entries_off_again_asks_to_resume_with_cancel_selected(state: str, offered: list[str]) -> None:
     link = sample.FakeLink(sample.full_frame(risk_state=state))
     async with desk(link) as (app, pilot):
+        assert ("E", "resume…") in app.desk.keys._keys
         await pilot.press("E")
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, ResumeScreen)
+        assert [choice.id for choice in app.screen.choices.choices] == offered
         await pilot.press("enter")
         await pilot.pause()
         assert link.sent == []
         await pilot.press("E", "down", "enter")
         await pilot.pause()
-    assert link.sent == [("risk", "active")]
+    assert link.sent == [("risk", offered[1])]
 
 
 async def test_resume_asks_and_escape_cancels() -> None:
     link = sample.FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("A")
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, ResumeScreen)
         await pilot.press("escape")
         assert app.screen is app.desk
     assert link.sent == []
@@ -89,8 +108,9 @@ async def test_flatten_asks_and_a_double_enter_sends_one_command() -> None:
     async with desk(link) as (app, pilot):
         await pilot.press("X", "down", "enter", "enter")
         await pilot.pause()
-        app.command("flatten", link.flatten)  # a second one while the first is on its way
+        app.command("FLATTEN", link.flatten)  # a second one while the first is on its way
         await pilot.pause()
+        assert "FLATTEN is already on its way" in toasts(app)
         assert link.sent == [("flatten",)]
         link.gate.set()
         await pilot.pause()
@@ -201,19 +221,6 @@ async def test_a_refused_flatten_does_not_stop_the_engine() -> None:
         await pilot.pause()
         assert link.sent == [("flatten",)]
         assert app.is_running and app.screen is app.desk
-
-
-async def test_read_only_sends_nothing() -> None:
-    link = sample.FakeLink()
-    async with desk(link, read_only=True) as (app, pilot):
-        await pilot.press("H", "E", "X", "r", "A", "5", "space")
-        await pilot.pause()
-        assert app.screen is app.desk
-        assert "READ-ONLY" in app.desk.banner.text
-        await pilot.press("q")
-        assert isinstance(app.screen, LeaveScreen)
-        assert [choice.id for choice in app.screen.choices.choices] == ["detach"]
-    assert link.sent == []
 
 
 async def test_unused_keys_do_nothing() -> None:
@@ -397,3 +404,156 @@ async def test_a_frame_without_changes_draws_no_row() -> None:
         link.on_message(StateFrame(full=False, status=sample.status()))
         app.paint()
         assert app.desk.ticks.lines_drawn == drawn
+
+
+async def test_a_hanging_engine_is_told_at_once_and_halt_is_not_taken_for_granted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app_module, "ANSWER_S", 0.01)
+    link = sample.FakeLink()
+    link.gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await pilot.press("H")
+        await until(pilot, lambda: "HALT sent, waiting for the engine…" in app.desk.banner.text)
+        await pilot.press("H")
+        await pilot.pause()
+        assert "HALT is already on its way" in toasts(app) and len(link.sent) == 1
+        link.fault = NoAnswerError("the engine did not answer within 3 s")
+        link.gate.set()
+        await until(pilot, lambda: "HALT NOT CONFIRMED" in app.desk.banner.text)
+        assert "HALT again" in app.desk.banner.text and "tickdesk stop" in app.desk.banner.text
+        link.on_message(sample.next_frame(1))
+        app.paint()
+        assert "NOT CONFIRMED" in app.desk.banner.text, "the desk is ACTIVE still"
+        halted = sample.status(2, risk_state="halted")
+        link.on_message(StateFrame(full=False, status=halted))
+        app.paint()
+        assert app.desk.banner.text == "", "it came after all"
+
+
+async def test_escape_closes_what_was_not_confirmed() -> None:
+    link = sample.FakeLink()
+    link.fault = NoAnswerError("the engine did not answer within 3 s")
+    async with desk(link) as (app, pilot):
+        await pilot.press("q", "H")
+        await pilot.pause()
+        assert any("NOT CONFIRMED" in text for text in toasts(app)), "the banner is behind the dialog"
+        await pilot.press("escape", "escape")
+        assert app.desk.banner.text == ""
+
+
+async def test_without_an_engine_leaving_is_all_there_is() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("q")
+        assert "engine holds 3 open positions" in text_of(app)
+        link.on_state(LinkState.ENGINE_GONE, "")
+        await pilot.pause()
+        assert isinstance(app.screen, LeaveScreen)
+        said = " ".join(text_of(app).split())
+        assert "No engine runs. 3 positions are in the ledger; `tickdesk` starts it again." in said
+        assert [choice.label for choice in app.screen.choices.choices] == ["Leave"]
+        await pilot.press("enter")
+        await pilot.pause()
+    assert app.return_code == 0 and link.sent == []
+
+
+async def test_the_reply_and_the_alert_of_a_command_are_one_toast() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        link.reply = "ACTIVE → HALTED"
+        await pilot.press("H")
+        await pilot.pause()
+        change = RiskChange(
+            state=RiskState.HALTED,
+            previous=RiskState.ACTIVE,
+            reason="halted from the console",
+            who="console",
+            ns=sample.NOW_NS,
+        )
+        link.on_message(EventFrame(42, change))
+        app.paint()
+        await pilot.pause()
+        assert toasts(app) == ["ACTIVE → HALTED"]
+        link.on_message(EventFrame(43, change))
+        app.paint()
+        await pilot.pause()
+        assert toasts(app) == ["ACTIVE → HALTED", "ACTIVE → HALTED: halted from the console"]
+
+
+async def test_an_engine_that_sends_nothing_looks_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = sample.FakeLink()
+    async with desk(link, WIDE) as (app, pilot):
+        shown = lambda: "".join(text for line in app.desk.status_bar._drawn for text, _ in line)  # noqa: E731
+        later = app.view._clock() + 3.5
+        monkeypatch.setattr(app.view, "_clock", lambda: later)
+        before = app.desk.ticks.rows
+        app.paint()
+        assert "no frame for 3 s" in shown() and "FEED" not in shown()
+        assert app.desk.ticks.rows != before, "ages grow"
+        link.on_message(sample.next_frame(1))
+        app.paint()
+        assert "no frame" not in shown() and "FEED" in shown()
+        await pilot.pause()
+
+
+async def test_a_restarted_engine_keeps_the_old_log_above_the_new() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("6")
+        link.on_message(sample.full_frame())  # the same engine, reconnected
+        assert list(app.view.logs.values()) == list(sample.logs())
+        link.on_message(sample.full_frame(started_ns=sample.NOW_NS - 1))
+        app.paint()
+        texts = [row.order[-1] for row in app.desk.logs.rows]
+        assert texts == [row.text for row in (*sample.logs(),)] + ["— reconnected —"] + [
+            row.text for row in sample.logs()
+        ]
+        assert list(app.view.logs) == sorted(app.view.logs) == [row.seq for row in app.view.logs.values()]
+        await pilot.pause()
+
+
+async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:
+    reason = " ".join(["daily loss"] * 18)
+    link = sample.FakeLink(sample.full_frame(risk_state="halted", risk_reason=reason))
+    async with desk(link) as (app, pilot):
+        assert app.desk.banner.text == f"HALTED: {reason}"
+        assert app.desk.banner.size.height == 3
+        shown = "".join(app.desk.banner.render_line(y).text for y in range(3))
+        assert " ".join(shown.split()) == f"HALTED: {reason}"
+        link.on_message(sample.full_frame(risk_state="halted", risk_reason="lunch"))
+        app.paint()
+        await pilot.pause()
+        assert app.desk.banner.text == "" and not app.desk.banner.display
+
+
+async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
+    link = sample.FakeLink()
+    async with desk(link, (70, 20)) as (app, pilot):
+        assert app.desk.grid is app.desk.positions and app.focused is app.desk.positions
+        assert [key for key, _ in app.desk.keys._keys] == ["H", "E", "X", "q", "?"]
+        await pilot.press("5", "space", "2", "enter", "j")
+        await pilot.pause()
+        assert app.screen is app.desk and app.desk.positions.cursor_key == "simulated:DOT-USD"
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert app.desk.active == 1 and app.focused is app.desk.ticks
+    assert link.sent == []
+
+
+async def test_nothing_of_the_medium_layout_is_clipped() -> None:
+    async with desk(sample.FakeLink(), (120, 36)) as (app, _):
+        assert app.desk.strategies.strategies.size.height >= 1 + 5
+        assert app.desk.strategies.models.size.height == 1
+        assert app.desk.ticks.size.height >= 1 + len(sample.PRICES)
+        assert "fills 57" in app.desk.funnel.render_line(0).text
+        assert "SCORE 8,902" in app.desk.funnel.render_line(1).text
+
+
+async def test_the_drops_stand_below_the_opportunities_where_the_funnel_does_not_fit() -> None:
+    async with desk(sample.FakeLink()) as (app, pilot):
+        assert not app.desk.funnel.display
+        await pilot.press("2")
+        await pilot.pause()
+        assert app.desk.funnel.size.height == 1
+        assert "dropped opportunities:SCORE 8,902" in app.desk.funnel.render_line(0).text

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from console import link as link_module
 from console.link import UnixLink
-from console.link_protocol import LinkState
+from console.link_protocol import LinkState, NoAnswerError
 from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
 from engine.api.server import ApiServer
 from engine.errors import LinkError
@@ -229,10 +229,36 @@ async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
             assert str(caught.value).isprintable()
         await link.close()
     gone = UnixLink(served.socket)
-    with pytest.raises(LinkError, match=r"cannot be reached|no engine runs") as caught:
+    with pytest.raises(
+        LinkError, match=r"NOT SENT: no engine runs, nothing trades; `tickdesk` starts it"
+    ) as caught:
         await gone.flatten()
     assert str(caught.value).isprintable()
     await gone.close()
+
+
+async def test_a_command_to_an_engine_that_hangs_is_not_confirmed(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "RISK_S", 0.1)
+    socket = tmp_path_factory.mktemp("s") / "engine.sock"
+    with sockets.socket(sockets.AF_UNIX) as hung:
+        hung.bind(str(socket))
+        hung.listen()
+        link = UnixLink(socket)
+        with pytest.raises(NoAnswerError, match="did not answer within 0 s"):
+            await link.set_risk("halted", "")
+        await link.close()
+
+
+async def test_names_and_ids_are_quoted_in_paths(serve: Serve) -> None:
+    async with serve() as served:
+        link = UnixLink(served.socket)
+        await link.set_strategy("a/b?c#d%2F", enabled=True)
+        assert served.desk.asked == [("strategy", "a/b?c#d%2F", True, None, "console")]
+        with pytest.raises(LinkError, match=r"nothing is known of \.\./x"):
+            await link.explain("../x")
+        await link.close()
 
 
 async def test_closing_twice_and_leaving_no_session(serve: Serve) -> None:
