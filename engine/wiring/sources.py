@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.config import Config
-from engine.errors import ConfigError, FeedError
+from engine.errors import ConfigError, TickdeskError
 from engine.events import Alert, FeedState
-from engine.feeds.base import Feed, InstrumentSpec, UnreachableError
+from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
 from engine.feeds.registry import VENUES, open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.wiring.desk import Desk
@@ -18,6 +19,10 @@ from engine.wiring.desk import Desk
 log = logging.getLogger("engine.feeds")
 
 RETRY_S = 15.0
+"""Between two questions for a venue's instruments."""
+FIRST_PAUSE_S = 1.0
+MAX_PAUSE_S = 30.0
+"""Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
 
 
 def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, float]) -> list[Feed]:
@@ -42,6 +47,52 @@ def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, fl
     return feeds
 
 
+async def run_feed(desk: Desk, feed: Feed, sink: Sink) -> None:
+    """Learn a live feed's instruments and run it, until cancelled.
+
+    A bug in it costs its data for a while and nothing else: it is logged with its traceback, told in the
+    feed's stats, and the feed runs again after a pause. What is wrong with the configuration ends it, in one
+    clear error.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        began_s = time.monotonic()
+        try:
+            await _run(desk, feed, sink)
+            return
+        except Exception as error:
+            wrong = _wrong(error)
+            if wrong is not None:
+                refuse(desk, feed, wrong)
+                return
+            if time.monotonic() - began_s > MAX_PAUSE_S:
+                pause_s = FIRST_PAUSE_S
+            detail = f"internal error ({_kind(error)}), see engine.log; starts again in {pause_s:g} s"
+            feed.stats.state, feed.stats.detail = FeedState.DOWN, detail
+            log.getChild(feed.venue).error("%s", detail, exc_info=error)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, MAX_PAUSE_S)
+
+
+async def _run(desk: Desk, feed: Feed, sink: Sink) -> None:
+    """Once. The simulated venue's instruments are known already: its past was played to the desk."""
+    async with asyncio.TaskGroup() as beside:
+        if not isinstance(feed, SimulatedFeed) and not await learn_instruments(desk, feed, patient=False):
+            beside.create_task(learn_instruments(desk, feed, patient=True))
+        await feed.run(sink)
+
+
+def _wrong(error: Exception) -> TickdeskError | None:
+    """What says that trying again cannot help, be it one of a group."""
+    if isinstance(error, ExceptionGroup):
+        return next((found for one in error.exceptions if (found := _wrong(one)) is not None), None)
+    return error if isinstance(error, TickdeskError) and not isinstance(error, UnreachableError) else None
+
+
+def _kind(error: Exception) -> str:
+    return _kind(error.exceptions[0]) if isinstance(error, ExceptionGroup) else type(error).__name__
+
+
 async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> bool:
     """Give the desk a venue's grids, if it can before the first tick; False when the venue did not answer.
 
@@ -53,7 +104,7 @@ async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> bool:
             specs = await feed.instruments()
             break
         except UnreachableError as error:
-            log.warning("%s", error)
+            log.getChild(feed.venue).warning("%s", error)
             if not patient:
                 return False
             await asyncio.sleep(max(RETRY_S, error.retry_after_s))
@@ -69,7 +120,7 @@ def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:
         desk.instruments.set_grid(spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional)
 
 
-def refuse(desk: Desk, feed: Feed, error: FeedError) -> None:
+def refuse(desk: Desk, feed: Feed, error: TickdeskError) -> None:
     """A feed that cannot be used as configured: said once and loudly, the others go on."""
     feed.stats.state, feed.stats.detail = FeedState.DOWN, str(error)
     desk.commit((Alert("error", feed.venue, str(error), desk.now_ns),), lambda: None)

@@ -1,97 +1,171 @@
-"""Which feeds there are, and what is known of their instruments when."""
+"""A feed outlives its bugs, learns its grids late, and ends only when the configuration is wrong."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from engine.config import load
+from engine.config import Config, FeedConfig, SimulatedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import Alert, FeedState
-from engine.feeds.base import FeedStats, InstrumentSpec, UnreachableError
+from engine.events import Alert, FeedState, MarketEvent, Trade
+from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
 from engine.wiring import sources
-from engine.wiring.sources import learn_instruments, live_feeds, refuse
-from tests.wiring.conftest import Bench, trade
+from engine.wiring.sources import live_feeds, run_feed
+from tests.wiring.conftest import START_NS, Bench
 
-A = "kraken:BTC/USD"
-SPEC = InstrumentSpec(
-    symbol=A,
-    tick_size=Decimal("0.1"),
-    lot_size=Decimal("0.00000001"),
-    min_notional=Decimal("0.5"),
-    quote_currency="USD",
-)
+A = "kraken:A/B"
+SPEC = InstrumentSpec(A, Decimal("0.25"), Decimal("0.5"), Decimal(7), "B")
+TRADE = Trade(A, 1, 100.0, 1.0, 1, START_NS, START_NS)
 
 
-def feeds(*overrides: str) -> list[str]:
-    config = load(overrides=overrides, environ={})
-    return [feed.venue for feed in live_feeds(config, lambda: 0, {})]
-
-
-def test_the_simulated_venue_is_there_when_no_other_is() -> None:
-    assert feeds() == ["sim"]
-    assert feeds("feeds.kraken.symbols=BTC/USD") == ["kraken"]
-    both = ("feeds.kraken.symbols=BTC/USD", "feeds.binance.symbols=BTCUSDT,ETHUSDT")
-    assert sorted(feeds(*both)) == ["binance", "kraken"]
-    assert feeds(*both, "feeds.kraken.enabled=false", "feeds.binance.enabled=false") == ["sim"]
-
-
-@pytest.mark.parametrize(
-    ("override", "says"),
-    [
-        ("feeds.nosuch.symbols=X", "unknown venue"),
-        ("feeds.kraken.enabled=true", "at least one symbol"),
-        ("simulated.enabled=false", "no feed is enabled"),
-    ],
-)
-def test_a_configuration_without_a_feed_is_refused(override: str, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        feeds(override)
-
-
-class Venue:
-    """Answers with what it is given, in turn."""
+class FakeFeed:
+    """``answers`` and ``runs`` are played one after the other, the last one for ever: an error is raised."""
 
     venue = "kraken"
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, answers: list[Exception | None], runs: list[Exception | None]) -> None:
         self.stats = FeedStats()
-        self.answers = list(answers)
+        self.answers, self.runs = answers, runs
+        self.asked = self.started = 0
+        self.running = False
 
     async def instruments(self) -> list[InstrumentSpec]:
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
+        answer = self.answers[min(self.asked, len(self.answers) - 1)]
+        self.asked += 1
+        await asyncio.sleep(0)
+        if answer is not None:
             raise answer
-        return [answer]
+        return [SPEC]
 
-    async def run(self, sink: Any) -> None:
-        raise NotImplementedError
+    async def run(self, sink: Sink) -> None:
+        run = self.runs[min(self.started, len(self.runs) - 1)]
+        self.started += 1
+        self.stats.state, self.stats.detail = FeedState.UP, "streaming"
+        self.running = True
+        try:
+            sink([TRADE])
+            await asyncio.sleep(0)
+            if run is not None:
+                raise ExceptionGroup("of its tasks", [run])
+            await asyncio.Event().wait()
+        finally:
+            self.running = False
 
 
-async def test_a_venue_that_is_away_is_asked_again_and_its_grid_replaces_the_assumed_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def away() -> UnreachableError:
+    return UnreachableError("kraken does not answer")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "RETRY_S", 0.001)
-    bench, away = Bench(), UnreachableError("kraken does not answer")
-    assert not await learn_instruments(bench.desk, Venue(away), patient=False)
-    bench.desk.on_events([trade(A, 1, 60_000.0, 1.0, 0)])
-    (before,) = bench.desk.instruments
-    assert before.assumed
-    assert await learn_instruments(bench.desk, Venue(away, away, SPEC), patient=True)
-    (after,) = bench.desk.instruments
-    assert (after.index, after.tick_size, after.lot_size) == (before.index, SPEC.tick_size, SPEC.lot_size)
-    assert not after.assumed
-    bench.desk.on_events([trade(A, 2, 60_001.0, 1.0, 1)])
-    assert bench.desk.intake.trades == 2
+    monkeypatch.setattr(sources, "FIRST_PAUSE_S", 0.001)
 
 
-async def test_an_unknown_symbol_is_told_once() -> None:
-    bench, venue = Bench(), Venue(FeedError("kraken does not know NO/SUCH"))
-    with pytest.raises(FeedError, match="NO/SUCH") as caught:
-        await learn_instruments(bench.desk, venue, patient=True)
-    refuse(bench.desk, venue, caught.value)
-    assert (venue.stats.state, venue.stats.detail) == (FeedState.DOWN, str(caught.value))
+async def run_until(work: Coroutine[Any, Any, None], condition: Callable[[], object]) -> None:
+    """Run ``work`` until ``condition`` holds or it ends; then cancel it."""
+    task = asyncio.create_task(work)
+    async with asyncio.timeout(5):
+        while not task.done() and not condition():
+            await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
+
+
+async def test_a_feed_with_a_bug_runs_again_and_its_state_does_not_lie(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    feed = FakeFeed([None], [KeyError("a bug"), KeyError("a bug"), None])
+    states: list[tuple[FeedState, str]] = []
+
+    def running() -> bool:
+        states.append((feed.stats.state, feed.stats.detail))
+        return feed.started == 3 and feed.running
+
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), running)
+    failed = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.name for record in failed] == ["engine.feeds.kraken"] * 2
+    assert all(record.exc_info and "KeyError" in record.getMessage() for record in failed)
+    assert [record.getMessage().rpartition(" in ")[2] for record in failed] == ["0.001 s", "0.002 s"]
+    assert any(state is FeedState.DOWN and "starts again" in detail for state, detail in states)
+    assert bench.journal == []  # no alert, and no risk state: the desk trades on
+
+
+async def test_the_pause_doubles_up_to_its_most(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sources, "MAX_PAUSE_S", 0.004)
+    feed = FakeFeed([None], [RuntimeError("a bug")])
+    desk = Bench().desk
+    await run_until(run_feed(desk, feed, desk.on_events), lambda: feed.started > 5)
+    pauses = [record.getMessage().rpartition(" in ")[2] for record in caplog.records]
+    assert pauses[:5] == ["0.001 s", "0.002 s", "0.004 s", "0.004 s", "0.004 s"]
+
+
+@pytest.mark.parametrize("wrong", [FeedError("no such symbol: correct it"), ConfigError("a bad key")])
+@pytest.mark.parametrize("at", ["start", "run"])
+async def test_a_wrong_configuration_ends_it_in_one_error(wrong: Exception, at: str) -> None:
+    bench = Bench()
+    feed = FakeFeed([wrong if at == "start" else None], [wrong])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: False)
     (alert,) = bench.kinds(Alert)
-    assert "NO/SUCH" in alert.text and alert.level == "error"  # type: ignore[union-attr]
+    assert isinstance(alert, Alert) and (alert.level, alert.text) == ("error", str(wrong))
+    assert (feed.stats.state, feed.stats.detail) == (FeedState.DOWN, str(wrong))
+    assert feed.started == (0 if at == "start" else 1)
+
+
+async def test_a_grid_that_was_not_to_be_had_at_the_start_is_adopted_when_the_venue_answers() -> None:
+    bench = Bench()
+    feed = FakeFeed([away(), away(), away(), None], [None])
+    seen: list[tuple[Decimal, bool]] = []
+
+    def sink(events: list[MarketEvent]) -> None:
+        bench.desk.on_events(events)
+        instrument = bench.desk.instruments.get(A)
+        assert instrument is not None
+        seen.append((instrument.tick_size, instrument.assumed))
+
+    def learned() -> bool:
+        instrument = bench.desk.instruments.get(A)
+        return instrument is not None and not instrument.assumed
+
+    await run_until(run_feed(bench.desk, feed, sink), learned)
+    assert seen[0][1]  # its data came before its grid did
+    instrument = bench.desk.instruments.get(A)
+    assert instrument is not None and not instrument.assumed
+    assert (instrument.tick_size, instrument.lot_size) == (Decimal("0.25"), Decimal("0.5"))
+    assert feed.asked == 4 and feed.started == 1 and bench.journal == []
+
+
+async def test_a_symbol_found_unknown_late_ends_the_running_feed() -> None:
+    bench = Bench()
+    feed = FakeFeed([away(), away(), FeedError("kraken does not know the symbol A/B: correct it")], [None])
+    await run_until(run_feed(bench.desk, feed, bench.desk.on_events), lambda: False)
+    assert feed.started == 1 and not feed.running and feed.stats.state is FeedState.DOWN
+    (alert,) = bench.kinds(Alert)
+    assert isinstance(alert, Alert) and "does not know the symbol A/B" in alert.text
+
+
+def test_what_feeds_a_configuration_asks_for() -> None:
+    def venues(**feeds: FeedConfig) -> list[str]:
+        return [feed.venue for feed in live_feeds(Config(feeds=feeds), lambda: 0, {})]
+
+    assert venues() == ["sim"]
+    on = FeedConfig(symbols=("A",))
+    assert venues(kraken=on, binance=on, coinbase=FeedConfig(enabled=False)) == ["kraken", "binance"]
+    with pytest.raises(ConfigError, match=r"feeds\.nyse: unknown venue"):
+        venues(nyse=on)
+    with pytest.raises(ConfigError, match=r"feeds\.kraken\.symbols"):
+        venues(kraken=FeedConfig())
+    with pytest.raises(ConfigError, match=r"feeds\.kraken\.ws_url"):
+        venues(kraken=FeedConfig(symbols=("A",), ws_url="ws://[::1"))
+    with pytest.raises(ConfigError, match="no feed is enabled"):
+        live_feeds(Config(simulated=SimulatedConfig(enabled=False)), lambda: 0, {})
