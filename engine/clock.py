@@ -34,15 +34,3 @@ class LiveClock:
         if drift > self._max_drift:
             self._offset += drift
         return drift
-
-
-class TapeClock:
-    """A tape's time, running at ``speed`` times real time from ``start_ns``."""
-
-    def __init__(self, start_ns: int, speed: float) -> None:
-        self._start = start_ns
-        self._speed = speed
-        self._began = time.monotonic_ns()
-
-    def __call__(self) -> int:
-        return self._start + int((time.monotonic_ns() - self._began) * self._speed)

@@ -128,6 +128,8 @@ class ExitsConfig(Section, frozen=True):
     stop_loss_pct: Positive = 0.5
     take_profit_pct: Positive = 1.0
     sweep_s: Positive = 5.0
+    cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2
+    """After an exit a symbol is not entered again for so many bars."""
 
 
 class PaperConfig(Section, frozen=True):

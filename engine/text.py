@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+_BLANKS = "\t\r\n"
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -14,6 +15,8 @@ def clean(text: object, limit: int = 200) -> str:
     """
     raw = str(text)[: limit * 4]
     kept = "".join(
-        " " if ch in "\t\r\n" else ch for ch in raw if ch in "\t\r\n" or unicodedata.category(ch) not in _DROPPED
+        " " if ch in _BLANKS else ch
+        for ch in raw
+        if ch in _BLANKS or unicodedata.category(ch) not in _DROPPED
     )
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from console.cli.arguments import parse
+from console.cli.settings import state_dir
 from engine.config import default_state_dir
 from engine.errors import InternalError, TickdeskError
 
@@ -29,15 +33,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        failure = InternalError(_crash_log(), error)
+        failure = InternalError(_crash_log(arguments), error)
         print(f"tickdesk: {failure}", file=sys.stderr)
         return failure.exit_code
 
 
-def _crash_log() -> Path:
+def _crash_log(arguments: argparse.Namespace) -> Path:
     """Append the current traceback to the log of crashes, private to the user."""
-    path = default_state_dir() / "crash.log"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-        file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{traceback.format_exc()}\n")
+    told = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{traceback.format_exc()}\n"
+    for folder in (_state_dir(arguments), Path(tempfile.gettempdir())):
+        path = folder / f"crash-{os.getuid()}.log"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+            with os.fdopen(os.open(path, flags, 0o600), "a") as file:
+                file.write(told)
+            return path
     return path
+
+
+def _state_dir(arguments: argparse.Namespace) -> Path:
+    try:
+        return state_dir(arguments)
+    except TickdeskError:
+        return default_state_dir()

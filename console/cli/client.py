@@ -9,7 +9,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from engine.api.address import socket_path
+from engine.api.address import check, socket_path
 from engine.api.protocol import ErrorReply
 from engine.errors import LinkError
 
@@ -27,6 +27,9 @@ def ask(state_dir: Path, method: str, path: str, reply: type[_T], *, timeout_s: 
 
 async def _ask(state_dir: Path, method: str, path: str, reply: type[_T], timeout_s: float) -> _T:
     socket = socket_path(state_dir)
+    if not socket.exists():
+        raise no_engine(state_dir)
+    check(socket)
     timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with (

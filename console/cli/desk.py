@@ -12,7 +12,7 @@ from pathlib import Path
 
 from console.cli.settings import config_path, configuration, state_dir
 from console.cli.terminal import require_terminal, require_theme
-from engine.api.address import socket_path
+from engine.api.address import check, socket_path
 from engine.config import Config
 from engine.errors import ConfigError
 
@@ -95,7 +95,10 @@ def engine_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def answers(path: Path) -> bool:
-    """Whether something listens on the Unix socket ``path``."""
+    """Whether something listens on the Unix socket ``path``. LinkError: its directory is not safe."""
+    if not path.exists():
+        return False
+    check(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(2.0)
         try:

@@ -251,3 +251,5 @@ class Explanation(msgspec.Struct, frozen=True):
     order_events: tuple[OrderEvent, ...]
     fills: tuple[Fill, ...]
     model: ModelRow | None
+    notes: tuple[str, ...] = ()
+    """Absent inputs and where their weight went, and the market at that moment; one line each."""

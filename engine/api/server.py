@@ -109,7 +109,7 @@ class ApiServer:
 
     async def _risk(self, request: web.Request) -> web.Response:
         patch = await _body(request, RiskPatch)
-        return _json(self._desk.set_risk(patch.state, clean(patch.reason), _who(request)))
+        return _json(await self._desk.set_risk(patch.state, clean(patch.reason), _who(request)))
 
     async def _flatten(self, request: web.Request) -> web.Response:
         return _json(await self._desk.flatten(_who(request)))
@@ -120,8 +120,7 @@ class ApiServer:
     # --- stream ---
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        since_text = request.query.get("since", "")
-        since = int(since_text) if since_text.isdigit() and len(since_text) < 19 else self._hub.last_seq
+        since = _since(request.query.get("since"), self._hub.last_seq)
         stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
         await stream.prepare(request)
         self._streams.add(stream)
@@ -187,6 +186,14 @@ async def _body(request: web.Request, type_: type[_T]) -> _T:
         return msgspec.json.decode(raw or b"{}", type=type_)
     except msgspec.MsgspecError as error:
         raise web.HTTPBadRequest(reason=clean(f"body: {error}")) from None
+
+
+def _since(text: str | None, newest: int) -> int:
+    if text is None:
+        return newest
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise web.HTTPBadRequest(reason="since: a sequence number, 0 or above")
+    return int(text)
 
 
 def _who(request: web.Request) -> str:

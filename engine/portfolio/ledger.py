@@ -9,12 +9,13 @@ rounded but the cost of a closed part of a position, which is put on a fixed gri
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
 
 import msgspec
 
 from engine.errors import OrderError
 from engine.events import NS, Fill, Side
+from engine.text import clean
 
 _ZERO = Decimal(0)
 _EXACT = Context(prec=60)
@@ -46,14 +47,20 @@ class Position(msgspec.Struct, frozen=True, gc=False):
         """Average entry price of the open quantity; zero when flat."""
         return self.cost / self.quantity if self.quantity else _ZERO
 
-    @property
-    def net_realized(self) -> Decimal:
-        """Realized P&L after all fees paid so far."""
-        return self.realized - self.fees
+
+class DayState(msgspec.Struct, frozen=True):
+    """How the current UTC day began, and the highest equity ever. Amounts are decimal text."""
+
+    day: int
+    """Days since the epoch; -1: no day yet."""
+    start_equity: str
+    peak_equity: str
+    starting_cash: str
+    """What the account was counted from: another amount configured since is neither gain nor loss."""
 
 
 class Ledger:
-    """Folds fills. Marks value what is open; a position without a mark is valued at its newest fill."""
+    """Folds fills. Marks value what is open; a position without a mark is valued where it was opened."""
 
     def __init__(self, starting_cash: Decimal, currency: str) -> None:
         self.currency = currency
@@ -68,6 +75,11 @@ class Ledger:
         self._peak = starting_cash
         self._day = -1
         self._day_start = starting_cash
+        self._at_fill: set[str] = set()
+        """Symbols that no mark has valued since they were opened."""
+        self._unvalued: dict[str, Decimal] = {}
+        """Such quantities held as the day turned: what they were worth then is told by their next price."""
+        self._told = self.day_state()
 
     # --- folding
 
@@ -84,8 +96,9 @@ class Ledger:
         numbers = (fill.quantity, fill.price, fill.fee)
         if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
             raise OrderError(f"fill {fill.trade_id} of {fill.symbol} has impossible numbers: not booked")
-        self._roll(fill.ns)
+        self._turn(fill.ns)
         with localcontext(_EXACT):
+            self._value_start(fill.symbol, fill.price)
             before = self._positions.get(fill.symbol) or Position(fill.symbol)
             after = _after(before, fill, opportunity_id)
             self._positions[fill.symbol] = after
@@ -96,6 +109,7 @@ class Ledger:
             if not before.quantity:
                 # A flat symbol is not marked: what it was valued at may be long past.
                 self._marks[fill.symbol] = fill.price
+                self._at_fill.add(fill.symbol)
             self._value += (after.quantity - before.quantity) * self._marks[fill.symbol]
             self._peak = max(self._peak, self._cash + self._value)
         return after
@@ -104,13 +118,66 @@ class Ledger:
         """Value ``symbol`` at ``price`` from here on. Raises ValueError unless finite and above zero."""
         if not (price.is_finite() and price > 0):
             raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
+        with localcontext(_EXACT):
+            self._value_start(symbol, price)
         old = self._marks.get(symbol)
         self._marks[symbol] = price
+        self._at_fill.discard(symbol)
         position = self._positions.get(symbol)
         if position is not None and position.quantity and old is not None:
             with localcontext(_EXACT):
                 self._value += position.quantity * (price - old)
                 self._peak = max(self._peak, self._cash + self._value)
+
+    # --- the day
+
+    def roll(self, now_ns: int) -> bool:
+        """Turn the UTC day when ``now_ns`` is in a later one: for the desk's clock, before its marks.
+
+        True when the day or the highest equity changed since the last call: ``day_state`` is worth keeping.
+        """
+        self._turn(now_ns)
+        told, self._told = self._told, self.day_state()
+        return told != self._told
+
+    def day_state(self) -> DayState:
+        """What fills alone do not tell after a restart: how the day began, how high equity was."""
+        return DayState(self._day, str(self._day_start), str(self._peak), str(self._start))
+
+    def restore_day(self, state: DayState) -> None:
+        """Take up ``day_state()`` of an earlier run: after its fills, before the first mark and roll.
+
+        Raises ValueError, and changes nothing, unless the amounts are numbers. A state older than the fills'
+        last day tells of the highest equity only.
+        """
+        start, peak, cash = (
+            _amount(text) for text in (state.start_equity, state.peak_equity, state.starting_cash)
+        )
+        with localcontext(_EXACT):
+            start, peak = start + self._start - cash, peak + self._start - cash
+        if state.day < self._day:
+            self._peak = max(self._peak, peak)
+            return
+        # Of the fills alone, the highest equity may be one that never was: they do not tell what else fell.
+        self._day, self._day_start, self._peak = state.day, start, peak
+        self._unvalued.clear()
+
+    def _turn(self, ns: int) -> None:
+        """A step back turns no day; only a clock that was a whole day ahead is not waited for."""
+        day = ns // _DAY_NS
+        if day > self._day:
+            if self._day >= 0:
+                self._day_start = self.equity()
+                self._unvalued = {p.symbol: p.quantity for p in self.positions() if p.symbol in self._at_fill}
+            self._day = day
+        elif day < self._day - 1:
+            self._day = day
+
+    def _value_start(self, symbol: str, price: Decimal) -> None:
+        """The first price of what was open, unmarked, as the day turned: so it was worth. Exact context."""
+        quantity = self._unvalued.pop(symbol, None)
+        if quantity is not None:
+            self._day_start += quantity * (price - self._marks[symbol])
 
     # --- reading
 
@@ -175,14 +242,15 @@ class Ledger:
     def day_start_equity(self) -> Decimal:
         """Equity at the start of the current UTC day.
 
-        The day turns when the ledger first hears of it, by ``day_pnl`` or a fill: ask at least once a minute.
-        After a restart it is rebuilt from the fills, with what was open valued at its newest fill.
+        The day turns by ``roll`` or a fill, never by reading. After a restart it is rebuilt from the fills,
+        unless ``restore_day`` knows better; what no mark had valued by then counts at its next price.
         """
         return self._day_start
 
     def day_pnl(self, now_ns: int) -> Decimal:
-        """Equity now less equity at the start of the UTC day."""
-        self._roll(now_ns)
+        """Equity now less equity at the start of the UTC day; zero in a day that has not been rolled to."""
+        if now_ns // _DAY_NS > self._day >= 0:
+            return _ZERO
         with localcontext(_EXACT):
             return self._cash + self._value - self._day_start
 
@@ -215,13 +283,15 @@ class Ledger:
                 wrong.append(f"equity is {self._cash + self._value}, its P&L makes {earned}")
         return wrong
 
-    def _roll(self, ns: int) -> None:
-        """Turn the day. A clock that steps back does not."""
-        day = ns // _DAY_NS
-        if day > self._day:
-            if self._day >= 0:
-                self._day_start = self.equity()
-            self._day = day
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise ValueError(f"no amount: {clean(text, 40)}")
+    return amount
 
 
 def _money(fill: Fill) -> tuple[str, str, Side, Decimal, Decimal, Decimal]:

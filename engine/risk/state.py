@@ -14,7 +14,7 @@ from engine.risk.limits import Limits
 RISK = "risk"
 """``who`` of a change that risk made itself."""
 
-_ORDER = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
+TIGHTNESS = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
 _DAY_NS = 86_400 * NS
 _PROTECTIVE = frozenset({Purpose.STOP_LOSS, Purpose.FLATTEN})
 
@@ -46,7 +46,7 @@ class StateLatch:
 
     def request(self, state: RiskState, who: str, reason: str, ns: int) -> RiskChange | None:
         """Change the state: tighter at once, looser for a person only. None when nothing changes."""
-        if state is self.state or (who == RISK and _ORDER[state] < _ORDER[self.state]):
+        if state is self.state or (who == RISK and TIGHTNESS[state] < TIGHTNESS[self.state]):
             return None
         change = RiskChange(state, self.state, reason, who, ns)
         self.state, self.reason = state, reason
@@ -62,10 +62,10 @@ class StateLatch:
         if day > self._day:
             self._day, self._tripped = day, RiskState.ACTIVE
         level, text = self._level(day_pnl, start_equity)
-        if _ORDER[level] <= _ORDER[self._tripped]:
+        if TIGHTNESS[level] <= TIGHTNESS[self._tripped]:
             return None
         self._tripped = level
-        if _ORDER[level] <= _ORDER[self.state]:
+        if TIGHTNESS[level] <= TIGHTNESS[self.state]:
             return None
         return self.request(level, RISK, text, ns)
 

@@ -29,6 +29,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 
+MAX_WEIGHT = 100.0
+
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
@@ -55,7 +57,7 @@ class _Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """What every strategy's section of the configuration may hold beside its own parameters."""
 
     enabled: bool = True
-    weight: Annotated[float, Meta(gt=0)] = 1.0
+    weight: Annotated[float, Meta(gt=0, le=MAX_WEIGHT)] = 1.0
     symbols: tuple[str, ...] = ()
 
 
@@ -114,11 +116,20 @@ class StrategySet:
         entry.enabled = enabled
         self._bind()
 
-    def set_weight(self, name: str, weight: float) -> None:
-        """Set a weight within the technical family. Raises ConfigError when unknown or not above 0."""
+    def enabled(self, name: str) -> bool:
+        """Raises ConfigError when unknown."""
+        return self._entry(name).enabled
+
+    def weight(self, name: str) -> float:
+        """Raises ConfigError when unknown."""
         self._entry(name)
-        if not (weight > 0.0 and math.isfinite(weight)):
-            raise ConfigError(f"strategies.{name}.weight: must be a number above 0, not {weight:g}")
+        return self.weights[name]
+
+    def set_weight(self, name: str, weight: float) -> None:
+        """Set a weight within the technical family. Raises ConfigError when unknown or out of (0, 100]."""
+        self._entry(name)
+        if not 0.0 < weight <= MAX_WEIGHT:
+            raise ConfigError(f"strategies.{name}.weight: must be above 0 and at most 100, not {weight:g}")
         self.weights[name] = float(weight)
 
     def on_bar(self, row: FeatureRow) -> list[Signal]:
@@ -165,6 +176,11 @@ class StrategySet:
             )
             for name, entry in self._entries.items()
         ]
+
+    def reset_counts(self) -> None:
+        """Count signals from zero: those before were of a warm-up."""
+        for entry in self._entries.values():
+            entry.signals = entry.last_ns = 0
 
     def take_errors(self) -> list[tuple[str, str]]:
         """(name, traceback text) of the strategies that faults disabled since the last call, for the log."""

@@ -9,13 +9,17 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from engine.config import Config
+from engine.errors import TickdeskError
 from engine.events import (
+    NS,
     Alert,
     Drop,
-    FeedStatus,
     Fill,
     Gap,
     JournalEvent,
@@ -29,6 +33,7 @@ from engine.instruments import Instruments
 from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import Freshness
 from engine.market.screen import Screen
+from engine.portfolio.ledger import DayState
 from engine.store.rows import EquityPoint, Record
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
@@ -37,11 +42,20 @@ from engine.wiring.trading import Commit, Trading
 
 log = logging.getLogger("engine.desk")
 
+STRATEGY = "strategy:"
+LEDGER_DAY = "ledger:day"
+"""Names of settings: the first is followed by a strategy's name."""
+
+
+def _forget(name: str, value: object) -> None:
+    """Keep no setting: a replay starts from the configuration alone."""
+
 
 class Desk:
     """One desk.
 
-    ``record`` keeps what may be lost with the last batch. ``timer`` (ns, monotonic) measures frame → order.
+    ``record`` keeps what may be lost with the last batch, ``keep`` a setting (name, JSON-able value).
+    ``timer`` (ns, monotonic) measures frame → order.
     ``judge_skew``: entries are denied when a venue's clock and ours disagree; the clocks recorded on a tape
     are not judged, since nothing can be done about them any more.
     """
@@ -53,12 +67,13 @@ class Desk:
         *,
         commit: Commit,
         record: Callable[[Record], None],
+        keep: Callable[[str, object], None] = _forget,
         timer: Callable[[], int] | None = None,
         judge_skew: bool = False,
     ) -> None:
         self.config = config
         self.instruments = instruments
-        self.features = FeatureEngine(config.features)
+        self.features = FeatureEngine(config.features, quote_max_age_s=config.risk.stale_data_s)
         self.screen = Screen()
         self.freshness = Freshness(self.features)
         self.commit = commit
@@ -66,11 +81,11 @@ class Desk:
         self.trading_enabled = True
         self.drops: Counter[str] = Counter()
         self.bars = 0
-        self.gaps = 0
-        self.malformed = 0
-        self.feed_status: dict[str, FeedStatus] = {}
         self.latency = LatencyWindow()
         self.clock_offset = ClockOffset()
+        self._keep = keep
+        self._bar_ns = int(config.features.bar_s * NS)
+        self._timed_ns = 0
         self._timer = timer
         self._began = 0
         self.signals = Signals(
@@ -89,6 +104,7 @@ class Desk:
             on_drop=self._on_drop,
             on_outcome=self._on_outcome,
             on_approved=self._on_approved,
+            on_repeater=self._on_repeater,
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
         )
@@ -110,7 +126,10 @@ class Desk:
             yield
         finally:
             self.trading_enabled = True
-            self.trading.watch_all()
+            self.trading.watch.arm_all()
+            self.bars = 0
+            self.intake.reset_counts()
+            self.signals.strategies.reset_counts()
 
     # --- in ---
 
@@ -137,11 +156,15 @@ class Desk:
         self.intake.block(ticks, symbols)
 
     def advance(self, now_ns: int) -> None:
-        """The clock: bars close and stops are swept without any tick."""
+        """The clock: bars close, orders expire and stops are swept without any tick."""
         if self._timer is not None:
             self._began = self._timer()
         while self.features.advance(now_ns) != NONE:
             self._on_bars()
+        if self.trading_enabled and self.now_ns - self._timed_ns >= self._bar_ns:
+            # Nothing trades any more, so no bar closes: time goes on all the same.
+            self._on_time()
+            self._expire()
 
     # --- triggers ---
 
@@ -161,10 +184,21 @@ class Desk:
     def _on_bars(self) -> None:
         rows = self.features.rows(self.features.closed())
         self.bars += len(rows)
-        if self.trading_enabled and self.trading.on_bars():
-            self.record(self._equity_point())
+        if self.trading_enabled:
+            self._on_time()
         self.signals.on_bars(rows, trading=self.trading_enabled)
+        self._expire()
         self._note_faults()
+
+    def _on_time(self) -> None:
+        self._timed_ns = self.now_ns
+        if self.trading.on_time():
+            self.record(self._equity_point())
+            self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
+
+    def _expire(self) -> None:
+        for drop in self.signals.aggregator.expire(self.now_ns):
+            self._on_drop(drop)
 
     def _note_faults(self) -> None:
         """A strategy that failed is off: its signals no longer count, and the person at the desk is told."""
@@ -197,14 +231,10 @@ class Desk:
             self.features.watch_rise(index, *watch)
 
     def _on_other(self, event: OtherEvent) -> None:
-        if isinstance(event, FeedStatus):
-            self.feed_status[event.venue] = event
-        elif isinstance(event, Gap):
-            self.gaps += 1
+        if isinstance(event, Gap):
             missing = f"{event.first_id}–{event.last_id}" if event.last_id >= 0 else "an unknown number"
             self.alert("warning", event.symbol, f"trades {missing} missed: {event.reason}")
         elif isinstance(event, Malformed):
-            self.malformed += 1
             self.drops["feeds:MALFORMED"] += 1
 
     def _on_reject(self, symbol: str, code: str) -> None:
@@ -219,6 +249,14 @@ class Desk:
             self.signals.aggregator.close(opportunity_id, status)
         if status.startswith("denied:"):
             self.drops[f"risk:{status[7:]}"] += 1
+
+    def _on_repeater(self, source: str, reason: str) -> None:
+        """A strategy that sends the same order again and again is off until a person switches it on."""
+        if self.signals.strategies.enabled(source):
+            self.set_strategy(source, False, None)
+            self.alert(
+                "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
+            )
 
     def _on_approved(self) -> None:
         if self._timer is not None:
@@ -239,8 +277,28 @@ class Desk:
         self.trading.restore(kept, now_ns)
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
+        """Change a strategy, and keep the change for the next start. Raises ConfigError, StoreError."""
+        strategies = self.signals.strategies
+        wanted = {
+            "enabled": strategies.enabled(name) if enabled is None else enabled,
+            "weight": strategies.weight(name) if weight is None else weight,
+        }
         self.signals.set_strategy(name, enabled, weight)
+        self._keep(f"{STRATEGY}{name}", wanted)
+        if enabled:
+            self.trading.gate.enable(name)
         self._watch_rises()
+
+    def take_up(self, settings: Mapping[str, Any]) -> None:
+        """Take up what an earlier run kept: switches, weights, the day's start and the equity's peak."""
+        for name, value in sorted(settings.items()):
+            try:
+                if name.startswith(STRATEGY) and isinstance(value, dict):
+                    self.set_strategy(name.removeprefix(STRATEGY), value.get("enabled"), value.get("weight"))
+                elif name == LEDGER_DAY:
+                    self.trading.ledger.restore_day(msgspec.convert(value, DayState))
+            except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
+                log.warning("setting %s is not taken up: %s", name, error)
 
     def funnel(self) -> dict[str, int]:
         """Counts by stage, in order of the flow."""

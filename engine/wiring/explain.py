@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from engine.api.protocol import Explanation, ModelRow
-from engine.events import Fill, Opportunity, OrderEvent, Verdict
-from engine.opportunities.explain import headline
+from engine.config import BlendWeights
+from engine.events import Blend, Fill, Opportunity, OrderEvent, Verdict
+from engine.opportunities.explain import absent_lines, basis_of, headline, market_line
 from engine.store.read import Reader
 from engine.wiring.desk import Desk
 from engine.wiring.view import opportunity_row
@@ -53,16 +56,34 @@ def _chain(
         text = f"{request.purpose.value} {request.side.value} {request.quantity} {symbol}: {request.reason}"
     else:
         text = identity
-    status = desk.signals.aggregator.status(identity) if opportunity is not None else ""
+    status = "" if opportunity is None else desk.signals.aggregator.status(opportunity.opportunity_id)
     return Explanation(
         id=identity,
         symbol=symbol,
         headline=text,
         opportunity=None if opportunity is None else opportunity_row(opportunity, status),
         features=None if opportunity is None else opportunity.features,
-        blend=None if opportunity is None else opportunity.blend,
+        blend=None if opportunity is None else _with_reasons(opportunity),
+        notes=() if opportunity is None else notes(opportunity, desk.config.opportunities.weights),
         verdict=verdict,
         order_events=events,
         fills=fills,
         model=model,
     )
+
+
+def _with_reasons(opportunity: Opportunity) -> Blend:
+    """The blend; an input that gave no reason (quant modules) gets the figures that it rests on."""
+    blend = opportunity.blend
+    inputs = tuple(
+        part
+        if part.reason
+        else msgspec.structs.replace(part, reason=basis_of(part.family, opportunity.features))
+        for part in blend.inputs
+    )
+    return msgspec.structs.replace(blend, inputs=inputs)
+
+
+def notes(opportunity: Opportunity, weights: BlendWeights) -> tuple[str, ...]:
+    """What was absent and where its weight went, and the market at that moment."""
+    return (*absent_lines(opportunity, weights), market_line(opportunity.features))

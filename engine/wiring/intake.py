@@ -67,6 +67,11 @@ class Intake:
             self._on_symbol(index)
         return index
 
+    def reset_counts(self) -> None:
+        """Count from zero: what came before was history."""
+        self.trades = self.quotes = 0
+        self.rejected.clear()
+
     def events(self, events: Sequence[MarketEvent]) -> None:
         """Take decoded events in arrival order."""
         index_of = self._index.get

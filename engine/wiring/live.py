@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
 from engine.config import Config
-from engine.errors import FeedError, InternalError, StoreError, TickdeskError
-from engine.events import Alert, FeedState, JournalEvent, MarketEvent, RiskState
+from engine.errors import InternalError, OrderError, StoreError, TickdeskError
+from engine.events import NS, Alert, JournalEvent, MarketEvent, RiskState
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
@@ -32,9 +33,10 @@ from engine.store.lock import StateLock
 from engine.store.store import Store
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
+from engine.wiring.journal_log import note
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.port import LivePort
-from engine.wiring.sources import adopt, learn_instruments, live_feeds, refuse
+from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.view import DeskView
 
 log = logging.getLogger("engine")
@@ -42,6 +44,7 @@ log = logging.getLogger("engine")
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
 DATABASE = "tickdesk.db"
+SOURCE = "source"
 SIMULATED_PRICES = "simulated:prices"
 KEEP_S = 5.0
 
@@ -106,24 +109,30 @@ class LiveEngine:
             Instruments(),
             commit=self.commit,
             record=self.store.behind,
+            keep=self.store.put_setting,
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
         self.stopping = asyncio.Event()
-        self.failure: Exception | None = None
+        self.failure: StoreError | None = None
+        """Why nothing can be written any more."""
+        self.crash: Exception | None = None
+        """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._tape = tape
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
+        self.undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def tape_text(self) -> str:
-        """Name, position and speed of the tape; "" when live."""
+        """Name, speed and the time reached on the tape; "" when live."""
         if self._tape is None:
             return ""
         names = ", ".join(path.name for path in self.options.tapes)
-        return f"{names} {self.options.speed:g}×"
+        reached = datetime.fromtimestamp(self.desk.now_ns / NS, UTC)
+        speed = "max" if math.isinf(self.options.speed) else f"{self.options.speed:g}×"
+        return f"{names} {speed} at {reached:%Y-%m-%d %H:%M:%S}"
 
     # --- durability ---
 
@@ -136,12 +145,16 @@ class LiveEngine:
         except StoreError as error:
             self._storage_failed(error)
             return
-        self._undurable.append((seqs, events, done))
+        self.undurable.append((seqs, events, done))
 
     def _durable(self) -> None:
-        seqs, events, done = self._undurable.popleft()
-        for seq, event in zip(seqs, events, strict=True):
-            self.hub.publish(seq, event)
+        seqs, events, done = self.undurable.popleft()
+        try:
+            for seq, event in zip(seqs, events, strict=True):
+                self.hub.publish(seq, event)
+                note(event)
+        except Exception as error:
+            self.internal_error(error)
         try:
             done()
         except Exception as error:
@@ -186,6 +199,8 @@ class LiveEngine:
             with contextlib.suppress(FileNotFoundError):
                 socket.unlink()
             lost = not self.store.close()
+        if self.crash is not None:
+            raise self.crash
         if lost or self.failure is not None:
             log.error("stopped, not everything could be written")
             return 1
@@ -197,14 +212,22 @@ class LiveEngine:
         self.hub.start_at(self.store.last_seq)
         for text in self.store.repaired:
             log.warning("store: %s", text)
-        for name, setting in sorted(self.store.settings().items()):
-            kind, _, strategy = name.partition(":")
-            if kind == "strategy" and isinstance(setting, dict):
-                try:
-                    self.desk.set_strategy(strategy, setting.get("enabled"), setting.get("weight"))
-                except TickdeskError as error:
-                    log.warning("setting %s is not taken up: %s", name, error)
-        self.desk.restore(events, self.clock())
+        settings = self.store.settings()
+        where = self.options.state_dir
+        source = "live" if self._tape is None else "tape"
+        before = settings.get(SOURCE, "live" if events else source)
+        if before != source or (events and self._tape):
+            raise StoreError(f"{where} holds the journal of a {before} desk: choose another --state-dir")
+        self.store.put_setting(SOURCE, source)
+        try:
+            self.desk.restore(events, self.clock())
+        except OrderError as error:
+            raise StoreError(
+                f"the journal in {where} contradicts itself ({error}): keep it, choose another --state-dir"
+            ) from error
+        self.desk.take_up(settings)
+        for text in self.desk.trading.ledger.check():
+            log.error("ledger: %s", text)
         if events:
             log.info("restored %d journal events", len(events))
 
@@ -239,13 +262,15 @@ class LiveEngine:
 
     async def _shut_down(self) -> None:
         self.phase, self.phase_detail = "stopping", ""
+        if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
+            self._put_simulated_prices()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.desk.trading_enabled = False
         self.desk.trading.cancel_entries()
         deadline = time.monotonic() + 5.0
-        while self._undurable and self.failure is None and time.monotonic() < deadline:
+        while self.undurable and self.failure is None and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
     # --- running ---
@@ -267,8 +292,11 @@ class LiveEngine:
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
         self._spawn(self.model.start())
         self.phase, self.phase_detail = "running", ""
+        if self._tape is None:
+            self.desk.advance(self.clock())
         for feed in self.feeds:
-            self._spawn(self._feed(feed))
+            tape = isinstance(feed, TapeFeed)
+            self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
         self._spawn(self._timer())
         self._spawn(self.model.poll(self.config.models.poll_s))
 
@@ -286,16 +314,6 @@ class LiveEngine:
                 self.desk.on_events(events)
                 await asyncio.sleep(0)
 
-    async def _feed(self, feed: Feed) -> None:
-        if not isinstance(feed, (SimulatedFeed, TapeFeed)):
-            try:
-                await learn_instruments(self.desk, feed, patient=False)
-            except FeedError as error:
-                feed.stats.state, feed.stats.detail = FeedState.DOWN, str(error)
-                refuse(self.desk, feed, error)
-                return
-        await feed.run(self._sink)
-
     def _sink(self, events: list[MarketEvent]) -> None:
         try:
             self.desk.on_events(events)
@@ -306,6 +324,8 @@ class LiveEngine:
         while True:
             await asyncio.sleep(TICK_S)
             try:
+                if isinstance(self.clock, LiveClock):
+                    self.clock.resync()
                 self.desk.advance(self.clock())
             except Exception as error:
                 self.internal_error(error)
@@ -322,10 +342,11 @@ class LiveEngine:
             return
         error = task.exception()
         if isinstance(error, TickdeskError):
-            log.error("%s", error)
             self.commit((Alert("error", "engine", str(error), self.desk.now_ns),), lambda: None)
         elif isinstance(error, Exception):
-            self.internal_error(error)
+            log.error("the engine ends", exc_info=error)
+            self.crash = error
+            self.stopping.set()
 
 
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine.api.protocol import VERSION, Explanation, Health, Reply, StateFrame
-from engine.errors import ConfigError
+from engine.errors import StoreError
 from engine.events import FeedState, RiskState
 from engine.store.read import Reader
 from engine.wiring.explain import explain
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
 
 FLATTEN_WAIT_S = 15.0
+DURABLE_S = 5.0
 MAX_FRAME_AGE_S = 0.05
 
 
@@ -53,9 +54,10 @@ class LivePort:
     def health(self) -> Health:
         state = self.state()
         engine = self._engine
-        well = engine.failure is None and not any(
-            feed.state in (FeedState.DOWN, FeedState.STALE) for feed in state.feeds
-        )
+        quiet = (FeedState.DOWN, FeedState.STALE)
+        # A tape that has been played to its end is as it should be.
+        fed = bool(engine.tape_text()) or not any(feed.state in quiet for feed in state.feeds)
+        well = engine.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
 
     def explain(self, identity: str) -> Explanation | None:
@@ -65,41 +67,69 @@ class LivePort:
         return explain(engine.desk, self._reader, identity, engine.model.row)
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply:
+        self._refuse_when_failed()
         engine = self._engine
         engine.desk.set_strategy(name, enabled, weight)
-        state = next(s for s in engine.desk.signals.strategies.states() if s.name == name)
-        engine.store.put_setting(f"strategy:{name}", {"enabled": state.enabled, "weight": state.weight})
-        text = f"{name} {'on' if state.enabled else 'off'}, weight {state.weight:g}"
+        strategies = engine.desk.signals.strategies
+        text = f"{name} {'on' if strategies.enabled(name) else 'off'}, weight {strategies.weights[name]:g}"
         engine.desk.alert("info", who, text)
         return Reply(True, text)
 
-    def set_risk(self, state: str, reason: str, who: str) -> Reply:
+    async def set_risk(self, state: str, reason: str, who: str) -> Reply:
+        """Answers when the change is on disk; tightening works before that."""
         wanted = RiskState(state)
-        change = self._engine.desk.trading.set_state(wanted, who, reason or f"asked by {who}")
-        if change is None:
-            now = self._engine.desk.trading.gate.state
-            if now is wanted:
-                return Reply(True, f"already {now.value.upper()}")
-            raise ConfigError(f"the desk stays {now.value.upper()}")
-        return Reply(True, f"{change.previous.value.upper()} → {change.state.value.upper()}")
+        gate = self._engine.desk.trading.gate
+        if wanted is not RiskState.HALTED:
+            self._refuse_when_failed()
+        if gate.state is wanted:
+            return Reply(True, f"already {wanted.value.upper()}")
+        before = gate.state
+        await self._change_state(wanted, who, reason or f"asked by {who}")
+        return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
+
+    async def _change_state(self, state: RiskState, who: str, reason: str) -> None:
+        durable = asyncio.Event()
+        self._engine.desk.trading.set_state(state, who, reason, durable.set)
+        try:
+            await asyncio.wait_for(durable.wait(), DURABLE_S)
+        except TimeoutError:
+            raise StoreError(
+                f"{state.value.upper()} is not on disk after {DURABLE_S:.0f} s: it may not outlive the engine"
+            ) from None
+
+    def _refuse_when_failed(self) -> None:
+        failure = self._engine.failure
+        if failure is not None:
+            raise StoreError(
+                f"nothing can be written, so nothing trades ({failure}): restart when it is mended"
+            )
 
     async def reload_model(self, who: str) -> Reply:
         return Reply(True, await self._engine.model.reload())
 
     async def flatten(self, who: str) -> Reply:
         """Entries off, cancel, close everything, verify; the text is the receipt."""
+        self._refuse_when_failed()
         trading = self._engine.desk.trading
         began = time.monotonic()
+        entries = {request.client_order_id for request, _ in trading.work if not request.reduce_only}
         if trading.gate.state is RiskState.ACTIVE:
-            trading.set_state(RiskState.REDUCING, who, "flatten")
-        canceled = trading.cancel_entries()
-        asked = trading.flatten()
-        while trading.ledger.positions() and time.monotonic() - began < FLATTEN_WAIT_S:
+            await self._change_state(RiskState.REDUCING, who, "flatten")
+        trading.cancel_entries()
+        asked: set[str] = set()
+        while time.monotonic() - began < FLATTEN_WAIT_S and not self._engine.failure:
+            asked |= {position.symbol for position in trading.ledger.positions()}
+            if trading.flat and not self._engine.undurable:
+                break
+            trading.flatten()
             await asyncio.sleep(0.02)
-        left = len(trading.ledger.positions())
-        receipt = f"canceled {canceled}, closed {asked - left}/{asked}"
-        if left:
-            return Reply(False, f"{receipt}, {left} still open: no fresh quote to close against")
+        left = {position.symbol for position in trading.ledger.positions()}
+        receipt = f"canceled {len(entries)}, closed {len(asked) - len(left)}/{len(asked)}"
+        if left or not trading.flat:
+            waits = "; ".join(sorted(set(trading.paper.waiting().values()))) or "the orders are on their way"
+            return Reply(
+                False, f"{receipt}, NOT FLAT: {', '.join(sorted(left)) or 'orders at work'}: {waits}"
+            )
         return Reply(True, f"{receipt}, verified flat in {time.monotonic() - began:.1f} s; entries are off")
 
     def stop(self, who: str) -> Reply:

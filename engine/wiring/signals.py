@@ -42,6 +42,8 @@ class Signals:
         self.quant = QuantSet()
         self.blender = Blender(config.opportunities.weights, self.strategies.weights)
         self.aggregator = Aggregator(config.opportunities)
+        self._quant: dict[str, list[Signal]] = {}
+        """Newest quant scores by symbol that no kept blend has taken along yet."""
         self.predictor: Predictor | None = None
         self.model_error = ""
         self.signals = 0
@@ -57,8 +59,11 @@ class Signals:
             for signal in self.strategies.on_bar(row):
                 self._take(signal, trading)
                 fresh.add(signal.symbol)
-            for signal in self.quant.on_bar(row):
-                update(signal)
+            quant = self.quant.on_bar(row)
+            if quant:
+                self._quant[row.symbol] = quant
+                for signal in quant:
+                    update(signal)
         if self.predictor is not None and self._features.boundary_ns % self._every_ns == 0:
             for signal in self._model_signals(self.predictor, rows, now):
                 self._take(signal, trading)
@@ -66,8 +71,6 @@ class Signals:
         if trading:
             for row in rows:
                 self._blend(row, fresh=row.symbol in fresh)
-        for drop in self.aggregator.expire(now):
-            self._on_drop(drop)
 
     def on_rise(self, row: FeatureRow, *, trading: bool) -> None:
         """A symbol crossed the rapid-rise threshold between two bars."""
@@ -89,17 +92,20 @@ class Signals:
             return
         self.blends += 1
         if fresh:
-            # Between two signals a blend only decays: what is kept is each one with new evidence in it, and
-            # the features it rests on.
+            # Between two signals a blend only decays: what is kept is each one with new evidence in it, with
+            # the features and the quant scores that it rests on.
             self._record(blend)
             self._record(row)
+            for signal in self._quant.pop(row.symbol, ()):
+                self._record(signal)
         outcome = self.aggregator.offer(blend, row)
         if isinstance(outcome, Drop):
             self._on_drop(outcome)
-        elif outcome.merged == 0:
+            return
+        if outcome.merged == 0:
             self.opportunities += 1
-            self._record(outcome)
-            self._on_opportunity(outcome)
+        self._record(outcome)
+        self._on_opportunity(outcome)
 
     def _model_signals(self, predictor: Predictor, rows: Sequence[FeatureRow], now: int) -> list[Signal]:
         """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""

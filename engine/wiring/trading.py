@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from engine.config import Config
 from engine.events import (
     NS,
     Drop,
+    Family,
     Fill,
     JournalEvent,
     Opportunity,
@@ -31,16 +32,16 @@ from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
-from engine.portfolio.exits import Exits
 from engine.portfolio.ledger import Ledger
 from engine.risk.gate import RiskGate
-from engine.risk.state import originates
+from engine.risk.state import TIGHTNESS, originates
 from engine.risk.view import RiskView
+from engine.wiring.exit_watch import ExitWatch
+from engine.wiring.order_work import OrderWork
+from engine.wiring.risk_view import risk_view
 
 Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
 """commit(events, done): journal them; ``done`` is called on the desk's thread once they are durable."""
-
-_ZERO = Decimal(0)
 
 
 class Trading:
@@ -57,6 +58,7 @@ class Trading:
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
+        on_repeater: Callable[[str, str], None],
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
@@ -67,20 +69,22 @@ class Trading:
         self._on_drop = on_drop
         self._on_outcome = on_outcome
         self._on_approved = on_approved
+        self._on_repeater = on_repeater
         self._record = record
         self._clock_skew_ns = clock_skew_ns
-        self._account = config.account
         self._builder = OrderBuilder(config.account)
-        self._exits = Exits(config.exits)
         self._sweep_ns = int(config.exits.sweep_s * NS)
         self._stale_ns = int(config.risk.stale_data_s * NS)
         self._next_sweep_ns = 0
-        self._sent: dict[str, OrderRequest] = {}
-        """Approved, not durable yet: counted as working, not shown."""
+        self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
+        self._rested_ns: dict[str, int] = {}
+        """Until when a symbol rests after an exit."""
         self.ledger = Ledger(Decimal(repr(config.account.starting_cash)), config.account.currency)
         self.blotter = Blotter()
+        self.work = OrderWork(self.blotter)
         self.gate = RiskGate(config.risk, config.account)
         self.paper = PaperVenue(config.paper, instruments)
+        self.watch = ExitWatch(config.exits, instruments, features, self.ledger)
         self.denied: Counter[str] = Counter()
         self.orders = 0
         self.fills = 0
@@ -108,45 +112,60 @@ class Trading:
             for order in self.blotter.open_orders()
         ]
         self._report(cancels)
-        self.watch_all()
-
-    def watch_all(self) -> None:
-        """Have the kernel watch the stop and target of every open position."""
-        for position in self.ledger.positions():
-            self._watch(position.symbol)
+        self.watch.arm_all()
 
     # --- entries ---
 
     def act(self, opportunity: Opportunity) -> None:
-        """Turn an opportunity into an order, or say why not."""
+        """Turn an opportunity into an order, or say why not.
+
+        What only stands in the way for the moment leaves it live: it is tried again when it is merged anew.
+        """
         now = self._features.now_ns
         symbol = opportunity.symbol
         held = self.ledger.quantity(symbol)
-        if self._working(symbol):
-            return self._drop(opportunity, "ORDER_WORKING", "an order for the symbol is working", now)
-        if held and (held > 0) == (opportunity.side.sign > 0):
-            return self._drop(opportunity, "IN_POSITION", f"holds {held} that way already", now)
-        if held:
-            if not originates(self.gate.state, Purpose.REVERSAL):
-                return self._drop(opportunity, "HALTED", "a halted desk only stops losses", now)
-            self._on_outcome(opportunity.opportunity_id, "reversal")
-            return self._exit(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
+        wanted = Purpose.REVERSAL if held and held * opportunity.side.sign < 0 else Purpose.ENTRY
         instrument = self._instruments.get(symbol)
-        if instrument is None:
-            return self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, now)
-        mid = self._mid(instrument.index)
+        if not originates(self.gate.state, wanted):
+            # No order is built: a desk that is halted for hours must not journal a denial every few seconds.
+            self.denied["NOT_ACTIVE"] += 1
+            self._on_outcome(opportunity.opportunity_id, "denied:NOT_ACTIVE")
+        elif instrument is None:
+            self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, final=True)
+        elif self.work.count(symbol):
+            self._drop(opportunity, "ORDER_WORKING", "an order of the symbol is at work")
+        elif wanted is Purpose.REVERSAL:
+            self._on_outcome(opportunity.opportunity_id, "reversal")
+            self._exit(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
+        elif held:
+            self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
+        elif now < self._rested_ns.get(symbol, 0):
+            self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
+        else:
+            self._enter(opportunity, instrument)
+
+    def _enter(self, opportunity: Opportunity, instrument: Instrument) -> None:
+        mid = self.watch.mid(instrument.index)
         request = self._builder.entry(
-            opportunity, instrument, self.ledger.equity(), now, None if math.isnan(mid) else mid
+            opportunity,
+            instrument,
+            self.ledger.equity(),
+            self._features.now_ns,
+            None if math.isnan(mid) else mid,
         )
         if isinstance(request, Drop):
-            self._on_outcome(opportunity.opportunity_id, f"dropped:{request.code}")
-            return self._on_drop(request)
-        self._submit(request, instrument, opportunity.sources)
-        return None
+            self._drop(opportunity, request.code, request.detail, final=True)
+        else:
+            technical = tuple(
+                part.source for part in opportunity.blend.inputs if part.family is Family.TECHNICAL
+            )
+            self._submit(request, instrument, technical)
 
-    def _drop(self, opportunity: Opportunity, code: str, detail: str, now: int) -> None:
-        self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
-        self._on_drop(Drop("execution", opportunity.symbol, code, detail, now))
+    def _drop(self, opportunity: Opportunity, code: str, detail: str, *, final: bool = False) -> None:
+        if final:
+            self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
+        if final or opportunity.merged == 0:
+            self._on_drop(Drop("execution", opportunity.symbol, code, detail, self._features.now_ns))
 
     def _submit(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...] = ()) -> None:
         now = self._features.now_ns
@@ -154,83 +173,55 @@ class Trading:
         if verdict.approved:
             self._on_approved()
         self._record(verdict)
-        created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
             self.denied[verdict.code] += 1
             self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
+        if self.work.known(request.client_order_id):
+            # The same order again: its id has its own history, which a second beginning would spoil.
+            return
+        created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
+        if not verdict.approved:
             reason = f"{verdict.code} {verdict.detail}".strip()
             denial = (created, _order_event(request, OrderState.DENIED, reason, now, verdict=verdict))
             self._commit(denial, lambda: self._fold(denial))
             return
         self.gate.sent(request, now, sources)
-        self._sent[request.client_order_id] = request
+        self._lock_repeaters(sources)
+        self.work.sent[request.client_order_id] = request
         self._on_outcome(request.opportunity_id, "ordered")
         events = (created, _order_event(request, OrderState.SUBMITTED, "", now, verdict=verdict))
+        self._commit(events, lambda: self._submitted(request, instrument, events))
 
-        def durable() -> None:
-            self._fold(events)
-            del self._sent[request.client_order_id]
-            self.orders += 1
-            if not request.reduce_only and self.gate.state is not RiskState.ACTIVE:
-                # Halted between the decision and its commit: the order never leaves.
-                halted = _order_event(request, OrderState.CANCELED, "entries off", self._features.now_ns)
-                self._report([halted])
-                return
-            self._report(self.paper.submit(request, self._features.now_ns))
-            self._arm_wake(instrument)
+    def _submitted(self, request: OrderRequest, instrument: Instrument, events: Sequence[OrderEvent]) -> None:
+        """The order is durable: it may be shown, and leaves for the venue."""
+        del self.work.sent[request.client_order_id]
+        self._fold(events)
+        self.orders += 1
+        now = self._features.now_ns
+        if not request.reduce_only and self.gate.state is not RiskState.ACTIVE:
+            # Halted between the decision and its commit: the order never leaves.
+            self._report([_order_event(request, OrderState.CANCELED, "entries off", now)])
+            return
+        self._report(self.paper.submit(request, now))
+        self._arm_wake(instrument)
 
-        self._commit(events, durable)
+    def _lock_repeaters(self, sources: tuple[str, ...]) -> None:
+        for source in sources:
+            reason = self.gate.disabled.get(source)
+            if reason is not None:
+                self._on_repeater(source, reason)
 
     def _view(self, request: OrderRequest, instrument: Instrument, sources: tuple[str, ...]) -> RiskView:
-        now = self._features.now_ns
-        bid, _, ask, _, last = self._features.quote(instrument.index)
-        gross, net = self.ledger.exposure()
-        working = exiting = _ZERO
-        for sent, leaves in self._at_work():
-            if sent.reduce_only:
-                exiting += leaves if sent.symbol == request.symbol else _ZERO
-                continue
-            notional = leaves * Decimal(repr(sent.decision_price))
-            gross += notional
-            net += sent.side.sign * notional
-            if sent.symbol == request.symbol:
-                working += sent.side.sign * leaves
-        return RiskView(
-            now_ns=now,
-            instrument=instrument,
-            equity=self.ledger.equity(),
-            day_pnl=self.ledger.day_pnl(now),
-            drawdown_pct=self.ledger.drawdown_pct(),
-            bid=bid,
-            ask=ask,
-            last=last,
-            data_age_ns=self._freshness.age_ns(instrument.index, now),
-            clock_skew_ns=self._clock_skew_ns(instrument.venue),
-            position=self.ledger.quantity(request.symbol),
-            symbol_orders=len(self.blotter.open_orders(request.symbol)) + self._sent_for(request.symbol),
-            open_orders=self.blotter.open_count + len(self._sent),
-            gross=gross,
-            net=net,
-            working=working,
-            exiting=exiting,
+        return risk_view(
+            request,
+            instrument,
+            features=self._features,
+            ledger=self.ledger,
+            work=self.work,
             sources=sources,
+            data_age_ns=self._freshness.age_ns(instrument.index, self._features.now_ns),
+            clock_skew_ns=self._clock_skew_ns(instrument.venue),
         )
-
-    def _at_work(self) -> Iterator[tuple[OrderRequest, Decimal]]:
-        """(request, quantity that may still fill) of every order that is sent or open."""
-        for request in self._sent.values():
-            yield request, request.quantity
-        for order in self.blotter.open_orders():
-            yield order.request, order.leaves
-
-    def _sent_for(self, symbol: str) -> int:
-        return sum(1 for request in self._sent.values() if request.symbol == symbol)
-
-    def _working(self, symbol: str) -> bool:
-        return bool(self._sent_for(symbol) or self.blotter.open_orders(symbol))
-
-    def _exiting(self, symbol: str) -> bool:
-        return any(request.symbol == symbol and request.reduce_only for request, _ in self._at_work())
 
     # --- what comes back ---
 
@@ -267,14 +258,16 @@ class Trading:
             if isinstance(event, Fill):
                 self.fills += 1
                 self._book(event)
-                self._watch(event.symbol)
+                self.watch.arm(event.symbol)
             elif event.state.terminal and event.state is not OrderState.DENIED:
                 # An exit that ended unfilled: its levels are watched again.
-                self._watch(event.symbol)
+                self.watch.arm(event.symbol)
 
     def _book(self, fill: Fill) -> None:
         order = self.blotter.get(fill.client_order_id)
         self.ledger.apply(fill, "" if order is None else order.request.opportunity_id)
+        if order is not None and order.request.reduce_only:
+            self._rested_ns[fill.symbol] = fill.ns + self._rest_ns
 
     # --- exits ---
 
@@ -282,72 +275,45 @@ class Trading:
         """The kernel saw a stop or a target crossed."""
         symbol = self._instruments[index].symbol
         if not self._exit_if_crossed(symbol):
-            self._watch(symbol)
+            self.watch.arm(symbol)
 
     def _exit_if_crossed(self, symbol: str) -> bool:
-        position = self.ledger.position(symbol)
-        instrument = self._instruments.get(symbol)
-        if instrument is None or not position.quantity:
+        crossed = self.watch.crossed(symbol)
+        if crossed is None or not originates(self.gate.state, crossed.purpose):
             return False
-        bid, _, ask, _, last = self._features.quote(instrument.index)
-        price = bid if position.quantity > 0 else ask
-        purpose = self._exits.crossed(position, instrument, last if math.isnan(price) else price)
-        if purpose is None or not originates(self.gate.state, purpose):
-            return False
-        self._exit(symbol, purpose, f"{purpose.value.replace('_', ' ')} crossed at {price:g}")
+        self._exit(symbol, crossed.purpose, crossed.reason)
         return True
 
     def _exit(self, symbol: str, purpose: Purpose, reason: str) -> None:
         position = self.ledger.position(symbol)
         instrument = self._instruments.get(symbol)
-        if instrument is None or not position.quantity or self._exiting(symbol):
+        if instrument is None or not position.quantity or self.work.exiting(symbol):
             return
         self.cancel_entries(symbol)
-        mid = self._mid(instrument.index)
+        mid = self.watch.mid(instrument.index)
         request = self._builder.exit(position, purpose, self._features.now_ns, mid, reason=reason)
         self._features.clear_exit(instrument.index)
         self._submit(request, instrument)
 
-    def _watch(self, symbol: str) -> None:
-        instrument = self._instruments.get(symbol)
-        if instrument is None:
-            return
-        position = self.ledger.position(symbol)
-        if not position.quantity:
-            self._features.clear_exit(instrument.index)
-            return
-        stop, target = self._exits.levels(position, instrument)
-        side = 1 if position.quantity > 0 else -1
-        self._features.watch_exit(instrument.index, side, float(stop), float(target))
-
-    def _mid(self, index: int) -> float:
-        """Mid, or the last trade without a quote; NaN before either."""
-        bid, _, ask, _, last = self._features.quote(index)
-        return last if math.isnan(bid) else (bid + ask) / 2
-
-    def levels(self, symbol: str) -> tuple[Decimal, Decimal] | None:
-        """(stop, target) of an open position."""
-        position, instrument = self.ledger.position(symbol), self._instruments.get(symbol)
-        if instrument is None or not position.quantity:
-            return None
-        return self._exits.levels(position, instrument)
-
     # --- time ---
 
-    def on_bars(self) -> bool:
-        """Each bar: expire, mark, judge the day's loss, and sweep the stops every few seconds (True then)."""
+    def on_time(self) -> bool:
+        """Each bar interval, with or without a bar: expire, mark, judge the day's loss, sweep the stops.
+
+        True when it was a sweep (every few seconds).
+        """
         now = self._features.now_ns
         self._report(self.paper.expire(now))
         positions = self.ledger.positions()
+        self.ledger.roll(now)
         for position in positions:
             instrument = self._instruments.get(position.symbol)
-            if instrument is not None:
-                mid = self._mid(instrument.index)
-                if mid > 0:
-                    self.ledger.mark(position.symbol, instrument.price(mid))
+            mid = math.nan if instrument is None else self.watch.mid(instrument.index)
+            if instrument is not None and mid > 0:
+                self.ledger.mark(position.symbol, instrument.price(mid))
         change = self.gate.on_equity(self.ledger.day_pnl(now), self.ledger.day_start_equity, now)
         if change is not None:
-            self._changed(change)
+            self._changed(change, _nothing)
         if now < self._next_sweep_ns:
             return False
         self._next_sweep_ns = now + self._sweep_ns
@@ -357,15 +323,31 @@ class Trading:
 
     # --- a person's acts ---
 
-    def set_state(self, state: RiskState, who: str, reason: str) -> RiskChange | None:
-        """Change the trading state; tightening cancels what would open positions."""
+    def set_state(
+        self, state: RiskState, who: str, reason: str, done: Callable[[], None] = lambda: None
+    ) -> RiskChange | None:
+        """Change the trading state; ``done`` is called when the change is durable. None: nothing changes.
+
+        Tightening works at once and cancels what would open positions; loosening works when it is durable.
+        """
+        before, why = self.gate.state, self.gate.reason
         change = self.gate.request_state(state, who, reason, self._features.now_ns)
-        if change is not None:
-            self._changed(change)
+        if change is None:
+            return None
+        if TIGHTNESS[change.state] > TIGHTNESS[before]:
+            self._changed(change, done)
+            return change
+        self.gate.restore(before, why)
+
+        def durable() -> None:
+            self.gate.restore(change.state, change.reason)
+            done()
+
+        self._commit((change,), durable)
         return change
 
-    def _changed(self, change: RiskChange) -> None:
-        self._commit((change,), lambda: None)
+    def _changed(self, change: RiskChange, done: Callable[[], None]) -> None:
+        self._commit((change,), done)
         if change.state is not RiskState.ACTIVE:
             self.cancel_entries()
 
@@ -382,12 +364,19 @@ class Trading:
                 self._arm_wake(instrument)
         return canceled
 
-    def flatten(self) -> int:
-        """Send an exit for every open position; returns how many."""
-        symbols = [position.symbol for position in self.ledger.positions()]
-        for symbol in symbols:
-            self._exit(symbol, Purpose.FLATTEN, "flatten asked for")
-        return len(symbols)
+    def flatten(self) -> None:
+        """Send an exit for every open position that has none at work; call again until ``flat``."""
+        for position in self.ledger.positions():
+            self._exit(position.symbol, Purpose.FLATTEN, "flatten asked for")
+
+    @property
+    def flat(self) -> bool:
+        """No position, and no order at work that could open one."""
+        return not self.ledger.positions() and not self.work.count()
+
+
+def _nothing() -> None:
+    """For changes that nobody waits for."""
 
 
 def _order_event(

@@ -107,7 +107,7 @@ class DeskView:
     def _measure_rate(self, now_ns: int, ticks: int) -> None:
         elapsed = now_ns - self._rate_ns
         if elapsed >= NS:
-            if self._rate_ns:
+            if self._rate_ns and ticks >= self._rate_ticks:
                 self._rate = (ticks - self._rate_ticks) * NS / elapsed
             self._rate_ns, self._rate_ticks = now_ns, ticks
 
@@ -148,7 +148,7 @@ class DeskView:
         rows = []
         for position in ledger.touched():
             instrument = desk.instruments.get(position.symbol)
-            levels = desk.trading.levels(position.symbol)
+            levels = desk.trading.watch.levels(position.symbol)
             mark = ledger.mark_price(position.symbol)
             age = None if instrument is None else desk.freshness.age_ns(instrument.index, now_ns)
             rows.append(

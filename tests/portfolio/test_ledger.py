@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import OrderError
 from engine.events import NS, Fill, Side
-from engine.portfolio.ledger import Ledger
+from engine.portfolio.ledger import DayState, Ledger
 
 BTC, ETH = "sim:BTC-USD", "sim:ETH-USD"
 DAY = 86_400 * NS
@@ -47,7 +47,7 @@ def test_buy_add_reduce_close() -> None:
     assert (reduced.quantity, reduced.realized, reduced.average_price) == (D(3), D(10), D(105))
     closed = ledger.apply(fill(4, "-3", "100", "0.3"))
     assert (closed.quantity, closed.realized, closed.fees) == (D(0), D(-5), D("0.8"))
-    assert (closed.net_realized, closed.average_price, closed.opened_ns) == (D("-5.8"), D(0), 0)
+    assert (closed.average_price, closed.opened_ns) == (D(0), 0)
     assert ledger.cash == ledger.equity() == D("9994.2")
     assert (ledger.realized, ledger.fees, ledger.positions()) == (D(-5), D("0.8"), [])
     assert ledger.touched() == [closed]
@@ -128,16 +128,150 @@ def test_impossible_marks_are_refused(price: str) -> None:
     assert ledger.mark_price(BTC) == D(100)
 
 
+MIDNIGHT = 19_001 * DAY
+
+
 def test_day_pnl_starts_anew_at_midnight_utc() -> None:
     ledger = book(fill(1, "1", "100"))
     ledger.mark(BTC, D(150))
     assert ledger.day_pnl(T0 + 1) == D(50) and ledger.day_start_equity == D(10_000)
-    midnight = 19_001 * DAY
-    assert ledger.day_pnl(midnight - 1) == D(50)
-    assert ledger.day_pnl(midnight) == D(0) and ledger.day_start_equity == D(10_050)
+    ledger.roll(MIDNIGHT - 1)
+    assert ledger.day_pnl(MIDNIGHT - 1) == D(50)
+    ledger.roll(MIDNIGHT)
+    assert ledger.day_pnl(MIDNIGHT) == D(0) and ledger.day_start_equity == D(10_050)
     ledger.mark(BTC, D(140))
-    assert ledger.day_pnl(midnight + 5) == D(-10)
-    assert ledger.day_pnl(midnight - 5) == D(-10), "a clock that steps back does not turn the day"
+    assert ledger.day_pnl(MIDNIGHT + 5) == D(-10)
+    ledger.roll(MIDNIGHT - 5)
+    assert ledger.day_pnl(MIDNIGHT - 5) == D(-10), "a clock that steps back does not turn the day"
+
+
+def test_reading_turns_no_day() -> None:
+    ledger = book(fill(1, "1", "100"))
+    ledger.mark(BTC, D(150))
+    before = ledger.day_state()
+    assert ledger.day_pnl(MIDNIGHT) == 0, "no day's P&L before the day was rolled to"
+    assert ledger.day_state() == before
+    assert ledger.day_pnl(MIDNIGHT - 1) == D(50)
+
+
+def test_roll_tells_what_is_worth_keeping_once() -> None:
+    ledger = Ledger(D(10_000), "USD")
+    assert [ledger.roll(ns) for ns in (T0, T0, T0 + 1)] == [True, False, False]
+    ledger.apply(fill(1, "1", "100", ns=T0 + 2))
+    ledger.mark(BTC, D(90))
+    assert not ledger.roll(T0 + 3)
+    ledger.mark(BTC, D(110))
+    ledger.mark(BTC, D(100))
+    assert [ledger.roll(T0 + 3), ledger.roll(T0 + 3)] == [True, False]
+    assert [ledger.roll(MIDNIGHT), ledger.roll(MIDNIGHT)] == [True, False]
+    ledger.apply(fill(2, "1", "100", ns=MIDNIGHT + DAY))
+    assert ledger.roll(MIDNIGHT + DAY), "turned by a fill"
+
+
+def restarted(ledger: Ledger, *fills: Fill, cash: int = 10_000) -> Ledger:
+    """A ledger of the same fills that took up the other's day, over JSON."""
+    again = Ledger(D(cash), "USD")
+    for one in fills:
+        again.apply(one)
+    again.restore_day(msgspec.json.decode(msgspec.json.encode(ledger.day_state()), type=DayState))
+    return again
+
+
+class TestRestart:
+    def test_todays_loss_is_not_forgotten(self) -> None:
+        fills = [fill(1, "-3", "100", ns=T0 - DAY), fill(2, "30", "100")]
+        ledger = book(fills[0])
+        ledger.mark(BTC, D(150))  # yesterday
+        ledger.roll(T0)
+        ledger.apply(fills[1])
+        ledger.mark(BTC, D(75))
+        assert (ledger.equity(), ledger.day_pnl(T0)) == (D(9_325), D(-525))
+        again = restarted(ledger, *fills)
+        again.roll(T0 + 1)
+        again.mark(BTC, D(75))
+        assert (again.equity(), again.day_pnl(T0 + 1)) == (ledger.equity(), D(-525))
+        assert again.day_state() == ledger.day_state()
+        assert again.drawdown_pct() == ledger.drawdown_pct() > 6
+
+    def test_the_daily_limit_is_reached_across_a_restart(self) -> None:
+        fills = [fill(n, "100", "100", ns=T0 + n) for n in (1, 2)]
+        ledger = Ledger(D(100_000), "USD")
+        ledger.roll(T0)
+        for one in fills:
+            ledger.apply(one)
+        ledger.mark(BTC, D("89.5"))
+        assert ledger.day_pnl(T0 + 3) == D(-2100)
+        loss = fill(3, "-200", "89.5", ns=T0 + 4)
+        ledger.apply(loss)
+        anew = fill(4, "100", "89.5", ns=T0 + 5)
+        ledger.apply(anew)
+        again = restarted(ledger, *fills, loss, anew, cash=100_000)
+        again.roll(T0 + 6)
+        again.mark(BTC, D(82))
+        assert again.day_pnl(T0 + 6) == D(-2850)
+
+    def test_the_peak_is_the_one_that_was_not_one_that_fills_suggest(self) -> None:
+        fills = [fill(1, "10", "100"), fill(2, "10", "50", symbol=ETH), fill(3, "-10", "90", symbol=ETH)]
+        ledger = book(fills[0])
+        ledger.mark(BTC, D(120))
+        ledger.mark(BTC, D(60))
+        for one in fills[1:]:
+            ledger.apply(one)
+        assert ledger.drawdown_pct() == pytest.approx(200 / 10_200 * 100)
+        again = restarted(ledger, *fills)
+        again.mark(BTC, D(60))
+        assert again.drawdown_pct() == ledger.drawdown_pct()
+        assert book(*fills).drawdown_pct() == 0.0  # the fills alone: 10,400 and never below
+
+    def test_what_fell_while_the_desk_was_off_overnight_is_no_loss_of_today(self) -> None:
+        fills = [fill(1, "10", "100"), fill(2, "10", "50", symbol=ETH)]
+        ledger = book(*fills)
+        ledger.mark(BTC, D(80))
+        again = restarted(ledger, *fills)
+        assert again.day_pnl(MIDNIGHT - 1) == 0
+        again.roll(MIDNIGHT + 7)
+        again.mark(BTC, D(80))
+        assert (again.equity(), again.day_pnl(MIDNIGHT + 8)) == (D(9_800), D(0))
+        again.mark(BTC, D(79))
+        assert again.day_pnl(MIDNIGHT + 8) == D(-10)
+        again.apply(fill(3, "-4", "45", symbol=ETH, ns=MIDNIGHT + 9))
+        again.mark(ETH, D(44))
+        assert again.day_pnl(MIDNIGHT + 9) == D(-16), "a fill tells what it was worth as well as a mark"
+        assert again.equity() == D(10_000) - 210 - 20 - 36 and again.check() == []
+
+    def test_fills_of_a_later_day_than_the_state_are_believed_for_the_day(self) -> None:
+        ledger = book(fill(1, "1", "100"))
+        ledger.mark(BTC, D(5_100))
+        again = restarted(
+            ledger, fill(1, "1", "100"), fill(2, "-1", "150", ns=T0 + 1), fill(3, "1", "9", ns=MIDNIGHT)
+        )
+        assert again.day_start_equity == D(10_050) and again.drawdown_pct() == pytest.approx(33, abs=0.01)
+
+    def test_another_starting_cash_is_neither_gain_nor_loss(self) -> None:
+        ledger = book(fill(1, "10", "100"))
+        ledger.mark(BTC, D(110))
+        ledger.mark(BTC, D(95))
+        again = restarted(ledger, fill(1, "10", "100"), cash=5_000)
+        again.mark(BTC, D(95))
+        assert again.day_pnl(T0 + 1) == D(-50) and again.day_state().peak_equity == "5100"
+
+    def test_a_day_from_a_clock_far_ahead_does_not_last(self) -> None:
+        ledger = book(fill(1, "1", "100", ns=T0 + 900 * DAY))
+        again = restarted(ledger, fill(1, "1", "100", ns=T0 + 900 * DAY))
+        again.roll(T0)
+        again.mark(BTC, D(80))
+        assert again.day_pnl(T0) == D(-20)
+        again.roll(MIDNIGHT)
+        assert again.day_pnl(MIDNIGHT) == 0
+
+    @pytest.mark.parametrize("field", ["start_equity", "peak_equity", "starting_cash"])
+    @pytest.mark.parametrize("text", ["NaN", "Infinity", "", "12x"])
+    def test_a_state_of_no_amounts_is_refused(self, field: str, text: str) -> None:
+        ledger = book(fill(1, "1", "100"))
+        before = ledger.day_state()
+        with pytest.raises(ValueError, match="no amount"):
+            ledger.restore_day(msgspec.structs.replace(before, day=before.day + 1, **{field: text}))
+        assert ledger.day_state() == before
 
 
 def test_day_turns_with_a_fill_when_the_journal_is_folded() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Alert, Drop, Fill, OrderEvent, OrderState, Signal
+from engine.events import Alert, Drop, Family, Fill, OrderEvent, OrderState, Signal
 from engine.store.store import Store
 from tests.wiring.conftest import Bench, simulated, taped
 
@@ -89,7 +89,12 @@ def test_what_was_decided_on_is_kept(run: Bench) -> None:
     assert run.store is not None
     reader = run.store.reader()
     counts, funnel = reader.counts(), run.desk.funnel()
-    assert counts["signals"] == funnel["signals"] > 0
+    kept = [record for record in run.records if isinstance(record, Signal)]
+    assert counts["signals"] == len(kept)
+    assert sum(signal.family is Family.TECHNICAL for signal in kept) == funnel["signals"] > 0
+    assert any(signal.family is Family.SPEED for signal in kept), (
+        "the scores that a blend rests on are kept too"
+    )
     assert counts["opportunities"] == funnel["opportunities"] > 0
     assert counts["fills"] == funnel["fills"]
     assert counts["journal"] == len(run.journal)
@@ -113,7 +118,7 @@ def test_a_desk_restored_from_the_journal_holds_the_same(run: Bench) -> None:
     canceled = [event for event in again.kinds(OrderEvent) if event.state is OrderState.CANCELED]  # type: ignore[attr-defined]
     assert len(canceled) == len(run.desk.trading.blotter.open_orders())
     for position in after.positions():
-        assert again.desk.trading.levels(position.symbol) is not None
+        assert again.desk.trading.watch.levels(position.symbol) is not None
     # Once more: what was canceled stays so, nothing is booked twice.
     third = Bench()
     third.desk.restore([*run.journal, *again.journal], now)
