@@ -194,21 +194,24 @@ class TestRestart:
         assert again.drawdown_pct() == ledger.drawdown_pct() > 6
 
     def test_the_daily_limit_is_reached_across_a_restart(self) -> None:
-        fills = [fill(n, "100", "100", ns=T0 + n) for n in (1, 2)]
+        bought = fill(1, "200", "90", ns=T0 - DAY)
         ledger = Ledger(D(100_000), "USD")
+        ledger.apply(bought)
+        ledger.mark(BTC, D(100))
         ledger.roll(T0)
-        for one in fills:
-            ledger.apply(one)
         ledger.mark(BTC, D("89.5"))
-        assert ledger.day_pnl(T0 + 3) == D(-2100)
-        loss = fill(3, "-200", "89.5", ns=T0 + 4)
-        ledger.apply(loss)
-        anew = fill(4, "100", "89.5", ns=T0 + 5)
-        ledger.apply(anew)
-        again = restarted(ledger, *fills, loss, anew, cash=100_000)
-        again.roll(T0 + 6)
-        again.mark(BTC, D(82))
-        assert again.day_pnl(T0 + 6) == D(-2850)
+        assert ledger.day_pnl(T0) == D(-2100)
+        again = restarted(ledger, bought, cash=100_000)
+        again.roll(T0 + 1)
+        again.mark(BTC, D("89.5"))
+        again.mark(BTC, D("85.75"))
+        assert again.day_pnl(T0 + 1) == D(-2850)
+        forgetful = Ledger(D(100_000), "USD")
+        forgetful.apply(bought)
+        forgetful.roll(T0 + 1)
+        forgetful.mark(BTC, D("89.5"))
+        forgetful.mark(BTC, D("85.75"))
+        assert forgetful.day_pnl(T0 + 1) == D(-750), "what the fills alone would tell"
 
     def test_the_peak_is_the_one_that_was_not_one_that_fills_suggest(self) -> None:
         fills = [fill(1, "10", "100"), fill(2, "10", "50", symbol=ETH), fill(3, "-10", "90", symbol=ETH)]
