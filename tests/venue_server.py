@@ -60,6 +60,8 @@ class Script:
     """Every handshake is refused, for as long as this is true."""
     rest_away: bool = False
     """REST answers 503."""
+    rest_hangs: bool = False
+    """REST takes requests, and does not answer for as long as this is true."""
     no_history: bool = False
     """REST cannot tell older trades."""
 
@@ -133,6 +135,8 @@ class VenueServer:
 
     async def _rest(self, request: web.Request) -> web.Response:
         self.rest_paths.append(request.path_qs)
+        while self.script.rest_hangs:
+            await asyncio.sleep(0.01)
         if self.script.rest_away:
             return web.Response(status=503, text="maintenance")
         status, body = self.protocol.rest(request.path, dict(request.query), not self.script.no_history)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import msgspec
 
 from engine.errors import FeedError
-from engine.events import Trade
 from engine.feeds.base import Request, UnreachableError, Venue
 from engine.feeds.continuity import Missing
 from engine.feeds.rest import Rest
@@ -18,28 +17,19 @@ _ATTEMPTS = 3
 _PAUSE_S = 0.5
 
 
-async def backfill(
-    venue: Venue, rest: Rest, missing: Missing, clock: Callable[[], int]
-) -> tuple[list[Trade], str]:
-    """What could be had of ``missing``, in order of id, and why the rest could not. Does not raise."""
+async def backfill(venue: Venue, rest: Rest, missing: Missing, clock: Callable[[], int]) -> str:
+    """Fetch what can be had of ``missing`` into its ``found``; returns why the rest cannot. Never raises."""
     native = missing.symbol.partition(":")[2]
-    fetch = venue.missing(native, missing.first_id, missing.last_id, missing.since_ns, clock())
-    reason = "the venue's REST does not have them"
+    first, last = missing.first_id, missing.last_id
+    fetch = venue.missing(native, first, last, missing.since_ns, clock(), missing.found)
     try:
         request = next(fetch)
         while True:
-            try:
-                body = await _get(rest, request)
-            except FeedError as error:
-                reason = f"backfill failed: {error}"
-                request = fetch.throw(error)
-            else:
-                request = fetch.send(body)
-    except StopIteration as done:
-        trades: list[Trade] = done.value
-        return trades, reason
+            request = fetch.send(await _get(rest, request))
+    except StopIteration:
+        return "the venue's REST does not have them"
     except (FeedError, msgspec.MsgspecError, ValueError) as error:
-        return [], f"backfill failed: {clean(error, 120)}"
+        return f"backfill failed: {clean(error, 120)}"
 
 
 async def _get(rest: Rest, request: Request) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Protocol
@@ -89,8 +89,8 @@ class Request(msgspec.Struct, frozen=True):
     params: tuple[tuple[str, str], ...] = ()
 
 
-Fetch = Generator[Request, bytes, list[Trade]]
-"""A REST conversation without IO: yields requests, is sent the bodies, returns trades in order of id."""
+Fetch = Generator[Request, bytes, None]
+"""A REST conversation without IO: yields requests, is sent the bodies."""
 
 
 class VenueDecoder:
@@ -198,14 +198,11 @@ class Venue(Protocol):
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
         """In order of id. Raises ValueError for a body that is not the venue's."""
 
-    def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
+    def missing(
+        self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]
+    ) -> Fetch:
         """Fetch trades ``first_id..last_id`` (inclusive), known to be younger than ``since_ns``.
 
-        A request that fails is thrown in as a FeedError: what was had before it is still returned.
+        Each page is added to ``found`` as it comes, in any order and with trades beyond the hole. Raises
+        ValueError for a body that is not the venue's.
         """
-
-
-def within(trades: Sequence[Trade], first_id: int, last_id: int) -> list[Trade]:
-    """The trades with ids ``first_id..last_id``, once each, in order of id."""
-    kept = {trade.trade_id: trade for trade in trades if first_id <= trade.trade_id <= last_id}
-    return [kept[key] for key in sorted(kept)]

@@ -15,7 +15,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -292,22 +292,18 @@ class Binance:
             for row in rows
         ]
 
-    def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
+    def missing(
+        self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]
+    ) -> Fetch:
         """The recent trades first (cheap); what is older by ``historicalTrades``, page by page."""
         recent = self.parse_trades(native, (yield self.recent_request(native)), recv_ns)
-        found = within(recent, first_id, last_id)
-        upto = (recent[0].trade_id if recent else last_id + 1) - 1
+        found += recent
+        upto = min(recent[0].trade_id - 1 if recent else last_id, last_id)
         next_id = first_id
-        older: list[Trade] = []
-        while next_id <= min(upto, last_id):
+        while next_id <= upto:
             params = (("symbol", native), ("limit", str(_PAGE)), ("fromId", str(next_id)))
-            try:
-                body = yield Request("/api/v3/historicalTrades", params)
-            except FeedError:
-                break
-            page = self.parse_trades(native, body, recv_ns)
+            page = self.parse_trades(native, (yield Request("/api/v3/historicalTrades", params)), recv_ns)
             if not page or page[-1].trade_id < next_id:
-                break
-            older += page
+                return
+            found += page
             next_id = page[-1].trade_id + 1
-        return within([*older, *found], first_id, last_id)

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -225,19 +225,15 @@ class Coinbase:
             for row in sorted(_rest_trades(body), key=lambda row: row.trade_id)
         ]
 
-    def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
+    def missing(
+        self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]
+    ) -> Fetch:
         """Pages run from new to old: ``after`` is an id, and the page holds what is older than it."""
-        found: list[Trade] = []
         after = last_id + 1
         while after > first_id:
             params = (("limit", str(_PAGE)), ("after", str(after)))
-            try:
-                body = yield Request(f"{_path(native)}/trades", params)
-            except FeedError:
-                break
-            page = self.parse_trades(native, body, recv_ns)
+            page = self.parse_trades(native, (yield Request(f"{_path(native)}/trades", params)), recv_ns)
             if not page or page[0].trade_id >= after:
-                break
+                return
             found += page
             after = page[0].trade_id
-        return within(found, first_id, last_id)

@@ -58,6 +58,7 @@ class SocketFeed:
         self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
         self._watchdog = Watchdog(int(config.silence_s * NS))
         self._continuity = Continuity()
+        self._fetches: dict[Missing, asyncio.Task[None]] = {}
         self._rest = Rest(venue.name, self._rest_url, venue.rest_per_s)
         self._poller = Poller(
             venue,
@@ -282,14 +283,21 @@ class SocketFeed:
                 out[at] = msgspec.structs.replace(event, reconnects=self.stats.reconnects)
         if out:
             self._sink(out)
-        for missing in self._continuity.wanted:
-            self._tasks.create_task(self._backfill(missing), name=f"backfill-{missing.symbol}")
-        self._continuity.wanted.clear()
+        wanted, self._continuity.wanted = self._continuity.wanted, []
+        for missing in wanted:
+            name = f"backfill-{missing.symbol}"
+            self._fetches[missing] = self._tasks.create_task(self._backfill(missing), name=name)
+        given_up, self._continuity.given_up = self._continuity.given_up, []
+        for missing in given_up:
+            fetch = self._fetches.pop(missing, None)
+            if fetch is not None:
+                fetch.cancel()
 
     async def _backfill(self, missing: Missing) -> None:
-        trades, reason = await backfill(self._venue, self._rest, missing, self._clock)
+        reason = await backfill(self._venue, self._rest, missing, self._clock)
+        self._fetches.pop(missing, None)
         out: list[MarketEvent] = []
-        self._continuity.fill(missing, trades, reason, out)
+        self._continuity.fill(missing, reason, out)
         self._hand_over(out)
 
     def _tell(self, state: FeedState, detail: str) -> None:

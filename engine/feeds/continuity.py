@@ -21,7 +21,7 @@ MAX_MISSING = 20_000
 _RESTART_NS = 60 * NS
 
 
-class Missing(msgspec.Struct, frozen=True):
+class Missing(msgspec.Struct, frozen=True, eq=False):
     """A hole: trades ``first_id..last_id`` (inclusive) of ``symbol``, all younger than ``since_ns``."""
 
     symbol: str
@@ -29,6 +29,8 @@ class Missing(msgspec.Struct, frozen=True):
     last_id: int
     since_ns: int
     noticed_ns: int
+    found: list[Trade] = []
+    """What was fetched so far, in any order; who fetches adds to it."""
 
 
 class _Track:
@@ -42,14 +44,14 @@ class _Track:
 
 
 class Continuity:
-    """Sans-IO. The owner fetches what it finds in ``wanted`` (and empties it) and answers each with
-    ``fill``."""
+    """Sans-IO. The owner fetches what it finds in ``wanted`` and answers each with ``fill``, or stops when it
+    finds it in ``given_up``; it empties both."""
 
     def __init__(
         self, *, max_held: int = MAX_HELD, max_hold_ns: int = MAX_HOLD_NS, max_missing: int = MAX_MISSING
     ) -> None:
         self.wanted: list[Missing] = []
-        self.duplicates = 0
+        self.given_up: list[Missing] = []
         self._max_held = max_held
         self._max_hold_ns = max_hold_ns
         self._max_missing = max_missing
@@ -72,17 +74,19 @@ class Continuity:
             else:
                 self._pass(track, event, out)
 
-    def fill(self, missing: Missing, trades: Sequence[Trade], reason: str, out: list[MarketEvent]) -> None:
-        """Answer a hole with what could be had of it; ``reason`` says why the rest could not.
+    def fill(self, missing: Missing, reason: str, out: list[MarketEvent]) -> None:
+        """A hole's fetch has ended: what it found goes out, and a Gap, for ``reason``, for what it did not.
 
         An answer that comes after the hole was given up is dropped.
         """
         track = self._tracks.get(missing.symbol)
-        if track is None or track.missing != missing:
+        if track is None or track.missing is not missing:
             return
         track.missing = None
         expected = missing.first_id
-        found = {one.trade_id: one for one in trades if missing.first_id <= one.trade_id <= missing.last_id}
+        found = {
+            one.trade_id: one for one in missing.found if missing.first_id <= one.trade_id <= missing.last_id
+        }
         for trade_id in sorted(found):
             if trade_id > expected:
                 out.append(Gap(missing.symbol, expected, trade_id - 1, reason, missing.noticed_ns))
@@ -95,14 +99,15 @@ class Continuity:
         self._release(track, out)
 
     def expire(self, now_ns: int, out: list[MarketEvent]) -> None:
-        """Give up holes that have been open for too long."""
+        """Give up holes that have been open for too long, but for what was found of them by now."""
         for track in self._tracks.values():
             if track.missing is not None and now_ns - track.missing.noticed_ns > self._max_hold_ns:
                 self._give_up(track, f"not fetched within {self._max_hold_ns / NS:g} s", out)
 
     def _give_up(self, track: _Track, reason: str, out: list[MarketEvent]) -> None:
         if track.missing is not None:
-            self.fill(track.missing, (), reason, out)
+            self.given_up.append(track.missing)
+            self.fill(track.missing, reason, out)
 
     def _release(self, track: _Track, out: list[MarketEvent]) -> None:
         while track.held and track.missing is None:
@@ -112,7 +117,6 @@ class Continuity:
         hole = trade.trade_id - track.last_id - 1
         if hole < 0:
             if trade.event_ns <= track.last_ns + _RESTART_NS:
-                self.duplicates += 1
                 return
             out.append(Gap(trade.symbol, -1, -1, "the venue's trade ids started over", trade.recv_ns))
         elif hole > 0:

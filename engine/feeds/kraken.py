@@ -13,7 +13,7 @@ import msgspec
 
 from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder, within
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder
 from engine.feeds.kraken_book import Book
 from engine.feeds.timestamps import decimal_seconds_ns, rfc3339_ns
 from engine.text import clean
@@ -383,19 +383,16 @@ class Kraken:
         ]
         return sorted(trades, key=lambda trade: trade.trade_id)
 
-    def missing(self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int) -> Fetch:
+    def missing(
+        self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]
+    ) -> Fetch:
         """Pages run from old to new, by time: ``since`` is in ns and exclusive."""
-        found: list[Trade] = []
         since = since_ns - 1
-        while not found or found[-1].trade_id < last_id:
+        reached = -1
+        while reached < last_id:
             params = (("pair", self._pair_name(native)), ("since", str(since)))
-            try:
-                body = yield Request("/0/public/Trades", params)
-            except FeedError:
-                break
-            page = self.parse_trades(native, body, recv_ns)
-            if not page or (found and page[-1].trade_id <= found[-1].trade_id):
-                break
+            page = self.parse_trades(native, (yield Request("/0/public/Trades", params)), recv_ns)
+            if not page or page[-1].trade_id <= reached:
+                return
             found += page
-            since = page[-1].event_ns
-        return within(found, first_id, last_id)
+            reached, since = page[-1].trade_id, page[-1].event_ns

@@ -14,9 +14,11 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import FeedState, MarketEvent, Quote, Trade
+from engine.events import NS, FeedState, MarketEvent, Quote, Trade
 from engine.feeds import connection
 from engine.feeds.base import Feed, UnreachableError
+from engine.feeds.connection import SocketFeed
+from engine.feeds.continuity import Continuity
 from engine.feeds.registry import open_feed
 from engine.feeds.tape import Tape
 from tests.feeds.conftest import Listener, Venues, listening, until
@@ -144,6 +146,31 @@ async def test_what_cannot_be_backfilled_is_an_explicit_gap(venues: Venues) -> N
             told |= set(range(gap.first_id, gap.last_id + 1))
         assert feed.gaps and told == set(everything)
         assert ids(feed, "binance:BTCUSDT") == sorted(set(ids(feed, "binance:BTCUSDT")))
+
+
+async def test_a_hole_is_given_up_in_time_while_the_feed_is_down_and_its_fetch_ends(venues: Venues) -> None:
+    script = Script(cut_after={2000: 700, 2900: 0})
+    async with (
+        venues("binance", limit=4000, script=script) as server,
+        listening(server, "binance", "BTCUSDT", silence_s=0.4) as feed,
+    ):
+        assert isinstance(feed.feed, SocketFeed)
+        feed.feed._continuity = Continuity(max_hold_ns=NS // 2)
+        await feed.until(lambda: server.position >= 2000)
+        script.rest_hangs = True
+        await feed.until(lambda: server.position >= 2900)
+        script.away = True
+        assert not feed.gaps
+        await feed.until(lambda: bool(feed.gaps))
+        assert feed.feed.stats.state in (FeedState.DOWN, FeedState.CONNECTING)
+        (gap,) = feed.gaps
+        assert gap.reason == "not fetched within 0.5 s"
+        told = ids(feed, "binance:BTCUSDT")
+        assert told[-1] > gap.last_id  # what was held back came after it
+        await feed.until(
+            lambda: not any(task.get_name().startswith("backfill") for task in asyncio.all_tasks())
+        )
+        script.rest_hangs = False
 
 
 async def test_a_silent_socket_is_replaced(venues: Venues) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events import NS, Gap, MarketEvent, Quote, Trade
-from engine.feeds.continuity import Continuity
+from engine.feeds.continuity import Continuity, Missing
 
 
 def trade(trade_id: int, symbol: str = "v:A", *, event_ns: int | None = None, recv_ns: int = 0) -> Trade:
@@ -19,6 +19,13 @@ def push(continuity: Continuity, *events: MarketEvent) -> list[MarketEvent]:
     return out
 
 
+def fill(
+    continuity: Continuity, missing: Missing, found: list[Trade], reason: str, out: list[MarketEvent]
+) -> None:
+    missing.found.extend(found)
+    continuity.fill(missing, reason, out)
+
+
 def ids(events: list[MarketEvent]) -> list[int]:
     return [event.trade_id for event in events if isinstance(event, Trade)]
 
@@ -26,7 +33,7 @@ def ids(events: list[MarketEvent]) -> list[int]:
 def test_an_unbroken_row_passes_and_duplicates_do_not() -> None:
     continuity = Continuity()
     assert ids(push(continuity, trade(5), trade(6), trade(6), trade(5), trade(7))) == [5, 6, 7]
-    assert continuity.duplicates == 2 and continuity.wanted == []
+    assert continuity.wanted == []
 
 
 def test_a_hole_holds_its_symbol_back_and_nothing_else() -> None:
@@ -37,7 +44,7 @@ def test_a_hole_holds_its_symbol_back_and_nothing_else() -> None:
     (missing,) = continuity.wanted
     assert (missing.symbol, missing.first_id, missing.last_id, missing.since_ns) == ("v:A", 2, 3, 1)
     filled: list[MarketEvent] = []
-    continuity.fill(missing, [trade(3), trade(2), trade(4)], "", filled)
+    fill(continuity, missing, [trade(3), trade(2), trade(4)], "", filled)
     assert ids(filled) == [2, 3, 4, 5]
     assert [one.backfilled for one in filled if isinstance(one, Trade)] == [True, True, False, False]
 
@@ -47,7 +54,7 @@ def test_what_cannot_be_had_becomes_gaps_in_their_place() -> None:
     push(continuity, trade(1), trade(7))
     (missing,) = continuity.wanted
     out: list[MarketEvent] = []
-    continuity.fill(missing, [trade(3), trade(4)], "lost", out)
+    fill(continuity, missing, [trade(3), trade(4)], "lost", out)
     shape = [(one.first_id, one.last_id) if isinstance(one, Gap) else one.trade_id for one in out]  # type: ignore[union-attr]
     assert shape == [(2, 2), 3, 4, (5, 6), 7]
     assert all(one.reason == "lost" for one in out if isinstance(one, Gap))
@@ -58,10 +65,10 @@ def test_a_second_hole_among_the_held_is_fetched_next() -> None:
     push(continuity, trade(1), trade(3), trade(6))
     first = continuity.wanted.pop()
     out: list[MarketEvent] = []
-    continuity.fill(first, [trade(2)], "", out)
+    fill(continuity, first, [trade(2)], "", out)
     assert ids(out) == [2, 3]
     second = continuity.wanted.pop()
-    continuity.fill(second, [trade(4), trade(5)], "", out)
+    fill(continuity, second, [trade(4), trade(5)], "", out)
     assert ids(out) == [2, 3, 4, 5, 6]
 
 
@@ -70,7 +77,7 @@ def test_holding_is_bounded_in_number_and_time() -> None:
     out = push(continuity, trade(1), *(trade(i) for i in range(3, 8)))
     assert ids(out) == [1, 3, 4, 5, 6, 7] and isinstance(out[1], Gap)
     late = continuity.wanted.pop()
-    continuity.fill(late, [trade(2)], "", out)
+    fill(continuity, late, [trade(2)], "", out)
     assert ids(out) == [1, 3, 4, 5, 6, 7]  # an answer after its hole was told is dropped
 
     push(continuity, trade(9, recv_ns=10 * NS))
@@ -79,6 +86,19 @@ def test_holding_is_bounded_in_number_and_time() -> None:
     assert waited == []
     continuity.expire(15 * NS + 1, waited)
     assert isinstance(waited[0], Gap) and "5 s" in waited[0].reason and ids(waited) == [9]
+
+
+def test_a_hole_given_up_keeps_what_was_fetched_and_its_fetch_is_to_stop() -> None:
+    continuity = Continuity(max_hold_ns=5 * NS)
+    push(continuity, trade(1), trade(9))
+    (missing,) = continuity.wanted
+    missing.found.extend([trade(6), trade(3), trade(2)])
+    out: list[MarketEvent] = []
+    continuity.expire(5 * NS + 1, out)
+    shape = [(one.first_id, one.last_id) if isinstance(one, Gap) else one.trade_id for one in out]  # type: ignore[union-attr]
+    assert shape == [2, 3, (4, 5), 6, (7, 8), 9]
+    assert continuity.given_up == [missing]
+    assert [one.backfilled for one in out if isinstance(one, Trade)] == [True, True, True, False]
 
 
 def test_a_hole_too_long_to_fetch_is_told_at_once() -> None:
@@ -109,7 +129,7 @@ def test_every_id_is_told_once_in_order_as_trade_or_gap(
         continuity.push([trade(trade_id)], out)
         while continuity.wanted:
             missing = continuity.wanted.pop()
-            continuity.fill(missing, [trade(one) for one in sorted(had)], "not had", out)
+            fill(continuity, missing, [trade(one) for one in sorted(had)], "not had", out)
     told: list[int] = []
     for event in out:
         if isinstance(event, Gap):

@@ -158,13 +158,14 @@ def rest_trades(rows: list[tuple[int, int]]) -> bytes:
 
 
 def test_missing_trades_are_paged_by_time() -> None:
-    fetch = Kraken(("BTC/USD",)).missing("BTC/USD", 3, 5, 2_000_000_000, 9)
+    found: list[Trade] = []
+    fetch = Kraken(("BTC/USD",)).missing("BTC/USD", 3, 5, 2_000_000_000, 9, found)
     assert dict(next(fetch).params)["since"] == "1999999999"
     assert dict(fetch.send(rest_trades([(2, 2), (3, 3)])).params)["since"] == "3500000100"
-    with pytest.raises(StopIteration) as stop:
+    with pytest.raises(StopIteration):
         fetch.send(rest_trades([(4, 4), (5, 5), (6, 6)]))
-    assert [trade.trade_id for trade in stop.value.value] == [3, 4, 5]
-    assert stop.value.value[0].event_ns == 3_500_000_100 and stop.value.value[0].aggressor == -1
+    assert [trade.trade_id for trade in found] == [2, 3, 4, 5, 6]
+    assert found[1].event_ns == 3_500_000_100 and found[1].aggressor == -1
 
 
 def test_a_rest_error_is_a_value_error() -> None:
