@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from engine.config import SimulatedConfig
 from engine.errors import FeedError
 from engine.events import NS, FeedState, FeedStatus, MarketEvent
@@ -68,7 +70,10 @@ class SimulatedFeed:
                 while self._reached_ns < now_ns:
                     events = self._advance(simulation, now_ns)
                     if events:
-                        sink(events)
+                        # What is delivered arrives now: the desk's timer may have passed the venue's time.
+                        arrived_ns = self._clock()
+                        self.stats.last_data_ns = arrived_ns
+                        sink([replace(event, recv_ns=arrived_ns) for event in events])
                     await asyncio.sleep(0)
                 await asyncio.sleep(PACE_S)
         finally:
