@@ -62,6 +62,11 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return len(self.choices)
 
+    def describe(self, id: str, detail: str) -> None:
+        """Another detail beside a choice."""
+        self.choices = tuple(c._replace(detail=detail) if c.id == id else c for c in self.choices)
+        self.refresh()
+
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.choices)
         self.refresh()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from widgets import figures
 from widgets.cells import Cell, width_of
-from widgets.lines import FixedLines, Line
+from widgets.lines import FixedLines, Line, faded
 
 _FIRST_TO_GO = ("features", "blends", "bars", "quotes")
 """Stages left out, in this order, where the line is too short: the ends of the flow say most."""
@@ -22,15 +22,18 @@ class FunnelStrip(FixedLines):
         super().__init__(id=id)
         self._stages: Mapping[str, int] = {}
         self._drops: Mapping[str, int] = {}
+        self._faded = False
 
-    def show(self, stages: Mapping[str, int], drops: Mapping[str, int]) -> int:
-        self._stages, self._drops = stages, drops
+    def show(self, stages: Mapping[str, int], drops: Mapping[str, int], *, faded: bool = False) -> int:
+        """``faded``: draw everything as stale (the link is away)."""
+        self._stages, self._drops, self._faded = stages, drops, faded
         return self.update_lines()
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        if height < 2:
-            return (drops_line(self._drops),)
-        return funnel_line(self._stages, width), drops_line(self._drops)
+        lines: tuple[Line, ...] = (drops_line(self._drops, width),)
+        if height >= 2:
+            lines = (funnel_line(self._stages, width), *lines)
+        return tuple(faded(line) for line in lines) if self._faded else lines
 
 
 def funnel_line(stages: Mapping[str, int], width: int) -> Line:
@@ -55,7 +58,13 @@ def _stages_line(stages: Mapping[str, int]) -> Line:
     return tuple(cells)
 
 
-def drops_line(drops: Mapping[str, int]) -> Line:
+def drops_line(drops: Mapping[str, int], width: int) -> Line:
+    """The codes and their counts; without the stages before them, where that would not fit."""
+    line = _drops_line(drops, True)
+    return line if width_of(line) <= width else _drops_line(drops, False)
+
+
+def _drops_line(drops: Mapping[str, int], stages: bool) -> Line:
     fell = sorted(((count, code) for code, count in drops.items() if count), key=lambda d: (-d[0], d[1]))
     if not fell:
         return ((" nothing dropped", "muted"),)
@@ -63,7 +72,7 @@ def drops_line(drops: Mapping[str, int]) -> Line:
     for index, (count, code) in enumerate(fell):
         stage, _, reason = code.partition(":")
         cells.append((" · " if index else "", "heading"))
-        cells.append((f"{stage}:" if reason else "", "muted"))
+        cells.append((f"{stage}:" if reason and stages else "", "muted"))
         cells.append((f"{reason or stage} ", "warn"))
         cells.append((figures.compact(count), "text"))
     return tuple(cells)

@@ -28,6 +28,11 @@ from widgets.cells import (
 Line = tuple[Cell, ...]
 
 
+def faded(line: Line) -> Line:
+    """``line`` as what is no longer known to be so."""
+    return tuple((text, "stale") for text, _ in line)
+
+
 class CellStyles(Widget):
     """Mixin: the styles of cells by name, cached until the theme changes."""
 

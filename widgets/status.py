@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.api.protocol import FeedRow, ModelRow, StatusRow
 from widgets import figures
 from widgets.cells import Cell, fit, printable, width_of
-from widgets.lines import FixedLines, Line, join_items
+from widgets.lines import FixedLines, Line, faded, join_items
 from widgets.positions import signed_money
 
 RISK_BADGES = {
@@ -124,9 +124,7 @@ def status_items(view: StatusView) -> StatusItems:
     if lost:
         # Nothing of this is known any more but that the link is away.
         first = [(0, (*mode, *_risk(status, lost))), (0, _link(view.link)), *_stale_items(rest)]
-        return StatusItems(
-            first, _stale_items(second), reason and (reason[0], "stale"), ((clock[0][0], "stale"),)
-        )
+        return StatusItems(first, _stale_items(second), reason and (reason[0], "stale"), faded(clock))
     feed = _silence(view.silent_s) if view.silent_s else _warm_up(status) if warming else _feeds(view)
     return StatusItems([(0, (*mode, *_risk(status, lost))), (0, feed), *rest], second, reason, clock)
 
@@ -137,7 +135,7 @@ def _risk(status: StatusRow, lost: bool) -> Line:
 
 
 def _stale_items(items: Sequence[tuple[int, Line]]) -> list[tuple[int, Line]]:
-    return [(priority, tuple((text, "stale") for text, _ in line)) for priority, line in items]
+    return [(priority, faded(line)) for priority, line in items]
 
 
 def _row(items: Sequence[tuple[int, Line]], reason: Cell | None, clock: Line, width: int) -> Line:

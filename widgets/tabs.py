@@ -32,21 +32,22 @@ class PaneTabs(FixedLines):
         """Another tab; the counts stay."""
         return self.show(active, self._counts)
 
-    def _labels(self) -> list[str]:
-        return [
+    def _labels(self, width: int) -> list[str]:
+        labels = [
             f" {n} {title}{f' {count}' if count else ''} "
             for n, (title, count) in enumerate(zip(self._titles, self._counts, strict=True), 1)
         ]
+        return labels if sum(map(len, labels)) <= width else [label.rstrip() for label in labels]
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
         cells: list[Cell] = []
-        for n, label in enumerate(self._labels(), 1):
+        for n, label in enumerate(self._labels(width), 1):
             cells.append((label, "badge" if n == self._active else "heading"))
         return (tuple(cells),)
 
     def on_click(self, event: events.Click) -> None:
         left = 0
-        for n, label in enumerate(self._labels(), 1):
+        for n, label in enumerate(self._labels(self.size.width), 1):
             left += len(label)
             if event.x < left:
                 self.post_message(self.Picked(n))
