@@ -131,10 +131,13 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
     def paint(self) -> None:
         """Draw what changed; toast what must be seen."""
-        if self._wanted_state and self.view.risk_state == self._wanted_state:
+        heard = self.view.link is LinkState.UP and not self.view.silent_s
+        if self._wanted_state and heard and self.view.risk_state == self._wanted_state:
             # It came after all.
             self._wanted_state = self.desk.notice = ""
         self.desk.paint(traffic=self._measure_traffic())
+        if isinstance(self.screen, LeaveScreen):
+            self.screen.follow(self.view.risk_state)
         for alert in self.view.take_alerts():
             if self._replies.is_new(alert.text):
                 self.say(alert.text, alert.level, title=alert.source)

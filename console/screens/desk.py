@@ -159,9 +159,9 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
         for grid in self.grids:
             grid.faded = lost
-        return lines + self._paint_panes()
+        return lines + self._paint_panes(lost)
 
-    def _paint_panes(self) -> int:
+    def _paint_panes(self, lost: bool) -> int:
         view, now, lines = self.view, self.view.now_ns, 0
         if self.ticks.display:
             warm = view.status is None or view.status.phase not in WARMING
@@ -180,7 +180,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.logs.display:
             lines += self.logs.show(view.logs.values())
         if self.funnel.display and view.status is not None:
-            lines += self.funnel.show(view.status.funnel, view.status.drops)
+            lines += self.funnel.show(view.status.funnel, view.status.drops, faded=lost)
         if self.tabs.display:
             live = sum(row.status == "live" for row in view.opportunities.values())
             counts = (len(view.ticks), live, len(view.positions), len(view.orders), len(view.strategies), 0)

@@ -21,6 +21,7 @@ class LeaveScreen(AskScreen):
 
     def __init__(self, open_positions: int, *, risk_state: str = "active", engine_gone: bool = False) -> None:
         lines: list[Line]
+        self._engine_gone = engine_gone
         several = open_positions != 1
         if engine_gone:
             held = f"{open_positions} position{'s are' if several else ' is'}"
@@ -30,8 +31,13 @@ class LeaveScreen(AskScreen):
             held = f"The engine holds {open_positions} open position{'s' if several else ''}."
             lines = [((held if open_positions else "The desk is flat.", "text"),)]
             choices = [
-                Choice(DETACH, "Detach", _GOES_ON.get(risk_state, _GOES_ON["active"])),
+                Choice(DETACH, "Detach", _GOES_ON[risk_state]),
                 Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
                 Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
             ]
         super().__init__("Leave", lines, choices)
+
+    def follow(self, risk_state: str) -> None:
+        """Say what detaching means now: H works here too."""
+        if not self._engine_gone:
+            self.choices.describe(DETACH, _GOES_ON[risk_state])
