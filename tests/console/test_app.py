@@ -71,6 +71,10 @@ async def test_halt_works_inside_a_dialog() -> None:
         await pilot.press("q", "H")
         await pilot.pause()
         assert isinstance(app.screen, LeaveScreen)
+        assert app.screen.choices.choices[0].detail == "the engine trades on without you"
+        link.on_message(sample.full_frame(risk_state="halted"))
+        app.paint()
+        assert app.screen.choices.choices[0].detail == "the engine goes on: only stop-losses leave"
     assert link.sent == [("risk", "halted")]
 
 
@@ -556,4 +560,5 @@ async def test_the_drops_stand_below_the_opportunities_where_the_funnel_does_not
         await pilot.press("2")
         await pilot.pause()
         assert app.desk.funnel.size.height == 1
-        assert "dropped opportunities:SCORE 8,902" in app.desk.funnel.render_line(0).text
+        shown = app.desk.funnel.render_line(0).text
+        assert "dropped SCORE 8,902 · SPREAD 310 · STALE_DATA 12 · POSITION_LIMIT 3" in shown

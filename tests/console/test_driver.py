@@ -49,7 +49,7 @@ sys.exit(app.run(Busy(), frames_per_s=10))
 class Console:
     """A console in a pseudo-terminal of its own."""
 
-    def __init__(self, pulse: Path) -> None:
+    def __init__(self, pulse: Path, stderr: Path | None = None) -> None:
         self.pulse = pulse
         self.master, slave = pty.openpty()
         os.set_blocking(self.master, False)
@@ -60,10 +60,14 @@ class Console:
             "COLUMNS": "160",
             "LINES": "45",
         }
+        errors = stderr.open("wb") if stderr is not None else None
         self.process = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(pulse)],
-            stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=env, start_new_session=True,
+            stdin=slave, stdout=slave, stderr=errors or slave,
+            cwd=ROOT, env=env, start_new_session=True,
         )  # fmt: skip
+        if errors is not None:
+            errors.close()
         os.close(slave)
         self.seen = b""
 
@@ -153,6 +157,23 @@ def test_a_signal_ends_a_console_whose_terminal_is_stalled(console: Console) -> 
     console.wait_for_step(console.step() + 50, 15)
     console.process.send_signal(signal.SIGTERM)
     assert console.process.wait(timeout=10) == 128 + signal.SIGTERM
+
+
+@pytest.mark.pty
+def test_a_redirected_stderr_takes_nothing_of_the_screen(tmp_path: Path) -> None:
+    console = Console(tmp_path / "pulse", tmp_path / "errors")
+    try:
+        assert b"Opportunities" in console.read(20, b"Opportunities")
+        os.write(console.master, b"q")
+        assert b"Detach" in console.read(10, b"Detach")
+        os.write(console.master, b"\r")
+        assert console.end() == 0
+        assert (tmp_path / "errors").read_bytes() == b""
+    finally:
+        if console.process.poll() is None:
+            console.process.kill()
+            console.process.wait()
+        os.close(console.master)
 
 
 async def test_a_frame_lost_on_a_busy_line_is_drawn_later(monkeypatch: pytest.MonkeyPatch) -> None:

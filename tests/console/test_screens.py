@@ -17,7 +17,7 @@ THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]
 
 def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
-    app = DeskApp(sample.FakeLink(), theme=theme, frames_per_s=0.5, **options)
+    app = DeskApp(options.pop("link", None) or sample.FakeLink(), theme=theme, frames_per_s=0.5, **options)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -49,11 +49,11 @@ def test_compact_pane(snap_compare: Any, pane: int) -> None:
 
 
 def test_medium(snap_compare: Any) -> None:
-    take(snap_compare, (120, 40), "tickdesk-dark", "4")
+    take(snap_compare, (120, 36), "tickdesk-dark", "4")
 
 
 def test_too_small(snap_compare: Any) -> None:
-    take(snap_compare, (60, 16), "tickdesk-dark")
+    take(snap_compare, (70, 20), "tickdesk-dark")
 
 
 def test_leave_at_the_least_size(snap_compare: Any) -> None:
@@ -66,6 +66,21 @@ def test_confirm(snap_compare: Any) -> None:
 
 def test_first_run(snap_compare: Any) -> None:
     take(snap_compare, (80, 24), "tickdesk-dark", first_run=True)
+
+
+def test_halted_for_a_long_reason(snap_compare: Any) -> None:
+    halted = sample.full_frame(risk_state="halted", risk_reason="the day's loss is unknown: " * 6)
+    take(snap_compare, (80, 24), "tickdesk-dark", "3", link=sample.FakeLink(halted))
+
+
+def test_resume(snap_compare: Any) -> None:
+    halted = sample.full_frame(risk_state="halted", risk_reason="halted from the console")
+    take(snap_compare, (80, 24), "tickdesk-dark", "E", link=sample.FakeLink(halted))
+
+
+def test_warming_up(snap_compare: Any) -> None:
+    link = sample.FakeLink(sample.full_frame(phase="warming up", phase_detail="62 %", stale_symbols=8))
+    take(snap_compare, (120, 36), "tickdesk-dark", link=link)
 
 
 def test_link_lost(snap_compare: Any) -> None:
@@ -85,3 +100,16 @@ def test_link_lost(snap_compare: Any) -> None:
 def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     take(snap_compare, (80, 24), "tickdesk-dark", "3")
+
+
+def test_leave_without_an_engine(snap_compare: Any) -> None:
+    app = DeskApp(sample.FakeLink(), frames_per_s=0.5)
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        app.paint()
+        app._link_changed(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
+        await pilot.press("q")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(70, 20), run_before=prepare)

@@ -51,8 +51,65 @@ def test_age(seconds: float, text: str) -> None:
     assert figures.age(seconds * NS) == text
 
 
-def test_latency() -> None:
-    assert [figures.micros(v) for v in (340.2, 1_180.0, 2_100_000.0, None)] == ["340µs", "1.2ms", "2.1s", "–"]
+def test_what_lies_in_the_future_has_no_age() -> None:
+    assert figures.age(-0.2 * NS) == "<1s", "two clocks never agree to the millisecond"
+    assert figures.age(-5 * NS) == figures.age(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [
+        (340.2, "340µs"),
+        (999.7, "1.0ms"),
+        (1_180.0, "1.2ms"),
+        (999_960.0, "1.0s"),
+        (2_100_000.0, "2.1s"),
+        (None, "–"),
+    ],
+)
+def test_latency(us: float | None, text: str) -> None:
+    assert figures.micros(us) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (950, "950"),
+        (9_999, "9,999"),
+        (9_999.6, "10.0k"),
+        (12_345, "12.3k"),
+        (999_949, "999.9k"),
+        (999_999, "1.0M"),
+        (4_600_000, "4.6M"),
+        (999_990_000, "1.0G"),
+        (-0.3, "0"),
+    ],
+)
+def test_counts(count: float, text: str) -> None:
+    assert figures.compact(count) == text
+
+
+def test_zero_has_no_minus() -> None:
+    assert figures.signed(-0.001) == "+0.00"
+    assert figures.number(-0.001) == "0.00"
+    assert figures.money("-0.001") == "0.00"
+    assert figures.money("-0.001", sign=True) == "+0.00"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("0.01234567", 10, "0.01234567"),
+        ("-0.12345678", 10, "~-0.123457"),
+        ("0.01234567/0.02345678", 15, "~0.0123/0.0235"),
+        ("0/1234.50000001", 12, "~0/1,234.500"),
+        ("1,234,567.12345678", 12, "~1,234,567.1"),
+        ("0.00000001/0.02345678", 12, "0.00000001/0.02345678"),
+        ("not a number at all", 5, "not a number at all"),
+    ],
+)
+def test_long_amounts_are_rounded_with_a_mark_and_never_to_zero(text: str, width: int, shown: str) -> None:
+    assert figures.shortened(text, width) == shown
 
 
 def test_spark_shows_the_newest_right_aligned() -> None:

@@ -1,0 +1,57 @@
+"""Explain: the whole chain as lines, from the decision back to its grounds and on to what became of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.api.protocol import Explanation
+from tests.console import sample_desk as sample
+from widgets.explanation import explanation_lines
+
+
+def lines(story: Explanation) -> list[str]:
+    return ["".join(text for text, _ in line) for line in explanation_lines(story)]
+
+
+def test_sections_stand_in_the_order_of_the_chain() -> None:
+    shown = lines(sample.explanation())
+    assert shown[0] == sample.explanation().headline
+    heads = [line.split("  ")[0] for line in shown if line.split("  ")[0] in
+             ("Opportunity", "Why", "Risk", "Order", "Model", "Features")]  # fmt: skip
+    assert heads == ["Opportunity", "Why", "Risk", "Order", "Model", "Features"]
+
+
+def test_contributions_by_size_and_their_sum() -> None:
+    shown = lines(sample.explanation())
+    why = shown.index(next(line for line in shown if line.startswith("Why")))
+    names = [line.split()[0] for line in shown[why + 1 : why + 6]]
+    assert names == ["golden_cross", "speed", "model", "trend", "microstructure"]
+    assert "+0.210" in shown[why + 1] and "+0.480" in shown[why + 6]
+    assert any("absent: open interest, options, sentiment" in line for line in shown)
+
+
+def test_a_denial_names_its_check() -> None:
+    verdict = sample.explanation().verdict
+    assert verdict is not None
+    denied = msgspec.structs.replace(
+        verdict,
+        approved=False,
+        code="STALE_DATA",
+        detail="4.2 s old",
+        checks=(msgspec.structs.replace(verdict.checks[1], passed=False),),
+    )
+    shown = lines(msgspec.structs.replace(sample.explanation(), verdict=denied))
+    assert any(line.startswith("✗ denied STALE_DATA 4.2 s old") for line in shown)
+    assert any(line.startswith("  ✗ STALE_DATA") and "limit 3 s" in line for line in shown)
+
+
+def test_a_fill_tells_its_time_since_the_decision_and_its_slippage() -> None:
+    (fill,) = [line for line in lines(sample.explanation()) if "fill 0.0312 @ 64120.10" in line]
+    assert "+21.1ms" in fill and "slippage +0.3 bp" in fill and "fee 2.0005" in fill
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    bare = Explanation("x", "s:A", "nothing else", None, None, None, None, (), (), None)
+    assert lines(bare) == ["nothing else"]
+    unknown = [line for line in lines(sample.explanation()) if line.startswith("range")]
+    assert unknown and "nan" not in unknown[0]

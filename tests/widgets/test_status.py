@@ -1,0 +1,93 @@
+"""The status bar: mode, risk state and feed are always there, whatever else there is to say."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.api.protocol import FeedRow, ModelRow
+from engine.events import NS
+from tests.console import sample_desk as sample
+from widgets.cells import width_of
+from widgets.lines import Line
+from widgets.status import StatusBar, StatusView, status_items
+
+UP = FeedRow("simulated", "up", "", 210.0, 0, 1, 0)
+
+
+def text(line: Line) -> str:
+    return "".join(text for text, _ in line)
+
+
+def styles(line: Line) -> set[str]:
+    return {style for _, style in line}
+
+
+def view(*feeds: FeedRow, link: str = "up", silent_s: int = 0, **changes: object) -> StatusView:
+    return StatusView(sample.status(**changes), feeds or (UP,), sample.models(), link, "", silent_s)  # type: ignore[arg-type]
+
+
+def feed(*feeds: FeedRow, **changes: object) -> Line:
+    return status_items(view(*feeds, **changes)).first[1][1]
+
+
+def bar(width: int, shown: StatusView) -> tuple[Line, ...]:
+    widget = StatusBar()
+    widget._view = shown
+    return widget.layout_lines(width, 1 if width >= 160 else 2)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("reason", ["x" * 200, "daily loss " * 18, "lunch"])
+def test_a_long_reason_pushes_nothing_away(width: int, reason: str) -> None:
+    lines = bar(width, view(risk_state="halted", risk_reason=reason))
+    shown = "".join(map(text, lines))
+    for part in (" PAPER ", " HALTED ", "FEED ● <1s", "day ▲+12.40", "DD -0.8%", "12:00:07Z"):
+        assert part in shown, part
+    assert all(width_of(line) <= width for line in lines)
+    assert text(lines[-1]).endswith("12:00:07Z") and width_of(lines[-1]) == width - 1
+    if width == 120:
+        assert reason[:10] in shown, "cut to what is left"
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("name", ["simulated", "a venue with a name of quite some length"])
+def test_the_feed_never_falls(width: int, name: str) -> None:
+    down = FeedRow(name, "down", "refused", None, 3, 0, 0)
+    first = text(bar(width, view(down, risk_state="halted", risk_reason="y" * 200))[0])
+    assert "HALTED" in first and f"FEED ✗ {name[:9]}" in first and "down" in first
+
+
+def test_a_late_feed_is_not_green_whatever_its_state_says() -> None:
+    late = FeedRow("kraken", "up", "", 200_000.0, 0, 1, 0)
+    assert text(feed(UP, late)) == "FEED ~ kraken late 3m 1/2 up"
+    assert "good" not in styles(feed(UP, late)) and "warn" in styles(feed(UP, late))
+    assert text(feed(UP)) == "FEED ● <1s"
+
+
+@pytest.mark.parametrize("phase", ["starting", "warming up"])
+def test_nothing_is_late_before_the_desk_runs(phase: str) -> None:
+    down = FeedRow("simulated", "down", "", 180_000.0, 0, 0, 0)
+    items = status_items(view(down, phase=phase, stale_symbols=8))
+    assert text(items.first[1][1]) == f"FEED ◌ {phase}"
+    assert not any("stale" in text(line) for _, line in items.second)
+    assert not any("bad" in styles(line) for _, line in (*items.first, *items.second))
+
+
+def test_without_a_link_only_mode_and_link_are_not_stale() -> None:
+    items = status_items(view(link="engine gone", risk_state="halted", risk_reason="lunch"))
+    assert items.first[0][1] == ((" PAPER ", "badge"), (" HALTED? ", "stale"))
+    assert text(items.first[1][1]) == " LINK ENGINE GONE "
+    assert {s for _, line in (*items.first[2:], *items.second) for s in styles(line)} == {"stale"}
+    assert items.reason == ("lunch", "stale") and styles(items.clock) == {"stale"}
+
+
+def test_an_engine_that_sends_nothing_is_told() -> None:
+    assert feed(silent_s=3) == ((" no frame for 3 s ", "badge-warn"),)
+
+
+def test_zero_has_no_minus_and_a_model_from_the_future_no_age() -> None:
+    shown = view(drawdown_pct=0.04, daily_loss_pct=0.0)._replace(
+        models=(ModelRow("model", "a1", "loaded", sample.NOW_NS + 3600 * NS, "", ""),)
+    )
+    both = "".join(map(text, bar(120, shown)))
+    assert "DD 0.0% loss 0.0/-3.0%" in both and "model a1 –" in both
