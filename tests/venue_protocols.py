@@ -89,7 +89,10 @@ class BinanceProtocol(Protocol):
             self.best[symbol] = (data["b"], data["B"], data["a"], data["A"])
 
     def rest(self, path: str, query: dict[str, str], history: bool) -> tuple[int, str]:
-        asked = json.loads(query["symbols"]) if "symbols" in query else [query.get("symbol", "")]
+        if path == "/api/v3/exchangeInfo" and not query:
+            asked = list(self.symbols)
+        else:
+            asked = json.loads(query["symbols"]) if "symbols" in query else [query.get("symbol", "")]
         if not set(asked) <= set(self.symbols):
             return 400, '{"code":-1121,"msg":"Invalid symbol."}'
         trades = self.trades.get(asked[0], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Protocol
@@ -56,6 +56,8 @@ class FeedStats:
     reconnects: int = 0
     malformed: int = 0
     backfilled: int = 0
+    unsubscribed: int = 0
+    """Messages of symbols that were never subscribed: dropped."""
     state: FeedState = FeedState.DOWN
     detail: str = "not started"
 
@@ -102,7 +104,14 @@ class VenueDecoder:
 
     venue = ""
 
-    def __init__(self) -> None:
+    def __init__(self, natives: Iterable[str] | None = None) -> None:
+        """``natives`` are the symbols subscribed, in the venue's spelling: no other is let in, and nothing
+        grows with what a venue makes up. None, for a tape: all are.
+        """
+        self._symbols = {native: self._name(native) for native in natives or ()}
+        self._open = natives is None
+        self.unsubscribed = 0
+        """Messages of symbols that were never subscribed: dropped."""
         self.acks = 0
         self.heartbeats = 0
         self.skipped = 0
@@ -118,6 +127,19 @@ class VenueDecoder:
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         """See Decoder."""
         raise NotImplementedError
+
+    def _symbol(self, native: str) -> str:
+        """The symbol of ``native``; "" when it was never subscribed."""
+        symbol = self._symbols.get(native)
+        if symbol is None:
+            if not self._open:
+                self.unsubscribed += 1
+                return ""
+            symbol = self._symbols.setdefault(native, self._name(native))
+        return symbol
+
+    def _name(self, native: str) -> str:
+        return f"{self.venue}:{clean(native, 40)}"
 
     def malform(self, raw: str | bytes, error: object, recv_ns: int, out: list[MarketEvent]) -> None:
         """Append a Malformed event for ``raw``."""
@@ -186,8 +208,11 @@ class Venue(Protocol):
 
     def instruments_request(self) -> Request: ...
 
+    def all_instruments_request(self) -> Request | None:
+        """To ask when the venue refuses the first, to find out why; None where that asks for all already."""
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
-        """The specs of ``natives``. Raises FeedError for a symbol that the venue does not know."""
+        """The specs of ``natives``. Raises FeedError that names those which the venue does not know."""
 
     def quote_request(self, native: str) -> Request: ...
 
@@ -206,3 +231,15 @@ class Venue(Protocol):
         Each page is added to ``found`` as it comes, in any order and with trades beyond the hole. Raises
         ValueError for a body that is not the venue's.
         """
+
+
+def chosen(
+    venue: str, natives: Sequence[str], specs: Iterable[InstrumentSpec], hint: str = ""
+) -> list[InstrumentSpec]:
+    """The specs of ``natives``, in their order. Raises FeedError that names those which are not there."""
+    known = {spec.symbol: spec for spec in specs}
+    unknown = [native for native in natives if f"{venue}:{native}" not in known]
+    if unknown:
+        names = f"symbol{'s' if len(unknown) > 1 else ''} {clean(', '.join(unknown), 100)}"
+        raise FeedError(f"{venue} does not know the {names}: correct feeds.{venue}.symbols{hint}")
+    return [known[f"{venue}:{native}"] for native in natives]

@@ -7,15 +7,16 @@ no time of its own, its ``event_ns`` is ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
 
-from engine.errors import FeedError
+from engine.errors import ConfigError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, chosen
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -23,6 +24,8 @@ MS = 1_000_000
 MAX_MS = MAX_NS // MS
 _Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_MS)]
 _PAGE = 1000
+MAX_SYMBOLS = 512
+"""Of a connection: the venue allows it 1,024 streams."""
 _COMBINED = '{"stream":"'
 
 
@@ -82,10 +85,9 @@ class BinanceDecoder(VenueDecoder):
 
     venue = "binance"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, natives: Iterable[str] | None = None) -> None:
+        super().__init__(natives)
         self._kinds: dict[str, int] = {}
-        self._symbols: dict[str, str] = {}
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         try:
@@ -94,20 +96,15 @@ class BinanceDecoder(VenueDecoder):
             kind = self._kinds.get(text[11 : text.find('"', 11)], 0) if text.startswith(_COMBINED) else 0
             if kind == BOOK_TICKER:
                 quote = _book_ticker_frame(text).data
-                out.append(Quote(self._symbol(quote.s), quote.b, quote.B, quote.a, quote.A, recv_ns, recv_ns))
+                symbol = self._symbol(quote.s)
+                if symbol:
+                    out.append(Quote(symbol, quote.b, quote.B, quote.a, quote.A, recv_ns, recv_ns))
             elif kind == PRINT:
                 trade = _trade_frame(text).data
-                out.append(
-                    Trade(
-                        self._symbol(trade.s),
-                        trade.t,
-                        trade.p,
-                        trade.q,
-                        -1 if trade.m else 1,
-                        trade.T * MS,
-                        recv_ns,
-                    )
-                )
+                symbol = self._symbol(trade.s)
+                side = -1 if trade.m else 1
+                if symbol:
+                    out.append(Trade(symbol, trade.t, trade.p, trade.q, side, trade.T * MS, recv_ns))
             elif kind == UNUSED:
                 self.skipped += 1
             else:
@@ -120,12 +117,6 @@ class BinanceDecoder(VenueDecoder):
         stream = frame[11 : frame.find('"', 11)] if frame.startswith(_COMBINED) else ""
         kind = self._kinds.get(stream, 0)
         return (stream, kind) if kind else ("", 0)
-
-    def _symbol(self, native: str) -> str:
-        symbol = self._symbols.get(native)
-        if symbol is None:
-            symbol = self._symbols.setdefault(native, f"binance:{clean(native, 40)}")
-        return symbol
 
     def _generic(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         """Any frame whose stream is new, or that is no combined frame: acks, errors, single streams."""
@@ -154,12 +145,15 @@ class BinanceDecoder(VenueDecoder):
             trade = _trade(data)
             side = -1 if trade.m else 1
             symbol = self._symbol(trade.s)
-            out.append(Trade(symbol, trade.t, trade.p, trade.q, side, trade.T * MS, recv_ns))
+            if symbol:
+                out.append(Trade(symbol, trade.t, trade.p, trade.q, side, trade.T * MS, recv_ns))
         elif frame.e == "serverShutdown":
             self.reconnect = "the venue announced a server shutdown"
         elif not frame.e and frame.u is not None and len(frame.b):
             quote = _book_ticker(data)
-            out.append(Quote(self._symbol(quote.s), quote.b, quote.B, quote.a, quote.A, recv_ns, recv_ns))
+            symbol = self._symbol(quote.s)
+            if symbol:
+                out.append(Quote(symbol, quote.b, quote.B, quote.a, quote.A, recv_ns, recv_ns))
         else:
             self.skipped += 1
 
@@ -194,11 +188,6 @@ class _RestBook(msgspec.Struct, rename="camel"):
     bid_qty: float
     ask_price: float
     ask_qty: float
-
-
-class _RestError(msgspec.Struct):
-    code: int
-    msg: str
 
 
 _exchange_info = msgspec.json.Decoder(_ExchangeInfo, strict=False).decode
@@ -238,10 +227,16 @@ class Binance:
     heartbeats = False
 
     def __init__(self, natives: tuple[str, ...]) -> None:
+        """Raises ConfigError for more symbols than a connection carries."""
+        if len(natives) > MAX_SYMBOLS:
+            raise ConfigError(
+                f"feeds.binance.symbols names {len(natives)}: one connection carries {MAX_SYMBOLS} at most, "
+                "with two streams each; name fewer"
+            )
         self.natives = natives
 
     def decoder(self) -> BinanceDecoder:
-        return BinanceDecoder()
+        return BinanceDecoder(self.natives)
 
     def connect_url(self, base: str) -> str:
         """Streams are subscribed by the URL, which costs none of the 5 inbound messages a second."""
@@ -257,14 +252,12 @@ class Binance:
         names = msgspec.json.encode(self.natives).decode()
         return Request("/api/v3/exchangeInfo", (("symbols", names),))
 
+    def all_instruments_request(self) -> Request:
+        """One unknown symbol makes the venue refuse all of them, and it does not say which."""
+        return Request("/api/v3/exchangeInfo")
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
-        known = {spec.symbol: spec for spec in read_instruments(body)}
-        for native in self.natives:
-            if f"binance:{native}" not in known:
-                raise FeedError(
-                    f"binance does not know the symbol {clean(native, 40)}: correct feeds.binance.symbols"
-                )
-        return [known[f"binance:{native}"] for native in self.natives]
+        return chosen(self.name, self.natives, read_instruments(body))
 
     def quote_request(self, native: str) -> Request:
         return Request("/api/v3/ticker/bookTicker", (("symbol", native),))

@@ -12,9 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, chosen
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -64,10 +63,6 @@ class CoinbaseDecoder(VenueDecoder):
 
     venue = "coinbase"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._symbols: dict[str, str] = {}
-
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         try:
             text = raw if isinstance(raw, str) else raw.decode()
@@ -77,41 +72,25 @@ class CoinbaseDecoder(VenueDecoder):
                 self.skipped += 1
             elif kind == "match" or kind == "last_match":
                 match = _match(text)
-                out.append(
-                    Trade(
-                        self._symbol(match.product_id),
-                        match.trade_id,
-                        match.price,
-                        match.size,
-                        taker(match.side),
-                        rfc3339_ns(match.time),
-                        recv_ns,
-                        kind == "last_match",
+                symbol = self._symbol(match.product_id)
+                side, event_ns = taker(match.side), rfc3339_ns(match.time)
+                old = kind == "last_match"
+                if symbol:
+                    out.append(
+                        Trade(symbol, match.trade_id, match.price, match.size, side, event_ns, recv_ns, old)
                     )
-                )
             elif kind == "ticker":
                 tick = _ticker(text)
-                out.append(
-                    Quote(
-                        self._symbol(tick.product_id),
-                        tick.best_bid,
-                        tick.best_bid_size,
-                        tick.best_ask,
-                        tick.best_ask_size,
-                        rfc3339_ns(tick.time),
-                        recv_ns,
+                symbol, event_ns = self._symbol(tick.product_id), rfc3339_ns(tick.time)
+                bid, ask = tick.best_bid, tick.best_ask
+                if symbol:
+                    out.append(
+                        Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns)
                     )
-                )
             else:
                 self._control(text, kind, recv_ns, out)
         except (msgspec.MsgspecError, UnicodeError, ValueError, OverflowError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
-
-    def _symbol(self, native: str) -> str:
-        symbol = self._symbols.get(native)
-        if symbol is None:
-            symbol = self._symbols.setdefault(native, f"coinbase:{clean(native, 40)}")
-        return symbol
 
     def _control(self, text: str, kind: str, recv_ns: int, out: list[MarketEvent]) -> None:
         frame = _any(text)
@@ -185,7 +164,7 @@ class Coinbase:
         self.natives = natives
 
     def decoder(self) -> CoinbaseDecoder:
-        return CoinbaseDecoder()
+        return CoinbaseDecoder(self.natives)
 
     def connect_url(self, base: str) -> str:
         return base
@@ -198,14 +177,11 @@ class Coinbase:
     def instruments_request(self) -> Request:
         return Request("/products")
 
+    def all_instruments_request(self) -> None:
+        return None
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
-        known = {spec.symbol: spec for spec in read_instruments(body)}
-        for native in self.natives:
-            if f"coinbase:{native}" not in known:
-                raise FeedError(
-                    f"coinbase does not know the symbol {clean(native, 40)}: correct feeds.coinbase.symbols"
-                )
-        return [known[f"coinbase:{native}"] for native in self.natives]
+        return chosen(self.name, self.natives, read_instruments(body))
 
     def quote_request(self, native: str) -> Request:
         return Request(f"{_path(native)}/ticker")

@@ -92,16 +92,25 @@ class SocketFeed:
         """Raises FeedError for a symbol the venue does not know, UnreachableError when it cannot be asked."""
         rest = Rest(self.venue, self._rest_url, self._venue.rest_per_s)
         try:
-            return self._venue.parse_instruments(await rest.get(self._venue.instruments_request()))
+            return self._venue.parse_instruments(await self._ask_instruments(rest))
         except RefusedError as error:
-            names = clean(", ".join(self._venue.natives), 100)
-            raise FeedError(f"{error}: correct feeds.{self.venue}.symbols, which asks for {names}") from None
+            where = f"feeds.{self.venue}"
+            raise FeedError(f"{error}: check {where}.rest_url and {where}.symbols") from None
         except (msgspec.MsgspecError, ValueError) as error:
             raise UnreachableError(
                 f"{self.venue} sent no instruments ({clean(error, 80)}): check feeds.{self.venue}.rest_url"
             ) from None
         finally:
             await rest.close()
+
+    async def _ask_instruments(self, rest: Rest) -> bytes:
+        try:
+            return await rest.get(self._venue.instruments_request())
+        except RefusedError:
+            everything = self._venue.all_instruments_request()
+            if everything is None:
+                raise
+            return await rest.get(everything)
 
     async def run(self, sink: Sink) -> None:
         """Connect, read, and start over, until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
@@ -164,7 +173,7 @@ class SocketFeed:
     async def _read(self, socket: ClientConnection, decoder: VenueDecoder) -> None:
         loop = asyncio.get_running_loop()
         self._send(socket, self._venue.subscribe())
-        beats = 0
+        beats = unsubscribed = 0
         while not decoder.reconnect:
             raw = await socket.recv(decode=False)
             events: list[MarketEvent] = []
@@ -173,6 +182,11 @@ class SocketFeed:
             if decoder.heartbeats != beats:
                 beats = decoder.heartbeats
                 self._watchdog.heartbeat(int(loop.time() * NS))
+            if decoder.unsubscribed != unsubscribed:
+                if not unsubscribed:
+                    self._log.warning("what comes for symbols that were never subscribed is dropped")
+                self.stats.unsubscribed += decoder.unsubscribed - unsubscribed
+                unsubscribed = decoder.unsubscribed
             if events:
                 self._received(events, int(loop.time() * NS))
             if decoder.outbox:

@@ -7,13 +7,13 @@ one per symbol; a trade snapshot is history, so its trades are marked as backfil
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
-from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder
+from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder, chosen
 from engine.feeds.kraken_book import Book
 from engine.feeds.timestamps import decimal_seconds_ns, rfc3339_ns
 from engine.text import clean
@@ -114,13 +114,12 @@ class KrakenDecoder(VenueDecoder):
 
     venue = "kraken"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, natives: Iterable[str] | None = None) -> None:
+        super().__init__(natives)
         self.checksums = 0
         """Books found equal to the venue's checksum."""
         self.mismatches = 0
         """Books that were not."""
-        self._symbols: dict[str, str] = {}
         self._depths: dict[str, int] = {}
         self._books: dict[str, Book] = {}
         self._broken: dict[str, int] = {}
@@ -142,14 +141,18 @@ class KrakenDecoder(VenueDecoder):
                     side = 1 if one.side == "buy" else -1 if one.side == "sell" else 0
                     event_ns = rfc3339_ns(one.timestamp)
                     symbol = self._symbol(one.symbol)
-                    out.append(Trade(symbol, one.trade_id, one.price, one.qty, side, event_ns, recv_ns, old))
+                    if symbol:
+                        out.append(
+                            Trade(symbol, one.trade_id, one.price, one.qty, side, event_ns, recv_ns, old)
+                        )
             elif channel == "ticker":
                 for tick in _ticks(text).data:
                     event_ns = rfc3339_ns(tick.timestamp) if tick.timestamp else recv_ns
                     symbol = self._symbol(tick.symbol)
-                    out.append(
-                        Quote(symbol, tick.bid, tick.bid_qty, tick.ask, tick.ask_qty, event_ns, recv_ns)
-                    )
+                    if symbol:
+                        out.append(
+                            Quote(symbol, tick.bid, tick.bid_qty, tick.ask, tick.ask_qty, event_ns, recv_ns)
+                        )
             elif channel == "heartbeat":
                 self.heartbeats += 1
             elif channel == "status":
@@ -159,12 +162,6 @@ class KrakenDecoder(VenueDecoder):
         except (msgspec.MsgspecError, UnicodeError, ValueError, ArithmeticError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
 
-    def _symbol(self, native: str) -> str:
-        symbol = self._symbols.get(native)
-        if symbol is None:
-            symbol = self._symbols.setdefault(native, f"kraken:{clean(native, 40)}")
-        return symbol
-
     def _control(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         frame = _any(text)
         if frame.error or not frame.success:
@@ -172,7 +169,8 @@ class KrakenDecoder(VenueDecoder):
         elif frame.method:
             self.acks += 1
             result = frame.result
-            if frame.method == "subscribe" and result and result.channel == "book" and result.depth > 0:
+            book = frame.method == "subscribe" and result is not None and result.channel == "book"
+            if book and result and result.depth > 0 and self._symbol(result.symbol):
                 self._depths[result.symbol] = result.depth
         elif frame.channel:
             self.skipped += 1
@@ -193,6 +191,9 @@ class KrakenDecoder(VenueDecoder):
 
     def _book(self, levels: _Levels, snapshot: bool, recv_ns: int, out: list[MarketEvent]) -> None:
         native = levels.symbol
+        symbol = self._symbol(native)
+        if not symbol:
+            return
         asks = [(bytes(one.price).decode(), bytes(one.qty).decode()) for one in levels.asks]
         bids = [(bytes(one.price).decode(), bytes(one.qty).decode()) for one in levels.bids]
         if snapshot:
@@ -227,7 +228,7 @@ class KrakenDecoder(VenueDecoder):
         if best is not None and best != self._best.get(native):
             self._best[native] = best
             event_ns = rfc3339_ns(levels.timestamp) if levels.timestamp else recv_ns
-            out.append(Quote(self._symbol(native), *best, event_ns, recv_ns))
+            out.append(Quote(symbol, *best, event_ns, recv_ns))
 
     def _depth(self, native: str, levels: int) -> int:
         """As acknowledged, else the smallest depth on offer that holds the snapshot."""
@@ -326,7 +327,7 @@ class Kraken:
         self._altnames: dict[str, str] = {}
 
     def decoder(self) -> KrakenDecoder:
-        return KrakenDecoder()
+        return KrakenDecoder(self.natives)
 
     def connect_url(self, base: str) -> str:
         return base
@@ -339,16 +340,13 @@ class Kraken:
     def instruments_request(self) -> Request:
         return Request("/0/public/AssetPairs")
 
+    def all_instruments_request(self) -> None:
+        return None
+
     def parse_instruments(self, body: bytes) -> list[InstrumentSpec]:
-        known = {spec.symbol: spec for spec in read_instruments(body)}
-        for native in self.natives:
-            if f"kraken:{native}" not in known:
-                raise FeedError(
-                    f"kraken does not know the symbol {clean(native, 40)}: correct feeds.kraken.symbols "
-                    "(BTC/USD, not XBTUSD)"
-                )
+        specs = chosen(self.name, self.natives, read_instruments(body), " (BTC/USD, not XBTUSD)")
         self._altnames = {name: pair.altname for name, pair in _pairs(body).items()}
-        return [known[f"kraken:{native}"] for native in self.natives]
+        return specs
 
     def _pair_name(self, native: str) -> str:
         return self._altnames.get(native) or _renamed(native, _NEW_NAMES).replace("/", "")

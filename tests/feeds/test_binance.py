@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import FeedError
+from engine.errors import ConfigError, FeedError
 from engine.events import Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import Request
-from engine.feeds.binance import Binance, BinanceDecoder, read_instruments
+from engine.feeds.binance import MAX_SYMBOLS, Binance, BinanceDecoder, read_instruments
 
 TRADE = (
     '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
@@ -106,6 +106,13 @@ def test_the_url_subscribes() -> None:
     assert url == (
         "ws://127.0.0.1:9/stream?streams=btcusdt@trade/btcusdt@bookTicker/ethusdt@trade/ethusdt@bookTicker"
     )
+
+
+def test_more_symbols_than_a_connection_carries_are_refused() -> None:
+    names = tuple(f"A{n}" for n in range(MAX_SYMBOLS + 1))
+    assert Binance(names[1:]).connect_url("ws://x").count("@") == 1024
+    with pytest.raises(ConfigError, match=r"feeds\.binance\.symbols names 513: .* 512 at most"):
+        Binance(names)
 
 
 INFO = (

@@ -22,7 +22,7 @@ from engine.feeds.continuity import Continuity
 from engine.feeds.registry import open_feed
 from engine.feeds.tape import Tape
 from tests.feeds.conftest import Listener, Venues, listening, until
-from tests.venue_server import GARBAGE, Script, VenueServer
+from tests.venue_server import GARBAGE, Frame, Script, VenueServer
 
 pytestmark = pytest.mark.data
 
@@ -371,6 +371,31 @@ async def test_an_unknown_symbol_is_one_line_that_says_what_to_do(venues: Venues
             ) as caught:
                 await feed_on(server, venue, "NOPE").instruments()
             assert "\n" not in str(caught.value) and not isinstance(caught.value, UnreachableError)
+
+
+async def test_of_many_binance_symbols_only_the_unknown_ones_are_named(venues: Venues) -> None:
+    async with venues("binance") as server:
+        server.protocol.symbols = ("BTCUSDT", "ETHUSDT")  # type: ignore[attr-defined]
+        feed = feed_on(server, "binance", "ETHUSDT", "NOPE", "BTCUSDT", "NADA")
+        with pytest.raises(FeedError, match=r"the symbols NOPE, NADA: correct feeds\.binance\.symbols$"):
+            await feed.instruments()
+        assert len(server.rest_paths) == 2
+
+
+async def test_symbols_never_subscribed_do_not_get_in(
+    venues: Venues, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with venues("binance", limit=2000) as server:
+        for frame in server.frames[::2]:
+            frame_of_another = frame.raw.replace('"s":"BTCUSDT"', '"s":"DOGEUSDT"')
+            server.frames[server.frames.index(frame)] = Frame(frame.ns, frame_of_another)
+        async with listening(server, "binance", "BTCUSDT") as feed:
+            await feed.until(server.finished.is_set)
+            sent = sum("@trade" in one.raw or "@bookTicker" in one.raw for one in server.frames[::2])
+            await feed.until(lambda: feed.feed.stats.unsubscribed == sent > 100)
+            told = {one.symbol for one in feed.events if isinstance(one, Trade | Quote)}
+            assert told == {"binance:BTCUSDT"}
+    assert caplog.text.count("never subscribed") == 1
 
 
 async def test_an_unreachable_venue_is_told_apart_from_a_wrong_one(venues: Venues) -> None:

@@ -31,9 +31,6 @@ class BookSide:
         """(price, lots), best first."""
         return [(key * self.sign, self._lots[key]) for key in reversed(self._keys)]
 
-    def lots_at(self, price: int) -> int:
-        return self._lots.get(price * self.sign, 0)
-
     def add(self, price: int, lots: int) -> None:
         """Rest ``lots`` more at ``price``."""
         key = price * self.sign
