@@ -5,9 +5,10 @@ Precedence, lowest first: the defaults below, the file, ``TICKDESK_<SECTION>__<K
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -19,12 +20,18 @@ from engine.errors import ConfigError
 from engine.text import clean
 
 ENV_PREFIX = "TICKDESK_"
-_NOT_CONFIG = {"TICKDESK_DATA", "TICKDESK_CONFIG", "TICKDESK_STATE_DIR"}
+_NOT_CONFIG = ("TICKDESK_DATA", "TICKDESK_CONFIG", "TICKDESK_STATE_DIR")
+_CHAOS_PREFIX = "TICKDESK_CHAOS_"
 
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+Percent = Annotated[float, Meta(gt=0, le=100)]
+Leverage = Annotated[float, Meta(gt=0, le=1000)]
+"""Percent of equity, where more than all of it makes sense."""
+Weight = Annotated[float, Meta(ge=0, le=1000)]
+Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]
+Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,10 +46,10 @@ class FeedConfig(Section, frozen=True):
     """In the venue's spelling: BTCUSDT (Binance), BTC-USD (Coinbase), BTC/USD (Kraken)."""
     ws_url: str = ""
     rest_url: str = ""
-    silence_s: Positive = 10.0
+    silence_s: Seconds = 10.0
     """The data watchdog: no data for this long means stale, and the socket is replaced."""
-    backoff_max_s: Positive = 30.0
-    poll_interval_s: Positive = 1.0
+    backoff_max_s: Seconds = 30.0
+    poll_interval_s: Seconds = 1.0
 
 
 class SimulatedConfig(Section, frozen=True):
@@ -52,7 +59,7 @@ class SimulatedConfig(Section, frozen=True):
     symbols: tuple[str, ...] = (
         "BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "ADA-USD", "LTC-USD", "DOT-USD", "AVAX-USD",
     )  # fmt: skip
-    seed: int = 7
+    seed: Seed = 7
     history_s: Annotated[int, Meta(ge=0, le=3600)] = 300
     """Seconds of the past that are simulated at start, so that indicators are warm."""
 
@@ -60,16 +67,16 @@ class SimulatedConfig(Section, frozen=True):
 class FeaturesConfig(Section, frozen=True):
     """Windows and indicator periods, in bars unless said otherwise."""
 
-    window_s: Positive = 5.0
-    bar_s: Positive = 1.0
-    max_fill_bars: Annotated[int, Meta(ge=0)] = 60
+    window_s: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
+    bar_s: Annotated[float, Meta(ge=0.1, le=3600)] = 1.0
+    max_fill_bars: Annotated[int, Meta(ge=0, le=86_400)] = 60
     """Seconds without a trade are filled with flat bars, at most this many in a row."""
     rsi_period: Annotated[int, Meta(ge=2, le=100)] = 14
     ema_fast: Annotated[int, Meta(ge=2, le=200)] = 12
     ema_slow: Annotated[int, Meta(ge=2, le=200)] = 26
     macd_signal: Annotated[int, Meta(ge=2, le=100)] = 9
     bb_period: Annotated[int, Meta(ge=2, le=200)] = 20
-    bb_width: Positive = 2.0
+    bb_width: Annotated[float, Meta(gt=0, le=100)] = 2.0
     atr_period: Annotated[int, Meta(ge=2, le=100)] = 14
     volume_ma_period: Annotated[int, Meta(ge=2, le=200)] = 20
     momentum_period: Annotated[int, Meta(ge=1, le=200)] = 10
@@ -80,21 +87,21 @@ class FeaturesConfig(Section, frozen=True):
 class BlendWeights(Section, frozen=True):
     """Percent of the blended score by family; absent families' weight goes to the present ones."""
 
-    technical: NotNegative = 40.0
-    speed: NotNegative = 15.0
-    microstructure: NotNegative = 15.0
-    open_interest: NotNegative = 10.0
-    options: NotNegative = 10.0
-    sentiment: NotNegative = 5.0
-    volatility: NotNegative = 5.0
+    technical: Weight = 40.0
+    speed: Weight = 15.0
+    microstructure: Weight = 15.0
+    open_interest: Weight = 10.0
+    options: Weight = 10.0
+    sentiment: Weight = 5.0
+    volatility: Weight = 5.0
 
 
 class OpportunitiesConfig(Section, frozen=True):
     min_score: Share = 0.3
     min_confidence: Share = 0.3
-    max_spread_pct: Positive = 0.5
-    ttl_s: Positive = 10.0
-    dedupe_s: Positive = 5.0
+    max_spread_pct: Percent = 0.5
+    ttl_s: Seconds = 10.0
+    dedupe_s: Seconds = 5.0
     """A new blend for the same symbol and side within this long merges into the live opportunity."""
     weights: BlendWeights = BlendWeights()
 
@@ -102,32 +109,32 @@ class OpportunitiesConfig(Section, frozen=True):
 class RiskConfig(Section, frozen=True):
     """Limits; percentages are of equity. See the README for each check."""
 
-    max_order_notional_pct: Positive = 5.0
-    max_position_pct: Positive = 20.0
-    max_gross_pct: Positive = 100.0
-    max_net_pct: Positive = 60.0
+    max_order_notional_pct: Leverage = 5.0
+    max_position_pct: Leverage = 20.0
+    max_gross_pct: Leverage = 100.0
+    max_net_pct: Leverage = 60.0
     max_open_orders_per_symbol: Count = 10
     max_open_orders: Count = 100
-    price_collar_pct: Positive = 2.0
-    max_orders_per_s: Positive = 10.0
+    price_collar_pct: Percent = 2.0
+    max_orders_per_s: Annotated[float, Meta(ge=0.001, le=10_000)] = 10.0
     order_burst: Count = 20
     repeat_limit: Count = 20
-    repeat_window_s: Positive = 60.0
-    duplicate_window_s: Positive = 1.0
+    repeat_window_s: Seconds = 60.0
+    duplicate_window_s: Seconds = 1.0
     """An entry identical to one sent within this long is denied."""
-    stale_data_s: Positive = 3.0
-    clock_skew_s: Positive = 1.0
-    daily_loss_reduce_pct: Positive = 3.0
-    daily_loss_halt_pct: Positive = 5.0
-    max_drawdown_pct: Positive = 10.0
+    stale_data_s: Seconds = 3.0
+    clock_skew_s: Seconds = 1.0
+    daily_loss_reduce_pct: Percent = 3.0
+    daily_loss_halt_pct: Percent = 5.0
+    max_drawdown_pct: Percent = 10.0
     """Entries are denied from this far below the highest equity."""
     allow_short: bool = True
 
 
 class ExitsConfig(Section, frozen=True):
-    stop_loss_pct: Positive = 0.5
-    take_profit_pct: Positive = 1.0
-    sweep_s: Positive = 5.0
+    stop_loss_pct: Percent = 0.5
+    take_profit_pct: Leverage = 1.0
+    sweep_s: Seconds = 5.0
     cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2
     """After an exit a symbol is not entered again for so many bars."""
 
@@ -135,27 +142,26 @@ class ExitsConfig(Section, frozen=True):
 class PaperConfig(Section, frozen=True):
     """The paper venue."""
 
-    taker_fee_bps: NotNegative = 10.0
-    maker_fee_bps: NotNegative = 2.0
-    entry_latency_ms: NotNegative = 20.0
+    taker_fee_bps: Annotated[float, Meta(ge=0, le=1000)] = 10.0
+    entry_latency_ms: Milliseconds = 20.0
     """Mean of the time an order travels; jittered, seeded."""
-    latency_jitter_ms: NotNegative = 5.0
-    seed: int = 11
-    order_ttl_s: Positive = 10.0
+    latency_jitter_ms: Milliseconds = 5.0
+    seed: Seed = 11
+    order_ttl_s: Seconds = 10.0
     """A market order that finds no fresh liquidity for this long is canceled."""
 
 
 class AccountConfig(Section, frozen=True):
-    starting_cash: Positive = 100_000.0
+    starting_cash: Annotated[float, Meta(ge=1, le=1e12)] = 100_000.0
     currency: str = "USD"
     pegged: tuple[str, ...] = ("USD", "USDT", "USDC", "FDUSD", "TUSD", "BUSD")
     """Quote currencies counted as the account's own, one to one. Others are denied."""
-    order_size_pct: Positive = 2.0
+    order_size_pct: Leverage = 2.0
     """Notional of an entry, percent of equity, at full confidence."""
 
 
 class ModelsConfig(Section, frozen=True):
-    poll_s: Positive = 300.0
+    poll_s: Seconds = 300.0
     every_bars: Count = 5
     """The model strategy predicts once in so many bars."""
 
@@ -211,15 +217,21 @@ def load(
     raw = _read_file(path)
     environ = os.environ if environ is None else environ
     for name, text in sorted(environ.items()):
-        if name.startswith(ENV_PREFIX) and name not in _NOT_CONFIG:
+        if name.startswith(ENV_PREFIX) and name not in _NOT_CONFIG and not name.startswith(_CHAOS_PREFIX):
             keys = name[len(ENV_PREFIX) :].lower().split("__")
-            if len(keys) > 1:
-                _put(raw, keys, _value(text), origin=f"environment variable {name}")
+            if len(keys) < 2:
+                raise ConfigError(
+                    f"environment variable {clean(name, 60)} names no key: two underscores part section and"
+                    f" key, as in {_suggestion(keys[0])}"
+                )
+            _put(raw, keys, _value(text, keys), origin=f"environment variable {clean(name, 60)}")
     for text in overrides:
         key, sep, value = text.partition("=")
         if not sep:
             raise ConfigError(f"--set {clean(text, 60)}: write it as section.key=value")
-        _put(raw, key.strip().split("."), _value(value.strip()), origin=f"--set {clean(key, 60)}")
+        keys = key.strip().split(".")
+        _put(raw, keys, _value(value.strip(), keys), origin=f"--set {clean(key, 60)}")
+    _refuse_not_finite(raw, "")
     try:
         config = msgspec.convert(raw, Config, strict=False)
     except msgspec.ValidationError as error:
@@ -240,7 +252,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"no configuration file {where}: check --config") from None
     except OSError as error:
         raise ConfigError(f"cannot read {where}: {error.strerror}; check --config") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise ConfigError(f"{where} is no TOML: {clean(error)}") from None
 
 
@@ -250,28 +262,71 @@ def _put(raw: dict[str, Any], keys: list[str], value: Any, *, origin: str) -> No
         node = node.setdefault(key, {})
         if not isinstance(node, dict):
             raise ConfigError(f"{origin}: {'.'.join(keys)} is not a section; see `tickdesk config show`")
-    node[keys[-1]] = [value] if isinstance(value, str) and _is_list(keys) else value
+    node[keys[-1]] = value
 
 
-def _is_list(keys: list[str]) -> bool:
-    """Whether the value of a key is a list: then one name alone will do."""
+def _kind(keys: list[str]) -> Any:
+    """The type of a key's value; None for a key that is not ours, Any for a strategy's own."""
     kind: Any = Config
     for key in keys:
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
         elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(key)
-        else:  # a strategy's own
-            return key == "symbols"
-    return get_origin(kind) is tuple
+        else:
+            return None
+    if kind is Any and keys[-1] == "symbols":
+        return tuple[str, ...]
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def _value(text: str) -> Any:
-    """A TOML value where the text is one, else the text itself; commas make a list."""
+def _value(text: str, keys: list[str]) -> Any:
+    """What ``text`` means for the key: names stay text whatever they look like, commas make a list."""
+    kind, parsed = _kind(keys), _toml(text)
+    if kind is str:
+        return parsed if isinstance(parsed, str) else text
+    if isinstance(parsed, list):
+        return parsed
+    listed = parsed if isinstance(parsed, str) else text
+    if get_origin(kind) is tuple or (kind is Any and parsed is None and "," in text):
+        return [part.strip() for part in listed.split(",") if part.strip()]
+    return text if parsed is None else parsed
+
+
+def _toml(text: str) -> Any:
+    """The TOML value that ``text`` is; None when it is none."""
     try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return [part.strip() for part in text.split(",")] if "," in text else text
+        document = tomllib.loads(f"v = {text}")
+    except (ValueError, RecursionError):
+        return None
+    return document["v"] if len(document) == 1 else None
+
+
+def _suggestion(name: str) -> str:
+    """The variable that was probably meant by ``name``, which lacks a double underscore."""
+    for path in _paths(Config):
+        if "_".join(path) == name:
+            return ENV_PREFIX + "__".join(path).upper()
+    for section in Config.__struct_fields__:
+        if name.startswith(f"{section}_"):
+            return f"{ENV_PREFIX}{section}__{clean(name.removeprefix(section + '_'), 40)}".upper()
+    return f"{ENV_PREFIX}<SECTION>__<KEY>"
+
+
+def _paths(section: type[Section]) -> Iterator[tuple[str, ...]]:
+    for field in msgspec.structs.fields(section):
+        if isinstance(field.type, type) and issubclass(field.type, Section):
+            yield from ((field.name, *rest) for rest in _paths(field.type))
+        else:
+            yield (field.name,)
+
+
+def _refuse_not_finite(node: Any, path: str) -> None:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            _refuse_not_finite(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise ConfigError(f"configuration: {clean(path, 80)} must be a finite number, not {node}")
 
 
 def _check(config: Config) -> None:

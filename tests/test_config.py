@@ -1,0 +1,223 @@
+"""The configuration: every value can be set from outside, and no value that cannot work gets in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.config import Config, load
+from engine.errors import ConfigError
+
+LINKED = {
+    "features.ema_fast": "13",
+    "features.sma_fast": "51",
+    "features.sma_slow": "199",
+    "risk.daily_loss_halt_pct": "6.5",
+    "account.currency": "USDT",
+    "account.pegged": "USD,X1",
+    "logging.level": "debug",
+}
+"""Another value where rules between keys, or a pattern, allow few."""
+
+
+def leaves(tree: dict[str, Any], path: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{path}.{key}" if path else key
+        found |= leaves(value, name) if isinstance(value, dict) else {name: value}
+    return found
+
+
+FEED = leaves(msgspec.to_builtins(load(overrides=["feeds.kraken.symbols=XBT/USD"], environ={})))
+LEAVES = {name: value for name, value in FEED.items() if not isinstance(value, dict)}
+NUMBERS = [name for name, value in LEAVES.items() if type(value) in (int, float)]
+
+
+def changed(name: str, value: Any) -> str:
+    """The text of another valid value."""
+    if name in LINKED:
+        return LINKED[name]
+    match value:
+        case bool():
+            return str(not value).lower()
+        case int():
+            return str(value + 1)
+        case float():
+            return str(value / 2 + 0.125)
+        case str():
+            return "123"  # text, though it looks like a number
+        case _:
+            return "1INCH,123"
+
+
+def variable(name: str) -> str:
+    return "TICKDESK_" + name.replace(".", "__").upper()
+
+
+def value_of(config: Config, name: str) -> Any:
+    return leaves(msgspec.to_builtins(config))[name]
+
+
+def refusal(overrides: list[str] | None = None, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(overrides=overrides or [], environ=environ or {})
+    text = str(caught.value)
+    assert "\n" not in text and len(text) < 400
+    return text
+
+
+def test_the_leaves_are_all_there() -> None:
+    assert len(LEAVES) > 70 and len(NUMBERS) > 50
+    assert {"opportunities.weights.speed", "feeds.kraken.silence_s", "simulated.symbols"} <= LEAVES.keys()
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_value_is_set_by_the_environment_and_by_set(name: str) -> None:
+    text = changed(name, LEAVES[name])
+    expected: Any = text
+    match LEAVES[name]:
+        case bool():
+            expected = text == "true"
+        case int() | float():
+            expected = type(LEAVES[name])(text)
+        case tuple() | list():
+            expected = tuple(text.split(","))
+    assert expected != LEAVES[name]
+    base = {"TICKDESK_FEEDS__KRAKEN__SYMBOLS": "XBT/USD"}
+    assert value_of(load(environ=base | {variable(name): text}), name) == expected
+    by_set = load(environ=base, overrides=[f"{name}={text}"])
+    assert value_of(by_set, name) == expected
+    assert leaves(msgspec.to_builtins(by_set)).keys() == LEAVES.keys()
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "text", ["nan", "NaN", "inf", "-inf", "Infinity", "1e300", "1e999", "-1", "1" + "0" * 30, ""]
+)
+def test_no_number_is_without_bounds(name: str, text: str) -> None:
+    assert name.split(".")[-1] in refusal([f"{name}={text}"])
+    assert name.split(".")[-1] in refusal(environ={variable(name): text})
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "features.bar_s=1e-12",
+        "features.bar_s=3601",
+        "features.window_s=3601",
+        "risk.stale_data_s=86401",
+        "account.starting_cash=1.1e12",
+        "account.starting_cash=1e-9",
+        "models.every_bars=1e20",
+        "exits.stop_loss_pct=200",
+        "risk.max_order_notional_pct=1001",
+        "risk.max_orders_per_s=1e-300",
+        "simulated.seed=9223372036854775808",
+        "paper.maker_fee_bps=1",
+    ],
+)
+def test_bounds(override: str) -> None:
+    assert override.partition("=")[0].split(".")[1] in refusal([override])
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_what_is_not_finite_is_refused_by_name_also_in_a_strategy_and_a_file(
+    text: str, tmp_path: Path
+) -> None:
+    for name in ("exits.stop_loss_pct", "strategies.trend.weight", "strategies.rapid_rise.min_change_pct"):
+        assert refusal([f"{name}={text}"]) == f"configuration: {name} must be a finite number, not {text}"
+    file = tmp_path / "c.toml"
+    file.write_text(f"[risk]\nstale_data_s = {text}\n")
+    with pytest.raises(ConfigError, match=r"risk\.stale_data_s must be a finite number"):
+        load(file, environ={})
+
+
+@pytest.mark.parametrize("content", ["[risk]\nstale_data_s = 1" + "0" * 5000, "v = " + "[" * 5000])
+def test_a_file_that_toml_chokes_on_is_refused_in_one_line(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match="is no TOML") as caught:
+        load(file, environ={})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("True", True), ("1", True), ("false", False), ("FALSE", False), ("0", False)],
+)
+def test_switches(text: str, value: bool) -> None:
+    assert load(environ={"TICKDESK_RISK__ALLOW_SHORT": text}).risk.allow_short is value
+
+
+@pytest.mark.parametrize("text", ["2", "yes", "", "1.5", "[true]"])
+def test_what_is_no_switch(text: str) -> None:
+    assert "allow_short" in refusal(environ={"TICKDESK_RISK__ALLOW_SHORT": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("BTCUSDT", ("BTCUSDT",)),
+        ("BTCUSDT,ETHUSDT", ("BTCUSDT", "ETHUSDT")),
+        (" BTCUSDT, ETHUSDT ,", ("BTCUSDT", "ETHUSDT")),
+        ('["BTC/USD", "ETH/USD"]', ("BTC/USD", "ETH/USD")),
+        ('"BTC/USD,ETH/USD"', ("BTC/USD", "ETH/USD")),
+        ("123", ("123",)),
+        ("1INCHUSDT", ("1INCHUSDT",)),
+        ("true", ("true",)),
+        ("nan", ("nan",)),
+        ("2024-08-08", ("2024-08-08",)),
+        ("", ()),
+    ],
+)
+def test_lists_of_symbols(text: str, symbols: tuple[str, ...]) -> None:
+    environ = {"TICKDESK_FEEDS__BINANCE__SYMBOLS": text, "TICKDESK_STRATEGIES__TREND__SYMBOLS": text}
+    config = load(environ=environ)
+    assert config.feeds["binance"].symbols == symbols
+    assert tuple(config.strategies["trend"]["symbols"]) == symbols
+    assert load(environ={}, overrides=[f"account.pegged=USD,{text}"]).account.pegged[0] == "USD"
+
+
+def test_strategies_and_quoted_text() -> None:
+    environ = {
+        "TICKDESK_STRATEGIES__RAPID_RISE__MIN_CHANGE_PCT": "2.5",
+        "TICKDESK_STRATEGIES__TREND__ENABLED": "false",
+        "TICKDESK_CONSOLE__THEME": '"quoted"',
+        "TICKDESK_FEEDS__KRAKEN__WS_URL": "ws://127.0.0.1:1/a,b#c",
+    }
+    config = load(environ=environ)
+    assert config.strategies == {"rapid_rise": {"min_change_pct": 2.5}, "trend": {"enabled": False}}
+    assert (config.console.theme, config.feeds["kraken"].ws_url) == ("quoted", "ws://127.0.0.1:1/a,b#c")
+
+
+def test_one_variable_sets_one_value() -> None:
+    assert "stale_data_s" in refusal(environ={"TICKDESK_RISK__STALE_DATA_S": "1\nclock_skew_s = 2"})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TICKDESK_RISK_MAX_POSITION_PCT", "TICKDESK_RISK__MAX_POSITION_PCT"),
+        ("TICKDESK_OPPORTUNITIES_WEIGHTS_SPEED", "TICKDESK_OPPORTUNITIES__WEIGHTS__SPEED"),
+        ("TICKDESK_FEEDS_BINANCE", "TICKDESK_FEEDS__BINANCE"),
+        ("TICKDESK_RISK", "TICKDESK_<SECTION>__<KEY>"),
+        ("TICKDESK_STATEDIR", "TICKDESK_<SECTION>__<KEY>"),
+        ("TICKDESK_", "TICKDESK_<SECTION>__<KEY>"),
+    ],
+)
+def test_a_variable_without_two_underscores_is_refused_with_what_was_meant(name: str, meant: str) -> None:
+    text = refusal(environ={name: "1"})
+    assert name in text and text.endswith(meant)
+
+
+def test_variables_of_ours_that_are_no_configuration() -> None:
+    names = ("TICKDESK_DATA", "TICKDESK_CONFIG", "TICKDESK_STATE_DIR", "TICKDESK_CHAOS_KILLS", "OTHER_RISK")
+    assert load(environ=dict.fromkeys(names, "x")) == load(environ={})
+
+
+def test_an_unknown_key_is_named() -> None:
+    assert "nosuch" in refusal(environ={"TICKDESK_RISK__NOSUCH": "1"})
+    assert "nosuch" in refusal(environ={"TICKDESK_NOSUCH__KEY": "1"})
