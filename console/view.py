@@ -109,7 +109,7 @@ class DeskView:
 
     def _merge_frame(self, frame: StateFrame) -> None:
         self._frame_at = self._clock()
-        if self.status is not None and frame.status.started_ns != self.status.started_ns:
+        if self._is_another_engine(frame):
             self._begin_log_anew(frame.status.engine_ns)
         if frame.full:
             for known in (
@@ -140,6 +140,15 @@ class DeskView:
             seq = log.seq + self._log_base
             self.logs[seq] = log if log.seq == seq else msgspec.structs.replace(log, seq=seq)
         self._prune()
+
+    def _is_another_engine(self, frame: StateFrame) -> bool:
+        """A tape starts at the same time whenever it is replayed: there, the log tells."""
+        if self.status is None or not frame.full:
+            return False
+        if frame.status.started_ns != self.status.started_ns:
+            return True
+        known = ((self.logs.get(log.seq + self._log_base), log) for log in frame.logs)
+        return any(old is not None and (old.ns, old.text) != (new.ns, new.text) for old, new in known)
 
     def _begin_log_anew(self, now_ns: int) -> None:
         """Another engine counts its log from the start: what the last one said stays above it."""

@@ -64,8 +64,10 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
 
     def describe(self, id: str, detail: str) -> None:
         """Another detail beside a choice."""
-        self.choices = tuple(c._replace(detail=detail) if c.id == id else c for c in self.choices)
-        self.refresh()
+        choices = tuple(c._replace(detail=detail) if c.id == id else c for c in self.choices)
+        if choices != self.choices:
+            self.choices = choices
+            self.refresh()
 
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.choices)

@@ -16,6 +16,10 @@ _GOES_ON = {
 }
 
 
+def _goes_on(risk_state: str) -> str:
+    return _GOES_ON.get(risk_state, _GOES_ON["active"])
+
+
 class LeaveScreen(AskScreen):
     """Dismisses with one of the ids above."""
 
@@ -31,7 +35,7 @@ class LeaveScreen(AskScreen):
             held = f"The engine holds {open_positions} open position{'s' if several else ''}."
             lines = [((held if open_positions else "The desk is flat.", "text"),)]
             choices = [
-                Choice(DETACH, "Detach", _GOES_ON[risk_state]),
+                Choice(DETACH, "Detach", _goes_on(risk_state)),
                 Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
                 Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
             ]
@@ -40,4 +44,4 @@ class LeaveScreen(AskScreen):
     def follow(self, risk_state: str) -> None:
         """Say what detaching means now: H works here too."""
         if not self._engine_gone:
-            self.choices.describe(DETACH, _GOES_ON[risk_state])
+            self.choices.describe(DETACH, _goes_on(risk_state))

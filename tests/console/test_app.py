@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
@@ -515,6 +516,19 @@ async def test_a_restarted_engine_keeps_the_old_log_above_the_new() -> None:
         ]
         assert list(app.view.logs) == sorted(app.view.logs) == [row.seq for row in app.view.logs.values()]
         await pilot.pause()
+
+
+async def test_a_tape_replayed_anew_is_told_by_its_log() -> None:
+    link = sample.FakeLink()
+    async with desk(link) as (app, _):
+        again = tuple(msgspec.structs.replace(row, text=f"again {row.text}") for row in sample.logs())
+        link.on_message(msgspec.structs.replace(sample.full_frame(), logs=again))
+        texts = [row.text for row in app.view.logs.values()]
+        assert texts == [
+            *(row.text for row in sample.logs()),
+            "— reconnected —",
+            *(row.text for row in again),
+        ]
 
 
 async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:

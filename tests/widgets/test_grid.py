@@ -93,6 +93,18 @@ async def test_a_number_that_does_not_fit_is_not_cut() -> None:
         assert "########" in lines(grid)[1] and "1234" not in lines(grid)[1]
 
 
+async def test_an_amount_that_does_not_fit_is_rounded_and_copied_whole() -> None:
+    class Amounts(Table):
+        COLUMNS = (COLUMNS[0], COLUMNS[1]._replace(shorten=True))
+
+    app = Host()
+    app.table = Amounts()
+    async with app.run_test(size=(40, 4)):
+        app.table.set_rows([GridRow("a", (("a", "bold"), ("0.12345678", "text")))])
+        assert "~0.12346" in lines(app.table)[1] and "#" not in lines(app.table)[1]
+        assert app.table.row_text("a") == "a\t0.12345678"
+
+
 async def test_the_cursor_keeps_its_row_through_inserts_removals_and_sorts() -> None:
     async with table([row(f"r{n}", n) for n in range(5)]) as (grid, _):
         grid.move_cursor(2)
