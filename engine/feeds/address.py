@@ -33,15 +33,18 @@ def _fault(url: str, schemes: tuple[str, ...]) -> str:
         return "holds a blank or a control character"
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
         return "is no address"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
     if parts.scheme not in schemes:
         return f"does not begin with {'://, '.join(schemes)}://"
     if not parts.hostname:
         return "names no host"
     if port == 0:
-        return "names port 0"
+        return "names a port that is not between 1 and 65535"
     if parts.username is not None or parts.password is not None:
         return "holds a user name or a password, which would be shown"
     if parts.query or parts.fragment:

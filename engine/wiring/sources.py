@@ -77,8 +77,8 @@ async def run_feed(desk: Desk, feed: Feed, sink: Sink) -> None:
 async def _run(desk: Desk, feed: Feed, sink: Sink) -> None:
     """Once. The simulated venue's instruments are known already: its past was played to the desk."""
     async with asyncio.TaskGroup() as beside:
-        if not isinstance(feed, SimulatedFeed) and not await learn_instruments(desk, feed, patient=False):
-            beside.create_task(learn_instruments(desk, feed, patient=True))
+        wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed)
+        beside.create_task(_learn_later(desk, feed, wait_s))
         await feed.run(sink)
 
 
@@ -93,23 +93,25 @@ def _kind(error: Exception) -> str:
     return _kind(error.exceptions[0]) if isinstance(error, ExceptionGroup) else type(error).__name__
 
 
-async def learn_instruments(desk: Desk, feed: Feed, *, patient: bool) -> bool:
-    """Give the desk a venue's grids, if it can before the first tick; False when the venue did not answer.
+async def learn_instruments(desk: Desk, feed: Feed) -> float:
+    """Give the desk a venue's grids. Returns the seconds after which to ask again; 0 when it has them.
 
-    An unknown symbol raises FeedError: it is the configuration that is wrong. A venue that does not answer is
-    asked again until it does when ``patient``; otherwise once.
+    An unknown symbol raises FeedError: it is the configuration that is wrong.
     """
-    while True:
-        try:
-            specs = await feed.instruments()
-            break
-        except UnreachableError as error:
-            log.getChild(feed.venue).warning("%s", error)
-            if not patient:
-                return False
-            await asyncio.sleep(max(RETRY_S, error.retry_after_s))
+    try:
+        specs = await feed.instruments()
+    except UnreachableError as error:
+        log.getChild(feed.venue).warning("instruments: %s", error)
+        return max(RETRY_S, error.retry_after_s)
     adopt(desk, specs)
-    return True
+    return 0.0
+
+
+async def _learn_later(desk: Desk, feed: Feed, wait_s: float) -> None:
+    """Until the venue answers: meanwhile its data comes, on grids that are assumed."""
+    while wait_s > 0:
+        await asyncio.sleep(wait_s)
+        wait_s = await learn_instruments(desk, feed)
 
 
 def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:

@@ -438,3 +438,18 @@ async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: P
         live = [event for event in feed.events if isinstance(event, Trade | Quote)]
         timeless = [[repr(msgspec.structs.replace(one, recv_ns=0)) for one in row] for row in (live, taped)]
         assert timeless[0] == timeless[1]
+
+
+def test_a_detail_tells_of_a_few_symbols_and_counts_the_rest() -> None:
+    """However many books of a venue are wrong at once."""
+    config = FeedConfig(symbols=("A/B",), ws_url="ws://127.0.0.1:9", rest_url="http://127.0.0.1:9")
+    feed = open_feed("kraken", config, clock=time.time_ns, rng=random.Random(1))
+    assert isinstance(feed, SocketFeed)
+    told: list[MarketEvent] = []
+    feed._sink = told.extend
+    feed._troubles = {str(n): f"book {n} is crossed" for n in range(5)}
+    feed._tell(FeedState.UP, "streaming")
+    expected = "streaming; book 0 is crossed; book 1 is crossed; book 2 is crossed; and 2 more"
+    assert feed.stats.detail == expected
+    feed._tell(FeedState.DOWN, "cut")
+    assert feed.stats.detail == "cut" and len(told) == 2
