@@ -87,31 +87,28 @@ class OrderBuilder:
         now_ns: int,
         mid: float,
         *,
-        working: Decimal = Decimal(0),
         reason: str = "",
     ) -> OrderRequest:
-        """A reduce-only market order for the position less ``working``, what open exits will still close.
+        """A reduce-only market order for the whole position.
 
         The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid
         since): an exit leaves no dust. It needs no price: with an unknown ``mid`` its decision price is 0.
-        Raises OrderError when nothing is left, or for the purpose ENTRY.
+        Raises OrderError for a flat position, or for the purpose ENTRY.
         """
-        left = abs(position.quantity) - working
-        if left <= 0:
-            raise OrderError(
-                f"{position.symbol}: nothing left to exit of {position.quantity} ({working} is working)"
-            )
+        quantity = abs(position.quantity)
+        if not quantity:
+            raise OrderError(f"{position.symbol}: nothing to exit")
         if purpose is Purpose.ENTRY:
             raise OrderError(f"{position.symbol}: an exit cannot have the purpose entry")
         side = Side.SELL if position.quantity > 0 else Side.BUY
         return OrderRequest(
             client_order_id=client_order_id(
-                purpose, position.symbol, side, now_ns, f"{position.opened_ns}/{position.quantity}/{left}"
+                purpose, position.symbol, side, now_ns, f"{position.opened_ns}/{position.quantity}/{quantity}"
             ),
             symbol=position.symbol,
             side=side,
             type=OrderType.MARKET,
-            quantity=left,
+            quantity=quantity,
             purpose=purpose,
             reduce_only=True,
             decision_ns=now_ns,

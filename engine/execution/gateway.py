@@ -32,11 +32,16 @@ class Gateway(Protocol):
         last: float,
         now_ns: int,
         quote_id: int,
+        *,
+        stale: bool = False,
     ) -> list[Report]:
-        """The current quote; ``quote_id`` changes when the venue published a new one."""
+        """The current quote; ``quote_id`` changes when the venue published a new one.
+
+        ``stale``: it is too old to be believed.
+        """
 
     def on_trade(self, symbol: str, price: float, size: float, now_ns: int) -> list[Report]:
-        """A print of a symbol that has no quotes."""
+        """A print of a symbol that has no quotes, or none to be believed."""
 
     def expire(self, now_ns: int) -> list[Report]:
         """End the orders whose time is over."""

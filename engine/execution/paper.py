@@ -41,10 +41,10 @@ class _Working(msgspec.Struct, gc=False):
 class _Budget(msgspec.Struct, gc=False):
     """What is left of one displayed quote, or of one print."""
 
-    id: int
     buy: Decimal
     """What buyers can still take (the ask)."""
     sell: Decimal
+    quote_id: int | None = None
 
 
 class PaperVenue(Gateway):
@@ -58,7 +58,6 @@ class PaperVenue(Gateway):
         self._book: dict[str, list[_Working]] = {}
         self._seen: set[str] = set()
         self._quotes: dict[str, _Budget] = {}
-        self._prints: dict[str, _Budget] = {}
 
     def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
         """Send an order on its way; it is ACCEPTED when it arrives.
@@ -102,6 +101,7 @@ class PaperVenue(Gateway):
         last: float,
         now_ns: int,
         quote_id: int,
+        *,
         stale: bool = False,
     ) -> list[Report]:
         """Fill what has arrived from the current quote: buys at the ask, sells at the bid.
@@ -114,29 +114,23 @@ class PaperVenue(Gateway):
         instrument = self._instruments.get(symbol)
         assert instrument is not None  # submit() let only known symbols in
         budget = self._quotes.get(symbol)
-        if budget is None or budget.id != quote_id:
-            budget = _Budget(quote_id, _displayed(ask_size, instrument), _displayed(bid_size, instrument))
+        if budget is None or budget.quote_id != quote_id:
+            budget = _Budget(_displayed(ask_size, instrument), _displayed(bid_size, instrument), quote_id)
             self._quotes[symbol] = budget
         return self._match(instrument, budget, ask, bid, now_ns, "quote", stale)
 
-    def on_trade(
-        self, symbol: str, price: float, size: float, now_ns: int, print_id: int | None = None
-    ) -> list[Report]:
-        """Fill what has arrived from a print, for symbols that publish no quotes.
+    def on_trade(self, symbol: str, price: float, size: float, now_ns: int) -> list[Report]:
+        """Fill what has arrived from a print, for symbols that publish no quotes, or none to be believed.
 
         The fill is at the print's price, without a spread, and at most its size in all: flattering by half
-        a spread, which belongs said where results are read. Every call is a print of its own, unless
-        ``print_id`` repeats the last call's.
+        a spread, which belongs said where results are read. Every call is a print of its own.
         """
         if not self._book.get(symbol):
             return []
         instrument = self._instruments.get(symbol)
         assert instrument is not None  # submit() let only known symbols in
-        budget = self._prints.get(symbol)
-        if budget is None or print_id is None or budget.id != print_id:
-            size_left = _displayed(size, instrument)
-            budget = _Budget(-1 if print_id is None else print_id, size_left, size_left)
-            self._prints[symbol] = budget
+        size_left = _displayed(size, instrument)
+        budget = _Budget(size_left, size_left)
         return self._match(instrument, budget, price, price, now_ns, "print", False)
 
     def expire(self, now_ns: int) -> list[Report]:

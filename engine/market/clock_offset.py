@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections import deque
 
+from engine.events import NS
+
 SAMPLES = 256
+PATIENCE_S = 30
+"""A venue that quoted for so long without a trade tells no time to judge it by."""
 
 
 class ClockOffset:
     """Per venue the least of the newest ``recv_ns - event_ns``: the offset plus the shortest way here.
 
     Delay only ever adds, so the minimum is the best one-way estimate (as in NTP's clock filter). Far below
-    zero, the venue's clock is ahead of ours; far above, ours is ahead or everything is late.
+    zero, the venue's clock is ahead of ours; far above, ours is ahead or everything is late. Trades alone
+    are samples: a quote carries no time of its own on some venues, and on others that of a trade long past.
     """
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[int]] = {}
+        self._quoted: dict[str, tuple[int, int]] = {}
+        """When the venue's first and newest quote were received."""
 
     def note(self, venue: str, event_ns: int, recv_ns: int) -> None:
-        """One datum that carries the venue's own time."""
+        """A live trade with the venue's own time."""
         samples = self._samples.get(venue)
         if samples is None:
             samples = self._samples[venue] = deque(maxlen=SAMPLES)
         samples.append(recv_ns - event_ns)
 
-    def skew_ns(self, venue: str) -> int:
-        """The estimate; 0 while nothing is known (staleness is judged on its own)."""
+    def note_quote(self, venue: str, recv_ns: int) -> None:
+        """A live quote: it only says that the venue is heard."""
+        first, _ = self._quoted.get(venue, (recv_ns, 0))
+        self._quoted[venue] = first, recv_ns
+
+    def skew_ns(self, venue: str) -> int | None:
+        """The estimate; None while it is unknown.
+
+        0 for a venue that has quoted for 30 s and never traded: there is no clock to disagree with, and a
+        market that is quoted alone would be denied for ever. Its data's age is judged on its own.
+        """
         samples = self._samples.get(venue)
-        return min(samples) if samples else 0
+        if samples:
+            return min(samples)
+        first, newest = self._quoted.get(venue, (0, 0))
+        return 0 if newest - first >= PATIENCE_S * NS else None

@@ -31,12 +31,7 @@ class Freshness:
         seen_ns = self._seen.last_recv_ns(index)
         return max(0, now_ns - seen_ns) if seen_ns else None
 
-    def stale(self, index: int, now_ns: int, limit_ns: int) -> bool:
-        """No tick for longer than ``limit_ns`` (exactly the limit is fresh)."""
-        age = self.age_ns(index, now_ns)
-        return age is None or age > limit_ns
-
     def stale_count(self, now_ns: int, limit_ns: int) -> int:
-        """How many symbols are stale."""
+        """How many symbols had no tick for longer than ``limit_ns`` (exactly the limit is fresh)."""
         seen = self._seen.recv_times()
         return int(np.count_nonzero((seen == 0) | (now_ns - seen > limit_ns)))

@@ -1,6 +1,6 @@
 """Which ticks are fit to trade on: finite, positive, uncrossed, seen once, near the last price (compiled).
 
-A rejected tick keeps the code of its reason in ``ticks['reject']``, is counted, and changes nothing else.
+A rejected tick keeps the code of its reason in ``ticks['reject']`` and changes nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ AGREEING = 5
 _STATE = np.dtype(
     [
         ("recv_ns", "<i8"),
-        ("event_ns", "<i8"),
         ("last_id", "<i8"),
         ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
         ("hole_last", "<i8"),
@@ -35,8 +34,6 @@ _STATE = np.dtype(
         ("outlier", "<f8"),
         ("outliers", "<i4"),
         ("outlier_pct", "<f8"),
-        ("accepted", "<i8"),
-        ("rejected", "<i8", (len(REJECTS),)),
     ]
 )
 
@@ -111,10 +108,8 @@ def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
             code = OUTLIER
         tick.reject = code
         if code != 0:
-            s.rejected[code] += 1
             count += 1
             continue
-        s.accepted += 1
         if tick.kind == TRADE and tick.trade_id != -1:
             _note_id(s, tick.trade_id)
         if backfilled:
@@ -122,7 +117,6 @@ def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
         s.price = price
         s.outliers = 0
         s.recv_ns = max(s.recv_ns, tick.recv_ns)
-        s.event_ns = max(s.event_ns, tick.event_ns)
     return count
 
 
@@ -162,25 +156,9 @@ class Screen:
         """
         return int(_check(ticks, start, stop, self._state))
 
-    def accepted(self, index: int) -> int:
-        return int(self._state["accepted"][index])
-
-    def rejected(self, index: int) -> dict[str, int]:
-        """How many of the symbol's ticks were rejected, by reason code; reasons that occurred only."""
-        counts = self._state["rejected"][index].tolist()
-        return {code: count for code, count in zip(REJECTS, counts, strict=True) if count}
-
-    def last_trade_id(self, index: int) -> int:
-        """Highest id accepted; -1 before the first."""
-        return int(self._state["last_id"][index])
-
     def last_recv_ns(self, index: int) -> int:
         """When the last live tick was received; 0 before the first. Backfilled ticks do not count."""
         return int(self._state["recv_ns"][index])
-
-    def last_event_ns(self, index: int) -> int:
-        """The venue's time of the latest live tick; 0 before the first."""
-        return int(self._state["event_ns"][index])
 
     def recv_times(self) -> Array:
         """``last_recv_ns`` of all symbols, as a view."""

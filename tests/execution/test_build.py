@@ -116,12 +116,9 @@ def test_exit_closes_the_whole_position(quantity: str, side: Side) -> None:
     assert (made.purpose, made.decision_price, made.reason) == (Purpose.STOP_LOSS, 99.5, "stop loss")
 
 
-def test_exit_takes_off_what_other_exits_will_close() -> None:
+def test_exit_carries_the_reason_it_is_given() -> None:
     held = Holding(SYMBOL, Decimal("2.5"))
-    made = BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, working=Decimal("1.5"), reason="asked for")
-    assert (made.quantity, made.reason) == (Decimal("1.0"), "asked for")
-    with pytest.raises(OrderError, match="nothing left"):
-        BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, working=Decimal("2.5"))
+    assert BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5, reason="asked for").reason == "asked for"
 
 
 @pytest.mark.parametrize("mid", [math.nan, math.inf, 0.0, -1.0])
@@ -131,7 +128,7 @@ def test_exit_needs_no_price(mid: float) -> None:
 
 
 def test_exit_of_nothing_or_as_an_entry_is_refused() -> None:
-    with pytest.raises(OrderError, match="nothing left"):
+    with pytest.raises(OrderError, match="nothing to exit"):
         BUILDER.exit(Holding(SYMBOL, Decimal(0)), Purpose.FLATTEN, T0, 100.0)
     with pytest.raises(OrderError, match="purpose"):
         BUILDER.exit(Holding(SYMBOL, Decimal(1)), Purpose.ENTRY, T0, 100.0)

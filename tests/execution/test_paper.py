@@ -183,10 +183,9 @@ def test_prints_fill_symbols_without_quotes(first: Side, instruments: Instrument
     venue = PaperVenue(PaperConfig(latency_jitter_ms=0.0), instruments)
     venue.submit(request_("td-1", quantity=Decimal(3), side=first), T0)
     venue.submit(request_("td-2", quantity=Decimal(3), side=first.opposite), T0)
-    reports = venue.on_trade(SYMBOL, 100.5, 4.0, LATER, print_id=8)
+    reports = venue.on_trade(SYMBOL, 100.5, 4.0, LATER)
     assert [f.quantity for f in fills(reports)] == [3, 1], "one print is one size, whoever takes it"
     assert {f.price for f in fills(reports)} == {Decimal("100.50")}
-    assert fills(venue.on_trade(SYMBOL, 100.5, 4.0, LATER, print_id=8)) == []
     assert sum(f.quantity for f in fills(venue.on_trade(SYMBOL, 101.0, 4.0, LATER))) == 2
     assert venue.waiting() == {}
 

@@ -20,7 +20,6 @@ def test_ages_come_from_accepted_live_ticks() -> None:
     )
     screen.check(ticks, 0, len(ticks))
     assert [fresh.age_ns(i, T0 + 6 * NS) for i in range(3)] == [4 * NS, NS, None]
-    assert [fresh.stale(i, T0 + 6 * NS, 2 * NS) for i in range(3)] == [True, False, True]
     assert fresh.stale_count(T0 + 6 * NS, 2 * NS) == 2
 
 
@@ -29,8 +28,6 @@ def test_exactly_the_limit_is_fresh_and_ages_are_never_negative() -> None:
     screen.add_symbol()
     fresh = Freshness(screen)
     screen.check(block(trade(1, 10)), 0, 1)
-    assert not fresh.stale(0, T0 + 3 * NS, 2 * NS)
-    assert fresh.stale(0, T0 + 3 * NS + 1, 2 * NS)
     assert (fresh.stale_count(T0 + 3 * NS, 2 * NS), fresh.stale_count(T0 + 3 * NS + 1, 2 * NS)) == (0, 1)
     assert fresh.age_ns(0, T0) == 0
 

@@ -1,0 +1,46 @@
+"""The clock offset: the least delay seen, unknown until a venue told its time."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.events import NS
+from engine.market.clock_offset import PATIENCE_S, SAMPLES, ClockOffset
+from tests.features.ticks import T0
+
+MS = NS // 1000
+
+
+def test_unknown_until_the_first_trade_and_each_venue_for_itself() -> None:
+    offset = ClockOffset()
+    assert offset.skew_ns("kraken") is None
+    offset.note("kraken", T0, T0 + 40 * MS)
+    assert (offset.skew_ns("kraken"), offset.skew_ns("binance")) == (40 * MS, None)
+
+
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=2 * SAMPLES))
+def test_the_least_of_the_newest(delays: list[int]) -> None:
+    offset = ClockOffset()
+    for number, delay in enumerate(delays):
+        offset.note("kraken", T0 + number, T0 + number + delay)
+    assert offset.skew_ns("kraken") == min(delays[-SAMPLES:])
+
+
+def test_a_venue_that_only_quotes_is_unknown_for_a_while_then_has_no_clock() -> None:
+    offset = ClockOffset()
+    offset.note_quote("binance", T0)
+    assert offset.skew_ns("binance") is None
+    offset.note_quote("binance", T0 + PATIENCE_S * NS - 1)
+    assert offset.skew_ns("binance") is None
+    offset.note_quote("binance", T0 + PATIENCE_S * NS)
+    assert (offset.skew_ns("binance"), offset.skew_ns("kraken")) == (0, None)
+
+
+def test_the_first_trade_ends_the_doubt_for_good() -> None:
+    offset = ClockOffset()
+    for second in (0, 60):
+        offset.note_quote("binance", T0 + second * NS)
+    offset.note("binance", T0, T0 + 5 * NS)
+    offset.note_quote("binance", T0 + 90 * NS)
+    assert offset.skew_ns("binance") == 5 * NS
