@@ -111,16 +111,17 @@ def status_items(view: StatusView) -> StatusItems:
         (3, phase),
         (7, (("equity ", "muted"), (f"{figures.money(status.equity)} {status.account_currency}", "text"))),
     ]
+    reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
     second: list[tuple[int, Line]] = [
         (4, (("tick→order p99 ", "muted"), (figures.micros(status.latency_p99_us), "text"))),
         (3, stale),
         (5, _model(view.models, status.engine_ns)),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
-        (8, ((view.traffic, "muted"),) if view.traffic else ()),
+        # Why the desk does not trade matters more than the line's load.
+        (8, ((view.traffic, "muted"),) if view.traffic and reason is None else ()),
     ]
     clock: Line = ((figures.clock(status.engine_ns) + "Z", "bold"),)
-    reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
     if lost:
         # Nothing of this is known any more but that the link is away.
         first = [(0, (*mode, *_risk(status, lost))), (0, _link(view.link)), *_stale_items(rest)]

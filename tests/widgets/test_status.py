@@ -49,6 +49,14 @@ def test_a_long_reason_pushes_nothing_away(width: int, reason: str) -> None:
         assert reason[:10] in shown, "cut to what is left"
 
 
+def test_the_reason_takes_the_place_of_the_traffic() -> None:
+    shown = view(risk_state="halted", risk_reason="halted from the console")._replace(traffic="link 17 kB/s")
+    (line,) = bar(200, shown)
+    assert "halted from the console" in text(line) and "link 17" not in text(line)
+    (line,) = bar(200, shown._replace(status=sample.status()))
+    assert "link 17 kB/s" in text(line)
+
+
 @pytest.mark.parametrize("width", [80, 120, 200])
 @pytest.mark.parametrize("name", ["simulated", "a venue with a name of quite some length"])
 def test_the_feed_never_falls(width: int, name: str) -> None:
