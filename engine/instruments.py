@@ -25,7 +25,7 @@ class Instrument(msgspec.Struct, frozen=True):
 
     @property
     def venue(self) -> str:
-        return self.symbol.partition(":")[0]
+        return venue_of(self.symbol)
 
     @property
     def native(self) -> str:
@@ -49,6 +49,11 @@ def assumed_grid(price: float) -> tuple[Decimal, Decimal]:
     """(tick, lot) for a price where the venue told none: about 1e-7 of the price, and a lot worth about 1."""
     magnitude = math.floor(math.log10(price)) if price > 0 and math.isfinite(price) else 0
     return Decimal(1).scaleb(min(magnitude - 6, 0)), Decimal(1).scaleb(-max(magnitude + 1, 0))
+
+
+def venue_of(symbol: str) -> str:
+    """The venue of ``"<venue>:<NATIVE>"``."""
+    return symbol.partition(":")[0]
 
 
 _QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB")

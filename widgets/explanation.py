@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from engine.api.protocol import Explanation
 from engine.events import Blend, FeatureRow, Fill, OrderEvent, Verdict
@@ -69,7 +70,7 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
         )
         lines.append(((row.reason, "text"),))
     if explanation.blend is not None:
-        lines += _blend(explanation.blend)
+        lines += _blend(explanation.blend, explanation.notes)
     if explanation.verdict is not None:
         lines += _verdict(explanation.verdict)
     if explanation.order_events or explanation.fills:
@@ -93,7 +94,7 @@ def _section(title: str, note: str = "") -> list[Line]:
     return [(), ((title, "heading"), (f"  {note}" if note else "", "muted"))]
 
 
-def _blend(blend: Blend) -> list[Line]:
+def _blend(blend: Blend, notes: Sequence[str]) -> list[Line]:
     lines = _section("Why", "score × weight = contribution; older signals count less")
     largest = max((abs(part.contribution) for part in blend.inputs), default=0.0) or 1.0
     for part in sorted(blend.inputs, key=lambda part: (-abs(part.contribution), part.source)):
@@ -119,9 +120,10 @@ def _blend(blend: Blend) -> list[Line]:
             (f"   confidence {blend.confidence:.0%}, agreement {blend.agreement:.0%}", "muted"),
         )
     )
-    if blend.absent:
+    if blend.absent and not notes:
         names = ", ".join(family.replace("_", " ") for family in blend.absent)
         lines.append((("absent: ", "warn"), (names, "text"), (" (their weight went to the others)", "muted")))
+    lines += [((note, "muted"),) for note in notes]
     return lines
 
 

@@ -229,15 +229,15 @@ class Trading:
         """A tick of a symbol that the paper venue waits for."""
         instrument = self._instruments[index]
         symbol, now = instrument.symbol, self._features.now_ns
-        bid, bid_size, ask, ask_size, last = self._features.quote(index)
-        quote_id = self._features.quote_count(index)
-        if quote_id:
+        bid, bid_size, ask, ask_size, last = self._features.live_quote(index)
+        if math.isnan(bid):  # no quote, or one that trades have left behind: the print is what is real
+            reports = self.paper.on_trade(symbol, last, self._features.last_size(index), now)
+        else:
             stale = now - self._features.quote_ns(index) > self._stale_ns
+            quote_id = self._features.quote_count(index)
             reports = self.paper.on_quote(
                 symbol, bid, bid_size, ask, ask_size, last, now, quote_id, stale=stale
             )
-        else:
-            reports = self.paper.on_trade(symbol, last, self._features.last_size(index), now)
         self._report(reports)
         self._arm_wake(instrument)
 

@@ -225,8 +225,9 @@ def opportunity_row(opportunity: Opportunity, status: str) -> OpportunityRow:
         id=opportunity.opportunity_id,
         symbol=opportunity.symbol,
         side=opportunity.side.value,
-        score=round(opportunity.score, 3),
-        confidence=round(opportunity.confidence, 3),
+        # Rounded once, where it is shown: else 0.375 is another number here than in the headline.
+        score=opportunity.score,
+        confidence=opportunity.confidence,
         sources=opportunity.sources,
         reason=opportunity.reason,
         status=status,

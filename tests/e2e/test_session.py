@@ -144,7 +144,7 @@ def test_too_small_a_terminal_then_a_second_desk_then_no_engine(state_dir: Path,
 
         tape = tmp_path / "t.jsonl"
         tape.write_text("")
-        with Terminal(*where, "--tape", str(tape), columns=120, rows=10) as second:
+        with Terminal(*where, "--tape", str(tape), columns=250, rows=10) as second:
             assert second.end(20) == 2
             assert "already runs" in second.text and "tickdesk stop" in second.text
         desk.read(0.5)
@@ -153,7 +153,7 @@ def test_too_small_a_terminal_then_a_second_desk_then_no_engine(state_dir: Path,
         assert run("stop", *where).returncode == 0
         desk.wait("ENGINE GONE", 10)
         desk.press("q")
-        desk.wait("Detach")
+        desk.wait("No engine runs")
         desk.press(ENTER)
         assert desk.end() == 0
 

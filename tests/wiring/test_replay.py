@@ -18,6 +18,7 @@ from engine.feeds.tape import Tape
 from engine.wiring.replay import DATABASE, ReplayReport, replay
 from tests.conftest import ROOT
 
+COMMAND = (sys.executable, "-m", "console")
 CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
 
 
@@ -39,8 +40,7 @@ def test_two_processes_with_different_hash_seeds_agree(data_dir: Path, tmp_path:
     reports = []
     for seed in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-m", "console", "replay", str(data_dir / CAPTURE), "--json"]
-            + ["--state-dir", str(tmp_path / "same")],
+            [*COMMAND, "replay", str(data_dir / CAPTURE), "--json", "--state-dir", str(tmp_path / "same")],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
