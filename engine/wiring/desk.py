@@ -85,7 +85,7 @@ class Desk:
         self.latency = LatencyWindow()
         self.clock_offset = ClockOffset()
         self._keep = keep
-        self._bar_ns = int(config.features.bar_s * NS)
+        self._beat_ns = min(int(config.features.bar_s * NS), NS)
         self._timed_ns = 0
         self._timer = timer
         self._began = 0
@@ -129,6 +129,7 @@ class Desk:
             self.trading_enabled = True
             self.trading.watch.arm_all()
             self.bars = 0
+            self.drops.clear()
             self.intake.reset_counts()
             self.signals.strategies.reset_counts()
 
@@ -168,7 +169,7 @@ class Desk:
             self._began = self._timer()
         while self.features.advance(now_ns) != NONE:
             self._on_bars()
-        if self.trading_enabled and self.now_ns - self._timed_ns >= self._bar_ns:
+        if self.trading_enabled and self.now_ns - self._timed_ns >= self._beat_ns:
             # Nothing trades any more, so no bar closes: time goes on all the same.
             self._on_time()
             self._expire()

@@ -31,6 +31,7 @@ from engine.instruments import Instruments
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.store.store import Store
+from engine.text import clean
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.journal_log import note
@@ -109,7 +110,7 @@ class LiveEngine:
             Instruments(),
             commit=self.commit,
             record=self.store.behind,
-            keep=self.store.put_setting,
+            keep=self._keep,
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
         )
@@ -147,6 +148,14 @@ class LiveEngine:
             return
         self.undurable.append((seqs, events, done))
 
+    def _keep(self, name: str, value: object) -> None:
+        """Keep a setting; a store that has failed was told of already, and must not stop the ticks."""
+        if self.failure is None:
+            try:
+                self.store.put_setting(name, value)
+            except StoreError as error:
+                self._storage_failed(error)
+
     def _durable(self) -> None:
         seqs, events, done = self.undurable.popleft()
         try:
@@ -166,7 +175,7 @@ class LiveEngine:
             self.failure = error
             self.phase, self.phase_detail = "failed", str(error)
             log.error("storage failed, trading stops: %s", error)
-            self.desk.trading.gate.restore(RiskState.HALTED, f"storage failed: {error}")
+            self.desk.trading.fail(f"storage failed: {error}")
 
     def internal_error(self, error: Exception) -> None:
         """Our own bug: logged with its traceback, entries off, market data and stops go on."""
@@ -244,7 +253,7 @@ class LiveEngine:
 
     def _put_simulated_prices(self) -> None:
         last = {one.native: self.desk.features.quote(one.index)[4] for one in self.desk.instruments}
-        self.store.put_setting(SIMULATED_PRICES, {name: price for name, price in last.items() if price > 0})
+        self._keep(SIMULATED_PRICES, {name: price for name, price in last.items() if price > 0})
 
     def _signals(self) -> None:
         assert self._loop is not None
@@ -284,13 +293,13 @@ class LiveEngine:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
                     await self._warm_up(feed)
-                    self._spawn(self._keep_simulated_prices())
+                    self._spawn(self._keep_simulated_prices(), vital=False)
         finally:
             # What the start has made stays for good: the collector need not walk it ever again.
             gc.freeze()
             gc.enable()
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        self._spawn(self.model.start())
+        self._spawn(self.model.start(), vital=False)
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.desk.advance(self.clock())
@@ -298,7 +307,7 @@ class LiveEngine:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
         self._spawn(self._timer())
-        self._spawn(self.model.poll(self.config.models.poll_s))
+        self._spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""
@@ -330,11 +339,20 @@ class LiveEngine:
             except Exception as error:
                 self.internal_error(error)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], *, vital: bool = True) -> None:
+        """``vital``: with a bug in it the engine ends; what is not costs only what it does."""
         assert self._loop is not None
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._ended if vital else self._lapsed)
+
+    def _lapsed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("%s ended", task.get_coro(), exc_info=error)
+            text = f"{type(error).__name__}: {error}: see engine.log"
+            self.commit((Alert("error", "engine", clean(text, 160), self.desk.now_ns),), lambda: None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

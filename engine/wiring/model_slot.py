@@ -82,13 +82,13 @@ class ModelSlot:
             await asyncio.sleep(every_s)
             if self._registry is None:
                 continue
-            entry = await asyncio.to_thread(self._registry.active, STRATEGY)
-            loaded = self._desk.signals.predictor
-            if entry is not None and (loaded is None or loaded.version != entry.version):
-                try:
+            try:
+                entry = await asyncio.to_thread(self._registry.active, STRATEGY)
+                loaded = self._desk.signals.predictor
+                if entry is not None and (loaded is None or loaded.version != entry.version):
                     await self.reload()
-                except ModelError as error:
-                    log.error("model poll: %s", error)
+            except (ModelError, OSError) as error:  # tried again: the registry may be busy, a fork refused
+                log.error("model poll: %s", error)
 
     def _fail(self, error: ModelError) -> None:
         self._error = str(error)

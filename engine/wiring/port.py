@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
 
 FLATTEN_WAIT_S = 15.0
-DURABLE_S = 5.0
+DURABLE_S = 2.5
 MAX_FRAME_AGE_S = 0.05
 
 
@@ -81,10 +81,12 @@ class LivePort:
         gate = self._engine.desk.trading.gate
         if wanted is not RiskState.HALTED:
             self._refuse_when_failed()
-        if gate.state is wanted:
+        if gate.state is wanted and self._engine.desk.trading.settled:
             return Reply(True, f"already {wanted.value.upper()}")
         before = gate.state
         await self._change_state(wanted, who, reason or f"asked by {who}")
+        if gate.state is not wanted:
+            return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
 
     async def _change_state(self, state: RiskState, who: str, reason: str) -> None:
@@ -113,8 +115,10 @@ class LivePort:
         trading = self._engine.desk.trading
         began = time.monotonic()
         entries = {request.client_order_id for request, _ in trading.work if not request.reduce_only}
-        if trading.gate.state is RiskState.ACTIVE:
-            await self._change_state(RiskState.REDUCING, who, "flatten")
+        if trading.gate.state is RiskState.ACTIVE or not trading.settled:
+            # Not waited for: `undurable` below does, and the exits need not stand behind it.
+            tighter = RiskState.HALTED if trading.gate.state is RiskState.HALTED else RiskState.REDUCING
+            trading.set_state(tighter, who, "flatten")
         trading.cancel_entries()
         asked: set[str] = set()
         while time.monotonic() - began < FLATTEN_WAIT_S and not self._engine.failure:

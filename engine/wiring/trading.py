@@ -77,8 +77,10 @@ class Trading:
         self._stale_ns = int(config.risk.stale_data_s * NS)
         self._next_sweep_ns = 0
         self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
-        self._rested_ns: dict[str, int] = {}
-        """Until when a symbol rests after an exit."""
+        self._exited_ns: dict[str, int] = {}
+        """When a symbol was last left."""
+        self._loosening: RiskChange | None = None
+        """On its way to the disk; dropped by whatever tightens meanwhile."""
         self.ledger = Ledger(Decimal(repr(config.account.starting_cash)), config.account.currency)
         self.blotter = Blotter()
         self.work = OrderWork(self.blotter)
@@ -139,8 +141,10 @@ class Trading:
             self._exit(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
         elif held:
             self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
-        elif now < self._rested_ns.get(symbol, 0):
+        elif now < self._exited_ns.get(symbol, -self._rest_ns) + self._rest_ns:
             self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
+        elif _evidence_ns(opportunity) <= self._exited_ns.get(symbol, 0):
+            self._drop(opportunity, "SPENT", "its signals are older than the symbol's last exit")
         else:
             self._enter(opportunity, instrument)
 
@@ -267,7 +271,7 @@ class Trading:
         order = self.blotter.get(fill.client_order_id)
         self.ledger.apply(fill, "" if order is None else order.request.opportunity_id)
         if order is not None and order.request.reduce_only:
-            self._rested_ns[fill.symbol] = fill.ns + self._rest_ns
+            self._exited_ns[fill.symbol] = fill.ns
 
     # --- exits ---
 
@@ -330,23 +334,41 @@ class Trading:
 
         Tightening works at once and cancels what would open positions; loosening works when it is durable.
         """
+        overtaken, self._loosening = self._loosening, None
         before, why = self.gate.state, self.gate.reason
         change = self.gate.request_state(state, who, reason, self._features.now_ns)
         if change is None:
-            return None
-        if TIGHTNESS[change.state] > TIGHTNESS[before]:
+            if overtaken is None:
+                return None
+            # The journal says looser by now, or soon: what stands must be its last word.
+            change = RiskChange(before, overtaken.state, reason, who, self._features.now_ns)
+        if TIGHTNESS[change.state] >= TIGHTNESS[before]:
             self._changed(change, done)
             return change
         self.gate.restore(before, why)
+        self._loosening = change
 
         def durable() -> None:
-            self.gate.restore(change.state, change.reason)
+            if self._loosening is change:
+                self._loosening = None
+                self.gate.restore(change.state, change.reason)
             done()
 
         self._commit((change,), durable)
         return change
 
+    def fail(self, reason: str) -> None:
+        """Nothing can be journaled any more: halted at once, whatever is on its way."""
+        self._loosening = None
+        self.gate.restore(RiskState.HALTED, reason)
+
+    @property
+    def settled(self) -> bool:
+        """No change of the state is on its way."""
+        return self._loosening is None
+
     def _changed(self, change: RiskChange, done: Callable[[], None]) -> None:
+        self._loosening = None
         self._commit((change,), done)
         if change.state is not RiskState.ACTIVE:
             self.cancel_entries()
@@ -373,6 +395,12 @@ class Trading:
     def flat(self) -> bool:
         """No position, and no order at work that could open one."""
         return not self.ledger.positions() and not self.work.count()
+
+
+def _evidence_ns(opportunity: Opportunity) -> int:
+    """When the newest technical signal in it was given."""
+    ages = [part.age_ns for part in opportunity.blend.inputs if part.family is Family.TECHNICAL]
+    return opportunity.blend.ns - min(ages, default=opportunity.blend.ns)
 
 
 def _nothing() -> None:

@@ -263,3 +263,45 @@ def test_equity_and_latency_follow() -> None:
         market.tick(100.4)
     assert ledger.unrealized(A) == market.held * Decimal("100.4") - ledger.position(A).cost
     assert ledger.equity() == ledger.cash + market.held * Decimal("100.4")
+
+
+@pytest.mark.parametrize("later", [RiskState.HALTED, RiskState.REDUCING])
+def test_what_tightens_overtakes_a_resume_that_is_still_being_written(later: RiskState) -> None:
+    market = Market(hold=True)
+    trading = market.desk.trading
+    trading.set_state(RiskState.REDUCING, "me", "careful")
+    market.bench.release()
+    trading.set_state(RiskState.ACTIVE, "me", "go on")
+    assert trading.gate.state is RiskState.REDUCING and not trading.settled
+    trading.set_state(later, "me", "no, stop")
+    market.bench.release()
+    assert trading.gate.state is later and trading.settled
+    changes = [event for event in market.bench.journal if isinstance(event, RiskChange)]
+    assert changes[-1].state is later, "the journal's last word is what stands"
+
+
+def test_a_failed_store_halts_whatever_is_on_its_way() -> None:
+    market = Market(hold=True)
+    trading = market.desk.trading
+    trading.set_state(RiskState.REDUCING, "me", "careful")
+    market.bench.release()
+    trading.set_state(RiskState.ACTIVE, "me", "go on")
+    trading.fail("disk full")
+    market.bench.release()
+    assert trading.gate.state is RiskState.HALTED and "disk full" in trading.gate.reason
+
+
+def test_no_way_back_in_on_signals_older_than_the_exit() -> None:
+    market = opened(overrides=("exits.cooldown_bars=0",))
+    old = market.opportunity(n=2)
+    market.desk.trading.flatten()
+    for _ in range(3):
+        market.tick()
+    assert market.held == 0
+    market.desk.trading.act(old)
+    assert market.drops()[-1] == "SPENT" and market.held == 0
+    market.tick(seconds=1.0)
+    market.act(n=3)
+    for _ in range(3):
+        market.tick()
+    assert market.held > 0, "new evidence may go in again"
