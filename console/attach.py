@@ -10,7 +10,7 @@ from console import app
 from console.cli.client import ask
 from console.link import UnixLink
 from engine.api.address import socket_path
-from engine.api.protocol import Reply
+from engine.api.protocol import Health, Reply
 from engine.config import Config
 from engine.errors import LinkError
 
@@ -22,7 +22,7 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
     gc.enable()
     link = UnixLink(socket_path(state_dir))
     try:
-        return app.run(
+        code = app.run(
             link,
             theme=config.console.theme,
             frames_per_s=config.console.frames_per_s,
@@ -33,3 +33,16 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
         if stop_on_exit:
             with contextlib.suppress(LinkError):
                 ask(state_dir, "POST", "/v1/stop", Reply)
+    if code == 0:  # left by a person, not by a signal or a closed terminal
+        _say_what_goes_on(state_dir, stopped=stop_on_exit)
+    return code
+
+
+def _say_what_goes_on(state_dir: Path, *, stopped: bool) -> None:
+    if stopped:
+        print("the tape's desk ended with its screen; --state-dir keeps one")
+        return
+    with contextlib.suppress(LinkError):
+        engine = ask(state_dir, "GET", "/v1/health", Health)
+        if engine.status.phase != "stopping":
+            print(f"detached: the engine (pid {engine.pid}) goes on; `tickdesk stop` ends it")

@@ -11,6 +11,7 @@ import msgspec
 from console.cli.settings import config_path, configuration
 from console.cli.terminal import require_theme
 from engine.config import Config, default_path
+from engine.strategies.registry import StrategySet
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +21,9 @@ def run(arguments: argparse.Namespace) -> int:
         _check(config)
         print(f"configuration ok ({path if path.exists() else 'defaults; no file at ' + str(path)})")
         return 0
-    print("\n".join(toml_lines(msgspec.to_builtins(config))))
+    shown = msgspec.to_builtins(config)
+    shown["strategies"] = StrategySet(config.strategies).settings()
+    print("\n".join(toml_lines(shown)))
     return 0
 
 

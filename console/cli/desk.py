@@ -63,6 +63,9 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     require_terminal()
     require_theme(config.console.theme)
     running = answers(socket_path(where))
+    if running and arguments.overrides:
+        note = "the engine that runs keeps its own configuration; `tickdesk stop` it, then --set"
+        print(f"tickdesk: {note}", file=sys.stderr)
     if running and arguments.tape:
         raise ConfigError(
             f"an engine already runs for {where}: `tickdesk stop` it, or choose another --state-dir"

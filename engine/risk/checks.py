@@ -139,7 +139,8 @@ def repeated_execution(case: Case) -> Outcome:
 @_entry("EQUITY_UNKNOWN")
 def equity(case: Case) -> Outcome:
     value = case.view.equity
-    return value is not None and value.is_finite() and value > 0, _text(value), "> 0"
+    known = value is not None and value.is_finite()
+    return known and value > 0, f"{value:.2f}" if known else _text(value), "> 0"  # type: ignore[operator]
 
 
 @_entry("DAILY_LOSS")
@@ -158,7 +159,8 @@ def daily_loss(case: Case) -> Outcome:
 def drawdown(case: Case) -> Outcome:
     """Below the highest equity so far."""
     value, limit = case.view.drawdown_pct, case.limits.drawdown_pct
-    return value is not None and value < limit, _text(value), f"< {limit} %"
+    text = "unknown" if value is None else f"{value:.3f} %"
+    return value is not None and value < limit, text, f"< {limit} %"
 
 
 # --- is the market known? --------------------------------------------------------------------------

@@ -107,6 +107,18 @@ class StrategySet:
         self._on_rise: list[tuple[_Entry, _OnRow]] = []
         self._bind()
 
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Every strategy's section as the configuration would write it, defaults included."""
+        return {
+            name: {
+                "enabled": entry.enabled,
+                "weight": self.weights[name],
+                "symbols": sorted(entry.symbols),
+                **msgspec.to_builtins(entry.params),
+            }
+            for name, entry in self._entries.items()
+        }
+
     def set_enabled(self, name: str, enabled: bool) -> None:
         """Switch a strategy. Switching on forgets its past and its fault. Raises ConfigError when unknown."""
         entry = self._entry(name)

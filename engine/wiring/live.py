@@ -27,7 +27,7 @@ from engine.events import NS, Alert, JournalEvent, MarketEvent, RiskState
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
-from engine.instruments import Instruments
+from engine.instruments import Instruments, venue_of
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.store.store import Store
@@ -238,7 +238,22 @@ class LiveEngine:
         for text in self.desk.trading.ledger.check():
             log.error("ledger: %s", text)
         if events:
-            log.info("restored %d journal events", len(events))
+            self._tell_restored(len(events))
+
+    def _tell_restored(self, events: int) -> None:
+        trading = self.desk.trading
+        held = ", ".join(f"{p.quantity} {p.symbol}" for p in trading.ledger.positions()) or "no position"
+        log.info("restored %d journal events: %s; stops are watched again", events, held)
+        if trading.gate.state is not RiskState.ACTIVE:
+            log.warning("still %s: %s", trading.gate.state.value.upper(), trading.gate.reason)
+
+    def _tell_unfed(self) -> None:
+        """Positions of venues that no feed of this run brings: nothing can price or close them."""
+        venues = {feed.venue for feed in self.feeds}
+        unfed = [p.symbol for p in self.desk.trading.ledger.positions() if venue_of(p.symbol) not in venues]
+        if unfed:
+            text = f"no feed brings {', '.join(unfed)}: neither priced nor closed until its venue is back"
+            self.desk.alert("error", "positions", text)
 
     def _simulated_prices(self) -> dict[str, float]:
         """Where the simulated markets stood when the last engine ended: a restart revalues no position."""
@@ -299,10 +314,13 @@ class LiveEngine:
             gc.freeze()
             gc.enable()
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        self._spawn(self.model.start(), vital=False)
+        loading = self._spawn(self.model.start(), vital=False)
+        if self._tape is not None:
+            await asyncio.wait([loading])  # a tape can wait for its model; a market does not
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.desk.advance(self.clock())
+            self._tell_unfed()
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
@@ -339,12 +357,13 @@ class LiveEngine:
             except Exception as error:
                 self.internal_error(error)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, vital: bool = True) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], *, vital: bool = True) -> asyncio.Task[None]:
         """``vital``: with a bug in it the engine ends; what is not costs only what it does."""
         assert self._loop is not None
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended if vital else self._lapsed)
+        return task
 
     def _lapsed(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

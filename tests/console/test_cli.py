@@ -13,12 +13,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from console.cli import main
 from console.cli.arguments import parse
 from console.cli.config import toml_lines
 from console.cli.desk import engine_options
 from engine.config import Config, load
+from engine.strategies.registry import StrategySet
 
 Capture = pytest.CaptureFixture[str]
 
@@ -138,7 +140,9 @@ def test_config_show_round_trips(capsys: Capture, tmp_path: Path) -> None:
     shown = capsys.readouterr().out
     file = tmp_path / "shown.toml"
     file.write_text(shown)
-    assert load(file, environ={}) == load(overrides=settings_[1::2], environ={})
+    again, given = load(file, environ={}), load(overrides=settings_[1::2], environ={})
+    assert replace(again, strategies={}) == replace(given, strategies={})
+    assert again.strategies == StrategySet(given.strategies).settings(), "every strategy, defaults included"
     assert call("config", "show", "--config", str(file)) == 0
     assert capsys.readouterr().out == shown
     assert call("config", "check", "--config", str(file)) == 0

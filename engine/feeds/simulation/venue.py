@@ -43,7 +43,11 @@ class SimulatedVenue:
         live_ns = start_ns if live_ns is None else live_ns
         self._listings = [listing(name) for name in symbols]
         schedule = (
-            BurstSchedule(len(symbols), seed=seed, start_ns=start_ns, live_ns=live_ns) if symbols else None
+            # Markets that go on from an earlier run do not burst before somebody looks: stops held from that
+            # run would be jumped over.
+            BurstSchedule(len(symbols), seed=seed, start_ns=live_ns if prices else start_ns, live_ns=live_ns)
+            if symbols
+            else None
         )
         self._markets = [
             SimulatedMarket(
