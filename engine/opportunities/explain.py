@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.config import BlendWeights
-from engine.events import NS, BlendInput, Family, FeatureRow, Opportunity, Side
+from engine.events import BlendInput, Family, FeatureRow, Opportunity
 
 _NAMES = {family: family.value.replace("_", " ") for family in Family}
 
@@ -18,48 +18,13 @@ def headline(opportunity: Opportunity) -> str:
     )
 
 
-def lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
-    """All of it, line by line: headline, each input's arithmetic, the sum, what was absent, the market it
-    saw.
-
-    ``weights`` are the configured ones, to say whose weight went where.
-    """
-    return [
-        headline(opportunity),
-        *input_lines(opportunity),
-        sum_line(opportunity),
-        *absent_lines(opportunity, weights),
-        market_line(opportunity.features),
-    ]
-
-
-def input_lines(opportunity: Opportunity) -> list[str]:
-    """One line per input, strongest first: score x weight = contribution, and what it rests on."""
-    return [_input_line(i, opportunity.features) for i in opportunity.blend.inputs]
-
-
-def _input_line(i: BlendInput, row: FeatureRow) -> str:
-    decayed = i.contribution / i.weight if i.weight > 0.0 else 0.0
-    fresh = f" ({decayed:+.3f} at an age of {i.age_ns / NS:.1f} s)" if i.age_ns else ""
-    basis = i.reason or basis_of(i.family, row)
-    if basis and not i.reason and i.age_ns:
-        # The row is of now, the score is older: do not pass one off as the ground of the other.
-        basis = f"now {basis}"
-    return (
-        f"{i.source} [{_NAMES[i.family]}]: score {i.score:+.3f}{fresh} x weight {i.weight:.3f} = "
-        f"{i.contribution:+.3f}, confidence {i.confidence:.2f}{'; ' + basis if basis else ''}"
-    )
-
-
-def sum_line(opportunity: Opportunity) -> str:
-    """The contributions added up, with agreement and confidence."""
-    blend = opportunity.blend
-    parts = " ".join(f"{i.contribution:+.3f}" for i in blend.inputs)
-    side = "buying" if opportunity.side is Side.BUY else "selling"
-    return (
-        f"sum {parts} = {blend.score:+.3f}; {blend.agreement * 100:.0f} % of the weight is for {side}, "
-        f"confidence {blend.confidence:.2f}"
-    )
+def basis(part: BlendInput, row: FeatureRow) -> str:
+    """What an input rests on: its own reason, else the numbers in the row; "" when it has neither."""
+    if part.reason:
+        return part.reason
+    numbers = basis_of(part.family, row)
+    # The row is of now, an aged score is older: do not pass one off as the ground of the other.
+    return f"now {numbers}" if numbers and part.age_ns else numbers
 
 
 def absent_lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:

@@ -7,7 +7,7 @@ import msgspec
 from engine.api.protocol import Explanation, ModelRow
 from engine.config import BlendWeights
 from engine.events import Blend, Fill, Opportunity, OrderEvent, Verdict
-from engine.opportunities.explain import absent_lines, basis_of, headline, market_line
+from engine.opportunities.explain import absent_lines, basis, headline, market_line
 from engine.store.read import Reader
 from engine.wiring.desk import Desk
 from engine.wiring.view import opportunity_row
@@ -76,10 +76,7 @@ def _with_reasons(opportunity: Opportunity) -> Blend:
     """The blend; an input that gave no reason (quant modules) gets the figures that it rests on."""
     blend = opportunity.blend
     inputs = tuple(
-        part
-        if part.reason
-        else msgspec.structs.replace(part, reason=basis_of(part.family, opportunity.features))
-        for part in blend.inputs
+        msgspec.structs.replace(part, reason=basis(part, opportunity.features)) for part in blend.inputs
     )
     return msgspec.structs.replace(blend, inputs=inputs)
 

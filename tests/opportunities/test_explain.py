@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from engine.config import BlendWeights, OpportunitiesConfig
@@ -30,31 +28,9 @@ def test_the_headline_says_what_and_why() -> None:
     )
 
 
-def test_each_input_shows_its_arithmetic() -> None:
+def test_an_input_that_gave_a_reason_keeps_it() -> None:
     found = opportunity("trend", "speed")
-    first, second = explain.input_lines(found)
-    assert first == (
-        "trend [technical]: score +0.800 (+0.720 at an age of 1.0 s) x weight 0.727 = +0.524, "
-        "confidence 1.00; why trend"
-    )
-    assert second.startswith(
-        "speed [speed]: score +0.800 (+0.720 at an age of 1.0 s) x weight 0.273 = +0.196"
-    )
-    assert explain.sum_line(found) == (
-        "sum +0.524 +0.196 = +0.720; 100 % of the weight is for buying, confidence 0.90"
-    )
-
-
-def test_the_printed_numbers_multiply_and_add_up() -> None:
-    found = opportunity("trend", "model", *QUANT)
-    total = 0.0
-    for line in explain.input_lines(found):
-        numbers = re.search(r"\(([+-][\d.]+) at .* weight ([\d.]+) = ([+-][\d.]+)", line)
-        assert numbers is not None
-        score, weight, contribution = map(float, numbers.groups())
-        assert abs(score * weight - contribution) < 2e-3
-        total += contribution
-    assert abs(total - found.score) < 5e-3
+    assert [explain.basis(part, found.features) for part in found.blend.inputs] == ["why trend", "why speed"]
 
 
 def test_absent_families_and_where_their_weight_went() -> None:
@@ -82,7 +58,7 @@ def test_quant_scores_without_a_reason_are_explained_from_the_row() -> None:
 
 def test_numbers_newer_than_the_score_are_called_so() -> None:
     market = priced(bid_size=3.0, ask_size=1.0)
-    for at_s, expected in ((1.0, "; bid size 3"), (0.0, "; now bid size 3")):
+    for at_s, expected in ((1.0, "bid size 3"), (0.0, "now bid size 3")):
         blender = Blender(BlendWeights(), {})
         blender.update(signal("trend", 0.8, 1.0))
         blender.update(msgspec.structs.replace(signal("microstructure", 0.2, at_s), reason=""))
@@ -90,13 +66,15 @@ def test_numbers_newer_than_the_score_are_called_so() -> None:
         assert blend is not None
         found = Aggregator(OpportunitiesConfig()).offer(blend, market)
         assert isinstance(found, Opportunity)
-        assert expected in explain.input_lines(found)[1]
+        assert explain.basis(found.blend.inputs[1], found.features).startswith(expected)
 
 
 def test_unknown_is_said_and_never_printed_as_a_number() -> None:
-    text = explain.lines(opportunity("trend"), BlendWeights())
-    assert text[-1] == (
+    found = opportunity("trend")
+    line = explain.market_line(found.features)
+    assert line == (
         "market: bid 99.99, ask 100.01, last 100, window change +1.250 %, window volume unknown, "
         "RSI 61.5, ATR unknown"
     )
-    assert all("nan" not in line and "\n" not in line for line in text)
+    told = (explain.headline(found), line, *explain.absent_lines(found, BlendWeights()))
+    assert all("nan" not in text and "\n" not in text for text in told)
