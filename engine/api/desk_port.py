@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.api.protocol import Explanation, Health, Reply, StateFrame
+from engine.events import JournalEvent
 
 
 class DeskPort(Protocol):
@@ -18,6 +19,10 @@ class DeskPort(Protocol):
 
     def explain(self, identity: str) -> Explanation | None:
         """None when neither an opportunity nor an order has this id."""
+        ...
+
+    def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
+        """Durable events after ``since``, oldest first, at most ``limit``. Called on a thread of its own."""
         ...
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply: ...

@@ -15,13 +15,15 @@ from aiohttp import WSMsgType, web
 
 from engine.api.desk_port import DeskPort
 from engine.api.hub import Conflator, Hub, encode
-from engine.api.protocol import ErrorReply, Resync, RiskPatch, StrategyPatch
+from engine.api.protocol import ErrorReply, EventFrame, Resync, RiskPatch, StrategyPatch
 from engine.errors import TickdeskError
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
 
 MAX_BODY = 64 * 1024
+MAX_RESUME = 10_000
+"""Events that a client which comes back is sent at once; it is told to resync for more."""
 SEND_TIMEOUT_S = 10.0
 """A client that takes nothing for this long is dropped; nothing is kept for it meanwhile."""
 
@@ -167,6 +169,12 @@ class ApiServer:
 
     async def _send_events(self, stream: web.WebSocketResponse, since: int) -> int:
         events = self._hub.since(since)
+        if isinstance(events, Resync) and since < self._hub.last_seq:
+            # Older than this engine's run holds: the journal has it, unless it is too much to send at once.
+            last = self._hub.last_seq
+            kept = await asyncio.to_thread(self._desk.journal, since, MAX_RESUME)
+            older = [(seq, encode(EventFrame(seq=seq, event=event))) for seq, event in kept if seq <= last]
+            events = older if older and older[-1][0] == last else events
         if isinstance(events, Resync):
             await asyncio.wait_for(stream.send_bytes(encode(events)), SEND_TIMEOUT_S)
             return self._hub.last_seq

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.api.protocol import VERSION, Explanation, Health, Reply, StateFrame
 from engine.errors import StoreError
-from engine.events import FeedState, RiskState
+from engine.events import FeedState, JournalEvent, RiskState
 from engine.store.read import Reader
 from engine.wiring.explain import explain
 
@@ -61,10 +61,15 @@ class LivePort:
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
 
     def explain(self, identity: str) -> Explanation | None:
-        engine = self._engine
+        return explain(self._engine.desk, self._open_reader(), identity, self._engine.model.row)
+
+    def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
+        return self._open_reader().events_since(since, limit)
+
+    def _open_reader(self) -> Reader:
         if self._reader is None:
-            self._reader = engine.store.reader()
-        return explain(engine.desk, self._reader, identity, engine.model.row)
+            self._reader = self._engine.store.reader()
+        return self._reader
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply:
         self._refuse_when_failed()

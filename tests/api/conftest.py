@@ -15,7 +15,7 @@ from engine.api.hub import Hub
 from engine.api.protocol import VERSION, Explanation, Health, LogRow, Reply, StateFrame
 from engine.api.server import ApiServer
 from engine.errors import ConfigError
-from engine.events import Alert
+from engine.events import Alert, JournalEvent
 from tests.console import sample_desk as sample
 
 
@@ -25,9 +25,13 @@ class FakeDesk:
     def __init__(self) -> None:
         self.frame = sample.full_frame()
         self.asked: list[tuple[object, ...]] = []
+        self.journaled: list[tuple[int, JournalEvent]] = []
 
     def state(self) -> StateFrame:
         return self.frame
+
+    def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
+        return [pair for pair in self.journaled if pair[0] > since][:limit]
 
     def health(self) -> Health:
         return Health(True, VERSION, 1, self.frame.status, self.frame.feeds)

@@ -23,7 +23,7 @@ from engine.api.protocol import (
     StateFrame,
     StreamMessage,
 )
-from tests.api.conftest import Serve, Served
+from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
 decode = msgspec.json.decode
@@ -158,6 +158,16 @@ async def test_a_client_resumes_after_the_last_event_it_saw(serve: Serve) -> Non
         served.publish(5)
         async with Stream(served, "?since=5") as stream:
             assert await stream.events(5) == list(range(6, 11))
+
+
+async def test_events_from_before_this_engine_come_from_the_journal(serve: Serve) -> None:
+    async with serve(capacity=10) as served:
+        served.publish(20)
+        served.desk.journaled = [(seq, alert(seq)) for seq in range(1, 25)]  # 21 to 24: on disk, not yet told
+        async with Stream(served, "?since=3") as stream:
+            assert await stream.events(17) == list(range(4, 21))
+            served.publish(4)
+            assert await stream.events(4) == list(range(21, 25))
 
 
 @pytest.mark.parametrize(("since", "oldest"), [(3, 11), (21, 21)])
