@@ -5,7 +5,20 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     GET  /v1/health                     Health
     GET  /v1/snapshot                   StateFrame with every row (full=True)
     GET  /v1/explain/{id}               Explanation of an opportunity id or a client order id
+    GET  /v1/strategies                 list of StrategyDetail
+    GET  /v1/strategies/{name}          StrategyDetail
     POST /v1/strategies/{name}          StrategyPatch -> Reply
+    POST /v1/strategies/reload          read the users' strategy files again -> Reply
+    GET  /v1/weights                    BlendWeights, percent by family
+    POST /v1/weights                    WeightsPatch -> Reply
+    GET  /v1/signals/{symbol}           SymbolSignals: what is live for a symbol, taken apart
+    POST /signals                       SignalsRequest -> SignalsReply (engine/signal_exchange.py)
+    GET  /v1/automations                list of AutomationRow
+    GET  /v1/automations/statistics     list of SignalStatistics
+    GET  /v1/automations/{name}         the definition, as it was put
+    PUT  /v1/automations/{name}         a definition -> Reply
+    POST /v1/automations/{name}         AutomationPatch -> Reply
+    DELETE /v1/automations/{name}       Reply
     POST /v1/model/reload               Reply
     POST /v1/risk                       RiskPatch -> Reply
     POST /v1/flatten                    Reply (its text is the receipt)
@@ -23,7 +36,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.events import Blend, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
+from engine.events import Blend, BlendInput, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
 
 VERSION = 1
 
@@ -119,6 +132,28 @@ class StrategyRow(Row, frozen=True):
     last_ns: int
     """0: never."""
     error: str
+    budget_pct: float = 0.0
+    """Most that its positions may be worth, percent of equity; 0: no limit of its own."""
+    origin: str = ""
+    """"" for a built-in one, else the file or entry point that it comes from."""
+
+
+class AutomationRow(Row, frozen=True):
+    name: str
+    active: bool
+    trigger: str
+    """One line, e.g. ``signal rapid_rise on all symbols`` or ``every 60 s``."""
+    steps: str
+    """One line, e.g. ``notify, call webhook``."""
+    matched: int
+    started: int
+    succeeded: int
+    failed: int
+    running: int
+    last_ns: int
+    """When it last started; 0: never."""
+    error: str
+    """Why the last run failed; "" when it did not."""
 
 
 class ModelRow(Row, frozen=True):
@@ -188,6 +223,7 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     models: tuple[ModelRow, ...] = ()
     logs: tuple[LogRow, ...] = ()
     last_seq: int = 0
+    automations: tuple[AutomationRow, ...] = ()
 
 
 Sequenced = JournalEvent
@@ -228,9 +264,101 @@ class ErrorReply(msgspec.Struct, frozen=True):
     code: str
 
 
+ParamValue = bool | int | float | str
+
+
+class ParamRow(msgspec.Struct, frozen=True):
+    """One parameter of a strategy, as an editor needs it."""
+
+    name: str
+    kind: Literal["number", "integer", "flag", "text"]
+    value: ParamValue
+    default: ParamValue
+    range: str
+    """The values it takes, as text: ``> 0``, ``2 to 200``; "" when anything of its kind."""
+    about: str
+    """One line; "" when nothing is said."""
+
+
+class StrategyDetail(msgspec.Struct, frozen=True):
+    """Everything about one strategy that can be seen and changed at run time."""
+
+    name: str
+    description: str
+    enabled: bool
+    weight: float
+    symbols: tuple[str, ...]
+    """Empty: all."""
+    budget_pct: float
+    """Most that its positions may be worth, percent of equity; 0: no limit of its own."""
+    used_pct: float
+    """What they are worth now, percent of equity."""
+    params: tuple[ParamRow, ...]
+    origin: str
+    signals: int
+    last_ns: int
+    error: str
+
+
 class StrategyPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is None stays as it is. ``params`` may name some of the parameters."""
+
     enabled: bool | None = None
     weight: float | None = None
+    symbols: tuple[str, ...] | None = None
+    budget_pct: float | None = None
+    params: dict[str, ParamValue] | None = None
+
+
+class WeightsPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Percent by family; what is None stays."""
+
+    technical: float | None = None
+    speed: float | None = None
+    microstructure: float | None = None
+    open_interest: float | None = None
+    options: float | None = None
+    sentiment: float | None = None
+    volatility: float | None = None
+
+
+class SymbolSignals(msgspec.Struct, frozen=True):
+    """Every live input of a symbol's blend right now, whether or not it is strong enough for anything."""
+
+    symbol: str
+    ns: int
+    score: float | None
+    """None when nothing is live."""
+    confidence: float
+    agreement: float
+    inputs: tuple[BlendInput, ...]
+    absent: tuple[str, ...]
+    """Families without a live input."""
+    blocked: str
+    """Why entries are blocked by a signal; "" when they are not."""
+    features: FeatureRow | None
+    notes: tuple[str, ...]
+
+
+class AutomationPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    active: bool
+
+
+class SignalStatistics(msgspec.Struct, frozen=True):
+    """What the dispatcher did with one type of signal."""
+
+    signal: str
+    """The source."""
+    seen: int
+    matched: int
+    started: int
+    succeeded: int
+    failed: int
+    skipped: int
+    """Matched, but running already."""
+    latency_p50_us: float | None
+    """From the signal to its jobs started."""
+    latency_p99_us: float | None
 
 
 class RiskPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

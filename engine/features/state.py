@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config import FeaturesConfig
-from engine.events import NS, FeatureRow
+from engine.events import NS
+from engine.feature_table import FLOAT_FIELDS
 
 Array = npt.NDArray[Any]
 
-ROW_FIELDS: tuple[str, ...] = FeatureRow.__struct_fields__[4:]
-"""The float fields of a FeatureRow, in its order: contiguous in STATE, so that a row is one ``tolist``."""
+ROW_FIELDS = FLOAT_FIELDS
+"""Contiguous in STATE, so that a row is one ``tolist``."""
 
 BARS_KEPT = 512
 """Closed bars in the ring of each symbol; a power of two above the longest period."""
