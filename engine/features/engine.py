@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.config import FeaturesConfig
 from engine.events import NS, FeatureRow
+from engine.feature_table import FeatureTable
 from engine.features.consume import BARS, EXIT, GROW, NONE, RISE, WAKE, consume, pass_time, refresh
 from engine.features.state import (
     BAR_NS,
@@ -144,21 +145,16 @@ class FeatureEngine:
 
     def rows(self, indices: Iterable[int] | Array) -> list[FeatureRow]:
         """``row`` for each of ``indices``, in their order."""
+        table = self.table(indices)
+        return [table.row(position) for position in range(len(table))]
+
+    def table(self, indices: Iterable[int] | Array) -> FeatureTable:
+        """What is known of the symbols as of ``now_ns``, in the order of ``indices``; a copy."""
         wanted = indices if isinstance(indices, np.ndarray) else np.fromiter(indices, np.int64)
         refresh(wanted, self._state, self._clock, self._ring)
-        now = int(self._clock[NOW])
-        step = int(self._clock[BAR_NS])
-        symbols = self._symbols
-        return [
-            FeatureRow(symbols[index], now, end - step if count else 0, count, *floats)
-            for index, end, count, floats in zip(
-                wanted.tolist(),
-                self._bar_ends[wanted].tolist(),
-                self._bar_counts[wanted].tolist(),
-                self._rows[wanted].tolist(),
-                strict=True,
-            )
-        ]
+        bars = self._bar_counts[wanted]
+        starts = np.where(bars != 0, self._bar_ends[wanted] - self._clock[BAR_NS], 0)
+        return FeatureTable(self._symbols, wanted, int(self._clock[NOW]), starts, bars, self._rows[wanted])
 
     def bars(self, index: int, count: int) -> Array:
         """The last closed bars, oldest first: (<= ``count``, 6) of open, high, low, close, volume, vwap.

@@ -159,6 +159,18 @@ class TestBars:
         assert rows[2].bars == 0
         assert math.isnan(rows[2].close)
 
+    def test_a_table_holds_the_rows_as_they_were(self) -> None:
+        engine = make(3)
+        run(engine, random_ticks(np.random.default_rng(4), 400, 3))
+        table = engine.table(np.array([2, 0]))
+        rows = engine.rows((2, 0))
+        assert repr([table.row(0), table.row(1)]) == repr(rows) == repr([engine.row(2), engine.row(0)])
+        assert [table.symbol(0), table.symbol(1)] == ["test:S2", "test:S0"]
+        assert table.column("close").tolist() == [row.close for row in rows]
+        engine.feed(block(trade(1e4, 5, symbol=2), trade(1e4 + 9, 5, symbol=2)), 0, 2)
+        assert repr(table.row(0)) == repr(rows[0]) and table.row(0) is table.row(0)
+        assert len(engine.table(())) == 0
+
     def test_the_bar_ring_keeps_the_newest(self) -> None:
         engine = make()
         run(engine, block(*(trade(s, 100 + s) for s in range(700))))
