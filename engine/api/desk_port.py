@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.api.protocol import Explanation, Health, Reply, StateFrame
+from engine.api.protocol import (
+    AutomationRow,
+    Explanation,
+    Health,
+    Reply,
+    SignalStatistics,
+    StateFrame,
+    StrategyDetail,
+    StrategyPatch,
+    SymbolSignals,
+    WeightsPatch,
+)
+from engine.config import BlendWeights
 from engine.events import JournalEvent
+from engine.signal_exchange import SignalsReply, SignalsRequest
 
 
 class DeskPort(Protocol):
-    """Commands raise TickdeskError with one line for the person who asked."""
+    """Commands raise TickdeskError with one line for the person who asked, whom ``who`` names."""
 
     def state(self) -> StateFrame:
         """Every row, ``full=True``."""
@@ -25,7 +38,47 @@ class DeskPort(Protocol):
         """Durable events after ``since``, oldest first, at most ``limit``. Called on a thread of its own."""
         ...
 
-    def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply: ...
+    def strategies(self) -> tuple[StrategyDetail, ...]: ...
+
+    def strategy(self, name: str) -> StrategyDetail | None:
+        """None when there is none of this name."""
+        ...
+
+    def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
+        """All of the patch or, when any of it cannot be, nothing."""
+        ...
+
+    def reload_strategies(self, who: str) -> Reply:
+        """Read the users' strategy files again."""
+        ...
+
+    def weights(self) -> BlendWeights: ...
+
+    def set_weights(self, patch: WeightsPatch, who: str) -> Reply: ...
+
+    def signals(self, symbol: str) -> SymbolSignals | None:
+        """None when the symbol is unknown."""
+        ...
+
+    def answer(self, request: SignalsRequest) -> SignalsReply:
+        """As a quant server answers: scores from the candles, and from what is live for the symbol."""
+        ...
+
+    def automations(self) -> tuple[AutomationRow, ...]: ...
+
+    def automation_statistics(self) -> tuple[SignalStatistics, ...]: ...
+
+    def automation(self, name: str) -> bytes | None:
+        """The definition as JSON, as it was put; None when there is none of this name."""
+        ...
+
+    async def put_automation(self, name: str, definition: bytes, who: str) -> Reply:
+        """Create or replace. Answers when it is stored."""
+        ...
+
+    async def set_automation(self, name: str, active: bool, who: str) -> Reply: ...
+
+    async def remove_automation(self, name: str, who: str) -> Reply: ...
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply: ...
 

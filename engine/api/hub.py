@@ -80,7 +80,10 @@ class Conflator:
         ("orders", "id"),
         ("strategies", "name"),
         ("models", "strategy"),
+        ("automations", "name"),
     )
+    _TELL_GONE = frozenset({"strategies", "automations"})
+    """Rows that a person can take away; the others say by themselves that they are over."""
 
     def __init__(self) -> None:
         self._sent: dict[str, dict[str, object]] = {name: {} for name, _ in self._KEYS}
@@ -93,6 +96,7 @@ class Conflator:
         ``since``, the last event it was sent, becomes ``last_seq``: where it resumes after a cut.
         """
         changed: dict[str, tuple[object, ...]] = {}
+        gone: dict[str, tuple[str, ...]] = {}
         for name, key in self._KEYS:
             sent = self._sent[name]
             rows = getattr(state, name)
@@ -103,10 +107,13 @@ class Conflator:
                     sent[identity] = row
                     new.append(row)
             if len(sent) > len(rows):
-                self._sent[name] = {getattr(row, key): row for row in rows}
+                kept = {getattr(row, key): row for row in rows}
+                if name in self._TELL_GONE:
+                    gone[name] = tuple(identity for identity in sent if identity not in kept)
+                self._sent[name] = kept
             changed[name] = tuple(new)
         logs = tuple(row for row in state.logs if row.seq > self._log_seq)
         if logs:
             self._log_seq = logs[-1].seq
         full, self._first = self._first, False
-        return msgspec.structs.replace(state, full=full, logs=logs, last_seq=since, **changed)
+        return msgspec.structs.replace(state, full=full, logs=logs, last_seq=since, gone=gone, **changed)

@@ -36,7 +36,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.events import Blend, BlendInput, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
+from engine.events import Blend, BlendInput, Check, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
 
 VERSION = 1
 
@@ -224,6 +224,8 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     logs: tuple[LogRow, ...] = ()
     last_seq: int = 0
     automations: tuple[AutomationRow, ...] = ()
+    gone: dict[str, tuple[str, ...]] = {}
+    """Names of ``strategies`` and ``automations`` rows that are no more since the client's last frame."""
 
 
 Sequenced = JournalEvent
@@ -366,6 +368,16 @@ class RiskPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Step(msgspec.Struct, frozen=True):
+    """One moment in the life of an order."""
+
+    name: str
+    """seen (the opportunity), decision, initialized, submitted, accepted, fill 1, filled, …"""
+    ns: int
+    after_ns: int
+    """Since the step before; 0 for the first."""
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """The whole chain behind an opportunity, an order or a denial."""
 
@@ -381,3 +393,15 @@ class Explanation(msgspec.Struct, frozen=True):
     model: ModelRow | None
     notes: tuple[str, ...] = ()
     """Absent inputs and where their weight went, and the market at that moment; one line each."""
+    status: str = ""
+    """Of the opportunity: live, ordered, denied:<CODE>, expired; "" when it is no longer known."""
+    weights: dict[str, float] = {}
+    """Percent by family as configured when it was blended, before redistribution."""
+    filters: tuple[Check, ...] = ()
+    """What the opportunity had to pass, each with its value and its limit."""
+    latencies: tuple[Step, ...] = ()
+    """From the opportunity to the last fill, in order."""
+    slippages_bps: tuple[float | None, ...] = ()
+    """Of each fill against the decision's mid, basis points: above 0 is worse. None without a mid."""
+    slippage_bps: float | None = None
+    """Of the order, weighted by quantity."""

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from engine.api.protocol import VERSION, Explanation, Health, Reply, StateFrame
+from engine.api.protocol import VERSION, Explanation, Health, Reply, StateFrame, StrategyPatch
 from engine.errors import StoreError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.store.read import Reader
@@ -71,10 +71,10 @@ class LivePort:
             self._reader = self._engine.store.reader()
         return self._reader
 
-    def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply:
+    def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
         self._refuse_when_failed()
         engine = self._engine
-        engine.desk.set_strategy(name, enabled, weight)
+        engine.desk.set_strategy(name, patch.enabled, patch.weight)
         strategies = engine.desk.signals.strategies
         text = f"{name} {'on' if strategies.enabled(name) else 'off'}, weight {strategies.weights[name]:g}"
         engine.desk.alert("info", who, text)

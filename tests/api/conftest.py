@@ -12,11 +12,29 @@ import msgspec
 import pytest
 
 from engine.api.hub import Hub
-from engine.api.protocol import VERSION, Explanation, Health, LogRow, Reply, StateFrame
+from engine.api.protocol import (
+    VERSION,
+    AutomationRow,
+    Explanation,
+    Health,
+    LogRow,
+    Reply,
+    SignalStatistics,
+    StateFrame,
+    StrategyDetail,
+    StrategyPatch,
+    SymbolSignals,
+    WeightsPatch,
+)
 from engine.api.server import ApiServer
+from engine.config import BlendWeights
 from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent
+from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
+from tests.api import samples
 from tests.console import sample_desk as sample
+
+SYMBOLS = ("simulated:BTC-USD", "kraken:BTC/USD")
 
 
 class FakeDesk:
@@ -26,6 +44,7 @@ class FakeDesk:
         self.frame = sample.full_frame()
         self.asked: list[tuple[object, ...]] = []
         self.journaled: list[tuple[int, JournalEvent]] = []
+        self.definitions: dict[str, bytes] = {}
 
     def state(self) -> StateFrame:
         return self.frame
@@ -39,13 +58,60 @@ class FakeDesk:
     def explain(self, identity: str) -> Explanation | None:
         return sample.explanation() if identity == "opp-0008" else None
 
-    def set_strategy(self, name: str, enabled: bool | None, weight: float | None, who: str) -> Reply:
+    def strategies(self) -> tuple[StrategyDetail, ...]:
+        return samples.strategy_details()
+
+    def strategy(self, name: str) -> StrategyDetail | None:
+        return next((detail for detail in self.strategies() if detail.name == name), None)
+
+    def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
         if name == "none":
             raise ConfigError("no strategy none: known are trend")
         if name == "broken":
             raise RuntimeError("a bug\nof ours")
-        self.asked.append(("strategy", name, enabled, weight, who))
+        self.asked.append(("strategy", name, patch, who))
         return Reply(True, f"{name} set")
+
+    def reload_strategies(self, who: str) -> Reply:
+        self.asked.append(("reload strategies", who))
+        return Reply(True, "nothing changed")
+
+    def weights(self) -> BlendWeights:
+        return BlendWeights(speed=20.0)
+
+    def set_weights(self, patch: WeightsPatch, who: str) -> Reply:
+        self.asked.append(("weights", patch, who))
+        return Reply(True, "weights set")
+
+    def signals(self, symbol: str) -> SymbolSignals | None:
+        return samples.symbol_signals(symbol) if symbol in SYMBOLS else None
+
+    def answer(self, request: SignalsRequest) -> SignalsReply:
+        self.asked.append(("answer", request.symbol, len(request.candles)))
+        return SignalsReply(SignalScores(speed=0.5, oi="block"), 1.5, request.timestamp)
+
+    def automations(self) -> tuple[AutomationRow, ...]:
+        return samples.automations()
+
+    def automation_statistics(self) -> tuple[SignalStatistics, ...]:
+        return samples.signal_statistics()
+
+    def automation(self, name: str) -> bytes | None:
+        return self.definitions.get(name)
+
+    async def put_automation(self, name: str, definition: bytes, who: str) -> Reply:
+        self.definitions[name] = definition
+        self.asked.append(("put", name, who))
+        return Reply(True, f"{name} stored")
+
+    async def set_automation(self, name: str, active: bool, who: str) -> Reply:
+        self.asked.append(("automation", name, active, who))
+        return Reply(True, f"{name} on")
+
+    async def remove_automation(self, name: str, who: str) -> Reply:
+        if self.definitions.pop(name, None) is None:
+            raise ConfigError(f"unknown automation {name}")
+        return Reply(True, f"{name} removed")
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply:
         self.asked.append(("risk", state, reason, who))

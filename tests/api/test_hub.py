@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.api.hub import Conflator, Hub
 from engine.api.protocol import EventFrame, Resync, StateFrame
+from tests.api import samples
 from tests.api.conftest import alert
 from tests.console import sample_desk as sample
 
@@ -119,3 +120,17 @@ def test_merging_all_frames_gives_the_newest_rows(history: list[dict[int, int]])
         state = replace(base, strategies=rows)
         known.update((row.name, row) for row in conflator.frame(state, 0).strategies)
     assert {row.name: row for row in state.strategies}.items() <= known.items()
+
+
+def test_rows_that_a_person_took_away_are_named_once() -> None:
+    conflator, state = Conflator(), replace(desk_state(), automations=samples.automations())
+    assert conflator.frame(state, 1).gone == {}
+    fewer = replace(
+        state,
+        automations=(*state.automations[1:], replace(state.automations[0], name="new")),
+        strategies=state.strategies[1:],
+    )
+    frame = conflator.frame(fewer, 2)
+    assert frame.gone == {"strategies": ("rapid_rise",), "automations": ("tell me",)}
+    assert [row.name for row in frame.automations] == ["new"]
+    assert conflator.frame(fewer, 3).gone == {}

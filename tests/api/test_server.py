@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from engine import nan_json
-from engine.api import server as server_module
+from engine.api import stream as stream_module
 from engine.api.protocol import (
     ErrorReply,
     EventFrame,
@@ -21,8 +21,10 @@ from engine.api.protocol import (
     Reply,
     Resync,
     StateFrame,
+    StrategyPatch,
     StreamMessage,
 )
+from engine.api.server import ApiServer
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
@@ -89,8 +91,8 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
             status, answer = await served.request("POST", path, body, **who)
             assert status == 200 and decode(answer, type=Reply).ok
         assert served.desk.asked == [
-            ("strategy", "trend", False, None, "test[31m"),
-            ("strategy", "trend", None, 2.5, "test[31m"),
+            ("strategy", "trend", StrategyPatch(enabled=False), "test[31m"),
+            ("strategy", "trend", StrategyPatch(weight=2.5), "test[31m"),
             ("risk", "halted", "lunch", "test[31m"),
             ("reload", "test[31m"),
             ("flatten", "test[31m"),
@@ -204,7 +206,7 @@ async def test_state_comes_no_faster_than_its_rate(serve: Serve) -> None:
 async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.3)
     async with serve() as served:
         deaf = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
         deaf.setblocking(False)
@@ -219,11 +221,11 @@ async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it
             await healthy.until_state()
             most = 0
             deadline = loop.time() + 8.0
-            while len(served.server._streams) > 1:
+            while len(served.server.streams.open) > 1:
                 assert loop.time() < deadline, "the deaf client was not dropped"
                 served.desk.grow(rows=200, width=500)
                 await asyncio.sleep(0.02)
-                for stream in served.server._streams:
+                for stream in served.server.streams.open:
                     transport = stream._req.transport if stream._req is not None else None
                     most = max(most, transport.get_write_buffer_size() if transport else 0)
                 await healthy.until_state()
@@ -248,7 +250,7 @@ async def test_a_dead_engines_socket_is_replaced(serve: Serve) -> None:
         with sockets.socket(sockets.AF_UNIX) as other:
             left = served.socket.with_name("left.sock")
             other.bind(str(left))
-        again = server_module.ApiServer(served.desk, served.hub, frames_per_s=4)
+        again = ApiServer(served.desk, served.hub, frames_per_s=4)
         await again.start(left)
         served.socket = left
         assert (await served.request("GET", "/v1/health"))[0] == 200

@@ -1,0 +1,84 @@
+"""What every route shares: bounded, typed bodies in, JSON out, one-line errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from engine.api.hub import encode
+from engine.api.protocol import ErrorReply
+from engine.errors import TickdeskError
+from engine.text import clean
+
+log = logging.getLogger("engine.api")
+
+MAX_BODY = 64 * 1024
+MAX_NAME = 200
+
+_T = TypeVar("_T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def json_response(value: object, status: int = 200) -> web.Response:
+    return web.Response(body=encode(value), status=status, content_type="application/json")
+
+
+def not_found(text: str) -> web.Response:
+    return json_response(ErrorReply(text, "NOT_FOUND"), 404)
+
+
+async def raw_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    """At most ``limit`` bytes; a longer body is answered with 413."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def body(request: web.Request, type_: type[_T], limit: int = MAX_BODY) -> _T:
+    """The body as ``type_``; no body is an empty object. What it is not is answered with 400."""
+    raw = await raw_body(request, limit)
+    try:
+        return msgspec.json.decode(raw or b"{}", type=type_)
+    except msgspec.MsgspecError as error:
+        raise web.HTTPBadRequest(reason=clean(f"body: {error}")) from None
+
+
+def name_of(request: web.Request, key: str = "name") -> str:
+    """A name from the address, as text that may be shown and stored."""
+    name = request.match_info[key]
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise web.HTTPBadRequest(
+            reason=f"{clean(name, 40)!r} is no name: printable, at most {MAX_NAME} characters"
+        )
+    return name
+
+
+def who(request: web.Request) -> str:
+    """Which client asks, as it names itself: for the journal."""
+    return clean(request.headers.get("X-Tickdesk-Client", "link"), 40)
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One clear JSON error for everything; a traceback only in the log, and only for our own bugs."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return json_response(ErrorReply(clean(error.reason), f"HTTP_{error.status}"), error.status)
+    except TickdeskError as error:
+        return json_response(ErrorReply(str(error), type(error).__name__), 409)
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("request failed: %s %s", request.method, request.path)
+        return json_response(ErrorReply("the engine failed to answer; its log says why", "INTERNAL"), 500)

@@ -1,0 +1,106 @@
+"""The WebSocket of the link: events without a gap, state at the frame rate, slow clients dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from aiohttp import WSMsgType, web
+
+from engine.api.desk_port import DeskPort
+from engine.api.hub import Conflator, Hub, encode
+from engine.api.protocol import EventFrame, Resync
+
+log = logging.getLogger("engine.api")
+
+MAX_RESUME = 10_000
+"""Events that a client which comes back is sent at once; it is told to resync for more."""
+SEND_TIMEOUT_S = 10.0
+"""A client that takes nothing for this long is dropped; nothing is kept for it meanwhile."""
+
+
+class Streams:
+    """Every open stream of one desk. ``frames_per_s`` is the rate of conflated state to each client."""
+
+    def __init__(self, desk: DeskPort, hub: Hub, *, frames_per_s: float) -> None:
+        self._desk = desk
+        self._hub = hub
+        self._interval = 1.0 / frames_per_s
+        self.open: set[web.WebSocketResponse] = set()
+
+    async def close(self) -> None:
+        for stream in list(self.open):
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(stream.close(message=b"engine stops"), 1.0)
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """``WS /v1/stream``."""
+        since = _since(request.query.get("since"), self._hub.last_seq)
+        stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
+        await stream.prepare(request)
+        self.open.add(stream)
+        sender = asyncio.create_task(self._send(stream, since, request.transport))
+        try:
+            # Clients say nothing here; reading answers pings and sees the end.
+            async for message in stream:
+                if message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            sender.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sender
+            self.open.discard(stream)
+        return stream
+
+    async def _send(
+        self, stream: web.WebSocketResponse, since: int, transport: asyncio.Transport | None
+    ) -> None:
+        """State at the frame rate, events at once, until the client goes or stops taking them."""
+        wake = asyncio.Event()
+        unsubscribe = self._hub.subscribe(wake.set)
+        conflator = Conflator()
+        loop = asyncio.get_running_loop()
+        next_frame = loop.time()
+        try:
+            while not stream.closed:
+                wake.clear()
+                since = await self._send_events(stream, since)
+                if loop.time() >= next_frame:
+                    frame = conflator.frame(self._desk.state(), since)
+                    await asyncio.wait_for(stream.send_bytes(encode(frame)), SEND_TIMEOUT_S)
+                    next_frame = max(next_frame + self._interval, loop.time() + self._interval / 2)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), max(0.0, next_frame - loop.time()))
+        except TimeoutError:
+            log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
+            if transport is not None:
+                transport.abort()
+        except (ConnectionError, RuntimeError) as error:
+            log.debug("client gone: %s", error)
+        finally:
+            unsubscribe()
+
+    async def _send_events(self, stream: web.WebSocketResponse, since: int) -> int:
+        events = self._hub.since(since)
+        if isinstance(events, Resync) and since < self._hub.last_seq:
+            # Older than this engine's run holds: the journal has it, unless it is too much to send at once.
+            last = self._hub.last_seq
+            kept = await asyncio.to_thread(self._desk.journal, since, MAX_RESUME)
+            older = [(seq, encode(EventFrame(seq=seq, event=event))) for seq, event in kept if seq <= last]
+            events = older if older and older[-1][0] == last else events
+        if isinstance(events, Resync):
+            await asyncio.wait_for(stream.send_bytes(encode(events)), SEND_TIMEOUT_S)
+            return self._hub.last_seq
+        for seq, frame in events:
+            await asyncio.wait_for(stream.send_bytes(frame), SEND_TIMEOUT_S)
+            since = seq
+        return since
+
+
+def _since(text: str | None, newest: int) -> int:
+    if text is None:
+        return newest
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise web.HTTPBadRequest(reason="since: a sequence number, 0 or above")
+    return int(text)

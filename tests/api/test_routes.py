@@ -1,0 +1,134 @@
+"""Strategies, weights, signals and automations over the link: typed, bounded, one-line errors."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from engine import nan_json
+from engine.api.protocol import (
+    AutomationRow,
+    ErrorReply,
+    Reply,
+    SignalStatistics,
+    StrategyDetail,
+    StrategyPatch,
+    SymbolSignals,
+    WeightsPatch,
+)
+from engine.config import BlendWeights
+from engine.signal_exchange import MAX_CANDLES, SignalsReply
+from tests.api import samples
+from tests.api.conftest import Serve
+
+decode = msgspec.json.decode
+WHO = {"X-Tickdesk-Client": "test"}
+
+
+async def test_strategies_are_listed_shown_changed_and_read_again(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", "/v1/strategies")
+        assert (status, decode(body, type=tuple[StrategyDetail, ...])) == (200, samples.strategy_details())
+        status, body = await served.request("GET", "/v1/strategies/my_own")
+        assert (status, decode(body, type=StrategyDetail)) == (200, samples.strategy_details()[1])
+        wanted = StrategyPatch(symbols=("kraken:BTC/USD",), budget_pct=7.5, params={"loud": True, "day": "x"})
+        status, body = await served.request(
+            "POST", "/v1/strategies/my_own", msgspec.json.encode(wanted), **WHO
+        )
+        assert status == 200 and decode(body, type=Reply).ok
+        assert (await served.request("POST", "/v1/strategies/reload", **WHO))[0] == 200
+        assert served.desk.asked == [("strategy", "my_own", wanted, "test"), ("reload strategies", "test")]
+
+
+async def test_weights_are_shown_and_changed(serve: Serve) -> None:
+    async with serve() as served:
+        _, body = await served.request("GET", "/v1/weights")
+        assert decode(body, type=BlendWeights) == BlendWeights(speed=20.0)
+        status, _ = await served.request("POST", "/v1/weights", b'{"speed":30,"options":0}', **WHO)
+        assert status == 200
+        assert served.desk.asked == [("weights", WeightsPatch(speed=30.0, options=0.0), "test")]
+
+
+@pytest.mark.parametrize(
+    ("written", "symbol"),
+    [
+        ("simulated:BTC-USD", "simulated:BTC-USD"),
+        ("kraken:BTC/USD", "kraken:BTC/USD"),
+        ("kraken%3ABTC%2FUSD", "kraken:BTC/USD"),
+    ],
+)
+async def test_signals_of_a_symbol_whatever_its_spelling(serve: Serve, written: str, symbol: str) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", f"/v1/signals/{written}")
+        found = nan_json.decode(body, SymbolSignals)
+        assert status == 200
+        assert (found.symbol, found.inputs) == (symbol, samples.symbol_signals(symbol).inputs)
+
+
+def candles(count: int) -> bytes:
+    one = b'{"timestamp":1700000000000,"open":64000.123456789,"high":64000.5,"low":1,"close":2,"volume":3.5}'
+    return b'{"symbol":"BTCUSDT","timestamp":1700000000000,"candles":[' + b",".join([one] * count) + b"]}"
+
+
+async def test_the_endpoint_of_quant_servers_takes_as_many_candles_as_it_says(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("POST", "/signals", candles(MAX_CANDLES))
+        reply = decode(body, type=SignalsReply)
+        assert (status, reply.signals.speed, reply.signals.oi, reply.signals.options) == (
+            200,
+            0.5,
+            "block",
+            None,
+        )
+        assert served.desk.asked == [("answer", "BTCUSDT", MAX_CANDLES)]
+        status, body = await served.request("POST", "/signals", candles(MAX_CANDLES + 1))
+        assert status == 400 and str(MAX_CANDLES) in decode(body, type=ErrorReply).error
+
+
+async def test_automations_are_stored_listed_switched_and_removed(serve: Serve) -> None:
+    definition = b'{"trigger":"any text"}'
+    async with serve() as served:
+        _, body = await served.request("GET", "/v1/automations")
+        assert decode(body, type=tuple[AutomationRow, ...]) == samples.automations()
+        _, body = await served.request("GET", "/v1/automations/statistics")
+        assert decode(body, type=tuple[SignalStatistics, ...]) == samples.signal_statistics()
+        path = "/v1/automations/tell%20me"
+        assert (await served.request("GET", path))[0] == 404
+        assert (await served.request("PUT", path, definition, **WHO))[0] == 200
+        assert await served.request("GET", path) == (200, definition)
+        assert (await served.request("POST", path, b'{"active":false}', **WHO))[0] == 200
+        assert served.desk.asked == [("put", "tell me", "test"), ("automation", "tell me", False, "test")]
+        assert (await served.request("DELETE", path))[0] == 200
+        assert (await served.request("DELETE", path))[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected", "says"),
+    [
+        ("GET", "/v1/strategies/nosuch%0a%1b", None, 400, "no name"),
+        ("GET", "/v1/strategies/nosuch", None, 404, "unknown strategy nosuch"),
+        ("POST", "/v1/strategies/trend", b'{"params":{"a":[1]}}', 400, "params"),
+        ("POST", "/v1/strategies/trend", b'{"symbols":"BTC"}', 400, "array"),
+        ("POST", "/v1/weights", b'{"speed":"much"}', 400, "float"),
+        ("POST", "/v1/weights", b'{"sped":1}', 400, "sped"),
+        ("GET", "/v1/signals/kraken:NO/PE", None, 404, "unknown symbol kraken:NO/PE"),
+        ("POST", "/signals", b"[]", 400, "object"),
+        ("POST", "/signals", b"{", 400, "body"),
+        ("PUT", "/v1/automations/statistics", b"{}", 400, "taken"),
+        ("PUT", "/v1/automations/big", b"x" * 70_000, 413, "too large"),
+        ("PUT", "/v1/automations/" + "n" * 300, b"{}", 400, "no name"),
+        ("POST", "/v1/automations/a", b"{}", 400, "active"),
+        ("DELETE", "/v1/automations/nosuch", None, 409, "unknown automation"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_errors_are_one_line_and_change_nothing(
+    serve: Serve, method: str, path: str, body: bytes | None, expected: int, says: str
+) -> None:
+    async with serve() as served:
+        status, answer = await served.request(method, path, body)
+        error = decode(answer, type=ErrorReply)
+        assert status == expected, error
+        assert says.lower() in error.error.lower()
+        assert error.error.isprintable() and error.code
+        assert served.desk.asked == []
