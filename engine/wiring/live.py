@@ -22,12 +22,12 @@ from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
 from engine.config import Config
-from engine.errors import InternalError, OrderError, StoreError, TickdeskError
+from engine.errors import InternalError, StoreError, TickdeskError
 from engine.events import NS, Alert, JournalEvent, MarketEvent, RiskState
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
-from engine.instruments import Instruments, venue_of
+from engine.instruments import Instruments
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.store.store import Store
@@ -37,6 +37,8 @@ from engine.wiring.desk import Desk
 from engine.wiring.journal_log import note
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.port import LivePort
+from engine.wiring.restore import restore, tell_unfed
+from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.view import DeskView
 
@@ -45,9 +47,6 @@ log = logging.getLogger("engine")
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
 DATABASE = "tickdesk.db"
-SOURCE = "source"
-SIMULATED_PRICES = "simulated:prices"
-KEEP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -193,10 +192,17 @@ class LiveEngine:
         prepare(self.options.state_dir)
         server = ApiServer(LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s)
         try:
-            self._restore()
+            self.hub.start_at(self.store.last_seq)  # before it: a restart journals too
+            restore(
+                self.store,
+                self.desk,
+                self.clock(),
+                where=self.options.state_dir,
+                tape=self._tape is not None,
+            )
             self._signals()
             if self._tape is None:
-                self.feeds = live_feeds(self.config, self.clock, self._simulated_prices())
+                self.feeds = live_feeds(self.config, self.clock, kept_prices(self.store.settings()))
             await server.start(socket)
             self.options.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
@@ -216,60 +222,6 @@ class LiveEngine:
         log.info("stopped")
         return 0
 
-    def _restore(self) -> None:
-        events = self.store.recover()
-        self.hub.start_at(self.store.last_seq)
-        for text in self.store.repaired:
-            log.warning("store: %s", text)
-        settings = self.store.settings()
-        where = self.options.state_dir
-        source = "live" if self._tape is None else "tape"
-        before = settings.get(SOURCE, "live" if events else source)
-        if before != source or (events and self._tape):
-            raise StoreError(f"{where} holds the journal of a {before} desk: choose another --state-dir")
-        self.store.put_setting(SOURCE, source)
-        try:
-            self.desk.restore(events, self.clock())
-        except OrderError as error:
-            raise StoreError(
-                f"the journal in {where} contradicts itself ({error}): keep it, choose another --state-dir"
-            ) from error
-        self.desk.take_up(settings)
-        for text in self.desk.trading.ledger.check():
-            log.error("ledger: %s", text)
-        if events:
-            self._tell_restored(len(events))
-
-    def _tell_restored(self, events: int) -> None:
-        trading = self.desk.trading
-        held = ", ".join(f"{p.quantity} {p.symbol}" for p in trading.ledger.positions()) or "no position"
-        log.info("restored %d journal events: %s; stops are watched again", events, held)
-        if trading.gate.state is not RiskState.ACTIVE:
-            log.warning("still %s: %s", trading.gate.state.value.upper(), trading.gate.reason)
-
-    def _tell_unfed(self) -> None:
-        """Positions of venues that no feed of this run brings: nothing can price or close them."""
-        venues = {feed.venue for feed in self.feeds}
-        unfed = [p.symbol for p in self.desk.trading.ledger.positions() if venue_of(p.symbol) not in venues]
-        if unfed:
-            text = f"no feed brings {', '.join(unfed)}: neither priced nor closed until its venue is back"
-            self.desk.alert("error", "positions", text)
-
-    def _simulated_prices(self) -> dict[str, float]:
-        """Where the simulated markets stood when the last engine ended: a restart revalues no position."""
-        kept = self.store.settings().get(SIMULATED_PRICES)
-        items = kept.items() if isinstance(kept, dict) else ()
-        return {name: float(price) for name, price in items if isinstance(price, (int, float)) and price > 0}
-
-    async def _keep_simulated_prices(self) -> None:
-        while True:
-            await asyncio.sleep(KEEP_S)
-            self._put_simulated_prices()
-
-    def _put_simulated_prices(self) -> None:
-        last = {one.native: self.desk.features.quote(one.index)[4] for one in self.desk.instruments}
-        self._keep(SIMULATED_PRICES, {name: price for name, price in last.items() if price > 0})
-
     def _signals(self) -> None:
         assert self._loop is not None
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -287,7 +239,7 @@ class LiveEngine:
     async def _shut_down(self) -> None:
         self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
-            self._put_simulated_prices()
+            keep_prices(self.desk, self._keep)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -308,7 +260,7 @@ class LiveEngine:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
                     await self._warm_up(feed)
-                    self._spawn(self._keep_simulated_prices(), vital=False)
+                    self._spawn(keep_prices_forever(self.desk, self._keep), vital=False)
         finally:
             # What the start has made stays for good: the collector need not walk it ever again.
             gc.freeze()
@@ -320,7 +272,7 @@ class LiveEngine:
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.desk.advance(self.clock())
-            self._tell_unfed()
+            tell_unfed(self.desk, self.feeds)
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
