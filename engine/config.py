@@ -166,6 +166,21 @@ class ModelsConfig(Section, frozen=True):
     """The model strategy predicts once in so many bars."""
 
 
+class AutomationsConfig(Section, frozen=True):
+    """How signals are handed to automations; the automations themselves are stored, not configured."""
+
+    batch_ms: Annotated[float, Meta(ge=1, le=10_000)] = 20.0
+    """Signals that come while a batch is at work wait this long at least; the first one does not wait."""
+    batch_max_ms: Annotated[float, Meta(ge=1, le=10_000)] = 500.0
+    """And at most this long, however long a batch takes."""
+    refresh_s: Seconds = 30.0
+    """How often the stored definitions are read again."""
+    max_running: Annotated[int, Meta(ge=1, le=1000)] = 100
+    """Runs at work at the same time; what is matched beyond them is skipped."""
+    keep_runs: Count = 10_000
+    """Ended runs that are kept in the log."""
+
+
 class LinkConfig(Section, frozen=True):
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
 
@@ -193,6 +208,7 @@ class Config(Section, frozen=True):
     paper: PaperConfig = PaperConfig()
     account: AccountConfig = AccountConfig()
     models: ModelsConfig = ModelsConfig()
+    automations: AutomationsConfig = AutomationsConfig()
     link: LinkConfig = LinkConfig()
     console: ConsoleConfig = ConsoleConfig()
     logging: LoggingConfig = LoggingConfig()
@@ -341,6 +357,10 @@ def _check(config: Config) -> None:
         (
             sum(msgspec.structs.astuple(config.opportunities.weights)) > 0,
             "opportunities.weights: at least one weight must be above 0",
+        ),
+        (
+            config.automations.batch_ms <= config.automations.batch_max_ms,
+            "automations.batch_ms must not be above automations.batch_max_ms",
         ),
         (
             config.account.currency in config.account.pegged,

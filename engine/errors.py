@@ -58,3 +58,11 @@ class InternalError(TickdeskError):
 
 class OrderError(TickdeskError):
     """An illegal order or order transition."""
+
+
+class AutomationError(TickdeskError):
+    """A definition of an automation is wrong, or one of its steps could not be done."""
+
+
+class UnknownAutomationError(AutomationError):
+    """No automation has this name."""

@@ -75,7 +75,10 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
 
 def _check_pages(connection: sqlite3.Connection) -> None:
     """The tables that money depends on; the others are too large to be read at every start."""
-    for table in ("journal", "orders", "fills", "positions", "settings"):
+    for table in (
+        *("journal", "orders", "fills", "positions", "settings"),
+        *("automations", "automation_runs"),
+    ):
         (answer,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
         if answer != "ok":
             raise sqlite3.DatabaseError(answer)

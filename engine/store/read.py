@@ -16,6 +16,7 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.events import Fill, JournalEvent, Opportunity, OrderEvent, Verdict
+from engine.store import automations
 from engine.store.codec import decode, decode_journal
 
 T = TypeVar("T")
@@ -143,6 +144,14 @@ class Reader:
             PositionRecord(*row)
             for row in self._rows(f"SELECT {_POSITION} FROM positions ORDER BY symbol")  # noqa: S608
         ]
+
+    def automations(self) -> list[automations.StoredAutomation]:
+        """All automations, by name."""
+        return self._run(automations.load)
+
+    def automation_runs(self, limit: int = 100, name: str = "") -> list[automations.AutomationRun]:
+        """Runs of automations (of one, when named), newest first."""
+        return self._run(automations.recent_runs(limit, name))
 
     def counts(self) -> dict[str, int]:
         """Rows by table; for ``drops`` the sum of its counters."""

@@ -182,6 +182,17 @@ class Store:
         with self._work:
             return dict(self._settings)
 
+    def ask(self, query: Query[T], answer: Callable[[T | None, Exception | None], None]) -> None:
+        """Run ``query`` on the writer thread after everything given so far; it may write.
+
+        ``answer(result, error)`` is called there, one of the two being None. Raises ``StoreError`` after a
+        failure.
+        """
+        with self._work:
+            self._refuse()
+            self._jobs.append(_Job(query, answer))
+            self._work.notify_all()
+
     @property
     def pending(self) -> int:
         """Records, events and settings that are not in the database yet."""
@@ -231,10 +242,7 @@ class Store:
                 fault.append(error)
             answered.set()
 
-        with self._work:
-            self._refuse()
-            self._jobs.append(_Job(query, answer))
-            self._work.notify_all()
+        self.ask(query, answer)
         if not answered.wait(timeout):
             raise StoreError(f"the database did not answer within {timeout:g} s")
         if fault:
