@@ -17,6 +17,7 @@ import platformdirs
 from msgspec import Meta
 
 from engine.errors import ConfigError
+from engine.sessions import Sessions
 from engine.text import clean
 
 ENV_PREFIX = "TICKDESK_"
@@ -103,6 +104,10 @@ class OpportunitiesConfig(Section, frozen=True):
     ttl_s: Seconds = 10.0
     dedupe_s: Seconds = 5.0
     """A new blend for the same symbol and side within this long merges into the live opportunity."""
+    min_liquidity: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
+    """Notional, in the quote currency, waiting at the touch or traded in the window; 0: not asked for."""
+    sessions: tuple[str, ...] = ()
+    """Hours (UTC) in which opportunities arise, e.g. ``mon-fri 13:30-20:00``; empty: always."""
     weights: BlendWeights = BlendWeights()
 
 
@@ -370,3 +375,7 @@ def _check(config: Config) -> None:
     for holds, rule in rules:
         if not holds:
             raise ConfigError(f"configuration: {rule}")
+    try:
+        Sessions(config.opportunities.sessions)
+    except ValueError as error:
+        raise ConfigError(f"configuration: opportunities.sessions: {clean(error)}") from None

@@ -210,6 +210,8 @@ class Blend(Event, frozen=True, gc=False):
     inputs: tuple[BlendInput, ...]
     absent: tuple[Family, ...]
     """Families with no live input; their weight was redistributed."""
+    weights: tuple[float, ...] = ()
+    """Configured percent by family at that time, in the order of ``Family``; () when it was not kept."""
 
 
 class Side(StrEnum):
@@ -288,6 +290,8 @@ class OrderRequest(Event, frozen=True, gc=False):
     """Mid at the decision: slippage is measured against it."""
     opportunity_id: str = ""
     reason: str = ""
+    sources: tuple[str, ...] = ()
+    """The strategies behind an entry: those that spoke for its side. The whole order counts for each of them."""
 
 
 class Check(Event, frozen=True, gc=False):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from engine.config import OpportunitiesConfig
+from engine.errors import ConfigError
 from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Side
+from engine.feature_table import FeatureTable
+from engine.opportunities.rules import CODES, HOLD, Limits, judge, new_standing, price_of, sift
+from engine.sessions import Sessions
 
 STAGE = "opportunities"
-HOLD = 0.8
-"""A live opportunity is kept up by this share of the thresholds that a new one must reach (hysteresis)."""
 HISTORY = 1000
 """So many opportunities are remembered."""
 
@@ -39,37 +44,90 @@ class Aggregator:
     and expiry. A blend of the other side closes it as ``reversed`` and opens its own. Once an opportunity is
     closed or expired, another of its side needs a technical signal newer than those in it, and within
     ``dedupe_s`` also a stronger score: the same evidence is acted on once.
+
+    At a bar boundary ``sift`` first judges all symbols at once. Between two signals a blend only decays, bar
+    after bar: such a blend is refused without more ado and only counted; it is worth a Drop when its evidence
+    is new, or the reason another than at the bar before.
     """
 
     def __init__(self, config: OpportunitiesConfig) -> None:
-        self._config = config
+        """Raises ConfigError for session hours that cannot be read."""
+        try:
+            self._sessions = Sessions(config.sessions)
+        except ValueError as error:
+            raise ConfigError(f"opportunities.sessions: {error}") from None
+        self._limits = Limits(config)
         self._ttl_ns = round(config.ttl_s * NS)
         self._dedupe_ns = round(config.dedupe_s * NS)
         self._history: dict[str, _Record] = {}
         self._live: dict[str, _Record] = {}
         self._last: dict[tuple[str, Side], _Record] = {}
         self._expired: list[Drop] = []
+        self._index: dict[str, int] = {}
+        self._standing = new_standing(64)
+        self._counts = np.zeros(len(CODES), np.int64)
+
+    def add_symbol(self, symbol: str) -> int:
+        """The symbol's index: dense, from 0, in the order of the calls."""
+        index = self._index[symbol] = len(self._index)
+        if index == len(self._standing):
+            standing = new_standing(2 * index)
+            standing[:index] = self._standing
+            self._standing = standing
+        return index
+
+    def sift(
+        self, table: FeatureTable, blended: npt.NDArray[np.void]
+    ) -> tuple[int, list[int], dict[str, int]]:
+        """What to do at a bar boundary: (number of blends, positions to ``offer``, refusals by code).
+
+        ``blended``: of the table's symbols. Positions come best first: by |score| x confidence, then in the
+        table's order. The refusals are of the rest. Raises IndexError for a symbol that was not added.
+        """
+        count = len(table)
+        if count and int(table.indices.max()) >= len(self._index):
+            raise IndexError("bar of a symbol that was not added")
+        wanted = np.empty(count, np.int64)
+        blends, found = sift(
+            table.values,
+            table.indices,
+            table.ns,
+            blended,
+            self._standing,
+            self._limits.packed,
+            self._sessions.is_open(table.ns),
+            wanted,
+            self._counts,
+        )
+        refused = {code: n for code, n in zip(CODES, self._counts.tolist(), strict=True) if n}
+        positions: list[int] = wanted[:found].tolist()
+        if found > 1:
+            worth = np.abs(blended["score"]) * blended["confidence"]
+            positions.sort(key=lambda position: -worth[position])
+        return blends, positions, refused
 
     def offer(self, blend: Blend, row: FeatureRow) -> Opportunity | Drop:
         """The new or merged opportunity, or a Drop with one of the codes
 
-        BELOW_MIN_SCORE, LOW_CONFIDENCE, FILLED_BAR, NO_PRICE, WIDE_SPREAD, DUPLICATE.
+        BELOW_MIN_SCORE, LOW_CONFIDENCE, FILLED_BAR, NO_PRICE, WIDE_SPREAD, ILLIQUID, OUT_OF_SESSION,
+        DUPLICATE. Raises KeyError for a symbol that was not added.
         """
-        live = self._live.get(blend.symbol)
-        if live is not None and live.opportunity.expires_ns <= blend.ns:
-            self._expire(live, blend.ns)
+        symbol, ns = blend.symbol, blend.ns
+        live = self._live.get(symbol)
+        if live is not None and live.opportunity.expires_ns <= ns:
+            self._expire(live, ns)
             live = None
         side = Side.BUY if blend.score > 0.0 else Side.SELL
         same = live is not None and live.opportunity.side is side
-        refused = self._filter(blend, row, HOLD if same else 1.0)
+        refused = judge(blend, row, self._limits, HOLD if same else 1.0, self._sessions.is_open(ns))
         if refused is not None:
-            return Drop(STAGE, blend.symbol, *refused, blend.ns)
+            return Drop(STAGE, symbol, *refused, ns)
         if live is not None and same:
             return self._merge(live, blend, row)
-        last = self._last.get((blend.symbol, side))
+        last = self._last.get((symbol, side))
         evidence_ns = _evidence_ns(blend)
         if last is not None and (duplicate := self._duplicate(last, blend, evidence_ns)):
-            return Drop(STAGE, blend.symbol, "DUPLICATE", duplicate, blend.ns)
+            return Drop(STAGE, symbol, "DUPLICATE", duplicate, ns)
         if live is not None:
             self.close(live.opportunity.opportunity_id, REVERSED)
         return self._create(blend, row, side, evidence_ns)
@@ -89,7 +147,7 @@ class Aggregator:
         record.status = status
         symbol = record.opportunity.symbol
         if self._live.get(symbol) is record:
-            del self._live[symbol]
+            self._end(symbol)
 
     def live(self) -> list[Opportunity]:
         """The live opportunities, best first: by |score| x confidence, then symbol."""
@@ -114,25 +172,6 @@ class Aggregator:
     def _newest(self, limit: int) -> Iterator[_Record]:
         for record, _ in zip(reversed(self._history.values()), range(limit), strict=False):
             yield record
-
-    def _filter(self, blend: Blend, row: FeatureRow, hold: float) -> tuple[str, str] | None:
-        """(code, detail) of the first rule that refuses the blend."""
-        config = self._config
-        least = config.min_score * hold
-        if not abs(blend.score) >= least or blend.score == 0.0:
-            return "BELOW_MIN_SCORE", f"score {blend.score:+.3f}, least {least:.3f}"
-        least = config.min_confidence * hold
-        if not blend.confidence >= least:
-            return "LOW_CONFIDENCE", f"confidence {blend.confidence:.3f}, least {least:.3f}"
-        if row.filled == 1.0 and row.last == row.close:
-            # Between bars, a trade after the filled bar moves ``last`` away from its close.
-            return "FILLED_BAR", "no trade in the bar"
-        if price_of(row) is None:
-            return "NO_PRICE", "neither a quote nor a trade to price it"
-        spread = spread_pct(row)
-        if spread is not None and spread > config.max_spread_pct:
-            return "WIDE_SPREAD", f"spread {spread:.3f} %, most {config.max_spread_pct:g} %"
-        return None
 
     def _duplicate(self, last: _Record, blend: Blend, evidence_ns: int) -> str:
         """Why the blend says nothing that ``last``, closed before, did not say; "" when it does."""
@@ -169,6 +208,7 @@ class Aggregator:
             if self._live.get(record_of_oldest.opportunity.symbol) is record_of_oldest:
                 self._expire(record_of_oldest, blend.ns)
         self._live[blend.symbol] = self._last[(blend.symbol, side)] = record
+        self._note(record)
         return opportunity
 
     def _merge(self, record: _Record, blend: Blend, row: FeatureRow) -> Opportunity:
@@ -192,12 +232,24 @@ class Aggregator:
         )
         record.seen_ns = blend.ns
         record.evidence_ns = max(record.evidence_ns, _evidence_ns(blend))
+        self._note(record)
         return record.opportunity
+
+    def _note(self, record: _Record) -> None:
+        """Tell ``sift`` of a live opportunity."""
+        opportunity = record.opportunity
+        standing = self._standing[self._index[opportunity.symbol]]
+        standing["side"], standing["expires_ns"] = opportunity.side.sign, opportunity.expires_ns
+        standing["buy_ns" if opportunity.side is Side.BUY else "sell_ns"] = record.evidence_ns
+
+    def _end(self, symbol: str) -> None:
+        del self._live[symbol]
+        self._standing[self._index[symbol]]["side"] = 0
 
     def _expire(self, record: _Record, now_ns: int) -> None:
         opportunity = record.opportunity
         record.status = EXPIRED
-        del self._live[opportunity.symbol]
+        self._end(opportunity.symbol)
         age_s = (now_ns - opportunity.created_ns) / NS
         detail = f"{opportunity.opportunity_id} was not acted on in {age_s:.1f} s"
         self._expired.append(Drop(STAGE, opportunity.symbol, "EXPIRED", detail, now_ns))
@@ -206,20 +258,6 @@ class Aggregator:
 def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:
     """12 hexadecimal digits: the same symbol, side and time give the same id in every run."""
     return hashlib.sha256(f"{symbol}|{side.value}|{created_ns}".encode()).hexdigest()[:12]
-
-
-def price_of(row: FeatureRow) -> float | None:
-    """The mid, or the last trade without a sane quote; None when there is neither."""
-    if 0.0 < row.bid <= row.ask < float("inf"):
-        return (row.bid + row.ask) / 2.0
-    return row.last if 0.0 < row.last < float("inf") else None
-
-
-def spread_pct(row: FeatureRow) -> float | None:
-    """(ask - bid) / mid in percent; None without a sane quote."""
-    if 0.0 < row.bid <= row.ask < float("inf"):
-        return (row.ask - row.bid) / (row.bid + row.ask) * 200.0
-    return None
 
 
 def _evidence_ns(blend: Blend) -> int:

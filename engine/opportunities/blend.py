@@ -12,148 +12,216 @@ Definitions, for signals i of family F at time t:
 
 A family without a live signal of some confidence is absent, and its weight goes to the present ones in
 proportion to theirs. Within a family no signal can count for more than its share, however many others there
-are.
+are. While an external quant server's signal (source "external:…") of a quant family counts, it stands in for
+the internal modules of that family, which are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from engine.config import BlendWeights
+from engine.errors import ConfigError
 from engine.events import Blend, BlendInput, Family, Signal
+from engine.feature_table import Floats, Integers
+from engine.opportunities.blend_kernel import (
+    BLENDED,
+    FAMILIES,
+    HELD,
+    PARTS,
+    SOURCE,
+    TECHNICAL,
+    blend_many,
+    hold,
+    take_apart,
+)
 
-FAMILIES = tuple(Family)
-_INDEX = {family: index for index, family in enumerate(FAMILIES)}
-_TECHNICAL = _INDEX[Family.TECHNICAL]
-LEAST = 1e-9
-"""A signal of no more confidence x freshness x strategy weight than this does not count."""
-_ZEROS = (0.0,) * len(FAMILIES)
-_NOTHING: dict[str, tuple[Signal, int]] = {}
+EXTERNAL = "external:"
+"""Sources of an external quant server begin with this."""
+
+Blended = npt.NDArray[np.void]
+"""Structured array of ``BLENDED``."""
 
 
 class Blender:
     """Keeps the newest signal per symbol and source, and blends them on demand."""
 
     def __init__(self, weights: BlendWeights, strategy_weights: Mapping[str, float]) -> None:
-        """``strategy_weights`` by source is live: it is read at each blend; sources not in it weigh 1."""
-        by_name = msgspec.structs.asdict(weights)
-        self._weights = tuple(float(by_name[family.value]) for family in FAMILIES)
+        """``strategy_weights`` by source is live: it is read at each blend; sources not in it weigh 1.
+
+        Raises ConfigError when no family has a weight.
+        """
         self._strategy_weights = strategy_weights
-        self._signals: dict[str, dict[str, tuple[Signal, int]]] = {}
-        """By symbol and source: the newest signal and its family's index."""
+        self._known_weights: dict[str, float] = {}
+        self._index: dict[str, int] = {}
+        self._columns: dict[str, int] = {}
+        self._names: list[str] = []
+        self._families: list[Family] = []
+        self._reasons: list[list[str]] = []
+        """By symbol and source: why the newest signal was given."""
+        self._sources = np.zeros(0, SOURCE)
+        self._held = np.zeros((64, 0), HELD)
+        self._parts = np.zeros((0, PARTS))
+        self._absent: dict[int, tuple[Family, ...]] = {}
+        """By the bits of the families that are present."""
+        self.set_weights(weights)
+        for source in strategy_weights:
+            self.column(source, Family.TECHNICAL)
+
+    # --- what there is ---
+
+    def add_symbol(self, symbol: str) -> int:
+        """The symbol's index: dense, from 0, in the order of the calls."""
+        index = self._index[symbol] = len(self._index)
+        self._reasons.append([""] * len(self._names))
+        if index == len(self._held):
+            held = np.zeros((2 * index, len(self._names)), HELD)
+            held[:index] = self._held
+            self._held = held
+        return index
+
+    def knows(self, symbol: str) -> bool:
+        return symbol in self._index
+
+    def column(self, source: str, family: Family) -> int:
+        """The column of a source, which it gets when it is first seen and keeps."""
+        column = self._columns.get(source)
+        if column is None:
+            column = self._columns[source] = len(self._names)
+            self._names.append(source)
+            self._families.append(family)
+            for reasons in self._reasons:
+                reasons.append("")
+            held = np.zeros((len(self._held), column + 1), HELD)
+            held[:, :column] = self._held
+            self._held = held
+            self._sources = np.zeros(column + 1, SOURCE)
+            self._parts = np.zeros((column + 1, PARTS))
+        elif self._families[column] is family:
+            return column
+        self._families[column] = family
+        self._describe_sources()
+        return column
+
+    def set_weights(self, weights: BlendWeights) -> None:
+        """Percent by family, from the next blend on. Raises ConfigError when all are 0."""
+        by_name = msgspec.structs.asdict(weights)
+        percent = tuple(float(by_name[family.value]) for family in FAMILIES)
+        if not sum(percent) > 0.0:
+            raise ConfigError("opportunities.weights: at least one weight must be above 0")
+        self._percent = percent
+        self._weights = np.array(percent)
+
+    def _describe_sources(self) -> None:
+        """Put families and weights where the kernels read them."""
+        self._known_weights = dict(self._strategy_weights)
+        for column, (source, family) in enumerate(zip(self._names, self._families, strict=True)):
+            stands_in = source.startswith(EXTERNAL) and family is not Family.TECHNICAL
+            weight = self._known_weights.get(source, 1.0)
+            self._sources[column] = (FAMILIES.index(family), weight, stands_in)
+
+    # --- in ---
 
     def update(self, signal: Signal) -> None:
-        """Take a signal; an older one of the same symbol and source is forgotten."""
-        held = self._signals.get(signal.symbol)
-        if held is None:
-            held = self._signals[signal.symbol] = {}
-        held[signal.source] = (signal, _INDEX[signal.family])
+        """Take a signal; an older one of the same symbol and source is forgotten.
+
+        Raises KeyError for a symbol that was not added.
+        """
+        index = self._index[signal.symbol]
+        column = self._columns.get(signal.source, -1)
+        if column < 0 or self._families[column] is not signal.family:
+            column = self.column(signal.source, signal.family)
+        self._held[index, column] = signal.score, signal.confidence, signal.ns, signal.ttl_ns
+        self._reasons[index][column] = signal.reason
+
+    def update_many(
+        self,
+        indices: Integers,
+        ns: int,
+        columns: Integers,
+        ttl_ns: Integers,
+        scores: Floats,
+        confidences: Floats,
+    ) -> None:
+        """Take scores without reasons, (sources, symbols), of the sources ``columns``; NaN is none."""
+        hold(indices, ns, columns, ttl_ns, scores, confidences, self._held)
 
     def drop_source(self, source: str) -> None:
         """Forget the signals of a source that was switched off."""
-        for held in self._signals.values():
-            held.pop(source, None)
+        column = self._columns.get(source)
+        if column is not None:
+            self._held["ttl_ns"][:, column] = 0
+
+    # --- out ---
 
     def score(self, symbol: str, ns: int) -> float | None:
         """The blend's score of whatever is live at ``ns``; None when nothing is."""
-        held = self._signals.get(symbol)
-        if not held:
+        index = self._index.get(symbol)
+        if index is None:
             return None
-        strategy_weights = self._strategy_weights
-        mass = list(_ZEROS)
-        pull = list(_ZEROS)
-        for source, (signal, family) in held.items():
-            fresh = 1.0 - (ns - signal.ns) / signal.ttl_ns
-            if fresh > 0.0:
-                if fresh > 1.0:
-                    fresh = 1.0
-                amount = signal.confidence * fresh
-                if family == _TECHNICAL:
-                    amount *= strategy_weights.get(source, 1.0)
-                if amount > LEAST:
-                    mass[family] += amount
-                    pull[family] += amount * signal.score * fresh
-        total = score = 0.0
-        for weight, amount, sum_ in zip(self._weights, mass, pull, strict=True):
-            if amount > 0.0:
-                total += weight
-                score += weight * (sum_ / amount)
-        if total <= 0.0:
-            return None
-        score /= total
-        return 1.0 if score > 1.0 else -1.0 if score < -1.0 else score
+        self._follow_weights()
+        count, score, *_ = take_apart(index, ns, self._held, self._sources, self._weights, self._parts)
+        return score if count else None
 
-    def blend(self, symbol: str, ns: int) -> Blend | None:
+    def blend(self, symbol: str, ns: int, *, quant_alone: bool = False) -> Blend | None:
         """The blend at ``ns`` with all its inputs, strongest contribution first.
 
-        None when no technical signal is live: quant scores alone are no reason to trade.
+        None when no technical signal is live, unless ``quant_alone``: quant scores alone are no reason to
+        trade.
         """
-        live, mass = self._live(symbol, ns)
-        total = 0.0
-        for weight, amount in zip(self._weights, mass, strict=True):
-            if amount > 0.0:
-                total += weight
-        if not mass[_TECHNICAL] > 0.0 or total <= 0.0:
+        index = self._index.get(symbol)
+        if index is None:
             return None
+        self._follow_weights()
+        parts = self._parts
+        count, score, confidence, agreement, present, technical = take_apart(
+            index, ns, self._held, self._sources, self._weights, parts
+        )
+        if not count or not (technical or quant_alone):
+            return None
+        names, families, reasons = self._names, self._families, self._reasons[index]
         inputs = []
-        score = belief = 0.0
-        for signal, family, fresh, amount in live:
-            weight = self._weights[family] / total * (amount / mass[family])
-            own, confidence, age_ns = signal.score, signal.confidence, ns - signal.ns
-            contribution = weight * own * fresh
-            score += contribution
-            belief += weight * confidence * fresh
+        for number, own, believed, age_ns, weight, contribution in parts[:count].tolist():
+            column = int(number)
             inputs.append(
                 BlendInput(
-                    signal.source,
-                    signal.family,
-                    own,
-                    confidence,
-                    age_ns if age_ns > 0 else 0,
-                    weight,
-                    contribution,
-                    signal.reason,
+                    names[column], families[column], own, believed, int(age_ns), weight, contribution,
+                    reasons[column],
                 )
+            )  # fmt: skip
+        absent = self._absent.get(present)
+        if absent is None:
+            absent = self._absent[present] = tuple(
+                family for bit, family in enumerate(FAMILIES) if not present >> bit & 1
             )
-        agreement = 0.0
-        for entry in inputs:
-            if entry.score * score > 0.0:
-                agreement += entry.weight
-        inputs.sort(key=_strength)
-        agreement = min(agreement, 1.0)
-        confidence = min(belief * (1.0 + agreement) / 2.0, 1.0)
-        score = 1.0 if score > 1.0 else -1.0 if score < -1.0 else score
-        absent = tuple([f for f, amount in zip(FAMILIES, mass, strict=True) if amount <= 0.0])
-        return Blend(symbol, ns, score, confidence, agreement, tuple(inputs), absent)
+        return Blend(symbol, ns, score, confidence, agreement, tuple(inputs), absent, self._percent)
 
-    def _live(self, symbol: str, ns: int) -> tuple[list[tuple[Signal, int, float, float]], list[float]]:
-        """What counts at ``ns``: (signal, family, freshness, unnormalised weight) each; its sum by family.
+    def blend_many(self, indices: Integers, ns: int) -> Blended:
+        """The blends of many symbols at once, as ``BLENDED``, without their inputs."""
+        self._follow_weights()
+        blended = np.empty(len(indices), BLENDED)
+        blend_many(indices, ns, self._held, self._sources, self._weights, self._parts, blended)
+        return blended
 
-        Forgets dead signals.
-        """
-        live: list[tuple[Signal, int, float, float]] = []
-        mass = list(_ZEROS)
-        dead: list[str] = []
-        held = self._signals.get(symbol, _NOTHING)
-        for source, (signal, family) in held.items():
-            fresh = 1.0 - (ns - signal.ns) / signal.ttl_ns
-            if fresh <= 0.0:
-                dead.append(source)
-                continue
-            if fresh > 1.0:
-                fresh = 1.0
-            amount = signal.confidence * fresh
-            if family == _TECHNICAL:
-                amount *= self._strategy_weights.get(source, 1.0)
-            if amount > LEAST:
-                live.append((signal, family, fresh, amount))
-                mass[family] += amount
-        for source in dead:
-            del held[source]
-        return live, mass
+    def held(self, symbol: str, sources: Sequence[str], since_ns: int) -> list[Signal]:
+        """The newest signals of ``sources`` for a symbol, those newer than ``since_ns``."""
+        index = self._index[symbol]
+        found = []
+        for source in sources:
+            column = self._columns[source]
+            score, confidence, ns, ttl_ns = self._held[index, column].tolist()
+            if ttl_ns and ns > since_ns:
+                family, reason = self._families[column], self._reasons[index][column]
+                found.append(Signal(symbol, source, family, score, confidence, ns, ttl_ns, reason))
+        return found
+
+    def _follow_weights(self) -> None:
+        if self._strategy_weights != self._known_weights:
+            self._describe_sources()
 
 
-def _strength(entry: BlendInput) -> float:
-    return -abs(entry.contribution)
+__all__ = ["BLENDED", "EXTERNAL", "FAMILIES", "TECHNICAL", "Blended", "Blender"]

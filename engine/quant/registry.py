@@ -1,40 +1,101 @@
-"""The quant modules, and the set that runs them on every bar."""
+"""The quant modules that rest on bars, all of them for all symbols of a bar boundary in one compiled call."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from typing import Any
 
-from engine.events import FeatureRow, Signal
-from engine.quant.microstructure import Microstructure
-from engine.quant.speed import Speed
-from engine.quant.volatility import Volatility
+import numpy as np
+
+from engine.events import NS, Family, FeatureRow, Signal
+from engine.feature_table import FLOAT_FIELDS, FeatureTable, Floats, Integers
+from engine.kernels import kernel, warm
+from engine.quant import microstructure, speed, volatility
+
+_MODULES = (speed, microstructure, volatility)
+"""In the order of the compiled calls below."""
+NAMES: tuple[str, ...] = tuple(module.NAME for module in _MODULES)
+FAMILIES: tuple[Family, ...] = tuple(module.FAMILY for module in _MODULES)
+TTL_NS: tuple[int, ...] = tuple(module.TTL_NS for module in _MODULES)
+
+_speed, _microstructure, _volatility = speed.speed, microstructure.microstructure, volatility.volatility
 
 
-class QuantModule(Protocol):
-    """A score in [-1, 1] for one family of the blend, or nothing when it has no data."""
-
-    name: str
-
-    def on_bar(self, row: FeatureRow) -> Signal | None: ...
-
-
-QUANT_MODULES: tuple[type[QuantModule], ...] = (Speed, Microstructure, Volatility)
+@kernel
+def score_bars(
+    values: Any, indices: Any, starts: Any, bar_ns: int, closes: Any, scores: Any, confidences: Any
+) -> None:
+    """The modules' scores and confidences of the rows ``values``, each (modules, rows)."""
+    for position in range(len(indices)):
+        row = values[position]
+        scores[0, position], confidences[0, position] = _speed(
+            row, closes[indices[position]], starts[position], bar_ns
+        )
+        scores[1, position], confidences[1, position] = _microstructure(row)
+        scores[2, position], confidences[2, position] = _volatility(row)
 
 
 class QuantSet:
     """Runs all modules. They see every bar; at a filled one they have no new opinion, and the last one ages.
 
-    The signals carry no reason text: it would cost more than the scores, and the numbers they rest on are in
+    Scores come without a reason text: it would cost more than they do, and the numbers they rest on are in
     the feature row, from which an explanation is written when somebody asks.
     """
 
-    def __init__(self) -> None:
-        self._modules = tuple(module().on_bar for module in QUANT_MODULES)
+    def __init__(self, bar_ns: int = NS) -> None:
+        """``bar_ns``: length of a bar, by which a hole between two bars is told."""
+        self._bar_ns = bar_ns
+        self._count = 0
+        self._closes = np.zeros(64, speed.CLOSES)
+        self._index: dict[str, int] = {}
+
+    def add_symbol(self) -> int:
+        """The symbol's index: dense, from 0, in the order of the calls."""
+        index = self._count
+        self._count += 1
+        if index == len(self._closes):
+            closes = np.zeros(2 * index, speed.CLOSES)
+            closes[:index] = self._closes
+            self._closes = closes
+        return index
+
+    def on_bars(self, table: FeatureTable) -> tuple[Floats, Floats]:
+        """Scores in [-1, 1] and confidences in [0, 1], each (modules, rows); NaN: the module is absent.
+
+        Raises IndexError for a symbol that was not added.
+        """
+        if len(table) and int(table.indices.max()) >= self._count:
+            raise IndexError("bar of a symbol that was not added")
+        return self._score(table.values, table.indices, table.bar_start_ns)
 
     def on_bar(self, row: FeatureRow) -> list[Signal]:
-        found = []
-        for on_bar in self._modules:
-            signal = on_bar(row)
-            if signal is not None:
-                found.append(signal)
-        return found
+        """The signals of one symbol's bar, for callers without a table: symbols are told by name."""
+        index = self._index.get(row.symbol)
+        if index is None:
+            index = self._index[row.symbol] = self.add_symbol()
+        values = np.array([[getattr(row, name) for name in FLOAT_FIELDS]])
+        scores, confidences = self._score(values, np.array([index]), np.array([row.bar_start_ns]))
+        return [
+            Signal(row.symbol, name, family, score, confidence, row.ns, ttl_ns, "")
+            for name, family, ttl_ns, score, confidence in zip(
+                NAMES, FAMILIES, TTL_NS, scores[:, 0].tolist(), confidences[:, 0].tolist(), strict=True
+            )
+            if not math.isnan(score)
+        ]
+
+    def _score(self, values: Floats, indices: Integers, starts: Integers) -> tuple[Floats, Floats]:
+        shape = (len(_MODULES), len(indices))
+        scores, confidences = np.empty(shape), np.empty(shape)
+        score_bars(values, indices, starts, self._bar_ns, self._closes, scores, confidences)
+        return scores, confidences
+
+
+def compile_kernels() -> None:
+    """Make the kernel ready: load it, or compile it at the first start."""
+
+    def exercise() -> None:
+        none, nothing = np.zeros(0, np.int64), np.zeros((len(_MODULES), 0))
+        rows = np.zeros((0, len(FLOAT_FIELDS)))
+        score_bars(rows, none, none, NS, np.zeros(1, speed.CLOSES), nothing, nothing)
+
+    warm(exercise, "score_bars")

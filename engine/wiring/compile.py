@@ -10,6 +10,8 @@ from engine.features import engine as features
 from engine.features.alpha158 import alpha158_block
 from engine.feeds import binance_scan
 from engine.market import screen
+from engine.opportunities import blend_kernel, rules
+from engine.quant import registry as quant
 
 
 def compile_all(note: Callable[[str], None]) -> None:
@@ -17,6 +19,9 @@ def compile_all(note: Callable[[str], None]) -> None:
     features.compile_kernels(note)
     screen.compile_kernels(note)
     binance_scan.compile_kernels(note)
+    quant.compile_kernels()
+    blend_kernel.compile_kernels()
+    rules.compile_kernels()
     alpha158_block(np.ones((2, 61, 6)))
 
 

@@ -94,6 +94,7 @@ class Desk:
             self.features,
             on_opportunity=self._on_opportunity,
             on_drop=self._on_drop,
+            on_refused=self._on_refused,
             record=record,
         )
         self.trading = Trading(
@@ -190,11 +191,11 @@ class Desk:
             self._note_faults()
 
     def _on_bars(self) -> None:
-        rows = self.features.rows(self.features.closed())
-        self.bars += len(rows)
+        table = self.features.table(self.features.closed())
+        self.bars += len(table)
         if self.trading_enabled:
             self._on_time()
-        self.signals.on_bars(rows, trading=self.trading_enabled)
+        self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()
 
@@ -234,6 +235,7 @@ class Desk:
     # --- bookkeeping ---
 
     def _on_symbol(self, index: int) -> None:
+        self.signals.add_symbol(self.instruments[index].symbol)
         watch = self.signals.strategies.rise_watch
         if watch is not None:
             self.features.watch_rise(index, *watch)
@@ -251,6 +253,9 @@ class Desk:
     def _on_drop(self, drop: Drop) -> None:
         self.drops[f"{drop.stage}:{drop.code}"] += 1
         self.record(drop)
+
+    def _on_refused(self, stage: str, code: str, count: int) -> None:
+        self.drops[f"{stage}:{code}"] += count
 
     def _on_outcome(self, opportunity_id: str, status: str) -> None:
         if opportunity_id:

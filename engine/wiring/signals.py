@@ -1,4 +1,4 @@
-"""From a closed bar or a crossed threshold to an opportunity: strategies, model, quant, blend, aggregate."""
+"""From closed bars or a crossed threshold to an opportunity: strategies, model, quant, blend, aggregate."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from engine.config import Config
-from engine.events import NS, Drop, FeatureRow, Opportunity, Signal
+from engine.config import BlendWeights, Config
+from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Signal
+from engine.feature_table import FeatureTable
 from engine.features.alpha158 import alpha158_block
 from engine.features.engine import FeatureEngine
 from engine.models.load import Predictor, normalise
-from engine.opportunities.aggregate import Aggregator
+from engine.opportunities.aggregate import STAGE, Aggregator
 from engine.opportunities.blend import Blender
+from engine.quant import registry as quant
 from engine.quant.registry import QuantSet
 from engine.store.rows import Record
 from engine.strategies.registry import StrategySet
@@ -21,8 +23,21 @@ HISTORY_BARS = 61
 """Bars that Alpha158 needs."""
 
 
+def _nobody(signal: Signal) -> None:
+    """Nobody listens to signals."""
+
+
+def _heard(strategies: StrategySet, table: FeatureTable) -> list[Signal]:
+    if hasattr(strategies, "on_bars"):
+        return strategies.on_bars(table)
+    return [s for position in range(len(table)) for s in strategies.on_bar(table.row(position))]
+
+
 class Signals:
     """Owns the stages between features and opportunities."""
+
+    on_signal: Callable[[Signal], None]
+    """Called with each technical and context signal while trading."""
 
     def __init__(
         self,
@@ -31,46 +46,66 @@ class Signals:
         *,
         on_opportunity: Callable[[Opportunity], None],
         on_drop: Callable[[Drop], None],
+        on_refused: Callable[[str, str, int], None],
         record: Callable[[Record], None],
     ) -> None:
+        """``on_refused`` (stage, code, count): refusals that are counted, and not worth a Drop."""
         self._features = features
         self._on_opportunity = on_opportunity
         self._on_drop = on_drop
+        self._on_refused = on_refused
         self._record = record
+        self.on_signal = _nobody
         self._every_ns = int(config.models.every_bars * config.features.bar_s * NS)
         self.strategies = StrategySet(config.strategies)
-        self.quant = QuantSet()
+        self.quant = QuantSet(round(config.features.bar_s * NS))
         self.blender = Blender(config.opportunities.weights, self.strategies.weights)
         self.aggregator = Aggregator(config.opportunities)
-        self._quant: dict[str, list[Signal]] = {}
-        """Newest quant scores by symbol that no kept blend has taken along yet."""
+        self._columns = np.array(
+            [
+                self.blender.column(name, family)
+                for name, family in zip(quant.NAMES, quant.FAMILIES, strict=True)
+            ]
+        )
+        self._ttl_ns = np.array(quant.TTL_NS)
+        self._kept_ns: dict[str, int] = {}
+        """By symbol: up to when its quant scores were kept with a blend."""
         self.predictor: Predictor | None = None
         self.model_error = ""
         self.signals = 0
         self.blends = 0
         self.opportunities = 0
 
-    def on_bars(self, rows: Sequence[FeatureRow], *, trading: bool) -> None:
+    def add_symbol(self, symbol: str) -> None:
+        """Give ``symbol`` its row; in the order of the feature engine's indices."""
+        rows = self.quant.add_symbol(), self.aggregator.add_symbol(symbol)
+        index = self.blender.add_symbol(symbol)
+        if rows != (index, index):
+            raise RuntimeError(f"{symbol}: row {index} of the blender, {rows} of the others")
+
+    # --- in ---
+
+    def on_bars(self, table: FeatureTable, *, trading: bool) -> None:
         """All bars of one boundary. Without ``trading`` (warm-up) nothing becomes an opportunity."""
-        now = self._features.now_ns
-        update = self.blender.update
-        fresh: set[str] = set()
-        for row in rows:
-            for signal in self.strategies.on_bar(row):
-                self._take(signal, trading)
-                fresh.add(signal.symbol)
-            quant = self.quant.on_bar(row)
-            if quant:
-                self._quant[row.symbol] = quant
-                for signal in quant:
-                    update(signal)
+        for signal in _heard(self.strategies, table):
+            self._take(signal, trading)
+        scores, confidences = self.quant.on_bars(table)
+        blender = self.blender
+        blender.update_many(table.indices, table.ns, self._columns, self._ttl_ns, scores, confidences)
         if self.predictor is not None and self._features.boundary_ns % self._every_ns == 0:
-            for signal in self._model_signals(self.predictor, rows, now):
+            for signal in self._model_signals(self.predictor, table):
                 self._take(signal, trading)
-                fresh.add(signal.symbol)
-        if trading:
-            for row in rows:
-                self._blend(row, fresh=row.symbol in fresh)
+        if not trading:
+            return
+        blends, positions, refused = self.aggregator.sift(table, blender.blend_many(table.indices, table.ns))
+        self.blends += blends
+        for code, count in refused.items():
+            self._on_refused(STAGE, code, count)
+        for position in positions:
+            row = table.row(position)
+            blend = blender.blend(row.symbol, table.ns)
+            if blend is not None:
+                self._offer(blend, row)
 
     def on_rise(self, row: FeatureRow, *, trading: bool) -> None:
         """A symbol crossed the rapid-rise threshold between two bars."""
@@ -78,42 +113,63 @@ class Signals:
         for signal in signals:
             self._take(signal, trading)
         if signals and trading:
-            self._blend(row, fresh=True)
+            blend = self.blender.blend(row.symbol, row.ns)
+            if blend is not None:
+                self.blends += 1
+                self._offer(blend, row)
+
+    def on_context(self, signals: Sequence[Signal], *, trading: bool = True) -> None:
+        """Quant signals that rest on no bar (positions, options, moods, external servers).
+
+        They count from the symbol's next blend on. Those of symbols that the desk does not have are left out.
+        """
+        for signal in signals:
+            if self.blender.knows(signal.symbol):
+                self._take(signal, trading)
 
     def _take(self, signal: Signal, trading: bool) -> None:
         self.blender.update(signal)
         if trading:
             self.signals += 1
             self._record(signal)
+            self.on_signal(signal)
 
-    def _blend(self, row: FeatureRow, *, fresh: bool) -> None:
-        blend = self.blender.blend(row.symbol, row.ns)
-        if blend is None:
-            return
-        self.blends += 1
-        if fresh:
-            # Between two signals a blend only decays: what is kept is each one with new evidence in it, with
-            # the features and the quant scores that it rests on.
-            self._record(blend)
-            self._record(row)
-            for signal in self._quant.pop(row.symbol, ()):
-                self._record(signal)
+    # --- out ---
+
+    def _offer(self, blend: Blend, row: FeatureRow) -> None:
         outcome = self.aggregator.offer(blend, row)
         if isinstance(outcome, Drop):
             self._on_drop(outcome)
-            return
-        if outcome.merged == 0:
-            self.opportunities += 1
-        self._record(outcome)
-        self._on_opportunity(outcome)
+        else:
+            if outcome.merged == 0:
+                self.opportunities += 1
+            self._on_opportunity(outcome)
+            self._record(outcome)
+        if any(part.age_ns == 0 and part.family is Family.TECHNICAL for part in blend.inputs):
+            self._keep(blend, row)
 
-    def _model_signals(self, predictor: Predictor, rows: Sequence[FeatureRow], now: int) -> list[Signal]:
+    def _keep(self, blend: Blend, row: FeatureRow) -> None:
+        """Record a blend with new evidence in it, the features and the quant scores that it rests on.
+
+        Between two signals a blend only decays.
+        """
+        self._record(blend)
+        self._record(row)
+        for signal in self.blender.held(row.symbol, quant.NAMES, self._kept_ns.get(row.symbol, 0)):
+            self._record(signal)
+        self._kept_ns[row.symbol] = row.ns
+
+    def symbol_signals(self, symbol: str, ns: int) -> Blend | None:
+        """Everything that is live for a symbol, taken apart; None when nothing is."""
+        return self.blender.blend(symbol, ns, quant_alone=True)
+
+    def _model_signals(self, predictor: Predictor, table: FeatureTable) -> list[Signal]:
         """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""
         symbols, blocks = [], []
-        for row, index in zip(rows, self._features.closed().tolist(), strict=True):
+        for position, index in enumerate(table.indices.tolist()):
             bars = self._features.bars(index, HISTORY_BARS)
             if len(bars) == HISTORY_BARS:
-                symbols.append(row.symbol)
+                symbols.append(table.symbol(position))
                 blocks.append(bars)
         if len(symbols) < 2:
             return []
@@ -125,7 +181,17 @@ class Signals:
             self.predictor = None
             return []
         scores = normalise(predictions)
-        return self.strategies.on_scores(now, dict(zip(symbols, scores.tolist(), strict=True)))
+        return self.strategies.on_scores(table.ns, dict(zip(symbols, scores.tolist(), strict=True)))
+
+    # --- commands ---
+
+    def set_weights(self, weights: BlendWeights) -> None:
+        """Percent by family, from the next blend on. Raises ConfigError when all are 0."""
+        self.blender.set_weights(weights)
+
+    def drop_source(self, name: str) -> None:
+        """Forget the signals of a source that is no more."""
+        self.blender.drop_source(name)
 
     def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
         """Change a strategy at run time. Raises ConfigError for a name or weight that cannot be."""

@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.config import BlendWeights, OpportunitiesConfig
 from engine.events import NS, Drop, FeatureRow, Opportunity, Side
-from engine.opportunities.aggregate import HISTORY, Aggregator, opportunity_id
-from engine.opportunities.blend import Blender
-from tests.opportunities.signals import SYMBOL, blend, priced, signal
-
-
-def fresh(**config: float) -> Aggregator:
-    return Aggregator(OpportunitiesConfig(**config))
+from engine.opportunities.aggregate import HISTORY, opportunity_id
+from tests.opportunities.signals import SYMBOL, blend, new_aggregator, new_blender, priced, signal
 
 
 def taken(outcome: Opportunity | Drop) -> Opportunity:
@@ -29,7 +23,7 @@ def code(outcome: Opportunity | Drop) -> str:
 
 
 def test_a_strong_blend_is_an_opportunity_with_all_it_rests_on() -> None:
-    aggregator, strong, row = fresh(), blend(0.6, 1.0), priced()
+    aggregator, strong, row = new_aggregator(), blend(0.6, 1.0), priced()
     found = taken(aggregator.offer(strong, row))
     assert (found.side, found.score, found.price, found.merged) == (Side.BUY, strong.score, 100.0, 0)
     assert (found.created_ns, found.expires_ns) == (NS, 11 * NS)
@@ -38,17 +32,17 @@ def test_a_strong_blend_is_an_opportunity_with_all_it_rests_on() -> None:
     assert found.opportunity_id == opportunity_id(SYMBOL, Side.BUY, NS) == "dba77a668795"
     assert aggregator.live() == [found] and aggregator.get(found.opportunity_id) is found
     assert aggregator.recent() == [(found, "live")]
-    assert taken(fresh().offer(blend(-0.6), row)).side is Side.SELL
+    assert taken(new_aggregator().offer(blend(-0.6), row)).side is Side.SELL
 
 
 def test_the_reason_is_what_came_last_not_what_is_strongest() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     blender.update(signal("trend", 0.9, 0.0))
     blender.update(signal("model", 0.4, 1.0))
     blender.update(signal("golden_cross", -0.2, 1.0))
     both = blender.blend(SYMBOL, NS)
     assert both is not None
-    found = taken(fresh().offer(both, priced()))
+    found = taken(new_aggregator().offer(both, priced()))
     assert found.sources == ("trend", "model", "golden_cross") and found.reason == "model: why model"
 
 
@@ -67,26 +61,26 @@ NAN = float("nan")
     ],
 )
 def test_each_filter_has_its_code(score: float, confidence: float, row: FeatureRow, expected: str) -> None:
-    aggregator = fresh()
+    aggregator = new_aggregator()
     assert code(aggregator.offer(blend(score, confidence=confidence), row)) == expected
     assert aggregator.live() == [] and aggregator.recent() == []
 
 
 def test_without_a_sane_quote_the_last_trade_prices() -> None:
     for row in (priced(bid=NAN), priced(bid=101.0, ask=100.0)):
-        assert taken(fresh().offer(blend(0.9), row)).price == 100.0
+        assert taken(new_aggregator().offer(blend(0.9), row)).price == 100.0
 
 
 def test_a_trade_after_the_filled_bar_lifts_the_filter() -> None:
-    assert taken(fresh().offer(blend(0.9), priced(filled=1.0, last=103.0))).side is Side.BUY
+    assert taken(new_aggregator().offer(blend(0.9), priced(filled=1.0, last=103.0))).side is Side.BUY
 
 
 def test_a_zero_score_has_no_side() -> None:
-    assert code(fresh(min_score=0.0).offer(blend(0.0), priced())) == "BELOW_MIN_SCORE"
+    assert code(new_aggregator(min_score=0.0).offer(blend(0.0), priced())) == "BELOW_MIN_SCORE"
 
 
 def test_the_same_side_merges_and_refreshes() -> None:
-    aggregator = fresh()
+    aggregator = new_aggregator()
     first = taken(aggregator.offer(blend(0.5, 0.0), priced()))
     merged = taken(aggregator.offer(blend(0.4, 3.0), priced(bid=100.49, ask=100.51)))
     assert merged.opportunity_id == first.opportunity_id
@@ -96,7 +90,7 @@ def test_the_same_side_merges_and_refreshes() -> None:
 
 
 def test_hysteresis_keeps_a_live_one_at_less_than_it_takes_to_begin() -> None:
-    aggregator = fresh(min_score=0.3)
+    aggregator = new_aggregator(min_score=0.3)
     assert code(aggregator.offer(blend(0.25, 0.0), priced())) == "BELOW_MIN_SCORE"
     taken(aggregator.offer(blend(0.31, 1.0), priced()))
     assert taken(aggregator.offer(blend(0.25, 2.0), priced())).merged == 1
@@ -106,7 +100,7 @@ def test_hysteresis_keeps_a_live_one_at_less_than_it_takes_to_begin() -> None:
 
 
 def test_the_other_side_reverses() -> None:
-    aggregator = fresh()
+    aggregator = new_aggregator()
     buy = taken(aggregator.offer(blend(0.5, 0.0), priced()))
     sell = taken(aggregator.offer(blend(-0.5, 1.0), priced()))
     assert aggregator.live() == [sell]
@@ -114,7 +108,7 @@ def test_the_other_side_reverses() -> None:
 
 
 def test_the_same_evidence_is_acted_on_once() -> None:
-    aggregator = fresh(dedupe_s=5.0)
+    aggregator = new_aggregator(dedupe_s=5.0)
     first = taken(aggregator.offer(blend(0.5, 0.0), priced()))
     aggregator.close(first.opportunity_id, "ordered")
     assert aggregator.live() == [] and aggregator.status(first.opportunity_id) == "ordered"
@@ -131,7 +125,7 @@ def test_the_same_evidence_is_acted_on_once() -> None:
 
 
 def test_what_is_not_acted_on_expires() -> None:
-    aggregator = fresh(ttl_s=10.0)
+    aggregator = new_aggregator(ttl_s=10.0)
     found = taken(aggregator.offer(blend(0.5, 0.0), priced()))
     assert aggregator.expire(10 * NS - 1) == []
     (drop,) = aggregator.expire(10 * NS)
@@ -141,7 +135,7 @@ def test_what_is_not_acted_on_expires() -> None:
 
 
 def test_an_expiry_found_by_an_offer_is_still_reported() -> None:
-    aggregator = fresh(ttl_s=10.0)
+    aggregator = new_aggregator(ttl_s=10.0)
     old = taken(aggregator.offer(blend(0.5, 0.0), priced()))
     new = taken(aggregator.offer(blend(0.5, 20.0), priced()))
     assert new.opportunity_id != old.opportunity_id
@@ -150,7 +144,7 @@ def test_an_expiry_found_by_an_offer_is_still_reported() -> None:
 
 
 def test_history_is_bounded_and_newest_first() -> None:
-    aggregator = fresh(dedupe_s=0.5)
+    aggregator = new_aggregator(dedupe_s=0.5)
     made = []
     for i in range(HISTORY + 5):
         made.append(taken(aggregator.offer(blend(0.5, float(i)), priced())))
@@ -166,7 +160,7 @@ def test_history_is_bounded_and_newest_first() -> None:
 def test_one_live_opportunity_per_symbol_and_every_outcome_accounted(
     steps: list[tuple[float, float, int, bool]],
 ) -> None:
-    first, second = fresh(), fresh()
+    first, second = new_aggregator(), new_aggregator()
     at, created, expired, ids = 0, 0, 0, set()
     for score, confidence, wait, close in steps:
         at += wait

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from engine.config import BlendWeights
 from engine.events import NS, Family
-from engine.opportunities.blend import Blender
-from tests.opportunities.signals import QUANT, SYMBOL, signal
+from tests.opportunities.signals import QUANT, SYMBOL, new_blender, signal
 
 UNIT = st.one_of(st.floats(0.0, 1.0), st.sampled_from((0.0, 1e-300, 1e-9, 1e-6)))
 SIGNALS = st.lists(
@@ -36,7 +35,7 @@ WEIGHTS = st.builds(
 def test_a_blend_is_bounded_and_adds_up(
     signals: list, weights: BlendWeights, trend: float, at_s: float
 ) -> None:
-    blender, again = Blender(weights, {"trend": trend}), Blender(weights, {"trend": trend})
+    blender, again = new_blender(weights, {"trend": trend}), new_blender(weights, {"trend": trend})
     for item in signals:
         blender.update(item)
     for item in signals:
@@ -58,7 +57,7 @@ def test_a_blend_is_bounded_and_adds_up(
 
 
 def test_absent_families_give_their_weight_to_the_present() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     blender.update(signal("trend", 1.0))
     blender.update(signal("speed", -1.0))
     blend = blender.blend(SYMBOL, 0)
@@ -79,7 +78,7 @@ def test_absent_families_give_their_weight_to_the_present() -> None:
 
 
 def test_all_families_present_keep_the_configured_weights() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     for source in ("trend", *QUANT):
         blender.update(signal(source, 0.5))
     blend = blender.blend(SYMBOL, 0)
@@ -98,7 +97,7 @@ def test_all_families_present_keep_the_configured_weights() -> None:
 
 
 def test_a_signal_fades_and_dies() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     blender.update(signal("trend", 0.8, 0.0, ttl_s=10.0))
     half = blender.blend(SYMBOL, 5 * NS)
     assert half is not None
@@ -110,7 +109,7 @@ def test_a_signal_fades_and_dies() -> None:
 
 def test_strategies_share_by_weight_confidence_and_age_and_weights_are_live() -> None:
     weights = {"trend": 3.0}
-    blender = Blender(BlendWeights(), weights)
+    blender = new_blender(strategy_weights=weights)
     blender.update(signal("trend", 1.0))
     blender.update(signal("model", -1.0))
     assert blender.score(SYMBOL, 0) == pytest.approx(0.5)
@@ -121,7 +120,7 @@ def test_strategies_share_by_weight_confidence_and_age_and_weights_are_live() ->
 
 
 def test_quant_alone_scores_but_is_no_reason_to_trade() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     blender.update(signal("speed", 0.6))
     assert blender.score(SYMBOL, 0) == pytest.approx(0.6)
     assert blender.blend(SYMBOL, 0) is None
@@ -129,7 +128,7 @@ def test_quant_alone_scores_but_is_no_reason_to_trade() -> None:
 
 
 def test_the_newest_signal_counts_and_a_dropped_source_does_not() -> None:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     blender.update(signal("trend", -1.0))
     blender.update(signal("trend", 1.0, 1.0))
     blender.update(signal("speed", 1.0, 1.0))
@@ -142,7 +141,7 @@ def test_the_newest_signal_counts_and_a_dropped_source_does_not() -> None:
 def test_disagreement_costs_confidence() -> None:
     confidences = []
     for speed in (1.0, -0.1):
-        blender = Blender(BlendWeights(), {})
+        blender = new_blender()
         blender.update(signal("trend", 1.0))
         blender.update(signal("speed", speed))
         blend = blender.blend(SYMBOL, 0)
@@ -152,7 +151,7 @@ def test_disagreement_costs_confidence() -> None:
 
 
 def test_a_family_of_no_weight_does_not_count() -> None:
-    blender = Blender(BlendWeights(technical=0.0), {})
+    blender = new_blender(BlendWeights(technical=0.0))
     blender.update(signal("trend", 1.0))
     assert blender.score(SYMBOL, 0) is None and blender.blend(SYMBOL, 0) is None
     blender.update(signal("speed", -0.5))

@@ -2,22 +2,20 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.config import BlendWeights, OpportunitiesConfig
+from engine.config import BlendWeights
 from engine.events import NS, Opportunity
 from engine.opportunities import explain
-from engine.opportunities.aggregate import Aggregator
-from engine.opportunities.blend import Blender
-from tests.opportunities.signals import QUANT, SYMBOL, priced, signal
+from tests.opportunities.signals import QUANT, SYMBOL, new_aggregator, new_blender, priced, signal
 
 
 def opportunity(*sources: str) -> Opportunity:
-    blender = Blender(BlendWeights(), {})
+    blender = new_blender()
     for source in sources:
         item = signal(source, 0.8, 0.0)
         blender.update(item)
     blend = blender.blend(SYMBOL, NS)
     assert blend is not None
-    found = Aggregator(OpportunitiesConfig()).offer(blend, priced(window_change_pct=1.25, rsi=61.5))
+    found = new_aggregator().offer(blend, priced(window_change_pct=1.25, rsi=61.5))
     assert isinstance(found, Opportunity)
     return found
 
@@ -59,12 +57,12 @@ def test_quant_scores_without_a_reason_are_explained_from_the_row() -> None:
 def test_numbers_newer_than_the_score_are_called_so() -> None:
     market = priced(bid_size=3.0, ask_size=1.0)
     for at_s, expected in ((1.0, "bid size 3"), (0.0, "now bid size 3")):
-        blender = Blender(BlendWeights(), {})
+        blender = new_blender()
         blender.update(signal("trend", 0.8, 1.0))
         blender.update(msgspec.structs.replace(signal("microstructure", 0.2, at_s), reason=""))
         blend = blender.blend(SYMBOL, NS)
         assert blend is not None
-        found = Aggregator(OpportunitiesConfig()).offer(blend, market)
+        found = new_aggregator().offer(blend, market)
         assert isinstance(found, Opportunity)
         assert explain.basis(found.blend.inputs[1], found.features).startswith(expected)
 

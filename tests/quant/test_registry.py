@@ -7,10 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Family, FeatureRow, Signal
-from engine.quant.microstructure import Microstructure
 from engine.quant.registry import QuantSet
-from engine.quant.speed import Speed
-from engine.quant.volatility import Volatility
 from tests.strategies.rows import any_row, feature_row
 
 KNOWN: dict[str, Any] = {
@@ -29,9 +26,15 @@ KNOWN: dict[str, Any] = {
 }
 
 
+def heard(quant: QuantSet, name: str, row: FeatureRow) -> Signal | None:
+    """What module ``name`` says of the row."""
+    return next((signal for signal in quant.on_bar(row) if signal.source == name), None)
+
+
 def walk(closes: list[float], **known: Any) -> list[Signal | None]:
-    speed = Speed()
-    return [speed.on_bar(feature_row(i, **(KNOWN | known | {"close": c}))) for i, c in enumerate(closes, 1)]
+    quant = QuantSet()
+    rows = [feature_row(i, **(KNOWN | known | {"close": c})) for i, c in enumerate(closes, 1)]
+    return [heard(quant, "speed", row) for row in rows]
 
 
 @settings(max_examples=150, deadline=None)
@@ -88,17 +91,17 @@ def test_speed_is_symmetric_and_confident_when_horizons_agree() -> None:
 
 
 def test_speed_does_not_look_across_a_hole() -> None:
-    speed = Speed()
+    quant = QuantSet()
     rows = [feature_row(bar, **KNOWN) for bar in (*range(1, 8), *range(90, 96))]
-    heard = [row.bars for row in rows if speed.on_bar(row) is not None]
-    assert heard == [6, 7, 95], "warm after five bars, twice"
+    spoken = [row.bars for row in rows if heard(quant, "speed", row) is not None]
+    assert spoken == [6, 7, 95], "warm after five bars, twice"
 
 
 # --- microstructure ------------------------------------------------------------------------------
 
 
 def pressure(**known: Any) -> Signal | None:
-    return Microstructure().on_bar(feature_row(**(KNOWN | known)))
+    return heard(QuantSet(), "microstructure", feature_row(**(KNOWN | known)))
 
 
 def test_microstructure_is_book_and_flow_scaled_down_by_the_spread() -> None:
@@ -126,7 +129,7 @@ def test_microstructure_leaves_out_what_it_does_not_know() -> None:
 
 
 def regime(**known: Any) -> Signal:
-    signal = Volatility().on_bar(feature_row(**(KNOWN | known)))
+    signal = heard(QuantSet(), "volatility", feature_row(**(KNOWN | known)))
     assert signal is not None
     return signal
 
@@ -146,4 +149,4 @@ def test_a_calm_market_scores_zero() -> None:
 
 def test_volatility_is_absent_without_movement() -> None:
     for missing in ({"return_std_long": 0.0}, {"atr": 0.0}, {"momentum": float("nan")}):
-        assert Volatility().on_bar(feature_row(**(KNOWN | missing))) is None
+        assert heard(QuantSet(), "volatility", feature_row(**(KNOWN | missing))) is None
