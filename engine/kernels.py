@@ -19,13 +19,19 @@ from typing import Any, TypeVar
 
 import numba
 import platformdirs
+from llvmlite import ir  # type: ignore[import-untyped]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
-_SOURCES = ("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py")
+_SOURCES = (
+    *("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py"),
+    *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
+    *("opportunities/blend_kernel.py", "opportunities/rules.py"),
+)
 _BLAS = "scipy.linalg"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
+_VOID, _INT32 = ir.IntType(8).as_pointer(), ir.IntType(32)
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +88,28 @@ def part(function: Function) -> Function:
     """Compile ``function`` into the kernels that call it."""
     compiled: Function = _numba.njit(function)
     return compiled
+
+
+@_numba.extending.intrinsic
+def pointer(_: Any, address: Any) -> Any:
+    """``pointer(address)`` in a kernel: the integer as a pointer, for ``numba.carray``."""
+
+    def generate(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], _VOID)
+
+    return _numba.types.voidptr(address), generate
+
+
+@_numba.extending.intrinsic
+def prefetch(_: Any, address: Any) -> Any:
+    """``prefetch(address)`` in a kernel: have the cache line fetched, to be written soon. Never faults."""
+
+    def generate(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_VOID, _INT32, _INT32, _INT32])
+        fetch = _numba.core.cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(fetch, [builder.inttoptr(arguments[0], _VOID), _INT32(1), _INT32(3), _INT32(1)])
+
+    return _numba.types.void(_numba.types.int64), generate
 
 
 def warm(run: Callable[[], None], name: str, report: Callable[[str], None] | None = None) -> None:

@@ -48,7 +48,7 @@ def _extend(s: Any, price: float) -> None:
 
 
 @part
-def close_bar(s: Any, end_ns: int) -> bool:
+def close_bar(s: Any, desk: Any, ring: Any, end_ns: int) -> bool:
     """Close the symbol's bar that ends at ``end_ns``; False when it has none (not started, or paused)."""
     if s.bar_live == 1:
         s.open, s.high, s.low, s.close = s.bar_open, s.bar_high, s.bar_low, s.bar_close
@@ -56,19 +56,28 @@ def close_bar(s: Any, end_ns: int) -> bool:
         s.bar_live = 0
         s.fills = 0
         value = s.bar_value
-    elif s.started == 1 and s.fills < s.max_fills:
+    elif s.started == 1 and s.fills < desk.max_fills:
         s.open = s.high = s.low = s.close
         s.volume, s.trade_count, s.filled = 0.0, 0.0, 1.0
         s.fills += 1
         value = 0.0
     else:
         return False
-    slot = s.bar_count & (BARS_KEPT - 1)
-    s.bars[slot, OPEN], s.bars[slot, HIGH] = s.open, s.high
-    s.bars[slot, LOW], s.bars[slot, CLOSE] = s.low, s.close
-    s.bars[slot, VOLUME] = s.volume
-    s.bars[slot, VWAP] = s.open + value / s.volume if s.volume > 0.0 else s.close
-    s.bar_count += 1
-    s.bar_end_ns = end_ns
-    update(s, value)
+    s.bar_start_ns = end_ns - desk.bar_ns
+    keep_bar(s, desk, ring, value)
     return True
+
+
+@part
+def keep_bar(s: Any, desk: Any, ring: Any, value: float) -> None:
+    """Put the row's bar into its ``ring`` and bring the indicators up to it.
+
+    ``value`` is the bar's sum of (price - open) x size.
+    """
+    slot = s.bar_count & (BARS_KEPT - 1)
+    ring[slot, OPEN], ring[slot, HIGH] = s.open, s.high
+    ring[slot, LOW], ring[slot, CLOSE] = s.low, s.close
+    ring[slot, VOLUME] = s.volume
+    ring[slot, VWAP] = s.open + value / s.volume if s.volume > 0.0 else s.close
+    s.bar_count += 1
+    update(s, desk, ring, value)

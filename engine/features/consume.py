@@ -1,21 +1,14 @@
-"""The hot path: ticks in, state forward, a return at each trigger (compiled entry points)."""
+"""The hot path: ticks in, state forward, a return at each trigger (compiled).
+
+Entry points take addresses: of packed ticks, and of the desk's row (``FeatureEngine.address``).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from engine.features.bars import add_quote, add_trade, close_bar
-from engine.features.state import (
-    BAR_NS,
-    BOUNDARY,
-    CLOSED,
-    COUNT,
-    NOW,
-    PENDING,
-    PENDING_SYMBOL,
-    QUOTE_MAX_AGE_NS,
-    WINDOW_NS,
-)
+from engine.features.memory import bars_of, desk_at, ring_of, rows_of, ticks_at
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired
 from engine.features.window import expire, measure, push
 from engine.kernels import kernel, part
@@ -27,65 +20,75 @@ GROW = 5
 
 
 @part
-def _close_bars(now_ns: int, state: Any, clock: Any, ring: Any) -> bool:
+def _close_bars(now_ns: int, desk: Any) -> bool:
     """Close the interval that ended at the boundary; False when nobody had a bar to close.
 
     The clock then stands at the boundary, so a bar's row is the same whether a tick or a timer closed it.
     """
-    end_ns = clock[BOUNDARY]
-    step = clock[BAR_NS]
+    end_ns = desk.boundary_ns
+    step = desk.bar_ns
     closed = False
     if end_ns > 0:
-        for index in range(clock[COUNT]):
-            if close_bar(state[index], end_ns):
+        state, bars, ring = rows_of(desk), bars_of(desk), ring_of(desk)
+        for index in range(desk.count):
+            if close_bar(state[index], desk, bars[index], end_ns):
                 closed = True
-            expire(state[index], ring, end_ns - clock[WINDOW_NS])
+            expire(state[index], ring, end_ns - desk.window_ns)
     if not closed:
-        clock[BOUNDARY] = (now_ns // step + 1) * step
+        desk.boundary_ns = (now_ns // step + 1) * step
         return False
-    clock[NOW] = end_ns
-    clock[CLOSED] = end_ns
-    clock[BOUNDARY] = end_ns + step
+    desk.now_ns = end_ns
+    desk.closed_ns = end_ns
+    desk.boundary_ns = end_ns + step
     return True
 
 
 @part
-def _next_pending(clock: Any) -> int:
-    bits = clock[PENDING]
+def _next_pending(desk: Any) -> int:
+    bits = desk.pending
+    desk.symbol = desk.pending_symbol
     if bits & EXIT_BIT:
-        clock[PENDING] = bits & ~EXIT_BIT
+        desk.pending = bits & ~EXIT_BIT
         return EXIT
     if bits & WAKE_BIT:
-        clock[PENDING] = bits & ~WAKE_BIT
+        desk.pending = bits & ~WAKE_BIT
         return WAKE
-    clock[PENDING] = 0
+    desk.pending = 0
     return RISE
 
 
-@kernel
-def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any) -> tuple[int, int, int]:
-    """Consume ``ticks[start:stop]`` up to the first trigger: (code, next position, symbol index or -1)."""
-    if clock[PENDING] != 0:
-        return _next_pending(clock), start, clock[PENDING_SYMBOL]
+@part
+def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
+    """Consume ``ticks[start:stop]`` up to the first trigger; its code.
+
+    Unless that is NONE, ``desk.position`` is where to go on, and ``desk.symbol`` whose trigger it is (-1:
+    everybody's). Raises IndexError for a tick of a symbol that was not added.
+    """
+    desk.position = start
+    if desk.pending != 0:
+        return _next_pending(desk)
+    state, ring = rows_of(desk), ring_of(desk)
     for position in range(start, stop):
         tick = ticks[position]
         if tick.reject != 0 or tick.flags & BACKFILLED:
             continue
         index = tick.symbol
-        if index < 0 or index >= clock[COUNT]:
+        if index < 0 or index >= desk.count:
             raise IndexError("tick of a symbol that was not added")
-        if tick.recv_ns > clock[NOW]:
-            if tick.recv_ns >= clock[BOUNDARY] and _close_bars(tick.recv_ns, state, clock, ring):
-                return BARS, position, -1
-            clock[NOW] = tick.recv_ns
-        now = clock[NOW]
+        if tick.recv_ns > desk.now_ns:
+            if tick.recv_ns >= desk.boundary_ns and _close_bars(tick.recv_ns, desk):
+                desk.position, desk.symbol = position, -1
+                return BARS
+            desk.now_ns = tick.recv_ns
+        now = desk.now_ns
         s = state[index]
         is_trade = tick.kind == TRADE
         if is_trade:
-            expire(s, ring, now - clock[WINDOW_NS])
+            expire(s, ring, now - desk.window_ns)
             if s.tail - s.head == s.capacity:
-                return GROW, position, index
-            push(s, ring, now, tick.a, tick.b, tick.b if tick.aggressor > 0 else 0.0)
+                desk.position, desk.symbol = position, index
+                return GROW
+            push(s, ring, now, tick.a, tick.b, tick.aggressor > 0)
             add_trade(s, tick.a, tick.b)
             s.trade_ns = now
         else:
@@ -95,27 +98,43 @@ def consume(ticks: Any, start: int, stop: int, state: Any, clock: Any, ring: Any
             add_quote(s, 0.5 * (tick.a + tick.b))
         s.updates += 1
         s.recv_ns = now
-        bits = fired(s, ring, now, is_trade, clock[QUOTE_MAX_AGE_NS])
+        bits = fired(s, ring, now, is_trade, desk.quote_max_age_ns)
         if bits != 0:
-            clock[PENDING] = bits
-            clock[PENDING_SYMBOL] = index
-            return _next_pending(clock), position + 1, index
-    return NONE, stop, -1
-
-
-@kernel
-def pass_time(now_ns: int, state: Any, clock: Any, ring: Any) -> int:
-    """Move the clock; BARS once per boundary passed, else NONE."""
-    if now_ns > clock[NOW]:
-        if now_ns >= clock[BOUNDARY] and _close_bars(now_ns, state, clock, ring):
-            return BARS
-        clock[NOW] = now_ns
+            desk.pending = bits
+            desk.pending_symbol = index
+            desk.position = position + 1
+            return _next_pending(desk)
     return NONE
 
 
 @kernel
-def refresh(indices: Any, state: Any, clock: Any, ring: Any) -> None:
+def consume(ticks: int, start: int, stop: int, desk: int) -> int:
+    """``consume_ticks`` by address."""
+    return consume_ticks(ticks_at(ticks, stop), start, stop, desk_at(desk))
+
+
+@kernel
+def pass_time(now_ns: int, address: int) -> int:
+    """Move the clock; BARS once per boundary passed, else NONE."""
+    desk = desk_at(address)
+    if now_ns > desk.now_ns:
+        if now_ns >= desk.boundary_ns and _close_bars(now_ns, desk):
+            return BARS
+        desk.now_ns = now_ns
+    return NONE
+
+
+@kernel
+def refresh(indices: Any, address: int) -> None:
     """Bring the window fields of these rows up to the clock."""
-    oldest = clock[NOW] - clock[WINDOW_NS]
+    desk = desk_at(address)
+    state, ring = rows_of(desk), ring_of(desk)
     for index in indices:
-        measure(state[index], ring, oldest)
+        measure(state[index], ring, desk.now_ns - desk.window_ns)
+
+
+@kernel
+def refresh_one(index: int, address: int) -> None:
+    """``refresh`` of one row, without an array to hand over."""
+    desk = desk_at(address)
+    measure(rows_of(desk)[index], ring_of(desk), desk.now_ns - desk.window_ns)

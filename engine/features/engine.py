@@ -11,34 +11,46 @@ However ticks are cut into batches, states, rows and triggers are the same to th
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from engine.config import FeaturesConfig
 from engine.events import NS, FeatureRow
 from engine.feature_table import FeatureTable
-from engine.features.consume import BARS, EXIT, GROW, NONE, RISE, WAKE, consume, pass_time, refresh
+from engine.features.consume import (
+    BARS,
+    EXIT,
+    GROW,
+    NONE,
+    RISE,
+    WAKE,
+    consume,
+    pass_time,
+    refresh,
+    refresh_one,
+)
 from engine.features.state import (
-    BAR_NS,
     BARS_KEPT,
     CLOSE,
-    CLOSED,
-    COUNT,
+    DESK,
     ENTRY,
     NEVER,
-    NOW,
-    PENDING,
-    PENDING_SYMBOL,
-    QUOTE_MAX_AGE_NS,
+    RING_GAP,
     RING_START,
     ROW_FIELDS,
+    STATE,
     Array,
-    new_clock,
+    new_bars,
+    new_desk,
     new_state,
+    point,
     row_view,
     start_row,
+    zeros,
 )
 from engine.features.triggers import RISE_BIT, WAKE_BIT, outdated
 from engine.kernels import warm
@@ -47,7 +59,39 @@ from engine.ticks import TICK
 __all__ = ["BARS", "EXIT", "NONE", "RISE", "WAKE", "FeatureEngine", "compile_kernels"]
 
 
-_QUOTE = slice(ROW_FIELDS.index("bid"), ROW_FIELDS.index("last") + 1)
+def _byte(dtype: np.dtype[Any], name: str) -> int:
+    """Where a field lies in its row."""
+    assert dtype.fields is not None
+    return int(dtype.fields[name][1])
+
+
+def _word(dtype: np.dtype[Any], name: str) -> int:
+    """The same in words of eight bytes."""
+    return _byte(dtype, name) // 8
+
+
+# Single values are read through memoryviews: several times as fast as through a structured array.
+_ROW_BYTES, _ROW_WORDS = STATE.itemsize, STATE.itemsize // 8
+_ROW_AT = _byte(STATE, "bar_start_ns")
+_read_row = struct.Struct(f"<qq{len(ROW_FIELDS)}d").unpack_from
+_QUOTE_AT = _byte(STATE, "bid")
+_read_quote = struct.Struct("<5d").unpack_from
+_DATED_QUOTE_AT = _byte(STATE, "quote_ns")
+_read_dated_quote = struct.Struct(f"<qq{_QUOTE_AT - _DATED_QUOTE_AT - 16}x5d").unpack_from
+_RECV_NS, _QUOTES, _QUOTE_NS, _WAKE_NS, _LAST_SIZE = (
+    _word(STATE, name) for name in ("recv_ns", "quotes", "quote_ns", "wake_ns", "last_size")
+)
+_RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
+    _word(STATE, name) for name in ("rise_change", "rise_volume", "exit_stop", "exit_target")
+)
+_EXIT_SIDE, _RISE_ARMED = _byte(STATE, "exit_side"), _byte(STATE, "rise_armed")
+_NOW, _CLOSED, _BAR_NS, _MAX_AGE = (
+    _word(DESK, name) for name in ("now_ns", "closed_ns", "bar_ns", "quote_max_age_ns")
+)
+_PENDING, _PENDING_SYMBOL, _POSITION, _SYMBOL = (
+    _word(DESK, name) for name in ("pending", "pending_symbol", "position", "symbol")
+)
+_UNKNOWN = math.nan, math.nan, math.nan, math.nan
 
 
 class FeatureEngine:
@@ -58,12 +102,16 @@ class FeatureEngine:
 
     def __init__(self, config: FeaturesConfig, *, quote_max_age_s: float = 3.0, capacity: int = 64) -> None:
         _load_kernels()
-        self._config = config
+        rows = max(1, capacity)
         self._symbols: list[str] = []
-        self._clock = new_clock(config, quote_max_age_s)
-        self._view(new_state(max(1, capacity)))
-        self._ring = np.zeros(max(1, capacity) * RING_START, ENTRY)
+        self._desk = new_desk(config, quote_max_age_s)
+        self._desk_words = self._desk.view(np.int64).data
+        self.address = int(self._desk.ctypes.data)
+        """Of the desk's row, for kernels built upon ``consume_ticks``; the same for the engine's life."""
+        self._ring = zeros(rows * (RING_START + RING_GAP), ENTRY)
         self._ring_used = 0
+        self._place(new_state(rows), new_bars(rows))
+        self._take_ticks(np.zeros(0, TICK))
 
     def __len__(self) -> int:
         return len(self._symbols)
@@ -72,12 +120,12 @@ class FeatureEngine:
         """The symbol's index: dense, from 0, in the order of the calls."""
         index = len(self._symbols)
         if index == len(self._state):
-            state = new_state(2 * index)
-            state[:index] = self._state
-            self._view(state)
-        start_row(self._state[index : index + 1], self._config, self._take_ring(RING_START))
+            state, bars = new_state(2 * index), new_bars(2 * index)
+            state[:index], bars[:index] = self._state, self._bars
+            self._place(state, bars)
+        start_row(self._state[index : index + 1], self._take_ring(RING_START), RING_START)
         self._symbols.append(symbol)
-        self._clock[COUNT] = index + 1
+        self._desk["count"] = index + 1
         return index
 
     # --- time ------------------------------------------------------------------------------------
@@ -88,16 +136,16 @@ class FeatureEngine:
 
         While a BARS trigger is handled it stands at the boundary.
         """
-        return int(self._clock[NOW])
+        return self._desk_words[_NOW]
 
     @property
     def boundary_ns(self) -> int:
         """End of the bar interval that the last BARS closed; 0 before the first."""
-        return int(self._clock[CLOSED])
+        return self._desk_words[_CLOSED]
 
     def advance(self, now_ns: int) -> int:
         """Move the clock without a tick: BARS once per boundary passed (call again), else NONE."""
-        return int(pass_time(now_ns, self._state, self._clock, self._ring))
+        return pass_time(now_ns, self.address)
 
     # --- ticks -----------------------------------------------------------------------------------
 
@@ -106,20 +154,35 @@ class FeatureEngine:
 
         Returns (code, next position, symbol index or -1). Call again from ``next position`` until the code is
         NONE, even when nothing is left: one tick can cause several triggers. Raises IndexError for a tick of
-        a symbol that was not added.
+        a symbol that was not added, ValueError for what are no ticks.
         """
+        if ticks is not self._ticks:
+            self._take_ticks(ticks)
+        if not 0 <= start <= stop <= self._ticks_count:
+            raise IndexError(f"ticks {start}:{stop} of {self._ticks_count}")
         while True:
-            code, position, index = consume(ticks, start, stop, self._state, self._clock, self._ring)
+            code = consume(self._ticks_address, start, stop, self.address)
+            if code == NONE:
+                return NONE, stop, -1
+            position, index = self._desk_words[_POSITION], self._desk_words[_SYMBOL]
             if code != GROW:
                 return code, position, index
             self._grow(index)
             start = position
 
+    def _take_ticks(self, ticks: Array) -> None:
+        """Remember where ``ticks`` are: to ask takes longer than to consume one."""
+        if ticks.dtype != TICK or ticks.ndim != 1 or not ticks.flags.c_contiguous:
+            raise ValueError("ticks must be one contiguous array of TICK rows")
+        self._ticks, self._ticks_count, self._ticks_address = ticks, len(ticks), int(ticks.ctypes.data)
+
     def closed(self) -> Array:
         """Indices of the symbols whose bar (real or filled) closed at the last BARS, rising."""
-        if not self._clock[CLOSED]:
+        closed = self._desk_words[_CLOSED]
+        if not closed:
             return np.zeros(0, np.int64)
-        found: Array = (self._bar_ends[: len(self._symbols)] == self._clock[CLOSED]).nonzero()[0]
+        start = closed - self._desk_words[_BAR_NS]
+        found: Array = (self._bar_starts[: len(self._symbols)] == start).nonzero()[0]
         return found
 
     @property
@@ -130,7 +193,7 @@ class FeatureEngine:
 
     def last_recv_ns(self, index: int) -> int:
         """Clock at the symbol's last consumed tick; 0 before the first."""
-        return int(self._state["recv_ns"][index])
+        return self._words[index * _ROW_WORDS + _RECV_NS]
 
     def recv_times(self) -> Array:
         """``last_recv_ns`` of all symbols, as a view."""
@@ -141,7 +204,11 @@ class FeatureEngine:
 
     def row(self, index: int) -> FeatureRow:
         """What is known of the symbol as of ``now_ns``."""
-        return self.rows((index,))[0]
+        symbol = self._symbols[index]
+        refresh_one(index, self.address)
+        return FeatureRow(
+            symbol, self._desk_words[_NOW], *_read_row(self._bytes, index * _ROW_BYTES + _ROW_AT)
+        )
 
     def rows(self, indices: Iterable[int] | Array) -> list[FeatureRow]:
         """``row`` for each of ``indices``, in their order."""
@@ -151,10 +218,15 @@ class FeatureEngine:
     def table(self, indices: Iterable[int] | Array) -> FeatureTable:
         """What is known of the symbols as of ``now_ns``, in the order of ``indices``; a copy."""
         wanted = indices if isinstance(indices, np.ndarray) else np.fromiter(indices, np.int64)
-        refresh(wanted, self._state, self._clock, self._ring)
-        bars = self._bar_counts[wanted]
-        starts = np.where(bars != 0, self._bar_ends[wanted] - self._clock[BAR_NS], 0)
-        return FeatureTable(self._symbols, wanted, int(self._clock[NOW]), starts, bars, self._rows[wanted])
+        refresh(wanted, self.address)
+        return FeatureTable(
+            self._symbols,
+            wanted,
+            self._desk_words[_NOW],
+            self._bar_starts[wanted],
+            self._bar_counts[wanted],
+            self._rows[wanted],
+        )
 
     def bars(self, index: int, count: int) -> Array:
         """The last closed bars, oldest first: (<= ``count``, 6) of open, high, low, close, volume, vwap.
@@ -169,14 +241,18 @@ class FeatureEngine:
         return closes
 
     def _last_bars(self, index: int, count: int) -> Array:
-        done = int(self._state["bar_count"][index])
-        positions = np.arange(max(0, done - min(count, BARS_KEPT)), done) & (BARS_KEPT - 1)
-        bars: Array = self._state["bars"][index][positions]
-        return bars
+        done = int(self._bar_counts[index])
+        kept = min(count, done, BARS_KEPT)
+        end = done & (BARS_KEPT - 1)
+        bars = self._bars[index]
+        if kept <= end:
+            found: Array = bars[end - kept : end].copy()
+            return found
+        return np.concatenate((bars[BARS_KEPT + end - kept : BARS_KEPT], bars[:end]))
 
     def quote(self, index: int) -> tuple[float, float, float, float, float]:
         """(bid, bid size, ask, ask size, last trade); NaN where unknown."""
-        bid, ask, bid_size, ask_size, last = self._rows[index, _QUOTE].tolist()
+        bid, ask, bid_size, ask_size, last = _read_quote(self._bytes, index * _ROW_BYTES + _QUOTE_AT)
         return bid, bid_size, ask, ask_size, last
 
     def live_quote(self, index: int) -> tuple[float, float, float, float, float]:
@@ -185,23 +261,26 @@ class FeatureEngine:
         That is: older than ``quote_max_age_s`` now, with a trade since. When nothing is newer, the quote
         stands, and only its age tells that it is old.
         """
-        row = self._state[index]
-        now, max_age = int(self._clock[NOW]), int(self._clock[QUOTE_MAX_AGE_NS])
-        if outdated(int(row["quote_ns"]), int(row["trade_ns"]), now, max_age):
-            return math.nan, math.nan, math.nan, math.nan, float(row["last"])
-        return self.quote(index)
+        quote_ns, trade_ns, bid, ask, bid_size, ask_size, last = _read_dated_quote(
+            self._bytes, index * _ROW_BYTES + _DATED_QUOTE_AT
+        )
+        if trade_ns > quote_ns and outdated(
+            quote_ns, trade_ns, self._desk_words[_NOW], self._desk_words[_MAX_AGE]
+        ):
+            return *_UNKNOWN, last
+        return bid, bid_size, ask, ask_size, last
 
     def quote_count(self, index: int) -> int:
         """Quotes consumed so far: another number means that the venue published anew."""
-        return int(self._state["quotes"][index])
+        return self._words[index * _ROW_WORDS + _QUOTES]
 
     def quote_ns(self, index: int) -> int:
         """Clock at the last quote consumed; 0 before the first."""
-        return int(self._state["quote_ns"][index])
+        return self._words[index * _ROW_WORDS + _QUOTE_NS]
 
     def last_size(self, index: int) -> float:
-        """Size of the last trade; NaN before the first."""
-        return float(self._state["last_size"][index])
+        """Size of the last trade; 0 before the first."""
+        return self._floats[index * _ROW_WORDS + _LAST_SIZE]
 
     # --- triggers --------------------------------------------------------------------------------
 
@@ -210,51 +289,57 @@ class FeatureEngine:
 
         It fires once, then again only after the change has been below half of ``min_change_pct``.
         """
-        row = self._state[index]
+        row, levels = index * _ROW_WORDS, self._floats
         if not min_change_pct > 0.0:
-            row["rise_change"] = math.nan
+            levels[row + _RISE_CHANGE] = math.nan
             self._forget(index, RISE_BIT)
-        elif (row["rise_change"], row["rise_volume"]) != (min_change_pct, min_volume):
-            row["rise_change"], row["rise_volume"], row["rise_armed"] = min_change_pct, min_volume, 1
+        elif (levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME]) != (min_change_pct, min_volume):
+            levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME] = min_change_pct, min_volume
+            self._bytes[index * _ROW_BYTES + _RISE_ARMED] = 1
 
     def watch_exit(self, index: int, side_sign: int, stop: float, target: float) -> None:
         """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse,
         ``target`` or better. A level of NaN is none. Judged at ``live_quote``.
         """
-        row = self._state[index]
-        row["exit_side"], row["exit_stop"], row["exit_target"] = side_sign, stop, target
+        row = index * _ROW_WORDS
+        self._floats[row + _EXIT_STOP], self._floats[row + _EXIT_TARGET] = stop, target
+        self._bytes[index * _ROW_BYTES + _EXIT_SIDE] = side_sign
 
     def clear_exit(self, index: int) -> None:
-        self._state[index]["exit_side"] = 0
+        self._bytes[index * _ROW_BYTES + _EXIT_SIDE] = 0
 
     def wake_at(self, index: int, ns: int) -> None:
         """WAKE after each tick of the symbol from clock ``ns`` on, until cleared."""
-        self._state[index]["wake_ns"] = ns
-        if ns > self._clock[NOW]:
+        self._words[index * _ROW_WORDS + _WAKE_NS] = ns
+        if ns > self._desk_words[_NOW]:
             self._forget(index, WAKE_BIT)
 
     def clear_wake(self, index: int) -> None:
         self.wake_at(index, NEVER)
 
     def _forget(self, index: int, bit: int) -> None:
-        if self._clock[PENDING_SYMBOL] == index:
-            self._clock[PENDING] &= ~bit
+        if self._desk_words[_PENDING_SYMBOL] == index:
+            self._desk_words[_PENDING] &= ~bit
 
     # --- room ------------------------------------------------------------------------------------
 
-    def _view(self, state: Array) -> None:
-        """Keep the columns read at each bar: to select a field costs more than to read it."""
-        self._state = state
+    def _place(self, state: Array, bars: Array) -> None:
+        """Keep the memory and the views through which it is read."""
+        self._state, self._bars = state, bars
         self._rows = row_view(state)
-        self._bar_ends, self._bar_counts = state["bar_end_ns"], state["bar_count"]
+        self._bar_starts, self._bar_counts = state["bar_start_ns"], state["bar_count"]
+        memory = state.view(np.uint8).data.cast("B")
+        self._bytes, self._words, self._floats = memory.cast("b"), memory.cast("q"), memory.cast("d")
+        point(self._desk, state, bars, self._ring)
 
     def _take_ring(self, capacity: int) -> int:
         offset = self._ring_used
-        self._ring_used += capacity
+        self._ring_used += capacity + RING_GAP
         if self._ring_used > len(self._ring):
-            ring = np.zeros(max(2 * len(self._ring), self._ring_used), ENTRY)
+            ring = zeros(max(2 * len(self._ring), self._ring_used), ENTRY)
             ring[:offset] = self._ring[:offset]
             self._ring = ring
+            point(self._desk, self._state, self._bars, ring)
         return offset
 
     def _grow(self, index: int) -> None:
@@ -263,7 +348,7 @@ class FeatureEngine:
         old, capacity = int(row["offset"]), int(row["capacity"])
         new = self._take_ring(2 * capacity)
         for first, end, names in (
-            ("head", "tail", ["ns", "price", "size", "bought"]),
+            ("head", "tail", ["ns", "price", "size"]),
             ("high_head", "high_tail", ["high"]),
             ("low_head", "low_tail", ["low"]),
         ):
@@ -289,8 +374,11 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 
 def _exercise() -> None:
-    state, clock = new_state(1), new_clock(FeaturesConfig(), 1.0)
-    ring, ticks = np.zeros(RING_START, ENTRY), np.zeros(1, TICK)
-    consume(ticks, 0, 0, state, clock, ring)
-    pass_time(NS, state, clock, ring)
-    refresh(np.zeros(0, np.int64), state, clock, ring)
+    desk, state, bars = new_desk(FeaturesConfig(), 1.0), new_state(1), new_bars(1)
+    ring, ticks = zeros(RING_START, ENTRY), np.zeros(1, TICK)
+    point(desk, state, bars, ring)
+    address = desk.ctypes.data
+    consume(ticks.ctypes.data, 0, 0, address)
+    pass_time(NS, address)
+    refresh(np.zeros(0, np.int64), address)
+    refresh_one(0, address)

@@ -1,4 +1,9 @@
-"""The compiled stage's memory: a structured row per symbol, a ring of trades, a few global numbers."""
+"""The compiled stage's memory: a row per symbol, its closed bars, a ring of trades, and the desk's clock.
+
+What a tick touches lies together at a row's start, by cache lines: a thousand symbols then cost per tick what
+ten do. Rows, bars and rings are an odd number of lines apart, so that equal places of many symbols do not
+compete for the same part of the cache.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,19 @@ from engine.feature_table import FLOAT_FIELDS
 
 Array = npt.NDArray[Any]
 
+LINE = 64
+"""Bytes of a cache line."""
 ROW_FIELDS = FLOAT_FIELDS
-"""Contiguous in STATE, so that a row is one ``tolist``."""
+"""Contiguous in STATE, after ``bar_start_ns`` and ``bar_count``: a FeatureRow is one read."""
 
 BARS_KEPT = 512
 """Closed bars in the ring of each symbol; a power of two above the longest period."""
+BAR_SLOTS = BARS_KEPT + 1
+"""With one that only keeps neighbours apart."""
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP, RETURN = range(7)
 """Columns of the bar ring; RETURN is the log return from the bar before."""
+BAR_WIDTH = 8
+"""A bar fills a line."""
 
 CLOSES, CLOSES_FAST, CLOSES_SLOW, VOLUMES, RETURNS, RETURNS_LONG = range(6)
 """Rows of ``moments``: sliding mean and variance over the Bollinger, SMA, volume and return windows."""
@@ -30,136 +41,180 @@ RETURN_BARS = 20
 RETURN_BARS_LONG = 120
 RING_START = 256
 """Trades that a symbol's window holds before it grows."""
+RING_GAP = 2
+"""Entries of a line that lie unused between two symbols' rings."""
 NEVER = np.iinfo(np.int64).max
 
-NOW, BOUNDARY, CLOSED, BAR_NS, WINDOW_NS, COUNT, PENDING, PENDING_SYMBOL, QUOTE_MAX_AGE_NS = range(9)
-"""Places in the clock array: clock, end of the open interval, end of the last closed one, interval, window
-(ns), symbols, triggers still to be returned (bits) and whose they are, age of an outdated quote (ns)."""
-
-STATE = np.dtype(
-    [
-        *((name, "<f8") for name in ROW_FIELDS),
-        # what came when
-        ("updates", "<i8"),
-        ("recv_ns", "<i8"),
-        ("quotes", "<i8"),
-        ("quote_ns", "<i8"),
-        ("trade_ns", "<i8"),
-        ("last_size", "<f8"),
-        ("traded", "u1"),
-        ("started", "u1"),
-        # the window: entries head..tail of this symbol's part of the ring; sums are offset by window_base
-        ("offset", "<i8"),
-        ("capacity", "<i8"),
-        ("head", "<i8"),
-        ("tail", "<i8"),
-        ("high_head", "<i8"),
-        ("high_tail", "<i8"),
-        ("low_head", "<i8"),
-        ("low_tail", "<i8"),
-        ("inexact", "<i8"),  # trades since the sums were last exact
-        ("window_base", "<f8"),
-        ("size_sum", "<f8"),
-        ("bought_sum", "<f8"),
-        ("value_sum", "<f8"),
-        # the open bar; bar_value is offset by bar_open
-        ("bar_live", "u1"),
-        ("bar_open", "<f8"),
-        ("bar_high", "<f8"),
-        ("bar_low", "<f8"),
-        ("bar_close", "<f8"),
-        ("bar_volume", "<f8"),
-        ("bar_value", "<f8"),
-        ("bar_trades", "<f8"),
-        # closed bars
-        ("bar_count", "<i8"),
-        ("bar_end_ns", "<i8"),
-        ("fills", "<i4"),
-        ("max_fills", "<i4"),
-        ("bars", "<f8", (BARS_KEPT, 7)),
-        # indicators
-        ("moments", "<f8", (6, 5)),
-        ("gain", "<f8"),
-        ("loss", "<f8"),
-        ("macd_fast", "<f8"),
-        ("macd_value", "<f8"),
-        ("macd_seed", "<f8"),
-        ("range_sum", "<f8"),
-        ("session_base", "<f8"),
-        ("session_value", "<f8"),
-        ("session_volume", "<f8"),
-        ("bb_width", "<f8"),
-        ("rsi_period", "<i4"),
-        ("ema_fast_period", "<i4"),
-        ("ema_slow_period", "<i4"),
-        ("signal_period", "<i4"),
-        ("bb_period", "<i4"),
-        ("atr_period", "<i4"),
-        ("volume_period", "<i4"),
-        ("momentum_period", "<i4"),
-        ("sma_fast_period", "<i4"),
-        ("sma_slow_period", "<i4"),
-        # triggers
-        ("rise_change", "<f8"),
-        ("rise_volume", "<f8"),
-        ("rise_armed", "u1"),
-        ("exit_side", "i1"),
-        ("exit_stop", "<f8"),
-        ("exit_target", "<f8"),
-        ("wake_ns", "<i8"),
-    ]
-)
+_FIELDS: list[Any] = [
+    # line 0: every tick
+    ("updates", "<i8"),
+    ("recv_ns", "<i8"),
+    ("quotes", "<i8"),
+    ("quote_ns", "<i8"),
+    ("trade_ns", "<i8"),
+    ("wake_ns", "<i8"),
+    ("rise_change", "<f8"),
+    ("traded", "u1"),
+    ("started", "u1"),
+    ("bar_live", "u1"),
+    ("exit_side", "i1"),
+    ("rise_armed", "u1"),
+    ("spare", "u1", 3),
+    # lines 1 and 2: trades. The window: entries head..tail of this symbol's part of the ring; sums are
+    # offset by window_base
+    ("offset", "<i8"),
+    ("capacity", "<i8"),
+    ("head", "<i8"),
+    ("tail", "<i8"),
+    ("high_head", "<i8"),
+    ("high_tail", "<i8"),
+    ("low_head", "<i8"),
+    ("low_tail", "<i8"),
+    ("window_base", "<f8"),
+    ("size_sum", "<f8"),
+    ("bought_sum", "<f8"),
+    ("value_sum", "<f8"),
+    ("inexact", "<i8"),  # trades since the sums were last exact
+    ("last_size", "<f8"),
+    ("exit_stop", "<f8"),
+    ("exit_target", "<f8"),
+    # line 3: the open bar; bar_value is offset by bar_open
+    ("bar_open", "<f8"),
+    ("bar_high", "<f8"),
+    ("bar_low", "<f8"),
+    ("bar_close", "<f8"),
+    ("bar_volume", "<f8"),
+    ("bar_value", "<f8"),
+    ("bar_trades", "<f8"),
+    # what a FeatureRow shows: the last closed bar, then (line 5) quote and last trade, then the rest
+    ("bar_start_ns", "<i8"),
+    ("bar_count", "<i8"),
+    *((name, "<f8") for name in ROW_FIELDS),
+    # touched once a bar
+    ("rise_volume", "<f8"),
+    ("fills", "<i8"),
+    ("gain", "<f8"),
+    ("loss", "<f8"),
+    ("macd_fast", "<f8"),
+    ("macd_seed", "<f8"),
+    ("range_sum", "<f8"),
+    ("session_base", "<f8"),
+    ("session_value", "<f8"),
+    ("session_volume", "<f8"),
+    ("moments", "<f8", (6, 5)),
+]
+STATE = np.dtype([*_FIELDS, ("apart", "u1", (LINE - np.dtype(_FIELDS).itemsize) % (2 * LINE))])
+assert STATE.itemsize % (2 * LINE) == LINE
+assert STATE.fields is not None and STATE.fields["bid"][1] % LINE == 0
 
 ENTRY = np.dtype(
     [
         ("ns", "<i8"),
         ("price", "<f8"),
-        ("size", "<f8"),
-        ("bought", "<f8"),
-        ("high", "<i8"),  # queue of falling maxima: positions of trades, not of this entry
-        ("low", "<i8"),
+        ("size", "<f8"),  # negative unless the taker bought
+        ("high", "<u4"),  # queue of falling maxima: low half of the positions of trades, not of this entry
+        ("low", "<u4"),
     ]
 )
 """A trade in a window. Positions only grow; position ``p`` lives at ``offset + (p & (capacity - 1))``."""
+assert ENTRY.itemsize * RING_GAP == LINE
+
+DESK = np.dtype(
+    [
+        ("now_ns", "<i8"),
+        ("boundary_ns", "<i8"),  # end of the open interval
+        ("closed_ns", "<i8"),  # end of the last closed one
+        ("bar_ns", "<i8"),
+        ("window_ns", "<i8"),
+        ("quote_max_age_ns", "<i8"),
+        ("count", "<i8"),  # symbols
+        ("pending", "<i8"),  # triggers still to be returned (bits), and whose they are
+        ("pending_symbol", "<i8"),
+        ("position", "<i8"),  # where to go on after the trigger just returned, and whose it is (-1: none)
+        ("symbol", "<i8"),
+        # settings
+        ("max_fills", "<i8"),
+        ("rsi_period", "<i8"),
+        ("ema_fast_period", "<i8"),
+        ("ema_slow_period", "<i8"),
+        ("signal_period", "<i8"),
+        ("bb_period", "<i8"),
+        ("atr_period", "<i8"),
+        ("volume_period", "<i8"),
+        ("momentum_period", "<i8"),
+        ("sma_fast_period", "<i8"),
+        ("sma_slow_period", "<i8"),
+        ("bb_width", "<f8"),
+        # where the memory is
+        ("rows", "<i8"),
+        ("state", "<i8"),
+        ("bars", "<i8"),
+        ("entries", "<i8"),
+        ("ring", "<i8"),
+    ]
+)
+"""What all symbols share, in one row. Kernels are called with its address and find the rest from there: an
+array costs 55 to 100 ns to hand over, an integer 10."""
+
+
+def zeros(count: int, dtype: np.dtype[Any]) -> Array:
+    """``count`` rows of zeros that begin at a cache line."""
+    size = count * dtype.itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    return room[start : start + size].view(dtype)
 
 
 def new_state(rows: int) -> Array:
-    return np.zeros(rows, STATE)
+    return zeros(rows, STATE)
 
 
-def new_clock(config: FeaturesConfig, quote_max_age_s: float) -> Array:
-    clock = np.zeros(9, np.int64)
-    clock[BAR_NS] = max(1, round(config.bar_s * NS))
-    clock[WINDOW_NS] = max(1, round(config.window_s * NS))
-    clock[QUOTE_MAX_AGE_NS] = round(quote_max_age_s * NS)
-    return clock
+def new_bars(rows: int) -> Array:
+    """(rows, BAR_SLOTS, BAR_WIDTH) float64."""
+    return zeros(rows * BAR_SLOTS * BAR_WIDTH, np.dtype(np.float64)).reshape(rows, BAR_SLOTS, BAR_WIDTH)
 
 
-def start_row(row: Array, config: FeaturesConfig, offset: int) -> None:
+def new_desk(config: FeaturesConfig, quote_max_age_s: float) -> Array:
+    """One row of DESK with the settings; ``point`` tells it where the rest is."""
+    desk = zeros(1, DESK)
+    desk["bar_ns"] = max(1, round(config.bar_s * NS))
+    desk["window_ns"] = max(1, round(config.window_s * NS))
+    desk["quote_max_age_ns"] = round(quote_max_age_s * NS)
+    desk["max_fills"] = config.max_fill_bars
+    desk["rsi_period"] = config.rsi_period
+    desk["ema_fast_period"], desk["ema_slow_period"] = config.ema_fast, config.ema_slow
+    desk["signal_period"] = config.macd_signal
+    desk["bb_period"], desk["bb_width"] = config.bb_period, config.bb_width
+    desk["atr_period"] = config.atr_period
+    desk["volume_period"] = config.volume_ma_period
+    desk["momentum_period"] = config.momentum_period
+    desk["sma_fast_period"], desk["sma_slow_period"] = config.sma_fast, config.sma_slow
+    return desk
+
+
+def point(desk: Array, state: Array, bars: Array, ring: Array) -> None:
+    """Write where the memory is. Whoever calls keeps the arrays alive."""
+    desk["rows"], desk["state"], desk["bars"] = len(state), state.ctypes.data, bars.ctypes.data
+    desk["entries"], desk["ring"] = len(ring), ring.ctypes.data
+
+
+def start_row(row: Array, offset: int, capacity: int) -> None:
     """Prepare one symbol's row (a 1-element slice): everything unknown, nothing watched."""
     for name in ROW_FIELDS:
         row[name] = np.nan
     row["window_volume"] = row["window_buy_volume"] = row["window_count"] = 0.0
-    row["offset"], row["capacity"] = offset, RING_START
+    row["offset"], row["capacity"] = offset, capacity
     row["rise_change"] = row["rise_volume"] = row["exit_stop"] = row["exit_target"] = np.nan
     row["wake_ns"] = NEVER
-    row["max_fills"] = config.max_fill_bars
-    row["bb_width"] = config.bb_width
-    row["rsi_period"] = config.rsi_period
-    row["ema_fast_period"], row["ema_slow_period"] = config.ema_fast, config.ema_slow
-    row["signal_period"] = config.macd_signal
-    row["bb_period"] = config.bb_period
-    row["atr_period"] = config.atr_period
-    row["volume_period"] = config.volume_ma_period
-    row["momentum_period"] = config.momentum_period
-    row["sma_fast_period"], row["sma_slow_period"] = config.sma_fast, config.sma_slow
 
 
 def row_view(state: Array) -> Array:
     """The float fields of all rows as a (rows, fields) float64 array over the same memory."""
+    assert STATE.fields is not None
     return np.ndarray(
         (len(state), len(ROW_FIELDS)),
         np.float64,
         buffer=state.view(np.uint8).data,
+        offset=STATE.fields[ROW_FIELDS[0]][1],
         strides=(STATE.itemsize, 8),
     )

@@ -15,6 +15,14 @@ from engine.kernels import part
 _EXACT_AFTER = 1024
 """Sums are made exact after this many trades, or a window's worth where that is more: O(1) a trade. Counted
 in trades, so that neither the ring's size nor the batch plays a part."""
+_HALF = 2**32 - 1
+
+
+@part
+def _at(s: Any, half: int) -> int:
+    """The position of a trade inside the window, of which a queue keeps the low half."""
+    position: int = s.tail - ((s.tail - half) & _HALF)
+    return position
 
 
 @part
@@ -27,9 +35,10 @@ def outlived(s: Any, ring: Any, oldest: int) -> tuple[int, float, float, float]:
         entry = ring[s.offset + (head & mask)]
         if entry.ns > oldest:
             break
-        size -= entry.size
-        bought -= entry.bought
-        value -= (entry.price - s.window_base) * entry.size
+        traded = abs(entry.size)
+        size -= traded
+        bought -= max(entry.size, 0.0)
+        value -= (entry.price - s.window_base) * traded
         head += 1
     if head == s.tail:
         return head, 0.0, 0.0, 0.0
@@ -44,14 +53,14 @@ def expire(s: Any, ring: Any, oldest: int) -> None:
         return
     head, s.size_sum, s.bought_sum, s.value_sum = outlived(s, ring, oldest)
     s.head = head
-    while s.high_head < s.high_tail and ring[s.offset + (s.high_head & mask)].high < head:
+    while s.high_head < s.high_tail and _at(s, ring[s.offset + (s.high_head & mask)].high) < head:
         s.high_head += 1
-    while s.low_head < s.low_tail and ring[s.offset + (s.low_head & mask)].low < head:
+    while s.low_head < s.low_tail and _at(s, ring[s.offset + (s.low_head & mask)].low) < head:
         s.low_head += 1
 
 
 @part
-def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: float) -> None:
+def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: bool) -> None:
     """Add a trade; the caller has expired and made sure that there is room."""
     mask = s.capacity - 1
     position = s.tail
@@ -62,11 +71,11 @@ def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: float) -
     entry = ring[s.offset + (position & mask)]
     entry.ns = ns
     entry.price = price
-    entry.size = size
-    entry.bought = bought
+    entry.size = size if bought else -size
     s.tail = position + 1
     s.size_sum += size
-    s.bought_sum += bought
+    if bought:
+        s.bought_sum += size
     s.value_sum += (price - s.window_base) * size
     s.inexact += 1
     while s.high_tail > s.high_head:
@@ -92,9 +101,10 @@ def _resum(s: Any, ring: Any) -> None:
     size = bought = value = 0.0
     for position in range(s.head, s.tail):
         entry = ring[s.offset + (position & mask)]
-        size += entry.size
-        bought += entry.bought
-        value += (entry.price - base) * entry.size
+        traded = abs(entry.size)
+        size += traded
+        bought += max(entry.size, 0.0)
+        value += (entry.price - base) * traded
     s.window_base, s.size_sum, s.bought_sum, s.value_sum = base, size, bought, value
     s.inexact = 0
 
@@ -119,10 +129,10 @@ def measure(s: Any, ring: Any, oldest: int) -> None:
         return
     s.window_change_pct = (s.last / ring[s.offset + (head & mask)].price - 1.0) * 100.0
     high = s.high_head
-    while ring[s.offset + (high & mask)].high < head:
+    while _at(s, ring[s.offset + (high & mask)].high) < head:
         high += 1
     low = s.low_head
-    while ring[s.offset + (low & mask)].low < head:
+    while _at(s, ring[s.offset + (low & mask)].low) < head:
         low += 1
     s.window_high = ring[s.offset + (ring[s.offset + (high & mask)].high & mask)].price
     s.window_low = ring[s.offset + (ring[s.offset + (low & mask)].low & mask)].price

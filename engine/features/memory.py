@@ -1,0 +1,38 @@
+"""From the address of the desk's row to its arrays (compiled)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray  # type: ignore[attr-defined]
+
+from engine.features.state import BAR_SLOTS, BAR_WIDTH, DESK, ENTRY, STATE
+from engine.kernels import part, pointer
+from engine.ticks import TICK
+
+
+@part
+def desk_at(address: int) -> Any:
+    """The row of DESK there."""
+    return carray(pointer(address), 1, DESK)[0]
+
+
+@part
+def ticks_at(address: int, count: int) -> Any:
+    return carray(pointer(address), count, TICK)
+
+
+@part
+def rows_of(desk: Any) -> Any:
+    return carray(pointer(desk.state), desk.rows, STATE)
+
+
+@part
+def bars_of(desk: Any) -> Any:
+    return carray(pointer(desk.bars), (desk.rows, BAR_SLOTS, BAR_WIDTH), np.float64)
+
+
+@part
+def ring_of(desk: Any) -> Any:
+    return carray(pointer(desk.ring), desk.entries, ENTRY)
