@@ -6,7 +6,6 @@ import base64
 import gc
 import os
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,14 +17,20 @@ from textual.screen import Screen
 
 from console.commands import DeskCommands
 from console.driver import DeskDriver, PatientApp, bytes_written
+from console.keymap import OPENING_PANES
 from console.link_protocol import Link, LinkState, NoAnswerError
+from console.replies import Replies
+from console.screens.automation import AutomationScreen
 from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
-from console.screens.desk import DeskScreen
+from console.screens.desk import STRATEGIES, DeskScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, LeaveScreen
+from console.screens.signals import SignalsScreen
+from console.screens.strategy import StrategyScreen
+from console.screens.weights import WeightsScreen
 from console.view import DeskView
-from engine.api.protocol import Reply
+from engine.api.protocol import Reply, StrategyPatch
 from engine.errors import LinkError
 from engine.events import NS
 from engine.text import clean
@@ -37,27 +42,7 @@ _SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error
 
 ANSWER_S = 0.2
 """An engine at work answers sooner; from then on it is said that we wait."""
-SAME_S = 3.0
-"""So close together, a reply and an alert of the same words are the same news."""
 END = "`tickdesk stop`, or kill its process"
-
-
-class Replies:
-    """Tells what was said already: a command is answered by its reply and by an alert in the stream."""
-
-    def __init__(self) -> None:
-        self._said: deque[tuple[float, str]] = deque(maxlen=8)
-
-    def is_new(self, text: str) -> bool:
-        """Whether nothing like ``text`` was said just now; "A → B" is like "A → B: why"."""
-        now = time.monotonic()
-        for said in self._said:
-            long, short = sorted((said[1], text), key=len, reverse=True)
-            if now - said[0] < SAME_S and (long == short or long.startswith(f"{short}:")):
-                self._said.remove(said)
-                return False
-        self._said.append((now, text))
-        return True
 
 
 class DeskApp(PatientApp, inherit_bindings=False):
@@ -270,27 +255,54 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
         self.push_screen(screen, answered)
 
-    def action_reload_model(self) -> None:
+    def action_reload(self) -> None:
+        """What the selected row is made of: a strategy of its file, everything else of the model's."""
+        pane, key = self.desk.strategies, self.desk.grid.cursor_key
+        if self.desk.active == STRATEGIES and pane.grid is pane.automations:
+            self.say("automations need no reload: what is put or switched works at once")
+        elif self.desk.active == STRATEGIES and pane.grid is pane.strategies and key not in self.view.models:
+            self.command("the strategies' reload", self.link.reload_strategies)
+        else:
+            self.command("the model's reload", self.link.reload_model)
+
+    def action_reload_all(self) -> None:
         self.command("the model's reload", self.link.reload_model)
+        self.command("the strategies' reload", self.link.reload_strategies)
 
-    def action_toggle_strategy(self) -> None:
-        row = self.view.strategies.get(self.desk.grid.cursor_key or "") if self.desk.active == 5 else None
-        if row is None:
-            self.say("select a strategy first: 5, then j and k")
-            return
-        self.command(
-            f"switching {row.name}", lambda: self.link.set_strategy(row.name, enabled=not row.enabled)
-        )
+    def action_switch_row(self) -> None:
+        pane, key = self.desk.strategies, self.desk.grid.cursor_key or ""
+        strategy = self.view.strategies.get(key)
+        automation = self.view.automations.get(key)
+        if self.desk.active == STRATEGIES and pane.grid is pane.strategies and strategy is not None:
+            patch = StrategyPatch(enabled=not strategy.enabled)
+            self.command(f"switching {key}", lambda: self.link.set_strategy(key, patch))
+        elif self.desk.active == STRATEGIES and pane.grid is pane.automations and automation is not None:
+            active = not automation.active
+            self.command(f"switching {key}", lambda: self.link.set_automation(key, active))
+        else:
+            self.say("select a strategy or an automation first: 5, then j and k")
 
-    def action_explain(self) -> None:
-        key = self.desk.grid.cursor_key
-        if self.desk.active not in (2, 4) or key is None:
-            self.say("select an opportunity (2) or an order (4) first")
-            return
-        self.push_screen(ExplainScreen(key, self.link.explain))
+    def action_weights(self) -> None:
+        """The blend's weights, and what they come to for the symbol selected in the ticks."""
+        self.push_screen(WeightsScreen(self.link, self.desk.ticks.cursor_key))
+
+    def action_open_row(self) -> None:
+        """What stands behind the selected row."""
+        pane, key = self.desk.strategies, self.desk.grid.cursor_key
+        if key is None or self.desk.active not in OPENING_PANES:
+            self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
+        elif self.desk.active == 1:
+            self.push_screen(SignalsScreen(key, self.link))
+        elif self.desk.active != STRATEGIES:
+            self.push_screen(ExplainScreen(key, self.link.explain))
+        elif pane.grid is pane.automations:
+            now_ns = lambda: self.view.now_ns  # noqa: E731
+            self.push_screen(AutomationScreen(key, self.link, lambda: self.view.automations.get(key), now_ns))
+        else:
+            self.push_screen(StrategyScreen(key, self.link, lambda: self.view.now_ns))
 
     def on_grid_activated(self) -> None:
-        self.action_explain()
+        self.action_open_row()
 
     # --- the console itself ----------------------------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from textual.binding import Binding
 
-DESK, TABLE, STRATEGIES, EXPLAINABLE = "desk", "table", "strategies", "explainable"
-"""Where a key works: anywhere on the desk; in a table; in pane 5; where rows have a story."""
+DESK, TABLE, STRATEGIES, OPENING = "desk", "table", "strategies", "opening"
+"""Where a key works: anywhere on the desk; in a table; in pane 5; where a row opens."""
 
 
 class Key(NamedTuple):
@@ -23,25 +24,38 @@ class Key(NamedTuple):
     help: str
     where: str = DESK
     palette: bool = True
+    by_pane: Mapping[int, tuple[str, str]] = MappingProxyType({})
+    """Label and help in some panes, instead of those above."""
+
+    def in_pane(self, pane: int) -> Key:
+        """The key as it is called in a pane (1 to 6)."""
+        label, help = self.by_pane.get(pane, (self.label, self.help))
+        return self._replace(label=label, help=help)
 
 
 KEYS: tuple[Key, ...] = (
     Key(
-        "explain",
+        "open",
         "enter",
-        "app.explain",
+        "app.open_row",
         "Enter",
         "explain",
-        "Explain this: every number behind it",
-        EXPLAINABLE,
+        "Open the row: explain it, its signals, its settings",
+        OPENING,
+        by_pane={
+            1: ("signals", "The signals of this symbol: all that is live for it, taken apart"),
+            2: ("explain", "Explain this: every number behind it"),
+            4: ("explain", "Explain this: every number behind it"),
+            5: ("settings", "Settings of this strategy; definition of this automation"),
+        },
     ),
     Key(
         "toggle",
         "space",
-        "app.toggle_strategy",
+        "app.switch_row",
         "space",
         "on/off",
-        "Switch the selected strategy on or off",
+        "Switch the selected strategy or automation on or off",
         STRATEGIES,
     ),
     Key(
@@ -65,11 +79,21 @@ KEYS: tuple[Key, ...] = (
     Key(
         "reload",
         "r",
-        "app.reload_model",
+        "app.reload",
         "r",
         "reload",
         "Load the newest model from the registry, without a stop",
+        by_pane={
+            5: (
+                "reload",
+                "Load the users' changed strategy files; on the model's row: the newest model. No stop",
+            )
+        },
     ),
+    Key("reload_all", "R", "app.reload_all", "R", "", "Load both: the newest model, changed strategy files"),
+    Key("weights", "w", "app.weights", "w", "weights", "The blend's weights: see and change them"),
+    Key("tab_right", "right_square_bracket", "tab(1)", "]", "tabs", "Next tab of this pane", STRATEGIES),
+    Key("tab_left", "left_square_bracket", "tab(-1)", "[", "", "Tab before", STRATEGIES),
     Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
     Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
     Key("freeze", "f", "freeze", "f", "freeze", "Freeze the display only; the desk trades on"),
@@ -81,7 +105,7 @@ KEYS: tuple[Key, ...] = (
     Key("pane2", "2", "pane(2)", "2", "", "Go to the opportunities"),
     Key("pane3", "3", "pane(3)", "3", "", "Go to the positions"),
     Key("pane4", "4", "pane(4)", "4", "", "Go to the orders"),
-    Key("pane5", "5", "pane(5)", "5", "", "Go to the strategies and models"),
+    Key("pane5", "5", "pane(5)", "5", "", "Go to the strategies, models and automations"),
     Key("pane6", "6", "pane(6)", "6", "", "Go to the log"),
     Key("next", "tab", "next_pane(1)", "Tab", "", "Next pane", palette=False),
     Key("previous", "shift+tab", "next_pane(-1)", "shift+Tab", "", "Previous pane", palette=False),
@@ -108,7 +132,7 @@ KEYS: tuple[Key, ...] = (
 )
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
-_EXPLAINED = frozenset({2, 4})
+OPENING_PANES = frozenset({1, 2, 4, 5})
 _TINY = frozenset({"halt", "entries", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
 
@@ -127,14 +151,14 @@ def works_in(key: Key, pane: int) -> bool:
     """Whether a key does something in a pane (1 to 6)."""
     if key.where == STRATEGIES:
         return pane == 5
-    if key.where == EXPLAINABLE:
-        return pane in _EXPLAINED
+    if key.where == OPENING:
+        return pane in OPENING_PANES
     return True
 
 
 def keys_for(pane: int) -> Iterable[Key]:
     """The keys that work in a pane, its own first."""
-    mine = [key for key in KEYS if works_in(key, pane)]
+    mine = [key.in_pane(pane) for key in KEYS if works_in(key, pane)]
     return sorted(mine, key=lambda key: key.where == DESK)
 
 
@@ -142,6 +166,6 @@ def footer(pane: int, risk_state: str = "active", *, tiny: bool = False) -> list
     """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``."""
     return [
         (key.shown, "resume…" if key.id == "entries" and risk_state != "active" else key.label)
-        for key in KEYS
+        for key in (key.in_pane(pane) for key in KEYS)
         if key.label and works_in(key, pane) and (not tiny or key.id in _TINY)
     ]

@@ -15,15 +15,21 @@ import msgspec
 from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
 from engine.api.protocol import (
+    AutomationPatch,
     ErrorReply,
     EventFrame,
     Explanation,
     Reply,
     Resync,
     RiskPatch,
+    SignalStatistics,
+    StrategyDetail,
     StrategyPatch,
     StreamMessage,
+    SymbolSignals,
+    WeightsPatch,
 )
+from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.text import clean
 
@@ -91,11 +97,34 @@ class UnixLink:
                 await self._session.close()
             self._session = None
 
-    async def set_strategy(
-        self, name: str, *, enabled: bool | None = None, weight: float | None = None
-    ) -> Reply:
-        patch = StrategyPatch(enabled=enabled, weight=weight)
-        return await self._request("POST", f"/v1/strategies/{quote(name, safe='')}", Reply, patch)
+    async def strategy(self, name: str) -> StrategyDetail:
+        return await self._request("GET", f"/v1/strategies/{_quoted(name)}", StrategyDetail)
+
+    async def set_strategy(self, name: str, patch: StrategyPatch) -> Reply:
+        return await self._request("POST", f"/v1/strategies/{_quoted(name)}", Reply, patch)
+
+    async def reload_strategies(self) -> Reply:
+        return await self._request("POST", "/v1/strategies/reload", Reply, timeout_s=60.0)
+
+    async def weights(self) -> BlendWeights:
+        return await self._request("GET", "/v1/weights", BlendWeights)
+
+    async def set_weights(self, patch: WeightsPatch) -> Reply:
+        return await self._request("POST", "/v1/weights", Reply, patch)
+
+    async def signals(self, symbol: str) -> SymbolSignals:
+        return await self._request("GET", f"/v1/signals/{_quoted(symbol)}", SymbolSignals)
+
+    async def automation(self, name: str) -> Any:
+        # The engine keeps the text as it was put, and answers with it.
+        return await self._request("GET", f"/v1/automations/{_quoted(name)}", object)
+
+    async def automation_statistics(self) -> list[SignalStatistics]:
+        return await self._request("GET", "/v1/automations/statistics", list[SignalStatistics])
+
+    async def set_automation(self, name: str, active: bool) -> Reply:
+        patch = AutomationPatch(active=active)
+        return await self._request("POST", f"/v1/automations/{_quoted(name)}", Reply, patch)
 
     async def reload_model(self) -> Reply:
         return await self._request("POST", "/v1/model/reload", Reply, timeout_s=60.0)
@@ -111,7 +140,7 @@ class UnixLink:
         return await self._request("POST", "/v1/stop", Reply)
 
     async def explain(self, id: str) -> Explanation:
-        return await self._request("GET", f"/v1/explain/{quote(id, safe='')}", Explanation)
+        return await self._request("GET", f"/v1/explain/{_quoted(id)}", Explanation)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -171,6 +200,11 @@ class UnixLink:
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
             raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
+
+
+def _quoted(name: str) -> str:
+    """As one segment of a path, whatever it holds."""
+    return quote(name, safe="")
 
 
 def _nobody_listens(error: Exception) -> bool:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from engine.api.protocol import Explanation, Reply, StreamMessage
+from engine.api.protocol import (
+    Explanation,
+    Reply,
+    SignalStatistics,
+    StrategyDetail,
+    StrategyPatch,
+    StreamMessage,
+    SymbolSignals,
+    WeightsPatch,
+)
+from engine.config import BlendWeights
 from engine.errors import LinkError
 
 
@@ -40,9 +50,29 @@ class Link(Protocol):
         """Stream until cancelled, reconnecting by itself. Both callbacks run on the caller's loop."""
         ...
 
-    async def set_strategy(
-        self, name: str, *, enabled: bool | None = None, weight: float | None = None
-    ) -> Reply: ...
+    async def strategy(self, name: str) -> StrategyDetail: ...
+
+    async def set_strategy(self, name: str, patch: StrategyPatch) -> Reply: ...
+
+    async def reload_strategies(self) -> Reply:
+        """Read the users' strategy files again."""
+        ...
+
+    async def weights(self) -> BlendWeights: ...
+
+    async def set_weights(self, patch: WeightsPatch) -> Reply: ...
+
+    async def signals(self, symbol: str) -> SymbolSignals:
+        """What is live for a symbol now."""
+        ...
+
+    async def automation(self, name: str) -> Any:
+        """The definition as it was put: what its JSON holds."""
+        ...
+
+    async def automation_statistics(self) -> list[SignalStatistics]: ...
+
+    async def set_automation(self, name: str, active: bool) -> Reply: ...
 
     async def reload_model(self) -> Reply: ...
 

@@ -10,6 +10,7 @@ import msgspec
 
 from console.link_protocol import LinkState
 from engine.api.protocol import (
+    AutomationRow,
     EventFrame,
     FeedRow,
     LogRow,
@@ -50,6 +51,7 @@ class DeskView:
         self.orders: dict[str, OrderRow] = {}
         self.strategies: dict[str, StrategyRow] = {}
         self.models: dict[str, ModelRow] = {}
+        self.automations: dict[str, AutomationRow] = {}
         self.logs: dict[int, LogRow] = {}
         self.alerts: deque[Alert] = deque(maxlen=20)
         """Not shown yet."""
@@ -120,6 +122,7 @@ class DeskView:
                 self.orders,
                 self.strategies,
                 self.models,
+                self.automations,
             ):
                 known.clear()
         self.status = frame.status
@@ -136,6 +139,11 @@ class DeskView:
         self.orders.update((row.id, row) for row in frame.orders)
         self.strategies.update((row.name, row) for row in frame.strategies)
         self.models.update((row.strategy, row) for row in frame.models)
+        self.automations.update((row.name, row) for row in frame.automations)
+        for name in frame.gone.get("strategies", ()):
+            self.strategies.pop(name, None)
+        for name in frame.gone.get("automations", ()):
+            self.automations.pop(name, None)
         for log in frame.logs:
             seq = log.seq + self._log_base
             self.logs[seq] = log if log.seq == seq else msgspec.structs.replace(log, seq=seq)

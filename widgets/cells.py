@@ -99,6 +99,12 @@ def fit(text: str, width: int, right: bool = False) -> str:
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
+def padded(text: str, width: int) -> str:
+    """``text`` in at least ``width`` terminal cells; never cut, for lines that wrap."""
+    text = printable(text)
+    return text + " " * (width - cell_len(text))
+
+
 def segments(cells: Iterable[Cell], styles: Mapping[str, Style]) -> list[Segment]:
     """One segment per run of one style: neighbours are merged, since every style change costs bytes."""
     out: list[Segment] = []

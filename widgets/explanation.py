@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from engine.api.protocol import Explanation
-from engine.events import Blend, FeatureRow, Fill, OrderEvent, Verdict
+from engine.api.protocol import Explanation, Step
+from engine.events import Blend, Check, Fill, Verdict
 from widgets import figures
-from widgets.cells import Cell, fit
-from widgets.lines import Line
+from widgets.blend import ARITHMETIC, absent_line, input_lines, score_line
+from widgets.cells import Cell, padded
+from widgets.features import feature_lines
+from widgets.lines import Line, section
 from widgets.opportunities import SIDES, status_cell
-
-_BAR = 12
-FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("quote", (("bid", "bid"), ("ask", "ask"), ("bid size", "bid_size"), ("ask size", "ask_size"))),
-    ("bar", (("open", "open"), ("high", "high"), ("low", "low"), ("close", "close"), ("volume", "volume"))),
-    (
-        "window",
-        (
-            ("change %", "window_change_pct"),
-            ("volume", "window_volume"),
-            ("bought", "window_buy_volume"),
-            ("trades", "window_count"),
-            ("vwap", "window_vwap"),
-        ),
-    ),
-    (
-        "trend",
-        (
-            ("ema fast", "ema_fast"),
-            ("ema slow", "ema_slow"),
-            ("sma fast", "sma_fast"),
-            ("sma slow", "sma_slow"),
-        ),
-    ),
-    ("swing", (("rsi", "rsi"), ("macd", "macd"), ("signal", "macd_signal"), ("momentum", "momentum"))),
-    ("range", (("bb upper", "bb_upper"), ("bb lower", "bb_lower"), ("atr", "atr"), ("vol σ", "return_std"))),
-)
 
 
 def explanation_lines(explanation: Explanation) -> list[Line]:
@@ -45,7 +21,7 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
     lines: list[Line] = [((explanation.headline, "bold"),)]
     if explanation.opportunity is not None:
         row = explanation.opportunity
-        lines += _section("Opportunity")
+        lines += section("Opportunity")
         lines.append(
             (
                 SIDES.get(row.side, (row.side, "text")),
@@ -70,14 +46,17 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
         )
         lines.append(((row.reason, "text"),))
     if explanation.blend is not None:
-        lines += _blend(explanation.blend, explanation.notes)
+        lines += _blend(explanation.blend, explanation)
+    if explanation.filters:
+        lines += section("Filters", "what an opportunity has to pass")
+        lines += _checks(explanation.filters)
     if explanation.verdict is not None:
         lines += _verdict(explanation.verdict)
     if explanation.order_events or explanation.fills:
-        lines += _order(explanation.order_events, explanation.fills)
+        lines += _order(explanation)
     if explanation.model is not None:
         model = explanation.model
-        lines += _section("Model")
+        lines += section("Model")
         lines.append(
             (
                 (model.version or "none", "bold"),
@@ -86,70 +65,50 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
             )
         )
     if explanation.features is not None:
-        lines += _features(explanation.features)
+        lines += feature_lines(explanation.features)
     return lines
 
 
-def _section(title: str, note: str = "") -> list[Line]:
-    return [(), ((title, "heading"), (f"  {note}" if note else "", "muted"))]
-
-
-def _blend(blend: Blend, notes: Sequence[str]) -> list[Line]:
-    lines = _section("Why", "score × weight = contribution; older signals count less")
-    largest = max((abs(part.contribution) for part in blend.inputs), default=0.0) or 1.0
-    for part in sorted(blend.inputs, key=lambda part: (-abs(part.contribution), part.source)):
-        style = figures.direction(part.contribution)
-        lines.append(
-            (
-                (fit(part.source, 16), "bold"),
-                (figures.signed(part.score).rjust(6), figures.direction(part.score)),
-                (" × ", "muted"),
-                (f"{part.weight:4.0%}", "text"),
-                (" = ", "muted"),
-                (figures.signed(part.contribution, 3).rjust(6), style),
-                (" " + figures.bar(part.contribution, _BAR, largest) + " ", style),
-                (figures.age(part.age_ns).rjust(4) + " ", "muted"),
-                (part.reason, "muted"),
-            )
-        )
-    lines.append(
-        (
-            (fit("blended score", 16), "bold"),
-            (" " * 16, "text"),
-            (figures.signed(blend.score, 3).rjust(6), figures.direction(blend.score)),
-            (f"   confidence {blend.confidence:.0%}, agreement {blend.agreement:.0%}", "muted"),
-        )
-    )
-    if blend.absent and not notes:
-        names = ", ".join(family.replace("_", " ") for family in blend.absent)
-        lines.append((("absent: ", "warn"), (names, "text"), (" (their weight went to the others)", "muted")))
-    lines += [((note, "muted"),) for note in notes]
+def _blend(blend: Blend, explanation: Explanation) -> list[Line]:
+    lines = section("Why", ARITHMETIC)
+    lines += input_lines(blend.inputs)
+    lines.append(score_line(blend.score, blend.confidence, blend.agreement))
+    if explanation.weights:
+        percents = ", ".join(f"{f.replace('_', ' ')} {w:g} %" for f, w in explanation.weights.items())
+        lines.append((("weights as configured then: ", "muted"), (percents, "text")))
+    if blend.absent and not explanation.notes:
+        lines.append(absent_line(blend.absent))
+    lines += [((note, "muted"),) for note in explanation.notes]
     return lines
 
 
 def _verdict(verdict: Verdict) -> list[Line]:
-    lines = _section("Risk", verdict.client_order_id)
+    lines = section("Risk", verdict.client_order_id)
     lines.append(
         (("✓ approved", "good"),)
         if verdict.approved
         else ((f"✗ denied {verdict.code} ", "bad"), (verdict.detail, "text"))
     )
-    for check in verdict.checks:
-        lines.append(
-            (
-                ("  ✓ ", "good") if check.passed else ("  ✗ ", "bad"),
-                (fit(check.code, 24), "text" if check.passed else "bold"),
-                (fit(check.value, 18) + " ", "text"),
-                ("limit ", "muted"),
-                (check.limit, "muted"),
-            )
+    return lines + _checks(verdict.checks)
+
+
+def _checks(checks: Sequence[Check]) -> list[Line]:
+    return [
+        (
+            ("  ✓ ", "good") if check.passed else ("  ✗ ", "bad"),
+            (padded(check.code, 18) + " ", "text" if check.passed else "bold"),
+            (padded(check.value, 20) + " ", "text"),
+            ("limit ", "muted"),
+            (check.limit, "muted"),
         )
-    return lines
+        for check in checks
+    ]
 
 
-def _order(events: tuple[OrderEvent, ...], fills: tuple[Fill, ...]) -> list[Line]:
-    """Events and fills in order of time, each with the time since the decision."""
-    lines = _section("Order", events[0].client_order_id if events else fills[0].client_order_id)
+def _order(explanation: Explanation) -> list[Line]:
+    """Events and fills in order of time, each with the time since the decision; then each step's own time."""
+    events, fills = explanation.order_events, explanation.fills
+    lines = section("Order", events[0].client_order_id if events else fills[0].client_order_id)
     first = events[0] if events else None
     if first is not None and first.request is not None:
         request = first.request
@@ -164,8 +123,8 @@ def _order(events: tuple[OrderEvent, ...], fills: tuple[Fill, ...]) -> list[Line
     entries: list[tuple[int, Line]] = [
         (e.ns, ((e.state.value.replace("_", " "), "text"), (f"  {e.reason}", "warn"))) for e in events
     ]
-    for fill in fills:
-        slip = _slippage_bps(fill)
+    slips = explanation.slippages_bps or tuple(_slippage_bps(fill) for fill in fills)
+    for fill, slip in zip_longest(fills, slips[: len(fills)]):
         cells: list[Cell] = [
             (f"fill {fill.quantity:f} @ {fill.price:f}", "good"),
             (f"  fee {fill.fee:f}  {fill.liquidity}", "muted"),
@@ -178,7 +137,24 @@ def _order(events: tuple[OrderEvent, ...], fills: tuple[Fill, ...]) -> list[Line
         lines.append(
             (("  ", "text"), (figures.clock_ms(ns), "muted"), (since.rjust(10) + "  ", "accent"), *cells_of)
         )
+    if explanation.latencies:
+        lines.append(_steps(explanation.latencies))
+    if explanation.slippage_bps is not None:
+        slip_text = f"{explanation.slippage_bps:+.1f} bp"
+        lines.append(
+            (("slippage of the order  ", "muted"), (slip_text, "text"), ("  above 0: worse", "muted"))
+        )
     return lines
+
+
+def _steps(steps: Sequence[Step]) -> Line:
+    """``seen → 12µs decision → 90µs submitted``: how long each took."""
+    cells: list[Cell] = [("step by step  ", "muted")]
+    for number, step in enumerate(steps):
+        if number:
+            cells += [(" → ", "heading"), (f"+{figures.micros(step.after_ns / 1000)} ", "accent")]
+        cells.append((step.name.replace("_", " "), "text"))
+    return tuple(cells)
 
 
 def _slippage_bps(fill: Fill) -> float | None:
@@ -186,20 +162,3 @@ def _slippage_bps(fill: Fill) -> float | None:
     if not math.isfinite(fill.decision_price) or fill.decision_price <= 0:
         return None
     return (float(fill.price) / fill.decision_price - 1) * 1e4 * fill.side.sign
-
-
-def _features(row: FeatureRow) -> list[Line]:
-    lines = _section("Features", f"{row.symbol} at {figures.clock_ms(row.ns)}, bar {row.bars}")
-    for group, fields in FEATURES:
-        cells: list[Cell] = [(fit(group, 8), "muted")]
-        for label, name in fields:
-            cells.append((f"{label} ", "muted"))
-            cells.append((fit(_feature(getattr(row, name)), 12), "text"))
-        lines.append(tuple(cells))
-    return lines
-
-
-def _feature(value: float) -> str:
-    if not math.isfinite(value):
-        return figures.UNKNOWN
-    return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:.5g}"

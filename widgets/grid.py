@@ -148,8 +148,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self._redraw()
         self._scroll_to_cursor()
 
-    def next_sort(self) -> str:
-        """Walk on: each column down, then up, then as given. Returns what it is now, for a person."""
+    def next_sort(self) -> None:
+        """Walk on: each column down, then up, then as given."""
         if self.sort_column is None:
             self.sort_by(0, True)
         elif self.sort_reverse:
@@ -158,8 +158,12 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             self.sort_by(self.sort_column + 1, True)
         else:
             self.sort_by(None)
+
+    @property
+    def sort_mode(self) -> str:
+        """The column it is sorted by and which way, for a person; "" as it comes."""
         if self.sort_column is None:
-            return "as it comes"
+            return ""
         return f"{self.COLUMNS[self.sort_column].title or 'column'} {'▼' if self.sort_reverse else '▲'}"
 
     def _sorted(self, rows: Sequence[GridRow]) -> list[GridRow]:

@@ -33,6 +33,11 @@ def faded(line: Line) -> Line:
     return tuple((text, "stale") for text, _ in line)
 
 
+def section(title: str, note: str = "") -> list[Line]:
+    """A heading with a blank line above it."""
+    return [(), ((title, "heading"), (f"  {note}" if note else "", "muted"))]
+
+
 class CellStyles(Widget):
     """Mixin: the styles of cells by name, cached until the theme changes."""
 

@@ -34,7 +34,7 @@ MEDIUM = (110, 36)
 """Least for two panes side by side."""
 WIDE = (160, 36)
 """Least for three."""
-_OPPORTUNITIES, _POSITIONS = 2, 3
+_OPPORTUNITIES, _POSITIONS, STRATEGIES = 2, 3, 5
 _LAYOUTS = ("-tiny", "-compact", "-medium", "-wide")
 
 
@@ -89,8 +89,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             self.opportunities,
             self.positions,
             self.orders,
-            self.strategies.strategies,
-            self.strategies.models,
+            *self.strategies.grids,
             self.logs,
         )
 
@@ -113,7 +112,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
-            pane.border_title = f"{number} {PANES[number - 1]}"
+            self._entitle(number)
         self.funnel.border_title = "Funnel"
         self.go_to(1)
 
@@ -175,8 +174,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.orders.display:
             lines += self.orders.show(view.orders.values())
         if self.strategies.display:
-            lines += self.strategies.strategies.show(view.strategies.values(), now)
-            lines += self.strategies.models.show(view.models.values(), now)
+            lines += self._paint_strategies(now)
         if self.logs.display:
             lines += self.logs.show(view.logs.values())
         if self.funnel.display and view.status is not None:
@@ -185,6 +183,20 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             live = sum(row.status == "live" for row in view.opportunities.values())
             counts = (len(view.ticks), live, len(view.positions), len(view.orders), len(view.strategies), 0)
             lines += self.tabs.show(self.active, counts)
+        return lines
+
+    def _paint_strategies(self, now: int) -> int:
+        view, pane = self.view, self.strategies
+        lines = 0
+        if pane.strategies.display:
+            lines += pane.strategies.show(view.strategies.values(), now)
+        if pane.models.display:
+            lines += pane.models.show(view.models.values(), now)
+        if pane.automations.display:
+            lines += pane.automations.show(view.automations.values(), now)
+        if pane.tabs.display:
+            counts = (len(view.strategies), len(view.models), len(view.automations))
+            lines += pane.tabs.show(pane.tab, counts)
         return lines
 
     def _paint_banner(self) -> None:
@@ -218,7 +230,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def grid(self) -> Grid:
         """The table of the active pane."""
         pane = self.panes[self.active - 1]
-        return pane if isinstance(pane, Grid) else self.strategies.strategies
+        return pane if isinstance(pane, Grid) else self.strategies.grid
 
     def go_to(self, number: int) -> None:
         """Make a pane (1 to 6) the active one; where only the positions fit, they stay."""
@@ -241,6 +253,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         below = layout == "-compact" and self.active == _OPPORTUNITIES and not self.zoomed
         self.funnel.display = below or (not single and layout != "-tiny")
         self.strategies.make_brief(layout == "-medium" and not single)
+        self.strategies.make_tabbed(layout == "-compact")
         self.set_class(single, "-single")
         self.logs.header = self.logs.HEADER and not (layout == "-compact" and self.active != len(PANES))
         self.tabs.activate(self.active)
@@ -283,10 +296,23 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self._show_layout()
 
     def action_sort(self) -> None:
-        mode = self.grid.next_sort()
-        pane = self.panes[self.active - 1]
-        title = f"{self.active} {PANES[self.active - 1]}"
-        pane.border_title = title if self.grid.sort_column is None else f"{title} · by {mode}"
+        self.grid.next_sort()
+        self._entitle(self.active)
+
+    def action_tab(self, step: int) -> None:
+        """The next table of the strategies' pane."""
+        if self.active == STRATEGIES:
+            self.strategies.go_to((self.strategies.tab + step) % len(self.strategies.grids))
+            self._entitle(STRATEGIES)
+            self.grid.focus()
+            self.paint(force=True)
+
+    def _entitle(self, number: int) -> None:
+        """Name a pane by number, name or tabs, and how it is sorted."""
+        pane = self.panes[number - 1]
+        grid = pane if isinstance(pane, Grid) else self.strategies.grid
+        name = self.strategies.title if pane is self.strategies else PANES[number - 1]
+        pane.border_title = f"{number} {name}" + (f" · by {grid.sort_mode}" if grid.sort_mode else "")
 
     def action_freeze(self) -> None:
         self.frozen = not self.frozen

@@ -24,6 +24,6 @@ class ExplainScreen(Reader):
         try:
             explanation = await self._ask(self._subject)
         except LinkError as error:
-            self.show([((str(error), "bad"),)])
+            self.fail(str(error))
         else:
             self.show(explanation_lines(explanation))

@@ -8,9 +8,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 
 from console.screens.modal import Modal
-from widgets.lines import Line, Lines
+from engine.text import clean
+from widgets.lines import Line, Lines, faded
 
 
 class Reader(Modal[None], inherit_bindings=True):
@@ -34,10 +36,12 @@ class Reader(Modal[None], inherit_bindings=True):
         super().__init__()
         self._title = title
         self._lines = Lines(lines, id="reader-lines")
+        self._filled: list[Line] = []
+        """What the engine last said."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = Content(clean(self._title, 80))
             dialog.border_subtitle = "j k scroll · esc close"
             yield self._lines
 
@@ -45,7 +49,12 @@ class Reader(Modal[None], inherit_bindings=True):
         self._lines.focus()
 
     def show(self, lines: Sequence[Line]) -> None:
+        self._filled = list(lines)
         self._lines.set_lines(lines)
+
+    def fail(self, error: str) -> None:
+        """Say why nothing newer comes; what was known before stays, as the past."""
+        self._lines.set_lines([((error, "bad"),), *(faded(line) for line in self._filled)])
 
     def action_move(self, lines: int) -> None:
         self._lines.move_by(lines)

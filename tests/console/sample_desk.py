@@ -1,14 +1,12 @@
-"""A desk made up from a seed, for tests, snapshots and benches, and a link that feeds it."""
+"""A desk made up from a seed, for tests, snapshots and benches."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Callable
 from decimal import Decimal
 
-from console.link_protocol import LinkState
 from engine.api.protocol import (
+    AutomationRow,
     Explanation,
     FeedRow,
     LogRow,
@@ -16,14 +14,12 @@ from engine.api.protocol import (
     OpportunityRow,
     OrderRow,
     PositionRow,
-    Reply,
     StateFrame,
     StatusRow,
+    Step,
     StrategyRow,
-    StreamMessage,
     TickRow,
 )
-from engine.errors import LinkError
 from engine.events import (
     NS,
     Blend,
@@ -211,15 +207,20 @@ def orders() -> tuple[OrderRow, ...]:
 
 
 def strategies() -> tuple[StrategyRow, ...]:
-    def row(name: str, family: str, enabled: bool, signals: int, error: str = "") -> StrategyRow:
-        return StrategyRow(name, family, enabled, 1.0, signals, NOW_NS - 4 * NS if signals else 0, error)
+    def row(
+        name: str, family: str, on: bool, signals: int, error: str = "", budget: float = 0, origin: str = ""
+    ) -> StrategyRow:
+        last_ns = NOW_NS - 4 * NS if signals else 0
+        return StrategyRow(name, family, on, 1.0, signals, last_ns, error, budget, origin)
 
     return (
         row("rapid_rise", "technical", True, 12),
         row("golden_cross", "technical", True, 3),
-        row("trend", "technical", True, 418),
+        row("trend", "technical", True, 418, budget=20.0),
         row("mean_reversion", "technical", True, 57),
         row("model", "technical", True, 166),
+        row("mondays", "technical", True, 2, origin="/home/a/.config/tickdesk/strategies/mondays.py"),
+        row("half_done", "technical", False, 0, "ZeroDivisionError: division by zero", 5, "half_done.py"),
         row("speed", "speed", True, 12_403),
         row("microstructure", "microstructure", True, 18_220),
         row("volatility", "volatility", False, 0),
@@ -228,6 +229,24 @@ def strategies() -> tuple[StrategyRow, ...]:
 
 def models() -> tuple[ModelRow, ...]:
     return (ModelRow("model", "a1b2c3", "loaded", NOW_NS - 3 * 3600 * NS, "rank IC 0.041", ""),)
+
+
+def automations() -> tuple[AutomationRow, ...]:
+    def row(name: str, on: bool, trigger: str, steps: str, *counts: int, error: str = "") -> AutomationRow:
+        return AutomationRow(name, on, trigger, steps, *counts, NOW_NS - 12 * NS, error)
+
+    return (
+        row("tell_me", True, "signal rapid_rise on all symbols", "notify, call webhook", 12, 12, 12, 0, 0),
+        row("hourly_trend", True, "every 3600 s", "run strategy trend", 24, 23, 22, 0, 1),
+        row(
+            "buy_the_cross",
+            False,
+            "signal golden_cross on BTC-USD, ETH-USD",
+            "order buy 2 %, notify",
+            *(3, 3, 1, 2, 0),
+            error="order: denied POSITION_LIMIT",
+        ),
+    )
 
 
 def logs(count: int = 12) -> tuple[LogRow, ...]:
@@ -300,6 +319,7 @@ def full_frame(**changes: object) -> StateFrame:
         models=models(),
         logs=logs(),
         last_seq=41,
+        automations=automations(),
     )
 
 
@@ -383,7 +403,7 @@ def explanation() -> Explanation:
     return Explanation(
         id="ord-0007",
         symbol="simulated:BTC-USD",
-        headline="Bought 0.0312 BTC-USD: score +0.48, approved by all 4 checks, filled in 21 ms",
+        headline="Bought 0.0312 BTC-USD: score +0.48, approved by all 6 checks, filled in 21 ms",
         opportunity=opportunities()[1],
         features=features(),
         blend=Blend(
@@ -406,6 +426,8 @@ def explanation() -> Explanation:
                 Check("STALE_DATA", True, "0.11 s", "3 s"),
                 Check("ORDER_NOTIONAL", True, "2,000.61 USD", "5,000.62 USD"),
                 Check("DAILY_LOSS", True, "0.2 %", "3 %"),
+                Check("STRATEGY_BUDGET", True, "trend 4.1 %", "20 % of equity"),
+                Check("QUANT_BLOCK", True, "none", "no block"),
             ),
             decided + 90_000,
         ),
@@ -431,69 +453,20 @@ def explanation() -> Explanation:
             ),
         ),
         model=models()[0],
+        status="ordered",
+        weights={"technical": 40.0, "speed": 15.0, "microstructure": 15.0, "options": 10.0},
+        filters=(
+            Check("SCORE", True, "0.48", "at least 0.30"),
+            Check("CONFIDENCE", True, "0.66", "at least 0.30"),
+            Check("SPREAD", True, "0.001 %", "at most 0.5 %"),
+        ),
+        latencies=(
+            Step("seen", decided, 0),
+            Step("initialized", decided + 40_000, 40_000),
+            Step("submitted", decided + 160_000, 120_000),
+            Step("accepted", decided + 20_300_000, 20_140_000),
+            Step("fill 1", decided + 21_100_000, 800_000),
+        ),
+        slippages_bps=(0.33,),
+        slippage_bps=0.33,
     )
-
-
-class FakeLink:
-    """Feeds what the test gives it and writes down every command."""
-
-    def __init__(self, *messages: StreamMessage) -> None:
-        self.messages = messages or (full_frame(),)
-        self.sent: list[tuple[object, ...]] = []
-        self.bytes_received = 0
-        self.ok = True
-        self.error: str | None = None
-        """Makes every command raise LinkError with this text."""
-        self.fault: LinkError | None = None
-        """Raised by every command."""
-        self.reply = ""
-        """The text of every reply, unless it is empty."""
-        self.gate: asyncio.Event | None = None
-        """When set, commands wait for it."""
-        self.story = explanation()
-        self.on_message: Callable[[StreamMessage], None] = lambda message: None
-        self.on_state: Callable[[LinkState, str], None] = lambda state, detail: None
-
-    async def run(
-        self, on_message: Callable[[StreamMessage], None], on_state: Callable[[LinkState, str], None]
-    ) -> None:
-        self.on_message, self.on_state = on_message, on_state
-        on_state(LinkState.UP, "")
-        for message in self.messages:
-            on_message(message)
-        await asyncio.Event().wait()
-
-    async def _command(self, *what: object, text: str) -> Reply:
-        self.sent.append(what)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.error is not None:
-            raise LinkError(self.error)
-        if self.fault is not None:
-            raise self.fault
-        return Reply(self.ok, self.reply or text)
-
-    async def set_strategy(
-        self, name: str, *, enabled: bool | None = None, weight: float | None = None
-    ) -> Reply:
-        return await self._command(
-            "strategy", name, enabled, weight, text=f"{name} is {'on' if enabled else 'off'}"
-        )
-
-    async def reload_model(self) -> Reply:
-        return await self._command("reload", text="loaded b2c3d4")
-
-    async def set_risk(self, state: str, reason: str) -> Reply:
-        return await self._command("risk", state, text=f"the desk is {state}")
-
-    async def flatten(self) -> Reply:
-        return await self._command("flatten", text="canceled 2/2, closed 3/3, verified flat in 1.2 s")
-
-    async def stop_engine(self) -> Reply:
-        return await self._command("stop", text="engine stops")
-
-    async def explain(self, id: str) -> Explanation:
-        self.sent.append(("explain", id))
-        if self.error is not None:
-            raise LinkError(self.error)
-        return self.story

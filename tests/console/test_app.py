@@ -19,9 +19,10 @@ from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import LeaveScreen
-from engine.api.protocol import EventFrame, StateFrame
+from engine.api.protocol import EventFrame, StateFrame, StrategyPatch
 from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
 from widgets.coach import Coach
 from widgets.lines import Lines
 
@@ -30,7 +31,7 @@ WIDE, COMPACT = (200, 50), (80, 24)
 
 @asynccontextmanager
 async def desk(
-    link: sample.FakeLink, size: tuple[int, int] = COMPACT, **options: object
+    link: FakeLink, size: tuple[int, int] = COMPACT, **options: object
 ) -> AsyncIterator[tuple[DeskApp, Pilot[None]]]:
     app = DeskApp(link, frames_per_s=10, **options)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
@@ -58,7 +59,7 @@ def toasts(app: DeskApp) -> list[str]:
 
 
 async def test_halt_and_entries_off_are_sent_at_once() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (_, pilot):
         await pilot.press("H")
         await pilot.press("E")
@@ -67,7 +68,7 @@ async def test_halt_and_entries_off_are_sent_at_once() -> None:
 
 
 async def test_halt_works_inside_a_dialog() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("q", "H")
         await pilot.pause()
@@ -83,7 +84,7 @@ async def test_halt_works_inside_a_dialog() -> None:
     ("state", "offered"), [("reducing", ["cancel", "active"]), ("halted", ["cancel", "reducing", "active"])]
 )
 async def test_entries_off_again_asks_to_resume_with_cancel_selected(state: str, offered: list[str]) -> None:
-    link = sample.FakeLink(sample.full_frame(risk_state=state))
+    link = FakeLink(sample.full_frame(risk_state=state))
     async with desk(link) as (app, pilot):
         assert ("E", "resume…") in app.desk.keys._keys
         await pilot.press("E")
@@ -98,7 +99,7 @@ async def test_entries_off_again_asks_to_resume_with_cancel_selected(state: str,
 
 
 async def test_resume_asks_and_escape_cancels() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("A")
         assert isinstance(app.screen, ResumeScreen)
@@ -108,7 +109,7 @@ async def test_resume_asks_and_escape_cancels() -> None:
 
 
 async def test_flatten_asks_and_a_double_enter_sends_one_command() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     link.gate = asyncio.Event()
     async with desk(link) as (app, pilot):
         await pilot.press("X", "down", "enter", "enter")
@@ -123,15 +124,18 @@ async def test_flatten_asks_and_a_double_enter_sends_one_command() -> None:
 
 
 async def test_space_toggles_the_strategy_under_the_cursor() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (_, pilot):
         await pilot.press("5", "j", "space", "G", "space")
         await pilot.pause()
-    assert link.sent == [("strategy", "golden_cross", False, None), ("strategy", "volatility", True, None)]
+    assert link.sent == [
+        ("strategy", "golden_cross", StrategyPatch(enabled=False)),
+        ("strategy", "volatility", StrategyPatch(enabled=True)),
+    ]
 
 
 async def test_space_elsewhere_sends_nothing() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (_, pilot):
         await pilot.press("1", "space")
         await pilot.pause()
@@ -139,7 +143,7 @@ async def test_space_elsewhere_sends_nothing() -> None:
 
 
 async def test_r_reloads_the_model_and_shows_the_answer() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("r")
         await pilot.pause()
@@ -148,7 +152,7 @@ async def test_r_reloads_the_model_and_shows_the_answer() -> None:
 
 
 async def test_a_command_that_cannot_be_sent_says_why() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     link.error = "no engine answers: start one with `tickdesk`"
     async with desk(link) as (app, pilot):
         await pilot.press("H")
@@ -158,7 +162,7 @@ async def test_a_command_that_cannot_be_sent_says_why() -> None:
 
 @pytest.mark.parametrize(("pane", "id"), [("2", "opp-0008"), ("4", "ord-0008")])
 async def test_enter_explains_opportunities_and_orders(pane: str, id: str) -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press(pane, "enter")
         await pilot.pause()
@@ -175,7 +179,7 @@ async def test_enter_explains_opportunities_and_orders(pane: str, id: str) -> No
 
 
 async def test_explain_shows_why_there_is_nothing_to_explain() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     link.error = "no opportunity or order opp-0008 is known"
     async with desk(link, COMPACT) as (app, pilot):
         await pilot.press("2", "enter")
@@ -186,7 +190,7 @@ async def test_explain_shows_why_there_is_nothing_to_explain() -> None:
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])
 async def test_help_shows_the_keys_of_this_place(key: str) -> None:
-    async with desk(sample.FakeLink(), COMPACT) as (app, pilot):
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
         await pilot.press("5", key)
         assert isinstance(app.screen, HelpScreen)
         text = "\n".join("".join(t for t, _ in line) for line in app.screen._lines.lines)
@@ -196,7 +200,7 @@ async def test_help_shows_the_keys_of_this_place(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 async def test_leave_detaches_by_default(key: str) -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press(key)
         assert isinstance(app.screen, LeaveScreen)
@@ -210,7 +214,7 @@ async def test_leave_detaches_by_default(key: str) -> None:
     ("downs", "sent"), [(1, [("risk", "halted"), ("stop",)]), (2, [("flatten",), ("stop",)])]
 )
 async def test_leave_can_make_safe_and_stop(downs: int, sent: list[tuple[str, ...]]) -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("q", *["j"] * downs, "enter")
         await pilot.pause()
@@ -219,7 +223,7 @@ async def test_leave_can_make_safe_and_stop(downs: int, sent: list[tuple[str, ..
 
 
 async def test_a_refused_flatten_does_not_stop_the_engine() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     link.ok = False
     async with desk(link) as (app, pilot):
         await pilot.press("q", "j", "j", "enter")
@@ -229,7 +233,7 @@ async def test_a_refused_flatten_does_not_stop_the_engine() -> None:
 
 
 async def test_unused_keys_do_nothing() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("ctrl+q", "ctrl+s", "ctrl+a", "ctrl+b", "ctrl+z")
         await pilot.pause()
@@ -238,7 +242,7 @@ async def test_unused_keys_do_nothing() -> None:
 
 
 async def test_numbers_tab_and_sideways_keys_walk_the_panes() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         for number in range(1, 7):
             await pilot.press(str(number))
             assert app.desk.active == number
@@ -252,7 +256,7 @@ async def test_numbers_tab_and_sideways_keys_walk_the_panes() -> None:
 
 
 async def test_rows_are_walked_by_keys() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         grid = app.desk.ticks
         keys = [row.key for row in grid.rows]
         seen = []
@@ -264,7 +268,7 @@ async def test_rows_are_walked_by_keys() -> None:
 
 
 async def test_sort_shows_its_column_and_the_cursor_keeps_its_row() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         grid = app.desk.ticks
         await pilot.press("j")
         key = grid.cursor_key
@@ -276,7 +280,7 @@ async def test_sort_shows_its_column_and_the_cursor_keeps_its_row() -> None:
 
 
 async def test_freeze_holds_the_panes_but_not_the_status() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         before = app.desk.ticks.rows
         await pilot.press("f")
@@ -292,7 +296,7 @@ async def test_freeze_holds_the_panes_but_not_the_status() -> None:
 
 
 async def test_zoom_shows_one_pane_and_back() -> None:
-    async with desk(sample.FakeLink(), WIDE) as (app, pilot):
+    async with desk(FakeLink(), WIDE) as (app, pilot):
         await pilot.press("3", "plus")
         assert [pane.display for pane in app.desk.panes] == [n == 3 for n in range(1, 7)]
         await pilot.press("4")
@@ -302,7 +306,7 @@ async def test_zoom_shows_one_pane_and_back() -> None:
 
 
 async def test_theme_key_walks_the_themes() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         await pilot.press("t")
         assert app.theme == "tickdesk-light"
         await pilot.press("t")
@@ -313,7 +317,7 @@ async def test_theme_key_walks_the_themes() -> None:
 async def test_copy_sends_osc_52(monkeypatch: pytest.MonkeyPatch, tmux: bool) -> None:
     if tmux:
         monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         written: list[str] = []
         assert app._driver is not None
         monkeypatch.setattr(app._driver, "write", written.append)
@@ -326,7 +330,7 @@ async def test_copy_sends_osc_52(monkeypatch: pytest.MonkeyPatch, tmux: bool) ->
 
 
 async def test_the_palette_runs_an_action() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("ctrl+p", *"halt")
         palette = app.screen
@@ -343,7 +347,7 @@ async def test_the_palette_runs_an_action() -> None:
 
 
 async def test_a_lost_link_shows_at_once_and_fades_the_tables() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         link.on_state(LinkState.LOST, "connection reset")
         assert "LINK LOST: connection reset" in app.desk.banner.text
@@ -359,7 +363,7 @@ async def test_a_lost_link_shows_at_once_and_fades_the_tables() -> None:
 
 
 async def test_alerts_and_risk_changes_are_toasted() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         now = sample.NOW_NS
         link.on_message(EventFrame(42, Alert(level="error", source="store", text="disk [b]full[/b]", ns=now)))
@@ -374,7 +378,7 @@ async def test_alerts_and_risk_changes_are_toasted() -> None:
 
 
 async def test_sizes_change_live_and_are_never_blank() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         for size, layout in (
             ((80, 24), "-compact"),
             ((60, 16), "-tiny"),
@@ -395,7 +399,7 @@ async def test_sizes_change_live_and_are_never_blank() -> None:
 
 
 async def test_the_coach_is_dismissed_once() -> None:
-    async with desk(sample.FakeLink(), COMPACT, first_run=True) as (app, pilot):
+    async with desk(FakeLink(), COMPACT, first_run=True) as (app, pilot):
         assert app.desk.query(Coach)
         await pilot.press("escape")
         await pilot.pause()
@@ -403,7 +407,7 @@ async def test_the_coach_is_dismissed_once() -> None:
 
 
 async def test_a_frame_without_changes_draws_no_row() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, _):
         drawn = app.desk.ticks.lines_drawn
         link.on_message(StateFrame(full=False, status=sample.status()))
@@ -415,7 +419,7 @@ async def test_a_hanging_engine_is_told_at_once_and_halt_is_not_taken_for_grante
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app_module, "ANSWER_S", 0.01)
-    link = sample.FakeLink()
+    link = FakeLink()
     link.gate = asyncio.Event()
     async with desk(link) as (app, pilot):
         await pilot.press("H")
@@ -437,7 +441,7 @@ async def test_a_hanging_engine_is_told_at_once_and_halt_is_not_taken_for_grante
 
 
 async def test_escape_closes_what_was_not_confirmed() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     link.fault = NoAnswerError("the engine did not answer within 3 s")
     async with desk(link) as (app, pilot):
         await pilot.press("q", "H")
@@ -448,7 +452,7 @@ async def test_escape_closes_what_was_not_confirmed() -> None:
 
 
 async def test_without_an_engine_leaving_is_all_there_is() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("q")
         assert "engine holds 3 open positions" in text_of(app)
@@ -464,7 +468,7 @@ async def test_without_an_engine_leaving_is_all_there_is() -> None:
 
 
 async def test_the_reply_and_the_alert_of_a_command_are_one_toast() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         link.reply = "ACTIVE → HALTED"
         await pilot.press("H")
@@ -487,7 +491,7 @@ async def test_the_reply_and_the_alert_of_a_command_are_one_toast() -> None:
 
 
 async def test_an_engine_that_sends_nothing_looks_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link, WIDE) as (app, pilot):
         shown = lambda: "".join(text for line in app.desk.status_bar._drawn for text, _ in line)  # noqa: E731
         later = app.view._clock() + 3.5
@@ -503,7 +507,7 @@ async def test_an_engine_that_sends_nothing_looks_old(monkeypatch: pytest.Monkey
 
 
 async def test_a_restarted_engine_keeps_the_old_log_above_the_new() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("6")
         link.on_message(sample.full_frame())  # the same engine, reconnected
@@ -519,7 +523,7 @@ async def test_a_restarted_engine_keeps_the_old_log_above_the_new() -> None:
 
 
 async def test_a_tape_replayed_anew_is_told_by_its_log() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link) as (app, _):
         again = tuple(msgspec.structs.replace(row, text=f"again {row.text}") for row in sample.logs())
         link.on_message(msgspec.structs.replace(sample.full_frame(), logs=again))
@@ -533,7 +537,7 @@ async def test_a_tape_replayed_anew_is_told_by_its_log() -> None:
 
 async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:
     reason = " ".join(["daily loss"] * 18)
-    link = sample.FakeLink(sample.full_frame(risk_state="halted", risk_reason=reason))
+    link = FakeLink(sample.full_frame(risk_state="halted", risk_reason=reason))
     async with desk(link) as (app, pilot):
         assert app.desk.banner.text == f"HALTED: {reason}"
         assert app.desk.banner.size.height == 3
@@ -546,7 +550,7 @@ async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:
 
 
 async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     async with desk(link, (70, 20)) as (app, pilot):
         assert app.desk.grid is app.desk.positions and app.focused is app.desk.positions
         assert [key for key, _ in app.desk.keys._keys] == ["H", "E", "X", "q", "?"]
@@ -560,7 +564,7 @@ async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
 
 
 async def test_nothing_of_the_medium_layout_is_clipped() -> None:
-    async with desk(sample.FakeLink(), (120, 36)) as (app, _):
+    async with desk(FakeLink(), (120, 36)) as (app, _):
         assert app.desk.strategies.strategies.size.height >= 1 + 5
         assert app.desk.strategies.models.size.height == 1
         assert app.desk.ticks.size.height >= 1 + len(sample.PRICES)
@@ -569,7 +573,7 @@ async def test_nothing_of_the_medium_layout_is_clipped() -> None:
 
 
 async def test_the_drops_stand_below_the_opportunities_where_the_funnel_does_not_fit() -> None:
-    async with desk(sample.FakeLink()) as (app, pilot):
+    async with desk(FakeLink()) as (app, pilot):
         assert not app.desk.funnel.display
         await pilot.press("2")
         await pilot.pause()

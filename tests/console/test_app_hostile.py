@@ -14,6 +14,7 @@ from console.link_protocol import LinkState
 from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
 from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
 from widgets.explanation import explanation_lines
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Lines
@@ -67,7 +68,7 @@ def check(widget: Widget) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
 async def test_hostile_text_in_every_widget(size: tuple[int, int]) -> None:
-    link = sample.FakeLink()
+    link = FakeLink()
     app = DeskApp(link, frames_per_s=0.5, first_run=True)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -90,7 +91,7 @@ async def test_hostile_text_in_every_widget(size: tuple[int, int]) -> None:
 
 
 async def test_hostile_text_in_an_explanation() -> None:
-    app = DeskApp(sample.FakeLink(), frames_per_s=0.5)
+    app = DeskApp(FakeLink(), frames_per_s=0.5)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         app.paint()
@@ -109,7 +110,7 @@ async def test_an_empty_desk_draws() -> None:
     empty = StateFrame(
         full=True, status=sample.status(funnel={}, drops={}, phase="starting", latency_p99_us=None)
     )
-    app = DeskApp(sample.FakeLink(empty), frames_per_s=0.5)
+    app = DeskApp(FakeLink(empty), frames_per_s=0.5)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         app.paint()

@@ -20,7 +20,7 @@ import pytest
 
 from console.app import DeskApp
 from console.driver import LEAVE, Outbox
-from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
@@ -28,8 +28,9 @@ import sys, threading, time
 from console import app
 from console.app import DeskApp
 from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
 
-class Busy(sample.FakeLink):
+class Busy(FakeLink):
     # New frames at 50 Hz; the pulse file tells that the loop is alive.
     async def run(self, on_message, on_state):
         import asyncio
@@ -177,7 +178,7 @@ def test_a_redirected_stderr_takes_nothing_of_the_screen(tmp_path: Path) -> None
 
 
 async def test_a_frame_lost_on_a_busy_line_is_drawn_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = DeskApp(sample.FakeLink(), frames_per_s=0.5)
+    app = DeskApp(FakeLink(), frames_per_s=0.5)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         with app.batch_update():

@@ -40,4 +40,5 @@ def test_help_is_in_every_footer_and_last(pane: int) -> None:
     assert footer(pane)[-1] == ("?", "help")
     ids = [key.id for key in keys_for(pane)]
     assert ("toggle" in ids) == (pane == 5)
-    assert ("explain" in ids) == (pane in (2, 4))
+    assert ("tab_right" in ids) == (pane == 5)
+    assert ("open" in ids) == (pane in (1, 2, 4, 5))

@@ -16,7 +16,7 @@ from aiohttp import web
 from console import link as link_module
 from console.link import UnixLink
 from console.link_protocol import LinkState, NoAnswerError
-from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
+from engine.api.protocol import EventFrame, Resync, StateFrame, StrategyPatch, StreamMessage
 from engine.api.server import ApiServer
 from engine.errors import LinkError
 from engine.events import Fill, Side
@@ -76,7 +76,7 @@ def open_files() -> int:
 
 async def cut(served: Served) -> None:
     """Cut every stream without a closing handshake."""
-    for stream in list(served.server._streams):
+    for stream in list(served.server.streams.open):
         assert stream._req is not None and stream._req.transport is not None
         stream._req.transport.abort()
 
@@ -177,9 +177,9 @@ async def test_an_engine_that_hangs_is_noticed(
 
 
 async def test_another_version_is_said_in_one_line(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.api import server
+    from engine.api import stream
 
-    monkeypatch.setattr(server, "encode", lambda value: b'{"type":"state","from":"the future\x1b["}')
+    monkeypatch.setattr(stream, "encode", lambda value: b'{"type":"state","from":"the future\x1b["}')
     async with serve() as served:
         client = Client(served.socket)
         with pytest.raises(LinkError, match="versions differ") as caught:
@@ -200,14 +200,14 @@ async def test_an_event_with_an_unknown_price_is_delivered(serve: Serve) -> None
 async def test_commands(serve: Serve) -> None:
     async with serve() as served:
         link = UnixLink(served.socket)
-        assert (await link.set_strategy("trend", enabled=False)).text == "trend set"
+        assert (await link.set_strategy("trend", StrategyPatch(enabled=False))).text == "trend set"
         assert (await link.set_risk("halted", "lunch")).ok
         assert (await link.reload_model()).text == "model loaded"
         assert (await link.flatten()).text == "verified flat"
         assert (await link.explain("opp-0008")).headline == sample.explanation().headline
         assert (await link.stop_engine()).ok
         assert served.desk.asked == [
-            ("strategy", "trend", False, None, "console"),
+            ("strategy", "trend", StrategyPatch(enabled=False), "console"),
             ("risk", "halted", "lunch", "console"),
             ("reload", "console"),
             ("flatten", "console"),
@@ -220,8 +220,8 @@ async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
     async with serve() as served:
         link = UnixLink(served.socket)
         for ask, says in (
-            (link.set_strategy("none", enabled=True), "no strategy none"),
-            (link.set_strategy("broken", enabled=True), "log says why"),
+            (link.set_strategy("none", StrategyPatch(enabled=True)), "no strategy none"),
+            (link.set_strategy("broken", StrategyPatch(enabled=True)), "log says why"),
             (link.explain("x"), "nothing is known of x"),
         ):
             with pytest.raises(LinkError, match=says) as caught:
@@ -254,8 +254,8 @@ async def test_a_command_to_an_engine_that_hangs_is_not_confirmed(
 async def test_names_and_ids_are_quoted_in_paths(serve: Serve) -> None:
     async with serve() as served:
         link = UnixLink(served.socket)
-        await link.set_strategy("a/b?c#d%2F", enabled=True)
-        assert served.desk.asked == [("strategy", "a/b?c#d%2F", True, None, "console")]
+        await link.set_strategy("a/b?c#d%2F", StrategyPatch(enabled=True))
+        assert served.desk.asked == [("strategy", "a/b?c#d%2F", StrategyPatch(enabled=True), "console")]
         with pytest.raises(LinkError, match=r"nothing is known of \.\./x"):
             await link.explain("../x")
         await link.close()

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from console.app import DeskApp
 from console.link_protocol import LinkState
 from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
 
 SIZES = [(80, 24), (200, 50)]
 THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]
@@ -17,7 +18,7 @@ THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]
 
 def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
-    app = DeskApp(options.pop("link", None) or sample.FakeLink(), theme=theme, frames_per_s=0.5, **options)
+    app = DeskApp(options.pop("link", None) or FakeLink(), theme=theme, frames_per_s=0.5, **options)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -70,22 +71,22 @@ def test_first_run(snap_compare: Any) -> None:
 
 def test_halted_for_a_long_reason(snap_compare: Any) -> None:
     halted = sample.full_frame(risk_state="halted", risk_reason="the day's loss is unknown: " * 6)
-    take(snap_compare, (80, 24), "tickdesk-dark", "3", link=sample.FakeLink(halted))
+    take(snap_compare, (80, 24), "tickdesk-dark", "3", link=FakeLink(halted))
 
 
 def test_resume(snap_compare: Any) -> None:
     halted = sample.full_frame(risk_state="halted", risk_reason="halted from the console")
-    take(snap_compare, (80, 24), "tickdesk-dark", "E", link=sample.FakeLink(halted))
+    take(snap_compare, (80, 24), "tickdesk-dark", "E", link=FakeLink(halted))
 
 
 def test_warming_up(snap_compare: Any) -> None:
-    link = sample.FakeLink(sample.full_frame(phase="warming up", phase_detail="62 %", stale_symbols=8))
+    link = FakeLink(sample.full_frame(phase="warming up", phase_detail="62 %", stale_symbols=8))
     take(snap_compare, (120, 36), "tickdesk-dark", link=link)
 
 
 def test_link_lost(snap_compare: Any) -> None:
     app = DeskApp(
-        sample.FakeLink(sample.full_frame(risk_state="halted", risk_reason="daily loss")), frames_per_s=0.5
+        FakeLink(sample.full_frame(risk_state="halted", risk_reason="daily loss")), frames_per_s=0.5
     )
 
     async def prepare(pilot: Pilot[None]) -> None:
@@ -103,7 +104,7 @@ def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_leave_without_an_engine(snap_compare: Any) -> None:
-    app = DeskApp(sample.FakeLink(), frames_per_s=0.5)
+    app = DeskApp(FakeLink(), frames_per_s=0.5)
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()

@@ -14,7 +14,7 @@ import pytest
 
 from console.link import UnixLink
 from engine.api.address import socket_path
-from engine.api.protocol import EventFrame, Explanation, Health, Reply, StreamMessage
+from engine.api.protocol import EventFrame, Explanation, Health, Reply, StrategyPatch, StreamMessage
 from engine.errors import LinkError
 from engine.store.lock import FILE
 from tests.e2e.engine import RunningEngine, options, refused, run
@@ -105,9 +105,13 @@ def test_what_a_person_set_outlives_the_engine(state_dir: Path) -> None:
     """Strategy switches and HALT are latched; flatten's receipt says that the desk is flat."""
     with RunningEngine(state_dir, *FAST) as engine:
         engine.wait_for(lambda health: health.status.funnel["fills"] > 0)
-        first = asyncio.run(command(state_dir, lambda link: link.set_strategy("trend", enabled=False)))
+        first = asyncio.run(
+            command(state_dir, lambda link: link.set_strategy("trend", StrategyPatch(enabled=False)))
+        )
         assert first.ok and first.text == "trend off, weight 1"
-        asyncio.run(command(state_dir, lambda link: link.set_strategy("mean_reversion", weight=2.5)))
+        asyncio.run(
+            command(state_dir, lambda link: link.set_strategy("mean_reversion", StrategyPatch(weight=2.5)))
+        )
         reply = asyncio.run(command(state_dir, lambda link: link.set_risk("halted", "lunch \x1b[31mtime")))
         assert reply.text.endswith("→ HALTED")
         engine.signal(signal.SIGKILL)
@@ -152,8 +156,8 @@ async def command(state_dir: Path, ask: Callable[[UnixLink], Awaitable[Reply]]) 
 
 def test_commands_that_cannot_be_are_one_line(engine: RunningEngine) -> None:
     for ask_for, says in (
-        (lambda link: link.set_strategy("nosuch", enabled=True), "nosuch"),
-        (lambda link: link.set_strategy("trend", weight=-1.0), "weight"),
+        (lambda link: link.set_strategy("nosuch", StrategyPatch(enabled=True)), "nosuch"),
+        (lambda link: link.set_strategy("trend", StrategyPatch(weight=-1.0)), "weight"),
         (lambda link: link.explain("nosuch"), "nothing is known of nosuch"),
     ):
         with pytest.raises(LinkError, match=says) as caught:
@@ -181,7 +185,10 @@ async def _come_and_go(state_dir: Path) -> list[int]:
     for on in (False, True, False, True):
         stream = asyncio.create_task(link.run(take, lambda *_: None))
         for enabled in (on, not on, on):
-            await command(state_dir, lambda other, e=enabled: other.set_strategy("golden_cross", enabled=e))  # type: ignore[misc]
+            await command(
+                state_dir,
+                lambda other, e=enabled: other.set_strategy("golden_cross", StrategyPatch(enabled=e)),
+            )  # type: ignore[misc]
         seen = len(seqs)
         for _ in range(100):
             await asyncio.sleep(0.02)
@@ -189,7 +196,9 @@ async def _come_and_go(state_dir: Path) -> list[int]:
                 break
         stream.cancel()
         await asyncio.gather(stream, return_exceptions=True)
-        await command(state_dir, lambda other, e=on: other.set_strategy("golden_cross", enabled=e))  # type: ignore[misc]
+        await command(
+            state_dir, lambda other, e=on: other.set_strategy("golden_cross", StrategyPatch(enabled=e))
+        )  # type: ignore[misc]
     return seqs
 
 

@@ -1,0 +1,288 @@
+"""A dialog to change values in: a table to choose one, a line to type it, a line for what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input
+
+from console.screens.modal import Modal
+from engine.api.protocol import ParamValue, Reply
+from engine.errors import LinkError
+from engine.text import clean
+from widgets.grid import Grid
+from widgets.lines import Line, Lines
+
+Value = ParamValue | tuple[str, ...]
+REFRESH_S = 1.0
+_WORDS = {
+    "on": True,
+    "yes": True,
+    "true": True,
+    "1": True,
+    "off": False,
+    "no": False,
+    "false": False,
+    "0": False,
+}
+
+
+class Field(NamedTuple):
+    """How one value is typed."""
+
+    kind: Literal["number", "integer", "flag", "text", "list"]
+    text: str
+    """The value now, as it would be typed."""
+    label: str
+
+
+def parse(kind: str, text: str) -> Value:
+    """What was typed. Raises ValueError, one line that says what is taken."""
+    text = text.strip()
+    if kind == "list":
+        return tuple(part for part in text.replace(",", " ").split() if part)
+    if kind == "flag":
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{text!r} is neither on nor off")
+        return _WORDS[text.lower()]
+    if kind == "integer":
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no whole number") from None
+    if kind == "number":
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number") from None
+        if not math.isfinite(value):
+            raise ValueError(f"{text!r} is no finite number")
+        return value
+    return text
+
+
+class ValueInput(Input):
+    """One line to type a value in. ``H`` halts here too, unless it may be part of what is typed."""
+
+    numeric = False
+
+    async def _on_key(self, event: events.Key) -> None:
+        if not (self.numeric and event.key == "H"):
+            await super()._on_key(event)
+
+
+class Editor(Modal[None], inherit_bindings=True):
+    """Subclasses fill ``grid`` and ``fields`` in ``load`` and send in ``commit``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "close", show=False),
+        Binding("enter", "edit", show=False),
+        Binding("space", "switch", show=False),
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("g,home", "home", show=False),
+        Binding("G,end", "end", show=False),
+    ]
+    DEFAULT_CSS = """
+    Editor {
+        & > .dialog {
+            width: 94%; max-width: 124; min-width: 60;
+            height: 92%; max-height: 36; min-height: 16;
+        }
+        & Lines { height: auto; }
+        & #head { max-height: 6; }
+        & #detail { height: 3; background: $status; }
+        & #prompt { height: 1; display: none; }
+        & #prompt-label { width: auto; max-width: 50%; }
+        & #said { max-height: 2; min-height: 1; }
+        & Input { width: 1fr; background: $cursor; }
+        & Input:focus { background: $cursor; background-tint: $cursor 0%; }
+    }
+    """
+
+    def __init__(self, title: str, grid: Grid) -> None:
+        super().__init__()
+        self._title = title
+        self.grid = grid
+        self.fields: dict[str, Field] = {}
+        self.editing = ""
+        """The key of the value that is typed now."""
+        self._sending = False
+        self._head, self._detail, self._said = (Lines(id=name) for name in ("head", "detail", "said"))
+        self._label = Lines(id="prompt-label")
+        for lines in (self._head, self._detail, self._said, self._label):
+            lines.can_focus = False
+        self._input = ValueInput(id="value", compact=True)
+        self._input.cursor_blink = False
+        self._prompt = Horizontal(self._label, self._input, id="prompt")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(clean(self._title, 80))
+            dialog.border_subtitle = "j k · enter edits · space on/off · esc"
+            yield self._head
+            yield self.grid
+            yield self._detail
+            yield self._prompt
+            yield self._said
+
+    def on_mount(self) -> None:
+        self.grid.focus()
+        self.set_interval(REFRESH_S, self.refresh_values)
+        self.refresh_values()
+
+    # --- what a subclass gives -------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Ask the engine and show what it says. Raises LinkError."""
+        raise NotImplementedError
+
+    def commit(self, key: str, value: Value) -> Awaitable[Reply]:
+        """Send one value. Raises LinkError when it is refused."""
+        raise NotImplementedError
+
+    def describe(self, key: str) -> Sequence[Line]:
+        """Up to two lines about the value under the cursor."""
+        raise NotImplementedError
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    def show_head(self, lines: Sequence[Line]) -> None:
+        self._head.set_lines(lines)
+
+    def show_detail(self) -> None:
+        key = self.grid.cursor_key
+        self._detail.set_lines(self.describe(key) if key in self.fields else ())
+
+    def say(self, text: str, style: str) -> None:
+        self._said.set_lines([((text, style),)])
+
+    def refresh_values(self) -> None:
+        self.run_worker(self._load(), group="load", exclusive=True)
+
+    async def _load(self) -> None:
+        try:
+            await self.load()
+        except LinkError as error:
+            self.say(str(error), "bad")
+        else:
+            self.show_detail()
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def action_move(self, lines: int) -> None:
+        if not self.editing:
+            self.grid.move_by(lines)
+            self.show_detail()
+
+    def action_page(self, pages: int) -> None:
+        if not self.editing:
+            self.grid.move_page(pages)
+            self.show_detail()
+
+    def action_home(self) -> None:
+        self.grid.move_home()
+        self.show_detail()
+
+    def action_end(self) -> None:
+        self.grid.move_end()
+        self.show_detail()
+
+    def action_switch(self) -> None:
+        """A flag is switched without typing."""
+        key = self.grid.cursor_key
+        field = self.fields.get(key or "")
+        if key is None or field is None:
+            return
+        if field.kind == "flag":
+            self.send(key, not parse("flag", field.text))
+        else:
+            self.say("space switches what is on or off; enter edits this", "muted")
+
+    def action_edit(self) -> None:
+        key = self.grid.cursor_key
+        field = self.fields.get(key or "")
+        if key is None or field is None:
+            return
+        if field.kind == "flag":
+            self.action_switch()
+            return
+        self.editing = key
+        self._label.set_lines([((f"{field.label} = ", "key"),)])
+        self._label.styles.width = min(len(field.label) + 4, 30)
+        self._input.numeric = field.kind in ("number", "integer")
+        self._input.value = clean(field.text, 2000)
+        self._prompt.display = True
+        self._input.focus()
+        self._input.action_select_all()
+        self.say("enter sends it, esc leaves it as it was", "muted")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        key = self.editing
+        if key not in self.fields:
+            return
+        try:
+            value = parse(self.fields[key].kind, event.value)
+        except ValueError as error:
+            self.say(str(error), "bad")
+            return
+        self.send(key, value)
+
+    def on_grid_activated(self, event: Grid.Activated) -> None:
+        event.stop()
+        self.action_edit()
+
+    def action_close(self) -> None:
+        if self.editing:
+            self.stop_editing()
+            self.say("", "muted")
+        else:
+            super().action_close()
+
+    def stop_editing(self) -> None:
+        self.editing = ""
+        self._prompt.display = False
+        self.grid.focus()
+
+    def send(self, key: str, value: Value) -> None:
+        """Once: what is pressed while one is on its way does nothing."""
+        if not self._sending:
+            self._sending = True
+            self.run_worker(self._send(key, value), group="send")
+
+    async def _send(self, key: str, value: Value) -> None:
+        try:
+            reply = await self.commit(key, value)
+        except LinkError as error:
+            self.say(str(error), "bad")
+            return
+        finally:
+            self._sending = False
+        if not reply.ok:
+            self.say(reply.text, "bad")
+            return
+        if self.editing == key:
+            self.stop_editing()
+        self.say(reply.text, "good")
+        await self._load()
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed and read."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value)

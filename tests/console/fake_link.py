@@ -1,0 +1,149 @@
+"""A link that feeds a made-up desk to the console, and writes down every command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from console.link_protocol import LinkState
+from engine.api.protocol import (
+    Explanation,
+    Reply,
+    SignalStatistics,
+    StrategyDetail,
+    StrategyPatch,
+    StreamMessage,
+    SymbolSignals,
+    WeightsPatch,
+)
+from engine.config import BlendWeights
+from engine.errors import LinkError
+from tests.api import samples
+from tests.console import sample_desk as sample
+
+DEFINITION = {
+    "trigger": {"mode": "signal", "sources": ["rapid_rise"], "symbols": []},
+    "steps": [{"do": "notify", "text": "{symbol} rises"}, {"do": "webhook", "url": "http://127.0.0.1:9/x"}],
+}
+
+
+def given(patch: StrategyPatch | WeightsPatch) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.structs.asdict(patch).items() if value is not None}
+
+
+class FakeLink:
+    """Feeds what the test gives it and writes down every command."""
+
+    def __init__(self, *messages: StreamMessage) -> None:
+        self.messages = messages or (sample.full_frame(),)
+        self.sent: list[tuple[object, ...]] = []
+        self.asked = 0
+        """How often for a symbol's signals."""
+        self.bytes_received = 0
+        self.ok = True
+        self.error: str | None = None
+        """Makes every command raise LinkError with this text."""
+        self.fault: LinkError | None = None
+        """Raised by every command."""
+        self.reply = ""
+        """The text of every reply, unless it is empty."""
+        self.gate: asyncio.Event | None = None
+        """When set, commands wait for it."""
+        self.story = sample.explanation()
+        self.details = {detail.name: detail for detail in samples.strategy_details()}
+        self.blend_weights = BlendWeights(speed=20.0)
+        self.live = samples.symbol_signals("simulated:BTC-USD")
+        self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
+        self.on_message: Callable[[StreamMessage], None] = lambda message: None
+        self.on_state: Callable[[LinkState, str], None] = lambda state, detail: None
+
+    async def run(
+        self, on_message: Callable[[StreamMessage], None], on_state: Callable[[LinkState, str], None]
+    ) -> None:
+        self.on_message, self.on_state = on_message, on_state
+        on_state(LinkState.UP, "")
+        for message in self.messages:
+            on_message(message)
+        await asyncio.Event().wait()
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise LinkError(self.error)
+        if self.fault is not None:
+            raise self.fault
+
+    async def _command(self, *what: object, text: str) -> Reply:
+        self.sent.append(what)
+        if self.gate is not None:
+            await self.gate.wait()
+        self._fail()
+        return Reply(self.ok, self.reply or text)
+
+    async def strategy(self, name: str) -> StrategyDetail:
+        self._fail()
+        if name not in self.details:
+            raise LinkError(f"unknown strategy {name}")
+        return self.details[name]
+
+    async def set_strategy(self, name: str, patch: StrategyPatch) -> Reply:
+        """Keeps what it is sent, as an engine would."""
+        reply = await self._command("strategy", name, patch, text=f"{name} is changed")
+        detail = self.details.get(name)
+        if detail is not None and reply.ok:
+            changes = {
+                key: value for key, value in msgspec.structs.asdict(patch).items() if value is not None
+            }
+            values = changes.pop("params", {})
+            params = tuple(
+                msgspec.structs.replace(p, value=values.get(p.name, p.value)) for p in detail.params
+            )
+            self.details[name] = msgspec.structs.replace(detail, params=params, **changes)
+        return reply
+
+    async def reload_strategies(self) -> Reply:
+        return await self._command("reload strategies", text="read 2 files: mondays is new")
+
+    async def weights(self) -> BlendWeights:
+        self._fail()
+        return self.blend_weights
+
+    async def set_weights(self, patch: WeightsPatch) -> Reply:
+        reply = await self._command("weights", patch, text="weights changed")
+        changes = given(patch)
+        self.blend_weights = msgspec.structs.replace(self.blend_weights, **changes)
+        return reply
+
+    async def signals(self, symbol: str) -> SymbolSignals:
+        self.asked += 1
+        self._fail()
+        return msgspec.structs.replace(self.live, symbol=symbol)
+
+    async def automation(self, name: str) -> object:
+        self._fail()
+        return self.definitions[name]
+
+    async def automation_statistics(self) -> list[SignalStatistics]:
+        return list(samples.signal_statistics())
+
+    async def set_automation(self, name: str, active: bool) -> Reply:
+        return await self._command("automation", name, active, text=f"{name} {'on' if active else 'off'}")
+
+    async def reload_model(self) -> Reply:
+        return await self._command("reload", text="loaded b2c3d4")
+
+    async def set_risk(self, state: str, reason: str) -> Reply:
+        return await self._command("risk", state, text=f"the desk is {state}")
+
+    async def flatten(self) -> Reply:
+        return await self._command("flatten", text="canceled 2/2, closed 3/3, verified flat in 1.2 s")
+
+    async def stop_engine(self) -> Reply:
+        return await self._command("stop", text="engine stops")
+
+    async def explain(self, id: str) -> Explanation:
+        self.sent.append(("explain", id))
+        self._fail()
+        return self.story
