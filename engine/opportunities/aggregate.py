@@ -6,13 +6,23 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.config import OpportunitiesConfig
 from engine.errors import ConfigError
 from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Side
 from engine.feature_table import FeatureTable
-from engine.opportunities.rules import CODES, HOLD, Limits, judge, new_standing, price_of, sift
+from engine.opportunities.blend_kernel import Blended
+from engine.opportunities.rules import (
+    CODES,
+    DUPLICATE,
+    HOLD,
+    Limits,
+    detail,
+    judge,
+    new_standing,
+    price_of,
+    sift,
+)
 from engine.sessions import Sessions
 
 STAGE = "opportunities"
@@ -77,34 +87,44 @@ class Aggregator:
         return index
 
     def sift(
-        self, table: FeatureTable, blended: npt.NDArray[np.void]
-    ) -> tuple[int, list[int], dict[str, int]]:
-        """What to do at a bar boundary: (number of blends, positions to ``offer``, refusals by code).
+        self, table: FeatureTable, blended: Blended
+    ) -> tuple[int, list[tuple[int, int, int]], list[tuple[str, int]]]:
+        """What to do at a bar boundary: (number of blends, candidates, refusals by code).
 
-        ``blended``: of the table's symbols. Positions come best first: by |score| x confidence, then in the
-        table's order. The refusals are of the rest. Raises IndexError for a symbol that was not added.
+        ``blended``: of the table's symbols. A candidate is (position, code's number, whether a technical
+        signal is of this moment), best first: by |score| x confidence, then in the table's order. With number
+        0 or a signal of this moment it is to be offered, else ``refuse`` tells why not. The refusals are of
+        the rest. Raises IndexError for a symbol that was not added.
         """
-        count = len(table)
-        if count and int(table.indices.max()) >= len(self._index):
-            raise IndexError("bar of a symbol that was not added")
-        wanted = np.empty(count, np.int64)
+        wanted = np.empty((len(table), 3), np.int64)
         blends, found = sift(
             table.values,
             table.indices,
             table.ns,
             blended,
             self._standing,
-            self._limits.packed,
+            self._limits.array,
             self._sessions.is_open(table.ns),
             wanted,
             self._counts,
         )
-        refused = {code: n for code, n in zip(CODES, self._counts.tolist(), strict=True) if n}
-        positions: list[int] = wanted[:found].tolist()
-        if found > 1:
-            worth = np.abs(blended["score"]) * blended["confidence"]
-            positions.sort(key=lambda position: -worth[position])
-        return blends, positions, refused
+        refused = [(code, count) for code, count in zip(CODES, self._counts.tolist(), strict=True) if count]
+        candidates: list[tuple[int, int, int]] = wanted[:found].tolist()
+        return blends, candidates, refused
+
+    def refuse(self, table: FeatureTable, blended: Blended, position: int, number: int) -> Drop:
+        """The Drop of a candidate that was refused with code ``number``."""
+        symbol, ns = table.symbol(position), table.ns
+        score, confidence = float(blended["score"][position]), float(blended["confidence"][position])
+        side = Side.BUY if score > 0.0 else Side.SELL
+        if number == DUPLICATE:
+            text = _known_of(self._last[(symbol, side)])
+        else:
+            live = self._live.get(symbol)
+            same = live is not None and live.opportunity.side is side and live.opportunity.expires_ns > ns
+            hold = HOLD if same else 1.0
+            text = detail(number, score, confidence, lambda: table.row(position), self._limits, hold)
+        return Drop(STAGE, symbol, CODES[number], text, ns)
 
     def offer(self, blend: Blend, row: FeatureRow) -> Opportunity | Drop:
         """The new or merged opportunity, or a Drop with one of the codes
@@ -119,9 +139,11 @@ class Aggregator:
             live = None
         side = Side.BUY if blend.score > 0.0 else Side.SELL
         same = live is not None and live.opportunity.side is side
-        refused = judge(blend, row, self._limits, HOLD if same else 1.0, self._sessions.is_open(ns))
-        if refused is not None:
-            return Drop(STAGE, symbol, *refused, ns)
+        hold = HOLD if same else 1.0
+        refused = judge(blend, row, self._limits, hold, self._sessions.is_open(ns))
+        if refused:
+            text = detail(refused, blend.score, blend.confidence, lambda: row, self._limits, hold)
+            return Drop(STAGE, symbol, CODES[refused], text, ns)
         if live is not None and same:
             return self._merge(live, blend, row)
         last = self._last.get((symbol, side))
@@ -177,7 +199,7 @@ class Aggregator:
         """Why the blend says nothing that ``last``, closed before, did not say; "" when it does."""
         before = last.opportunity
         if evidence_ns <= last.evidence_ns:
-            return f"no technical signal newer than those of {before.opportunity_id} ({last.status})"
+            return _known_of(last)
         if blend.ns - last.seen_ns < self._dedupe_ns and abs(blend.score) <= abs(before.score):
             return f"not stronger than {before.opportunity_id} ({last.status}), {before.score:+.3f}"
         return ""
@@ -253,6 +275,10 @@ class Aggregator:
         age_s = (now_ns - opportunity.created_ns) / NS
         detail = f"{opportunity.opportunity_id} was not acted on in {age_s:.1f} s"
         self._expired.append(Drop(STAGE, opportunity.symbol, "EXPIRED", detail, now_ns))
+
+
+def _known_of(last: _Record) -> str:
+    return f"no technical signal newer than those of {last.opportunity.opportunity_id} ({last.status})"
 
 
 def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:

@@ -22,7 +22,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from engine.config import BlendWeights
 from engine.errors import ConfigError
@@ -34,7 +33,7 @@ from engine.opportunities.blend_kernel import (
     HELD,
     PARTS,
     SOURCE,
-    TECHNICAL,
+    Blended,
     blend_many,
     hold,
     take_apart,
@@ -42,9 +41,6 @@ from engine.opportunities.blend_kernel import (
 
 EXTERNAL = "external:"
 """Sources of an external quant server begin with this."""
-
-Blended = npt.NDArray[np.void]
-"""Structured array of ``BLENDED``."""
 
 
 class Blender:
@@ -222,6 +218,3 @@ class Blender:
     def _follow_weights(self) -> None:
         if self._strategy_weights != self._known_weights:
             self._describe_sources()
-
-
-__all__ = ["BLENDED", "EXTERNAL", "FAMILIES", "TECHNICAL", "Blended", "Blender"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.events import Family
 from engine.kernels import kernel, part, warm
@@ -35,6 +36,7 @@ BLENDED = np.dtype(
 )
 """A symbol's blend. ``technical``: unnormalised weight of its technical signals, 0: none is live, so there is
 no blend; ``evidence_ns``: time of the newest of them."""
+Blended = npt.NDArray[np.void]
 PARTS = 6
 """Columns of an input taken apart: source, score, confidence, age in ns, weight, contribution."""
 

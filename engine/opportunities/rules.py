@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ _VOLUME, _VWAP = COLUMN["window_volume"], COLUMN["window_vwap"]
 class Limits:
     """What is asked of a blend, from the configuration. Percent; ``min_liquidity`` in the quote currency."""
 
-    __slots__ = ("max_spread_pct", "min_confidence", "min_liquidity", "min_score", "packed")
+    __slots__ = ("array", "max_spread_pct", "min_confidence", "min_liquidity", "min_score", "packed")
 
     def __init__(self, config: OpportunitiesConfig) -> None:
         self.min_score = config.min_score
@@ -51,6 +52,7 @@ class Limits:
         self.max_spread_pct = config.max_spread_pct
         self.min_liquidity = config.min_liquidity
         self.packed = (self.min_score, self.min_confidence, self.max_spread_pct, self.min_liquidity)
+        self.array = np.array(self.packed)
 
 
 def liquidity(
@@ -107,6 +109,20 @@ _refusal: Any = part(refusal)
 _liquidity: Any = part(liquidity)
 
 
+@part
+def _insert(wanted: Any, count: int, position: int, code: int, fresh: bool, blended: Any) -> None:
+    """Put a row into ``wanted``, which has ``count`` in order: largest |score| x confidence first."""
+    worth = abs(blended[position].score) * blended[position].confidence
+    place = count
+    while place > 0:
+        before = blended[wanted[place - 1, 0]]
+        if abs(before.score) * before.confidence >= worth:
+            break
+        wanted[place, :] = wanted[place - 1, :]
+        place -= 1
+    wanted[place, 0], wanted[place, 1], wanted[place, 2] = position, code, fresh
+
+
 @kernel
 def sift(
     values: Any,
@@ -114,19 +130,23 @@ def sift(
     ns: int,
     blended: Any,
     standing: Any,
-    limits: tuple[float, float, float, float],
+    limits: Any,
     is_open: bool,
     wanted: Any,
     counts: Any,
 ) -> tuple[int, int]:
-    """Judge the blends of a bar boundary: (number of blends, number of ``wanted`` positions).
+    """Judge the blends of a bar boundary: (number of blends, number of rows in ``wanted``).
 
-    Wanted is who passes every rule, has a technical signal of this moment, or is refused for another reason
-    than at its last bar. ``counts`` (by code) gets the refusals of all others.
+    Wanted (position, code, whether there is a technical signal of this moment) is who passes every rule, has
+    such a signal, or is refused for another reason than at its last bar; best first. ``counts`` (by code)
+    gets the refusals of all others.
     """
+    asked = (limits[0], limits[1], limits[2], limits[3])
     counts[:] = 0
     blends = found = 0
     for position in range(len(indices)):
+        if indices[position] >= len(standing):
+            raise IndexError("bar of a symbol that was not added")
         blend, known = blended[position], standing[indices[position]]
         if not blend.technical > 0.0:
             known.code = _NO_BLEND
@@ -143,7 +163,7 @@ def sift(
             blend.confidence,
             HOLD if keeps else 1.0,
             is_open,
-            limits,
+            asked,
             row[_FILLED],
             row[_CLOSE],
             row[_LAST],
@@ -154,8 +174,9 @@ def sift(
         acted_ns = known.buy_ns if side > 0 else known.sell_ns
         if code == 0 and not keeps and blend.evidence_ns <= acted_ns:
             code = DUPLICATE
-        if code == 0 or code != known.code or blend.evidence_ns >= ns:
-            wanted[found] = position
+        fresh = blend.evidence_ns >= ns
+        if code == 0 or code != known.code or fresh:
+            _insert(wanted, found, position, code, fresh, blended)
             found += 1
         else:
             counts[code] += 1
@@ -163,36 +184,38 @@ def sift(
     return blends, found
 
 
-def judge(
-    blend: Blend, row: FeatureRow, limits: Limits, hold: float, is_open: bool
-) -> tuple[str, str] | None:
-    """(code, detail) of the first rule that refuses the blend; None when none does."""
-    score, confidence = blend.score, blend.confidence
+def judge(blend: Blend, row: FeatureRow, limits: Limits, hold: float, is_open: bool) -> int:
+    """The number of the first rule that refuses the blend; 0 when none does."""
+    bid, ask = row.bid, row.ask
     available = liquidity(
-        score, row.bid, row.ask, row.bid_size, row.ask_size, row.window_volume, row.window_vwap
+        blend.score, bid, ask, row.bid_size, row.ask_size, row.window_volume, row.window_vwap
     )
-    number = refusal(
-        score, confidence, hold, is_open, limits.packed, row.filled, row.close, row.last, row.bid, row.ask,
-        available,
+    return refusal(
+        blend.score, blend.confidence, hold, is_open, limits.packed, row.filled, row.close, row.last, bid,
+        ask, available,
     )  # fmt: skip
-    if number == 0:
-        return None
+
+
+def detail(
+    number: int, score: float, confidence: float, row: Callable[[], FeatureRow], limits: Limits, hold: float
+) -> str:
+    """What stood against what was asked, for any code but DUPLICATE; ``row`` is called where it matters."""
     code = CODES[number]
     if code == "BELOW_MIN_SCORE":
-        detail = f"score {score:+.3f}, least {limits.min_score * hold:.3f}"
-    elif code == "LOW_CONFIDENCE":
-        detail = f"confidence {confidence:.3f}, least {limits.min_confidence * hold:.3f}"
-    elif code == "FILLED_BAR":
-        detail = "no trade in the bar"
-    elif code == "NO_PRICE":
-        detail = "neither a quote nor a trade to price it"
-    elif code == "WIDE_SPREAD":
-        detail = f"spread {spread_pct(row):.3f} %, most {limits.max_spread_pct:g} %"
-    elif code == "ILLIQUID":
-        detail = f"liquidity {available:,.0f}, least {limits.min_liquidity:,.0f} in the quote currency"
-    else:
-        detail = "outside opportunities.sessions"
-    return code, detail
+        return f"score {score:+.3f}, least {limits.min_score * hold:.3f}"
+    if code == "LOW_CONFIDENCE":
+        return f"confidence {confidence:.3f}, least {limits.min_confidence * hold:.3f}"
+    if code == "FILLED_BAR":
+        return "no trade in the bar"
+    if code == "NO_PRICE":
+        return "neither a quote nor a trade to price it"
+    if code == "WIDE_SPREAD":
+        return f"spread {spread_pct(row()):.3f} %, most {limits.max_spread_pct:g} %"
+    if code == "ILLIQUID":
+        r = row()
+        found = liquidity(score, r.bid, r.ask, r.bid_size, r.ask_size, r.window_volume, r.window_vwap)
+        return f"{found:,.0f} waiting or traded, least {limits.min_liquidity:,.0f} in the quote currency"
+    return "outside the session hours"
 
 
 def price_of(row: FeatureRow) -> float | None:
@@ -222,7 +245,8 @@ def compile_kernels() -> None:
 
     def exercise() -> None:
         none, rows = np.zeros(0, np.int64), np.zeros((0, len(FLOAT_FIELDS)))
-        limits = Limits(OpportunitiesConfig()).packed
-        sift(rows, none, 0, np.zeros(0, BLENDED), new_standing(1), limits, True, none, np.zeros(1, np.int64))
+        limits = Limits(OpportunitiesConfig()).array
+        wanted, counts = np.zeros((0, 3), np.int64), np.zeros(1, np.int64)
+        sift(rows, none, 0, np.zeros(0, BLENDED), new_standing(1), limits, True, wanted, counts)
 
     warm(exercise, "sift")

@@ -27,6 +27,8 @@ def score_bars(
 ) -> None:
     """The modules' scores and confidences of the rows ``values``, each (modules, rows)."""
     for position in range(len(indices)):
+        if indices[position] >= len(closes):
+            raise IndexError("bar of a symbol that was not added")
         row = values[position]
         scores[0, position], confidences[0, position] = _speed(
             row, closes[indices[position]], starts[position], bar_ns
@@ -64,8 +66,6 @@ class QuantSet:
 
         Raises IndexError for a symbol that was not added.
         """
-        if len(table) and int(table.indices.max()) >= self._count:
-            raise IndexError("bar of a symbol that was not added")
         return self._score(table.values, table.indices, table.bar_start_ns)
 
     def on_bar(self, row: FeatureRow) -> list[Signal]:

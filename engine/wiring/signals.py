@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from engine.config import BlendWeights, Config
-from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Signal
+from engine.events import NS, Blend, Drop, FeatureRow, Opportunity, Signal
 from engine.feature_table import FeatureTable
 from engine.features.alpha158 import alpha158_block
 from engine.features.engine import FeatureEngine
@@ -97,15 +97,19 @@ class Signals:
                 self._take(signal, trading)
         if not trading:
             return
-        blends, positions, refused = self.aggregator.sift(table, blender.blend_many(table.indices, table.ns))
+        blended = blender.blend_many(table.indices, table.ns)
+        blends, candidates, refused = self.aggregator.sift(table, blended)
         self.blends += blends
-        for code, count in refused.items():
+        for code, count in refused:
             self._on_refused(STAGE, code, count)
-        for position in positions:
+        for position, number, fresh in candidates:
+            if number and not fresh:
+                self._on_drop(self.aggregator.refuse(table, blended, position, number))
+                continue
             row = table.row(position)
             blend = blender.blend(row.symbol, table.ns)
             if blend is not None:
-                self._offer(blend, row)
+                self._offer(blend, row, fresh=fresh > 0)
 
     def on_rise(self, row: FeatureRow, *, trading: bool) -> None:
         """A symbol crossed the rapid-rise threshold between two bars."""
@@ -116,7 +120,7 @@ class Signals:
             blend = self.blender.blend(row.symbol, row.ns)
             if blend is not None:
                 self.blends += 1
-                self._offer(blend, row)
+                self._offer(blend, row, fresh=True)
 
     def on_context(self, signals: Sequence[Signal], *, trading: bool = True) -> None:
         """Quant signals that rest on no bar (positions, options, moods, external servers).
@@ -136,7 +140,7 @@ class Signals:
 
     # --- out ---
 
-    def _offer(self, blend: Blend, row: FeatureRow) -> None:
+    def _offer(self, blend: Blend, row: FeatureRow, *, fresh: bool) -> None:
         outcome = self.aggregator.offer(blend, row)
         if isinstance(outcome, Drop):
             self._on_drop(outcome)
@@ -145,7 +149,7 @@ class Signals:
                 self.opportunities += 1
             self._on_opportunity(outcome)
             self._record(outcome)
-        if any(part.age_ns == 0 and part.family is Family.TECHNICAL for part in blend.inputs):
+        if fresh:
             self._keep(blend, row)
 
     def _keep(self, blend: Blend, row: FeatureRow) -> None:
