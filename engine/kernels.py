@@ -21,6 +21,8 @@ import numba
 import platformdirs
 from llvmlite import ir  # type: ignore[import-untyped]
 
+from engine.feature_table import FLOAT_FIELDS
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
@@ -145,8 +147,8 @@ def cache_folder() -> Path | None:
 
 
 def _digest() -> str:
-    """Twelve hex digits over the kernels' sources and the compiler's version."""
-    digest = hashlib.sha256(f"{numba.__version__}".encode())
+    """Twelve hex digits over the kernels' sources, the fields of their rows and the compiler's version."""
+    digest = hashlib.sha256(f"{numba.__version__} {FLOAT_FIELDS}".encode())
     for source in _SOURCES:
         path = _ENGINE / source
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:

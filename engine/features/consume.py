@@ -9,14 +9,17 @@ from typing import Any
 
 from engine.features.bars import add_quote, add_trade, close_bar
 from engine.features.memory import bars_of, desk_at, ring_of, rows_of, ticks_at
+from engine.features.state import ENTRY
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired
 from engine.features.window import expire, measure, push
-from engine.kernels import kernel, part
+from engine.kernels import kernel, part, prefetch
 from engine.ticks import BACKFILLED, TRADE
 
 NONE, BARS, RISE, EXIT, WAKE = 0, 1, 2, 3, 4
 GROW = 5
 """Internal: the symbol's ring is full; make room and resume at the same tick."""
+
+_ENTRY = ENTRY.itemsize
 
 
 @part
@@ -41,6 +44,15 @@ def _close_bars(now_ns: int, desk: Any) -> bool:
     desk.closed_ns = end_ns
     desk.boundary_ns = end_ns + step
     return True
+
+
+@part
+def _fetch_next_places(s: Any, desk: Any) -> None:
+    """Have the cache fetch what the symbol's next trade will touch: of many symbols, not all stays there."""
+    mask = s.capacity - 1
+    ring = desk.ring + s.offset * _ENTRY
+    prefetch(ring + ((s.tail + 1) & mask) * _ENTRY)
+    prefetch(ring + ((s.head + 1) & mask) * _ENTRY)
 
 
 @part
@@ -91,6 +103,7 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             push(s, ring, now, tick.a, tick.b, tick.aggressor > 0)
             add_trade(s, tick.a, tick.b)
             s.trade_ns = now
+            _fetch_next_places(s, desk)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
             s.quotes += 1

@@ -349,8 +349,8 @@ class FeatureEngine:
         new = self._take_ring(2 * capacity)
         for first, end, names in (
             ("head", "tail", ["ns", "price", "size"]),
-            ("high_head", "high_tail", ["high"]),
-            ("low_head", "low_tail", ["low"]),
+            ("high_head", "high_tail", ["high", "high_at"]),
+            ("low_head", "low_tail", ["low", "low_at"]),
         ):
             positions = np.arange(row[first], row[end])
             source, target = old + (positions & (capacity - 1)), new + (positions & (2 * capacity - 1))

@@ -41,8 +41,8 @@ RETURN_BARS = 20
 RETURN_BARS_LONG = 120
 RING_START = 256
 """Trades that a symbol's window holds before it grows."""
-RING_GAP = 2
-"""Entries of a line that lie unused between two symbols' rings."""
+RING_GAP = 4
+"""Entries, three lines of them, that lie unused between two symbols' rings."""
 NEVER = np.iinfo(np.int64).max
 
 _FIELDS: list[Any] = [
@@ -112,12 +112,15 @@ ENTRY = np.dtype(
         ("ns", "<i8"),
         ("price", "<f8"),
         ("size", "<f8"),  # negative unless the taker bought
-        ("high", "<u4"),  # queue of falling maxima: low half of the positions of trades, not of this entry
-        ("low", "<u4"),
+        # queue of falling maxima, and of rising minima: other trades' prices and low halves of their positions
+        ("high", "<f8"),
+        ("low", "<f8"),
+        ("high_at", "<u4"),
+        ("low_at", "<u4"),
     ]
 )
 """A trade in a window. Positions only grow; position ``p`` lives at ``offset + (p & (capacity - 1))``."""
-assert ENTRY.itemsize * RING_GAP == LINE
+assert ENTRY.itemsize * RING_GAP == 3 * LINE
 
 DESK = np.dtype(
     [

@@ -53,9 +53,9 @@ def expire(s: Any, ring: Any, oldest: int) -> None:
         return
     head, s.size_sum, s.bought_sum, s.value_sum = outlived(s, ring, oldest)
     s.head = head
-    while s.high_head < s.high_tail and _at(s, ring[s.offset + (s.high_head & mask)].high) < head:
+    while s.high_head < s.high_tail and _at(s, ring[s.offset + (s.high_head & mask)].high_at) < head:
         s.high_head += 1
-    while s.low_head < s.low_tail and _at(s, ring[s.offset + (s.low_head & mask)].low) < head:
+    while s.low_head < s.low_tail and _at(s, ring[s.offset + (s.low_head & mask)].low_at) < head:
         s.low_head += 1
 
 
@@ -78,17 +78,17 @@ def push(s: Any, ring: Any, ns: int, price: float, size: float, bought: bool) ->
         s.bought_sum += size
     s.value_sum += (price - s.window_base) * size
     s.inexact += 1
-    while s.high_tail > s.high_head:
-        if ring[s.offset + (ring[s.offset + ((s.high_tail - 1) & mask)].high & mask)].price > price:
-            break
+    while s.high_tail > s.high_head and ring[s.offset + ((s.high_tail - 1) & mask)].high <= price:
         s.high_tail -= 1
-    ring[s.offset + (s.high_tail & mask)].high = position
+    entry = ring[s.offset + (s.high_tail & mask)]
+    entry.high = price
+    entry.high_at = position
     s.high_tail += 1
-    while s.low_tail > s.low_head:
-        if ring[s.offset + (ring[s.offset + ((s.low_tail - 1) & mask)].low & mask)].price < price:
-            break
+    while s.low_tail > s.low_head and ring[s.offset + ((s.low_tail - 1) & mask)].low >= price:
         s.low_tail -= 1
-    ring[s.offset + (s.low_tail & mask)].low = position
+    entry = ring[s.offset + (s.low_tail & mask)]
+    entry.low = price
+    entry.low_at = position
     s.low_tail += 1
     if s.inexact >= _EXACT_AFTER and s.inexact >= s.tail - s.head:
         _resum(s, ring)
@@ -129,11 +129,11 @@ def measure(s: Any, ring: Any, oldest: int) -> None:
         return
     s.window_change_pct = (s.last / ring[s.offset + (head & mask)].price - 1.0) * 100.0
     high = s.high_head
-    while _at(s, ring[s.offset + (high & mask)].high) < head:
+    while _at(s, ring[s.offset + (high & mask)].high_at) < head:
         high += 1
     low = s.low_head
-    while _at(s, ring[s.offset + (low & mask)].low) < head:
+    while _at(s, ring[s.offset + (low & mask)].low_at) < head:
         low += 1
-    s.window_high = ring[s.offset + (ring[s.offset + (high & mask)].high & mask)].price
-    s.window_low = ring[s.offset + (ring[s.offset + (low & mask)].low & mask)].price
+    s.window_high = ring[s.offset + (high & mask)].high
+    s.window_low = ring[s.offset + (low & mask)].low
     s.window_vwap = s.window_base + value / size if size > 0.0 else s.last
