@@ -257,6 +257,65 @@ class Drop(Event, frozen=True, gc=False):
     ns: int
 
 
+# --- market context ----------------------------------------------------------------------------------
+
+
+class OpenInterest(Event, frozen=True, gc=False):
+    """How many contracts of a future are open, and at what price."""
+
+    venue: str
+    underlying: str
+    """The base asset, e.g. ``"BTC"``."""
+    open_interest: float
+    """Units of the underlying."""
+    price: float
+    """The future's mark price at that time, in its quote currency."""
+    event_ns: int
+    recv_ns: int
+    backfilled: bool = False
+    """History, fetched at start: learned from, no reason for a signal."""
+
+
+class OptionsFlow(Event, frozen=True, gc=False):
+    """The options of one underlying: what is open, what a day traded, and who took what since the last event.
+
+    All amounts are units of the underlying; a figure that the venue does not tell is NaN.
+    """
+
+    venue: str
+    underlying: str
+    call_volume: float
+    """Traded in the last 24 hours."""
+    put_volume: float
+    call_open_interest: float
+    put_open_interest: float
+    calls_bought: float
+    """By takers, in the trades that are new since the last event."""
+    calls_sold: float
+    puts_bought: float
+    puts_sold: float
+    trades: int
+    """How many trades are new since the last event."""
+    event_ns: int
+    recv_ns: int
+
+
+class Sentiment(Event, frozen=True, gc=False):
+    """One reading of a mood: an index, or one headline."""
+
+    source: str
+    """``"fear-greed"`` or ``"news"``."""
+    underlying: str
+    """The base asset it speaks of; "" when it is of the whole market."""
+    value: float
+    """-1 (fear, bad news) to +1 (greed, good news), as the source tells it."""
+    text: str
+    """The index' own words, or the headline: cleaned, at most 120 characters."""
+    event_ns: int
+    """When it was published."""
+    recv_ns: int
+
+
 # --- orders ----------------------------------------------------------------------------------------
 
 
@@ -400,4 +459,5 @@ class Alert(Event, frozen=True, gc=False):
 
 
 MarketEvent = Trade | Quote | Gap | FeedStatus | Malformed
+ContextEvent = OpenInterest | OptionsFlow | Sentiment
 JournalEvent = OrderEvent | Fill | RiskChange | Alert

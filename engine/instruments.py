@@ -68,6 +68,26 @@ def quote_currency(native: str) -> str:
     return next((quote for quote in _QUOTES if upper.endswith(quote) and len(upper) > len(quote)), "")
 
 
+_ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
+"""Kraken's own names of assets."""
+
+
+def base_currency(native: str) -> str:
+    """The base asset in a venue's spelling (``BTC-USD``, ``XBT/USD``, ``BTCUSDT``), upper case, or "".
+
+    One asset has one name here, whatever the venue calls it: XBT is BTC.
+    """
+    base = ""
+    for separator in ("-", "/", "_"):
+        if separator in native:
+            base = native.partition(separator)[0].upper()
+            break
+    else:
+        quote = quote_currency(native)
+        base = native.upper().removesuffix(quote) if quote else ""
+    return _ALIASES.get(base, base)
+
+
 class Instruments:
     """All instruments of an engine, by symbol and by index. Indices are dense and never reused."""
 

@@ -1,0 +1,1 @@
+"""Sources of market context: one module per source."""
