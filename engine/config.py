@@ -219,19 +219,6 @@ class FearGreedConfig(SourceConfig, frozen=True):
     interval_s: Annotated[float, Meta(ge=1, le=86_400)] = 1800.0
 
 
-_ASSET_NAMES: dict[str, tuple[str, ...]] = {
-    "BTC": ("bitcoin", "btc"),
-    "ETH": ("ethereum", "ether", "eth"),
-    "SOL": ("solana",),
-    "XRP": ("xrp", "ripple"),
-    "ADA": ("cardano",),
-    "LTC": ("litecoin",),
-    "DOT": ("polkadot",),
-    "AVAX": ("avalanche",),
-    "DOGE": ("dogecoin",),
-}
-
-
 class NewsConfig(Section, frozen=True):
     """Headlines of RSS and Atom feeds, scored by a lexicon; needs ``pip install 'tickdesk[news]'``."""
 
@@ -241,8 +228,18 @@ class NewsConfig(Section, frozen=True):
     interval_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     timeout_s: Annotated[float, Meta(ge=0.05, le=120)] = 10.0
     backoff_max_s: Seconds = 1800.0
-    names: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: dict(_ASSET_NAMES))
-    """Words by which a headline is about an asset; one with none of them is about the whole market."""
+    names: tuple[str, ...] = (
+        "BTC bitcoin",
+        "ETH ethereum ether",
+        "SOL solana",
+        "XRP ripple",
+        "ADA cardano",
+        "LTC litecoin",
+        "DOT polkadot",
+        "AVAX avalanche",
+        "DOGE dogecoin",
+    )
+    """An asset and the words by which a headline is about it; one with none is about the whole market."""
 
 
 class QuantServerConfig(Section, frozen=True):
