@@ -116,6 +116,8 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
     def paint(self) -> None:
         """Draw what changed; toast what must be seen."""
+        if not self._screen_stack:
+            return  # the timer's last call, at the end
         heard = self.view.link is LinkState.UP and not self.view.silent_s
         if self._wanted_state and heard and self.view.risk_state == self._wanted_state:
             # It came after all.

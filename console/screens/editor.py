@@ -73,9 +73,10 @@ class ValueInput(Input):
 
     numeric = False
 
-    async def _on_key(self, event: events.Key) -> None:
-        if not (self.numeric and event.key == "H"):
-            await super()._on_key(event)
+    async def on_key(self, event: events.Key) -> None:
+        if self.numeric and event.key == "H":
+            event.prevent_default().stop()
+            await self.run_action("app.halt")
 
 
 class Editor(Modal[None], inherit_bindings=True):

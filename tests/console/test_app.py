@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from console import app as app_module
-from console.app import DeskApp
 from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
@@ -23,39 +19,8 @@ from engine.api.protocol import EventFrame, StateFrame, StrategyPatch
 from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
 from widgets.coach import Coach
-from widgets.lines import Lines
-
-WIDE, COMPACT = (200, 50), (80, 24)
-
-
-@asynccontextmanager
-async def desk(
-    link: FakeLink, size: tuple[int, int] = COMPACT, **options: object
-) -> AsyncIterator[tuple[DeskApp, Pilot[None]]]:
-    app = DeskApp(link, frames_per_s=10, **options)  # type: ignore[arg-type]
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        app.paint()
-        await pilot.pause()
-        yield app, pilot
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if holds():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("never came true")
-
-
-def text_of(app: DeskApp) -> str:
-    """What the dialog on top says."""
-    return "\n".join("".join(t for t, _ in line) for line in app.screen.query_one(Lines).lines)
-
-
-def toasts(app: DeskApp) -> list[str]:
-    return [note.message for note in app._notifications]
 
 
 async def test_halt_and_entries_off_are_sent_at_once() -> None:
@@ -186,6 +151,86 @@ async def test_explain_shows_why_there_is_nothing_to_explain() -> None:
         await pilot.pause()
         assert isinstance(app.screen, ExplainScreen)
         assert app.screen._lines.lines[0][0][0] == link.error
+
+
+async def test_r_in_the_strategies_reloads_files_and_on_the_models_row_the_model() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("5", "r")
+        await pilot.pause()
+        assert link.sent == [("reload strategies",)]
+        assert "read 2 files: mondays is new" in toasts(app)
+        await pilot.press("j", "j", "j", "j", "r")
+        await pilot.pause()
+        assert app.desk.grid.cursor_key == "model" and link.sent[1:] == [("reload",)]
+        await pilot.press("right_square_bracket", "r")
+        await pilot.pause()
+        assert app.desk.grid is app.desk.strategies.models and link.sent[2:] == [("reload",)]
+        await pilot.press("right_square_bracket", "r")
+        await pilot.pause()
+        assert link.sent[3:] == [] and any("need no reload" in text for text in toasts(app))
+
+
+@pytest.mark.parametrize("pane", ["1", "5"])
+async def test_capital_r_reloads_both(pane: str) -> None:
+    link = FakeLink()
+    async with desk(link) as (_, pilot):
+        await pilot.press(pane, "R")
+        await pilot.pause()
+    assert link.sent == [("reload",), ("reload strategies",)]
+
+
+async def test_brackets_walk_the_tabs_of_the_strategies() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        pane = app.desk.strategies
+        await pilot.press("5")
+        for key, tab in (("]", 1), ("]", 2), ("]", 0), ("[", 2), ("[", 1), ("[", 0)):
+            name = "right_square_bracket" if key == "]" else "left_square_bracket"
+            await pilot.press(name)
+            await pilot.pause()
+            assert pane.tab == tab and app.focused is pane.grids[tab] is app.desk.grid
+            assert [grid.display for grid in pane.grids] == [tab == 0, tab < 2, tab == 2]
+            assert pane.grid.rows, "filled at once"
+        await pilot.press("1", "right_square_bracket")
+        assert pane.tab == 0, "only there"
+
+
+async def test_space_switches_the_automation_under_the_cursor() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("5", "left_square_bracket", "space", "j", "space")
+        await pilot.pause()
+        assert "hourly_trend off" in toasts(app)
+    assert link.sent == [("automation", "buy_the_cross", True), ("automation", "hourly_trend", False)]
+
+
+async def test_space_on_the_models_sends_nothing() -> None:
+    link = FakeLink()
+    async with desk(link) as (_, pilot):
+        await pilot.press("5", "right_square_bracket", "space")
+        await pilot.pause()
+    assert link.sent == []
+
+
+async def test_rows_that_are_gone_leave_the_screen() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("5")
+        gone = {"strategies": ("mondays",), "automations": ("tell_me",)}
+        link.on_message(StateFrame(full=False, status=sample.status(1), gone=gone))
+        app.paint()
+        assert "mondays" not in [row.key for row in app.desk.grid.rows]
+        await pilot.press("left_square_bracket")
+        assert [row.key for row in app.desk.grid.rows] == ["buy_the_cross", "hourly_trend"]
+
+
+async def test_a_users_own_strategy_is_marked() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await pilot.press("5")
+        shown = {row.key: [text for text, _ in row.cells] for row in app.desk.grid.rows}
+        assert shown["mondays"][1] == "mondays *" and shown["mondays"][-1] == "technical, mondays.py"
+        assert shown["trend"][1] == "trend" and shown["trend"][3] == "20 %"
+        assert shown["half_done"][-1] == "! ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize("key", ["question_mark", "f1"])

@@ -8,11 +8,13 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 from textual.widget import Widget
+from textual.widgets import Input
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
 from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
+from tests.api import samples
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from widgets.explanation import explanation_lines
@@ -34,7 +36,7 @@ HOSTILE = (
     "\u200b\u2028\ufeff\ue000",
     "",
 )
-KEPT = {"side", "status", "state", "risk_state", "mode", "level", "code", "phase"}
+KEPT = {"kind", "family", "side", "status", "state", "risk_state", "mode", "level", "code", "phase"}
 
 
 def poison(value: Any, text: str) -> Any:
@@ -51,6 +53,24 @@ def poison(value: Any, text: str) -> Any:
     if isinstance(value, str) and type(value) is str:
         return text
     return value
+
+
+def printable(text: str) -> bool:
+    return all(ch.isprintable() for ch in text)
+
+
+class Anything(dict[str, Any]):
+    """The same value whatever is asked for."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self._value = value
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __getitem__(self, key: str) -> Any:
+        return self._value
 
 
 def check(widget: Widget) -> None:
@@ -104,6 +124,38 @@ async def test_hostile_text_in_an_explanation() -> None:
             for page in range(4):
                 lines.scroll_to(y=page * 20, animate=False, force=True)
                 check(lines)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+@pytest.mark.parametrize(
+    "keys", [("5", "enter"), ("w",), ("1", "enter"), ("5", "left_square_bracket", "enter")], ids=" ".join
+)
+async def test_hostile_text_in_a_dialog(keys: tuple[str, ...], size: tuple[int, int]) -> None:
+    """What a user's strategy, a quant server or an automation is called and says."""
+    for text in HOSTILE:
+        link = FakeLink(poison(sample.full_frame(), text))
+        # By whatever name they are asked for.
+        link.details = Anything(poison(samples.strategy_details()[1], text))
+        link.live = poison(samples.symbol_signals(text), text)
+        link.definitions = Anything({text: [text, {"step": text}]})
+        app = DeskApp(link, frames_per_s=0.5)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            app.paint()
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert app.screen is not app.desk
+            if keys == ("5", "enter"):
+                await pilot.press("j", "j", "j", "enter")  # the symbols: text to type over
+            await pilot.pause()
+            for widget in app.screen.walk_children(Widget):
+                if isinstance(widget, Grid | FixedLines | Lines) and widget.display and widget.size.width:
+                    check(widget)
+                assert widget.border_title is None or printable(str(widget.border_title))
+            (dialog,) = app.screen.query(".dialog")
+            assert dialog._border_title is not None and not dialog._border_title.spans
+            for field in app.screen.query(Input):
+                assert all(ch.isprintable() for ch in field.value)
 
 
 async def test_an_empty_desk_draws() -> None:

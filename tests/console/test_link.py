@@ -16,7 +16,7 @@ from aiohttp import web
 from console import link as link_module
 from console.link import UnixLink
 from console.link_protocol import LinkState, NoAnswerError
-from engine.api.protocol import EventFrame, Resync, StateFrame, StrategyPatch, StreamMessage
+from engine.api.protocol import EventFrame, Resync, StateFrame, StrategyPatch, StreamMessage, WeightsPatch
 from engine.api.server import ApiServer
 from engine.errors import LinkError
 from engine.events import Fill, Side
@@ -213,6 +213,34 @@ async def test_commands(serve: Serve) -> None:
             ("flatten", "console"),
             ("stop", "console"),
         ]
+        await link.close()
+
+
+async def test_strategies_weights_signals_and_automations(serve: Serve) -> None:
+    async with serve() as served:
+        link = UnixLink(served.socket)
+        detail = await link.strategy("my_own")
+        assert detail.error.startswith("ZeroDivisionError") and detail.params[0].value is True
+        assert (await link.set_strategy("trend", StrategyPatch(symbols=(), params={"ttl_s": 7.0}))).ok
+        assert (await link.reload_strategies()).text == "nothing changed"
+        assert (await link.weights()).speed == 20.0
+        assert (await link.set_weights(WeightsPatch(speed=15.0))).text == "weights set"
+        signals = await link.signals("kraken:BTC/USD")
+        assert signals.symbol == "kraken:BTC/USD" and signals.features is not None
+        assert math.isnan(signals.features.return_std_long), "not warm yet, not zero"
+        served.desk.definitions["a/b ü"] = b'{"steps": [1]}'
+        assert await link.automation("a/b ü") == {"steps": [1]}
+        assert [row.signal for row in await link.automation_statistics()] == ["rapid_rise", "trend"]
+        assert (await link.set_automation("a/b ü", False)).ok
+        assert served.desk.asked == [
+            ("strategy", "trend", StrategyPatch(symbols=(), params={"ttl_s": 7.0}), "console"),
+            ("reload strategies", "console"),
+            ("weights", WeightsPatch(speed=15.0), "console"),
+            ("automation", "a/b ü", False, "console"),
+        ]
+        for ask in (link.strategy("nobody"), link.signals("sim:NONE"), link.automation("nothing")):
+            with pytest.raises(LinkError, match="unknown"):
+                await ask
         await link.close()
 
 

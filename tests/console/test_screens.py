@@ -44,6 +44,45 @@ class TestBothSizesAndThemes:
         take(snap_compare, size, theme, "5", "question_mark")
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+class TestBothSizes:
+    def test_strategy(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "5", "j", "j", "enter", "G")
+
+    def test_strategy_edited(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "5", "j", "j", "enter", "j", "enter", "2", "x", "enter")
+
+    def test_weights(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "w", "j")
+
+    def test_signals(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "1", "enter")
+
+    def test_automations(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "5", "left_square_bracket")
+
+    def test_automation(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "5", "left_square_bracket", "j", "enter")
+
+    def test_models(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "5", "right_square_bracket")
+
+
+def test_a_users_strategy_at_the_least_size(snap_compare: Any) -> None:
+    link = FakeLink()
+    link.details["rapid_rise"] = link.details["my_own"]
+    app = DeskApp(link, frames_per_s=0.5)
+
+    async def prepare(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        app.paint()
+        await pilot.press("5", "enter", "j", "j", "enter")
+        await pilot.resize_terminal(60, 16)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=prepare)
+
+
 @pytest.mark.parametrize("pane", [1, 3, 4, 5, 6])
 def test_compact_pane(snap_compare: Any, pane: int) -> None:
     take(snap_compare, (80, 24), "tickdesk-dark", str(pane))

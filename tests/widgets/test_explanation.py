@@ -50,6 +50,39 @@ def test_a_fill_tells_its_time_since_the_decision_and_its_slippage() -> None:
     assert "+21.1ms" in fill and "slippage +0.3 bp" in fill and "fee 2.0005" in fill
 
 
+def test_inputs_carry_confidence_age_and_family() -> None:
+    (cross,) = [line for line in lines(sample.explanation()) if line.startswith("golden_cross")]
+    assert "conf 80%" in cross and " 1s " in cross and "technical  SMA 50" in cross
+    (speed,) = [line for line in lines(sample.explanation()) if line.startswith("speed")]
+    assert "speed  " not in speed[5:], "its family is its name"
+
+
+def test_weights_filters_steps_and_slippage_of_the_whole_chain() -> None:
+    shown = lines(sample.explanation())
+    assert (
+        "weights as configured then: technical 40 %, speed 15 %, microstructure 15 %, options 10 %" in shown
+    )
+    assert any(line.startswith("  ✓ SPREAD") and line.endswith("limit at most 0.5 %") for line in shown)
+    assert any(line.startswith("  ✓ STRATEGY_BUDGET") and "trend 4.1 %" in line for line in shown)
+    assert any(line.startswith("  ✓ QUANT_BLOCK") for line in shown)
+    (steps,) = [line for line in shown if line.startswith("step by step")]
+    assert steps == (
+        "step by step  seen → +40µs initialized → +120µs submitted → +20.1ms accepted → +800µs fill 1"
+    )
+    assert any(line.startswith("slippage of the order  +0.3 bp") for line in shown)
+
+
+def test_nothing_of_a_check_is_cut() -> None:
+    verdict = sample.explanation().verdict
+    assert verdict is not None
+    long = msgspec.structs.replace(verdict.checks[0], code="C" * 40, value="V" * 60, limit="L" * 80)
+    story = msgspec.structs.replace(
+        sample.explanation(), verdict=msgspec.structs.replace(verdict, checks=(long,))
+    )
+    (line,) = [line for line in lines(story) if "CCC" in line]
+    assert "C" * 40 in line and "V" * 60 in line and "L" * 80 in line
+
+
 def test_what_is_not_known_is_left_out() -> None:
     bare = Explanation("x", "s:A", "nothing else", None, None, None, None, (), (), None)
     assert lines(bare) == ["nothing else"]

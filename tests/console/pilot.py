@@ -1,0 +1,44 @@
+"""A console on a made-up desk, driven by keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+
+from console.app import DeskApp
+from tests.console.fake_link import FakeLink
+from widgets.lines import Lines
+
+WIDE, COMPACT = (200, 50), (80, 24)
+
+
+@asynccontextmanager
+async def desk(
+    link: FakeLink, size: tuple[int, int] = COMPACT, **options: object
+) -> AsyncIterator[tuple[DeskApp, Pilot[None]]]:
+    app = DeskApp(link, frames_per_s=10, **options)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.paint()
+        await pilot.pause()
+        yield app, pilot
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("never came true")
+
+
+def text_of(app: DeskApp) -> str:
+    """What the lines of the dialog on top say."""
+    shown = [lines for lines in app.screen.query(Lines) if lines.display]
+    return "\n".join("".join(text for text, _ in line) for lines in shown for line in lines.lines)
+
+
+def toasts(app: DeskApp) -> list[str]:
+    return [note.message for note in app._notifications]

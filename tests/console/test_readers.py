@@ -1,0 +1,67 @@
+"""A symbol's signals and an automation's definition: opened by Enter, true while they are open."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from console.screens import signals as signals_module
+from console.screens.automation import AutomationScreen
+from console.screens.signals import SignalsScreen
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import desk, text_of, until
+
+
+async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signals_module, "REFRESH_S", 0.02)
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("1", "j", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, SignalsScreen)
+        said = text_of(app)
+        assert "simulated:AVAX-USD" in said
+        assert "golden_cross" in said and "+0.210" in said and "conf 80%" in said and "technical" in said
+        assert "absent: open interest, options, sentiment" in said
+        assert "rsi 61.3" in said
+        link.live = msgspec.structs.replace(
+            link.live, blocked="external: the market is shut", score=None, inputs=()
+        )
+        await until(pilot, lambda: "ENTRIES BLOCKED: external: the market is shut" in text_of(app))
+        assert "none is live" in text_of(app)
+        link.error = "the engine did not answer"
+        await until(pilot, lambda: text_of(app).startswith("the engine did not answer"))
+        assert "rsi 61.3" in text_of(app), "what was known stays"
+        await pilot.press("escape")
+        await pilot.pause()
+        asked = link.asked
+        await pilot.pause(0.1)
+        assert link.asked == asked, "nobody looks any more"
+
+
+async def test_enter_on_an_automation_shows_its_definition() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("5", "left_square_bracket", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, AutomationScreen)
+        said = text_of(app)
+        assert "switched off" in said and "failed 2" in said
+        assert "signal golden_cross on BTC-USD, ETH-USD" in said
+        assert "! last run: order: denied POSITION_LIMIT" in said
+        assert '    "mode": "signal",' in said
+        assert "signal → job 210µs, p99 880µs" in said
+        await pilot.press("q")
+        assert app.screen is app.desk
+
+
+async def test_an_automation_that_is_gone_says_so() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("5", "left_square_bracket")
+        link.error = "unknown automation buy_the_cross"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert text_of(app) == "unknown automation buy_the_cross"
