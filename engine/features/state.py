@@ -112,7 +112,7 @@ ENTRY = np.dtype(
         ("ns", "<i8"),
         ("price", "<f8"),
         ("size", "<f8"),  # negative unless the taker bought
-        # queue of falling maxima, and of rising minima: other trades' prices and low halves of their positions
+        # queues of falling maxima and rising minima: other trades' prices, low halves of positions
         ("high", "<f8"),
         ("low", "<f8"),
         ("high_at", "<u4"),
