@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.config import OpportunitiesConfig
 from engine.errors import ConfigError
@@ -74,7 +75,7 @@ class Aggregator:
         self._last: dict[tuple[str, Side], _Record] = {}
         self._expired: list[Drop] = []
         self._index: dict[str, int] = {}
-        self._standing = new_standing(64)
+        self._stand(new_standing(64))
         self._counts = np.zeros(len(CODES), np.int64)
 
     def add_symbol(self, symbol: str) -> int:
@@ -83,7 +84,7 @@ class Aggregator:
         if index == len(self._standing):
             standing = new_standing(2 * index)
             standing[:index] = self._standing
-            self._standing = standing
+            self._stand(standing)
         return index
 
     def sift(
@@ -147,12 +148,12 @@ class Aggregator:
         if live is not None and same:
             return self._merge(live, blend, row)
         last = self._last.get((symbol, side))
-        evidence_ns = _evidence_ns(blend)
+        evidence_ns, reason = _evidence(blend)
         if last is not None and (duplicate := self._duplicate(last, blend, evidence_ns)):
             return Drop(STAGE, symbol, "DUPLICATE", duplicate, ns)
         if live is not None:
             self.close(live.opportunity.opportunity_id, REVERSED)
-        return self._create(blend, row, side, evidence_ns)
+        return self._create(blend, row, side, evidence_ns, reason)
 
     def expire(self, now_ns: int) -> list[Drop]:
         """Expire what is due at ``now_ns``: one Drop each, code EXPIRED, in order of creation."""
@@ -204,7 +205,9 @@ class Aggregator:
             return f"not stronger than {before.opportunity_id} ({last.status}), {before.score:+.3f}"
         return ""
 
-    def _create(self, blend: Blend, row: FeatureRow, side: Side, evidence_ns: int) -> Opportunity:
+    def _create(
+        self, blend: Blend, row: FeatureRow, side: Side, evidence_ns: int, reason: str
+    ) -> Opportunity:
         price = price_of(row)
         assert price is not None
         opportunity = Opportunity(
@@ -214,8 +217,8 @@ class Aggregator:
             score=blend.score,
             confidence=blend.confidence,
             price=price,
-            sources=tuple(i.source for i in blend.inputs),
-            reason=_reason(blend),
+            sources=tuple([entry.source for entry in blend.inputs]),
+            reason=reason,
             created_ns=blend.ns,
             expires_ns=blend.ns + self._ttl_ns,
             merged=0,
@@ -237,6 +240,7 @@ class Aggregator:
         price = price_of(row)
         assert price is not None
         before = record.opportunity
+        evidence_ns, reason = _evidence(blend)
         record.opportunity = Opportunity(
             before.opportunity_id,
             before.symbol,
@@ -244,8 +248,8 @@ class Aggregator:
             blend.score,
             blend.confidence,
             price,
-            tuple([i.source for i in blend.inputs]),
-            _reason(blend),
+            tuple([entry.source for entry in blend.inputs]),
+            reason,
             before.created_ns,
             blend.ns + self._ttl_ns,
             before.merged + 1,
@@ -253,20 +257,29 @@ class Aggregator:
             row,
         )
         record.seen_ns = blend.ns
-        record.evidence_ns = max(record.evidence_ns, _evidence_ns(blend))
+        record.evidence_ns = max(record.evidence_ns, evidence_ns)
         self._note(record)
         return record.opportunity
 
     def _note(self, record: _Record) -> None:
         """Tell ``sift`` of a live opportunity."""
         opportunity = record.opportunity
-        standing = self._standing[self._index[opportunity.symbol]]
-        standing["side"], standing["expires_ns"] = opportunity.side.sign, opportunity.expires_ns
-        standing["buy_ns" if opportunity.side is Side.BUY else "sell_ns"] = record.evidence_ns
+        index = self._index[opportunity.symbol]
+        self._expires_ns[index] = opportunity.expires_ns
+        if opportunity.side is Side.BUY:
+            self._sides[index], self._buys_ns[index] = 1, record.evidence_ns
+        else:
+            self._sides[index], self._sells_ns[index] = -1, record.evidence_ns
+
+    def _stand(self, standing: npt.NDArray[np.void]) -> None:
+        """Keep the columns that are written to: to select a field costs more than to write it."""
+        self._standing = standing
+        self._sides, self._expires_ns = standing["side"], standing["expires_ns"]
+        self._buys_ns, self._sells_ns = standing["buy_ns"], standing["sell_ns"]
 
     def _end(self, symbol: str) -> None:
         del self._live[symbol]
-        self._standing[self._index[symbol]]["side"] = 0
+        self._sides[self._index[symbol]] = 0
 
     def _expire(self, record: _Record, now_ns: int) -> None:
         opportunity = record.opportunity
@@ -286,20 +299,14 @@ def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:
     return hashlib.sha256(f"{symbol}|{side.value}|{created_ns}".encode()).hexdigest()[:12]
 
 
-def _evidence_ns(blend: Blend) -> int:
-    """Time of the newest technical signal in the blend."""
-    newest = 0
+def _evidence(blend: Blend) -> tuple[int, str]:
+    """(time of the newest technical signal, why now: the newest that points the blend's way, of equals the
+    strongest)."""
+    found, youngest = None, blend.ns
     for entry in blend.inputs:
-        if entry.family is Family.TECHNICAL and blend.ns - entry.age_ns > newest:
-            newest = blend.ns - entry.age_ns
-    return newest
-
-
-def _reason(blend: Blend) -> str:
-    """Why now: the newest technical input that points the blend's way, of equals the strongest."""
-    found = None
-    for entry in blend.inputs:
-        helps = entry.family is Family.TECHNICAL and entry.score * blend.score > 0.0
-        if helps and (found is None or entry.age_ns < found.age_ns):
-            found = entry
-    return "" if found is None else f"{found.source}: {found.reason}"
+        if entry.family is Family.TECHNICAL:
+            age_ns = entry.age_ns
+            youngest = min(youngest, age_ns)
+            if entry.score * blend.score > 0.0 and (found is None or age_ns < found.age_ns):
+                found = entry
+    return blend.ns - youngest, "" if found is None else f"{found.source}: {found.reason}"

@@ -28,11 +28,17 @@ def basis(part: BlendInput, row: FeatureRow) -> str:
 
 
 def absent_lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
-    """Which families had no live input, and how their weight was redistributed; [] when all were there."""
-    absent = opportunity.blend.absent
+    """Which families had no live input, and how their weight was redistributed; [] when all were there.
+
+    By the weights of that time; ``weights`` stand in where the blend does not tell them.
+    """
+    absent, percent = opportunity.blend.absent, opportunity.blend.weights
     if not absent:
         return []
-    configured = {family: float(getattr(weights, family.value)) for family in Family}
+    if percent:
+        configured = dict(zip(Family, percent, strict=True))
+    else:
+        configured = {family: float(getattr(weights, family.value)) for family in Family}
     everything = sum(configured.values())
     present = {
         family: weight for family, weight in configured.items() if family not in absent and weight > 0.0

@@ -169,21 +169,18 @@ class Signals:
 
     def _model_signals(self, predictor: Predictor, table: FeatureTable) -> list[Signal]:
         """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""
-        symbols, blocks = [], []
-        for position, index in enumerate(table.indices.tolist()):
-            bars = self._features.bars(index, HISTORY_BARS)
-            if len(bars) == HISTORY_BARS:
-                symbols.append(table.symbol(position))
-                blocks.append(bars)
-        if len(symbols) < 2:
+        ready = (table.bars >= HISTORY_BARS).nonzero()[0]
+        if len(ready) < 2:
             return []
-        predictions = predictor.predict(alpha158_block(np.stack(blocks)))
+        blocks = self._features.bar_blocks(table.indices[ready], HISTORY_BARS)
+        predictions = predictor.predict(alpha158_block(blocks))
         if not np.isfinite(predictions).all():
             self.model_error = (
                 f"model {predictor.version} predicted a number that is not finite: switched off"
             )
             self.predictor = None
             return []
+        symbols = [table.symbol(position) for position in ready.tolist()]
         scores = normalise(predictions)
         return self.strategies.on_scores(table.ns, dict(zip(symbols, scores.tolist(), strict=True)))
 
