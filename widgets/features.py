@@ -36,14 +36,19 @@ FEATURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
+_PER_LINE = 3
+"""So that a line fits a dialog at 80 columns."""
+
+
 def feature_lines(row: FeatureRow) -> list[Line]:
     lines = section("Features", f"{row.symbol} at {figures.clock_ms(row.ns)}, bar {row.bars}")
     for group, fields in FEATURES:
-        cells: list[Cell] = [(padded(group, 8), "muted")]
-        for label, name in fields:
-            cells.append((f"{label} ", "muted"))
-            cells.append((padded(_feature(getattr(row, name)), 12), "text"))
-        lines.append(tuple(cells))
+        for start in range(0, len(fields), _PER_LINE):
+            cells: list[Cell] = [(padded("" if start else group, 8), "muted")]
+            for label, name in fields[start : start + _PER_LINE]:
+                cells.append((padded(label, 9), "muted"))
+                cells.append((padded(_feature(getattr(row, name)), 11), "text"))
+            lines.append(tuple(cells))
     return lines
 
 

@@ -25,8 +25,12 @@ from tests.api import samples
 from tests.console import sample_desk as sample
 
 DEFINITION = {
-    "trigger": {"mode": "signal", "sources": ["rapid_rise"], "symbols": []},
-    "steps": [{"do": "notify", "text": "{symbol} rises"}, {"do": "webhook", "url": "http://127.0.0.1:9/x"}],
+    "name": "tell_me",
+    "trigger": {"type": "signal", "sources": ["rapid_rise"], "min_score": 0.6},
+    "steps": [
+        {"type": "notify", "text": "{symbol} {side} {score}: {reason}"},
+        {"type": "webhook", "url": "https://127.0.0.1/hook", "text": "{symbol}"},
+    ],
 }
 
 

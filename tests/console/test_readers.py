@@ -25,7 +25,7 @@ async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
         assert "simulated:AVAX-USD" in said
         assert "golden_cross" in said and "+0.210" in said and "conf 80%" in said and "technical" in said
         assert "absent: open interest, options, sentiment" in said
-        assert "rsi 61.3" in said
+        assert "rsi      61.3" in said
         link.live = msgspec.structs.replace(
             link.live, blocked="external: the market is shut", score=None, inputs=()
         )
@@ -33,7 +33,7 @@ async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
         assert "none is live" in text_of(app)
         link.error = "the engine did not answer"
         await until(pilot, lambda: text_of(app).startswith("the engine did not answer"))
-        assert "rsi 61.3" in text_of(app), "what was known stays"
+        assert "rsi      61.3" in text_of(app), "what was known stays"
         await pilot.press("escape")
         await pilot.pause()
         asked = link.asked
@@ -51,7 +51,7 @@ async def test_enter_on_an_automation_shows_its_definition() -> None:
         assert "switched off" in said and "failed 2" in said
         assert "signal golden_cross on BTC-USD, ETH-USD" in said
         assert "! last run: order: denied POSITION_LIMIT" in said
-        assert '    "mode": "signal",' in said
+        assert '    "type": "signal",' in said
         assert "signal → job 210µs, p99 880µs" in said
         await pilot.press("q")
         assert app.screen is app.desk
