@@ -1,8 +1,9 @@
-"""REST GETs to one venue, inside its budget, with errors that say whether trying again can help."""
+"""REST requests to one venue, inside its budget, with errors that say whether trying again can help."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import aiohttp
 
@@ -31,27 +32,48 @@ def retry_after_s(value: str | None) -> float:
 class Rest:
     """A session, opened with the first request. ``per_s`` requests a second at most, evenly spaced."""
 
-    def __init__(self, venue: str, base: str, per_s: float) -> None:
+    def __init__(
+        self, venue: str, base: str, per_s: float, *, timeout_s: float = _TIMEOUT_S, max_body: int = _MAX_BODY
+    ) -> None:
+        """``timeout_s`` is for a whole answer, ``max_body`` its most bytes."""
         self._venue = venue
         self._base = base.rstrip("/")
         self._gap_s = 1.0 / per_s
+        self._timeout_s = timeout_s
+        self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
         self._turn = asyncio.Lock()
         self._next_s = 0.0
 
     async def get(self, request: Request) -> bytes:
         """The body of a 200. Raises RefusedError for a 4xx, UnreachableError for all that may pass."""
+        return await self._ask("GET", request, None, {})
+
+    async def post(self, request: Request, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The same of a POST, which is never redirected: its headers may hold what only one host may see."""
+        return await self._ask("POST", request, body, headers)
+
+    async def _ask(
+        self, method: str, request: Request, body: bytes | None, headers: Mapping[str, str]
+    ) -> bytes:
         await self._wait()
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), trust_env=True
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=True
             )
         try:
-            async with self._session.get(self._base + request.path, params=request.params) as response:
-                body = await self._read(response)
+            async with self._session.request(
+                method,
+                self._base + request.path,
+                params=request.params,
+                data=body,
+                headers=headers,
+                allow_redirects=method == "GET",
+            ) as response:
+                answer = await self._read(response)
                 if response.status == 200:
-                    return body
-                raise self._refusal(response, body)
+                    return answer
+                raise self._refusal(response, answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = clean(error, 80) or type(error).__name__
             raise UnreachableError(f"{self._venue} does not answer at {place(self._base)}: {why}") from None
@@ -67,7 +89,7 @@ class Rest:
         body = bytearray()
         async for chunk in response.content.iter_chunked(1 << 16):
             body += chunk
-            if len(body) > _MAX_BODY:
+            if len(body) > self._max_body:
                 raise ValueError("the answer is too long")
         return bytes(body)
 

@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from engine.feeds import rest as rest_module
 from engine.feeds.base import Request, UnreachableError
 from engine.feeds.rest import RefusedError, Rest, retry_after_s
 
 
 @contextlib.asynccontextmanager
 async def served(
-    status: int, body: str = "", retry_after: str = "", per_s: float = 1000.0
+    status: int, body: str = "", retry_after: str = "", per_s: float = 1000.0, max_body: int = 64 << 20
 ) -> AsyncIterator[tuple[Rest, list[str]]]:
     """A client, and the paths it has asked a server that always answers the same."""
     asked: list[str] = []
@@ -32,7 +31,7 @@ async def served(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    rest = Rest("kraken", f"http://127.0.0.1:{runner.addresses[0][1]}/base/", per_s)
+    rest = Rest("kraken", f"http://127.0.0.1:{runner.addresses[0][1]}/base/", per_s, max_body=max_body)
     try:
         yield rest, asked
     finally:
@@ -90,9 +89,8 @@ async def test_nobody_there_is_unreachable_and_shows_no_more_than_the_place() ->
     assert "secret" not in str(caught.value)
 
 
-async def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_module, "_MAX_BODY", 1000)
-    async with served(200, "x" * 5000) as (rest, _):
+async def test_an_endless_answer_is_cut_off() -> None:
+    async with served(200, "x" * 5000, max_body=1000) as (rest, _):
         with pytest.raises(UnreachableError, match="too long"):
             await rest.get(Request("/"))
 

@@ -1,0 +1,92 @@
+"""An external quant server's side of the exchange, without IO: what is asked, and what its answer means.
+
+Its scores become signals of the source ``external:<server>:<family>``, which stand in for the engine's own
+modules while they live. "combined" is told in their reason, and not blended: the engine blends itself. "block" in
+any place means: no entries in this symbol for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from engine.events import Family, Signal
+from engine.signal_exchange import Answer, Candle, SignalsReply, SignalsRequest
+from engine.text import clean
+
+PREFIX = "external:"
+BLOCK = "block"
+MAX_REPLY = 1 << 16
+"""Bytes."""
+
+_FAMILIES = (
+    ("speed", Family.SPEED),
+    ("microstructure", Family.MICROSTRUCTURE),
+    ("oi", Family.OPEN_INTEREST),
+    ("options", Family.OPTIONS),
+    ("sentiment", Family.SENTIMENT),
+    ("volatility", Family.VOLATILITY),
+)
+_MS = 1_000_000
+_REPLY = msgspec.json.Decoder(SignalsReply)
+_ENCODER = msgspec.json.Encoder()
+
+
+class Judged(NamedTuple):
+    """What an answer says of one symbol."""
+
+    signals: tuple[Signal, ...]
+    block: str
+    """Why entries are blocked, "" when they are not."""
+
+
+def request(symbol: str, bars: npt.NDArray[np.float64], start_ns: int, step_ns: int, now_ns: int) -> bytes:
+    """The body that asks for ``symbol``.
+
+    ``bars``: (n, 5 or more) of open, high, low, close, volume, oldest first; the newest began at ``start_ns``,
+    each lasts ``step_ns``.
+    """
+    first_ns = start_ns - (len(bars) - 1) * step_ns
+    candles = tuple(
+        Candle((first_ns + number * step_ns) // _MS, *row) for number, row in enumerate(bars[:, :5].tolist())
+    )
+    return _ENCODER.encode(SignalsRequest(symbol, candles, now_ns // _MS))
+
+
+def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, confidence: float) -> Judged:
+    """Raises ValueError (one line) for an answer that is refused as a whole: none, or a score beyond [-1, 1]."""
+    if len(body) > MAX_REPLY:
+        raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
+    try:
+        reply = _REPLY.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"refused: {clean(error, 120)}") from None
+    scores = reply.signals
+    told = [name for name, _ in _FAMILIES if getattr(scores, name) == BLOCK]
+    if scores.combined == BLOCK:
+        told.append("combined")
+    block = f"{server} says block ({', '.join(told)})" if told else ""
+    signals = []
+    for name, family in _FAMILIES:
+        score: Answer = getattr(scores, name)
+        if isinstance(score, float):
+            reason = (
+                f"{server}: {name} {score:+.2f}{_combined(scores.combined)}, in {reply.latency_ms:.0f} ms"
+            )
+            signals.append(
+                Signal(symbol, f"{PREFIX}{server}:{name}", family, score, confidence, now_ns, ttl_ns, reason)
+            )
+    return Judged(tuple(signals), block)
+
+
+def _combined(score: Answer) -> str:
+    return f", combined {score:+.2f}" if isinstance(score, float) else ""
+
+
+def sources(server: str) -> Sequence[str]:
+    """The sources that a server's signals can have."""
+    return tuple(f"{PREFIX}{server}:{name}" for name, _ in _FAMILIES)
