@@ -54,6 +54,17 @@ class FeatureTable:
     def symbol(self, position: int) -> str:
         return self._names[int(self.indices[position])]
 
+    def select(self, positions: Integers) -> FeatureTable:
+        """The rows at ``positions``, in their order; a copy."""
+        return FeatureTable(
+            self._names,
+            self.indices[positions],
+            self.ns,
+            self.bar_start_ns[positions],
+            self.bars[positions],
+            self.values[positions],
+        )
+
     def row(self, position: int) -> FeatureRow:
         """The row at ``position``; the same object each time."""
         row = self._rows.get(position)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import From0, Seconds, Strategy
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Mask
+    from engine.strategies.scan import Scan
 
 
 class GoldenCross(Strategy):
@@ -30,6 +35,18 @@ class GoldenCross(Strategy):
         self._min_gap = params.min_gap_atr
         self._above: dict[str, bool] = {}
         """By symbol: the side that the fast average was last seen on."""
+        self._scan: Scan | None = None
+
+    def candidates(self, table: FeatureTable) -> Mask:
+        if self._scan is None:
+            from engine.strategies.scan import Scan, golden_cross
+
+            self._scan = Scan(golden_cross, (self._min_gap,), self._side, 0)
+        return self._scan(table)
+
+    def _side(self, symbol: str) -> tuple[int, int]:
+        above = self._above.get(symbol)
+        return (0 if above is None else 1 if above else -1), 0
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         gap = row.sma_fast - row.sma_slow

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import Seconds, Strategy
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Mask
+    from engine.strategies.scan import Scan
 
 
 class MeanReversion(Strategy):
@@ -34,6 +39,20 @@ class MeanReversion(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, bool]] = {}
         """By symbol: when it last spoke, and whether it said BUY."""
+        self._scan: Scan | None = None
+
+    def candidates(self, table: FeatureTable) -> Mask:
+        if self._scan is None:
+            from engine.strategies.scan import ALWAYS, Scan, mean_reversion
+
+            limits = (self._oversold, self._overbought)
+            self._scan = Scan(mean_reversion, limits, self._quiet_since, ALWAYS)
+        return self._scan(table)
+
+    def _quiet_since(self, symbol: str) -> tuple[int, int]:
+        from engine.strategies.scan import quiet_since
+
+        return quiet_since(self._spoken.get(symbol), self._cooldown_ns)
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         rsi = row.rsi

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import Above0, From0, Seconds, Strategy
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Mask
 
 
 class RapidRise(Strategy):
@@ -43,6 +47,11 @@ class RapidRise(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, float]] = {}
         """By symbol: when it last spoke, and the change it spoke of."""
+
+    def candidates(self, table: FeatureTable) -> Mask:
+        change = table.column("window_change_pct")
+        large = change >= self._min_change
+        return large | (change <= -self._min_change) if self._falls else large
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         change = row.window_change_pct

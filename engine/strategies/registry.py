@@ -1,24 +1,39 @@
-"""All strategies by name, and the set that runs them: switches, weights, symbols, faults."""
+"""All strategies by name, and the set that runs them: switches, weights, symbols, budgets, faults."""
 
 from __future__ import annotations
 
-import math
+import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Meta
 
 from engine.errors import ConfigError
 from engine.events import FeatureRow, Signal
-from engine.strategies.base import Strategy
+from engine.strategies.base import Strategy, no_bars
+from engine.strategies.entry import Entry
 from engine.strategies.golden_cross import GoldenCross
 from engine.strategies.mean_reversion import MeanReversion
 from engine.strategies.model import Model
 from engine.strategies.rapid_rise import RapidRise
+from engine.strategies.reload import Users, fitting, note, offers_any
+from engine.strategies.settings import (
+    StrategyInfo,
+    StrategyState,
+    changed,
+    describe,
+    kept_params,
+    parse,
+    switches,
+)
 from engine.strategies.trend import Trend
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Bars
 
 STRATEGIES: dict[str, type[Strategy]] = {
     RapidRise.name: RapidRise,
@@ -27,55 +42,9 @@ STRATEGIES: dict[str, type[Strategy]] = {
     MeanReversion.name: MeanReversion,
     Model.name: Model,
 }
+"""The built-in ones."""
 
-
-MAX_WEIGHT = 100.0
-
-_S = TypeVar("_S", bound=msgspec.Struct)
-
-
-class StrategyState(msgspec.Struct, frozen=True, gc=False):
-    """One strategy as the screen shows it."""
-
-    name: str
-    description: str
-    enabled: bool
-    weight: float
-    signals: int
-    """Emitted since start."""
-    last_ns: int
-    """When it last emitted; 0: never."""
-    error: str
-    """Why it was disabled by a fault, one line; "" otherwise."""
-
-
-class StrategyFault(Exception):
-    """A strategy returned something that is no valid signal of its own."""
-
-
-class _Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every strategy's section of the configuration may hold beside its own parameters."""
-
-    enabled: bool = True
-    weight: Annotated[float, Meta(gt=0, le=MAX_WEIGHT)] = 1.0
-    symbols: tuple[str, ...] = ()
-
-
-class _Entry:
-    """One strategy with its switches and counters."""
-
-    __slots__ = ("enabled", "error", "kind", "last_ns", "params", "signals", "strategy", "symbols")
-
-    def __init__(self, kind: type[Strategy], params: Strategy.Params, enabled: bool, symbols: frozenset[str]):
-        self.kind = kind
-        self.params = params
-        self.enabled = enabled
-        self.symbols = symbols
-        self.strategy = kind(params)
-        self.signals = 0
-        self.last_ns = 0
-        self.error = ""
-
+log = logging.getLogger("engine.strategies")
 
 _OnRow = Callable[[FeatureRow], Signal | None]
 
@@ -84,28 +53,121 @@ class StrategySet:
     """Runs the enabled strategies. A fault in one disables that one and never propagates."""
 
     weights: dict[str, float]
-    """By name, above 0. Live: ``set_weight`` changes it in place."""
+    """By name, above 0. Live: ``set_weight`` and ``reload`` change it in place."""
 
-    def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """``settings``: per strategy ``enabled``, ``weight``, ``symbols`` (empty = all) and its parameters.
+    def __init__(
+        self,
+        settings: Mapping[str, Mapping[str, Any]],
+        folder: Path | None = None,
+        *,
+        bars: Bars = no_bars,
+        timer: Callable[[], int] | None = None,
+        limit_s: float = 0.05,
+    ) -> None:
+        """``settings``: per strategy ``enabled``, ``weight``, ``symbols`` (empty = all), ``budget_pct`` and
+        its parameters. ``folder``: of the users' strategies; None: built-in ones only. ``bars(symbol,
+        count)``: closed bars. ``timer``: a clock in ns, with which users' strategies that keep taking longer
+        than ``limit_s`` are disabled; None (a replay, which must not depend on the machine): never.
 
         Raises ConfigError, one line naming the key and the fix.
         """
-        for name in settings:
-            if name not in STRATEGIES:
-                raise ConfigError(
-                    f"strategies.{clean(name, 40)}: unknown strategy; known are {', '.join(STRATEGIES)}"
-                )
+        self._settings = settings
+        self._bars = bars
+        self._timer = timer
+        self._limit_s = limit_s
         self.weights = {}
-        self._entries: dict[str, _Entry] = {}
-        for name, kind in STRATEGIES.items():
-            switches, params = _parse(name, kind, settings.get(name, {}))
-            self.weights[name] = switches.weight
-            self._entries[name] = _Entry(kind, params, switches.enabled, frozenset(switches.symbols))
+        self._entries: dict[str, Entry] = {}
         self._faults: list[tuple[str, str]] = []
-        self._on_bar: list[tuple[_Entry, _OnRow]] = []
-        self._on_rise: list[tuple[_Entry, _OnRow]] = []
+        self._on_bars: list[Entry] = []
+        self._on_rise: list[tuple[Entry, _OnRow]] = []
+        for name, kind in STRATEGIES.items():
+            self._entries[name] = self._make(kind, "", None)
+            self.weights[name] = self._entries[name].weight
+        self._users = None if folder is None else Users(folder, STRATEGIES, self._make)
+        if self._users is not None:
+            self._take_users(self._users.start())
+        broken = any(entry.broken for entry in self._entries.values())
+        _refuse_unknown(settings, self._entries, elsewhere=broken)
         self._bind()
+
+    # --- what runs -------------------------------------------------------------------------------
+
+    def on_bars(self, table: FeatureTable) -> list[Signal]:
+        """Signals at a bar boundary, by strategy, then by position.
+
+        Filled bars are left out: nothing was traded in them.
+        """
+        found: list[Signal] = []
+        if not len(table):
+            return found
+        for entry in self._on_bars:
+            try:
+                if entry.origin and self._timer is not None:
+                    began = self._timer()
+                    entry.on_bars(table, found)
+                    entry.took((self._timer() - began) / 1e9, self._limit_s)
+                else:
+                    entry.on_bars(table, found)
+            except Exception as error:
+                self._fault(entry, error)
+        return found
+
+    def on_bar(self, row: FeatureRow) -> list[Signal]:
+        """``on_bars`` for one row, without ``candidates``."""
+        found: list[Signal] = []
+        if row.filled == 1.0:
+            return found
+        for entry in self._on_bars:
+            if not entry.symbols or row.symbol in entry.symbols:
+                self._hear(entry, entry.strategy.on_bar, row, found)
+        return found
+
+    def on_rise(self, row: FeatureRow) -> list[Signal]:
+        """Signals when the window crossed ``rise_watch`` between bar closes."""
+        found: list[Signal] = []
+        for entry, method in self._on_rise:
+            if not entry.symbols or row.symbol in entry.symbols:
+                self._hear(entry, method, row, found)
+        return found
+
+    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
+        """Signals on a model's scores by symbol, normalised across symbols (mean 0, std 0.02)."""
+        found: list[Signal] = []
+        for entry in self._entries.values():
+            if not entry.enabled or not entry.defines("on_scores"):
+                continue
+            try:
+                began = self._timer() if self._timer is not None else 0
+                found.extend(entry.on_scores(ns, scores))
+                if entry.origin and self._timer is not None:
+                    entry.took((self._timer() - began) / 1e9, self._limit_s)
+            except Exception as error:
+                self._fault(entry, error)
+        return found
+
+    def _hear(self, entry: Entry, method: _OnRow, row: FeatureRow, found: list[Signal]) -> None:
+        try:
+            if entry.origin and self._timer is not None:
+                began = self._timer()
+                signal = entry.on_row(method, row)
+                entry.took((self._timer() - began) / 1e9, self._limit_s)
+            else:
+                signal = entry.on_row(method, row)
+        except Exception as error:
+            self._fault(entry, error)
+        else:
+            if signal is not None:
+                found.append(signal)
+
+    @property
+    def rise_watch(self) -> tuple[float, float] | None:
+        """(min change in percent, min volume in base units) to watch between bars; None when nobody asks."""
+        entry = self._entries[RapidRise.name]
+        if not entry.enabled or not isinstance(entry.params, RapidRise.Params):
+            return None
+        return entry.params.min_change_pct, entry.params.min_volume
+
+    # --- what is set -----------------------------------------------------------------------------
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every strategy's section as the configuration would write it, defaults included."""
@@ -114,18 +176,22 @@ class StrategySet:
                 "enabled": entry.enabled,
                 "weight": self.weights[name],
                 "symbols": sorted(entry.symbols),
+                "budget_pct": entry.budget_pct,
                 **msgspec.to_builtins(entry.params),
             }
             for name, entry in self._entries.items()
         }
 
     def set_enabled(self, name: str, enabled: bool) -> None:
-        """Switch a strategy. Switching on forgets its past and its fault. Raises ConfigError when unknown."""
+        """Switch a strategy. Switching on forgets its past and its fault. Raises ConfigError."""
         entry = self._entry(name)
-        if enabled and not entry.enabled:
-            entry.strategy = entry.kind(entry.params)
+        wanted = switches(name, entry.kind, {"enabled": enabled}).enabled
+        if wanted and not entry.enabled:
+            if entry.broken:
+                raise ConfigError(f"{name} cannot run: {entry.error}; mend it, then reload the strategies")
+            self._renew(entry, entry.params)
             entry.error = ""
-        entry.enabled = enabled
+        entry.enabled = wanted
         self._bind()
 
     def enabled(self, name: str) -> bool:
@@ -139,43 +205,54 @@ class StrategySet:
 
     def set_weight(self, name: str, weight: float) -> None:
         """Set a weight within the technical family. Raises ConfigError when unknown or out of (0, 100]."""
-        self._entry(name)
-        if not 0.0 < weight <= MAX_WEIGHT:
-            raise ConfigError(f"strategies.{name}.weight: must be above 0 and at most 100, not {weight:g}")
-        self.weights[name] = float(weight)
+        entry = self._entry(name)
+        entry.weight = self.weights[name] = switches(name, entry.kind, {"weight": weight}).weight
 
-    def on_bar(self, row: FeatureRow) -> list[Signal]:
-        """Signals at a bar's close; none at a filled bar, for nothing was traded in it."""
-        if row.filled == 1.0:
-            return []
-        return self._run(self._on_bar, row)
+    def budget(self, name: str) -> float:
+        """Most that its positions may be worth, percent of equity; 0: no limit. Raises ConfigError."""
+        return self._entry(name).budget_pct
 
-    def on_rise(self, row: FeatureRow) -> list[Signal]:
-        """Signals when the window crossed ``rise_watch`` between bar closes."""
-        return self._run(self._on_rise, row)
+    def set_budget(self, name: str, budget_pct: float) -> None:
+        """Raises ConfigError when unknown or out of 0 to 1000."""
+        entry = self._entry(name)
+        entry.budget_pct = switches(name, entry.kind, {"budget_pct": budget_pct}).budget_pct
 
-    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
-        """Signals on a model's scores by symbol, normalised across symbols (mean 0, std 0.02)."""
-        found: list[Signal] = []
-        for entry in self._entries.values():
-            if not entry.enabled or not _overrides(entry.kind, "on_scores"):
-                continue
-            allowed = {s: v for s, v in scores.items() if s in entry.symbols} if entry.symbols else scores
-            try:
-                signals = entry.strategy.on_scores(ns, allowed)
-                for signal in signals:
-                    self._check(entry, signal)
-            except Exception as error:
-                self._fault(entry, error)
-            else:
-                found.extend(signals)
-                if signals:
-                    entry.signals += len(signals)
-                    entry.last_ns = ns
-        return found
+    def set_symbols(self, name: str, symbols: tuple[str, ...]) -> None:
+        """Let a strategy see these symbols only; none: all. Raises ConfigError."""
+        entry = self._entry(name)
+        entry.restrict(frozenset(switches(name, entry.kind, {"symbols": symbols}).symbols))
+
+    def set_params(self, name: str, changes: Mapping[str, Any]) -> None:
+        """Change some parameters. The strategy starts afresh: what it remembered was of the old ones.
+
+        Raises ConfigError, and then nothing changed.
+        """
+        entry = self._entry(name)
+        params = changed(name, entry.params, changes)
+        if entry.broken or params == entry.params:
+            return
+        self._renew(entry, params)
+        self._bind()
+
+    def detail(self, name: str) -> StrategyInfo:
+        """Everything about a strategy. Raises ConfigError when unknown."""
+        entry = self._entry(name)
+        return StrategyInfo(
+            name,
+            entry.kind.description,
+            entry.enabled,
+            self.weights[name],
+            tuple(sorted(entry.symbols)),
+            entry.budget_pct,
+            describe(entry.params),
+            entry.origin,
+            entry.signals,
+            entry.last_ns,
+            entry.error,
+        )
 
     def states(self) -> list[StrategyState]:
-        """All strategies, in order of registration."""
+        """All strategies: the built-in ones in order of registration, then the users' by file."""
         return [
             StrategyState(
                 name,
@@ -185,6 +262,8 @@ class StrategySet:
                 entry.signals,
                 entry.last_ns,
                 entry.error,
+                entry.budget_pct,
+                entry.origin,
             )
             for name, entry in self._entries.items()
         ]
@@ -199,91 +278,84 @@ class StrategySet:
         taken, self._faults = self._faults, []
         return taken
 
-    @property
-    def rise_watch(self) -> tuple[float, float] | None:
-        """(min change in percent, min volume in base units) to watch between bars; None when nobody asks."""
-        entry = self._entries[RapidRise.name]
-        if not entry.enabled or not isinstance(entry.params, RapidRise.Params):
-            return None
-        return entry.params.min_change_pct, entry.params.min_volume
-
-    def _entry(self, name: str) -> _Entry:
+    def _entry(self, name: str) -> Entry:
         entry = self._entries.get(name)
         if entry is None:
             raise ConfigError(f"unknown strategy {clean(name, 40)}; known are {', '.join(self._entries)}")
         return entry
 
+    def _renew(self, entry: Entry, params: Strategy.Params) -> None:
+        try:
+            entry.renew(params, self._bars)
+        except Exception as error:
+            log.exception("strategy %s could not be made", entry.kind.name)
+            raise ConfigError(f"strategies.{entry.kind.name}: {_one_line(error)}") from None
+
     def _bind(self) -> None:
         """Rebuild the lists that the hot path walks: enabled strategies that define the method."""
-        self._on_bar = list(self._bound("on_bar"))
-        self._on_rise = list(self._bound("on_rise"))
+        enabled = [entry for entry in self._entries.values() if entry.enabled]
+        self._on_bars = [entry for entry in enabled if entry.defines("on_bar")]
+        self._on_rise = [(entry, entry.strategy.on_rise) for entry in enabled if entry.defines("on_rise")]
 
-    def _bound(self, method: str) -> Iterator[tuple[_Entry, _OnRow]]:
-        for entry in self._entries.values():
-            if entry.enabled and _overrides(entry.kind, method):
-                yield entry, getattr(entry.strategy, method)
-
-    def _run(self, bound: list[tuple[_Entry, _OnRow]], row: FeatureRow) -> list[Signal]:
-        found: list[Signal] = []
-        for entry, method in bound:
-            if entry.symbols and row.symbol not in entry.symbols:
-                continue
-            try:
-                signal = method(row)
-                if signal is None:
-                    continue
-                self._check(entry, signal)
-            except Exception as error:
-                self._fault(entry, error)
-            else:
-                entry.signals += 1
-                entry.last_ns = row.ns
-                found.append(signal)
-        return found
-
-    def _check(self, entry: _Entry, signal: Signal) -> None:
-        if not (-1.0 <= signal.score <= 1.0):
-            raise StrategyFault(f"score {signal.score} is outside -1 to 1")
-        if not (0.0 <= signal.confidence <= 1.0):
-            raise StrategyFault(f"confidence {signal.confidence} is outside 0 to 1")
-        if signal.ttl_ns <= 0:
-            raise StrategyFault(f"ttl_ns {signal.ttl_ns} is not above 0")
-        if signal.source != entry.kind.name:
-            raise StrategyFault(f"source {signal.source!r} is not the strategy's name")
-
-    def _fault(self, entry: _Entry, error: Exception) -> None:
+    def _fault(self, entry: Entry, error: Exception) -> None:
         entry.enabled = False
-        entry.error = clean(f"{type(error).__name__}: {error}")
+        entry.error = _one_line(error)
         self._faults.append((entry.kind.name, "".join(traceback.format_exception(error))))
         self._bind()
 
+    # --- the users' ------------------------------------------------------------------------------
 
-def _overrides(kind: type[Strategy], method: str) -> bool:
-    return getattr(kind, method) is not getattr(Strategy, method)
+    def reload(self) -> str:
+        """Read new and changed files of the users' folder; returns what happened in one line.
+
+        A strategy whose file changed starts afresh with its switches, weight, symbols, budget and those of
+        its parameters that were set and still fit; its fault is forgotten. A file that cannot be used leaves
+        what it defined before running. Packages are not read again.
+        """
+        if self._users is None:
+            return "there is no folder of strategies"
+        entries, told = self._users.reload(self._entries)
+        self._take_users(entries)
+        return note(told)
+
+    def _take_users(self, entries: dict[str, Entry]) -> None:
+        assert self._users is not None
+        own = {name: entry for name, entry in self._entries.items() if name in STRATEGIES}
+        self._entries = own | entries
+        for name in self.weights.keys() - self._entries.keys():
+            del self.weights[name]
+        for name, entry in entries.items():
+            self.weights[name] = entry.weight
+        self._faults += self._users.failed
+        self._bind()
+
+    def _make(self, kind: type[Strategy], origin: str, before: Entry | None) -> Entry:
+        """An entry by its section of the configuration, or by the one it stands for."""
+        section = self._settings.get(kind.name, {})
+        if before is None or before.broken:
+            chosen, params = parse(kind.name, kind, section)
+            entry = Entry(kind, params, origin)
+            entry.set(chosen)
+        else:
+            entry = Entry(kind, kept_params(kind, section, fitting(before)), origin)
+            entry.take_over(before)
+        entry.renew(entry.params, self._bars)
+        return entry
 
 
-def _parse(name: str, kind: type[Strategy], section: Mapping[str, Any]) -> tuple[_Switches, Strategy.Params]:
-    """Split a section into the common switches and the strategy's parameters, both checked."""
-    if not isinstance(section, Mapping):
-        raise ConfigError(f"strategies.{name}: must be a section of keys; write [strategies.{name}]")
-    common = {key: value for key, value in section.items() if key in _Switches.__struct_fields__}
-    own = {key: value for key, value in section.items() if key not in common}
-    if isinstance(common.get("symbols"), str):
-        # An environment variable or --set gives a single symbol as plain text.
-        common["symbols"] = [common["symbols"]]
-    return _convert(name, kind, common, _Switches), _convert(name, kind, own, kind.Params)
+def check_settings(settings: Mapping[str, Mapping[str, Any]], folder: Path | None) -> None:
+    """Check what can be without running a user's code. Raises ConfigError as ``StrategySet`` does."""
+    _refuse_unknown(settings, STRATEGIES, elsewhere=offers_any(folder))
+    for name, kind in STRATEGIES.items():
+        parse(name, kind, settings.get(name, {}))
 
 
-def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type[_S]) -> _S:
-    try:
-        params = msgspec.convert(values, into, strict=False)
-        for key in into.__struct_fields__:
-            value = getattr(params, key)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise msgspec.ValidationError(f"Expected a finite number - at `$.{key}`")
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        key = f"strategies.{name}{where.rstrip('`')}"
-        known = ", ".join((*_Switches.__struct_fields__, *kind.Params.__struct_fields__))
-        raise ConfigError(f"{clean(key, 80)}: {clean(what)}; its keys are {known}") from None
-    return params
+def _refuse_unknown(settings: Mapping[str, Any], known: Collection[str], *, elsewhere: bool) -> None:
+    """Refuse sections of no strategy, unless one may be defined ``elsewhere``: where it cannot be read."""
+    for name in settings:
+        if name not in known and not elsewhere:
+            raise ConfigError(f"strategies.{clean(name, 40)}: unknown strategy; known are {', '.join(known)}")
+
+
+def _one_line(error: BaseException) -> str:
+    return clean(f"{type(error).__name__}: {error}")

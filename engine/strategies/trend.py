@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import Above0, Seconds, Strategy
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Mask
+    from engine.strategies.scan import Scan
 
 
 class Trend(Strategy):
@@ -34,6 +39,19 @@ class Trend(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, bool]] = {}
         """By symbol: when it last spoke, and whether of an up-trend."""
+        self._scan: Scan | None = None
+
+    def candidates(self, table: FeatureTable) -> Mask:
+        if self._scan is None:
+            from engine.strategies.scan import ALWAYS, Scan, trend
+
+            self._scan = Scan(trend, (self._min_gap, self._min_momentum), self._quiet_since, ALWAYS)
+        return self._scan(table)
+
+    def _quiet_since(self, symbol: str) -> tuple[int, int]:
+        from engine.strategies.scan import quiet_since
+
+        return quiet_since(self._spoken.get(symbol), self._cooldown_ns)
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         gap = row.ema_fast - row.ema_slow

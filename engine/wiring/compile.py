@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from engine.features import alpha158, candles
 from engine.features import engine as features
-from engine.features.alpha158 import alpha158_block
 from engine.feeds import binance_scan
 from engine.market import screen
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
+from engine.strategies import scan
 
 
 def compile_all(note: Callable[[str], None]) -> None:
@@ -22,7 +21,9 @@ def compile_all(note: Callable[[str], None]) -> None:
     quant.compile_kernels()
     blend_kernel.compile_kernels()
     rules.compile_kernels()
-    alpha158_block(np.ones((2, 61, 6)))
+    scan.compile_kernels()
+    alpha158.compile_kernels(note)
+    candles.compile_kernels(note)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from engine.events import NS, FeatureRow
+from engine.feature_table import FLOAT_FIELDS, FeatureTable
 
 FLOATS = tuple(
     name
@@ -52,4 +55,18 @@ def any_row(draw: st.DrawFn) -> FeatureRow:
     known["rsi"] = draw(st.one_of(st.just(float("nan")), st.floats(0.0, 100.0)))
     return feature_row(
         bar, symbol=draw(st.sampled_from(("a:X", "b:Y"))), filled=draw(st.sampled_from((0.0, 1.0))), **known
+    )
+
+
+def table_of(rows: Sequence[FeatureRow], names: Sequence[str]) -> FeatureTable:
+    """The rows as of one boundary; ``names`` are the symbols by index."""
+    return FeatureTable(
+        names,
+        np.array([names.index(row.symbol) for row in rows], np.int64),
+        rows[0].ns if rows else 0,
+        np.array([row.bar_start_ns for row in rows], np.int64),
+        np.array([row.bars for row in rows], np.int64),
+        np.array([[getattr(row, name) for name in FLOAT_FIELDS] for row in rows]).reshape(
+            len(rows), len(FLOAT_FIELDS)
+        ),
     )

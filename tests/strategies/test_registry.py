@@ -147,7 +147,7 @@ def _boom(strategy: Strategy, row: FeatureRow) -> Signal:
             lambda s, r: Signal(r.symbol, "faulty", Family.TECHNICAL, 0.5, 0.5, r.ns, 0, ""),
             "StrategyFault: ttl_ns 0",
         ),
-        (lambda s, r: "buy", "AttributeError: "),
+        (lambda s, r: "buy", "StrategyFault: returned a str, not a Signal or None"),
     ],
 )
 @pytest.mark.parametrize("through", ["bar", "scores"])

@@ -1,0 +1,182 @@
+"""One strategy as the set runs it: its switches and counters, its calls, and what it may return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from engine.events import Family, FeatureRow, Signal
+from engine.strategies.base import Strategy
+from engine.strategies.settings import Switches
+
+if TYPE_CHECKING:
+    from engine.feature_table import FeatureTable
+    from engine.strategies.base import Array, Bars, Mask
+
+SLOW_CALLS = 3
+"""A strategy is disabled after so many calls in a row above the limit: a first one may import something."""
+
+
+class StrategyFault(Exception):
+    """A strategy returned something that it may not, or took too long."""
+
+
+class Entry:
+    """A strategy with its switches. Whatever its methods raise comes through; the set disables it then."""
+
+    __slots__ = (
+        "_candidates",
+        "_owned",
+        "_slow",
+        "broken",
+        "budget_pct",
+        "enabled",
+        "error",
+        "kind",
+        "last_ns",
+        "origin",
+        "params",
+        "signals",
+        "strategy",
+        "symbols",
+        "weight",
+    )
+
+    def __init__(self, kind: type[Strategy], params: Strategy.Params, origin: str = "") -> None:
+        """``origin``: "" for a built-in one, else the file or entry point."""
+        self.kind = kind
+        self.params = params
+        self.origin = origin
+        self.strategy = Strategy(params)
+        """Does nothing, until ``renew``."""
+        self.enabled = False
+        self.broken = False
+        """Stands for a source that could not be used; can never be enabled."""
+        self.weight = 1.0
+        self.symbols: frozenset[str] = frozenset()
+        self.budget_pct = 0.0
+        self.signals = 0
+        self.last_ns = 0
+        self.error = ""
+        self._slow = 0
+        self._owned: Array | None = None
+        self._candidates: Callable[[FeatureTable], Mask | None] | None = None
+
+    def renew(self, params: Strategy.Params, bars: Bars) -> None:
+        """A new instance that remembers nothing. When its constructor raises, the old one stays."""
+        strategy = self.kind(params)
+        strategy.connect(bars)
+        self.params = params
+        self.strategy = strategy
+        self._slow = 0
+        self._candidates = strategy.candidates if self.defines("candidates") else None
+
+    def set(self, switches: Switches) -> None:
+        self.enabled, self.weight = switches.enabled, switches.weight
+        self.budget_pct = switches.budget_pct
+        self.restrict(frozenset(switches.symbols))
+
+    def take_over(self, before: Entry) -> None:
+        """Stand for another version of the strategy; a fault switched that off, not a person."""
+        self.enabled = before.enabled or before.error != ""
+        self.weight, self.budget_pct = before.weight, before.budget_pct
+        self.signals, self.last_ns = before.signals, before.last_ns
+        self.restrict(before.symbols)
+
+    def restrict(self, symbols: frozenset[str]) -> None:
+        """Symbols to see; none: all."""
+        self.symbols = symbols
+        self._owned = None
+
+    def defines(self, method: str) -> bool:
+        return getattr(self.kind, method) is not getattr(Strategy, method)
+
+    # --- calls ---
+
+    def on_bars(self, table: FeatureTable, found: list[Signal]) -> None:
+        """Add the signals at a bar boundary to ``found``."""
+        if self.symbols:
+            table = self._own(table)
+            if not len(table):
+                return
+        mask = None if self._candidates is None else self._candidates(table)
+        if mask is None:
+            positions = list(range(len(table)))
+        else:
+            if mask.dtype.char != "?" or mask.shape != table.indices.shape:
+                raise StrategyFault(f"candidates must be {len(table)} bools, not {mask.dtype} {mask.shape}")
+            positions = mask.nonzero()[0].tolist()
+            if not positions:
+                return
+        filled = table.column("filled")
+        for position in positions:
+            if filled[position] != 1.0:
+                signal = self.on_row(self.strategy.on_bar, table.row(position))
+                if signal is not None:
+                    found.append(signal)
+
+    def on_row(self, method: Callable[[FeatureRow], Signal | None], row: FeatureRow) -> Signal | None:
+        signal = method(row)
+        if signal is not None:
+            self._check(signal)
+            if signal.symbol != row.symbol:
+                raise StrategyFault(f"signal for {signal.symbol!r} on a row of {row.symbol!r}")
+            self.signals += 1
+            self.last_ns = row.ns
+        return signal
+
+    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
+        own = {s: v for s, v in scores.items() if s in self.symbols} if self.symbols else scores
+        signals = self.strategy.on_scores(ns, own)
+        for signal in signals:
+            self._check(signal)
+            if signal.symbol not in own:
+                raise StrategyFault(f"signal for {signal.symbol!r}, which was not scored")
+        if signals:
+            self.signals += len(signals)
+            self.last_ns = ns
+        return signals
+
+    def took(self, seconds: float, limit_s: float) -> None:
+        """Judge how long a call took. Raises StrategyFault after SLOW_CALLS above the limit in a row."""
+        if seconds <= limit_s:
+            self._slow = 0
+            return
+        self._slow += 1
+        if self._slow >= SLOW_CALLS:
+            raise StrategyFault(
+                f"took {seconds * 1e3:.0f} ms (limit {limit_s * 1e3:g}), {SLOW_CALLS} times in a row"
+            )
+
+    def _own(self, table: FeatureTable) -> FeatureTable:
+        """The rows of the strategy's own symbols."""
+        import numpy as np
+
+        indices = table.indices
+        owned = self._owned
+        if owned is None or int(indices.max(initial=0)) >= len(owned):
+            grown = np.full(2 * int(indices.max(initial=31)) + 2, -1, np.int8)
+            if owned is not None:
+                grown[: len(owned)] = owned
+            self._owned = owned = grown
+        flags = owned[indices]
+        unknown = (flags < 0).nonzero()[0].tolist()
+        if unknown:
+            for position in unknown:
+                owned[indices[position]] = table.symbol(position) in self.symbols
+            flags = owned[indices]
+        return table.select(flags.nonzero()[0])
+
+    def _check(self, signal: Signal) -> None:
+        if type(signal) is not Signal:
+            raise StrategyFault(f"returned a {type(signal).__name__}, not a Signal or None")
+        if not (-1.0 <= signal.score <= 1.0):
+            raise StrategyFault(f"score {signal.score} is outside -1 to 1")
+        if not (0.0 <= signal.confidence <= 1.0):
+            raise StrategyFault(f"confidence {signal.confidence} is outside 0 to 1")
+        if signal.ttl_ns <= 0:
+            raise StrategyFault(f"ttl_ns {signal.ttl_ns} is not above 0")
+        if signal.source != self.kind.name:
+            raise StrategyFault(f"source {signal.source!r} is not the strategy's name")
+        if signal.family is not Family.TECHNICAL:
+            raise StrategyFault(f"family {signal.family} is not a strategy's: technical")

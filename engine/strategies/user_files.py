@@ -1,0 +1,196 @@
+"""The users' own strategies: Python files in their folder, and entry points of installed packages.
+
+A file runs with the rights of the engine, so only those are read that nobody but the user (or root) can have
+written. It is one module of its own under a private name; every Strategy subclass defined in it counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.abc
+import importlib.metadata
+import importlib.util
+import keyword
+import os
+import stat
+import sys
+import traceback
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.strategies.base import Strategy
+from engine.strategies.settings import Switches, check_params
+from engine.text import clean
+
+GROUP = "tickdesk.strategies"
+"""Entry points of this group name Strategy subclasses."""
+MAX_BYTES = 1_000_000
+_RESERVED = frozenset({"reload"})
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Source:
+    """A file or entry point with the strategies that it defines, or why it does not."""
+
+    __slots__ = ("digest", "error", "kinds", "module", "name", "origin", "trace")
+
+    def __init__(self, name: str, origin: str, digest: str = "") -> None:
+        self.name = name
+        """A file's stem, or the entry point's name: what it is called when it defines nothing."""
+        self.origin = origin
+        self.digest = digest
+        """Of the file's bytes; "" of what could not be read."""
+        self.module = ""
+        """Name in ``sys.modules``."""
+        self.kinds: tuple[type[Strategy], ...] = ()
+        self.error = ""
+        """One line; "" when it is usable."""
+        self.trace = ""
+
+    def refuse(self, error: BaseException) -> None:
+        """Define nothing, because of ``error``."""
+        plain = isinstance(error, ConfigError)
+        self.error = clean(error if plain else f"{type(error).__name__}: {error}")
+        self.trace = "".join(traceback.format_exception(error))
+        self.kinds = ()
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget the module."""
+        sys.modules.pop(self.module, None)
+
+
+def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) -> list[Source]:
+    """The folder's ``*.py`` files, sorted by name. A folder that is not there has none.
+
+    ``known``: sources by origin; what did not change since is the same object. ``taken``: names that are not
+    the users' to define. Nothing raises: a source says what is wrong with it.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
+        refusal = None if not paths else _refusal(folder.stat(), folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        source = Source(clean(folder.name, 40), str(folder))
+        source.refuse(ConfigError(f"strategies_dir {folder}: {error.strerror}"))
+        return [source]
+    return [_read(path, known.get(str(path)), taken, refusal) for path in paths]
+
+
+def read_entry_points(taken: Collection[str]) -> list[Source]:
+    """The strategies that installed packages offer, sorted by name."""
+    found = []
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+        package = point.dist.name if point.dist is not None else "unknown"
+        source = Source(clean(point.name, 40), clean(f"{package}: {point.value}", 120))
+        try:
+            kind = point.load()
+            if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+                raise ConfigError(f"entry point {point.name} is no Strategy subclass")
+            _check(kind, taken)
+            source.kinds = (kind,)
+        except (Exception, SystemExit) as error:
+            source.refuse(error)
+        found.append(source)
+    return found
+
+
+class _Text(importlib.abc.SourceLoader):
+    """Runs the very bytes that were checked, and writes no bytecode that could outlive a change."""
+
+    def __init__(self, path: Path, text: bytes) -> None:
+        self._path = path
+        self._text = text
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self._path)
+
+    def get_data(self, path: str | bytes) -> bytes:
+        return self._text
+
+
+def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str | None) -> Source:
+    source = Source(clean(path.stem, 40), str(path))
+    try:
+        if refusal:
+            raise ConfigError(refusal)
+        text = _checked_text(path)
+        source.digest = hashlib.sha256(text).hexdigest()
+        if known is not None and known.digest == source.digest and not known.error:
+            return known
+        source.module = f"_tickdesk_strategy_{path.stem}_{source.digest[:12]}"
+        source.kinds = tuple(_defined(path, text, source.module))
+        for kind in source.kinds:
+            _check(kind, taken)
+        names = [kind.name for kind in source.kinds]
+        if not names:
+            raise ConfigError(f"{path.name} defines no strategy: write a class that extends Strategy")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{path.name} defines two strategies of one name: {', '.join(names)}")
+    except (Exception, SystemExit) as error:
+        source.refuse(error)
+    return source
+
+
+def _checked_text(path: Path) -> bytes:
+    """The file's bytes, when nobody else can have written them. Raises ConfigError or OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"{path.name} is no regular file")
+        real = path.resolve()
+        refusal = _refusal(status, path) or _refusal(real.parent.stat(), real.parent)
+        if refusal:
+            raise ConfigError(refusal)
+        text = file.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"{path.name} is larger than {MAX_BYTES} bytes")
+    return text
+
+
+def _refusal(status: os.stat_result, path: Path) -> str | None:
+    """Why what is at ``path`` is not trusted; None when it is."""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"{clean(path, 120)} is not loaded: it belongs to another user; copy it, so that you own it"
+    if status.st_mode & _WRITABLE:
+        return f"{clean(path, 120)} is not loaded: others may write to it; chmod go-w it"
+    return None
+
+
+def _defined(path: Path, text: bytes, name: str) -> Iterator[type[Strategy]]:
+    """Import the file and yield the strategies that it defines, in its order."""
+    spec = importlib.util.spec_from_loader(name, _Text(path, text), origin=str(path))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    for kind in list(vars(module).values()):
+        if isinstance(kind, type) and issubclass(kind, Strategy) and kind.__module__ == name:
+            yield kind
+
+
+def _check(kind: type[Strategy], taken: Collection[str]) -> None:
+    """Raises ConfigError when a class cannot be a strategy of the desk."""
+    name, description = getattr(kind, "name", None), getattr(kind, "description", None)
+    who = f"class {clean(kind.__name__, 40)}"
+    if not (
+        isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) and len(name) <= 40
+    ):
+        raise ConfigError(f"{who}: give it a name that is an identifier of at most 40 characters")
+    if name in taken or name in _RESERVED:
+        raise ConfigError(f"{who}: the name {name} is taken; choose another")
+    if not (isinstance(description, str) and description and clean(description) == description):
+        raise ConfigError(f"{who}: give it a description of one line")
+    if not (isinstance(kind.Params, type) and issubclass(kind.Params, Strategy.Params)):
+        raise ConfigError(f"{who}: its Params must extend Strategy.Params")
+    both = set(kind.Params.__struct_fields__) & set(Switches.__struct_fields__)
+    if both:
+        raise ConfigError(f"{who}: parameters may not be called {', '.join(sorted(both))}")
+    try:
+        check_params(kind.Params)
+    except TypeError as error:
+        raise ConfigError(f"{who}: {clean(error)}") from error
