@@ -116,14 +116,13 @@ class Aggregator:
     def refuse(self, table: FeatureTable, blended: Blended, position: int, number: int) -> Drop:
         """The Drop of a candidate that was refused with code ``number``."""
         symbol, ns = table.symbol(position), table.ns
+        live = self._live_at(symbol, ns)
         score, confidence = float(blended["score"][position]), float(blended["confidence"][position])
         side = Side.BUY if score > 0.0 else Side.SELL
         if number == DUPLICATE:
             text = _known_of(self._last[(symbol, side)])
         else:
-            live = self._live.get(symbol)
-            same = live is not None and live.opportunity.side is side and live.opportunity.expires_ns > ns
-            hold = HOLD if same else 1.0
+            hold = HOLD if live is not None and live.opportunity.side is side else 1.0
             text = detail(number, score, confidence, lambda: table.row(position), self._limits, hold)
         return Drop(STAGE, symbol, CODES[number], text, ns)
 
@@ -134,10 +133,7 @@ class Aggregator:
         DUPLICATE. Raises KeyError for a symbol that was not added.
         """
         symbol, ns = blend.symbol, blend.ns
-        live = self._live.get(symbol)
-        if live is not None and live.opportunity.expires_ns <= ns:
-            self._expire(live, ns)
-            live = None
+        live = self._live_at(symbol, ns)
         side = Side.BUY if blend.score > 0.0 else Side.SELL
         same = live is not None and live.opportunity.side is side
         hold = HOLD if same else 1.0
@@ -195,6 +191,13 @@ class Aggregator:
     def _newest(self, limit: int) -> Iterator[_Record]:
         for record, _ in zip(reversed(self._history.values()), range(limit), strict=False):
             yield record
+
+    def _live_at(self, symbol: str, ns: int) -> _Record | None:
+        live = self._live.get(symbol)
+        if live is not None and live.opportunity.expires_ns <= ns:
+            self._expire(live, ns)
+            return None
+        return live
 
     def _duplicate(self, last: _Record, blend: Blend, evidence_ns: int) -> str:
         """Why the blend says nothing that ``last``, closed before, did not say; "" when it does."""

@@ -27,12 +27,6 @@ def _nobody(signal: Signal) -> None:
     """Nobody listens to signals."""
 
 
-def _heard(strategies: StrategySet, table: FeatureTable) -> list[Signal]:
-    if hasattr(strategies, "on_bars"):
-        return strategies.on_bars(table)
-    return [s for position in range(len(table)) for s in strategies.on_bar(table.row(position))]
-
-
 class Signals:
     """Owns the stages between features and opportunities."""
 
@@ -87,7 +81,7 @@ class Signals:
 
     def on_bars(self, table: FeatureTable, *, trading: bool) -> None:
         """All bars of one boundary. Without ``trading`` (warm-up) nothing becomes an opportunity."""
-        for signal in _heard(self.strategies, table):
+        for signal in self.strategies.on_bars(table):
             self._take(signal, trading)
         scores, confidences = self.quant.on_bars(table)
         blender = self.blender

@@ -66,6 +66,34 @@ def test_each_filter_has_its_code(score: float, confidence: float, row: FeatureR
     assert aggregator.live() == [] and aggregator.recent() == []
 
 
+@pytest.mark.parametrize(
+    ("score", "market", "liquid"),
+    [
+        (0.9, {"ask_size": 10.1, "bid_size": 1.0}, True),  # a buy takes the ask
+        (0.9, {"ask_size": 1.0, "bid_size": 99.0}, False),
+        (-0.9, {"ask_size": 1.0, "bid_size": 10.1}, True),
+        (-0.9, {"ask_size": 99.0, "bid_size": 1.0}, False),
+        (0.9, {"window_volume": 10.0, "window_vwap": 100.0}, True),  # sizes unknown: what was traded
+        (0.9, {"window_volume": 9.9, "window_vwap": 100.0, "ask_size": 1.0}, False),
+        (0.9, {}, False),
+    ],
+)
+def test_liquidity_is_what_waits_on_the_side_taken_or_what_was_traded(
+    score: float, market: dict[str, float], liquid: bool
+) -> None:
+    outcome = new_aggregator(min_liquidity=1000.0).offer(blend(score), priced(**market))
+    assert isinstance(outcome, Opportunity) if liquid else code(outcome) == "ILLIQUID"
+    assert isinstance(new_aggregator().offer(blend(score), priced(**market)), Opportunity), "off by default"
+
+
+def test_outside_the_session_hours_nothing_arises() -> None:
+    aggregator = new_aggregator(sessions=("thu 00:00-00:01",))  # time began on a Thursday
+    assert isinstance(aggregator.offer(blend(0.9, 59.9), priced()), Opportunity)
+    assert code(new_aggregator(sessions=("thu 00:00-00:01",)).offer(blend(0.9, 60.0), priced())) == (
+        "OUT_OF_SESSION"
+    )
+
+
 def test_without_a_sane_quote_the_last_trade_prices() -> None:
     for row in (priced(bid=NAN), priced(bid=101.0, ask=100.0)):
         assert taken(new_aggregator().offer(blend(0.9), row)).price == 100.0

@@ -42,6 +42,14 @@ def test_absent_families_and_where_their_weight_went() -> None:
     ]
 
 
+def test_an_old_blend_is_explained_by_the_weights_of_its_time() -> None:
+    found = opportunity("trend", "speed", "microstructure", "volatility")
+    other = BlendWeights(technical=1.0, sentiment=99.0)
+    assert explain.absent_lines(found, other) == explain.absent_lines(found, BlendWeights())
+    unknown = msgspec.structs.replace(found, blend=msgspec.structs.replace(found.blend, weights=()))
+    assert explain.absent_lines(unknown, other) != explain.absent_lines(found, other)
+
+
 def test_quant_scores_without_a_reason_are_explained_from_the_row() -> None:
     row = priced(
         bid_size=3.0, ask_size=1.0, window_volume=10.0, window_buy_volume=7.0, atr=2.0, momentum=-3.0
