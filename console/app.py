@@ -22,7 +22,7 @@ from console.link_protocol import Link, LinkState, NoAnswerError
 from console.replies import Replies
 from console.screens.automation import AutomationScreen
 from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
-from console.screens.desk import STRATEGIES, DeskScreen
+from console.screens.desk import DeskScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, LeaveScreen
@@ -259,10 +259,10 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
     def action_reload(self) -> None:
         """What the selected row is made of: a strategy of its file, everything else of the model's."""
-        pane, key = self.desk.strategies, self.desk.grid.cursor_key
-        if self.desk.active == STRATEGIES and pane.grid is pane.automations:
+        pane, grid = self.desk.strategies, self.desk.grid
+        if grid is pane.automations:
             self.say("automations need no reload: what is put or switched works at once")
-        elif self.desk.active == STRATEGIES and pane.grid is pane.strategies and key not in self.view.models:
+        elif grid is pane.strategies and grid.cursor_key not in self.view.models:
             self.command("the strategies' reload", self.link.reload_strategies)
         else:
             self.command("the model's reload", self.link.reload_model)
@@ -272,13 +272,12 @@ class DeskApp(PatientApp, inherit_bindings=False):
         self.command("the strategies' reload", self.link.reload_strategies)
 
     def action_switch_row(self) -> None:
-        pane, key = self.desk.strategies, self.desk.grid.cursor_key or ""
-        strategy = self.view.strategies.get(key)
-        automation = self.view.automations.get(key)
-        if self.desk.active == STRATEGIES and pane.grid is pane.strategies and strategy is not None:
+        pane, grid, key = self.desk.strategies, self.desk.grid, self.desk.grid.cursor_key or ""
+        strategy, automation = self.view.strategies.get(key), self.view.automations.get(key)
+        if grid is pane.strategies and strategy is not None:
             patch = StrategyPatch(enabled=not strategy.enabled)
             self.command(f"switching {key}", lambda: self.link.set_strategy(key, patch))
-        elif self.desk.active == STRATEGIES and pane.grid is pane.automations and automation is not None:
+        elif grid is pane.automations and automation is not None:
             active = not automation.active
             self.command(f"switching {key}", lambda: self.link.set_automation(key, active))
         else:
@@ -290,18 +289,19 @@ class DeskApp(PatientApp, inherit_bindings=False):
 
     def action_open_row(self) -> None:
         """What stands behind the selected row."""
-        pane, key = self.desk.strategies, self.desk.grid.cursor_key
+        view, pane, grid = self.view, self.desk.strategies, self.desk.grid
+        key = grid.cursor_key
         if key is None or self.desk.active not in OPENING_PANES:
             self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
-        elif self.desk.active == 1:
+        elif grid is self.desk.ticks:
             self.push_screen(SignalsScreen(key, self.link))
-        elif self.desk.active != STRATEGIES:
-            self.push_screen(ExplainScreen(key, self.link.explain))
-        elif pane.grid is pane.automations:
-            now_ns = lambda: self.view.now_ns  # noqa: E731
-            self.push_screen(AutomationScreen(key, self.link, lambda: self.view.automations.get(key), now_ns))
+        elif grid in (pane.strategies, pane.models):
+            self.push_screen(StrategyScreen(key, self.link, lambda: view.now_ns))
+        elif grid is pane.automations:
+            row = lambda: view.automations.get(key)  # noqa: E731
+            self.push_screen(AutomationScreen(key, self.link, row, lambda: view.now_ns))
         else:
-            self.push_screen(StrategyScreen(key, self.link, lambda: self.view.now_ns))
+            self.push_screen(ExplainScreen(key, self.link.explain))
 
     def on_grid_activated(self) -> None:
         self.action_open_row()

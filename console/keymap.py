@@ -132,6 +132,7 @@ KEYS: tuple[Key, ...] = (
 )
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
+STRATEGIES_PANE = 5
 OPENING_PANES = frozenset({1, 2, 4, 5})
 _TINY = frozenset({"halt", "entries", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
@@ -150,7 +151,7 @@ def bindings(overrides: dict[str, str] | None = None) -> list[Binding]:
 def works_in(key: Key, pane: int) -> bool:
     """Whether a key does something in a pane (1 to 6)."""
     if key.where == STRATEGIES:
-        return pane == 5
+        return pane == STRATEGIES_PANE
     if key.where == OPENING:
         return pane in OPENING_PANES
     return True

@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
-from console.keymap import PANES, bindings, footer
+from console.keymap import PANES, STRATEGIES_PANE, bindings, footer
 from console.link_protocol import LinkState
 from console.view import DeskView
 from widgets.banner import Banner
@@ -34,7 +34,7 @@ MEDIUM = (110, 36)
 """Least for two panes side by side."""
 WIDE = (160, 36)
 """Least for three."""
-_OPPORTUNITIES, _POSITIONS, STRATEGIES = 2, 3, 5
+_OPPORTUNITIES, _POSITIONS = 2, 3
 _LAYOUTS = ("-tiny", "-compact", "-medium", "-wide")
 
 
@@ -301,9 +301,9 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     def action_tab(self, step: int) -> None:
         """The next table of the strategies' pane."""
-        if self.active == STRATEGIES:
+        if self.active == STRATEGIES_PANE:
             self.strategies.go_to((self.strategies.tab + step) % len(self.strategies.grids))
-            self._entitle(STRATEGIES)
+            self._entitle(STRATEGIES_PANE)
             self.grid.focus()
             self.paint(force=True)
 

@@ -104,7 +104,7 @@ class Editor(Modal[None], inherit_bindings=True):
         & #detail { height: 3; background: $status; }
         & #prompt { height: 1; display: none; }
         & #prompt-label { width: auto; max-width: 50%; }
-        & #said { max-height: 2; min-height: 1; }
+        & #said { max-height: 3; min-height: 1; }
         & Input { width: 1fr; background: $cursor; }
         & Input:focus { background: $cursor; background-tint: $cursor 0%; }
     }

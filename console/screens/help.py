@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.keymap import DESK, PANES, keys_for
+from console.keymap import DESK, PANES, STRATEGIES_PANE, keys_for
 from console.screens.reader import Reader
 from widgets.cells import fit
 from widgets.lines import Line
@@ -25,8 +25,12 @@ def help_lines(pane: int) -> list[Line]:
             lines.append(())
         lines.append(((title, "heading"),))
         lines.extend(((fit(key.shown, 11, right=True), "key"), (f"  {key.help}", "text")) for key in keys)
+    lines.append(())
+    if pane == STRATEGIES_PANE:
+        lines.append(
+            (("* behind a name: a user's own strategy.  · beside a value: not the default.", "muted"),)
+        )
     lines += [
-        (),
         (
             (
                 "What makes the desk safer is instant; what adds risk asks first, with Cancel selected.",
