@@ -21,12 +21,20 @@ class TapeError(TickdeskError):
     """A tape cannot be read."""
 
 
+class BarsError(TickdeskError):
+    """A file of bars cannot be read, or its features not be written."""
+
+
 class FeedError(TickdeskError):
     """A venue cannot be used as configured (unknown symbol, bad URL)."""
 
 
 class ModelError(TickdeskError):
     """A model artefact or registry entry is refused."""
+
+
+class SignalsError(TickdeskError):
+    """A request for signals cannot be answered: its candles are none."""
 
 
 class StoreError(TickdeskError):

@@ -62,6 +62,16 @@ class FeedStats:
     detail: str = "not started"
 
 
+class Watched(Protocol):
+    """Whatever brings data from outside, as its health is shown."""
+
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def stats(self) -> FeedStats: ...
+
+
 class Decoder(Protocol):
     """A venue's frames to events. Never raises, whatever the input."""
 

@@ -1,8 +1,8 @@
 """An external quant server's side of the exchange, without IO: what is asked, and what its answer means.
 
 Its scores become signals of the source ``external:<server>:<family>``, which stand in for the engine's own
-modules while they live. "combined" is told in their reason, and not blended: the engine blends itself. "block" in
-any place means: no entries in this symbol for now.
+modules while they live. "combined" is told in their reason, and not blended: the engine blends itself.
+"block" in any place means: no entries in this symbol for now.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Judged(NamedTuple):
 def request(symbol: str, bars: npt.NDArray[np.float64], start_ns: int, step_ns: int, now_ns: int) -> bytes:
     """The body that asks for ``symbol``.
 
-    ``bars``: (n, 5 or more) of open, high, low, close, volume, oldest first; the newest began at ``start_ns``,
-    each lasts ``step_ns``.
+    ``bars``: (n, 5 or more) of open, high, low, close, volume, oldest first; the newest began at
+    ``start_ns``, each lasts ``step_ns``.
     """
     first_ns = start_ns - (len(bars) - 1) * step_ns
     candles = tuple(
@@ -58,7 +58,7 @@ def request(symbol: str, bars: npt.NDArray[np.float64], start_ns: int, step_ns: 
 
 
 def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, confidence: float) -> Judged:
-    """Raises ValueError (one line) for an answer that is refused as a whole: none, or a score beyond [-1, 1]."""
+    """Raises ValueError (one line) for an answer that is none, or that holds a score beyond [-1, 1]."""
     if len(body) > MAX_REPLY:
         raise ValueError(f"an answer of {len(body)} bytes, more than {MAX_REPLY}")
     try:

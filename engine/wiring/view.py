@@ -20,7 +20,7 @@ from engine.api.protocol import (
 )
 from engine.events import NS, Opportunity
 from engine.execution.order import Order
-from engine.feeds.base import Feed
+from engine.feeds.base import Watched
 from engine.wiring.desk import Desk
 
 SPARK_BARS = 24
@@ -47,7 +47,7 @@ class DeskView:
         *,
         phase: str,
         phase_detail: str,
-        feeds: Sequence[Feed],
+        feeds: Sequence[Watched],
         model: ModelRow | None,
         logs: Sequence[LogRow],
         last_seq: int,
@@ -206,7 +206,7 @@ class DeskView:
         )
 
 
-def feed_row(feed: Feed, now_ns: int) -> FeedRow:
+def feed_row(feed: Watched, now_ns: int) -> FeedRow:
     stats = feed.stats
     age = (now_ns - stats.last_data_ns) / 1e6 if stats.last_data_ns else None
     return FeedRow(

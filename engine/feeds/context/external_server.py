@@ -1,4 +1,4 @@
-"""The external quant server's client: symbol by symbol, a few at a time, with few attempts and a circuit breaker.
+"""The external quant server's client: symbol by symbol, few at a time, few attempts, and a circuit breaker.
 
 Nothing here is waited for by the desk. What answers late counts late, what does not answer is absent.
 """
@@ -52,14 +52,14 @@ class ExternalServer:
         take: Take,
         rng: random.Random,
     ) -> None:
-        """``token`` is sent as a bearer's, "" for none; it is never shown. Raises ConfigError for a bad URL."""
+        """``token`` is a bearer's, "" for none; it is never shown. Raises ConfigError for a bad URL."""
         key = f"quant.servers.{name}.url"
         check_url(key, config.url, ("http", "https"))
         if any(not char.isprintable() or char.isspace() for char in token):
             raise ConfigError("TICKDESK_QUANT_TOKEN holds a blank or a control character: set it anew")
         parts = urlsplit(config.url)
         path = parts.path if parts.path not in ("", "/") else PATH
-        self.venue = VENUE
+        self.venue = f"{VENUE}:{name}"
         self.name = name
         self.stats = FeedStats()
         self._config = config
@@ -74,7 +74,7 @@ class ExternalServer:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._rest = Rest(
-            f"{VENUE} {name}",
+            self.venue,
             f"{parts.scheme}://{parts.netloc}",
             PER_S,
             timeout_s=config.timeout_ms / 1000.0,
@@ -103,15 +103,20 @@ class ExternalServer:
                 while True:
                     for symbol in self._symbols():
                         if symbol not in self._asking:
-                            task = tasks.create_task(self._one(symbol), name=f"{VENUE}-{symbol}")
+                            task = tasks.create_task(self._one(symbol), name=f"{self.venue}-{symbol}")
                             self._asking[symbol] = task
-                            task.add_done_callback(lambda _, symbol=symbol: self._asking.pop(symbol, None))
                     await asyncio.sleep(self._config.interval_s)
         finally:
             self._asking.clear()
             await self._rest.close()
 
     async def _one(self, symbol: str) -> None:
+        try:
+            await self._exchange(symbol)
+        finally:
+            self._asking.pop(symbol, None)
+
+    async def _exchange(self, symbol: str) -> None:
         async with self._turns:
             if asyncio.get_running_loop().time() < self._quiet_until_s:
                 return

@@ -1,7 +1,7 @@
 """Headlines of RSS 2.0, RSS 1.0 and Atom documents. What they hold is text of strangers, and treated as such.
 
-Documents are read by a parser that refuses a DTD, so no entity can grow; they are limited in size, and of each
-only the first headlines are taken. A headline is cleaned, stripped of tags, cut, scored and not kept.
+Documents are read by a parser that refuses a DTD, so no entity can grow; they are limited in size, and of
+each only the first headlines are taken. A headline is cleaned, stripped of tags, cut, scored and not kept.
 """
 
 from __future__ import annotations
