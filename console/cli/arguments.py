@@ -117,6 +117,15 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--horizon", type=int, default=20, help="bars ahead that the label looks (default 20)")
     train.add_argument("--no-activate", action="store_true", help="register only")
 
+    features = command("features", "compute features of bars in a CSV file: Alpha158, or our indicators")
+    features.epilog = (
+        "--set alpha158 or --set indicators chooses the features; --set KEY=VALUE works as well."
+    )
+    features.add_argument(
+        "bars", type=Path, metavar="BARS.csv", help="open, high, low, close, volume[, vwap]"
+    )
+    features.add_argument("--out", type=Path, metavar="FILE.npz", required=True, help="where to write them")
+
     models = command("models", "list the registered models, or activate one")
     models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
     models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from engine.features.alpha158_columns import HISTORY, NAMES, WIDTH
 from engine.features.alpha158_scratch import SCRATCH
 from engine.features.alpha158_windows import newest
-from engine.kernels import kernel
+from engine.kernels import kernel, warm
 
 __all__ = [
     "HISTORY",
@@ -29,6 +30,7 @@ __all__ = [
     "alpha158",
     "alpha158_block",
     "alpha158_series",
+    "compile_kernels",
     "schema_hash",
 ]
 
@@ -81,6 +83,11 @@ def alpha158_series(bars: npt.NDArray[Any]) -> Floats:
     out = np.empty((len(rows), WIDTH))
     _series(rows, out)
     return out
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the live kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
+    warm(lambda: _block(np.ones((1, 1, 6)), np.ones(1, np.int64), np.empty((1, WIDTH))), "alpha158", report)
 
 
 def _rows(bars: npt.NDArray[Any], dimensions: int) -> Floats:

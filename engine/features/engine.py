@@ -37,7 +37,6 @@ from engine.features.state import (
     BARS_KEPT,
     CLOSE,
     DESK,
-    ENTRY,
     NEVER,
     RING_GAP,
     RING_START,
@@ -46,11 +45,11 @@ from engine.features.state import (
     Array,
     new_bars,
     new_desk,
+    new_ring,
     new_state,
     point,
     row_view,
     start_row,
-    zeros,
 )
 from engine.features.triggers import RISE_BIT, WAKE_BIT, outdated
 from engine.kernels import warm
@@ -108,7 +107,7 @@ class FeatureEngine:
         self._desk_words = self._desk.view(np.int64).data
         self.address = int(self._desk.ctypes.data)
         """Of the desk's row, for kernels built upon ``consume_ticks``; the same for the engine's life."""
-        self._ring = zeros(rows * (RING_START + RING_GAP), ENTRY)
+        self._ring = new_ring(rows * (RING_START + RING_GAP))
         self._ring_used = 0
         self._place(new_state(rows), new_bars(rows))
         self._take_ticks(np.zeros(0, TICK))
@@ -342,7 +341,7 @@ class FeatureEngine:
         offset = self._ring_used
         self._ring_used += capacity + RING_GAP
         if self._ring_used > len(self._ring):
-            ring = zeros(max(2 * len(self._ring), self._ring_used), ENTRY)
+            ring = new_ring(max(2 * len(self._ring), self._ring_used))
             ring[:offset] = self._ring[:offset]
             self._ring = ring
             point(self._desk, self._state, self._bars, ring)
@@ -381,7 +380,7 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 def _exercise() -> None:
     desk, state, bars = new_desk(FeaturesConfig(), 1.0), new_state(1), new_bars(1)
-    ring, ticks = zeros(RING_START, ENTRY), np.zeros(1, TICK)
+    ring, ticks = new_ring(RING_START), np.zeros(1, TICK)
     point(desk, state, bars, ring)
     address = desk.ctypes.data
     consume(ticks.ctypes.data, 0, 0, address)

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from engine.features.state import BAR_SLOTS, BAR_WIDTH, DESK, ENTRY, STATE
+from engine.features.state import BAR_SLOTS, BAR_WIDTH, DESK, ENTRY, ROW_FIELDS, STATE
 from engine.kernels import part, pointer
 from engine.ticks import TICK
+
+assert STATE.fields is not None
+_FIELDS, _FIELDS_AT = len(ROW_FIELDS), STATE.fields[ROW_FIELDS[0]][1]
 
 
 @part
@@ -26,6 +29,12 @@ def ticks_at(address: int, count: int) -> Any:
 @part
 def rows_of(desk: Any) -> Any:
     return carray(pointer(desk.state), desk.rows, STATE)
+
+
+@part
+def fields_of(desk: Any) -> Any:
+    """The float fields of the first row."""
+    return carray(pointer(desk.state + _FIELDS_AT), _FIELDS, np.float64)
 
 
 @part

@@ -177,6 +177,11 @@ def new_bars(rows: int) -> Array:
     return zeros(rows * BAR_SLOTS * BAR_WIDTH, np.dtype(np.float64)).reshape(rows, BAR_SLOTS, BAR_WIDTH)
 
 
+def new_ring(entries: int) -> Array:
+    """Room for the trades of all windows."""
+    return zeros(entries, ENTRY)
+
+
 def new_desk(config: FeaturesConfig, quote_max_age_s: float) -> Array:
     """One row of DESK with the settings; ``point`` tells it where the rest is."""
     desk = zeros(1, DESK)

@@ -1,0 +1,101 @@
+"""Finished candles through the code that makes and measures the live bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.config import FeaturesConfig
+from engine.events import FeatureRow
+from engine.feature_table import COLUMN, FLOAT_FIELDS
+from engine.features.bars import keep_bar
+from engine.features.memory import bars_of, desk_at, fields_of, rows_of
+from engine.features.state import (
+    CLOSE,
+    HIGH,
+    LOW,
+    OPEN,
+    VOLUME,
+    VWAP,
+    Array,
+    new_bars,
+    new_desk,
+    new_ring,
+    new_state,
+    point,
+    start_row,
+)
+from engine.kernels import kernel, warm
+
+Floats = npt.NDArray[np.float64]
+
+_UNKNOWN = [
+    COLUMN[name] for name in FLOAT_FIELDS if name.startswith("window_") or name in ("trade_count", "last")
+]
+
+
+def candle_row(
+    symbol: str, bars: Floats, start_ns: int, step_ns: int, config: FeaturesConfig
+) -> FeatureRow | None:
+    """The newest bar's row, of bars with the columns open, high, low, close, volume and vwap, oldest first.
+
+    ``start_ns``: where the first bar begins; ``step_ns``: how long each is. A vwap of NaN stands for the
+    bar's typical price. What candles cannot tell (window, quote, last trade, trade count) is NaN. None when
+    there is no bar, or one that is none: not finite, a price not above 0, a volume below 0.
+    """
+    if not len(bars) or first_unsound(bars) is not None:
+        return None
+    values = candle_values(bars, config)[-1]
+    begin = start_ns + (len(bars) - 1) * step_ns
+    return FeatureRow(symbol, begin + step_ns, begin, len(bars), *values.tolist())
+
+
+def candle_values(bars: Floats, config: FeaturesConfig) -> Floats:
+    """The rows' float fields at each of ``bars`` (n, 6): (n, fields), columns as in ``FLOAT_FIELDS``.
+
+    The bars must be sound, see ``first_unsound``.
+    """
+    rows = np.array(bars, np.float64, order="C")
+    typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0
+    rows[:, VWAP] = np.where(np.isnan(rows[:, VWAP]), typical, rows[:, VWAP])
+    desk, state, ring_of_bars, ring = new_desk(config, 1.0), new_state(1), new_bars(1), new_ring(1)
+    start_row(state, 0, 1)
+    point(desk, state, ring_of_bars, ring)
+    values = np.empty((len(rows), len(FLOAT_FIELDS)))
+    _take(rows, int(desk.ctypes.data), values)
+    values[:, _UNKNOWN] = np.nan
+    return values
+
+
+def first_unsound(bars: Floats) -> int | None:
+    """Position of the first bar that no market made: not finite, a price not above 0, a volume below 0."""
+    with np.errstate(invalid="ignore"):
+        sound = np.isfinite(bars[:, : VOLUME + 1]).all(axis=1)
+        sound &= (bars[:, : CLOSE + 1] > 0.0).all(axis=1) & (bars[:, VOLUME] >= 0.0)
+        sound &= ~np.isinf(bars[:, VWAP])
+    unsound: Array = np.flatnonzero(~sound)
+    return int(unsound[0]) if len(unsound) else None
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
+    warm(_exercise, "candles", report)
+
+
+def _exercise() -> None:
+    candle_values(np.ones((1, 6)), FeaturesConfig())
+
+
+@kernel
+def _take(rows: Any, address: int, values: Any) -> None:
+    desk = desk_at(address)
+    s, ring = rows_of(desk)[0], bars_of(desk)[0]
+    fields = fields_of(desk)
+    for position in range(rows.shape[0]):
+        s.open, s.high, s.low = rows[position, OPEN], rows[position, HIGH], rows[position, LOW]
+        s.close, s.volume, s.filled = rows[position, CLOSE], rows[position, VOLUME], 0.0
+        keep_bar(s, desk, ring, (rows[position, VWAP] - s.open) * s.volume)
+        values[position, :] = fields
