@@ -93,6 +93,7 @@ def test_a_strategy_that_fails_is_switched_off_and_the_desk_goes_on(monkeypatch:
     def fail(self: Any, *arguments: Any) -> None:
         raise ZeroDivisionError("a bug")
 
+    monkeypatch.setattr(Trend, "candidates", lambda self, table: None)
     monkeypatch.setattr(Trend, "on_bar", fail)
     bench = Bench()
     for events in calm(A, 100.0, 90):
