@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -80,7 +81,7 @@ def _indicators(source: Path, bars: Bars, config: FeaturesConfig) -> Floats:
     return candle_values(bars.rows, config)[:, [FLOAT_FIELDS.index(name) for name in INDICATORS]]
 
 
-def _write(out: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+def _write(out: Path, arrays: dict[str, Any]) -> None:
     """All or nothing: what stood there before stays until the new file is complete."""
     part = out.with_name(f"{out.name}.part-{os.getpid()}")
     try:
