@@ -114,4 +114,4 @@ def _ratio_score(puts: float, calls: float) -> float | None:
         return None
     if not puts or not calls:
         return 1.0 if calls else -1.0
-    return math.tanh((math.log(NEUTRAL) - math.log(puts / calls)) / WIDTH)
+    return math.tanh((math.log(NEUTRAL) - math.log(puts) + math.log(calls)) / WIDTH)

@@ -31,13 +31,13 @@ from engine.wiring.view import feed_row
 TOKEN = "TICKDESK_QUANT_TOKEN"  # noqa: S105 - the variable's name
 FIRST_BACKOFF_S = 2.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
-"""Before a task with a bug in it runs again: doubling, from the first when it ran for longer than the most."""
+"""Before a task with a bug in it runs again: doubling, and over again when it ran longer than the most."""
 LEAST_BARS = 2
 
 C = TypeVar("C", bound=SourceConfig | NewsConfig)
 
 Bars = Callable[[str, int], tuple[Floats, int] | None]
-"""A symbol's last bars (n, 6), oldest first, at most so many, and when the newest began; None for no symbol."""
+"""A symbol's last bars (n, 6), oldest first, at most so many, and when the newest began; None without any."""
 
 log = logging.getLogger("engine.context")
 

@@ -1,0 +1,70 @@
+"""What an external quant server is asked, and how its answers are judged."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+
+from engine.events import NS, Family
+from engine.quant.external import MAX_REPLY, judge, request
+from engine.signal_exchange import SignalsRequest
+
+NOW = 1_700_000_000 * NS
+
+
+def judged(signals: dict[str, object]):  # type: ignore[no-untyped-def]
+    body = json.dumps({"signals": signals, "latency_ms": 12.5, "timestamp": 1}).encode()
+    return judge(body, "binance:BTCUSDT", "alpha", NOW, ttl_ns=30 * NS, confidence=0.7)
+
+
+def test_candles_are_sent_oldest_first_with_their_times() -> None:
+    bars = np.array([[1, 3, 0.5, 2, 10, 1.5], [2, 4, 1.5, 3, 20, 2.5]])
+    body = msgspec.json.decode(request("x:A", bars, NOW, 5 * NS, NOW + 6 * NS), type=SignalsRequest)
+    assert body.symbol == "x:A"
+    assert body.timestamp == 1_700_000_006_000
+    assert [candle.timestamp for candle in body.candles] == [1_699_999_995_000, 1_700_000_000_000]
+    newest = body.candles[1]
+    assert (newest.open, newest.high, newest.low, newest.close, newest.volume) == (2, 4, 1.5, 3, 20)
+
+
+def test_scores_become_signals_by_family() -> None:
+    found = judged({"speed": 0.4, "oi": -1, "options": None, "sentiment": 0, "combined": 0.25})
+    assert found.block == ""
+    assert [(s.source, s.family, s.score) for s in found.signals] == [
+        ("external:alpha:speed", Family.SPEED, 0.4),
+        ("external:alpha:oi", Family.OPEN_INTEREST, -1.0),
+        ("external:alpha:sentiment", Family.SENTIMENT, 0.0),
+    ]
+    first = found.signals[0]
+    assert (first.symbol, first.confidence, first.ns, first.ttl_ns) == ("binance:BTCUSDT", 0.7, NOW, 30 * NS)
+    assert first.reason == "alpha: speed +0.40, combined +0.25, in 12 ms"
+
+
+def test_block_in_any_place_blocks_and_the_other_scores_count() -> None:
+    found = judged({"speed": 0.4, "volatility": "block", "combined": "block"})
+    assert found.block == "alpha says block (volatility, combined)"
+    assert [signal.family for signal in found.signals] == [Family.SPEED]
+    assert judged({}) == ((), "")
+
+
+@pytest.mark.parametrize(
+    "signals", [{"speed": 1.01}, {"combined": -3}, {"oi": "sell"}, {"speed": [1]}, {"speed": True}]
+)
+def test_an_answer_with_one_wrong_score_is_refused_as_a_whole(signals: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="refused: "):
+        judged({"volatility": 0.5} | signals)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"signals":{"speed":NaN}}', b"<html>", b'{"signals":1}'])
+def test_rubbish_is_refused_in_one_line(body: bytes) -> None:
+    with pytest.raises(ValueError) as caught:
+        judge(body, "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_endless_answer_is_refused() -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        judge(b" " * (MAX_REPLY + 1), "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0)
