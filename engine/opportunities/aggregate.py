@@ -30,6 +30,10 @@ STAGE = "opportunities"
 HISTORY = 1000
 """So many opportunities are remembered."""
 
+_BUY, _SELL, _TECHNICAL = Side.BUY, Side.SELL, Family.TECHNICAL
+_TEXT = {side: side.value for side in Side}
+# An enum's members and values are looked up at a cost, which between a frame and its order counts.
+
 LIVE = "live"
 EXPIRED = "expired"
 REVERSED = "reversed"
@@ -118,7 +122,7 @@ class Aggregator:
         symbol, ns = table.symbol(position), table.ns
         live = self._live_at(symbol, ns)
         score, confidence = float(blended["score"][position]), float(blended["confidence"][position])
-        side = Side.BUY if score > 0.0 else Side.SELL
+        side = _BUY if score > 0.0 else _SELL
         if number == DUPLICATE:
             text = _known_of(self._last[(symbol, side)])
         else:
@@ -134,7 +138,7 @@ class Aggregator:
         """
         symbol, ns = blend.symbol, blend.ns
         live = self._live_at(symbol, ns)
-        side = Side.BUY if blend.score > 0.0 else Side.SELL
+        side = _BUY if blend.score > 0.0 else _SELL
         same = live is not None and live.opportunity.side is side
         hold = HOLD if same else 1.0
         refused = judge(blend, row, self._limits, hold, self._sessions.is_open(ns))
@@ -213,20 +217,21 @@ class Aggregator:
     ) -> Opportunity:
         price = price_of(row)
         assert price is not None
+        ns = blend.ns
         opportunity = Opportunity(
-            opportunity_id=opportunity_id(blend.symbol, side, blend.ns),
-            symbol=blend.symbol,
-            side=side,
-            score=blend.score,
-            confidence=blend.confidence,
-            price=price,
-            sources=tuple([entry.source for entry in blend.inputs]),
-            reason=reason,
-            created_ns=blend.ns,
-            expires_ns=blend.ns + self._ttl_ns,
-            merged=0,
-            blend=blend,
-            features=row,
+            opportunity_id(blend.symbol, side, ns),
+            blend.symbol,
+            side,
+            blend.score,
+            blend.confidence,
+            price,
+            tuple([entry.source for entry in blend.inputs]),
+            reason,
+            ns,
+            ns + self._ttl_ns,
+            0,
+            blend,
+            row,
         )
         record = _Record(opportunity, evidence_ns)
         self._history[opportunity.opportunity_id] = record
@@ -269,7 +274,7 @@ class Aggregator:
         opportunity = record.opportunity
         index = self._index[opportunity.symbol]
         self._expires_ns[index] = opportunity.expires_ns
-        if opportunity.side is Side.BUY:
+        if opportunity.side is _BUY:
             self._sides[index], self._buys_ns[index] = 1, record.evidence_ns
         else:
             self._sides[index], self._sells_ns[index] = -1, record.evidence_ns
@@ -299,7 +304,7 @@ def _known_of(last: _Record) -> str:
 
 def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:
     """12 hexadecimal digits: the same symbol, side and time give the same id in every run."""
-    return hashlib.sha256(f"{symbol}|{side.value}|{created_ns}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{symbol}|{_TEXT[side]}|{created_ns}".encode()).hexdigest()[:12]
 
 
 def _evidence(blend: Blend) -> tuple[int, str]:
@@ -307,7 +312,7 @@ def _evidence(blend: Blend) -> tuple[int, str]:
     strongest)."""
     found, youngest = None, blend.ns
     for entry in blend.inputs:
-        if entry.family is Family.TECHNICAL:
+        if entry.family is _TECHNICAL:
             age_ns = entry.age_ns
             youngest = min(youngest, age_ns)
             if entry.score * blend.score > 0.0 and (found is None or age_ns < found.age_ns):

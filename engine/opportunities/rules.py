@@ -187,9 +187,11 @@ def sift(
 def judge(blend: Blend, row: FeatureRow, limits: Limits, hold: float, is_open: bool) -> int:
     """The number of the first rule that refuses the blend; 0 when none does."""
     bid, ask = row.bid, row.ask
-    available = liquidity(
-        blend.score, bid, ask, row.bid_size, row.ask_size, row.window_volume, row.window_vwap
-    )
+    available = 0.0
+    if limits.min_liquidity > 0.0:
+        available = liquidity(
+            blend.score, bid, ask, row.bid_size, row.ask_size, row.window_volume, row.window_vwap
+        )
     return refusal(
         blend.score, blend.confidence, hold, is_open, limits.packed, row.filled, row.close, row.last, bid,
         ask, available,
