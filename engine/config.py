@@ -297,11 +297,15 @@ class LoggingConfig(Section, frozen=True):
 class Config(Section, frozen=True):
     """Everything; the defaults trade the simulated venue on paper."""
 
+    strategies_dir: str = ""
+    """Folder of the user's own strategies; relative to the configuration file, and beside it when empty."""
+    strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 50.0
+    """A user's strategy that takes longer than this in three calls in a row is disabled; never in a replay."""
     feeds: dict[str, FeedConfig] = {}
     simulated: SimulatedConfig = SimulatedConfig()
     features: FeaturesConfig = FeaturesConfig()
     strategies: dict[str, dict[str, Any]] = {}
-    """Per strategy: enabled, weight, symbols and its own parameters; checked by the strategy itself."""
+    """Per strategy: enabled, weight, symbols, budget_pct and its own parameters; checked by the strategy."""
     opportunities: OpportunitiesConfig = OpportunitiesConfig()
     risk: RiskConfig = RiskConfig()
     exits: ExitsConfig = ExitsConfig()
@@ -336,7 +340,7 @@ def load(
     for name, text in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name not in _NOT_CONFIG and not name.startswith(_CHAOS_PREFIX):
             keys = name[len(ENV_PREFIX) :].lower().split("__")
-            if len(keys) < 2:
+            if len(keys) < 2 and _kind(keys) not in (str, float):
                 raise ConfigError(
                     f"environment variable {clean(name, 60)} names no key: two underscores part section and"
                     f" key, as in {_suggestion(keys[0])}"
@@ -356,7 +360,9 @@ def load(
             f"configuration: {clean(error)}; `tickdesk config show` prints every key with its value"
         ) from None
     _check(config)
-    return config
+    folder = (path or default_path()).expanduser().absolute().parent
+    chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
+    return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:

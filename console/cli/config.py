@@ -11,7 +11,7 @@ import msgspec
 from console.cli.settings import config_path, configuration
 from console.cli.terminal import require_theme
 from engine.config import Config, default_path
-from engine.strategies.registry import StrategySet
+from engine.strategies.registry import shown_settings
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"configuration ok ({path if path.exists() else 'defaults; no file at ' + str(path)})")
         return 0
     shown = msgspec.to_builtins(config)
-    shown["strategies"] = StrategySet(config.strategies).settings()
+    shown["strategies"] = shown_settings(config.strategies)
     print("\n".join(toml_lines(shown)))
     return 0
 

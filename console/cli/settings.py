@@ -20,10 +20,10 @@ def config_path(arguments: argparse.Namespace) -> Path | None:
 
 def configuration(arguments: argparse.Namespace) -> Config:
     """The checked configuration, strategies included. Raises ConfigError."""
-    from engine.strategies.registry import StrategySet
+    from engine.strategies.registry import check_settings
 
     config = load(config_path(arguments), overrides=arguments.overrides)
-    StrategySet(config.strategies)
+    check_settings(config.strategies, Path(config.strategies_dir))
     return config
 
 

@@ -13,6 +13,7 @@ import msgspec
 from engine.errors import ConfigError
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import Strategy, no_bars
+from engine.strategies.breakout import Breakout
 from engine.strategies.entry import Entry
 from engine.strategies.golden_cross import GoldenCross
 from engine.strategies.mean_reversion import MeanReversion
@@ -40,6 +41,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     GoldenCross.name: GoldenCross,
     Trend.name: Trend,
     MeanReversion.name: MeanReversion,
+    Breakout.name: Breakout,
     Model.name: Model,
 }
 """The built-in ones."""
@@ -110,16 +112,6 @@ class StrategySet:
                     entry.on_bars(table, found)
             except Exception as error:
                 self._fault(entry, error)
-        return found
-
-    def on_bar(self, row: FeatureRow) -> list[Signal]:
-        """``on_bars`` for one row, without ``candidates``."""
-        found: list[Signal] = []
-        if row.filled == 1.0:
-            return found
-        for entry in self._on_bars:
-            if not entry.symbols or row.symbol in entry.symbols:
-                self._hear(entry, entry.strategy.on_bar, row, found)
         return found
 
     def on_rise(self, row: FeatureRow) -> list[Signal]:
@@ -218,9 +210,15 @@ class StrategySet:
         entry.budget_pct = switches(name, entry.kind, {"budget_pct": budget_pct}).budget_pct
 
     def set_symbols(self, name: str, symbols: tuple[str, ...]) -> None:
-        """Let a strategy see these symbols only; none: all. Raises ConfigError."""
+        """Let a strategy see these symbols only; none: all. It starts afresh. Raises ConfigError."""
         entry = self._entry(name)
-        entry.restrict(frozenset(switches(name, entry.kind, {"symbols": symbols}).symbols))
+        wanted = frozenset(switches(name, entry.kind, {"symbols": symbols}).symbols)
+        if wanted == entry.symbols:
+            return
+        if not entry.broken:
+            self._renew(entry, entry.params)
+        entry.restrict(wanted)
+        self._bind()
 
     def set_params(self, name: str, changes: Mapping[str, Any]) -> None:
         """Change some parameters. The strategy starts afresh: what it remembered was of the old ones.
@@ -348,6 +346,13 @@ def check_settings(settings: Mapping[str, Mapping[str, Any]], folder: Path | Non
     _refuse_unknown(settings, STRATEGIES, elsewhere=offers_any(folder))
     for name, kind in STRATEGIES.items():
         parse(name, kind, settings.get(name, {}))
+
+
+def shown_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """All sections: the built-in strategies' with their defaults, the users' as written."""
+    own = {name: dict(section) for name, section in settings.items() if name not in STRATEGIES}
+    built_in = {name: section for name, section in settings.items() if name in STRATEGIES}
+    return StrategySet(built_in).settings() | own
 
 
 def _refuse_unknown(settings: Mapping[str, Any], known: Collection[str], *, elsewhere: bool) -> None:

@@ -17,9 +17,15 @@ from engine.kernels import kernel, warm
 
 Mask = np.typing.NDArray[np.bool_]
 
+Floats = np.typing.NDArray[np.float64]
+
+GROW = -1
+"""The memory has no room for one of the symbols."""
 ALWAYS = np.iinfo(np.int64).min
 """A time from which on everything is allowed."""
 _FILLED, _CLOSE, _RSI, _ATR = COLUMN["filled"], COLUMN["close"], COLUMN["rsi"], COLUMN["atr"]
+_HIGH, _LOW = COLUMN["high"], COLUMN["low"]
+_VOLUME, _VOLUME_MA = COLUMN["volume"], COLUMN["volume_ma"]
 _LOWER, _UPPER = COLUMN["bb_lower"], COLUMN["bb_upper"]
 _EMA_FAST, _EMA_SLOW = COLUMN["ema_fast"], COLUMN["ema_slow"]
 _HISTOGRAM, _MOMENTUM = COLUMN["macd_hist"], COLUMN["momentum"]
@@ -35,7 +41,7 @@ class Scan:
 
     def __init__(
         self,
-        kernel: Callable[..., Mask],
+        kernel: Callable[..., int],
         parameters: tuple[float, ...],
         recall: Callable[[str], tuple[int, int]],
         start: int,
@@ -46,23 +52,76 @@ class Scan:
         self._recall = recall
         self._start = start
         self._memory = np.full((64, 2), start)
+        self._found = np.zeros(0, np.bool_)
         self._passed: list[tuple[int, str]] = []
 
     def __call__(self, table: FeatureTable) -> Mask:
-        """True at the positions to look at; never at filled bars."""
+        """True at the positions to look at, never at filled bars; good until the next call."""
         for index, symbol in self._passed:
             self._memory[index] = self._recall(symbol)
-        indices = table.indices
-        mask = self._kernel(table.values, indices, self._memory, table.ns, *self._parameters)
-        if len(mask) != len(indices):
-            grown = np.full((2 * int(indices.max()) + 1, 2), self._start)
-            grown[: len(self._memory)] = self._memory
-            self._memory = grown
-            mask = self._kernel(table.values, indices, self._memory, table.ns, *self._parameters)
-        self._passed = [
-            (int(indices[position]), table.symbol(position)) for position in mask.nonzero()[0].tolist()
-        ]
-        return mask
+        if len(self._found) != len(table.indices):
+            self._found = np.zeros(len(table.indices), np.bool_)
+        count = self._run(table)
+        if count == GROW:
+            self._grow(2 * int(table.indices.max()) + 1)
+            count = self._run(table)
+        self._passed = []
+        if count:
+            self._passed = [
+                (int(table.indices[position]), table.symbol(position))
+                for position in self._found.nonzero()[0].tolist()
+            ]
+        return self._found
+
+    def _run(self, table: FeatureTable) -> int:
+        return self._kernel(
+            table.values, table.indices, self._memory, self._found, table.ns, *self._parameters
+        )
+
+    def _grow(self, count: int) -> None:
+        grown = np.full((count, 2), self._start)
+        grown[: len(self._memory)] = self._memory
+        self._memory = grown
+
+
+class ChannelScan(Scan):
+    """The scan of ``breakout``, which keeps the ranges of the last bars itself.
+
+    As far as it has seen them: of bars before the strategy was switched on it knows nothing, and so lets
+    through more than it has to. A bar's place follows from its number, so it must see every bar once.
+    """
+
+    def __init__(
+        self, bars: int, parameters: tuple[float, ...], recall: Callable[[str], tuple[int, int]]
+    ) -> None:
+        super().__init__(breakout, parameters, recall, ALWAYS)
+        self._bars = bars
+        self._ranges = self._unknown(len(self._memory))
+
+    def _unknown(self, count: int) -> Floats:
+        """(symbols, bars, 2): high and low by bar number modulo ``bars``; unknown ones exclude nothing."""
+        ranges = np.empty((count, self._bars, 2))
+        ranges[:, :, 0], ranges[:, :, 1] = -np.inf, np.inf
+        return ranges
+
+    def _run(self, table: FeatureTable) -> int:
+        return breakout(
+            table.values,
+            table.indices,
+            self._memory,
+            self._found,
+            table.ns,
+            self._parameters[0],
+            self._parameters[1],
+            table.bars,
+            self._ranges,
+        )
+
+    def _grow(self, count: int) -> None:
+        super()._grow(count)
+        grown = self._unknown(count)
+        grown[: len(self._ranges)] = self._ranges
+        self._ranges = grown
 
 
 def quiet_since(spoken: tuple[int, bool] | None, cooldown_ns: int) -> tuple[int, int]:
@@ -74,13 +133,16 @@ def quiet_since(spoken: tuple[int, bool] | None, cooldown_ns: int) -> tuple[int,
 
 
 @kernel
-def trend(values: Any, indices: Any, memory: Any, ns: int, min_gap: float, min_momentum: float) -> Any:
-    found = np.zeros(len(indices), np.bool_)
+def trend(
+    values: Any, indices: Any, memory: Any, found: Any, ns: int, min_gap: float, min_momentum: float
+) -> int:
+    count = 0
     for position in range(len(indices)):
         index = indices[position]
         if index >= len(memory):
-            return np.zeros(0, np.bool_)
+            return GROW
         row = values[position]
+        found[position] = False
         if row[_FILLED] == 1.0:
             continue
         gap, least = row[_EMA_FAST] - row[_EMA_SLOW], min_gap * row[_ATR]
@@ -88,40 +150,46 @@ def trend(values: Any, indices: Any, memory: Any, ns: int, min_gap: float, min_m
         if gap >= least:
             fits = row[_HISTOGRAM] > 0.0 and momentum >= least_momentum and least_momentum > 0.0
             found[position] = fits and ns >= memory[index, 1]
+            count += found[position]
         elif -gap >= least:
             fits = row[_HISTOGRAM] < 0.0 and -momentum >= least_momentum and least_momentum > 0.0
             found[position] = fits and ns >= memory[index, 0]
-    return found
+            count += found[position]
+    return count
 
 
 @kernel
 def mean_reversion(
-    values: Any, indices: Any, memory: Any, ns: int, oversold: float, overbought: float
-) -> Any:
-    found = np.zeros(len(indices), np.bool_)
+    values: Any, indices: Any, memory: Any, found: Any, ns: int, oversold: float, overbought: float
+) -> int:
+    count = 0
     for position in range(len(indices)):
         index = indices[position]
         if index >= len(memory):
-            return np.zeros(0, np.bool_)
+            return GROW
         row = values[position]
+        found[position] = False
         if row[_FILLED] == 1.0 or not row[_LOWER] < row[_UPPER]:
             continue
         if row[_RSI] <= oversold:
             found[position] = row[_CLOSE] <= row[_LOWER] and ns >= memory[index, 1]
+            count += found[position]
         elif row[_RSI] >= overbought:
             found[position] = row[_CLOSE] >= row[_UPPER] and ns >= memory[index, 0]
-    return found
+            count += found[position]
+    return count
 
 
 @kernel
-def golden_cross(values: Any, indices: Any, memory: Any, ns: int, min_gap: float) -> Any:
+def golden_cross(values: Any, indices: Any, memory: Any, found: Any, ns: int, min_gap: float) -> int:
     """``memory[index, 0]``: +1 when the fast average was last seen above, -1 below, 0 not seen."""
-    found = np.zeros(len(indices), np.bool_)
+    count = 0
     for position in range(len(indices)):
         index = indices[position]
         if index >= len(memory):
-            return np.zeros(0, np.bool_)
+            return GROW
         row = values[position]
+        found[position] = False
         if row[_FILLED] == 1.0:
             continue
         side, gap = memory[index, 0], row[_SMA_FAST] - row[_SMA_SLOW]
@@ -132,7 +200,44 @@ def golden_cross(values: Any, indices: Any, memory: Any, ns: int, min_gap: float
         else:
             crossed = gap < 0.0 if side > 0 else gap > 0.0
             found[position] = crossed and abs(gap) >= min_gap * row[_ATR]
-    return found
+        count += found[position]
+    return count
+
+
+@kernel
+def breakout(
+    values: Any,
+    indices: Any,
+    memory: Any,
+    found: Any,
+    ns: int,
+    min_margin: float,
+    min_ratio: float,
+    bars: Any,
+    ranges: Any,
+) -> int:
+    """Also keeps each bar's range."""
+    count, kept = 0, ranges.shape[1]
+    for position in range(len(indices)):
+        if indices[position] >= len(memory):
+            return GROW
+    for position in range(len(indices)):
+        index, row = indices[position], values[position]
+        found[position] = False
+        least, atr = min_ratio * row[_VOLUME_MA], row[_ATR]
+        if row[_FILLED] != 1.0 and row[_VOLUME] >= least and least > 0.0 and atr > 0.0:
+            high, low = -np.inf, np.inf
+            for slot in range(kept):
+                high, low = max(high, ranges[index, slot, 0]), min(low, ranges[index, slot, 1])
+            margin = min_margin * atr
+            if row[_CLOSE] - high > margin:
+                found[position] = ns >= memory[index, 1] or low - row[_CLOSE] > margin
+            elif low - row[_CLOSE] > margin:
+                found[position] = ns >= memory[index, 0]
+            count += found[position]
+        slot = bars[position] % kept
+        ranges[index, slot, 0], ranges[index, slot, 1] = row[_HIGH], row[_LOW]
+    return count
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
@@ -142,7 +247,8 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> None:
 
 def _exercise() -> None:
     values, indices = np.zeros((1, len(FLOAT_FIELDS))), np.zeros(1, np.int64)
-    memory = np.zeros((1, 2), np.int64)
-    trend(values, indices, memory, 0, 1.0, 1.0)
-    mean_reversion(values, indices, memory, 0, 1.0, 1.0)
-    golden_cross(values, indices, memory, 0, 1.0)
+    memory, found = np.zeros((1, 2), np.int64), np.zeros(1, np.bool_)
+    trend(values, indices, memory, found, 0, 1.0, 1.0)
+    mean_reversion(values, indices, memory, found, 0, 1.0, 1.0)
+    golden_cross(values, indices, memory, found, 0, 1.0)
+    breakout(values, indices, memory, found, 0, 1.0, 1.0, indices, np.zeros((1, 1, 2)))

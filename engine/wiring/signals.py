@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -42,8 +43,12 @@ class Signals:
         on_drop: Callable[[Drop], None],
         on_refused: Callable[[str, str, int], None],
         record: Callable[[Record], None],
+        timer: Callable[[], int] | None = None,
     ) -> None:
-        """``on_refused`` (stage, code, count): refusals that are counted, and not worth a Drop."""
+        """``on_refused`` (stage, code, count): refusals that are counted, and not worth a Drop.
+
+        ``timer`` (ns): with it, users' strategies that are too slow are switched off.
+        """
         self._features = features
         self._on_opportunity = on_opportunity
         self._on_drop = on_drop
@@ -51,7 +56,14 @@ class Signals:
         self._record = record
         self.on_signal = _nobody
         self._every_ns = int(config.models.every_bars * config.features.bar_s * NS)
-        self.strategies = StrategySet(config.strategies)
+        self._indices: dict[str, int] = {}
+        self.strategies = StrategySet(
+            config.strategies,
+            Path(config.strategies_dir) if config.strategies_dir else None,
+            bars=lambda symbol, count: features.bars(self._indices[symbol], count),
+            timer=timer,
+            limit_s=config.strategy_limit_ms / 1e3,
+        )
         self.quant = QuantSet(round(config.features.bar_s * NS))
         self.blender = Blender(config.opportunities.weights, self.strategies.weights)
         self.aggregator = Aggregator(config.opportunities)
@@ -73,7 +85,7 @@ class Signals:
     def add_symbol(self, symbol: str) -> None:
         """Give ``symbol`` its row; in the order of the feature engine's indices."""
         rows = self.quant.add_symbol(), self.aggregator.add_symbol(symbol)
-        index = self.blender.add_symbol(symbol)
+        index = self._indices[symbol] = self.blender.add_symbol(symbol)
         if rows != (index, index):
             raise RuntimeError(f"{symbol}: row {index} of the blender, {rows} of the others")
 
@@ -106,15 +118,21 @@ class Signals:
                 self._offer(blend, row, fresh=fresh > 0)
 
     def on_rise(self, row: FeatureRow, *, trading: bool) -> None:
-        """A symbol crossed the rapid-rise threshold between two bars."""
+        """A symbol crossed the rapid-rise threshold between two bars. The decision comes before the notes."""
         signals = self.strategies.on_rise(row)
+        if not signals:
+            return
+        blender = self.blender
         for signal in signals:
-            self._take(signal, trading)
-        if signals and trading:
-            blend = self.blender.blend(row.symbol, row.ns)
-            if blend is not None:
-                self.blends += 1
-                self._offer(blend, row, fresh=True)
+            blender.update(signal)
+        if not trading:
+            return
+        blend = blender.blend(row.symbol, row.ns)
+        if blend is not None:
+            self.blends += 1
+            self._offer(blend, row, fresh=True)
+        for signal in signals:
+            self._note(signal)
 
     def on_context(self, signals: Sequence[Signal], *, trading: bool = True) -> None:
         """Quant signals that rest on no bar (positions, options, moods, external servers).
@@ -128,9 +146,12 @@ class Signals:
     def _take(self, signal: Signal, trading: bool) -> None:
         self.blender.update(signal)
         if trading:
-            self.signals += 1
-            self._record(signal)
-            self.on_signal(signal)
+            self._note(signal)
+
+    def _note(self, signal: Signal) -> None:
+        self.signals += 1
+        self._record(signal)
+        self.on_signal(signal)
 
     # --- out ---
 
@@ -187,12 +208,3 @@ class Signals:
     def drop_source(self, name: str) -> None:
         """Forget the signals of a source that is no more."""
         self.blender.drop_source(name)
-
-    def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
-        """Change a strategy at run time. Raises ConfigError for a name or weight that cannot be."""
-        if weight is not None:
-            self.strategies.set_weight(name, weight)
-        if enabled is not None:
-            self.strategies.set_enabled(name, enabled)
-            if not enabled:
-                self.blender.drop_source(name)

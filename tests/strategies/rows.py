@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from engine.events import NS, FeatureRow
+from engine.events import NS, FeatureRow, Signal
 from engine.feature_table import FLOAT_FIELDS, FeatureTable
+from engine.strategies.base import BAR_COLUMNS
+from engine.strategies.registry import StrategySet
 
 FLOATS = tuple(
     name
@@ -70,3 +72,29 @@ def table_of(rows: Sequence[FeatureRow], names: Sequence[str]) -> FeatureTable:
             len(rows), len(FLOAT_FIELDS)
         ),
     )
+
+
+class Tape:
+    """Closed bars by symbol, as an engine keeps them."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, list[list[float]]] = {}
+
+    def close(self, table: FeatureTable) -> None:
+        columns = [FLOAT_FIELDS.index(name) for name in BAR_COLUMNS]
+        for position in range(len(table)):
+            self._bars.setdefault(table.symbol(position), []).append(table.values[position, columns].tolist())
+
+    def bars(self, symbol: str, count: int) -> Any:
+        return np.array(self._bars[symbol][-count:])
+
+
+_SEEN: list[str] = []
+"""Symbols by index, in tables of a single row."""
+
+
+def hear(strategies: StrategySet, row: FeatureRow) -> list[Signal]:
+    """Signals at a boundary at which only this bar closed."""
+    if row.symbol not in _SEEN:
+        _SEEN.append(row.symbol)
+    return strategies.on_bars(table_of([row], _SEEN))

@@ -15,6 +15,7 @@ from engine.events import FeatureRow
 from engine.features.engine import BARS, NONE, FeatureEngine
 from engine.strategies.registry import StrategySet
 from engine.ticks import TICK, TRADE
+from tests.strategies.rows import Tape, table_of
 
 CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
 
@@ -48,15 +49,21 @@ def bars_of(path: Path) -> list[FeatureRow]:
 @pytest.mark.data
 def test_a_reasonable_number_of_signals_on_real_trading(data_dir: Path) -> None:
     rows = bars_of(data_dir / CAPTURE)
-    strategies = StrategySet({})
-    signals = [signal for row in rows for signal in strategies.on_bar(row)]
+    closed = Tape()
+    strategies = StrategySet({}, bars=closed.bars)
+    signals = []
+    for row in rows:
+        table = table_of([row], ["binance:BTCUSDT"])
+        closed.close(table)
+        signals += strategies.on_bars(table)
     counts = Counter(signal.source for signal in signals)
     assert len(rows) > 600
     assert 3 <= counts["golden_cross"] <= 15
     assert 8 <= counts["trend"] <= 40
+    assert 3 <= counts["breakout"] <= 40, counts
     assert 8 <= counts["mean_reversion"] <= 40
     assert counts["rapid_rise"] == 0, "the whole range was half a percent"
-    for source in ("golden_cross", "trend", "mean_reversion"):
+    for source in ("golden_cross", "trend", "mean_reversion", "breakout"):
         sides = Counter(signal.score > 0 for signal in signals if signal.source == source)
         assert min(sides[True], sides[False]) >= 2
     assert strategies.take_errors() == []

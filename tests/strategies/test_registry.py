@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +13,15 @@ from engine.errors import ConfigError
 from engine.events import Family, FeatureRow, Signal
 from engine.strategies.base import Strategy
 from engine.strategies.registry import STRATEGIES, StrategySet
-from tests.strategies.rows import any_row, feature_row, rising
+from tests.strategies.rows import any_row, feature_row, hear, rising
 from tests.strategies.test_mean_reversion import LOW
 from tests.strategies.test_trend import UP
 
 SCORES = {"a:X": 0.03, "b:Y": -0.03}
+
+
+def flat(symbol: str, count: int) -> Any:
+    return np.full((count, 6), 100.0)
 
 
 class Faulty(Strategy):
@@ -72,26 +77,26 @@ def test_settings_reach_the_strategy() -> None:
         {"rapid_rise": {"min_change_pct": "1.5", "min_volume": 2}, "trend": {"enabled": False}}
     )
     assert strategies.rise_watch == (1.5, 2.0)
-    assert [s.source for s in strategies.on_bar(rising(1.6, **UP))] == ["rapid_rise"]
+    assert [s.source for s in hear(strategies, rising(1.6, **UP))] == ["rapid_rise"]
 
 
 def test_a_strategy_sees_only_its_symbols() -> None:
     strategies = StrategySet({"trend": {"symbols": "a:X"}, "model": {"symbols": ["a:X"]}})
-    assert strategies.on_bar(feature_row(symbol="b:Y", **UP)) == []
-    assert len(strategies.on_bar(feature_row(symbol="a:X", **UP))) == 1
+    assert hear(strategies, feature_row(symbol="b:Y", **UP)) == []
+    assert len(hear(strategies, feature_row(symbol="a:X", **UP))) == 1
     assert strategies.on_scores(1, SCORES) == [], "one symbol is no cross-section"
 
 
 def test_switching_off_silences_and_on_starts_afresh() -> None:
     strategies = StrategySet({})
-    assert len(strategies.on_bar(feature_row(1, **UP))) == 1
+    assert len(hear(strategies, feature_row(1, **UP))) == 1
     strategies.set_enabled("trend", False)
-    assert strategies.on_bar(feature_row(40, **UP)) == []
+    assert hear(strategies, feature_row(40, **UP)) == []
     strategies.set_enabled("trend", True)
-    assert len(strategies.on_bar(feature_row(41, **UP))) == 1
-    assert strategies.on_bar(feature_row(42, **UP)) == []
+    assert len(hear(strategies, feature_row(41, **UP))) == 1
+    assert hear(strategies, feature_row(42, **UP)) == []
     strategies.set_enabled("trend", True)
-    assert strategies.on_bar(feature_row(43, **UP)) == [], "switching on what is on forgets nothing"
+    assert hear(strategies, feature_row(43, **UP)) == [], "switching on what is on forgets nothing"
 
 
 def test_rapid_rise_off_watches_nothing() -> None:
@@ -119,7 +124,7 @@ def test_weights_are_live_and_checked() -> None:
 
 def test_states_count_what_was_said() -> None:
     strategies = StrategySet({})
-    strategies.on_bar(feature_row(7, **LOW))
+    hear(strategies, feature_row(7, **LOW))
     strategies.on_scores(99, SCORES)
     states = {s.name: s for s in strategies.states()}
     assert list(states) == list(STRATEGIES)
@@ -156,7 +161,7 @@ def test_a_fault_disables_only_the_faulty(
 ) -> None:
     strategies = with_faulty(monkeypatch, behave)
     if through == "bar":
-        assert [s.source for s in strategies.on_bar(feature_row(1, **UP))] == ["trend"]
+        assert [s.source for s in hear(strategies, feature_row(1, **UP))] == ["trend"]
     else:
         assert {s.source for s in strategies.on_scores(1, SCORES)} == {"model"}
     state = strategies.states()[-1]
@@ -165,7 +170,7 @@ def test_a_fault_disables_only_the_faulty(
     ((name, trace),) = strategies.take_errors()
     assert name == "faulty" and "Traceback (most recent call last)" in trace
     assert strategies.take_errors() == []
-    assert [s.enabled for s in strategies.states()[:-1]] == [True] * 5
+    assert [s.enabled for s in strategies.states()[:-1]] == [True] * 6
     strategies.set_enabled("faulty", True)
     assert strategies.states()[-1].error == ""
 
@@ -177,10 +182,10 @@ def test_whatever_the_rows_signals_are_bounded_and_nobody_faults(
 ) -> None:
     options = {"rapid_rise": {"falls": True, "enabled": "rapid_rise" not in off}}
     options |= {name: {"enabled": False} for name in off if name != "rapid_rise"}
-    first, second = StrategySet(options), StrategySet(options)
+    first, second = StrategySet(options, bars=flat), StrategySet(options, bars=flat)
     for row in rows:
-        signals = first.on_bar(row) + first.on_rise(row)
-        assert signals == second.on_bar(row) + second.on_rise(row), "same rows, same signals"
+        signals = hear(first, row) + first.on_rise(row)
+        assert signals == hear(second, row) + second.on_rise(row), "same rows, same signals"
         for signal in signals:
             assert -1.0 <= signal.score <= 1.0 and 0.0 <= signal.confidence <= 1.0
             assert signal.source not in off
@@ -194,9 +199,9 @@ def test_whatever_the_rows_signals_are_bounded_and_nobody_faults(
 def test_unknown_features_and_filled_bars_never_signal(bars: list[int]) -> None:
     strategies = StrategySet({"rapid_rise": {"falls": True}})
     for bar in bars:
-        assert strategies.on_bar(feature_row(bar)) == []
+        assert hear(strategies, feature_row(bar)) == []
         assert strategies.on_rise(feature_row(bar)) == []
-        assert strategies.on_bar(rising(5.0, bar=bar, filled=1.0, **(UP | LOW))) == []
+        assert hear(strategies, rising(5.0, bar=bar, filled=1.0, **(UP | LOW))) == []
 
 
 def test_parameters_are_frozen_and_named() -> None:

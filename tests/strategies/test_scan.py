@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,13 +17,17 @@ from engine.events import NS, Signal
 from engine.feature_table import FLOAT_FIELDS, FeatureTable
 from engine.strategies.base import Strategy
 from engine.strategies.registry import STRATEGIES, StrategySet
-from tests.strategies.rows import feature_row, table_of
+from tests.strategies.rows import Tape, feature_row, table_of
 from tests.strategies.test_on_capture import CAPTURE, bars_of
 
 NAMES = [f"venue:S{number}" for number in range(70)]
 """More than the memory of a scan holds at first."""
 SHOWN = (0, 3, 69)
-QUICK: dict[str, dict[str, float]] = {"trend": {"cooldown_s": 3}, "mean_reversion": {"cooldown_s": 3}}
+QUICK: dict[str, dict[str, float]] = {
+    "trend": {"cooldown_s": 3},
+    "mean_reversion": {"cooldown_s": 3},
+    "breakout": {"cooldown_s": 3, "channel_bars": 4},
+}
 
 
 def near(values: list[float]) -> st.SearchStrategy[float]:
@@ -31,6 +36,8 @@ def near(values: list[float]) -> st.SearchStrategy[float]:
 
 FIELDS = {
     "close": near([96.0, 98.0, 100.0, 102.0, 104.0]),
+    "high": st.sampled_from([100.0, 101.0, 103.0]),
+    "low": st.sampled_from([97.0, 99.0, 100.0]),
     "volume": near([0.0, 5.0, 20.0]),
     "volume_ma": near([0.0, 5.0]),
     "window_change_pct": near([-2.5, 0.0, 2.0, 3.0]),
@@ -56,19 +63,24 @@ FIELDS = {
 @st.composite
 def boundaries(draw: st.DrawFn) -> list[FeatureTable]:
     found = []
+    closed = dict.fromkeys(SHOWN, 0)
     for bar in range(draw(st.integers(1, 25))):
         indices = [index for index in SHOWN if draw(st.integers(0, 3))]
-        rows = [feature_row(bar, NAMES[index], **draw(st.fixed_dictionaries(FIELDS))) for index in indices]
+        rows = []
+        for index in indices:
+            closed[index] += 1
+            fields = draw(st.fixed_dictionaries(FIELDS))
+            rows.append(feature_row(bar, NAMES[index], bars=closed[index], **fields))
         found.append(table_of(rows, NAMES))
     return found
 
 
-def of(kind: type[Strategy]) -> StrategySet:
+def of(kind: type[Strategy], tape: Tape) -> StrategySet:
     options: dict[str, dict[str, Any]] = {name: {"enabled": name == kind.name} for name in STRATEGIES}
     options[kind.name] |= QUICK.get(kind.name, {})
     if kind.name == "rapid_rise":
         options[kind.name]["falls"] = True
-    return StrategySet(options)
+    return StrategySet(options, bars=tape.bars)
 
 
 def on_every_row(strategy: Strategy, table: FeatureTable) -> list[Signal]:
@@ -79,14 +91,22 @@ def on_every_row(strategy: Strategy, table: FeatureTable) -> list[Signal]:
 
 @pytest.mark.parametrize("kind", STRATEGIES.values(), ids=STRATEGIES)
 @settings(max_examples=60, deadline=None)
-@given(tape=boundaries())
+@given(tape=boundaries(), switched=st.integers(1, 12))
 def test_candidates_leave_out_only_what_would_be_silent(
-    kind: type[Strategy], tape: list[FeatureTable]
+    kind: type[Strategy], tape: list[FeatureTable], switched: int
 ) -> None:
-    chosen = of(kind)
-    params = kind.Params(**QUICK.get(kind.name, {}), **({"falls": True} if kind.name == "rapid_rise" else {}))
-    every = kind(params)
-    for table in tape:
+    closed = Tape()
+    chosen = of(kind, closed)
+    changes = {"falls": True} if kind.name == "rapid_rise" else QUICK.get(kind.name, {})
+    every = kind(msgspec.convert(changes, kind.Params))
+    every.connect(closed.bars)
+    for number, table in enumerate(tape):
+        closed.close(table)
+        if number == switched:
+            chosen.set_enabled(kind.name, False)
+            chosen.set_enabled(kind.name, True)
+            every = kind(msgspec.convert(changes, kind.Params))
+            every.connect(closed.bars)
         assert chosen.on_bars(table) == on_every_row(every, table)
     assert chosen.take_errors() == []
 
@@ -96,11 +116,14 @@ def test_on_real_trading_too_and_with_few_candidates(data_dir: Path) -> None:
     rows = bars_of(data_dir / CAPTURE)
     tape = [table_of(list(group), ["binance:BTCUSDT"]) for _, group in groupby(rows, lambda row: row.ns)]
     for kind in STRATEGIES.values():
-        chosen, every, watched = of(kind), kind(kind.Params()), kind(kind.Params())
-        if kind.name in QUICK:
-            every = kind(kind.Params(**QUICK[kind.name]))
+        closed = Tape()
+        chosen, watched = of(kind, closed), kind(kind.Params())
+        every = kind(msgspec.convert(QUICK.get(kind.name, {}), kind.Params))
+        every.connect(closed.bars)
+        watched.connect(closed.bars)
         passed = 0
         for table in tape:
+            closed.close(table)
             mask = watched.candidates(table)
             assert mask is not None or kind.name == "model"
             for position in [] if mask is None else mask.nonzero()[0].tolist():
