@@ -17,7 +17,7 @@ _PARAM = "param:"
 COMMON = (
     Setting("enabled", "enabled", "", "on", "", "whether it runs"),
     Setting(
-        "weight", "weight", "", "1", "above 0, to 100", "how much its signals count beside other strategies'"
+        "weight", "weight", "", "1", "> 0 and <= 100", "how much its signals count beside other strategies'"
     ),
     Setting(
         "budget_pct",

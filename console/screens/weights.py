@@ -58,7 +58,7 @@ class WeightsScreen(Editor):
     def describe(self, key: str) -> Sequence[Line]:
         family = Family(key)
         about: Line = ((f"{family.value.replace('_', ' ')}: ", "bold"), (_ABOUT[family], "muted"))
-        return [about, ((f"by default {self._defaults[family]:g} %, takes 0 to 100", "muted"),)]
+        return [about, ((f"by default {self._defaults[family]:g} %, takes 0 to 1000", "muted"),)]
 
     def _head_lines(self, live: SymbolSignals | None) -> list[Line]:
         lines = sum_lines(self._weights, 50)
