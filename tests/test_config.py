@@ -19,6 +19,7 @@ LINKED = {
     "account.currency": "USDT",
     "account.pegged": "USD,X1",
     "logging.level": "debug",
+    "strategies_dir": "/srv/123",  # a relative one is completed
     "opportunities.sessions": "mon-fri 13:30-20:00,sat 22:00-02:00",
 }
 """Another value where rules between keys, or a pattern, allow few."""

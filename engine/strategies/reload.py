@@ -40,6 +40,8 @@ class Users:
         entries: dict[str, Entry] = {}
         for source in self._packages:
             self._take(source, {}, entries, set())
+            if source.error:
+                self._show_broken(source, entries)
         self._read_files({}, entries)
         return entries
 

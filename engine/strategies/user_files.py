@@ -10,6 +10,7 @@ import hashlib
 import importlib.abc
 import importlib.metadata
 import importlib.util
+import itertools
 import keyword
 import os
 import stat
@@ -27,6 +28,8 @@ GROUP = "tickdesk.strategies"
 """Entry points of this group name Strategy subclasses."""
 MAX_BYTES = 1_000_000
 _RESERVED = frozenset({"reload"})
+_numbers = itertools.count()
+"""Each version of each file is a module of its own."""
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -120,7 +123,7 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
         source.digest = hashlib.sha256(text).hexdigest()
         if known is not None and known.digest == source.digest and not known.error:
             return known
-        source.module = f"_tickdesk_strategy_{path.stem}_{source.digest[:12]}"
+        source.module = f"_tickdesk_strategy_{path.stem}_{next(_numbers)}"
         source.kinds = tuple(_defined(path, text, source.module))
         for kind in source.kinds:
             _check(kind, taken)
