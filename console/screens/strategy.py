@@ -24,7 +24,7 @@ COMMON = (
         "budget %",
         "",
         "0",
-        "0 to 100",
+        "0 to 1000",
         "most that its positions may be worth, of equity; 0: no limit",
     ),
     Setting("symbols", "symbols", "", "all", "", "only on these, as venue:NATIVE; nothing typed: on all"),
