@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas_ta_classic as pandas_ta
 import pytest
 import talib
 
 from engine.config import FeaturesConfig
 from engine.events import NS
+from engine.feature_table import COLUMN
+from engine.features.candles import candle_values
 from engine.features.engine import BARS, NONE, FeatureEngine
 from engine.ticks import TICK
+from tests.features.captures import binance_ticks
 from tests.features.ticks import T0
 
 FIELDS = (
@@ -139,3 +144,78 @@ def test_a_flat_market_has_no_deviation_at_all() -> None:
 def test_a_market_that_never_moved_has_talibs_rsi_of_zero() -> None:
     bars = np.full((40, 5), 7.0)
     np.testing.assert_array_equal(rows_of(bars)["rsi"], talib.RSI(bars[:, 3].copy(), 14))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("bar_s", "settings"), [(1.0, {}), (5.0, {}), (5.0, ODD), (60.0, ODD)])
+def test_against_talib_on_a_captured_day(data_dir: Path, bar_s: float, settings: dict[str, Any]) -> None:
+    """Every indicator, of the bars that the engine itself made of a real tape."""
+    config = msgspec.convert({"bar_s": bar_s, "window_s": 2.0, **settings}, FeaturesConfig)
+    engine = FeatureEngine(config)
+    engine.add_symbol("test:X")
+    ticks, position, rows, bars = binance_ticks(data_dir), 0, [], []
+    while (outcome := engine.feed(ticks, position, len(ticks)))[0] != NONE:
+        position = outcome[1]
+        rows.append(engine.row(0))
+        bars.append(engine.bars(0, 1)[0])
+    made = np.array(bars)
+    assert len(made) >= 600 / bar_s and {row.bar_start_ns % round(bar_s * NS) for row in rows} == {0}
+    theirs = expected(made[:, :5], config)
+    value, volume = np.cumsum(made[:, 5] * made[:, 4]), np.cumsum(made[:, 4])
+    theirs["vwap"] = np.where(volume > 0, value / np.where(volume > 0, volume, 1), np.nan)
+    # What is a small difference of prices can be no better than the prices' own rounding.
+    price = float(made[0, 3])
+    differences = {"macd": 1e-12, "macd_signal": 1e-12, "macd_hist": 1e-12, "momentum": 1e-12}
+    for name in FIELDS:
+        # TA-Lib's own variance cancels at this price
+        slack = price * (1e-7 if name.startswith("bb_") else differences.get(name, 0.0))
+        ours = np.array([getattr(row, name) for row in rows])
+        np.testing.assert_allclose(ours, theirs[name], rtol=1e-9, atol=slack or 1e-12, err_msg=name)
+
+
+def test_against_pandas_ta_classic() -> None:
+    """Where it defines an indicator as TA-Lib does, from the first bar; else once the start is forgotten.
+
+    Its Wilder averages (RSI, ATR) start with the first value alone instead of a mean, and its MACD starts each
+    average at its own period: those differ at first and converge.
+    """
+    import pandas
+
+    bars = random_bars(11, 1500)
+    ours = rows_of(bars)
+    _, high, low, close, volume = (pandas.Series(column) for column in bars.T)
+    macd = pandas_ta.macd(close, 12, 26, 9, talib=False)
+    bands = pandas_ta.bbands(close, 20, 2.0, ddof=0, talib=False)
+    same = {
+        "ema_fast": pandas_ta.ema(close, 12, talib=False),
+        "sma_slow": pandas_ta.sma(close, 200, talib=False),
+        "volume_ma": pandas_ta.sma(volume, 20, talib=False),
+        "momentum": pandas_ta.mom(close, 10, talib=False),
+        "bb_lower": bands.iloc[:, 0], "bb_middle": bands.iloc[:, 1], "bb_upper": bands.iloc[:, 2],
+    }  # fmt: skip
+    converging = {
+        "rsi": pandas_ta.rsi(close, 14, talib=False),
+        "atr": pandas_ta.atr(high, low, close, 14, talib=False),
+        "macd": macd.iloc[:, 0], "macd_hist": macd.iloc[:, 1], "macd_signal": macd.iloc[:, 2],
+    }  # fmt: skip
+    for name, theirs in same.items():
+        np.testing.assert_allclose(ours[name], theirs, rtol=1e-9, atol=1e-9, err_msg=name)
+    for name, theirs in converging.items():
+        np.testing.assert_allclose(ours[name][1000:], theirs[1000:], rtol=1e-9, atol=1e-10, err_msg=name)
+
+
+def test_a_million_bars_at_a_high_price_leave_no_drift() -> None:
+    """Through the candles' entry, which keeps bars and indicators by the same code."""
+    count = 1_000_000
+    rng = np.random.default_rng(12)
+    close = 60_000.0 + np.cumsum(rng.choice([-0.01, 0.0, 0.01], count))
+    bars = np.column_stack([close, close + 0.01, close - 0.01, close, rng.lognormal(0, 2, count), close])
+    values = candle_values(bars, FeaturesConfig())[-1]
+    last = close[-20:]
+    deviation = np.std(last - last[0])
+    assert values[COLUMN["bb_upper"]] - values[COLUMN["bb_middle"]] == pytest.approx(2 * deviation, rel=1e-6)
+    assert values[COLUMN["sma_slow"]] == pytest.approx(close[-200:].mean(), rel=1e-13)
+    assert values[COLUMN["volume_ma"]] == pytest.approx(bars[-20:, 4].mean(), rel=1e-9)
+    returns = np.diff(np.log(close[-121:]))
+    assert values[COLUMN["return_std_long"]] == pytest.approx(returns.std(ddof=1), rel=1e-6)
+    assert values[COLUMN["vwap"]] == pytest.approx(np.average(close, weights=bars[:, 4]), rel=1e-12)
