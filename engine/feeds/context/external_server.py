@@ -30,7 +30,7 @@ PER_S = 1000.0
 MAX_REPLY = 1 << 16
 _MAX_BACKOFF_S = 10.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_HALF_OPEN = "half-opened"
+_OPEN, _HALF_OPEN = "opened", "half-opened"
 
 Ask = Callable[[str], bytes | None]
 """Builds the body that asks for a symbol; None while there is nothing to ask with."""
@@ -146,7 +146,7 @@ class ExternalServer:
                 opened.with_traceback(None)
                 return None
             except UnreachableError as error:
-                self._failed(str(error))
+                await self._failed(str(error))
                 if error.retry_after_s > 0:
                     # Not slept here: the candles would grow old.
                     self._quiet_until_s = asyncio.get_running_loop().time() + error.retry_after_s
@@ -154,7 +154,7 @@ class ExternalServer:
                 if left:
                     await asyncio.sleep(backoff.next())
             except RefusedError as error:
-                self._failed(str(error))
+                await self._failed(str(error))
                 return None
         return None
 
@@ -171,10 +171,13 @@ class ExternalServer:
                 if probing:
                     self._probing = False
 
-    def _failed(self, why: str) -> None:
+    async def _failed(self, why: str) -> None:
         """An attempt failed. A server that repeats what it was sent must not put the token on a screen."""
         if self._token:
             why = why.replace(self._token, "…")
+        breaker = await self._breakers.get_breaker(self.name)
+        if breaker.context.state == _OPEN:
+            why = f"{why}; circuit open for {self._config.breaker_reset_s:g} s"
         self._tell(FeedState.DOWN, why)
 
     def _refuse(self, why: str) -> None:
