@@ -20,6 +20,8 @@ from engine.text import clean
 
 LEAST_CANDLES = 2
 _MS = 1_000_000
+_LAST_MS = ((1 << 63) - 1) // _MS // 2
+"""Far beyond any candle, and its nanoseconds still fit 64 bits."""
 _TTL_NS = 1_000 * _MS
 _WIRE = {
     Family.SPEED: "speed",
@@ -72,6 +74,9 @@ def _bars(request: SignalsRequest) -> tuple[Floats, int, int]:
     candles = request.candles
     if len(candles) < LEAST_CANDLES:
         raise SignalsError(f"{len(candles)} candles: send at least {LEAST_CANDLES}, oldest first")
+    for at, candle in enumerate(candles):
+        if not 0 <= candle.timestamp <= _LAST_MS:
+            raise SignalsError(f"candle {at} has no time: send milliseconds since 1970")
     times = np.array([candle.timestamp for candle in candles], np.int64)
     steps = np.diff(times)
     if not (steps > 0).all():
