@@ -13,7 +13,8 @@ Definitions, for signals i of family F at time t:
 A family without a live signal of some confidence is absent, and its weight goes to the present ones in
 proportion to theirs. Within a family no signal can count for more than its share, however many others there
 are. While an external quant server's signal (source "external:…") of a quant family counts, it stands in for
-the internal modules of that family, which are left out.
+the internal modules of that family, which are left out. What is out of its range, or not a number, does not
+count: nothing that one source says can spoil a blend.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _weigh(held: Any, ns: int, sources: Any, parts: Any, mass: Any) -> tuple[int
         amount = signal.confidence * fresh
         if source.family == TECHNICAL:
             amount *= source.weight
-        if not amount > LEAST:
+        if not (amount > LEAST and -1.0 <= signal.score <= 1.0 and signal.confidence <= 1.0):
             continue
         if source.external != 0:
             stands_in |= 1 << source.family

@@ -186,6 +186,19 @@ def test_an_external_signal_stands_in_for_its_family_while_it_lives() -> None:
     assert dropped is not None and "speed" in {part.source for part in dropped.inputs}
 
 
+@pytest.mark.parametrize(
+    ("score", "confidence"),
+    [(math.nan, 0.5), (0.5, math.nan), (math.inf, 0.5), (1.5, 0.5), (0.5, 2.0), (0.5, -1.0)],
+)
+def test_what_is_out_of_range_does_not_count(score: float, confidence: float) -> None:
+    blender = new_blender()
+    blender.update(signal("trend", 0.5))
+    blender.update(signal("model", score, confidence=confidence))
+    blend = blender.blend(SYMBOL, 0)
+    assert blend is not None and blend.score == 0.5
+    assert [part.source for part in blend.inputs] == ["trend"]
+
+
 def test_weights_are_live_and_a_blend_keeps_those_of_its_time() -> None:
     blender = new_blender()
     blender.update(signal("trend", 1.0))
