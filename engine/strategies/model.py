@@ -42,9 +42,10 @@ class Model(Strategy):
         count = min(self._params.top_n, len(ranked) // 2)
         least = self._params.min_z * SCORE_STD
         signals = []
-        for rank, (symbol, score) in enumerate(ranked, 1):
-            top, bottom = rank <= count, rank > len(ranked) - count
-            if (top and score > 0.0 and score >= least) or (bottom and score < 0.0 and -score >= least):
+        for rank in (*range(1, count + 1), *range(len(ranked) - count + 1, len(ranked) + 1)):
+            symbol, score = ranked[rank - 1]
+            top = rank <= count
+            if (top and score > 0.0 and score >= least) or (not top and score < 0.0 and -score >= least):
                 z = score / SCORE_STD
                 reason = (
                     f"ranked {rank} of {len(ranked)}, {z:+.2f} standard deviations "

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from engine.strategies.base import Mask
 
 
+# On the way from a tick to an order: % takes three quarters of an f-string's time.
+_REASON = "%+.2f %% in the window on volume %.4g in %.0f trades (min %g %%, %.4g)"
+
+
 class RapidRise(Strategy):
     """BUY when the window's change reaches ``min_change_pct`` on enough volume; optionally SELL on a fall.
 
@@ -75,10 +79,7 @@ class RapidRise(Strategy):
         self._spoken[row.symbol] = (row.ns, change)
         strength = abs(change) / self._min_change
         least = max(params.min_volume, params.min_notional / row.window_vwap)
-        reason = (
-            f"{change:+.2f} % in the window on volume {volume:.4g} in {row.window_count:.0f} trades "
-            f"(min {self._min_change:g} %, {least:.4g})"
-        )
+        reason = _REASON % (change, volume, row.window_count, self._min_change, least)
         score = 1.0 - 1.0 / (1.0 + strength)
         return self.signal(row.symbol, row.ns, score if change > 0 else -score, 1.0 - 0.5**strength, reason)
 

@@ -13,7 +13,7 @@ from engine.errors import ConfigError
 from engine.events import Family, FeatureRow, Signal
 from engine.strategies.base import Strategy
 from engine.strategies.registry import STRATEGIES, StrategySet
-from tests.strategies.rows import any_row, feature_row, hear, rising
+from tests.strategies.rows import any_row, feature_row, hear, rising, table_of
 from tests.strategies.test_mean_reversion import LOW
 from tests.strategies.test_trend import UP
 
@@ -208,3 +208,105 @@ def test_parameters_are_frozen_and_named() -> None:
     for kind in STRATEGIES.values():
         assert set(msgspec.structs.asdict(kind.Params())) >= {"ttl_s"}
         assert kind.description and "\n" not in kind.description
+
+
+def test_parameters_change_while_it_runs_and_it_starts_afresh() -> None:
+    strategies = StrategySet({"trend": {"min_gap_atr": 1.5}})
+    assert len(hear(strategies, feature_row(1, **UP))) == 1
+    strategies.set_params("trend", {"cooldown_s": 5})
+    assert len(hear(strategies, feature_row(2, **UP))) == 1, "what it remembered was of the old parameters"
+    strategies.set_params("trend", {"cooldown_s": 5.0})
+    assert hear(strategies, feature_row(3, **UP)) == [], "no change, no fresh start"
+    strategies.set_params("trend", {"min_gap_atr": 2.5})
+    assert hear(strategies, feature_row(40, **UP)) == []
+    section = strategies.settings()["trend"]
+    assert (section["min_gap_atr"], section["cooldown_s"], section["min_momentum_atr"]) == (2.5, 5.0, 2.0)
+    assert StrategySet(strategies.settings()).settings() == strategies.settings()
+
+
+def test_rises_are_watched_as_the_parameters_say() -> None:
+    strategies = StrategySet({})
+    strategies.set_params("rapid_rise", {"min_change_pct": 1.0, "min_volume": 3})
+    assert strategies.rise_watch == (1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda s: s.set_params("trend", {"min_gap_atr": 0}),
+            "strategies.trend.min_gap_atr: Expected `float` > 0",
+        ),
+        (
+            lambda s: s.set_params("trend", {"min_gap_atr": float("nan")}),
+            "strategies.trend.min_gap_atr: Expected",
+        ),
+        (
+            lambda s: s.set_params("trend", {"min_gap_atr": []}),
+            "strategies.trend.min_gap_atr: Expected `float`",
+        ),
+        (
+            lambda s: s.set_params("trend", {"gap": 1}),
+            "strategies.trend: Object contains unknown field `gap`; its keys are ttl_s",
+        ),
+        (
+            lambda s: s.set_params("trend", {"weight": 1}),
+            "strategies.trend: Object contains unknown field `weight`",
+        ),
+        (lambda s: s.set_params("trend", 5), "strategies.trend: its parameters must be given by name"),
+        (lambda s: s.set_params("x", {}), "unknown strategy x"),
+        (lambda s: s.set_weight("trend", "much"), "strategies.trend.weight: Expected `float`"),
+        (lambda s: s.set_weight("trend", None), "strategies.trend.weight: Expected `float`"),
+        (lambda s: s.set_enabled("trend", "perhaps"), "strategies.trend.enabled: Expected `bool`"),
+        (lambda s: s.set_budget("trend", -1), "strategies.trend.budget_pct: Expected `float` >= 0.0"),
+        (lambda s: s.set_budget("trend", float("nan")), "strategies.trend.budget_pct: Expected"),
+        (lambda s: s.set_symbols("trend", (5,)), "strategies.trend.symbols[0]: Expected `str`"),
+        (lambda s: s.set_symbols("trend", ("BTC",)), "strategies.trend.symbols: 'BTC' is no symbol"),
+        (lambda s: s.set_symbols("trend", 5), "strategies.trend.symbols: Expected `array`"),
+    ],
+)
+def test_a_wrong_change_is_one_line_and_changes_nothing(change: Any, says: str) -> None:
+    strategies = StrategySet({"trend": {"weight": 2, "symbols": ["a:X"]}})
+    before = strategies.settings()
+    with pytest.raises(ConfigError) as caught:
+        change(strategies)
+    assert str(caught.value).startswith(says) and "\n" not in str(caught.value)
+    assert strategies.settings() == before
+
+
+def test_budgets_and_symbols_change_while_it_runs() -> None:
+    strategies = StrategySet({"trend": {"budget_pct": 10}})
+    assert (strategies.budget("trend"), strategies.budget("model")) == (10.0, 0.0)
+    strategies.set_budget("trend", 25)
+    assert {s.name: s.budget_pct for s in strategies.states()}["trend"] == 25.0
+    strategies.set_symbols("trend", ("a:X", "a:Z"))
+    assert hear(strategies, feature_row(1, symbol="b:Y", **UP)) == []
+    assert len(hear(strategies, feature_row(1, symbol="a:X", **UP))) == 1
+    assert len(hear(strategies, feature_row(1, symbol="a:Z", **UP))) == 1
+    strategies.set_symbols("trend", ())
+    assert len(hear(strategies, feature_row(2, symbol="b:Y", **UP))) == 1
+
+
+def test_symbols_hold_whatever_rows_come_together() -> None:
+    names = [f"a:S{number}" for number in range(200)]
+    strategies = StrategySet({"trend": {"symbols": ["a:S3", "a:S150"]}})
+    for bar, chosen in enumerate(([5, 3], [150, 7, 3], list(range(200)), [9]), 1):
+        rows = [feature_row(40 * bar, symbol=names[index], **UP) for index in chosen]
+        heard = [signal.symbol for signal in strategies.on_bars(table_of(rows, names))]
+        assert heard == [names[index] for index in chosen if index in (3, 150)]
+
+
+def test_the_detail_tells_each_parameter() -> None:
+    strategies = StrategySet({"rapid_rise": {"min_change_pct": 3}})
+    detail = strategies.detail("rapid_rise")
+    rows = {row.name: row for row in detail.params}
+    assert list(rows) == list(STRATEGIES["rapid_rise"].Params.__struct_fields__)
+    first = rows["min_change_pct"]
+    assert (first.kind, first.value, first.default, first.range) == ("number", 3.0, 2.0, "> 0")
+    assert first.about == "Last trade against the oldest one in the window, percent."
+    assert (rows["falls"].kind, rows["falls"].value, rows["falls"].range) == ("flag", False, "")
+    assert (rows["min_trades"].kind, rows["min_trades"].range) == ("integer", ">= 2")
+    assert strategies.detail("mean_reversion").params[1].range == "> 0 and < 50"
+    assert (detail.origin, detail.enabled, detail.symbols, detail.error) == ("", True, (), "")
+    with pytest.raises(ConfigError, match="unknown strategy x"):
+        strategies.detail("x")

@@ -1,11 +1,12 @@
 """An example of a user's strategy: buy where a rising price comes back to its average."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pandas_ta_classic as ta
 from msgspec import Meta
 
 from engine.events import FeatureRow, Signal
+from engine.feature_table import FeatureTable
 from engine.strategies.base import Seconds, Strategy
 
 
@@ -27,7 +28,7 @@ class EmaTouch(Strategy):
         super().__init__(params)
         self.params = params
 
-    def candidates(self, table):  # type: ignore[no-untyped-def]
+    def candidates(self, table: FeatureTable) -> Any:
         return table.column("rsi") >= self.params.min_rsi
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
