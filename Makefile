@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test bench lint lock clean
+.PHONY: run test bench peers lint lock clean
 
 run: .venv
 	$(PY) -m console $(ARGS)
@@ -13,6 +13,11 @@ test: .venv
 
 bench: .venv
 	$(PY) -m tests.bench $(ARGS)
+
+# Other projects to compare with, in an environment of their own; `make bench` finds it.
+peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check nautilus_trader==1.221.0 pyqlib==0.9.7
 
 lint: .venv
 	$(PY) -m ruff check .
@@ -36,4 +41,4 @@ lock:
 		--no-header --no-annotate --extra dev --no-emit-package tickdesk pyproject.toml -o requirements.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-peers build dist *.egg-info

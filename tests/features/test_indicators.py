@@ -176,7 +176,7 @@ def test_against_talib_on_a_captured_day(data_dir: Path, bar_s: float, settings:
 def test_against_pandas_ta_classic() -> None:
     """Where it defines an indicator as TA-Lib does, from the first bar; else once the start is forgotten.
 
-    Its Wilder averages (RSI, ATR) start with the first value alone instead of a mean, and its MACD starts each
+    Its Wilder averages (RSI, ATR) start with the first value alone, not a mean, and its MACD starts each
     average at its own period: those differ at first and converge.
     """
     import pandas
