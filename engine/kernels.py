@@ -29,7 +29,9 @@ _ENGINE = Path(__file__).resolve().parent
 _SOURCES = (
     *("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py"),
     *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
-    *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py", "feature_table.py"),
+    *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
+    # the columns of a table, which kernels know by number
+    *("feature_table.py", "events.py"),
 )
 _BLAS = "scipy.linalg"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records
