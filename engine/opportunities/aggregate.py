@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
@@ -74,7 +75,7 @@ class Aggregator:
         self._limits = Limits(config)
         self._ttl_ns = round(config.ttl_s * NS)
         self._dedupe_ns = round(config.dedupe_s * NS)
-        self._history: dict[str, _Record] = {}
+        self._history: OrderedDict[str, _Record] = OrderedDict()
         self._live: dict[str, _Record] = {}
         self._last: dict[tuple[str, Side], _Record] = {}
         self._expired: list[Drop] = []
@@ -236,10 +237,9 @@ class Aggregator:
         record = _Record(opportunity, evidence_ns)
         self._history[opportunity.opportunity_id] = record
         if len(self._history) > HISTORY:
-            oldest = next(iter(self._history))
-            record_of_oldest = self._history.pop(oldest)
-            if self._live.get(record_of_oldest.opportunity.symbol) is record_of_oldest:
-                self._expire(record_of_oldest, blend.ns)
+            _, oldest = self._history.popitem(last=False)
+            if self._live.get(oldest.opportunity.symbol) is oldest:
+                self._expire(oldest, ns)
         self._live[blend.symbol] = self._last[(blend.symbol, side)] = record
         self._note(record)
         return opportunity
