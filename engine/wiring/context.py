@@ -14,6 +14,7 @@ from engine.config import Config, NewsConfig, QuantServerConfig, SourceConfig
 from engine.errors import ConfigError
 from engine.events import NS, ContextEvent, FeedState, Signal
 from engine.feature_table import Floats
+from engine.features.engine import FeatureEngine
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import FeedStats, Watched
 from engine.feeds.context import binance_futures, deribit, external_server, fear_greed, news
@@ -23,6 +24,7 @@ from engine.feeds.context.external_server import ExternalServer
 from engine.feeds.context.fear_greed import FearGreed
 from engine.feeds.context.news import News
 from engine.feeds.context.source import ContextFeed, ContextSource
+from engine.instruments import Instruments
 from engine.quant import external
 from engine.quant.context import ContextSet
 from engine.text import clean
@@ -40,6 +42,19 @@ Bars = Callable[[str, int], tuple[Floats, int] | None]
 """A symbol's last bars (n, 6), oldest first, at most so many, and when the newest began; None without any."""
 
 log = logging.getLogger("engine.context")
+
+
+def desk_bars(features: FeatureEngine, instruments: Instruments) -> Bars:
+    """The live bars of a desk, as ContextFeeds asks for them."""
+
+    def bars(symbol: str, count: int) -> tuple[Floats, int] | None:
+        instrument = instruments.get(symbol)
+        if instrument is None:
+            return None
+        found = features.bars(instrument.index, count)
+        return (found, features.row(instrument.index).bar_start_ns) if len(found) else None
+
+    return bars
 
 
 class Unusable:

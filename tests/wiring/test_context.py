@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from engine.config import Config, load
+from engine.config import Config, FeaturesConfig, load
 from engine.events import NS, Family, Signal
+from engine.features.engine import FeatureEngine
+from engine.instruments import Instruments
 from engine.signal_exchange import SignalsRequest
 from engine.wiring import context as wiring
-from engine.wiring.context import ContextFeeds
+from engine.wiring.context import ContextFeeds, desk_bars
+from tests.features.ticks import T0, block
+from tests.features.ticks import trade as tick
 from tests.feeds.context.bodies import FEAR_GREED, HISTORY, OPEN_INTEREST, PREMIUM, rpc, rss, summary, trade
 from tests.feeds.context.server import LoopbackServer, hang, says, until
 
@@ -72,6 +76,24 @@ async def running(desk: Desk) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def test_the_desks_own_bars_with_the_time_of_the_newest() -> None:
+    features, instruments = FeatureEngine(FeaturesConfig()), Instruments()
+    for symbol in SYMBOLS:
+        assert features.add_symbol(symbol) == instruments.add(symbol).index
+    bars = desk_bars(features, instruments)
+    assert bars("nosuch:X", 5) is None
+    assert bars(SYMBOLS[0], 5) is None, "no bar yet"
+    ticks = block(*(tick(number + 0.5, 100 + number, 1) for number in range(10)))
+    position = 0
+    while position < len(ticks):
+        _, position, _ = features.feed(ticks, position, len(ticks))
+    found = bars(SYMBOLS[0], 5)
+    assert found is not None
+    table, newest_ns = found
+    assert table[:, 3].tolist() == [104.0, 105.0, 106.0, 107.0, 108.0]
+    assert newest_ns == T0 + 8 * NS
 
 
 async def test_the_default_desk_asks_nobody() -> None:

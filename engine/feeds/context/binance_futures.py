@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 from engine.events import ContextEvent, OpenInterest
 from engine.feeds.address import check_url, place
 from engine.feeds.base import Request
-from engine.feeds.context.source import AnswerError, each
+from engine.feeds.context.source import AHEAD_MS, AnswerError, each
 from engine.feeds.rest import Rest
 from engine.instruments import base_currency
 from engine.text import clean
@@ -72,6 +72,8 @@ def open_interest(interest: bytes, premium: bytes, symbol: str, recv_ns: int) ->
         raise AnswerError(f"asked for {symbol}, told of {clean(now.symbol, 30)}")
     if not (_positive(now.openInterest) and _positive(price.markPrice)):
         raise AnswerError(f"{symbol} has no open interest or no mark price")
+    if not 0 <= now.time <= recv_ns // _MS + AHEAD_MS:
+        raise AnswerError(f"{symbol} is told of another time: is this machine's clock right?")
     return OpenInterest(
         VENUE, base_currency(symbol), now.openInterest, price.markPrice, now.time * _MS, recv_ns
     )
@@ -96,6 +98,7 @@ def history(body: bytes, symbol: str, recv_ns: int) -> list[OpenInterest]:
         )
         for point in sorted(points, key=lambda point: point.timestamp)
         if point.symbol == symbol
+        and 0 <= point.timestamp <= recv_ns // _MS
         and _positive(point.sumOpenInterest)
         and _positive(point.sumOpenInterestValue)
     ]

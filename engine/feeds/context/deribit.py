@@ -20,7 +20,7 @@ from engine.errors import ConfigError
 from engine.events import ContextEvent, OptionsFlow
 from engine.feeds.address import check_url, place
 from engine.feeds.base import Request, UnreachableError
-from engine.feeds.context.source import AnswerError, each
+from engine.feeds.context.source import AHEAD_MS, AnswerError, each
 from engine.feeds.rest import Rest
 from engine.text import clean
 
@@ -131,11 +131,11 @@ class Tally:
         self.taken = {("C", "buy"): 0.0, ("C", "sell"): 0.0, ("P", "buy"): 0.0, ("P", "sell"): 0.0}
         self.trades = 0
 
-    def add(self, trades: list[OptionTrade]) -> int:
-        """How many of them were new."""
+    def add(self, trades: list[OptionTrade], latest_ms: int) -> int:
+        """How many of them were new. One later than ``latest_ms`` is not taken: all others would look old."""
         new = 0
         for trade in trades:
-            if trade.timestamp < self.since_ms or trade.trade_id in self._seen:
+            if not self.since_ms <= trade.timestamp <= latest_ms or trade.trade_id in self._seen:
                 continue
             if trade.timestamp > self.since_ms:
                 self.since_ms = trade.timestamp
@@ -187,7 +187,7 @@ class Deribit:
             since = (("start_timestamp", str(tally.since_ms)), ("count", str(PAGE)), ("sorting", "asc"))
             path = "/api/v2/public/get_last_trades_by_currency"
             trades, more = page(await self._rest.get(Request(path, (*asked, *since))))
-            if not tally.add(trades) or not more:
+            if not tally.add(trades, self._clock() // _MS + AHEAD_MS) or not more:
                 break
         taken, count, now_ns = tally.taken, tally.trades, self._clock()
         tally.clear()

@@ -23,6 +23,10 @@ _TROUBLES = 3
 """At most so many are told in a feed's detail."""
 
 
+AHEAD_MS = 60_000
+"""An answer whose time is further ahead of our clock is refused: what came after it would look old."""
+
+
 class AnswerError(ValueError):
     """An answer, be it with HTTP 200, that says that something is wrong. Worth asking again later."""
 

@@ -37,6 +37,8 @@ def test_history_has_its_price_from_the_value() -> None:
         (OPEN_INTEREST.replace("81234.567", "nan"), PREMIUM, "no open interest|not the answer"),
         (OPEN_INTEREST, PREMIUM.replace("60123.40000000", "inf"), "no mark price|not the answer"),
         (OPEN_INTEREST.replace('"81234.567"', "null"), PREMIUM, "not the answer expected"),
+        (OPEN_INTEREST.replace("1700000012345", "1700000100000"), PREMIUM, "another time.*clock"),
+        (OPEN_INTEREST.replace("1700000012345", "-5"), PREMIUM, "another time"),
         ("", PREMIUM, "not the answer expected"),
         ("<html>", PREMIUM, "not the answer expected"),
     ],

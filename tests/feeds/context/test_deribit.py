@@ -15,6 +15,7 @@ from tests.feeds.context.bodies import rpc, rpc_error, summary, trade
 from tests.feeds.context.server import LoopbackServer, says
 
 NOW = 1_700_000_000 * NS
+LATE = 10_000
 CALL, PUT = "BTC-27JUN25-100000-C", "BTC-27JUN25-80000-P"
 SUMMARIES = "/api/v2/public/get_book_summary_by_currency"
 TRADES = "/api/v2/public/get_last_trades_by_currency"
@@ -54,16 +55,22 @@ def test_each_trade_counts_once_however_often_it_is_told() -> None:
     tally = Tally(1000)
     first, second = trade(1, CALL, "buy", 2.0, 1000), trade(2, PUT, "sell", 3.0, 1500)
     third = trade(3, PUT, "buy", 0.5, 1500)
-    assert tally.add(decoded(first, second)) == 2
-    assert tally.add(decoded(second, third)) == 1
-    assert tally.add(decoded(first, second, third)) == 0
+    assert tally.add(decoded(first, second), LATE) == 2
+    assert tally.add(decoded(second, third), LATE) == 1
+    assert tally.add(decoded(first, second, third), LATE) == 0
     assert tally.taken == {("C", "buy"): 2.0, ("C", "sell"): 0.0, ("P", "buy"): 0.5, ("P", "sell"): 3.0}
     assert (tally.trades, tally.since_ms) == (3, 1500)
 
 
+def test_a_trade_from_the_future_does_not_make_the_others_old() -> None:
+    tally = Tally(0)
+    assert tally.add(decoded(trade(1, CALL, "buy", 2.0, LATE + 1)), LATE) == 0
+    assert tally.add(decoded(trade(2, CALL, "buy", 2.0, LATE)), LATE) == 1
+
+
 def test_a_negative_amount_counts_nothing() -> None:
     tally = Tally(0)
-    tally.add(decoded(trade(1, CALL, "buy", -2.0, 1)))
+    tally.add(decoded(trade(1, CALL, "buy", -2.0, 1)), LATE)
     assert tally.taken["C", "buy"] == 0.0
 
 
