@@ -29,6 +29,8 @@ PER_S = 1000.0
 """The pace is set by ``interval_s`` and ``max_in_flight``."""
 MAX_REPLY = 1 << 16
 _MAX_BACKOFF_S = 10.0
+_TELLING = 4
+"""So many characters of a token are too many to show."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OPEN, _HALF_OPEN = "opened", "half-opened"
 
@@ -174,7 +176,9 @@ class ExternalServer:
     async def _failed(self, why: str) -> None:
         """An attempt failed. A server that repeats what it was sent must not put the token on a screen."""
         if self._token:
-            why = why.replace(self._token, "…")
+            # Also where the excerpt of its answer was cut in the middle of it.
+            why, found, _ = why.partition(self._token[:_TELLING])
+            why += "…" if found else ""
         breaker = await self._breakers.get_breaker(self.name)
         if breaker.context.state == _OPEN:
             why = f"{why}; circuit open for {self._config.breaker_reset_s:g} s"
