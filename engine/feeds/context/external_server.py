@@ -11,9 +11,6 @@ import random
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
-
 from engine.config import QuantServerConfig
 from engine.errors import ConfigError
 from engine.events import FeedState
@@ -55,6 +52,10 @@ class ExternalServer:
         rng: random.Random,
     ) -> None:
         """``token`` is a bearer's, "" for none; it is never shown. Raises ConfigError for a bad URL."""
+        # Not with the module: a desk without a server need not pay for it at every start.
+        from purgatory import AsyncCircuitBreakerFactory
+        from purgatory.domain.model import OpenedState
+
         key = f"quant.servers.{name}.url"
         check_url(key, config.url, ("http", "https"))
         if any(not char.isprintable() or char.isspace() for char in token):
@@ -85,6 +86,7 @@ class ExternalServer:
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=config.breaker_failures, default_ttl=config.breaker_reset_s
         )
+        self._circuit_open: type[Exception] = OpenedState
         self._turns = asyncio.Semaphore(config.max_in_flight)
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._refused = ""
@@ -143,7 +145,7 @@ class ExternalServer:
         for left in reversed(range(self._config.attempts)):
             try:
                 return await self._attempt(asked)
-            except OpenedState as opened:
+            except self._circuit_open as opened:
                 # The library raises one and the same object each time: it must not gather tracebacks.
                 opened.with_traceback(None)
                 return None
@@ -161,7 +163,7 @@ class ExternalServer:
         return None
 
     async def _attempt(self, asked: bytes) -> bytes | None:
-        """One request through the breaker. Raises OpenedState while it is open."""
+        """One request through the breaker. Raises what ``_circuit_open`` says while it is open."""
         breaker = await self._breakers.get_breaker(self.name)
         if self._probing:
             return None
