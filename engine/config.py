@@ -251,8 +251,8 @@ class QuantServerConfig(Section, frozen=True):
     symbols: tuple[str, ...] = ()
     """``venue:NATIVE``; empty: all of the desk."""
     interval_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 10.0
-    bars: Annotated[int, Meta(ge=2, le=1000)] = 120
-    """Candles sent with each request, at most."""
+    bars: Annotated[int, Meta(ge=2, le=512)] = 200
+    """Candles sent with each request, at most: some measures need more than 120."""
     timeout_ms: Annotated[float, Meta(ge=10, le=60_000)] = 2000.0
     """Of one attempt."""
     attempts: Annotated[int, Meta(ge=1, le=10)] = 3

@@ -16,6 +16,7 @@ from engine.events import NS, Blend, Family, FeatureRow, Signal
 from engine.feature_table import FLOAT_FIELDS
 from engine.features.candles import candle_values
 from engine.opportunities.blend import Blender
+from engine.quant import external
 from engine.quant.registry import QuantSet
 from engine.signal_exchange import Candle, SignalsReply, SignalsRequest
 from engine.wiring.signal_answer import answer
@@ -152,3 +153,19 @@ def test_a_time_beyond_any_calendar_is_told() -> None:
     far = msgspec.structs.replace(second, timestamp=1 << 80)
     with pytest.raises(SignalsError, match="time"):
         asked((first, far))
+
+
+def test_one_engine_can_be_the_quant_server_of_another() -> None:
+    """What is asked and what is answered fit each other, over the wire and back."""
+    bars = np.array([(c.open, c.high, c.low, c.close, c.volume, math.nan) for c in candles(200)])
+    newest_ns = (START_MS + 199_000) * 1_000_000
+    wire = external.request("binance:BTCUSDT", bars, newest_ns, NS, NOW)
+    request = msgspec.json.decode(wire, type=SignalsRequest)
+    ticks = itertools.count(0, 1_000_000)
+    reply = answer(request, CONFIG, None, timer=lambda: next(ticks), now_ns=NOW)
+    judged = external.judge(
+        msgspec.json.encode(reply), request.symbol, "other", NOW, ttl_ns=NS, confidence=0.5
+    )
+    assert {signal.family for signal in judged.signals} == {Family.SPEED, Family.VOLATILITY}
+    assert judged.signals[0].score == reply.signals.speed
+    assert request.candles == candles(200)
