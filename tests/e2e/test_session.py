@@ -76,11 +76,11 @@ def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> 
         desk.press("k ")
         until(state_dir, lambda frame: strategy_on(frame, "rapid_rise"), desk)
 
-        # r loads the model again while the ticks go on.
+        # R loads the model and the strategies' files again while the ticks go on.
         until(state_dir, lambda frame: frame.models and frame.models[0].status == "active", desk, 30)
         ticks = state(state_dir).status.ticks
-        desk.press("r")
-        desk.wait("loaded again", 20)
+        desk.press("R")
+        desk.wait(lambda text: "loaded again" in text and "nothing changed" in text, 20)
         assert state(state_dir).status.ticks > ticks
 
         # E: entries off at once; H: halt at once.
