@@ -41,14 +41,16 @@ class OrderBuilder:
         equity: Decimal,
         now_ns: int,
         mid: float | None = None,
+        sources: tuple[str, ...] = (),
     ) -> OrderRequest | Drop:
         """A market order worth ``order_size_pct`` x confidence of ``equity``, rounded down to whole lots.
 
-        ``mid`` is the mid at the decision; without it the opportunity's price stands in. The answer is a Drop
-        where no order can be made: NO_PRICE, NO_EQUITY, NO_CONFIDENCE, EXPIRED, TOO_SMALL.
+        ``mid`` is the mid at the decision; without it the opportunity's price stands in. ``sources``: the
+        strategies behind it. The answer is a Drop where no order can be made: NO_PRICE, NO_EQUITY,
+        NO_CONFIDENCE, EXPIRED, TOO_SMALL.
         """
         price = opportunity.price if mid is None else mid
-        if not (math.isfinite(price) and price > 0):
+        if not 0.0 < price < math.inf:
             return _drop(opportunity, "NO_PRICE", f"price {price}", now_ns)
         if not (equity.is_finite() and equity > 0):
             return _drop(opportunity, "NO_EQUITY", f"equity {equity}", now_ns)
@@ -64,20 +66,20 @@ class OrderBuilder:
                 f"{budget:.2f} buys {quantity}: lot {instrument.lot_size}, minimum {instrument.min_notional}"
             )
             return _drop(opportunity, "TOO_SMALL", detail, now_ns)
-        return OrderRequest(
-            client_order_id=client_order_id(
-                Purpose.ENTRY, opportunity.symbol, opportunity.side, now_ns, opportunity.opportunity_id
-            ),
-            symbol=opportunity.symbol,
-            side=opportunity.side,
-            type=OrderType.MARKET,
-            quantity=quantity,
-            purpose=Purpose.ENTRY,
-            reduce_only=False,
-            decision_ns=now_ns,
-            decision_price=price,
-            opportunity_id=opportunity.opportunity_id,
-            reason=opportunity.reason,
+        symbol, side, opportunity_id = opportunity.symbol, opportunity.side, opportunity.opportunity_id
+        return OrderRequest(  # by position: naming a dozen fields takes twice as long
+            client_order_id(Purpose.ENTRY, symbol, side, now_ns, opportunity_id),
+            symbol,
+            side,
+            OrderType.MARKET,
+            quantity,
+            Purpose.ENTRY,
+            False,
+            now_ns,
+            price,
+            opportunity_id,
+            opportunity.reason,
+            sources,
         )
 
     def exit(

@@ -33,6 +33,8 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
 )
 """State -> the states that may follow it. Nothing follows a terminal state."""
 
+_NO_ORDERS: Mapping[str, Order] = MappingProxyType({})
+
 FILL_STATES = frozenset({_S.PARTIALLY_FILLED, _S.FILLED})
 """Reached by a ``Fill`` only, never by an ``OrderEvent``."""
 
@@ -156,6 +158,10 @@ class Blotter:
     @property
     def open_count(self) -> int:
         return self._open_count
+
+    def open_count_of(self, symbol: str) -> int:
+        """How many of the symbol's orders are not done."""
+        return len(self._open.get(symbol, _NO_ORDERS))
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Orders that are not done, oldest first; of one symbol, or by symbol in order of its first order."""

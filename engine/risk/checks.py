@@ -1,8 +1,9 @@
 """The pre-trade checks: one function each, its reason code beside it.
 
-A check answers (passed, value, limit), the last two as they are shown to a person. What cannot be evaluated
-fails: the check returns False or raises, both deny. Entries pass ``ENTRY_CHECKS``; exits ``EXIT_CHECKS``,
-which ask only whether the order is possible and reduces the position.
+A check answers (passed, value, limit), the last two as they are: an order that waits is judged first, and how
+they read to a person is made of them afterwards by the check's ``Teller``. What cannot be evaluated fails:
+the check returns False or raises, both deny. Entries pass ``ENTRY_CHECKS``; exits ``EXIT_CHECKS``, which ask
+only whether the order is possible and reduces the position.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 from engine.events import OrderRequest, RiskState, Side
 from engine.risk.limits import Limits
@@ -18,13 +20,27 @@ from engine.risk.state import StateLatch
 from engine.risk.view import RiskView
 
 _ZERO = Decimal(0)
+_BUY = Side.BUY
 _MS = 1_000_000
 
 
 class Case:
     """One order before the checks, with the figures that several of them need."""
 
-    __slots__ = ("after", "before", "latch", "limits", "mid", "notional", "pace", "price", "request", "view")
+    __slots__ = (
+        "adds",
+        "after",
+        "buying",
+        "equity",
+        "latch",
+        "limits",
+        "mid",
+        "notional",
+        "pace",
+        "price",
+        "request",
+        "view",
+    )
 
     def __init__(
         self, request: OrderRequest, view: RiskView, limits: Limits, latch: StateLatch, pace: Pace
@@ -34,52 +50,94 @@ class Case:
         self.limits = limits
         self.latch = latch
         self.pace = pace
-        self.mid = _mid(view)
+        self.buying = request.side is _BUY
+        bid, ask = view.bid, view.ask
+        quoted = 0.0 < bid < math.inf and 0.0 < ask < math.inf
+        mid = (bid + ask) / 2.0 if quoted else view.last if _usable(view.last) else math.nan
+        self.mid = mid
         """Mid, or the last price without a quote; NaN when unknown."""
+        self.equity = view.equity if view.equity is not None and view.equity.is_finite() else None
         self.price: Decimal | None = None
         """What the order would fill at: the ask for a buy, the bid for a sell, else the mid."""
         self.notional: Decimal | None = None
         """Of the order at that price."""
-        self.before: Decimal | None = None
-        """Signed quantity with all working entries filled."""
         self.after: Decimal | None = None
-        """The same with this order filled too."""
+        """Signed quantity with this order and all working entries filled."""
+        self.adds = True
+        """Whether the order makes the position larger, or turns it; True when unknown."""
         quantity = request.quantity
         if quantity.is_finite():
-            touch = view.ask if request.side is Side.BUY else view.bid
-            price = touch if _usable(touch) else self.mid
+            touch = ask if self.buying else bid
+            price = touch if _usable(touch) else mid
             if _usable(price):
                 self.price = Decimal(repr(price))
                 self.notional = quantity * self.price
-            if view.position is not None and view.position.is_finite():
-                self.before = view.position + view.working
-                self.after = self.before + (quantity if request.side is Side.BUY else -quantity)
-
-    @property
-    def adds(self) -> bool:
-        """Whether the order makes the position larger, or turns it; True when unknown."""
-        return self.before is None or self.after is None or abs(self.after) > abs(self.before)
+            position = view.position
+            if position is not None and position.is_finite():
+                before = position + view.working
+                self.after = before + quantity if self.buying else before - quantity
+                self.adds = abs(self.after) > abs(before)
 
 
-Outcome = tuple[bool, str, str]
+Outcome = tuple[bool, Any, Any]
+"""(passed, value, limit)"""
 CheckFunction = Callable[[Case], Outcome]
-
-ENTRY_CHECKS: list[tuple[str, CheckFunction]] = []
-"""(reason code, check), in the order in which they are made and the first failure is named."""
-EXIT_CHECKS: list[tuple[str, CheckFunction]] = []
+Teller = Callable[[Any, Any], tuple[str, str]]
+"""How a value and its limit read."""
 
 
-def _entry(code: str) -> Callable[[CheckFunction], CheckFunction]:
+class PreTradeCheck(NamedTuple):
+    """A check with its reason code."""
+
+    code: str
+    judge: CheckFunction
+    tell: Teller
+
+
+ENTRY_CHECKS: list[PreTradeCheck] = []
+"""In the order in which they are made and the first failure is named."""
+EXIT_CHECKS: list[PreTradeCheck] = []
+
+
+def _plain(value: Any, limit: Any) -> tuple[str, str]:
+    return _known(value), _known(limit)
+
+
+def _known(value: Any) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _money(value: Any, limit: Any) -> tuple[str, str]:
+    return _amount(value), _amount(limit)
+
+
+def _amount(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, Decimal) else _known(value)
+
+
+def _below_percent(value: Any, limit: Any) -> tuple[str, str]:
+    return "unknown" if value is None else f"{value:.3f} %", f"< {limit} %"
+
+
+def _age(value: Any, limit: Any) -> tuple[str, str]:
+    return "unknown" if value is None else f"{value // _MS} ms", f"<= {limit // _MS} ms"
+
+
+def _below_count(value: Any, limit: Any) -> tuple[str, str]:
+    return str(value), f"< {limit}"
+
+
+def _entry(code: str, tell: Teller = _plain) -> Callable[[CheckFunction], CheckFunction]:
     def register(check: CheckFunction) -> CheckFunction:
-        ENTRY_CHECKS.append((code, check))
+        ENTRY_CHECKS.append(PreTradeCheck(code, check, tell))
         return check
 
     return register
 
 
-def _exit(code: str) -> Callable[[CheckFunction], CheckFunction]:
+def _exit(code: str, tell: Teller = _plain) -> Callable[[CheckFunction], CheckFunction]:
     def register(check: CheckFunction) -> CheckFunction:
-        EXIT_CHECKS.append((code, check))
+        EXIT_CHECKS.append(PreTradeCheck(code, check, tell))
         return check
 
     return register
@@ -93,7 +151,7 @@ def _exit(code: str) -> Callable[[CheckFunction], CheckFunction]:
 def numbers(case: Case) -> Outcome:
     """The quantity is finite and above zero."""
     quantity = case.request.quantity
-    return quantity.is_finite() and quantity > 0, str(quantity), "> 0"
+    return quantity.is_finite() and quantity > 0, quantity, "> 0"
 
 
 @_exit("DUPLICATE_ID")
@@ -110,10 +168,10 @@ def reduces(case: Case) -> Outcome:
     position = case.view.position
     if position is None or not position.is_finite():
         return False, "position unknown", "reduces the position"
-    if not position or (position > 0) is (case.request.side is Side.BUY):
+    if not position or (position > 0) is case.buying:
         return False, f"{case.request.side.value} of {position}", "reduces the position"
     closing = case.request.quantity + case.view.exiting
-    return closing <= abs(position), str(closing), str(abs(position))
+    return closing <= abs(position), closing, abs(position)
 
 
 # --- may the desk open positions at all? -----------------------------------------------------------
@@ -126,61 +184,79 @@ def trading_state(case: Case) -> Outcome:
     return state is RiskState.ACTIVE, state.value, "active"
 
 
-@_entry("STRATEGY_DISABLED")
+@_entry("QUANT_BLOCK")
+def quant_block(case: Case) -> Outcome:
+    """No quant module or server blocks the symbol: a block beats any signal."""
+    blocked = case.view.blocked
+    return not blocked, blocked or "none", "none"
+
+
+@_entry("STRATEGY_DISABLED", _below_count)
 def repeated_execution(case: Case) -> Outcome:
     """No strategy behind the order was disabled for repeating itself."""
     disabled = case.pace.disabled
-    for source in case.view.sources:
-        if source in disabled:
-            return False, f"{source}: {disabled[source]}", f"< {case.limits.repeats}"
-    return True, "none", f"< {case.limits.repeats}"
+    if disabled:
+        for source in case.request.sources:
+            if source in disabled:
+                return False, f"{source}: {disabled[source]}", case.limits.repeats
+    return True, "none", case.limits.repeats
 
 
-@_entry("EQUITY_UNKNOWN")
+@_entry("EQUITY_UNKNOWN", _money)
 def equity(case: Case) -> Outcome:
-    value = case.view.equity
-    known = value is not None and value.is_finite()
-    return known and value > 0, f"{value:.2f}" if known else _text(value), "> 0"  # type: ignore[operator]
+    value = case.equity
+    return value is not None and value > 0, case.view.equity if value is None else value, "> 0"
 
 
-@_entry("DAILY_LOSS")
+def _loss(value: Any, limit: Any) -> tuple[str, str]:
+    if value is None:
+        return "unknown", f"< {limit} %"
+    day_pnl, start = value
+    return f"{-day_pnl * 100 / start:.3f} %" if start else "all", f"< {limit} %"
+
+
+@_entry("DAILY_LOSS", _loss)
 def daily_loss(case: Case) -> Outcome:
     """Loss since the start of the UTC day against what equity was then."""
     day_pnl = case.view.day_pnl
     limit = case.latch.loss_limit_pct()
     if day_pnl is None or case.view.equity is None:
-        return False, "unknown", f"< {limit} %"
+        return False, None, limit
     start = case.view.equity - day_pnl
-    loss = -day_pnl * 100 / start
-    return start > 0 and loss < limit, f"{loss:.3f} %", f"< {limit} %"
+    return start > 0 and -day_pnl * 100 < limit * start, (day_pnl, start), limit
 
 
-@_entry("DRAWDOWN")
+@_entry("DRAWDOWN", _below_percent)
 def drawdown(case: Case) -> Outcome:
     """Below the highest equity so far."""
     value, limit = case.view.drawdown_pct, case.limits.drawdown_pct
-    text = "unknown" if value is None else f"{value:.3f} %"
-    return value is not None and value < limit, text, f"< {limit} %"
+    return value is not None and value < limit, value, limit
 
 
 # --- is the market known? --------------------------------------------------------------------------
 
 
-@_entry("STALE_DATA")
+@_entry("STALE_DATA", _age)
 def stale_data(case: Case) -> Outcome:
-    return _age(case.view.data_age_ns, case.limits.stale_ns)
+    age_ns, limit = case.view.data_age_ns, case.limits.stale_ns
+    return age_ns is not None and abs(age_ns) <= limit, age_ns, limit
 
 
-@_entry("CLOCK_SKEW")
+@_entry("CLOCK_SKEW", _age)
 def clock_skew(case: Case) -> Outcome:
-    return _age(case.view.clock_skew_ns, case.limits.skew_ns)
+    skew_ns, limit = case.view.clock_skew_ns, case.limits.skew_ns
+    return skew_ns is not None and abs(skew_ns) <= limit, skew_ns, limit
 
 
-@_entry("PRICE_COLLAR")
+def _collar(value: Any, limit: Any) -> tuple[str, str]:
+    return f"{value:.4f} %", f"{limit} %"
+
+
+@_entry("PRICE_COLLAR", _collar)
 def price_collar(case: Case) -> Outcome:
     """The market is still where it was at the decision, percent of the mid."""
     away = abs(case.request.decision_price / case.mid - 1.0) * 100.0
-    return away <= case.limits.collar_pct, f"{away:.4f} %", f"{case.limits.collar_pct} %"
+    return away <= case.limits.collar_pct, away, case.limits.collar_pct
 
 
 # --- does the order fit the instrument? ------------------------------------------------------------
@@ -202,118 +278,144 @@ def grid(case: Case) -> Outcome:
     instrument = case.view.instrument
     if instrument is None:
         return False, "instrument unknown", "whole lots"
-    return (
-        not case.request.quantity % instrument.lot_size,
-        str(case.request.quantity),
-        str(instrument.lot_size),
-    )
+    quantity, lot = case.request.quantity, instrument.lot_size
+    return not quantity % lot, quantity, lot
 
 
-@_entry("MIN_NOTIONAL")
+def _least(value: Any, limit: Any) -> tuple[str, str]:
+    return _amount(value), str(limit)
+
+
+@_entry("MIN_NOTIONAL", _least)
 def min_notional(case: Case) -> Outcome:
     instrument = case.view.instrument
     if instrument is None or case.notional is None:
         return False, "unknown", "the venue's minimum"
-    return case.notional >= instrument.min_notional, f"{case.notional:.2f}", str(instrument.min_notional)
+    return case.notional >= instrument.min_notional, case.notional, instrument.min_notional
 
 
 @_entry("SHORT_NOT_ALLOWED")
 def short_selling(case: Case) -> Outcome:
-    allowed = case.limits.allow_short
-    passed = allowed or (case.after is not None and (case.after >= 0 or case.request.side is Side.BUY))
-    return passed, _text(case.after), "any" if allowed else ">= 0"
+    if case.limits.allow_short:
+        return True, case.after, "any"
+    return case.after is not None and (case.after >= 0 or case.buying), case.after, ">= 0"
 
 
 # --- is it small enough? ---------------------------------------------------------------------------
 
 
-@_entry("ORDER_NOTIONAL")
+@_entry("ORDER_NOTIONAL", _money)
 def order_notional(case: Case) -> Outcome:
     limit = _limit(case, case.limits.order_share)
     if limit is None or case.notional is None:
-        return False, _money(case.notional), _money(limit)
-    return case.notional <= limit, f"{case.notional:.2f}", f"{limit:.2f}"
+        return False, case.notional, limit
+    return case.notional <= limit, case.notional, limit
 
 
-@_entry("POSITION_LIMIT")
+@_entry("POSITION_LIMIT", _money)
 def position_limit(case: Case) -> Outcome:
     """The symbol's position with this and all working entries filled."""
     limit = _limit(case, case.limits.position_share)
     if limit is None or case.after is None or case.price is None:
-        return False, "unknown", _money(limit)
+        return False, None, limit
     value = abs(case.after) * case.price
-    return value <= limit or not case.adds, f"{value:.2f}", f"{limit:.2f}"
+    return value <= limit or not case.adds, value, limit
 
 
-@_entry("GROSS_LIMIT")
+@_entry("GROSS_LIMIT", _money)
 def gross_limit(case: Case) -> Outcome:
     """All positions and working entries, longs and shorts added up."""
     limit = _limit(case, case.limits.gross_share)
     if limit is None or case.notional is None:
-        return False, "unknown", _money(limit)
-    value = case.view.gross + (case.notional if case.adds else _ZERO)
-    return value <= limit or not case.adds, f"{value:.2f}", f"{limit:.2f}"
+        return False, None, limit
+    value = case.view.gross + case.notional if case.adds else case.view.gross
+    return value <= limit or not case.adds, value, limit
 
 
-@_entry("NET_LIMIT")
+@_entry("NET_LIMIT", _money)
 def net_limit(case: Case) -> Outcome:
     """Longs less shorts, working entries included."""
     limit = _limit(case, case.limits.net_share)
     if limit is None or case.notional is None:
-        return False, "unknown", _money(limit)
+        return False, None, limit
     net = case.view.net
-    value = net + case.notional if case.request.side is Side.BUY else net - case.notional
-    return abs(value) <= limit or abs(value) < abs(net), f"{value:.2f}", f"{limit:.2f}"
+    value = net + case.notional if case.buying else net - case.notional
+    return abs(value) <= limit or abs(value) < abs(net), value, limit
+
+
+def _budget(value: Any, limit: Any) -> tuple[str, str]:
+    if isinstance(value, tuple):
+        source, amount = value
+        return f"{source}: {amount:.2f}", f"{limit:.2f}"
+    return _known(value), _known(limit)
+
+
+@_entry("STRATEGY_BUDGET", _budget)
+def strategy_budget(case: Case) -> Outcome:
+    """No strategy behind the order holds more than its budget with it: the order counts in full for each.
+
+    Of several, the one with the least room is told.
+    """
+    budgets = case.view.budgets
+    if not budgets:
+        return True, "none", "none"
+    if case.equity is None or case.notional is None:
+        return False, None, None
+    room, source, value, limit = min(
+        (case.equity * share - used - case.notional, source, used + case.notional, case.equity * share)
+        for source, share, used in budgets
+    )
+    return room >= 0, (source, value), limit
 
 
 # --- is it too much at once? -----------------------------------------------------------------------
 
 
-@_entry("OPEN_ORDERS_SYMBOL")
+@_entry("OPEN_ORDERS_SYMBOL", _below_count)
 def open_orders_symbol(case: Case) -> Outcome:
     count, limit = case.view.symbol_orders, case.limits.symbol_orders
-    return 0 <= count < limit, str(count), f"< {limit}"
+    return 0 <= count < limit, count, limit
 
 
-@_entry("OPEN_ORDERS")
+@_entry("OPEN_ORDERS", _below_count)
 def open_orders(case: Case) -> Outcome:
     count, limit = case.view.open_orders, case.limits.open_orders
-    return 0 <= count < limit, str(count), f"< {limit}"
+    return 0 <= count < limit, count, limit
 
 
-@_entry("THROTTLE")
+def _tokens_left(value: Any, limit: Any) -> tuple[str, str]:
+    return f"{value:.1f} left", f">= {limit}"
+
+
+@_entry("THROTTLE", _tokens_left)
 def throttle(case: Case) -> Outcome:
     """A token bucket: the value is how many orders may leave now."""
     tokens = case.pace.tokens(case.view.now_ns)
-    return tokens >= 1.0, f"{tokens:.1f} left", ">= 1"
+    return tokens >= 1.0, tokens, 1
 
 
-@_entry("DUPLICATE_ORDER")
+def _ago(value: Any, limit: Any) -> tuple[str, str]:
+    return "none" if value is None else f"{value // _MS} ms ago", f"> {limit // _MS} ms ago"
+
+
+@_entry("DUPLICATE_ORDER", _ago)
 def duplicate_order(case: Case) -> Outcome:
     """No order with the same content was sent a moment ago."""
     ago = case.pace.identical_ns(case.request, case.view.now_ns)
-    window = f"> {case.limits.duplicate_ns // _MS} ms ago"
-    return ago is None, "none" if ago is None else f"{ago // _MS} ms ago", window
+    return ago is None, ago, case.limits.duplicate_ns
 
 
 @_entry("SELF_TRADE")
 def self_trade(case: Case) -> Outcome:
     """No order of ours works on the other side of the symbol."""
-    view, buying = case.view, case.request.side is Side.BUY
+    view, buying = case.view, case.buying
+    if not view.working and not view.exiting:
+        return True, "none", "none"
     against_entry = view.working < 0 if buying else view.working > 0
     position = view.position or _ZERO
     against_exit = bool(view.exiting) and (position > 0 if buying else position < 0)
-    return (
-        not (against_entry or against_exit),
-        "own order" if against_entry or against_exit else "none",
-        "none",
-    )
-
-
-def _mid(view: RiskView) -> float:
-    if _usable(view.bid) and _usable(view.ask):
-        return (view.bid + view.ask) / 2.0
-    return view.last if _usable(view.last) else math.nan
+    against = against_entry or against_exit
+    return not against, "own order" if against else "none", "none"
 
 
 def _usable(price: float) -> bool:
@@ -321,20 +423,5 @@ def _usable(price: float) -> bool:
 
 
 def _limit(case: Case, share: Decimal) -> Decimal | None:
-    value = case.view.equity
-    return value * share if value is not None and value.is_finite() else None
-
-
-def _age(age_ns: int | None, limit_ns: int) -> Outcome:
-    limit = f"<= {limit_ns // _MS} ms"
-    if age_ns is None:
-        return False, "unknown", limit
-    return abs(age_ns) <= limit_ns, f"{age_ns // _MS} ms", limit
-
-
-def _text(value: object) -> str:
-    return "unknown" if value is None else str(value)
-
-
-def _money(value: Decimal | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
+    value = case.equity
+    return None if value is None else value * share

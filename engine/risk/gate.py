@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from engine.config import AccountConfig, RiskConfig
 from engine.events import Check, OrderRequest, Purpose, RiskChange, RiskState, Verdict
-from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS, Case
+from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS, Case, Outcome, PreTradeCheck
 from engine.risk.limits import Limits
 from engine.risk.pace import Pace
 from engine.risk.state import StateLatch
@@ -31,29 +32,48 @@ class RiskGate:
         self._pace = Pace(self._limits)
 
     def check(self, request: OrderRequest, view: RiskView) -> Verdict:
-        """Judge a request; changes nothing. All checks are listed; ``code`` is the first failed one's."""
+        """Judge a request and say all of it at once: ``judge`` and ``Judgement.verdict`` in one."""
+        return self.judge(request, view).verdict()
+
+    def judge(self, request: OrderRequest, view: RiskView) -> Judgement:
+        """Judge a request by every check, whatever the earlier ones said; changes nothing."""
         exits = request.reduce_only or request.purpose is not Purpose.ENTRY
-        checks: list[Check] = []
-        failed: Check | None = None
+        checks = EXIT_CHECKS if exits else ENTRY_CHECKS
+        outcomes: list[Outcome] = []
+        approved = True
+        try:
+            case = Case(request, view, self._limits, self._latch, self._pace)
+            for _, judge, _ in checks:
+                outcome = judge(case)
+                outcomes.append(outcome)
+                if not outcome[0]:
+                    approved = False
+        except Exception:
+            return self._judge_broken(request, view, checks)
+        return Judgement(request, approved, checks, outcomes, view.now_ns)
+
+    def _judge_broken(
+        self, request: OrderRequest, view: RiskView, checks: Sequence[PreTradeCheck]
+    ) -> Judgement:
+        """Something raised: each check by itself, so that the others are heard all the same."""
         try:
             case = Case(request, view, self._limits, self._latch, self._pace)
         except Exception as error:
-            failed = _broken("CASE", error)
-            return _verdict(request, failed, (failed,), view.now_ns)
-        for code, judge in EXIT_CHECKS if exits else ENTRY_CHECKS:
+            return Judgement(request, False, [_raised("CASE")], [(False, error, "CASE")], view.now_ns)
+        made: list[PreTradeCheck] = []
+        outcomes: list[Outcome] = []
+        for check in checks:
             try:
-                passed, value, limit = judge(case)
-                check = Check(code, passed, value, limit)
+                outcomes.append(check.judge(case))
+                made.append(check)
             except Exception as error:
-                check = _broken(code, error)
-            if failed is None and not check.passed:
-                failed = check
-            checks.append(check)
-        return _verdict(request, failed, tuple(checks), view.now_ns)
+                outcomes.append((False, error, check.code))
+                made.append(_raised(check.code))
+        return Judgement(request, False, made, outcomes, view.now_ns)
 
-    def sent(self, request: OrderRequest, ns: int, sources: tuple[str, ...] = ()) -> None:
+    def sent(self, request: OrderRequest, ns: int) -> None:
         """Count an approved order the moment it is sent, before anything comes back."""
-        self._pace.sent(request, ns, sources)
+        self._pace.sent(request, ns)
 
     def remember(self, client_order_ids: Iterable[str]) -> None:
         """Ids used before a restart: they stay used for ever."""
@@ -95,17 +115,57 @@ class RiskGate:
         return self._latch.on_equity(day_pnl, start_equity, ns)
 
 
-def _broken(code: str, error: Exception) -> Check:
-    return Check(CHECK_FAILED, False, f"{code}: {clean(repr(error), 120)}", "can be evaluated")
+class Judgement:
+    """What the checks found. It is put into words by ``verdict``, which may wait until the order has left.
+
+    The words are of the moment of judging: nothing that they are made of changes later.
+    """
+
+    __slots__ = ("_checks", "_ns", "_outcomes", "_request", "approved")
+
+    def __init__(
+        self,
+        request: OrderRequest,
+        approved: bool,
+        checks: Sequence[PreTradeCheck],
+        outcomes: Sequence[Outcome],
+        ns: int,
+    ) -> None:
+        self._request = request
+        self.approved = approved
+        self._checks = checks
+        self._outcomes = outcomes
+        self._ns = ns
+
+    def verdict(self) -> Verdict:
+        """All checks with their values and limits; ``code`` is the first failed one's."""
+        told = tuple(
+            [_told(check, outcome) for check, outcome in zip(self._checks, self._outcomes, strict=True)]
+        )
+        failed = next((check for check in told if not check.passed), None)
+        return Verdict(
+            client_order_id=self._request.client_order_id,
+            symbol=self._request.symbol,
+            approved=self.approved,
+            code="" if failed is None else failed.code,
+            detail="" if failed is None else f"{failed.value}, limit {failed.limit}",
+            checks=told,
+            ns=self._ns,
+        )
 
 
-def _verdict(request: OrderRequest, failed: Check | None, checks: tuple[Check, ...], ns: int) -> Verdict:
-    return Verdict(
-        client_order_id=request.client_order_id,
-        symbol=request.symbol,
-        approved=failed is None,
-        code="" if failed is None else failed.code,
-        detail="" if failed is None else f"{failed.value}, limit {failed.limit}",
-        checks=checks,
-        ns=ns,
-    )
+def _told(check: PreTradeCheck, outcome: Outcome) -> Check:
+    passed, value, limit = outcome
+    try:
+        return Check(check.code, bool(passed), *check.tell(value, limit))
+    except Exception as error:  # what was judged stands: a number that has no words changes no verdict
+        return Check(check.code, bool(passed), f"untold: {clean(repr(error), 120)}", "untold")
+
+
+def _raised(code: str) -> PreTradeCheck:
+    """In place of a check that raised: tells of the error."""
+    return PreTradeCheck(CHECK_FAILED, lambda case: (False, None, code), _tell_error)
+
+
+def _tell_error(value: Any, limit: Any) -> tuple[str, str]:
+    return f"{limit}: {clean(repr(value), 120)}", "can be evaluated"

@@ -17,7 +17,8 @@ class Pace:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._tokens = float(limits.burst)
+        self._burst = float(limits.burst)
+        self._tokens = self._burst
         self._refilled_ns = 0
         self._ids: set[str] = set()
         self._recent: deque[tuple[int, _Content]] = deque()
@@ -29,7 +30,7 @@ class Pace:
         """Ids that were used before a restart."""
         self._ids.update(client_order_ids)
 
-    def sent(self, request: OrderRequest, ns: int, sources: tuple[str, ...]) -> None:
+    def sent(self, request: OrderRequest, ns: int) -> None:
         """Count an order that leaves for the venue."""
         self._tokens = max(0.0, self.tokens(ns) - 1.0)
         self._refilled_ns = max(self._refilled_ns, ns)
@@ -38,7 +39,7 @@ class Pace:
         while ns - self._recent[0][0] > self._limits.duplicate_ns:
             self._recent.popleft()
         if request.purpose is Purpose.ENTRY:
-            for source in sources:
+            for source in request.sources:
                 self._repeat(source, request, ns)
 
     def _repeat(self, source: str, request: OrderRequest, ns: int) -> None:
@@ -62,14 +63,19 @@ class Pace:
 
     def tokens(self, ns: int) -> float:
         """Orders that may leave at ``ns``: a bucket of ``order_burst``, refilled at ``max_orders_per_s``."""
-        passed = max(0, ns - self._refilled_ns)
-        return min(float(self._limits.burst), self._tokens + passed * self._limits.orders_per_s / NS)
+        passed = ns - self._refilled_ns
+        if passed <= 0:
+            return self._tokens
+        tokens = self._tokens + passed * self._limits.orders_per_s / NS
+        return tokens if tokens < self._burst else self._burst
 
     def used(self, client_order_id: str) -> bool:
         return client_order_id in self._ids
 
     def identical_ns(self, request: OrderRequest, ns: int) -> int | None:
         """How long ago an identical order was sent; None when none was within the window."""
+        if not self._recent:
+            return None
         content = _content(request)
         for sent_ns, other in reversed(self._recent):
             if ns - sent_ns > self._limits.duplicate_ns:

@@ -9,7 +9,7 @@ import msgspec
 from engine.instruments import Instrument
 
 
-class RiskView(msgspec.Struct, kw_only=True, gc=False):
+class RiskView(msgspec.Struct, gc=False):
     """None (NaN for a price) means unknown, and what is unknown denies an entry."""
 
     now_ns: int
@@ -38,5 +38,7 @@ class RiskView(msgspec.Struct, kw_only=True, gc=False):
     """Signed quantity of the symbol that working entries may still add."""
     exiting: Decimal = Decimal(0)
     """Unsigned quantity of the symbol that working exits may still close."""
-    sources: tuple[str, ...] = ()
-    """The strategies behind an entry."""
+    blocked: str = ""
+    """Why entries of the symbol are blocked from outside; "" when they are not."""
+    budgets: tuple[tuple[str, Decimal, Decimal], ...] = ()
+    """(strategy, its share of equity, the value it holds or works on) of each one with a budget behind an entry."""

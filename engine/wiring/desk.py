@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from engine.api.protocol import StrategyPatch
 from engine.config import Config
 from engine.errors import TickdeskError
 from engine.events import (
@@ -27,6 +28,7 @@ from engine.events import (
     MarketEvent,
     Opportunity,
     Quote,
+    Signal,
     Trade,
 )
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
@@ -40,12 +42,12 @@ from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
 from engine.wiring.trading import Commit, Trading
+from engine.wiring.tuning import Tuning
 
 log = logging.getLogger("engine.desk")
 
-STRATEGY = "strategy:"
 LEDGER_DAY = "ledger:day"
-"""Names of settings: the first is followed by a strategy's name."""
+"""Name of a setting."""
 
 
 def _forget(name: str, value: object) -> None:
@@ -96,6 +98,7 @@ class Desk:
             on_drop=self._on_drop,
             on_refused=self._on_refused,
             record=record,
+            timer=timer,
         )
         self.trading = Trading(
             config,
@@ -109,6 +112,15 @@ class Desk:
             on_repeater=self._on_repeater,
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
+            budget_pct=self.signals.strategies.budget,
+        )
+        self.tuning = Tuning(
+            config.opportunities.weights,
+            self.signals,
+            self.trading,
+            keep=keep,
+            alert=self.alert,
+            on_change=self._watch_rises,
         )
         self.intake = Intake(
             instruments,
@@ -213,7 +225,7 @@ class Desk:
         """A strategy that failed is off: its signals no longer count, and the person at the desk is told."""
         faults = self.signals.strategies.take_errors()
         for name, trace in faults:
-            self.signals.blender.drop_source(name)
+            self.signals.drop_source(name)
             for line in trace.splitlines():
                 log.error("%s: %s", name, line)
             self.alert("error", name, "strategy failed and was switched off: the log says why")
@@ -266,7 +278,7 @@ class Desk:
     def _on_repeater(self, source: str, reason: str) -> None:
         """A strategy that sends the same order again and again is off until a person switches it on."""
         if self.signals.strategies.enabled(source):
-            self.set_strategy(source, False, None)
+            self.tuning.set_strategy(source, StrategyPatch(enabled=False))
             self.alert(
                 "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
             )
@@ -289,29 +301,29 @@ class Desk:
             self.intake.add_symbol(symbol, price)
         self.trading.restore(kept, now_ns)
 
-    def set_strategy(self, name: str, enabled: bool | None, weight: float | None) -> None:
-        """Change a strategy, and keep the change for the next start. Raises ConfigError, StoreError."""
-        strategies = self.signals.strategies
-        wanted = {
-            "enabled": strategies.enabled(name) if enabled is None else enabled,
-            "weight": strategies.weight(name) if weight is None else weight,
-        }
-        self.signals.set_strategy(name, enabled, weight)
-        self._keep(f"{STRATEGY}{name}", wanted)
-        if enabled:
-            self.trading.gate.enable(name)
-        self._watch_rises()
-
     def take_up(self, settings: Mapping[str, Any]) -> None:
-        """Take up what an earlier run kept: switches, weights, the day's start and the equity's peak."""
-        for name, value in sorted(settings.items()):
+        """Take up what an earlier run kept: what was set by hand, the day's start and the equity's peak."""
+        self.tuning.take_up(settings)
+        if LEDGER_DAY in settings:
             try:
-                if name.startswith(STRATEGY) and isinstance(value, dict):
-                    self.set_strategy(name.removeprefix(STRATEGY), value.get("enabled"), value.get("weight"))
-                elif name == LEDGER_DAY:
-                    self.trading.ledger.restore_day(msgspec.convert(value, DayState))
+                self.trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
             except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
-                log.warning("setting %s is not taken up: %s", name, error)
+                log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
+        self._note_faults()
+
+    def reload_strategies(self, who: str) -> str:
+        """Read the users' strategy files again. Raises ConfigError."""
+        text = self.tuning.reload_strategies(who)
+        self._note_faults()
+        return text
+
+    def on_context(self, signals: Sequence[Signal]) -> None:
+        """Signals that rest on no tick of ours: positions, options, moods, external quant servers."""
+        self.signals.on_context(signals, trading=self.trading_enabled)
+
+    def block(self, symbol: str, reason: str, until_ns: int) -> None:
+        """Deny entries of ``symbol`` ("": of all) until then."""
+        self.trading.block(symbol, reason, until_ns)
 
     def funnel(self) -> dict[str, int]:
         """Counts by stage, in order of the flow."""

@@ -8,6 +8,8 @@ from decimal import Decimal
 from engine.events import OrderRequest
 from engine.execution.order import Blotter
 
+_ZERO = Decimal(0)
+
 
 class OrderWork:
     """A sent order counts at once, although it is shown only when it is durable."""
@@ -32,9 +34,20 @@ class OrderWork:
         """How many are at work, in all or of one symbol."""
         if symbol is None:
             return self._blotter.open_count + len(self.sent)
-        sent = sum(1 for request in self.sent.values() if request.symbol == symbol)
-        return sent + len(self._blotter.open_orders(symbol))
+        count = self._blotter.open_count_of(symbol)
+        for request in self.sent.values():
+            if request.symbol == symbol:
+                count += 1
+        return count
 
     def exiting(self, symbol: str) -> bool:
         """Whether an exit of the symbol is at work."""
         return any(request.symbol == symbol and request.reduce_only for request, _ in self)
+
+    def entering(self, source: str) -> Decimal:
+        """Open notional, at the decision's price, of the entries that a strategy is behind."""
+        total = _ZERO
+        for request, leaves in self:
+            if not request.reduce_only and source in request.sources:
+                total += leaves * Decimal(repr(request.decision_price))
+        return total

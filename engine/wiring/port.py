@@ -7,11 +7,29 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from engine.api.protocol import VERSION, Explanation, Health, Reply, StateFrame, StrategyPatch
+import msgspec
+
+from engine.api.protocol import (
+    VERSION,
+    AutomationRow,
+    Explanation,
+    Health,
+    Reply,
+    SignalStatistics,
+    StateFrame,
+    StrategyDetail,
+    StrategyPatch,
+    SymbolSignals,
+    WeightsPatch,
+)
+from engine.config import BlendWeights
 from engine.errors import StoreError
 from engine.events import FeedState, JournalEvent, RiskState
+from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.explain import explain
+from engine.wiring.signal_answer import answer
+from engine.wiring.symbol_view import strategy_detail, symbol_signals
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
@@ -40,7 +58,7 @@ class LivePort:
     def _build(self) -> StateFrame:
         engine = self._engine
         return engine.view.frame(
-            max(engine.clock(), engine.desk.now_ns),
+            self._now_ns(),
             phase=engine.phase,
             phase_detail=engine.phase_detail,
             feeds=engine.feeds,
@@ -71,14 +89,80 @@ class LivePort:
             self._reader = self._engine.store.reader()
         return self._reader
 
+    # --- strategies, weights, signals ---
+
+    def strategies(self) -> tuple[StrategyDetail, ...]:
+        strategies = self._engine.desk.signals.strategies
+        return tuple(self._detail(state.name) for state in strategies.states())
+
+    def strategy(self, name: str) -> StrategyDetail | None:
+        known = {state.name for state in self._engine.desk.signals.strategies.states()}
+        return self._detail(name) if name in known else None
+
+    def _detail(self, name: str) -> StrategyDetail:
+        desk = self._engine.desk
+        return strategy_detail(desk.signals.strategies.detail(name), desk.trading.used_pct(name))
+
     def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
         self._refuse_when_failed()
-        engine = self._engine
-        engine.desk.set_strategy(name, patch.enabled, patch.weight)
-        strategies = engine.desk.signals.strategies
-        text = f"{name} {'on' if strategies.enabled(name) else 'off'}, weight {strategies.weights[name]:g}"
-        engine.desk.alert("info", who, text)
-        return Reply(True, text)
+        return Reply(True, self._engine.desk.tuning.set_strategy(name, patch, who))
+
+    def reload_strategies(self, who: str) -> Reply:
+        self._refuse_when_failed()
+        return Reply(True, self._engine.desk.reload_strategies(who))
+
+    def weights(self) -> BlendWeights:
+        return self._engine.desk.tuning.weights
+
+    def set_weights(self, patch: WeightsPatch, who: str) -> Reply:
+        self._refuse_when_failed()
+        return Reply(True, self._engine.desk.tuning.set_weights(patch, who))
+
+    def signals(self, symbol: str) -> SymbolSignals | None:
+        return symbol_signals(self._engine.desk, symbol, self._now_ns())
+
+    def answer(self, request: SignalsRequest) -> SignalsReply:
+        desk, now_ns = self._engine.desk, self._now_ns()
+        known = desk.instruments.get(request.symbol) is not None
+        live = desk.signals.symbol_signals(request.symbol, now_ns) if known else None
+        config = desk.config
+        weighed = msgspec.structs.replace(config.opportunities, weights=desk.tuning.weights)
+        return answer(
+            request,
+            msgspec.structs.replace(config, opportunities=weighed),
+            live,
+            timer=time.perf_counter_ns,
+            now_ns=now_ns,
+            blocked=desk.trading.blocked(request.symbol) if known else "",
+        )
+
+    def _now_ns(self) -> int:
+        return max(self._engine.clock(), self._engine.desk.now_ns)
+
+    # --- automations ---
+
+    def automations(self) -> tuple[AutomationRow, ...]:
+        return self._engine.automations.rows()
+
+    def automation_statistics(self) -> tuple[SignalStatistics, ...]:
+        return tuple(self._engine.automations.statistics())
+
+    def automation(self, name: str) -> bytes | None:
+        return self._engine.automations.get(name)
+
+    async def put_automation(self, name: str, definition: bytes, who: str) -> Reply:
+        self._refuse_when_failed()
+        return Reply(True, await self._engine.automations.put(name, definition, who))
+
+    async def set_automation(self, name: str, active: bool, who: str) -> Reply:
+        self._refuse_when_failed()
+        return Reply(True, await self._engine.automations.set_active(name, active, who))
+
+    async def remove_automation(self, name: str, who: str) -> Reply:
+        self._refuse_when_failed()
+        return Reply(True, await self._engine.automations.remove(name, who))
+
+    # --- risk ---
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply:
         """Answers when the change is on disk; tightening works before that."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.api.protocol import StrategyPatch
 from engine.config import load
 from engine.errors import ConfigError
 from engine.events import NS, Alert, Opportunity, Signal
@@ -58,12 +59,12 @@ def test_a_strategy_switched_off_is_silent_and_back_on_speaks() -> None:
     rising(loud)
     assert "rapid_rise" in sources(loud)
     silent = Bench()
-    silent.desk.set_strategy("rapid_rise", False, None)
+    silent.desk.tuning.set_strategy("rapid_rise", StrategyPatch(enabled=False))
     rising(silent)
     assert "rapid_rise" not in sources(silent)
     again = Bench()
-    again.desk.set_strategy("rapid_rise", False, None)
-    again.desk.set_strategy("rapid_rise", True, None)
+    again.desk.tuning.set_strategy("rapid_rise", StrategyPatch(enabled=False))
+    again.desk.tuning.set_strategy("rapid_rise", StrategyPatch(enabled=True))
     rising(again)
     assert "rapid_rise" in sources(again)
 
@@ -72,7 +73,7 @@ def test_a_switch_reaches_symbols_that_come_later_and_those_that_are_there() -> 
     bench = Bench()
     for events in calm(A, 100.0, 60):
         bench.desk.on_events(events)
-    bench.desk.set_strategy("rapid_rise", False, None)
+    bench.desk.tuning.set_strategy("rapid_rise", StrategyPatch(enabled=False))
     rising(bench)
     assert "rapid_rise" not in sources(bench)
 
@@ -85,7 +86,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ("trend", None, float("nan")),
     ):
         with pytest.raises(ConfigError) as caught:
-            bench.desk.set_strategy(name, enabled, weight)
+            bench.desk.tuning.set_strategy(name, StrategyPatch(enabled=enabled, weight=weight))
         assert str(caught.value).isprintable()
 
 

@@ -1,0 +1,31 @@
+"""Blocks: entries of a symbol, or of all, that a quant module or server forbids for a while."""
+
+from __future__ import annotations
+
+ALL = ""
+"""In place of a symbol: every one."""
+
+
+class Blocks:
+    """Blocks by symbol. They end by the clock alone: nobody lifts one early, and a restart forgets them."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, tuple[str, int]] = {}
+
+    def add(self, symbol: str, reason: str, until_ns: int) -> None:
+        """Block a symbol (or ``ALL``) until then. Of two blocks of one symbol the one that ends later stands."""
+        standing = self._blocks.get(symbol)
+        if standing is None or until_ns > standing[1]:
+            self._blocks[symbol] = reason or "blocked", until_ns
+
+    def reason(self, symbol: str, now_ns: int) -> str:
+        """Why entries of the symbol are blocked; "" when they are not."""
+        if not self._blocks:
+            return ""
+        for blocked in (symbol, ALL):
+            standing = self._blocks.get(blocked)
+            if standing is not None:
+                if now_ns < standing[1]:
+                    return standing[0]
+                del self._blocks[blocked]
+        return ""

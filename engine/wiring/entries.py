@@ -1,0 +1,117 @@
+"""Entries: from an opportunity to an order, or why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from engine.config import Config
+from engine.events import NS, Drop, Family, Opportunity, Purpose
+from engine.execution.build import OrderBuilder
+from engine.features.engine import FeatureEngine
+from engine.instruments import Instrument, Instruments
+from engine.risk.state import originates
+from engine.wiring.exits import ExitOrders
+from engine.wiring.order_flow import OrderFlow
+
+
+class Entries:
+    """Decides whether an opportunity becomes an order now."""
+
+    def __init__(
+        self,
+        config: Config,
+        instruments: Instruments,
+        features: FeatureEngine,
+        flow: OrderFlow,
+        exits: ExitOrders,
+        *,
+        on_drop: Callable[[Drop], None],
+        on_outcome: Callable[[str, str], None],
+    ) -> None:
+        self._instruments = instruments
+        self._features = features
+        self._flow = flow
+        self._exits = exits
+        self._on_drop = on_drop
+        self._on_outcome = on_outcome
+        self._builder = OrderBuilder(config.account)
+        self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
+
+    def act(self, opportunity: Opportunity) -> None:
+        """Turn an opportunity into an order, or say why not.
+
+        What only stands in the way for the moment leaves it live: it is tried again when it is merged anew.
+        """
+        flow, symbol = self._flow, opportunity.symbol
+        held = flow.ledger.quantity(symbol)
+        wanted = Purpose.REVERSAL if held and held * opportunity.side.sign < 0 else Purpose.ENTRY
+        instrument = self._instruments.get(symbol)
+        if not originates(flow.gate.state, wanted):
+            # No order is built: a desk that is halted for hours must not journal a denial every few seconds.
+            flow.denied["NOT_ACTIVE"] += 1
+            self._on_outcome(opportunity.opportunity_id, "denied:NOT_ACTIVE")
+        elif instrument is None:
+            self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, final=True)
+        elif flow.work.count(symbol):
+            self._drop(opportunity, "ORDER_WORKING", "an order of the symbol is at work")
+        elif wanted is Purpose.REVERSAL:
+            self._on_outcome(opportunity.opportunity_id, "reversal")
+            self._exits.send(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
+        elif held:
+            self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
+        elif not self._rests(opportunity):
+            self._enter(opportunity, instrument)
+
+    def _rests(self, opportunity: Opportunity) -> bool:
+        """Whether the symbol was left too lately for this one; it is dropped then."""
+        exited_ns = self._flow.exited_ns.get(opportunity.symbol)
+        if exited_ns is None:
+            return False
+        if self._features.now_ns < exited_ns + self._rest_ns:
+            self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
+        elif _evidence_ns(opportunity) <= exited_ns:
+            self._drop(opportunity, "SPENT", "its signals are older than the symbol's last exit")
+        else:
+            return False
+        return True
+
+    def _enter(self, opportunity: Opportunity, instrument: Instrument) -> None:
+        quote = self._features.live_quote(instrument.index)
+        bid, _, ask, _, last = quote
+        mid = last if math.isnan(bid) else (bid + ask) / 2
+        request = self._builder.entry(
+            opportunity,
+            instrument,
+            self._flow.ledger.equity(),
+            self._features.now_ns,
+            None if math.isnan(mid) else mid,
+            _behind(opportunity),
+        )
+        if isinstance(request, Drop):
+            self._drop(opportunity, request.code, request.detail, final=True)
+        else:
+            self._flow.submit(request, instrument, quote)
+
+    def _drop(self, opportunity: Opportunity, code: str, detail: str, *, final: bool = False) -> None:
+        if final:
+            self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
+        if final or opportunity.merged == 0:
+            self._on_drop(Drop("execution", opportunity.symbol, code, detail, self._features.now_ns))
+
+
+def _behind(opportunity: Opportunity) -> tuple[str, ...]:
+    """The strategies that spoke for its side, strongest first."""
+    sign = opportunity.side.sign
+    technical = Family.TECHNICAL
+    sources = []
+    for part in opportunity.blend.inputs:
+        if part.family is technical and part.score * sign > 0.0:
+            sources.append(part.source)
+    return tuple(sources)
+
+
+def _evidence_ns(opportunity: Opportunity) -> int:
+    """When the newest technical signal in it was given."""
+    ages = [part.age_ns for part in opportunity.blend.inputs if part.family is Family.TECHNICAL]
+    return opportunity.blend.ns - min(ages, default=opportunity.blend.ns)

@@ -1,0 +1,55 @@
+"""Exits: orders that close positions, at a crossed level, by reversal or because a person asks."""
+
+from __future__ import annotations
+
+from engine.config import Config
+from engine.events import Purpose
+from engine.execution.build import OrderBuilder
+from engine.features.engine import FeatureEngine
+from engine.instruments import Instruments
+from engine.risk.state import originates
+from engine.wiring.order_flow import OrderFlow
+
+
+class ExitOrders:
+    """Sends at most one exit per position at a time."""
+
+    def __init__(
+        self, config: Config, instruments: Instruments, features: FeatureEngine, flow: OrderFlow
+    ) -> None:
+        self._instruments = instruments
+        self._features = features
+        self._flow = flow
+        self._builder = OrderBuilder(config.account)
+
+    def on_exit(self, index: int) -> None:
+        """The kernel saw a stop or a target crossed."""
+        symbol = self._instruments[index].symbol
+        if not self.send_if_crossed(symbol):
+            self._flow.watch.arm(symbol)
+
+    def send_if_crossed(self, symbol: str) -> bool:
+        """Close the position when its market is beyond a level; False when it is not, or may not be acted on."""
+        crossed = self._flow.watch.crossed(symbol)
+        if crossed is None or not originates(self._flow.gate.state, crossed.purpose):
+            return False
+        self.send(symbol, crossed.purpose, crossed.reason)
+        return True
+
+    def send(self, symbol: str, purpose: Purpose, reason: str) -> None:
+        """Close the symbol's position, unless there is none or an exit is at work; its entries are canceled."""
+        flow = self._flow
+        position = flow.ledger.position(symbol)
+        instrument = self._instruments.get(symbol)
+        if instrument is None or not position.quantity or flow.work.exiting(symbol):
+            return
+        flow.cancel_entries(symbol)
+        mid = flow.watch.mid(instrument.index)
+        request = self._builder.exit(position, purpose, self._features.now_ns, mid, reason=reason)
+        self._features.clear_exit(instrument.index)
+        flow.submit(request, instrument)
+
+    def flatten(self) -> None:
+        """Send an exit for every open position that has none at work."""
+        for position in self._flow.ledger.positions():
+            self.send(position.symbol, Purpose.FLATTEN, "flatten asked for")
