@@ -350,7 +350,7 @@ class OrderRequest(Event, frozen=True, gc=False):
     opportunity_id: str = ""
     reason: str = ""
     sources: tuple[str, ...] = ()
-    """The strategies behind an entry: those that spoke for its side. The whole order counts for each of them."""
+    """The strategies behind an entry: those that spoke for its side. The whole order counts for each."""
 
 
 class Check(Event, frozen=True, gc=False):

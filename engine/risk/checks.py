@@ -43,8 +43,16 @@ class Case:
     )
 
     def __init__(
-        self, request: OrderRequest, view: RiskView, limits: Limits, latch: StateLatch, pace: Pace
+        self,
+        request: OrderRequest,
+        view: RiskView,
+        limits: Limits,
+        latch: StateLatch,
+        pace: Pace,
+        *,
+        sized: bool = True,
     ) -> None:
+        """``sized``: what the order would make of the position is asked, as it is of an entry."""
         self.request = request
         self.view = view
         self.limits = limits
@@ -66,7 +74,7 @@ class Case:
         self.adds = True
         """Whether the order makes the position larger, or turns it; True when unknown."""
         quantity = request.quantity
-        if quantity.is_finite():
+        if sized and quantity.is_finite():
             touch = ask if self.buying else bid
             price = touch if _usable(touch) else mid
             if _usable(price):

@@ -42,22 +42,22 @@ class RiskGate:
         outcomes: list[Outcome] = []
         approved = True
         try:
-            case = Case(request, view, self._limits, self._latch, self._pace)
+            case = Case(request, view, self._limits, self._latch, self._pace, sized=not exits)
             for _, judge, _ in checks:
                 outcome = judge(case)
                 outcomes.append(outcome)
                 if not outcome[0]:
                     approved = False
         except Exception:
-            return self._judge_broken(request, view, checks)
+            return self._judge_broken(request, view, checks, sized=not exits)
         return Judgement(request, approved, checks, outcomes, view.now_ns)
 
     def _judge_broken(
-        self, request: OrderRequest, view: RiskView, checks: Sequence[PreTradeCheck]
+        self, request: OrderRequest, view: RiskView, checks: Sequence[PreTradeCheck], *, sized: bool
     ) -> Judgement:
         """Something raised: each check by itself, so that the others are heard all the same."""
         try:
-            case = Case(request, view, self._limits, self._latch, self._pace)
+            case = Case(request, view, self._limits, self._latch, self._pace, sized=sized)
         except Exception as error:
             return Judgement(request, False, [_raised("CASE")], [(False, error, "CASE")], view.now_ns)
         made: list[PreTradeCheck] = []

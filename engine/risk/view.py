@@ -41,4 +41,4 @@ class RiskView(msgspec.Struct, gc=False):
     blocked: str = ""
     """Why entries of the symbol are blocked from outside; "" when they are not."""
     budgets: tuple[tuple[str, Decimal, Decimal], ...] = ()
-    """(strategy, its share of equity, the value it holds or works on) of each one with a budget behind an entry."""
+    """(strategy, its share of equity, what it holds or works on) of each budgeted one behind an entry."""

@@ -13,7 +13,7 @@ class Blocks:
         self._blocks: dict[str, tuple[str, int]] = {}
 
     def add(self, symbol: str, reason: str, until_ns: int) -> None:
-        """Block a symbol (or ``ALL``) until then. Of two blocks of one symbol the one that ends later stands."""
+        """Block a symbol (or ``ALL``) until then. Of two of one symbol the one that ends later stands."""
         standing = self._blocks.get(symbol)
         if standing is None or until_ns > standing[1]:
             self._blocks[symbol] = reason or "blocked", until_ns

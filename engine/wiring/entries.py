@@ -104,11 +104,13 @@ def _behind(opportunity: Opportunity) -> tuple[str, ...]:
     """The strategies that spoke for its side, strongest first."""
     sign = opportunity.side.sign
     technical = Family.TECHNICAL
-    sources = []
-    for part in opportunity.blend.inputs:
-        if part.family is technical and part.score * sign > 0.0:
-            sources.append(part.source)
-    return tuple(sources)
+    return tuple(
+        [
+            part.source
+            for part in opportunity.blend.inputs
+            if part.family is technical and part.score * sign > 0.0
+        ]
+    )
 
 
 def _evidence_ns(opportunity: Opportunity) -> int:

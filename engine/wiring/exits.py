@@ -29,7 +29,7 @@ class ExitOrders:
             self._flow.watch.arm(symbol)
 
     def send_if_crossed(self, symbol: str) -> bool:
-        """Close the position when its market is beyond a level; False when it is not, or may not be acted on."""
+        """Close the position when its market is beyond a level; False when it is not, or is not acted on."""
         crossed = self._flow.watch.crossed(symbol)
         if crossed is None or not originates(self._flow.gate.state, crossed.purpose):
             return False
@@ -37,7 +37,7 @@ class ExitOrders:
         return True
 
     def send(self, symbol: str, purpose: Purpose, reason: str) -> None:
-        """Close the symbol's position, unless there is none or an exit is at work; its entries are canceled."""
+        """Close the symbol's position, unless there is none or an exit works; its entries are canceled."""
         flow = self._flow
         position = flow.ledger.position(symbol)
         instrument = self._instruments.get(symbol)

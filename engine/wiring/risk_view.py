@@ -94,7 +94,7 @@ class RiskViews:
         )
 
     def used(self, strategy: str) -> Decimal:
-        """What counts against a strategy's budget: its part of the open positions, and its working entries."""
+        """What counts against a strategy's budget: its part of open positions, and its working entries."""
         return self._attribution.value(strategy, self._ledger.mark_price) + self._work.entering(strategy)
 
     def _budgets(self, sources: tuple[str, ...]) -> tuple[tuple[str, Decimal, Decimal], ...]:

@@ -31,14 +31,14 @@ def codes(desk: RiskGate, request: OrderRequest, seen: RiskView) -> list[str]:
 def test_a_healthy_entry_is_approved_with_every_check_listed() -> None:
     verdict = gate().check(entry(), view())
     assert (verdict.approved, verdict.code, verdict.detail) == (True, "", "")
-    assert [check.code for check in verdict.checks] == [code for code, _ in ENTRY_CHECKS]
+    assert [check.code for check in verdict.checks] == [check.code for check in ENTRY_CHECKS]
     assert all(check.passed and check.value and check.limit for check in verdict.checks)
     assert (verdict.client_order_id, verdict.symbol, verdict.ns) == ("td-1", SYMBOL, T0)
 
 
 def test_codes_are_unique_in_each_list() -> None:
     for listed in (ENTRY_CHECKS, EXIT_CHECKS):
-        names = [code for code, _ in listed]
+        names = [check.code for check in listed]
         assert len(set(names)) == len(names) and CHECK_FAILED not in names
 
 
@@ -152,10 +152,13 @@ def test_a_broken_check_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(case: checks.Case) -> checks.Outcome:
         raise RuntimeError("out of\norder")
 
-    monkeypatch.setattr("engine.risk.gate.ENTRY_CHECKS", [*ENTRY_CHECKS, ("NEW", broken)])
+    new = checks.PreTradeCheck("NEW", broken, lambda value, limit: ("", ""))
+    monkeypatch.setattr("engine.risk.gate.ENTRY_CHECKS", [new, *ENTRY_CHECKS])
     verdict = gate().check(entry(), view())
     assert (verdict.approved, verdict.code) == (False, CHECK_FAILED)
     assert verdict.detail.startswith("NEW: RuntimeError") and "\n" not in verdict.detail
+    assert [check.code for check in verdict.checks[1:]] == [check.code for check in ENTRY_CHECKS]
+    assert all(check.passed for check in verdict.checks[1:]), "the others are heard all the same"
 
 
 def test_short_selling_can_be_forbidden() -> None:
@@ -214,26 +217,27 @@ def test_identical_orders_are_denied_for_a_second() -> None:
 
 def test_a_strategy_that_repeats_itself_is_disabled_until_a_person_enables_it() -> None:
     desk = gate(repeat_limit=3, repeat_window_s=60.0)
-    trend = view(now_ns=T0 + 500 * NS, sources=("trend",))
+    later = view(now_ns=T0 + 500 * NS)
     for n, at in enumerate((0, 61, 100)):  # the first has left the window by the third
-        desk.sent(entry(client_order_id=f"td-{n}"), T0 + at * NS, ("trend",))
+        desk.sent(entry(client_order_id=f"td-{n}", sources=("trend",)), T0 + at * NS)
     assert desk.disabled == {}
-    desk.sent(entry(client_order_id="td-3"), T0 + 110 * NS, ("trend", "model"))
+    desk.sent(entry(client_order_id="td-3", sources=("trend", "model")), T0 + 110 * NS)
     assert desk.disabled == {"trend": "3 buy orders of sim:BTC-USD in 60 s"}
-    fresh = entry(client_order_id="td-9")
-    assert codes(desk, fresh, trend) == ["STRATEGY_DISABLED"], "time alone does not enable it"
-    assert "trend" in desk.check(fresh, trend).detail
-    assert desk.check(fresh, view(now_ns=T0 + 500 * NS, sources=("model",))).approved
+    fresh = entry(client_order_id="td-9", sources=("trend",))
+    assert codes(desk, fresh, later) == ["STRATEGY_DISABLED"], "time alone does not enable it"
+    assert "trend" in desk.check(fresh, later).detail
+    assert desk.check(entry(client_order_id="td-9", sources=("model",)), later).approved
     assert desk.enable("trend") and not desk.enable("trend")
-    assert desk.check(fresh, trend).approved
+    assert desk.check(fresh, later).approved
 
 
 def test_repeats_are_counted_by_symbol_and_side_and_not_for_exits() -> None:
     desk = gate(repeat_limit=2)
-    desk.sent(entry(client_order_id="td-1"), T0, ("trend",))
-    desk.sent(entry(client_order_id="td-2", side=Side.SELL), T0, ("trend",))
-    desk.sent(entry(client_order_id="td-3", symbol="sim:ETH-USD"), T0, ("trend",))
-    desk.sent(exit_(client_order_id="td-4"), T0, ("trend",))
+    trend = ("trend",)
+    desk.sent(entry(client_order_id="td-1", sources=trend), T0)
+    desk.sent(entry(client_order_id="td-2", sources=trend, side=Side.SELL), T0)
+    desk.sent(entry(client_order_id="td-3", sources=trend, symbol="sim:ETH-USD"), T0)
+    desk.sent(exit_(client_order_id="td-4", sources=trend), T0)
     assert desk.disabled == {}
 
 
@@ -288,7 +292,8 @@ any_view = st.fixed_dictionaries(
         "gross": decimals,
         "net": decimals,
         "working": decimals,
-        "sources": maybe([(), ("trend",)]),
+        "blocked": maybe(["", "too one-sided"]),
+        "budgets": maybe([(), (("trend", D("0.05"), D(0)),), (("trend", D("NaN"), D(10**9)),)]),
     }
 )
 lots = st.integers(1, 10**9).map(lambda n: D(n).scaleb(-9))
@@ -316,7 +321,8 @@ def test_an_exit_is_never_denied_by_an_entry_check(
     desk = gate(allow_short=False, repeat_limit=5)
     desk.restore(state, "latched")
     for n in range(burst):  # throttle, identical orders and repeats are all used up
-        desk.sent(entry(client_order_id=f"td-{n}", quantity=quantity), seen["now_ns"], ("trend",))
+        used = entry(client_order_id=f"td-{n}", quantity=quantity, sources=("trend",))
+        desk.sent(used, seen["now_ns"])
     position = quantity + more if long else -(quantity + more)
     order = exit_(
         client_order_id="td-exit",
@@ -324,6 +330,7 @@ def test_an_exit_is_never_denied_by_an_entry_check(
         quantity=quantity,
         side=Side.SELL if long else Side.BUY,
         decision_price=seen["last"],
+        sources=("trend",),
     )
     known = view(**(seen | {"position": position, "exiting": more}))
     verdict = desk.check(order, known)

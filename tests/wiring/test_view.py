@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api.protocol import StateFrame
-from engine.events import NS, FeedState
+from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
 from engine.wiring.view import DeskView, age_ms, feed_row, money, number, plain
 from tests.wiring.conftest import START_NS, Bench, quote, simulated, trade
@@ -102,7 +102,12 @@ def test_the_tick_rate_is_over_the_desks_clock() -> None:
 
 def test_a_loss_is_shown_in_percent_of_the_days_start() -> None:
     bench = Bench()
-    bench.desk.trading.ledger._cash -= Decimal(2000)
+    ledger = bench.desk.trading.ledger
+    zero = Decimal(0)
+    ledger.apply(
+        Fill("tx-1", "td-1", A, Side.BUY, Decimal(100), Decimal(100), zero, "taker", 100.0, START_NS)
+    )
+    ledger.mark(A, Decimal(80))
     status = frame(bench, START_NS).status
     assert (status.daily_loss_pct, status.drawdown_pct, status.day_pnl) == (2.0, 2.0, "-2000.00")
 
