@@ -1,4 +1,4 @@
-"""What is asked for one thing at a time: a strategy with all that can be set, a symbol with all that is live."""
+"""What is asked for one thing at a time: a strategy with its settings, a symbol with all that is live."""
 
 from __future__ import annotations
 
