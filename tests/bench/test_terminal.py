@@ -9,7 +9,7 @@ import pytest
 
 from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.binance import BinanceDecoder
-from tests.bench import order_latency
+from tests.bench import order_script
 from tests.bench.terminal import Terminal
 
 ECHO = """
@@ -42,7 +42,7 @@ def test_a_program_that_has_ended_is_no_endless_wait() -> None:
 @pytest.mark.parametrize("symbol", range(3))
 def test_the_script_raises_each_symbol_far_enough(symbol: int) -> None:
     decoder, events = BinanceDecoder(), list[MarketEvent]()
-    for raw, recv_ns in list(order_latency.script())[:6_000]:
+    for raw, recv_ns in list(order_script.script())[:6_000]:
         decoder.decode(raw, recv_ns, events)
     assert decoder.malformed == 0 and len(events) == 6_000
     trades = [e for e in events if isinstance(e, Trade) and e.symbol == f"binance:S{symbol}USDT"]
