@@ -8,6 +8,7 @@ import gc
 import logging
 import math
 import os
+import random
 import signal
 import time
 from collections import deque
@@ -15,13 +16,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
-from engine.config import Config
+from engine.config import Config, QuantConfig
 from engine.errors import InternalError, StoreError, TickdeskError
 from engine.events import NS, Alert, JournalEvent, MarketEvent, RiskState
 from engine.feeds.base import Feed
@@ -41,6 +42,9 @@ from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.view import DeskView
+
+if TYPE_CHECKING:
+    from engine.feeds.base import Watched
 
 log = logging.getLogger("engine")
 
@@ -103,6 +107,8 @@ class LiveEngine:
         self.clock: Clock = LiveClock()
         self.started_ns = self.clock()
         self.feeds: list[Feed] = []
+        self.context: list[Watched] = []
+        """What is asked beside the market; the desk is well without."""
         self.store = Store(options.state_dir / DATABASE)
         self.desk = Desk(
             self.config,
@@ -277,6 +283,8 @@ class LiveEngine:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
         self._spawn(self._timer())
+        if self._tape is None:
+            self._ask_around()
         self._spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
@@ -285,6 +293,27 @@ class LiveEngine:
         speed = self.options.speed
         self.feeds = [TapeFeed(tape, 0.0 if math.isinf(speed) else speed, time.monotonic_ns)]
         return lambda: self.desk.now_ns
+
+    def _ask_around(self) -> None:
+        """Ask for market context and external quant servers, where any is enabled."""
+        if self.config.quant == QuantConfig():
+            return
+        # Not with the module: a desk that asks nobody need not pay for it at every start.
+        from engine.wiring.context import TOKEN, ContextFeeds, desk_bars
+
+        desk = self.desk
+        context = ContextFeeds(
+            self.config,
+            clock=lambda: self.clock(),
+            symbols=lambda: [instrument.symbol for instrument in desk.instruments],
+            bars=desk_bars(desk.features, desk.instruments),
+            on_signals=desk.on_context,
+            on_block=desk.block,
+            token=os.environ.get(TOKEN, ""),
+            rng=random.Random(),
+        )
+        self.context = context.watched
+        self._spawn(context.run(), vital=False)
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""

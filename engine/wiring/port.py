@@ -61,7 +61,7 @@ class LivePort:
             self._now_ns(),
             phase=engine.phase,
             phase_detail=engine.phase_detail,
-            feeds=engine.feeds,
+            feeds=(*engine.feeds, *engine.context),
             model=engine.model.row,
             logs=engine.ring.since(0),
             last_seq=engine.hub.last_seq,
@@ -74,7 +74,10 @@ class LivePort:
         engine = self._engine
         quiet = (FeedState.DOWN, FeedState.STALE)
         # A tape that has been played to its end is as it should be.
-        fed = bool(engine.tape_text()) or not any(feed.state in quiet for feed in state.feeds)
+        market = {feed.venue for feed in engine.feeds}
+        fed = bool(engine.tape_text()) or not any(
+            feed.state in quiet for feed in state.feeds if feed.venue in market
+        )
         well = engine.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
 

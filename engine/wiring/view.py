@@ -201,6 +201,8 @@ class DeskView:
                 signals=state.signals,
                 last_ns=state.last_ns,
                 error=state.error,
+                budget_pct=state.budget_pct,
+                origin=state.origin,
             )
             for state in self._desk.signals.strategies.states()
         )
