@@ -37,7 +37,7 @@ from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.journal_log import note
 from engine.wiring.model_slot import ModelSlot
-from engine.wiring.port import LivePort
+from engine.wiring.port import Automations, LivePort
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
@@ -121,6 +121,8 @@ class LiveEngine:
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
+        self.automations: Automations | None = None
+        """Set when they run."""
         self.stopping = asyncio.Event()
         self.failure: StoreError | None = None
         """Why nothing can be written any more."""

@@ -1,0 +1,174 @@
+"""What is changed at run time: all of it or nothing, told with who asked, kept, and taken up again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.api.protocol import StrategyPatch, WeightsPatch
+from engine.config import load
+from engine.errors import ConfigError
+from engine.events import Alert
+from engine.instruments import Instruments
+from engine.wiring.desk import Desk
+from engine.wiring.symbol_view import symbol_signals
+from tests.wiring.conftest import START_NS, Bench, simulated
+
+OWN = """
+from engine.strategies.base import Strategy
+
+class Mine(Strategy):
+    name = "mine"
+    description = "{about}"
+
+    class Params(Strategy.Params, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        level: float = 1.0
+
+    def on_bar(self, row):
+        {body}
+"""
+
+
+class Kept:
+    """A desk whose settings a test can read, and start another with."""
+
+    def __init__(self, folder: Path | None = None, settings: dict[str, object] | None = None) -> None:
+        self.settings: dict[str, object] = {}
+        self.alerts: list[Alert] = []
+        config = load(environ={})
+        self.desk = Desk(
+            replace(config, strategies_dir="" if folder is None else str(folder)),
+            Instruments(),
+            commit=lambda events, done: (self.alerts.extend(events), done())[1],  # type: ignore[func-returns-value]
+            record=lambda record: None,
+            keep=self.settings.__setitem__,
+        )
+        if settings is not None:
+            self.desk.take_up(settings)
+
+    def section(self, name: str) -> dict[str, object]:
+        return self.desk.signals.strategies.settings()[name]
+
+
+PATCH = StrategyPatch(
+    enabled=False, weight=2.5, symbols=("sim:AAA",), budget_pct=12.0, params={"ttl_s": 33.0}
+)
+
+
+def test_a_patch_is_told_with_who_asked_and_outlives_the_engine() -> None:
+    first = Kept()
+    text = first.desk.tuning.set_strategy("trend", PATCH, "anna")
+    (alert,) = first.alerts
+    assert (alert.level, alert.source, alert.text) == ("info", "anna", text)
+    assert "off" in text and "ttl_s" in text and "budget_pct 0 → 12" in text
+    again = Kept(settings=first.settings)
+    section = again.section("trend")
+    assert section == first.section("trend")
+    assert (section["ttl_s"], section["symbols"], section["budget_pct"]) == (33.0, ["sim:AAA"], 12.0)
+    assert again.alerts == [], "what is taken up was told when it was asked for"
+
+
+def test_what_was_not_changed_by_hand_follows_the_configuration() -> None:
+    first = Kept()
+    first.desk.tuning.set_strategy("trend", StrategyPatch(params={"ttl_s": 33.0}))
+    assert first.settings["strategy:trend"] == {"params": {"ttl_s": 33.0}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        StrategyPatch(weight=3.0, params={"ttl_s": -1.0}),
+        StrategyPatch(weight=-1.0, budget_pct=5.0, params={"ttl_s": 9.0}),
+        StrategyPatch(weight=math.nan, symbols=("sim:AAA",)),
+        StrategyPatch(params={"nosuch": 1}, enabled=False),
+        StrategyPatch(budget_pct=-1.0, symbols=("sim:AAA",), enabled=False),
+    ],
+    ids=str,
+)
+def test_a_patch_of_which_a_part_cannot_be_changes_nothing(wrong: StrategyPatch) -> None:
+    kept = Kept()
+    before = kept.section("trend")
+    with pytest.raises(ConfigError) as caught:
+        kept.desk.tuning.set_strategy("trend", wrong, "anna")
+    assert str(caught.value).isprintable()
+    assert kept.section("trend") == before
+    assert kept.settings == {} and kept.alerts == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 7, "x", [1], {"enabled": "maybe"}, {"weight": "much"}, {"params": 5}, {"params": {"ttl_s": []}}],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["strategy:trend", "strategy:nosuch", "weights", "ledger:day"])
+def test_a_malformed_setting_is_left_and_the_others_are_taken_up(name: str, value: object) -> None:
+    kept = Kept(settings={name: value, "strategy:golden_cross": {"enabled": False}})
+    assert kept.section("trend") == Kept().section("trend")
+    assert not kept.desk.signals.strategies.enabled("golden_cross")
+    assert kept.desk.tuning.weights == kept.desk.config.opportunities.weights
+
+
+def test_weights_are_checked_told_used_and_kept() -> None:
+    kept = Kept()
+    tuning = kept.desk.tuning
+    everything = dict.fromkeys(WeightsPatch.__struct_fields__, 0.0)
+    for wrong in (
+        WeightsPatch(speed=-1.0),
+        WeightsPatch(speed=1000.1),
+        WeightsPatch(speed=math.nan),
+        WeightsPatch(speed=math.inf),
+        WeightsPatch(**everything),
+    ):
+        with pytest.raises(ConfigError):
+            tuning.set_weights(wrong, "anna")
+    assert tuning.weights == kept.desk.config.opportunities.weights and kept.alerts == []
+    assert "speed 15 → 30" in tuning.set_weights(WeightsPatch(speed=30.0), "anna")
+    assert (kept.alerts[0].source, tuning.weights.speed) == ("anna", 30.0)
+    assert Kept(settings=kept.settings).desk.tuning.weights == tuning.weights
+
+
+def test_weights_change_the_next_blend() -> None:
+    bench = Bench()
+    simulated(bench, 60)
+    symbol = next(iter(bench.desk.instruments)).symbol
+    before = symbol_signals(bench.desk, symbol, bench.desk.now_ns)
+    assert before is not None and before.score is not None and "speed" not in before.absent
+    bench.desk.tuning.set_weights(WeightsPatch(speed=1000.0))
+    after = symbol_signals(bench.desk, symbol, bench.desk.now_ns)
+    assert after is not None
+
+    def share(inputs: tuple[object, ...]) -> float:
+        return sum(one.weight for one in inputs if one.family == "speed")  # type: ignore[attr-defined]
+
+    assert share(after.inputs) > share(before.inputs) > 0.0
+    assert symbol_signals(bench.desk, "sim:NOSUCH", START_NS) is None
+
+
+def test_a_users_strategy_is_read_again_and_keeps_what_was_set(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN.format(about="one", body="return None"))
+    kept = Kept(tmp_path)
+    kept.desk.tuning.set_strategy("mine", StrategyPatch(weight=3.0, params={"level": 2.0}), "anna")
+    file.write_text(OWN.format(about="another", body="return None"))
+    text = kept.desk.reload_strategies("anna")
+    assert "mine" in text and text in kept.alerts[-1].text
+    assert kept.desk.signals.strategies.detail("mine").description == "another"
+    assert (kept.section("mine")["weight"], kept.section("mine")["level"]) == (3.0, 2.0)
+
+
+def test_settings_of_a_strategy_whose_file_is_away_wait_for_it(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, settings={"strategy:mine": {"weight": 4.0}})
+    (tmp_path / "mine.py").write_text(OWN.format(about="one", body="return None"))
+    kept.desk.reload_strategies("anna")
+    assert kept.section("mine")["weight"] == 4.0
+
+
+def test_a_file_that_cannot_be_used_is_told_and_harms_nothing(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    (tmp_path / "torn.py").write_text("def (")
+    kept.desk.reload_strategies("anna")
+    assert any(alert.level == "error" for alert in kept.alerts)
+    assert kept.desk.signals.strategies.enabled("trend")
