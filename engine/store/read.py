@@ -16,7 +16,8 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.events import Fill, JournalEvent, Opportunity, OrderEvent, Verdict
-from engine.store import automations
+from engine.store import automations as automation_rows
+from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
 
 T = TypeVar("T")
@@ -145,13 +146,13 @@ class Reader:
             for row in self._rows(f"SELECT {_POSITION} FROM positions ORDER BY symbol")  # noqa: S608
         ]
 
-    def automations(self) -> list[automations.StoredAutomation]:
+    def automations(self) -> list[StoredAutomation]:
         """All automations, by name."""
-        return self._run(automations.load)
+        return self._run(automation_rows.load)
 
-    def automation_runs(self, limit: int = 100, name: str = "") -> list[automations.AutomationRun]:
+    def automation_runs(self, limit: int = 100, name: str = "") -> list[AutomationRun]:
         """Runs of automations (of one, when named), newest first."""
-        return self._run(automations.recent_runs(limit, name))
+        return self._run(automation_rows.recent_runs(limit, name))
 
     def counts(self) -> dict[str, int]:
         """Rows by table; for ``drops`` the sum of its counters."""
