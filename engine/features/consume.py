@@ -10,7 +10,7 @@ from typing import Any
 from engine.features.bars import add_quote, add_trade, close_bar
 from engine.features.memory import bars_of, desk_at, ring_of, rows_of, ticks_at
 from engine.features.state import ENTRY
-from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired
+from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
 from engine.features.window import expire, measure, push
 from engine.kernels import kernel, part, prefetch
 from engine.ticks import BACKFILLED, TRADE
@@ -151,3 +151,14 @@ def refresh_one(index: int, address: int) -> None:
     """``refresh`` of one row, without an array to hand over."""
     desk = desk_at(address)
     measure(rows_of(desk)[index], ring_of(desk), desk.now_ns - desk.window_ns)
+
+
+@kernel
+def find_mids(indices: Any, mids: Any, address: int) -> None:
+    """The mids of these rows by ``live_quote``, the last trade where that knows no quote."""
+    desk = desk_at(address)
+    state = rows_of(desk)
+    for position in range(len(indices)):
+        s = state[indices[position]]
+        known = quoted(s, desk.now_ns, desk.quote_max_age_ns)
+        mids[position] = (s.bid + s.ask) / 2 if known else s.last

@@ -29,6 +29,7 @@ from engine.features.consume import (
     RISE,
     WAKE,
     consume,
+    find_mids,
     pass_time,
     refresh,
     refresh_one,
@@ -275,6 +276,12 @@ class FeatureEngine:
             return *_UNKNOWN, last
         return bid, bid_size, ask, ask_size, last
 
+    def live_mids(self, indices: Array) -> Array:
+        """The mids of ``live_quote``, float64; without a quote to be believed the last trade, NaN without."""
+        mids = np.empty(len(indices))
+        find_mids(indices, mids, self.address)
+        return mids
+
     def quote_count(self, index: int) -> int:
         """Quotes consumed so far: another number means that the venue published anew."""
         return self._words[index * _ROW_WORDS + _QUOTES]
@@ -387,3 +394,4 @@ def _exercise() -> None:
     pass_time(NS, address)
     refresh(np.zeros(0, np.int64), address)
     refresh_one(0, address)
+    find_mids(np.zeros(0, np.int64), np.zeros(0), address)

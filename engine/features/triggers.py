@@ -36,13 +36,19 @@ _outdated = part(outdated)
 
 
 @part
+def quoted(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
+    """Whether the symbol has a quote to be believed."""
+    return bool(s.quotes > 0 and not _outdated(s.quote_ns, s.trade_ns, now_ns, quote_max_age_ns))
+
+
+@part
 def _exit_crossed(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
     """A long leaves at the bid, a short at the ask; the last trade stands for a quote missing or outdated."""
-    quoted = s.quotes > 0 and not _outdated(s.quote_ns, s.trade_ns, now_ns, quote_max_age_ns)
+    known = quoted(s, now_ns, quote_max_age_ns)
     if s.exit_side > 0:
-        price = s.bid if quoted else s.last
+        price = s.bid if known else s.last
         return bool(price <= s.exit_stop or price >= s.exit_target)
-    price = s.ask if quoted else s.last
+    price = s.ask if known else s.last
     return bool(price >= s.exit_stop or price <= s.exit_target)
 
 

@@ -9,6 +9,7 @@ rounded but the cost of a closed part of a position, which is put on a fixed gri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
 
 import msgspec
@@ -20,6 +21,7 @@ from engine.text import clean
 _ZERO = Decimal(0)
 _EXACT = Context(prec=60)
 """Wide enough for every sum and product here: none is rounded. Its methods cost a tenth of entering it."""
+_add, _subtract, _multiply = _EXACT.add, _EXACT.subtract, _EXACT.multiply
 _COST_STEP = Decimal("1e-18")
 _DAY_NS = 86_400 * NS
 
@@ -122,20 +124,35 @@ class Ledger:
 
     def mark(self, symbol: str, price: Decimal) -> None:
         """Value ``symbol`` at ``price`` from here on. Raises ValueError unless finite and above zero."""
-        if not (price.is_finite() and price > 0):
-            raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
+        self.mark_all(((symbol, price),))
+
+    def mark_all(self, prices: Sequence[tuple[str, Decimal]]) -> None:
+        """``mark`` many symbols as of one moment: equity, and so its highest, is of all of them together.
+
+        Raises ValueError, and marks nothing, unless every price is finite and above zero.
+        """
+        for symbol, price in prices:
+            if not (price.is_finite() and price > 0):
+                raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
         if self._unvalued:
             with localcontext(_EXACT):
-                self._value_start(symbol, price)
-        old = self._marks.get(symbol)
-        self._marks[symbol] = price
-        self._at_fill.discard(symbol)
-        position = self._positions.get(symbol)
-        if position is not None and position.quantity and old is not None:
-            gain = _EXACT.multiply(position.quantity, _EXACT.subtract(price, old))
-            self._value = _EXACT.add(self._value, gain)
-            move = gain if position.quantity > 0 else _EXACT.minus(gain)
-            self._gross = _EXACT.add(self._gross, move)
+                for symbol, price in prices:
+                    self._value_start(symbol, price)
+        marks, positions, at_fill = self._marks, self._positions, self._at_fill
+        value, gross = self._value, self._gross
+        for symbol, price in prices:
+            old = marks.get(symbol)
+            marks[symbol] = price
+            at_fill.discard(symbol)
+            position = positions.get(symbol)
+            if position is not None and old is not None and old != price:
+                quantity = position.quantity
+                if quantity:
+                    gain = _multiply(quantity, _subtract(price, old))
+                    value = _add(value, gain)
+                    gross = _add(gross, gain) if quantity > 0 else _subtract(gross, gain)
+        if value is not self._value:
+            self._value, self._gross = value, gross
             self._revalue()
 
     def _revalue(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -16,6 +15,8 @@ from engine.wiring.entries import Entries
 from engine.wiring.exits import ExitOrders
 from engine.wiring.order_flow import Commit, OrderFlow
 from engine.wiring.trading_state import TradingState
+
+_DAY_NS = 86_400 * NS
 
 __all__ = ["Commit", "Trading"]
 
@@ -40,10 +41,10 @@ class Trading:
         budget_pct: Callable[[str], float],
     ) -> None:
         """``budget_pct(strategy)``: most its positions may be worth, percent of equity; 0 is no limit."""
-        self._instruments = instruments
         self._features = features
         self._sweep_ns = int(config.exits.sweep_s * NS)
         self._next_sweep_ns = 0
+        self._day = -1
         flow = self._flow = OrderFlow(
             config,
             instruments,
@@ -105,13 +106,12 @@ class Trading:
         now = self._features.now_ns
         flow, ledger = self._flow, self.ledger
         flow.expire()
+        if now // _DAY_NS != self._day:
+            self._day = now // _DAY_NS
+            ledger.roll(now)
         positions = ledger.positions()
-        ledger.roll(now)
-        for position in positions:
-            instrument = self._instruments.get(position.symbol)
-            mid = math.nan if instrument is None else flow.watch.mid(instrument.index)
-            if instrument is not None and mid > 0:
-                ledger.mark(position.symbol, instrument.price(mid))
+        if positions:
+            ledger.mark_all(flow.watch.marks(positions))
         change = self.gate.on_equity(ledger.day_pnl(now), ledger.day_start_equity, now)
         if change is not None:
             self._state.changed(change)
