@@ -85,10 +85,13 @@ class OrderFlow:
 
     # --- out ---
 
-    def submit(self, request: OrderRequest, instrument: Instrument, quote: LiveQuote | None = None) -> None:
+    def submit(
+        self, request: OrderRequest, instrument: Instrument, quote: LiveQuote | None = None
+    ) -> Verdict:
         """Have an order judged; journal it either way; send it when it was approved and that is durable.
 
-        ``quote``: the instrument's ``live_quote`` of this moment, when the caller has it already.
+        ``quote``: the instrument's ``live_quote`` of this moment, when the caller has it already. Returns
+        the verdict.
         """
         now = self._features.now_ns
         if quote is None:
@@ -104,19 +107,20 @@ class OrderFlow:
             self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
         if self.work.known(request.client_order_id):
             # The same order again: its id has its own history, which a second beginning would spoil.
-            return
+            return verdict
         created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
             reason = f"{verdict.code} {verdict.detail}".strip()
             denial = (created, _order_event(request, OrderState.DENIED, reason, now, verdict=verdict))
             self._commit(denial, lambda: self._fold(denial))
-            return
+            return verdict
         self.gate.sent(request, now)
         self._lock_repeaters(request.sources)
         self.work.sent[request.client_order_id] = request
         self._on_outcome(request.opportunity_id, "ordered")
         events = (created, _order_event(request, OrderState.SUBMITTED, "", now, verdict=verdict))
         self._commit(events, lambda: self._submitted(request, instrument, events))
+        return verdict
 
     def _submitted(self, request: OrderRequest, instrument: Instrument, events: Sequence[OrderEvent]) -> None:
         """The order is durable: it may be shown, and leaves for the venue."""

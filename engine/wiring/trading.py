@@ -92,9 +92,9 @@ class Trading:
         """Fold the journal; see ``OrderFlow.restore``."""
         self._flow.restore(events, now_ns)
 
-    def submit(self, request: OrderRequest, instrument: Instrument) -> None:
+    def submit(self, request: OrderRequest, instrument: Instrument) -> Verdict:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
-        self._flow.submit(request, instrument)
+        return self._flow.submit(request, instrument)
 
     # --- time ---
 
