@@ -83,8 +83,10 @@ class Case:
             position = view.position
             if position is not None and position.is_finite():
                 before = position + view.working
-                self.after = before + quantity if self.buying else before - quantity
-                self.adds = abs(self.after) > abs(before)
+                after = before + quantity if self.buying else before - quantity
+                if after.is_finite():
+                    self.after = after
+                    self.adds = abs(after) > abs(before)
 
 
 Outcome = tuple[bool, Any, Any]

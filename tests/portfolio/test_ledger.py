@@ -355,3 +355,45 @@ def test_identities_hold_exactly(trades: Sequence[tuple[str, Side, Decimal, Deci
     for one in (*made, *made):
         again.apply(one)
     assert again.cash == ledger.cash and again.positions() == ledger.positions(), "replays book nothing twice"
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([BTC, ETH]),
+            st.sampled_from(["fill", "fill", "mark", "mark", "roll"]),
+            st.integers(-(10**6), 10**6).filter(bool),
+            st.integers(1, 10**7),
+            st.integers(0, DAY),
+        ),
+        max_size=40,
+    )
+)
+def test_what_is_kept_as_it_changes_is_what_a_sum_would_be(
+    steps: Sequence[tuple[str, str, int, int, int]],
+) -> None:
+    ledger = Ledger(D(10_000), "USD")
+    ns, peak, day = T0, D(10_000), -1
+    for n, (symbol, kind, lots, ticks, passed) in enumerate(steps):
+        ns += passed
+        price = D(ticks).scaleb(-4)
+        if kind == "fill":
+            ledger.apply(fill(n, str(D(lots).scaleb(-3)), str(price), "0.01", symbol, ns))
+        elif kind == "mark":
+            ledger.mark(symbol, price)
+        else:
+            ledger.roll(ns)
+        day = day if kind == "mark" else ns // DAY
+        with localcontext() as exact:
+            exact.prec = 100
+            values = [p.quantity * (ledger.mark_price(p.symbol) or 0) for p in ledger.positions()]
+            equity = ledger.cash + sum(values)
+            peak = max(peak, equity)
+            assert ledger.check() == []
+            assert ledger.equity() == equity
+            assert ledger.exposure() == (sum(map(abs, values)), sum(values))
+            below = float((peak - equity) / peak * 100)
+            since = equity - ledger.day_start_equity
+        assert ledger.drawdown_pct() == pytest.approx(below, rel=1e-12)
+        assert ledger.day_pnl(ns) == (since if day in (-1, ns // DAY) else 0)

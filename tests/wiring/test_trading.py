@@ -19,6 +19,7 @@ from engine.events import (
     RiskChange,
     RiskState,
     Side,
+    Verdict,
 )
 from tests.opportunities.signals import blend
 from tests.wiring.conftest import START_NS, Bench, calm, quote, trade
@@ -81,6 +82,10 @@ class Market:
             for event in self.bench.journal
             if isinstance(event, OrderEvent) and event.request is not None
         ]
+
+    def verdict(self) -> Verdict:
+        """The newest one."""
+        return [record for record in self.bench.records if isinstance(record, Verdict)][-1]
 
     def drops(self) -> list[str]:
         return [record.code for record in self.bench.records if isinstance(record, Drop)]
@@ -305,3 +310,124 @@ def test_no_way_back_in_on_signals_older_than_the_exit() -> None:
     for _ in range(3):
         market.tick()
     assert market.held > 0, "new evidence may go in again"
+
+
+# --- budgets of strategies, blocks from outside ------------------------------------------------------
+
+
+def budgeted(budget_pct: float, *, hold: bool = False) -> Market:
+    """A market with a budget for trend, which is behind every opportunity here."""
+    market = Market(hold=hold, overrides=("exits.cooldown_bars=0",))
+    market.desk.signals.strategies.set_budget("trend", budget_pct)
+    return market
+
+
+def test_a_strategy_does_not_get_beyond_its_budget() -> None:
+    market = budgeted(1.5)  # an entry is worth 1.8 %
+    market.act()
+    verdict = market.verdict()
+    assert (verdict.approved, verdict.code) == (False, "STRATEGY_BUDGET")
+    (check,) = [check for check in verdict.checks if check.code == "STRATEGY_BUDGET"]
+    wanted = Decimal(check.value.removeprefix("trend: "))
+    assert check.limit == "1500.00" and Decimal(1700) < wanted < Decimal(1850)
+    assert verdict.detail == f"{check.value}, limit 1500.00"
+    assert market.states() == ["initialized", "denied"] and market.held == 0
+    assert market.desk.trading.used_pct("trend") == 0.0
+    market.desk.signals.strategies.set_budget("trend", 2.0)
+    market.act(n=2)
+    assert market.verdict().approved, "a larger budget works at once"
+
+
+def test_a_budget_counts_positions_at_their_mark_and_entries_at_work() -> None:
+    market = budgeted(2.5, hold=True)
+    trading = market.desk.trading
+    market.act()
+    price = market.opportunity().price
+    (created,) = [e for e in market.bench.journal if isinstance(e, OrderEvent) and e.request is not None]
+    assert created.request is not None and created.request.sources == ("trend",)
+    working = created.request.quantity * Decimal(repr(created.request.decision_price))
+    assert trading.used_pct("trend") == pytest.approx(float(working) / 1000), "sent, not durable yet"
+    assert trading.used_pct("model") == 0.0
+    for _ in range(4):
+        market.bench.release()
+        market.tick(price)
+    market.bench.release()
+    assert market.held > 0
+    for _ in range(10):  # a bar later the position has its mark
+        market.tick(100.5)
+    used = market.held * Decimal("100.5") / trading.ledger.equity() * 100
+    assert trading.used_pct("trend") == pytest.approx(float(used))
+
+
+def test_the_budget_is_for_all_symbols_together() -> None:
+    market = budgeted(3.0)
+    other = "sim:BBB-USD"
+    for events in calm(other, 50.0, 5, start=61):
+        market.desk.on_events(events)
+    market.at_s = 66.2
+    market.tick()
+    market.act()
+    for _ in range(2):
+        market.tick()
+    assert market.held > 0
+    mine = market.opportunity(n=2)
+    foreign = msgspec.structs.replace(
+        mine, symbol=other, price=50.0, blend=msgspec.structs.replace(mine.blend, symbol=other)
+    )
+    market.desk.trading.act(foreign)
+    verdict = market.verdict()
+    assert (verdict.symbol, verdict.code) == (other, "STRATEGY_BUDGET")
+    assert [check.code for check in verdict.checks if not check.passed] == ["STRATEGY_BUDGET"]
+
+
+def test_what_a_strategy_holds_survives_a_restart() -> None:
+    market = opened()
+    market.tick(seconds=1.1)
+    again = Bench()
+    again.desk.restore(market.bench.journal, market.desk.now_ns)
+    used = again.desk.trading.used_pct("trend")
+    assert used == pytest.approx(market.desk.trading.used_pct("trend"), rel=0.01) and used > 1.5
+    market.desk.trading.flatten()
+    for _ in range(3):
+        market.tick()
+    closed = Bench()
+    closed.desk.restore(market.bench.journal, market.desk.now_ns)
+    assert market.held == 0 and closed.desk.trading.used_pct("trend") == 0.0
+
+
+@pytest.mark.parametrize("symbol", [A, ""])
+def test_a_block_denies_entries_until_its_time_is_over(symbol: str) -> None:
+    market = Market()
+    market.tick()
+    trading = market.desk.trading
+    market.desk.block(symbol, "server: funding too high", market.desk.now_ns + 5 * NS)
+    assert trading.blocked(A) == "server: funding too high"
+    market.act()
+    verdict = market.verdict()
+    assert (verdict.code, verdict.detail) == ("QUANT_BLOCK", "server: funding too high, limit none")
+    assert market.held == 0 and trading.denied == {"QUANT_BLOCK": 1}
+    market.desk.block(symbol, "shorter", market.desk.now_ns + NS)  # takes nothing away
+    market.tick(seconds=4.9)
+    assert trading.blocked(A) == "server: funding too high"
+    market.tick(seconds=0.1)
+    assert trading.blocked(A) == ""
+    market.act(n=2)
+    assert market.verdict().approved
+
+
+def test_a_block_is_of_its_symbol_alone() -> None:
+    market = Market()
+    market.desk.block("sim:BBB-USD", "", market.desk.now_ns + 60 * NS)
+    assert market.desk.trading.blocked(A) == ""
+    assert market.desk.trading.blocked("sim:BBB-USD") == "blocked"
+    market.act()
+    assert market.verdict().approved
+
+
+def test_neither_block_nor_budget_keeps_a_position_open() -> None:
+    market = opened()
+    market.desk.signals.strategies.set_budget("trend", 0.01)
+    market.desk.block("", "everything", market.desk.now_ns + 3600 * NS)
+    for _ in range(4):
+        market.tick(99.0)
+    assert market.held == 0 and market.purposes()[-1] is Purpose.STOP_LOSS
