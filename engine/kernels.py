@@ -116,15 +116,20 @@ def prefetch(_: Any, address: Any) -> Any:
     return _numba.types.void(_numba.types.int64), generate
 
 
-def warm(run: Callable[[], None], name: str, report: Callable[[str], None] | None = None) -> None:
-    """Make the kernels that ``run`` calls ready, by running it.
+def warm(
+    run: Callable[[], None], name: str, report: Callable[[str], None] | None = None, *, shown: str = ""
+) -> None:
+    """Make the kernels that ``run`` calls ready, by running it. ``name``: of their module.
 
-    ``report`` gets one line when they have to be compiled (seconds) rather than loaded. A cache that cannot
-    be read back (cut short, written by something else) is thrown away and made again.
+    ``report`` gets one line (with the name ``shown``) when they have to be compiled (seconds) rather than
+    loaded. A cache that cannot be read back (cut short, written by something else) is thrown away and made
+    again.
     """
     folder = cache_folder()
     if report is not None and not (folder and any(folder.rglob(f"{name}.*.nbi"))):
-        report(f"compiling the {name} kernels for this machine: some seconds, at the first start only")
+        report(
+            f"compiling the {shown or name} kernels for this machine: some seconds, at the first start only"
+        )
     try:
         run()
     except Exception as error:

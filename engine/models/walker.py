@@ -6,6 +6,7 @@ order in which ``GBDT::PredictRaw`` adds the trees), so its predictions equal ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from engine.errors import ModelError
-from engine.kernels import kernel
+from engine.kernels import kernel, warm
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,6 +124,19 @@ def predict(forest: Forest, rows: npt.NDArray[Any]) -> Floats:
     if f.shape[1]:
         out /= f.trees
     return out
+
+
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the walker ready: load it, or compile it at the first start (``report`` gets a line)."""
+
+    def exercise() -> None:
+        none = np.zeros(1, np.int64)
+        empty = Forest(
+            np.zeros(0, NODE), none, np.zeros(0), none.copy(), np.zeros(0, np.uint32), np.array([1, 0])
+        )
+        predict(freeze(empty), np.zeros((0, 1)))
+
+    warm(exercise, "walker", report, shown="model")
 
 
 @kernel

@@ -6,6 +6,7 @@ many alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -186,8 +187,8 @@ def hold(indices: Any, ns: int, columns: Any, ttl_ns: Any, scores: Any, confiden
                 signal.ns, signal.ttl_ns = ns, ttl_ns[row]
 
 
-def compile_kernels() -> None:
-    """Make the kernels ready: load them, or compile them at the first start."""
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the kernels ready: load them, or compile them at the first start (``report`` gets a line)."""
 
     def exercise() -> None:
         none, nothing = np.zeros(0, np.int64), np.zeros((0, 0))
@@ -197,4 +198,4 @@ def compile_kernels() -> None:
         blend_many(none, 0, held, sources, weights, parts, np.zeros(0, BLENDED))
         hold(none, 0, none, none, nothing, nothing, held)
 
-    warm(exercise, "blend_many")
+    warm(exercise, "blend_kernel", report, shown="blend")

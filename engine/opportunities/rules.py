@@ -242,8 +242,8 @@ def new_standing(count: int) -> npt.NDArray[Any]:
     return standing
 
 
-def compile_kernels() -> None:
-    """Make the kernel ready: load it, or compile it at the first start."""
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
 
     def exercise() -> None:
         none, rows = np.zeros(0, np.int64), np.zeros((0, len(FLOAT_FIELDS)))
@@ -251,4 +251,4 @@ def compile_kernels() -> None:
         wanted, counts = np.zeros((0, 3), np.int64), np.zeros(1, np.int64)
         sift(rows, none, 0, np.zeros(0, BLENDED), new_standing(1), limits, True, wanted, counts)
 
-    warm(exercise, "sift")
+    warm(exercise, "rules", report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,12 +91,12 @@ class QuantSet:
         return scores, confidences
 
 
-def compile_kernels() -> None:
-    """Make the kernel ready: load it, or compile it at the first start."""
+def compile_kernels(report: Callable[[str], None] | None = None) -> None:
+    """Make the kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
 
     def exercise() -> None:
         none, nothing = np.zeros(0, np.int64), np.zeros((len(_MODULES), 0))
         rows = np.zeros((0, len(FLOAT_FIELDS)))
         score_bars(rows, none, none, NS, np.zeros(1, speed.CLOSES), nothing, nothing)
 
-    warm(exercise, "score_bars")
+    warm(exercise, "registry", report, shown="quant")

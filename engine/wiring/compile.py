@@ -8,22 +8,24 @@ from engine.features import alpha158, candles
 from engine.features import engine as features
 from engine.feeds import binance_scan
 from engine.market import screen
+from engine.models import walker
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
 from engine.strategies import scan
 
 
 def compile_all(note: Callable[[str], None]) -> None:
-    """Load the kernels, or compile them at the first start (``note`` then gets a line)."""
+    """Load the kernels, or compile them at the first start (``note`` then gets a line for each module)."""
     features.compile_kernels(note)
     screen.compile_kernels(note)
     binance_scan.compile_kernels(note)
-    quant.compile_kernels()
-    blend_kernel.compile_kernels()
-    rules.compile_kernels()
-    scan.compile_kernels()
+    quant.compile_kernels(note)
+    blend_kernel.compile_kernels(note)
+    rules.compile_kernels(note)
+    scan.compile_kernels(note)
     alpha158.compile_kernels(note)
     candles.compile_kernels(note)
+    walker.compile_kernels(note)
 
 
 if __name__ == "__main__":

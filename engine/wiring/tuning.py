@@ -121,13 +121,13 @@ class Tuning:
         self._keep(f"{STRATEGY}{name}", dict(kept))
 
     def _told(self, name: str, before: Mapping[str, Any]) -> str:
-        """``trend on, weight 2; was: weight 1``: the state, and each value that was changed."""
+        """``trend on, weight 2 (weight 1 → 2)``: the state, and each value that was changed."""
         now = self._section(name)
         text = f"{name} {'on' if now['enabled'] else 'off'}, weight {now['weight']:g}"
         changes = [
             f"{key} {_shown(before.get(key))} → {_shown(value)}"
             for key, value in now.items()
-            if before.get(key) != value
+            if key != "enabled" and before.get(key) != value
         ]
         return clean(f"{text} ({', '.join(changes)})" if changes else text, 300)
 
