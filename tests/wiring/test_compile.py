@@ -1,0 +1,34 @@
+"""The start: a first one says what it compiles, module by module, a later one is silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import kernels
+from engine.wiring.compile import compile_all
+
+MODULES = (
+    *("consume", "screen", "binance_scan", "quant", "blend", "rules", "scan", "alpha158", "candles"),
+    *("model",),
+)
+
+
+def test_a_first_start_says_what_it_does_for_each_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "cache_folder", lambda: tmp_path)  # nothing is kept there
+    told: list[str] = []
+    compile_all(told.append)
+    assert [line.split()[2] for line in told] == list(MODULES)
+    assert all(line.startswith("compiling the ") and "first start" in line for line in told)
+
+
+def test_a_later_start_finds_every_kernel_and_says_nothing() -> None:
+    compile_all(lambda text: None)
+    told: list[str] = []
+    compile_all(told.append)
+    assert told == []
+    folder = kernels.cache_folder()
+    assert folder is not None and len(list(folder.rglob("*.nbi"))) >= len(MODULES)
