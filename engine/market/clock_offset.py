@@ -11,6 +11,29 @@ PATIENCE_S = 30
 """A venue that quoted for so long without a trade tells no time to judge it by."""
 
 
+class _Least:
+    """The least of the newest ``SAMPLES`` numbers, kept as they come: an order that waits only reads it."""
+
+    __slots__ = ("_added", "_rising", "value")
+
+    def __init__(self) -> None:
+        self._added = 0
+        self._rising: deque[tuple[int, int]] = deque()
+        """(how many came before, number): those that no later one undercuts, rising."""
+        self.value = 0
+        """Of no meaning before the first."""
+
+    def add(self, number: int) -> None:
+        rising, added = self._rising, self._added
+        while rising and rising[-1][1] >= number:
+            rising.pop()
+        rising.append((added, number))
+        if rising[0][0] <= added - SAMPLES:
+            rising.popleft()
+        self._added = added + 1
+        self.value = rising[0][1]
+
+
 class ClockOffset:
     """Per venue the least of the newest ``recv_ns - event_ns``: the offset plus the shortest way here.
 
@@ -20,7 +43,7 @@ class ClockOffset:
     """
 
     def __init__(self) -> None:
-        self._samples: dict[str, deque[int]] = {}
+        self._samples: dict[str, _Least] = {}
         self._quoted: dict[str, tuple[int, int]] = {}
         """When the venue's first and newest quote were received."""
 
@@ -28,8 +51,8 @@ class ClockOffset:
         """A live trade with the venue's own time."""
         samples = self._samples.get(venue)
         if samples is None:
-            samples = self._samples[venue] = deque(maxlen=SAMPLES)
-        samples.append(recv_ns - event_ns)
+            samples = self._samples[venue] = _Least()
+        samples.add(recv_ns - event_ns)
 
     def note_quote(self, venue: str, recv_ns: int) -> None:
         """A live quote: it only says that the venue is heard."""
@@ -43,7 +66,7 @@ class ClockOffset:
         market that is quoted alone would be denied for ever. Its data's age is judged on its own.
         """
         samples = self._samples.get(venue)
-        if samples:
-            return min(samples)
+        if samples is not None:
+            return samples.value
         first, newest = self._quoted.get(venue, (0, 0))
         return 0 if newest - first >= PATIENCE_S * NS else None

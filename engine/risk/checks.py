@@ -21,6 +21,7 @@ from engine.risk.view import RiskView
 
 _ZERO = Decimal(0)
 _BUY = Side.BUY
+_ACTIVE = RiskState.ACTIVE
 _MS = 1_000_000
 
 
@@ -114,7 +115,7 @@ def _plain(value: Any, limit: Any) -> tuple[str, str]:
 
 
 def _known(value: Any) -> str:
-    return "unknown" if value is None else str(value)
+    return value if type(value) is str else "unknown" if value is None else str(value)
 
 
 def _money(value: Any, limit: Any) -> tuple[str, str]:
@@ -191,7 +192,7 @@ def reduces(case: Case) -> Outcome:
 def trading_state(case: Case) -> Outcome:
     """The kill switch and its latch: entries in ACTIVE only."""
     state = case.latch.state
-    return state is RiskState.ACTIVE, state.value, "active"
+    return state is _ACTIVE, state, "active"
 
 
 @_entry("QUANT_BLOCK")

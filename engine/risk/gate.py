@@ -15,6 +15,7 @@ from engine.risk.state import StateLatch
 from engine.risk.view import RiskView
 from engine.text import clean
 
+_ENTRY = Purpose.ENTRY
 CHECK_FAILED = "CHECK_FAILED"
 """Reason code of a check that raised: what cannot be evaluated is denied."""
 
@@ -30,6 +31,9 @@ class RiskGate:
         self._limits = Limits(config, account)
         self._latch = StateLatch(self._limits)
         self._pace = Pace(self._limits)
+        # Bound once, since an order waits while they are called.
+        self._entry_checks = tuple(ENTRY_CHECKS), tuple([check.judge for check in ENTRY_CHECKS])
+        self._exit_checks = tuple(EXIT_CHECKS), tuple([check.judge for check in EXIT_CHECKS])
 
     def check(self, request: OrderRequest, view: RiskView) -> Verdict:
         """Judge a request and say all of it at once: ``judge`` and ``Judgement.verdict`` in one."""
@@ -37,13 +41,13 @@ class RiskGate:
 
     def judge(self, request: OrderRequest, view: RiskView) -> Judgement:
         """Judge a request by every check, whatever the earlier ones said; changes nothing."""
-        exits = request.reduce_only or request.purpose is not Purpose.ENTRY
-        checks = EXIT_CHECKS if exits else ENTRY_CHECKS
+        exits = request.reduce_only or request.purpose is not _ENTRY
+        checks, judges = self._exit_checks if exits else self._entry_checks
         outcomes: list[Outcome] = []
         approved = True
         try:
             case = Case(request, view, self._limits, self._latch, self._pace, sized=not exits)
-            for _, judge, _ in checks:
+            for judge in judges:
                 outcome = judge(case)
                 outcomes.append(outcome)
                 if not outcome[0]:
@@ -142,16 +146,12 @@ class Judgement:
         told = tuple(
             [_told(check, outcome) for check, outcome in zip(self._checks, self._outcomes, strict=True)]
         )
-        failed = next((check for check in told if not check.passed), None)
-        return Verdict(
-            client_order_id=self._request.client_order_id,
-            symbol=self._request.symbol,
-            approved=self.approved,
-            code="" if failed is None else failed.code,
-            detail="" if failed is None else f"{failed.value}, limit {failed.limit}",
-            checks=told,
-            ns=self._ns,
-        )
+        code = detail = ""
+        if not self.approved:
+            failed = next(check for check in told if not check.passed)
+            code, detail = failed.code, f"{failed.value}, limit {failed.limit}"
+        request = self._request
+        return Verdict(request.client_order_id, request.symbol, self.approved, code, detail, told, self._ns)
 
 
 def _told(check: PreTradeCheck, outcome: Outcome) -> Check:
