@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from engine.config import BlendWeights
-from engine.events import BlendInput, Family, FeatureRow, Opportunity
+import math
+from datetime import UTC, datetime
+
+from engine.config import BlendWeights, OpportunitiesConfig
+from engine.events import NS, BlendInput, Check, Family, FeatureRow, Opportunity
+from engine.opportunities.rules import HOLD, liquidity, spread_pct
+from engine.sessions import Sessions
 
 _NAMES = {family: family.value.replace("_", " ") for family in Family}
 
@@ -54,6 +59,56 @@ def absent_lines(opportunity: Opportunity, weights: BlendWeights) -> list[str]:
         )
         found.append(f"their {_share(lost, everything)} redistributed: {moves}")
     return found
+
+
+def filter_checks(opportunity: Opportunity, config: OpportunitiesConfig) -> tuple[Check, ...]:
+    """The rules that it passed, in their order, each with its value and its limit.
+
+    A blend that is merged into it is kept up by less (``rules.HOLD``) than a new one needs.
+    """
+    o, row = opportunity, opportunity.features
+    hold = HOLD if o.merged else 1.0
+    kept = f" ({HOLD:.0%} of {{:g}}: it was live)" if o.merged else ""
+    score, confidence = config.min_score * hold, config.min_confidence * hold
+    filled = row.filled == 1.0 and row.last == row.close
+    spread = spread_pct(row)
+    priced = spread is not None or 0.0 < row.last < math.inf
+    found = liquidity(
+        o.score, row.bid, row.ask, row.bid_size, row.ask_size, row.window_volume, row.window_vwap
+    )
+    ages = [part.age_ns for part in o.blend.inputs if part.family is Family.TECHNICAL]
+    return (
+        Check(
+            "BELOW_MIN_SCORE", abs(o.score) >= score, f"{o.score:+.4f}",
+            f">= {score:g}{kept.format(config.min_score)}",
+        ),
+        Check(
+            "LOW_CONFIDENCE", o.confidence >= confidence, f"{o.confidence:.4f}",
+            f">= {confidence:g}{kept.format(config.min_confidence)}",
+        ),
+        Check("FILLED_BAR", not filled, "no trade in the bar" if filled else "traded", "a trade in the bar"),
+        Check("NO_PRICE", priced, f"{o.price:.8g}", "a quote or a trade to price it"),
+        Check(
+            "WIDE_SPREAD", spread is None or spread <= config.max_spread_pct,
+            "no quote" if spread is None else f"{spread:.4f} %", f"<= {config.max_spread_pct:g} %",
+        ),
+        Check(
+            "ILLIQUID", not config.min_liquidity > 0.0 or found >= config.min_liquidity, f"{found:,.0f}",
+            f">= {config.min_liquidity:,.0f} in the quote currency" if config.min_liquidity else "none asked",
+        ),
+        Check(
+            "OUT_OF_SESSION", Sessions(config.sessions).is_open(o.blend.ns), _utc(o.blend.ns),
+            ", ".join(config.sessions) or "always open",
+        ),
+        Check(
+            "DUPLICATE", bool(ages), f"newest technical signal {min(ages, default=0) / NS:.2f} s old",
+            "merged: it was live" if o.merged else "newer than those acted on before",
+        ),
+    )  # fmt: skip
+
+
+def _utc(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns / NS, UTC):%a %H:%M} UTC"
 
 
 def market_line(row: FeatureRow) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from engine.config import BlendWeights, Config
@@ -197,7 +198,10 @@ class Signals:
             return []
         symbols = [table.symbol(position) for position in ready.tolist()]
         scores = normalise(predictions)
-        return self.strategies.on_scores(table.ns, dict(zip(symbols, scores.tolist(), strict=True)))
+        signals = self.strategies.on_scores(table.ns, dict(zip(symbols, scores.tolist(), strict=True)))
+        # Which model spoke must be known when another is loaded.
+        told = f"model {predictor.version}: "
+        return [msgspec.structs.replace(signal, reason=told + signal.reason) for signal in signals]
 
     # --- commands ---
 
