@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from engine.config import OpportunitiesConfig
 from engine.errors import ConfigError
@@ -43,12 +44,14 @@ REVERSED = "reversed"
 class _Record:
     """An opportunity with what happened to it."""
 
-    __slots__ = ("evidence_ns", "opportunity", "seen_ns", "status")
+    __slots__ = ("evidence_ns", "opportunity", "score", "seen_ns", "status")
 
     def __init__(self, opportunity: Opportunity, evidence_ns: int) -> None:
         self.opportunity = opportunity
         self.status = LIVE
         self.seen_ns = opportunity.created_ns
+        self.score = opportunity.score
+        """Of the newest blend, kept up ones included."""
         self.evidence_ns = evidence_ns
         """Time of the newest technical signal in it."""
 
@@ -63,7 +66,8 @@ class Aggregator:
 
     At a bar boundary ``sift`` first judges all symbols at once. Between two signals a blend only decays, bar
     after bar: such a blend is refused without more ado and only counted; it is worth a Drop when its evidence
-    is new, or the reason another than at the bar before.
+    is new, or the reason another than at the bar before. An opportunity of which nothing can come without
+    newer evidence (``spend``) is kept up by such blends, and otherwise stays as its newest evidence made it.
     """
 
     def __init__(self, config: OpportunitiesConfig) -> None:
@@ -111,6 +115,7 @@ class Aggregator:
             self._standing,
             self._limits.array,
             self._sessions.is_open(table.ns),
+            self._ttl_ns,
             wanted,
             self._counts,
         )
@@ -159,9 +164,16 @@ class Aggregator:
     def expire(self, now_ns: int) -> list[Drop]:
         """Expire what is due at ``now_ns``: one Drop each, code EXPIRED, in order of creation."""
         for record in [r for r in self._live.values() if r.opportunity.expires_ns <= now_ns]:
-            self._expire(record, now_ns)
+            if self._follow(record).expires_ns <= now_ns:
+                self._expire(record, now_ns)
         expired, self._expired = self._expired, []
         return expired
+
+    def spend(self, opportunity: Opportunity) -> None:
+        """Nothing comes of a live opportunity any more unless there is newer evidence: it is only kept up."""
+        live = self._live.get(opportunity.symbol)
+        if live is not None and live.opportunity is opportunity:
+            self._spent[self._index[opportunity.symbol]] = 1
 
     def close(self, opportunity_id: str, status: str) -> None:
         """Note what became of an opportunity (``ordered``, ``denied:<CODE>``, …); it is live no more."""
@@ -175,18 +187,18 @@ class Aggregator:
 
     def live(self) -> list[Opportunity]:
         """The live opportunities, best first: by |score| x confidence, then symbol."""
-        found = [record.opportunity for record in self._live.values()]
+        found = [self._follow(record) for record in self._live.values()]
         found.sort(key=lambda o: (-abs(o.score) * o.confidence, o.symbol))
         return found
 
     def recent(self, limit: int = HISTORY) -> list[tuple[Opportunity, str]]:
         """(opportunity, status) of the newest ``limit`` created, newest first."""
-        return [(record.opportunity, record.status) for record in self._newest(limit)]
+        return [(self._follow(record), record.status) for record in self._newest(limit)]
 
     def get(self, opportunity_id: str) -> Opportunity | None:
         """An opportunity out of the newest 1000."""
         record = self._history.get(opportunity_id)
-        return None if record is None else record.opportunity
+        return None if record is None else self._follow(record)
 
     def status(self, opportunity_id: str) -> str:
         """What became of an opportunity; "" when it is not remembered."""
@@ -199,18 +211,30 @@ class Aggregator:
 
     def _live_at(self, symbol: str, ns: int) -> _Record | None:
         live = self._live.get(symbol)
-        if live is not None and live.opportunity.expires_ns <= ns:
+        if live is not None and self._follow(live).expires_ns <= ns:
             self._expire(live, ns)
             return None
         return live
+
+    def _follow(self, record: _Record) -> Opportunity:
+        """The opportunity with what ``sift`` did to it."""
+        symbol = record.opportunity.symbol
+        index = self._index[symbol]
+        merges = int(self._merges[index])
+        if merges and self._live.get(symbol) is record:
+            expires_ns, merged = int(self._expires_ns[index]), record.opportunity.merged + merges
+            record.opportunity = replace(record.opportunity, expires_ns=expires_ns, merged=merged)
+            record.seen_ns, record.score = expires_ns - self._ttl_ns, float(self._scores[index])
+            self._merges[index] = 0
+        return record.opportunity
 
     def _duplicate(self, last: _Record, blend: Blend, evidence_ns: int) -> str:
         """Why the blend says nothing that ``last``, closed before, did not say; "" when it does."""
         before = last.opportunity
         if evidence_ns <= last.evidence_ns:
             return _known_of(last)
-        if blend.ns - last.seen_ns < self._dedupe_ns and abs(blend.score) <= abs(before.score):
-            return f"not stronger than {before.opportunity_id} ({last.status}), {before.score:+.3f}"
+        if blend.ns - last.seen_ns < self._dedupe_ns and abs(blend.score) <= abs(last.score):
+            return f"not stronger than {before.opportunity_id} ({last.status}), {last.score:+.3f}"
         return ""
 
     def _create(
@@ -264,7 +288,7 @@ class Aggregator:
             blend,
             row,
         )
-        record.seen_ns = blend.ns
+        record.seen_ns, record.score = blend.ns, blend.score
         record.evidence_ns = max(record.evidence_ns, evidence_ns)
         self._note(record)
         return record.opportunity
@@ -274,6 +298,7 @@ class Aggregator:
         opportunity = record.opportunity
         index = self._index[opportunity.symbol]
         self._expires_ns[index] = opportunity.expires_ns
+        self._spent[index] = 0
         if opportunity.side is _BUY:
             self._sides[index], self._buys_ns[index] = 1, record.evidence_ns
         else:
@@ -284,8 +309,10 @@ class Aggregator:
         self._standing = standing
         self._sides, self._expires_ns = standing["side"], standing["expires_ns"]
         self._buys_ns, self._sells_ns = standing["buy_ns"], standing["sell_ns"]
+        self._spent, self._merges, self._scores = standing["spent"], standing["merges"], standing["score"]
 
     def _end(self, symbol: str) -> None:
+        self._follow(self._live[symbol])
         del self._live[symbol]
         self._sides[self._index[symbol]] = 0
 

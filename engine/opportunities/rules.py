@@ -30,10 +30,15 @@ DUPLICATE = CODES.index("DUPLICATE")
 _NO_BLEND = -1
 
 STANDING = np.dtype(
-    [("side", "<i8"), ("expires_ns", "<i8"), ("buy_ns", "<i8"), ("sell_ns", "<i8"), ("code", "<i8")]
+    [
+        *(("side", "<i8"), ("expires_ns", "<i8"), ("buy_ns", "<i8"), ("sell_ns", "<i8"), ("code", "<i8")),
+        *(("spent", "<i8"), ("merges", "<i8"), ("score", "<f8")),
+    ]
 )
 """Of a symbol: side (+1, -1; 0 none) and expiry of the live opportunity; the newest technical signal in the
-last buy and the last sell (``NEVER``: none); the number of the code at the last bar."""
+last buy and the last sell (``NEVER``: none); the number of the code at the last bar. ``spent``: nothing comes
+of the live opportunity without newer evidence; ``merges``: how often ``sift`` kept it up since it was last
+built, and ``score`` of the last time."""
 
 _FILLED, _CLOSE, _LAST = COLUMN["filled"], COLUMN["close"], COLUMN["last"]
 _BID, _ASK = COLUMN["bid"], COLUMN["ask"]
@@ -132,14 +137,16 @@ def sift(
     standing: Any,
     limits: Any,
     is_open: bool,
+    ttl_ns: int,
     wanted: Any,
     counts: Any,
 ) -> tuple[int, int]:
     """Judge the blends of a bar boundary: (number of blends, number of rows in ``wanted``).
 
     Wanted (position, code, whether there is a technical signal of this moment) is who passes every rule, has
-    such a signal, or is refused for another reason than at its last bar; best first. ``counts`` (by code)
-    gets the refusals of all others.
+    such a signal, or is refused for another reason than at its last bar; best first. A spent opportunity that
+    passes without newer evidence is kept up right here, for ``ttl_ns``. ``counts`` (by code) gets the
+    refusals of all others.
     """
     asked = (limits[0], limits[1], limits[2], limits[3])
     counts[:] = 0
@@ -175,7 +182,11 @@ def sift(
         if code == 0 and not keeps and blend.evidence_ns <= acted_ns:
             code = DUPLICATE
         fresh = blend.evidence_ns >= ns
-        if code == 0 or code != known.code or fresh:
+        if code == 0 and keeps and known.spent != 0 and blend.evidence_ns <= acted_ns and not fresh:
+            known.expires_ns = ns + ttl_ns
+            known.score = blend.score
+            known.merges += 1
+        elif code == 0 or code != known.code or fresh:
             _insert(wanted, found, position, code, fresh, blended)
             found += 1
         else:
@@ -249,6 +260,6 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> None:
         none, rows = np.zeros(0, np.int64), np.zeros((0, len(FLOAT_FIELDS)))
         limits = Limits(OpportunitiesConfig()).array
         wanted, counts = np.zeros((0, 3), np.int64), np.zeros(1, np.int64)
-        sift(rows, none, 0, np.zeros(0, BLENDED), new_standing(1), limits, True, wanted, counts)
+        sift(rows, none, 0, np.zeros(0, BLENDED), new_standing(1), limits, True, 0, wanted, counts)
 
     warm(exercise, "rules", report)

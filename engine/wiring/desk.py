@@ -243,6 +243,9 @@ class Desk:
 
     def _on_opportunity(self, opportunity: Opportunity) -> None:
         self.trading.act(opportunity)
+        if self.trading.holds(opportunity):
+            # It is left by an exit only, and its evidence is older than that then.
+            self.signals.aggregator.spend(opportunity)
 
     # --- bookkeeping ---
 

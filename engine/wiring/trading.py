@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from engine.config import Config
-from engine.events import NS, Drop, JournalEvent, OrderRequest, RiskChange, RiskState, Verdict
+from engine.events import NS, Drop, JournalEvent, Opportunity, OrderRequest, RiskChange, RiskState, Verdict
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
@@ -95,6 +95,10 @@ class Trading:
     def submit(self, request: OrderRequest, instrument: Instrument) -> Verdict:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
         return self._flow.submit(request, instrument)
+
+    def holds(self, opportunity: Opportunity) -> bool:
+        """Whether the symbol's position is of the opportunity's side already."""
+        return self.ledger.quantity(opportunity.symbol) * opportunity.side.sign > 0
 
     # --- time ---
 

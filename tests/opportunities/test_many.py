@@ -19,7 +19,7 @@ from engine.events import NS, Drop, Family, FeatureRow, Opportunity, Signal
 from engine.feature_table import FLOAT_FIELDS, FeatureTable
 from engine.opportunities.aggregate import Aggregator
 from engine.opportunities.blend import Blender
-from tests.opportunities.signals import QUANT, SYMBOL, new_aggregator, new_blender, priced, signal
+from tests.opportunities.signals import QUANT, SYMBOL, blend, new_aggregator, new_blender, priced, signal
 
 SYMBOLS = tuple(f"test:S{number}" for number in range(4))
 SOURCES = ("trend", "model", "users_own", "external:one:speed", "external:one:options", *QUANT)
@@ -335,3 +335,53 @@ def test_a_bar_of_a_symbol_that_was_not_added_is_an_error() -> None:
     table = table_of(rows, NS)
     with pytest.raises(IndexError):
         Aggregator.sift(new_aggregator(), table, new_blender().blend_many(np.zeros(70, np.int64), NS))
+
+
+def test_a_spent_opportunity_is_kept_up_without_being_built_anew() -> None:
+    blender = new_blender()
+    keeping, building = (new_aggregator(min_score=0.2, min_confidence=0.2) for _ in range(2))
+    blender.update(signal("trend", 0.9, ttl_s=20.0))
+    for aggregator in (keeping, building):
+        first = blender.blend(SYMBOL, 0)
+        assert first is not None
+        aggregator.offer(first, priced())
+    began = keeping.live()[0]
+    keeping.spend(began)
+    for second in range(1, 6):
+        table = table_of([priced()], second * NS)
+        blended = blender.blend_many(table.indices, table.ns)
+        assert keeping.sift(table, blended) == (1, [], []), "nothing is left to be done"
+        assert len(building.sift(table, blended)[1]) == 1
+        newer = blender.blend(SYMBOL, table.ns)
+        assert newer is not None
+        building.offer(newer, table.row(0))
+    kept, built = keeping.live()[0], building.live()[0]
+    assert (kept.merged, kept.expires_ns) == (built.merged, built.expires_ns) == (5, 15 * NS)
+    assert (kept.blend, kept.score) == (began.blend, began.score), "as its newest evidence made it"
+    assert keeping.get(kept.opportunity_id) is kept and keeping.recent() == [(kept, "live")]
+    # Newer evidence is to be offered again.
+    fresh = new_blender()
+    fresh.update(signal("trend", 0.9, 6.0))
+    table = table_of([priced()], 6 * NS)
+    assert keeping.sift(table, fresh.blend_many(table.indices, table.ns))[1] == [[0, 0, 1]]
+    # Both end at the same moment, and are as strong as they were last.
+    assert [aggregator.expire(15 * NS - 1) for aggregator in (keeping, building)] == [[], []]
+    assert [len(aggregator.expire(15 * NS)) for aggregator in (keeping, building)] == [1, 1]
+    for score in (built.score - 0.01, built.score + 0.01):
+        again = blend(score, 15.0, signal_s=15.0)
+        outcomes = [aggregator.offer(again, priced()) for aggregator in (keeping, building)]
+        assert outcomes[0] == outcomes[1] and isinstance(outcomes[0], Drop) == (score < built.score)
+
+
+def test_only_a_live_opportunity_is_spent() -> None:
+    aggregator = new_aggregator()
+    first = aggregator.offer(blend(0.9), priced())
+    assert isinstance(first, Opportunity)
+    aggregator.close(first.opportunity_id, "ordered")
+    aggregator.spend(first)
+    second = aggregator.offer(blend(0.95, 6.0), priced())
+    assert isinstance(second, Opportunity)
+    blender = new_blender()
+    blender.update(signal("trend", 0.95, 6.0))
+    table = table_of([priced()], 7 * NS)
+    assert aggregator.sift(table, blender.blend_many(table.indices, table.ns))[1] == [[0, 0, 0]]
