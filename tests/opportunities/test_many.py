@@ -339,7 +339,7 @@ def test_a_bar_of_a_symbol_that_was_not_added_is_an_error() -> None:
 
 def test_a_spent_opportunity_is_kept_up_without_being_built_anew() -> None:
     blender = new_blender()
-    keeping, building = (new_aggregator(min_score=0.2, min_confidence=0.2) for _ in range(2))
+    keeping, building = (new_aggregator(min_score=0.2, min_confidence=0.2, dedupe_s=60.0) for _ in range(2))
     blender.update(signal("trend", 0.9, ttl_s=20.0))
     for aggregator in (keeping, building):
         first = blender.blend(SYMBOL, 0)
@@ -370,7 +370,7 @@ def test_a_spent_opportunity_is_kept_up_without_being_built_anew() -> None:
     for score in (built.score - 0.01, built.score + 0.01):
         again = blend(score, 15.0, signal_s=15.0)
         outcomes = [aggregator.offer(again, priced()) for aggregator in (keeping, building)]
-        assert outcomes[0] == outcomes[1] and isinstance(outcomes[0], Drop) == (score < built.score)
+        assert [isinstance(outcome, Drop) for outcome in outcomes] == [score < built.score] * 2
 
 
 def test_only_a_live_opportunity_is_spent() -> None:
