@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.config import BlendWeights
+from engine.config import BlendWeights, OpportunitiesConfig
 from engine.events import NS, Opportunity
 from engine.opportunities import explain
 from tests.opportunities.signals import QUANT, SYMBOL, new_aggregator, new_blender, priced, signal
@@ -84,3 +84,33 @@ def test_unknown_is_said_and_never_printed_as_a_number() -> None:
     )
     told = (explain.headline(found), line, *explain.absent_lines(found, BlendWeights()))
     assert all("nan" not in text and "\n" not in text for text in told)
+
+
+def test_each_rule_is_told_with_its_value_and_its_limit() -> None:
+    found = opportunity("trend")
+    checks = explain.filter_checks(found, OpportunitiesConfig(max_spread_pct=0.25))
+    assert all(check.passed for check in checks)
+    told = {check.code: (check.value, check.limit) for check in checks}
+    assert told["BELOW_MIN_SCORE"] == (f"{found.score:+.4f}", ">= 0.3")
+    assert told["WIDE_SPREAD"][1] == "<= 0.25 %" and told["ILLIQUID"][1] == "none asked"
+    assert told["OUT_OF_SESSION"] == ("Thu 00:00 UTC", "always open")
+
+
+def test_a_rule_of_today_that_it_would_fail_is_not_told_as_passed() -> None:
+    found = opportunity("trend")
+    strict = OpportunitiesConfig(
+        min_score=1.0,
+        min_confidence=1.0,
+        max_spread_pct=1e-9,
+        min_liquidity=1e12,
+        sessions=("sun 01:00-02:00",),
+    )
+    failed = {check.code for check in explain.filter_checks(found, strict) if not check.passed}
+    assert failed == {"BELOW_MIN_SCORE", "LOW_CONFIDENCE", "WIDE_SPREAD", "ILLIQUID", "OUT_OF_SESSION"}
+
+
+def test_what_was_live_needed_less_to_be_kept_up() -> None:
+    found = msgspec.structs.replace(opportunity("trend"), merged=2, score=0.25, confidence=0.25)
+    (score, confidence, *_) = explain.filter_checks(found, OpportunitiesConfig())
+    assert score.passed and confidence.passed
+    assert score.limit == ">= 0.24 (80% of 0.3: it was live)"
