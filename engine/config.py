@@ -175,9 +175,10 @@ class AutomationsConfig(Section, frozen=True):
     """How signals are handed to automations; the automations themselves are stored, not configured."""
 
     batch_ms: Annotated[float, Meta(ge=1, le=10_000)] = 20.0
-    """Signals that come while a batch is at work wait this long at least; the first one does not wait."""
+    """When idle a signal is matched at once. After a batch there is a pause as long as the batch took, at
+    least this long; what comes meanwhile is the next batch."""
     batch_max_ms: Annotated[float, Meta(ge=1, le=10_000)] = 500.0
-    """And at most this long, however long a batch takes."""
+    """The longest pause, under load."""
     refresh_s: Seconds = 30.0
     """How often the stored definitions are read again."""
     max_running: Annotated[int, Meta(ge=1, le=1000)] = 100

@@ -33,11 +33,12 @@ from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.store.store import Store
 from engine.text import clean
+from engine.wiring.automation import Automations
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.journal_log import note
 from engine.wiring.model_slot import ModelSlot
-from engine.wiring.port import Automations, LivePort
+from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
@@ -121,8 +122,9 @@ class LiveEngine:
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
-        self.automations: Automations | None = None
-        """Set when they run."""
+        self.automations = Automations(
+            self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self._keep
+        )
         self.stopping = asyncio.Event()
         self.failure: StoreError | None = None
         """Why nothing can be written any more."""
@@ -208,6 +210,7 @@ class LiveEngine:
                 where=self.options.state_dir,
                 tape=self._tape is not None,
             )
+            await self.automations.take_up(self.store.settings())
             self._signals()
             if self._tape is None:
                 self.feeds = live_feeds(self.config, self.clock, kept_prices(self.store.settings()))
@@ -281,6 +284,8 @@ class LiveEngine:
         if self._tape is None:
             self.desk.advance(self.clock())
             tell_unfed(self.desk, self.feeds)
+        self.desk.signals.on_signal = self.automations.offer
+        self._spawn(self.automations.run(), vital=False)
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))

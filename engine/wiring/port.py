@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,7 +23,7 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.config import BlendWeights
-from engine.errors import AutomationError, StoreError
+from engine.errors import StoreError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
@@ -37,22 +37,6 @@ if TYPE_CHECKING:
 FLATTEN_WAIT_S = 15.0
 DURABLE_S = 2.5
 MAX_FRAME_AGE_S = 0.05
-
-
-class Automations(Protocol):
-    """What the desk's automations must offer. Commands return one line, and raise AutomationError."""
-
-    def rows(self) -> tuple[AutomationRow, ...]: ...
-
-    def statistics(self) -> tuple[SignalStatistics, ...]: ...
-
-    def get(self, name: str) -> bytes | None: ...
-
-    async def put(self, name: str, definition: bytes, who: str) -> str: ...
-
-    async def set_active(self, name: str, active: bool, who: str) -> str: ...
-
-    async def remove(self, name: str, who: str) -> str: ...
 
 
 class LivePort:
@@ -83,6 +67,7 @@ class LivePort:
             last_seq=engine.hub.last_seq,
             pending_writes=engine.store.pending,
             tape=engine.tape_text(),
+            automations=self.automations(),
         )
 
     def health(self) -> Health:
@@ -161,31 +146,25 @@ class LivePort:
     # --- automations ---
 
     def automations(self) -> tuple[AutomationRow, ...]:
-        running = self._engine.automations
-        return () if running is None else running.rows()
+        return self._engine.automations.rows()
 
     def automation_statistics(self) -> tuple[SignalStatistics, ...]:
-        running = self._engine.automations
-        return () if running is None else running.statistics()
+        return self._engine.automations.statistics()
 
     def automation(self, name: str) -> bytes | None:
-        running = self._engine.automations
-        return None if running is None else running.get(name)
+        return self._engine.automations.get(name)
 
     async def put_automation(self, name: str, definition: bytes, who: str) -> Reply:
-        return Reply(True, await self._dispatching().put(name, definition, who))
+        self._refuse_when_failed()
+        return Reply(True, await self._engine.automations.put(name, definition, who))
 
     async def set_automation(self, name: str, active: bool, who: str) -> Reply:
-        return Reply(True, await self._dispatching().set_active(name, active, who))
+        self._refuse_when_failed()
+        return Reply(True, await self._engine.automations.set_active(name, active, who))
 
     async def remove_automation(self, name: str, who: str) -> Reply:
-        return Reply(True, await self._dispatching().remove(name, who))
-
-    def _dispatching(self) -> Automations:
         self._refuse_when_failed()
-        if self._engine.automations is None:
-            raise AutomationError("this engine runs no automations: nothing was changed")
-        return self._engine.automations
+        return Reply(True, await self._engine.automations.remove(name, who))
 
     # --- risk ---
 

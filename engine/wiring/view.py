@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.api.protocol import (
+    AutomationRow,
     FeedRow,
     LogRow,
     ModelRow,
@@ -53,6 +54,7 @@ class DeskView:
         last_seq: int,
         pending_writes: int,
         tape: str,
+        automations: tuple[AutomationRow, ...] = (),
     ) -> StateFrame:
         """Every row, as of ``now_ns`` on the desk's clock."""
         return StateFrame(
@@ -67,6 +69,7 @@ class DeskView:
             models=() if model is None else (model,),
             logs=tuple(logs),
             last_seq=last_seq,
+            automations=automations,
         )
 
     def _status(

@@ -1,0 +1,402 @@
+"""Automations at work: what is stored is matched in batches, recorded, and then run, once at most.
+
+A run is written to the database before its first step, with one statement for a batch; what cannot be written
+does not run, and what is written never runs again, whatever happens to the engine. On a tape automations run
+too, on the tape's time; only what is outside the desk is left alone. In a replay there are none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.api.protocol import AutomationRow, SignalStatistics
+from engine.automation.definition import Definition, parse
+from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Entry, Job
+from engine.automation.pace import Pace
+from engine.automation.webhook import FIRST_PAUSE_S
+from engine.errors import AutomationError, StoreError, TickdeskError, UnknownAutomationError
+from engine.events import NS, Signal
+from engine.store import automations as stored
+from engine.store.automations import AutomationRun, EndedRun, StoredAutomation
+from engine.store.store import Store
+from engine.text import clean
+from engine.wiring.automation_steps import Steps, who
+from engine.wiring.desk import Desk
+
+T = TypeVar("T")
+
+MAX_AUTOMATIONS = 5_000
+PAUSE_S = 1.0
+"""After a batch that failed."""
+MAX_ERROR = 200
+MS = 1_000_000
+
+log = logging.getLogger("engine.automation")
+
+
+class Automations:
+    """Owns the dispatcher, its batches and the runs. Every method is called on the desk's thread."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        store: Store,
+        *,
+        clock: Callable[[], int],
+        tape: bool,
+        keep: Callable[[str, object], None],
+        environ: Mapping[str, str] = os.environ,
+        timer: Callable[[], int] = time.monotonic_ns,
+        pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        """``clock``: the desk's, ns UTC; ``timer``: monotonic ns. ``keep`` stores a setting.
+
+        ``pause_s``: between the first two attempts of a webhook.
+        """
+        config = self._config = desk.config.automations
+        self._desk = desk
+        self._store = store
+        self._clock = clock
+        self._timer = timer
+        self._steps = Steps(desk, tape=tape, keep=keep, environ=environ, pause_s=pause_s)
+        self._dispatcher = Dispatcher(config.max_running)
+        self._pace = Pace(round(config.batch_ms * MS), round(config.batch_max_ms * MS))
+        self._refresh_ns = round(config.refresh_s * NS)
+        self._refreshed_ns = 0
+        self._stored: dict[str, StoredAutomation] = {}
+        self._texts: dict[str, tuple[Definition, str, str]] = {}
+        """Trigger and steps in words, by name."""
+        self._refused: dict[str, str] = {}
+        """By name: why what is stored cannot be used."""
+        self._ended: list[EndedRun] = []
+        self._tasks: dict[asyncio.Task[None], Job] = {}
+        self._wake = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._taken_up = False
+
+    # --- signals ---
+
+    def offer(self, signal: Signal) -> None:
+        """Take a signal; whatever watches it is started soon."""
+        self._dispatcher.offer(signal, self._timer())
+        if not self._wake.is_set():
+            self._wake.set()
+
+    # --- reading ---
+
+    def rows(self) -> tuple[AutomationRow, ...]:
+        """All automations, by name."""
+        entries = self._dispatcher.entries
+        return tuple(
+            self._row(entries[name]) if name in entries else _refused_row(name, self._refused.get(name, ""))
+            for name in self._stored
+        )
+
+    def _row(self, entry: Entry) -> AutomationRow:
+        definition = entry.definition
+        kept = self._texts.get(definition.name)
+        if kept is None or kept[0] is not definition:
+            kept = definition, str(definition.trigger), _steps(definition)
+            self._texts[definition.name] = kept
+        return AutomationRow(
+            name=definition.name,
+            active=definition.active,
+            trigger=kept[1],
+            steps=kept[2],
+            matched=entry.matched,
+            started=entry.started,
+            succeeded=entry.succeeded,
+            failed=entry.failed,
+            running=entry.running,
+            last_ns=entry.last_ns,
+            error=entry.error,
+        )
+
+    def statistics(self) -> tuple[SignalStatistics, ...]:
+        """What was done with each type of signal since the engine's start."""
+        return tuple(
+            SignalStatistics(
+                signal=source,
+                seen=tally.seen,
+                matched=tally.matched,
+                started=tally.started,
+                succeeded=tally.succeeded,
+                failed=tally.failed,
+                skipped=tally.skipped,
+                latency_p50_us=tally.latency_us(0.5),
+                latency_p99_us=tally.latency_us(0.99),
+            )
+            for source, tally in sorted(self._dispatcher.tallies.items())
+        )
+
+    def get(self, name: str) -> bytes | None:
+        """The definition (JSON) as it was put, with whether it is active now."""
+        found = self._stored.get(name)
+        if found is None:
+            return None
+        document = _document(found)
+        return found.definition.encode() if document is None else msgspec.json.encode(document)
+
+    # --- changing ---
+
+    async def put(self, name: str, definition: bytes, who: str) -> str:
+        """Store a definition (JSON), new or in place of another. Raises AutomationError, StoreError."""
+        parsed = parse(name, definition)
+        async with self._changing:
+            if name not in self._stored and len(self._stored) >= MAX_AUTOMATIONS:
+                raise AutomationError(f"there are {MAX_AUTOMATIONS} automations: remove one first")
+            text = msgspec.json.encode(msgspec.json.decode(definition)).decode()
+            await self._write(stored.put(StoredAutomation(name, text, parsed.active, self._clock())))
+        return self._told(who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {_steps(parsed)}")
+
+    async def set_active(self, name: str, active: bool, who: str) -> str:
+        """Switch one on or off; what runs goes on. Raises UnknownAutomationError, StoreError."""
+        async with self._changing:
+            found = self._known(name)
+            if active and name in self._refused:
+                raise AutomationError(self._refused[name])
+            await self._write(stored.put(StoredAutomation(name, found.definition, active, self._clock())))
+        return self._told(who, f"{name} {_switch(active)}")
+
+    async def remove(self, name: str, who: str) -> str:
+        """Forget one; what runs goes on. Raises UnknownAutomationError, StoreError."""
+        async with self._changing:
+            self._known(name)
+            await self._write(stored.remove(name))
+        return self._told(who, f"{name} removed")
+
+    def _known(self, name: str) -> StoredAutomation:
+        found = self._stored.get(name)
+        if found is None:
+            raise UnknownAutomationError(
+                f"unknown automation {clean(name, 40)}: `tickdesk automations list` shows them"
+            )
+        return found
+
+    async def _write(self, query: Callable[[sqlite3.Connection], object]) -> None:
+        await self._ask(query)
+        await self._refresh()
+        self._wake.set()
+
+    def _told(self, who: str, text: str) -> str:
+        self._desk.alert("info", who, f"automation {text}")
+        return text
+
+    # --- the store ---
+
+    async def _ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``query`` on the writer's thread. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[T] = loop.create_future()
+
+        def settle(value: T | None, error: Exception | None) -> None:
+            if answered.done():
+                return
+            if error is not None:
+                answered.set_exception(error)
+            else:
+                answered.set_result(value)  # type: ignore[arg-type]
+
+        def answer(value: T | None, error: Exception | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, value, error)
+
+        self._store.ask(query, answer)
+        try:
+            return await answered
+        except sqlite3.Error as error:
+            raise StoreError(f"automations cannot be written: {error}") from error
+
+    async def _refresh(self) -> None:
+        """Read all definitions; only what differs from before is parsed, and indexed anew."""
+        rows = {row.name: row for row in await self._ask(stored.load)}
+        self._refreshed_ns = self._timer()
+        if rows != self._stored or not self._dispatcher.entries:
+            self._adopt(rows)
+
+    def _adopt(self, rows: dict[str, StoredAutomation]) -> None:
+        entries, before, self._refused = self._dispatcher.entries, self._stored, {}
+        definitions = []
+        for name, row in rows.items():
+            if before.get(name) == row and name in entries:
+                definitions.append(entries[name].definition)
+                continue
+            try:
+                parsed = parse(name, row.definition)
+            except AutomationError as error:
+                self._refused[name] = str(error)
+                log.error("%s", error)
+            else:
+                definitions.append(msgspec.structs.replace(parsed, active=row.active))
+        self._stored = rows
+        self._texts = {}
+        self._dispatcher.load(definitions, self._clock())
+
+    async def take_up(self, settings: Mapping[str, Any]) -> None:
+        """At the engine's start: runs that it interrupted are over; cooldowns go on. Raises StoreError."""
+        self._dispatcher.remember(await self._ask(stored.take_up(self._clock())))
+        self._steps.take_up(settings)
+        await self._refresh()
+        self._taken_up = True
+
+    # --- running ---
+
+    async def run(self) -> None:
+        """Match, record and run until cancelled; what still runs then is recorded as interrupted."""
+        if not self._taken_up:
+            raise RuntimeError("take up what is stored before running")
+        try:
+            while True:
+                await self._wait()
+                try:
+                    await self._turn()
+                except StoreError as error:
+                    log.error("automations wait: %s", error)
+                    await asyncio.sleep(PAUSE_S)
+                except Exception:
+                    log.exception("automations: a batch failed")
+                    await asyncio.sleep(PAUSE_S)
+        finally:
+            await self._stop()
+
+    async def _wait(self) -> None:
+        """Until something is to be done: signals (at once when idle), a period, ended runs, a refresh."""
+        self._wake.clear()
+        now_ns, at_ns = self._clock(), self._timer()
+        pace_ns = max(0, self._pace.due_ns() - at_ns)
+        left = self._refreshed_ns + self._refresh_ns - at_ns
+        if self._dispatcher.waiting or self._ended:
+            left = min(left, pace_ns)
+        else:
+            for due_ns in (self._dispatcher.due_ns(), self._steps.due_ns()):
+                if due_ns is not None:
+                    # On a tape time leaps: looked at ten times a second, whatever the distance.
+                    left = min(left, due_ns - now_ns, 100 * MS)
+        if left <= 0:
+            return
+        if self._dispatcher.waiting or self._ended:
+            await asyncio.sleep(left / NS)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left / NS):
+                await self._wake.wait()
+        pause_ns = self._pace.due_ns() - self._timer()
+        if pause_ns > 0:
+            await asyncio.sleep(pause_ns / NS)
+
+    async def _turn(self) -> None:
+        if self._timer() - self._refreshed_ns >= self._refresh_ns:
+            await self._refresh()
+        self._steps.revert(self._clock())
+        if self._dispatcher.waiting >= MAX_WAITING:
+            log.warning("more than %d signals wait: the oldest are lost to automations", MAX_WAITING)
+        began_ns = self._timer()
+        jobs = self._dispatcher.match(self._clock(), began_ns)
+        if jobs or self._ended:
+            await self._begin(jobs)
+            self._pace.done(began_ns, self._timer())
+
+    async def _begin(self, jobs: Sequence[Job]) -> None:
+        """Record that ``jobs`` start, and how earlier ones ended; start what may run."""
+        now_ns = self._clock()
+        ended, self._ended = self._ended, []
+        wanted = [
+            AutomationRun(job.run_id, job.name, job.source, job.symbol, stored.STARTED, now_ns, 0, "")
+            for job in jobs
+        ]
+        try:
+            begun = await self._ask(stored.advance(ended, wanted, self._config.keep_runs))
+        except BaseException:
+            # Nobody knows whether they are recorded, so none of them runs.
+            for job in jobs:
+                self._dispatcher.skipped(job)
+            self._ended = [*ended, *self._ended]
+            raise
+        at_ns = self._timer()
+        for job in jobs:
+            if job.run_id not in begun:
+                self._dispatcher.skipped(job)
+                continue
+            self._dispatcher.begun(job, now_ns, at_ns)
+            task = asyncio.get_running_loop().create_task(self._run(job))
+            self._tasks[task] = job
+            task.add_done_callback(self._tasks.pop)
+
+    async def _run(self, job: Job) -> None:
+        """Do the steps in order, up to the first that fails. Whatever happens stays in here."""
+        number, step, state, error = 0, "", stored.SUCCEEDED, ""
+        try:
+            for number, one in enumerate(job.definition.steps):
+                step = str(one)
+                text = await self._steps.do(job, number, one)
+                log.info("%s %s: %s", job.name, job.symbol, text)
+        except asyncio.CancelledError:
+            state, error = stored.INTERRUPTED, stored.CUT_SHORT
+            raise
+        except TickdeskError as failure:
+            state, error = stored.FAILED, clean(failure, MAX_ERROR)
+        except Exception as failure:
+            log.exception("%s: step %d (%s)", job.name, number + 1, step)
+            state, error = stored.FAILED, f"internal error ({type(failure).__name__}): see engine.log"
+        finally:
+            if state == stored.FAILED:
+                error = f"step {number + 1} ({step}): {error}"
+            self._note_end(job, state, error)
+
+    def _note_end(self, job: Job, state: str, error: str) -> None:
+        entry = self._dispatcher.entries.get(job.name)
+        worked = entry is None or not entry.error
+        self._dispatcher.ended(job, error)
+        self._ended.append(EndedRun(job.run_id, state, self._clock(), error))
+        self._wake.set()
+        if state == stored.FAILED:
+            log.warning("%s %s failed: %s", job.name, job.symbol, error)
+            if worked:
+                # Told once, not for every run that fails as the one before it did.
+                self._desk.alert("warning", who(job.name), clean(error, MAX_ERROR))
+
+    async def _stop(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._steps.close()
+        if self._ended:
+            ended, self._ended = self._ended, []
+            # Not awaited: the store writes what it was given before it closes.
+            with contextlib.suppress(StoreError):
+                self._store.ask(stored.advance(ended, (), self._config.keep_runs), _unheard)
+
+
+def _unheard(value: object, error: Exception | None) -> None:
+    if error is not None:
+        log.error("the last runs could not be recorded: %s", error)
+
+
+def _document(found: StoredAutomation) -> dict[str, Any] | None:
+    try:
+        document = msgspec.json.decode(found.definition)
+    except msgspec.DecodeError:
+        return None
+    return {**document, "active": found.active} if isinstance(document, dict) else None
+
+
+def _refused_row(name: str, error: str) -> AutomationRow:
+    return AutomationRow(name, False, "", "", 0, 0, 0, 0, 0, 0, error)
+
+
+def _steps(definition: Definition) -> str:
+    return ", ".join(map(str, definition.steps))
+
+
+def _switch(active: bool) -> str:
+    return "on" if active else "off"

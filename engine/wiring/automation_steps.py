@@ -1,0 +1,199 @@
+"""What the steps of an automation do on the desk and outside of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, assert_never
+
+import msgspec
+
+from engine.api.protocol import StrategyPatch
+from engine.automation import template
+from engine.automation.definition import Halt, Notify, Order, RunStrategy, Step, Webhook
+from engine.automation.dispatcher import Job
+from engine.automation.notification import Notifier
+from engine.automation.webhook import FIRST_PAUSE_S, WebhookCaller
+from engine.events import NS, RiskState
+from engine.risk.state import TIGHTNESS
+from engine.text import clean
+from engine.wiring import order_template
+from engine.wiring.desk import Desk
+
+REVERTS = "automation:reverts"
+"""Name of a setting: strategies that were switched for a time."""
+MAX_TEXT = 300
+_CENT = Decimal("0.01")
+
+
+class Revert(msgspec.Struct, frozen=True):
+    """A strategy is to be switched back at ``ns`` (UTC), if it is still what an automation made it."""
+
+    enabled: bool
+    """What it was before."""
+    ns: int
+    who: str
+
+
+class Steps:
+    """Does steps on one desk. On a tape nothing outside the desk is called: its past is not the world's."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        tape: bool,
+        keep: Callable[[str, object], None],
+        environ: Mapping[str, str] = os.environ,
+        pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        self._desk = desk
+        self._tape = tape
+        self._keep = keep
+        self._webhooks = WebhookCaller(environ, pause_s=pause_s)
+        self._notifier = Notifier(environ)
+        self._reverts: dict[str, Revert] = {}
+
+    async def close(self) -> None:
+        self._notifier.close()
+        await self._webhooks.close()
+
+    async def do(self, job: Job, number: int, step: Step) -> str:
+        """Do the step; answers what came of it in one line.
+
+        Raises AutomationError, or whatever else the desk refuses it with (TickdeskError).
+        """
+        match step:
+            case Notify():
+                return await self._notify(job, step)
+            case Webhook():
+                return await self._call(job, step)
+            case RunStrategy():
+                return self._switch(job, step)
+            case Halt():
+                return self._tighten(job, step)
+            case Order():
+                return order_template.send(
+                    self._desk, step, job.signal, job.run_id, number, clean(_reason(job), MAX_TEXT)
+                )
+            case _:
+                assert_never(step)
+
+    # --- telling ---
+
+    async def _notify(self, job: Job, step: Notify) -> str:
+        text = clean(template.render(step.text, self._values(job)), MAX_TEXT)
+        if step.urls and not self._tape:
+            return await self._notifier.send(step.urls, f"tickdesk: {job.name}", text, step.level)
+        self._desk.alert(step.level, who(job.name), text)
+        return "notified"
+
+    async def _call(self, job: Job, step: Webhook) -> str:
+        if self._tape:
+            return "webhook not called: the desk plays a tape"
+        signal = job.signal
+        body: dict[str, Any] = {
+            "run_id": job.run_id,
+            "automation": job.name,
+            "time": _iso(self._desk.now_ns),
+            "signal": None if signal is None else msgspec.to_builtins(signal),
+        }
+        if step.text:
+            body["text"] = template.render(step.text, self._values(job))
+        return await self._webhooks.call(step, job.run_id, msgspec.json.encode(body))
+
+    def _values(self, job: Job) -> dict[str, str]:
+        """Of every field that the job's templates may name."""
+        desk, signal = self._desk, job.signal
+        ledger = desk.trading.ledger
+        values = {
+            "name": job.name,
+            "time": _iso(desk.now_ns),
+            "equity": f"{ledger.equity().quantize(_CENT):f}",
+            "day_pnl": f"{ledger.day_pnl(desk.now_ns).quantize(_CENT):f}",
+            "risk_state": desk.trading.gate.state.value,
+        }
+        if signal is not None:
+            instrument = desk.instruments.get(signal.symbol)
+            mid = None if instrument is None else desk.trading.watch.mid(instrument.index)
+            values |= {
+                "symbol": signal.symbol,
+                "side": "buy" if signal.score > 0 else "sell",
+                "score": f"{signal.score:+.2f}",
+                "confidence": f"{signal.confidence:.2f}",
+                "reason": signal.reason,
+                "source": signal.source,
+                "price": "unknown" if mid is None or not mid > 0 else f"{mid:.8g}",
+            }
+        return values
+
+    # --- the desk ---
+
+    def _tighten(self, job: Job, step: Halt) -> str:
+        trading, wanted = self._desk.trading, RiskState(step.state)
+        state = trading.gate.state
+        if TIGHTNESS[state] >= TIGHTNESS[wanted] and trading.settled:
+            return f"already {state.value}"
+        # While somebody is loosening it, what stands is still the tighter of the two.
+        tighter = max(state, wanted, key=TIGHTNESS.__getitem__)
+        trading.set_state(tighter, who(job.name), clean(_reason(job), MAX_TEXT))
+        return tighter.value
+
+    def _switch(self, job: Job, step: RunStrategy) -> str:
+        desk, name = self._desk, step.name
+        before = desk.signals.strategies.enabled(name)
+        patch = StrategyPatch(enabled=step.enabled, weight=step.weight)
+        text = desk.tuning.set_strategy(name, patch, who(job.name))
+        if step.for_s is not None and step.enabled is not None:
+            pending = self._reverts.get(name)
+            # Switched again before it was switched back: what it was at first is what it becomes.
+            first = before if pending is None else pending.enabled
+            if first != step.enabled:
+                until_ns = desk.now_ns + round(step.for_s * NS)
+                self._reverts[name] = Revert(first, until_ns, who(job.name))
+                self._keep_reverts()
+        return text
+
+    # --- back again ---
+
+    def take_up(self, settings: Mapping[str, Any]) -> None:
+        """Take up what an earlier run of the engine was to switch back. Raises nothing."""
+        try:
+            self._reverts = msgspec.convert(settings.get(REVERTS, {}), dict[str, Revert])
+        except msgspec.ValidationError:
+            self._desk.alert("warning", "automations", "strategies to be switched back are not readable")
+
+    def due_ns(self) -> int | None:
+        """When the next strategy is to be switched back."""
+        return min((revert.ns for revert in self._reverts.values()), default=None)
+
+    def revert(self, now_ns: int) -> None:
+        """Switch back what is due; what somebody has switched meanwhile stays."""
+        due = sorted(name for name, revert in self._reverts.items() if revert.ns <= now_ns)
+        for name in due:
+            revert = self._reverts.pop(name)
+            strategies = self._desk.signals.strategies
+            known = {state.name for state in strategies.states()}
+            if name in known and strategies.enabled(name) != revert.enabled:
+                self._desk.tuning.set_strategy(name, StrategyPatch(enabled=revert.enabled), revert.who)
+        if due:
+            self._keep_reverts()
+
+    def _keep_reverts(self) -> None:
+        self._keep(REVERTS, msgspec.to_builtins(self._reverts))
+
+
+def who(name: str) -> str:
+    """As whom an automation acts."""
+    return f"automation:{name}"
+
+
+def _reason(job: Job) -> str:
+    why = "its time has come" if job.signal is None else job.signal.reason
+    return f"{who(job.name)}: {why}"
+
+
+def _iso(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns / NS, UTC):%Y-%m-%dT%H:%M:%S}Z"
