@@ -160,15 +160,22 @@ class FeatureEngine:
             self._take_ticks(ticks)
         if not 0 <= start <= stop <= self._ticks_count:
             raise IndexError(f"ticks {start}:{stop} of {self._ticks_count}")
-        while True:
-            code = consume(self._ticks_address, start, stop, self.address)
-            if code == NONE:
-                return NONE, stop, -1
+        return self._outcome(consume(self._ticks_address, start, stop, self.address), stop)
+
+    def go_on(self, code: int, ticks: Array, stop: int) -> tuple[int, int, int]:
+        """What ``feed`` would have returned, where ``consume_ticks`` was called elsewhere: its ``code``."""
+        if ticks is not self._ticks:
+            self._take_ticks(ticks)
+        return self._outcome(code, stop)
+
+    def _outcome(self, code: int, stop: int) -> tuple[int, int, int]:
+        while code != NONE:
             position, index = self._desk_words[_POSITION], self._desk_words[_SYMBOL]
             if code != GROW:
                 return code, position, index
             self._grow(index)
-            start = position
+            code = consume(self._ticks_address, position, stop, self.address)
+        return NONE, stop, -1
 
     def _take_ticks(self, ticks: Array) -> None:
         """Remember where ``ticks`` are: to ask takes longer than to consume one."""

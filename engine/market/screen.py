@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import carray  # type: ignore[attr-defined]
 
-from engine.kernels import kernel, part, warm
+from engine.kernels import kernel, part, pointer, warm
 from engine.ticks import BACKFILLED, TICK, TRADE
 
 Array = npt.NDArray[Any]
@@ -91,8 +92,15 @@ def _note_id(s: Any, trade_id: int) -> None:
     s.last_id = trade_id
 
 
-@kernel
-def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
+@part
+def rows_at(address: int, count: int) -> Any:
+    """The rows of a screen's symbols there (``Screen.address``)."""
+    return carray(pointer(address), count, _STATE)
+
+
+@part
+def check_ticks(ticks: Any, start: int, stop: int, state: Any) -> int:
+    """``Screen.check``, with the rows of its symbols."""
     count = 0
     for position in range(start, stop):
         tick = ticks[position]
@@ -120,6 +128,11 @@ def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
     return count
 
 
+@kernel
+def _check(ticks: Any, start: int, stop: int, state: Any) -> int:
+    return check_ticks(ticks, start, stop, state)
+
+
 class Screen:
     """Validates, dedupes and dates the ticks of all symbols.
 
@@ -130,7 +143,7 @@ class Screen:
     def __init__(self, *, outlier_pct: float = 30.0, capacity: int = 64) -> None:
         _load_kernels()
         self._outlier_pct = outlier_pct
-        self._room = np.zeros(max(1, capacity), _STATE)
+        self._place(np.zeros(max(1, capacity), _STATE))
         self._state: Array = self._room[:0]
 
     def __len__(self) -> int:
@@ -142,12 +155,17 @@ class Screen:
         if index == len(self._room):
             room = np.zeros(2 * index, _STATE)
             room[:index] = self._room
-            self._room = room
+            self._place(room)
         self._state = self._room[: index + 1]
         row = self._state[index]
         row["last_id"] = row["hole_first"] = row["hole_last"] = -1
         row["outlier_pct"] = self._outlier_pct
         return index
+
+    def _place(self, room: Array) -> None:
+        self._room = room
+        self.address = int(room.ctypes.data)
+        """Of the symbols' rows, for kernels built upon ``check_ticks``; another one once they need room."""
 
     def check(self, ticks: Array, start: int, stop: int) -> int:
         """Write ``reject`` of ``ticks[start:stop]`` (TICK rows); returns how many were rejected.

@@ -12,6 +12,7 @@ from engine.models import walker
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
 from engine.strategies import scan
+from engine.wiring import intake_kernel
 
 
 def compile_all(note: Callable[[str], None]) -> None:
@@ -26,6 +27,7 @@ def compile_all(note: Callable[[str], None]) -> None:
     alpha158.compile_kernels(note)
     candles.compile_kernels(note)
     walker.compile_kernels(note)
+    intake_kernel.compile_kernels(note)
 
 
 if __name__ == "__main__":

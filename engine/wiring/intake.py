@@ -17,6 +17,7 @@ from engine.features.engine import NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
+from engine.wiring.intake_kernel import REJECTED, take
 
 CAPACITY = 1024
 """Events packed before the kernel runs."""
@@ -51,6 +52,7 @@ class Intake:
         self._index: dict[str, int] = {}
         self._buffer = bytearray(CAPACITY * TICK.itemsize)
         self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
+        self._address = int(self._ticks.ctypes.data)
         self.trades = 0
         self.quotes = 0
         self.rejected: Counter[str] = Counter()
@@ -97,16 +99,16 @@ class Intake:
                 )  # fmt: skip
                 trades += 1
             else:
-                self._run(self._ticks, count, trades)
+                self._run_packed(count, trades)
                 count = offset = trades = 0
                 self._on_other(event)
                 continue
             count += 1
             offset += _ROW
             if count == CAPACITY:
-                self._run(self._ticks, count, trades)
+                self._run_packed(count, trades)
                 count = offset = trades = 0
-        self._run(self._ticks, count, trades)
+        self._run_packed(count, trades)
 
     def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """Take over a block of packed ticks whose ``symbol`` counts in ``symbols``: it is written to."""
@@ -118,22 +120,34 @@ class Intake:
         table = np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.int32)
         if not np.array_equal(table, np.arange(len(symbols))):
             ticks["symbol"] = table[ticks["symbol"]]
-        self._run(ticks, len(ticks), len(ticks) - int(np.count_nonzero(ticks["kind"])))
+        count, quotes = len(ticks), int(np.count_nonzero(ticks["kind"]))
+        self.trades += count - quotes
+        self.quotes += quotes
+        if self._screen.check(ticks, 0, count):
+            self._note_rejects(ticks)
+        self._answer(ticks, count, *self._features.feed(ticks, 0, count))
 
-    def _run(self, ticks: Ticks, count: int, trades: int) -> None:
+    def _run_packed(self, count: int, trades: int) -> None:
         if not count:
             return
         self.trades += trades
         self.quotes += count - trades
-        if self._screen.check(ticks, 0, count):
+        screen, features = self._screen, self._features
+        result = take(self._address, count, screen.address, len(screen), features.address)
+        if result == NONE:
+            return
+        ticks = self._ticks
+        if result >> REJECTED:
             self._note_rejects(ticks[:count])
+        code = result & (1 << REJECTED) - 1
+        self._answer(ticks, count, *features.go_on(code, ticks, count))
+
+    def _answer(self, ticks: Ticks, count: int, code: int, position: int, symbol: int) -> None:
+        """Answer each trigger, then go on where it was."""
         feed, on_trigger = self._features.feed, self._on_trigger
-        position = 0
-        while True:
-            code, position, symbol = feed(ticks, position, count)
-            if code == NONE:
-                return
+        while code != NONE:
             on_trigger(code, symbol)
+            code, position, symbol = feed(ticks, position, count)
 
     def _note_rejects(self, part: Ticks) -> None:
         for row in part[part["reject"] != 0]:

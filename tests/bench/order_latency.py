@@ -4,7 +4,9 @@ Raw Binance frames go through the venue's decoder into a desk. Scripted prices r
 and the stops exit, hundreds of times. Times are from just before the decoding of the order's frame; in a
 burst, from just before that of the burst's first frame. Two courses:
 
-- tight: a commit is durable at once and nothing is kept, frames come back to back: the desk's own work;
+- tight: a commit is durable at once and nothing is kept, frames come back to back: the desk's own work; also
+  "in a row", with all symbols rising together, so that one order follows another and the processor's caches
+  hold what an order needs: alone, an order comes once in 150 frames or so;
 - live: the desk commits to a store on disk, wired as the live engine wires it, and the next frame comes when
   what the last one caused is on disk.
 
@@ -36,7 +38,6 @@ from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.feeds.binance import BinanceDecoder
 from engine.instruments import Instruments
-from engine.market.screen import Screen
 from engine.opportunities.aggregate import Aggregator
 from engine.opportunities.blend import Blender
 from engine.risk.gate import RiskGate
@@ -88,6 +89,9 @@ def order_latency(scratch: Path) -> list[Figure]:
                 figures += _figures(f"{course}: {start} → approved, {kind}", runs, kind, "approved", goals)
                 if course == "live":
                     figures += _figures(f"{course}: {start} → durable, {kind}", runs, kind, "durable", {})
+    together = list(script(together=True))
+    runs = [_run_tight(together, 1) for _ in range(_RUNS)]
+    figures += _figures(f"tight, orders in a row: frame → approved, {RISE}", runs, RISE, "approved", _GOALS)
     return [*figures, *_breakdown(frames)]
 
 
@@ -124,8 +128,7 @@ def _run_live(frames: Frames, burst: int) -> list[Latency]:
 _SEGMENTS: tuple[tuple[str, type, str], ...] = (
     # its name, and the call that it ends with
     ("decode", BinanceDecoder, "decode"),
-    ("pack, screen", Screen, "check"),
-    ("kernel", FeatureEngine, "feed"),
+    ("pack, screen, kernel", FeatureEngine, "go_on"),
     ("row", FeatureEngine, "row"),
     ("strategies", StrategySet, "on_rise"),
     ("blend", Blender, "blend"),

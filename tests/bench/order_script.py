@@ -18,14 +18,18 @@ _MOVE, _RISE_S, _FALL_S = 0.026, 2.0, 12.0
 _START_NS = 1_767_225_600 * NS
 
 
-def script() -> Iterator[tuple[bytes, int]]:
-    """(frame as the socket gives it, when it arrives in ns UTC), in order."""
+def script(*, together: bool = False) -> Iterator[tuple[bytes, int]]:
+    """(frame as the socket gives it, when it arrives in ns UTC), in order.
+
+    ``together``: all symbols rise at once, not one after the other.
+    """
     steps = int(ROUNDS * _ROUND_S / _STEP_S)
     gap = int(_STEP_S * NS / (2 * _SYMBOLS))
     now = _START_NS
     for step in range(steps):
         for symbol in range(_SYMBOLS):
-            into_s = (step * _STEP_S - symbol * _ROUND_S / _SYMBOLS) % _ROUND_S
+            later_s = 0 if together else symbol * _ROUND_S / _SYMBOLS
+            into_s = (step * _STEP_S - later_s) % _ROUND_S
             # A breath of noise, else the indicators have no width; the quote straddles the trade.
             price = 100 * (1 + _lift(into_s) + 1e-4 * math.sin(step * 1.7 + symbol))
             yield _quote(symbol, step, price), now
