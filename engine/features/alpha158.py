@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.config import FeaturesConfig
 from engine.features.alpha158_columns import HISTORY, NAMES, WIDTH
 from engine.features.alpha158_scratch import SCRATCH
 from engine.features.alpha158_windows import newest
+from engine.features.memory import bars_of, desk_at, rows_of
+from engine.features.state import BARS_KEPT, new_desk
 from engine.kernels import kernel, warm
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "WIDTH",
     "alpha158",
     "alpha158_block",
+    "alpha158_live",
     "alpha158_series",
     "compile_kernels",
     "schema_hash",
@@ -77,6 +81,16 @@ def alpha158_block(bars: npt.NDArray[Any], counts: npt.NDArray[np.int64] | None 
     return out
 
 
+def alpha158_live(indices: npt.NDArray[np.int64], address: int) -> Floats:
+    """Features of the newest bar of the symbols ``indices``, out of the bars that a FeatureEngine keeps.
+
+    ``address``: of that engine. Each symbol has at least 61 closed bars. Equal to ``alpha158`` of those.
+    """
+    out = np.empty((len(indices), WIDTH))
+    _live(indices, address, out)
+    return out
+
+
 def alpha158_series(bars: npt.NDArray[Any]) -> Floats:
     """Features of every bar of one symbol's ``bars`` (n, 6): shape (n, 158)."""
     rows = _rows(bars, 2)
@@ -87,7 +101,12 @@ def alpha158_series(bars: npt.NDArray[Any]) -> Floats:
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
     """Make the live kernel ready: load it, or compile it at the first start (``report`` gets a line)."""
-    warm(lambda: _block(np.ones((1, 1, 6)), np.ones(1, np.int64), np.empty((1, WIDTH))), "alpha158", report)
+
+    def exercise() -> None:
+        _block(np.ones((1, 1, 6)), np.ones(1, np.int64), np.empty((1, WIDTH)))
+        _live(np.zeros(0, np.int64), int(new_desk(FeaturesConfig(), 1.0).ctypes.data), np.empty((0, WIDTH)))
+
+    warm(exercise, "alpha158", report)
 
 
 def _rows(bars: npt.NDArray[Any], dimensions: int) -> Floats:
@@ -113,6 +132,20 @@ def _block(bars: Any, counts: Any, out: Any) -> None:
             out[s, :] = np.nan
         else:
             newest(bars[s, n - counts[s] :], counts[s], scratch, out[s])
+
+
+@kernel
+def _live(indices: Any, address: int, out: Any) -> None:
+    desk = desk_at(address)
+    state, kept = rows_of(desk), bars_of(desk)
+    scratch, bars = np.empty((SCRATCH, HISTORY)), np.empty((HISTORY, 6))
+    for position in range(len(indices)):
+        ring, first = kept[indices[position]], state[indices[position]].bar_count - HISTORY
+        for n in range(HISTORY):
+            bar = ring[(first + n) & (BARS_KEPT - 1)]
+            for column in range(6):
+                bars[n, column] = bar[column]
+        newest(bars, HISTORY, scratch, out[position])
 
 
 @kernel

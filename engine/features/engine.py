@@ -242,12 +242,6 @@ class FeatureEngine:
         """
         return self._last_bars(index, count)[:, :6]
 
-    def bar_blocks(self, indices: Array, count: int) -> Array:
-        """``bars`` of symbols that each have ``count`` closed bars (at most 512): (symbols, ``count``, 6)."""
-        ends = self._bar_counts[indices][:, None]
-        blocks: Array = self._bars[indices[:, None], ends + np.arange(-count, 0) & BARS_KEPT - 1]
-        return blocks[:, :, :6]
-
     def closes(self, index: int, count: int) -> list[float]:
         """The last closes, oldest first, at most ``count``."""
         closes: list[float] = self._last_bars(index, count)[:, CLOSE].tolist()

@@ -19,7 +19,7 @@ count: nothing that one source says can spoil a blend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -203,18 +203,6 @@ class Blender:
         blended = np.empty(len(indices), BLENDED)
         blend_many(indices, ns, self._held, self._sources, self._weights, self._parts, blended)
         return blended
-
-    def held(self, symbol: str, sources: Sequence[str], since_ns: int) -> list[Signal]:
-        """The newest signals of ``sources`` for a symbol, those newer than ``since_ns``."""
-        index = self._index[symbol]
-        found = []
-        for source in sources:
-            column = self._columns[source]
-            score, confidence, ns, ttl_ns = self._held[index, column].tolist()
-            if ttl_ns and ns > since_ns:
-                family, reason = self._families[column], self._reasons[index][column]
-                found.append(Signal(symbol, source, family, score, confidence, ns, ttl_ns, reason))
-        return found
 
     def _follow_weights(self) -> None:
         if self._strategy_weights != self._known_weights:

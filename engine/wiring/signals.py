@@ -11,7 +11,7 @@ import numpy as np
 from engine.config import BlendWeights, Config
 from engine.events import NS, Blend, Drop, FeatureRow, Opportunity, Signal
 from engine.feature_table import FeatureTable
-from engine.features.alpha158 import alpha158_block
+from engine.features.alpha158 import HISTORY, alpha158_live
 from engine.features.engine import FeatureEngine
 from engine.models.load import Predictor, normalise
 from engine.opportunities.aggregate import STAGE, Aggregator
@@ -20,9 +20,6 @@ from engine.quant import registry as quant
 from engine.quant.registry import QuantSet
 from engine.store.rows import Record
 from engine.strategies.registry import StrategySet
-
-HISTORY_BARS = 61
-"""Bars that Alpha158 needs."""
 
 
 def _nobody(signal: Signal) -> None:
@@ -75,8 +72,6 @@ class Signals:
             ]
         )
         self._ttl_ns = np.array(quant.TTL_NS)
-        self._kept_ns: dict[str, int] = {}
-        """By symbol: up to when its quant scores were kept with a blend."""
         self.predictor: Predictor | None = None
         self.model_error = ""
         self.signals = 0
@@ -169,15 +164,12 @@ class Signals:
             self._keep(blend, row)
 
     def _keep(self, blend: Blend, row: FeatureRow) -> None:
-        """Record a blend with new evidence in it, the features and the quant scores that it rests on.
+        """Record a blend with new evidence in it, and the features that it rests on.
 
-        Between two signals a blend only decays.
+        The quant modules' scores are among its inputs. Between two signals a blend only decays.
         """
         self._record(blend)
         self._record(row)
-        for signal in self.blender.held(row.symbol, quant.NAMES, self._kept_ns.get(row.symbol, 0)):
-            self._record(signal)
-        self._kept_ns[row.symbol] = row.ns
 
     def symbol_signals(self, symbol: str, ns: int) -> Blend | None:
         """Everything that is live for a symbol, taken apart; None when nothing is."""
@@ -185,11 +177,10 @@ class Signals:
 
     def _model_signals(self, predictor: Predictor, table: FeatureTable) -> list[Signal]:
         """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""
-        ready = (table.bars >= HISTORY_BARS).nonzero()[0]
+        ready = (table.bars >= HISTORY).nonzero()[0]
         if len(ready) < 2:
             return []
-        blocks = self._features.bar_blocks(table.indices[ready], HISTORY_BARS)
-        predictions = predictor.predict(alpha158_block(blocks))
+        predictions = predictor.predict(alpha158_live(table.indices[ready], self._features.address))
         if not np.isfinite(predictions).all():
             self.model_error = (
                 f"model {predictor.version} predicted a number that is not finite: switched off"

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config import FeaturesConfig
+from engine.events import NS
 from engine.features.alpha158 import (
     HISTORY,
     NAMES,
@@ -17,9 +19,12 @@ from engine.features.alpha158 import (
     WIDTH,
     alpha158,
     alpha158_block,
+    alpha158_live,
     alpha158_series,
     schema_hash,
 )
+from engine.features.engine import NONE, FeatureEngine
+from engine.ticks import TICK, TRADE
 
 
 def random_bars(n: int, seed: int, *, holes: bool = False) -> np.ndarray:
@@ -117,6 +122,23 @@ def test_block_with_short_histories() -> None:
     assert np.isnan(block[2]).all()
     with pytest.raises(ValueError, match="counts"):
         alpha158_block(np.stack([bars]), np.array([62]))
+
+
+@pytest.mark.parametrize("seconds", [62, 300, 512 + 30])
+def test_out_of_an_engine_as_from_its_bars(seconds: int) -> None:
+    random = np.random.default_rng(seconds)
+    engine = FeatureEngine(FeaturesConfig())
+    for symbol in ("a:X", "a:Y"):
+        engine.add_symbol(symbol)
+    ticks = np.zeros(2 * seconds, TICK)
+    ticks["symbol"], ticks["kind"] = np.arange(len(ticks)) % 2, TRADE
+    ticks["recv_ns"] = ticks["event_ns"] = NS + np.arange(len(ticks)) * (NS // 2)
+    ticks["a"], ticks["b"] = random.uniform(90, 110, len(ticks)), random.uniform(1, 9, len(ticks))
+    position = 0
+    while (outcome := engine.feed(ticks, position, len(ticks)))[0] != NONE:
+        position = outcome[1]
+    live = alpha158_live(np.array([1, 0]), engine.address)
+    assert same_bits(live, np.stack([alpha158(engine.bars(index, HISTORY)) for index in (1, 0)]))
 
 
 def test_only_the_last_61_bars_count() -> None:

@@ -199,8 +199,6 @@ class TestBars:
         assert engine.closes(0, 3) == [796, 797, 798]
         assert len(engine.bars(0, 10_000)) == 512
         assert engine.bars(0, 0).shape == (0, 6)
-        for count in (1, 61, 512):
-            assert np.array_equal(engine.bar_blocks(np.array([0, 0]), count)[1], engine.bars(0, count))
 
 
 class TestWindow:

@@ -66,10 +66,11 @@ def test_a_rise_leads_to_an_opportunity_with_the_weights_set_live() -> None:
 def test_what_a_fresh_blend_rests_on_is_kept_once() -> None:
     bench = Bench()
     simulated(bench, 240)
-    quant = [r for r in bench.records if isinstance(r, Signal) and r.family is not Family.TECHNICAL]
-    assert quant and max(Counter((r.symbol, r.source, r.ns) for r in quant).values()) == 1
+    assert all(r.family is Family.TECHNICAL for r in bench.records if isinstance(r, Signal))
     blends = [record for record in bench.records if isinstance(record, Blend)]
     rows = {(record.symbol, record.ns) for record in bench.records if isinstance(record, FeatureRow)}
     assert blends and all((blend.symbol, blend.ns) in rows for blend in blends)
+    assert max(Counter((blend.symbol, blend.ns) for blend in blends).values()) == 1
     assert all(any(p.age_ns == 0 and p.family is Family.TECHNICAL for p in b.inputs) for b in blends)
+    assert any(p.family is not Family.TECHNICAL for b in blends for p in b.inputs), "quant scores are in it"
     assert bench.desk.signals.blends > len(blends), "those between two signals are only counted"
