@@ -126,6 +126,19 @@ def parser() -> argparse.ArgumentParser:
     )
     features.add_argument("--out", type=Path, metavar="FILE.npz", required=True, help="where to write them")
 
+    automations = command("automations", "list, show, store, switch or remove the desk's automations")
+    automations.add_argument(
+        "what",
+        choices=("list", "show", "put", "on", "off", "remove", "statistics"),
+        nargs="?",
+        default="list",
+    )
+    automations.add_argument("name", nargs="?", metavar="NAME", help="of the automation")
+    automations.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="for put: its definition, TOML or JSON"
+    )
+    automations.add_argument("--json", action="store_true", help="machine-readable")
+
     models = command("models", "list the registered models, or activate one")
     models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
     models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from engine.api.address import check, socket_path
 from engine.api.protocol import ErrorReply
@@ -20,12 +21,22 @@ def no_engine(state_dir: Path) -> LinkError:
     return LinkError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
 
 
-def ask(state_dir: Path, method: str, path: str, reply: type[_T], *, timeout_s: float = 10.0) -> _T:
-    """Send one request and decode the reply. Raises LinkError, one line."""
-    return asyncio.run(_ask(state_dir, method, path, reply, timeout_s))
+def ask(
+    state_dir: Path,
+    method: str,
+    path: str,
+    reply: type[_T],
+    *,
+    body: bytes | None = None,
+    timeout_s: float = 10.0,
+) -> _T:
+    """Send one request (``body``: JSON) and decode the reply. Raises LinkError, one line."""
+    return asyncio.run(_ask(state_dir, method, path, reply, body, timeout_s))
 
 
-async def _ask(state_dir: Path, method: str, path: str, reply: type[_T], timeout_s: float) -> _T:
+async def _ask(
+    state_dir: Path, method: str, path: str, reply: type[_T], body: bytes | None, timeout_s: float
+) -> _T:
     socket = socket_path(state_dir)
     if not socket.exists():
         raise no_engine(state_dir)
@@ -35,13 +46,16 @@ async def _ask(state_dir: Path, method: str, path: str, reply: type[_T], timeout
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)), timeout=timeout) as session,
             session.request(
-                method, f"http://engine{path}", headers={"X-Tickdesk-Client": "command line"}
+                method,
+                URL(f"http://engine{path}", encoded=True),
+                data=body,
+                headers={"X-Tickdesk-Client": "command line"},
             ) as answer,
         ):
-            body = await answer.read()
+            found = await answer.read()
             if answer.status >= 400:
-                raise LinkError(msgspec.json.decode(body, type=ErrorReply).error)
-            return msgspec.json.decode(body, type=reply)
+                raise LinkError(msgspec.json.decode(found, type=ErrorReply).error)
+            return msgspec.json.decode(found, type=reply)
     except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionError):
         raise no_engine(state_dir) from None
     except TimeoutError:

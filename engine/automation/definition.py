@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -215,21 +214,6 @@ def parse(name: str, raw: bytes | str | Mapping[str, Any]) -> Definition:
         raise AutomationError(f"{where}: {_explained(error, document)}") from None
     _check(where, definition)
     return definition
-
-
-def parse_toml(name: str, text: str) -> Definition:
-    """The same from TOML. Raises AutomationError."""
-    try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        check_name(name)
-        raise AutomationError(f"automation {name}: the definition is no TOML: {clean(error, 120)}") from None
-    return parse(name, document)
-
-
-def to_json(definition: Definition) -> bytes:
-    """The definition as JSON, what is left at its default included."""
-    return msgspec.json.encode(definition)
 
 
 def check_name(name: str) -> None:
