@@ -18,6 +18,7 @@ from textual.screen import Screen
 from console.commands import DeskCommands
 from console.driver import DeskDriver, PatientApp, bytes_written
 from console.keymap import OPENING_PANES
+from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState, NoAnswerError
 from console.replies import Replies
 from console.screens.automation import AutomationScreen
@@ -45,7 +46,7 @@ ANSWER_S = 0.2
 END = "`tickdesk stop`, or kill its process"
 
 
-class DeskApp(PatientApp, inherit_bindings=False):
+class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"

@@ -8,6 +8,7 @@ when the line is free the newest state is drawn.
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import sys
@@ -15,6 +16,7 @@ import termios
 import threading
 from codecs import getincrementaldecoder
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -24,10 +26,15 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+ESC = "\x1b"
+_SEQUENCES = ESC + "[O"
+"""After an Esc, these may begin the sequence of one key, a mouse event or a report."""
+_AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
 CHUNK = 4096
 """Bytes per write: what a pseudo-terminal's buffer holds."""
 CLOSE_S = 1.0
@@ -200,8 +207,9 @@ class DeskDriver(LinuxDriver):
         os._exit(return_code)
 
     def run_input_thread(self) -> None:
-        """Textual's reader, but the end of the input ends the console: the original spins on it."""
-        parser = XTermParser(self._debug)
+        """Textual's reader, but Esc is a key of its own, and the end of the input ends the console: the
+        original spins on it."""
+        keyboard = Keyboard(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -214,10 +222,28 @@ class DeskDriver(LinuxDriver):
                     if not data:
                         self._loop.call_soon_threadsafe(self._leave, 128 + signal.SIGHUP)
                         return
-                    for event in parser.feed(decode(data)):
+                    for event in keyboard.feed(decode(data)):
                         self.process_message(event)
-                for event in parser.tick():
+                for event in keyboard.tick():
                     self.process_message(event)
+
+
+class Keyboard(XTermParser):
+    """Textual's parser, but Esc and a key right after it are those two, never Alt with the key.
+
+    A terminal (or tmux, up to half a second) sends the same bytes for both, and nothing here is done by Alt.
+    """
+
+    def feed(self, data: str) -> Iterator[Message]:
+        for part in _AFTER_ESCAPE.split(data):
+            waits = self._timeout_time is not None and self._escaped
+            if waits and part and part[0] not in _SEQUENCES:
+                self._timeout_time = 0.0  # nothing longer begins here: no need to wait for it
+                yield from self.tick()
+            yield from super().feed(part)
+            self._escaped = part.endswith(ESC)
+
+    _escaped = False
 
 
 def bytes_written(app: App[Any]) -> int | None:

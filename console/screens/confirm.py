@@ -36,7 +36,7 @@ class AskScreen(Modal[str]):
             yield self.choices
 
     def on_mount(self) -> None:
-        self.choices.focus()
+        self.set_focus(self.choices)
 
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()

@@ -238,7 +238,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             return
         self._chosen = number
         self._show_layout()
-        self.grid.focus()
+        self.set_focus(self.grid)
 
     def _show_layout(self) -> None:
         layout = self.layout_name
@@ -304,7 +304,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.active == STRATEGIES_PANE:
             self.strategies.go_to((self.strategies.tab + step) % len(self.strategies.grids))
             self._entitle(STRATEGIES_PANE)
-            self.grid.focus()
+            self.set_focus(self.grid)
             self.paint(force=True)
 
     def _entitle(self, number: int) -> None:

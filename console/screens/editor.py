@@ -6,7 +6,6 @@ import math
 from collections.abc import Awaitable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,6 +18,7 @@ from engine.errors import LinkError
 from engine.text import clean
 from widgets.grid import Grid
 from widgets.lines import Line, Lines
+from widgets.value_input import ValueInput
 
 Value = ParamValue | tuple[str, ...]
 REFRESH_S = 1.0
@@ -68,17 +68,6 @@ def parse(kind: str, text: str) -> Value:
     return text
 
 
-class ValueInput(Input):
-    """One line to type a value in. ``H`` halts here too, unless it may be part of what is typed."""
-
-    numeric = False
-
-    async def on_key(self, event: events.Key) -> None:
-        if self.numeric and event.key == "H":
-            event.prevent_default().stop()
-            await self.run_action("app.halt")
-
-
 class Editor(Modal[None], inherit_bindings=True):
     """Subclasses fill ``grid`` and ``fields`` in ``load`` and send in ``commit``."""
 
@@ -122,8 +111,7 @@ class Editor(Modal[None], inherit_bindings=True):
         self._label = Lines(id="prompt-label")
         for lines in (self._head, self._detail, self._said, self._label):
             lines.can_focus = False
-        self._input = ValueInput(id="value", compact=True)
-        self._input.cursor_blink = False
+        self._input = ValueInput(id="value")
         self._prompt = Horizontal(self._label, self._input, id="prompt")
 
     def compose(self) -> ComposeResult:
@@ -137,7 +125,7 @@ class Editor(Modal[None], inherit_bindings=True):
             yield self._said
 
     def on_mount(self) -> None:
-        self.grid.focus()
+        self.set_focus(self.grid)
         self.set_interval(REFRESH_S, self.refresh_values)
         self.refresh_values()
 
@@ -220,11 +208,8 @@ class Editor(Modal[None], inherit_bindings=True):
         self.editing = key
         self._label.set_lines([((f"{field.label} = ", "key"),)])
         self._label.styles.width = min(len(field.label) + 4, 30)
-        self._input.numeric = field.kind in ("number", "integer")
-        self._input.value = clean(field.text, 2000)
         self._prompt.display = True
-        self._input.focus()
-        self._input.action_select_all()
+        self._input.edit(clean(field.text, 2000), numeric=field.kind in ("number", "integer"))
         self.say("enter sends it, esc leaves it as it was", "muted")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -253,7 +238,7 @@ class Editor(Modal[None], inherit_bindings=True):
     def stop_editing(self) -> None:
         self.editing = ""
         self._prompt.display = False
-        self.grid.focus()
+        self.set_focus(self.grid)
 
     def send(self, key: str, value: Value) -> None:
         """Once: what is pressed while one is on its way does nothing."""

@@ -46,7 +46,7 @@ class Reader(Modal[None], inherit_bindings=True):
             yield self._lines
 
     def on_mount(self) -> None:
-        self._lines.focus()
+        self.set_focus(self._lines)
 
     def show(self, lines: Sequence[Line]) -> None:
         self._filled = list(lines)

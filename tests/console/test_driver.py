@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pyte
 import pytest
+from textual.events import Key, Paste
 
 from console.app import DeskApp
-from console.driver import LEAVE, Outbox
+from console.driver import LEAVE, Keyboard, Outbox
 from tests.console.fake_link import FakeLink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -242,3 +243,37 @@ def test_the_outbox_outlives_its_reader() -> None:
 def test_the_farewell_undoes_every_mode() -> None:
     for mode in (b"1000l", b"1003l", b"1006l", b"2004l", b"1049l", b"25h", b"7h"):
         assert b"\x1b[?" + mode in LEAVE
+
+
+@pytest.mark.parametrize(
+    ("reads", "keys"),
+    [
+        (["\x1bw"], ["escape", "w"]),
+        (["\x1b", "w"], ["escape", "w"]),
+        (["\x1bH"], ["escape", "H"]),
+        (["\x1b\r"], ["escape", "enter"]),
+        (["\x1b5j"], ["escape", "5", "j"]),
+        (["\x1b\x7f"], ["escape", "backspace"]),
+        (["\x1b\x1b?"], ["escape", "escape", "question_mark"]),
+        (["\x1b[A\x1bw\x1b[B"], ["up", "escape", "w", "down"]),
+        (["\x1b", "[A", "\x1bO", "P", "j"], ["up", "f1", "j"]),
+        (["\x1b[1;5Cé"], ["ctrl+right", "é"]),
+    ],
+)
+def test_esc_and_a_key_right_after_it_are_those_two(reads: list[str], keys: list[str]) -> None:
+    keyboard = Keyboard(False)
+    assert [event.key for read in reads for event in keyboard.feed(read)] == keys  # type: ignore[attr-defined]
+
+
+def test_a_lone_esc_is_told_after_the_wait_and_the_next_key_is_itself() -> None:
+    keyboard = Keyboard(False)
+    assert not list(keyboard.feed("\x1b"))
+    keyboard._timeout_time = 0.0  # the wait is over
+    assert [event.key for event in keyboard.tick()] == ["escape"]  # type: ignore[attr-defined]
+    assert [event.key for event in keyboard.feed("w")] == ["w"]  # type: ignore[attr-defined]
+
+
+def test_what_is_pasted_stays_one_piece() -> None:
+    paste, key = Keyboard(False).feed("\x1b[200~0.5 w\x1b[201~j")
+    assert isinstance(paste, Paste) and paste.text == "0.5 w"
+    assert isinstance(key, Key) and key.key == "j"

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from console.app import DeskApp
@@ -190,6 +191,32 @@ async def test_keys_that_are_typed_do_not_walk_and_h_halts_while_a_number_is_typ
         await press(pilot, "escape", "j", "j", "enter", "E", "T", "H")
         assert typed(app) == "ETH", "part of a symbol"
     assert link.sent == [("risk", "halted")]
+
+
+async def test_keys_that_come_together_act_in_their_order() -> None:
+    """As from a paste, a slow line or a program: nothing is waited for between two keys."""
+    link = FakeLink()
+    link.gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        burst(app, *TREND)
+        assert app.screen is app.desk, "nothing has run yet"
+        await until(pilot, lambda: bool(getattr(app.screen, "fields", None)))
+        burst(app, "j", "enter", "9", "4", "4", "backspace", "backspace", "2", ".", "left", "5", "enter")
+        await until(pilot, lambda: bool(link.sent))
+        assert link.sent == [("strategy", "trend", StrategyPatch(weight=925.0))]
+        link.gate.set()
+        await until(pilot, lambda: not app.screen.editing)  # type: ignore[attr-defined]
+        burst(app, "enter", "7", "home", "1", "escape", "escape", "w")
+        await pilot.pause()
+        assert isinstance(app.screen, WeightsScreen)
+    assert len(link.sent) == 1
+
+
+def burst(app: DeskApp, *keys: str) -> None:
+    """All at once into the application's queue, as the driver's thread does it."""
+    for key in keys:
+        name = {".": "full_stop"}.get(key, key)
+        app.post_message(Key(name, key if len(key) == 1 else None))
 
 
 async def test_a_strategy_that_has_no_settings_says_so_in_one_line() -> None:

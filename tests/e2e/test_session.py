@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from console.cli.client import ask
-from engine.api.protocol import Health, StateFrame
+from engine.api.protocol import Health, StateFrame, StrategyDetail
+from engine.config import BlendWeights
 from tests.e2e.engine import options, run, stop_left_over
 from tests.e2e.terminal import ENTER, ESCAPE, Terminal
 
@@ -119,6 +120,89 @@ def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> 
     assert run("status", *where).returncode == 4
     log = (state_dir / "engine.log").read_text()
     assert "Traceback" not in log and "stopped" in log
+
+
+OWN = """
+from engine.strategies.base import Strategy
+
+
+class Own(Strategy):
+    name = "own"
+    description = "never speaks"
+
+    class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        patience: int = 3
+"""
+
+
+def test_settings_weights_signals_and_a_strategy_of_ones_own(state_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "strategies").mkdir(mode=0o755)
+    file, configured = tmp_path / "strategies" / "own.py", tmp_path / "config.toml"
+    file.write_text(OWN)
+    file.chmod(0o644)
+    configured.write_text("[simulated]\nhistory_s = 60\n")
+    where = ("--state-dir", str(state_dir), "--config", str(configured))
+    with Terminal(*where, columns=80, rows=24) as desk:
+        desk.wait("BTC-USD", 90)
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "First steps" not in text)
+        desk.press("5")
+        desk.wait("own *")
+
+        # Its settings: a weight, a value that is refused, a parameter.
+        names = [row.name for row in state(state_dir).strategies]
+        desk.press("j" * names.index("own") + ENTER)
+        desk.wait("a user's own: ")
+        desk.press("j" + ENTER)
+        desk.wait("weight = ")
+        desk.press("900" + ENTER)
+        desk.wait("strategies.own.weight")
+        assert own(state_dir).weight == 1.0
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "weight =  900" not in text)
+        desk.press(ENTER)
+        desk.wait("weight =  1")
+        desk.press("2.5" + ENTER)
+        until(state_dir, lambda _: own(state_dir).weight == 2.5, desk)
+        desk.press("G" + ENTER)
+        desk.wait("patience = ")
+        desk.press("7" + ENTER)
+        until(state_dir, lambda _: own(state_dir).params[-1].value == 7, desk)
+        desk.wait("· 7")
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "Strategy own" not in text)
+
+        # The changed file, without a stop; what was set stays.
+        file.write_text(OWN.replace("never speaks", "speaks never"))
+        desk.press("r")
+        desk.wait("own read anew", 20)
+        desk.press(ENTER)
+        desk.wait("speaks never")
+        desk.wait("· 7")
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "Strategy own" not in text)
+
+        # The weights, and what they come to for a symbol.
+        desk.press("w")
+        desk.wait("Blend weights")
+        desk.press(ENTER)
+        desk.wait("technical = ")
+        desk.press("55" + ENTER)
+        until(state_dir, lambda _: ask(state_dir, "GET", "/v1/weights", BlendWeights).technical == 55, desk)
+        desk.wait("sum 115 %")
+        desk.press(ESCAPE)
+        desk.wait(lambda text: "Blend weights" not in text)
+        desk.press("1" + ENTER)
+        desk.wait("Signals of ")
+        desk.wait("blended score", 20)
+        desk.press("G")
+        desk.wait("bb upper")
+        desk.press(ESCAPE)
+    assert "Traceback" not in (state_dir / "engine.log").read_text()
+
+
+def own(state_dir: Path) -> StrategyDetail:
+    return ask(state_dir, "GET", "/v1/strategies/own", StrategyDetail)
 
 
 def test_leaving_by_halt_and_stop_ends_both(state_dir: Path) -> None:

@@ -1,0 +1,35 @@
+"""Keys act one after the other, in the order in which they were typed.
+
+Textual lets a text line take what is printable at once, and runs bindings only when a key has wandered up
+through every widget: of keys that come together, as over a slow line, a backspace then deletes what was typed
+after it.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import App
+from textual.widgets import Input
+
+from widgets.value_input import ValueInput
+
+
+class KeystrokesApp(App[None]):
+    """An app in which a key's action is done before the next key is looked at."""
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and await self._act(event):
+            return
+        await super().on_event(event)
+
+    async def _act(self, event: events.Key) -> bool:
+        """False: nobody here wants the key, and Textual may look further."""
+        focused = self.focused
+        if isinstance(focused, Input) and not isinstance(focused, ValueInput):
+            return False  # the palette of actions, which is Textual's own
+        if not self.app_focus:
+            self.app_focus = True  # a terminal in which somebody types has the focus
+            focused = self.focused
+        if isinstance(focused, ValueInput) and focused.take(event):
+            return True
+        return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
