@@ -53,6 +53,12 @@ class LinkError(TickdeskError):
     exit_code = 4
 
 
+class RefusedError(LinkError):
+    """The engine answers, and does not do what was asked."""
+
+    exit_code = 1
+
+
 class InternalError(TickdeskError):
     """Our own bug. The traceback is in the log, not on the screen."""
 

@@ -139,6 +139,31 @@ def parser() -> argparse.ArgumentParser:
     )
     automations.add_argument("--json", action="store_true", help="machine-readable")
 
+    strategies = command("strategies", "list, show, tune or switch the running engine's strategies")
+    strategies.add_argument(
+        "what", choices=("list", "show", "set", "on", "off", "reload"), nargs="?", default="list"
+    )
+    strategies.add_argument("name", nargs="?", metavar="NAME", help="of the strategy")
+    strategies.add_argument(
+        "values",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="for set: enabled, weight, symbols (a,b), budget_pct, or a parameter of the strategy",
+    )
+    strategies.add_argument("--json", action="store_true", help="machine-readable")
+
+    weights = command("weights", "show or change what each family of signals weighs in a blend")
+    weights.add_argument("values", nargs="*", metavar="FAMILY=PERCENT", help="e.g. speed=20")
+    weights.add_argument("--json", action="store_true", help="machine-readable")
+
+    explain = command("explain", "the whole chain behind an opportunity or an order")
+    explain.add_argument("id", metavar="ID", help="of an opportunity, or a client order id")
+    explain.add_argument("--json", action="store_true", help="machine-readable")
+
+    signals = command("signals", "everything that is live for a symbol now, taken apart")
+    signals.add_argument("symbol", metavar="SYMBOL", help="venue:NATIVE, as in binance:BTCUSDT")
+    signals.add_argument("--json", action="store_true", help="machine-readable")
+
     models = command("models", "list the registered models, or activate one")
     models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
     models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")

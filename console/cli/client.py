@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from engine import nan_json
 from engine.api.address import check, socket_path
 from engine.api.protocol import ErrorReply
-from engine.errors import LinkError
+from engine.errors import LinkError, RefusedError
 
 _T = TypeVar("_T")
 
 
 def no_engine(state_dir: Path) -> LinkError:
     return LinkError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
+
+
+def quoted(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
 
 
 def ask(
@@ -30,7 +37,10 @@ def ask(
     body: bytes | None = None,
     timeout_s: float = 10.0,
 ) -> _T:
-    """Send one request (``body``: JSON) and decode the reply. Raises LinkError, one line."""
+    """Send one request (``body``: JSON) and decode the reply.
+
+    Raises LinkError, one line: RefusedError when an engine answers and does not do it.
+    """
     return asyncio.run(_ask(state_dir, method, path, reply, body, timeout_s))
 
 
@@ -54,8 +64,8 @@ async def _ask(
         ):
             found = await answer.read()
             if answer.status >= 400:
-                raise LinkError(msgspec.json.decode(found, type=ErrorReply).error)
-            return msgspec.json.decode(found, type=reply)
+                raise RefusedError(msgspec.json.decode(found, type=ErrorReply).error)
+            return nan_json.decode(found, reply)
     except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionError):
         raise no_engine(state_dir) from None
     except TimeoutError:

@@ -1,0 +1,21 @@
+"""``tickdesk explain ID [--json]``: the whole chain behind an opportunity or an order."""
+
+from __future__ import annotations
+
+import argparse
+
+from console.cli.client import ask, quoted
+from console.cli.output import as_json, plain
+from console.cli.settings import state_dir
+from engine.api.protocol import Explanation
+
+
+def run(arguments: argparse.Namespace) -> int:
+    found = ask(state_dir(arguments), "GET", f"/v1/explain/{quoted(arguments.id)}", Explanation)
+    if arguments.json:
+        print(as_json(found))
+        return 0
+    from widgets.explanation import explanation_lines  # the very lines of the screen
+
+    print("\n".join(plain(explanation_lines(found))))
+    return 0
