@@ -143,7 +143,8 @@ class Blotter:
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
         self._open: dict[str, dict[str, Order]] = {}
-        self._open_count = 0
+        self.open_count = 0
+        """How many are not done."""
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -154,10 +155,6 @@ class Blotter:
 
     def get(self, client_order_id: str) -> Order | None:
         return self._orders.get(client_order_id)
-
-    @property
-    def open_count(self) -> int:
-        return self._open_count
 
     def open_count_of(self, symbol: str) -> int:
         """How many of the symbol's orders are not done."""
@@ -186,11 +183,11 @@ class Blotter:
             order = Order.begin(event)
             self._orders[order.client_order_id] = order
             self._open.setdefault(order.request.symbol, {})[order.client_order_id] = order
-            self._open_count += 1
+            self.open_count += 1
             return order
         was_open = not order.state.terminal
         order.apply(event)
         if was_open and order.state.terminal:
             del self._open[order.request.symbol][order.client_order_id]
-            self._open_count -= 1
+            self.open_count -= 1
         return order

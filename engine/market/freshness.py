@@ -29,7 +29,10 @@ class Freshness:
     def age_ns(self, index: int, now_ns: int) -> int | None:
         """Nanoseconds since the last tick, at least 0; None before the first."""
         seen_ns = self._seen.last_recv_ns(index)
-        return max(0, now_ns - seen_ns) if seen_ns else None
+        if not seen_ns:
+            return None
+        age_ns = now_ns - seen_ns
+        return age_ns if age_ns > 0 else 0
 
     def stale_count(self, now_ns: int, limit_ns: int) -> int:
         """How many symbols had no tick for longer than ``limit_ns`` (exactly the limit is fresh)."""

@@ -279,6 +279,17 @@ class Ledger:
         """
         return self._day_start
 
+    def standing(self, now_ns: int) -> tuple[Decimal, Decimal, float, Decimal, Decimal]:
+        """(``equity``, ``day_pnl``, ``drawdown_pct``, gross, net), for who needs them all at once."""
+        drawdown = self._drawdown
+        return (
+            self._equity,
+            self.day_pnl(now_ns),
+            self.drawdown_pct() if drawdown is None else drawdown,
+            self._gross,
+            self._value,
+        )
+
     def day_pnl(self, now_ns: int) -> Decimal:
         """Equity now less equity at the start of the UTC day; zero in a day that has not been rolled to."""
         if now_ns // _DAY_NS > self._day >= 0:

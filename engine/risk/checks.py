@@ -23,6 +23,7 @@ _ZERO = Decimal(0)
 _BUY = Side.BUY
 _ACTIVE = RiskState.ACTIVE
 _MS = 1_000_000
+_INF = math.inf
 
 
 class Case:
@@ -33,11 +34,15 @@ class Case:
         "after",
         "buying",
         "equity",
+        "gross_limit",
         "latch",
         "limits",
         "mid",
+        "net_limit",
         "notional",
+        "order_limit",
         "pace",
+        "position_limit",
         "price",
         "request",
         "view",
@@ -61,24 +66,31 @@ class Case:
         self.pace = pace
         self.buying = request.side is _BUY
         bid, ask = view.bid, view.ask
-        quoted = 0.0 < bid < math.inf and 0.0 < ask < math.inf
-        mid = (bid + ask) / 2.0 if quoted else view.last if _usable(view.last) else math.nan
+        quoted = 0.0 < bid < _INF and 0.0 < ask < _INF
+        mid = (bid + ask) / 2.0 if quoted else view.last if 0.0 < view.last < _INF else math.nan
         self.mid = mid
         """Mid, or the last price without a quote; NaN when unknown."""
-        self.equity = view.equity if view.equity is not None and view.equity.is_finite() else None
+        equity = self.equity = view.equity if view.equity is not None and view.equity.is_finite() else None
         self.price: Decimal | None = None
         """What the order would fill at: the ask for a buy, the bid for a sell, else the mid."""
         self.notional: Decimal | None = None
         """Of the order at that price."""
         self.after: Decimal | None = None
         """Signed quantity with this order and all working entries filled."""
+        self.order_limit = self.position_limit = self.gross_limit = self.net_limit = None
+        """Shares of equity; None while that is unknown."""
         self.adds = True
         """Whether the order makes the position larger, or turns it; True when unknown."""
         quantity = request.quantity
+        if sized and equity is not None:
+            self.order_limit = equity * limits.order_share
+            self.position_limit = equity * limits.position_share
+            self.gross_limit = equity * limits.gross_share
+            self.net_limit = equity * limits.net_share
         if sized and quantity.is_finite():
             touch = ask if self.buying else bid
-            price = touch if _usable(touch) else mid
-            if _usable(price):
+            price = touch if 0.0 < touch < _INF else mid
+            if 0.0 < price < _INF:
                 self.price = Decimal(repr(price))
                 self.notional = quantity * self.price
             position = view.position
@@ -111,6 +123,8 @@ EXIT_CHECKS: list[PreTradeCheck] = []
 
 
 def _plain(value: Any, limit: Any) -> tuple[str, str]:
+    if type(value) is str and type(limit) is str:
+        return value, limit
     return _known(value), _known(limit)
 
 
@@ -123,7 +137,7 @@ def _money(value: Any, limit: Any) -> tuple[str, str]:
 
 
 def _amount(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, Decimal) else _known(value)
+    return f"{value:.2f}" if type(value) is Decimal else _known(value)
 
 
 def _below_percent(value: Any, limit: Any) -> tuple[str, str]:
@@ -170,7 +184,7 @@ def numbers(case: Case) -> Outcome:
 def duplicate_id(case: Case) -> Outcome:
     """The client order id was never sent before: this is the same order again, not another one."""
     order_id = case.request.client_order_id
-    return bool(order_id) and not case.pace.used(order_id), order_id, "unused"
+    return bool(order_id) and order_id not in case.pace.ids, order_id, "unused"
 
 
 @_exit("NOT_REDUCING")
@@ -317,7 +331,7 @@ def short_selling(case: Case) -> Outcome:
 
 @_entry("ORDER_NOTIONAL", _money)
 def order_notional(case: Case) -> Outcome:
-    limit = _limit(case, case.limits.order_share)
+    limit = case.order_limit
     if limit is None or case.notional is None:
         return False, case.notional, limit
     return case.notional <= limit, case.notional, limit
@@ -326,7 +340,7 @@ def order_notional(case: Case) -> Outcome:
 @_entry("POSITION_LIMIT", _money)
 def position_limit(case: Case) -> Outcome:
     """The symbol's position with this and all working entries filled."""
-    limit = _limit(case, case.limits.position_share)
+    limit = case.position_limit
     if limit is None or case.after is None or case.price is None:
         return False, None, limit
     value = abs(case.after) * case.price
@@ -336,7 +350,7 @@ def position_limit(case: Case) -> Outcome:
 @_entry("GROSS_LIMIT", _money)
 def gross_limit(case: Case) -> Outcome:
     """All positions and working entries, longs and shorts added up."""
-    limit = _limit(case, case.limits.gross_share)
+    limit = case.gross_limit
     if limit is None or case.notional is None:
         return False, None, limit
     value = case.view.gross + case.notional if case.adds else case.view.gross
@@ -346,7 +360,7 @@ def gross_limit(case: Case) -> Outcome:
 @_entry("NET_LIMIT", _money)
 def net_limit(case: Case) -> Outcome:
     """Longs less shorts, working entries included."""
-    limit = _limit(case, case.limits.net_share)
+    limit = case.net_limit
     if limit is None or case.notional is None:
         return False, None, limit
     net = case.view.net
@@ -427,12 +441,3 @@ def self_trade(case: Case) -> Outcome:
     against_exit = bool(view.exiting) and (position > 0 if buying else position < 0)
     against = against_entry or against_exit
     return not against, "own order" if against else "none", "none"
-
-
-def _usable(price: float) -> bool:
-    return 0.0 < price < math.inf
-
-
-def _limit(case: Case, share: Decimal) -> Decimal | None:
-    value = case.equity
-    return None if value is None else value * share

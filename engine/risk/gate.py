@@ -43,13 +43,11 @@ class RiskGate:
         """Judge a request by every check, whatever the earlier ones said; changes nothing."""
         exits = request.reduce_only or request.purpose is not _ENTRY
         checks, judges = self._exit_checks if exits else self._entry_checks
-        outcomes: list[Outcome] = []
         approved = True
         try:
             case = Case(request, view, self._limits, self._latch, self._pace, sized=not exits)
-            for judge in judges:
-                outcome = judge(case)
-                outcomes.append(outcome)
+            outcomes = [judge(case) for judge in judges]
+            for outcome in outcomes:
                 if not outcome[0]:
                     approved = False
         except Exception:
@@ -143,9 +141,16 @@ class Judgement:
 
     def verdict(self) -> Verdict:
         """All checks with their values and limits; ``code`` is the first failed one's."""
-        told = tuple(
-            [_told(check, outcome) for check, outcome in zip(self._checks, self._outcomes, strict=True)]
-        )
+        made = list(zip(self._checks, self._outcomes, strict=True))
+        try:
+            told = tuple(
+                [
+                    Check(code, bool(passed), *tell(value, limit))
+                    for (code, _, tell), (passed, value, limit) in made
+                ]
+            )
+        except Exception:  # one of them has no words: each by itself
+            told = tuple([_told(check, outcome) for check, outcome in made])
         code = detail = ""
         if not self.approved:
             failed = next(check for check in told if not check.passed)

@@ -20,7 +20,8 @@ class Pace:
         self._burst = float(limits.burst)
         self._tokens = self._burst
         self._refilled_ns = 0
-        self._ids: set[str] = set()
+        self.ids: set[str] = set()
+        """Of all orders ever sent."""
         self._recent: deque[tuple[int, _Content]] = deque()
         self._repeats: dict[tuple[str, str, Side], deque[int]] = {}
         self.disabled: dict[str, str] = {}
@@ -28,13 +29,13 @@ class Pace:
 
     def remember(self, client_order_ids: Iterable[str]) -> None:
         """Ids that were used before a restart."""
-        self._ids.update(client_order_ids)
+        self.ids.update(client_order_ids)
 
     def sent(self, request: OrderRequest, ns: int) -> None:
         """Count an order that leaves for the venue."""
         self._tokens = max(0.0, self.tokens(ns) - 1.0)
         self._refilled_ns = max(self._refilled_ns, ns)
-        self._ids.add(request.client_order_id)
+        self.ids.add(request.client_order_id)
         self._recent.append((ns, _content(request)))
         while ns - self._recent[0][0] > self._limits.duplicate_ns:
             self._recent.popleft()
@@ -69,17 +70,13 @@ class Pace:
         tokens = self._tokens + passed * self._limits.orders_per_s / NS
         return tokens if tokens < self._burst else self._burst
 
-    def used(self, client_order_id: str) -> bool:
-        return client_order_id in self._ids
-
     def identical_ns(self, request: OrderRequest, ns: int) -> int | None:
         """How long ago an identical order was sent; None when none was within the window."""
-        if not self._recent:
-            return None
-        content = _content(request)
+        content = None
         for sent_ns, other in reversed(self._recent):
             if ns - sent_ns > self._limits.duplicate_ns:
                 return None
+            content = content or _content(request)
             if other == content:
                 return ns - sent_ns
         return None

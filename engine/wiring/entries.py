@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import NS, Drop, Family, Opportunity, Purpose
+from engine.events import NS, Drop, Family, Opportunity, Purpose, RiskState
 from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.risk.state import originates
 from engine.wiring.exits import ExitOrders
 from engine.wiring.order_flow import OrderFlow
+
+_ENTRY, _REVERSAL, _ACTIVE, _TECHNICAL = Purpose.ENTRY, Purpose.REVERSAL, RiskState.ACTIVE, Family.TECHNICAL
+# An enum's members are looked up at a cost, which between a frame and its order counts.
 
 
 class Entries:
@@ -45,9 +48,10 @@ class Entries:
         """
         flow, symbol = self._flow, opportunity.symbol
         held = flow.ledger.quantity(symbol)
-        wanted = Purpose.REVERSAL if held and held * opportunity.side.sign < 0 else Purpose.ENTRY
+        wanted = _REVERSAL if held and held * opportunity.side.sign < 0 else _ENTRY
         instrument = self._instruments.get(symbol)
-        if not originates(flow.gate.state, wanted):
+        state = flow.gate.state
+        if state is not _ACTIVE and not originates(state, wanted):
             # No order is built: a desk that is halted for hours must not journal a denial every few seconds.
             flow.denied["NOT_ACTIVE"] += 1
             self._on_outcome(opportunity.opportunity_id, "denied:NOT_ACTIVE")
@@ -55,19 +59,18 @@ class Entries:
             self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, final=True)
         elif flow.work.count(symbol):
             self._drop(opportunity, "ORDER_WORKING", "an order of the symbol is at work")
-        elif wanted is Purpose.REVERSAL:
+        elif wanted is _REVERSAL:
             self._on_outcome(opportunity.opportunity_id, "reversal")
             self._exits.send(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
         elif held:
             self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
-        elif not self._rests(opportunity):
-            self._enter(opportunity, instrument)
+        else:
+            exited_ns = flow.exited_ns.get(symbol)
+            if exited_ns is None or not self._rests(opportunity, exited_ns):
+                self._enter(opportunity, instrument)
 
-    def _rests(self, opportunity: Opportunity) -> bool:
+    def _rests(self, opportunity: Opportunity, exited_ns: int) -> bool:
         """Whether the symbol was left too lately for this one; it is dropped then."""
-        exited_ns = self._flow.exited_ns.get(opportunity.symbol)
-        if exited_ns is None:
-            return False
         if self._features.now_ns < exited_ns + self._rest_ns:
             self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
         elif _evidence_ns(opportunity) <= exited_ns:
@@ -102,13 +105,12 @@ class Entries:
 
 def _behind(opportunity: Opportunity) -> tuple[str, ...]:
     """The strategies that spoke for its side, strongest first."""
-    sign = opportunity.side.sign
-    technical = Family.TECHNICAL
+    score = opportunity.score
     return tuple(
         [
             part.source
             for part in opportunity.blend.inputs
-            if part.family is technical and part.score * sign > 0.0
+            if part.family is _TECHNICAL and part.score * score > 0.0
         ]
     )
 

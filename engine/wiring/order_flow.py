@@ -96,7 +96,7 @@ class OrderFlow:
         now = self._features.now_ns
         if quote is None:
             quote = self._features.live_quote(instrument.index)
-        judgement = self.gate.judge(request, self.views.view(request, instrument, quote))
+        judgement = self.gate.judge(request, self.views.view(request, instrument, quote, now))
         if judgement.approved:
             self._on_approved()
         # The order is decided: words and records follow.

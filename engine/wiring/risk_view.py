@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.events import OrderRequest
 from engine.features.engine import FeatureEngine
-from engine.instruments import Instrument
+from engine.instruments import Instrument, venue_of
 from engine.market.freshness import Freshness
 from engine.portfolio.attribution import Attribution
 from engine.portfolio.ledger import Ledger
@@ -49,16 +49,19 @@ class RiskViews:
         self.budget_pct: Callable[[str], float] = no_budget
 
     def view(
-        self, request: OrderRequest, instrument: Instrument, quote: tuple[float, float, float, float, float]
+        self,
+        request: OrderRequest,
+        instrument: Instrument,
+        quote: tuple[float, float, float, float, float],
+        now: int,
     ) -> RiskView:
         """The view for ``request``; working entries count with their whole open notional.
 
-        ``quote``: the symbol's ``live_quote`` of this moment.
+        ``quote``: the symbol's ``live_quote`` of this moment, ``now`` by the desk's clock.
         """
-        now = self._features.now_ns
-        ledger, work, symbol = self._ledger, self._work, request.symbol
+        work, symbol = self._work, request.symbol
         bid, _, ask, _, last = quote
-        gross, net = ledger.exposure()
+        equity, day_pnl, drawdown_pct, gross, net = self._ledger.standing(now)
         working = exiting = _ZERO
         open_orders = work.count()
         if open_orders:
@@ -74,15 +77,15 @@ class RiskViews:
         return RiskView(  # by position: naming the fields takes twice as long
             now,
             instrument,
-            ledger.equity(),
-            ledger.day_pnl(now),
-            ledger.drawdown_pct(),
+            equity,
+            day_pnl,
+            drawdown_pct,
             bid,
             ask,
             last,
             self._freshness.age_ns(instrument.index, now),
-            self._clock_skew_ns(instrument.venue),
-            ledger.quantity(symbol),
+            self._clock_skew_ns(venue_of(symbol)),
+            self._ledger.quantity(symbol),
             work.count(symbol) if open_orders else 0,
             open_orders,
             gross,
