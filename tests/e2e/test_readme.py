@@ -96,7 +96,10 @@ def test_every_key_does_what_it_does() -> None:
             assert key.shown in shown, key.id
 
 
-@pytest.mark.parametrize("command", ["strategies", "automations", "features", "train", "replay", "config"])
+@pytest.mark.parametrize(
+    "command",
+    ["strategies", "automations", "weights", "signals", "explain", "features", "train", "replay", "config"],
+)
 def test_the_commands_exist(command: str) -> None:
     assert f"`tickdesk {command}" in README
     actions = [action for action in parser()._actions if action.choices and "attach" in action.choices]

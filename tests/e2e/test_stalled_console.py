@@ -14,7 +14,7 @@ import pytest
 from console.cli.client import ask
 from console.link import UnixLink
 from engine.api.address import socket_path
-from engine.api.protocol import EventFrame, Health, StateFrame, StreamMessage
+from engine.api.protocol import EventFrame, Health, StateFrame, StrategyPatch, StreamMessage
 from tests.e2e.engine import options, stop_left_over
 from tests.e2e.terminal import ESCAPE, Terminal
 
@@ -54,7 +54,7 @@ async def _measure(state_dir: Path, terminal: Terminal | None) -> Progress:
         health = await asyncio.to_thread(_health, state_dir)
         answers.append(time.monotonic() - asked)
         assert health.pid == first.pid and health.ok
-        await link.set_strategy("golden_cross", enabled=toggled)
+        await link.set_strategy("golden_cross", StrategyPatch(enabled=toggled))
         toggled = not toggled
         if terminal is not None:
             await asyncio.to_thread(terminal.read, 0.5)
