@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.features.bars import add_quote, add_trade, close_bar
-from engine.features.memory import bars_of, desk_at, ring_of, rows_of, ticks_at
+from engine.features.memory import bars_of, desk_at, fields_at, ring_of, rows_of, ticks_at
 from engine.features.state import ENTRY
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
 from engine.features.window import expire, measure, push
@@ -162,3 +162,22 @@ def find_mids(indices: Any, mids: Any, address: int) -> None:
         s = state[indices[position]]
         known = quoted(s, desk.now_ns, desk.quote_max_age_ns)
         mids[position] = (s.bid + s.ask) / 2 if known else s.last
+
+
+@kernel
+def take_closed(indices: Any, starts: Any, counts: Any, values: Any, address: int) -> int:
+    """``refresh`` the symbols whose bar closed at the last BARS, and copy index, bar start, number of bars
+    and row of each, rising; returns how many they are. There is room for all symbols."""
+    desk = desk_at(address)
+    state, ring = rows_of(desk), ring_of(desk)
+    start_ns = desk.closed_ns - desk.bar_ns
+    found = 0
+    for index in range(desk.count):
+        s = state[index]
+        if s.bar_start_ns != start_ns or desk.closed_ns == 0:
+            continue
+        measure(s, ring, desk.now_ns - desk.window_ns)
+        indices[found], starts[found], counts[found] = index, start_ns, s.bar_count
+        values[found, :] = fields_at(desk, index)
+        found += 1
+    return found

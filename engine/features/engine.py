@@ -33,6 +33,7 @@ from engine.features.consume import (
     pass_time,
     refresh,
     refresh_one,
+    take_closed,
 )
 from engine.features.state import (
     BARS_KEPT,
@@ -235,6 +236,16 @@ class FeatureEngine:
             self._rows[wanted],
         )
 
+    def closed_table(self) -> FeatureTable:
+        """``table`` of ``closed``, in one call."""
+        symbols = len(self._symbols)
+        indices, starts, counts = np.empty((3, symbols), np.int64)
+        values = np.empty((symbols, len(ROW_FIELDS)))
+        found = take_closed(indices, starts, counts, values, self.address)
+        if found < symbols:
+            indices, starts, counts, values = indices[:found], starts[:found], counts[:found], values[:found]
+        return FeatureTable(self._symbols, indices, self._desk_words[_NOW], starts, counts, values)
+
     def bars(self, index: int, count: int) -> Array:
         """The last closed bars, oldest first: (<= ``count``, 6) of open, high, low, close, volume, vwap.
 
@@ -396,3 +407,5 @@ def _exercise() -> None:
     refresh(np.zeros(0, np.int64), address)
     refresh_one(0, address)
     find_mids(np.zeros(0, np.int64), np.zeros(0), address)
+    none = np.zeros(0, np.int64)
+    take_closed(none, none, none, np.zeros((0, len(ROW_FIELDS))), address)

@@ -12,6 +12,7 @@ from engine.kernels import part, pointer
 from engine.ticks import TICK
 
 assert STATE.fields is not None
+_ROW = STATE.itemsize
 _FIELDS, _FIELDS_AT = len(ROW_FIELDS), STATE.fields[ROW_FIELDS[0]][1]
 
 
@@ -35,6 +36,12 @@ def rows_of(desk: Any) -> Any:
 def fields_of(desk: Any) -> Any:
     """The float fields of the first row."""
     return carray(pointer(desk.state + _FIELDS_AT), _FIELDS, np.float64)
+
+
+@part
+def fields_at(desk: Any, index: int) -> Any:
+    """The float fields of a row."""
+    return carray(pointer(desk.state + index * _ROW + _FIELDS_AT), _FIELDS, np.float64)
 
 
 @part

@@ -38,8 +38,10 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
             path if path is not None else ":memory:", isolation_level=None, cached_statements=_KEPT_STATEMENTS
         )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if path is not None and mode != "wal":
+        # What need not be durable is written once, not to a log first; a crash may spoil such a file.
+        wanted = "WAL" if durable else "MEMORY"
+        (mode,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+        if durable and path is not None and mode != "wal":
             raise StoreError(
                 f"its file system has no shared memory (journal mode {mode}): use a local --state-dir"
             )

@@ -52,7 +52,8 @@ class Store:
     """The desk's database.
 
     ``path``: the file (its directory exists), or None for a database in memory. ``durable=False`` is for
-    replays: nothing waits for the disk and commits are written in large batches.
+    replays: nothing waits for the disk, commits are written in large batches, and a crash may leave a file
+    that cannot be read.
 
     After any failure nothing more is written or acknowledged: ``failed`` is called once, on the writer
     thread, and ``commit`` raises the same ``StoreError``.

@@ -203,7 +203,7 @@ class Desk:
             self._note_faults()
 
     def _on_bars(self) -> None:
-        table = self.features.table(self.features.closed())
+        table = self.features.closed_table()
         self.bars += len(table)
         if self.trading_enabled:
             self._on_time()

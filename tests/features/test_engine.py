@@ -193,6 +193,21 @@ class TestBars:
         assert repr(table.row(0)) == repr(rows[0]) and table.row(0) is table.row(0)
         assert len(engine.table(())) == 0
 
+    def test_what_closed_is_one_table(self) -> None:
+        engine = make(3)
+        assert len(engine.closed_table()) == 0
+        ticks = random_ticks(np.random.default_rng(6), 600, 3)
+        position, sizes = 0, set()
+        while (outcome := engine.feed(ticks, position, len(ticks)))[0] != NONE:
+            position = outcome[1]
+            if outcome[0] == BARS:
+                at_once, expected = engine.closed_table(), engine.table(engine.closed())
+                sizes.add(len(expected))
+                for name in ("indices", "bar_start_ns", "bars", "values"):
+                    assert np.array_equal(getattr(at_once, name), getattr(expected, name), equal_nan=True)
+                assert at_once.ns == expected.ns and at_once.values.flags.c_contiguous
+        assert 3 in sizes
+
     def test_the_bar_ring_keeps_the_newest(self) -> None:
         engine = make()
         run(engine, block(*(trade(s, 100 + s) for s in range(700))))
