@@ -27,6 +27,7 @@ MAX_WAITING = 100_000
 LATENCIES = 2_000
 """Of each type of signal, the newest."""
 NEVER = 0
+LONG_AGO = -(1 << 62)
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -182,13 +183,18 @@ class Dispatcher:
             if tally is None:
                 tally = tallies[signal.source] = Tally()
             tally.seen += 1
-            for watch in match(signal):
-                cooldown_ns = watch.cooldown_ns
-                if cooldown_ns:
-                    last_ns = watch.last.get(signal.symbol)
-                    if last_ns is not None and signal.ns - last_ns < cooldown_ns:
-                        continue
-                self._want(watch, signal, at_ns, tally, jobs)
+            found = match(signal)
+            if found:
+                symbol, ns = signal.symbol, signal.ns
+                ready = [
+                    watch
+                    for watch in found
+                    if not watch.cooldown_ns or ns - watch.last.get(symbol, LONG_AGO) >= watch.cooldown_ns
+                ]
+                if len(ready) > 1:
+                    ready.sort(key=_number)
+                for watch in ready:
+                    self._want(watch, signal, at_ns, tally, jobs)
         return jobs
 
     def _want(self, watch: Watch, signal: Signal, at_ns: int, tally: Tally, jobs: list[Job]) -> None:
@@ -261,6 +267,10 @@ class Dispatcher:
 
     def _tally(self, job: Job) -> Tally:
         return self.tallies.setdefault(PERIODIC if job.signal is None else job.signal.source, Tally())
+
+
+def _number(watch: Watch) -> int:
+    return watch.number
 
 
 def run_id(name: str, symbol: str, ns: int) -> str:

@@ -68,7 +68,7 @@ class Index:
         self._other: dict[tuple[str, str], _Plan] = {}
 
     def match(self, signal: Signal) -> list[Watch]:
-        """The triggers that ``signal`` passes but for their cooldown, in order of name."""
+        """The triggers that ``signal`` passes but for their cooldown, in no particular order."""
         technical = signal.family is _TECHNICAL
         key = signal.source, signal.symbol
         plan = (self._technical if technical else self._other).get(key)
@@ -90,9 +90,7 @@ class Index:
         confidence = signal.confidence
         if least == 1:
             return watches[:1] if watches[0].min_confidence <= confidence else []
-        found = [watch for watch in watches[:least] if watch.min_confidence <= confidence]
-        found.sort(key=_number)
-        return found
+        return [watch for watch in watches[:least] if watch.min_confidence <= confidence]
 
     def _plan(self, key: tuple[str, str], technical: bool) -> _Plan:
         source, symbol = key
@@ -110,7 +108,3 @@ class Index:
             plans.clear()
         plan = plans[key] = _Plan(found)
         return plan
-
-
-def _number(watch: Watch) -> int:
-    return watch.number
