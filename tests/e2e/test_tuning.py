@@ -289,8 +289,9 @@ def test_a_quant_server_stands_in_blocks_and_is_replaced_when_it_dies(tmp_path: 
             assert {"open", "high", "low", "close", "volume", "timestamp"} == set(
                 server.asked[-1]["candles"][0]
             )
-            (row,) = [feed for feed in engine.health().feeds if "alpha" in feed.venue]
-            assert row.state == "up" and row.messages > 0
+            engine.wait_for(
+                lambda h: any("alpha" in f.venue and f.state == "up" and f.messages > 0 for f in h.feeds)
+            )
 
             server.scores = {"speed": "block"}
             health = engine.wait_for(lambda h: h.status.drops.get("risk:QUANT_BLOCK", 0) > 0, timeout=60)
