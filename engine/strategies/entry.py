@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from engine.events import Family, FeatureRow, Signal
+from engine.events import NS, Family, FeatureRow, Signal
 from engine.strategies.base import Strategy
 from engine.strategies.settings import Switches
+from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.feature_table import FeatureTable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 SLOW_CALLS = 3
 """A strategy is disabled after so many calls in a row above the limit: a first one may import something."""
+MAX_TTL_NS = 86_400 * NS
 
 
 class StrategyFault(Exception):
@@ -99,7 +101,7 @@ class Entry:
             table = self._own(table)
             if not len(table):
                 return
-        mask = None if self._candidates is None else self._candidates(table)
+        mask = None if self._candidates is None else self._candidates(self._shown(table))
         if mask is None:
             positions = list(range(len(table)))
         else:
@@ -121,17 +123,22 @@ class Entry:
             self._check(signal)
             if signal.symbol != row.symbol:
                 raise StrategyFault(f"signal for {signal.symbol!r} on a row of {row.symbol!r}")
+            if self.origin:
+                signal = _plain(signal, row.ns)
             self.signals += 1
             self.last_ns = row.ns
         return signal
 
     def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
-        own = {s: v for s, v in scores.items() if s in self.symbols} if self.symbols else scores
+        own = {s: v for s, v in scores.items() if not self.symbols or s in self.symbols}
+        scored = own.keys() if not self.origin else frozenset(own)
         signals = self.strategy.on_scores(ns, own)
         for signal in signals:
             self._check(signal)
-            if signal.symbol not in own:
+            if signal.symbol not in scored:
                 raise StrategyFault(f"signal for {signal.symbol!r}, which was not scored")
+        if self.origin:
+            signals = [_plain(signal, ns) for signal in signals]
         if signals:
             self.signals += len(signals)
             self.last_ns = ns
@@ -147,6 +154,14 @@ class Entry:
             raise StrategyFault(
                 f"took {seconds * 1e3:.0f} ms (limit {limit_s * 1e3:g}), {SLOW_CALLS} times in a row"
             )
+
+    def _shown(self, table: FeatureTable) -> FeatureTable:
+        """What ``candidates`` gets: a user's may write to it, and must not change what others see."""
+        if not self.origin or self.symbols:
+            return table  # rows of its own symbols are a copy already
+        import numpy as np
+
+        return table.select(np.arange(len(table)))
 
     def _own(self, table: FeatureTable) -> FeatureTable:
         """The rows of the strategy's own symbols."""
@@ -180,3 +195,17 @@ class Entry:
             raise StrategyFault(f"source {signal.source!r} is not the strategy's name")
         if signal.family is not Family.TECHNICAL:
             raise StrategyFault(f"family {signal.family} is not a strategy's: technical")
+
+
+def _plain(signal: Signal, now_ns: int) -> Signal:
+    """A user's signal in plain types, as it can be stored, with a reason of one line.
+
+    NumPy's numbers are not: a score out of an indicator is often one.
+    """
+    ns, ttl_ns = signal.ns, signal.ttl_ns
+    if type(ns) is not int or not 0 <= ns <= now_ns:
+        raise StrategyFault(f"ns {clean(ns, 40)} is no time up to the row's, {now_ns}")
+    if type(ttl_ns) is not int or ttl_ns > MAX_TTL_NS:
+        raise StrategyFault(f"ttl_ns {clean(ttl_ns, 40)} is no whole number up to a day, {MAX_TTL_NS}")
+    score, confidence, reason = float(signal.score), float(signal.confidence), clean(signal.reason)
+    return Signal(str(signal.symbol), signal.source, signal.family, score, confidence, ns, ttl_ns, reason)

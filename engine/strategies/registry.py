@@ -30,6 +30,7 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
+from engine.strategies.user_files import told
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class StrategySet:
                     entry.took((self._timer() - began) / 1e9, self._limit_s)
                 else:
                     entry.on_bars(table, found)
-            except Exception as error:
+            except BaseException as error:
                 self._fault(entry, error)
         return found
 
@@ -133,7 +134,7 @@ class StrategySet:
                 found.extend(entry.on_scores(ns, scores))
                 if entry.origin and self._timer is not None:
                     entry.took((self._timer() - began) / 1e9, self._limit_s)
-            except Exception as error:
+            except BaseException as error:
                 self._fault(entry, error)
         return found
 
@@ -145,7 +146,7 @@ class StrategySet:
                 entry.took((self._timer() - began) / 1e9, self._limit_s)
             else:
                 signal = entry.on_row(method, row)
-        except Exception as error:
+        except BaseException as error:
             self._fault(entry, error)
         else:
             if signal is not None:
@@ -266,6 +267,10 @@ class StrategySet:
             for name, entry in self._entries.items()
         ]
 
+    def kinds(self) -> dict[str, type[Strategy]]:
+        """The classes that run, by name: another one after its file was read anew."""
+        return {name: entry.kind for name, entry in self._entries.items()}
+
     def reset_counts(self) -> None:
         """Count signals from zero: those before were of a warm-up."""
         for entry in self._entries.values():
@@ -285,9 +290,9 @@ class StrategySet:
     def _renew(self, entry: Entry, params: Strategy.Params) -> None:
         try:
             entry.renew(params, self._bars)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.exception("strategy %s could not be made", entry.kind.name)
-            raise ConfigError(f"strategies.{entry.kind.name}: {_one_line(error)}") from None
+            raise ConfigError(f"strategies.{entry.kind.name}: {told(error)}") from None
 
     def _bind(self) -> None:
         """Rebuild the lists that the hot path walks: enabled strategies that define the method."""
@@ -295,9 +300,12 @@ class StrategySet:
         self._on_bars = [entry for entry in enabled if entry.defines("on_bar")]
         self._on_rise = [(entry, entry.strategy.on_rise) for entry in enabled if entry.defines("on_rise")]
 
-    def _fault(self, entry: Entry, error: Exception) -> None:
+    def _fault(self, entry: Entry, error: BaseException) -> None:
+        """Disable it. To be called where ``error`` is handled, whatever a strategy may raise."""
+        if isinstance(error, KeyboardInterrupt):
+            raise  # the person's, not the strategy's
         entry.enabled = False
-        entry.error = _one_line(error)
+        entry.error = told(error)
         self._faults.append((entry.kind.name, "".join(traceback.format_exception(error))))
         self._bind()
 
@@ -360,7 +368,3 @@ def _refuse_unknown(settings: Mapping[str, Any], known: Collection[str], *, else
     for name in settings:
         if name not in known and not elsewhere:
             raise ConfigError(f"strategies.{clean(name, 40)}: unknown strategy; known are {', '.join(known)}")
-
-
-def _one_line(error: BaseException) -> str:
-    return clean(f"{type(error).__name__}: {error}")

@@ -33,6 +33,14 @@ _numbers = itertools.count()
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
+def told(error: BaseException) -> str:
+    """An exception in one line, be it one that cannot say what it is."""
+    try:
+        return clean(f"{type(error).__name__}: {error}")
+    except Exception:
+        return clean(type(error).__name__)
+
+
 class Source:
     """A file or entry point with the strategies that it defines, or why it does not."""
 
@@ -54,7 +62,7 @@ class Source:
     def refuse(self, error: BaseException) -> None:
         """Define nothing, because of ``error``."""
         plain = isinstance(error, ConfigError)
-        self.error = clean(error if plain else f"{type(error).__name__}: {error}")
+        self.error = clean(error) if plain else told(error)
         self.trace = "".join(traceback.format_exception(error))
         self.kinds = ()
         self.drop()

@@ -133,10 +133,17 @@ class Tuning:
 
     def reload_strategies(self, who: str) -> str:
         """Read the users' strategy files again; returns what happened. Raises ConfigError."""
-        text = self._signals.strategies.reload()
+        strategies = self._signals.strategies
+        before = strategies.kinds()
+        text = strategies.reload()
+        after = strategies.kinds()
+        for name in sorted(before.keys() - after.keys()):
+            self._signals.drop_source(name)
         for name, kept in sorted(self._changed.items()):
-            # A strategy that has come back, or anew: what was set by hand holds for it too.
-            self._take_up_strategy(name, kept)
+            # One that has come back, or anew: what was set by hand holds for it too. The others go on as they
+            # are: one that a fault switched off stays off.
+            if before.get(name) is not after.get(name):
+                self._take_up_strategy(name, kept)
         self._on_change()
         self._alert("info", who, f"strategies: {text}")
         return text

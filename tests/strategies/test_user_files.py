@@ -10,13 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from engine.errors import ConfigError
+from engine.events import Signal
 from engine.strategies import user_files
 from engine.strategies.registry import STRATEGIES, StrategySet, check_settings
-from tests.strategies.rows import feature_row, hear
+from tests.strategies.rows import feature_row, hear, table_of
 
 EXAMPLE = Path(__file__).parent / "users" / "ema_touch.py"
 
@@ -163,6 +165,12 @@ def test_a_file_that_cannot_be_used_costs_only_itself(
         ("return self.signal('a:OTHER', row.ns, 0.5, 0.5, '')", "StrategyFault: signal for 'a:OTHER'"),
         ("return self.signal(row.symbol, row.ns, float('nan'), 0.5, '')", "StrategyFault: score nan"),
         ("return self.bars(row.symbol, 5)", "RuntimeError: no bars of"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import asyncio; raise asyncio.CancelledError", "CancelledError: "),
+        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "Mute"),
+        ("return self.signal(row.symbol, row.ns + 1, 0.5, 0.5, '')", "StrategyFault: ns "),
+        ("return self.signal(row.symbol, float(row.ns), 0.5, 0.5, '')", "StrategyFault: ns "),
+        ("self._ttl_ns = 2**80; " + SAYS, "StrategyFault: ttl_ns "),
         (f"{SAYS}\n    def candidates(self, table): return 5", "AttributeError: "),
         (f"{SAYS}\n    def candidates(self, table): return table.column('rsi')", "StrategyFault: candidates"),
         (f"{SAYS}\n    def candidates(self, table): return table.column('nosuch') > 0", "KeyError: 'nosuch'"),
@@ -181,6 +189,56 @@ def test_a_fault_at_a_bar_disables_only_that_strategy(
     write()
     assert strategies.reload() == "mine read anew"
     assert of_file(strategies).enabled and of_file(strategies).error == "", "it was on before its fault"
+
+
+def test_an_interrupt_is_the_persons_and_no_fault(write: Write, folder: Path) -> None:
+    write(body="raise KeyboardInterrupt")
+    strategies = StrategySet({}, folder)
+    with pytest.raises(KeyboardInterrupt):
+        hear(strategies, feature_row())
+    assert of_file(strategies).enabled
+
+
+def test_a_users_signal_comes_out_in_plain_types_and_one_line(write: Write, folder: Path) -> None:
+    write(
+        body="import numpy; return self.signal(row.symbol, row.ns, numpy.float64(0.25), True, "
+        "'\\x1b[31mred\\n' * 100_000)"
+    )
+    (signal,) = hear(StrategySet({}, folder), feature_row())
+    assert (type(signal.score), signal.score) == (float, 0.25)
+    assert (type(signal.confidence), signal.confidence) == (float, 1.0)
+    assert len(signal.reason) <= 200 and signal.reason.isprintable()
+    assert msgspec.json.decode(msgspec.json.encode(signal), type=Signal) == signal
+
+
+def test_what_a_users_strategy_writes_to_is_its_own(write: Write, folder: Path) -> None:
+    write(
+        body=f"""{SAYS}
+
+    def candidates(self, table):
+        table.values[:] = table.indices[:] = table.bars[:] = 7
+        return table.column("close") == 7.0
+
+    def on_scores(self, ns, scores):
+        scores.clear()
+        return []
+"""
+    )
+    write(
+        "other.py",
+        name="other",
+        body=f"{SAYS}\n    def on_scores(self, ns, scores): self.heard = dict(scores); return []",
+    )
+    strategies = StrategySet({}, folder)
+    table = table_of([feature_row(close=100.0)], ["simulated:BTC-USD"])
+    before = table.values.copy()
+    assert [signal.source for signal in strategies.on_bars(table)] == ["mine", "other"]
+    assert np.array_equal(table.values, before, equal_nan=True)
+    assert (table.indices.tolist(), table.bars.tolist()) == ([0], [1])
+    scores = {"a:X": 0.02, "b:Y": -0.02}
+    assert len(strategies.on_scores(1, scores)) == 2, "of the model"
+    assert len(scores) == 2
+    assert strategies._entries["other"].strategy.heard == scores  # type: ignore[attr-defined]
 
 
 def test_a_changed_file_keeps_what_was_set(write: Write, folder: Path) -> None:

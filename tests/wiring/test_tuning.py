@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.config import load
 from engine.errors import ConfigError
-from engine.events import Alert
+from engine.events import NS, Alert, Family, Signal
 from engine.instruments import Instruments
 from engine.wiring.desk import Desk
 from engine.wiring.symbol_view import symbol_signals
+from tests.strategies.rows import feature_row, hear
 from tests.wiring.conftest import START_NS, Bench, simulated
 
 OWN = """
@@ -164,6 +165,34 @@ def test_settings_of_a_strategy_whose_file_is_away_wait_for_it(tmp_path: Path) -
     (tmp_path / "mine.py").write_text(OWN.format(about="one", body="return None"))
     kept.desk.reload_strategies("anna")
     assert kept.section("mine")["weight"] == 4.0
+
+
+def test_reading_again_switches_nothing_on_that_a_fault_switched_off(tmp_path: Path) -> None:
+    for name in ("mine", "still"):
+        body = "raise ValueError(row.symbol)" if name == "still" else "return None"
+        text = OWN.format(about="one", body=body).replace('name = "mine"', f'name = "{name}"')
+        (tmp_path / f"{name}.py").write_text(text)
+    kept = Kept(tmp_path)
+    strategies = kept.desk.signals.strategies
+    kept.desk.tuning.set_strategy("still", StrategyPatch(enabled=True), "anna")
+    assert hear(strategies, feature_row()) == []
+    assert not strategies.enabled("still")
+    (tmp_path / "mine.py").write_text(OWN.format(about="another", body="return None"))
+    kept.desk.reload_strategies("anna")
+    assert not strategies.enabled("still") and strategies.detail("still").error
+
+
+def test_a_strategy_that_is_gone_counts_no_more(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN.format(about="one", body="return None"))
+    kept = Kept(tmp_path)
+    desk = kept.desk
+    desk.intake.add_symbol("sim:AAA", 100.0)
+    desk.signals.on_context([Signal("sim:AAA", "mine", Family.TECHNICAL, 1.0, 1.0, NS, NS, "")])
+    assert desk.signals.symbol_signals("sim:AAA", NS) is not None
+    file.unlink()
+    assert "mine removed" in desk.reload_strategies("anna")
+    assert desk.signals.symbol_signals("sim:AAA", NS) is None
 
 
 def test_a_file_that_cannot_be_used_is_told_and_harms_nothing(tmp_path: Path) -> None:
