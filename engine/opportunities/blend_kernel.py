@@ -46,7 +46,8 @@ _FAMILIES = len(FAMILIES)
 
 @part
 def _weigh(held: Any, ns: int, sources: Any, parts: Any, mass: Any) -> tuple[int, int]:
-    """(number of live inputs, time of the newest technical one). Forgets dead signals.
+    """(number of live inputs, time of the newest technical one). Only reads what is held: to look at a blend,
+    at whatever time, changes none that follows.
 
     ``parts`` gets source, score, confidence, age, amount (unnormalised weight) and freshness of each input;
     ``mass`` the amounts by family.
@@ -61,7 +62,6 @@ def _weigh(held: Any, ns: int, sources: Any, parts: Any, mass: Any) -> tuple[int
         age_ns = ns - signal.ns
         fresh = 1.0 - age_ns / signal.ttl_ns
         if fresh <= 0.0:
-            signal.ttl_ns = 0
             continue
         fresh = min(fresh, 1.0)
         source = sources[number]

@@ -157,3 +157,13 @@ def test_a_family_of_no_weight_does_not_count() -> None:
     blender.update(signal("speed", -0.5))
     blend = blender.blend(SYMBOL, 0)
     assert blend is not None and blend.score == -0.5
+
+
+def test_to_look_at_a_blend_of_another_time_changes_none_that_follows() -> None:
+    """A screen asks by the wall clock, which runs ahead of the clock that decides."""
+    blender = new_blender()
+    blender.update(signal("trend", 1.0, 0.0, ttl_s=10.0))
+    before = blender.blend(SYMBOL, 9 * NS)
+    assert before is not None
+    assert blender.blend(SYMBOL, 11 * NS, quant_alone=True) is None
+    assert blender.blend(SYMBOL, 9 * NS) == before
