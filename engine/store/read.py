@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,9 @@ from engine.store.codec import decode, decode_journal
 
 T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
+
+_PAGE = 10_000
+"""Rows of a long table that are read at once."""
 
 COUNTED = (
     *(
@@ -99,6 +102,18 @@ class Reader:
         """Journal events after ``seq``, oldest first, at most ``limit``."""
         rows = self._rows("SELECT seq, body FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
         return [(int(row[0]), decode_journal(row[1])) for row in rows]
+
+    def bodies(self, *kinds: type[JournalEvent]) -> Iterator[str]:
+        """The journal's events of these kinds as they are stored (JSON), in order of sequence."""
+        names = [kind.__name__ for kind in kinds]
+        query = (
+            f"SELECT seq, body FROM journal WHERE seq > ? AND kind IN ({', '.join('?' * len(names))}) "  # noqa: S608
+            f"ORDER BY seq LIMIT {_PAGE}"
+        )
+        seq = 0
+        while rows := self._rows(query, seq, *names):
+            yield from (body for _, body in rows)
+            seq = rows[-1][0]
 
     def last_seq(self) -> int:
         """0 when nothing was ever committed."""

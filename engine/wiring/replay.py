@@ -61,26 +61,6 @@ class ReplayReport(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class _Digest:
-    """SHA-256 over all orders and fills, in journal order."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._sha = hashlib.sha256()
-        self._encode = msgspec.json.Encoder(order="deterministic").encode
-
-    def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
-        self._store.commit_now(events)
-        for event in events:
-            if isinstance(event, (OrderEvent, Fill)):
-                self._sha.update(self._encode(event))
-                self._sha.update(b"\n")
-        done()
-
-    def hexdigest(self) -> str:
-        return self._sha.hexdigest()
-
-
 def replay(
     config: Config,
     tapes: Sequence[Path],
@@ -97,8 +77,12 @@ def replay(
     compile_all(note)
     store = _store(state_dir)
     try:
-        digest = _Digest(store)
-        desk = Desk(config, Instruments(), commit=digest.commit, record=store.behind)
+
+        def commit(events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
+            store.commit_now(events)
+            done()
+
+        desk = Desk(config, Instruments(), commit=commit, record=store.behind)
         predictor = _model(state_dir, config.features.bar_s, note)
         desk.signals.predictor = predictor
         adopt(desk, tape.specs)
@@ -111,9 +95,23 @@ def replay(
         seconds = time.perf_counter() - began
         if not store.flush(60.0):
             raise StoreError(f"the replay's records could not be written to {state_dir / DATABASE}")
+        sha256 = _digest(store)
     finally:
         store.close()
-    return _report(desk, tape, tapes, predictor, seconds, digest.hexdigest())
+    return _report(desk, tape, tapes, predictor, seconds, sha256)
+
+
+def _digest(store: Store) -> str:
+    """SHA-256 over all orders and fills as the journal has them, a line each."""
+    sha = hashlib.sha256()
+    reader = store.reader()
+    try:
+        for body in reader.bodies(OrderEvent, Fill):
+            sha.update(body.encode())
+            sha.update(b"\n")
+    finally:
+        reader.close()
+    return sha.hexdigest()
 
 
 def _store(state_dir: Path) -> Store:

@@ -13,8 +13,10 @@ import msgspec
 import pytest
 
 from engine.errors import StoreError
-from engine.events import Alert, OrderState, RiskChange, RiskState, Side
+from engine.events import Alert, Fill, OrderEvent, OrderState, RiskChange, RiskState, Side
+from engine.store import read
 from engine.store import store as store_module
+from engine.store.codec import encode
 from engine.store.fold import verify
 from engine.store.rows import EquityPoint
 from engine.store.store import Store
@@ -42,6 +44,21 @@ def limit_pages(store: Store, more: int) -> None:
         connection.execute(f"PRAGMA max_page_count = {used + more}")
 
     store._call(limit)
+
+
+def test_bodies_are_those_of_the_kinds_asked_for_page_by_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "_PAGE", 2)
+    alert = Alert("warning", "test", "text", 1)
+    events = [*samples.order(1), alert, *samples.order(2), alert]
+    store.commit_now(events)
+    reader = store.reader()
+    kept = [event for event in events if isinstance(event, (OrderEvent, Fill))]
+    assert list(reader.bodies(OrderEvent, Fill)) == [encode(event) for event in kept]
+    assert list(reader.bodies(Alert)) == [encode(alert)] * 2
+    assert list(reader.bodies(RiskChange)) == []
+    reader.close()
 
 
 def test_a_commit_is_on_disk_when_it_is_acknowledged(store: Store, path: Path) -> None:
