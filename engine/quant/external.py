@@ -75,7 +75,7 @@ def judge(body: bytes, symbol: str, server: str, now_ns: int, *, ttl_ns: int, co
         score: Answer = getattr(scores, name)
         if isinstance(score, float):
             reason = (
-                f"{server}: {name} {score:+.2f}{_combined(scores.combined)}, in {reply.latency_ms:.0f} ms"
+                f"{server}: {name} {score:+.2f}{_combined(scores.combined)}, in {reply.latency_ms:.6g} ms"
             )
             signals.append(
                 Signal(symbol, f"{PREFIX}{server}:{name}", family, score, confidence, now_ns, ttl_ns, reason)

@@ -40,7 +40,13 @@ def test_scores_become_signals_by_family() -> None:
     ]
     first = found.signals[0]
     assert (first.symbol, first.confidence, first.ns, first.ttl_ns) == ("binance:BTCUSDT", 0.7, NOW, 30 * NS)
-    assert first.reason == "alpha: speed +0.40, combined +0.25, in 12 ms"
+    assert first.reason == "alpha: speed +0.40, combined +0.25, in 12.5 ms"
+
+
+def test_a_reason_stays_short_whatever_latency_is_told() -> None:
+    body = b'{"signals":{"speed":0.5},"latency_ms":1e308,"timestamp":1}'
+    (signal,) = judge(body, "x:A", "alpha", NOW, ttl_ns=NS, confidence=1.0).signals
+    assert signal.reason == "alpha: speed +0.50, in 1e+308 ms"
 
 
 def test_block_in_any_place_blocks_and_the_other_scores_count() -> None:

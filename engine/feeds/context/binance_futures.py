@@ -132,6 +132,13 @@ class BinanceFutures:
                 )
         if not config.symbols:
             raise ConfigError("quant.open_interest.symbols: name at least one future, as BTCUSDT")
+        bases = [base_currency(symbol) for symbol in config.symbols]
+        for base_asset in bases:
+            if bases.count(base_asset) > 1:
+                # Both would be samples of one series.
+                raise ConfigError(
+                    f"quant.open_interest.symbols: two futures of {base_asset}: name one of each asset"
+                )
         self.host = place(base)
         self.interval_s = config.interval_s
         self.troubles: dict[str, str] = {}

@@ -176,17 +176,23 @@ class ExternalServer:
                     self._probing = False
 
     async def _failed(self, why: str) -> None:
-        """An attempt failed. A server that repeats what it was sent must not put the token on a screen."""
-        if self._token:
-            # Also where the excerpt of its answer was cut in the middle of it.
-            why, found, _ = why.partition(self._token[:_TELLING])
-            why += "…" if found else ""
+        """An attempt failed."""
+        why = self._without_token(why)
         breaker = await self._breakers.get_breaker(self.name)
         if breaker.context.state == _OPEN:
             why = f"{why}; circuit open for {self._config.breaker_reset_s:g} s"
         self._tell(FeedState.DOWN, why)
 
+    def _without_token(self, why: str) -> str:
+        """A server that repeats what it was sent must not put the token on a screen."""
+        if not self._token:
+            return why
+        # Also where the excerpt of its answer was cut in the middle of it.
+        why, found, _ = why.partition(self._token[:_TELLING])
+        return f"{why}…" if found else why
+
     def _refuse(self, why: str) -> None:
+        why = self._without_token(why)
         self.stats.malformed += 1
         if not self._refused:
             self._refused = why

@@ -91,7 +91,7 @@ async def test_a_future_that_is_refused_costs_the_others_nothing(server: Loopbac
     assert "Invalid symbol" in binance.troubles["NOSUCHUSDT"]
 
 
-@pytest.mark.parametrize("symbols", [(), ("BTC/USDT",), ("&limit",), ("XYZ",)])
+@pytest.mark.parametrize("symbols", [(), ("BTC/USDT",), ("&limit",), ("XYZ",), ("BTCUSDT", "BTCUSDC")])
 def test_symbols_that_are_none_are_refused_at_once(symbols: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match=r"quant\.open_interest\.symbols"):
         BinanceFutures(OpenInterestConfig(symbols=symbols), lambda: NOW)

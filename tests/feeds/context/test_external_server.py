@@ -206,6 +206,19 @@ async def test_the_token_reaches_no_log_and_no_screen(
     assert TOKEN[:4] not in caplog.text
 
 
+async def test_the_token_is_not_told_where_an_answer_is_refused(
+    server: LoopbackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(symbol: str) -> str:
+        return f"refused: Invalid enum value '{TOKEN}' - at `$.signals.speed`"
+
+    async with running(server, says(GOOD), refuse=refuse, token=TOKEN) as client:
+        await until(lambda: client.stats.malformed > 0)
+        assert "Invalid enum value" in client.stats.detail
+        assert TOKEN[:4] not in client.stats.detail
+    assert TOKEN[:4] not in caplog.text
+
+
 @pytest.mark.parametrize("url", ["", "ws://host", "http://user:pw@host", "http://", "host:80"])
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ConfigError, match=r"quant\.servers\.alpha\.url"):
