@@ -109,6 +109,36 @@ def block(rows: list[tuple[int, int, float, float, float]]) -> np.ndarray:
     return ticks
 
 
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_events_in_one_call_are_what_a_block_is_in_two(size: int) -> None:
+    """More symbols and more trades in a window than there is room for at first; one tick in nine is bad."""
+    names = [f"sim:S{n:02d}-USD" for n in range(70)]
+    rows = []
+    for n in range(2_000):
+        symbol, at_s = (0 if n % 2 else n % len(names)), n / 400
+        price = 0.0 if n % 9 == 0 else 100.0 + n % 13 / 100
+        rows.append((symbol, TRADE, at_s, price, 1.0) if n % 5 else (symbol, QUOTE, at_s, price, price + 0.1))
+    packed, desks = block(rows), [Bench().desk for _ in range(2)]
+    for desk in desks:
+        for name in names:
+            desk.intake.add_symbol(name, 100.0)
+    for first in range(0, len(packed), size):
+        events: list[MarketEvent] = []
+        for tick in packed[first : first + size]:
+            name, at_s = names[tick["symbol"]], (int(tick["recv_ns"]) - START_NS) / 1e9
+            if tick["kind"] == TRADE:
+                one = trade(name, int(tick["trade_id"]), float(tick["a"]), float(tick["b"]), at_s)
+                events.append(msgspec.structs.replace(one, aggressor=0))
+            else:
+                events.append(quote(name, float(tick["a"]), float(tick["b"]), at_s, size=0.0))
+        desks[0].on_events(events)
+        desks[1].on_block(packed[first : first + size].copy(), names)
+    one, other = ((desk.funnel(), desk.drops, desk.intake.rejected, desk.now_ns) for desk in desks)
+    assert one == other and one[2]["NOT_POSITIVE"] == len(range(0, 2_000, 9))
+    for index in range(len(names)):
+        assert repr(desks[0].features.row(index)) == repr(desks[1].features.row(index))
+
+
 def test_a_blocks_symbols_are_those_of_its_tape() -> None:
     bench = Bench()
     bench.desk.on_events([trade(B, 1, 5.0, 1.0, 0)])  # B has row 0 here, number 1 on the tape
