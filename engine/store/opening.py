@@ -12,6 +12,7 @@ import msgspec
 from engine.errors import StoreError
 from engine.store import rows, schema
 from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fold, differences, fold_journal
+from engine.text import clean
 
 _COLUMNS = {"orders": ORDER_COLUMNS, "fills": FILL_COLUMNS, "positions": POSITION_COLUMNS}
 _KEPT_STATEMENTS = 256
@@ -56,10 +57,7 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
             fold.persist_in(connection)
         else:
             fold.take()
-        settings = {
-            key: msgspec.json.decode(value)
-            for key, value in connection.execute("SELECT key, value FROM settings ORDER BY key")
-        }
+        settings = _settings(connection, repaired)
     except OSError as error:
         fault = f"{error.strerror}: make it writable, or choose --state-dir"
     except sqlite3.OperationalError as error:
@@ -73,6 +71,17 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
     if connection is not None:
         connection.close()
     raise StoreError(f"cannot open {where}: {fault}")
+
+
+def _settings(connection: sqlite3.Connection, repaired: list[str]) -> dict[str, Any]:
+    """What can be read of them. The rest is told in ``repaired``: none is worth a desk that stays away."""
+    found = {}
+    for key, value in connection.execute("SELECT key, value FROM settings ORDER BY key"):
+        try:
+            found[str(key)] = msgspec.json.decode(value)
+        except (ValueError, TypeError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            repaired.append(f"setting {clean(key, 60)} cannot be read ({clean(error, 80)}): left out")
+    return found
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import json
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,12 @@ from engine.signal_exchange import MAX_CANDLES
 from tests.e2e.engine import RunningEngine, options, refused, run
 
 FAST = options(simulated__history_s=60)
+SPOILT = {
+    "strategy:golden_cross": '{"weight": "much"}',
+    "strategy:breakout": "not JSON",
+    "strategy:nosuch": '{"enabled": false}',
+    "ledger:day": "[]",
+}
 OWN = """
 from engine.strategies.base import Strategy
 
@@ -104,8 +111,14 @@ def test_what_is_tuned_outlives_kill_9_and_a_changed_file_is_taken_up_while_it_r
         assert (kept["description"], kept["enabled"]) == ("second", True)
         assert engine.health().ok
 
-        # With the file still broken the next start is a start, without that strategy running.
-        restarted(engine)
+        # With the file still broken, and settings that are none, the next start is a start.
+        engine.signal(signal.SIGKILL)
+        engine.wait()
+        with sqlite3.connect(tmp_path / "state" / "tickdesk.db") as database:
+            for name, text in SPOILT.items():
+                database.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (name, text))
+        engine.start()
+        assert detail(engine, "golden_cross")["weight"] == 1.0
         assert detail(engine, "trend")["params"]["ttl_s"] == 33.0
         mine = {row.name: row for row in engine.state().strategies}.get("mine")
         assert mine is None or not mine.enabled

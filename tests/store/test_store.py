@@ -267,6 +267,22 @@ def test_records_beyond_the_bound_are_dropped_and_counted_and_orders_are_not(
     assert counts["signals"] == 3_000 and counts["journal"] == 12
 
 
+@pytest.mark.parametrize("broken", ["", "{", "[" * 100_000, "nan", b"\xff\xfe", 7, 1.5])
+def test_a_setting_that_cannot_be_read_is_told_and_left_out(store: Store, path: Path, broken: object) -> None:
+    store.put_setting("good", {"kept": 1})
+    store.close()
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO settings (key, value) VALUES ('bad', ?)", (broken,))
+    again = Store(path)
+    again.start()
+    # A column of text holds numbers as text, which is JSON.
+    assert again.settings() == {"good": {"kept": 1}} | (
+        {"bad": broken} if isinstance(broken, int | float) else {}
+    )
+    assert any("bad" in text for text in again.repaired) is not isinstance(broken, int | float)
+    again.close()
+
+
 def test_settings_survive(store: Store, path: Path) -> None:
     store.put_setting("strategies.trend", {"enabled": False, "weight": 0.5})
     store.put_setting("risk", "halted")
