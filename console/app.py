@@ -41,6 +41,7 @@ from widgets.status import STALE_S
 _SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
 
 
+TOASTS = 3
 ANSWER_S = 0.2
 """An engine at work answers sooner; from then on it is said that we wait."""
 END = "`tickdesk stop`, or kill its process"
@@ -146,7 +147,9 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
         return self._traffic
 
     def say(self, text: str, level: str = "info", *, title: str = "") -> None:
-        """A toast; never markup."""
+        """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
+        for old in list(self._notifications)[: 1 - TOASTS]:
+            self._unnotify(old)
         self.notify(
             clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
         )

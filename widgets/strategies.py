@@ -138,8 +138,7 @@ class StrategiesPane(Vertical):
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
     ink = "text" if row.enabled else "muted"
     own = PurePath(row.origin).name if row.origin else ""
-    family = row.family.replace("_", " ") + (f", {own}" if own else "")
-    note = (f"! {row.error}", "bad") if row.error else (family, "muted")
+    note = (f"! {row.error}", "bad") if row.error else (own or row.family.replace("_", " "), "muted")
     name = f"{row.name} {USER}" if own else row.name
     last = figures.age(now_ns - row.last_ns) if row.last_ns else figures.UNKNOWN
     return GridRow(

@@ -22,6 +22,8 @@ from widgets.value_input import ValueInput
 
 Value = ParamValue | tuple[str, ...]
 REFRESH_S = 1.0
+_AROUND = 15
+"""Lines around the values: border, head, what is said."""
 _WORDS = {
     "on": True,
     "yes": True,
@@ -113,9 +115,10 @@ class Editor(Modal[None], inherit_bindings=True):
             lines.can_focus = False
         self._input = ValueInput(id="value")
         self._prompt = Horizontal(self._label, self._input, id="prompt")
+        self._dialog = Vertical(classes="dialog")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with self._dialog as dialog:
             dialog.border_title = Content(clean(self._title, 80))
             dialog.border_subtitle = "j k · enter edits · space on/off · esc"
             yield self._head
@@ -164,6 +167,7 @@ class Editor(Modal[None], inherit_bindings=True):
         except LinkError as error:
             self.say(str(error), "bad")
         else:
+            self._dialog.styles.max_height = min(len(self.fields) + _AROUND, 36)
             self.show_detail()
 
     # --- keys ------------------------------------------------------------------------------------
