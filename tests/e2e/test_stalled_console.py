@@ -140,7 +140,7 @@ def test_a_stalled_terminal_stalls_nothing_else(state_dir: Path) -> None:
 
 async def _switch_off(state_dir: Path, name: str) -> None:
     link = UnixLink(socket_path(state_dir))
-    await link.set_strategy(name, enabled=False)
+    await link.set_strategy(name, StrategyPatch(enabled=False))
     await link.close()
 
 
