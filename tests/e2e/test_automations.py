@@ -128,7 +128,7 @@ text = "heard of {{symbol}}"
         reader.close()
         assert {run.state for run in runs} <= {"succeeded", "started"} and key in {run.run_id for run in runs}
         assert "metronome" in run("automations", "statistics", *where).stdout
-        error = refused("automations", "show", "nothing", *where, code=4)
+        error = refused("automations", "show", "nothing", *where, code=1)
         assert "unknown automation nothing" in error
         assert run("stop", *where).returncode == 0
         assert engine.wait() == 0
