@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,7 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
-from engine.strategies.user_files import told
+from engine.strategies.user_files import told, trace_of
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -306,7 +305,7 @@ class StrategySet:
             raise  # the person's, not the strategy's
         entry.enabled = False
         entry.error = told(error)
-        self._faults.append((entry.kind.name, "".join(traceback.format_exception(error))))
+        self._faults.append((entry.kind.name, trace_of(error)))
         self._bind()
 
     # --- the users' ------------------------------------------------------------------------------

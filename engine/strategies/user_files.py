@@ -27,6 +27,7 @@ from engine.text import clean
 GROUP = "tickdesk.strategies"
 """Entry points of this group name Strategy subclasses."""
 MAX_BYTES = 1_000_000
+TRACE_LINES = 100
 _RESERVED = frozenset({"reload"})
 _numbers = itertools.count()
 """Each version of each file is a module of its own."""
@@ -39,6 +40,11 @@ def told(error: BaseException) -> str:
         return clean(f"{type(error).__name__}: {error}")
     except Exception:
         return clean(type(error).__name__)
+
+
+def trace_of(error: BaseException) -> str:
+    """Its traceback, as much of the end as a log can take."""
+    return "\n".join("".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:])
 
 
 class Source:
@@ -63,7 +69,7 @@ class Source:
         """Define nothing, because of ``error``."""
         plain = isinstance(error, ConfigError)
         self.error = clean(error) if plain else told(error)
-        self.trace = "".join(traceback.format_exception(error))
+        self.trace = trace_of(error)
         self.kinds = ()
         self.drop()
 

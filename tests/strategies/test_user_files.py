@@ -191,6 +191,15 @@ def test_a_fault_at_a_bar_disables_only_that_strategy(
     assert of_file(strategies).enabled and of_file(strategies).error == "", "it was on before its fault"
 
 
+def test_an_endless_error_floods_no_log(write: Write, folder: Path) -> None:
+    write(body="raise ValueError('no\\n' * 100_000)")
+    strategies = StrategySet({}, folder)
+    assert hear(strategies, feature_row()) == []
+    ((_, trace),) = strategies.take_errors()
+    assert len(trace.splitlines()) <= 100
+    assert len(of_file(strategies).error) <= 200
+
+
 def test_an_interrupt_is_the_persons_and_no_fault(write: Write, folder: Path) -> None:
     write(body="raise KeyboardInterrupt")
     strategies = StrategySet({}, folder)
