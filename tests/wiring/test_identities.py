@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Alert, Drop, Family, Fill, OrderEvent, OrderState, Signal
+from engine.events import Alert, Blend, Drop, Family, Fill, OrderEvent, OrderState, Signal
 from engine.opportunities.rules import CODES
 from engine.store.store import Store
 from tests.wiring.conftest import Bench, simulated, taped
@@ -92,9 +92,11 @@ def test_what_was_decided_on_is_kept(run: Bench) -> None:
     counts, funnel = reader.counts(), run.desk.funnel()
     kept = [record for record in run.records if isinstance(record, Signal)]
     assert counts["signals"] == len(kept)
-    assert sum(signal.family is Family.TECHNICAL for signal in kept) == funnel["signals"] > 0
-    assert any(signal.family is Family.SPEED for signal in kept), (
-        "the scores that a blend rests on are kept too"
+    assert len(kept) == funnel["signals"] > 0 and {s.family for s in kept} == {Family.TECHNICAL}
+    blends = [record for record in run.records if isinstance(record, Blend)]
+    assert counts["blends"] == len(blends) == counts["features"]
+    assert any(part.family is Family.SPEED for blend in blends for part in blend.inputs), (
+        "the scores that a blend rests on are kept with it"
     )
     assert counts["opportunities"] == funnel["opportunities"] > 0
     assert counts["fills"] == funnel["fills"]
