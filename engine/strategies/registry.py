@@ -220,6 +220,12 @@ class StrategySet:
         entry.restrict(wanted)
         self._bind()
 
+    def check(self, name: str, common: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+        """Raises ConfigError for switches or parameters that would be refused; changes nothing."""
+        entry = self._entry(name)
+        switches(name, entry.kind, common)
+        changed(name, entry.params, params)
+
     def set_params(self, name: str, changes: Mapping[str, Any]) -> None:
         """Change some parameters. The strategy starts afresh: what it remembered was of the old ones.
 

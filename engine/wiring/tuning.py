@@ -62,6 +62,9 @@ class Tuning:
         Told as an alert in the name of ``who``, unless that is "". Raises ConfigError.
         """
         before = self._section(name)
+        given = {key: value for key in _SWITCHES if (value := getattr(patch, key)) is not None}
+        # First of all: a strategy that is changed and changed back has forgotten when it last spoke.
+        self._signals.strategies.check(name, given, patch.params or {})
         try:
             self._apply(name, patch)
         except ConfigError:
@@ -112,7 +115,7 @@ class Tuning:
 
     def _remember(self, name: str, patch: StrategyPatch) -> None:
         kept = self._changed.setdefault(name, {})
-        for key in ("enabled", "weight", "symbols", "budget_pct"):
+        for key in _SWITCHES:
             value = getattr(patch, key)
             if value is not None:
                 kept[key] = value
@@ -201,7 +204,7 @@ class Tuning:
 
 
 MAX_WEIGHT = 1000.0
-_SWITCHES = frozenset({"enabled", "weight", "symbols", "budget_pct"})
+_SWITCHES = ("enabled", "weight", "symbols", "budget_pct")
 
 
 def _shown(value: object) -> str:

@@ -16,6 +16,7 @@ from engine.instruments import Instruments
 from engine.wiring.desk import Desk
 from engine.wiring.symbol_view import symbol_signals
 from tests.strategies.rows import feature_row, hear
+from tests.strategies.test_registry import UP
 from tests.wiring.conftest import START_NS, Bench, simulated
 
 OWN = """
@@ -97,6 +98,15 @@ def test_a_patch_of_which_a_part_cannot_be_changes_nothing(wrong: StrategyPatch)
     assert str(caught.value).isprintable()
     assert kept.section("trend") == before
     assert kept.settings == {} and kept.alerts == []
+
+
+def test_a_refused_patch_does_not_make_a_strategy_forget_that_it_spoke() -> None:
+    kept = Kept()
+    strategies = kept.desk.signals.strategies
+    assert len(hear(strategies, feature_row(1, **UP))) == 1
+    with pytest.raises(ConfigError, match="weight"):
+        kept.desk.tuning.set_strategy("trend", StrategyPatch(params={"ttl_s": 5.0}, weight=-1.0), "anna")
+    assert hear(strategies, feature_row(2, **UP)) == []
 
 
 @pytest.mark.parametrize(
