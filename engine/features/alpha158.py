@@ -140,6 +140,8 @@ def _live(indices: Any, address: int, out: Any) -> None:
     state, kept = rows_of(desk), bars_of(desk)
     scratch, bars = np.empty((SCRATCH, HISTORY)), np.empty((HISTORY, 6))
     for position in range(len(indices)):
+        if indices[position] < 0 or indices[position] >= desk.count:
+            raise IndexError("a symbol that was not added")
         ring, first = kept[indices[position]], state[indices[position]].bar_count - HISTORY
         for n in range(HISTORY):
             bar = ring[(first + n) & (BARS_KEPT - 1)]

@@ -143,6 +143,8 @@ def refresh(indices: Any, address: int) -> None:
     desk = desk_at(address)
     state, ring = rows_of(desk), ring_of(desk)
     for index in indices:
+        if index < 0 or index >= desk.count:
+            raise IndexError("a symbol that was not added")
         measure(state[index], ring, desk.now_ns - desk.window_ns)
 
 
@@ -159,6 +161,8 @@ def find_mids(indices: Any, mids: Any, address: int) -> None:
     desk = desk_at(address)
     state = rows_of(desk)
     for position in range(len(indices)):
+        if indices[position] < 0 or indices[position] >= desk.count:
+            raise IndexError("a symbol that was not added")
         s = state[indices[position]]
         known = quoted(s, desk.now_ns, desk.quote_max_age_ns)
         mids[position] = (s.bid + s.ask) / 2 if known else s.last

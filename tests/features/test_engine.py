@@ -16,6 +16,7 @@ from engine.config import FeaturesConfig
 from engine.events import NS
 from engine.features import engine as features
 from engine.features import state
+from engine.features.alpha158 import alpha158_live
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.features.state import NEVER
 from engine.ticks import TICK, TRADE
@@ -530,3 +531,14 @@ def test_bars_and_windows_of_a_captured_day(data_dir: Path) -> None:
         assert row.window_volume == pytest.approx(trades["b"][first:end].sum(), rel=1e-9)
     assert seen > 0.99 * len(trades)
     assert volume == pytest.approx(trades["b"][:seen].sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("index", [-1, 1, 5_000, 10**9])
+def test_an_index_that_was_not_added_is_refused(index: int) -> None:
+    """Kernels are called by address: beyond the rows lies other memory."""
+    engine = FeatureEngine(FeaturesConfig())
+    engine.add_symbol("sim:AAA")
+    wanted = np.array([index])
+    for read in (engine.table, engine.live_mids, lambda indices: alpha158_live(indices, engine.address)):
+        with pytest.raises(IndexError):
+            read(wanted)
