@@ -301,7 +301,7 @@ class Config(Section, frozen=True):
     strategies_dir: str = ""
     """Folder of the user's own strategies; relative to the configuration file, and beside it when empty."""
     strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 50.0
-    """A user's strategy that takes longer than this in three calls in a row is disabled; never in a replay."""
+    """A user's strategy that takes longer in three calls in a row is disabled; never in a replay."""
     feeds: dict[str, FeedConfig] = {}
     simulated: SimulatedConfig = SimulatedConfig()
     features: FeaturesConfig = FeaturesConfig()

@@ -228,7 +228,7 @@ async def test_a_users_own_strategy_is_marked() -> None:
     async with desk(FakeLink()) as (app, pilot):
         await pilot.press("5")
         shown = {row.key: [text for text, _ in row.cells] for row in app.desk.grid.rows}
-        assert shown["mondays"][1] == "mondays *" and shown["mondays"][-1] == "technical, mondays.py"
+        assert shown["mondays"][1] == "mondays *" and shown["mondays"][-1] == "mondays.py"
         assert shown["trend"][1] == "trend" and shown["trend"][3] == "20 %"
         assert shown["half_done"][-1] == "! ZeroDivisionError: division by zero"
 
