@@ -125,7 +125,7 @@ def test_a_stalled_terminal_stalls_nothing_else(state_dir: Path) -> None:
         terminal.wait(lambda text: strategies(text) == expected, 10)
         with Terminal("attach", "--state-dir", str(state_dir)) as fresh:
             fresh.wait("BTC-USD", 20)
-            both = {"1 Ticks", "5 Strategies", "golden_cross", "PAPER", "Funnel"}
+            both = {"1 Ticks", "5 ▸Strategies", "golden_cross", "PAPER", "Funnel"}
             for screen in (fresh, terminal):
                 screen.wait(lambda text: all(part in text for part in both), 10)
             assert strategies(fresh.text) == strategies(terminal.text)
