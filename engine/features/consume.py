@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from engine.feature_table import COLUMN
 from engine.features.bars import add_quote, add_trade, close_bar
 from engine.features.memory import bars_of, desk_at, fields_at, ring_of, rows_of, ticks_at
 from engine.features.state import ENTRY
@@ -19,6 +22,8 @@ NONE, BARS, RISE, EXIT, WAKE = 0, 1, 2, 3, 4
 GROW = 5
 """Internal: the symbol's ring is full; make room and resume at the same tick."""
 
+BID, ASK_SIZE = COLUMN["bid"], COLUMN["ask_size"]
+"""The first and the last column of the quote in a row."""
 _ENTRY = ENTRY.itemsize
 
 
@@ -171,7 +176,8 @@ def find_mids(indices: Any, mids: Any, address: int) -> None:
 @kernel
 def take_closed(indices: Any, starts: Any, counts: Any, values: Any, address: int) -> int:
     """``refresh`` the symbols whose bar closed at the last BARS, and copy index, bar start, number of bars
-    and row of each, rising; returns how many they are. There is room for all symbols."""
+    and row of each, rising; returns how many they are. There is room for all symbols. Quotes as by
+    ``live_quote``."""
     desk = desk_at(address)
     state, ring = rows_of(desk), ring_of(desk)
     start_ns = desk.closed_ns - desk.bar_ns
@@ -183,5 +189,7 @@ def take_closed(indices: Any, starts: Any, counts: Any, values: Any, address: in
         measure(s, ring, desk.now_ns - desk.window_ns)
         indices[found], starts[found], counts[found] = index, start_ns, s.bar_count
         values[found, :] = fields_at(desk, index)
+        if not quoted(s, desk.now_ns, desk.quote_max_age_ns):
+            values[found, BID : ASK_SIZE + 1] = np.nan
         found += 1
     return found

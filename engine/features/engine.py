@@ -22,7 +22,9 @@ from engine.config import FeaturesConfig
 from engine.events import NS, FeatureRow
 from engine.feature_table import FeatureTable
 from engine.features.consume import (
+    ASK_SIZE,
     BARS,
+    BID,
     EXIT,
     GROW,
     NONE,
@@ -79,8 +81,8 @@ _QUOTE_AT = _byte(STATE, "bid")
 _read_quote = struct.Struct("<5d").unpack_from
 _DATED_QUOTE_AT = _byte(STATE, "quote_ns")
 _read_dated_quote = struct.Struct(f"<qq{_QUOTE_AT - _DATED_QUOTE_AT - 16}x5d").unpack_from
-_RECV_NS, _QUOTES, _QUOTE_NS, _WAKE_NS, _LAST_SIZE = (
-    _word(STATE, name) for name in ("recv_ns", "quotes", "quote_ns", "wake_ns", "last_size")
+_RECV_NS, _QUOTES, _QUOTE_NS, _TRADE_NS, _WAKE_NS, _LAST_SIZE = (
+    _word(STATE, name) for name in ("recv_ns", "quotes", "quote_ns", "trade_ns", "wake_ns", "last_size")
 )
 _RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
     _word(STATE, name) for name in ("rise_change", "rise_volume", "exit_stop", "exit_target")
@@ -211,12 +213,16 @@ class FeatureEngine:
     # --- what is known ---------------------------------------------------------------------------
 
     def row(self, index: int) -> FeatureRow:
-        """What is known of the symbol as of ``now_ns``."""
+        """What is known of the symbol as of ``now_ns``; its quote is that of ``live_quote``."""
         symbol = self._symbols[index]
         refresh_one(index, self.address)
-        return FeatureRow(
-            symbol, self._desk_words[_NOW], *_read_row(self._bytes, index * _ROW_BYTES + _ROW_AT)
-        )
+        values = _read_row(self._bytes, index * _ROW_BYTES + _ROW_AT)
+        words, at = self._words, index * _ROW_WORDS
+        quote_ns, trade_ns = words[at + _QUOTE_NS], words[at + _TRADE_NS]
+        now = self._desk_words[_NOW]
+        if trade_ns > quote_ns and outdated(quote_ns, trade_ns, now, self._desk_words[_MAX_AGE]):
+            values = (*values[: 2 + BID], *_UNKNOWN, *values[3 + ASK_SIZE :])
+        return FeatureRow(symbol, now, *values)
 
     def rows(self, indices: Iterable[int] | Array) -> list[FeatureRow]:
         """``row`` for each of ``indices``, in their order."""
@@ -227,13 +233,12 @@ class FeatureEngine:
         """What is known of the symbols as of ``now_ns``, in the order of ``indices``; a copy."""
         wanted = indices if isinstance(indices, np.ndarray) else np.fromiter(indices, np.int64)
         refresh(wanted, self.address)
+        now, values = self._desk_words[_NOW], self._rows[wanted]
+        quote_ns, trade_ns = self._state["quote_ns"][wanted], self._state["trade_ns"][wanted]
+        doubted = (trade_ns > quote_ns) & (now - quote_ns > self._desk_words[_MAX_AGE])
+        values[doubted, BID : ASK_SIZE + 1] = math.nan
         return FeatureTable(
-            self._symbols,
-            wanted,
-            self._desk_words[_NOW],
-            self._bar_starts[wanted],
-            self._bar_counts[wanted],
-            self._rows[wanted],
+            self._symbols, wanted, now, self._bar_starts[wanted], self._bar_counts[wanted], values
         )
 
     def closed_table(self) -> FeatureTable:

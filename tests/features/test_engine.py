@@ -390,6 +390,23 @@ class TestLiveQuote:
         run(engine, block(quote(601, 89, 91)))
         assert engine.live_quote(0) == (89, 1, 91, 1, 90)
 
+    def test_is_the_quote_of_rows_and_tables_too(self) -> None:
+        engine = make(bar_s=1.0, quote_max_age_s=3.0)
+        engine.add_symbol("second")
+        run(engine, block(quote(0, 100, 101, 2, 3), trade(1, 90)))
+
+        def told() -> list[list[float]]:
+            rows = [engine.row(0), *engine.rows([0]), engine.closed_table().row(0)]
+            return [[row.bid, row.ask, row.bid_size, row.ask_size, row.last] for row in rows]
+
+        while engine.advance(T0 + 3 * NS) != NONE:
+            pass
+        assert told() == [[100, 101, 2, 3, 90]] * 3
+        while engine.advance(T0 + 5 * NS) != NONE:
+            pass
+        for *quoted, last in told():
+            assert [math.isnan(value) for value in quoted] == [True] * 4 and last == 90
+
     @pytest.mark.parametrize("trades", [[], [trade(0, 90)]])
     def test_a_quote_stands_at_any_age_while_nothing_is_newer(self, trades: list[Any]) -> None:
         engine = make(bar_s=1e3, quote_max_age_s=3.0)
