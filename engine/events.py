@@ -116,6 +116,7 @@ class FeatureRow(Event, frozen=True, gc=False):
     filled: float
     """1.0 when the bar had no trade and repeats the last close."""
     bid: float
+    """The quote's four fields are NaN too while it is outdated: older than the limit, with a trade since."""
     ask: float
     bid_size: float
     ask_size: float
