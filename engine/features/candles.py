@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config import FeaturesConfig
-from engine.events import FeatureRow
 from engine.feature_table import COLUMN, FLOAT_FIELDS
 from engine.features.bars import keep_bar
 from engine.features.memory import bars_of, desk_at, fields_of, rows_of
@@ -37,26 +36,12 @@ _UNKNOWN = [
 ]
 
 
-def candle_row(
-    symbol: str, bars: Floats, start_ns: int, step_ns: int, config: FeaturesConfig
-) -> FeatureRow | None:
-    """The newest bar's row, of bars with the columns open, high, low, close, volume and vwap, oldest first.
-
-    ``start_ns``: where the first bar begins; ``step_ns``: how long each is. A vwap of NaN stands for the
-    bar's typical price. What candles cannot tell (window, quote, last trade, trade count) is NaN. None when
-    there is no bar, or one that is none: not finite, a price not above 0, a volume below 0.
-    """
-    if not len(bars) or first_unsound(bars) is not None:
-        return None
-    values = candle_values(bars, config)[-1]
-    begin = start_ns + (len(bars) - 1) * step_ns
-    return FeatureRow(symbol, begin + step_ns, begin, len(bars), *values.tolist())
-
-
 def candle_values(bars: Floats, config: FeaturesConfig) -> Floats:
     """The rows' float fields at each of ``bars`` (n, 6): (n, fields), columns as in ``FLOAT_FIELDS``.
 
-    The bars must be sound, see ``first_unsound``.
+    ``bars``: open, high, low, close, volume and vwap, oldest first; they must be sound, see
+    ``first_unsound``. A vwap of NaN stands for the bar's typical price. What candles cannot tell (window,
+    quote, last trade, trade count) is NaN.
     """
     rows = np.array(bars, np.float64, order="C")
     typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0

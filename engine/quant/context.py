@@ -37,10 +37,6 @@ class ContextSet:
             SentimentModule(),
         )
 
-    def on_event(self, event: ContextEvent, symbols: Sequence[str]) -> list[Signal]:
-        """See ``on_events``."""
-        return self.on_events((event,), symbols)
-
     def on_events(self, events: Sequence[ContextEvent], symbols: Sequence[str]) -> list[Signal]:
         """The signals of ``symbols`` (``"<venue>:<NATIVE>"``) that the events of one answer give reason for.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from engine.events import NS, Family, FeatureRow, Signal
-from engine.feature_table import FLOAT_FIELDS, FeatureTable, Floats, Integers
+from engine.events import NS, Family
+from engine.feature_table import FLOAT_FIELDS, FeatureTable, Floats
 from engine.kernels import kernel, warm
 from engine.quant import microstructure, speed, volatility
 
@@ -50,7 +49,6 @@ class QuantSet:
         self._bar_ns = bar_ns
         self._count = 0
         self._closes = np.zeros(64, speed.CLOSES)
-        self._index: dict[str, int] = {}
 
     def add_symbol(self) -> int:
         """The symbol's index: dense, from 0, in the order of the calls."""
@@ -67,27 +65,11 @@ class QuantSet:
 
         Raises IndexError for a symbol that was not added.
         """
-        return self._score(table.values, table.indices, table.bar_start_ns)
-
-    def on_bar(self, row: FeatureRow) -> list[Signal]:
-        """The signals of one symbol's bar, for callers without a table: symbols are told by name."""
-        index = self._index.get(row.symbol)
-        if index is None:
-            index = self._index[row.symbol] = self.add_symbol()
-        values = np.array([[getattr(row, name) for name in FLOAT_FIELDS]])
-        scores, confidences = self._score(values, np.array([index]), np.array([row.bar_start_ns]))
-        return [
-            Signal(row.symbol, name, family, score, confidence, row.ns, ttl_ns, "")
-            for name, family, ttl_ns, score, confidence in zip(
-                NAMES, FAMILIES, TTL_NS, scores[:, 0].tolist(), confidences[:, 0].tolist(), strict=True
-            )
-            if not math.isnan(score)
-        ]
-
-    def _score(self, values: Floats, indices: Integers, starts: Integers) -> tuple[Floats, Floats]:
-        shape = (len(_MODULES), len(indices))
+        shape = (len(_MODULES), len(table))
         scores, confidences = np.empty(shape), np.empty(shape)
-        score_bars(values, indices, starts, self._bar_ns, self._closes, scores, confidences)
+        score_bars(
+            table.values, table.indices, table.bar_start_ns, self._bar_ns, self._closes, scores, confidences
+        )
         return scores, confidences
 
 

@@ -14,7 +14,7 @@ def btc_calls(at_ns: int = NOW) -> OptionsFlow:
 
 
 def test_an_underlying_concerns_its_symbols_on_every_venue() -> None:
-    signals = ContextSet().on_event(btc_calls(), SYMBOLS)
+    signals = ContextSet().on_events((btc_calls(),), SYMBOLS)
     assert [signal.symbol for signal in signals] == list(SYMBOLS[:3])
     first = signals[0]
     assert (first.source, first.family, first.ns) == ("options", Family.OPTIONS, NOW)
@@ -25,7 +25,7 @@ def test_an_underlying_concerns_its_symbols_on_every_venue() -> None:
 
 def test_the_whole_market_concerns_every_symbol_with_an_underlying() -> None:
     mood = Sentiment("fear-greed", "", -0.9, "Extreme Fear", NOW, NOW)
-    signals = ContextSet().on_event(mood, SYMBOLS)
+    signals = ContextSet().on_events((mood,), SYMBOLS)
     assert [signal.symbol for signal in signals] == list(SYMBOLS[:4])
     assert {signal.family for signal in signals} == {Family.SENTIMENT}
 
@@ -39,9 +39,9 @@ def test_the_events_of_one_answer_make_one_signal() -> None:
 
 def test_an_event_without_news_in_it_makes_no_signal() -> None:
     modules = ContextSet()
-    assert modules.on_event(btc_calls(), SYMBOLS)
-    assert modules.on_event(btc_calls(), SYMBOLS) == []
-    assert modules.on_event(btc_calls(NOW + 1), ()) == []
+    assert modules.on_events((btc_calls(),), SYMBOLS)
+    assert modules.on_events((btc_calls(),), SYMBOLS) == []
+    assert modules.on_events((btc_calls(NOW + 1),), ()) == []
 
 
 def test_underlyings() -> None:

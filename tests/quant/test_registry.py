@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Family, FeatureRow, Signal
-from engine.quant.registry import QuantSet
+from tests.quant.one_row import RowByRow
 from tests.strategies.rows import any_row, feature_row
 
 KNOWN: dict[str, Any] = {
@@ -26,13 +26,13 @@ KNOWN: dict[str, Any] = {
 }
 
 
-def heard(quant: QuantSet, name: str, row: FeatureRow) -> Signal | None:
+def heard(quant: RowByRow, name: str, row: FeatureRow) -> Signal | None:
     """What module ``name`` says of the row."""
     return next((signal for signal in quant.on_bar(row) if signal.source == name), None)
 
 
 def walk(closes: list[float], **known: Any) -> list[Signal | None]:
-    quant = QuantSet()
+    quant = RowByRow()
     rows = [feature_row(i, **(KNOWN | known | {"close": c})) for i, c in enumerate(closes, 1)]
     return [heard(quant, "speed", row) for row in rows]
 
@@ -40,7 +40,7 @@ def walk(closes: list[float], **known: Any) -> list[Signal | None]:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(any_row(), max_size=20))
 def test_scores_are_bounded_and_the_same_for_the_same_rows(rows: list[FeatureRow]) -> None:
-    first, second = QuantSet(), QuantSet()
+    first, second = RowByRow(), RowByRow()
     for row in rows:
         signals = first.on_bar(row)
         assert signals == second.on_bar(row)
@@ -51,12 +51,12 @@ def test_scores_are_bounded_and_the_same_for_the_same_rows(rows: list[FeatureRow
 
 
 def test_without_data_a_module_is_absent() -> None:
-    quant = QuantSet()
+    quant = RowByRow()
     assert [quant.on_bar(feature_row(bar)) for bar in range(1, 130)] == [[]] * 129
 
 
 def test_every_module_has_its_family_and_a_filled_bar_no_opinion() -> None:
-    quant = QuantSet()
+    quant = RowByRow()
     for bar in range(1, 8):
         signals = quant.on_bar(feature_row(bar, **KNOWN))
     assert [s.family for s in signals] == [Family.SPEED, Family.MICROSTRUCTURE, Family.VOLATILITY]
@@ -91,7 +91,7 @@ def test_speed_is_symmetric_and_confident_when_horizons_agree() -> None:
 
 
 def test_speed_does_not_look_across_a_hole() -> None:
-    quant = QuantSet()
+    quant = RowByRow()
     rows = [feature_row(bar, **KNOWN) for bar in (*range(1, 8), *range(90, 96))]
     spoken = [row.bars for row in rows if heard(quant, "speed", row) is not None]
     assert spoken == [6, 7, 95], "warm after five bars, twice"
@@ -101,7 +101,7 @@ def test_speed_does_not_look_across_a_hole() -> None:
 
 
 def pressure(**known: Any) -> Signal | None:
-    return heard(QuantSet(), "microstructure", feature_row(**(KNOWN | known)))
+    return heard(RowByRow(), "microstructure", feature_row(**(KNOWN | known)))
 
 
 def test_microstructure_is_book_and_flow_scaled_down_by_the_spread() -> None:
@@ -129,7 +129,7 @@ def test_microstructure_leaves_out_what_it_does_not_know() -> None:
 
 
 def regime(**known: Any) -> Signal:
-    signal = heard(QuantSet(), "volatility", feature_row(**(KNOWN | known)))
+    signal = heard(RowByRow(), "volatility", feature_row(**(KNOWN | known)))
     assert signal is not None
     return signal
 
@@ -149,4 +149,4 @@ def test_a_calm_market_scores_zero() -> None:
 
 def test_volatility_is_absent_without_movement() -> None:
     for missing in ({"return_std_long": 0.0}, {"atr": 0.0}, {"momentum": float("nan")}):
-        assert heard(QuantSet(), "volatility", feature_row(**(KNOWN | missing))) is None
+        assert heard(RowByRow(), "volatility", feature_row(**(KNOWN | missing))) is None

@@ -17,9 +17,9 @@ from engine.feature_table import FLOAT_FIELDS
 from engine.features.candles import candle_values
 from engine.opportunities.blend import Blender
 from engine.quant import external
-from engine.quant.registry import QuantSet
 from engine.signal_exchange import Candle, SignalsReply, SignalsRequest
 from engine.wiring.signal_answer import answer
+from tests.quant.one_row import RowByRow
 
 START_MS = 1_700_000_000_000
 NOW = 1_700_000_900 * NS
@@ -61,7 +61,7 @@ def test_scores_equal_those_of_the_live_modules(count: int) -> None:
     """Bar by bar through the modules as live, or all at once: the same numbers."""
     some = candles(count)
     bars = np.array([(c.open, c.high, c.low, c.close, c.volume, math.nan) for c in some])
-    live, signals = QuantSet(NS), []
+    live, signals = RowByRow(), []
     for number, values in enumerate(candle_values(bars, CONFIG.features).tolist()):
         start_ns = (START_MS + number * 1000) * 1_000_000
         row = FeatureRow("s", start_ns + NS, start_ns, number + 1, *values)
