@@ -28,6 +28,7 @@ class GoldenCross(Strategy):
 
     class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
         min_gap_atr: From0 = 0.05
+        """How far beyond the cross the averages must be, in ATR."""
         ttl_s: Seconds = 30.0
 
     def __init__(self, params: Params) -> None:

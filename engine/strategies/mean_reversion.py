@@ -28,8 +28,11 @@ class MeanReversion(Strategy):
 
     class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
         oversold: Annotated[float, Meta(gt=0, lt=50)] = 30.0
+        """BUY at or below this RSI."""
         overbought: Annotated[float, Meta(gt=50, lt=100)] = 70.0
+        """SELL at or above this RSI."""
         cooldown_s: Seconds = 20.0
+        """Silence after a signal for the same side."""
         ttl_s: Seconds = 10.0
 
     def __init__(self, params: Params) -> None:

@@ -27,7 +27,9 @@ class Model(Strategy):
 
     class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
         top_n: Annotated[int, Meta(ge=1, le=100)] = 2
+        """So many are bought, and so many sold."""
         min_z: From0 = 0.5
+        """Least distance from the mean, in standard deviations."""
         ttl_s: Seconds = 10.0
 
     def __init__(self, params: Params) -> None:

@@ -37,10 +37,13 @@ class RapidRise(Strategy):
         min_notional: From0 = 100.0
         """Window volume x VWAP, in the quote currency."""
         min_trades: Annotated[int, Meta(ge=2)] = 3
+        """Least trades in the window."""
         falls: bool = False
         """Also SELL on a fall of the same size (seen at bar closes)."""
         cooldown_s: Seconds = 5.0
+        """Silence while the same move goes on."""
         regrow: Annotated[float, Meta(ge=1)] = 1.25
+        """A move that has grown by so many times speaks again before that."""
         ttl_s: Seconds = 10.0
 
     def __init__(self, params: Params) -> None:

@@ -28,8 +28,11 @@ class Trend(Strategy):
 
     class Params(Strategy.Params, frozen=True, forbid_unknown_fields=True, kw_only=True):
         min_gap_atr: Above0 = 1.0
+        """How far the averages must be apart, in ATR."""
         min_momentum_atr: Above0 = 2.0
+        """How far the price must have come over the momentum bars, in ATR."""
         cooldown_s: Seconds = 30.0
+        """Silence after a signal for the same side."""
         ttl_s: Seconds = 15.0
 
     def __init__(self, params: Params) -> None:
