@@ -49,7 +49,7 @@ async def body(request: web.Request, type_: type[_T], limit: int = MAX_BODY) -> 
     raw = await raw_body(request, limit)
     try:
         return msgspec.json.decode(raw or b"{}", type=type_)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise web.HTTPBadRequest(reason=clean(f"body: {error}")) from None
 
 

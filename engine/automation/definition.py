@@ -196,7 +196,7 @@ def parse(name: str, raw: bytes | str | Mapping[str, Any]) -> Definition:
             )
         try:
             document = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise AutomationError(f"{where}: the definition is no JSON: {clean(error, 120)}") from None
     else:
         document = dict(raw)

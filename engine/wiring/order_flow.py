@@ -128,9 +128,12 @@ class OrderFlow:
         self._fold(events)
         self.orders += 1
         now = self._features.now_ns
-        if not request.reduce_only and self.gate.state is not RiskState.ACTIVE:
-            # Halted between the decision and its commit: the order never leaves.
-            self._report([_order_event(request, OrderState.CANCELED, "entries off", now)])
+        halted = self.gate.state is not RiskState.ACTIVE
+        if not request.reduce_only and (halted or self.work.exiting(request.symbol)):
+            # Halted, or an exit was sent, between the decision and its commit: the order never leaves. Beside
+            # an exit it would turn the position that the exit closes.
+            why = "entries off" if halted else "an exit is at work"
+            self._report([_order_event(request, OrderState.CANCELED, why, now)])
             return
         self._report(self.paper.submit(request, now))
         self._arm_wake(instrument)

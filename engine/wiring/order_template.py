@@ -33,6 +33,9 @@ def send(desk: Desk, step: Order, signal: Signal | None, run_id: str, number: in
         side = Side.BUY if signal.score > 0 else Side.SELL
     else:
         side = Side(step.side)
+    if desk.trading.work.exiting(symbol):
+        # Judged by the position that is being closed, it could turn what is left of it.
+        raise AutomationError(f"order: an exit of {symbol} is at work: an entry waits until it is done")
     price = _mid(desk, instrument)
     quantity = _quantity(desk, step, instrument, price)
     request = OrderRequest(

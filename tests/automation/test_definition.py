@@ -106,6 +106,12 @@ def test_a_number_that_is_none() -> None:
         parse("one", {"trigger": {**SIGNAL, "min_score": float("nan")}, "steps": [NOTIFY]})
 
 
+@pytest.mark.parametrize("raw", [b"[" * 60_000, b'{"trigger":' * 5_000 + b"1" + b"}" * 5_000])
+def test_one_that_is_nested_without_end(raw: bytes) -> None:
+    with pytest.raises(AutomationError, match="the definition is no JSON"):
+        parse("one", raw)
+
+
 def test_triggers_in_words() -> None:
     made = parse("one", {"trigger": {"type": "periodic", "at": "07:30", "days": ["mon", "fri"]},
                          "steps": [{"type": "notify", "text": "x"}]})  # fmt: skip

@@ -575,6 +575,47 @@ async def test_close_flattens_even_when_halted(database: Path) -> None:
         assert (await running.ended(3)).error == "", "flat is what was asked for"
 
 
+async def test_no_entry_beside_an_exit(database: Path) -> None:
+    config = load(overrides=["risk.allow_short=false"], environ={})
+    async with Running(database, config=config) as running:
+        await running.put("one", {"type": "order", "side": "buy", "quantity": 5})
+        running.signal(at_s=1)
+        await running.ended(1)
+        for at_s in (11.0, 12.0):
+            running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s)])
+        await running.put(
+            "one", {"type": "order", "side": "close"}, {"type": "order", "side": "sell", "quantity": 5}
+        )
+        running.signal(at_s=2)
+        assert "an exit of test:BTC-USD is at work" in (await running.ended(2)).error
+        for at_s in (13.0, 14.0):
+            running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s)])
+        assert running.desk.trading.flat
+
+
+async def test_an_exit_overtakes_an_entry_that_is_being_written(database: Path) -> None:
+    config = load(overrides=["risk.allow_short=false"], environ={})
+    async with Running(database, config=config) as running:
+        await running.put("one", {"type": "order", "side": "buy", "quantity": 5})
+        running.signal(at_s=1)
+        await running.ended(1)
+        for at_s in (11.0, 12.0):
+            running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s)])
+        await running.put("one", {"type": "order", "side": "sell", "quantity": 5})
+        running.bench.hold = True
+        running.signal(at_s=2)
+        assert (await running.ended(2)).error == ""
+        running.desk.trading.flatten()
+        running.bench.hold = False
+        running.bench.release()
+        for at_s in (13.0, 14.0):
+            running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s)])
+        assert running.desk.trading.flat
+        assert (OrderState.CANCELED, "an exit is at work") in [
+            (event.state, event.reason) for event in running.orders()
+        ]
+
+
 async def test_halt_only_tightens(database: Path) -> None:
     async with Running(database) as running:
         gate = running.desk.trading.gate
