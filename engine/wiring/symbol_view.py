@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from engine.api.protocol import ParamRow, StrategyDetail, SymbolSignals
-from engine.config import BlendWeights
 from engine.events import Blend, Family
 from engine.opportunities.explain import basis
 from engine.strategies.settings import StrategyInfo
@@ -48,18 +47,14 @@ def symbol_signals(desk: Desk, symbol: str, now_ns: int) -> SymbolSignals | None
         absent=tuple(family.value for family in (tuple(Family) if blend is None else blend.absent)),
         blocked=desk.trading.blocked(symbol),
         features=row,
-        notes=_notes(blend, desk.tuning.weights),
+        notes=_notes(blend),
     )
 
 
-def _notes(blend: Blend | None, weights: BlendWeights) -> tuple[str, ...]:
-    """Why it is no opportunity by itself, and what the absent families would have counted."""
+def _notes(blend: Blend | None) -> tuple[str, ...]:
+    """Why it is no opportunity by itself; what is absent stands in ``absent``."""
     if blend is None:
         return ("nothing is live: no strategy spoke, no module has data",)
-    notes = []
     if Family.TECHNICAL in blend.absent:
-        notes.append("no strategy speaks: quant scores alone start no trade")
-    if blend.absent:
-        names = ", ".join(f"{family.value} ({getattr(weights, family.value):g})" for family in blend.absent)
-        notes.append(f"absent, their weight goes to the others: {names}")
-    return tuple(notes)
+        return ("no strategy speaks: quant scores alone start no trade",)
+    return ()
