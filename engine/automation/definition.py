@@ -207,7 +207,7 @@ def parse(name: str, raw: bytes | str | Mapping[str, Any]) -> Definition:
         raise AutomationError(
             f"{where}: name: the definition calls itself {clean(document['name'], 64)}: leave it out there"
         )
-    _refuse_not_finite(where, document, "")
+    _refuse_unsound(where, document, "")
     try:
         definition = msgspec.convert(document, Definition)
     except msgspec.ValidationError as error:
@@ -225,15 +225,18 @@ def check_name(name: str) -> None:
         )
 
 
-def _refuse_not_finite(where: str, node: Any, path: str) -> None:
+def _refuse_unsound(where: str, node: Any, path: str) -> None:
     if isinstance(node, dict):
         for key, value in node.items():
-            _refuse_not_finite(where, value, f"{path}.{key}" if path else str(key))
+            _refuse_unsound(where, value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
-            _refuse_not_finite(where, value, f"{path}[{index}]")
+            _refuse_unsound(where, value, f"{path}[{index}]")
     elif isinstance(node, float) and not math.isfinite(node):
         raise AutomationError(f"{where}: {clean(path, 80)}: must be a finite number, not {node}")
+    elif isinstance(node, str) and not path.endswith(".text") and clean(node, len(node)) != node:
+        # Names are shown and printed as they are; a text is cleaned once its fields are filled in.
+        raise AutomationError(f"{where}: {clean(path, 80)}: holds control characters: leave them out")
 
 
 _AT = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
@@ -408,8 +411,8 @@ def _bad_url(url: str) -> str:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return "url: write an http or https address, or env:NAME"
-    if clean(url, len(url)) != url or " " in url:
-        return "url: holds blanks or control characters: write it percent-encoded"
+    if " " in url:
+        return "url: holds blanks: write it percent-encoded"
     if parts.username or parts.password:
         return "url: holds a password: put the whole address into the environment and write env:NAME"
     return ""

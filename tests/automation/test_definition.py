@@ -87,7 +87,8 @@ def test_every_kind_of_step_in_one() -> None:
         ),
         (step(type="webhook", url="http://a", headers={"Host": "x"}), "set by the desk"),
         (step(type="webhook", url="http://a", headers={"a b": "x"}), "no header's name"),
-        (step(type="webhook", url="http://a", headers={"X": "a\r\nY: b"}), "printable ASCII"),
+        (step(type="webhook", url="http://a", headers={"X": "a\r\nY: b"}), "holds control characters"),
+        (step(type="webhook", url="http://a", headers={"X": "ä"}), "printable ASCII"),
         (step(type="webhook", url="http://a", retries=99), "steps[0].retries: "),
         (step(type="halt", state="active"), "steps[0].state: "),
     ],
@@ -99,6 +100,14 @@ def test_refused(document: Any, error: str) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "statistics", "x" * 65, "../x", "a\x1bb", "ä"])
 def test_names_that_are_none(name: str) -> None:
     assert "name: take up to 64" in refused({"trigger": SIGNAL, "steps": [NOTIFY]}, name)
+
+
+@pytest.mark.parametrize("text", ["a\x1b]0;b", "a\x9bb", "a\nb", "a\u202eb", "a\x00"])
+@pytest.mark.parametrize("where", ["symbols", "sources", "name"])
+def test_names_in_it_that_would_reach_a_terminal_as_they_are(where: str, text: str) -> None:
+    trigger = SIGNAL if where == "name" else {**SIGNAL, where: [text]}
+    act = {"type": "strategy", "name": text, "enabled": True} if where == "name" else NOTIFY
+    assert "holds control characters" in refused({"trigger": trigger, "steps": [act]})
 
 
 def test_a_number_that_is_none() -> None:
