@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,8 @@ def _send(addresses: Sequence[str], title: str, text: str, level: Level) -> None
         raise AutomationError(
             "notify: urls need Apprise: install it with `pip install 'tickdesk[notify]'`, or leave urls out"
         ) from None
+    # Its own lines quote addresses, not all of them masked: what failed is told by the errors below.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     sender: Any = apprise.Apprise()
     for number, address in enumerate(addresses):
         if not sender.add(address):

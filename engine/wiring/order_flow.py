@@ -208,7 +208,7 @@ class OrderFlow:
             return
         after = self.ledger.apply(fill, order.request.opportunity_id)
         self._attribution.apply(fill, order.request.sources, after.quantity)
-        if order.request.reduce_only:
+        if order.request.reduce_only or not after.quantity:
             self.exited_ns[fill.symbol] = fill.ns
 
     # --- start ---

@@ -490,6 +490,17 @@ async def test_apprise_delivers(database: Path) -> None:
             assert "urls[0] is no address" in (await running.ended(3)).error
 
 
+async def test_apprise_logs_no_address(database: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("apprise")
+    environ = {"NOTIFY": "hunter2"}
+    async with Running(database, environ=environ) as running:
+        await running.put("one", {**NOTIFY, "urls": ["env:NOTIFY"]})
+        running.signal()
+        row = await running.ended(1)
+        assert "urls[0] is no address that Apprise knows" in row.error
+        assert "hunter2" not in row.error + caplog.text
+
+
 async def test_without_apprise(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     async with Running(database) as running:
@@ -614,6 +625,18 @@ async def test_an_exit_overtakes_an_entry_that_is_being_written(database: Path) 
         assert (OrderState.CANCELED, "an exit is at work") in [
             (event.state, event.reason) for event in running.orders()
         ]
+
+
+async def test_a_symbol_rests_after_an_order_that_closed_it(database: Path) -> None:
+    async with Running(database) as running:
+        for number, side in enumerate(("buy", "sell")):
+            await running.put("one", {"type": "order", "side": side, "quantity": 5})
+            running.signal(at_s=number)
+            await running.ended(number + 1)
+            for at_s in (11.0, 12.0):
+                running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s + 2 * number)])
+            left = running.desk.trading._flow.exited_ns
+            assert bool(left) is (side == "sell"), running.desk.trading.ledger.quantity(SYMBOL)
 
 
 async def test_halt_only_tightens(database: Path) -> None:
