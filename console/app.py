@@ -126,7 +126,7 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
             self._wanted_state = self.desk.notice = ""
         self.desk.paint(traffic=self._measure_traffic())
         if isinstance(self.screen, LeaveScreen):
-            self.screen.follow(self.view.risk_state)
+            self.screen.follow(self.view.risk_state, len(self.view.positions))
         for alert in self.view.take_alerts():
             if self._replies.is_new(alert.text):
                 self.say(alert.text, alert.level, title=alert.source)

@@ -9,7 +9,7 @@ from widgets import figures
 from widgets.cells import padded
 from widgets.lines import Line
 
-ARITHMETIC = "score × weight = contribution; older signals count less"
+ARITHMETIC = "score × weight × freshness = contribution; freshness falls with age"
 _BAR = 10
 _SOURCE = 16
 

@@ -38,6 +38,11 @@ class AskScreen(Modal[str]):
     def on_mount(self) -> None:
         self.set_focus(self.choices)
 
+    def tell(self, lines: Sequence[Line]) -> None:
+        """Say something else above the answers."""
+        if list(lines) != list(self._lines.lines):
+            self._lines.set_lines(lines)
+
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()
         self.dismiss(event.id)

@@ -20,20 +20,25 @@ def _goes_on(risk_state: str) -> str:
     return _GOES_ON.get(risk_state, _GOES_ON["active"])
 
 
+def _held(open_positions: int, *, engine_gone: bool) -> Line:
+    several = open_positions != 1
+    if engine_gone:
+        held = f"{open_positions} position{'s are' if several else ' is'}"
+        return ((f"No engine runs. {held} in the ledger; `tickdesk` starts it again.", "text"),)
+    if not open_positions:
+        return (("The desk is flat.", "text"),)
+    return ((f"The engine holds {open_positions} open position{'s' if several else ''}.", "text"),)
+
+
 class LeaveScreen(AskScreen):
     """Dismisses with one of the ids above."""
 
     def __init__(self, open_positions: int, *, risk_state: str = "active", engine_gone: bool = False) -> None:
-        lines: list[Line]
         self._engine_gone = engine_gone
-        several = open_positions != 1
+        lines = [_held(open_positions, engine_gone=engine_gone)]
         if engine_gone:
-            held = f"{open_positions} position{'s are' if several else ' is'}"
-            lines = [((f"No engine runs. {held} in the ledger; `tickdesk` starts it again.", "text"),)]
             choices = [Choice(DETACH, "Leave")]
         else:
-            held = f"The engine holds {open_positions} open position{'s' if several else ''}."
-            lines = [((held if open_positions else "The desk is flat.", "text"),)]
             choices = [
                 Choice(DETACH, "Detach", _goes_on(risk_state)),
                 Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
@@ -41,7 +46,8 @@ class LeaveScreen(AskScreen):
             ]
         super().__init__("Leave", lines, choices)
 
-    def follow(self, risk_state: str) -> None:
-        """Say what detaching means now: H works here too."""
+    def follow(self, risk_state: str, open_positions: int) -> None:
+        """Say what is held, and what detaching means, now: the desk trades on behind the question."""
         if not self._engine_gone:
             self.choices.describe(DETACH, _goes_on(risk_state))
+            self.tell([_held(open_positions, engine_gone=False)])

@@ -22,6 +22,7 @@ from engine.api.protocol import AutomationRow, SignalStatistics
 from engine.automation.definition import Definition, parse
 from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Entry, Job
 from engine.automation.pace import Pace
+from engine.automation.unknown import unknown_names
 from engine.automation.webhook import FIRST_PAUSE_S
 from engine.errors import AutomationError, StoreError, TickdeskError, UnknownAutomationError
 from engine.events import NS, Signal
@@ -156,7 +157,12 @@ class Automations:
                 raise AutomationError(f"there are {MAX_AUTOMATIONS} automations: remove one first")
             text = msgspec.json.encode(msgspec.json.decode(definition)).decode()
             await self._write(stored.put(StoredAutomation(name, text, parsed.active, self._clock())))
-        return self._told(who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {_steps(parsed)}")
+        symbols = [instrument.symbol for instrument in self._desk.instruments]
+        strangers = unknown_names(parsed, symbols, self._desk.signals.strategies.settings())
+        warning = f"; the desk does not know {', '.join(strangers)} (yet)" if strangers else ""
+        return self._told(
+            who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {_steps(parsed)}{warning}"
+        )
 
     async def set_active(self, name: str, active: bool, who: str) -> str:
         """Switch one on or off; what runs goes on. Raises UnknownAutomationError, StoreError."""

@@ -45,6 +45,25 @@ async def test_halt_works_inside_a_dialog() -> None:
     assert link.sent == [("risk", "halted")]
 
 
+async def test_the_leave_dialog_says_what_is_held_now() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(app.screen, LeaveScreen)
+        held = len(app.view.positions)
+        assert f"holds {held} open position" in text_of(app)
+        for symbol in [*app.view.positions][1:]:
+            del app.view.positions[symbol]
+        app.paint()
+        await pilot.pause()
+        assert "holds 1 open position." in text_of(app)
+        app.view.positions.clear()
+        app.paint()
+        await pilot.pause()
+        assert "The desk is flat." in text_of(app)
+
+
 @pytest.mark.parametrize(
     ("state", "offered"), [("reducing", ["cancel", "active"]), ("halted", ["cancel", "reducing", "active"])]
 )
