@@ -266,10 +266,6 @@ class Ledger:
             position = self.position(symbol)
             return position.quantity * self._marks[symbol] - position.cost if position.quantity else _ZERO
 
-    def exposure(self) -> tuple[Decimal, Decimal]:
-        """(gross, net): the positions' absolute values added up, and longs less shorts."""
-        return self._gross, self._value
-
     @property
     def day_start_equity(self) -> Decimal:
         """Equity at the start of the current UTC day.
@@ -280,7 +276,10 @@ class Ledger:
         return self._day_start
 
     def standing(self, now_ns: int) -> tuple[Decimal, Decimal, float, Decimal, Decimal]:
-        """(``equity``, ``day_pnl``, ``drawdown_pct``, gross, net), for who needs them all at once."""
+        """(``equity``, ``day_pnl``, ``drawdown_pct``, gross, net), for who needs them all at once.
+
+        Gross: the positions' absolute values added up; net: longs less shorts.
+        """
         drawdown = self._drawdown
         return (
             self._equity,

@@ -58,7 +58,7 @@ def test_short_and_flip() -> None:
     ledger = book(fill(1, "-2", "100"))
     ledger.mark(BTC, D(90))
     assert (ledger.unrealized(BTC), ledger.equity()) == (D(20), D(10_020))
-    assert ledger.exposure() == (D(180), D(-180))
+    assert ledger.standing(T0)[3:] == (D(180), D(-180))
     flipped = ledger.apply(fill(2, "5", "95", ns=T0 + 7), opportunity_id="op-2")
     assert (flipped.quantity, flipped.average_price, flipped.realized) == (D(3), D(95), D(10))
     assert (flipped.opened_ns, flipped.opportunity_id) == (T0 + 7, "op-2")
@@ -79,7 +79,7 @@ def test_a_position_opened_anew_is_worth_what_it_cost_not_its_last_mark() -> Non
 def test_exposure_over_longs_and_shorts() -> None:
     ledger = book(fill(1, "1", "100"), fill(2, "-10", "30", symbol=ETH))
     ledger.mark(BTC, D(120))
-    assert ledger.exposure() == (D(420), D(-180))
+    assert ledger.standing(T0)[3:] == (D(420), D(-180))
     assert ledger.unrealized() == D(20) and ledger.unrealized("sim:NONE") == 0
     assert [p.symbol for p in ledger.positions()] == [BTC, ETH]
     assert ledger.quantity(ETH) == D(-10) and ledger.quantity("sim:NONE") == 0
@@ -392,7 +392,7 @@ def test_what_is_kept_as_it_changes_is_what_a_sum_would_be(
             peak = max(peak, equity)
             assert ledger.check() == []
             assert ledger.equity() == equity
-            assert ledger.exposure() == (sum(map(abs, values)), sum(values))
+            assert ledger.standing(T0)[3:] == (sum(map(abs, values)), sum(values))
             below = float((peak - equity) / peak * 100)
             since = equity - ledger.day_start_equity
         assert ledger.drawdown_pct() == pytest.approx(below, rel=1e-12)
