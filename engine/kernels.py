@@ -32,7 +32,7 @@ _SOURCES = (
     *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
     "wiring/intake_kernel.py",
     # the columns of a table, which kernels know by number
-    *("feature_table.py", "events.py"),
+    *("feature_table.py", "events/signals.py"),
 )
 _BLAS = "scipy.linalg"
 _numba: Any = numba  # its type stubs know neither the cache's setting nor records

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Protocol
 
-from engine.events import Fill, OrderEvent, OrderRequest
+import msgspec
 
-Report = OrderEvent | Fill
+from engine.events import Amendment, Fill, Funding, OrderChange, OrderEvent, OrderRequest, OrderState, Side
+
+Report = OrderEvent | OrderChange | Fill | Funding
 """What a gateway answers with."""
 
 
 class Gateway(Protocol):
-    """Orders in, reports out. Reports are in the order in which they are to be journaled and applied."""
+    """Orders in, reports out. Reports are in the order in which they are to be journaled and applied.
+
+    A gateway that answers later returns [] and hands its reports to the wiring when they come.
+    """
+
+    @property
+    def name(self) -> str:
+        """As ``OrderRequest.gateway`` says it."""
 
     def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
         """Take an order whose SUBMITTED event is durable. Submitting an id again changes nothing."""
 
-    def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
-        """Cancel what is left of an order; nothing when it is unknown or done."""
+    def submit_list(self, requests: Sequence[OrderRequest], now_ns: int) -> list[Report]:
+        """Take orders that belong together: a parent and its HELD children, or siblings.
 
-    def wake_ns(self, symbol: str) -> int | None:
-        """From when on the gateway wants this symbol's market data; None: it does not."""
-
-    def on_quote(
-        self,
-        symbol: str,
-        bid: float,
-        bid_size: float,
-        ask: float,
-        ask_size: float,
-        last: float,
-        now_ns: int,
-        quote_id: int,
-        *,
-        stale: bool = False,
-    ) -> list[Report]:
-        """The current quote; ``quote_id`` changes when the venue published a new one.
-
-        ``stale``: it is too old to be believed.
+        The gateway releases children as their parent fills, and shrinks or cancels siblings, by itself:
+        nobody could do it between two of its fills.
         """
 
-    def on_trade(self, symbol: str, price: float, size: float, now_ns: int) -> list[Report]:
-        """A print of a symbol that has no quotes, or none to be believed."""
+    def amend(self, client_order_id: str, amendment: Amendment, now_ns: int) -> list[Report]:
+        """Change a working order whose UPDATE_ASKED is durable: UPDATED or UPDATE_REFUSED follows."""
 
-    def expire(self, now_ns: int) -> list[Report]:
-        """End the orders whose time is over."""
+    def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
+        """Cancel what is left of an order: CANCELED or CANCEL_REFUSED follows; [] when it is unknown."""
 
     def waiting(self) -> dict[str, str]:
         """Client order id -> why the order is not done yet, one line."""
+
+
+class VenueOrder(msgspec.Struct, frozen=True):
+    """An order as a gateway knows it."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    state: OrderState
+
+
+class VenueAccount(msgspec.Struct, frozen=True):
+    """What a gateway says it has, to be compared with what the desk believes."""
+
+    ns: int
+    orders: tuple[VenueOrder, ...]
+    """All open ones, and those that ended lately."""
+    fills: tuple[Fill, ...]
+    """Lately; with the trade ids that its reports carry."""
+    positions: dict[str, Decimal]
+    """Signed quantity by symbol; flat ones may be left out."""
+    cash: dict[str, Decimal]
+    """By currency."""

@@ -16,7 +16,7 @@ import msgspec
 
 from engine.config import PaperConfig
 from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState, Side
-from engine.execution.gateway import Gateway, Report
+from engine.execution.gateway import Report
 from engine.execution.ids import trade_id
 from engine.instruments import Instrument, Instruments
 
@@ -47,8 +47,10 @@ class _Budget(msgspec.Struct, gc=False):
     quote_id: int | None = None
 
 
-class PaperVenue(Gateway):
+class PaperVenue:
     """Fills market orders on paper. Sans-IO and deterministic: the same calls give the same reports."""
+
+    name = "paper"
 
     def __init__(self, config: PaperConfig, instruments: Instruments) -> None:
         self._config = config

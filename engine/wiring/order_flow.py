@@ -22,6 +22,7 @@ from engine.events import (
     RiskState,
     Verdict,
 )
+from engine.execution.gateway import Report
 from engine.execution.order import Blotter
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
@@ -186,12 +187,14 @@ class OrderFlow:
         else:
             self._features.wake_at(instrument.index, wake)
 
-    def _report(self, reports: Sequence[OrderEvent | Fill]) -> None:
+    def _report(self, reports: Sequence[Report]) -> None:
         if reports:
             self._commit(reports, lambda: self._fold(reports))
 
-    def _fold(self, events: Sequence[OrderEvent | Fill]) -> None:
+    def _fold(self, events: Sequence[Report]) -> None:
         for event in events:
+            if not isinstance(event, (OrderEvent, Fill)):
+                continue
             self.blotter.apply(event)
             if isinstance(event, Fill):
                 self.fills += 1

@@ -1,0 +1,67 @@
+"""The configuration: one TOML file, every value overridable by the environment, typed and checked at start.
+
+Precedence, lowest first: the defaults below, the file, ``TICKDESK_<SECTION>__<KEY>`` variables, ``--set``.
+"""
+
+from __future__ import annotations
+
+from engine.config.desk import Config, ConsoleConfig, LinkConfig, LoggingConfig
+from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
+from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
+from engine.config.quant import (
+    FearGreedConfig,
+    NewsConfig,
+    OpenInterestConfig,
+    OptionsConfig,
+    QuantConfig,
+    QuantServerConfig,
+    SourceConfig,
+)
+from engine.config.signals import AutomationsConfig, BlendWeights, ModelsConfig, OpportunitiesConfig
+from engine.config.trading import (
+    AccountConfig,
+    AlpacaConfig,
+    BrokersConfig,
+    ExitsConfig,
+    NotifyConfig,
+    PaperConfig,
+    PerformanceConfig,
+    RiskConfig,
+    TargetsConfig,
+)
+from engine.config.values import Section
+
+__all__ = [
+    "ENV_PREFIX",
+    "AccountConfig",
+    "AlpacaConfig",
+    "AutomationsConfig",
+    "BlendWeights",
+    "BrokersConfig",
+    "Config",
+    "ConsoleConfig",
+    "ExitsConfig",
+    "FearGreedConfig",
+    "FeaturesConfig",
+    "FeedConfig",
+    "LinkConfig",
+    "LoggingConfig",
+    "ModelsConfig",
+    "NewsConfig",
+    "NotifyConfig",
+    "OpenInterestConfig",
+    "OpportunitiesConfig",
+    "OptionsConfig",
+    "PaperConfig",
+    "PerformanceConfig",
+    "QuantConfig",
+    "QuantServerConfig",
+    "RiskConfig",
+    "Section",
+    "SimulatedConfig",
+    "SourceConfig",
+    "TargetsConfig",
+    "default_path",
+    "default_state_dir",
+    "load",
+]

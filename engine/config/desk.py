@@ -1,0 +1,65 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
+from engine.config.quant import QuantConfig
+from engine.config.signals import AutomationsConfig, ModelsConfig, OpportunitiesConfig
+from engine.config.trading import (
+    AccountConfig,
+    BrokersConfig,
+    ExitsConfig,
+    NotifyConfig,
+    PaperConfig,
+    PerformanceConfig,
+    RiskConfig,
+    TargetsConfig,
+)
+from engine.config.values import Section
+
+
+class LinkConfig(Section, frozen=True):
+    frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
+
+
+class ConsoleConfig(Section, frozen=True):
+    theme: str = "tickdesk-dark"
+    frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
+
+
+class LoggingConfig(Section, frozen=True):
+    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+
+
+class Config(Section, frozen=True):
+    """Everything; the defaults trade the simulated venue on paper."""
+
+    strategies_dir: str = ""
+    """Folder of the user's own strategies; relative to the configuration file, and beside it when empty."""
+    strategy_limit_ms: Annotated[float, Meta(ge=1, le=60_000)] = 50.0
+    """A user's strategy that takes longer in three calls in a row is disabled; never in a replay."""
+    feeds: dict[str, FeedConfig] = msgspec.field(default_factory=dict)
+    simulated: SimulatedConfig = SimulatedConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    strategies: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    """Per strategy: enabled, weight, symbols, budget_pct and its own parameters; checked by the strategy."""
+    opportunities: OpportunitiesConfig = OpportunitiesConfig()
+    risk: RiskConfig = RiskConfig()
+    exits: ExitsConfig = ExitsConfig()
+    paper: PaperConfig = PaperConfig()
+    account: AccountConfig = AccountConfig()
+    brokers: BrokersConfig = BrokersConfig()
+    targets: TargetsConfig = TargetsConfig()
+    performance: PerformanceConfig = PerformanceConfig()
+    notify: NotifyConfig = NotifyConfig()
+    models: ModelsConfig = ModelsConfig()
+    automations: AutomationsConfig = AutomationsConfig()
+    quant: QuantConfig = QuantConfig()
+    link: LinkConfig = LinkConfig()
+    console: ConsoleConfig = ConsoleConfig()
+    logging: LoggingConfig = LoggingConfig()

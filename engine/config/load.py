@@ -1,0 +1,196 @@
+"""Reading the configuration: file, environment and ``--set``, merged and checked."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+import platformdirs
+
+from engine.config.desk import Config
+from engine.config.values import Section
+from engine.errors import ConfigError
+from engine.sessions import Sessions
+from engine.text import clean
+
+ENV_PREFIX = "TICKDESK_"
+_NOT_CONFIG = (
+    *(
+        "TICKDESK_DATA",
+        "TICKDESK_CONFIG",
+        "TICKDESK_STATE_DIR",
+        "TICKDESK_QUANT_TOKEN",
+        "TICKDESK_NOTIFY_URLS",
+    ),
+    *("TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET", "TICKDESK_ALPACA_WEBHOOK_SECRET"),
+)
+_CHAOS_PREFIX = "TICKDESK_CHAOS_"
+
+
+def default_path() -> Path:
+    return Path(platformdirs.user_config_dir("tickdesk")) / "config.toml"
+
+
+def default_state_dir() -> Path:
+    return Path(platformdirs.user_state_dir("tickdesk"))
+
+
+def load(
+    path: Path | None = None, *, overrides: Iterable[str] = (), environ: Mapping[str, str] | None = None
+) -> Config:
+    """Read, merge and check the configuration.
+
+    ``path`` None means the default place, where a missing file is no error. ``overrides`` are
+    ``section.key=value`` texts. Raises ConfigError, one line naming the key and the fix.
+    """
+    raw = _read_file(path)
+    environ = os.environ if environ is None else environ
+    for name, text in sorted(environ.items()):
+        if name.startswith(ENV_PREFIX) and name not in _NOT_CONFIG and not name.startswith(_CHAOS_PREFIX):
+            keys = name[len(ENV_PREFIX) :].lower().split("__")
+            if len(keys) < 2 and _kind(keys) not in (str, float):
+                raise ConfigError(
+                    f"environment variable {clean(name, 60)} names no key: two underscores part section and"
+                    f" key, as in {_suggestion(keys[0])}"
+                )
+            _put(raw, keys, _value(text, keys), origin=f"environment variable {clean(name, 60)}")
+    for text in overrides:
+        key, sep, value = text.partition("=")
+        if not sep:
+            raise ConfigError(f"--set {clean(text, 60)}: write it as section.key=value")
+        keys = key.strip().split(".")
+        _put(raw, keys, _value(value.strip(), keys), origin=f"--set {clean(key, 60)}")
+    _refuse_not_finite(raw, "")
+    try:
+        config = msgspec.convert(raw, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            f"configuration: {clean(error)}; `tickdesk config show` prints every key with its value"
+        ) from None
+    _check(config)
+    folder = (path or default_path()).expanduser().absolute().parent
+    chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
+    return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
+
+
+def _read_file(path: Path | None) -> dict[str, Any]:
+    where = path or default_path()
+    try:
+        return tomllib.loads(where.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise ConfigError(f"no configuration file {where}: check --config") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {where}: {error.strerror}; check --config") from None
+    except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
+        raise ConfigError(f"{where} is no TOML: {clean(error)}") from None
+
+
+def _put(raw: dict[str, Any], keys: list[str], value: Any, *, origin: str) -> None:
+    node = raw
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"{origin}: {'.'.join(keys)} is not a section; see `tickdesk config show`")
+    node[keys[-1]] = value
+
+
+def _kind(keys: list[str]) -> Any:
+    """The type of a key's value; None for a key that is not ours, Any for a strategy's own."""
+    kind: Any = Config
+    for key in keys:
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(key)
+        else:
+            return None
+    if kind is Any and keys[-1] == "symbols":
+        return tuple[str, ...]
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _value(text: str, keys: list[str]) -> Any:
+    """What ``text`` means for the key: names stay text whatever they look like, commas make a list."""
+    kind, parsed = _kind(keys), _toml(text)
+    if kind is str:
+        return parsed if isinstance(parsed, str) else text
+    if isinstance(parsed, list):
+        return parsed
+    listed = parsed if isinstance(parsed, str) else text
+    if get_origin(kind) is tuple or (kind is Any and parsed is None and "," in text):
+        return [part.strip() for part in listed.split(",") if part.strip()]
+    return text if parsed is None else parsed
+
+
+def _toml(text: str) -> Any:
+    """The TOML value that ``text`` is; None when it is none."""
+    try:
+        document = tomllib.loads(f"v = {text}")
+    except (ValueError, RecursionError):
+        return None
+    return document["v"] if len(document) == 1 else None
+
+
+def _suggestion(name: str) -> str:
+    """The variable that was probably meant by ``name``, which lacks a double underscore."""
+    for path in _paths(Config):
+        if "_".join(path) == name:
+            return ENV_PREFIX + "__".join(path).upper()
+    for section in Config.__struct_fields__:
+        if name.startswith(f"{section}_"):
+            return f"{ENV_PREFIX}{section}__{clean(name.removeprefix(section + '_'), 40)}".upper()
+    return f"{ENV_PREFIX}<SECTION>__<KEY>"
+
+
+def _paths(section: type[Section]) -> Iterator[tuple[str, ...]]:
+    for field in msgspec.structs.fields(section):
+        if isinstance(field.type, type) and issubclass(field.type, Section):
+            yield from ((field.name, *rest) for rest in _paths(field.type))
+        else:
+            yield (field.name,)
+
+
+def _refuse_not_finite(node: Any, path: str) -> None:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            _refuse_not_finite(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise ConfigError(f"configuration: {clean(path, 80)} must be a finite number, not {node}")
+
+
+def _check(config: Config) -> None:
+    features, risk = config.features, config.risk
+    rules = (
+        (features.ema_fast < features.ema_slow, "features.ema_fast must be below features.ema_slow"),
+        (features.sma_fast < features.sma_slow, "features.sma_fast must be below features.sma_slow"),
+        (
+            risk.daily_loss_reduce_pct <= risk.daily_loss_halt_pct,
+            "risk.daily_loss_reduce_pct must not be above risk.daily_loss_halt_pct",
+        ),
+        (
+            sum(msgspec.structs.astuple(config.opportunities.weights)) > 0,
+            "opportunities.weights: at least one weight must be above 0",
+        ),
+        (
+            config.automations.batch_ms <= config.automations.batch_max_ms,
+            "automations.batch_ms must not be above automations.batch_max_ms",
+        ),
+        (
+            config.account.currency in config.account.pegged,
+            "account.pegged must contain account.currency",
+        ),
+    )
+    for holds, rule in rules:
+        if not holds:
+            raise ConfigError(f"configuration: {rule}")
+    try:
+        Sessions(config.opportunities.sessions)
+    except ValueError as error:
+        raise ConfigError(f"configuration: opportunities.sessions: {clean(error)}") from None

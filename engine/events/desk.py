@@ -1,0 +1,54 @@
+"""The desk's own acts, and what the journal keeps."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from engine.events.base import Event
+from engine.events.orders import Fill, Funding, OrderChange, OrderEvent
+
+
+class RiskState(StrEnum):
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    """Exits only."""
+    HALTED = "halted"
+    """Nothing but cancels and exits a person asks for."""
+
+
+class RiskChange(Event, frozen=True, gc=False):
+    """The desk's trading state changed; latched across restarts."""
+
+    state: RiskState
+    previous: RiskState
+    reason: str
+    who: str
+    """``"risk"`` or the person or client that asked."""
+    ns: int
+
+
+class LimitChange(Event, frozen=True, gc=False):
+    """A person changed a limit while the desk runs; taken up again at a restart."""
+
+    scope: str
+    """``"desk"``, ``"strategy:<name>"`` or ``"symbol:<symbol>"``."""
+    name: str
+    """As in the configuration, e.g. ``"max_position_pct"``."""
+    previous: str
+    """"" where the scope had none of its own."""
+    value: str
+    """"" when the scope goes back to what is above it."""
+    who: str
+    ns: int
+
+
+class Alert(Event, frozen=True, gc=False):
+    """Something the person at the desk must see. ``level``: info, warning, error."""
+
+    level: str
+    source: str
+    text: str
+    ns: int
+
+
+JournalEvent = OrderEvent | OrderChange | Fill | Funding | RiskChange | LimitChange | Alert
