@@ -29,7 +29,22 @@ class EquityPoint(msgspec.Struct, frozen=True, gc=False):
     unrealized: str
 
 
-Record = Signal | Blend | Opportunity | Verdict | FeatureRow | Drop | EquityPoint
+class PositionPoint(msgspec.Struct, frozen=True, gc=False):
+    """A position at one moment; decimal text, prices and money in the symbol's quote currency."""
+
+    ns: int
+    symbol: str
+    quantity: str
+    """Signed; "0" once it is closed."""
+    entry: str
+    """Average price of what is open."""
+    mark: str
+    unrealized: str
+    realized: str
+    """Over all of the symbol's closed quantity, before fees."""
+
+
+Record = Signal | Blend | Opportunity | Verdict | FeatureRow | Drop | EquityPoint | PositionPoint
 
 
 class Table(NamedTuple):
@@ -115,6 +130,7 @@ TABLES: dict[type, Table] = {
         "last_detail = excluded.last_detail",
     ),
     EquityPoint: Table("equity", EquityPoint.__struct_fields__, _structs),
+    PositionPoint: Table("position_points", PositionPoint.__struct_fields__, _structs),
 }
 
 

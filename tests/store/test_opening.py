@@ -114,7 +114,7 @@ def test_a_database_that_another_program_holds_is_refused(
             "state is accepted, journal says filled",
         ),
         (
-            "INSERT INTO positions VALUES ('kraken:BTC/USD', '1', '1', '0', '0', '0', 1)",
+            "INSERT INTO positions VALUES ('kraken:BTC/USD', '1', '1', '0', '0', '0', 1, '0')",
             "positions kraken:BTC/USD: not in the journal",
         ),
     ],
