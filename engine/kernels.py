@@ -6,12 +6,14 @@ would go unnoticed. Here the folder is named after a digest of all kernel source
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import logging
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -141,6 +143,23 @@ def warm(
         )
         shutil.rmtree(folder, ignore_errors=True)
         run()
+
+
+def forget_unused(days: float = 14.0) -> int:
+    """Remove the kernels of other versions that nobody has used for so long; returns how many.
+
+    Each start touches the folder it uses.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return 0
+    limit, removed = time.time() - days * 86_400, 0
+    for other in folder.parent.glob("kernels-*"):
+        with contextlib.suppress(OSError):  # another process may remove it too
+            if other != folder and other.stat().st_mtime < limit:
+                shutil.rmtree(other)
+                removed += 1
+    return removed
 
 
 @cache

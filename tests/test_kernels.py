@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,17 @@ def test_an_error_that_is_not_the_caches_reaches_the_caller() -> None:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(kernels, "cache_folder", lambda: None)
         kernels.warm(run, "none")
+
+
+def test_kernels_of_other_versions_go_when_nobody_used_them_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = tmp_path / "kernels-ours"
+    monkeypatch.setattr(kernels, "cache_folder", lambda: ours)
+    for name, age_days in (("kernels-ours", 90), ("kernels-old", 15), ("kernels-new", 13), ("other", 90)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "x.nbi").touch()
+        os.utime(folder, (time.time() - age_days * 86_400,) * 2)
+    assert kernels.forget_unused(days=14) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kernels-new", "kernels-ours", "other"]

@@ -18,7 +18,7 @@ from engine.strategies.golden_cross import GoldenCross
 from engine.strategies.mean_reversion import MeanReversion
 from engine.strategies.model import Model
 from engine.strategies.rapid_rise import RapidRise
-from engine.strategies.reload import Users, fitting, note, offers_any
+from engine.strategies.reload import Reloaded, Users, fitting, offers_any, reloaded
 from engine.strategies.settings import (
     StrategyInfo,
     StrategyState,
@@ -316,18 +316,18 @@ class StrategySet:
 
     # --- the users' ------------------------------------------------------------------------------
 
-    def reload(self) -> str:
-        """Read new and changed files of the users' folder; returns what happened in one line.
+    def reload(self) -> Reloaded:
+        """Read new and changed files of the users' folder; returns what happened.
 
         A strategy whose file changed starts afresh with its switches, weight, symbols, budget and those of
         its parameters that were set and still fit; its fault is forgotten. A file that cannot be used leaves
         what it defined before running. Packages are not read again.
         """
         if self._users is None:
-            return "there is no folder of strategies"
+            return Reloaded("there is no folder of strategies", True)
         entries, told = self._users.reload(self._entries)
         self._take_users(entries)
-        return note(told)
+        return reloaded(told, self._users.refused)
 
     def _take_users(self, entries: dict[str, Entry]) -> None:
         assert self._users is not None

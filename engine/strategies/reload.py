@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import ConfigError
 from engine.strategies.base import Strategy
@@ -32,6 +33,8 @@ class Users:
         self._packages: list[Source] = []
         self.failed: list[tuple[str, str]] = []
         """(name, traceback text) of what could not be used, of the last call."""
+        self.refused = 0
+        """How many files could not be used, of the last call."""
 
     def start(self) -> dict[str, Entry]:
         """Entries by name: of packages, then of files, each sorted."""
@@ -48,6 +51,7 @@ class Users:
     def reload(self, before: Mapping[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
         """(entries by name, what happened) once changed files are read; ``before`` is left as it is."""
         self.failed = []
+        self.refused = 0
         packaged = {source.origin for source in self._packages}
         entries = {name: entry for name, entry in before.items() if entry.origin in packaged}
         return entries, self._read_files(before, entries)
@@ -96,6 +100,7 @@ class Users:
             except (Exception, SystemExit) as error:
                 source.refuse(error)
         if source.error:
+            self.refused += 1
             return f"{source.name} cannot be used: {source.error}"
         entries |= made
         return ", ".join(f"{name} {'read anew' if name in before else 'added'}" for name in made)
@@ -136,5 +141,14 @@ def fitting(entry: Entry) -> dict[str, object]:
     }
 
 
-def note(told: list[str]) -> str:
-    return clean("; ".join(told), 300) if told else "nothing changed"
+class Reloaded(NamedTuple):
+    """What came of reading the files again."""
+
+    text: str
+    """One line."""
+    whole: bool
+    """No file was refused."""
+
+
+def reloaded(told: list[str], refused: int) -> Reloaded:
+    return Reloaded(clean("; ".join(told), 300) if told else "nothing changed", not refused)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.features import alpha158, candles
 from engine.features import engine as features
 from engine.feeds import binance_scan
+from engine.kernels import forget_unused
 from engine.market import screen
 from engine.models import walker
 from engine.opportunities import blend_kernel, rules
@@ -28,6 +29,7 @@ def compile_all(note: Callable[[str], None]) -> None:
     candles.compile_kernels(note)
     walker.compile_kernels(note)
     intake_kernel.compile_kernels(note)
+    forget_unused()
 
 
 if __name__ == "__main__":

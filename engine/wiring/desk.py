@@ -38,6 +38,7 @@ from engine.market.freshness import Freshness
 from engine.market.screen import Screen
 from engine.portfolio.ledger import DayState
 from engine.store.rows import EquityPoint, Record
+from engine.strategies.reload import Reloaded
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
@@ -314,11 +315,11 @@ class Desk:
                 log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
         self._note_faults()
 
-    def reload_strategies(self, who: str) -> str:
-        """Read the users' strategy files again. Raises ConfigError."""
-        text = self.tuning.reload_strategies(who)
+    def reload_strategies(self, who: str) -> Reloaded:
+        """Read the users' strategy files again."""
+        told = self.tuning.reload_strategies(who)
         self._note_faults()
-        return text
+        return told
 
     def on_context(self, signals: Sequence[Signal]) -> None:
         """Signals that rest on no tick of ours: positions, options, moods, external quant servers."""

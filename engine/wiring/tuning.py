@@ -16,6 +16,7 @@ import msgspec
 from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.config import BlendWeights
 from engine.errors import ConfigError, TickdeskError
+from engine.strategies.reload import Reloaded
 from engine.text import clean
 from engine.wiring.signals import Signals
 from engine.wiring.trading import Trading
@@ -134,11 +135,11 @@ class Tuning:
         ]
         return clean(f"{text} ({', '.join(changes)})" if changes else text, 300)
 
-    def reload_strategies(self, who: str) -> str:
-        """Read the users' strategy files again; returns what happened. Raises ConfigError."""
+    def reload_strategies(self, who: str) -> Reloaded:
+        """Read the users' strategy files again; returns what happened."""
         strategies = self._signals.strategies
         before = strategies.kinds()
-        text = strategies.reload()
+        told = strategies.reload()
         after = strategies.kinds()
         for name in sorted(before.keys() - after.keys()):
             self._signals.drop_source(name)
@@ -148,8 +149,8 @@ class Tuning:
             if before.get(name) is not after.get(name):
                 self._take_up_strategy(name, kept)
         self._on_change()
-        self._alert("info", who, f"strategies: {text}")
-        return text
+        self._alert("info" if told.whole else "warning", who, f"strategies: {told.text}")
+        return told
 
     # --- weights ---
 

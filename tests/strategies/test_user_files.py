@@ -95,7 +95,7 @@ def test_the_example_uses_an_indicator_of_pandas_ta_classic(folder: Path) -> Non
     assert detail.params[0].about.startswith("How long a signal counts")
     changed = EXAMPLE.read_text().replace("0.6, 0.6, reason", "0.9, 0.6, reason")
     (folder / "ema_touch.py").write_text(changed)
-    assert strategies.reload() == "ema_touch read anew"
+    assert strategies.reload().text == "ema_touch read anew"
     (signal,) = hear(strategies, feature_row(3, close=99.95, rsi=60.0))
     assert signal.score == 0.9
 
@@ -111,8 +111,8 @@ def test_files_come_in_sorted_order_after_the_built_in_ones(folder: Path, write:
 
 def test_no_folder_is_no_error(folder: Path) -> None:
     assert len(StrategySet({}, folder / "none").states()) == len(STRATEGIES)
-    assert StrategySet({}).reload() == "there is no folder of strategies"
-    assert StrategySet({}, folder).reload() == "nothing changed"
+    assert StrategySet({}).reload().text == "there is no folder of strategies"
+    assert StrategySet({}, folder).reload().text == "nothing changed"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_used_costs_only_itself(
     assert strategies.detail("mine").error == broken.error
     assert strategies.settings()["mine"]["enabled"] is False
     write()
-    assert strategies.reload() == "mine read anew"
+    assert strategies.reload().text == "mine read anew"
     assert len(hear(strategies, feature_row(2))) == 2
 
 
@@ -187,7 +187,7 @@ def test_a_fault_at_a_bar_disables_only_that_strategy(
     assert not state.enabled and state.error.startswith(says)
     assert [name for name, _ in strategies.take_errors()] == ["mine"]
     write()
-    assert strategies.reload() == "mine read anew"
+    assert strategies.reload().text == "mine read anew"
     assert of_file(strategies).enabled and of_file(strategies).error == "", "it was on before its fault"
 
 
@@ -261,7 +261,7 @@ def test_a_changed_file_keeps_what_was_set(write: Write, folder: Path) -> None:
     before = {name for name in sys.modules if name.startswith("_tickdesk_strategy_mine")}
     write(level=0.75, body=SAYS.replace("bar", "candle"))
     weights = strategies.weights
-    assert strategies.reload() == "mine read anew"
+    assert strategies.reload().text == "mine read anew"
     (signal,) = hear(strategies, feature_row(2, symbol="a:X"))
     assert (signal.score, signal.reason) == (0.25, "candle 1"), "it started afresh, with its parameter"
     assert hear(strategies, feature_row(2, symbol="a:Y")) == []
@@ -294,23 +294,23 @@ def test_a_failed_reload_keeps_the_old_version_running(write: Write, folder: Pat
     strategies = StrategySet({}, folder)
     for text in ("def (", SIMPLE.format(name="trend", level=0.5, body=SAYS)):
         write(text=text)
-        told = strategies.reload()
+        told = strategies.reload().text
         assert told.startswith("mine: the version before goes on, ")
         assert len(hear(strategies, feature_row())) == 1
         assert of_file(strategies).enabled and strategies.take_errors() == []
-    assert "the version before goes on" in strategies.reload(), "it is tried again each time"
+    assert "the version before goes on" in strategies.reload().text, "it is tried again each time"
     write()
-    assert strategies.reload() == "nothing changed", "the version before is back in the file"
+    assert strategies.reload().text == "nothing changed", "the version before is back in the file"
 
 
 def test_files_come_and_go(write: Write, folder: Path) -> None:
     strategies = StrategySet({}, folder)
     write()
-    assert strategies.reload() == "mine added"
+    assert strategies.reload().text == "mine added"
     assert strategies.weights["mine"] == 1.0 and len(hear(strategies, feature_row())) == 1
-    assert strategies.reload() == "nothing changed"
+    assert strategies.reload().text == "nothing changed"
     (folder / "mine.py").unlink()
-    assert strategies.reload() == "mine removed"
+    assert strategies.reload().text == "mine removed"
     assert "mine" not in strategies.weights and hear(strategies, feature_row()) == []
     with pytest.raises(ConfigError, match="unknown strategy mine"):
         strategies.detail("mine")
@@ -334,7 +334,7 @@ def test_two_files_may_not_define_one_name(write: Write, folder: Path) -> None:
     write("b.py", name="other")
     strategies.reload()
     write("a.py", name="other")
-    assert "the version before goes on" in strategies.reload(), "b.py has the name already"
+    assert "the version before goes on" in strategies.reload().text, "b.py has the name already"
     assert {s.source for s in hear(strategies, feature_row())} == {"same", "other"}
 
 
@@ -403,5 +403,5 @@ def test_entry_points_are_taken_up(monkeypatch: pytest.MonkeyPatch, folder: Path
     assert "is no Strategy subclass" in of_file(strategies, "a").error
     assert of_file(strategies, "c").error.startswith("ZeroDivisionError")
     write(level=0.1)
-    assert strategies.reload() == "mine read anew"
+    assert strategies.reload().text == "mine read anew"
     assert of_file(strategies, "packaged").enabled and not of_file(strategies, "a").enabled

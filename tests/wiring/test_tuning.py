@@ -164,8 +164,8 @@ def test_a_users_strategy_is_read_again_and_keeps_what_was_set(tmp_path: Path) -
     kept = Kept(tmp_path)
     kept.desk.tuning.set_strategy("mine", StrategyPatch(weight=3.0, params={"level": 2.0}), "anna")
     file.write_text(OWN.format(about="another", body="return None"))
-    text = kept.desk.reload_strategies("anna")
-    assert "mine" in text and text in kept.alerts[-1].text
+    text, whole = kept.desk.reload_strategies("anna")
+    assert whole and "mine" in text and text in kept.alerts[-1].text
     assert kept.desk.signals.strategies.detail("mine").description == "another"
     assert (kept.section("mine")["weight"], kept.section("mine")["level"]) == (3.0, 2.0)
 
@@ -201,13 +201,13 @@ def test_a_strategy_that_is_gone_counts_no_more(tmp_path: Path) -> None:
     desk.signals.on_context([Signal("sim:AAA", "mine", Family.TECHNICAL, 1.0, 1.0, NS, NS, "")])
     assert desk.signals.symbol_signals("sim:AAA", NS) is not None
     file.unlink()
-    assert "mine removed" in desk.reload_strategies("anna")
+    assert "mine removed" in desk.reload_strategies("anna").text
     assert desk.signals.symbol_signals("sim:AAA", NS) is None
 
 
 def test_a_file_that_cannot_be_used_is_told_and_harms_nothing(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     (tmp_path / "torn.py").write_text("def (")
-    kept.desk.reload_strategies("anna")
+    assert not kept.desk.reload_strategies("anna").whole
     assert any(alert.level == "error" for alert in kept.alerts)
     assert kept.desk.signals.strategies.enabled("trend")
