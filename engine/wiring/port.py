@@ -113,7 +113,8 @@ class LivePort:
 
     def reload_strategies(self, who: str) -> Reply:
         self._refuse_when_failed()
-        return Reply(True, self._engine.desk.reload_strategies(who))
+        told = self._engine.desk.reload_strategies(who)
+        return Reply(told.whole, told.text)
 
     def weights(self) -> BlendWeights:
         return self._engine.desk.tuning.weights
