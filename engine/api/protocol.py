@@ -21,10 +21,11 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     DELETE /v1/automations/{name}       Reply
     POST /v1/model/reload               Reply
     POST /v1/risk                       RiskPatch -> Reply
-    POST /v1/flatten                    Reply (its text is the receipt)
     POST /v1/stop                       Reply; the engine then ends
     WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
                                         rows) and EventFrame (every one, gap-free sequence) messages
+
+Orders, limits, the account and reconciliation: see trading_protocol.py.
 
 Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Money and quantities are decimal
 text; market data are JSON numbers, null where unknown.
@@ -36,177 +37,54 @@ from typing import Literal
 
 import msgspec
 
+from engine.api.rows import (
+    AutomationRow,
+    FeedRow,
+    LogRow,
+    ModelRow,
+    OpportunityRow,
+    OrderRow,
+    PositionRow,
+    StatusRow,
+    StrategyRow,
+    TickRow,
+)
 from engine.events import Blend, BlendInput, Check, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
 
+__all__ = [
+    "VERSION",
+    "AutomationPatch",
+    "AutomationRow",
+    "ErrorReply",
+    "EventFrame",
+    "Explanation",
+    "FeedRow",
+    "Health",
+    "LogRow",
+    "ModelRow",
+    "OpportunityRow",
+    "OrderRow",
+    "ParamRow",
+    "ParamValue",
+    "PositionRow",
+    "Reply",
+    "Resync",
+    "RiskPatch",
+    "Sequenced",
+    "SignalStatistics",
+    "StateFrame",
+    "StatusRow",
+    "Step",
+    "StrategyDetail",
+    "StrategyPatch",
+    "StrategyRow",
+    "StreamMessage",
+    "SymbolSignals",
+    "TickRow",
+    "WeightsPatch",
+]
+
 VERSION = 1
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    pass
-
-
-class FeedRow(Row, frozen=True):
-    venue: str
-    state: str
-    detail: str
-    age_ms: float | None
-    """Since the last datum; None before the first."""
-    reconnects: int
-    messages: int
-    gaps: int
-
-
-class TickRow(Row, frozen=True):
-    symbol: str
-    bid: float | None
-    bid_size: float | None
-    ask: float | None
-    ask_size: float | None
-    last: float | None
-    change_pct: float | None
-    """Over the rolling window."""
-    volume: float
-    """Over the rolling window."""
-    age_ms: float | None
-    stale: bool
-    rsi: float | None
-    score: float | None
-    """The newest blended score."""
-    spark: tuple[float, ...]
-    """Up to 24 closes of the newest bars, oldest first."""
-
-
-class OpportunityRow(Row, frozen=True):
-    id: str
-    symbol: str
-    side: str
-    score: float
-    confidence: float
-    sources: tuple[str, ...]
-    reason: str
-    status: str
-    """live, ordered, denied:<CODE>, expired."""
-    created_ns: int
-    expires_ns: int
-    merged: int
-
-
-class PositionRow(Row, frozen=True):
-    symbol: str
-    quantity: str
-    """Signed; "0" means closed: drop the row."""
-    entry_price: str
-    mark_price: str
-    unrealized: str
-    realized: str
-    stop_price: str
-    target_price: str
-    opened_ns: int
-    stale: bool
-
-
-class OrderRow(Row, frozen=True):
-    id: str
-    symbol: str
-    side: str
-    type: str
-    quantity: str
-    filled: str
-    average_price: str
-    """"" before the first fill."""
-    state: str
-    purpose: str
-    reason: str
-    """Denial or rejection code, or why it waits."""
-    created_ns: int
-    updated_ns: int
-
-
-class StrategyRow(Row, frozen=True):
-    name: str
-    family: str
-    enabled: bool
-    weight: float
-    signals: int
-    """Emitted since start."""
-    last_ns: int
-    """0: never."""
-    error: str
-    budget_pct: float = 0.0
-    """Most that its positions may be worth, percent of equity; 0: no limit of its own."""
-    origin: str = ""
-    """"" for a built-in one, else the file or entry point that it comes from."""
-
-
-class AutomationRow(Row, frozen=True):
-    name: str
-    active: bool
-    trigger: str
-    """One line, e.g. ``signal rapid_rise on all symbols`` or ``every 60 s``."""
-    steps: str
-    """One line, e.g. ``notify, call webhook``."""
-    matched: int
-    started: int
-    succeeded: int
-    failed: int
-    running: int
-    last_ns: int
-    """When it last started; 0: never."""
-    error: str
-    """Why the last run failed; "" when it did not."""
-
-
-class ModelRow(Row, frozen=True):
-    strategy: str
-    version: str
-    """Short id; "" when none is loaded."""
-    status: str
-    created_ns: int
-    metric: str
-    """E.g. ``rank IC 0.041``."""
-    error: str
-    """Why the last reload kept the old one."""
-
-
-class LogRow(Row, frozen=True):
-    seq: int
-    ns: int
-    level: str
-    source: str
-    text: str
-
-
-class StatusRow(Row, frozen=True):
-    mode: str
-    """PAPER or REPLAY."""
-    risk_state: str
-    risk_reason: str
-    engine_ns: int
-    """The desk's clock (a tape's time in a replay)."""
-    started_ns: int
-    phase: str
-    """starting, warming up, running, stopping."""
-    phase_detail: str
-    account_currency: str
-    equity: str
-    day_pnl: str
-    drawdown_pct: float
-    daily_loss_pct: float
-    daily_loss_limit_pct: float
-    latency_p50_us: float | None
-    """Frame to risk-approved order."""
-    latency_p99_us: float | None
-    ticks: int
-    ticks_per_s: float
-    stale_symbols: int
-    funnel: dict[str, int]
-    """Counts in order of the flow: trades, quotes, bars, features, signals, blends, opportunities, orders,
-    fills."""
-    drops: dict[str, int]
-    """Counts by ``stage:CODE``."""
-    tape: str
-    """Name, position and speed of the tape, "" when live."""
-    pending_writes: int
 
 
 class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):

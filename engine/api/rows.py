@@ -1,0 +1,204 @@
+"""Rows: what a screen shows of the desk, one line each. They travel in frames (see protocol.py).
+
+Money and quantities are decimal text; market data are numbers, None where unknown.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    pass
+
+
+class FeedRow(Row, frozen=True):
+    venue: str
+    state: str
+    detail: str
+    age_ms: float | None
+    """Since the last datum; None before the first."""
+    reconnects: int
+    messages: int
+    gaps: int
+
+
+class TickRow(Row, frozen=True):
+    symbol: str
+    bid: float | None
+    bid_size: float | None
+    ask: float | None
+    ask_size: float | None
+    last: float | None
+    change_pct: float | None
+    """Over the rolling window."""
+    volume: float
+    """Over the rolling window."""
+    age_ms: float | None
+    stale: bool
+    rsi: float | None
+    score: float | None
+    """The newest blended score."""
+    spark: tuple[float, ...]
+    """Up to 24 closes of the newest bars, oldest first."""
+
+
+class OpportunityRow(Row, frozen=True):
+    id: str
+    symbol: str
+    side: str
+    score: float
+    confidence: float
+    sources: tuple[str, ...]
+    reason: str
+    status: str
+    """live, ordered, denied:<CODE>, expired."""
+    created_ns: int
+    expires_ns: int
+    merged: int
+
+
+class PositionRow(Row, frozen=True):
+    symbol: str
+    quantity: str
+    """Signed; "0" means closed: drop the row."""
+    entry_price: str
+    mark_price: str
+    unrealized: str
+    realized: str
+    stop_price: str
+    target_price: str
+    opened_ns: int
+    stale: bool
+    trailing_price: str = ""
+    """Where a stop that follows the market stands; "" without one."""
+    exit_ns: int = 0
+    """When it is closed for its age; 0: never."""
+
+
+class OrderRow(Row, frozen=True):
+    id: str
+    symbol: str
+    side: str
+    type: str
+    quantity: str
+    filled: str
+    average_price: str
+    """"" before the first fill."""
+    state: str
+    purpose: str
+    reason: str
+    """Denial or rejection code, or why it waits."""
+    created_ns: int
+    updated_ns: int
+    price: str = ""
+    """Its limit; "" without one."""
+    stop_price: str = ""
+    """Its trigger, where that is known."""
+    trail: str = ""
+    time_in_force: str = "gtc"
+    pending: str = "none"
+    """What was asked of it and is not answered: none, update, cancel."""
+    leaves: str = ""
+    """What may still fill; "0" once it is done."""
+    gateway: str = "paper"
+    parent_id: str = ""
+    """Of the order whose fills it protects; "" when it is no child."""
+    list_id: str = ""
+
+
+class StrategyRow(Row, frozen=True):
+    name: str
+    family: str
+    enabled: bool
+    weight: float
+    signals: int
+    """Emitted since start."""
+    last_ns: int
+    """0: never."""
+    error: str
+    budget_pct: float = 0.0
+    """Most that its positions may be worth, percent of equity; 0: no limit of its own."""
+    origin: str = ""
+    """"" for a built-in one, else the file or entry point that it comes from."""
+    realized: str = ""
+    """Of the fills it was behind, before fees; "" when it never traded."""
+    unrealized: str = ""
+    fees: str = ""
+
+
+class AutomationRow(Row, frozen=True):
+    name: str
+    active: bool
+    trigger: str
+    """One line, e.g. ``signal rapid_rise on all symbols`` or ``every 60 s``."""
+    steps: str
+    """One line, e.g. ``notify, call webhook``."""
+    matched: int
+    started: int
+    succeeded: int
+    failed: int
+    running: int
+    last_ns: int
+    """When it last started; 0: never."""
+    error: str
+    """Why the last run failed; "" when it did not."""
+
+
+class ModelRow(Row, frozen=True):
+    strategy: str
+    version: str
+    """Short id; "" when none is loaded."""
+    status: str
+    created_ns: int
+    metric: str
+    """E.g. ``rank IC 0.041``."""
+    error: str
+    """Why the last reload kept the old one."""
+
+
+class LogRow(Row, frozen=True):
+    seq: int
+    ns: int
+    level: str
+    source: str
+    text: str
+
+
+class StatusRow(Row, frozen=True):
+    mode: str
+    """PAPER or REPLAY."""
+    risk_state: str
+    risk_reason: str
+    engine_ns: int
+    """The desk's clock (a tape's time in a replay)."""
+    started_ns: int
+    phase: str
+    """starting, warming up, running, stopping."""
+    phase_detail: str
+    account_currency: str
+    equity: str
+    day_pnl: str
+    drawdown_pct: float
+    daily_loss_pct: float
+    daily_loss_limit_pct: float
+    latency_p50_us: float | None
+    """Frame to risk-approved order."""
+    latency_p99_us: float | None
+    ticks: int
+    ticks_per_s: float
+    stale_symbols: int
+    funnel: dict[str, int]
+    """Counts in order of the flow: trades, quotes, bars, features, signals, blends, opportunities, orders,
+    fills."""
+    drops: dict[str, int]
+    """Counts by ``stage:CODE``."""
+    tape: str
+    """Name, position and speed of the tape, "" when live."""
+    pending_writes: int
+    drifts: int = 0
+    """Where the gateways and the desk disagree; see ``GET /v1/reconciliation``."""
+    gateway: str = ""
+    """How the brokers are reached, one line; "" with the paper venue alone."""
+    locked: tuple[str, ...] = ()
+    """Symbols that are not entered for a while, because their stops were hit too often."""
