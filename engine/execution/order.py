@@ -1,57 +1,86 @@
-"""Orders as folds over their events, and the blotter that holds all of them.
+"""Orders as folds over their events.
 
-``TRANSITIONS`` is the one place that says which state may follow which.
+``TRANSITIONS`` is the one place that says which state may follow which; beside its state a working order has
+what was asked of it and is not answered yet (``Pending``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from itertools import islice
+from decimal import Context, Decimal
 from types import MappingProxyType
 
 import msgspec
 
 from engine.errors import OrderError
-from engine.events import Fill, OrderEvent, OrderRequest, OrderState
+from engine.events import (
+    Amendment,
+    ChangeKind,
+    Fill,
+    OrderChange,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    Pending,
+)
 
 _ZERO = Decimal(0)
+_EXACT = Context(prec=60)
+"""Wide enough for sums and products of venue numbers: none is rounded."""
 _S = OrderState
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
     {
-        _S.INITIALIZED: frozenset({_S.DENIED, _S.SUBMITTED}),
+        _S.INITIALIZED: frozenset({_S.DENIED, _S.HELD, _S.SUBMITTED}),
+        _S.HELD: frozenset({_S.SUBMITTED, _S.CANCELED, _S.EXPIRED, _S.DENIED}),
         _S.SUBMITTED: frozenset({_S.ACCEPTED, _S.REJECTED, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED}),
-        _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED}),
+        _S.ACCEPTED: frozenset(
+            {_S.TRIGGERED, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED}
+        ),
+        _S.TRIGGERED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED}),
         _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED}),
         _S.DENIED: frozenset(),
         _S.REJECTED: frozenset(),
         _S.FILLED: frozenset(),
-        _S.CANCELED: frozenset(),
+        _S.CANCELED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
         _S.EXPIRED: frozenset(),
     }
 )
-"""State -> the states that may follow it. Nothing follows a terminal state."""
-
-_NO_ORDERS: Mapping[str, Order] = MappingProxyType({})
+"""State -> the states that may follow it; some hold for some orders only, as ``Order.apply`` says."""
 
 FILL_STATES = frozenset({_S.PARTIALLY_FILLED, _S.FILLED})
-"""Reached by a ``Fill`` only, never by an ``OrderEvent``."""
+"""Reached by a ``Fill``; FILLED also by an update to what is filled already. Never by an ``OrderEvent``."""
+
+WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.TRIGGERED, _S.PARTIALLY_FILLED})
+"""Where an amendment or a cancel can be asked for, and be pending."""
+
+PAPER = "paper"
+"""The gateway that never fills what it canceled."""
 
 
 class Order(msgspec.Struct, gc=False):
-    """One order: its request and what has happened to it. Changed by ``apply`` alone."""
+    """One order: its request, what it has become and what has happened to it. Changed by ``apply`` alone."""
 
     request: OrderRequest
+    """As it was asked for; amendments do not change it."""
     created_ns: int
     updated_ns: int
+    quantity: Decimal
+    """As amended; the whole one, what is filled included."""
+    price: Decimal | None
+    """As amended, like the two that follow."""
+    stop_price: Decimal | None
+    trail: Decimal | None
     state: OrderState = OrderState.INITIALIZED
+    pending: Pending = Pending.NONE
     filled: Decimal = _ZERO
     notional: Decimal = _ZERO
     """Sum of price x quantity of the fills, unsigned, exact."""
     fees: Decimal = _ZERO
     reason: str = ""
     """Of the newest event that gave one: denial or rejection code, why it was canceled."""
+    venue_order_id: str = ""
+    """The newest that the venue told."""
     trade_ids: tuple[str, ...] = ()
 
     @classmethod
@@ -64,130 +93,180 @@ class Order(msgspec.Struct, gc=False):
             )
         if (request.client_order_id, request.symbol) != (event.client_order_id, event.symbol):
             raise OrderError(f"order {event.client_order_id}: its request is for {request.client_order_id}")
-        return cls(request, event.ns, event.ns, reason=event.reason)
+        return cls(
+            request,
+            event.ns,
+            event.ns,
+            request.quantity,
+            request.price,
+            request.stop_price,
+            request.trail,
+            reason=event.reason,
+            venue_order_id=event.venue_order_id,
+        )
 
     @property
     def client_order_id(self) -> str:
         return self.request.client_order_id
 
     @property
+    def gateway(self) -> str:
+        return self.request.gateway
+
+    @property
     def leaves(self) -> Decimal:
         """What may still fill; zero once the order is done."""
-        return _ZERO if self.state.terminal else self.request.quantity - self.filled
+        return _ZERO if self.state.terminal else self.quantity - self.filled
 
     @property
     def average_price(self) -> Decimal | None:
         """Mean fill price; None before the first fill."""
         return self.notional / self.filled if self.filled else None
 
-    def apply(self, event: OrderEvent | Fill) -> bool:
+    def apply(self, event: OrderEvent | OrderChange | Fill) -> bool:
         """Fold one event in; False when it is a fill that is already in.
 
-        Raises OrderError, and changes nothing, when the event is not this order's, the transition is illegal
-        or a fill goes beyond the order's quantity.
+        Raises OrderError, and changes nothing, when the event is not this order's, is illegal in this state
+        or makes more filled than the order's quantity. Beyond the table: HELD is for a bracket's children;
+        TRIGGERED, and REJECTED after ACCEPTED, are for orders that wait for a trigger; a fill after
+        CANCELED is for live gateways.
         """
         if isinstance(event, Fill):
             return self._fill(event)
         self._own(event)
+        if isinstance(event, OrderChange):
+            self._change(event)
+        else:
+            self._transition(event)
+        self.reason = event.reason or self.reason
+        self.venue_order_id = event.venue_order_id or self.venue_order_id
+        self.updated_ns = max(self.updated_ns, event.ns)
+        return True
+
+    # --- transitions
+
+    def _transition(self, event: OrderEvent) -> None:
         if event.state in FILL_STATES:
             raise OrderError(f"order {self.client_order_id}: {event.state.value} is reached by fills only")
         self._allow(event.state)
-        self.state = event.state
-        self.reason = event.reason or self.reason
-        self.updated_ns = max(self.updated_ns, event.ns)
-        return True
+        self._enter(event.state)
+
+    def _enter(self, state: OrderState) -> None:
+        self.state = state
+        if state.terminal:
+            self.pending = Pending.NONE
+
+    def _allow(self, state: OrderState) -> None:
+        if state not in TRANSITIONS[self.state] or not self._fits(state):
+            raise OrderError(
+                f"order {self.client_order_id}: {self.state.value} -> {state.value} is not allowed"
+            )
+
+    def _fits(self, state: OrderState) -> bool:
+        """Whether a transition of the table is one that this order can make."""
+        request = self.request
+        if state is _S.HELD:
+            return bool(request.parent_id)
+        if state is _S.TRIGGERED or (state is _S.REJECTED and self.state is _S.ACCEPTED):
+            return request.type.triggered
+        return self.state is not _S.CANCELED or request.gateway != PAPER
+
+    # --- amendments and cancels
+
+    def _change(self, change: OrderChange) -> None:
+        kind = change.kind
+        if kind is ChangeKind.UPDATED:
+            self._updated(change)
+        elif self.state not in WORKING:
+            raise self._illegal(kind)
+        elif kind is ChangeKind.UPDATE_ASKED:
+            if self.pending is not Pending.NONE or change.amendment is None:
+                raise self._illegal(kind)
+            self.pending = Pending.UPDATE
+        elif kind is ChangeKind.CANCEL_ASKED:
+            if self.pending is Pending.CANCEL:
+                raise self._illegal(kind)
+            self.pending = Pending.CANCEL
+        elif kind is ChangeKind.CANCEL_REFUSED:
+            if self.pending is not Pending.CANCEL:
+                raise self._illegal(kind)
+            self.pending = Pending.NONE
+        else:
+            self._answered()
+
+    def _answered(self) -> None:
+        """An update was answered. A cancel that was asked for since is not.
+
+        With nothing pending a refusal is late, not illegal: the venue changed the order by itself meanwhile
+        (a sibling filled), which cannot be told from the answer.
+        """
+        if self.pending is Pending.UPDATE:
+            self.pending = Pending.NONE
+
+    def _updated(self, change: OrderChange) -> None:
+        """What the order is now, asked for or not. Down to what is filled already, it is FILLED."""
+        amendment = change.amendment
+        if amendment is None or (self.state not in WORKING and self.state is not _S.HELD):
+            raise self._illegal(change.kind)
+        self._check(amendment)
+        quantity = amendment.quantity
+        if quantity is not None:
+            if quantity < self.filled:
+                raise OrderError(
+                    f"order {self.client_order_id}: updated to {quantity}, below the {self.filled} filled"
+                )
+            self.quantity = quantity
+        if amendment.price is not None:
+            self.price = amendment.price
+        if amendment.stop_price is not None:
+            self.stop_price = amendment.stop_price
+        if amendment.trail is not None:
+            self.trail = amendment.trail
+        self._answered()
+        if self.quantity == self.filled:
+            self._enter(_S.FILLED)
+
+    def _check(self, amendment: Amendment) -> None:
+        numbers = (amendment.quantity, amendment.price, amendment.stop_price, amendment.trail)
+        if any(number is not None and not (number.is_finite() and number > 0) for number in numbers):
+            raise OrderError(f"order {self.client_order_id}: updated to impossible numbers")
+
+    def _illegal(self, kind: ChangeKind) -> OrderError:
+        pending = "" if self.pending is Pending.NONE else f" with {self.pending.value} pending"
+        return OrderError(
+            f"order {self.client_order_id}: {kind.value} is not allowed in {self.state.value}{pending}"
+        )
+
+    # --- fills
 
     def _fill(self, fill: Fill) -> bool:
         self._own(fill)
         if fill.trade_id in self.trade_ids:
             return False
-        request = self.request
         numbers = (fill.quantity, fill.price, fill.fee)
         if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} has impossible numbers")
-        if fill.side is not request.side:
+        if fill.side is not self.request.side:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} is on the other side")
-        filled = self.filled + fill.quantity
-        if filled > request.quantity:
+        filled = _EXACT.add(self.filled, fill.quantity)
+        if filled > self.quantity:
             raise OrderError(
-                f"order {self.client_order_id}: fill {fill.trade_id} makes {filled} of {request.quantity}"
+                f"order {self.client_order_id}: fill {fill.trade_id} makes {filled} of {self.quantity}"
             )
-        state = OrderState.FILLED if filled == request.quantity else OrderState.PARTIALLY_FILLED
+        state = OrderState.FILLED if filled == self.quantity else OrderState.PARTIALLY_FILLED
         self._allow(state)
-        self.state = state
+        self._enter(state)
         self.filled = filled
-        self.notional += fill.price * fill.quantity
-        self.fees += fill.fee
+        self.notional = _EXACT.add(self.notional, _EXACT.multiply(fill.price, fill.quantity))
+        self.fees = _EXACT.add(self.fees, fill.fee)
         self.trade_ids = (*self.trade_ids, fill.trade_id)
         self.updated_ns = max(self.updated_ns, fill.ns)
         return True
 
-    def _own(self, event: OrderEvent | Fill) -> None:
+    def _own(self, event: OrderEvent | OrderChange | Fill) -> None:
         request = self.request
         if event.client_order_id != request.client_order_id or event.symbol != request.symbol:
             raise OrderError(
                 f"order {self.client_order_id} on {request.symbol}: got an event of "
                 f"{event.client_order_id} on {event.symbol}"
             )
-
-    def _allow(self, state: OrderState) -> None:
-        if state not in TRANSITIONS[self.state]:
-            raise OrderError(
-                f"order {self.client_order_id}: {self.state.value} -> {state.value} is not allowed"
-            )
-
-
-class Blotter:
-    """All orders of the desk by client order id, in the order in which they were made."""
-
-    def __init__(self) -> None:
-        self._orders: dict[str, Order] = {}
-        self._open: dict[str, dict[str, Order]] = {}
-        self.open_count = 0
-        """How many are not done."""
-
-    def __len__(self) -> int:
-        return len(self._orders)
-
-    def __contains__(self, client_order_id: str) -> bool:
-        """Whether the id was ever used: ids are unique for ever."""
-        return client_order_id in self._orders
-
-    def get(self, client_order_id: str) -> Order | None:
-        return self._orders.get(client_order_id)
-
-    def open_count_of(self, symbol: str) -> int:
-        """How many of the symbol's orders are not done."""
-        return len(self._open.get(symbol, _NO_ORDERS))
-
-    def open_orders(self, symbol: str | None = None) -> list[Order]:
-        """Orders that are not done, oldest first; of one symbol, or by symbol in order of its first order."""
-        if symbol is not None:
-            return list(self._open.get(symbol, {}).values())
-        return [order for orders in self._open.values() for order in orders.values()]
-
-    def recent(self, n: int) -> list[Order]:
-        """The ``n`` orders made last, newest first."""
-        return list(islice(reversed(self._orders.values()), n))
-
-    def apply(self, event: OrderEvent | Fill) -> Order:
-        """Fold one event in and return its order; a fill that is already in changes nothing.
-
-        Raises OrderError, and changes nothing, on an illegal transition, an id that is used again or an
-        unknown order.
-        """
-        order = self._orders.get(event.client_order_id)
-        if order is None:
-            if isinstance(event, Fill):
-                raise OrderError(f"fill {event.trade_id} is for the unknown order {event.client_order_id}")
-            order = Order.begin(event)
-            self._orders[order.client_order_id] = order
-            self._open.setdefault(order.request.symbol, {})[order.client_order_id] = order
-            self.open_count += 1
-            return order
-        was_open = not order.state.terminal
-        order.apply(event)
-        if was_open and order.state.terminal:
-            del self._open[order.request.symbol][order.client_order_id]
-            self.open_count -= 1
-        return order

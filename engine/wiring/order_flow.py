@@ -22,8 +22,8 @@ from engine.events import (
     RiskState,
     Verdict,
 )
+from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
-from engine.execution.order import Blotter
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from engine.events import OrderRequest
-from engine.execution.order import Blotter
+from engine.execution.blotter import Blotter
 
 _ZERO = Decimal(0)
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from engine.config import PaperConfig
 from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState, OrderType, Purpose, Side
+from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
-from engine.execution.order import Blotter
 from engine.execution.paper import PaperVenue
 from engine.instruments import Instruments
 from tests.execution.conftest import SYMBOL, T0
