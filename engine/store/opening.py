@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from engine.errors import StoreError
-from engine.store import rows, schema
-from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fold, differences, fold_journal
+from engine.store import checkpoints, rows, schema
+from engine.store.checkpoints import BEGINNING, Checkpoint
+from engine.store.compare import differences, fold_journal, journal_after, recent_differences
+from engine.store.fold import TABLES, Fold
+from engine.store.journal import JournalWriter
+from engine.store.past import JournalUpTo
 from engine.text import clean
 
-_COLUMNS = {"orders": ORDER_COLUMNS, "fills": FILL_COLUMNS, "positions": POSITION_COLUMNS}
 _KEPT_STATEMENTS = 256
 BUSY_MS = 5_000
 """How long to wait for another program that has the database locked."""
+COMPARED_WHOLE = 10_000
+"""A journal up to so many events is compared from its beginning at every start, a longer one from its last
+checkpoint on."""
+_LONG = ("journal", "orders", "fills", "funding")
+_SHORT = (
+    *("positions", "balances", "limits", "settings", "checkpoints", "snapshots"),
+    *("automations", "automation_runs"),
+)
 
 
 class Opened(NamedTuple):
-    fold: Fold
+    journal: JournalWriter
     last_seq: int
     settings: dict[str, Any]
     repaired: list[str]
@@ -46,17 +58,14 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
             raise StoreError(
                 f"its file system has no shared memory (journal mode {mode}): use a local --state-dir"
             )
-        schema.migrate(connection)
-        _check_pages(connection)
-        last_seq = _check_journal(connection)
-        fold = fold_journal(connection)
-        repaired = differences(fold, connection)
-        if repaired:
-            _rebuild(connection, fold)
+        migrated = schema.migrate(connection)
+        repaired: list[str] = []
+        last_seq, fold, since = _compared(connection, repaired, migrated=migrated)
         if durable:
             fold.persist_in(connection)
         else:
             fold.take()
+        chain = checkpoints.chain_from(connection, since, last_seq) if durable else None
         settings = _settings(connection, repaired)
     except OSError as error:
         fault = f"{error.strerror}: make it writable, or choose --state-dir"
@@ -67,7 +76,7 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
     except StoreError as error:
         fault = str(error)
     else:
-        return connection, Opened(fold, last_seq, settings, repaired)
+        return connection, Opened(JournalWriter(fold, last_seq, chain), last_seq, settings, repaired)
     if connection is not None:
         connection.close()
     raise StoreError(f"cannot open {where}: {fault}")
@@ -84,28 +93,62 @@ def _settings(connection: sqlite3.Connection, repaired: list[str]) -> dict[str, 
     return found
 
 
-def _check_pages(connection: sqlite3.Connection) -> None:
-    """The tables that money depends on; the others are too large to be read at every start."""
-    for table in (
-        *("journal", "orders", "fills", "positions", "settings"),
-        *("automations", "automation_runs"),
-    ):
+def _compared(
+    connection: sqlite3.Connection, repaired: list[str], *, migrated: bool
+) -> tuple[int, Fold, Checkpoint]:
+    """(last number, fold, newest checkpoint), the tables being as the journal says; adds to ``repaired``."""
+    _check_pages(connection, _SHORT)
+    (last_seq,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM journal").fetchone()
+    kept = [BEGINNING, *checkpoints.newest(connection, 2)]
+    since = kept[-1]
+    if since.seq and last_seq > COMPARED_WHOLE and not migrated:
+        before = kept[-2]
+        if since.whole and since.seq <= last_seq and checkpoints.fits(connection, before, since):
+            fold = _folded_since(connection, since, last_seq)
+            if not recent_differences(fold, connection, since.seq):
+                return last_seq, fold, since
+        else:
+            repaired.append(f"checkpoint {since.seq} does not fit the journal: compared all of it")
+    _check_pages(connection, _LONG)
+    _check_journal(connection)
+    fold = fold_journal(connection)
+    found = differences(fold, connection)
+    if found:
+        _rebuild(connection, fold)
+    if not migrated:  # else the tables had no room for what is in them now
+        repaired += found
+    return last_seq, fold, since
+
+
+def _folded_since(connection: sqlite3.Connection, since: Checkpoint, last_seq: int) -> Fold:
+    fold = Fold(JournalUpTo(connection, since.seq), since.held())
+    count = 0
+    for seq, _, event in journal_after(connection, since.seq):
+        fold.apply(seq, event)
+        count += 1
+    if count != last_seq - since.seq:
+        raise sqlite3.DatabaseError(f"the journal has {count} events from {since.seq + 1} to {last_seq}")
+    return fold
+
+
+def _check_pages(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Of tables that money depends on; the others are too large to be read at every start."""
+    for table in tables:
         (answer,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
         if answer != "ok":
             raise sqlite3.DatabaseError(answer)
 
 
-def _check_journal(connection: sqlite3.Connection) -> int:
-    """The last sequence number; the numbers start at 1 and have no gaps."""
+def _check_journal(connection: sqlite3.Connection) -> None:
+    """The sequence numbers start at 1 and have no gaps."""
     count, last = connection.execute("SELECT COUNT(*), COALESCE(MAX(seq), 0) FROM journal").fetchone()
     if count != last:
         raise sqlite3.DatabaseError(f"the journal has {count} events up to number {last}")
-    return int(last)
 
 
 def _rebuild(connection: sqlite3.Connection, fold: Fold) -> None:
     connection.execute("BEGIN IMMEDIATE")
     for table, content in fold.tables().items():
         connection.execute(f"DELETE FROM {table}")  # noqa: S608
-        rows.insert(connection, table, _COLUMNS[table], content)
+        rows.insert(connection, table, TABLES[table], content)
     connection.execute("COMMIT")

@@ -19,6 +19,7 @@ from engine.events import Fill, JournalEvent, Opportunity, OrderEvent, Verdict
 from engine.store import automations as automation_rows
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
+from engine.store.rows import EquityPoint, PositionPoint
 
 T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
@@ -38,12 +39,12 @@ COUNTED = (
         "verdicts",
         "features",
     ),
-    *("equity", "drops"),
+    *("equity", "drops", "balances", "funding", "limits", "position_points"),
 )
 
 
 class OrderRecord(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``orders``; quantities and money are decimal text."""
+    """A row of ``orders``; quantities, prices and money are decimal text."""
 
     client_order_id: str
     symbol: str
@@ -60,6 +61,19 @@ class OrderRecord(msgspec.Struct, frozen=True, gc=False):
     created_ns: int
     updated_ns: int
     updated_seq: int
+    price: str | None
+    stop_price: str | None
+    trail: str | None
+    time_in_force: str
+    expire_ns: int
+    post_only: int
+    reduce_only: int
+    pending: str
+    list_id: str
+    parent_id: str
+    gateway: str
+    venue_order_id: str
+    who: str
 
 
 class PositionRecord(msgspec.Struct, frozen=True, gc=False):
@@ -71,6 +85,29 @@ class PositionRecord(msgspec.Struct, frozen=True, gc=False):
     realized: str
     notional: str
     fees: str
+    updated_seq: int
+    funding: str
+
+
+class BalanceRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``balances``: what trading added to the cash of a currency; "" is the account's own."""
+
+    currency: str
+    cash: str
+    notional: str
+    fees: str
+    funding: str
+    updated_seq: int
+
+
+class LimitRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of ``limits``: the last change of one."""
+
+    scope: str
+    name: str
+    value: str
+    who: str
+    ns: int
     updated_seq: int
 
 
@@ -161,6 +198,30 @@ class Reader:
             for row in self._rows(f"SELECT {_POSITION} FROM positions ORDER BY symbol")  # noqa: S608
         ]
 
+    def balances(self) -> list[BalanceRecord]:
+        """By currency."""
+        rows = self._rows(f"SELECT {_BALANCE} FROM balances ORDER BY currency")  # noqa: S608
+        return [BalanceRecord(*row) for row in rows]
+
+    def limits(self) -> list[LimitRecord]:
+        """Limits that were changed while the desk ran and still are."""
+        rows = self._rows(f"SELECT {_LIMIT} FROM limits WHERE value <> '' ORDER BY scope, name")  # noqa: S608
+        return [LimitRecord(*row) for row in rows]
+
+    def equity_points(self, since_ns: int = 0) -> list[EquityPoint]:
+        """From then on, oldest first."""
+        rows = self._rows(f"SELECT {_EQUITY} FROM equity WHERE ns >= ? ORDER BY ns", since_ns)  # noqa: S608
+        return [EquityPoint(*row) for row in rows]
+
+    def position_points(self, symbol: str, since_ns: int = 0) -> list[PositionPoint]:
+        """Of one symbol from then on, oldest first."""
+        rows = self._rows(
+            f"SELECT {_POSITION_POINT} FROM position_points WHERE symbol = ? AND ns >= ? ORDER BY ns",  # noqa: S608
+            symbol,
+            since_ns,
+        )
+        return [PositionPoint(*row) for row in rows]
+
     def automations(self) -> list[StoredAutomation]:
         """All automations, by name."""
         return self._run(automation_rows.load)
@@ -207,3 +268,7 @@ class BorrowedReader(Reader):
 
 _ORDER = ", ".join(OrderRecord.__struct_fields__)
 _POSITION = ", ".join(PositionRecord.__struct_fields__)
+_BALANCE = ", ".join(BalanceRecord.__struct_fields__)
+_LIMIT = ", ".join(LimitRecord.__struct_fields__)
+_EQUITY = ", ".join(EquityPoint.__struct_fields__)
+_POSITION_POINT = ", ".join(PositionPoint.__struct_fields__)

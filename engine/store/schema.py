@@ -13,8 +13,10 @@ MIGRATIONS: tuple[str, ...] = ("schema.sql", "automations.sql", "trading.sql")
 VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection) -> bool:
     """Bring the database to ``VERSION`` in one transaction, and prove that it can be written.
+
+    True when an older one was changed.
 
     Raises ``StoreError`` when a newer tickdesk wrote it, ``sqlite3.Error`` when it cannot be written.
     """
@@ -36,6 +38,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    return 0 < int(found) < VERSION
 
 
 def _statements(script: str) -> list[str]:

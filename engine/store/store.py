@@ -20,8 +20,8 @@ import msgspec
 from engine.errors import StoreError
 from engine.events import JournalEvent, Verdict
 from engine.store import opening, rows
-from engine.store.codec import decode_journal, encode
-from engine.store.fold import FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS, Fold
+from engine.store.codec import decode_journal
+from engine.store.journal import JournalWriter
 from engine.store.read import BorrowedReader, Query, Reader
 from engine.store.rows import Record
 
@@ -70,7 +70,6 @@ class Store:
         """Where the tables differed from the journal at start, one line each; they were rebuilt from it."""
         self.failed: Callable[[StoreError], None] | None = None
         self.error: StoreError | None = None
-        self._fold = Fold()
         self._settings: dict[str, Any] = {}
         self._batch = BATCH if durable else _REPLAY_BATCH
         self._waiting: deque[Record] = deque()
@@ -257,17 +256,18 @@ class Store:
             opened.append(error)
             ready.set()
             return
-        self._fold, self.last_seq, self._settings, self.repaired = state
+        _, self.last_seq, self._settings, self.repaired = state
         opened.append(None)
         ready.set()
         try:
-            self._serve(connection)
+            self._serve(connection, state.journal)
+            state.journal.close(connection)
         except Exception as error:
             self._fail(error)
         finally:
             connection.close()
 
-    def _serve(self, connection: sqlite3.Connection) -> None:
+    def _serve(self, connection: sqlite3.Connection, journal: JournalWriter) -> None:
         due = monotonic() + BATCH_S
         while True:
             with self._work:
@@ -280,7 +280,7 @@ class Store:
                 settings, self._changed_settings = self._changed_settings, {}
                 self._nudged = False
                 self._writing = sum(len(commit.events) for commit in commits) + len(settings)
-            self._commit(connection, commits, settings)
+            self._commit(connection, journal, commits, settings)
             now = monotonic()
             if now >= due or self._asked or closing or len(self._waiting) >= self._batch:
                 self._write_behind(connection)
@@ -296,7 +296,11 @@ class Store:
         return len(self._waiting) >= self._batch or len(self._commits) >= self._batch
 
     def _commit(
-        self, connection: sqlite3.Connection, commits: list[_Commit], settings: dict[str, str]
+        self,
+        connection: sqlite3.Connection,
+        journal: JournalWriter,
+        commits: list[_Commit],
+        settings: dict[str, str],
     ) -> None:
         if not commits and not settings:
             return
@@ -304,7 +308,7 @@ class Store:
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}")
         connection.execute("BEGIN IMMEDIATE")
         rows.write(connection, verdicts)
-        self._write_journal(connection, commits)
+        journal.write(connection, ((commit.first_seq, commit.events) for commit in commits))
         rows.insert(
             connection,
             "settings",
@@ -319,20 +323,6 @@ class Store:
         with self._work:
             self._writing = 0
             self._work.notify_all()
-
-    def _write_journal(self, connection: sqlite3.Connection, commits: list[_Commit]) -> None:
-        journal = []
-        for commit in commits:
-            for seq, event in enumerate(commit.events, commit.first_seq):
-                order_id = getattr(event, "client_order_id", "")
-                journal.append((seq, event.ns, type(event).__name__, order_id, encode(event)))
-                self._fold.apply(seq, event)
-        rows.insert(connection, "journal", ("seq", "ns", "kind", "client_order_id", "body"), journal)
-        changed = self._fold.take()
-        rows.insert(connection, "fills", FILL_COLUMNS, changed["fills"])
-        for table, columns in (("orders", ORDER_COLUMNS), ("positions", POSITION_COLUMNS)):
-            update = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
-            rows.insert(connection, table, columns, changed[table], f"ON CONFLICT DO UPDATE SET {update}")
 
     def _acknowledge(self, done: Callable[[int], None], seq: int) -> None:
         try:

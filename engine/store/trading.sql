@@ -51,15 +51,20 @@ CREATE TABLE limits (
     PRIMARY KEY (scope, name)
 ) WITHOUT ROWID;
 
--- Where a start may begin to compare: what the journal up to seq makes. The digest is of the one before it,
--- of all events between the two and of the body.
+-- Where a start may begin to compare: what the journal up to seq makes. The digest is of the one before it and
+-- of all events between the two, the seal of digest and body.
 CREATE TABLE checkpoints (
     seq INTEGER PRIMARY KEY,
     digest TEXT NOT NULL,
+    seal TEXT NOT NULL,
     body TEXT NOT NULL
 );
--- The desk's own folds as they stood after seq.
-CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+-- The desk's own folds as they stood after seq, and how those that made them were made.
+CREATE TABLE snapshots (
+    seq INTEGER PRIMARY KEY,
+    seal TEXT NOT NULL,
+    body BLOB NOT NULL
+);
 
 -- Few of many: risk and limit changes, funding and alerts are found without a walk through all orders.
 CREATE INDEX journal_by_rare_kind ON journal (kind) WHERE kind NOT IN ('OrderEvent', 'OrderChange', 'Fill');

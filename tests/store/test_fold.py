@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.events import Event, Fill, JournalEvent, Opportunity, OrderState, Side
 from engine.store.codec import decode, decode_journal, encode
-from engine.store.fold import verify
+from engine.store.compare import verify
 from engine.store.store import Store
 from tests.store import samples
 

@@ -17,7 +17,7 @@ from engine.events import Alert, Fill, OrderEvent, OrderState, RiskChange, RiskS
 from engine.store import read
 from engine.store import store as store_module
 from engine.store.codec import encode
-from engine.store.fold import verify
+from engine.store.compare import verify
 from engine.store.rows import EquityPoint
 from engine.store.store import Store
 from tests.store import samples
