@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from typing import Any
 
@@ -12,6 +13,8 @@ from console.cli.settings import config_path, configuration
 from console.cli.terminal import require_theme
 from engine.config import Config, default_path
 from engine.strategies.registry import shown_settings
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,13 +42,18 @@ def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:
     """``tree`` as TOML, sections in order, so that the output is a valid configuration file."""
     plain = {key: value for key, value in tree.items() if not isinstance(value, dict)}
     lines = [f"[{prefix}]"] if prefix and plain else []
-    lines += [f"{key} = {_toml(value)}" for key, value in plain.items()]
+    lines += [f"{_key(key)} = {_toml(value)}" for key, value in plain.items()]
     if plain:
         lines.append("")
     for key, value in tree.items():
         if isinstance(value, dict):
-            lines += toml_lines(value, f"{prefix}.{key}" if prefix else key)
+            lines += toml_lines(value, f"{prefix}.{_key(key)}" if prefix else _key(key))
     return lines
+
+
+def _key(name: str) -> str:
+    """A symbol, as a key, needs quotes."""
+    return name if _BARE.fullmatch(name) else _toml(name)
 
 
 def _toml(value: Any) -> str:

@@ -27,6 +27,7 @@ from engine.config.trading import (
     PaperConfig,
     PerformanceConfig,
     RiskConfig,
+    SymbolExits,
     TargetsConfig,
 )
 from engine.config.values import Section
@@ -60,6 +61,7 @@ __all__ = [
     "Section",
     "SimulatedConfig",
     "SourceConfig",
+    "SymbolExits",
     "TargetsConfig",
     "default_path",
     "default_state_dir",

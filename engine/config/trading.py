@@ -52,13 +52,29 @@ class RiskConfig(Section, frozen=True):
     """The same for single symbols: ``[risk.symbols."sim:BTC-USD"]``."""
 
 
+TrailingPercent = Annotated[float, Meta(ge=0, lt=100)]
+HoldingSeconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+
+
+class SymbolExits(Section, frozen=True, omit_defaults=True):
+    """Exits of a single symbol; what is not given is the desk's."""
+
+    stop_loss_pct: Percent | None = None
+    take_profit_pct: Leverage | None = None
+    trailing_stop_pct: TrailingPercent | None = None
+    max_holding_s: HoldingSeconds | None = None
+
+
 class ExitsConfig(Section, frozen=True):
     stop_loss_pct: Percent = 0.5
     take_profit_pct: Leverage = 1.0
-    trailing_stop_pct: Annotated[float, Meta(ge=0, le=100)] = 0.0
-    """Distance of a stop that follows the best price since the entry; 0: none."""
-    max_holding_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
+    trailing_stop_pct: TrailingPercent = 0.0
+    """Distance of a stop that follows the best price since the entry: the bid of a long, the ask of a short;
+    0: none."""
+    max_holding_s: HoldingSeconds = 0.0
     """A position older than this is closed; 0: never."""
+    symbols: dict[str, SymbolExits] = msgspec.field(default_factory=dict)
+    """Others for single symbols: ``[exits.symbols."sim:BTC-USD"]`` with any of the four above."""
     sweep_s: Seconds = 5.0
     cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2
     """After an exit a symbol is not entered again for so many bars."""

@@ -87,7 +87,12 @@ _RECV_NS, _QUOTES, _QUOTE_NS, _TRADE_NS, _WAKE_NS, _LAST_SIZE = (
 _RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
     _word(STATE, name) for name in ("rise_change", "rise_volume", "exit_stop", "exit_target")
 )
-_EXIT_SIDE, _RISE_ARMED = _byte(STATE, "exit_side"), _byte(STATE, "rise_armed")
+_EXIT_BEST, _EXIT_SHARE, _EXIT_SLACK = (
+    _word(STATE, name) for name in ("exit_best", "exit_share", "exit_slack")
+)
+_EXIT_SIDE, _EXIT_ARMED, _RISE_ARMED = (
+    _byte(STATE, name) for name in ("exit_side", "exit_armed", "rise_armed")
+)
 _NOW, _CLOSED, _BAR_NS, _MAX_AGE = (
     _word(DESK, name) for name in ("now_ns", "closed_ns", "bar_ns", "quote_max_age_ns")
 )
@@ -95,6 +100,8 @@ _PENDING, _PENDING_SYMBOL, _POSITION, _SYMBOL = (
     _word(DESK, name) for name in ("pending", "pending_symbol", "position", "symbol")
 )
 _UNKNOWN = math.nan, math.nan, math.nan, math.nan
+_TRACE = 1e-12
+"""Of a price: more than the rounding of its products, less than a tick."""
 
 
 class FeatureEngine:
@@ -326,16 +333,50 @@ class FeatureEngine:
             levels[row + _RISE_CHANGE], levels[row + _RISE_VOLUME] = min_change_pct, min_volume
             self._bytes[index * _ROW_BYTES + _RISE_ARMED] = 1
 
-    def watch_exit(self, index: int, side_sign: int, stop: float, target: float) -> None:
+    def watch_exit(
+        self,
+        index: int,
+        side_sign: int,
+        stop: float,
+        target: float,
+        *,
+        best: float = math.nan,
+        trail: float = math.nan,
+        slack: float = 0.0,
+    ) -> None:
         """EXIT once, when a position (+1 long, -1 short) can be left at a level: ``stop`` or worse,
-        ``target`` or better. A level of NaN is none. Judged at ``live_quote``.
+        ``target`` or better, or the share ``trail`` worse than the best price since. NaN is none. Judged at
+        ``live_quote``.
+
+        ``best``: the best price so far, from where on it follows the market, also while nothing is armed; NaN
+        follows nothing. ``slack``: how much before the trailing level EXIT comes already (price units), for
+        who rounds that level to a grid and judges for himself.
         """
         row = index * _ROW_WORDS
         self._floats[row + _EXIT_STOP], self._floats[row + _EXIT_TARGET] = stop, target
+        self._floats[row + _EXIT_BEST], self._floats[row + _EXIT_SLACK] = best, slack
+        # A trace nearer than told: rounding must not let the level be missed.
+        self._floats[row + _EXIT_SHARE] = (1.0 - side_sign * trail) * (1.0 + side_sign * _TRACE)
         self._bytes[index * _ROW_BYTES + _EXIT_SIDE] = side_sign
+        self._bytes[index * _ROW_BYTES + _EXIT_ARMED] = 1
+
+    def best_price(self, index: int) -> float:
+        """The best price that the watched position could have been left at; NaN when none is followed."""
+        return self._floats[index * _ROW_WORDS + _EXIT_BEST]
+
+    def exit_armed(self, index: int) -> bool:
+        """Whether an EXIT may come: ``watch_exit`` was called, and none came since."""
+        return self._bytes[index * _ROW_BYTES + _EXIT_ARMED] != 0
+
+    def mute_exit(self, index: int) -> None:
+        """No EXIT until ``watch_exit``; the best price is followed on."""
+        self._bytes[index * _ROW_BYTES + _EXIT_ARMED] = 0
 
     def clear_exit(self, index: int) -> None:
+        """Nothing is held: no EXIT, and nothing is followed."""
         self._bytes[index * _ROW_BYTES + _EXIT_SIDE] = 0
+        self._bytes[index * _ROW_BYTES + _EXIT_ARMED] = 0
+        self._floats[index * _ROW_WORDS + _EXIT_BEST] = math.nan
 
     def wake_at(self, index: int, ns: int) -> None:
         """WAKE after each tick of the symbol from clock ``ns`` on, until cleared."""

@@ -58,8 +58,9 @@ _FIELDS: list[Any] = [
     ("started", "u1"),
     ("bar_live", "u1"),
     ("exit_side", "i1"),
+    ("exit_armed", "u1"),
     ("rise_armed", "u1"),
-    ("spare", "u1", 3),
+    ("spare", "u1", 2),
     # lines 1 and 2: trades. The window: entries head..tail of this symbol's part of the ring; sums are
     # offset by window_base
     ("offset", "<i8"),
@@ -90,6 +91,10 @@ _FIELDS: list[Any] = [
     ("bar_start_ns", "<i8"),
     ("bar_count", "<i8"),
     *((name, "<f8") for name in ROW_FIELDS),
+    # touched while a position is held
+    ("exit_best", "<f8"),
+    ("exit_share", "<f8"),
+    ("exit_slack", "<f8"),
     # touched once a bar
     ("rise_volume", "<f8"),
     ("fills", "<i8"),
@@ -212,7 +217,8 @@ def start_row(row: Array, offset: int, capacity: int) -> None:
         row[name] = np.nan
     row["window_volume"] = row["window_buy_volume"] = row["window_count"] = 0.0
     row["offset"], row["capacity"] = offset, capacity
-    row["rise_change"] = row["rise_volume"] = row["exit_stop"] = row["exit_target"] = np.nan
+    for name in ("rise_change", "rise_volume", "exit_stop", "exit_target", "exit_best", "exit_share"):
+        row[name] = np.nan
     row["wake_ns"] = NEVER
 
 

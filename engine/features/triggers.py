@@ -15,7 +15,7 @@ def fired(s: Any, ring: Any, now_ns: int, is_trade: bool, quote_max_age_ns: int)
     """Bits of the triggers that the symbol's tick, just consumed, sets off."""
     bits = 0
     if s.exit_side != 0 and _exit_crossed(s, now_ns, quote_max_age_ns):
-        s.exit_side = 0
+        s.exit_armed = 0
         bits |= EXIT_BIT
     if now_ns >= s.wake_ns:
         bits |= WAKE_BIT
@@ -43,13 +43,24 @@ def quoted(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
 
 @part
 def _exit_crossed(s: Any, now_ns: int, quote_max_age_ns: int) -> bool:
-    """A long leaves at the bid, a short at the ask; the last trade stands for a quote missing or outdated."""
+    """A long leaves at the bid, a short at the ask; the last trade stands for a quote missing or outdated.
+
+    The best such price is followed whether or not the levels are armed: an exit at work may fail.
+    """
     known = quoted(s, now_ns, quote_max_age_ns)
     if s.exit_side > 0:
         price = s.bid if known else s.last
-        return bool(price <= s.exit_stop or price >= s.exit_target)
-    price = s.ask if known else s.last
-    return bool(price >= s.exit_stop or price <= s.exit_target)
+        if price > s.exit_best:
+            s.exit_best = price
+        trailing = s.exit_best * s.exit_share + s.exit_slack
+        crossed = price <= s.exit_stop or price >= s.exit_target or price <= trailing
+    else:
+        price = s.ask if known else s.last
+        if price < s.exit_best:
+            s.exit_best = price
+        trailing = s.exit_best * s.exit_share - s.exit_slack
+        crossed = price >= s.exit_stop or price <= s.exit_target or price >= trailing
+    return bool(crossed and s.exit_armed != 0)
 
 
 @part

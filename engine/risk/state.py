@@ -16,14 +16,14 @@ RISK = "risk"
 
 TIGHTNESS = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
 _DAY_NS = 86_400 * NS
-_PROTECTIVE = frozenset({Purpose.STOP_LOSS, Purpose.FLATTEN})
+_PROTECTIVE = frozenset({Purpose.STOP_LOSS, Purpose.TRAILING_STOP, Purpose.FLATTEN})
 
 
 def originates(state: RiskState, purpose: Purpose) -> bool:
     """Whether the desk may start an order of this purpose in this state.
 
-    ACTIVE: all. REDUCING: exits. HALTED: what a person asks for (FLATTEN), and stop-losses, because a halt
-    that switched the stops off would leave positions without protection exactly when losses run.
+    ACTIVE: all. REDUCING: exits. HALTED: what a person asks for (FLATTEN), and stops, trailing ones too,
+    because a halt that switched them off would leave positions without protection exactly when losses run.
     """
     if state is RiskState.ACTIVE:
         return True

@@ -47,8 +47,8 @@ from engine.wiring.tuning import Tuning
 
 log = logging.getLogger("engine.desk")
 
-LEDGER_DAY = "ledger:day"
-"""Name of a setting."""
+LEDGER_DAY, TRAILING = "ledger:day", "exits:trailing"
+"""Names of settings."""
 
 
 def _forget(name: str, value: object) -> None:
@@ -137,11 +137,13 @@ class Desk:
     def warming_up(self) -> Iterator[None]:
         """While history is fed: indicators warm up, nothing is decided, nothing meets an old price."""
         self.trading_enabled = False
+        trailing = self.trading.watch.trailing()
         try:
             yield
         finally:
             self.trading_enabled = True
-            self.trading.watch.arm_all()
+            # Without the prices of history, which may be from before the entry.
+            self.trading.watch.take_up(trailing)
             self.bars = 0
             self.drops.clear()
             self.intake.reset_counts()
@@ -217,6 +219,7 @@ class Desk:
         if self.trading.on_time():
             self.record(self._equity_point())
             self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
+            self._keep(TRAILING, self.trading.watch.trailing())
 
     def _expire(self) -> None:
         for drop in self.signals.aggregator.expire(self.now_ns):
@@ -313,6 +316,13 @@ class Desk:
                 self.trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
             except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
                 log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
+        if TRAILING in settings:
+            try:
+                kept = msgspec.convert(settings[TRAILING], dict[str, tuple[int, float]])
+            except ValueError as error:
+                log.warning("setting %s is not taken up: %s", TRAILING, error)
+            else:
+                self.trading.watch.take_up(kept)
         self._note_faults()
 
     def reload_strategies(self, who: str) -> Reloaded:

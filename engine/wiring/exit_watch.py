@@ -1,27 +1,48 @@
-"""Stops and targets of open positions: armed in the kernel, judged when one is crossed and at each sweep."""
+"""Exit levels of open positions: armed in the kernel, judged when one is crossed and at each sweep."""
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from engine.config import ExitsConfig
-from engine.events import Purpose
+from engine.errors import ConfigError
+from engine.events import NS, LimitChange, Purpose
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.portfolio.exits import Exits
 from engine.portfolio.ledger import Ledger, Position
+from engine.text import clean
+
+log = logging.getLogger("engine.exits")
+
+SCOPE = "exits"
+"""Of the changes of desk-wide exits in the journal."""
+SETTABLE = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "max_holding_s")
 
 
 class Crossed(NamedTuple):
-    """A level that the market is beyond."""
+    """A level that the market is beyond, or a time that is over."""
 
     purpose: Purpose
     reason: str
+
+
+class Levels(NamedTuple):
+    """Where and when a position is left."""
+
+    stop: Decimal
+    target: Decimal
+    trailing: Decimal | None
+    """Of the stop that follows the best price since the entry, as of now; None: none."""
+    leave_ns: int | None
+    """When its time is over, by the desk's clock; None: never."""
 
 
 class _Armed(NamedTuple):
@@ -35,6 +56,8 @@ class _Armed(NamedTuple):
     above: float
     """The same, the lower first. A price strictly between them has crossed neither, in exact numbers too:
     rounding turns no order round."""
+    trails: bool
+    leave_ns: int | None
 
 
 class ExitWatch:
@@ -43,15 +66,20 @@ class ExitWatch:
     def __init__(
         self, config: ExitsConfig, instruments: Instruments, features: FeatureEngine, ledger: Ledger
     ) -> None:
+        self._configured = self._config = config
         self._exits = Exits(config)
         self._instruments = instruments
         self._features = features
         self._ledger = ledger
         self._armed: dict[str, _Armed] = {}
+        self._followed: dict[str, int] = {}
+        """By symbol, of which position the kernel follows the best price: when it was opened."""
         self._marked: list[Instrument | None] = []
         self._indices = np.zeros(0, np.int64)
         self._ticks = np.zeros(0)
         """Of the instruments marked last: index, and tick size."""
+
+    # --- arming ---
 
     def arm(self, symbol: str) -> None:
         """Have the kernel watch the symbol's position; with none, have it stop."""
@@ -60,15 +88,46 @@ class ExitWatch:
             return
         armed = self._levels(symbol)
         if armed is None:
+            self._followed.pop(symbol, None)
             self._features.clear_exit(instrument.index)
             return
-        side = 1 if armed.position.quantity > 0 else -1
-        self._features.watch_exit(instrument.index, side, float(armed.stop), float(armed.target))
+        self._watch(armed, self._best(armed.position, instrument))
 
     def arm_all(self) -> None:
         """``arm`` for every open position."""
         for position in self._ledger.positions():
             self.arm(position.symbol)
+
+    def mute(self, symbol: str) -> None:
+        """No level of the symbol is watched until it is armed again: an exit is at work."""
+        instrument = self._instruments.get(symbol)
+        if instrument is not None:
+            self._features.mute_exit(instrument.index)
+
+    def _watch(self, armed: _Armed, best: float) -> None:
+        """``best``: of the position's prices so far; the entry's own counts as one of them."""
+        position, instrument = armed.position, armed.instrument
+        side, entry = 1 if position.quantity > 0 else -1, float(position.average_price)
+        known = math.isfinite(best) and best * side > entry * side
+        trail = self._exits.distances(position.symbol).trail
+        self._followed[position.symbol] = position.opened_ns
+        self._features.watch_exit(
+            instrument.index,
+            side,
+            float(armed.stop),
+            float(armed.target),
+            best=best if known else entry,
+            trail=float(trail) if trail else math.nan,
+            slack=float(instrument.tick_size) / 2,
+        )
+
+    def _best(self, position: Position, instrument: Instrument) -> float:
+        """The best price since the position was opened; NaN when nothing is known of it."""
+        if self._followed.get(position.symbol) != position.opened_ns:
+            return math.nan
+        return self._features.best_price(instrument.index)
+
+    # --- judging ---
 
     def crossed(self, symbol: str) -> Crossed | None:
         """The level that the market is beyond: a long leaves at the bid, a short at the ask."""
@@ -79,17 +138,36 @@ class ExitWatch:
         bid, _, ask, _, last = self._features.live_quote(instrument.index)
         price = bid if position.quantity > 0 else ask
         price = last if math.isnan(price) else price
-        if armed.below < price < armed.above:
+        if not armed.trails and armed.below < price < armed.above:
             return None
-        purpose = self._exits.crossed(position, instrument, price)
+        best = self._best(position, instrument)
+        purpose = self._exits.crossed(position, instrument, price, best)
         if purpose is None:
             return None
-        return Crossed(purpose, f"{purpose.value.replace('_', ' ')} crossed at {price:g}")
+        level: Decimal | None = armed.target if purpose is Purpose.TAKE_PROFIT else armed.stop
+        since = ""
+        if purpose is Purpose.TRAILING_STOP:
+            level = self._exits.trailing(position, instrument, best)
+            since = f", best {best:g} since the entry at {float(position.average_price):g}"
+        return Crossed(purpose, f"{purpose.value.replace('_', ' ')} {level} crossed at {price:g}{since}")
 
-    def levels(self, symbol: str) -> tuple[Decimal, Decimal] | None:
-        """(stop, target) of an open position."""
+    def overdue(self, symbol: str, now_ns: int) -> Crossed | None:
+        """The position's time is over."""
         armed = self._levels(symbol)
-        return None if armed is None else (armed.stop, armed.target)
+        if armed is None or armed.leave_ns is None or now_ns < armed.leave_ns:
+            return None
+        limit = self._exits.distances(symbol).holding_ns
+        held = now_ns - armed.position.opened_ns
+        return Crossed(Purpose.TIME_EXIT, f"held {held / NS:.1f} s, limit {limit / NS:g} s")
+
+    def levels(self, symbol: str) -> Levels | None:
+        """Of an open position."""
+        armed = self._levels(symbol)
+        if armed is None:
+            return None
+        position, instrument = armed.position, armed.instrument
+        trailing = self._exits.trailing(position, instrument, self._best(position, instrument))
+        return Levels(armed.stop, armed.target, trailing, armed.leave_ns)
 
     def _levels(self, symbol: str) -> _Armed | None:
         """Kept until the position or its grid is another; None when flat."""
@@ -100,8 +178,76 @@ class ExitWatch:
         if armed is None or armed.position is not position or armed.instrument is not instrument:
             stop, target = self._exits.levels(position, instrument)
             below, above = sorted((float(stop), float(target)))
-            armed = self._armed[symbol] = _Armed(position, instrument, stop, target, below, above)
+            trails = bool(self._exits.distances(symbol).trail)
+            leave_ns = self._exits.leave_ns(position)
+            armed = self._armed[symbol] = _Armed(
+                position, instrument, stop, target, below, above, trails, leave_ns
+            )
         return armed
+
+    # --- a restart ---
+
+    def trailing(self) -> dict[str, tuple[int, float]]:
+        """(when opened, best price since) of each open position, JSON-able: what fills do not tell."""
+        found = {}
+        for position in self._ledger.positions():
+            instrument = self._instruments.get(position.symbol)
+            best = math.nan if instrument is None else self._best(position, instrument)
+            if math.isfinite(best):
+                found[position.symbol] = position.opened_ns, best
+        return found
+
+    def take_up(self, kept: Mapping[str, tuple[int, float]]) -> None:
+        """Follow on from ``trailing()`` of earlier, in place of what was seen since; all are armed.
+
+        Only what is of the very position that is held now counts.
+        """
+        for position in self._ledger.positions():
+            armed = self._levels(position.symbol)
+            if armed is not None:
+                opened_ns, best = kept.get(position.symbol, (0, math.nan))
+                self._watch(armed, best if opened_ns == position.opened_ns else math.nan)
+
+    # --- a person's acts ---
+
+    def set(self, name: str, value: float | None, *, who: str, ns: int) -> LimitChange:
+        """Change a desk-wide distance (percent) or holding time (s) of ``SETTABLE``; None goes back to the
+        configuration's. It holds at once, for open positions too. Returns the change, to be journaled.
+
+        Raises ConfigError, and changes nothing, for another name or a value out of range.
+        """
+        before = self._apply(name, getattr(self._configured, name, None) if value is None else value)
+        told = "" if value is None else f"{float(value):g}"
+        return LimitChange(SCOPE, name, f"{before:g}", told, who, ns)
+
+    def restore(self, change: LimitChange) -> None:
+        """Take up a journaled change of ``SCOPE``; one that is not possible any more is logged."""
+        try:
+            configured = getattr(self._configured, change.name, None)
+            self._apply(change.name, float(change.value) if change.value else configured)
+        except (ConfigError, ValueError) as error:
+            log.warning("a change of %s is not taken up: %s", clean(change.name, 40), clean(error))
+
+    def _apply(self, name: str, value: float | None) -> float:
+        if name not in SETTABLE:
+            raise ConfigError(f"exits.{clean(name, 40)} cannot be set; {', '.join(SETTABLE)} can")
+        before: float = getattr(self._config, name)
+        section: dict[str, Any] = {**msgspec.structs.asdict(self._config), name: value}
+        if value is None or not math.isfinite(value):
+            raise ConfigError(f"exits.{name}: {value} is no finite number")
+        try:
+            self._config = msgspec.convert(section, ExitsConfig, from_attributes=True)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"exits.{name} = {value:g}: {clean(error)}") from None
+        self._exits = Exits(self._config)
+        self._armed.clear()
+        for symbol in self._followed:
+            instrument = self._instruments.get(symbol)
+            if instrument is not None and self._features.exit_armed(instrument.index):
+                self.arm(symbol)
+        return before
+
+    # --- marks ---
 
     def mid(self, index: int) -> float:
         """Mid, or the last trade when there is no quote or only an old one; NaN before either."""

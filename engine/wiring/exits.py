@@ -1,4 +1,4 @@
-"""Exits: orders that close positions, at a crossed level, by reversal or because a person asks."""
+"""Exits: orders that close positions, at a crossed level, by time, by reversal or because a person asks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instruments
 from engine.risk.state import originates
+from engine.wiring.exit_watch import Crossed
 from engine.wiring.order_flow import OrderFlow
 
 
@@ -23,14 +24,20 @@ class ExitOrders:
         self._builder = OrderBuilder(config.account)
 
     def on_exit(self, index: int) -> None:
-        """The kernel saw a stop or a target crossed."""
+        """The kernel saw a level crossed."""
         symbol = self._instruments[index].symbol
         if not self.send_if_crossed(symbol):
             self._flow.watch.arm(symbol)
 
     def send_if_crossed(self, symbol: str) -> bool:
         """Close the position when its market is beyond a level; False when it is not, or is not acted on."""
-        crossed = self._flow.watch.crossed(symbol)
+        return self._leave(symbol, self._flow.watch.crossed(symbol))
+
+    def send_if_overdue(self, symbol: str) -> bool:
+        """Close the position when it was held for long enough; False when not, or it is not acted on."""
+        return self._leave(symbol, self._flow.watch.overdue(symbol, self._features.now_ns))
+
+    def _leave(self, symbol: str, crossed: Crossed | None) -> bool:
         if crossed is None or not originates(self._flow.gate.state, crossed.purpose):
             return False
         self.send(symbol, crossed.purpose, crossed.reason)
@@ -46,7 +53,7 @@ class ExitOrders:
         flow.cancel_entries(symbol)
         mid = flow.watch.mid(instrument.index)
         request = self._builder.exit(position, purpose, self._features.now_ns, mid, reason=reason)
-        self._features.clear_exit(instrument.index)
+        flow.watch.mute(symbol)
         flow.submit(request, instrument)
 
     def flatten(self) -> None:

@@ -119,6 +119,8 @@ class Trading:
         change = self.gate.on_equity(ledger.day_pnl(now), ledger.day_start_equity, now)
         if change is not None:
             self._state.changed(change)
+        for position in positions:
+            self._exits.send_if_overdue(position.symbol)
         if now < self._next_sweep_ns:
             return False
         self._next_sweep_ns = now + self._sweep_ns

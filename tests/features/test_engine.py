@@ -343,6 +343,53 @@ class TestTriggers:
         engine.watch_exit(0, 1, 99.5, 101.0)
         assert run(engine, block(trade(5, 100))) == []
 
+    @pytest.mark.parametrize(
+        ("side", "quotes", "position", "best"),
+        [
+            (1, [(100, 101), (110, 111), (99.1, 100), (99, 100), (90, 91)], 4, 110.0),
+            (1, [(90, 91), (80, 81)], 1, 100.0),
+            (-1, [(99, 100), (89, 90), (98, 98.9), (98, 99), (108, 109)], 4, 90.0),
+        ],
+    )
+    def test_the_trailing_stop_follows_the_best_price_one_way(
+        self, side: int, quotes: list[tuple[float, float]], position: int, best: float
+    ) -> None:
+        engine = make(bar_s=1e3)
+        engine.watch_exit(0, side, NAN, NAN, best=100.0, trail=0.1)
+        ticks = block(*(quote(i, bid, ask) for i, (bid, ask) in enumerate(quotes)))
+        assert run(engine, ticks) == [(EXIT, position, 0)]
+        assert engine.best_price(0) == best
+
+    def test_the_best_price_is_followed_while_an_exit_is_at_work(self) -> None:
+        engine = make(bar_s=1e3)
+        engine.watch_exit(0, 1, NAN, 105.0, best=100.0, trail=0.1)
+        ticks = block(quote(0, 105, 106), quote(1, 120, 121), quote(2, 100, 101))
+        assert run(engine, ticks) == [(EXIT, 1, 0)]
+        assert engine.best_price(0) == 120.0 and not engine.exit_armed(0)
+        engine.watch_exit(0, 1, NAN, NAN, best=engine.best_price(0), trail=0.1)
+        engine.mute_exit(0)
+        assert run(engine, block(quote(3, 100, 101))) == []
+        engine.watch_exit(0, 1, NAN, NAN, best=engine.best_price(0), trail=0.1)
+        assert run(engine, block(quote(4, 100, 101))) == [(EXIT, 1, 0)]
+        engine.clear_exit(0)
+        assert run(engine, block(quote(5, 1, 2))) == [] and math.isnan(engine.best_price(0))
+
+    def test_trades_are_followed_only_while_there_is_no_quote_to_believe(self) -> None:
+        engine = make(bar_s=1e3, quote_max_age_s=3.0)
+        engine.watch_exit(0, 1, NAN, NAN, best=90.0, trail=0.1)
+        assert run(engine, block(trade(0, 95), quote(1, 94, 96), trade(2, 99))) == []
+        assert engine.best_price(0) == 95.0
+        assert run(engine, block(trade(6, 99))) == []
+        assert engine.best_price(0) == 99.0
+
+    def test_a_level_may_come_early_by_its_slack_and_never_late(self) -> None:
+        engine = make(bar_s=1e3)
+        for slack, fired in ((0.0, []), (0.5, [(EXIT, 1, 0)])):
+            engine.watch_exit(0, 1, NAN, NAN, best=100.0, trail=0.1, slack=slack)
+            assert run(engine, block(quote(1, 90.4, 91))) == fired
+        engine.watch_exit(0, 1, NAN, NAN, best=100.37, trail=0.005)
+        assert run(engine, block(quote(1, 100.37 * (1 - 0.005), 101))) == [(EXIT, 1, 0)]
+
     def test_wake_on_every_tick_of_the_symbol_until_cleared(self) -> None:
         engine = make(2, bar_s=1e3)
         engine.wake_at(0, T0 + NS)
@@ -466,9 +513,15 @@ def played(
                 log.append((table.indices.tobytes(), table.bar_start_ns.tobytes(), table.bars.tobytes()))
                 continue
             row = engine.row(index)
-            log.append((code, position, repr(row), repr(engine.live_quote(index))))
+            log.append(
+                (code, position, repr(row), repr(engine.live_quote(index)), engine.best_price(index).hex())
+            )
             if code == RISE:
-                engine.watch_exit(index, 1, row.last * 0.999, row.last * 1.002)
+                engine.watch_exit(
+                    index, 1, row.last * 0.999, row.last * 1.002, best=row.last, trail=0.001 * index
+                )
+            elif code == EXIT and index == 1 and math.isfinite(row.bid):
+                engine.watch_exit(index, -1, NAN, NAN, best=engine.best_price(index), trail=0.002)
             elif code == WAKE:
                 engine.wake_at(index, engine.now_ns + NS if engine.now_ns < T0 + 60 * NS else NEVER)
     return log, memory(engine)

@@ -102,4 +102,4 @@ def test_what_the_desk_starts_by_itself() -> None:
     started = {state: {p for p in Purpose if originates(state, p)} for state in RiskState}
     assert started[ACTIVE] == set(Purpose)
     assert started[REDUCING] == set(Purpose) - {Purpose.ENTRY}
-    assert started[HALTED] == {Purpose.STOP_LOSS, Purpose.FLATTEN}
+    assert started[HALTED] == {Purpose.STOP_LOSS, Purpose.TRAILING_STOP, Purpose.FLATTEN}
