@@ -1,0 +1,213 @@
+"""Trailing stops and time exits of a whole desk: on every tick, by the clock, over restarts, when halted."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.config import load
+from engine.errors import ConfigError
+from engine.events import NS, LimitChange, OrderEvent, Purpose, RiskState, Side
+from engine.wiring.desk import TRAILING
+from tests.wiring.conftest import START_NS, Bench
+from tests.wiring.test_trading import QUIET, A, Market, opened
+
+WIDE = ("exits.stop_loss_pct=20", "exits.take_profit_pct=20", "strategies.breakout.enabled=false")
+TRAIL = (*WIDE, "exits.trailing_stop_pct=1")
+HELD_3_S = (*WIDE, "exits.max_holding_s=3")
+
+
+def reason(market: Market) -> str:
+    """Of the newest order."""
+    return [
+        event.request.reason
+        for event in market.bench.journal
+        if isinstance(event, OrderEvent) and event.request is not None
+    ][-1]
+
+
+@pytest.mark.parametrize(("side", "up", "back"), [(Side.BUY, 103.0, 101.9), (Side.SELL, 97.0, 98.1)])
+def test_a_trailing_stop_closes_what_fell_back_from_its_best(side: Side, up: float, back: float) -> None:
+    market = opened(side, overrides=TRAIL)
+    watch = market.desk.trading.watch
+    first = watch.levels(A)
+    market.tick(up)
+    best = watch.levels(A)
+    assert first is not None and best is not None and first.trailing is not None
+    assert best.trailing is not None and (best.trailing - first.trailing) * side.sign > 2
+    market.tick((up + back) / 2)
+    assert watch.levels(A) == best, "it goes one way only"
+    for _ in range(4):
+        market.tick(back)
+    assert market.held == 0 and market.purposes() == [Purpose.ENTRY, Purpose.TRAILING_STOP]
+    assert str(best.trailing) in reason(market) and f"best {up - side.sign * 0.01:g}" in reason(market)
+
+
+def test_a_peak_between_two_sweeps_counts() -> None:
+    market = opened(overrides=(*TRAIL, "exits.sweep_s=3600"))
+    market.tick(103.0, 0.001)
+    market.tick(102.5, 0.001)
+    for _ in range(4):
+        market.tick(101.9, 0.05)
+    assert market.purposes()[-1] is Purpose.TRAILING_STOP
+
+
+@pytest.mark.parametrize("state", list(RiskState))
+def test_a_trailing_stop_protects_in_every_state(state: RiskState) -> None:
+    market = opened(overrides=TRAIL)
+    market.desk.trading.set_state(state, "me", "")
+    for _ in range(4):
+        market.tick(98.5)
+    assert market.purposes() == [Purpose.ENTRY, Purpose.TRAILING_STOP] and market.held == 0
+
+
+@pytest.mark.parametrize(("state", "left"), [(RiskState.REDUCING, True), (RiskState.HALTED, False)])
+def test_a_time_exit_is_an_exit_that_a_halt_holds_back(state: RiskState, left: bool) -> None:
+    market = opened(overrides=HELD_3_S)
+    market.desk.trading.set_state(state, "me", "")
+    for _ in range(30):
+        market.tick()
+    assert (market.held == 0) is left
+
+
+def test_a_position_is_left_when_its_time_is_over() -> None:
+    market = opened(overrides=HELD_3_S)
+    levels = market.desk.trading.watch.levels(A)
+    assert levels is not None and levels.trailing is None
+    opened_ns = market.desk.trading.ledger.position(A).opened_ns
+    assert levels.leave_ns == opened_ns + 3 * NS
+    while market.desk.now_ns < levels.leave_ns - NS:
+        market.tick()
+    assert market.purposes() == [Purpose.ENTRY]
+    for _ in range(15):
+        market.tick()
+    assert market.purposes() == [Purpose.ENTRY, Purpose.TIME_EXIT] and market.held == 0
+    assert reason(market).startswith("held 3.") and reason(market).endswith("limit 3 s")
+
+
+def test_time_goes_on_without_ticks() -> None:
+    market = opened(overrides=(*HELD_3_S, "risk.stale_data_s=60"))
+    for second in range(1, 6):
+        market.desk.advance(START_NS + int((market.at_s + second) * NS))
+    assert market.purposes()[-1] is Purpose.TIME_EXIT
+
+
+def test_a_symbols_own_levels() -> None:
+    market = opened(overrides=(*TRAIL, f"exits.symbols.{A}.trailing_stop_pct=5"))
+    market.tick(98.0)
+    market.tick(98.0)
+    assert market.purposes() == [Purpose.ENTRY]
+    market.tick(94.9)
+    assert market.purposes()[-1] is Purpose.TRAILING_STOP
+
+
+# --- restarts ---
+
+
+def again(market: Market, kept: object) -> Bench:
+    """Another desk on the journal, with what was kept."""
+    quiet = [f"strategies.{name}.enabled=false" for name in QUIET]
+    bench = Bench(load(overrides=[*quiet, *TRAIL], environ={}))
+    bench.desk.restore(market.bench.journal, market.desk.now_ns)
+    bench.desk.take_up({} if kept is None else {TRAILING: kept})
+    return bench
+
+
+def test_a_restart_takes_the_best_price_up_again() -> None:
+    market = opened(overrides=TRAIL)
+    market.tick(103.0)
+    trading = market.desk.trading
+    kept = {symbol: list(mark) for symbol, mark in trading.watch.trailing().items()}
+    bench = again(market, kept)
+    assert bench.desk.trading.watch.levels(A) == trading.watch.levels(A)
+    # A mark of another position of the symbol, or none, leaves the entry's own distance.
+    entry = trading.ledger.position(A).average_price
+    for other in ({A: [1, 103.0]}, None, {A: "nonsense"}, {A: [kept[A][0], float(entry) - 3]}):
+        levels = again(market, other).desk.trading.watch.levels(A)
+        assert levels is not None and levels.trailing is not None
+        assert abs(levels.trailing - entry * Decimal("0.99")) <= Decimal("0.01")
+
+
+def test_the_mark_is_kept_at_each_sweep() -> None:
+    market = opened(overrides=TRAIL)
+    found: dict[str, object] = {}
+    market.desk._keep = found.__setitem__
+    market.tick(103.0)
+    for _ in range(30):
+        market.tick(102.9)
+    opened_ns = market.desk.trading.ledger.position(A).opened_ns
+    assert found[TRAILING] == {A: (opened_ns, 102.99)}
+
+
+def test_history_moves_no_mark() -> None:
+    market = opened(overrides=TRAIL)
+    watch = market.desk.trading.watch
+    before = watch.levels(A)
+    with market.desk.warming_up():
+        market.tick(107.0)
+        market.tick(100.0)
+    assert watch.levels(A) == before
+    market.tick(100.5)
+    after = watch.levels(A)
+    assert market.purposes() == [Purpose.ENTRY] and before is not None and after is not None
+    assert after.trailing != before.trailing, "and the market is followed again"
+
+
+# --- changed by hand ---
+
+
+def test_a_changed_distance_holds_at_once_and_is_told() -> None:
+    market = opened(overrides=WIDE)
+    watch = market.desk.trading.watch
+    market.tick(103.0)
+    change = watch.set("trailing_stop_pct", 0.5, who="me", ns=market.desk.now_ns)
+    assert change == LimitChange("exits", "trailing_stop_pct", "0", "0.5", "me", market.desk.now_ns)
+    levels = watch.levels(A)
+    assert levels is not None and levels.trailing == Decimal("102.47505"), (
+        "from the best price since the entry"
+    )
+    market.tick(102.4)
+    assert market.purposes()[-1] is Purpose.TRAILING_STOP
+
+    fresh = Market(overrides=WIDE).desk.trading.watch
+    fresh.restore(change)
+    back = fresh.set("trailing_stop_pct", None, who="me", ns=1)
+    assert (back.previous, back.value) == ("0.5", "")
+    fresh.restore(LimitChange("exits", "sweep_s", "", "1", "me", 1))
+    fresh.restore(LimitChange("exits", "stop_loss_pct", "", "many", "me", 1))
+    assert fresh.set("stop_loss_pct", 1.0, who="me", ns=1).previous == "20"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stop_loss_pct", 0.0),
+        ("stop_loss_pct", float("nan")),
+        ("take_profit_pct", -1.0),
+        ("trailing_stop_pct", 100.0),
+        ("max_holding_s", float("inf")),
+        ("sweep_s", 1.0),
+        ("nonsense", 1.0),
+        ("nonsense", None),
+    ],
+)
+def test_a_value_out_of_range_changes_nothing(name: str, value: float | None) -> None:
+    market = opened(overrides=TRAIL)
+    watch = market.desk.trading.watch
+    before = watch.levels(A)
+    with pytest.raises(ConfigError, match=name):
+        watch.set(name, value, who="me", ns=1)
+    assert watch.levels(A) == before
+
+
+def test_changing_a_distance_arms_nothing_while_an_exit_is_at_work() -> None:
+    market = opened(overrides=TRAIL)
+    watch, features = market.desk.trading.watch, market.desk.features
+    market.tick(98.5)
+    assert not features.exit_armed(0) and market.held
+    watch.set("trailing_stop_pct", 0.1, who="me", ns=market.desk.now_ns)
+    assert not features.exit_armed(0)
+    market.tick(98.5)
+    market.tick(98.5)
+    assert market.held == 0 and market.purposes() == [Purpose.ENTRY, Purpose.TRAILING_STOP]
