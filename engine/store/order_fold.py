@@ -118,9 +118,13 @@ class OrderFold(msgspec.Struct, gc=False):
         self.fees = EXACT.add(self.fees, fill.fee)
         if self.filled >= self.quantity:
             self.state = OrderState.FILLED.value
-        elif not self.terminal:
+        elif not self.terminal or self._late():
             self.state = OrderState.PARTIALLY_FILLED.value
         self._touch(fill.ns)
+
+    def _late(self) -> bool:
+        """A live venue may fill what it had canceled: the order is open again."""
+        return self.state == OrderState.CANCELED.value and self.gateway != "paper"
 
     def _touch(self, ns: int) -> None:
         self.updated_ns = max(self.updated_ns, ns)
