@@ -39,6 +39,7 @@ from engine.market.screen import Screen
 from engine.portfolio.ledger import DayState
 from engine.store.rows import EquityPoint, Record
 from engine.strategies.reload import Reloaded
+from engine.text import clean
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
@@ -111,6 +112,7 @@ class Desk:
             on_outcome=self._on_outcome,
             on_approved=self._on_approved,
             on_repeater=self._on_repeater,
+            on_refused=self._on_contradiction,
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
@@ -289,6 +291,10 @@ class Desk:
             self.alert(
                 "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
             )
+
+    def _on_contradiction(self, why: str) -> None:
+        """A gateway says what cannot be after what the journal says: a person has to look at both."""
+        self.alert("error", "orders", f"a report was left out: {clean(why, 200)}")
 
     def _on_approved(self) -> None:
         if self._timer is not None:

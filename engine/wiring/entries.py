@@ -57,7 +57,7 @@ class Entries:
             self._on_outcome(opportunity.opportunity_id, "denied:NOT_ACTIVE")
         elif instrument is None:
             self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, final=True)
-        elif flow.work.count(symbol):
+        elif flow.work.count(symbol) and flow.work.busy(symbol):
             self._drop(opportunity, "ORDER_WORKING", "an order of the symbol is at work")
         elif wanted is _REVERSAL:
             self._on_outcome(opportunity.opportunity_id, "reversal")
@@ -65,7 +65,7 @@ class Entries:
         elif held:
             self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
         else:
-            exited_ns = flow.exited_ns.get(symbol)
+            exited_ns = flow.booking.exited_ns.get(symbol)
             if exited_ns is None or not self._rests(opportunity, exited_ns):
                 self._enter(opportunity, instrument)
 

@@ -1,29 +1,30 @@
-"""The way of every order: risk verdict, durable commit, paper venue, ledger.
+"""The way of every order: risk verdict, durable commit, gateway, ledger.
 
-Nothing is acted on or shown before its journal events are durable: ``commit`` calls back when they are.
+Nothing is acted on or shown before its journal events are durable, except what makes things safer: a cancel
+is asked for at once, and an order that must not leave any more does not.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from engine.config import Config
+from engine.errors import OrderError
 from engine.events import (
-    NS,
-    Fill,
-    JournalEvent,
     OrderEvent,
     OrderRequest,
     OrderState,
-    RiskChange,
+    OrderType,
     RiskState,
     Verdict,
 )
 from engine.execution.blotter import Blotter
-from engine.execution.gateway import Report
+from engine.execution.gateway import Gateway, Report
+from engine.execution.order import PAPER, Order
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
@@ -32,18 +33,23 @@ from engine.portfolio.attribution import Attribution
 from engine.portfolio.ledger import Ledger
 from engine.risk.gate import RiskGate
 from engine.wiring.blocks import Blocks
+from engine.wiring.booking import Booking
+from engine.wiring.cancels import Cancels
 from engine.wiring.exit_watch import ExitWatch
+from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
+from engine.wiring.paper_market import PaperMarket
 from engine.wiring.risk_view import RiskViews
 
-Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
-"""commit(events, done): journal them; ``done`` is called on the desk's thread once they are durable."""
+LIST_DENIED = "LIST_DENIED"
+"""Reason code of a leg that was denied with another of its list."""
+_OFF, _EXITING = "entries off", "an exit is at work"
 LiveQuote = tuple[float, float, float, float, float]
 """(bid, bid size, ask, ask size, last trade) as ``FeatureEngine.live_quote`` gives it."""
 
 
 class OrderFlow:
-    """Owns the gate, the orders, the venue and the ledger."""
+    """Owns the gate, the orders, the gateways and the ledger."""
 
     def __init__(
         self,
@@ -56,33 +62,46 @@ class OrderFlow:
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
         on_repeater: Callable[[str, str], None],
+        on_refused: Callable[[str], None],
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
+        """``on_refused(text)``: a gateway reported what contradicts the journal; it was left out."""
         self._instruments = instruments
         self._features = features
-        self._commit = commit
         self._on_outcome = on_outcome
         self._on_approved = on_approved
         self._on_repeater = on_repeater
         self._record = record
-        self._stale_ns = int(config.risk.stale_data_s * NS)
-        self._attribution = Attribution()
+        self._routes: dict[str, str] = {}
+        attribution = Attribution()
         self.ledger = Ledger(Decimal(repr(config.account.starting_cash)), config.account.currency)
         self.blotter = Blotter()
         self.work = OrderWork(self.blotter)
         self.gate = RiskGate(config.risk, config.account)
-        self.paper = PaperVenue(config.paper, instruments)
         self.watch = ExitWatch(config.exits, instruments, features, self.ledger)
         self.blocks = Blocks()
         self.views = RiskViews(
-            features, freshness, self.ledger, self._attribution, self.work, self.blocks, clock_skew_ns
+            features, freshness, self.ledger, attribution, self.work, self.blocks, clock_skew_ns
         )
-        self.exited_ns: dict[str, int] = {}
-        """When a symbol was last left."""
+        self.booking = Booking(self.ledger, attribution, self.watch)
+        self.journal = OrderJournal(
+            self.blotter,
+            commit,
+            folded=self._folded,
+            refused=lambda report, why: on_refused(why),
+        )
+        self.paper = PaperVenue(config.paper, instruments)
+        self.gateways: dict[str, Gateway] = {PAPER: self.paper}  # type: ignore[dict-item]
+        self.market = PaperMarket(config, instruments, features, self.paper, self.journal)
+        self.cancels = Cancels(features, self.work, self.journal, self.gateways, asked=self._asked)
         self.denied: Counter[str] = Counter()
         self.orders = 0
-        self.fills = 0
+
+    def add_gateway(self, gateway: Gateway, symbols: Iterable[str]) -> None:
+        """Have the orders of these symbols executed by ``gateway`` from now on."""
+        self.gateways[gateway.name] = gateway
+        self._routes.update(dict.fromkeys(symbols, gateway.name))
 
     # --- out ---
 
@@ -94,6 +113,10 @@ class OrderFlow:
         ``quote``: the instrument's ``live_quote`` of this moment, when the caller has it already. Returns
         the verdict.
         """
+        if self._routes:
+            request = self._routed(request)
+        if request.reduce_only:
+            self._make_way(request)
         now = self._features.now_ns
         if quote is None:
             quote = self._features.live_quote(instrument.index)
@@ -104,152 +127,176 @@ class OrderFlow:
         verdict = judgement.verdict()
         self._record(verdict)
         if not verdict.approved:
-            self.denied[verdict.code] += 1
-            self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
+            self._count_denied(request, verdict)
         if self.work.known(request.client_order_id):
             # The same order again: its id has its own history, which a second beginning would spoil.
             return verdict
-        created = _order_event(request, OrderState.INITIALIZED, request.reason, now, carry=True)
         if not verdict.approved:
-            reason = f"{verdict.code} {verdict.detail}".strip()
-            denial = (created, _order_event(request, OrderState.DENIED, reason, now, verdict=verdict))
-            self._commit(denial, lambda: self._fold(denial))
+            self.journal.begin(_beginning(request, verdict, now), _nothing)
             return verdict
-        self.gate.sent(request, now)
-        self._lock_repeaters(request.sources)
-        self.work.sent[request.client_order_id] = request
-        self._on_outcome(request.opportunity_id, "ordered")
-        events = (created, _order_event(request, OrderState.SUBMITTED, "", now, verdict=verdict))
-        self._commit(events, lambda: self._submitted(request, instrument, events))
+        self._sent(request, now)
+        self.journal.begin(_beginning(request, verdict, now), lambda: self._leave([request]))
         return verdict
 
-    def _submitted(self, request: OrderRequest, instrument: Instrument, events: Sequence[OrderEvent]) -> None:
-        """The order is durable: it may be shown, and leaves for the venue."""
-        del self.work.sent[request.client_order_id]
-        self._fold(events)
-        self.orders += 1
-        now = self._features.now_ns
-        halted = self.gate.state is not RiskState.ACTIVE
-        if not request.reduce_only and (halted or self.work.exiting(request.symbol)):
-            # Halted, or an exit was sent, between the decision and its commit: the order never leaves. Beside
-            # an exit it would turn the position that the exit closes.
-            why = "entries off" if halted else "an exit is at work"
-            self._report([_order_event(request, OrderState.CANCELED, why, now)])
-            return
-        self._report(self.paper.submit(request, now))
-        self._arm_wake(instrument)
+    def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
+        """Have orders that belong together judged, each with those before it counted as sent.
 
-    def _lock_repeaters(self, sources: tuple[str, ...]) -> None:
+        All are sent, in one commit, or none. Raises OrderError, and does nothing, for an empty list, a symbol
+        that the desk does not have, a mixture of gateways, or an id that was used before.
+        """
+        requests = [self._routed(request) for request in requests]
+        self._check_list(requests)
+        now = self._features.now_ns
+        verdicts = []
+        for request in requests:
+            instrument = self._instruments[self._index(request.symbol)]
+            quote = self._features.live_quote(instrument.index)
+            judgement = self.gate.judge(request, self.views.view(request, instrument, quote, now))
+            verdicts.append(judgement.verdict())
+            self.work.sent[request.client_order_id] = request
+        denied = next((verdict for verdict in verdicts if not verdict.approved), None)
+        if denied is not None:
+            verdicts = [_denied_with(verdict, denied) for verdict in verdicts]
+            for request in requests:
+                del self.work.sent[request.client_order_id]
+        events: list[OrderEvent] = []
+        for request, verdict in zip(requests, verdicts, strict=True):
+            self._record(verdict)
+            events += _beginning(request, verdict, now)
+            if denied is None:
+                self._sent(request, now)
+            else:
+                self._count_denied(request, verdict)
+        self.journal.begin(events, _nothing if denied is not None else lambda: self._leave(requests))
+        return verdicts
+
+    def _check_list(self, requests: Sequence[OrderRequest]) -> None:
+        if len({request.gateway for request in requests}) != 1:
+            raise OrderError("a list of orders needs at least one, and one gateway for all of them")
+        for request in requests:
+            self._index(request.symbol)
+            if self.work.known(request.client_order_id):
+                raise OrderError(f"order {request.client_order_id} was sent before")
+
+    def _index(self, symbol: str) -> int:
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            raise OrderError(f"the desk has no {symbol}")
+        return instrument.index
+
+    def _routed(self, request: OrderRequest) -> OrderRequest:
+        gateway = self._routes.get(request.symbol, PAPER)
+        return request if gateway == request.gateway else msgspec.structs.replace(request, gateway=gateway)
+
+    def _make_way(self, request: OrderRequest) -> None:
+        """An exit of the whole position that waits for nothing takes the place of those that wait."""
+        if request.type is OrderType.MARKET and request.quantity >= abs(self.ledger.quantity(request.symbol)):
+            self.cancels.cancel_resting_exits(request.symbol, f"replaced: {request.reason}")
+
+    def _count_denied(self, request: OrderRequest, verdict: Verdict) -> None:
+        self.denied[verdict.code] += 1
+        self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
+
+    def _sent(self, request: OrderRequest, now: int) -> None:
+        """It counts from now on, before it is durable."""
+        self.gate.sent(request, now)
         disabled = self.gate.disabled
-        for source in sources:
+        for source in request.sources:
             if source in disabled:
                 self._on_repeater(source, disabled[source])
+        self.work.sent[request.client_order_id] = request
+        self._on_outcome(request.opportunity_id, "ordered")
+
+    def _leave(self, requests: Sequence[OrderRequest]) -> None:
+        """The orders are durable: they may be shown, and leave for their gateway, unless that changed."""
+        now = self._features.now_ns
+        first = requests[0]
+        revoked = {}
+        for request in requests:
+            del self.work.sent[request.client_order_id]
+            reason = self.cancels.revoked(request.client_order_id)
+            if reason is not None:
+                revoked[request.client_order_id] = reason
+        self.orders += len(requests)
+        why = revoked.get(first.client_order_id) or self._why_not(requests)
+        if why:
+            canceled = [
+                _order_event(request, OrderState.CANCELED, revoked.get(request.client_order_id, why), now)
+                for request in requests
+            ]
+            self.journal.write(canceled)
+            return
+        gateway = self.gateways[first.gateway]
+        alone = len(requests) == 1
+        reports = gateway.submit(first, now) if alone else gateway.submit_list(requests, now)
+        self.journal.write(reports)
+        for identity, reason in revoked.items():
+            self.cancels.cancel(identity, reason)
+        self._asked(first)
+
+    def _why_not(self, requests: Sequence[OrderRequest]) -> str:
+        """Why durable orders that could open a position must not leave any more; "" when they may."""
+        for request in requests:
+            if request.reduce_only:
+                continue
+            if self.gate.state is not RiskState.ACTIVE:
+                return _OFF
+            if self.work.exiting(request.symbol):
+                # Beside an exit it would turn the position that the exit closes.
+                return _EXITING
+        return ""
+
+    # --- changes ---
 
     def cancel_entries(self, symbol: str | None = None) -> int:
-        """Cancel working entry orders (of one symbol, or all); returns how many."""
-        now = self._features.now_ns
-        canceled = 0
-        for order in self.blotter.open_orders(symbol):
-            reports = [] if order.request.reduce_only else self.paper.cancel(order.client_order_id, now)
-            instrument = self._instruments.get(order.request.symbol)
-            if reports and instrument is not None:
-                canceled += 1
-                self._report(reports)
-                self._arm_wake(instrument)
-        return canceled
+        """Cancel what is at work and could open a position (of one symbol, or all); returns how many."""
+        return len(self.cancels.cancel_entries(symbol, _OFF if symbol is None else _EXITING))
 
-    # --- what comes back ---
+    def _asked(self, request: OrderRequest) -> None:
+        """A gateway was asked about an order of ours: the paper venue may wait for another moment now."""
+        if request.gateway == PAPER:
+            self.market.arm(self._instruments[self._index(request.symbol)])
 
-    def on_wake(self, index: int) -> None:
-        """A tick of a symbol that the paper venue waits for."""
-        instrument = self._instruments[index]
-        symbol, now = instrument.symbol, self._features.now_ns
-        bid, bid_size, ask, ask_size, last = self._features.live_quote(index)
-        if math.isnan(bid):  # no quote, or one that trades have left behind: the print is what is real
-            reports = self.paper.on_trade(symbol, last, self._features.last_size(index), now)
-        else:
-            stale = now - self._features.quote_ns(index) > self._stale_ns
-            quote_id = self._features.quote_count(index)
-            reports = self.paper.on_quote(
-                symbol, bid, bid_size, ask, ask_size, last, now, quote_id, stale=stale
-            )
-        self._report(reports)
-        self._arm_wake(instrument)
+    def take(self, reports: Sequence[Report]) -> None:
+        """What a gateway reports later than it was asked."""
+        self.journal.write(reports)
 
-    def expire(self) -> None:
-        """End the orders whose time is over."""
-        self._report(self.paper.expire(self._features.now_ns))
-
-    def _arm_wake(self, instrument: Instrument) -> None:
-        wake = self.paper.wake_ns(instrument.symbol)
-        if wake is None:
-            self._features.clear_wake(instrument.index)
-        else:
-            self._features.wake_at(instrument.index, wake)
-
-    def _report(self, reports: Sequence[Report]) -> None:
-        if reports:
-            self._commit(reports, lambda: self._fold(reports))
-
-    def _fold(self, events: Sequence[Report]) -> None:
-        for event in events:
-            if not isinstance(event, (OrderEvent, Fill)):
-                continue
-            self.blotter.apply(event)
-            if isinstance(event, Fill):
-                self.fills += 1
-                self._book(event)
-                self.watch.arm(event.symbol)
-            elif event.state.terminal and event.state is not OrderState.DENIED:
-                # An exit that ended unfilled: its levels are watched again.
-                self.watch.arm(event.symbol)
-
-    def _book(self, fill: Fill) -> None:
-        order = self.blotter.get(fill.client_order_id)
-        if order is None:
-            self.ledger.apply(fill)
-            return
-        after = self.ledger.apply(fill, order.request.opportunity_id)
-        self._attribution.apply(fill, order.request.sources, after.quantity)
-        if order.request.reduce_only or not after.quantity:
-            self.exited_ns[fill.symbol] = fill.ns
-
-    # --- start ---
-
-    def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
-        """Fold the journal: orders, positions and whose they are, risk state. What was working is canceled.
-
-        A market order that waited while the engine was off would fill at a price nobody decided on; positions
-        stay, and their stops are watched again.
-        """
-        for event in events:
-            if isinstance(event, (OrderEvent, Fill)):
-                self.blotter.apply(event)
-                if isinstance(event, Fill):
-                    self._book(event)
-            elif isinstance(event, RiskChange):
-                self.gate.restore(event.state, event.reason)
-        self.gate.remember(order.client_order_id for order in self.blotter.recent(len(self.blotter)))
-        cancels = [
-            OrderEvent(
-                order.client_order_id, order.request.symbol, OrderState.CANCELED, "engine restarted", now_ns
-            )
-            for order in self.blotter.open_orders()
-        ]
-        self._report(cancels)
-        self.watch.arm_all()
+    def _folded(self, event: Report, order: Order | None) -> None:
+        self.work.folded(event, order)
+        self.booking.book(event, order)
 
 
-def _order_event(
-    request: OrderRequest,
-    state: OrderState,
-    reason: str,
-    ns: int,
-    *,
-    carry: bool = False,
-    verdict: Verdict | None = None,
-) -> OrderEvent:
-    """An event of the request's order; ``carry``: with the request itself."""
-    return OrderEvent(
-        request.client_order_id, request.symbol, state, reason, ns, request if carry else None, verdict
+def _nothing() -> None:
+    """Nothing follows."""
+
+
+def _denied_with(verdict: Verdict, denied: Verdict) -> Verdict:
+    """The verdict on a leg of a list in which ``denied`` is the first that was not approved."""
+    if not verdict.approved:
+        return verdict
+    detail = f"leg {denied.client_order_id}: {denied.code} {denied.detail}"
+    return msgspec.structs.replace(verdict, approved=False, code=LIST_DENIED, detail=detail)
+
+
+def _beginning(request: OrderRequest, verdict: Verdict, now: int) -> tuple[OrderEvent, OrderEvent]:
+    """How an order begins: with its request, and with what became of it at the gate."""
+    reason = ""
+    if not verdict.approved:
+        state, reason = OrderState.DENIED, f"{verdict.code} {verdict.detail}".strip()
+    else:
+        state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
+    return (
+        OrderEvent(
+            request.client_order_id,
+            request.symbol,
+            OrderState.INITIALIZED,
+            request.reason,
+            now,
+            request,
+        ),
+        OrderEvent(request.client_order_id, request.symbol, state, reason, now, None, verdict),
     )
+
+
+def _order_event(request: OrderRequest, state: OrderState, reason: str, ns: int) -> OrderEvent:
+    return OrderEvent(request.client_order_id, request.symbol, state, reason, ns)

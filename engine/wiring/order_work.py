@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from engine.events import OrderRequest
+from engine.events import ChangeKind, OrderChange, OrderRequest, OrderState, OrderType
 from engine.execution.blotter import Blotter
+from engine.execution.gateway import Report
+from engine.execution.order import Order
 
 _ZERO = Decimal(0)
 
@@ -18,20 +20,28 @@ class OrderWork:
         self._blotter = blotter
         self.sent: dict[str, OrderRequest] = {}
         """Approved, not durable yet."""
+        self.leaving: set[str] = set()
+        """Open orders whose gateway was asked to cancel them, and has not answered."""
 
     def __iter__(self) -> Iterator[tuple[OrderRequest, Decimal]]:
-        """(request, quantity that may still fill) of each."""
+        """(request, quantity that may still fill) of each that may fill now: a held child may not."""
         for request in self.sent.values():
-            yield request, request.quantity
+            if not request.parent_id:
+                yield request, request.quantity
         for order in self._blotter.open_orders():
-            yield order.request, order.leaves
+            if order.state is not OrderState.HELD:
+                yield order.request, order.leaves
 
     def known(self, client_order_id: str) -> bool:
         """Whether the id was used before: ids are unique for ever."""
         return client_order_id in self.sent or client_order_id in self._blotter
 
+    def open_orders(self, symbol: str | None = None) -> list[Order]:
+        """Durable ones that are not done, oldest first."""
+        return self._blotter.open_orders(symbol)
+
     def count(self, symbol: str | None = None) -> int:
-        """How many are at work, in all or of one symbol."""
+        """How many are at work, in all or of one symbol; held ones included."""
         if symbol is None:
             return self._blotter.open_count + len(self.sent)
         count = self._blotter.open_count_of(symbol)
@@ -40,9 +50,18 @@ class OrderWork:
                 count += 1
         return count
 
+    def busy(self, symbol: str) -> bool:
+        """Whether an order is at work that opens the symbol's position, or closes it now.
+
+        Exits that wait for a price are neither.
+        """
+        return any(request.symbol == symbol and not rests(request) for request, _ in self)
+
     def exiting(self, symbol: str) -> bool:
-        """Whether an exit of the symbol is at work."""
-        return any(request.symbol == symbol and request.reduce_only for request, _ in self)
+        """Whether an exit of the symbol is at work that waits for no price."""
+        return any(
+            request.symbol == symbol and request.reduce_only and not rests(request) for request, _ in self
+        )
 
     def entering(self, source: str) -> Decimal:
         """Open notional, at the decision's price, of the entries that a strategy is behind."""
@@ -51,3 +70,15 @@ class OrderWork:
             if not request.reduce_only and source in request.sources:
                 total += leaves * Decimal(repr(request.decision_price))
         return total
+
+    def folded(self, event: Report, order: Order | None) -> None:
+        """The blotter took an event in: a cancel may be answered."""
+        if order is not None and self.leaving:
+            refused = isinstance(event, OrderChange) and event.kind is ChangeKind.CANCEL_REFUSED
+            if refused or order.state.terminal:
+                self.leaving.discard(order.client_order_id)
+
+
+def rests(request: OrderRequest) -> bool:
+    """Whether it is an exit that waits for a price, as the children of a bracket do."""
+    return request.reduce_only and request.type is not OrderType.MARKET

@@ -13,7 +13,9 @@ from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.wiring.entries import Entries
 from engine.wiring.exits import ExitOrders
-from engine.wiring.order_flow import Commit, OrderFlow
+from engine.wiring.order_flow import OrderFlow
+from engine.wiring.order_journal import Commit
+from engine.wiring.order_restore import restore_orders
 from engine.wiring.trading_state import TradingState
 
 _DAY_NS = 86_400 * NS
@@ -36,6 +38,7 @@ class Trading:
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
         on_repeater: Callable[[str, str], None],
+        on_refused: Callable[[str], None],
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
         budget_pct: Callable[[str], float],
@@ -54,6 +57,7 @@ class Trading:
             on_outcome=on_outcome,
             on_approved=on_approved,
             on_repeater=on_repeater,
+            on_refused=on_refused,
             record=record,
             clock_skew_ns=clock_skew_ns,
         )
@@ -71,7 +75,7 @@ class Trading:
         self.watch = flow.watch
         # Bound once: these are on the way from a tick to an order.
         self.act = self._entries.act
-        self.on_wake = flow.on_wake
+        self.on_wake = flow.market.on_wake
         self.on_exit = self._exits.on_exit
 
     @property
@@ -86,11 +90,11 @@ class Trading:
 
     @property
     def fills(self) -> int:
-        return self._flow.fills
+        return self._flow.booking.fills
 
     def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
-        """Fold the journal; see ``OrderFlow.restore``."""
-        self._flow.restore(events, now_ns)
+        """Fold the journal; see ``restore_orders``."""
+        restore_orders(self._flow, events, now_ns)
 
     def submit(self, request: OrderRequest, instrument: Instrument) -> Verdict:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
@@ -109,7 +113,7 @@ class Trading:
         """
         now = self._features.now_ns
         flow, ledger = self._flow, self.ledger
-        flow.expire()
+        flow.market.on_time()
         if now // _DAY_NS != self._day:
             self._day = now // _DAY_NS
             ledger.roll(now)

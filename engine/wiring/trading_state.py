@@ -7,7 +7,8 @@ from collections.abc import Callable
 from engine.events import RiskChange, RiskState
 from engine.features.engine import FeatureEngine
 from engine.risk.state import TIGHTNESS
-from engine.wiring.order_flow import Commit, OrderFlow
+from engine.wiring.order_flow import OrderFlow
+from engine.wiring.order_journal import Commit
 
 
 class TradingState:

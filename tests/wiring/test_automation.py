@@ -635,7 +635,7 @@ async def test_a_symbol_rests_after_an_order_that_closed_it(database: Path) -> N
             await running.ended(number + 1)
             for at_s in (11.0, 12.0):
                 running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s + 2 * number)])
-            left = running.desk.trading._flow.exited_ns
+            left = running.desk.trading._flow.booking.exited_ns
             assert bool(left) is (side == "sell"), running.desk.trading.ledger.quantity(SYMBOL)
 
 

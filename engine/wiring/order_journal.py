@@ -1,0 +1,110 @@
+"""The orders' way to the disk: what cannot follow is refused before it is written, and folded when durable.
+
+The journal is the truth, so nothing goes into it that contradicts it: every report is first applied to its
+order as that is with all that was written, durable or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+
+from engine.errors import OrderError
+from engine.events import ChangeKind, Funding, JournalEvent, OrderChange, OrderEvent
+from engine.execution.blotter import Blotter
+from engine.execution.gateway import Report
+from engine.execution.order import Order
+
+Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
+"""commit(events, done): journal them; ``done`` is called on the desk's thread once they are durable."""
+
+_REFUSALS = (ChangeKind.UPDATE_REFUSED, ChangeKind.CANCEL_REFUSED)
+
+
+class OrderJournal:
+    """Writes what happens to orders, and folds it into the blotter once it is on disk.
+
+    ``folded(event, order)`` is called for each event that the blotter has taken in (order None: funding);
+    ``refused(event, why)`` for each that contradicts what is written.
+    """
+
+    def __init__(
+        self,
+        blotter: Blotter,
+        commit: Commit,
+        *,
+        folded: Callable[[Report, Order | None], None],
+        refused: Callable[[Report, str], None],
+    ) -> None:
+        self._blotter = blotter
+        self._commit = commit
+        self._folded = folded
+        self._refused = refused
+        self._ahead: dict[str, tuple[Order, int]] = {}
+        """Orders with events on their way to the disk: how they are with these, and how many those are."""
+
+    def begin(self, events: Sequence[OrderEvent], done: Callable[[], None]) -> None:
+        """Write the first events of new orders; then fold them and call ``done``."""
+
+        def durable() -> None:
+            self._fold(events)
+            done()
+
+        self._commit(events, durable)
+
+    def write(self, reports: Sequence[Report], done: Callable[[], None] | None = None) -> None:
+        """Write what happened to known orders; then fold it and call ``done``.
+
+        What contradicts the order's own history is refused and left out, and so is what is known already.
+        """
+        events = [report for report in reports if self._follows(report)]
+
+        def durable() -> None:
+            for event in events:
+                self._arrived(event)
+            self._fold(events)
+            if done is not None:
+                done()
+
+        if events:
+            self._commit(events, durable)
+        elif done is not None:
+            done()
+
+    def order(self, client_order_id: str) -> Order | None:
+        """The order as it is with everything that was written; None when unknown. Only to be read."""
+        ahead = self._ahead.get(client_order_id)
+        return self._blotter.get(client_order_id) if ahead is None else ahead[0]
+
+    def _follows(self, report: Report) -> bool:
+        if isinstance(report, Funding):
+            return True
+        identity = report.client_order_id
+        order, count = self._ahead.get(identity, (None, 0))
+        if order is None:
+            durable = self._blotter.get(identity)
+            if durable is None:
+                self._refused(report, f"unknown order {identity}")
+                return False
+            order = copy(durable)
+        try:
+            if not order.apply(report):
+                return False
+        except OrderError as error:
+            late = isinstance(report, OrderChange) and report.kind in _REFUSALS
+            if not (late and order.state.terminal):  # else: what was asked was overtaken by the order's end
+                self._refused(report, str(error))
+            return False
+        self._ahead[identity] = order, count + 1
+        return True
+
+    def _arrived(self, event: Report) -> None:
+        if isinstance(event, Funding):
+            return
+        order, count = self._ahead.pop(event.client_order_id)
+        if count > 1:
+            self._ahead[event.client_order_id] = order, count - 1
+
+    def _fold(self, events: Sequence[Report]) -> None:
+        for event in events:
+            self._folded(event, None if isinstance(event, Funding) else self._blotter.apply(event))
