@@ -24,6 +24,9 @@ from engine.store.rows import EquityPoint, PositionPoint
 T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
 
+DATABASE = "tickdesk.db"
+"""The database of a state directory."""
+
 _PAGE = 10_000
 """Rows of a long table that are read at once."""
 

@@ -31,6 +31,7 @@ from engine.feeds.tape import Tape, TapeFeed
 from engine.instruments import Instruments
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
+from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.text import clean
 from engine.wiring.automation import Automations
@@ -51,7 +52,6 @@ log = logging.getLogger("engine")
 
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
-DATABASE = "tickdesk.db"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+"""Every invariant of a database, checked in one walk over its journal. Pure over a connection.
+
+Nothing here trusts the fold that writes the tables where the journal alone can tell.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.events import JournalEvent
+from engine.store import schema
+from engine.store.chain_audit import ChainAudit
+from engine.store.codec import decode_journal
+from engine.store.compare import differences
+from engine.store.exact import EXACT, ZERO
+from engine.store.findings import Findings, Invariant
+from engine.store.fold import Fold
+from engine.store.order_audit import OrderAudit
+
+_PAGE = 10_000
+
+
+PAGES = "pages are sound"
+JOURNAL = "journal numbers are gap-free"
+EVENTS = "journal events can be read"
+TABLES = "tables are the journal's fold"
+CASH = "cash = notional - fees + funding"
+POSITIONS = "positions are the sum of fills"
+
+Observer = Callable[[int, JournalEvent], None]
+
+
+def verify(
+    connection: sqlite3.Connection,
+    observers: Callable[[Findings], tuple[Observer, ...]] = lambda findings: (),
+) -> list[Invariant]:
+    """Check everything as of one moment. ``observers`` are shown every event in the walk as well.
+
+    Raises ``StoreError`` for a database of another version, ``sqlite3.Error`` when it cannot be read at all.
+    """
+    connection.execute("BEGIN")  # one moment, whatever an engine writes meanwhile
+    try:
+        _same_version(connection)
+        findings = Findings()
+        _pages(connection, findings)
+        fold, orders, chain = Fold(), OrderAudit(findings), ChainAudit(connection, findings)
+        shown = (fold.apply, orders.see, *observers(findings))
+        for seq, body, event in _events(connection, findings):
+            if event is not None:
+                for show in shown:
+                    show(seq, event)
+            chain.see(seq, body, fold)
+        orders.end()
+        chain.end()
+        tables = fold.tables()
+        findings.count(TABLES, sum(len(rows) for rows in tables.values()))
+        for text in differences(fold, connection):
+            findings.problem(TABLES, text)
+        _money(connection, findings)
+        return findings.invariants()
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _same_version(connection: sqlite3.Connection) -> None:
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found != schema.VERSION:
+        advice = "upgrade tickdesk" if found > schema.VERSION else "start the engine on it once"
+        raise StoreError(
+            f"the database is of version {found}, this tickdesk knows {schema.VERSION}: {advice}"
+        )
+
+
+def _pages(connection: sqlite3.Connection, findings: Findings) -> None:
+    (count,) = connection.execute("PRAGMA page_count").fetchone()
+    findings.count(PAGES, count)
+    for (answer,) in connection.execute("PRAGMA integrity_check").fetchall():
+        if answer != "ok":
+            findings.problem(PAGES, answer)
+
+
+def _events(
+    connection: sqlite3.Connection, findings: Findings
+) -> Iterator[tuple[int, str, JournalEvent | None]]:
+    expected = 1
+    findings.count(JOURNAL, 0)
+    findings.count(EVENTS, 0)
+    cursor = connection.execute("SELECT seq, ns, kind, client_order_id, body FROM journal ORDER BY seq")
+    while page := cursor.fetchmany(_PAGE):
+        findings.count(JOURNAL, len(page))
+        findings.count(EVENTS, len(page))
+        for seq, ns, kind, order_id, body in page:
+            if seq != expected:
+                findings.problem(JOURNAL, f"{expected} is followed by {seq}")
+            expected = seq + 1
+            try:
+                event = decode_journal(body)
+            except (msgspec.MsgspecError, TypeError, RecursionError) as error:
+                findings.problem(EVENTS, f"event {seq}: {error}")
+                yield seq, str(body), None
+                continue
+            told = (event.ns, type(event).__name__, getattr(event, "client_order_id", ""))
+            if told != (ns, kind, order_id):
+                findings.problem(EVENTS, f"event {seq} is filed as {kind} {order_id} at {ns}")
+            yield seq, body, event
+
+
+def _money(connection: sqlite3.Connection, findings: Findings) -> None:
+    """Cash and positions from the rows of fills and funding, added up anew."""
+    flows: dict[str, dict[str, Decimal]] = {}
+    quantities: dict[str, Decimal] = {}
+    for symbol, currency, side, quantity, price, fee in connection.execute(
+        "SELECT symbol, currency, side, quantity, price, fee FROM fills ORDER BY seq"
+    ):
+        signed = Decimal(quantity) if side == "buy" else Decimal(quantity).copy_negate()
+        quantities[symbol] = EXACT.add(quantities.get(symbol, ZERO), signed)
+        flow = flows.setdefault(currency, dict.fromkeys(("notional", "fees", "funding"), ZERO))
+        flow["notional"] = EXACT.subtract(flow["notional"], EXACT.multiply(signed, Decimal(price)))
+        flow["fees"] = EXACT.add(flow["fees"], Decimal(fee))
+    for currency, amount in connection.execute("SELECT currency, amount FROM funding ORDER BY seq"):
+        flow = flows.setdefault(currency, dict.fromkeys(("notional", "fees", "funding"), ZERO))
+        flow["funding"] = EXACT.add(flow["funding"], Decimal(amount))
+    stored = {
+        row[0]: tuple(Decimal(text) for text in row[1:])
+        for row in connection.execute("SELECT currency, cash, notional, fees, funding FROM balances")
+    }
+    findings.count(CASH, len(stored.keys() | flows.keys()))
+    for currency in sorted(stored.keys() | flows.keys()):
+        flow = flows.get(currency, dict.fromkeys(("notional", "fees", "funding"), ZERO))
+        notional, fees, funding = flow["notional"], flow["fees"], flow["funding"]
+        cash = EXACT.add(EXACT.subtract(notional, fees), funding)
+        if stored.get(currency) != (cash, notional, fees, funding):
+            told = ", ".join(str(one) for one in stored.get(currency, ("no balance",)))
+            findings.problem(CASH, f"{currency or 'account'}: {told}; fills and funding make {cash}")
+    _positions(connection, findings, quantities)
+
+
+def _positions(connection: sqlite3.Connection, findings: Findings, expected: dict[str, Decimal]) -> None:
+    stored = {
+        symbol: Decimal(text) for symbol, text in connection.execute("SELECT symbol, quantity FROM positions")
+    }
+    findings.count(POSITIONS, len(stored.keys() | expected.keys()))
+    for symbol in sorted(stored.keys() | expected.keys()):
+        held, sums = stored.get(symbol, ZERO), expected.get(symbol, ZERO)
+        if held != sums:
+            findings.problem(POSITIONS, f"{symbol}: {held} held, fills make {sums}")
