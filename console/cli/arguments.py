@@ -168,7 +168,26 @@ def parser() -> argparse.ArgumentParser:
     models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
     models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")
     models.add_argument("--json", action="store_true", help="machine-readable")
+
+    verify = command("verify", "check every invariant of a state directory, without changing it")
+    verify.add_argument("--json", action="store_true", help="machine-readable")
+
+    _export_options(command("export", "write rows of a state directory for other programs"))
     return top
+
+
+def _export_options(export: argparse.ArgumentParser) -> None:
+    export.add_argument(
+        "kind",
+        metavar="KIND",
+        help="orders, fills, positions, balances, funding, limits, equity, position-history, verdicts, "
+        "signals, opportunities or journal",
+    )
+    export.add_argument("--format", choices=("csv", "json"), default="csv", help="json: an object a line")
+    export.add_argument("--out", metavar="FILE", default="-", help="default -: standard output")
+    export.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
+    export.add_argument("--until", metavar="TIME", help="up to, and without")
+    export.add_argument("--symbol", metavar="SYMBOL", default="", help="rows of one symbol only")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,0 +1,129 @@
+"""``tickdesk export KIND [--format csv|json] [--out FILE]``: rows of a state directory for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import msgspec
+
+from console.cli.settings import state_dir
+from engine.errors import ConfigError, StoreError
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.store.export import Kind
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet computes a cell that begins with one of these."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from engine.store.export import KINDS, rows
+    from engine.store.read import DATABASE
+
+    kind = KINDS.get(arguments.kind)
+    if kind is None:
+        raise ConfigError(f"{clean(arguments.kind, 40)!r} cannot be exported: choose {', '.join(KINDS)}")
+    path = state_dir(arguments) / DATABASE
+    if not path.is_file():
+        raise StoreError(f"there is no database at {path}: choose --state-dir")
+    write = _WRITERS[arguments.format]
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            connection.execute("PRAGMA busy_timeout = 5000")
+            found = rows(
+                connection,
+                kind,
+                since_ns=_ns(arguments.since),
+                until_ns=_ns(arguments.until),
+                symbol=arguments.symbol,
+            )
+            with _opened(arguments.out) as file:
+                count = write(kind, found, file)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read {path}: {error}; restore a copy, or choose --state-dir") from error
+    if arguments.out != "-":
+        print(f"{arguments.out}: {count:,} rows of {arguments.kind}")
+    return 0
+
+
+def _write_csv(kind: Kind, rows: Iterator[Sequence[Any]], file: TextIO) -> int:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(kind.columns)
+    outside = [column in kind.outside for column in kind.columns]
+    count = 0
+    for row in rows:
+        writer.writerow([_cell(value) if text else value for value, text in zip(row, outside, strict=True)])
+        count += 1
+    return count
+
+
+def _cell(value: Any) -> Any:
+    """Text from outside as a spreadsheet shows it, instead of computing it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _write_json(kind: Kind, rows: Iterator[Sequence[Any]], file: TextIO) -> int:
+    """An object a line; money stays decimal text."""
+    count = 0
+    for row in rows:
+        file.write(msgspec.json.encode(dict(zip(kind.columns, row, strict=True))).decode() + "\n")
+        count += 1
+    return count
+
+
+_WRITERS: dict[str, Callable[[Kind, Iterator[Sequence[Any]], TextIO], int]] = {
+    "csv": _write_csv,
+    "json": _write_json,
+}
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[TextIO]:
+    """Standard output for ``-``; else a file that is there whole or not at all, and private to the user."""
+    if out == "-":
+        yield sys.stdout
+        return
+    path = Path(out)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"cannot write {clean(out, 80)}: {error.strerror}; choose another --out") from None
+
+
+def _ns(text: str | None) -> int | None:
+    """A time as it is given: ISO 8601, UTC unless it says otherwise."""
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"{clean(text, 40)!r} is no time: write it as in 2025-01-31 or 2025-01-31T13:30"
+        ) from None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000

@@ -1,0 +1,119 @@
+"""What can be taken out of a database as rows: each kind is one query over its tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from engine.errors import StoreError
+from engine.store import schema
+from engine.store.fold import TABLES
+from engine.store.rows import EquityPoint, PositionPoint
+
+
+class Kind(NamedTuple):
+    """One thing that can be exported."""
+
+    table: str
+    columns: tuple[str, ...]
+    order: str
+    time: str
+    """The column that ``since`` and ``until`` bound; "" when rows are of no time."""
+    symbol: bool = True
+    outside: tuple[str, ...] = ()
+    """Columns whose text may come from outside the desk."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "orders": Kind(
+        "orders",
+        TABLES["orders"],
+        "created_ns, client_order_id",
+        "created_ns",
+        outside=("symbol", "reason", "list_id", "venue_order_id", "who", "gateway"),
+    ),
+    "fills": Kind("fills", TABLES["fills"], "seq", "ns", outside=("symbol", "trade_id", "currency")),
+    "positions": Kind("positions", TABLES["positions"], "symbol", "", outside=("symbol",)),
+    "balances": Kind("balances", TABLES["balances"], "currency", "", symbol=False, outside=("currency",)),
+    "funding": Kind("funding", TABLES["funding"], "seq", "ns", outside=("symbol", "funding_id", "currency")),
+    "limits": Kind(
+        "limits",
+        TABLES["limits"],
+        "scope, name",
+        "ns",
+        symbol=False,
+        outside=("scope", "name", "value", "who"),
+    ),
+    "equity": Kind("equity", EquityPoint.__struct_fields__, "ns", "ns", symbol=False),
+    "position-history": Kind(
+        "position_points", PositionPoint.__struct_fields__, "ns, rowid", "ns", outside=("symbol",)
+    ),
+    "verdicts": Kind(
+        "verdicts",
+        ("client_order_id", "ns", "symbol", "approved", "code", "detail"),
+        "rowid",
+        "ns",
+        outside=("symbol", "detail"),
+    ),
+    "signals": Kind(
+        "signals",
+        ("ns", "symbol", "source", "family", "score", "confidence", "ttl_ns", "reason"),
+        "rowid",
+        "ns",
+        outside=("symbol", "source", "reason"),
+    ),
+    "opportunities": Kind(
+        "opportunities",
+        (
+            *("opportunity_id", "symbol", "side", "score", "confidence", "price"),
+            *("created_ns", "expires_ns", "merged"),
+        ),
+        "created_ns, opportunity_id",
+        "created_ns",
+        outside=("symbol",),
+    ),
+    "journal": Kind(
+        "journal",
+        ("seq", "ns", "kind", "client_order_id", "body"),
+        "seq",
+        "ns",
+        symbol=False,
+        outside=("client_order_id", "body"),
+    ),
+}
+
+
+def rows(
+    connection: sqlite3.Connection,
+    kind: Kind,
+    *,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
+    symbol: str = "",
+) -> sqlite3.Cursor:
+    """The kind's rows in order; ``until_ns`` is exclusive. Raises ``StoreError`` for what it cannot tell."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != schema.VERSION:
+        raise StoreError(
+            f"the database is of version {version}, this tickdesk knows {schema.VERSION}: "
+            "start the engine on it once, or upgrade tickdesk"
+        )
+    where: list[str] = []
+    values: list[int | str] = []
+    for bound, comparison in ((since_ns, ">="), (until_ns, "<")):
+        if bound is not None:
+            if not kind.time:
+                raise StoreError(f"{kind.table} are as they are now: leave --since and --until out")
+            where.append(f"{kind.time} {comparison} ?")
+            values.append(bound)
+    if symbol:
+        if not kind.symbol:
+            raise StoreError(f"{kind.table} are of no single symbol: leave --symbol out")
+        where.append("symbol = ?")
+        values.append(symbol)
+    condition = f"WHERE {' AND '.join(where)}" if where else ""
+    return connection.execute(
+        f"SELECT {', '.join(kind.columns)} FROM {kind.table} {condition} ORDER BY {kind.order}",  # noqa: S608
+        values,
+    )
