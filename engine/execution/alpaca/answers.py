@@ -1,0 +1,137 @@
+"""What an answer, or its absence, means for the order it is about."""
+
+from __future__ import annotations
+
+import logging
+
+from engine.errors import OrderError
+from engine.events import NS, OrderState, Pending
+from engine.execution.alpaca.calls import Answer, Call
+from engine.execution.alpaca.job import Job, Phase
+from engine.execution.alpaca.jobs import Jobs
+from engine.execution.alpaca.wire import DUPLICATE_ID, OrderRow, decode, refusal
+from engine.execution.gateway import Report
+
+log = logging.getLogger("engine.alpaca")
+
+MISSES = 3
+"""So many answers "unknown order" at least, before an order is given up."""
+CONFIRM_NS = 2 * NS
+"""After a cancel or an amendment was taken: when to ask, if no update tells."""
+
+
+class Answers:
+    """``settle_ns``: how long after it left an order may still arrive."""
+
+    def __init__(self, jobs: Jobs, settle_ns: int) -> None:
+        self._jobs = jobs
+        self._settle_ns = settle_ns
+
+    def placed(self, job: Job, call: Call, answer: Answer, now_ns: int) -> list[Report]:
+        if answer.status == 429:
+            # Not taken, for certain: it waits its turn, unless nobody wants it any more.
+            job.phase, job.form = Phase.QUEUED, call.form
+            if job.cancel_ns:
+                return self._jobs.drop(job, OrderState.CANCELED, "canceled before it was taken", now_ns)
+            return []
+        if answer.refused and not job.tracked.venue_id:
+            told = refusal(answer.body)
+            if answer.status != 422 or told.code != DUPLICATE_ID:
+                return self._jobs.drop(job, OrderState.REJECTED, refused(answer), now_ns)
+        row = _row(answer)
+        if row is None:
+            job.phase, job.since_ns, job.misses = Phase.UNRESOLVED, now_ns, 0
+            job.ask_at(now_ns)
+            return []
+        return self._jobs.found(job, row, now_ns)
+
+    def canceled(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
+        if answer.ok:
+            job.ask_at(now_ns + CONFIRM_NS)
+        else:
+            if answer.refused:
+                # Done already, or not to be canceled: the order itself tells which.
+                job.refusal = refused(answer)
+            else:
+                job.cancel_later(now_ns)
+            job.ask_at(now_ns)
+        return self._jobs.settle(job, now_ns)
+
+    def amended(self, job: Job, call: Call, answer: Answer, now_ns: int) -> list[Report]:
+        if answer.status == 429:
+            job.patch = call.form
+            return []
+        row = _row(answer)
+        if row is not None:
+            job.ask_at(now_ns + CONFIRM_NS)
+            return self._jobs.fold(job, row, now_ns)
+        if answer.refused and refusal(answer.body).code != DUPLICATE_ID:
+            job.tracked.refuse_update(refused(answer), now_ns)
+        job.ask_at(now_ns)
+        return self._jobs.settle(job, now_ns)
+
+    def told(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
+        """How an order stands, as it was asked."""
+        if answer.status == 404:
+            return self._missed(job, now_ns)
+        row = _row(answer)
+        if row is None:
+            job.ask_later(now_ns)
+            return []
+        pause_ns = job.pause_ns
+        reports = self._jobs.found(job, row, now_ns)
+        job.pause_ns = pause_ns
+        return reports + self._unanswered(job, row, now_ns)
+
+    def _missed(self, job: Job, now_ns: int) -> list[Report]:
+        """The venue does not know it, so far."""
+        job.misses += 1
+        order = job.tracked.order
+        if job.misses < MISSES or now_ns - job.since_ns < self._settle_ns:
+            job.ask_later(now_ns)
+            return []
+        if order.state is OrderState.SUBMITTED and not job.tracked.venue_id:
+            why = "never arrived at the venue"
+            log.warning("order %s %s: asked %d times", order.client_order_id, why, job.misses)
+            return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
+        # It had it before: that is for a person to judge. Reconciliation shows it.
+        log.error("order %s: the venue does not know it any more", order.client_order_id)
+        job.phase = Phase.LIVE
+        return self._jobs.settle(job, now_ns)
+
+    def _unanswered(self, job: Job, row: OrderRow, now_ns: int) -> list[Report]:
+        """An amendment or a cancel that the venue, asked long after, knows nothing of did not arrive."""
+        order = job.tracked.order
+        why, job.refusal = job.refusal, ""
+        if order.state.terminal or job.busy or job.patch is not None:
+            return []
+        if row.status in ("pending_cancel", "pending_replace", "replaced") or job.tracked.candidate:
+            job.ask_later(now_ns)
+        elif why:
+            job.tracked.refuse_cancel(why, now_ns)
+        elif order.pending is Pending.CANCEL and not job.cancel_ns:
+            job.cancel_later(now_ns)
+        elif order.pending is Pending.UPDATE and row.id == job.tracked.venue_id:
+            if now_ns - job.since_ns < self._settle_ns:
+                job.ask_later(now_ns)
+            else:
+                job.tracked.refuse_update("the amendment never arrived at the venue", now_ns)
+        return self._jobs.settle(job, now_ns)
+
+
+def refused(answer: Answer) -> str:
+    """Why the venue did not do it, in its own words, cleaned."""
+    if answer.status == 401:
+        return "the venue does not take the keys"
+    return f"venue: {refusal(answer.body).message or f'HTTP {answer.status}'}"
+
+
+def _row(answer: Answer) -> OrderRow | None:
+    """The order that an answer tells; None when it tells none."""
+    if not answer.ok:
+        return None
+    try:
+        return decode(answer.body, OrderRow)
+    except OrderError as error:
+        log.warning("an answer about an order is %s", error)
+        return None

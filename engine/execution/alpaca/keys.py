@@ -1,0 +1,98 @@
+"""The account's keys and where they may be sent: never shown, never to a live host."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import ConfigError
+
+KEY, SECRET = "TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET"
+PAPER_HOST = "paper-api.alpaca.markets"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LONGEST = 200
+
+
+class Keys:
+    """A key and its secret. Neither its text nor its repr shows them."""
+
+    __slots__ = ("_key", "_secret")
+
+    def __init__(self, key: str, secret: str) -> None:
+        """Raises ConfigError unless both are printable words."""
+        for name, value in (("key", key), ("secret", secret)):
+            if not (
+                0 < len(value) <= _LONGEST and value.isascii() and value.isprintable() and " " not in value
+            ):
+                raise ConfigError(f"brokers.alpaca: the {name} is not one printable word")
+        self._key, self._secret = key, secret
+
+    def __repr__(self) -> str:
+        return "Keys(hidden)"
+
+    def headers(self) -> dict[str, str]:
+        return {"APCA-API-KEY-ID": self._key, "APCA-API-SECRET-KEY": self._secret}
+
+    def login(self) -> dict[str, str]:
+        """The first message on the stream."""
+        return {"action": "auth", "key": self._key, "secret": self._secret}
+
+
+def load_keys(environ: Mapping[str, str], key_file: str) -> Keys:
+    """From the environment, else from ``key_file``: two lines, readable by its owner only.
+
+    Raises ConfigError.
+    """
+    key, secret = environ.get(KEY, ""), environ.get(SECRET, "")
+    if key or secret:
+        if not (key and secret):
+            raise ConfigError(f"set both {KEY} and {SECRET}")
+        return Keys(key, secret)
+    if not key_file:
+        raise ConfigError(f"brokers.alpaca needs keys: set {KEY} and {SECRET}, or brokers.alpaca.key_file")
+    lines = _read(Path(key_file).expanduser()).split()
+    if len(lines) != 2:
+        raise ConfigError("brokers.alpaca.key_file must hold two lines: the key and the secret")
+    return Keys(*lines)
+
+
+def _read(path: Path) -> str:
+    try:
+        # Not followed, and judged after it was opened: what is read is what was judged.
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ConfigError(f"brokers.alpaca.key_file cannot be read: {error.strerror}") from None
+    with os.fdopen(file, "rb") as opened:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError("brokers.alpaca.key_file is no file")
+        if status.st_mode & 0o077 or status.st_uid not in (os.getuid(), 0):
+            raise ConfigError("brokers.alpaca.key_file can be read by others: chmod 600, and own it")
+        return opened.read(4 * _LONGEST).decode("utf-8", "replace")
+
+
+def check_host(key: str, url: str, scheme: str) -> None:
+    """Raises ConfigError unless ``url`` is Alpaca's paper host, encrypted, or this machine.
+
+    ``scheme``: ``http`` or ``ws``, without its s.
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        port = parts.port
+    except ValueError:
+        raise ConfigError(f"{key} is no address") from None
+    if host in _LOOPBACK and parts.scheme in (scheme, f"{scheme}s"):
+        return
+    if host != PAPER_HOST:
+        raise ConfigError(f"{key}: only Alpaca's paper trading is supported, at {scheme}s://{PAPER_HOST}")
+    if parts.scheme != f"{scheme}s" or port not in (None, 443):
+        raise ConfigError(f"{key}: keys are sent over {scheme}s://{PAPER_HOST} only")
+
+
+def stream_of(rest_url: str) -> str:
+    """Where the stream of a REST address is."""
+    return "ws" + rest_url.removeprefix("http").rstrip("/") + "/stream"
