@@ -9,10 +9,13 @@ from typing import Protocol
 from engine.config import AccountConfig
 from engine.errors import OrderError
 from engine.events import Drop, Opportunity, OrderRequest, OrderType, Purpose, Side
+from engine.execution.grid import on_ticks
 from engine.execution.ids import client_order_id
 from engine.instruments import Instrument
 
 STAGE = "execution"
+_ALL = Decimal(100)
+"""Percent."""
 
 
 class Held(Protocol):
@@ -97,26 +100,72 @@ class OrderBuilder:
         since): an exit leaves no dust. It needs no price: with an unknown ``mid`` its decision price is 0.
         Raises OrderError for a flat position, or for the purpose ENTRY.
         """
-        quantity = abs(position.quantity)
-        if not quantity:
-            raise OrderError(f"{position.symbol}: nothing to exit")
-        if purpose is Purpose.ENTRY:
-            raise OrderError(f"{position.symbol}: an exit cannot have the purpose entry")
-        side = Side.SELL if position.quantity > 0 else Side.BUY
-        return OrderRequest(
-            client_order_id=client_order_id(
-                purpose, position.symbol, side, now_ns, f"{position.opened_ns}/{position.quantity}/{quantity}"
-            ),
-            symbol=position.symbol,
-            side=side,
-            type=OrderType.MARKET,
-            quantity=quantity,
-            purpose=purpose,
-            reduce_only=True,
-            decision_ns=now_ns,
-            decision_price=mid if math.isfinite(mid) and mid > 0 else 0.0,
-            reason=reason or purpose.value.replace("_", " "),
-        )
+        return _exit(position, purpose, now_ns, mid, abs(position.quantity), None, reason)
+
+    def partial_exit(
+        self,
+        position: Held,
+        instrument: Instrument,
+        purpose: Purpose,
+        now_ns: int,
+        mid: float,
+        *,
+        percent: Decimal = _ALL,
+        price: Decimal | None = None,
+        reason: str = "",
+    ) -> OrderRequest:
+        """A reduce-only order for ``percent`` of the position, at market or at a limit ``price``.
+
+        The quantity is rounded down to lots. All of the position goes, as in ``exit``, where less than a lot
+        of it would stay. Raises OrderError as ``exit`` does, for a percentage that is not above 0 and at
+        most 100, for less than a lot, and for a price off the tick grid.
+        """
+        if not (percent.is_finite() and 0 < percent <= _ALL):
+            raise OrderError(f"{position.symbol}: {percent} percent: give more than 0 and at most 100")
+        if price is not None:
+            on_ticks("price", price, instrument)
+        held = abs(position.quantity)
+        quantity = instrument.quantity(held * percent / _ALL)
+        if held - quantity < instrument.lot_size:
+            quantity = held
+        elif not quantity:
+            raise OrderError(
+                f"{position.symbol}: {percent:f} percent of {held:f} is less than a lot "
+                f"({instrument.lot_size:f}): give more"
+            )
+        return _exit(position, purpose, now_ns, mid, quantity, price, reason)
+
+
+def _exit(
+    position: Held,
+    purpose: Purpose,
+    now_ns: int,
+    mid: float,
+    quantity: Decimal,
+    price: Decimal | None,
+    reason: str,
+) -> OrderRequest:
+    if not position.quantity:
+        raise OrderError(f"{position.symbol}: nothing to exit")
+    if purpose is Purpose.ENTRY:
+        raise OrderError(f"{position.symbol}: an exit cannot have the purpose entry")
+    side = Side.SELL if position.quantity > 0 else Side.BUY
+    salt = f"{position.opened_ns}/{position.quantity}/{quantity}"
+    if price is not None:
+        salt += f"/{price}"
+    return OrderRequest(
+        client_order_id=client_order_id(purpose, position.symbol, side, now_ns, salt),
+        symbol=position.symbol,
+        side=side,
+        type=OrderType.MARKET if price is None else OrderType.LIMIT,
+        quantity=quantity,
+        purpose=purpose,
+        reduce_only=True,
+        decision_ns=now_ns,
+        decision_price=mid if math.isfinite(mid) and mid > 0 else 0.0,
+        reason=reason or purpose.value.replace("_", " "),
+        price=price,
+    )
 
 
 def _drop(opportunity: Opportunity, code: str, detail: str, ns: int) -> Drop:

@@ -1,4 +1,7 @@
-"""Deterministic identifiers: the same inputs give the same id, in every process and after every restart."""
+"""Deterministic identifiers: the same inputs give the same id, in every process and after every restart.
+
+Each is 27 characters: a prefix and 96 bits in hex.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,21 @@ def client_order_id(purpose: Purpose, symbol: str, side: Side, decision_ns: int,
     """
     # Members of these enums are their texts: to ask them for their values takes longer than the digest.
     return "td-" + _digest((purpose, symbol, side, str(decision_ns), salt))
+
+
+def ticket_order_id(token: str) -> str:
+    """The id of the order that a ticket with this token is, whatever else it says and whenever it comes."""
+    return "td-" + _digest(("ticket", token))
+
+
+def child_order_id(parent_id: str, purpose: Purpose) -> str:
+    """The id of the child that a bracket's parent has for ``purpose``."""
+    return "td-" + _digest(("child", parent_id, purpose))
+
+
+def list_id(order_ids: tuple[str, ...]) -> str:
+    """The id of the list of these orders."""
+    return "tl-" + _digest(("list", *order_ids))
 
 
 def trade_id(order_id: str, n: int) -> str:
