@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.config import AccountConfig
 from engine.errors import OrderError
-from engine.events import Blend, Drop, FeatureRow, Opportunity, OrderRequest, Purpose, Side
+from engine.events import Blend, Drop, FeatureRow, Opportunity, OrderRequest, OrderType, Purpose, Side
 from engine.execution.build import OrderBuilder
 from engine.instruments import Instrument
 from tests.execution.conftest import SYMBOL, T0
@@ -132,3 +132,61 @@ def test_exit_of_nothing_or_as_an_entry_is_refused() -> None:
         BUILDER.exit(Holding(SYMBOL, Decimal(0)), Purpose.FLATTEN, T0, 100.0)
     with pytest.raises(OrderError, match="purpose"):
         BUILDER.exit(Holding(SYMBOL, Decimal(1)), Purpose.ENTRY, T0, 100.0)
+
+
+LONG = Holding(SYMBOL, Decimal("2.5"))
+
+
+@pytest.mark.parametrize("purpose", [purpose for purpose in Purpose if purpose is not Purpose.ENTRY])
+def test_a_part_of_a_position(purpose: Purpose) -> None:
+    made = BUILDER.partial_exit(LONG, INSTRUMENT, purpose, T0, 99.5, percent=Decimal(50))
+    assert (made.side, made.type, made.quantity) == (Side.SELL, OrderType.MARKET, Decimal("1.250"))
+    assert (made.reduce_only, made.purpose, made.price) == (True, purpose, None)
+
+
+def test_all_of_a_position_is_the_same_order_either_way() -> None:
+    for quantity in ("2.5", "-2.50049", "0.0004"):
+        held = Holding(SYMBOL, Decimal(quantity))
+        whole = BUILDER.exit(held, Purpose.FLATTEN, T0, 99.5)
+        assert BUILDER.partial_exit(held, INSTRUMENT, Purpose.FLATTEN, T0, 99.5) == whole
+        assert whole.quantity == abs(held.quantity)
+
+
+def test_an_exit_at_a_limit() -> None:
+    made = BUILDER.partial_exit(LONG, INSTRUMENT, Purpose.TIME_EXIT, T0, 99.5, price=Decimal("99.49"))
+    assert (made.type, made.price, made.quantity) == (OrderType.LIMIT, Decimal("99.49"), Decimal("2.5"))
+    other = BUILDER.partial_exit(LONG, INSTRUMENT, Purpose.TIME_EXIT, T0, 99.5, price=Decimal("99.48"))
+    assert other.client_order_id != made.client_order_id
+    with pytest.raises(OrderError, match=r"take 99\.49 or 99\.50"):
+        BUILDER.partial_exit(LONG, INSTRUMENT, Purpose.TIME_EXIT, T0, 99.5, price=Decimal("99.495"))
+
+
+@pytest.mark.parametrize("percent", ["0", "-1", "100.01", "NaN", "Infinity"])
+def test_a_percentage_that_is_none(percent: str) -> None:
+    with pytest.raises(OrderError, match="more than 0 and at most 100"):
+        BUILDER.partial_exit(LONG, INSTRUMENT, Purpose.FLATTEN, T0, 99.5, percent=Decimal(percent))
+
+
+def test_less_than_a_lot_is_refused() -> None:
+    with pytest.raises(OrderError, match="less than a lot"):
+        BUILDER.partial_exit(LONG, INSTRUMENT, Purpose.FLATTEN, T0, 99.5, percent=Decimal("0.01"))
+    with pytest.raises(OrderError, match="nothing to exit"):
+        BUILDER.partial_exit(Holding(SYMBOL, Decimal(0)), INSTRUMENT, Purpose.FLATTEN, T0, 99.5)
+
+
+@settings(max_examples=200)
+@given(
+    quantity=st.decimals("-50", "50", places=5).filter(bool),
+    percent=st.decimals("0.01", "100", places=2),
+)
+def test_a_part_is_on_the_grid_and_leaves_no_dust(quantity: Decimal, percent: Decimal) -> None:
+    held = Holding(SYMBOL, quantity)
+    try:
+        made = BUILDER.partial_exit(held, INSTRUMENT, Purpose.REBALANCE, T0, 100.0, percent=percent)
+    except OrderError:
+        assert abs(quantity) * percent / 100 < INSTRUMENT.lot_size
+        return
+    left = abs(quantity) - made.quantity
+    assert left == 0 or (left >= INSTRUMENT.lot_size and made.quantity % INSTRUMENT.lot_size == 0)
+    assert left == 0 or made.quantity <= abs(quantity) * percent / 100
+    assert made.side.sign * quantity < 0

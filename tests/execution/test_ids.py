@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Purpose, Side
-from engine.execution.ids import client_order_id, trade_id
+from engine.execution.ids import child_order_id, client_order_id, list_id, ticket_order_id, trade_id
 
 KNOWN = client_order_id(Purpose.ENTRY, "sim:BTC-USD", Side.BUY, 1_700_000_000, "op-1")
 
@@ -51,3 +51,20 @@ def test_every_input_tells_ids_apart() -> None:
     }
     assert len(made) == 6
     assert len({trade_id(KNOWN, n) for n in range(1000)}) == 1000
+
+
+def test_ids_of_one_kind_are_never_those_of_another() -> None:
+    made = [
+        ticket_order_id("a"),
+        ticket_order_id("b"),
+        child_order_id("a", Purpose.STOP_LOSS),
+        child_order_id("a", Purpose.TAKE_PROFIT),
+        child_order_id("b", Purpose.STOP_LOSS),
+        list_id(("a",)),
+        list_id(("a", "b")),
+        list_id(("ab",)),
+        trade_id("a", 0),
+    ]
+    assert len({identity[3:] for identity in made}) == len(made)
+    assert all(len(identity) == 27 and identity.isascii() for identity in made)
+    assert ticket_order_id("a") == made[0]
