@@ -9,7 +9,7 @@ from typing import NamedTuple
 from engine.config import ExitsConfig
 from engine.events import NS, Purpose
 from engine.instruments import Instrument
-from engine.portfolio.ledger import Position
+from engine.portfolio.position import Position
 
 _ZERO = Decimal(0)
 

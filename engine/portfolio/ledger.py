@@ -1,126 +1,131 @@
-"""The ledger: cash, positions and equity as an exact fold over fills.
+"""The ledger: cash, positions and equity as an exact fold over fills and funding.
 
-Money is counted in the account's currency; quote currencies pegged to it count one to one. Nothing is
-rounded but the cost of a closed part of a position, which is put on a fixed grid, so that these hold exactly:
+Totals are in the account's currency; a symbol's own amounts are in its quote currency. Nothing is rounded but
+the cost of a closed part of a position, which is put on a fixed grid, so that these hold exactly in every
+currency, and at the present rates in all of them together:
 
-    cash   = start + sum of signed notional - sum of fees
-    equity = cash + sum of position x mark = start + realized + unrealized - fees
+    cash   = start + sum of signed notional - sum of fees + sum of funding
+    equity = cash + sum of position x mark = start + realized + unrealized - fees + funding
+
+None is an amount that cannot be told because the rate of a currency it is in is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localcontext
-
-import msgspec
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, localcontext
+from typing import overload
 
 from engine.errors import OrderError
-from engine.events import NS, Fill, Side
-from engine.text import clean
-
-_ZERO = Decimal(0)
-_EXACT = Context(prec=60)
-"""Wide enough for every sum and product here: none is rounded. Its methods cost a tenth of entering it."""
-_add, _subtract, _multiply = _EXACT.add, _EXACT.subtract, _EXACT.multiply
-_COST_STEP = Decimal("1e-18")
-_DAY_NS = 86_400 * NS
-
-
-class Position(msgspec.Struct, frozen=True, gc=False):
-    """What is held of one symbol, and what it earned so far."""
-
-    symbol: str
-    quantity: Decimal = _ZERO
-    """Signed: above zero is long."""
-    cost: Decimal = _ZERO
-    """Signed notional of the open quantity at its entry prices."""
-    realized: Decimal = _ZERO
-    """Over all of the symbol's closed quantity, before fees."""
-    fees: Decimal = _ZERO
-    """Over all of the symbol's fills."""
-    opened_ns: int = 0
-    """When the open quantity was last opened or flipped; 0 when flat."""
-    updated_ns: int = 0
-    opportunity_id: str = ""
-    """Of the entry that opened it."""
-
-    @property
-    def average_price(self) -> Decimal:
-        """Average entry price of the open quantity; zero when flat."""
-        return self.cost / self.quantity if self.quantity else _ZERO
-
-
-class DayState(msgspec.Struct, frozen=True):
-    """How the current UTC day began, and the highest equity ever. Amounts are decimal text."""
-
-    day: int
-    """Days since the epoch; -1: no day yet."""
-    start_equity: str
-    peak_equity: str
-    starting_cash: str
-    """What the account was counted from: another amount configured since is neither gain nor loss."""
+from engine.events import Fill, Funding, Side
+from engine.portfolio.balances import Balances
+from engine.portfolio.day import Day, DayState
+from engine.portfolio.exact import EXACT, ZERO, add, multiply, subtract
+from engine.portfolio.ledger_check import check
+from engine.portfolio.position import Position, after
 
 
 class Ledger:
-    """Folds fills. Marks value what is open; a position without a mark is valued where it was opened."""
+    """Folds fills and funding. Marks value what is open; a position without a mark is valued where it was
+    opened. As long as no other currency was booked, what an order waits for is kept up to date as fills and
+    marks come; else the open positions are counted anew at each."""
 
-    def __init__(self, starting_cash: Decimal, currency: str) -> None:
+    def __init__(self, starting_cash: Decimal, currency: str, pegged: Iterable[str] = ()) -> None:
+        """``pegged``: quote currencies that count as the account's own ``currency``, one to one."""
         self.currency = currency
         self._start = starting_cash
-        self._cash = starting_cash
+        self._balances = Balances(starting_cash, currency, pegged)
         self._positions: dict[str, Position] = {}
         self._marks: dict[str, Decimal] = {}
-        # Kept up to date by fills and marks, so that reading costs nothing where an order waits for it.
-        self._value = _ZERO  # sum of quantity x mark
-        self._gross = _ZERO  # sum of |quantity| x mark
-        self._equity = _EXACT.add(starting_cash, _ZERO)
-        self._drawdown: float | None = 0.0  # None: to be computed
-        self._realized = _ZERO
-        self._fees = _ZERO
         self._fills: dict[str, Fill] = {}
-        self._peak = starting_cash
-        self._day = -1
-        self._day_start = starting_cash
+        self._fundings: dict[str, Funding] = {}
+        self._foreign = False
+        """A currency other than the account's was booked."""
+        # Kept up to date by fills and marks, so that reading costs nothing where an order waits for it.
+        self._value = ZERO  # sum of quantity x mark
+        self._gross = ZERO  # sum of |quantity| x mark
+        self._equity: Decimal | None = add(starting_cash, ZERO)
+        self._drawdown: float | None = 0.0  # None: to be computed
+        self._day = Day(starting_cash)
         self._at_fill: set[str] = set()
         """Symbols that no mark has valued since they were opened."""
-        self._unvalued: dict[str, Decimal] = {}
-        """Such quantities held as the day turned: what they were worth then is told by their next price."""
-        self._told = self.day_state()
 
     # --- folding
 
     def apply(self, fill: Fill, opportunity_id: str = "") -> Position:
         """Book a fill and return the position after it; a fill whose trade id is booked changes nothing.
 
-        Raises OrderError, and changes nothing, on impossible numbers or a trade id booked with other content.
+        Raises OrderError, and changes nothing, on impossible numbers, a trade id booked with other content,
+        or a symbol that was traded in another currency.
         """
-        booked = self._fills.get(fill.trade_id)
-        if booked is not None:
-            if _money(booked) != _money(fill):
-                raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
+        if self.booked(fill):
             return self._positions[fill.symbol]
         numbers = (fill.quantity, fill.price, fill.fee)
         if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
             raise OrderError(f"fill {fill.trade_id} of {fill.symbol} has impossible numbers: not booked")
+        unit = self._balances.unit(fill.currency)
+        before = self._positions.get(fill.symbol) or Position(fill.symbol, currency=unit)
+        if before.currency != unit:
+            raise OrderError(
+                f"fill {fill.trade_id} of {fill.symbol} is in {unit or self.currency}, the symbol was traded "
+                f"in {before.currency or self.currency}: not booked"
+            )
         self._turn(fill.ns)
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             self._value_start(fill.symbol, fill.price)
-            before = self._positions.get(fill.symbol) or Position(fill.symbol)
-            after = _after(before, fill, opportunity_id)
-            self._positions[fill.symbol] = after
+            position = after(before, fill, opportunity_id)
+            self._positions[fill.symbol] = position
             self._fills[fill.trade_id] = fill
-            self._cash -= fill.side.sign * fill.price * fill.quantity + fill.fee
-            self._fees += fill.fee
-            self._realized += after.realized - before.realized
+            self._balances.add(fill.currency, -(fill.side.sign * fill.price * fill.quantity + fill.fee))
             if not before.quantity:
                 # A flat symbol is not marked: what it was valued at may be long past.
                 self._marks[fill.symbol] = fill.price
                 self._at_fill.add(fill.symbol)
             mark = self._marks[fill.symbol]
-            self._value += (after.quantity - before.quantity) * mark
-            self._gross += (abs(after.quantity) - abs(before.quantity)) * mark
+            self._value += (position.quantity - before.quantity) * mark
+            self._gross += (abs(position.quantity) - abs(before.quantity)) * mark
+        self._foreign = self._foreign or bool(unit)
         self._revalue()
-        return after
+        return position
+
+    def booked(self, fill: Fill) -> bool:
+        """Whether its trade id is booked. Raises OrderError when it is with other numbers."""
+        booked = self._fills.get(fill.trade_id)
+        if booked is None:
+            return False
+        if self._money(booked) != self._money(fill):
+            raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
+        return True
+
+    def fund(self, funding: Funding) -> bool:
+        """Book a funding payment; False when its id is booked already.
+
+        Raises OrderError, and changes nothing, on an impossible amount or an id booked with other content.
+        """
+        booked = self._fundings.get(funding.funding_id)
+        if booked is not None:
+            if (booked.symbol, booked.amount, booked.currency) != (
+                funding.symbol, funding.amount, funding.currency,
+            ):  # fmt: skip
+                raise OrderError(f"funding {funding.funding_id} is booked already, with other numbers")
+            return False
+        if not funding.amount.is_finite():
+            raise OrderError(f"funding {funding.funding_id} has an impossible amount: not booked")
+        self._turn(funding.ns)
+        self._fundings[funding.funding_id] = funding
+        self._balances.add(funding.currency, funding.amount, funding=True)
+        self._foreign = self._foreign or bool(self._balances.unit(funding.currency))
+        self._revalue()
+        return True
+
+    def set_rate(self, currency: str, rate: Decimal | None) -> None:
+        """What one unit of ``currency`` is worth in the account's from here on; None: not known any more.
+
+        To be told before each ``mark_all`` of a moment, from the symbol that prices the currency; None when
+        that is stale. Raises ValueError as ``Balances.set_rate`` does.
+        """
+        if self._balances.set_rate(currency, rate) and self._foreign:
+            self._revalue()
 
     def mark(self, symbol: str, price: Decimal) -> None:
         """Value ``symbol`` at ``price`` from here on. Raises ValueError unless finite and above zero."""
@@ -134,12 +139,18 @@ class Ledger:
         for symbol, price in prices:
             if not (price.is_finite() and price > 0):
                 raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
-        if self._unvalued:
-            with localcontext(_EXACT):
+        if self._day.unvalued:
+            with localcontext(EXACT):
                 for symbol, price in prices:
                     self._value_start(symbol, price)
         marks, positions, at_fill = self._marks, self._positions, self._at_fill
         value, gross = self._value, self._gross
+        if self._foreign:
+            for symbol, price in prices:
+                marks[symbol] = price
+                at_fill.discard(symbol)
+            self._revalue()
+            return
         for symbol, price in prices:
             old = marks.get(symbol)
             marks[symbol] = price
@@ -148,19 +159,43 @@ class Ledger:
             if position is not None and old is not None and old != price:
                 quantity = position.quantity
                 if quantity:
-                    gain = _multiply(quantity, _subtract(price, old))
-                    value = _add(value, gain)
-                    gross = _add(gross, gain) if quantity > 0 else _subtract(gross, gain)
+                    gain = multiply(quantity, subtract(price, old))
+                    value = add(value, gain)
+                    gross = add(gross, gain) if quantity > 0 else subtract(gross, gain)
         if value is not self._value:
             self._value, self._gross = value, gross
             self._revalue()
 
     def _revalue(self) -> None:
-        """Cash or a value changed."""
-        self._equity = _EXACT.add(self._cash, self._value)
+        """Cash, a value or a rate changed."""
+        if self._foreign:
+            self._count()
+            if self._equity is not None and self._day.start is None:
+                self._begin_day()
+        else:
+            self._equity = add(self._balances.home, self._value)
         self._drawdown = None
-        if self._equity > self._peak:
-            self._peak = self._equity
+        equity, day = self._equity, self._day
+        if equity is not None and equity > day.peak:
+            day.peak = equity
+
+    def _count(self) -> None:
+        """Count the open positions at their marks and the present rates."""
+        value = gross = ZERO
+        known = True
+        rate_of, marks = self._balances.rate, self._marks
+        for position in self._positions.values():
+            if position.quantity:
+                rate = rate_of(position.currency)
+                if rate is None:
+                    known = False
+                    continue
+                worth = multiply(multiply(position.quantity, marks[position.symbol]), rate)
+                value = add(value, worth)
+                gross = add(gross, worth.copy_abs())
+        cash = self._balances.total()
+        self._value, self._gross = value, gross
+        self._equity = add(cash, value) if known and cash is not None else None
 
     # --- the day
 
@@ -170,12 +205,11 @@ class Ledger:
         True when the day or the highest equity changed since the last call: ``day_state`` is worth keeping.
         """
         self._turn(now_ns)
-        told, self._told = self._told, self.day_state()
-        return told != self._told
+        return self._day.news()
 
     def day_state(self) -> DayState:
         """What fills alone do not tell after a restart: how the day began, how high equity was."""
-        return DayState(self._day, str(self._day_start), str(self._peak), str(self._start))
+        return self._day.state()
 
     def restore_day(self, state: DayState) -> None:
         """Take up ``day_state()`` of an earlier run: after its fills, before the first mark and roll.
@@ -183,35 +217,33 @@ class Ledger:
         Raises ValueError, and changes nothing, unless the amounts are numbers. A state older than the fills'
         last day tells of the highest equity only.
         """
-        start, peak, cash = (
-            _amount(text) for text in (state.start_equity, state.peak_equity, state.starting_cash)
-        )
+        self._day.restore(state)
         self._drawdown = None
-        with localcontext(_EXACT):
-            start, peak = start + self._start - cash, peak + self._start - cash
-        if state.day < self._day:
-            self._peak = max(self._peak, peak)
-            return
-        # Of the fills alone, the highest equity may be one that never was: they do not tell what else fell.
-        self._day, self._day_start, self._peak = state.day, start, peak
-        self._unvalued.clear()
+        if self._day.start is None and self._equity is not None:
+            self._begin_day()
 
     def _turn(self, ns: int) -> None:
-        """A step back turns no day; only a clock that was a whole day ahead is not waited for."""
-        day = ns // _DAY_NS
-        if day > self._day:
-            if self._day >= 0:
-                self._day_start = self.equity()
-                self._unvalued = {p.symbol: p.quantity for p in self.positions() if p.symbol in self._at_fill}
-            self._day = day
-        elif day < self._day - 1:
-            self._day = day
+        if self._day.turn(ns):
+            self._begin_day()
+
+    def _begin_day(self) -> None:
+        unvalued = {
+            p.symbol: (p.quantity, self._marks[p.symbol])
+            for p in self.positions()
+            if p.symbol in self._at_fill
+        }
+        self._day.begin(self._equity, unvalued)
 
     def _value_start(self, symbol: str, price: Decimal) -> None:
         """The first price of what was open, unmarked, as the day turned: so it was worth. Exact context."""
-        quantity = self._unvalued.pop(symbol, None)
-        if quantity is not None:
-            self._day_start += quantity * (price - self._marks[symbol])
+        held = self._day.unvalued.get(symbol)
+        if held is None:
+            return
+        rate = self._balances.rate(self._positions[symbol].currency)
+        if rate is not None:
+            del self._day.unvalued[symbol]
+            quantity, valued_at = held
+            self._day.correct(quantity * (price - valued_at) * rate)
 
     # --- reading
 
@@ -220,18 +252,29 @@ class Ledger:
         return self._start
 
     @property
-    def cash(self) -> Decimal:
-        return self._cash
+    def balances(self) -> Balances:
+        """Cash by currency and rates, for reading: they are changed through the ledger."""
+        return self._balances
 
     @property
-    def fees(self) -> Decimal:
-        """Paid so far."""
-        return self._fees
+    def cash(self) -> Decimal | None:
+        """Of all currencies."""
+        return self._balances.total()
 
     @property
-    def realized(self) -> Decimal:
-        """Realized P&L of all symbols, before fees."""
-        return self._realized
+    def fees(self) -> Decimal | None:
+        """Paid so far, of all symbols."""
+        return self._total((p.currency, p.fees) for p in self._positions.values())
+
+    @property
+    def realized(self) -> Decimal | None:
+        """Realized P&L of all symbols, before fees and funding."""
+        return self._total((p.currency, p.realized) for p in self._positions.values())
+
+    @property
+    def funding(self) -> Decimal | None:
+        """Received less paid so far, of all currencies."""
+        return self._total((row.currency, row.funding) for row in self._balances.rows())
 
     def positions(self) -> list[Position]:
         """Open positions, in the order in which their symbols were first traded."""
@@ -248,130 +291,99 @@ class Ledger:
     def quantity(self, symbol: str) -> Decimal:
         """Signed quantity held; zero when flat."""
         position = self._positions.get(symbol)
-        return _ZERO if position is None else position.quantity
+        return ZERO if position is None else position.quantity
 
     def mark_price(self, symbol: str) -> Decimal | None:
-        """What the symbol is valued at; None before its first fill or mark."""
+        """What the symbol is valued at, in its currency; None before its first fill or mark."""
         return self._marks.get(symbol)
 
-    def equity(self) -> Decimal:
+    def unit_value(self, symbol: str) -> Decimal | None:
+        """What one of a symbol that was traded is worth, in the account's currency."""
+        position = self._positions.get(symbol)
+        rate = None if position is None else self._balances.rate(position.currency)
+        return None if rate is None else multiply(self._marks[symbol], rate)
+
+    def equity(self) -> Decimal | None:
         """Cash plus the value of all open positions."""
         return self._equity
 
-    def unrealized(self, symbol: str | None = None) -> Decimal:
-        """Of one symbol, or of all."""
-        with localcontext(_EXACT):
-            if symbol is None:
-                return self._value - sum((p.cost for p in self._positions.values()), _ZERO)
-            position = self.position(symbol)
-            return position.quantity * self._marks[symbol] - position.cost if position.quantity else _ZERO
+    @overload
+    def unrealized(self) -> Decimal | None: ...
+
+    @overload
+    def unrealized(self, symbol: str) -> Decimal: ...
+
+    def unrealized(self, symbol: str | None = None) -> Decimal | None:
+        """Of all, or of one symbol in its own currency."""
+        if symbol is None:
+            return self._total((p.currency, self._unrealized(p)) for p in self.positions())
+        return self._unrealized(self.position(symbol))
+
+    def _unrealized(self, position: Position) -> Decimal:
+        if not position.quantity:
+            return ZERO
+        return subtract(multiply(position.quantity, self._marks[position.symbol]), position.cost)
 
     @property
-    def day_start_equity(self) -> Decimal:
+    def day_start_equity(self) -> Decimal | None:
         """Equity at the start of the current UTC day.
 
         The day turns by ``roll`` or a fill, never by reading. After a restart it is rebuilt from the fills,
-        unless ``restore_day`` knows better; what no mark had valued by then counts at its next price.
+        unless ``restore_day`` knows better; what no mark had valued by then counts at its next price, and
+        what no rate had at the first.
         """
-        return self._day_start
+        return self._day.start
 
-    def standing(self, now_ns: int) -> tuple[Decimal, Decimal, float, Decimal, Decimal]:
+    def standing(self, now_ns: int) -> tuple[Decimal | None, Decimal | None, float | None, Decimal, Decimal]:
         """(``equity``, ``day_pnl``, ``drawdown_pct``, gross, net), for who needs them all at once.
 
-        Gross: the positions' absolute values added up; net: longs less shorts.
+        Gross: the positions' absolute values added up; net: longs less shorts. While equity is unknown they
+        leave out what has no rate.
         """
         drawdown = self._drawdown
+        equity = self._equity
         return (
-            self._equity,
-            self.day_pnl(now_ns),
+            equity,
+            self._day.pnl(equity, now_ns),
             self.drawdown_pct() if drawdown is None else drawdown,
             self._gross,
             self._value,
         )
 
-    def day_pnl(self, now_ns: int) -> Decimal:
+    def day_pnl(self, now_ns: int) -> Decimal | None:
         """Equity now less equity at the start of the UTC day; zero in a day that has not been rolled to."""
-        if now_ns // _DAY_NS > self._day >= 0:
-            return _ZERO
-        return _EXACT.subtract(self._equity, self._day_start)
+        return self._day.pnl(self._equity, now_ns)
 
-    def drawdown_pct(self) -> float:
+    def drawdown_pct(self) -> float | None:
         """How far equity is below the highest equity at any mark or start, percent of that (0 at the top)."""
         if self._drawdown is None:
-            below = self._peak - self._equity
-            self._drawdown = float(below / self._peak * 100) if below > 0 and self._peak > 0 else 0.0
+            self._drawdown = self._day.drawdown_pct(self._equity)
         return self._drawdown
 
     def check(self) -> list[str]:
-        """Sum all fills anew and name every identity that does not hold; [] is healthy. O(fills)."""
-        wrong: list[str] = []
-        with localcontext(_EXACT):
-            cash, quantities = self._start, dict.fromkeys(self._positions, _ZERO)
-            for fill in self._fills.values():
-                signed = fill.side.sign * fill.quantity
-                cash -= signed * fill.price + fill.fee
-                quantities[fill.symbol] += signed
-            if cash != self._cash:
-                wrong.append(f"cash is {self._cash}, its fills make {cash}")
-            for symbol, quantity in quantities.items():
-                held = self._positions[symbol].quantity
-                if held != quantity:
-                    wrong.append(f"{symbol}: position is {held}, its fills make {quantity}")
-            value = sum((q * self._marks[symbol] for symbol, q in quantities.items()), _ZERO)
-            if value != self._value:
-                wrong.append(f"open positions are worth {value}, the ledger says {self._value}")
-            gross = sum((abs(q) * self._marks[symbol] for symbol, q in quantities.items()), _ZERO)
-            if gross != self._gross:
-                wrong.append(f"positions add up to {gross}, the ledger says {self._gross}")
-            if self._equity != self._cash + self._value:
-                wrong.append(f"equity is kept as {self._equity}, not {self._cash + self._value}")
-            earned = self._start + self._realized + self.unrealized() - self._fees
-            if earned != self._cash + self._value:
-                wrong.append(f"equity is {self._cash + self._value}, its P&L makes {earned}")
-        return wrong
+        """Sum everything anew and name every identity that does not hold; [] is healthy. O(fills)."""
+        return check(
+            self._start,
+            self._balances,
+            self._fills.values(),
+            self._fundings.values(),
+            self._positions,
+            self._marks,
+            (self._value, self._gross, self._equity),
+        )
 
+    def _total(self, amounts: Iterable[tuple[str, Decimal]]) -> Decimal | None:
+        """Amounts of several currencies in the account's; None when one that is not zero has no rate."""
+        total = ZERO
+        for currency, amount in amounts:
+            if amount:
+                rate = self._balances.rate(currency)
+                if rate is None:
+                    return None
+                total = add(total, multiply(amount, rate))
+        return total
 
-def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise ValueError(f"no amount: {clean(text, 40)}")
-    return amount
-
-
-def _money(fill: Fill) -> tuple[str, str, Side, Decimal, Decimal, Decimal]:
-    """What makes a fill the same fill. Floats are left out: NaN differs from itself."""
-    return fill.client_order_id, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee
-
-
-def _after(before: Position, fill: Fill, opportunity_id: str) -> Position:
-    """``before`` with ``fill`` booked. Runs in the exact context."""
-    signed = fill.side.sign * fill.quantity
-    quantity = before.quantity + signed
-    realized, opened_ns, opportunity = before.realized, before.opened_ns, before.opportunity_id
-    if before.quantity * signed >= 0:
-        cost = before.cost + signed * fill.price
-        opens = not before.quantity
-    elif abs(signed) < abs(before.quantity):
-        released = (before.cost * -signed / before.quantity).quantize(_COST_STEP, ROUND_HALF_EVEN)
-        realized += -signed * fill.price - released
-        cost = before.cost - released
-        opens = False
-    else:  # closed, or flipped: what is left over was opened by this fill
-        realized += before.quantity * fill.price - before.cost
-        cost = quantity * fill.price
-        opens = True
-    if opens:
-        opened_ns, opportunity = (fill.ns, opportunity_id) if quantity else (0, "")
-    return Position(
-        symbol=before.symbol,
-        quantity=quantity,
-        cost=cost,
-        realized=realized,
-        fees=before.fees + fill.fee,
-        opened_ns=opened_ns,
-        updated_ns=fill.ns,
-        opportunity_id=opportunity,
-    )
+    def _money(self, fill: Fill) -> tuple[str, str, Side, Decimal, Decimal, Decimal, str]:
+        """What makes a fill the same fill. Floats are left out: NaN differs from itself."""
+        unit = self._balances.unit(fill.currency)
+        return fill.client_order_id, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, unit

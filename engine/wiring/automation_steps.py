@@ -111,8 +111,8 @@ class Steps:
         values = {
             "name": job.name,
             "time": _iso(desk.now_ns),
-            "equity": f"{ledger.equity().quantize(_CENT):f}",
-            "day_pnl": f"{ledger.day_pnl(desk.now_ns).quantize(_CENT):f}",
+            "equity": _money(ledger.equity()),
+            "day_pnl": _money(ledger.day_pnl(desk.now_ns)),
             "risk_state": desk.trading.gate.state.value,
         }
         if signal is not None:
@@ -193,6 +193,10 @@ def who(name: str) -> str:
 def _reason(job: Job) -> str:
     why = "its time has come" if job.signal is None else job.signal.reason
     return f"{who(job.name)}: {why}"
+
+
+def _money(amount: Decimal | None) -> str:
+    return "unknown" if amount is None else f"{amount.quantize(_CENT):f}"
 
 
 def _iso(ns: int) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from engine.events import Fill, OrderEvent, OrderState
+from engine.events import Fill, Funding, OrderEvent, OrderState
 from engine.execution.gateway import Report
 from engine.execution.order import Order
-from engine.portfolio.attribution import Attribution
-from engine.portfolio.ledger import Ledger
+from engine.portfolio.books import Books
 from engine.wiring.exit_watch import ExitWatch
 
 
 class Booking:
     """Books each report once, when it is on disk."""
 
-    def __init__(self, ledger: Ledger, attribution: Attribution, watch: ExitWatch) -> None:
-        self._ledger = ledger
-        self._attribution = attribution
+    def __init__(self, books: Books, watch: ExitWatch) -> None:
+        self._books = books
         self._watch = watch
         self.exited_ns: dict[str, int] = {}
         """When a symbol was last left."""
@@ -35,14 +33,12 @@ class Booking:
         if isinstance(event, Fill):
             self._fill(event, order)
             return True
+        if isinstance(event, Funding):
+            self._books.fund(event)
         return False
 
     def _fill(self, fill: Fill, order: Order | None) -> None:
-        if order is None:
-            self._ledger.apply(fill)
-            return
-        request = order.request
-        after = self._ledger.apply(fill, request.opportunity_id)
-        self._attribution.apply(fill, request.sources, after.quantity)
-        if request.reduce_only or not after.quantity:
+        request = None if order is None else order.request
+        after = self._books.apply(fill, request)
+        if request is not None and (request.reduce_only or not after.quantity):
             self.exited_ns[fill.symbol] = fill.ns

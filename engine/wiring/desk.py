@@ -36,7 +36,7 @@ from engine.instruments import Instruments, venue_of
 from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import Freshness
 from engine.market.screen import Screen
-from engine.portfolio.ledger import DayState
+from engine.portfolio.day import DayState
 from engine.store.rows import EquityPoint, Record
 from engine.strategies.reload import Reloaded
 from engine.text import clean

@@ -83,10 +83,14 @@ class Entries:
         quote = self._features.live_quote(instrument.index)
         bid, _, ask, _, last = quote
         mid = last if math.isnan(bid) else (bid + ask) / 2
+        equity = self._flow.ledger.equity()
+        if equity is None:
+            self._drop(opportunity, "NO_EQUITY", "a currency that is held has no rate")
+            return
         request = self._builder.entry(
             opportunity,
             instrument,
-            self._flow.ledger.equity(),
+            equity,
             self._features.now_ns,
             None if math.isnan(mid) else mid,
             _behind(opportunity),

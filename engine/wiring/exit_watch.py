@@ -17,7 +17,8 @@ from engine.events import NS, LimitChange, Purpose
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.portfolio.exits import Exits
-from engine.portfolio.ledger import Ledger, Position
+from engine.portfolio.ledger import Ledger
+from engine.portfolio.position import Position
 from engine.text import clean
 
 log = logging.getLogger("engine.exits")

@@ -29,8 +29,7 @@ from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
-from engine.portfolio.attribution import Attribution
-from engine.portfolio.ledger import Ledger
+from engine.portfolio.books import Books
 from engine.risk.gate import RiskGate
 from engine.wiring.blocks import Blocks
 from engine.wiring.booking import Booking
@@ -74,17 +73,16 @@ class OrderFlow:
         self._on_repeater = on_repeater
         self._record = record
         self._routes: dict[str, str] = {}
-        attribution = Attribution()
-        self.ledger = Ledger(Decimal(repr(config.account.starting_cash)), config.account.currency)
+        account = config.account
+        self.books = Books(Decimal(repr(account.starting_cash)), account.currency, account.pegged)
+        self.ledger = self.books.ledger
         self.blotter = Blotter()
         self.work = OrderWork(self.blotter)
         self.gate = RiskGate(config.risk, config.account)
         self.watch = ExitWatch(config.exits, instruments, features, self.ledger)
         self.blocks = Blocks()
-        self.views = RiskViews(
-            features, freshness, self.ledger, attribution, self.work, self.blocks, clock_skew_ns
-        )
-        self.booking = Booking(self.ledger, attribution, self.watch)
+        self.views = RiskViews(features, freshness, self.books, self.work, self.blocks, clock_skew_ns)
+        self.booking = Booking(self.books, self.watch)
         self.journal = OrderJournal(
             self.blotter,
             commit,

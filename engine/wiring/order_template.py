@@ -83,8 +83,9 @@ def _quantity(desk: Desk, step: Order, instrument: Instrument, price: float) -> 
     else:
         assert step.percent is not None
         equity = desk.trading.ledger.equity()
-        if not (equity.is_finite() and equity > 0):
-            raise AutomationError(f"order: no equity to take a percentage of: {equity}")
+        if equity is None or equity <= 0:
+            told = "unknown" if equity is None else equity
+            raise AutomationError(f"order: no equity to take a percentage of: {told}")
         wanted = equity * Decimal(repr(step.percent)) / 100 / exact_price
     quantity = instrument.quantity(wanted)
     if quantity <= 0 or quantity * exact_price < instrument.min_notional:

@@ -150,6 +150,7 @@ def _report(
     ledger = desk.trading.ledger
     positions = ledger.positions()
     ticks = funnel["trades"] + funnel["quotes"]
+    equity = ledger.equity()
     return ReplayReport(
         tapes=tuple(path.name for path in tapes),
         venue=tape.venue,
@@ -160,7 +161,7 @@ def _report(
         rejected=dict(sorted(desk.intake.rejected.items())),
         dropped=dict(sorted(desk.drops.items())),
         denied=dict(sorted(desk.trading.denied.items())),
-        pnl=money(ledger.equity() - ledger.starting_cash),
+        pnl=money(None if equity is None else equity - ledger.starting_cash),
         realized=money(ledger.realized),
         unrealized=money(ledger.unrealized()),
         fees=money(ledger.fees),

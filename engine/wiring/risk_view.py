@@ -9,8 +9,7 @@ from engine.events import OrderRequest
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, venue_of
 from engine.market.freshness import Freshness
-from engine.portfolio.attribution import Attribution
-from engine.portfolio.ledger import Ledger
+from engine.portfolio.books import Books
 from engine.risk.view import RiskView
 from engine.wiring.blocks import Blocks
 from engine.wiring.order_work import OrderWork
@@ -33,16 +32,15 @@ class RiskViews:
         self,
         features: FeatureEngine,
         freshness: Freshness,
-        ledger: Ledger,
-        attribution: Attribution,
+        books: Books,
         work: OrderWork,
         blocks: Blocks,
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
         self._features = features
         self._freshness = freshness
-        self._ledger = ledger
-        self._attribution = attribution
+        self._ledger = books.ledger
+        self._attribution = books.attribution
         self._work = work
         self._blocks = blocks
         self._clock_skew_ns = clock_skew_ns
@@ -98,7 +96,7 @@ class RiskViews:
 
     def used(self, strategy: str) -> Decimal:
         """What counts against a strategy's budget: its part of open positions, and its working entries."""
-        return self._attribution.value(strategy, self._ledger.mark_price) + self._work.entering(strategy)
+        return self._attribution.value(strategy, self._ledger.unit_value) + self._work.entering(strategy)
 
     def _budgets(self, sources: tuple[str, ...]) -> tuple[tuple[str, Decimal, Decimal], ...]:
         bounded = []

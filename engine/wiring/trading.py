@@ -120,9 +120,12 @@ class Trading:
         positions = ledger.positions()
         if positions:
             ledger.mark_all(flow.watch.marks(positions))
-        change = self.gate.on_equity(ledger.day_pnl(now), ledger.day_start_equity, now)
-        if change is not None:
-            self._state.changed(change)
+        day_pnl, start = ledger.day_pnl(now), ledger.day_start_equity
+        if day_pnl is not None and start is not None:
+            # Unknown for want of a rate it denies entries, and halts nothing: at a start no rate is known.
+            change = self.gate.on_equity(day_pnl, start, now)
+            if change is not None:
+                self._state.changed(change)
         for position in positions:
             self._exits.send_if_overdue(position.symbol)
         if now < self._next_sweep_ns:
@@ -146,7 +149,7 @@ class Trading:
         """What counts against a strategy's budget now, percent of equity; 0 without equity."""
         equity = self.ledger.equity()
         used = self._flow.views.used(strategy)
-        return float(used / equity * Decimal(100)) if equity > 0 else 0.0
+        return float(used / equity * Decimal(100)) if equity is not None and equity > 0 else 0.0
 
     # --- a person's acts ---
 

@@ -80,8 +80,7 @@ class DeskView:
         funnel = desk.funnel()
         ticks = funnel["trades"] + funnel["quotes"]
         self._measure_rate(now_ns, ticks)
-        day_pnl = ledger.day_pnl(now_ns)
-        start = ledger.day_start_equity
+        day_pnl, start, drawdown = ledger.day_pnl(now_ns), ledger.day_start_equity, ledger.drawdown_pct()
         return StatusRow(
             mode=self._mode,
             risk_state=gate.state.value,
@@ -93,8 +92,8 @@ class DeskView:
             account_currency=ledger.currency,
             equity=money(ledger.equity()),
             day_pnl=money(day_pnl),
-            drawdown_pct=round(float(ledger.drawdown_pct()), 3),
-            daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start else 0.0, 3),
+            drawdown_pct=round(drawdown or 0.0, 3),
+            daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start and day_pnl else 0.0, 3),
             daily_loss_limit_pct=risk.daily_loss_reduce_pct,
             latency_p50_us=_rounded(desk.latency.percentile_us(0.5), 1),
             latency_p99_us=_rounded(desk.latency.percentile_us(0.99), 1),
@@ -264,5 +263,6 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def money(value: Decimal) -> str:
-    return format(value.quantize(_CENT), "f")
+def money(value: Decimal | None) -> str:
+    """To the cent; "" for what is unknown."""
+    return "" if value is None else format(value.quantize(_CENT), "f")

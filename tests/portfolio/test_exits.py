@@ -14,7 +14,7 @@ from engine.config import ExitsConfig, SymbolExits
 from engine.events import NS, Purpose
 from engine.instruments import Instrument
 from engine.portfolio.exits import Exits
-from engine.portfolio.ledger import Position
+from engine.portfolio.position import Position
 
 EXITS = Exits(ExitsConfig(stop_loss_pct=0.5, take_profit_pct=1.0))
 D = Decimal

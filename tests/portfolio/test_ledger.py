@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine.errors import OrderError
 from engine.events import NS, Fill, Side
-from engine.portfolio.ledger import DayState, Ledger
+from engine.portfolio.day import DayState
+from engine.portfolio.ledger import Ledger
 
 BTC, ETH = "sim:BTC-USD", "sim:ETH-USD"
 DAY = 86_400 * NS
@@ -268,7 +269,7 @@ class TestRestart:
         assert again.day_pnl(MIDNIGHT) == 0
 
     @pytest.mark.parametrize("field", ["start_equity", "peak_equity", "starting_cash"])
-    @pytest.mark.parametrize("text", ["NaN", "Infinity", "", "12x"])
+    @pytest.mark.parametrize("text", ["NaN", "Infinity", " ", "12x"])
     def test_a_state_of_no_amounts_is_refused(self, field: str, text: str) -> None:
         ledger = book(fill(1, "1", "100"))
         before = ledger.day_state()
@@ -300,17 +301,26 @@ def test_drawdown_is_measured_from_the_highest_equity() -> None:
 
 def test_check_names_what_is_wrong() -> None:
     ledger = book(fill(1, "1", "100"))
-    ledger._cash += 1
-    assert any("cash" in line for line in ledger.check())
+    ledger.balances.add("USD", D(1))
+    assert any("cash is 9901 USD, what was booked makes 9900" in line for line in ledger.check())
     ledger = book(fill(1, "1", "100"))
     ledger._positions[BTC] = msgspec.structs.replace(ledger.position(BTC), quantity=D(2))
     assert any("position is 2, its fills make 1" in line for line in ledger.check())
-    ledger = book(fill(1, "1", "100"))
-    ledger._realized += 1
-    assert any("P&L" in line for line in ledger.check())
+    for field in ("realized", "cost", "fees"):
+        ledger = book(fill(1, "1", "100"), fill(2, "-1", "110"), fill(3, "2", "90"))
+        position = ledger.position(BTC)
+        amount = getattr(position, field) + 1
+        ledger._positions[BTC] = msgspec.structs.replace(position, **{field: amount})
+        assert any("P&L" in line for line in ledger.check())
     ledger = book(fill(1, "1", "100"))
     ledger._value += 1
     assert any("worth" in line for line in ledger.check())
+    ledger = book(fill(1, "1", "100"))
+    ledger._gross += 1
+    assert any("add up to" in line for line in ledger.check())
+    ledger = book(fill(1, "1", "100"))
+    ledger._equity = None
+    assert ledger.check() == ["equity is 10000, the ledger says None"]
 
 
 amounts = st.integers(1, 10**9).map(lambda n: D(n).scaleb(-6))

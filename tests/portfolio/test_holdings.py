@@ -1,4 +1,4 @@
-"""Attribution: what strategies hold of positions; never more than there is, nothing of what was closed."""
+"""Holdings: what counts against budgets of positions; never more than there is, nothing of what was closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import NS, Fill, Side
-from engine.portfolio.attribution import Attribution
+from engine.portfolio.holdings import Holdings
 from engine.portfolio.ledger import Ledger
 
 BTC, ETH = "sim:BTC-USD", "sim:ETH-USD"
@@ -20,21 +20,21 @@ SOURCES = ("trend", "model", "rapid_rise")
 
 
 class Desk:
-    """A ledger and the attribution of what it booked."""
+    """A ledger and the holdings of what it booked."""
 
     def __init__(self) -> None:
         self.ledger = Ledger(D(10**6), "USD")
-        self.attribution = Attribution()
+        self.holdings = Holdings()
         self._fills = 0
 
     def fill(self, symbol: str, quantity: Decimal, *sources: str) -> None:
         self._fills += 1
         n, side = self._fills, Side.BUY if quantity > 0 else Side.SELL
         fill = Fill(f"tx-{n}", f"td-{n}", symbol, side, abs(quantity), ONE, D(0), "taker", 1.0, n * NS)
-        self.attribution.apply(fill, sources, self.ledger.apply(fill).quantity)
+        self.holdings.apply(fill, sources, self.ledger.apply(fill).quantity)
 
     def held(self, source: str, symbol: str) -> Decimal:
-        return self.attribution.value(source, lambda other: ONE if other == symbol else D(0))
+        return self.holdings.value(source, lambda other: ONE if other == symbol else D(0))
 
 
 def test_a_fill_counts_in_full_for_every_strategy_behind_it() -> None:
@@ -44,8 +44,8 @@ def test_a_fill_counts_in_full_for_every_strategy_behind_it() -> None:
     desk.fill(ETH, D(-4), "model")
     assert [desk.held(source, BTC) for source in SOURCES] == [5, 3, 0]
     marks = {BTC: D(10), ETH: D(100)}
-    assert desk.attribution.value("model", marks.get) == 3 * 10 + 4 * 100
-    assert desk.attribution.value("model", lambda symbol: None) == 0, "without a price it is worth nothing"
+    assert desk.holdings.value("model", marks.get) == 3 * 10 + 4 * 100
+    assert desk.holdings.value("model", lambda symbol: None) == 0, "without a price it is worth nothing"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,227 @@
+"""Round trips: what was earned from flat to flat, as a fold over fills and funding."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+
+import msgspec
+
+from engine.events import Fill, Purpose, Side
+from engine.portfolio.attribution import Part
+from engine.portfolio.exact import EXACT, ZERO, add, multiply
+from engine.portfolio.position import Position
+
+DESK = ""
+"""Whose totals are those of the whole desk."""
+KEPT = 10_000
+"""Newest round trips in memory."""
+
+
+class RoundTrip(msgspec.Struct, frozen=True, gc=False):
+    """A position from its first fill until it was flat or turned. Amounts are in ``currency``."""
+
+    symbol: str
+    side: Side
+    """Of its entry."""
+    quantity: Decimal
+    """All that was entered, and left again."""
+    entry_price: Decimal
+    exit_price: Decimal
+    """Averages, rounded to 28 digits."""
+    opened_ns: int
+    closed_ns: int
+    realized: Decimal
+    """Before fees and funding."""
+    fees: Decimal
+    funding: Decimal
+    """Paid for the symbol meanwhile, in the same currency."""
+    currency: str
+    """"" is the account's own and those pegged to it."""
+    purpose: Purpose | None
+    """Of the order that ended it; None for a fill without a known order."""
+    opportunity_id: str
+    """Of the entry that began it."""
+    parts: tuple[tuple[str, Decimal], ...]
+    """Net P&L of each strategy that had a share, ``manual`` among them; they add up to ``net``."""
+
+    @property
+    def net(self) -> Decimal:
+        return add(self.realized, add(self.funding, self.fees.copy_negate()))
+
+    @property
+    def holding_ns(self) -> int:
+        return self.closed_ns - self.opened_ns
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(source for source, _ in self.parts)
+
+
+class TripTotals(msgspec.Struct, gc=False):
+    """Of all round trips ever of the desk or one strategy, in one currency. Changed in place."""
+
+    trips: int = 0
+    wins: int = 0
+    """With a net P&L above zero."""
+    losses: int = 0
+    """Below zero."""
+    profit: Decimal = ZERO
+    """Sum of the wins' net P&L."""
+    loss: Decimal = ZERO
+    """Sum of the losses', unsigned."""
+    holding_ns: int = 0
+
+    def count(self, net: Decimal, holding_ns: int) -> None:
+        self.trips += 1
+        self.holding_ns += holding_ns
+        if net > 0:
+            self.wins += 1
+            self.profit = add(self.profit, net)
+        elif net < 0:
+            self.losses += 1
+            self.loss = add(self.loss, net.copy_abs())
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the round trips that won; None without any."""
+        return self.wins / self.trips if self.trips else None
+
+    @property
+    def profit_factor(self) -> float | None:
+        """Profits over losses; None while nothing was lost."""
+        return float(self.profit / self.loss) if self.loss else None
+
+
+class _Open(msgspec.Struct, gc=False):
+    """A round trip that is not over."""
+
+    side: Side
+    opened_ns: int
+    opportunity_id: str
+    entered: Decimal = ZERO
+    paid: Decimal = ZERO
+    """Notional of the entries."""
+    got: Decimal = ZERO
+    """Notional of the exits."""
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    nets: dict[str, Decimal] = {}
+
+
+class RoundTrips:
+    """The newest round trips, and totals of all. A fill that turns a position ends one and begins another.
+
+    Where several strategies had a share, the trip counts once for each with its own part of the P&L: their
+    profits add up to the desk's, their numbers of trips need not.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Open] = {}
+        self._trips: deque[RoundTrip] = deque(maxlen=KEPT)
+        self._totals: dict[tuple[str, str], TripTotals] = {}
+        """By source and currency."""
+
+    # --- folding
+
+    def apply(
+        self, fill: Fill, before: Position, after: Position, purpose: Purpose | None, parts: Sequence[Part]
+    ) -> RoundTrip | None:
+        """A fill was booked; the round trip that it ended. ``parts``: as the attribution divided it.
+
+        ``purpose``: of its order. Once for each fill, in the ledger's order.
+        """
+        ended = None
+        if before.quantity and (not after.quantity or (before.quantity > 0) != (after.quantity > 0)):
+            self._take(self._open[fill.symbol], fill, (part for part in parts if not part.opens))
+            ended = self._end(fill, before, purpose)
+            parts = [part for part in parts if part.opens]
+        if after.quantity:
+            trip = self._open.get(fill.symbol)
+            if trip is None:
+                trip = self._open[fill.symbol] = _Open(fill.side, fill.ns, after.opportunity_id)
+            self._take(trip, fill, parts)
+        return ended
+
+    def _take(self, trip: _Open, fill: Fill, parts: Iterator[Part] | Sequence[Part]) -> None:
+        for part in parts:
+            notional = multiply(part.quantity, fill.price)
+            if part.opens:
+                trip.entered = add(trip.entered, part.quantity)
+                trip.paid = add(trip.paid, notional)
+            else:
+                trip.got = add(trip.got, notional)
+            trip.realized = add(trip.realized, part.realized)
+            trip.fees = add(trip.fees, part.fee)
+            net = add(part.realized, part.fee.copy_negate())
+            trip.nets[part.source] = add(trip.nets.get(part.source, ZERO), net)
+
+    def _end(self, fill: Fill, before: Position, purpose: Purpose | None) -> RoundTrip:
+        trip = self._open.pop(fill.symbol)
+        ended = RoundTrip(
+            symbol=fill.symbol,
+            side=trip.side,
+            quantity=trip.entered,
+            entry_price=trip.paid / trip.entered,
+            exit_price=trip.got / trip.entered,
+            opened_ns=trip.opened_ns,
+            closed_ns=fill.ns,
+            realized=trip.realized,
+            fees=trip.fees,
+            funding=trip.funding,
+            currency=before.currency,
+            purpose=purpose,
+            opportunity_id=trip.opportunity_id,
+            parts=tuple(trip.nets.items()),
+        )
+        self._trips.append(ended)
+        for source, net in ((DESK, ended.net), *ended.parts):
+            totals = self._totals.setdefault((source, ended.currency), TripTotals())
+            totals.count(net, ended.holding_ns)
+        return ended
+
+    def fund(self, symbol: str, parts: Sequence[tuple[str, Decimal]]) -> None:
+        """A payment in the symbol's own currency was booked and divided so. Once for each payment."""
+        trip = self._open.get(symbol)
+        if trip is None:
+            return
+        for source, amount in parts:
+            trip.funding = add(trip.funding, amount)
+            trip.nets[source] = add(trip.nets.get(source, ZERO), amount)
+
+    # --- reading
+
+    def recent(self, limit: int = KEPT) -> list[RoundTrip]:
+        """The newest round trips, newest first."""
+        return list(islice(reversed(self._trips), limit))
+
+    def count(self, source: str = DESK) -> int:
+        """How many round trips there were, ever."""
+        return sum(totals.trips for (name, _), totals in self._totals.items() if name == source)
+
+    def sources(self) -> list[str]:
+        """Every strategy that had a share in one, in the order of the first."""
+        return list(dict.fromkeys(source for source, _ in self._totals if source != DESK))
+
+    def totals(self, source: str, rate: Callable[[str], Decimal | None]) -> TripTotals | None:
+        """Of all of a source's, at the present rates into the account's currency (``Balances.rate``).
+
+        None when a rate that it takes is not known.
+        """
+        both = TripTotals()
+        for (name, currency), totals in self._totals.items():
+            if name != source:
+                continue
+            worth = rate(currency)
+            if worth is None:
+                return None
+            both.trips += totals.trips
+            both.wins += totals.wins
+            both.losses += totals.losses
+            both.holding_ns += totals.holding_ns
+            both.profit = EXACT.fma(totals.profit, worth, both.profit)
+            both.loss = EXACT.fma(totals.loss, worth, both.loss)
+        return both

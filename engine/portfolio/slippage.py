@@ -1,0 +1,108 @@
+"""Slippage: what fills cost against the mid at the decision, in basis points; above zero is worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from engine.events import Fill, Purpose
+from engine.portfolio.attribution import Part
+
+
+def slippage_bps(fill: Fill) -> float | None:
+    """Of one fill; None where the price at the decision is not a number above zero."""
+    decision = fill.decision_price
+    if not 0.0 < decision < math.inf:
+        return None
+    return fill.side.sign * (float(fill.price) / decision - 1.0) * 1e4
+
+
+class Mean(msgspec.Struct, frozen=True):
+    """Weighted by notional, in the account's currency at the present rates."""
+
+    bps: float | None
+    """None: no fill counts."""
+    fills: int
+    """Counted. A strategy's are those that it had a part in."""
+    left_out: int
+    """Fills without a price at the decision, or in a currency without a rate."""
+
+
+class _Sum(msgspec.Struct, gc=False):
+    notional: float = 0.0
+    cost: float = 0.0
+    """Sum of notional x bps."""
+    fills: int = 0
+    left_out: int = 0
+
+    def add(self, bps: float | None, notional: float) -> None:
+        if bps is None:
+            self.left_out += 1
+            return
+        self.notional += notional
+        self.cost += notional * bps
+        self.fills += 1
+
+
+_Sums = dict[str, _Sum]
+"""By currency."""
+Rate = Callable[[str], Decimal | None]
+
+
+class Slippage:
+    """Means in total, by strategy and by purpose. Reading takes ``rate`` (``Balances.rate``)."""
+
+    def __init__(self) -> None:
+        self._total: _Sums = {}
+        self._strategies: dict[str, _Sums] = {}
+        self._purposes: dict[Purpose | None, _Sums] = {}
+
+    def apply(self, fill: Fill, currency: str, purpose: Purpose | None, parts: Sequence[Part]) -> None:
+        """A fill was booked, in ``currency``, of an order of this purpose (None: unknown).
+
+        ``parts``: as the attribution divided it; each strategy is weighed by its part. Once for each fill.
+        """
+        bps, price = slippage_bps(fill), float(fill.price)
+        notional = float(fill.quantity) * price
+        _sum(self._total, currency).add(bps, notional)
+        _sum(self._purposes.setdefault(purpose, {}), currency).add(bps, notional)
+        quantities: dict[str, float] = {}
+        for part in parts:
+            quantities[part.source] = quantities.get(part.source, 0.0) + float(part.quantity)
+        for source, quantity in quantities.items():
+            _sum(self._strategies.setdefault(source, {}), currency).add(bps, quantity * price)
+
+    def total(self, rate: Rate) -> Mean:
+        return _mean(self._total, rate)
+
+    def strategy(self, name: str, rate: Rate) -> Mean:
+        """Of a strategy, or of ``manual`` orders."""
+        return _mean(self._strategies.get(name, {}), rate)
+
+    def purposes(self, rate: Rate) -> dict[Purpose | None, Mean]:
+        """By why the order existed; None: its order is not known."""
+        return {purpose: _mean(sums, rate) for purpose, sums in self._purposes.items()}
+
+
+def _sum(sums: _Sums, currency: str) -> _Sum:
+    if currency not in sums:
+        sums[currency] = _Sum()
+    return sums[currency]
+
+
+def _mean(sums: _Sums, rate: Rate) -> Mean:
+    notional = cost = 0.0
+    fills = left_out = 0
+    for currency, one in sums.items():
+        worth = rate(currency)
+        left_out += one.left_out
+        if worth is None:
+            left_out += one.fills
+            continue
+        fills += one.fills
+        notional += one.notional * float(worth)
+        cost += one.cost * float(worth)
+    return Mean(cost / notional if notional else None, fills, left_out)
