@@ -83,7 +83,7 @@ def write(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
     connection.execute(
         "UPDATE checkpoints SET body = '' WHERE body <> '' AND seq < "
         "(SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 1 OFFSET ?)",
-        (_BODIES_KEPT,),
+        (_BODIES_KEPT - 1,),
     )
 
 

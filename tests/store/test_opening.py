@@ -133,3 +133,35 @@ def test_tables_that_differ_are_told_and_rebuilt(path: Path, change: str, told: 
     again.start()
     assert again.repaired == []
     again.close()
+
+
+def test_an_older_database_becomes_this_one(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old.sqlite"
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        before.setattr(schema, "VERSION", 2)
+        made = sqlite3.connect(old, isolation_level=None)
+        schema.migrate(made)
+    made.execute("ATTACH ? AS source", (str(path),))
+    made.execute("INSERT INTO journal SELECT * FROM source.journal")
+    for table in ("orders", "fills", "positions"):
+        names = ", ".join(row[1] for row in made.execute(f"PRAGMA main.table_info({table})"))
+        made.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM source.{table}")
+    made.close()
+    store = Store(old)
+    store.start()
+    assert store.repaired == []
+    assert store.close()
+    dumps = []
+    for file in (path, old):
+        with sqlite3.connect(file) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+            dumps.append(
+                [
+                    connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+                    for table in ("journal", "orders", "fills", "positions", "balances", "checkpoints")
+                ]
+            )
+    assert dumps[0] == dumps[1]

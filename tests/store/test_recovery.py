@@ -1,0 +1,97 @@
+"""What a start hands to the desk: the journal without verdicts, and the desk's own snapshots."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.events import (
+    Alert,
+    Amendment,
+    ChangeKind,
+    Funding,
+    JournalEvent,
+    LimitChange,
+    OrderChange,
+    OrderState,
+    RiskChange,
+    RiskState,
+)
+from engine.store import recovery
+from engine.store.recovery import Snapshot
+from engine.store.store import Store
+from tests.store import samples
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "desk.sqlite")
+    made.start()
+    yield made
+    made.close()
+
+
+def every_kind() -> list[JournalEvent]:
+    asked = OrderChange("o1", samples.SYMBOL, ChangeKind.UPDATE_ASKED, "", 5, Amendment(price=Decimal("9.5")))
+    return [
+        *samples.order(1),
+        asked,
+        Funding("f1", samples.SYMBOL, Decimal("0.1"), "USDT", 0.0001, 9),
+        RiskChange(RiskState.HALTED, RiskState.ACTIVE, "kill switch", "me", 7),
+        LimitChange("desk", "max_position_pct", "20", "10", "me", 8),
+        Alert("warning", "feeds", "stale", 8),
+    ]
+
+
+def test_every_kind_comes_back_without_its_verdict(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "_PAGE", 4)
+    events = every_kind()
+    judged = [
+        msgspec.structs.replace(event, verdict=samples.verdict(1))
+        if "verdict" in event.__struct_fields__
+        else event
+        for event in events
+    ]
+    store.commit_now(judged)
+    assert store.recover() == events
+    assert store.recover(3) == events[3:]
+    assert store.recover(len(events)) == []
+
+
+def test_what_is_not_a_number_comes_back(store: Store) -> None:
+    request = msgspec.structs.replace(samples.request(1), decision_price=math.nan)
+    first = msgspec.structs.replace(
+        samples.transition(1, OrderState.INITIALIZED, request), verdict=samples.verdict(1)
+    )
+    store.commit_now([first, *samples.order(2)])
+    back = store.recover()
+    assert math.isnan(back[0].request.decision_price) and back[0].verdict is None
+    assert back[1:] == samples.order(2)
+
+
+def test_the_newest_two_snapshots_are_kept(store: Store) -> None:
+    assert store.snapshots() == []
+    store.commit_now(samples.order(1))
+    for seq in (2, 4, 6):
+        store.keep_snapshot(seq, b"state %d" % seq)
+    assert store.snapshots() == [Snapshot(6, b"state 6"), Snapshot(4, b"state 4")]
+    store.keep_snapshot(6, b"again")
+    assert store.snapshots()[0] == Snapshot(6, b"again")
+
+
+def test_a_snapshot_that_was_changed_or_is_ahead_of_the_journal_is_not_given(store: Store) -> None:
+    store.commit_now(samples.order(1))
+    for seq in (4, 6):
+        store.keep_snapshot(seq, b"state")
+    assert store.flush()
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE snapshots SET body = x'00' WHERE seq = 6")
+    assert store.snapshots() == [Snapshot(4, b"state")]
+    store.keep_snapshot(7, b"of an event that was lost")
+    assert store.snapshots() == []
