@@ -122,11 +122,14 @@ class StrategySet:
                 self._hear(entry, method, row, found)
         return found
 
-    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
-        """Signals on a model's scores by symbol, normalised across symbols (mean 0, std 0.02)."""
+    def on_scores(self, ns: int, scores: Mapping[str, float], *, without: str = "") -> list[Signal]:
+        """Signals on a model's scores by symbol, normalised across symbols (mean 0, std 0.02).
+
+        ``without``: a strategy that is not asked.
+        """
         found: list[Signal] = []
-        for entry in self._entries.values():
-            if not entry.enabled or not entry.defines("on_scores"):
+        for name, entry in self._entries.items():
+            if not entry.enabled or not entry.defines("on_scores") or name == without:
                 continue
             try:
                 began = self._timer() if self._timer is not None else 0
@@ -173,6 +176,11 @@ class StrategySet:
             }
             for name, entry in self._entries.items()
         }
+
+    def sees(self, name: str, symbol: str) -> bool:
+        """Whether a strategy is let see the symbol. Raises ConfigError when unknown."""
+        symbols = self._entry(name).symbols
+        return not symbols or symbol in symbols
 
     def set_enabled(self, name: str, enabled: bool) -> None:
         """Switch a strategy. Switching on forgets its past and its fault. Raises ConfigError."""

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,11 +39,13 @@ from engine.market.freshness import Freshness
 from engine.market.screen import Screen
 from engine.portfolio.day import DayState
 from engine.store.rows import EquityPoint, Record
+from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
 from engine.text import clean
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
+from engine.wiring.targets import Targets
 from engine.wiring.trading import Commit, Trading
 from engine.wiring.tuning import Tuning
 
@@ -117,6 +120,21 @@ class Desk:
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
         )
+        self.targets: Targets | None = None
+        self._act = self.trading.act
+        if config.targets.enabled:
+            self.targets = Targets(
+                config,
+                instruments,
+                self.features,
+                self.freshness,
+                self.trading,
+                sees=partial(self.signals.strategies.sees, Model.name),
+                on_drop=self._on_drop,
+                on_outcome=self._on_outcome,
+            )
+            self.signals.on_scores = self.targets.on_scores
+            self._act = self.targets.act
         self.tuning = Tuning(
             config.opportunities.weights,
             self.signals,
@@ -222,6 +240,8 @@ class Desk:
             self.record(self._equity_point())
             self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
             self._keep(TRAILING, self.trading.watch.trailing())
+        if self.targets is not None:
+            self.targets.on_time()
 
     def _expire(self) -> None:
         for drop in self.signals.aggregator.expire(self.now_ns):
@@ -248,7 +268,7 @@ class Desk:
         return EquityPoint(self.now_ns, str(ledger.equity()), str(ledger.cash), str(ledger.unrealized()))
 
     def _on_opportunity(self, opportunity: Opportunity) -> None:
-        self.trading.act(opportunity)
+        self._act(opportunity)
         if self.trading.holds(opportunity):
             # It is left by an exit only, and its evidence is older than that then.
             self.signals.aggregator.spend(opportunity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from engine.opportunities.blend import Blender
 from engine.quant import registry as quant
 from engine.quant.registry import QuantSet
 from engine.store.rows import Record
+from engine.strategies.model import Model
 from engine.strategies.registry import StrategySet
 
 
@@ -31,6 +32,9 @@ class Signals:
 
     on_signal: Callable[[Signal], None]
     """Called with each technical and context signal while trading."""
+    on_scores: Callable[[int, Mapping[str, float]], None] | None
+    """Called with the model's scores while trading, in place of the model strategy; None: the strategy
+    speaks."""
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Signals:
         self._on_refused = on_refused
         self._record = record
         self.on_signal = _nobody
+        self.on_scores = None
         self._every_ns = int(config.models.every_bars * config.features.bar_s * NS)
         self._indices: dict[str, int] = {}
         self.strategies = StrategySet(
@@ -95,7 +100,7 @@ class Signals:
         blender = self.blender
         blender.update_many(table.indices, table.ns, self._columns, self._ttl_ns, scores, confidences)
         if self.predictor is not None and self._features.boundary_ns % self._every_ns == 0:
-            for signal in self._model_signals(self.predictor, table):
+            for signal in self._model_signals(self.predictor, table, trading=trading):
                 self._take(signal, trading)
         if not trading:
             return
@@ -175,7 +180,7 @@ class Signals:
         """Everything that is live for a symbol, taken apart; None when nothing is."""
         return self.blender.blend(symbol, ns, quant_alone=True)
 
-    def _model_signals(self, predictor: Predictor, table: FeatureTable) -> list[Signal]:
+    def _model_signals(self, predictor: Predictor, table: FeatureTable, *, trading: bool) -> list[Signal]:
         """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""
         ready = (table.bars >= HISTORY).nonzero()[0]
         if len(ready) < 2:
@@ -188,8 +193,13 @@ class Signals:
             self.predictor = None
             return []
         symbols = [table.symbol(position) for position in ready.tolist()]
-        scores = normalise(predictions)
-        signals = self.strategies.on_scores(table.ns, dict(zip(symbols, scores.tolist(), strict=True)))
+        scores = dict(zip(symbols, normalise(predictions).tolist(), strict=True))
+        silent = ""
+        if self.on_scores is not None and self.strategies.enabled(Model.name):
+            silent = Model.name
+            if trading:
+                self.on_scores(table.ns, scores)
+        signals = self.strategies.on_scores(table.ns, scores, without=silent)
         # Which model spoke must be known when another is loaded.
         told = f"model {predictor.version}: "
         return [msgspec.structs.replace(signal, reason=told + signal.reason) for signal in signals]

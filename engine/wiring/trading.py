@@ -100,6 +100,10 @@ class Trading:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
         return self._flow.submit(request, instrument)
 
+    def exited_ns(self, symbol: str) -> int | None:
+        """When the symbol was last left; None: never."""
+        return self._flow.booking.exited_ns.get(symbol)
+
     def holds(self, opportunity: Opportunity) -> bool:
         """Whether the symbol's position is of the opportunity's side already."""
         return self.ledger.quantity(opportunity.symbol) * opportunity.side.sign > 0
