@@ -1,0 +1,21 @@
+"""How much chaos: small by default, as much as wanted by ``make chaos`` (TICKDESK_CHAOS_*)."""
+
+from __future__ import annotations
+
+import os
+
+
+def _amount(name: str, default: int) -> int:
+    return int(os.environ.get(f"TICKDESK_CHAOS_{name}", default))
+
+
+KILLS = _amount("KILLS", 6)
+"""kill -9 of a process that commits; half of them with what was not synced lost as well."""
+ENGINE_KILLS = _amount("ENGINE_KILLS", max(1, KILLS // 20))
+"""kill -9 of a whole engine under load."""
+CANCELS = _amount("CANCELS", 150)
+"""Tasks canceled at a random moment."""
+STOP_S = _amount("STOP_S", 2)
+"""How long a process is stopped by SIGSTOP."""
+SEED = _amount("SEED", 20_260_107)
+"""Of every random choice; a failure tells it."""
