@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.config import Config, load
+from console.cli.config import toml_lines
+from engine.config import Config, SymbolExits, load
 from engine.errors import ConfigError
 
 LINKED = {
@@ -223,3 +224,19 @@ def test_variables_of_ours_that_are_no_configuration() -> None:
 def test_an_unknown_key_is_named() -> None:
     assert "nosuch" in refusal(environ={"TICKDESK_RISK__NOSUCH": "1"})
     assert "nosuch" in refusal(environ={"TICKDESK_NOSUCH__KEY": "1"})
+
+
+def test_exits_of_single_symbols_are_checked_and_shown_as_toml(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[exits.symbols."sim:BTC-USD"]\nstop_loss_pct = 2\n')
+    config = load(path, environ={})
+    assert config.exits.symbols == {"sim:BTC-USD": SymbolExits(stop_loss_pct=2.0)}
+    path.write_text("\n".join(toml_lines(msgspec.to_builtins(config))))
+    assert load(path, environ={}) == config
+    for text in ("stop_loss_pct = 0", "trailing_stop_pct = 100", "max_holding_s = -1", "nonsense = 1"):
+        path.write_text(f'[exits.symbols."sim:BTC-USD"]\n{text}\n')
+        with pytest.raises(ConfigError, match="exits"):
+            load(path, environ={})
+    path.write_text("[exits.symbols.BTC]\nstop_loss_pct = 2\n")
+    with pytest.raises(ConfigError, match="exits"):
+        load(path, environ={})

@@ -53,6 +53,8 @@ class RiskConfig(Section, frozen=True):
 
 
 TrailingPercent = Annotated[float, Meta(ge=0, lt=100)]
+Symbol = Annotated[str, Meta(pattern="^[^:]+:.+$")]
+"""``"<venue>:<NATIVE>"``."""
 HoldingSeconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 
 
@@ -73,7 +75,7 @@ class ExitsConfig(Section, frozen=True):
     0: none."""
     max_holding_s: HoldingSeconds = 0.0
     """A position older than this is closed; 0: never."""
-    symbols: dict[str, SymbolExits] = msgspec.field(default_factory=dict)
+    symbols: dict[Symbol, SymbolExits] = msgspec.field(default_factory=dict)
     """Others for single symbols: ``[exits.symbols."sim:BTC-USD"]`` with any of the four above."""
     sweep_s: Seconds = 5.0
     cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2

@@ -31,7 +31,7 @@ class LimitChange(Event, frozen=True, gc=False):
     """A person changed a limit while the desk runs; taken up again at a restart."""
 
     scope: str
-    """``"desk"``, ``"strategy:<name>"`` or ``"symbol:<symbol>"``."""
+    """``"desk"``, ``"strategy:<name>"`` or ``"symbol:<symbol>"``; ``"exits"`` for the desk's exits."""
     name: str
     """As in the configuration, e.g. ``"max_position_pct"``."""
     previous: str

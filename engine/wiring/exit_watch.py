@@ -82,8 +82,9 @@ class ExitWatch:
 
     # --- arming ---
 
-    def arm(self, symbol: str) -> None:
-        """Have the kernel watch the symbol's position; with none, have it stop."""
+    def arm(self, symbol: str, *, target: bool = True) -> None:
+        """Have the kernel watch the symbol's position (with its ``target`` or without); with none, have it
+        stop."""
         instrument = self._instruments.get(symbol)
         if instrument is None:
             return
@@ -92,7 +93,7 @@ class ExitWatch:
             self._followed.pop(symbol, None)
             self._features.clear_exit(instrument.index)
             return
-        self._watch(armed, self._best(armed.position, instrument))
+        self._watch(armed, self._best(armed.position, instrument), target=target)
 
     def arm_all(self) -> None:
         """``arm`` for every open position."""
@@ -105,7 +106,7 @@ class ExitWatch:
         if instrument is not None:
             self._features.mute_exit(instrument.index)
 
-    def _watch(self, armed: _Armed, best: float) -> None:
+    def _watch(self, armed: _Armed, best: float, *, target: bool = True) -> None:
         """``best``: of the position's prices so far; the entry's own counts as one of them."""
         position, instrument = armed.position, armed.instrument
         side, entry = 1 if position.quantity > 0 else -1, float(position.average_price)
@@ -116,7 +117,7 @@ class ExitWatch:
             instrument.index,
             side,
             float(armed.stop),
-            float(armed.target),
+            float(armed.target) if target else math.nan,
             best=best if known else entry,
             trail=float(trail) if trail else math.nan,
             slack=float(instrument.tick_size) / 2,

@@ -27,7 +27,17 @@ class ExitOrders:
         """The kernel saw a level crossed."""
         symbol = self._instruments[index].symbol
         if not self.send_if_crossed(symbol):
-            self._flow.watch.arm(symbol)
+            self._arm(symbol)
+
+    def sweep(self, symbol: str) -> None:
+        """Judge the position's levels beside the kernel, and have it watch them if nobody does."""
+        if not self.send_if_crossed(symbol) and not self._flow.work.exiting(symbol):
+            self._arm(symbol)
+
+    def _arm(self, symbol: str) -> None:
+        """Levels that the trading state does not let be acted on are not watched: each tick would tell."""
+        target = originates(self._flow.gate.state, Purpose.TAKE_PROFIT)
+        self._flow.watch.arm(symbol, target=target)
 
     def send_if_crossed(self, symbol: str) -> bool:
         """Close the position when its market is beyond a level; False when it is not, or is not acted on."""

@@ -136,7 +136,7 @@ class Trading:
             return False
         self._next_sweep_ns = now + self._sweep_ns
         for position in positions:
-            self._exits.send_if_crossed(position.symbol)
+            self._exits.sweep(position.symbol)
         return True
 
     # --- limits from outside ---

@@ -102,6 +102,33 @@ def test_a_symbols_own_levels() -> None:
     assert market.purposes()[-1] is Purpose.TRAILING_STOP
 
 
+def test_a_halted_desk_does_not_ask_at_every_tick_about_a_target() -> None:
+    market = opened(overrides=("exits.stop_loss_pct=2", "strategies.breakout.enabled=false"))
+    features = market.desk.features
+    market.desk.trading.set_state(RiskState.HALTED, "me", "")
+    asked: list[int] = []
+    handler = market.desk.trading.on_exit
+    market.desk.trading.on_exit = lambda index: (asked.append(index), handler(index))[1]
+    for _ in range(10):
+        market.tick(101.5)
+    assert len(asked) == 1 and market.purposes() == [Purpose.ENTRY] and features.exit_armed(0)
+    # Once it is active again, the sweep takes the profit.
+    market.desk.trading.set_state(RiskState.ACTIVE, "me", "")
+    for _ in range(30):
+        market.tick(101.5)
+    assert market.purposes() == [Purpose.ENTRY, Purpose.TAKE_PROFIT]
+
+
+def test_the_sweep_arms_what_nobody_watches() -> None:
+    market = opened(overrides=(*WIDE, "exits.sweep_s=1"))
+    features = market.desk.features
+    market.desk.trading.watch.mute(A)
+    assert not features.exit_armed(0)
+    for _ in range(10):
+        market.tick()
+    assert features.exit_armed(0)
+
+
 # --- restarts ---
 
 
