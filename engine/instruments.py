@@ -22,6 +22,8 @@ class Instrument(msgspec.Struct, frozen=True):
     min_notional: Decimal = Decimal(0)
     assumed: bool = False
     """The grid was assumed from the price, because the venue did not tell it."""
+    max_quantity: Decimal = Decimal(0)
+    """Of one order, in base units; 0: the venue told none."""
 
     @property
     def venue(self) -> str:
@@ -135,11 +137,23 @@ class Instruments:
         self._by_symbol[symbol] = instrument
         return instrument
 
-    def set_grid(self, symbol: str, tick_size: Decimal, lot_size: Decimal, min_notional: Decimal) -> None:
+    def set_grid(
+        self,
+        symbol: str,
+        tick_size: Decimal,
+        lot_size: Decimal,
+        min_notional: Decimal,
+        max_quantity: Decimal = Decimal(0),
+    ) -> None:
         """Give a known instrument the grid its venue told."""
         known = self._by_symbol[symbol]
         told = msgspec.structs.replace(
-            known, tick_size=tick_size, lot_size=lot_size, min_notional=min_notional, assumed=False
+            known,
+            tick_size=tick_size,
+            lot_size=lot_size,
+            min_notional=min_notional,
+            assumed=False,
+            max_quantity=max_quantity,
         )
         self._all[known.index] = told
         self._by_symbol[symbol] = told

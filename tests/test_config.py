@@ -17,6 +17,7 @@ LINKED = {
     "features.sma_fast": "51",
     "features.sma_slow": "199",
     "risk.daily_loss_halt_pct": "6.5",
+    "risk.on_console_lost": "reducing",
     "account.currency": "USDT",
     "account.pegged": "USD,X1",
     "logging.level": "debug",
@@ -224,6 +225,26 @@ def test_variables_of_ours_that_are_no_configuration() -> None:
 def test_an_unknown_key_is_named() -> None:
     assert "nosuch" in refusal(environ={"TICKDESK_RISK__NOSUCH": "1"})
     assert "nosuch" in refusal(environ={"TICKDESK_NOSUCH__KEY": "1"})
+
+
+@pytest.mark.parametrize("section", ["strategies.trend", 'symbols."sim:BTC-USD"'])
+def test_limits_of_single_strategies_and_symbols(section: str, tmp_path: Path) -> None:
+    def read(line: str) -> Config:
+        file = tmp_path / "config.toml"
+        file.write_text(f"[risk.{section}]\n{line}\n")
+        return load(file, environ={})
+
+    risk = read("max_position_pct = 5\nmax_open_orders = 2").risk
+    assert [*risk.strategies.values(), *risk.symbols.values()] == [
+        {"max_position_pct": 5.0, "max_open_orders": 2.0}
+    ]
+    with pytest.raises(
+        ConfigError, match=r"no limit max_pos; there are max_order_notional_pct, .*price_collar"
+    ):
+        read("max_pos = 5")
+    for wrong in ("max_position_pct = 0", "max_position_pct = 1001", "max_open_orders = 1.5"):
+        with pytest.raises(ConfigError, match=wrong.split()[0]):
+            read(wrong)
 
 
 def test_exits_of_single_symbols_are_checked_and_shown_as_toml(tmp_path: Path) -> None:

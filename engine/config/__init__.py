@@ -8,6 +8,7 @@ from __future__ import annotations
 from engine.config.desk import Config, ConsoleConfig, LinkConfig, LoggingConfig
 from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
+from engine.config.own_limits import OWN_LIMITS
 from engine.config.quant import (
     FearGreedConfig,
     NewsConfig,
@@ -34,6 +35,7 @@ from engine.config.values import Section
 
 __all__ = [
     "ENV_PREFIX",
+    "OWN_LIMITS",
     "AccountConfig",
     "AlpacaConfig",
     "AutomationsConfig",

@@ -13,6 +13,7 @@ import msgspec
 import platformdirs
 
 from engine.config.desk import Config
+from engine.config.own_limits import check_own_limits
 from engine.config.values import Section
 from engine.errors import ConfigError
 from engine.sessions import Sessions
@@ -190,6 +191,7 @@ def _check(config: Config) -> None:
     for holds, rule in rules:
         if not holds:
             raise ConfigError(f"configuration: {rule}")
+    check_own_limits(risk)
     try:
         Sessions(config.opportunities.sessions)
     except ValueError as error:

@@ -31,6 +31,8 @@ class InstrumentSpec(msgspec.Struct, frozen=True):
     lot_size: Decimal
     min_notional: Decimal
     quote_currency: str
+    max_quantity: Decimal = Decimal(0)
+    """Of one order, in base units; 0: it tells none."""
 
 
 class UnreachableError(FeedError):

@@ -162,6 +162,7 @@ class _Filter(msgspec.Struct, rename="camel"):
     filter_type: str
     tick_size: Decimal = Decimal(0)
     step_size: Decimal = Decimal(0)
+    max_qty: Decimal = Decimal(0)
     min_notional: Decimal = Decimal(0)
 
 
@@ -211,6 +212,7 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
                 lot_size=lot.step_size.normalize(),
                 min_notional=notional.min_notional if notional else Decimal(0),
                 quote_currency=clean(entry.quote_asset, 20),
+                max_quantity=lot.max_qty.normalize(),
             )
         )
     return specs

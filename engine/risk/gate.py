@@ -4,36 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
 
-from engine.config import AccountConfig, RiskConfig
-from engine.events import Check, OrderRequest, Purpose, RiskChange, RiskState, Verdict
-from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS, Case, Outcome, PreTradeCheck
-from engine.risk.limits import Limits
+import msgspec
+
+from engine.config import AccountConfig, ExitsConfig, RiskConfig
+from engine.events import (
+    Amendment,
+    OrderRequest,
+    OrderType,
+    Purpose,
+    RiskChange,
+    RiskState,
+    Verdict,
+)
+from engine.risk.case import Case
+from engine.risk.checks import (
+    AMENDED_ENTRY,
+    AMENDED_EXIT,
+    ENTRY_CHECKS,
+    EXIT_CHECKS,
+    LESSENED,
+    Outcome,
+    PreTradeCheck,
+)
+from engine.risk.judgement import CHECK_FAILED, Judgement, raised
+from engine.risk.legs import LEG, LIST, exits, fits, seen_by
+from engine.risk.limit_book import LimitBook
 from engine.risk.pace import Pace
+from engine.risk.plan import Plan, plan
 from engine.risk.state import StateLatch
+from engine.risk.stop_lock import StopLocks
 from engine.risk.view import RiskView
-from engine.text import clean
 
-_ENTRY = Purpose.ENTRY
-CHECK_FAILED = "CHECK_FAILED"
-"""Reason code of a check that raised: what cannot be evaluated is denied."""
+__all__ = ["CHECK_FAILED", "Judgement", "RiskGate"]
+
+_ENTRY, _MARKET = Purpose.ENTRY, OrderType.MARKET
+_ZERO = Decimal(0)
+_AS_CONFIGURED = ExitsConfig()
 
 
 class RiskGate:
     """Pre-trade checks and the desk's trading state.
 
     Exits are judged by ``EXIT_CHECKS`` alone (is the order possible, does it reduce the position), in every
-    state: stale data, a halt, losses or the throttle never keep a position open.
+    state: stale data, a halt, losses or the throttle never keep a position open. A cancel is not judged.
     """
 
-    def __init__(self, config: RiskConfig, account: AccountConfig) -> None:
-        self._limits = Limits(config, account)
+    def __init__(
+        self,
+        config: RiskConfig,
+        account: AccountConfig,
+        exits: ExitsConfig = _AS_CONFIGURED,
+        bar_s: float = 1.0,
+    ) -> None:
+        """``bar_s``: length of a bar, in which locks after stop-losses are counted."""
+        self.book = LimitBook(config, account)
+        """The limits: read and changed there."""
+        self.locks = StopLocks(exits, bar_s)
+        self._limits = self.book.limits
         self._latch = StateLatch(self._limits)
         self._pace = Pace(self._limits)
-        # Bound once, since an order waits while they are called.
-        self._entry_checks = tuple(ENTRY_CHECKS), tuple([check.judge for check in ENTRY_CHECKS])
-        self._exit_checks = tuple(EXIT_CHECKS), tuple([check.judge for check in EXIT_CHECKS])
+        self._plan()
+        self.book.on_change = self._plan
+
+    def _plan(self) -> None:
+        """Chosen once, since an order waits while checks are looked up."""
+        self._market_entry = self._made_of(ENTRY_CHECKS, market=True)
+        self._priced_entry = self._made_of(ENTRY_CHECKS, market=False)
+        self._own_market_entry = self._made_of(ENTRY_CHECKS, market=True, scoped=True)
+        self._own_priced_entry = self._made_of(ENTRY_CHECKS, market=False, scoped=True)
+        self._market_exit = self._made_of(EXIT_CHECKS, market=True)
+        self._priced_exit = self._made_of(EXIT_CHECKS, market=False)
+
+    def _made_of(self, checks: Iterable[PreTradeCheck], *, market: bool, scoped: bool = False) -> Plan:
+        return plan(checks, self._limits, self.locks, market=market, scoped=scoped)
+
+    # --- judging
 
     def check(self, request: OrderRequest, view: RiskView) -> Verdict:
         """Judge a request and say all of it at once: ``judge`` and ``Judgement.verdict`` in one."""
@@ -41,41 +87,118 @@ class RiskGate:
 
     def judge(self, request: OrderRequest, view: RiskView) -> Judgement:
         """Judge a request by every check, whatever the earlier ones said; changes nothing."""
-        exits = request.reduce_only or request.purpose is not _ENTRY
-        checks, judges = self._exit_checks if exits else self._entry_checks
+        limits, scopes = self._limits, None
+        market = request.type is _MARKET
+        sized = request.purpose is _ENTRY and not request.reduce_only
+        if not sized:
+            checks, judges = self._market_exit if market else self._priced_exit
+        elif not limits.own:
+            checks, judges = self._market_entry if market else self._priced_entry
+        else:
+            limits = limits.of(request)
+            scopes = limits.scopes
+            checks, judges = self._own_market_entry if market else self._own_priced_entry
         approved = True
         try:
-            case = Case(request, view, self._limits, self._latch, self._pace, sized=not exits)
+            case = Case(request, view, limits, self._latch, self._pace, self.locks, sized=sized)
             outcomes = [judge(case) for judge in judges]
             for outcome in outcomes:
                 if not outcome[0]:
                     approved = False
         except Exception:
-            return self._judge_broken(request, view, checks, sized=not exits)
-        return Judgement(request, approved, checks, outcomes, view.now_ns)
+            return self._judge_apart(request, view, Plan(checks, judges), sized=sized)
+        return Judgement(request, approved, checks, outcomes, view.now_ns, scopes)
 
-    def _judge_broken(
-        self, request: OrderRequest, view: RiskView, checks: Sequence[PreTradeCheck], *, sized: bool
+    def judge_list(self, requests: Sequence[OrderRequest], views: Sequence[RiskView]) -> list[Judgement]:
+        """Judge orders that leave together: a bracket (the parent first), or siblings of which one fills.
+
+        ``views``: of each by itself. Each leg sees the ones before it at work, and a child the position that
+        its parent opens. When one is denied all are, but for exits without a parent: what reduces a position
+        that is held is never kept back by another order.
+        """
+        judged = []
+        for number, (request, view) in enumerate(zip(requests, views, strict=True)):
+            try:
+                judgement = self.judge(request, seen_by(requests, views, number))
+                judgement.also(LEG, fits(requests, number))
+            except Exception as error:  # numbers that are none: nothing is known of the leg
+                outcomes: list[Outcome] = [(False, error, "LIST")]
+                judgement = Judgement(request, False, [raised("LIST")], outcomes, view.now_ns)
+            judged.append(judgement)
+        denied = [f"{one.request.client_order_id}: {one.code()}" for one in judged if not one.approved]
+        for one in judged:
+            alone = exits(one.request) and not one.request.parent_id
+            if denied and one.approved and not alone:
+                one.also(LIST, (False, denied[0], "every leg approved"))
+        return judged
+
+    def judge_amendment(
+        self, request: OrderRequest, amendment: Amendment, filled: Decimal, view: RiskView
     ) -> Judgement:
-        """Something raised: each check by itself, so that the others are heard all the same."""
+        """Judge an amendment as the order it would make, less what the order is.
+
+        ``request``: the order as it is now, earlier amendments in; ``view``: without it among what works. An
+        amendment that only makes an order smaller, or moves the prices of an exit, must be possible: no more
+        is asked. An entry that grows or moves is judged like a new one, but for its id.
+        """
+        wanted = {name: value for name in _AMENDED if (value := getattr(amendment, name)) is not None}
+        changed = msgspec.structs.replace(request, **wanted)
+        quantity = amendment.quantity
+        grows = quantity is not None and not (quantity.is_finite() and quantity <= request.quantity)
+        moves = any(name != "quantity" for name in wanted)
+        sized = False
+        if exits(request):
+            checks = AMENDED_EXIT if grows else LESSENED
+        else:
+            sized = grows or moves
+            checks = AMENDED_ENTRY if sized else LESSENED
+        limits = self._limits.of(changed) if sized else self._limits
+        scoped = limits is not self._limits
+        planned = self._made_of(checks, market=request.type is _MARKET, scoped=scoped)
+        return self._judge_apart(changed, view, planned, sized=sized, filled=filled)
+
+    def _judge_apart(
+        self, request: OrderRequest, view: RiskView, planned: Plan, *, sized: bool, filled: Decimal = _ZERO
+    ) -> Judgement:
+        """Each check by itself, so that when one raises the others are heard all the same."""
+        now = view.now_ns
+        limits = self._limits.of(request) if sized else self._limits
         try:
-            case = Case(request, view, self._limits, self._latch, self._pace, sized=sized)
+            case = Case(
+                request, view, limits, self._latch, self._pace, self.locks, sized=sized, filled=filled
+            )
         except Exception as error:
-            return Judgement(request, False, [_raised("CASE")], [(False, error, "CASE")], view.now_ns)
+            return Judgement(request, False, [raised("CASE")], [(False, error, "CASE")], now)
         made: list[PreTradeCheck] = []
         outcomes: list[Outcome] = []
-        for check in checks:
+        for check, judge in zip(*planned, strict=True):
             try:
-                outcomes.append(check.judge(case))
+                outcomes.append(judge(case))
                 made.append(check)
             except Exception as error:
                 outcomes.append((False, error, check.code))
-                made.append(_raised(check.code))
-        return Judgement(request, False, made, outcomes, view.now_ns)
+                made.append(raised(check.code))
+        approved = all(outcome[0] for outcome in outcomes)
+        return Judgement(request, approved, made, outcomes, now, limits.scopes)
+
+    # --- what happened
 
     def sent(self, request: OrderRequest, ns: int) -> None:
         """Count an approved order the moment it is sent, before anything comes back."""
         self._pace.sent(request, ns)
+
+    def amended(self, request: OrderRequest, ns: int) -> None:
+        """Count an approved amendment the moment it is sent; ``request``: as the judgement has it."""
+        self._pace.amended(request, ns)
+
+    def on_fill(self, request: OrderRequest, ns: int) -> int:
+        """A fill of the order was booked, now or in the journal that is folded. Returns until when (ns) its
+        symbol is locked by it; 0: it is not."""
+        locked = self.locks.any
+        until = self.locks.on_fill(request, ns)
+        if until and not locked:
+            self._plan()  # the check of locks is in force from the first one on
+        return until
 
     def remember(self, client_order_ids: Iterable[str]) -> None:
         """Ids used before a restart: they stay used for ever."""
@@ -117,60 +240,4 @@ class RiskGate:
         return self._latch.on_equity(day_pnl, start_equity, ns)
 
 
-class Judgement:
-    """What the checks found. It is put into words by ``verdict``, which may wait until the order has left.
-
-    The words are of the moment of judging: nothing that they are made of changes later.
-    """
-
-    __slots__ = ("_checks", "_ns", "_outcomes", "_request", "approved")
-
-    def __init__(
-        self,
-        request: OrderRequest,
-        approved: bool,
-        checks: Sequence[PreTradeCheck],
-        outcomes: Sequence[Outcome],
-        ns: int,
-    ) -> None:
-        self._request = request
-        self.approved = approved
-        self._checks = checks
-        self._outcomes = outcomes
-        self._ns = ns
-
-    def verdict(self) -> Verdict:
-        """All checks with their values and limits; ``code`` is the first failed one's."""
-        made = list(zip(self._checks, self._outcomes, strict=True))
-        try:
-            told = tuple(
-                [
-                    Check(code, bool(passed), *tell(value, limit))
-                    for (code, _, tell), (passed, value, limit) in made
-                ]
-            )
-        except Exception:  # one of them has no words: each by itself
-            told = tuple([_told(check, outcome) for check, outcome in made])
-        code = detail = ""
-        if not self.approved:
-            failed = next(check for check in told if not check.passed)
-            code, detail = failed.code, f"{failed.value}, limit {failed.limit}"
-        request = self._request
-        return Verdict(request.client_order_id, request.symbol, self.approved, code, detail, told, self._ns)
-
-
-def _told(check: PreTradeCheck, outcome: Outcome) -> Check:
-    passed, value, limit = outcome
-    try:
-        return Check(check.code, bool(passed), *check.tell(value, limit))
-    except Exception as error:  # what was judged stands: a number that has no words changes no verdict
-        return Check(check.code, bool(passed), f"untold: {clean(repr(error), 120)}", "untold")
-
-
-def _raised(code: str) -> PreTradeCheck:
-    """In place of a check that raised: tells of the error."""
-    return PreTradeCheck(CHECK_FAILED, lambda case: (False, None, code), _tell_error)
-
-
-def _tell_error(value: Any, limit: Any) -> tuple[str, str]:
-    return f"{limit}: {clean(repr(value), 120)}", "can be evaluated"
+_AMENDED = ("quantity", "price", "stop_price", "trail")

@@ -7,22 +7,41 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.events import NS, OrderRequest, OrderType, Purpose, Side
-from engine.risk.limits import Limits
+from engine.risk.limits import Limits, scopes_of
 
-_Content = tuple[str, Side, OrderType, Decimal, Purpose]
+_Content = tuple[str, Side, OrderType, Decimal, Purpose, Decimal | None, Decimal | None, Decimal | None]
+
+
+class _Bucket:
+    """Tokens: one an order. Times that step back count as no time passed."""
+
+    __slots__ = ("_left", "_refilled_ns")
+
+    def __init__(self, size: float) -> None:
+        self._left = size
+        self._refilled_ns = 0
+
+    def tokens(self, ns: int, per_s: float, size: float) -> float:
+        passed = ns - self._refilled_ns
+        left = self._left + passed * per_s / NS if passed > 0 else self._left
+        return left if left < size else size
+
+    def take(self, ns: int, per_s: float, size: float) -> None:
+        self._left = max(0.0, self.tokens(ns, per_s, size) - 1.0)
+        self._refilled_ns = max(self._refilled_ns, ns)
 
 
 class Pace:
-    """What was sent, as far as the checks of pace need it. Times that step back count as no time passed."""
+    """What was sent, as far as the checks of pace need it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._burst = float(limits.burst)
-        self._tokens = self._burst
-        self._refilled_ns = 0
+        self._bucket = _Bucket(limits.burst)
+        self._own: dict[str, _Bucket] = {}
+        """Of strategies and symbols with a rate of their own."""
         self.ids: set[str] = set()
         """Of all orders ever sent."""
-        self._recent: deque[tuple[int, _Content]] = deque()
+        self._recent: deque[tuple[int, _Content, str]] = deque()
         self._repeats: dict[tuple[str, str, Side], deque[int]] = {}
         self.disabled: dict[str, str] = {}
         """Strategy -> why; until a person enables it again."""
@@ -33,15 +52,28 @@ class Pace:
 
     def sent(self, request: OrderRequest, ns: int) -> None:
         """Count an order that leaves for the venue."""
-        self._tokens = max(0.0, self.tokens(ns) - 1.0)
-        self._refilled_ns = max(self._refilled_ns, ns)
         self.ids.add(request.client_order_id)
-        self._recent.append((ns, _content(request)))
-        while ns - self._recent[0][0] > self._limits.duplicate_ns:
-            self._recent.popleft()
+        self.amended(request, ns)
         if request.purpose is Purpose.ENTRY:
             for source in request.sources:
                 self._repeat(source, request, ns)
+
+    def amended(self, request: OrderRequest, ns: int) -> None:
+        """Count a message that makes an order what ``request`` says."""
+        limits = self._limits
+        self._bucket.take(ns, limits.orders_per_s, limits.burst)
+        if limits.own:
+            self._take_own(request, ns)
+        self._recent.append((ns, _content(request), request.client_order_id))
+        while ns - self._recent[0][0] > limits.duplicate_ns:
+            self._recent.popleft()
+
+    def _take_own(self, request: OrderRequest, ns: int) -> None:
+        for scope in scopes_of(request.symbol, request.sources):
+            own = self._limits.own.get(scope)
+            if own is not None and own.orders_per_s is not None:
+                size = _size(own.orders_per_s)
+                self._own.setdefault(scope, _Bucket(size)).take(ns, own.orders_per_s, size)
 
     def _repeat(self, source: str, request: OrderRequest, ns: int) -> None:
         times = self._repeats.setdefault((source, request.symbol, request.side), deque())
@@ -64,23 +96,39 @@ class Pace:
 
     def tokens(self, ns: int) -> float:
         """Orders that may leave at ``ns``: a bucket of ``order_burst``, refilled at ``max_orders_per_s``."""
-        passed = ns - self._refilled_ns
-        if passed <= 0:
-            return self._tokens
-        tokens = self._tokens + passed * self._limits.orders_per_s / NS
-        return tokens if tokens < self._burst else self._burst
+        limits = self._limits
+        return self._bucket.tokens(ns, limits.orders_per_s, limits.burst)
+
+    def own_tokens(self, scope: str, per_s: float, ns: int) -> float:
+        """The same of a strategy or a symbol: a bucket of a second's orders, at least one."""
+        bucket = self._own.get(scope)
+        size = _size(per_s)
+        return size if bucket is None else bucket.tokens(ns, per_s, size)
 
     def identical_ns(self, request: OrderRequest, ns: int) -> int | None:
-        """How long ago an identical order was sent; None when none was within the window."""
+        """How long ago an identical order, under another id, was sent; None: not within the window."""
         content = None
-        for sent_ns, other in reversed(self._recent):
+        for sent_ns, other, order_id in reversed(self._recent):
             if ns - sent_ns > self._limits.duplicate_ns:
                 return None
             content = content or _content(request)
-            if other == content:
+            if other == content and order_id != request.client_order_id:
                 return ns - sent_ns
         return None
 
 
+def _size(per_s: float) -> float:
+    return max(1.0, per_s)
+
+
 def _content(request: OrderRequest) -> _Content:
-    return request.symbol, request.side, request.type, request.quantity, request.purpose
+    return (
+        request.symbol,
+        request.side,
+        request.type,
+        request.quantity,
+        request.purpose,
+        request.price,
+        request.stop_price,
+        request.trail,
+    )

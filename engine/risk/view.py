@@ -9,6 +9,19 @@ import msgspec
 from engine.instruments import Instrument
 
 
+class ScopeUse(msgspec.Struct, frozen=True, gc=False):
+    """What a strategy or a symbol with limits of its own uses of them, in the account's currency."""
+
+    scope: str
+    """``"strategy:<name>"`` or ``"symbol:<symbol>"``."""
+    orders: int
+    """Open orders."""
+    gross: Decimal
+    """Its part of the positions and its working entries, longs and shorts added up."""
+    net: Decimal
+    """Longs less shorts."""
+
+
 class RiskView(msgspec.Struct, gc=False):
     """None (NaN for a price) means unknown, and what is unknown denies an entry."""
 
@@ -37,8 +50,27 @@ class RiskView(msgspec.Struct, gc=False):
     working: Decimal = Decimal(0)
     """Signed quantity of the symbol that working entries may still add."""
     exiting: Decimal = Decimal(0)
-    """Unsigned quantity of the symbol that working exits may still close."""
+    """Unsigned quantity of the symbol that exits close now. Exits that wait for a price do not count: they
+    are reduce-only, and shrink with the position."""
     blocked: str = ""
     """Why entries of the symbol are blocked from outside; "" when they are not."""
     budgets: tuple[tuple[str, Decimal, Decimal], ...] = ()
     """(strategy, its share of equity, what it holds or works on) of each budgeted one behind an entry."""
+    own_bid: Decimal | None = None
+    """Highest price at which a working order of ours can be sold to: infinity for a market order."""
+    own_ask: Decimal | None = None
+    """Lowest price at which a working order of ours can be bought from: 0 for a market order."""
+    rate: Decimal | None = None
+    """The account's currency for one unit of the quote currency, where that is not counted one to one."""
+    account: str = ""
+    """Why the account behind the order's gateway is unknown; ``equity`` is None then."""
+    model_age_ns: int | None = None
+    """Since the model behind the model strategy was made; asked only where a limit is set."""
+    scopes: tuple[ScopeUse, ...] = ()
+    """Of each strategy behind the entry, and of its symbol, that has limits of its own."""
+    opening: Decimal | None = None
+    """Of a bracket's child: the signed quantity that its parent has still to fill; None for other orders."""
+    opened: Decimal = Decimal(0)
+    """Of a bracket's child: its parent's whole quantity, unsigned; more than that a child cannot close."""
+    ahead: int = 0
+    """Entries of the same list that leave together with this one, before it."""

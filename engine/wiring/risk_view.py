@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
-from engine.events import OrderRequest
+import msgspec
+
+from engine.events import OrderRequest, OrderState, OrderType, Side
+from engine.execution.order import Order
 from engine.features.engine import FeatureEngine
-from engine.instruments import Instrument, venue_of
+from engine.instruments import Instrument, Instruments, venue_of
 from engine.market.freshness import Freshness
 from engine.portfolio.books import Books
-from engine.risk.view import RiskView
+from engine.risk.checks.allowed import MODEL
+from engine.risk.limits import STRATEGY, Limits
+from engine.risk.price import at_work, meets_from
+from engine.risk.view import RiskView, ScopeUse
 from engine.wiring.blocks import Blocks
 from engine.wiring.order_work import OrderWork
 
 _ZERO = Decimal(0)
+_NAN = Decimal("NaN")
+"""In place of what an order is worth in a currency without a rate: what is summed with it denies."""
+_MARKET, _HELD = OrderType.MARKET, OrderState.HELD
 
 
 def no_budget(strategy: str) -> float:
@@ -22,29 +32,57 @@ def no_budget(strategy: str) -> float:
     return 0.0
 
 
+def no_model() -> int | None:
+    """No model is loaded."""
+    return None
+
+
+class _Work(NamedTuple):
+    """What the orders at work add up to, seen from one symbol."""
+
+    gross: Decimal
+    """Notional of entries."""
+    net: Decimal
+    working: Decimal
+    exiting: Decimal
+    own_bid: Decimal | None
+    own_ask: Decimal | None
+
+
+_NO_WORK = _Work(_ZERO, _ZERO, _ZERO, _ZERO, None, None)
+
+
 class RiskViews:
     """Looks at everything that the checks need, for one order at a time.
 
-    ``budget_pct(strategy)``: its share of equity, percent; 0 is none.
+    ``budget_pct(strategy)``: its share of equity, percent; 0 is none. ``model_created_ns()``: when the model
+    behind the model strategy was made; None without one.
     """
 
     def __init__(
         self,
+        instruments: Instruments,
         features: FeatureEngine,
         freshness: Freshness,
         books: Books,
         work: OrderWork,
         blocks: Blocks,
+        limits: Limits,
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
+        self._instruments = instruments
         self._features = features
         self._freshness = freshness
         self._ledger = books.ledger
         self._attribution = books.attribution
         self._work = work
         self._blocks = blocks
+        self._limits = limits
         self._clock_skew_ns = clock_skew_ns
         self.budget_pct: Callable[[str], float] = no_budget
+        self.model_created_ns: Callable[[], int | None] = no_model
+        self.unknown_accounts: dict[str, str] = {}
+        """By gateway, why its account is unknown: entries for it are denied as long."""
 
     def view(
         self,
@@ -55,24 +93,22 @@ class RiskViews:
     ) -> RiskView:
         """The view for ``request``; working entries count with their whole open notional.
 
+        An order of the request's own id is left out of what works: it is what an amendment begins from.
         ``quote``: the symbol's ``live_quote`` of this moment, ``now`` by the desk's clock.
         """
-        work, symbol = self._work, request.symbol
+        work, symbol, sources = self._work, request.symbol, request.sources
         bid, _, ask, _, last = quote
         equity, day_pnl, drawdown_pct, gross, net = self._ledger.standing(now)
-        working = exiting = _ZERO
+        found, symbol_orders = _NO_WORK, 0
         open_orders = work.count()
         if open_orders:
-            for other, leaves in work:
-                if other.reduce_only:
-                    exiting += leaves if other.symbol == symbol else _ZERO
-                    continue
-                notional = leaves * Decimal(repr(other.decision_price))
-                gross += notional
-                net += other.side.sign * notional
-                if other.symbol == symbol:
-                    working += other.side.sign * leaves
-        return RiskView(  # by position: naming the fields takes twice as long
+            found, symbol_orders = self._at_work(request), work.count(symbol)
+            gross += found.gross
+            net += found.net
+            if work.known(request.client_order_id):
+                symbol_orders -= 1
+                open_orders -= 1
+        view = RiskView(  # by position: naming the fields takes twice as long
             now,
             instrument,
             equity,
@@ -84,19 +120,25 @@ class RiskViews:
             self._freshness.age_ns(instrument.index, now),
             self._clock_skew_ns(venue_of(symbol)),
             self._ledger.quantity(symbol),
-            work.count(symbol) if open_orders else 0,
+            symbol_orders,
             open_orders,
             gross,
             net,
-            working,
-            exiting,
+            found.working,
+            found.exiting,
             self._blocks.reason(symbol, now),
-            self._budgets(request.sources),
+            self._budgets(sources),
+            found.own_bid,
+            found.own_ask,
         )
+        limits = self._limits
+        if limits.own or limits.model_age_ns or limits.converts or self.unknown_accounts or request.parent_id:
+            self._add(view, request)
+        return view
 
     def used(self, strategy: str) -> Decimal:
         """What counts against a strategy's budget: its part of open positions, and its working entries."""
-        return self._attribution.value(strategy, self._ledger.unit_value) + self._work.entering(strategy)
+        return self._attribution.value(strategy, self._ledger.unit_value) + self._entering(strategy)
 
     def _budgets(self, sources: tuple[str, ...]) -> tuple[tuple[str, Decimal, Decimal], ...]:
         bounded = []
@@ -105,3 +147,134 @@ class RiskViews:
             if percent:
                 bounded.append((source, Decimal(repr(float(percent))) / 100, self.used(source)))
         return tuple(bounded)
+
+    # --- orders at work
+
+    def _orders(self) -> Iterator[tuple[OrderRequest, Decimal]]:
+        """(request with the prices that it has by now, quantity that may still fill); held children not."""
+        for request in self._work.sent.values():
+            if not request.parent_id:
+                yield request, request.quantity
+        for order in self._work.open_orders():
+            if order.state is not _HELD:
+                yield as_it_is(order), order.leaves
+
+    def _at_work(self, judged: OrderRequest) -> _Work:
+        symbol, own_id = judged.symbol, judged.client_order_id
+        gross = net = working = exiting = _ZERO
+        own_bid: Decimal | None = None
+        own_ask: Decimal | None = None
+        for other, leaves in self._orders():
+            if other.client_order_id == own_id:
+                continue
+            here = other.symbol == symbol
+            if here and other.client_order_id not in judged.siblings:
+                met = meets_from(other.type, other.side, other.price)
+                if met is None:
+                    pass
+                elif other.side is Side.BUY:
+                    own_bid = met if own_bid is None or met > own_bid else own_bid
+                else:
+                    own_ask = met if own_ask is None or met < own_ask else own_ask
+            if other.reduce_only:
+                if here and other.type is _MARKET:
+                    exiting += leaves
+                continue
+            notional = self._notional(other, leaves)
+            gross += notional
+            net += other.side.sign * notional
+            if here:
+                working += other.side.sign * leaves
+        return _Work(gross, net, working, exiting, own_bid, own_ask)
+
+    def _notional(self, request: OrderRequest, leaves: Decimal) -> Decimal:
+        """Of a working entry, in the account's currency."""
+        notional = leaves * at_work(request, request.price, request.stop_price, request.trail)
+        if self._limits.converts:
+            rate = self._rate(self._instruments.get(request.symbol))
+            return _NAN if rate is None else notional * rate
+        return notional
+
+    def _entering(self, strategy: str) -> Decimal:
+        """Open notional of the entries that a strategy is behind."""
+        total = _ZERO
+        for request, leaves in self._orders():
+            if not request.reduce_only and strategy in request.sources:
+                total += self._notional(request, leaves)
+        return total
+
+    # --- what most orders have not
+
+    def _add(self, view: RiskView, request: OrderRequest) -> None:
+        """What is asked only where it is configured, or of some orders."""
+        limits = self._limits
+        if limits.converts:
+            view.rate = self._rate(view.instrument)
+        why = self.unknown_accounts.get(request.gateway)
+        if why is not None:
+            view.equity, view.account = None, why
+        if limits.model_age_ns and MODEL in request.sources:
+            created = self.model_created_ns()
+            view.model_age_ns = None if created is None else view.now_ns - created
+        if limits.own:
+            bound = limits.bound(request.symbol, request.sources)
+            view.scopes = tuple(self._use(scope, request) for scope in bound)
+        if request.parent_id:
+            self._add_parent(view, request.parent_id)
+
+    def _add_parent(self, view: RiskView, parent_id: str) -> None:
+        """A child reduces what its parent has filled, which is in the position, and has still to fill."""
+        for order in self._work.open_orders(view.instrument.symbol if view.instrument else None):
+            if order.client_order_id == parent_id:
+                view.opening = order.request.side.sign * order.leaves
+                view.opened = order.quantity
+
+    def _rate(self, instrument: Instrument | None) -> Decimal | None:
+        return None if instrument is None else self._ledger.balances.rate(instrument.quote_currency)
+
+    def _use(self, scope: str, judged: OrderRequest) -> ScopeUse:
+        """What a strategy or the order's symbol holds and works on."""
+        ledger, own_id, orders = self._ledger, judged.client_order_id, 0
+        strategy = scope.removeprefix(STRATEGY) if scope.startswith(STRATEGY) else None
+        gross = net = _ZERO
+        for position in ledger.positions():
+            symbol = position.symbol
+            if strategy is not None:
+                share = self._attribution.shares(symbol).get(strategy)
+                quantity = _ZERO if share is None else share.quantity
+            else:
+                quantity = position.quantity if symbol == judged.symbol else _ZERO
+            if quantity:
+                unit = ledger.unit_value(symbol)
+                value = _NAN if unit is None else quantity * unit
+                gross += abs(value)
+                net += value
+        for other, leaves in self._orders():
+            ours = strategy in other.sources if strategy is not None else other.symbol == judged.symbol
+            if not ours or other.client_order_id == own_id:
+                continue
+            orders += 1
+            if not other.reduce_only:
+                notional = self._notional(other, leaves)
+                gross += notional
+                net += other.side.sign * notional
+        return ScopeUse(scope, orders, gross, net)
+
+
+def as_it_is(order: Order) -> OrderRequest:
+    """The order's request with what amendments have made of it."""
+    request = order.request
+    if (
+        order.quantity is request.quantity
+        and order.price is request.price
+        and order.stop_price is request.stop_price
+        and order.trail is request.trail
+    ):
+        return request
+    return msgspec.structs.replace(
+        request,
+        quantity=order.quantity,
+        price=order.price,
+        stop_price=order.stop_price,
+        trail=order.trail,
+    )

@@ -119,7 +119,9 @@ def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:
     for spec in specs:
         if desk.instruments.get(spec.symbol) is None:
             desk.intake.add_symbol(spec.symbol)
-        desk.instruments.set_grid(spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional)
+        desk.instruments.set_grid(
+            spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
+        )
 
 
 def refuse(desk: Desk, feed: Feed, error: TickdeskError) -> None:

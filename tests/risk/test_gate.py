@@ -6,6 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,14 +14,19 @@ from hypothesis import strategies as st
 from engine.config import AccountConfig, RiskConfig
 from engine.events import NS, OrderRequest, Purpose, RiskState, Side
 from engine.instruments import Instrument
-from engine.risk import checks
-from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
+from engine.risk.case import Case
+from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS, Outcome, PreTradeCheck
 from engine.risk.gate import CHECK_FAILED, RiskGate
 from engine.risk.view import RiskView
 from tests.risk.conftest import INSTRUMENT, SYMBOL, T0, entry, exit_, gate, view
 
 D = Decimal
 MS = 1_000_000
+NOT_OF_MARKET = {"BAD_PRICE", "PRICE_COLLAR", "OFF_TICK"}
+WHERE_CONFIGURED = {"SYMBOL_LOCKED", "MODEL_TOO_OLD"}
+PLAIN = [check.code for check in ENTRY_CHECKS if check.code not in NOT_OF_MARKET | WHERE_CONFIGURED]
+"""Of a market entry of a desk as configured by default."""
+PLAIN_EXIT = [check.code for check in EXIT_CHECKS if check.code not in NOT_OF_MARKET]
 
 
 def codes(desk: RiskGate, request: OrderRequest, seen: RiskView) -> list[str]:
@@ -31,7 +37,7 @@ def codes(desk: RiskGate, request: OrderRequest, seen: RiskView) -> list[str]:
 def test_a_healthy_entry_is_approved_with_every_check_listed() -> None:
     verdict = gate().check(entry(), view())
     assert (verdict.approved, verdict.code, verdict.detail) == (True, "", "")
-    assert [check.code for check in verdict.checks] == [check.code for check in ENTRY_CHECKS]
+    assert [check.code for check in verdict.checks] == PLAIN
     assert all(check.passed and check.value and check.limit for check in verdict.checks)
     assert (verdict.client_order_id, verdict.symbol, verdict.ns) == ("td-1", SYMBOL, T0)
 
@@ -48,10 +54,16 @@ def test_the_first_failure_is_named_and_the_rest_still_listed() -> None:
     assert (verdict.approved, verdict.code) == (False, "STALE_DATA")
     assert verdict.detail == "4000 ms, limit <= 3000 ms"
     assert codes(gate(), entry(), seen) == ["STALE_DATA", "CLOCK_SKEW"]
-    assert len(verdict.checks) == len(ENTRY_CHECKS)
+    assert len(verdict.checks) == len(PLAIN)
 
 
 GRIDLESS = Instrument(0, SYMBOL, "", D("0.01"), D("0.001"))
+
+
+def largest(quantity: float | str) -> Instrument:
+    """An instrument whose venue told the largest order."""
+    return msgspec.structs.replace(INSTRUMENT, max_quantity=D(quantity))
+
 
 AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     # code, request and view that just pass, view that just fails
@@ -60,8 +72,16 @@ AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] =
     ("CLOCK_SKEW", {}, {"clock_skew_ns": -NS}, {"clock_skew_ns": -NS - 1}),
     ("DAILY_LOSS", {}, {"day_pnl": D("-3092.78")}, {"day_pnl": D("-3092.79")}),
     ("DRAWDOWN", {}, {"drawdown_pct": 9.99}, {"drawdown_pct": 10.0}),
-    ("PRICE_COLLAR", {}, {"bid": 98.0, "ask": 98.1}, {"bid": 98.0, "ask": 98.0}),  # 1.99 and 2.04 % off
-    ("PRICE_COLLAR", {}, {"bid": 102.0, "ask": 102.08}, {"bid": 102.0, "ask": 102.1}),  # 1.999 and 2.01 %
+    ("MARKET_PROTECTION", {}, {"bid": 99.0, "ask": 99.02}, {"bid": 99.0, "ask": 99.019}),  # 1.0000, 1.0001 %
+    ("MARKET_PROTECTION", {}, {"bid": 101.0, "ask": 101.02}, {"bid": 101.01, "ask": 101.03}),
+    (
+        "MARKET_PROTECTION",
+        {},
+        {"bid": 99.02, "ask": 101.0},
+        {"bid": 98.98, "ask": 101.02},
+    ),  # touch off the mid
+    ("MARKET_PROTECTION", {"side": Side.SELL}, {"bid": 99.02, "ask": 101.0}, {"bid": 98.98, "ask": 101.02}),
+    ("ORDER_QUANTITY", {}, {"instrument": largest(10)}, {"instrument": largest("9.999")}),
     ("ORDER_NOTIONAL", {}, {"ask": 500.0, "bid": 500.0}, {"ask": 500.01, "bid": 500.0}),
     ("POSITION_LIMIT", {}, {"position": D("189.98")}, {"position": D("189.99")}),
     ("POSITION_LIMIT", {}, {"working": D("189.98")}, {"working": D("189.99")}),
@@ -70,9 +90,11 @@ AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] =
     ("NET_LIMIT", {"side": Side.SELL}, {"net": D("-59000.1")}, {"net": D("-59000.11")}),
     ("OPEN_ORDERS_SYMBOL", {}, {"symbol_orders": 9}, {"symbol_orders": 10}),
     ("OPEN_ORDERS", {}, {"open_orders": 99}, {"open_orders": 100}),
-    ("SELF_TRADE", {}, {"working": D(1)}, {"working": D(-1)}),
-    ("SELF_TRADE", {"side": Side.SELL}, {"working": D(-1)}, {"working": D(1)}),
-    ("SELF_TRADE", {}, {"position": D(-5), "exiting": D(2)}, {"position": D(5), "exiting": D(2)}),
+    # A market order reaches 1 % beyond the touch, 100.01 or 99.99.
+    ("SELF_TRADE", {}, {"own_ask": D("101.0102")}, {"own_ask": D("101.0101")}),
+    ("SELF_TRADE", {"side": Side.SELL}, {"own_bid": D("98.99")}, {"own_bid": D("98.9901")}),
+    ("SELF_TRADE", {}, {"own_bid": D("Infinity")}, {"own_ask": D(0)}),  # a market order of ours
+    ("SELF_TRADE", {"side": Side.SELL}, {"own_ask": D(0)}, {"own_bid": D("Infinity")}),
 ]
 
 
@@ -108,13 +130,16 @@ def test_limits_are_exact(
         ("DRAWDOWN", {}, {"drawdown_pct": math.nan}),
         ("STALE_DATA", {}, {"data_age_ns": None}),
         ("CLOCK_SKEW", {}, {"clock_skew_ns": None}),
-        ("PRICE_COLLAR", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
-        ("PRICE_COLLAR", {}, {"bid": 0.0, "ask": -1.0, "last": math.inf}),
-        ("PRICE_COLLAR", {"decision_price": math.nan}, {}),
-        ("PRICE_COLLAR", {"decision_price": math.inf}, {}),
+        ("MARKET_PROTECTION", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
+        ("MARKET_PROTECTION", {}, {"bid": 0.0, "ask": -1.0, "last": math.inf}),
+        ("MARKET_PROTECTION", {"decision_price": math.nan}, {}),
+        ("MARKET_PROTECTION", {"decision_price": math.inf}, {}),
+        ("MARKET_PROTECTION", {"decision_price": 0.0}, {}),
+        ("SELF_TRADE", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan, "own_ask": D(101)}),
         ("ORDER_NOTIONAL", {}, {"equity": None}),
         ("ORDER_NOTIONAL", {}, {"bid": math.nan, "ask": math.nan, "last": math.nan}),
         ("POSITION_LIMIT", {}, {"position": None}),
+        ("POSITION_LIMIT", {}, {"working": D("NaN")}),
         ("POSITION_LIMIT", {}, {"equity": None}),
         ("GROSS_LIMIT", {}, {"equity": None}),
         ("NET_LIMIT", {}, {"equity": None}),
@@ -137,7 +162,6 @@ def test_what_is_wrong_or_unknown_is_denied(
         {"gross": D("NaN")},
         {"net": D("NaN")},
         {"day_pnl": D("NaN")},
-        {"working": D("NaN")},
         {"equity": "much"},
     ],
     ids=str,
@@ -149,15 +173,15 @@ def test_a_check_that_raises_denies(seen: dict[str, Any]) -> None:
 
 
 def test_a_broken_check_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(case: checks.Case) -> checks.Outcome:
+    def broken(case: Case) -> Outcome:
         raise RuntimeError("out of\norder")
 
-    new = checks.PreTradeCheck("NEW", broken, lambda value, limit: ("", ""))
-    monkeypatch.setattr("engine.risk.gate.ENTRY_CHECKS", [new, *ENTRY_CHECKS])
+    new = PreTradeCheck("NEW", broken, lambda value, limit: ("", ""))
+    monkeypatch.setattr("engine.risk.gate.ENTRY_CHECKS", (new, *ENTRY_CHECKS))
     verdict = gate().check(entry(), view())
     assert (verdict.approved, verdict.code) == (False, CHECK_FAILED)
     assert verdict.detail.startswith("NEW: RuntimeError") and "\n" not in verdict.detail
-    assert [check.code for check in verdict.checks[1:]] == [check.code for check in ENTRY_CHECKS]
+    assert [check.code for check in verdict.checks[1:]] == PLAIN
     assert all(check.passed for check in verdict.checks[1:]), "the others are heard all the same"
 
 
@@ -181,7 +205,7 @@ def test_an_entry_that_makes_exposure_smaller_is_not_too_large() -> None:
 
 def test_last_price_stands_in_for_a_missing_quote() -> None:
     assert gate().check(entry(), view(bid=math.nan, ask=math.nan)).approved
-    assert "PRICE_COLLAR" in codes(gate(), entry(), view(bid=math.nan, ask=math.nan, last=103.0))
+    assert "MARKET_PROTECTION" in codes(gate(), entry(), view(bid=math.nan, ask=math.nan, last=101.1))
 
 
 def test_throttle_counts_at_once_and_refills() -> None:
@@ -274,9 +298,9 @@ def test_the_words_are_of_what_was_judged(data: st.DataObject) -> None:
     late = judgement.verdict()
     assert late == at_once and late.approved is judgement.approved
     assert desk.check(request, seen) != at_once
-    listed = EXIT_CHECKS if request.reduce_only else ENTRY_CHECKS
+    listed = PLAIN_EXIT if request.reduce_only else PLAIN
     by_code = [check.code for check in late.checks if check.code != CHECK_FAILED]
-    assert by_code == [check.code for check in listed if check.code in by_code], "in their order"
+    assert by_code == [code for code in listed if code in by_code], "in their order"
     assert len(late.checks) == len(listed)
 
 
@@ -386,5 +410,5 @@ def test_every_entry_gets_a_complete_verdict(seen: dict[str, Any], state: RiskSt
     failed = [check for check in verdict.checks if not check.passed]
     assert verdict.approved is not bool(failed)
     assert verdict.code == (failed[0].code if failed else "")
-    assert len(verdict.checks) == len(ENTRY_CHECKS)
+    assert len(verdict.checks) == len(PLAIN)
     assert verdict == desk.check(entry(), view(**seen)), "a check changes nothing"

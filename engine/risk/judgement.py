@@ -1,0 +1,103 @@
+"""What the checks found, and how it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.events import Check, OrderRequest, Verdict
+from engine.risk.checks import Outcome, PreTradeCheck
+from engine.risk.checks.check import Scoped
+from engine.text import clean
+
+CHECK_FAILED = "CHECK_FAILED"
+"""Reason code of a check that raised: what cannot be evaluated is denied."""
+
+
+class Judgement:
+    """What the checks found. It is put into words by ``verdict``, which may wait until the order has left.
+
+    The words are of the moment of judging: nothing that they are made of changes later.
+    """
+
+    __slots__ = ("_checks", "_ns", "_outcomes", "_scopes", "approved", "request")
+
+    def __init__(
+        self,
+        request: OrderRequest,
+        approved: bool,
+        checks: Sequence[PreTradeCheck],
+        outcomes: Sequence[Outcome],
+        ns: int,
+        scopes: Mapping[str, str] | None = None,
+    ) -> None:
+        """``scopes``: of limits that are a strategy's or a symbol's own, by name; None: none can be."""
+        self.request = request
+        """As it was judged: an amended order is the one that it would become."""
+        self.approved = approved
+        self._checks = checks
+        self._outcomes = outcomes
+        self._ns = ns
+        self._scopes = scopes
+
+    def code(self) -> str:
+        """Of the first check that failed; "" when approved."""
+        made = zip(self._checks, self._outcomes, strict=True)
+        return next((check.code for check, outcome in made if not outcome[0]), "")
+
+    def also(self, check: PreTradeCheck, outcome: Outcome) -> None:
+        """Add the outcome of a check that was made afterwards; when it failed, the order is denied."""
+        self._checks = [*self._checks, check]
+        self._outcomes = [*self._outcomes, outcome]
+        self.approved = self.approved and bool(outcome[0])
+
+    def verdict(self) -> Verdict:
+        """All checks with their values and limits; ``code`` is the first failed one's."""
+        made = zip(self._checks, self._outcomes, strict=True)
+        scopes = self._scopes
+        try:
+            told = tuple(
+                [
+                    Check(check.code, bool(passed), *check.tell(value, limit))
+                    if scopes is None
+                    else _told_scoped(check, passed, value, limit, scopes)
+                    for check, (passed, value, limit) in made
+                ]
+            )
+        except Exception:  # one of them has no words: each by itself
+            made = zip(self._checks, self._outcomes, strict=True)
+            told = tuple([_told(check, outcome, scopes) for check, outcome in made])
+        code = detail = ""
+        if not self.approved:
+            failed = next(check for check in told if not check.passed)
+            code, detail = failed.code, f"{failed.value}, limit {failed.limit}"
+        request = self.request
+        return Verdict(request.client_order_id, request.symbol, self.approved, code, detail, told, self._ns)
+
+
+def _told_scoped(
+    check: PreTradeCheck, passed: bool, value: Any, limit: Any, scopes: Mapping[str, str]
+) -> Check:
+    """With the scope of a limit that is not the desk's."""
+    scope = scopes.get(check.limit, "") if check.limit else ""
+    if type(limit) is Scoped:
+        limit, scope = limit
+    said, bound = check.tell(value, limit)
+    return Check(check.code, bool(passed), said, f"{bound} ({scope})" if scope else bound)
+
+
+def _told(check: PreTradeCheck, outcome: Outcome, scopes: Mapping[str, str] | None) -> Check:
+    passed, value, limit = outcome
+    try:
+        return _told_scoped(check, passed, value, limit, scopes or {})
+    except Exception as error:  # what was judged stands: a number that has no words changes no verdict
+        return Check(check.code, bool(passed), f"untold: {clean(repr(error), 120)}", "untold")
+
+
+def raised(code: str) -> PreTradeCheck:
+    """In place of a check that raised: tells of the error."""
+    return PreTradeCheck(CHECK_FAILED, lambda case: (False, None, code), _tell_error)
+
+
+def _tell_error(value: Any, limit: Any) -> tuple[str, str]:
+    return f"{limit}: {clean(repr(value), 120)}", "can be evaluated"
