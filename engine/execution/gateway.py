@@ -56,6 +56,18 @@ class VenueOrder(msgspec.Struct, frozen=True):
     state: OrderState
 
 
+class VenueFee(msgspec.Struct, frozen=True):
+    """A fee that is told apart from the fills: in money, or in kind."""
+
+    fee_id: str
+    amount: Decimal
+    """Above zero when paid."""
+    currency: str
+    symbol: str = ""
+    quantity: Decimal = Decimal(0)
+    """Taken out of the position, above zero when paid."""
+
+
 class VenueAccount(msgspec.Struct, frozen=True):
     """What a gateway says it has, to be compared with what the desk believes."""
 
@@ -68,3 +80,7 @@ class VenueAccount(msgspec.Struct, frozen=True):
     """Signed quantity by symbol; flat ones may be left out."""
     cash: dict[str, Decimal]
     """By currency."""
+    fees: tuple[VenueFee, ...] = ()
+    """Those since the first contact that the fills do not hold."""
+    since_ns: int = 0
+    """``fills``, and ``orders`` that ended, reach back so far."""

@@ -15,6 +15,8 @@ class Kind(StrEnum):
     ASK = "ask"
     """How an order stands."""
     EXECUTIONS = "executions"
+    READ = "read"
+    """The account, for a comparison; its answer is not the gateway's."""
 
 
 class Call(msgspec.Struct, frozen=True):
