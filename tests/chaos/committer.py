@@ -12,12 +12,12 @@ from pathlib import Path
 
 from engine.events import Family, Signal
 from engine.store.store import Store
-from tests.chaos.events import event_at
+from tests.chaos.events import commit_at
 from tests.chaos.wal import WalIndex
 
 
 def main(path: Path, seed: int, group: int) -> None:
-    """``group``: most events that are given before one waits for them; 1 waits for each."""
+    """``group``: most commits that are given before one waits for them; 1 waits for each."""
     store = Store(path)
     store.start()
     os.write(1, f"start {store.last_seq} {store.repaired}\n".encode())
@@ -31,8 +31,9 @@ def main(path: Path, seed: int, group: int) -> None:
     number = store.last_seq
     while True:
         for _ in range(rng.randint(1, group)):
-            number += 1
-            store.commit([event_at(number)], acknowledged)
+            events = commit_at(number + 1)
+            number += len(events)
+            store.commit(events, acknowledged)
         for _ in range(rng.randint(0, 30)):
             # Written behind, and not synced by themselves.
             store.behind(Signal("sim:S0-USD", "trend", Family.TECHNICAL, 0.5, 0.7, number, 10, "x" * 200))

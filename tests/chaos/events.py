@@ -57,3 +57,15 @@ def event_at(seq: int) -> JournalEvent:
         *(f"{identity}.{part}", identity, symbol, side, Decimal(1), price),
         *(Decimal("0.1"), "taker", 100.0, seq, "USD"),
     )
+
+
+def commit_at(seq: int) -> list[JournalEvent]:
+    """The events of the commit that begins with event ``seq``: an order is begun and sent in one."""
+    if (seq - 1) % _PARTS == 0:
+        return [event_at(seq), event_at(seq + 1)]
+    return [event_at(seq)]
+
+
+def ends_commit(seq: int) -> bool:
+    """Whether a commit ends with event ``seq``."""
+    return (seq - 1) % _PARTS != 0
