@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 from engine.events import Family, Signal
@@ -38,6 +39,8 @@ def main(path: Path, seed: int, group: int) -> None:
             # Written behind, and not synced by themselves.
             store.behind(Signal("sim:S0-USD", "trend", Family.TECHNICAL, 0.5, 0.7, number, 10, "x" * 200))
         store.flush()
+        if rng.random() < 0.3:
+            time.sleep(0.01)  # what was just written behind is not synced yet: a moment to be killed in
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_what_was_acknowledged_survives(tmp_path: Path, group: int, power: bool)
         child = Committer(path, rng.randrange(2**32), group)
         try:
             child.wait_for(rng.randint(1, 300))
+            time.sleep(rng.random() * 0.02)
         finally:
             child.close()
         told = child.acknowledged
