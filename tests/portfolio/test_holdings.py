@@ -1,4 +1,4 @@
-"""Holdings: what counts against budgets of positions; never more than there is, nothing of what was closed."""
+"""Holdings: what counts against budgets; never more than there is, nothing of what was closed."""
 
 from __future__ import annotations
 
