@@ -119,9 +119,10 @@ class RoundTrips:
     profits add up to the desk's, their numbers of trips need not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        """``kept``: how many of the newest are kept."""
         self._open: dict[str, _Open] = {}
-        self._trips: deque[RoundTrip] = deque(maxlen=KEPT)
+        self._trips: deque[RoundTrip] = deque(maxlen=kept)
         self._totals: dict[tuple[str, str], TripTotals] = {}
         """By source and currency."""
 
