@@ -108,6 +108,7 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             push(s, ring, now, tick.a, tick.b, tick.aggressor > 0)
             add_trade(s, tick.a, tick.b)
             s.trade_ns = now
+            s.aggressor = tick.aggressor
             _fetch_next_places(s, desk)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d

@@ -81,8 +81,9 @@ _QUOTE_AT = _byte(STATE, "bid")
 _read_quote = struct.Struct("<5d").unpack_from
 _DATED_QUOTE_AT = _byte(STATE, "quote_ns")
 _read_dated_quote = struct.Struct(f"<qq{_QUOTE_AT - _DATED_QUOTE_AT - 16}x5d").unpack_from
-_RECV_NS, _QUOTES, _QUOTE_NS, _TRADE_NS, _WAKE_NS, _LAST_SIZE = (
-    _word(STATE, name) for name in ("recv_ns", "quotes", "quote_ns", "trade_ns", "wake_ns", "last_size")
+_RECV_NS, _QUOTES, _QUOTE_NS, _TRADE_NS, _WAKE_NS, _LAST_SIZE, _TRADES = (
+    _word(STATE, name)
+    for name in ("recv_ns", "quotes", "quote_ns", "trade_ns", "wake_ns", "last_size", "tail")
 )
 _RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
     _word(STATE, name) for name in ("rise_change", "rise_volume", "exit_stop", "exit_target")
@@ -90,8 +91,8 @@ _RISE_CHANGE, _RISE_VOLUME, _EXIT_STOP, _EXIT_TARGET = (
 _EXIT_BEST, _EXIT_SHARE, _EXIT_SLACK = (
     _word(STATE, name) for name in ("exit_best", "exit_share", "exit_slack")
 )
-_EXIT_SIDE, _EXIT_ARMED, _RISE_ARMED = (
-    _byte(STATE, name) for name in ("exit_side", "exit_armed", "rise_armed")
+_EXIT_SIDE, _EXIT_ARMED, _RISE_ARMED, _AGGRESSOR = (
+    _byte(STATE, name) for name in ("exit_side", "exit_armed", "rise_armed", "aggressor")
 )
 _NOW, _CLOSED, _BAR_NS, _MAX_AGE = (
     _word(DESK, name) for name in ("now_ns", "closed_ns", "bar_ns", "quote_max_age_ns")
@@ -317,6 +318,16 @@ class FeatureEngine:
     def last_size(self, index: int) -> float:
         """Size of the last trade; 0 before the first."""
         return self._floats[index * _ROW_WORDS + _LAST_SIZE]
+
+    def last_trade(self, index: int) -> tuple[int, float, int, int]:
+        """(trades consumed so far, size of the last one, when it was consumed, its taker's side).
+
+        Another count means that a trade is new; 0 before the first. The side is +1 bought, -1 sold, 0 unknown.
+        """
+        at = index * _ROW_WORDS
+        words = self._words
+        side = self._bytes[index * _ROW_BYTES + _AGGRESSOR]
+        return words[at + _TRADES], self._floats[at + _LAST_SIZE], words[at + _TRADE_NS], side
 
     # --- triggers --------------------------------------------------------------------------------
 

@@ -60,7 +60,8 @@ _FIELDS: list[Any] = [
     ("exit_side", "i1"),
     ("exit_armed", "u1"),
     ("rise_armed", "u1"),
-    ("spare", "u1", 2),
+    ("aggressor", "i1"),  # of the last trade
+    ("spare", "u1"),
     # lines 1 and 2: trades. The window: entries head..tail of this symbol's part of the ring; sums are
     # offset by window_base
     ("offset", "<i8"),

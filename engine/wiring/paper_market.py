@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from engine.config import Config
 from engine.events import NS
 from engine.execution.paper import PaperVenue
@@ -33,21 +31,20 @@ class PaperMarket:
         """A tick of a symbol that the venue waits for."""
         instrument = self._instruments[index]
         symbol, now = instrument.symbol, self._features.now_ns
-        bid, bid_size, ask, ask_size, last = self._features.live_quote(index)
-        if math.isnan(bid):  # no quote, or one that trades have left behind: the print is what is real
-            reports = self._venue.on_trade(symbol, last, self._features.last_size(index), now)
-        else:
-            stale = now - self._features.quote_ns(index) > self._stale_ns
-            quote_id = self._features.quote_count(index)
-            reports = self._venue.on_quote(
-                symbol, bid, bid_size, ask, ask_size, last, now, quote_id, stale=stale
-            )
+        features = self._features
+        bid, bid_size, ask, ask_size, last = features.live_quote(index)
+        trade_id, last_size, traded_ns, aggressor = features.last_trade(index)
+        reports = self._venue.on_quote(
+            symbol, bid, bid_size, ask, ask_size, last, now, features.quote_count(index),
+            stale=now - features.quote_ns(index) > self._stale_ns,
+            trade_id=trade_id, last_size=last_size, traded_ns=traded_ns, aggressor=aggressor,
+        )  # fmt: skip
         self._journal.write(reports)
         self.arm(instrument)
 
     def on_time(self) -> None:
         """The clock alone: what has arrived is taken, what is over ends."""
-        self._journal.write(self._venue.expire(self._features.now_ns))
+        self._journal.write(self._venue.due(self._features.now_ns))
 
     def arm(self, instrument: Instrument) -> None:
         """Have the kernel wake the venue when it next has something to do with the symbol."""

@@ -149,9 +149,8 @@ def test_a_halt_between_decision_and_commit_stops_the_order() -> None:
 
 
 def test_a_halt_cancels_what_would_open_a_position() -> None:
-    market = Market(overrides=("paper.entry_latency_ms=5000", "paper.order_ttl_s=30"))
+    market = Market(overrides=("paper.entry_latency_ms=0", "paper.response_latency_ms=0"))
     market.act()
-    market.tick()
     assert market.desk.trading.blotter.open_orders(A)
     change = market.desk.trading.set_state(RiskState.REDUCING, "me", "enough")
     assert change is not None and change.state is RiskState.REDUCING

@@ -1,0 +1,74 @@
+"""Funding: what holding a position costs at fixed times of the day (UTC)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import blake2b
+
+from engine.config import PaperConfig
+from engine.events import NS, Funding
+from engine.execution.paper.fees import FEE_STEP
+from engine.instruments import Instruments
+
+
+class FundingClock:
+    """Which payments are due. A payment is booked once: at a restart it goes on where it was."""
+
+    def __init__(self, config: PaperConfig, instruments: Instruments) -> None:
+        self._rate = config.funding_rate_pct / 100.0
+        self._interval_ns = max(1, round(config.funding_interval_h * 3600 * NS))
+        self._instruments = instruments
+        self.paid: dict[str, int] = {}
+        """By symbol: the newest time that is settled, for positions that are held."""
+
+    def opened(self, symbol: str, ns: int) -> None:
+        """A position began: the times before it are not its own."""
+        self.paid[symbol] = self._before(ns)
+
+    def closed(self, symbol: str) -> None:
+        self.paid.pop(symbol, None)
+
+    def restore(self, paid: Mapping[str, int], now_ns: int) -> None:
+        """Go on after these times; from now on where it is 0, unknown."""
+        self.paid = {symbol: ns or self._before(now_ns) for symbol, ns in paid.items()}
+
+    def missing(self, symbol: str, now_ns: int) -> int:
+        """How many times have passed unsettled."""
+        return max(0, now_ns - self.paid.get(symbol, now_ns)) // self._interval_ns if self._rate else 0
+
+    def due(
+        self, positions: Mapping[str, Decimal], now_ns: int, mark: Callable[[str], float]
+    ) -> list[Funding]:
+        """A payment for each position and time passed, at the position's and the mark's present value.
+
+        A symbol without a mark (NaN) waits until it has one.
+        """
+        payments: list[Funding] = []
+        if not self._rate:
+            return payments
+        for symbol, quantity in positions.items():
+            instrument = self._instruments.get(symbol)
+            if not quantity or instrument is None:
+                continue
+            times = range(
+                self.paid.setdefault(symbol, self._before(now_ns)) + self._interval_ns,
+                now_ns + 1,
+                self._interval_ns,
+            )
+            if not times:
+                continue
+            price = mark(symbol)
+            if not math.isfinite(price):
+                continue
+            amount = -(quantity * Decimal(repr(price)) * Decimal(repr(self._rate)))
+            amount = amount.quantize(FEE_STEP, ROUND_HALF_EVEN)
+            for ns in times:
+                identity = "fd-" + blake2b(f"{symbol}\x1f{ns}".encode(), digest_size=12).hexdigest()
+                payments.append(Funding(identity, symbol, amount, instrument.quote_currency, self._rate, ns))
+            self.paid[symbol] = times[-1]
+        return payments
+
+    def _before(self, ns: int) -> int:
+        return ns // self._interval_ns * self._interval_ns

@@ -1,0 +1,188 @@
+"""Orders at the venue: what each has become, and all that are not done, by id and by symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from engine.events import OrderEvent, OrderRequest, OrderState, OrderType
+from engine.execution.paper.queue import Place
+
+ZERO = Decimal(0)
+
+
+class Phase(StrEnum):
+    HELD = "held"
+    """A bracket's child whose parent has not filled."""
+    TRAVELLING = "travelling"
+    ARRIVED = "arrived"
+    """At the venue, or triggered just now; the next quote or print decides what it meets."""
+    WATCHING = "watching"
+    """Waits for its trigger."""
+    TAKING = "taking"
+    """Takes whatever is displayed: a market order, or a stop that was set off."""
+    RESTING = "resting"
+    DONE = "done"
+
+
+class Working(msgspec.Struct, gc=False):
+    """An order at the venue, or on its way there; its remaining quantity is the venue's."""
+
+    request: OrderRequest
+    sequence: int
+    """In order of submission."""
+    quantity: Decimal
+    """The whole one, as amended, shrunk or grown."""
+    price: Decimal | None
+    stop_price: Decimal | None
+    trail: Decimal | None
+    arrival_ns: int
+    """When its place in time began; an amendment that loses the place sets it anew."""
+    fresh_ns: int
+    """When it last arrived, was set off or filled: the time to live counts from here."""
+    phase: Phase = Phase.TRAVELLING
+    accepted: bool = False
+    triggered: bool = False
+    filled: Decimal = ZERO
+    fills: int = 0
+    lost: Decimal = ZERO
+    """What its siblings filled."""
+    after_print: int = 0
+    """Only later prints fill it: the one that set it off came before it."""
+    place: Place | None = None
+    best: Decimal | None = None
+    """Of a trailing stop: the best price seen."""
+    note: str = ""
+    """Why the newest data did not fill it."""
+
+    @property
+    def id(self) -> str:
+        return self.request.client_order_id
+
+    @property
+    def symbol(self) -> str:
+        return self.request.symbol
+
+    @property
+    def leaves(self) -> Decimal:
+        return self.quantity - self.filled
+
+    @property
+    def buying(self) -> bool:
+        return self.request.side.sign > 0
+
+    @property
+    def watches(self) -> bool:
+        """It has a trigger that was not set off yet."""
+        return self.request.type.triggered and not self.triggered
+
+    @property
+    def limit(self) -> Decimal | None:
+        """Worst price it may fill at; None: any."""
+        return self.price if self.request.type.limited else None
+
+    @property
+    def working(self) -> bool:
+        """It has arrived and is not done."""
+        return self.phase not in (Phase.HELD, Phase.TRAVELLING, Phase.DONE)
+
+    def event(self, state: OrderState, reason: str, ns: int) -> OrderEvent:
+        return OrderEvent(self.id, self.symbol, state, reason, ns)
+
+    def describe(self) -> str:
+        """Why it is not done yet, one line."""
+        if self.phase is Phase.HELD:
+            return f"held until {self.request.parent_id} fills"
+        if self.phase is Phase.TRAVELLING:
+            return "on its way to the venue"
+        if self.note:
+            return self.note
+        if self.watches:
+            source = self.request.trigger.value
+            if self.request.type is OrderType.TRAILING_STOP:
+                if self.stop_price is None:
+                    return f"trails by {self.trail}: waits for market data"
+                return f"trails at {self.stop_price} on the {source}"
+            return f"{self.request.type.value.replace('_', ' ')} {self.stop_price} on the {source}"
+        if self.phase is Phase.RESTING and self.place is not None:
+            return f"limit {self.price}, {self.place.describe()}"
+        if self.phase is Phase.TAKING and self.filled:
+            return f"{self.leaves} left: waits for fresh size"
+        return "waits for market data"
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """How an order ended, and with how much filled."""
+
+    state: OrderState
+    filled: Decimal
+    symbol: str
+
+
+class OpenOrders:
+    """Orders that are not done, in order of submission; and how the others ended."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Working] = {}
+        self._by_symbol: dict[str, list[Working]] = {}
+        self.ended: dict[str, Ended] = {}
+
+    def __iter__(self) -> Iterator[Working]:
+        return iter(self._by_id.values())
+
+    def get(self, client_order_id: str) -> Working | None:
+        return self._by_id.get(client_order_id)
+
+    def filled(self, client_order_id: str) -> Decimal:
+        """Zero for an order that was never here."""
+        order = self._by_id.get(client_order_id)
+        if order is not None:
+            return order.filled
+        ended = self.ended.get(client_order_id)
+        return ZERO if ended is None else ended.filled
+
+    def symbol_of(self, client_order_id: str) -> str | None:
+        """Of an order, done or not; None for one that was never here."""
+        order = self._by_id.get(client_order_id) or self.ended.get(client_order_id)
+        return None if order is None else order.symbol
+
+    def any(self, symbol: str) -> bool:
+        return symbol in self._by_symbol
+
+    def known(self, client_order_id: str) -> bool:
+        return client_order_id in self._by_id or client_order_id in self.ended
+
+    def of(self, symbol: str) -> list[Working]:
+        """A copy: orders may end, and children come to life, while it is gone through."""
+        return list(self._by_symbol.get(symbol, ()))
+
+    def symbols(self) -> list[str]:
+        return list(self._by_symbol)
+
+    def add(self, order: Working) -> None:
+        self._by_id[order.id] = order
+        self._by_symbol.setdefault(order.symbol, []).append(order)
+
+    def remove(self, order: Working, state: OrderState) -> None:
+        order.phase = Phase.DONE
+        self.ended[order.id] = Ended(state, order.filled, order.symbol)
+        del self._by_id[order.id]
+        orders = self._by_symbol[order.symbol]
+        orders.remove(order)
+        if not orders:
+            del self._by_symbol[order.symbol]
+
+    def children(self, parent: Working) -> list[Working]:
+        return [order for order in self.of(parent.symbol) if order.request.parent_id == parent.id]
+
+    def siblings(self, order: Working) -> list[Working]:
+        """Those that lose what it fills, whichever of them names the other."""
+        named, own = set(order.request.siblings), order.id
+        return [
+            other
+            for other in self.of(order.symbol)
+            if other is not order and (other.id in named or own in other.request.siblings)
+        ]

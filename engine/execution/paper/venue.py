@@ -1,0 +1,423 @@
+"""The paper venue as a gateway: orders, the market's data and the clock in, reports out.
+
+Sans-IO and deterministic: the same calls give the same reports. All times are the desk's, ns.
+
+What the wiring calls:
+
+- ``submit``, ``submit_list``, ``amend``, ``cancel`` once what they ask for is durable (a cancel: at once).
+  They answer what is due by then; with a latency above zero mostly nothing, the rest comes from the others.
+- after each of them, and after each call below, ``wake_ns(symbol)``: from then on every tick of the symbol
+  goes to ``on_quote``: one call a tick, after the tick was consumed, with the quote that stands *and* the
+  newest print. Which of the two the tick was, the venue finds out by itself: another ``quote_id`` is a new
+  quote, another ``trade_id`` a new print. A resting order must see every tick; then a past time is returned.
+- ``due(now_ns)`` by a timer, at the latest at ``due_ns()``: what time alone brings about.
+- ``on_depth`` with each snapshot of a book; it costs nothing until an order needs it.
+- ``funding`` now and then; ``state`` with what is saved, and ``restore`` once, before anything else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from engine.config import PaperConfig
+from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState, OrderType
+from engine.execution.gateway import Report, VenueAccount
+from engine.execution.order import Order
+from engine.execution.paper.account import Account
+from engine.execution.paper.amendments import on_grid
+from engine.execution.paper.clock import Clock, Command
+from engine.execution.paper.display import Display, Print
+from engine.execution.paper.executions import Executions
+from engine.execution.paper.fees import Fees
+from engine.execution.paper.funding import FundingClock
+from engine.execution.paper.latency import Latency
+from engine.execution.paper.matching import Matching
+from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
+from engine.execution.paper.outbox import Outbox
+from engine.execution.paper.saved import SavedVenue, revive
+from engine.instruments import Instrument, Instruments
+
+_NO_CASH: Mapping[str, Decimal] = MappingProxyType({})
+
+
+class PaperVenue:
+    """Fills orders on paper. ``cash``: what the account starts with, by currency."""
+
+    name = "paper"
+
+    def __init__(
+        self, config: PaperConfig, instruments: Instruments, *, cash: Mapping[str, Decimal] = _NO_CASH
+    ) -> None:
+        self._instruments = instruments
+        self._latency = Latency(config)
+        self._orders = OpenOrders()
+        self._funding = FundingClock(config, instruments)
+        self._executions = Executions(self._orders, instruments, Fees(config), self._funding)
+        self._clock = Clock(self._orders, self._executions, instruments, config.order_ttl_s)
+        rest = config.market_remainder == "rest"
+        self._matching = Matching(self._orders, self._executions, rest=rest)
+        self._outbox = Outbox()
+        self._account = Account(cash)
+        self._displays: dict[str, Display] = {}
+        self._sequence = 0
+        self._notes: list[str] = []
+
+    # --- the gateway ---
+
+    def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
+        """Send an order on its way; it is ACCEPTED when it arrives.
+
+        An order that this venue cannot execute is REJECTED (a child: CANCELED) at once. An id submitted
+        before is ignored.
+        """
+        return self.submit_list((request,), now_ns)
+
+    def submit_list(self, requests: Sequence[OrderRequest], now_ns: int) -> list[Report]:
+        """Send orders on their way that arrive together. Children (``parent_id``) stay HELD until their
+        parent fills, and are as large as its filled quantity; what one sibling fills, the others lose.
+
+        A child whose parent is not at the venue is CANCELED on arrival.
+        """
+        reports: list[Report] = []
+        travel_ns = self._latency.inward_ns(requests[0].client_order_id, "order") if requests else 0
+        symbols: dict[str, None] = {}
+        for request in requests:
+            if self._orders.known(request.client_order_id):
+                continue
+            symbols[request.symbol] = None
+            order = self._begin(request, now_ns + travel_ns)
+            why = self._refusal(request, requests)
+            if why:
+                out: list[Report] = []
+                state = OrderState.CANCELED if request.parent_id else OrderState.REJECTED
+                self._orders.remove(order, state)
+                out.append(order.event(state, why, now_ns))
+                self._send(request.symbol, out)
+        for symbol in symbols:
+            reports += self._pass_time(symbol, now_ns)
+        return reports
+
+    def amend(self, client_order_id: str, amendment: Amendment, now_ns: int) -> list[Report]:
+        """Send an amendment on its way: UPDATED or UPDATE_REFUSED comes back. [] for an unknown order.
+
+        Another price or a larger quantity loses the place in the queue; a smaller quantity keeps it.
+        """
+        return self._command(client_order_id, amendment, now_ns)
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
+        """Send a cancel on its way: CANCELED, or CANCEL_REFUSED when the order was done before it arrived.
+        [] for an unknown order. A parent takes its HELD children with it; siblings stay."""
+        return self._command(client_order_id, None, now_ns)
+
+    def waiting(self) -> dict[str, str]:
+        """Client order id -> why the order is not done yet, one line."""
+        return {order.id: order.describe() for order in self._orders}
+
+    # --- market data ---
+
+    def wake_ns(self, symbol: str) -> int | None:
+        """From when on the symbol's ticks matter: a past time while an order of it is at the venue, the
+        next arrival (of an order, a message or a report) otherwise, None when nothing is expected."""
+        times = [order.arrival_ns for order in self._orders.of(symbol) if order.phase is not Phase.HELD]
+        due = self._clock.next_ns(symbol), self._outbox.due_ns(symbol)
+        return min((*times, *(ns for ns in due if ns is not None)), default=None)
+
+    def on_quote(
+        self,
+        symbol: str,
+        bid: float,
+        bid_size: float,
+        ask: float,
+        ask_size: float,
+        last: float,
+        now_ns: int,
+        quote_id: int,
+        *,
+        stale: bool = False,
+        trade_id: int | None = None,
+        last_size: float = 0.0,
+        traded_ns: int = 0,
+        aggressor: int = 0,
+    ) -> list[Report]:
+        """A tick: the quote that stands after it, and the newest print. What happened comes back, as far as
+        its reports have arrived.
+
+        bid, ask: NaN where there is none to be believed; without both, prints stand for the market. A size
+        that is NaN or zero displays nothing.
+        quote_id: another one is a new quote, whose best levels are whole again.
+        stale: the quote is too old: it fills nothing and sets nothing off.
+        last, last_size, traded_ns, aggressor: the newest print, when the desk consumed it, and its taker's
+        side (+1 bought, -1 sold, 0 unknown). ``trade_id``: another one is a new print; None: not told, then
+        ``last`` only sets stops off.
+        """
+        if not self._concerns(symbol):
+            return []
+        instrument = self._instrument(symbol)
+        display = self._display(symbol)
+        if trade_id is None or trade_id == display.trade_id:
+            trade = None
+        else:
+            display.trade_id = trade_id
+            trade = last, last_size, traded_ns, aggressor
+        fresh = display.quote(instrument, quote_id, (bid, bid_size), (ask, ask_size), last, stale)
+        return self._tick(instrument, display, fresh, trade, now_ns)
+
+    def on_trade(
+        self, symbol: str, price: float, size: float, now_ns: int, *, aggressor: int = 0
+    ) -> list[Report]:
+        """A print by itself, of a symbol that has no quote to be believed. Every call is a print of its own.
+
+        What takes, takes at the print's price, without a spread, and at most its size: flattering by half a
+        spread, which belongs said where results are read.
+        """
+        if not self._concerns(symbol):
+            return []
+        display, nan = self._display(symbol), math.nan
+        instrument = self._instrument(symbol)
+        fresh = display.quote(instrument, 0, (nan, nan), (nan, nan), price, False)
+        return self._tick(instrument, display, fresh, (price, size, now_ns, aggressor), now_ns)
+
+    def on_depth(self, depth: Depth) -> None:
+        """The newest snapshot of a book. It is used while its best level is the quote's, for a second."""
+        if self._instruments.get(depth.symbol) is not None:
+            self._display(depth.symbol).snapshot(depth)
+
+    def _tick(
+        self,
+        instrument: Instrument,
+        display: Display,
+        fresh: bool,
+        trade: tuple[float, float, int, int] | None,
+        now_ns: int,
+    ) -> list[Report]:
+        symbol = instrument.symbol
+        out: list[Report] = []
+        self._clock.advance(symbol, now_ns, out)
+        display.deepen(instrument, now_ns)
+        printed: Print | None = None
+        if trade is not None:
+            price, size, traded_ns, aggressor = trade
+            printed = display.trade(instrument, price, size, traded_ns, aggressor, now_ns)
+        if printed is not None:
+            self._matching.on_print(symbol, display, printed, now_ns, out)
+        if display.stale:
+            self._matching.stale(symbol, now_ns, out)
+        else:
+            self._matching.watch(symbol, display, now_ns, out)
+            if display.quoted:
+                self._matching.on_quote(symbol, display, fresh, now_ns, out)
+            elif printed is not None:
+                self._matching.take_print(symbol, display, printed, now_ns, out)
+        self._send(symbol, out)
+        return self._receive(symbol, now_ns)
+
+    # --- time ---
+
+    def due_ns(self) -> int | None:
+        """When ``due`` has something to do next, whether or not the market ticks; None: nothing is
+        expected."""
+        times = [self._clock.next_ns(symbol) for symbol in self._orders.symbols()]
+        times += [command.arrival_ns for command in self._clock.commands]
+        times += [self._outbox.due_ns(symbol) for symbol in self._outbox.symbols()]
+        return min((ns for ns in times if ns is not None), default=None)
+
+    def due(self, now_ns: int) -> list[Report]:
+        """What time alone brings about: orders and messages arrive, orders expire or are given up, and
+        reports come back. Nothing fills: that takes market data."""
+        symbols = dict.fromkeys(
+            [
+                *self._orders.symbols(),
+                *(command.symbol for command in self._clock.commands),
+                *self._outbox.symbols(),
+            ]
+        )
+        reports: list[Report] = []
+        for symbol in symbols:
+            reports += self._pass_time(symbol, now_ns)
+        return reports
+
+    def funding(self, now_ns: int, mark: Callable[[str], float]) -> list[Funding]:
+        """The payments that are due, at each symbol's ``mark`` (NaN: it waits). Ids are deterministic."""
+        payments = self._funding.due(self._account.positions, now_ns, mark)
+        for payment in payments:
+            self._account.tell(payment)
+        return payments
+
+    # --- books ---
+
+    def account(self, now_ns: int) -> VenueAccount:
+        """Orders, fills, positions and cash as of the reports handed over so far; cash by quote currency."""
+        return self._account.view(now_ns)
+
+    # --- restart ---
+
+    def state(self) -> dict[str, Any]:
+        """What the next run needs beside the journal, JSON-able: places in queues, high-water marks, what is
+        taken off the display, what travels, the funding time."""
+        saved = SavedVenue(
+            self._sequence,
+            list(self._orders),
+            self._clock.commands,
+            self._outbox.state(),
+            self._displays,
+            self._funding.paid,
+            self._account.cash,
+        )
+        state: dict[str, Any] = msgspec.to_builtins(saved)
+        return state
+
+    def restore(
+        self,
+        orders: Iterable[Order],
+        state: Mapping[str, Any] | None,
+        positions: Mapping[str, Decimal],
+        now_ns: int,
+        *,
+        cash: Mapping[str, Decimal] | None = None,
+        funded_ns: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Take up the journal's ``orders`` (this gateway's; ended ones are only remembered) and ``positions``
+        (signed), with what ``state`` gave in an earlier run.
+
+        The journal is the truth: what ``state`` says of an order that contradicts it is dropped. An order
+        that ``state`` does not know takes a new place, behind everything displayed; ``notes`` says so. Orders
+        that cannot wait (market orders) are to be ended in the journal before, and their children with them.
+        ``cash``: by currency, instead of the state's. ``funded_ns``: the newest payment journaled, by symbol.
+        Raises msgspec.ValidationError for a state that is none.
+        """
+        saved = msgspec.convert(state, SavedVenue) if state else SavedVenue()
+        known = list(orders)
+        self._outbox.restore(saved.outbox)
+        revived = revive(known, saved, self._outbox, now_ns)
+        for order in revived.orders:
+            self._orders.add(order)
+        self._orders.ended.update(revived.ended)
+        self._sequence = revived.sequence
+        self._displays = saved.displays
+        self._clock.commands = [one for one in saved.commands if self._orders.known(one.client_order_id)]
+        for one in known:
+            if not one.state.terminal:
+                self._account.begin(one.request, one.quantity, one.filled, one.state)
+        self._account.cash.update(saved.cash if cash is None else cash)
+        self._account.positions = {symbol: held for symbol, held in positions.items() if held}
+        self._executions.positions = dict(self._account.positions)
+        paid = {symbol: max(saved.funded.get(symbol, 0), funded_ns.get(symbol, 0)) for symbol in positions}
+        self._funding.restore(paid, now_ns)
+        for report in self._outbox.reports():
+            if isinstance(report, Fill):
+                self._executions.move(report.symbol, report.quantity * report.side.sign, report.ns)
+        if revived.anew:
+            what = "order was" if revived.anew == 1 else "orders were"
+            self._notes.append(f"{revived.anew} {what} taken up behind everything displayed")
+        for symbol in positions:
+            missing = self._funding.missing(symbol, now_ns)
+            if missing:
+                self._notes.append(f"{missing} funding times of {symbol} passed: booked at the mark of now")
+
+    def notes(self) -> list[str]:
+        """What a person should know of the last restart, a line each; asked once."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    # --- inside ---
+
+    def _begin(self, request: OrderRequest, arrival_ns: int) -> Working:
+        self._sequence += 1
+        order = Working(
+            request=request,
+            sequence=self._sequence,
+            quantity=request.quantity,
+            price=request.price,
+            stop_price=request.stop_price,
+            trail=request.trail,
+            arrival_ns=arrival_ns,
+            fresh_ns=arrival_ns,
+            lost=sum((self._orders.filled(sibling) for sibling in request.siblings), ZERO),
+        )
+        self._orders.add(order)
+        state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
+        self._account.begin(request, request.quantity, ZERO, state)
+        return order
+
+    def _refusal(self, request: OrderRequest, together: Sequence[OrderRequest]) -> str:
+        """Why the venue cannot execute the order; "" when it can."""
+        instrument = self._instruments.get(request.symbol)
+        if instrument is None:
+            return f"UNKNOWN_SYMBOL {request.symbol}"
+        if not on_grid(request.quantity, instrument.lot_size):
+            return f"BAD_QUANTITY {request.quantity}"
+        kind = request.type
+        wanted = [("price", request.price, kind.limited)]
+        trailing = kind is OrderType.TRAILING_STOP
+        wanted += [("stop price", request.stop_price, kind.triggered and not trailing)]
+        wanted += [("trail", request.trail, trailing)]
+        for name, value, needed in wanted:
+            if needed and value is None:
+                return f"BAD_PRICE a {kind.value} order needs a {name}"
+            if value is not None and not on_grid(value, instrument.tick_size):
+                return f"BAD_PRICE {name} {value}"
+        for other in together:
+            linked = other.client_order_id in (request.parent_id, *request.siblings)
+            if linked and other.symbol != request.symbol:
+                return f"BAD_LIST {other.client_order_id} is of another symbol"
+        return ""
+
+    def _command(self, client_order_id: str, amendment: Amendment | None, now_ns: int) -> list[Report]:
+        order = self._orders.get(client_order_id)
+        symbol = order.symbol if order is not None else self._orders.symbol_of(client_order_id)
+        if symbol is None:
+            return []
+        what = "cancel" if amendment is None else "amendment"
+        arrival = now_ns + self._latency.inward_ns(client_order_id, f"{what} {now_ns}")
+        # What was sent before is there before.
+        earlier = [one.arrival_ns for one in self._clock.commands if one.client_order_id == client_order_id]
+        if order is not None and order.phase is Phase.TRAVELLING:
+            earlier.append(order.arrival_ns)
+        self._sequence += 1
+        arrival = max([arrival, *earlier])
+        self._clock.commands.append(Command(client_order_id, symbol, arrival, self._sequence, amendment))
+        return self._pass_time(symbol, now_ns)
+
+    def _concerns(self, symbol: str) -> bool:
+        return (
+            self._orders.any(symbol)
+            or self._outbox.due_ns(symbol) is not None
+            or any(command.symbol == symbol for command in self._clock.commands)
+        )
+
+    def _pass_time(self, symbol: str, now_ns: int) -> list[Report]:
+        out: list[Report] = []
+        self._clock.advance(symbol, now_ns, out)
+        self._send(symbol, out)
+        return self._receive(symbol, now_ns)
+
+    def _send(self, symbol: str, reports: list[Report]) -> None:
+        """On their way back, together."""
+        if reports:
+            first = reports[0]
+            assert not isinstance(first, Funding)  # those travel by themselves
+            due_ns = first.ns + self._latency.outward_ns(first.client_order_id, first.ns)
+            self._outbox.put(symbol, reports, due_ns)
+
+    def _receive(self, symbol: str, now_ns: int) -> list[Report]:
+        reports = self._outbox.take(symbol, now_ns)
+        for report in reports:
+            self._account.tell(report)
+        return reports
+
+    def _instrument(self, symbol: str) -> Instrument:
+        instrument = self._instruments.get(symbol)
+        assert instrument is not None  # only orders of known symbols get in
+        return instrument
+
+    def _display(self, symbol: str) -> Display:
+        display = self._displays.get(symbol)
+        if display is None:
+            display = self._displays[symbol] = Display()
+        return display
