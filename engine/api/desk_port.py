@@ -16,6 +16,7 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.api.trading_port import TradingPort
 from engine.config import BlendWeights
 from engine.events import JournalEvent
 from engine.signal_exchange import SignalsReply, SignalsRequest
@@ -23,6 +24,11 @@ from engine.signal_exchange import SignalsReply, SignalsRequest
 
 class DeskPort(Protocol):
     """Commands raise TickdeskError with one line for the person who asked, whom ``who`` names."""
+
+    @property
+    def trading(self) -> TradingPort:
+        """Orders, limits, the account."""
+        ...
 
     def state(self) -> StateFrame:
         """Every row, ``full=True``."""
@@ -83,7 +89,5 @@ class DeskPort(Protocol):
     async def set_risk(self, state: str, reason: str, who: str) -> Reply: ...
 
     async def reload_model(self, who: str) -> Reply: ...
-
-    async def flatten(self, who: str) -> Reply: ...
 
     def stop(self, who: str) -> Reply: ...

@@ -1,4 +1,7 @@
-"""The engine's HTTP and WebSocket server on a Unix-domain socket (routes: see protocol.py)."""
+"""The engine's HTTP and WebSocket server on a Unix-domain socket.
+
+Routes: see protocol.py and trading_protocol.py.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ from pathlib import Path
 
 from aiohttp import web
 
+from engine.api.account_routes import account_routes
 from engine.api.automation_routes import automation_routes
 from engine.api.desk_port import DeskPort
 from engine.api.http import MAX_BODY, body, errors, json_response, not_found, who
 from engine.api.hub import Hub
+from engine.api.limit_routes import limit_routes
+from engine.api.order_routes import order_routes
 from engine.api.protocol import RiskPatch
 from engine.api.signal_routes import signal_routes
 from engine.api.strategy_routes import strategy_routes
@@ -36,12 +42,14 @@ class ApiServer:
                 web.get("/v1/explain/{id}", self._explain),
                 web.post("/v1/model/reload", self._reload),
                 web.post("/v1/risk", self._risk),
-                web.post("/v1/flatten", self._flatten),
                 web.post("/v1/stop", self._stop),
                 web.get("/v1/stream", self.streams.serve),
                 *strategy_routes(self._desk),
                 *signal_routes(self._desk),
                 *automation_routes(self._desk),
+                *order_routes(self._desk.trading),
+                *limit_routes(self._desk.trading),
+                *account_routes(self._desk.trading),
             ]
         )
         return app
@@ -83,9 +91,6 @@ class ApiServer:
     async def _risk(self, request: web.Request) -> web.Response:
         patch = await body(request, RiskPatch)
         return json_response(await self._desk.set_risk(patch.state, clean(patch.reason), who(request)))
-
-    async def _flatten(self, request: web.Request) -> web.Response:
-        return json_response(await self._desk.flatten(who(request)))
 
     async def _stop(self, request: web.Request) -> web.Response:
         return json_response(self._desk.stop(who(request)))

@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
-from engine.events import Fill, Funding, OrderEvent, OrderState
+from collections.abc import Callable
+
+from engine.events import NS, Fill, Funding, OrderEvent, OrderState
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.portfolio.books import Books
+from engine.risk.gate import RiskGate
 from engine.wiring.exit_watch import ExitWatch
 
 
 class Booking:
     """Books each report once, when it is on disk."""
 
-    def __init__(self, books: Books, watch: ExitWatch) -> None:
+    def __init__(
+        self, books: Books, gate: RiskGate, watch: ExitWatch, alert: Callable[[str, str, str], None]
+    ) -> None:
+        """``alert(level, source, text)`` tells the person at the desk."""
         self._books = books
+        self._gate = gate
         self._watch = watch
+        self._alert = alert
         self.exited_ns: dict[str, int] = {}
         """When a symbol was last left."""
         self.fills = 0
 
     def book(self, event: Report, order: Order | None) -> None:
         """Book an event that the blotter has taken in, and have the position's levels watched anew."""
-        if self.fold(event, order):
+        if isinstance(event, Fill):
             self.fills += 1
+            locked_ns = self.fold(event, order)
             self._watch.arm(event.symbol)
+            if locked_ns:
+                seconds = (locked_ns - event.ns) / NS
+                self._alert(
+                    "warning", event.symbol, f"not entered for {seconds:g} s: its stops were hit too often"
+                )
+        elif isinstance(event, Funding):
+            self.fold(event, order)
         elif isinstance(event, OrderEvent) and event.state.terminal and event.state is not OrderState.DENIED:
             # An exit that ended unfilled: its levels are watched again.
             self._watch.arm(event.symbol)
 
-    def fold(self, event: Report, order: Order | None) -> bool:
-        """Book an event of the journal; True when it was a fill."""
-        if isinstance(event, Fill):
-            self._fill(event, order)
-            return True
+    def fold(self, event: Report, order: Order | None) -> int:
+        """Book an event of the journal. Returns until when (ns) its symbol is locked by it; 0: it is not."""
         if isinstance(event, Funding):
             self._books.fund(event)
-        return False
-
-    def _fill(self, fill: Fill, order: Order | None) -> None:
-        request = None if order is None else order.request
-        after = self._books.apply(fill, request)
-        if request is not None and (request.reduce_only or not after.quantity):
-            self.exited_ns[fill.symbol] = fill.ns
+        elif isinstance(event, Fill):
+            request = None if order is None else order.request
+            after = self._books.apply(event, request)
+            if request is None:
+                return 0
+            if request.reduce_only or not after.quantity:
+                self.exited_ns[event.symbol] = event.ns
+            return self._gate.on_fill(request, event.ns)
+        return 0

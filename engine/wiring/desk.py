@@ -41,7 +41,6 @@ from engine.portfolio.day import DayState
 from engine.store.rows import EquityPoint, Record
 from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
-from engine.text import clean
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
@@ -115,7 +114,7 @@ class Desk:
             on_outcome=self._on_outcome,
             on_approved=self._on_approved,
             on_repeater=self._on_repeater,
-            on_refused=self._on_contradiction,
+            alert=self.alert,
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
@@ -311,10 +310,6 @@ class Desk:
             self.alert(
                 "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
             )
-
-    def _on_contradiction(self, why: str) -> None:
-        """A gateway says what cannot be after what the journal says: a person has to look at both."""
-        self.alert("error", "orders", f"a report was left out: {clean(why, 200)}")
 
     def _on_approved(self) -> None:
         if self._timer is not None:

@@ -212,6 +212,11 @@ class ExitWatch:
 
     # --- a person's acts ---
 
+    def setting(self, name: str) -> float:
+        """As it is now, of ``SETTABLE``."""
+        value: float = getattr(self._config, name)
+        return value
+
     def set(self, name: str, value: float | None, *, who: str, ns: int) -> LimitChange:
         """Change a desk-wide distance (percent) or holding time (s) of ``SETTABLE``; None goes back to the
         configuration's. It holds at once, for open positions too. Returns the change, to be journaled.

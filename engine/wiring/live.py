@@ -11,8 +11,7 @@ import os
 import random
 import signal
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
 from engine.config import Config, QuantConfig
 from engine.errors import InternalError, StoreError, TickdeskError
-from engine.events import NS, Alert, JournalEvent, MarketEvent, RiskState
+from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
@@ -37,13 +36,13 @@ from engine.text import clean
 from engine.wiring.automation import Automations
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
-from engine.wiring.journal_log import note
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.view import DeskView
+from engine.wiring.writing import Writing
 
 if TYPE_CHECKING:
     from engine.feeds.base import Watched
@@ -111,28 +110,26 @@ class LiveEngine:
         self.context: list[Watched] = []
         """What is asked beside the market; the desk is well without."""
         self.store = Store(options.state_dir / DATABASE)
+        self.writing = Writing(self.store, self.hub, failed=self._storage_failed, fault=self.internal_error)
         self.desk = Desk(
             self.config,
             Instruments(),
-            commit=self.commit,
+            commit=self.writing.commit,
             record=self.store.behind,
-            keep=self._keep,
+            keep=self.writing.keep,
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
         self.automations = Automations(
-            self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self._keep
+            self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
         )
         self.stopping = asyncio.Event()
-        self.failure: StoreError | None = None
-        """Why nothing can be written any more."""
         self.crash: Exception | None = None
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._tape = tape
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def tape_text(self) -> str:
@@ -144,47 +141,9 @@ class LiveEngine:
         speed = "max" if math.isinf(self.options.speed) else f"{self.options.speed:g}×"
         return f"{names} {speed} at {reached:%Y-%m-%d %H:%M:%S}"
 
-    # --- durability ---
-
-    def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
-        """Journal ``events``; when they are on disk, show them to clients and call ``done``, in order."""
-        assert self._loop is not None
-        loop = self._loop
-        try:
-            seqs = self.store.commit(events, lambda _: _post(loop, self._durable))
-        except StoreError as error:
-            self._storage_failed(error)
-            return
-        self.undurable.append((seqs, events, done))
-
-    def _keep(self, name: str, value: object) -> None:
-        """Keep a setting; a store that has failed was told of already, and must not stop the ticks."""
-        if self.failure is None:
-            try:
-                self.store.put_setting(name, value)
-            except StoreError as error:
-                self._storage_failed(error)
-
-    def _durable(self) -> None:
-        seqs, events, done = self.undurable.popleft()
-        try:
-            for seq, event in zip(seqs, events, strict=True):
-                self.hub.publish(seq, event)
-                note(event)
-        except Exception as error:
-            self.internal_error(error)
-        try:
-            done()
-        except Exception as error:
-            self.internal_error(error)
-
     def _storage_failed(self, error: StoreError) -> None:
-        """Nothing can be made durable any more, so nothing may be traded, exits included."""
-        if self.failure is None:
-            self.failure = error
-            self.phase, self.phase_detail = "failed", str(error)
-            log.error("storage failed, trading stops: %s", error)
-            self.desk.trading.fail(f"storage failed: {error}")
+        self.phase, self.phase_detail = "failed", str(error)
+        self.desk.trading.fail(f"storage failed: {error}")
 
     def internal_error(self, error: Exception) -> None:
         """Our own bug: logged with its traceback, entries off, market data and stops go on."""
@@ -195,8 +154,7 @@ class LiveEngine:
 
     async def main(self) -> int:
         self._loop = asyncio.get_running_loop()
-        loop = self._loop
-        self.store.failed = lambda error: _post(loop, self._storage_failed, error)
+        self.writing.start(self._loop)
         self.store.start()
         socket = socket_path(self.options.state_dir)
         prepare(self.options.state_dir)
@@ -227,7 +185,7 @@ class LiveEngine:
             lost = not self.store.close()
         if self.crash is not None:
             raise self.crash
-        if lost or self.failure is not None:
+        if lost or self.writing.failure is not None:
             log.error("stopped, not everything could be written")
             return 1
         log.info("stopped")
@@ -250,15 +208,15 @@ class LiveEngine:
     async def _shut_down(self) -> None:
         self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
-            keep_prices(self.desk, self._keep)
+            keep_prices(self.desk, self.writing.keep)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.desk.trading_enabled = False
         self.desk.trading.cancel_entries()
-        deadline = time.monotonic() + 5.0
-        while self.undurable and self.failure is None and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        if self.writing.failure is None:
+            with contextlib.suppress(StoreError):  # the store says what it could not write
+                await self.writing.durable()
 
     # --- running ---
 
@@ -271,7 +229,7 @@ class LiveEngine:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
                     await self._warm_up(feed)
-                    self._spawn(keep_prices_forever(self.desk, self._keep), vital=False)
+                    self._spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
         finally:
             # What the start has made stays for good: the collector need not walk it ever again.
             gc.freeze()
@@ -359,7 +317,7 @@ class LiveEngine:
         if error is not None:
             log.error("%s ended", task.get_coro(), exc_info=error)
             text = f"{type(error).__name__}: {error}: see engine.log"
-            self.commit((Alert("error", "engine", clean(text, 160), self.desk.now_ns),), lambda: None)
+            self.desk.alert("error", "engine", clean(text, 160))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -367,14 +325,8 @@ class LiveEngine:
             return
         error = task.exception()
         if isinstance(error, TickdeskError):
-            self.commit((Alert("error", "engine", str(error), self.desk.now_ns),), lambda: None)
+            self.desk.alert("error", "engine", str(error))
         elif isinstance(error, Exception):
             log.error("the engine ends", exc_info=error)
             self.crash = error
             self.stopping.set()
-
-
-def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
-    """Call on the loop's thread, from the writer's; a loop that has ended needs no news."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(call, *arguments)

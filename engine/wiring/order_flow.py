@@ -15,13 +15,18 @@ import msgspec
 from engine.config import Config
 from engine.errors import OrderError
 from engine.events import (
+    Amendment,
+    ChangeKind,
+    OrderChange,
     OrderEvent,
     OrderRequest,
     OrderState,
     OrderType,
+    Pending,
     RiskState,
     Verdict,
 )
+from engine.execution.amendment import amended
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Gateway, Report
 from engine.execution.order import PAPER, Order
@@ -31,6 +36,7 @@ from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.portfolio.books import Books
 from engine.risk.gate import RiskGate
+from engine.text import clean
 from engine.wiring.blocks import Blocks
 from engine.wiring.booking import Booking
 from engine.wiring.cancels import Cancels
@@ -38,10 +44,8 @@ from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
 from engine.wiring.paper_market import PaperMarket
-from engine.wiring.risk_view import RiskViews
+from engine.wiring.risk_view import RiskViews, as_it_is
 
-LIST_DENIED = "LIST_DENIED"
-"""Reason code of a leg that was denied with another of its list."""
 _OFF, _EXITING = "entries off", "an exit is at work"
 LiveQuote = tuple[float, float, float, float, float]
 """(bid, bid size, ask, ask size, last trade) as ``FeatureEngine.live_quote`` gives it."""
@@ -61,11 +65,11 @@ class OrderFlow:
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
         on_repeater: Callable[[str, str], None],
-        on_refused: Callable[[str], None],
+        alert: Callable[[str, str, str], None],
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
     ) -> None:
-        """``on_refused(text)``: a gateway reported what contradicts the journal; it was left out."""
+        """``alert(level, source, text)`` tells the person at the desk."""
         self._instruments = instruments
         self._features = features
         self._on_outcome = on_outcome
@@ -78,16 +82,26 @@ class OrderFlow:
         self.ledger = self.books.ledger
         self.blotter = Blotter()
         self.work = OrderWork(self.blotter)
-        self.gate = RiskGate(config.risk, config.account)
+        self.gate = RiskGate(config.risk, config.account, config.exits, config.features.bar_s)
         self.watch = ExitWatch(config.exits, instruments, features, self.ledger)
         self.blocks = Blocks()
-        self.views = RiskViews(features, freshness, self.books, self.work, self.blocks, clock_skew_ns)
-        self.booking = Booking(self.books, self.watch)
+        self.views = RiskViews(
+            instruments,
+            features,
+            freshness,
+            self.books,
+            self.work,
+            self.blocks,
+            self.gate.book.limits,
+            clock_skew_ns,
+        )
+        self.booking = Booking(self.books, self.gate, self.watch, alert)
         self.journal = OrderJournal(
             self.blotter,
             commit,
             folded=self._folded,
-            refused=lambda report, why: on_refused(why),
+            # It cannot be after what the journal says: a person has to look at both.
+            refused=lambda _, why: alert("error", "orders", f"a report was left out: {clean(why, 200)}"),
         )
         self.paper = PaperVenue(config.paper, instruments)
         self.gateways: dict[str, Gateway] = {PAPER: self.paper}  # type: ignore[dict-item]
@@ -113,8 +127,6 @@ class OrderFlow:
         """
         if self._routes:
             request = self._routed(request)
-        if request.reduce_only:
-            self._make_way(request)
         now = self._features.now_ns
         if quote is None:
             quote = self._features.live_quote(instrument.index)
@@ -133,40 +145,45 @@ class OrderFlow:
             self.journal.begin(_beginning(request, verdict, now), _nothing)
             return verdict
         self._sent(request, now)
+        if request.reduce_only:
+            self._make_way(request)
         self.journal.begin(_beginning(request, verdict, now), lambda: self._leave([request]))
         return verdict
 
     def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
         """Have orders that belong together judged, each with those before it counted as sent.
 
-        All are sent, in one commit, or none. Raises OrderError, and does nothing, for an empty list, a symbol
-        that the desk does not have, a mixture of gateways, or an id that was used before.
+        All are sent, in one commit, or none, but for exits without a parent: see ``RiskGate.judge_list``.
+        Raises OrderError, and does nothing, for an empty list, a symbol that the desk does not have, several
+        gateways, or an id that was used before.
         """
         requests = [self._routed(request) for request in requests]
         self._check_list(requests)
         now = self._features.now_ns
-        verdicts = []
-        for request in requests:
-            instrument = self._instruments[self._index(request.symbol)]
-            quote = self._features.live_quote(instrument.index)
-            judgement = self.gate.judge(request, self.views.view(request, instrument, quote, now))
-            verdicts.append(judgement.verdict())
-            self.work.sent[request.client_order_id] = request
-        denied = next((verdict for verdict in verdicts if not verdict.approved), None)
-        if denied is not None:
-            verdicts = [_denied_with(verdict, denied) for verdict in verdicts]
-            for request in requests:
-                del self.work.sent[request.client_order_id]
+        verdicts = self.judge(requests)
         events: list[OrderEvent] = []
+        approved = []
         for request, verdict in zip(requests, verdicts, strict=True):
             self._record(verdict)
             events += _beginning(request, verdict, now)
-            if denied is None:
+            if verdict.approved:
                 self._sent(request, now)
+                approved.append(request)
             else:
                 self._count_denied(request, verdict)
-        self.journal.begin(events, _nothing if denied is not None else lambda: self._leave(requests))
+        self.journal.begin(events, (lambda: self._leave(approved)) if approved else _nothing)
         return verdicts
+
+    def judge(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
+        """What risk would say now of orders that are sent together; nothing is sent."""
+        views, now = [], self._features.now_ns
+        for request in requests:
+            instrument = self._instruments[self._index(request.symbol)]
+            quote = self._features.live_quote(instrument.index)
+            views.append(self.views.view(request, instrument, quote, now))
+        if len(requests) == 1:
+            return [self.gate.check(requests[0], views[0])]
+        return [judgement.verdict() for judgement in self.gate.judge_list(requests, views)]
 
     def _check_list(self, requests: Sequence[OrderRequest]) -> None:
         if len({request.gateway for request in requests}) != 1:
@@ -208,35 +225,32 @@ class OrderFlow:
     def _leave(self, requests: Sequence[OrderRequest]) -> None:
         """The orders are durable: they may be shown, and leave for their gateway, unless that changed."""
         now = self._features.now_ns
-        first = requests[0]
-        revoked = {}
+        stays: dict[str, str] = {}
         for request in requests:
-            del self.work.sent[request.client_order_id]
-            reason = self.cancels.revoked(request.client_order_id)
-            if reason is not None:
-                revoked[request.client_order_id] = reason
+            identity = request.client_order_id
+            del self.work.sent[identity]
+            why = self.cancels.revoked(identity) or stays.get(request.parent_id) or self._why_not(request)
+            if why:
+                stays[identity] = why
         self.orders += len(requests)
-        why = revoked.get(first.client_order_id) or self._why_not(requests)
-        if why:
-            canceled = [
-                _order_event(request, OrderState.CANCELED, revoked.get(request.client_order_id, why), now)
-                for request in requests
-            ]
-            self.journal.write(canceled)
-            return
-        gateway = self.gateways[first.gateway]
-        alone = len(requests) == 1
-        reports = gateway.submit(first, now) if alone else gateway.submit_list(requests, now)
-        self.journal.write(reports)
-        for identity, reason in revoked.items():
-            self.cancels.cancel(identity, reason)
-        self._asked(first)
+        if stays:
+            self.journal.write(
+                [
+                    _order_event(request, OrderState.CANCELED, stays[request.client_order_id], now)
+                    for request in requests
+                    if request.client_order_id in stays
+                ]
+            )
+        leaving = [request for request in requests if request.client_order_id not in stays]
+        if leaving:
+            first = leaving[0]
+            gateway, alone = self.gateways[first.gateway], len(leaving) == 1
+            self.journal.write(gateway.submit(first, now) if alone else gateway.submit_list(leaving, now))
+            self._asked(first)
 
-    def _why_not(self, requests: Sequence[OrderRequest]) -> str:
-        """Why durable orders that could open a position must not leave any more; "" when they may."""
-        for request in requests:
-            if request.reduce_only:
-                continue
+    def _why_not(self, request: OrderRequest) -> str:
+        """Why a durable order must not leave any more; "" when it may."""
+        if not request.reduce_only:
             if self.gate.state is not RiskState.ACTIVE:
                 return _OFF
             if self.work.exiting(request.symbol):
@@ -249,6 +263,41 @@ class OrderFlow:
     def cancel_entries(self, symbol: str | None = None) -> int:
         """Cancel what is at work and could open a position (of one symbol, or all); returns how many."""
         return len(self.cancels.cancel_entries(symbol, _OFF if symbol is None else _EXITING))
+
+    def amend(self, client_order_id: str, amendment: Amendment, who: str) -> Verdict:
+        """Have a change of a working order judged; ask its gateway for it when that is durable.
+
+        Raises OrderError when the order is unknown, not at work, or cannot become so.
+        """
+        order = self.journal.order(client_order_id)
+        if order is None:
+            raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
+        instrument = self._instruments[self._index(order.request.symbol)]
+        request = amended(order, amendment, instrument)
+        now = self._features.now_ns
+        quote = self._features.live_quote(instrument.index)
+        view = self.views.view(request, instrument, quote, now)
+        judgement = self.gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
+        verdict = judgement.verdict()
+        self._record(verdict)
+        if not verdict.approved:
+            self.denied[verdict.code] += 1
+            return verdict
+        self.gate.amended(judgement.request, now)
+        asked = OrderChange(
+            client_order_id, request.symbol, ChangeKind.UPDATE_ASKED, who, now, amendment, verdict
+        )
+        self.journal.write([asked], lambda: self._amend(order.request, amendment))
+        return verdict
+
+    def _amend(self, request: OrderRequest, amendment: Amendment) -> None:
+        """The change is durable: the gateway is asked, unless the order is over by now."""
+        order = self.journal.order(request.client_order_id)
+        if order is None or order.pending is not Pending.UPDATE:
+            return
+        now = self._features.now_ns
+        self.journal.write(self.gateways[request.gateway].amend(request.client_order_id, amendment, now))
+        self._asked(request)
 
     def _asked(self, request: OrderRequest) -> None:
         """A gateway was asked about an order of ours: the paper venue may wait for another moment now."""
@@ -266,14 +315,6 @@ class OrderFlow:
 
 def _nothing() -> None:
     """Nothing follows."""
-
-
-def _denied_with(verdict: Verdict, denied: Verdict) -> Verdict:
-    """The verdict on a leg of a list in which ``denied`` is the first that was not approved."""
-    if not verdict.approved:
-        return verdict
-    detail = f"leg {denied.client_order_id}: {denied.code} {denied.detail}"
-    return msgspec.structs.replace(verdict, approved=False, code=LIST_DENIED, detail=detail)
 
 
 def _beginning(request: OrderRequest, verdict: Verdict, now: int) -> tuple[OrderEvent, OrderEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from engine.events import (
@@ -15,13 +16,17 @@ from engine.events import (
     RiskChange,
 )
 from engine.execution.order import PAPER
-from engine.wiring import exit_watch
+from engine.wiring.limit_changes import LimitChanges
 from engine.wiring.order_flow import OrderFlow
+
+log = logging.getLogger("engine.orders")
 
 RESTARTED = "engine restarted"
 
 
-def restore_orders(flow: OrderFlow, events: Iterable[JournalEvent], now_ns: int) -> None:
+def restore_orders(
+    flow: OrderFlow, limits: LimitChanges, events: Iterable[JournalEvent], now_ns: int
+) -> None:
     """Fold the journal: orders, positions and whose they are, risk state, limits.
 
     A market order that waited while the engine was off would fill at a price nobody decided on: it is
@@ -35,8 +40,10 @@ def restore_orders(flow: OrderFlow, events: Iterable[JournalEvent], now_ns: int)
             flow.booking.fold(event, None)
         elif isinstance(event, RiskChange):
             flow.gate.restore(event.state, event.reason)
-        elif isinstance(event, LimitChange) and event.scope == exit_watch.SCOPE:
-            flow.watch.restore(event)
+        elif isinstance(event, LimitChange):
+            refused = limits.restore(event)
+            if refused:
+                log.warning("a change of a limit is not taken up: %s", refused)
     flow.gate.remember(order.client_order_id for order in flow.blotter)
     flow.journal.write(
         [
@@ -44,4 +51,6 @@ def restore_orders(flow: OrderFlow, events: Iterable[JournalEvent], now_ns: int)
             for order in flow.blotter.open_at(PAPER)
         ]
     )
+    positions = {position.symbol: position.quantity for position in flow.ledger.positions()}
+    flow.paper.restore((), None, positions, now_ns)
     flow.watch.arm_all()

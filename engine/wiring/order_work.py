@@ -10,8 +10,6 @@ from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 
-_ZERO = Decimal(0)
-
 
 class OrderWork:
     """A sent order counts at once, although it is shown only when it is durable."""
@@ -35,6 +33,27 @@ class OrderWork:
     def known(self, client_order_id: str) -> bool:
         """Whether the id was used before: ids are unique for ever."""
         return client_order_id in self.sent or client_order_id in self._blotter
+
+    def list_ids(self, client_order_id: str) -> list[str]:
+        """Of all orders of the known order's list, as they were made; its own alone when it has none."""
+        sent = self.sent.get(client_order_id)
+        if sent is not None:
+            together = [request for request in self.sent.values() if request.list_id == sent.list_id]
+        else:
+            order = self._blotter.get(client_order_id)
+            assert order is not None  # it is known
+            sent = order.request
+            together = [other.request for other in self._blotter.of_list(sent.list_id)]
+        return [request.client_order_id for request in together] if sent.list_id else [client_order_id]
+
+    def entries(self, symbol: str | None = None) -> list[str]:
+        """Ids of those at work that could open or enlarge a position (of the symbol)."""
+        requests = [*self.sent.values(), *(order.request for order in self._blotter.open_orders())]
+        return [
+            request.client_order_id
+            for request in requests
+            if not request.reduce_only and symbol in (None, request.symbol)
+        ]
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Durable ones that are not done, oldest first."""
@@ -62,14 +81,6 @@ class OrderWork:
         return any(
             request.symbol == symbol and request.reduce_only and not rests(request) for request, _ in self
         )
-
-    def entering(self, source: str) -> Decimal:
-        """Open notional, at the decision's price, of the entries that a strategy is behind."""
-        total = _ZERO
-        for request, leaves in self:
-            if not request.reduce_only and source in request.sources:
-                total += leaves * Decimal(repr(request.decision_price))
-        return total
 
     def folded(self, event: Report, order: Order | None) -> None:
         """The blotter took an event in: a cancel may be answered."""

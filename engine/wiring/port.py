@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
@@ -23,19 +22,17 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.config import BlendWeights
-from engine.errors import StoreError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.explain import explain
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
+from engine.wiring.trading_port import LiveTrading
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
 
-FLATTEN_WAIT_S = 15.0
-DURABLE_S = 2.5
 MAX_FRAME_AGE_S = 0.05
 
 
@@ -44,6 +41,7 @@ class LivePort:
 
     def __init__(self, engine: LiveEngine) -> None:
         self._engine = engine
+        self.trading = LiveTrading(engine)
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0
@@ -79,7 +77,7 @@ class LivePort:
         fed = bool(engine.tape_text()) or not any(
             feed.state in quiet for feed in state.feeds if feed.venue in market
         )
-        well = engine.failure is None and fed
+        well = engine.writing.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
 
     def explain(self, identity: str) -> Explanation | None:
@@ -108,11 +106,11 @@ class LivePort:
         return strategy_detail(desk.signals.strategies.detail(name), desk.trading.used_pct(name))
 
     def set_strategy(self, name: str, patch: StrategyPatch, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         return Reply(True, self._engine.desk.tuning.set_strategy(name, patch, who))
 
     def reload_strategies(self, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         told = self._engine.desk.reload_strategies(who)
         return Reply(told.whole, told.text)
 
@@ -120,7 +118,7 @@ class LivePort:
         return self._engine.desk.tuning.weights
 
     def set_weights(self, patch: WeightsPatch, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         return Reply(True, self._engine.desk.tuning.set_weights(patch, who))
 
     def signals(self, symbol: str) -> SymbolSignals | None:
@@ -156,15 +154,15 @@ class LivePort:
         return self._engine.automations.get(name)
 
     async def put_automation(self, name: str, definition: bytes, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         return Reply(True, await self._engine.automations.put(name, definition, who))
 
     async def set_automation(self, name: str, active: bool, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         return Reply(True, await self._engine.automations.set_active(name, active, who))
 
     async def remove_automation(self, name: str, who: str) -> Reply:
-        self._refuse_when_failed()
+        self._engine.writing.refuse_when_failed()
         return Reply(True, await self._engine.automations.remove(name, who))
 
     # --- risk ---
@@ -174,61 +172,18 @@ class LivePort:
         wanted = RiskState(state)
         gate = self._engine.desk.trading.gate
         if wanted is not RiskState.HALTED:
-            self._refuse_when_failed()
+            self._engine.writing.refuse_when_failed()
         if gate.state is wanted and self._engine.desk.trading.settled:
             return Reply(True, f"already {wanted.value.upper()}")
         before = gate.state
-        await self._change_state(wanted, who, reason or f"asked by {who}")
+        self._engine.desk.trading.set_state(wanted, who, reason or f"asked by {who}")
+        await self._engine.writing.durable()
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
 
-    async def _change_state(self, state: RiskState, who: str, reason: str) -> None:
-        durable = asyncio.Event()
-        self._engine.desk.trading.set_state(state, who, reason, durable.set)
-        try:
-            await asyncio.wait_for(durable.wait(), DURABLE_S)
-        except TimeoutError:
-            raise StoreError(
-                f"{state.value.upper()} is not on disk after {DURABLE_S:.0f} s: it may not outlive the engine"
-            ) from None
-
-    def _refuse_when_failed(self) -> None:
-        failure = self._engine.failure
-        if failure is not None:
-            raise StoreError(
-                f"nothing can be written, so nothing trades ({failure}): restart when it is mended"
-            )
-
     async def reload_model(self, who: str) -> Reply:
         return Reply(True, await self._engine.model.reload())
-
-    async def flatten(self, who: str) -> Reply:
-        """Entries off, cancel, close everything, verify; the text is the receipt."""
-        self._refuse_when_failed()
-        trading = self._engine.desk.trading
-        began = time.monotonic()
-        entries = {request.client_order_id for request, _ in trading.work if not request.reduce_only}
-        if trading.gate.state is RiskState.ACTIVE or not trading.settled:
-            # Not waited for: `undurable` below does, and the exits need not stand behind it.
-            tighter = RiskState.HALTED if trading.gate.state is RiskState.HALTED else RiskState.REDUCING
-            trading.set_state(tighter, who, "flatten")
-        trading.cancel_entries()
-        asked: set[str] = set()
-        while time.monotonic() - began < FLATTEN_WAIT_S and not self._engine.failure:
-            asked |= {position.symbol for position in trading.ledger.positions()}
-            if trading.flat and not self._engine.undurable:
-                break
-            trading.flatten()
-            await asyncio.sleep(0.02)
-        left = {position.symbol for position in trading.ledger.positions()}
-        receipt = f"canceled {len(entries)}, closed {len(asked) - len(left)}/{len(asked)}"
-        if left or not trading.flat:
-            waits = "; ".join(sorted(set(trading.paper.waiting().values()))) or "the orders are on their way"
-            return Reply(
-                False, f"{receipt}, NOT FLAT: {', '.join(sorted(left)) or 'orders at work'}: {waits}"
-            )
-        return Reply(True, f"{receipt}, verified flat in {time.monotonic() - began:.1f} s; entries are off")
 
     def stop(self, who: str) -> Reply:
         engine = self._engine

@@ -20,10 +20,10 @@ from engine.models.load import Predictor, load
 from engine.models.registry import Registry
 from engine.store.store import Store
 from engine.wiring.compile import compile_all
+from engine.wiring.decimal_text import money
 from engine.wiring.desk import Desk
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.sources import adopt
-from engine.wiring.view import money
 
 DATABASE = "replay.db"
 

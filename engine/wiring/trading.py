@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from engine.config import Config
-from engine.events import NS, Drop, JournalEvent, Opportunity, OrderRequest, RiskChange, RiskState, Verdict
+from engine.events import (
+    NS,
+    Amendment,
+    Drop,
+    JournalEvent,
+    Opportunity,
+    OrderRequest,
+    RiskChange,
+    RiskState,
+    Verdict,
+)
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.wiring.entries import Entries
 from engine.wiring.exits import ExitOrders
+from engine.wiring.limit_changes import LimitChanges
 from engine.wiring.order_flow import OrderFlow
 from engine.wiring.order_journal import Commit
 from engine.wiring.order_restore import restore_orders
+from engine.wiring.part_exits import PartExits
 from engine.wiring.trading_state import TradingState
 
 _DAY_NS = 86_400 * NS
@@ -38,7 +50,7 @@ class Trading:
         on_outcome: Callable[[str, str], None],
         on_approved: Callable[[], None],
         on_repeater: Callable[[str, str], None],
-        on_refused: Callable[[str], None],
+        alert: Callable[[str, str, str], None],
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
         budget_pct: Callable[[str], float],
@@ -57,16 +69,19 @@ class Trading:
             on_outcome=on_outcome,
             on_approved=on_approved,
             on_repeater=on_repeater,
-            on_refused=on_refused,
+            alert=alert,
             record=record,
             clock_skew_ns=clock_skew_ns,
         )
         flow.views.budget_pct = budget_pct
         self._exits = ExitOrders(config, instruments, features, flow)
+        self._closing = PartExits(config, instruments, features, flow)
         self._entries = Entries(
             config, instruments, features, flow, self._exits, on_drop=on_drop, on_outcome=on_outcome
         )
         self._state = TradingState(features, flow, commit)
+        self.limits = LimitChanges(features, flow.gate.book, flow.watch, commit)
+        self.books = flow.books
         self.ledger = flow.ledger
         self.blotter = flow.blotter
         self.work = flow.work
@@ -94,7 +109,7 @@ class Trading:
 
     def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
         """Fold the journal; see ``restore_orders``."""
-        restore_orders(self._flow, events, now_ns)
+        restore_orders(self._flow, self.limits, events, now_ns)
 
     def submit(self, request: OrderRequest, instrument: Instrument) -> Verdict:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
@@ -103,6 +118,26 @@ class Trading:
     def exited_ns(self, symbol: str) -> int | None:
         """When the symbol was last left; None: never."""
         return self._flow.booking.exited_ns.get(symbol)
+
+    def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
+        """The same with orders that belong together: all are sent, or none."""
+        return self._flow.submit_list(requests)
+
+    def judge(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
+        """What risk would say of them now; nothing is sent."""
+        return self._flow.judge(requests)
+
+    def amend(self, client_order_id: str, amendment: Amendment, who: str) -> Verdict:
+        """Change a working order; see ``OrderFlow.amend``."""
+        return self._flow.amend(client_order_id, amendment, who)
+
+    def cancel(self, client_order_id: str, reason: str) -> None:
+        """Cancel what is left of an order. Raises OrderError when nothing is."""
+        self._flow.cancels.cancel(client_order_id, reason)
+
+    def cancel_all(self, symbol: str | None, reason: str) -> list[str]:
+        """Cancel every order at work (of one symbol); returns their ids."""
+        return self._flow.cancels.cancel_all(symbol, reason)
 
     def holds(self, opportunity: Opportunity) -> bool:
         """Whether the symbol's position is of the opportunity's side already."""
@@ -175,6 +210,25 @@ class Trading:
     def cancel_entries(self, symbol: str | None = None) -> int:
         """Cancel working entry orders (of one symbol, or all); returns how many."""
         return self._flow.cancel_entries(symbol)
+
+    def entries(self, symbol: str | None = None) -> list[str]:
+        """Ids of the orders at work that could open a position (of the symbol)."""
+        return self.work.entries(symbol)
+
+    def waiting(self) -> dict[str, str]:
+        """Client order id -> why the order is not done yet, one line."""
+        told: dict[str, str] = {}
+        for gateway in self._flow.gateways.values():
+            told.update(gateway.waiting())
+        return told
+
+    def close_part(self, symbol: str, percent: Decimal, *, limited: bool) -> str:
+        """Send an exit for a part of the symbol's position; ``limited``: at the touch on the other side.
+
+        Returns the order's id. Raises OrderError when there is nothing to close, no quote for a limit, or
+        risk denies it.
+        """
+        return self._closing.send(symbol, percent, limited=limited)
 
     def flatten(self) -> None:
         """Send an exit for every open position that has none at work; call again until ``flat``."""

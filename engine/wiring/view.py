@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 
 from engine.api.protocol import (
     AutomationRow,
@@ -20,14 +19,14 @@ from engine.api.protocol import (
     TickRow,
 )
 from engine.events import NS, Opportunity
-from engine.execution.order import Order
 from engine.feeds.base import Watched
+from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
+from engine.wiring.order_rows import order_row
 
 SPARK_BARS = 24
 RECENT_ORDERS = 100
 RECENT_OPPORTUNITIES = 60
-_CENT = Decimal("0.01")
 
 
 class DeskView:
@@ -64,7 +63,7 @@ class DeskView:
             ticks=self._ticks(now_ns),
             opportunities=self._opportunities(),
             positions=self._positions(now_ns),
-            orders=tuple(self._order(order) for order in self._desk.trading.blotter.recent(RECENT_ORDERS)),
+            orders=self._orders(),
             strategies=self._strategies(),
             models=() if model is None else (model,),
             logs=tuple(logs),
@@ -161,39 +160,26 @@ class DeskView:
                     mark_price="" if mark is None else plain(mark),
                     unrealized=money(ledger.unrealized(position.symbol)),
                     realized=money(position.realized),
-                    stop_price=plain(levels[0]) if levels else "",
-                    target_price=plain(levels[1]) if levels else "",
+                    stop_price=plain(levels.stop) if levels else "",
+                    target_price=plain(levels.target) if levels else "",
                     opened_ns=position.opened_ns,
                     stale=age is None or age > self._stale_ns,
+                    trailing_price=plain(levels.trailing) if levels and levels.trailing is not None else "",
+                    exit_ns=(levels.leave_ns or 0) if levels else 0,
                 )
             )
         return tuple(rows)
 
-    def _order(self, order: Order) -> OrderRow:
-        request = order.request
-        waiting = (
-            "" if order.state.terminal else self._desk.trading.paper.waiting().get(order.client_order_id, "")
-        )
-        average = order.average_price
-        instrument = self._desk.instruments.get(request.symbol)
-        if average is not None and instrument is not None:
-            average = average.quantize(instrument.tick_size)
-        return OrderRow(
-            id=order.client_order_id,
-            symbol=request.symbol,
-            side=request.side.value,
-            type=request.type.value,
-            quantity=plain(request.quantity),
-            filled=plain(order.filled),
-            average_price="" if average is None else plain(average),
-            state=order.state.value,
-            purpose=request.purpose.value,
-            reason=waiting or order.reason,
-            created_ns=order.created_ns,
-            updated_ns=order.updated_ns,
-        )
+    def _orders(self) -> tuple[OrderRow, ...]:
+        """The newest, and every one that is at work, however old."""
+        trading, instruments = self._desk.trading, self._desk.instruments
+        waiting = trading.waiting()
+        shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
+        shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
+        return tuple(order_row(order, waiting, instruments) for order in shown.values())
 
     def _strategies(self) -> tuple[StrategyRow, ...]:
+        earned = {row.name: row for row in self._desk.trading.books.pnl()}
         return tuple(
             StrategyRow(
                 name=state.name,
@@ -205,6 +191,9 @@ class DeskView:
                 error=state.error,
                 budget_pct=state.budget_pct,
                 origin=state.origin,
+                realized=money(pnl.realized) if (pnl := earned.get(state.name)) else "",
+                unrealized=money(pnl.unrealized) if pnl else "",
+                fees=money(pnl.fees) if pnl else "",
             )
             for state in self._desk.signals.strategies.states()
         )
@@ -255,14 +244,3 @@ def number(value: float) -> float | None:
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
-
-
-def plain(value: Decimal) -> str:
-    """Decimal text without exponent or trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def money(value: Decimal | None) -> str:
-    """To the cent; "" for what is unknown."""
-    return "" if value is None else format(value.quantize(_CENT), "f")

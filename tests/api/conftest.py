@@ -32,6 +32,7 @@ from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
+from tests.api.fake_trading import FakeTrading
 from tests.console import sample_desk as sample
 
 SYMBOLS = ("simulated:BTC-USD", "kraken:BTC/USD")
@@ -43,6 +44,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.frame = sample.full_frame()
         self.asked: list[tuple[object, ...]] = []
+        self.trading = FakeTrading(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 
@@ -120,10 +122,6 @@ class FakeDesk:
     async def reload_model(self, who: str) -> Reply:
         self.asked.append(("reload", who))
         return Reply(True, "model loaded")
-
-    async def flatten(self, who: str) -> Reply:
-        self.asked.append(("flatten", who))
-        return Reply(True, "verified flat")
 
     def stop(self, who: str) -> Reply:
         self.asked.append(("stop", who))

@@ -25,6 +25,7 @@ from engine.api.protocol import (
     StreamMessage,
 )
 from engine.api.server import ApiServer
+from engine.api.trading_protocol import FlattenPatch
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
@@ -95,7 +96,7 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
             ("strategy", "trend", StrategyPatch(weight=2.5), "test[31m"),
             ("risk", "halted", "lunch", "test[31m"),
             ("reload", "test[31m"),
-            ("flatten", "test[31m"),
+            ("flatten", FlattenPatch(), "test[31m"),
             ("stop", "test[31m"),
         ]
 

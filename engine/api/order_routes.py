@@ -1,0 +1,62 @@
+"""Routes of orders: place, preview, list, amend, cancel, flatten, kill."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from engine.api.http import body, json_response, name_of, who
+from engine.api.trading_port import TradingPort
+from engine.api.trading_protocol import AmendPatch, CancelPatch, FlattenPatch, OrderTicket
+from engine.text import clean
+
+MOST = 1_000
+"""Orders that are listed at once."""
+
+
+def order_routes(trading: TradingPort) -> list[web.RouteDef]:
+    async def place(request: web.Request) -> web.Response:
+        return json_response(await trading.place(await body(request, OrderTicket), who(request)))
+
+    async def preview(request: web.Request) -> web.Response:
+        return json_response(trading.preview(await body(request, OrderTicket), who(request)))
+
+    async def every(request: web.Request) -> web.Response:
+        query = request.query
+        symbol, state = clean(query.get("symbol", ""), 64), clean(query.get("state", ""), 32)
+        return json_response(trading.orders(symbol, state, _limit(query.get("limit"))))
+
+    async def amend(request: web.Request) -> web.Response:
+        patch = await body(request, AmendPatch)
+        return json_response(await trading.amend(name_of(request, "id"), patch, who(request)))
+
+    async def cancel(request: web.Request) -> web.Response:
+        return json_response(await trading.cancel(name_of(request, "id"), who(request)))
+
+    async def cancel_all(request: web.Request) -> web.Response:
+        patch = await body(request, CancelPatch)
+        return json_response(await trading.cancel_all(patch.symbol, who(request)))
+
+    async def flatten(request: web.Request) -> web.Response:
+        return json_response(await trading.flatten(await body(request, FlattenPatch), who(request)))
+
+    async def kill(request: web.Request) -> web.Response:
+        return json_response(await trading.kill(who(request)))
+
+    return [
+        web.post("/v1/orders", place),
+        web.post("/v1/orders/preview", preview),
+        web.post("/v1/orders/cancel", cancel_all),
+        web.get("/v1/orders", every),
+        web.post("/v1/orders/{id}", amend),
+        web.delete("/v1/orders/{id}", cancel),
+        web.post("/v1/flatten", flatten),
+        web.post("/v1/kill", kill),
+    ]
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return 100
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 6 and 1 <= int(text) <= MOST):
+        raise web.HTTPBadRequest(reason=f"limit: a number from 1 to {MOST}")
+    return int(text)

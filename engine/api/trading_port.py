@@ -1,0 +1,50 @@
+"""What the API needs of the desk's trading: the wiring implements it, a test fakes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.api.protocol import Reply
+from engine.api.rows import OrderRow
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+)
+
+
+class TradingPort(Protocol):
+    """Commands raise TickdeskError with one line for the person who asked, whom ``who`` names."""
+
+    async def place(self, ticket: OrderTicket, who: str) -> OrderReply:
+        """Answers when the order, or its denial, is on disk. The same token again places nothing."""
+        ...
+
+    def preview(self, ticket: OrderTicket, who: str) -> OrderPreview: ...
+
+    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
+        """Newest first, at most ``limit``; of one symbol, in one state (or ``open``), unless these are ""."""
+        ...
+
+    async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply: ...
+
+    async def cancel(self, client_order_id: str, who: str) -> Reply: ...
+
+    async def cancel_all(self, symbol: str, who: str) -> Reply:
+        """All open orders; of one symbol unless it is ""."""
+        ...
+
+    async def flatten(self, patch: FlattenPatch, who: str) -> Reply: ...
+
+    async def kill(self, who: str) -> Reply: ...
+
+    def limits(self) -> tuple[LimitRow, ...]: ...
+
+    async def set_limit(self, patch: LimitPatch, who: str) -> Reply: ...
+
+    def account(self) -> AccountDetail: ...

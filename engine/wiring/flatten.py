@@ -1,0 +1,121 @@
+"""Flattening: cancel, close, verify, and say what is left. The kill switch is this, halted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+from engine.api.protocol import Reply
+from engine.api.trading_protocol import FlattenPatch
+from engine.errors import OrderError
+from engine.events import OrderState, RiskState
+from engine.wiring.desk import Desk
+from engine.wiring.tickets import find, number
+from engine.wiring.trading import Trading
+
+WAIT_S = 15.0
+"""How long a market is given to take the positions."""
+LIMIT_WAIT_S = 2.0
+"""The same where a limit bounds the price: what rests then goes on resting."""
+_LOOK_S = 0.02
+
+
+class Flattening:
+    """One desk's way to flat. ``settled()``: everything written is durable; ``failed()``: nothing will be."""
+
+    def __init__(self, desk: Desk, *, settled: Callable[[], bool], failed: Callable[[], bool]) -> None:
+        self._desk = desk
+        self._settled = settled
+        self._failed = failed
+
+    @property
+    def _trading(self) -> Trading:
+        return self._desk.trading
+
+    async def kill(self, who: str) -> Reply:
+        """Halt, cancel every order, close every position, verify. The text is the receipt."""
+        trading, began = self._trading, time.monotonic()
+        trading.set_state(RiskState.HALTED, who, "kill switch")
+        canceled = trading.cancel_all(None, f"kill switch, {who}")
+        return await self._close_all(canceled, began, "HALTED")
+
+    async def flatten(self, patch: FlattenPatch, who: str) -> Reply:
+        """Close what the patch names. Raises OrderError for what it cannot mean."""
+        percent = number("percent", repr(patch.percent))
+        if not 0 < percent <= 100:
+            raise OrderError(f"percent {patch.percent:g}: give more than 0 and at most 100")
+        if not patch.symbol and percent == 100 and patch.type == "market":
+            return await self._flatten_all(who)
+        return await self._flatten_part(patch, percent)
+
+    async def _flatten_all(self, who: str) -> Reply:
+        """Entries off, entries canceled, every position closed."""
+        trading, began = self._trading, time.monotonic()
+        canceled = trading.entries()
+        if trading.gate.state is RiskState.ACTIVE or not trading.settled:
+            # Not waited for: what is undurable is, below, and the exits need not stand behind it.
+            halted = trading.gate.state is RiskState.HALTED
+            trading.set_state(RiskState.HALTED if halted else RiskState.REDUCING, who, "flatten")
+        trading.cancel_entries()
+        return await self._close_all(canceled, began, "entries are off")
+
+    async def _close_all(self, canceled: list[str], began: float, then: str) -> Reply:
+        trading = self._trading
+        asked: set[str] = set()
+        while time.monotonic() - began < WAIT_S and not self._failed():
+            asked |= {position.symbol for position in trading.ledger.positions()}
+            if trading.flat and self._settled():
+                break
+            trading.flatten()
+            await asyncio.sleep(_LOOK_S)
+        left = {position.symbol for position in trading.ledger.positions()}
+        receipt = f"{self._canceled(canceled)}, closed {len(asked) - len(left)}/{len(asked)}"
+        if left or not trading.flat:
+            what = ", ".join(sorted(left)) or "orders at work"
+            return Reply(False, f"{receipt}, NOT FLAT: {what}: {self._waits()}")
+        return Reply(True, f"{receipt}, verified flat in {time.monotonic() - began:.1f} s; {then}")
+
+    async def _flatten_part(self, patch: FlattenPatch, percent: Decimal) -> Reply:
+        """A symbol, a percentage, or at a limit: the trading state stays."""
+        desk, trading, began = self._desk, self._trading, time.monotonic()
+        if patch.symbol:
+            symbols = [find(desk.instruments, patch.symbol).symbol]
+        else:
+            symbols = [position.symbol for position in trading.ledger.positions()]
+        held = {symbol: trading.ledger.quantity(symbol) for symbol in symbols}
+        if not any(held.values()):
+            return Reply(True, f"{patch.symbol or 'the desk'} is flat already")
+        canceled: list[str] = []
+        sent: list[str] = []
+        for symbol in [symbol for symbol, quantity in held.items() if quantity]:
+            canceled += trading.entries(symbol)
+            trading.cancel_entries(symbol)
+            sent.append(trading.close_part(symbol, percent, limited=patch.type == "limit"))
+        wait = LIMIT_WAIT_S if patch.type == "limit" else WAIT_S
+        while time.monotonic() - began < wait and not self._failed():
+            if self._settled() and all(self._over(identity) for identity in sent):
+                break
+            await asyncio.sleep(_LOOK_S)
+        return self._told(sent, canceled, began)
+
+    def _told(self, sent: list[str], canceled: list[str], began: float) -> Reply:
+        orders = [self._trading.blotter.get(identity) for identity in sent]
+        filled = [order for order in orders if order is not None and order.state is OrderState.FILLED]
+        receipt = f"{self._canceled(canceled)}, closed {len(filled)}/{len(sent)}"
+        if len(filled) == len(sent):
+            return Reply(True, f"{receipt} in {time.monotonic() - began:.1f} s")
+        return Reply(False, f"{receipt}, the rest is at work: {self._waits()}")
+
+    def _over(self, client_order_id: str) -> bool:
+        order = self._trading.blotter.get(client_order_id)
+        return order is not None and order.state.terminal
+
+    def _canceled(self, ids: list[str]) -> str:
+        """Orders that a cancel was asked for, and how many of them are over."""
+        return f"canceled {sum(self._over(identity) for identity in ids)}/{len(ids)}"
+
+    def _waits(self) -> str:
+        found = sorted(set(self._trading.waiting().values()))
+        return "; ".join(found[:5]) or "the orders are on their way"

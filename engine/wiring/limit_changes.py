@@ -1,0 +1,75 @@
+"""Limits changed while the desk runs: what tightens works at once, what loosens when it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.events import LimitChange
+from engine.features.engine import FeatureEngine
+from engine.risk.limit_book import LimitBook
+from engine.wiring import exit_watch
+from engine.wiring.exit_watch import ExitWatch
+from engine.wiring.order_journal import Commit
+
+
+class LimitChanges:
+    """Changes the limits of risk and the distances of exits, for a person."""
+
+    def __init__(self, features: FeatureEngine, book: LimitBook, watch: ExitWatch, commit: Commit) -> None:
+        self._features = features
+        self._book = book
+        self._watch = watch
+        self._commit = commit
+        self._loosening: dict[tuple[str, str], LimitChange] = {}
+        """On their way to the disk; each is dropped by a later change of the same limit."""
+
+    def set(
+        self, scope: str, name: str, value: float | None, who: str, done: Callable[[], None] = lambda: None
+    ) -> LimitChange | None:
+        """Change a limit; ``done`` is called when the change is durable. None: it is so already.
+
+        ``value`` None: back to the configuration's, or to the scope above. Raises ConfigError, and changes
+        nothing, for an unknown limit or a value beyond its range.
+        """
+        now = self._features.now_ns
+        if scope == exit_watch.SCOPE:
+            change = self._watch.set(name, value, who=who, ns=now)
+            self._commit((change,), done)
+            return change
+        key = scope, name
+        standing = self._book.value(scope, name)
+        overtaken = self._loosening.get(key)
+        proposed = self._book.propose(scope, name, value, who, now)
+        if overtaken is not None:
+            del self._loosening[key]
+            if proposed is None:
+                # The journal says looser by now, or soon: what stands must be its last word.
+                told = "" if value is None else f"{standing:g}"
+                proposed = LimitChange(scope, name, overtaken.value, told, who, now)
+        if proposed is None:
+            return None
+        if self._book.loosens(proposed):
+            self._loosen(proposed, done)
+        else:
+            self._book.apply(proposed)
+            self._commit((proposed,), done)
+        return proposed
+
+    def _loosen(self, change: LimitChange, done: Callable[[], None]) -> None:
+        key = change.scope, change.name
+        self._loosening[key] = change
+
+        def durable() -> None:
+            if self._loosening.get(key) is change:
+                del self._loosening[key]
+                self._book.apply(change)
+            done()
+
+        self._commit((change,), durable)
+
+    def restore(self, change: LimitChange) -> str:
+        """Take up a journaled change, in the journal's order; "" or why it is not in force."""
+        if change.scope == exit_watch.SCOPE:
+            self._watch.restore(change)
+            return ""
+        return self._book.restore(change)

@@ -1,0 +1,48 @@
+"""Orders as rows for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from engine.api.rows import OrderRow
+from engine.execution.order import Order
+from engine.instruments import Instruments
+from engine.wiring.decimal_text import plain
+
+
+def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:
+    """One order; ``waiting``: by id, why it is not done yet."""
+    request = order.request
+    average = order.average_price
+    instrument = instruments.get(request.symbol)
+    if average is not None and instrument is not None:
+        average = average.quantize(instrument.tick_size)
+    why = "" if order.state.terminal else waiting.get(order.client_order_id, "")
+    return OrderRow(
+        id=order.client_order_id,
+        symbol=request.symbol,
+        side=request.side.value,
+        type=request.type.value,
+        quantity=plain(order.quantity),
+        filled=plain(order.filled),
+        average_price=_price(average),
+        state=order.state.value,
+        purpose=request.purpose.value,
+        reason=why or order.reason,
+        created_ns=order.created_ns,
+        updated_ns=order.updated_ns,
+        price=_price(order.price),
+        stop_price=_price(order.stop_price),
+        trail=_price(order.trail),
+        time_in_force=request.time_in_force.value,
+        pending=order.pending.value,
+        leaves=plain(order.leaves),
+        gateway=request.gateway,
+        parent_id=request.parent_id,
+        list_id=request.list_id,
+    )
+
+
+def _price(price: Decimal | None) -> str:
+    return "" if price is None else plain(price)

@@ -1,0 +1,60 @@
+"""Exits of a part of a position, or at a limit: what a person asks for beyond a plain close."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from engine.config import Config
+from engine.errors import OrderError
+from engine.events import Purpose
+from engine.execution.build import OrderBuilder
+from engine.features.engine import FeatureEngine
+from engine.instruments import Instrument, Instruments
+from engine.wiring.order_flow import OrderFlow
+
+
+class PartExits:
+    """Sends reduce-only orders for parts of positions."""
+
+    def __init__(
+        self, config: Config, instruments: Instruments, features: FeatureEngine, flow: OrderFlow
+    ) -> None:
+        self._instruments = instruments
+        self._features = features
+        self._flow = flow
+        self._builder = OrderBuilder(config.account)
+
+    def send(self, symbol: str, percent: Decimal, *, limited: bool) -> str:
+        """Close ``percent`` of the symbol's position; ``limited``: at the touch on the other side, so that it
+        is marketable but bounded. Returns the order's id.
+
+        Raises OrderError when there is nothing to close, no quote for a limit, or risk denies it.
+        """
+        flow, instrument = self._flow, self._instruments.get(symbol)
+        if instrument is None:
+            raise OrderError(f"the desk has no {symbol}")
+        if flow.work.exiting(symbol):
+            raise OrderError(f"{symbol}: an exit is at work: cancel it first, or wait")
+        position = flow.ledger.position(symbol)
+        request = self._builder.partial_exit(
+            position,
+            instrument,
+            Purpose.FLATTEN,
+            self._features.now_ns,
+            flow.watch.mid(instrument.index),
+            percent=percent,
+            price=self._touch(instrument, selling=position.quantity > 0) if limited else None,
+            reason="flatten asked for",
+        )
+        verdict = flow.submit(request, instrument)
+        if not verdict.approved:
+            raise OrderError(f"{symbol}: denied:{verdict.code} {verdict.detail}")
+        return request.client_order_id
+
+    def _touch(self, instrument: Instrument, *, selling: bool) -> Decimal:
+        bid, _, ask, _, _ = self._features.live_quote(instrument.index)
+        touch = bid if selling else ask
+        if not 0.0 < touch < math.inf:
+            raise OrderError(f"{instrument.symbol} has no quote to bound the price by: flatten it at market")
+        return instrument.price(touch)

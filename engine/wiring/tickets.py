@@ -1,0 +1,192 @@
+"""Tickets: orders as a person gives them, turned into requests, judged, and sent or only looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from engine.api.trading_protocol import AmendPatch, OrderPreview, OrderTicket
+from engine.errors import OrderError
+from engine.events import NS, Amendment, OrderRequest, OrderType, Side, TimeInForce, TriggerSource, Verdict
+from engine.execution.ids import ticket_order_id
+from engine.execution.ticket import Ticket, TicketView, order_requests
+from engine.instruments import Instrument, Instruments
+from engine.text import clean
+from engine.wiring.decimal_text import money, plain
+from engine.wiring.desk import Desk
+
+_LONGEST_NUMBER = 64
+_LONGEST_S = 366 * 86_400.0
+
+
+class Tickets:
+    """Makes orders of one desk from tickets. Every method raises OrderError, one line, for what cannot be."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def requests(self, wire: OrderTicket, who: str) -> list[OrderRequest]:
+        """The orders that the ticket is: one, or a bracket's."""
+        instrument = find(self._desk.instruments, wire.symbol)
+        return order_requests(self._ticket(wire, instrument, who), self._view(instrument))
+
+    def placed(self, wire: OrderTicket) -> list[str]:
+        """The ids of the orders that a ticket with this token made already; [] when none did."""
+        if not wire.token:
+            return []
+        identity, trading = ticket_order_id(_token(wire)), self._desk.trading
+        if not trading.work.known(identity):
+            return []
+        return trading.work.list_ids(identity)
+
+    def preview(self, requests: Sequence[OrderRequest]) -> OrderPreview:
+        """What the orders would do, judged now; nothing is sent."""
+        desk, entry = self._desk, requests[0]
+        instrument = find(desk.instruments, entry.symbol)
+        verdicts = desk.trading.judge(requests)
+        ledger = desk.trading.ledger
+        position = ledger.quantity(entry.symbol)
+        signed = entry.side.sign * entry.quantity
+        price, taker = self._estimate(entry, instrument)
+        denied = next((verdict for verdict in verdicts if not verdict.approved), None)
+        said = "approved" if denied is None else f"denied:{denied.code} {denied.detail}".rstrip()
+        notional = fee = cash = ""
+        if price is not None:
+            worth = price * entry.quantity
+            bps = desk.config.paper.taker_fee_bps if taker else desk.config.paper.maker_fee_bps
+            paid = worth * Decimal(repr(bps)) / 10_000
+            notional, fee = money(worth), money(paid)
+            cash = money(self._cash_after(instrument, entry.side.sign * worth + paid))
+        return OrderPreview(
+            quantity=plain(entry.quantity),
+            price="" if price is None else plain(price),
+            notional=notional,
+            fee=fee,
+            position_after=plain(position + signed),
+            cash_after=cash,
+            verdicts=tuple(verdicts),
+            approved=denied is None,
+            text=f"{words(entry)}: {said}",
+        )
+
+    def _cash_after(self, instrument: Instrument, spent: Decimal) -> Decimal | None:
+        """The account's cash less what is spent in the quote currency; None: unknown."""
+        ledger = self._desk.trading.ledger
+        rate, cash = ledger.balances.rate(instrument.quote_currency), ledger.cash
+        return None if rate is None or cash is None else cash - spent * rate
+
+    def amendment(self, patch: AmendPatch) -> Amendment:
+        wanted = {name: getattr(patch, name) for name in patch.__struct_fields__}
+        return Amendment(
+            **{name: None if text is None else number(name, text) for name, text in wanted.items()}
+        )
+
+    def _estimate(self, request: OrderRequest, instrument: Instrument) -> tuple[Decimal | None, bool]:
+        """(price it would fill at or None, whether it takes liquidity)."""
+        view = self._view(instrument)
+        touch = view.touch(request.side)
+        if request.price is not None:
+            crossing = touch is not None and (touch - request.price) * request.side.sign <= 0
+            marketable = crossing and not request.type.triggered
+            return (touch if marketable else request.price), marketable and not request.post_only
+        if request.stop_price is not None:
+            return request.stop_price, True
+        return (None if touch is None else instrument.price(touch)), True
+
+    def _view(self, instrument: Instrument) -> TicketView:
+        desk = self._desk
+        bid, _, ask, _, last = desk.features.live_quote(instrument.index)
+        ledger = desk.trading.ledger
+        equity, rate = ledger.equity(), ledger.balances.rate(instrument.quote_currency)
+        return TicketView(
+            instrument=instrument,
+            now_ns=desk.now_ns,
+            bid=bid,
+            ask=ask,
+            last=last,
+            position=ledger.quantity(instrument.symbol),
+            equity=None if equity is None or rate is None else equity / rate,
+        )
+
+    def _ticket(self, wire: OrderTicket, instrument: Instrument, who: str) -> Ticket:
+        def given(name: str) -> Decimal | None:
+            text: str | None = getattr(wire, name)
+            return None if text is None else number(name, text)
+
+        return Ticket(
+            symbol=instrument.symbol,
+            side=Side(wire.side),
+            type=OrderType(wire.type),
+            quantity=given("quantity"),
+            notional=given("notional"),
+            equity_pct=None if wire.equity_pct is None else number("equity_pct", repr(wire.equity_pct)),
+            price=given("price"),
+            stop_price=given("stop_price"),
+            trail=given("trail"),
+            trigger=TriggerSource(wire.trigger),
+            time_in_force=TimeInForce(wire.time_in_force),
+            expire_ns=self._expire_ns(wire),
+            post_only=wire.post_only,
+            reduce_only=wire.reduce_only,
+            stop_loss=given("stop_loss"),
+            take_profit=given("take_profit"),
+            token=_token(wire),
+            who=who,
+            reason=f"asked for by {who}",
+        )
+
+    def _expire_ns(self, wire: OrderTicket) -> int:
+        if wire.expire_s is None:
+            return 0
+        if not (math.isfinite(wire.expire_s) and 0 < wire.expire_s <= _LONGEST_S):
+            raise OrderError(f"expire_s {wire.expire_s} is not from 0 to a year: give seconds from now")
+        return self._desk.now_ns + int(wire.expire_s * NS)
+
+
+def _token(wire: OrderTicket) -> str:
+    return clean(wire.token, 300)
+
+
+def number(name: str, text: str) -> Decimal:
+    """A decimal that a person wrote. Raises OrderError."""
+    try:
+        value = Decimal(text) if len(text) <= _LONGEST_NUMBER else Decimal("NaN")
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise OrderError(f"{name} {clean(text, 40)!r} is no number")
+    return value
+
+
+def find(instruments: Instruments, text: str) -> Instrument:
+    """The instrument of that symbol, or the only one whose venue calls it so. Raises OrderError."""
+    found = instruments.get(text)
+    if found is not None:
+        return found
+    named = [one for one in instruments if one.symbol.partition(":")[2].casefold() == text.casefold()]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        several = ", ".join(one.symbol for one in named)
+        raise OrderError(f"{clean(text, 60)} is traded at several venues: say which of {several}")
+    raise OrderError(f"unknown symbol {clean(text, 60)}: write it as venue:NATIVE, as the grid does")
+
+
+def words(request: OrderRequest) -> str:
+    """An order in a few words."""
+    text = f"{request.side.value} {plain(request.quantity)} {request.symbol}"
+    if request.type is OrderType.MARKET:
+        return f"{text} at market"
+    text += f" {request.type.value.replace('_', ' ')}"
+    if request.stop_price is not None:
+        text += f" {plain(request.stop_price)}"
+    if request.price is not None:
+        text += f" at {plain(request.price)}"
+    if request.trail is not None:
+        text += f" trailing by {plain(request.trail)}"
+    return text
+
+
+def denied_words(verdict: Verdict) -> str:
+    return f"denied:{verdict.code} {verdict.detail}".rstrip()

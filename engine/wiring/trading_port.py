@@ -1,0 +1,162 @@
+"""The live engine's trading as the API sees it: orders, flatten, limits, the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.api.protocol import Reply
+from engine.api.rows import OrderRow
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+)
+from engine.errors import OrderError, StoreError
+from engine.events import OrderState
+from engine.execution.order import Order
+from engine.wiring.account_rows import account_detail
+from engine.wiring.flatten import Flattening
+from engine.wiring.limit_rows import limit_rows
+from engine.wiring.order_rows import order_row
+from engine.wiring.tickets import Tickets, denied_words, find, words
+
+if TYPE_CHECKING:
+    from engine.wiring.live import LiveEngine
+    from engine.wiring.trading import Trading
+
+OPEN = "open"
+"""In place of a state: every one that is not terminal."""
+_STATES = (OPEN, *(state.value for state in OrderState))
+
+
+class LiveTrading:
+    """Implements ``engine.api.trading_port.TradingPort``."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self._engine = engine
+        self._tickets = Tickets(engine.desk)
+        self._flattening = Flattening(
+            engine.desk,
+            settled=lambda: engine.writing.settled,
+            failed=lambda: engine.writing.failure is not None,
+        )
+
+    @property
+    def _trading(self) -> Trading:
+        return self._engine.desk.trading
+
+    # --- orders ---
+
+    async def place(self, ticket: OrderTicket, who: str) -> OrderReply:
+        self._engine.writing.refuse_when_failed()
+        placed = self._tickets.placed(ticket)
+        if placed:
+            await self._engine.writing.durable()
+            return self._placed_before(placed)
+        requests = self._tickets.requests(ticket, who)
+        ids = tuple(request.client_order_id for request in requests)
+        if len(requests) == 1:
+            instrument = find(self._engine.desk.instruments, requests[0].symbol)
+            verdicts = [self._trading.submit(requests[0], instrument)]
+        else:
+            verdicts = self._trading.submit_list(requests)
+        await self._engine.writing.durable()
+        what = words(requests[0])
+        denied = next((verdict for verdict in verdicts if not verdict.approved), None)
+        if denied is not None:
+            return OrderReply(False, f"{what}: {denied_words(denied)}", ids, denied)
+        children = len(requests) - 1
+        held = f", {children} held for its fills" if children else ""
+        return OrderReply(True, f"{what}: sent{held}", ids, verdicts[0])
+
+    def _placed_before(self, ids: list[str]) -> OrderReply:
+        """The same ticket again: how its order stands; nothing is placed."""
+        order = self._trading.blotter.get(ids[0])
+        if order is None:
+            raise StoreError("the order is on its way to the disk: ask again")
+        said = f"{words(order.request)}: placed before, {order.state.value}"
+        ok = order.state not in (OrderState.DENIED, OrderState.REJECTED)
+        return OrderReply(ok, f"{said} {order.reason if not ok else ''}".rstrip(), tuple(ids))
+
+    def preview(self, ticket: OrderTicket, who: str) -> OrderPreview:
+        return self._tickets.preview(self._tickets.requests(ticket, who))
+
+    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
+        if state and state not in _STATES:
+            raise OrderError(f"no state {state}: there are {', '.join(_STATES)}")
+        if symbol:
+            symbol = find(self._engine.desk.instruments, symbol).symbol
+        trading, waiting = self._trading, self._trading.waiting()
+        found: list[Order] = []
+        for order in trading.blotter.recent(len(trading.blotter)):
+            if symbol in ("", order.request.symbol) and _is(order.state, state):
+                found.append(order)
+                if len(found) == limit:
+                    break
+        return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found)
+
+    async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply:
+        self._engine.writing.refuse_when_failed()
+        amendment = self._tickets.amendment(patch)
+        verdict = self._trading.amend(client_order_id, amendment, f"asked by {who}")
+        await self._engine.writing.durable()
+        if not verdict.approved:
+            return Reply(False, f"order {client_order_id}: {denied_words(verdict)}")
+        return Reply(True, f"order {client_order_id}: change asked for")
+
+    async def cancel(self, client_order_id: str, who: str) -> Reply:
+        self._trading.cancel(client_order_id, f"asked by {who}")
+        await self._engine.writing.durable()
+        return Reply(True, f"order {client_order_id}: {self._ended(client_order_id)}")
+
+    def _ended(self, client_order_id: str) -> str:
+        order = self._trading.blotter.get(client_order_id)
+        return order.state.value if order is not None and order.state.terminal else "cancel asked for"
+
+    async def cancel_all(self, symbol: str, who: str) -> Reply:
+        known = find(self._engine.desk.instruments, symbol).symbol if symbol else None
+        ids = self._trading.cancel_all(known, f"asked by {who}")
+        await self._engine.writing.durable()
+        ended = sum(self._ended(identity) != "cancel asked for" for identity in ids)
+        asked = "" if ended == len(ids) else f"; the answers to {len(ids) - ended} are on their way"
+        return Reply(True, f"canceled {ended}/{len(ids)}{asked}" if ids else "no order is at work")
+
+    async def flatten(self, patch: FlattenPatch, who: str) -> Reply:
+        self._engine.writing.refuse_when_failed()
+        return await self._flattening.flatten(patch, who)
+
+    async def kill(self, who: str) -> Reply:
+        """Also a desk that can write nothing any more asks its gateways to cancel."""
+        if self._engine.writing.failure is not None:
+            self._trading.cancel_all(None, f"kill switch, {who}")
+            self._engine.writing.refuse_when_failed()
+        return await self._flattening.kill(who)
+
+    # --- limits ---
+
+    def limits(self) -> tuple[LimitRow, ...]:
+        return limit_rows(self._engine.desk)
+
+    async def set_limit(self, patch: LimitPatch, who: str) -> Reply:
+        self._engine.writing.refuse_when_failed()
+        change = self._trading.limits.set(patch.scope, patch.name, patch.value, who)
+        what = f"{patch.name} of {patch.scope}"
+        if change is None:
+            return Reply(True, f"{what} is so already")
+        await self._engine.writing.durable()
+        before, now = change.previous or "none of its own", change.value or "as above it"
+        return Reply(True, f"{what}: {before} → {now}")
+
+    # --- the account ---
+
+    def account(self) -> AccountDetail:
+        return account_detail(self._trading.books)
+
+
+def _is(state: OrderState, wanted: str) -> bool:
+    return not wanted or state.value == wanted or (wanted == OPEN and not state.terminal)

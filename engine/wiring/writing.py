@@ -1,0 +1,129 @@
+"""What the live engine keeps: journal events until they are durable, settings, and the end of all writing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from engine.api.hub import Hub
+from engine.errors import StoreError
+from engine.events import JournalEvent
+from engine.store.store import Store
+from engine.wiring.journal_log import note
+
+log = logging.getLogger("engine")
+
+DURABLE_S = 2.5
+"""How long a person who waits for the disk is let wait."""
+
+
+class Writing:
+    """The desk's way to the store, and the store's answers on the loop's thread.
+
+    ``failed(error)`` is called once, when nothing can be written any more; ``fault(error)`` for our own bugs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        *,
+        failed: Callable[[StoreError], None],
+        fault: Callable[[Exception], None],
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._failed = failed
+        self._fault = fault
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
+        self._waiters: deque[tuple[int, asyncio.Event]] = deque()
+        self._committed = self._durables = 0
+        self.failure: StoreError | None = None
+        """Why nothing can be written any more."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on: the store's thread tells ``loop``."""
+        self._loop = loop
+        self._store.failed = lambda error: _post(loop, self.fail, error)
+
+    @property
+    def settled(self) -> bool:
+        """Everything that was committed is durable."""
+        return not self._undurable
+
+    def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
+        """Journal ``events``; when they are on disk, show them to clients and call ``done``, in order."""
+        assert self._loop is not None
+        loop = self._loop
+        try:
+            seqs = self._store.commit(events, lambda _: _post(loop, self._durable))
+        except StoreError as error:
+            self.fail(error)
+            return
+        self._committed += 1
+        self._undurable.append((seqs, events, done))
+
+    def keep(self, name: str, value: object) -> None:
+        """Keep a setting; a store that has failed was told of already, and must not stop the ticks."""
+        if self.failure is None:
+            try:
+                self._store.put_setting(name, value)
+            except StoreError as error:
+                self.fail(error)
+
+    async def durable(self) -> None:
+        """Wait until everything committed so far is durable. Raises StoreError when it is not in time."""
+        if self.settled:
+            return
+        written = asyncio.Event()
+        self._waiters.append((self._committed, written))
+        try:
+            await asyncio.wait_for(written.wait(), DURABLE_S)
+        except TimeoutError:
+            raise StoreError(
+                f"it is not on disk after {DURABLE_S:.1f} s: it may not outlive the engine"
+            ) from None
+        self.refuse_when_failed()
+
+    def refuse_when_failed(self) -> None:
+        """Raises StoreError once nothing can be written any more."""
+        if self.failure is not None:
+            raise StoreError(
+                f"nothing can be written, so nothing trades ({self.failure}): restart when it is mended"
+            )
+
+    def fail(self, error: StoreError) -> None:
+        """Nothing can be made durable any more, so nothing may be traded, exits included."""
+        if self.failure is None:
+            self.failure = error
+            log.error("storage failed, trading stops: %s", error)
+            self._failed(error)
+        for _, written in self._waiters:
+            written.set()
+        self._waiters.clear()
+
+    def _durable(self) -> None:
+        seqs, events, done = self._undurable.popleft()
+        try:
+            for seq, event in zip(seqs, events, strict=True):
+                self._hub.publish(seq, event)
+                note(event)
+        except Exception as error:
+            self._fault(error)
+        try:
+            done()
+        except Exception as error:
+            self._fault(error)
+        self._durables += 1
+        while self._waiters and self._waiters[0][0] <= self._durables:
+            self._waiters.popleft()[1].set()
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call on the loop's thread, from the writer's; a loop that has ended needs no news."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *arguments)

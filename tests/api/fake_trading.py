@@ -1,0 +1,85 @@
+"""Trading made up for the API."""
+
+from __future__ import annotations
+
+from engine.api.protocol import Reply
+from engine.api.rows import OrderRow
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    BalanceRow,
+    ExposureRow,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+    PnlRow,
+)
+from engine.errors import OrderError
+
+ROW = OrderRow(
+    *("td-1", "sim:BTC-USD", "buy", "limit", "0.5", "0", "", "accepted", "entry", "", 1, 2),
+    price="64000",
+    leaves="0.5",
+)
+LIMIT = LimitRow("desk", "max_gross_pct", "100", "100", "> 0, <= 200", "% of equity", "all positions", "12.5")
+ACCOUNT = AccountDetail(
+    "USD",
+    "100000.00",
+    (BalanceRow("USD", "100000", "1", "100000.00"),),
+    (ExposureRow("total", "", "0.00", "0.00", "0.00", "0.00", 0.0),),
+    (PnlRow("", "0.00", "0.00", "0.00", "0.00", "0.00", 0, None),),
+)
+
+
+class FakeTrading:
+    """Implements ``TradingPort``; ``asked`` keeps every command."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self.asked = asked
+
+    async def place(self, ticket: OrderTicket, who: str) -> OrderReply:
+        if ticket.symbol == "no:SUCH":
+            raise OrderError("unknown symbol no:SUCH: write it as venue:NATIVE")
+        self.asked.append(("place", ticket, who))
+        return OrderReply(True, "sent", ("td-1",))
+
+    def preview(self, ticket: OrderTicket, who: str) -> OrderPreview:
+        self.asked.append(("preview", ticket, who))
+        return OrderPreview("1", "2", "2", "0.01", "1", "98", (), True, "approved")
+
+    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
+        self.asked.append(("orders", symbol, state, limit))
+        return (ROW,)
+
+    async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply:
+        self.asked.append(("amend", client_order_id, patch, who))
+        return Reply(True, "change asked for")
+
+    async def cancel(self, client_order_id: str, who: str) -> Reply:
+        self.asked.append(("cancel", client_order_id, who))
+        return Reply(True, "canceled")
+
+    async def cancel_all(self, symbol: str, who: str) -> Reply:
+        self.asked.append(("cancel all", symbol, who))
+        return Reply(True, "canceled 1/1")
+
+    async def flatten(self, patch: FlattenPatch, who: str) -> Reply:
+        self.asked.append(("flatten", patch, who))
+        return Reply(True, "verified flat")
+
+    async def kill(self, who: str) -> Reply:
+        self.asked.append(("kill", who))
+        return Reply(True, "verified flat")
+
+    def limits(self) -> tuple[LimitRow, ...]:
+        return (LIMIT,)
+
+    async def set_limit(self, patch: LimitPatch, who: str) -> Reply:
+        self.asked.append(("limit", patch, who))
+        return Reply(True, "set")
+
+    def account(self) -> AccountDetail:
+        return ACCOUNT
