@@ -32,9 +32,9 @@ OPEN = frozenset({"new", "accepted", "pending_new", "partially_filled", "held"})
 class Faults:
     """What goes wrong with the next requests: kind of request -> faults, one each.
 
-    ``hang``: done, but never answered. ``error_after``: done, then HTTP 500. ``cut_after``: done, then the line
-    is cut. ``error``, ``cut``: the same, and not done. ``limit``: 429. ``garbage``: done, an answer that cannot
-    be read. A number: that HTTP status, not done. ``slow``: done, answered late.
+    ``hang``: done, but never answered. ``error_after``: done, then HTTP 500. ``cut_after``: done, then the
+    line is cut. ``error``, ``cut``: the same, and not done. ``limit``: 429. ``garbage``: done, an answer that
+    cannot be read. A number: that HTTP status, not done. ``slow``: done, answered late.
     """
 
     place: list[str] = field(default_factory=list)

@@ -47,11 +47,11 @@ class Jobs:
 
     def find(self, row: OrderRow) -> Job | None:
         """Whose row it is; None when it is not ours, or a leg whose id is not known yet."""
-        return (
-            self._by_venue_id.get(row.id)
-            or self._all.get(row.client_order_id)
-            or (self._by_venue_id.get(row.replaces) if row.replaces else None)
-        )
+        known = self._by_venue_id.get(row.id) or self._by_venue_id.get(row.replaces or "")
+        if known is not None:
+            return known
+        named = self._all.get(row.client_order_id)
+        return named if named is not None and _is_of(named, row) else None
 
     def of_venue_id(self, venue_id: str) -> Order | None:
         """Our order that the venue calls so."""
@@ -83,11 +83,9 @@ class Jobs:
 
     def found(self, job: Job, row: OrderRow, now_ns: int) -> list[Report]:
         """The venue has an order under our id: it is ours, unless its terms are another's."""
-        tracked = job.tracked
-        request = tracked.order.request
-        if not same_symbol(row.symbol, tracked.name) or row.side.partition("_")[0] != request.side.value:
+        if not _is_of(job, row):
             why = "its id is another order's at the venue"
-            log.error("order %s: %s", request.client_order_id, why)
+            log.error("order %s: %s", job.tracked.client_order_id, why)
             return self.drop(job, OrderState.REJECTED, why, now_ns)
         job.phase, job.misses, job.pause_ns = Phase.LIVE, 0, FIRST_ASK_NS
         return self.fold(job, row, now_ns)
@@ -175,3 +173,9 @@ class Jobs:
             if leg is not None and not leg.tracked.venue_id:
                 reports += self.drop(leg, state, why, now_ns)
         return self.settle(job, now_ns) + reports
+
+
+def _is_of(job: Job, row: OrderRow) -> bool:
+    """Whether a row under our id can be our order."""
+    request = job.tracked.order.request
+    return same_symbol(row.symbol, job.tracked.name) and row.side.partition("_")[0] == request.side.value

@@ -1,0 +1,511 @@
+"""Alpaca's gateway over real connections to a local server of its wire format, faults included."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from engine.events import Amendment, Fill, OrderEvent, OrderState, OrderType, Pending, Side
+from engine.wiring.broker import BrokerError
+from tests.execution.alpaca_desk import AAPL, BTC, DeskSide, ask
+from tests.execution.alpaca_server import GARBAGE, SECRET, AlpacaServer
+
+S = OrderState
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AlpacaServer]:
+    async with AlpacaServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def desk(server: AlpacaServer) -> AsyncIterator[DeskSide]:
+    async with DeskSide(server).running() as running:
+        yield running
+
+
+async def test_an_order_is_accepted_filled_in_parts_and_done(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    assert desk.order().venue_order_id == server.order("td-1")["id"]
+    server.fill("td-1", "0.5", "99.5")
+    await desk.reaches(S.PARTIALLY_FILLED)
+    server.fill("td-1", "1.5", "100")
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == 2 and order.notional == Decimal("199.75")
+    assert desk.kinds() == ["accepted", "fill 0.5", "fill 1.5"]
+    fill = next(r for r in desk.reports if isinstance(r, Fill))
+    assert fill.currency == "USD" and fill.trade_id.startswith("alpaca-") and fill.fee == 0
+    assert server.placed == {"td-1": 1} and server.forms[0]["qty"] == "2"
+    assert desk.gateway.waiting() == {}
+
+
+async def test_a_market_order_that_fills_before_its_answer(server: AlpacaServer, desk: DeskSide) -> None:
+    server.auto_fill = lambda row: [("0.75", "100"), ("1.25", "101")]
+    server.faults.place = ["slow"]
+    desk.place(ask(type=OrderType.MARKET, price=None))
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == 2
+    await desk.until(lambda: desk.gateway.waiting() == {})
+
+
+@pytest.mark.parametrize("fault", ["hang", "error_after", "cut_after", "garbage"])
+async def test_an_order_that_arrived_unheard_is_found(
+    server: AlpacaServer, desk: DeskSide, fault: str
+) -> None:
+    """Without any update: only the question by client order id can tell."""
+    server.faults.deaf = True
+    server.faults.place = [fault]
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    assert server.placed == {"td-1": 1} and server.requests["lookup"] >= 1
+
+
+@pytest.mark.parametrize("fault", ["error", "cut"])
+async def test_an_order_that_never_arrived_is_rejected_when_that_is_certain(
+    server: AlpacaServer, desk: DeskSide, fault: str
+) -> None:
+    server.faults.place = [fault]
+    began = time.monotonic()
+    desk.place(ask())
+    await asyncio.sleep(0.3)
+    assert desk.state() is S.SUBMITTED and "unknown" in desk.gateway.waiting()["td-1"]
+    order = await desk.reaches(S.REJECTED)
+    assert order.reason == "never arrived at the venue"
+    assert time.monotonic() - began >= 0.75 and server.requests["lookup"] >= 3
+    assert server.placed == {"td-1": 1} and server.orders == {}
+
+
+async def test_an_order_is_unresolved_for_as_long_as_the_venue_does_not_answer(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    server.faults.place = ["cut_after"]
+    server.faults.read = ["error"] * 6
+    server.faults.deaf = True
+    desk.place(ask())
+    await desk.until(lambda: len(server.faults.read) <= 3)
+    assert desk.state() is S.SUBMITTED
+    await desk.reaches(S.ACCEPTED, timeout_s=20)
+
+
+async def test_an_order_that_arrives_after_it_was_given_up_is_canceled_at_the_venue(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    server.faults.place = ["cut"]
+    desk.place(ask())
+    await desk.reaches(S.REJECTED)
+    form = {"symbol": "BTC/USD", "qty": "2", "side": "buy", "type": "limit", "limit_price": "100"}
+    server._accept({**form, "time_in_force": "gtc", "client_order_id": "td-1"})
+    await desk.until(lambda: server.order("td-1")["status"] == "canceled")
+    assert desk.state() is S.REJECTED and desk.kinds() == ["rejected"]
+
+
+async def test_a_duplicate_id_is_a_success_that_was_not_heard(server: AlpacaServer, desk: DeskSide) -> None:
+    form = {"symbol": "BTC/USD", "qty": "2", "side": "buy", "type": "limit", "limit_price": "100"}
+    server._accept({**form, "time_in_force": "gtc", "client_order_id": "td-1"})
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    assert len(server.orders) == 1
+
+
+async def test_an_id_that_is_another_orders_is_rejected(server: AlpacaServer, desk: DeskSide) -> None:
+    form = {"symbol": "BTC/USD", "qty": "2", "side": "sell", "type": "limit", "limit_price": "100"}
+    server._accept({**form, "time_in_force": "gtc", "client_order_id": "td-1"})
+    desk.place(ask())
+    order = await desk.reaches(S.REJECTED)
+    assert "another order" in order.reason and server.order("td-1")["status"] == "new"
+
+
+@pytest.mark.parametrize("status", ["403", "422", "400"])
+async def test_a_refusal_is_told_in_the_venues_words_cleaned(
+    server: AlpacaServer, desk: DeskSide, status: str
+) -> None:
+    server.faults.place = [status]
+    desk.place(ask())
+    order = await desk.reaches(S.REJECTED)
+    assert order.reason == f"venue: refused [31m{status}"
+    assert desk.gateway.waiting() == {}
+
+
+async def test_too_many_requests_wait_as_long_as_is_asked(server: AlpacaServer, desk: DeskSide) -> None:
+    server.faults.place = ["limit"]
+    began = time.monotonic()
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    assert time.monotonic() - began >= 0.9 and server.placed == {"td-1": 2}
+    assert len(server.orders) == 1
+
+
+async def test_cancels_go_first_and_are_sent_again_until_they_are_heard(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    for n in range(3):
+        desk.place(ask(f"td-{n}"))
+    for n in range(3):
+        await desk.reaches(S.ACCEPTED, f"td-{n}")
+    server.faults.cancel = ["cut", "error", "hang"]
+    for n in range(3):
+        desk.cancel(f"td-{n}")
+        assert desk.order(f"td-{n}").pending is Pending.CANCEL
+    for n in range(3):
+        await desk.reaches(S.CANCELED, f"td-{n}")
+    assert {row["status"] for row in server.orders.values()} == {"canceled"}
+
+
+async def test_fifty_cancels_leave_within_a_second(server: AlpacaServer, desk: DeskSide) -> None:
+    for n in range(50):
+        desk.place(ask(f"td-{n}"))
+    for n in range(50):
+        await desk.reaches(S.ACCEPTED, f"td-{n}")
+    began = time.monotonic()
+    for n in range(50):
+        desk.cancel(f"td-{n}")
+    await desk.until(lambda: server.requests["cancel"] == 50)
+    assert time.monotonic() - began < 1.0
+    for n in range(50):
+        await desk.reaches(S.CANCELED, f"td-{n}")
+
+
+async def test_a_cancel_of_a_filled_order_ends_as_its_fill(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.fill("td-1", "2", "100")
+    desk.cancel("td-1")
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == 2 and order.pending is Pending.NONE
+
+
+async def test_a_cancel_before_the_answer_waits_for_the_orders_id(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    server.faults.deaf = True
+    server.faults.place = ["hang"]
+    desk.place(ask())
+    await desk.until(lambda: server.placed["td-1"] == 1)
+    desk.cancel("td-1")
+    await desk.reaches(S.CANCELED)
+
+
+async def test_an_order_that_has_not_left_is_canceled_at_once(server: AlpacaServer) -> None:
+    desk = DeskSide(server)
+    desk.gateway.connected = True
+    desk.place(ask())
+    desk.cancel("td-1")
+    assert desk.state() is S.CANCELED and server.placed == {}
+
+
+async def test_lost_updates_are_fetched_after_a_cut(server: AlpacaServer, desk: DeskSide) -> None:
+    for n in range(3):
+        desk.place(ask(f"td-{n}"))
+        await desk.reaches(S.ACCEPTED, f"td-{n}")
+    server.fill("td-0", "0.5", "99")
+    await desk.reaches(S.PARTIALLY_FILLED, "td-0")
+    server.faults.deaf = True
+    server.fill("td-0", "1.5", "100")
+    server.fill("td-1", "1", "100")
+    server.end("td-1", "canceled")
+    server.end("td-2", "expired")
+    server.hang_up()
+    server.faults.deaf = False
+    assert (await desk.reaches(S.FILLED, "td-0")).filled == 2
+    assert (await desk.reaches(S.CANCELED, "td-1")).filled == 1
+    await desk.reaches(S.EXPIRED, "td-2")
+    assert desk.kinds("td-1") == ["accepted", "fill 1", "canceled"]
+    assert len({r.trade_id for r in desk.reports if isinstance(r, Fill)}) == 3
+
+
+async def test_updates_twice_late_and_out_of_order(server: AlpacaServer, desk: DeskSide) -> None:
+    told: list[dict[str, object]] = []
+    server.send = told.append  # type: ignore[method-assign]
+    desk.place(ask())
+    await desk.until(lambda: len(told) == 2)
+    server.fill("td-1", "0.5", "99")
+    server.fill("td-1", "1.5", "100")
+    del server.send  # type: ignore[method-assign]
+    pending, new, first, last = told
+    for update in (last, last, first, pending, new, first, new):
+        server.send(update)  # type: ignore[arg-type]
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == 2 and order.notional == Decimal("199.5")
+    await desk.until(lambda: desk.gateway.waiting() == {})
+    assert sum(kind.startswith("fill") for kind in desk.kinds()) == 2
+
+
+async def test_garbage_on_the_stream_costs_nothing(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    for frame in GARBAGE:
+        server.raw(frame)
+    server.raw(json.dumps({"stream": "trade_updates", "data": {"event": "fill", "order": {}}}).encode())
+    server.fill("td-1", "2", "100")
+    await desk.reaches(S.FILLED)
+
+
+async def test_an_unknown_update_has_the_order_asked_for(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.fill("td-1", "2", "100")
+    server.faults.deaf = False
+    server.tell("trade_moved", server.order("td-1"))
+    assert (await desk.reaches(S.FILLED)).filled == 2
+
+
+async def test_an_amendment_replaces_the_order_and_keeps_our_id(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    first = (await desk.reaches(S.ACCEPTED)).venue_order_id
+    desk.amend("td-1", Amendment(price=Decimal("98.5"), quantity=Decimal(3)))
+    await desk.until(lambda: desk.order().pending is Pending.NONE)
+    order = desk.order()
+    assert (order.price, order.quantity) == (Decimal("98.5"), 3)
+    assert order.venue_order_id != first and order.venue_order_id == server.order("td-1")["id"]
+    server.fill("td-1", "3", "98")
+    assert (await desk.reaches(S.FILLED)).filled == 3
+    assert desk.kinds() == ["accepted", "update_asked", "updated", "fill 3"]
+
+
+@pytest.mark.parametrize("fault", ["hang", "error_after", "cut_after", "garbage", "limit"])
+async def test_an_amendment_whose_answer_is_lost_is_found(
+    server: AlpacaServer, desk: DeskSide, fault: str
+) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.faults.amend = [fault]
+    desk.amend("td-1", Amendment(price=Decimal(97)))
+    await desk.until(lambda: desk.order().price == 97)
+    assert desk.order().pending is Pending.NONE
+    desk.cancel("td-1")
+    await desk.reaches(S.CANCELED)
+    assert server.order("td-1")["status"] == "canceled"
+
+
+@pytest.mark.parametrize("fault", ["cut", "error"])
+async def test_an_amendment_that_never_arrived_is_refused(
+    server: AlpacaServer, desk: DeskSide, fault: str
+) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.amend = [fault]
+    desk.amend("td-1", Amendment(price=Decimal(97)))
+    await desk.until(lambda: "update_refused" in desk.kinds())
+    assert desk.state() is S.ACCEPTED and desk.order().price == 100
+
+
+async def test_an_amendment_that_meets_a_fill_is_refused(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.fill("td-1", "2", "100")
+    server.faults.deaf = False
+    desk.amend("td-1", Amendment(price=Decimal(97)))
+    assert (await desk.reaches(S.FILLED)).filled == 2
+    desk.place(ask("td-2"))
+    await desk.reaches(S.ACCEPTED, "td-2")
+    server.fill("td-2", "1", "100")
+    await desk.reaches(S.PARTIALLY_FILLED, "td-2")
+    desk.amend("td-2", Amendment(price=Decimal(97)))
+    assert desk.kinds("td-2")[-1] == "update_refused" and "partly filled" in desk.order("td-2").reason
+
+
+async def test_a_bracket_is_one_order_at_the_venue(server: AlpacaServer, desk: DeskSide) -> None:
+    of = {"symbol": AAPL, "list_id": "l-1"}
+    child = {**of, "side": Side.SELL, "reduce_only": True, "parent_id": "td-1"}
+    desk.place(
+        ask(**of),
+        ask("td-s", type=OrderType.STOP, price=None, stop_price=Decimal(90), siblings=("td-t",), **child),
+        ask("td-t", price=Decimal(110), siblings=("td-s",), **child),
+    )
+    await desk.reaches(S.ACCEPTED)
+    assert len(server.forms) == 1 and server.forms[0]["order_class"] == "bracket"
+    assert desk.state("td-s") is desk.state("td-t") is S.HELD
+    server.fill("td-1", "2", "100")
+    await desk.reaches(S.FILLED)
+    await desk.reaches(S.ACCEPTED, "td-s")
+    await desk.reaches(S.ACCEPTED, "td-t")
+    target = next(leg for leg in server.order("td-1")["legs"] if leg["type"] == "limit")
+    stop = next(leg for leg in server.order("td-1")["legs"] if leg["type"] == "stop")
+    server.fill(target["client_order_id"], "2", "110")
+    server.end(stop["client_order_id"], "canceled")
+    assert (await desk.reaches(S.FILLED, "td-t")).filled == 2
+    await desk.reaches(S.CANCELED, "td-s")
+    assert desk.kinds("td-t") == ["submitted", "accepted", "fill 2"]
+    await desk.until(lambda: desk.gateway.waiting() == {})
+
+
+@pytest.mark.parametrize("fault", ["hang", "403", "cut"])
+async def test_what_becomes_of_a_bracket_whose_answer_is_lost_or_no(
+    server: AlpacaServer, desk: DeskSide, fault: str
+) -> None:
+    server.faults.deaf = True
+    server.faults.place = [fault]
+    of = {"symbol": AAPL, "list_id": "l-1"}
+    desk.place(
+        ask(**of),
+        ask(
+            "td-s",
+            type=OrderType.STOP,
+            price=None,
+            stop_price=Decimal(90),
+            side=Side.SELL,
+            reduce_only=True,
+            parent_id="td-1",
+            **of,
+        ),
+    )
+    if fault != "hang":
+        await desk.reaches(S.REJECTED)
+        await desk.reaches(S.CANCELED, "td-s")
+        return
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = False
+    server.fill("td-1", "2", "100")
+    await desk.reaches(S.ACCEPTED, "td-s")
+    desk.cancel("td-s")
+    await desk.reaches(S.CANCELED, "td-s")
+
+
+async def test_a_restart_asks_for_every_open_order(server: AlpacaServer) -> None:
+    """Killed in flight: one order at the venue, one filled meanwhile, one canceled, one that never left."""
+    first = DeskSide(server)
+    async with first.running():
+        for n in range(3):
+            first.place(ask(f"td-{n}"))
+            await first.reaches(S.ACCEPTED, f"td-{n}")
+        server.fill("td-1", "0.5", "99")
+        await first.reaches(S.PARTIALLY_FILLED, "td-1")
+    first.begin(ask("td-3"))
+    server.fill("td-1", "1.5", "100")
+    server.end("td-2", "canceled")
+    second = DeskSide(server)
+    second.blotter = first.blotter
+    second.gateway.restore(first.blotter.open_orders(), time.time_ns())
+    async with second.running():
+        assert (await second.reaches(S.FILLED, "td-1")).filled == 2
+        await second.reaches(S.CANCELED, "td-2")
+        assert (await second.reaches(S.REJECTED, "td-3")).reason == "never arrived at the venue"
+        assert second.state("td-0") is S.ACCEPTED
+        second.cancel("td-0")
+        await second.reaches(S.CANCELED, "td-0")
+    assert all(count == 1 for count in server.placed.values()) and "td-3" not in server.placed
+
+
+async def test_no_entry_is_sent_while_its_fills_would_not_be_heard_of(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    desk.gateway.line(False, time.time_ns())
+    desk.place(ask())
+    assert desk.state() is S.REJECTED and "no updates" in desk.order().reason
+    desk.place(ask("td-2", reduce_only=True, side=Side.SELL))
+    await desk.reaches(S.ACCEPTED, "td-2")
+
+
+async def test_refused_keys_are_told_and_never_shown(
+    server: AlpacaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.refuse_keys = True
+    desk = DeskSide(server)
+    task = asyncio.create_task(desk.brokers.run())
+    await desk.until(lambda: desk.alerts)
+    desk.place(ask(reduce_only=True))
+    assert (await desk.reaches(S.REJECTED)).reason == "the venue does not take the keys"
+    with pytest.raises(BrokerError):
+        await desk.broker.account(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    said = caplog.text + repr(desk.alerts) + repr(vars(desk.broker)) + repr(desk.reports)
+    assert "does not take the keys" in desk.alerts[0][2] and SECRET not in said
+    assert len(desk.alerts) == 1
+
+
+async def test_the_account_in_the_desks_terms(server: AlpacaServer, desk: DeskSide) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.fill("td-1", "0.5", "100")
+    server.fees.append(
+        {"id": "f-1", "activity_type": "CFEE", "date": "2026-01-01", "symbol": "BTCUSD", "qty": "-0.001"}
+    )
+    account = await desk.broker.account(0)
+    assert desk.kinds() == ["accepted", "fill 0.5"], "an execution we lacked is reported before"
+    assert account.cash == {"USD": Decimal(99_950)} and account.positions == {BTC: Decimal("0.5")}
+    (order,) = account.orders
+    assert (order.client_order_id, order.filled, order.state) == ("td-1", Decimal("0.5"), S.PARTIALLY_FILLED)
+    (fill,) = account.fills
+    assert fill.trade_id in desk.order().trade_ids
+    assert account.fees[0].quantity == Decimal("0.001") and account.fees[0].symbol == BTC
+
+
+async def test_a_dry_run_logs_and_sends_nothing(
+    server: AlpacaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    desk = DeskSide(server, dry_run=True)
+    task = asyncio.create_task(desk.brokers.run())
+    desk.place(ask())
+    assert desk.order().reason == "dry run: nothing was sent"
+    assert '"client_order_id":"td-1"' in caplog.text and '"limit_price":"100"' in caplog.text
+    await asyncio.wait_for(task, 5)
+    assert server.requests.total() == 0 and server.logins == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_no_order_is_doubled_or_lost_whatever_goes_wrong(seed: int) -> None:
+    """Random faults on every request and update; then calm, and both sides must agree to the last digit."""
+    chaos = random.Random(seed)
+    async with AlpacaServer(seed=seed) as server, DeskSide(server).running() as desk:
+        server.auto_fill = lambda row: chaos.choice([[], [("0.5", "100")], [("1", "99"), ("1", "101")]])
+        server.faults.chaos = chaos
+        ids = [f"td-{n}" for n in range(12)]
+        for identity in ids:
+            side = chaos.choice([Side.BUY, Side.SELL])
+            # Reduce-only: an entry would be refused whenever the line is cut.
+            desk.place(ask(identity, side=side, reduce_only=True))
+            await asyncio.sleep(chaos.random() * 0.03)
+            known = chaos.choice(ids)
+            order = desk.blotter.get(known)
+            if order is None or order.state.terminal or order.pending is not Pending.NONE:
+                continue
+            if chaos.random() < 0.3:
+                desk.cancel(known)
+            elif order.state is S.ACCEPTED and chaos.random() < 0.4:
+                desk.amend(known, Amendment(price=Decimal(chaos.randint(90, 110))))
+        server.faults.chaos = None
+        server.hang_up()  # the stream comes back, and what was lost is asked for
+        await desk.until(lambda: not desk.gateway.unresolved(), 30)
+        for order in desk.blotter.open_orders():
+            if order.pending is not Pending.CANCEL:
+                desk.cancel(order.client_order_id)
+        await desk.until(lambda: not desk.blotter.open_orders() and not desk.gateway.waiting(), 30)
+        _agree(server, desk)
+
+
+def _agree(server: AlpacaServer, desk: DeskSide) -> None:
+    ours = {order.client_order_id: order for order in desk.blotter}
+    venue: dict[str, Decimal] = {}
+    for row in server.orders.values():
+        identity = row["client_order_id"].partition("~")[0]
+        assert identity in ours
+        venue[identity] = venue.get(identity, Decimal(0)) + Decimal(row["filled_qty"])
+    first = [row["client_order_id"] for row in server.orders.values() if not row["replaces"]]
+    assert len(first) == len(set(first)), "one venue order per client order id"
+    for identity, order in ours.items():
+        assert order.filled == venue.get(identity, 0), (identity, desk.kinds(identity))
+        if order.state is S.REJECTED:
+            assert identity not in venue
+    fills = [report for report in desk.reports if isinstance(report, Fill)]
+    assert len(fills) == len(server.executions) == len({fill.trade_id for fill in fills})
+    cash = sum((-fill.side.sign * fill.price * fill.quantity for fill in fills), Decimal(0))
+    assert server.cash == 100_000 + cash
+    ends = [r for r in desk.reports if isinstance(r, OrderEvent) and r.state.terminal]
+    assert len(ends) == len({end.client_order_id for end in ends})
