@@ -107,7 +107,10 @@ class Case:
                 exact = self.touch = Decimal(repr(touch))
                 price = exact if request.type is _MARKET else worth(request, exact)
                 if price is not None:
-                    self._value(price)
+                    self.price = price
+                    self.notional = self.quoted = self.whole = quantity * price
+                    if view.rate is not None or filled:
+                        self._revalue(view.rate)
             position = view.position
             if position is not None and position.is_finite():
                 before = position + view.working
@@ -116,13 +119,10 @@ class Case:
                     self.after = after
                     self.adds = abs(after) > abs(before)
 
-    def _value(self, price: Decimal) -> None:
-        rate = self.view.rate
-        self.price = price
-        self.notional = self.quoted = self.open * price
+    def _revalue(self, rate: Decimal | None) -> None:
+        """In the account's currency, and with what is filled already."""
+        assert self.price is not None and self.notional is not None
         if rate is not None:
             self.price *= rate
             self.notional *= rate
-        self.whole = (
-            self.notional if self.open is self.request.quantity else self.request.quantity * self.price
-        )
+        self.whole = self.request.quantity * self.price

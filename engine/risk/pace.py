@@ -12,8 +12,8 @@ from engine.risk.limits import Limits, scopes_of
 _Content = tuple[str, Side, OrderType, Decimal, Purpose, Decimal | None, Decimal | None, Decimal | None]
 
 
-class _Bucket:
-    """Tokens: one an order. Times that step back count as no time passed."""
+class Bucket:
+    """Tokens: one an order, ``size`` at most. Times that step back count as no time passed."""
 
     __slots__ = ("_left", "_refilled_ns")
 
@@ -22,6 +22,7 @@ class _Bucket:
         self._refilled_ns = 0
 
     def tokens(self, ns: int, per_s: float, size: float) -> float:
+        """How many orders may leave at ``ns``."""
         passed = ns - self._refilled_ns
         left = self._left + passed * per_s / NS if passed > 0 else self._left
         return left if left < size else size
@@ -36,8 +37,9 @@ class Pace:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._bucket = _Bucket(limits.burst)
-        self._own: dict[str, _Bucket] = {}
+        self.bucket = Bucket(limits.burst)
+        """Of ``order_burst`` tokens, refilled at ``max_orders_per_s``."""
+        self._own: dict[str, Bucket] = {}
         """Of strategies and symbols with a rate of their own."""
         self.ids: set[str] = set()
         """Of all orders ever sent."""
@@ -61,7 +63,7 @@ class Pace:
     def amended(self, request: OrderRequest, ns: int) -> None:
         """Count a message that makes an order what ``request`` says."""
         limits = self._limits
-        self._bucket.take(ns, limits.orders_per_s, limits.burst)
+        self.bucket.take(ns, limits.orders_per_s, limits.burst)
         if limits.own:
             self._take_own(request, ns)
         self._recent.append((ns, _content(request), request.client_order_id))
@@ -73,7 +75,7 @@ class Pace:
             own = self._limits.own.get(scope)
             if own is not None and own.orders_per_s is not None:
                 size = _size(own.orders_per_s)
-                self._own.setdefault(scope, _Bucket(size)).take(ns, own.orders_per_s, size)
+                self._own.setdefault(scope, Bucket(size)).take(ns, own.orders_per_s, size)
 
     def _repeat(self, source: str, request: OrderRequest, ns: int) -> None:
         times = self._repeats.setdefault((source, request.symbol, request.side), deque())
@@ -94,13 +96,8 @@ class Pace:
             del self._repeats[key]
         return True
 
-    def tokens(self, ns: int) -> float:
-        """Orders that may leave at ``ns``: a bucket of ``order_burst``, refilled at ``max_orders_per_s``."""
-        limits = self._limits
-        return self._bucket.tokens(ns, limits.orders_per_s, limits.burst)
-
     def own_tokens(self, scope: str, per_s: float, ns: int) -> float:
-        """The same of a strategy or a symbol: a bucket of a second's orders, at least one."""
+        """Orders of a strategy or a symbol that may leave: a bucket of a second's orders, at least one."""
         bucket = self._own.get(scope)
         size = _size(per_s)
         return size if bucket is None else bucket.tokens(ns, per_s, size)

@@ -131,8 +131,7 @@ class RiskViews:
             found.own_bid,
             found.own_ask,
         )
-        limits = self._limits
-        if limits.own or limits.model_age_ns or limits.converts or self.unknown_accounts or request.parent_id:
+        if self._limits.asks_more or self.unknown_accounts or request.parent_id:
             self._add(view, request)
         return view
 

@@ -244,6 +244,7 @@ def test_exits_of_every_type_and_purpose_pass_with_nothing_known(kind: OrderType
     nothing = view(
         instrument=None, equity=None, day_pnl=None, drawdown_pct=None, bid=math.nan, ask=math.nan,
         last=math.nan, data_age_ns=None, clock_skew_ns=None, symbol_orders=-1, open_orders=-1,
-        gross=D("NaN"), net=D("NaN"), blocked="yes", position=D(10), own_bid=D("Infinity"), own_ask=D(0), account="unknown",
+        gross=D("NaN"), net=D("NaN"), blocked="yes", position=D(10),
+        own_bid=D("Infinity"), own_ask=D(0), account="unknown",
     )  # fmt: skip
     assert codes(exit_(type=kind, purpose=purpose, **GOOD[kind]), nothing) == []

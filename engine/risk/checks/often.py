@@ -38,8 +38,8 @@ def _tokens_left(value: Any, limit: Any) -> tuple[str, str]:
 
 def _throttle(case: Case) -> Outcome:
     """A token bucket: the value is how many orders may leave now."""
-    view = case.view
-    tokens = case.pace.tokens(view.now_ns) - view.ahead
+    view, limits = case.view, case.limits
+    tokens = case.pace.bucket.tokens(view.now_ns, limits.orders_per_s, limits.burst) - view.ahead
     return tokens >= 1.0, tokens, 1
 
 
