@@ -3,7 +3,13 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test bench peers lint lock clean
+# How much chaos: kill -9 of processes that commit, canceled tasks, seeded sessions, seconds of SIGSTOP.
+KILLS ?= 500
+CANCELS ?= 1500
+SEEDS ?= 1000
+STOP_S ?= 30
+
+.PHONY: run test bench peers chaos lint lock clean
 
 run: .venv
 	$(PY) -m console $(ARGS)
@@ -13,6 +19,10 @@ test: .venv
 
 bench: .venv
 	$(PY) -m tests.bench $(ARGS)
+
+chaos: .venv
+	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
+		TICKDESK_CHAOS_STOP_S=$(STOP_S) $(PY) -m pytest -s tests/chaos $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:

@@ -73,11 +73,15 @@ class Committer:
         assert self.process.stderr is not None
         return self.process.stderr.read()[-2000:] if not self.process.stderr.closed else ""
 
+    def join(self) -> None:
+        """Read what it told to the end; it has ended."""
+        self._reader.join(30)
+
     def kill(self) -> None:
         """End it at once; what it told by then is read to the end."""
         self.process.kill()
         self.process.wait(30)
-        self._reader.join(30)
+        self.join()
 
     def close(self) -> None:
         self.kill()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.store.store import Store
 from engine.wiring.verification import verify_database
 from tests.chaos.amounts import KILLS
-from tests.chaos.events import ends_commit
+from tests.chaos.events import commit_at, ends_commit, event_at
 from tests.chaos.harness import Committer, recover, scratch
 from tests.chaos.wal import cut_power
 
@@ -50,6 +51,31 @@ def test_what_was_acknowledged_survives(tmp_path: Path, group: int, power: bool)
         f"slowest recovery {slowest:.3f} s, {lost:,} unsynced bytes lost in {cuts} cuts"
     )
     assert slowest <= RECOVERY_S
+
+
+def test_a_killed_store_starts_as_a_stopped_one(tmp_path: Path) -> None:
+    killed, stopped = tmp_path / "killed.db", tmp_path / "stopped.db"
+    child = Committer(killed, 1, _GROUP)
+    try:
+        child.wait_for(60)
+    finally:
+        child.close()
+    one = Store(killed)
+    one.start()
+    two = Store(stopped)
+    two.start()
+    two.commit_now([event_at(seq) for seq in range(1, one.last_seq + 1)])
+    assert two.close()
+    two = Store(stopped)
+    two.start()
+    assert two.recover() == one.recover()
+    for store in (one, two):
+        store.commit_now(commit_at(store.last_seq + 1))
+    left, right = one.reader(), two.reader()
+    assert left.positions() == right.positions() and left.balances() == right.balances()
+    assert left.recent_orders(10**6) == right.recent_orders(10**6)
+    for closing in (left, right, one, two):
+        closing.close()
 
 
 def test_a_cut_that_takes_what_was_synced_is_noticed(tmp_path: Path) -> None:
