@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+import msgspec
+
 from engine.config import Config
 from engine.events import (
     NS,
@@ -16,7 +18,6 @@ from engine.events import (
     Purpose,
     RiskState,
     Side,
-    Verdict,
 )
 from engine.execution.ids import client_order_id
 from engine.features.engine import FeatureEngine
@@ -66,7 +67,6 @@ class Targets:
         self._stale_ns = int(config.risk.stale_data_s * NS)
         self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
         self._again_ns = int(config.risk.duplicate_window_s * NS)
-        self._risk = config.risk
         self._period = -1
         self._scores: Mapping[str, float] = {}
         self._reduced: set[str] = set()
@@ -157,10 +157,12 @@ class Targets:
             self._refuse(symbol, "NOT_ACTIVE", trading.gate.state.value)
         elif not quantity or held * change.reduction > 0 or trading.work.busy(symbol):
             self._refuse(symbol, "ORDER_WORKING", "what is to be reduced is at work")
-        elif self._send(change, -held, quantity, Purpose.REBALANCE).approved:
-            self._reduced.add(symbol)
         else:
-            self._additions.pop(symbol, None)
+            request = self._request(change, -held, quantity, Purpose.REBALANCE)
+            if trading.submit(request, self._instrument(symbol)).approved:
+                self._reduced.add(symbol)
+            else:
+                self._refuse(symbol, "DENIED", "risk says why")
 
     def _add(self) -> None:
         """Send what may be added now."""
@@ -184,19 +186,19 @@ class Targets:
         return sent_ns is not None and now <= sent_ns + self._again_ns
 
     def _add_to(self, symbol: str, now: int) -> None:
-        instrument = self._instruments.get(symbol)
-        assert instrument is not None  # it has a plan
-        asset = self._asset(instrument)
-        most = self._equity() * self._order_share(symbol) * _ROOM
-        if asset.price is None or asset.rate is None or not asset.fresh or not most.is_finite():
-            return  # until it is known again, or planned anew
-        left = self._additions[symbol]
-        quantity = min(abs(left), instrument.quantity(most / (asset.price * asset.rate)))
-        if quantity <= 0 or quantity * asset.price < instrument.min_notional:
-            self._refuse(symbol, "TOO_SMALL", f"{abs(left)} left, an order may be worth {most:.2f}")
-            return
         (change,) = [row for row in self.last.changes if row.symbol == symbol]
-        if not self._send(change, left, quantity, Purpose.ENTRY).approved:
+        left = self._additions[symbol]
+        wanted = self._request(change, left, abs(left), Purpose.ENTRY)
+        instrument = self._instrument(symbol)
+        asset = self._asset(instrument)
+        quantity = self._allowed(wanted, asset)
+        if quantity is None or asset.price is None:
+            return  # until it is known again, or planned anew
+        if quantity <= 0 or quantity * asset.price < instrument.min_notional:
+            self._refuse(symbol, "TOO_SMALL", f"{abs(left)} left, an order may be of {quantity}")
+            return
+        request = msgspec.structs.replace(wanted, quantity=quantity)
+        if not self._trading.submit(request, instrument).approved:
             self._refuse(symbol, "DENIED", "risk says why")
             return
         self._sent_ns[symbol] = now
@@ -206,21 +208,25 @@ class Targets:
         else:
             del self._additions[symbol]
 
-    def _order_share(self, symbol: str) -> Decimal:
-        """Most that an order may be worth, of equity."""
-        limits = (self._risk.strategies.get(Model.name, {}), self._risk.symbols.get(symbol, {}))
-        own = [limit["max_order_notional_pct"] for limit in limits if "max_order_notional_pct" in limit]
-        return Decimal(repr(float(min([self._risk.max_order_notional_pct, *own])))) / 100
+    def _allowed(self, wanted: OrderRequest, asset: Asset) -> Decimal | None:
+        """The part of it that a single order may be of; None while that is unknown."""
+        equity = self._equity()
+        if not (equity.is_finite() and asset.fresh) or asset.price is None or asset.rate is None:
+            return None
+        limits = self._trading.gate.book.limits.of(wanted)
+        most = equity * limits.order_share * _ROOM / (asset.price * asset.rate)
+        bounds = [limit for limit in (limits.order_quantity, asset.instrument.max_quantity) if limit]
+        return asset.instrument.quantity(min([wanted.quantity, most, *bounds]))
 
-    def _send(self, change: Change, direction: Decimal, quantity: Decimal, purpose: Purpose) -> Verdict:
-        """Submit an order like any other; ``direction``: its sign is the side's."""
+    def _request(
+        self, change: Change, direction: Decimal, quantity: Decimal, purpose: Purpose
+    ) -> OrderRequest:
+        """A market order; ``direction``: its sign is the side's."""
         symbol, now = change.symbol, self._features.now_ns
-        instrument = self._instruments.get(symbol)
-        assert instrument is not None  # it has a plan
         side = Side.BUY if direction > 0 else Side.SELL
-        mid = self._trading.watch.mid(instrument.index)
+        mid = self._trading.watch.mid(self._instrument(symbol).index)
         entry = purpose is Purpose.ENTRY
-        request = OrderRequest(
+        return OrderRequest(
             client_order_id=client_order_id(purpose, symbol, side, now, f"{STAGE}/{self._period}"),
             symbol=symbol,
             side=side,
@@ -233,7 +239,12 @@ class Targets:
             reason=f"target {change.target:f}, held {change.held:f}, weight {change.weight:+.3f}",
             sources=(Model.name,) if entry else (),
         )
-        return self._trading.submit(request, instrument)
+
+    def _instrument(self, symbol: str) -> Instrument:
+        """Of a symbol that has a plan."""
+        instrument = self._instruments.get(symbol)
+        assert instrument is not None
+        return instrument
 
     def _refuse(self, symbol: str, code: str, detail: str) -> None:
         """Nothing more of the symbol until the next rebalance."""

@@ -140,6 +140,13 @@ def test_an_addition_larger_than_an_order_may_be_leaves_in_parts() -> None:
     assert len(floor.orders()) == 4 and all(r.quantity * 100 <= 5000 for r in floor.orders())
 
 
+def test_a_limit_changed_live_counts() -> None:
+    floor = Floor("targets.shorts=0")
+    floor.desk.trading.gate.book.set("desk", "max_order_quantity", 30.0, "me", 1)
+    floor.rebalance(BEST_A)
+    assert [r.quantity for r in floor.orders()][:2] == [30, 30] and floor.held(A) > 78
+
+
 def test_a_symbols_own_order_limit_counts() -> None:
     floor = Floor("targets.shorts=0", f"risk.symbols.{A}.max_order_notional_pct=3")
     floor.rebalance(BEST_A)
