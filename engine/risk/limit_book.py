@@ -118,11 +118,6 @@ class LimitBook:
         live = self._live.get((scope, name))
         return self._default(scope, name) if live is None else live
 
-    def live_text(self, scope: str, name: str) -> str:
-        """The value that was set live, as the journal has it; "" when the configuration's stands."""
-        live = self._live.get((scope, name))
-        return "" if live is None else shown(live)
-
     def rows(self) -> list[LimitStanding]:
         """All limits of the desk, then those that strategies and symbols have of their own."""
         found = [self._standing(DESK, kind) for kind in KINDS.values()]

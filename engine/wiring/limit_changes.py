@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.events import LimitChange
 from engine.features.engine import FeatureEngine
 from engine.risk.limit_book import LimitBook
+from engine.risk.limit_kinds import shown
 from engine.wiring import exit_watch
 from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import Commit
@@ -44,7 +45,7 @@ class LimitChanges:
             del self._loosening[key]
             if proposed is None:
                 # The journal says looser by now, or soon: what stands must be its last word.
-                told = "" if value is None else f"{standing:g}"
+                told = "" if value is None or standing is None else shown(standing)
                 proposed = LimitChange(scope, name, overtaken.value, told, who, now)
         if proposed is None:
             return None

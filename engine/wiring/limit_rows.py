@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from engine.api.trading_protocol import LimitRow
 from engine.config import ExitsConfig
+from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK
 from engine.wiring import exit_watch
 
@@ -23,8 +24,8 @@ def limit_rows(desk: Desk) -> tuple[LimitRow, ...]:
         LimitRow(
             scope=row.scope,
             name=row.name,
-            value=f"{row.value:g}",
-            default="" if row.default is None else f"{row.default:g}",
+            value=shown(row.value),
+            default="" if row.default is None else shown(row.default),
             hard=row.hard,
             unit=row.unit,
             about=row.about,

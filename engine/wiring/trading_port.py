@@ -16,9 +16,11 @@ from engine.api.trading_protocol import (
     OrderReply,
     OrderTicket,
 )
-from engine.errors import OrderError, StoreError
+from engine.errors import ConfigError, OrderError, StoreError
 from engine.events import OrderState
 from engine.execution.order import Order
+from engine.risk.limits import STRATEGY, SYMBOL
+from engine.text import clean
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
@@ -144,6 +146,8 @@ class LiveTrading:
 
     async def set_limit(self, patch: LimitPatch, who: str) -> Reply:
         self._engine.writing.refuse_when_failed()
+        if patch.value is not None:
+            self._require_owner(patch.scope)
         change = self._trading.limits.set(patch.scope, patch.name, patch.value, who)
         what = f"{patch.name} of {patch.scope}"
         if change is None:
@@ -151,6 +155,15 @@ class LiveTrading:
         await self._engine.writing.durable()
         before, now = change.previous or "none of its own", change.value or "as above it"
         return Reply(True, f"{what}: {before} → {now}")
+
+    def _require_owner(self, scope: str) -> None:
+        """Raises ConfigError for a strategy or a symbol that the desk does not have."""
+        desk = self._engine.desk
+        symbol = scope.removeprefix(SYMBOL)
+        if scope.startswith(STRATEGY):
+            desk.signals.strategies.detail(scope.removeprefix(STRATEGY))
+        elif scope.startswith(SYMBOL) and desk.instruments.get(symbol) is None:
+            raise ConfigError(f"the desk has no {clean(symbol, 60)}: write it as venue:NATIVE")
 
     # --- the account ---
 
