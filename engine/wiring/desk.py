@@ -38,9 +38,10 @@ from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import Freshness
 from engine.market.screen import Screen
 from engine.portfolio.day import DayState
-from engine.store.rows import EquityPoint, Record
+from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
+from engine.wiring.history import History
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.signals import Signals
@@ -119,6 +120,7 @@ class Desk:
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
         )
+        self._history = History(self.trading.ledger)
         self.targets: Targets | None = None
         self._act = self.trading.act
         if config.targets.enabled:
@@ -236,7 +238,8 @@ class Desk:
     def _on_time(self) -> None:
         self._timed_ns = self.now_ns
         if self.trading.on_time():
-            self.record(self._equity_point())
+            for point in self._history.points(self.now_ns):
+                self.record(point)
             self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
             self._keep(TRAILING, self.trading.watch.trailing())
         if self.targets is not None:
@@ -261,10 +264,6 @@ class Desk:
         watch = self.signals.strategies.rise_watch or (0.0, 0.0)
         for instrument in self.instruments:
             self.features.watch_rise(instrument.index, *watch)
-
-    def _equity_point(self) -> EquityPoint:
-        ledger = self.trading.ledger
-        return EquityPoint(self.now_ns, str(ledger.equity()), str(ledger.cash), str(ledger.unrealized()))
 
     def _on_opportunity(self, opportunity: Opportunity) -> None:
         self._act(opportunity)

@@ -28,6 +28,7 @@ from engine.wiring.order_flow import OrderFlow
 from engine.wiring.order_journal import Commit
 from engine.wiring.order_restore import restore_orders
 from engine.wiring.part_exits import PartExits
+from engine.wiring.rates import Rates
 from engine.wiring.trading_state import TradingState
 
 _DAY_NS = 86_400 * NS
@@ -83,6 +84,10 @@ class Trading:
         self.limits = LimitChanges(features, flow.gate.book, flow.watch, commit)
         self.books = flow.books
         self.ledger = flow.ledger
+        account = config.account
+        self._rates = (
+            Rates(account, instruments, freshness, flow.watch, flow.ledger) if account.rates else None
+        )
         self.blotter = flow.blotter
         self.work = flow.work
         self.gate = flow.gate
@@ -156,6 +161,8 @@ class Trading:
         if now // _DAY_NS != self._day:
             self._day = now // _DAY_NS
             ledger.roll(now)
+        if self._rates is not None:
+            self._rates.tell(now)
         positions = ledger.positions()
         if positions:
             ledger.mark_all(flow.watch.marks(positions))

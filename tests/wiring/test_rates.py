@@ -1,0 +1,74 @@
+"""Rates of other currencies from the prices of configured symbols."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.config import AccountConfig, Config
+from engine.errors import ConfigError
+from engine.events import NS, Fill, Funding, RiskState, Side
+from engine.store.rows import EquityPoint
+from tests.wiring.conftest import START_NS, Bench, quote
+
+EURO, YEN, BTC = "kraken:EUR/USD", "sim:USD-JPY", "kraken:BTC/EUR"
+D = Decimal
+
+
+def bench(rates: dict[str, str] | None = None) -> Bench:
+    rates = {"EUR": EURO, "JPY": YEN} if rates is None else rates
+    return Bench(msgspec.structs.replace(Config(), account=AccountConfig(rates=rates)))
+
+
+def at(one: Bench, second: float, *prices: tuple[str, float]) -> None:
+    """Quotes of a moment, and a bar's time."""
+    one.desk.on_events([quote(symbol, price, price, second) for symbol, price in prices])
+    one.desk.advance(START_NS + int(second * NS))
+    one.desk.trading.on_time()
+
+
+def test_a_rate_follows_its_symbol_and_is_unknown_once_that_is_silent() -> None:
+    one = bench()
+    rate = one.desk.trading.ledger.balances.rate
+    at(one, 0)
+    assert (rate("EUR"), rate("USD"), rate("USDT")) == (None, 1, 1)
+    at(one, 1, (EURO, 1.08), (YEN, 160.0))
+    assert (rate("EUR"), rate("JPY")) == (D("1.08"), D("0.00625"))
+    at(one, 2, (EURO, 1.1))
+    assert rate("EUR") == D("1.1")
+    at(one, 61.5, (EURO, 1.1))
+    assert (rate("EUR"), rate("JPY")) == (D("1.1"), None)
+    at(one, 62, (YEN, 160.0))
+    assert rate("JPY") == D("0.00625")
+
+
+def test_unknown_equity_denies_no_exit_halts_nothing_and_is_not_recorded() -> None:
+    one = bench()
+    desk, trading = one.desk, one.desk.trading
+    at(one, 0, (BTC, 50_000.0))
+    bought = Fill("t1", "o1", BTC, Side.BUY, D("0.1"), D(50_000), D(5), "taker", 5e4, START_NS, "EUR")
+    trading.books.apply(bought, None)
+    trading.books.fund(Funding("f1", BTC, D(-1), "EUR", 0.0001, START_NS + 1))
+    at(one, 10, (BTC, 50_000.0))
+    assert trading.ledger.equity() is None and trading.gate.state is RiskState.ACTIVE
+    before = len([record for record in one.records if isinstance(record, EquityPoint)])
+    at(one, 20, (BTC, 51_000.0), (EURO, 1.1))
+    assert trading.ledger.equity() == 100_000 + D("1.1") * (100 - 5 - 1)
+    assert trading.gate.state is RiskState.ACTIVE and trading.books.check() == []
+    desk.advance(START_NS + 40 * NS)
+    points = [record for record in one.records if isinstance(record, EquityPoint)][before:]
+    assert points and all(D(point.equity).is_finite() for point in points)
+
+
+@pytest.mark.parametrize("symbol", ["kraken:BTC/USD", "kraken:EUR/GBP", "EUR", "kraken:EUR"])
+def test_a_symbol_that_is_no_pair_of_the_two_is_refused(symbol: str) -> None:
+    with pytest.raises(ConfigError, match="no price of EUR in USD"):
+        bench({"EUR": symbol})
+
+
+def test_a_pegged_currency_has_no_rate() -> None:
+    one = bench({"USDT": "kraken:USDT/USD"})
+    at(one, 1, ("kraken:USDT/USD", 0.99))
+    assert one.desk.trading.ledger.balances.rate("USDT") == 1
