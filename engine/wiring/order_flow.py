@@ -142,6 +142,7 @@ class OrderFlow:
             # The same order again: its id has its own history, which a second beginning would spoil.
             return verdict
         if not verdict.approved:
+            self.work.denied[request.client_order_id] = request
             self.journal.begin(_beginning(request, verdict, now), _nothing)
             return verdict
         self._sent(request, now)
@@ -171,6 +172,7 @@ class OrderFlow:
                 approved.append(request)
             else:
                 self._count_denied(request, verdict)
+                self.work.denied[request.client_order_id] = request
         self.journal.begin(events, (lambda: self._leave(approved)) if approved else _nothing)
         return verdicts
 

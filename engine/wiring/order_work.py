@@ -18,6 +18,8 @@ class OrderWork:
         self._blotter = blotter
         self.sent: dict[str, OrderRequest] = {}
         """Approved, not durable yet."""
+        self.denied: dict[str, OrderRequest] = {}
+        """Denied, not durable yet: their ids are used all the same."""
         self.leaving: set[str] = set()
         """Open orders whose gateway was asked to cancel them, and has not answered."""
 
@@ -32,13 +34,16 @@ class OrderWork:
 
     def known(self, client_order_id: str) -> bool:
         """Whether the id was used before: ids are unique for ever."""
-        return client_order_id in self.sent or client_order_id in self._blotter
+        return (
+            client_order_id in self.sent or client_order_id in self.denied or client_order_id in self._blotter
+        )
 
     def list_ids(self, client_order_id: str) -> list[str]:
         """Of all orders of the known order's list, as they were made; its own alone when it has none."""
-        sent = self.sent.get(client_order_id)
+        begun = self.sent | self.denied
+        sent = begun.get(client_order_id)
         if sent is not None:
-            together = [request for request in self.sent.values() if request.list_id == sent.list_id]
+            together = [request for request in begun.values() if request.list_id == sent.list_id]
         else:
             order = self._blotter.get(client_order_id)
             assert order is not None  # it is known
@@ -83,7 +88,9 @@ class OrderWork:
         )
 
     def folded(self, event: Report, order: Order | None) -> None:
-        """The blotter took an event in: a cancel may be answered."""
+        """The blotter took an event in: a denial is durable, a cancel may be answered."""
+        if order is not None and self.denied and order.state is OrderState.DENIED:
+            self.denied.pop(order.client_order_id, None)
         if order is not None and self.leaving:
             refused = isinstance(event, OrderChange) and event.kind is ChangeKind.CANCEL_REFUSED
             if refused or order.state.terminal:
