@@ -11,7 +11,7 @@ two looks ``grace_ns`` apart, and orders that the gateway itself is still asking
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
@@ -204,11 +204,3 @@ class Reconciler:
                 drifts.append(msgspec.structs.replace(drift, since_ns=since_ns))
         self._suspects = suspects
         return tuple(drifts), len(drifts) < len(suspects)
-
-
-def holdings_of(orders: Iterable[Order], currency_of: Mapping[str, str]) -> Holdings:
-    """What the orders of a gateway have filled. ``currency_of``: by symbol; "" where it is not listed."""
-    holdings = Holdings()
-    for order in orders:
-        holdings.take_up(order, currency_of.get(order.request.symbol, ""))
-    return holdings

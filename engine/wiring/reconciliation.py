@@ -1,0 +1,257 @@
+"""The desk's books against each gateway's: at the start, on a reconnect, every minute, and when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.api.trading_protocol import DriftRow, ReconciliationRow
+from engine.events import NS, Fill, Funding
+from engine.execution.blotter import Blotter
+from engine.execution.gateway import Report, VenueAccount
+from engine.execution.order import Order
+from engine.execution.reconcile import Baseline, Drift, Holdings, Reconciler, baseline, differences
+from engine.wiring.broker import BrokerError
+
+log = logging.getLogger("engine.reconciliation")
+
+GRACE_S = 5.0
+"""A difference that stands for so long is drift; before that it may only be on its way."""
+SOURCE = "reconciliation"
+
+
+class Account(Protocol):
+    """Where a gateway's account is asked for. ``first_ns``: of the first contact, 0 before it."""
+
+    def __call__(self, first_ns: int) -> Awaitable[VenueAccount]:
+        """Raises BrokerError when it cannot be told."""
+
+
+class _Side:
+    """One gateway's side of the comparison."""
+
+    def __init__(
+        self,
+        account: Account,
+        currency: Callable[[str], str],
+        unresolved: Callable[[], frozenset[str]],
+        *,
+        broker: bool,
+        grace_ns: int,
+    ) -> None:
+        self.account = account
+        self.currency = currency
+        self.unresolved = unresolved
+        self.broker = broker
+        self.holdings = Holdings()
+        self.start: Baseline | None = None
+        self.first: Baseline | None = None
+        """Seen once; the start when it is seen again."""
+        self.reconciler = Reconciler(grace_ns)
+        self.drifts: tuple[Drift, ...] = ()
+        self.ns = 0
+        self.error = ""
+        self.wake = asyncio.Event()
+        self.looking = asyncio.Lock()
+
+
+class Reconciliation:
+    """Compares, shows, alerts; never mends. Drift of a broker takes entries off: its books are not to be
+    trusted until a person has looked."""
+
+    def __init__(
+        self,
+        blotter: Blotter,
+        *,
+        every_s: float,
+        clock: Callable[[], int],
+        alert: Callable[[str, str, str], None],
+        restrict: Callable[[str], None],
+        keep: Callable[[str, object], None],
+        settings: Mapping[str, Any],
+        grace_s: float = GRACE_S,
+    ) -> None:
+        """``restrict(reason)`` takes entries off; ``keep(name, value)`` keeps a setting for the next run."""
+        self._blotter = blotter
+        self._every_s = every_s
+        self._clock = clock
+        self._alert = alert
+        self._restrict = restrict
+        self._keep = keep
+        self._settings = settings
+        self._grace_s = grace_s
+        self._sides: dict[str, _Side] = {}
+
+    def add(
+        self,
+        gateway: str,
+        account: Account,
+        *,
+        currency: Callable[[str], str],
+        unresolved: Callable[[], frozenset[str]] = frozenset,
+        broker: bool = True,
+    ) -> None:
+        """Compare with this gateway too. After the journal was folded, before anything trades.
+
+        ``currency(symbol)``: in which its fills are. The cash of a broker when the desk first asked is kept
+        over restarts; that of the paper venue is what the journal made of it.
+        """
+        side = _Side(account, currency, unresolved, broker=broker, grace_ns=int(self._grace_s * NS))
+        for order in self._blotter:
+            if order.request.gateway == gateway:
+                side.holdings.take_up(order, currency(order.request.symbol))
+        if broker:
+            side.start = _kept(self._settings.get(_setting(gateway)))
+        self._sides[gateway] = side
+
+    def booked(self, event: Report, order: Order | None) -> None:
+        """A report that is durable and folded: what a fill or funding changes is believed from now on."""
+        if isinstance(event, Fill) and order is not None:
+            side = self._sides.get(order.request.gateway)
+            if side is not None:
+                side.holdings.apply(event, event.currency or side.currency(event.symbol))
+        elif isinstance(event, Funding):
+            for side in self._sides.values():
+                if not side.broker:
+                    side.holdings.fund(event.amount, event.currency)
+
+    def wake(self, gateway: str) -> None:
+        """Compare soon: its line is back."""
+        if gateway in self._sides:
+            self._sides[gateway].wake.set()
+
+    async def run(self) -> None:
+        """Compare with every gateway, until canceled."""
+        async with asyncio.TaskGroup() as tasks:
+            for gateway in self._sides:
+                tasks.create_task(self._repeat(gateway), name=f"reconcile-{gateway}")
+
+    async def _repeat(self, gateway: str) -> None:
+        wake = self._sides[gateway].wake
+        while True:
+            wake.clear()
+            again = await self.look(gateway)
+            try:
+                # Woken early, a look follows; a second one at most a grace later tells whether it stands.
+                await asyncio.wait_for(wake.wait(), self._grace_s if again else self._every_s)
+            except TimeoutError:
+                pass
+
+    async def compare(self) -> str:
+        """Compare with all gateways now; the text says how it went."""
+        again = [await self.look(gateway) for gateway in self._sides]
+        if any(again):
+            await asyncio.sleep(self._grace_s)
+            for gateway in self._sides:
+                await self.look(gateway)
+        return "; ".join(_text(gateway, side) for gateway, side in self._sides.items()) or "no gateway"
+
+    def rows(self) -> tuple[ReconciliationRow, ...]:
+        return tuple(
+            ReconciliationRow(
+                gateway,
+                side.ns,
+                side.error,
+                tuple(
+                    DriftRow(drift.kind, drift.subject, drift.ours, drift.theirs, drift.since_ns)  # type: ignore[arg-type]
+                    for drift in side.drifts
+                ),
+            )
+            for gateway, side in self._sides.items()
+        )
+
+    @property
+    def drifts(self) -> int:
+        """How many there are, over all gateways."""
+        return sum(len(side.drifts) for side in self._sides.values())
+
+    async def look(self, gateway: str) -> bool:
+        """Compare once; True when it has to be looked at again to tell drift from what is on its way."""
+        side = self._sides[gateway]
+        async with side.looking:
+            try:
+                account = await side.account(0 if side.start is None else side.start.ns)
+            except BrokerError as error:
+                if side.error != str(error):
+                    side.error = str(error)
+                    log.warning("%s: %s", gateway, error)
+                return False
+            side.error = ""
+            side.ns = self._clock()
+            if not self._started(gateway, side, account):
+                return True
+            assert side.start is not None
+            found = differences(
+                account,
+                side.holdings,
+                side.start,
+                order=self._blotter.get,
+                open_orders=self._blotter.open_at(gateway),
+                unresolved=side.unresolved(),
+                exact_cash=not side.broker,
+            )
+            drifts, again = side.reconciler.look(found, side.ns)
+            self._tell(gateway, side, drifts)
+            return again
+
+    def _started(self, gateway: str, side: _Side, account: VenueAccount) -> bool:
+        """Whether there is a baseline. One is taken where two looks agree: nothing was on its way then."""
+        if side.start is not None:
+            return True
+        seen = baseline(account, side.holdings)
+        first, side.first = side.first, seen
+        if side.broker and (first is None or first.cash != seen.cash or side.unresolved()):
+            return False
+        side.start = seen
+        if side.broker:
+            self._keep(_setting(gateway), msgspec.to_builtins(seen))
+            log.info("%s: cash at the first contact %s", gateway, _amounts(account))
+        return True
+
+    def _tell(self, gateway: str, side: _Side, drifts: tuple[Drift, ...]) -> None:
+        """Alert once per change."""
+        before = {_key(drift) for drift in side.drifts}
+        had, side.drifts = bool(side.drifts), drifts
+        new = [drift for drift in drifts if _key(drift) not in before]
+        for drift in new:
+            text = f"{gateway}: {drift.kind} {drift.subject}: ours {drift.ours}, theirs {drift.theirs}"
+            log.error("%s", text)
+            self._alert("error", SOURCE, text)
+        if new and side.broker:
+            self._restrict(f"{gateway} and the desk disagree: {new[0].kind} {new[0].subject}")
+        if had and not drifts:
+            self._alert("info", SOURCE, f"{gateway} and the desk agree again")
+
+
+def _key(drift: Drift) -> tuple[str, str, str]:
+    return drift.kind, drift.subject, drift.difference
+
+
+def _text(gateway: str, side: _Side) -> str:
+    if side.error:
+        return f"{gateway}: {side.error}"
+    if side.start is None:
+        return f"{gateway}: being asked for the first time"
+    return f"{gateway}: {len(side.drifts)} differences" if side.drifts else f"{gateway}: agrees"
+
+
+def _setting(gateway: str) -> str:
+    return f"reconciliation:{gateway}"
+
+
+def _kept(value: object) -> Baseline | None:
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, Baseline)
+    except msgspec.ValidationError as error:
+        log.warning("the kept baseline is not taken up: %s", error)
+        return None
+
+
+def _amounts(account: VenueAccount) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in account.cash.items())
