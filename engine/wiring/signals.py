@@ -90,6 +90,10 @@ class Signals:
         if rows != (index, index):
             raise RuntimeError(f"{symbol}: row {index} of the blender, {rows} of the others")
 
+    def model_created_ns(self) -> int | None:
+        """When the model in use was made; None without one."""
+        return None if self.predictor is None else self.predictor.created_ns
+
     # --- in ---
 
     def on_bars(self, table: FeatureTable, *, trading: bool) -> None:
