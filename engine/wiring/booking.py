@@ -26,9 +26,15 @@ class Booking:
         self.exited_ns: dict[str, int] = {}
         """When a symbol was last left."""
         self.fills = 0
+        self.on_booked: Callable[[Report, Order | None], None] = lambda event, order: None
+        """Called with each event that is booked while the desk runs."""
 
     def book(self, event: Report, order: Order | None) -> None:
         """Book an event that the blotter has taken in, and have the position's levels watched anew."""
+        self._book(event, order)
+        self.on_booked(event, order)
+
+    def _book(self, event: Report, order: Order | None) -> None:
         if isinstance(event, Fill):
             self.fills += 1
             locked_ns = self.fold(event, order)

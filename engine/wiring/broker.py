@@ -93,6 +93,8 @@ class AlpacaBroker:
             woken=self._work.set,
         )
         self.webhook = Webhook(self.gateway, environ.get(SECRET, ""))
+        self._trouble = ""
+        """Why the stream is, or was, not there."""
         self.reconnected: Callable[[], None] = lambda: None
         """Called when the stream is up again."""
         if config.dry_run:
@@ -114,6 +116,15 @@ class AlpacaBroker:
         finally:
             self.gateway.connected = False
             await self._rest.close()
+
+    def text(self) -> str:
+        """How it is reached, one line."""
+        if self._config.dry_run:
+            return f"{NAME}: dry run"
+        if self.gateway.connected:
+            waiting = len(self.gateway.waiting())
+            return f"{NAME}: connected, {waiting} orders there" if waiting else f"{NAME}: connected"
+        return f"{NAME}: no updates{f': {self._trouble}' if self._trouble else ''}"
 
     # --- requests
 
@@ -161,7 +172,6 @@ class AlpacaBroker:
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        told = ""
         while True:
             began = loop.time()
             try:
@@ -171,8 +181,8 @@ class AlpacaBroker:
             held = self.gateway.connected and loop.time() - began >= STEADY_S
             was_up = self.gateway.connected
             self.gateway.line(False, self._clock())
-            if was_up or why != told:
-                told = why
+            if was_up or why != self._trouble:
+                self._trouble = why
                 log.warning("%s", why)
                 self._alert("warning", NAME, f"{why}: entries there are off until it is back")
             if held:
@@ -288,6 +298,10 @@ class Brokers:
     def route(self, symbol: str) -> str | None:
         """The gateway of a symbol; None: the paper venue."""
         return self._symbols.get(symbol)
+
+    def text(self) -> str:
+        """How they are reached, one line; "" without any."""
+        return "" if self.alpaca is None else self.alpaca.text()
 
     def restore(self, orders: Sequence[Order], now_ns: int) -> None:
         """Hand each gateway its orders of an earlier run: the open ones, and those in their lists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -24,11 +24,8 @@ GRACE_S = 5.0
 SOURCE = "reconciliation"
 
 
-class Account(Protocol):
-    """Where a gateway's account is asked for. ``first_ns``: of the first contact, 0 before it."""
-
-    def __call__(self, first_ns: int) -> Awaitable[VenueAccount]:
-        """Raises BrokerError when it cannot be told."""
+Account = Callable[[int], Awaitable[VenueAccount]]
+"""account(first_ns): what a gateway has. ``first_ns``: of the first contact, 0 before it. Raises BrokerError."""
 
 
 class _Side:

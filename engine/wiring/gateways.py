@@ -1,0 +1,121 @@
+"""The desk's gateways: the paper venue, the brokers, and the comparison with all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.api.protocol import Reply
+from engine.config import Config
+from engine.errors import ConfigError
+from engine.events import RiskState
+from engine.execution.alpaca.webhook import SIGNATURE, WebhookRefused
+from engine.execution.gateway import VenueAccount
+from engine.execution.order import PAPER, Order
+from engine.wiring.broker import Brokers
+from engine.wiring.desk import Desk
+from engine.wiring.reconciliation import SOURCE, Reconciliation
+
+
+class Gateways:
+    """Joins the brokers to a desk: made before its journal is folded; then ``take_up``, then ``run``."""
+
+    def __init__(
+        self,
+        config: Config,
+        desk: Desk,
+        *,
+        clock: Callable[[], int],
+        failed: Callable[[Exception], None],
+        keep: Callable[[str, object], None],
+    ) -> None:
+        """``failed`` takes our own bugs; ``keep(name, value)`` keeps a setting. Raises ConfigError."""
+        self._config = config
+        self._desk = desk
+        self._clock = clock
+        self._keep = keep
+        self.brokers = Brokers(
+            config,
+            clock=clock,
+            on_reports=desk.trading.take,
+            alert=desk.alert,
+            failed=failed,
+            rng=random.Random(),
+        )
+        for name, gateway in self.brokers.gateways.items():
+            desk.trading.add_gateway(gateway, self.brokers.symbols(name))
+        self.reconciliation: Reconciliation | None = None
+
+    def take_up(self, settings: Mapping[str, Any], now_ns: int) -> None:
+        """Go on where the last run ended; the journal is folded, nothing trades yet.
+
+        Raises ConfigError for open orders at a broker that is not enabled any more: nobody could cancel them.
+        """
+        blotter = self._desk.trading.blotter
+        orders: dict[str, Order] = {}
+        for order in blotter.open_orders():
+            gateway = order.request.gateway
+            if gateway != PAPER and gateway not in self.brokers.gateways:
+                raise ConfigError(
+                    f"order {order.client_order_id} is open at {gateway}: enable brokers.{gateway}"
+                )
+            for one in (order, *blotter.of_list(order.request.list_id)):
+                orders[one.client_order_id] = one
+        self.brokers.restore(list(orders.values()), now_ns)
+        self._compare_with_all(settings)
+
+    def _compare_with_all(self, settings: Mapping[str, Any]) -> None:
+        desk = self._desk
+        reconciliation = Reconciliation(
+            desk.trading.blotter,
+            every_s=self._config.brokers.reconcile_s,
+            clock=self._clock,
+            alert=desk.alert,
+            restrict=self._entries_off,
+            keep=self._keep,
+            settings=settings,
+        )
+
+        async def paper(first_ns: int) -> VenueAccount:
+            return desk.trading.paper.account(desk.now_ns)
+
+        reconciliation.add(PAPER, paper, currency=self._quote_currency, broker=False)
+        alpaca = self.brokers.alpaca
+        if alpaca is not None:
+            reconciliation.add(
+                alpaca.name,
+                alpaca.account,
+                currency=lambda symbol: alpaca.currencies.get(symbol, "USD"),
+                unresolved=alpaca.gateway.unresolved,
+            )
+            alpaca.reconnected = lambda: reconciliation.wake(alpaca.name)
+        desk.trading.booking.on_booked = reconciliation.booked
+        self.reconciliation = reconciliation
+
+    def _quote_currency(self, symbol: str) -> str:
+        instrument = self._desk.instruments.get(symbol)
+        return instrument.quote_currency if instrument is not None else ""
+
+    def _entries_off(self, reason: str) -> None:
+        if self._desk.trading.gate.state is RiskState.ACTIVE:
+            self._desk.trading.set_state(RiskState.REDUCING, SOURCE, reason)
+
+    async def run(self) -> None:
+        """Trade and compare, until canceled."""
+        assert self.reconciliation is not None
+        await asyncio.gather(self.brokers.run(), self.reconciliation.run())
+
+    def text(self) -> str:
+        """How the brokers are reached, one line; "" without any."""
+        return self.brokers.text()
+
+    def alpaca_update(self, body: bytes, signature: str) -> Reply:
+        """An order update by webhook. Raises WebhookRefused."""
+        alpaca = self.brokers.alpaca
+        if alpaca is None:
+            raise WebhookRefused(404, "alpaca is not enabled")
+        reports = alpaca.webhook.receive({SIGNATURE: signature}, body, self._clock())
+        self._desk.trading.take(reports)
+        return Reply(True, f"{len(reports)} reports" if reports else "nothing new")
