@@ -30,6 +30,11 @@ class Hub:
         """Sequence of the newest event published; 0 before the first."""
         return self._last
 
+    @property
+    def listeners(self) -> int:
+        """Streams that are open now."""
+        return len(self._wakers)
+
     def start_at(self, seq: int) -> None:
         """Events up to ``seq`` happened before this engine started: they are in the journal, not here."""
         self._last = seq
