@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import accumulate
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from engine.config import load
+from engine.config import ExitsConfig, FeaturesConfig, load
 from engine.errors import ConfigError
-from engine.events import NS, LimitChange, OrderEvent, Purpose, RiskState, Side
+from engine.events import NS, Fill, LimitChange, OrderEvent, Purpose, RiskState, Side
+from engine.features.engine import EXIT, NONE, FeatureEngine
+from engine.instruments import Instruments
+from engine.portfolio.ledger import Ledger
 from engine.wiring.desk import TRAILING
+from engine.wiring.exit_watch import ExitWatch
+from tests.features.ticks import block
+from tests.features.ticks import quote as at
 from tests.wiring.conftest import START_NS, Bench
 from tests.wiring.test_trading import QUIET, A, Market, opened
 
@@ -108,7 +117,12 @@ def test_a_halted_desk_does_not_ask_at_every_tick_about_a_target() -> None:
     market.desk.trading.set_state(RiskState.HALTED, "me", "")
     asked: list[int] = []
     handler = market.desk.trading.on_exit
-    market.desk.trading.on_exit = lambda index: (asked.append(index), handler(index))[1]
+
+    def ask(index: int) -> None:
+        asked.append(index)
+        handler(index)
+
+    market.desk.trading.on_exit = ask
     for _ in range(10):
         market.tick(101.5)
     assert len(asked) == 1 and market.purposes() == [Purpose.ENTRY] and features.exit_armed(0)
@@ -127,6 +141,55 @@ def test_the_sweep_arms_what_nobody_watches() -> None:
     for _ in range(10):
         market.tick()
     assert features.exit_armed(0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    side=st.sampled_from([Side.BUY, Side.SELL]),
+    tick=st.sampled_from(["0.00000001", "0.01", "0.5", "25"]),
+    entry=st.integers(1000, 10**7),
+    percent=st.sampled_from([0.001, 0.05, 0.33, 1.0, 7.3, 60.0]),
+    moves=st.lists(st.integers(-30, 30), min_size=1, max_size=40),
+)
+def test_the_kernel_leaves_at_the_very_tick_that_exact_numbers_say(
+    side: Side, tick: str, entry: int, percent: float, moves: list[int]
+) -> None:
+    step, sign, share = Decimal(tick), side.sign, Decimal(repr(percent)) / 100
+    instruments, features = Instruments(), FeatureEngine(FeaturesConfig(bar_s=3600.0))
+    instruments.add(A, tick_size=step, lot_size=Decimal(1))
+    features.add_symbol(A)
+    ledger = Ledger(Decimal(10**9), "USD")
+    ledger.apply(Fill("t", "o", A, side, Decimal(1), entry * step, Decimal(0), "taker", 0.0, START_NS))
+    config = ExitsConfig(stop_loss_pct=100.0, take_profit_pct=1000.0, trailing_stop_pct=percent)
+    watch = ExitWatch(config, instruments, features, ledger)
+    watch.arm(A)
+    reach = max(1, entry // 2000)
+    prices = [price * step for price in accumulate((move * reach for move in moves), initial=entry)]
+    prices = [max(price, step) for price in prices]
+    ticks = block(*(at(n, float(price), float(price)) for n, price in enumerate(prices)))
+
+    left, position = None, 0
+    while left is None:
+        code, position, _ = features.feed(ticks, position, len(ticks))
+        if code == NONE:
+            break
+        if code == EXIT:
+            crossed = watch.crossed(A)
+            if crossed is None:
+                watch.arm(A)
+            elif crossed.purpose is Purpose.TRAILING_STOP:
+                left = position - 1
+
+    best, expected = entry * step, None
+    for n, price in enumerate(prices):
+        best = max(best, price) if sign > 0 else min(best, price)
+        level = best - sign * max(best * share, step)
+        level = (level / step).to_integral_value(ROUND_HALF_EVEN) * step
+        if (level - price) * sign >= 0:
+            expected = n
+            break
+    stops = [n for n, price in enumerate(prices) if sign < 0 and price >= 2 * entry * step]
+    assert left == expected or (stops and left is None)
 
 
 # --- restarts ---

@@ -8,12 +8,23 @@ from decimal import Decimal
 import pytest
 
 from engine.config import load
-from engine.events import Drop, Fill, Opportunity, OrderEvent, OrderRequest, Purpose, RiskState, Side, Verdict
+from engine.events import (
+    NS,
+    Drop,
+    Fill,
+    Opportunity,
+    OrderEvent,
+    OrderRequest,
+    Purpose,
+    RiskState,
+    Side,
+    Verdict,
+)
 from engine.models import builtin
 from engine.models.load import load as load_model
 from engine.wiring.targets import Targets
 from tests.opportunities.signals import blend
-from tests.wiring.conftest import NS, START_NS, Bench, calm, quote, trade
+from tests.wiring.conftest import START_NS, Bench, calm, quote, trade
 
 A, B, C, D = (f"sim:{name}-USD" for name in ("AAA", "BBB", "CCC", "DDD"))
 PRICES = {A: 100.0, B: 50.0, C: 20.0, D: 10.0}
