@@ -180,8 +180,8 @@ def _export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "kind",
         metavar="KIND",
-        help="orders, fills, positions, balances, funding, limits, equity, position-history, verdicts, "
-        "signals, opportunities or journal",
+        help="orders, fills, positions, balances, funding, limits, equity, position-history, "
+        "currency-history, verdicts, signals, opportunities or journal",
     )
     export.add_argument("--format", choices=("csv", "json"), default="csv", help="json: an object a line")
     export.add_argument("--out", metavar="FILE", default="-", help="default -: standard output")

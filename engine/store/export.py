@@ -9,7 +9,7 @@ from typing import NamedTuple
 from engine.errors import StoreError
 from engine.store import schema
 from engine.store.fold import TABLES
-from engine.store.rows import EquityPoint, PositionPoint
+from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint
 
 
 class Kind(NamedTuple):
@@ -48,6 +48,14 @@ KINDS: Mapping[str, Kind] = {
     "equity": Kind("equity", EquityPoint.__struct_fields__, "ns", "ns", symbol=False),
     "position-history": Kind(
         "position_points", PositionPoint.__struct_fields__, "ns, rowid", "ns", outside=("symbol",)
+    ),
+    "currency-history": Kind(
+        "currency_points",
+        CurrencyPoint.__struct_fields__,
+        "ns, rowid",
+        "ns",
+        symbol=False,
+        outside=("currency",),
     ),
     "verdicts": Kind(
         "verdicts",

@@ -42,7 +42,7 @@ COUNTED = (
         "verdicts",
         "features",
     ),
-    *("equity", "drops", "balances", "funding", "limits", "position_points"),
+    *("equity", "drops", "balances", "funding", "limits", "position_points", "currency_points"),
 )
 
 

@@ -44,7 +44,21 @@ class PositionPoint(msgspec.Struct, frozen=True, gc=False):
     """Over all of the symbol's closed quantity, before fees."""
 
 
-Record = Signal | Blend | Opportunity | Verdict | FeatureRow | Drop | EquityPoint | PositionPoint
+class CurrencyPoint(msgspec.Struct, frozen=True, gc=False):
+    """What the account has of one currency at one moment; decimal text, in that currency."""
+
+    ns: int
+    currency: str
+    cash: str
+    positions: str
+    """Value of the open positions; those in pegged currencies count with the account's own."""
+    rate: str
+    """One unit in the account's currency; "" when unknown."""
+
+
+Record = (
+    Signal | Blend | Opportunity | Verdict | FeatureRow | Drop | EquityPoint | PositionPoint | CurrencyPoint
+)
 
 
 class Table(NamedTuple):
@@ -131,6 +145,7 @@ TABLES: dict[type, Table] = {
     ),
     EquityPoint: Table("equity", EquityPoint.__struct_fields__, _structs),
     PositionPoint: Table("position_points", PositionPoint.__struct_fields__, _structs),
+    CurrencyPoint: Table("currency_points", CurrencyPoint.__struct_fields__, _structs),
 }
 
 

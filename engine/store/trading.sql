@@ -80,4 +80,13 @@ CREATE TABLE position_points (
     realized TEXT NOT NULL
 );
 CREATE INDEX position_points_by_symbol ON position_points (symbol, ns);
+
+CREATE TABLE currency_points (
+    ns INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    cash TEXT NOT NULL,
+    positions TEXT NOT NULL,
+    rate TEXT NOT NULL
+);
+CREATE INDEX currency_points_by_age ON currency_points (ns);
 CREATE INDEX equity_by_age ON equity (ns);

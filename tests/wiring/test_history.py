@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from engine.events import NS, Fill, Side
 from engine.portfolio.ledger import Ledger
-from engine.store.rows import EquityPoint, PositionPoint
+from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint
 from engine.wiring.history import History
 
 A, B = "sim:A-USD", "sim:B-EUR"
@@ -46,8 +46,10 @@ def test_unknown_equity_is_not_recorded_and_positions_are() -> None:
     ledger = Ledger(D(1000), "USD")
     history = History(ledger)
     apply(ledger, 1, B, Side.BUY, "1", "10")
-    (point,) = history.points(T0)
+    dollars, euros, point = history.points(T0)
     assert isinstance(point, PositionPoint) and point.mark == "10"
+    assert dollars == CurrencyPoint(T0, "USD", "1000", "0", "1")
+    assert euros == CurrencyPoint(T0, "EUR", "-11", "10", "")
     ledger.set_rate("EUR", D(2))
     (equity,) = history.points(T0 + NS)
     assert equity == EquityPoint(T0 + NS, "998", "978", "0")
