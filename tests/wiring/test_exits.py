@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.config import ExitsConfig, FeaturesConfig, load
@@ -147,10 +147,12 @@ def test_the_sweep_arms_what_nobody_watches() -> None:
 @given(
     side=st.sampled_from([Side.BUY, Side.SELL]),
     tick=st.sampled_from(["0.00000001", "0.01", "0.5", "25"]),
-    entry=st.integers(1000, 10**7),
+    entry=st.one_of(st.integers(1000, 2000), st.integers(1000, 10**7)),
     percent=st.sampled_from([0.001, 0.05, 0.33, 1.0, 7.3, 60.0]),
     moves=st.lists(st.integers(-30, 30), min_size=1, max_size=40),
 )
+@example(side=Side.BUY, tick="0.01", entry=1010, percent=0.33, moves=[-1] * 5)
+@example(side=Side.SELL, tick="0.01", entry=1010, percent=0.33, moves=[1] * 5)
 def test_the_kernel_leaves_at_the_very_tick_that_exact_numbers_say(
     side: Side, tick: str, entry: int, percent: float, moves: list[int]
 ) -> None:
@@ -163,7 +165,7 @@ def test_the_kernel_leaves_at_the_very_tick_that_exact_numbers_say(
     config = ExitsConfig(stop_loss_pct=100.0, take_profit_pct=1000.0, trailing_stop_pct=percent)
     watch = ExitWatch(config, instruments, features, ledger)
     watch.arm(A)
-    reach = max(1, entry // 2000)
+    reach = max(1, entry // 2000)  # so that some come to lie right beside the level
     prices = [price * step for price in accumulate((move * reach for move in moves), initial=entry)]
     prices = [max(price, step) for price in prices]
     ticks = block(*(at(n, float(price), float(price)) for n, price in enumerate(prices)))
