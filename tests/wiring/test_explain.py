@@ -12,7 +12,6 @@ from engine.api.protocol import Explanation, WeightsPatch
 from engine.config import load
 from engine.events import Fill, Opportunity, OrderEvent, OrderState, Side
 from engine.risk.checks import ENTRY_CHECKS
-from engine.risk.checks.check import PRICED
 from engine.store.store import Store
 from engine.wiring.explain import explain, slippage_bps
 from tests.wiring.conftest import Bench, simulated
