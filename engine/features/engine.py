@@ -322,7 +322,7 @@ class FeatureEngine:
     def last_trade(self, index: int) -> tuple[int, float, int, int]:
         """(trades consumed so far, size of the last one, when it was consumed, its taker's side).
 
-        Another count means that a trade is new; 0 before the first. The side is +1 bought, -1 sold, 0 unknown.
+        Another count means a new trade; 0 before the first. The side is +1 bought, -1 sold, 0 unknown.
         """
         at = index * _ROW_WORDS
         words = self._words

@@ -12,6 +12,7 @@ from engine.execution.paper import amendments
 from engine.execution.paper.executions import Executions
 from engine.execution.paper.orders import OpenOrders, Phase, Working
 from engine.execution.paper.outbox import Report
+from engine.execution.paper.wording import describe
 from engine.instruments import Instruments
 
 Act = Callable[[int, list[Report]], None]
@@ -117,7 +118,7 @@ class Clock:
         self._executions.end(order, OrderState.EXPIRED, "its time is over", max(ns, order.arrival_ns), out)
 
     def _lapse(self, order: Working, ns: int, out: list[Report]) -> None:
-        reason = f"no liquidity for {self._ttl_s:g} s: {order.describe()}"
+        reason = f"no liquidity for {self._ttl_s:g} s: {describe(order)}"
         self._executions.end(order, OrderState.CANCELED, reason, ns, out)
 
     def _lapse_ns(self, order: Working) -> int | None:

@@ -12,8 +12,7 @@ from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
 from engine.execution.paper.outbox import Report
 from engine.execution.paper.queue import Place
 from engine.execution.paper.triggers import reference, set_off
-
-_UNFILLED = "did not fill on arrival"
+from engine.execution.paper.wording import no_size, plain, source
 
 
 class Matching:
@@ -36,7 +35,7 @@ class Matching:
             order.phase = Phase.WATCHING
             price = reference(order, display)
             if price is None:
-                order.note = f"no {order.request.trigger.value} price to judge it by"
+                order.note = f"no {source(order)} to judge it by"
                 continue
             order.note = ""
             if not set_off(order, price):
@@ -46,14 +45,14 @@ class Matching:
             order.fresh_ns = now_ns
             order.after_print = display.prints
             self._executions.accept(order, now_ns, out)
-            why = f"{order.request.trigger.value} price {price} reached {order.stop_price}"
+            why = f"the {source(order)}, {plain(price)}, reached {plain(order.stop_price or ZERO)}"
             out.append(order.event(OrderState.TRIGGERED, why, now_ns))
 
     # --- quotes ---
 
     def on_quote(self, symbol: str, display: Display, fresh: bool, now_ns: int, out: list[Report]) -> None:
-        """Fill against what is displayed. ``fresh``: it is a new quote."""
-        for order in self._orders.of(symbol):
+        """Fill against what is displayed, what rests first. ``fresh``: it is a new quote."""
+        for order in sorted(self._orders.of(symbol), key=_precedence):
             if order.phase is Phase.ARRIVED and not order.watches:
                 self._judge(order, display, now_ns, out)
             elif order.phase is Phase.TAKING:
@@ -80,22 +79,32 @@ class Matching:
         if request.time_in_force is TimeInForce.FOK:
             visible = sum((size for _, size in self._reachable(order, display, now_ns)), ZERO)
             if visible < order.leaves:
-                why = f"FOK only {visible} of {order.leaves} displayed"
+                why = f"FOK only {plain(visible)} of {plain(order.leaves)} displayed"
                 executions.end(order, OrderState.CANCELED, why, now_ns, out)
                 return
         self._take(order, display, now_ns, out)
         if order.phase is Phase.DONE:
             return
-        if request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-            executions.end(order, OrderState.CANCELED, f"IOC {order.leaves} {_UNFILLED}", now_ns, out)
+        if crossing and not _at_once(order) and order.limit is not None and not order.filled and against.size:
+            # All of the display was taken before: what comes next decides whether it takes or rests.
+            order.note = no_size(order, "quote")
+            return
+        self._settle(order, display, "visible depth", now_ns, out)
+
+    def _settle(self, order: Working, display: Display, beyond: str, now_ns: int, out: list[Report]) -> None:
+        """What did not fill on arrival ends, rests or waits."""
+        left = plain(order.leaves)
+        if _at_once(order):
+            why = f"{order.request.time_in_force.value.upper()} {left} did not fill on arrival"
+            self._executions.end(order, OrderState.CANCELED, why, now_ns, out)
         elif order.limit is not None:
             self._queue(order, display, now_ns)
         elif self._rest:
             order.phase = Phase.TAKING
             self._explain(order, display)
         else:
-            why = f"{order.leaves} left beyond the visible depth"
-            executions.end(order, OrderState.CANCELED, why, now_ns, out)
+            why = f"{left} left beyond the {beyond}"
+            self._executions.end(order, OrderState.CANCELED, why, now_ns, out)
 
     def _queue(self, order: Working, display: Display, now_ns: int) -> None:
         """What did not fill rests behind what is displayed at its price."""
@@ -139,14 +148,13 @@ class Matching:
                 return
 
     def _explain(self, order: Working, display: Display) -> None:
-        if order.phase is not Phase.TAKING:
+        if order.phase is not Phase.TAKING or not display.quoted:
             return
         side = display.against(order.buying)
         if side.price is None:
             order.note = f"no price to {order.request.side.value} at in the quote"
         else:
-            left = f"{order.leaves} left: " if order.filled else ""
-            order.note = f"{left}no size left in the quote: waits for a fresh one"
+            order.note = no_size(order, "quote")
 
     def stale(self, symbol: str, now_ns: int, out: list[Report]) -> None:
         """The quote is too old to be believed: nothing fills, and what cannot wait ends."""
@@ -220,26 +228,24 @@ class Matching:
             return
         executions.accept(order, now_ns, out)
         if request.time_in_force is TimeInForce.FOK and (not crossing or trade.left < order.leaves):
-            executions.end(order, OrderState.CANCELED, f"FOK {order.leaves} {_UNFILLED}", now_ns, out)
+            executions.end(
+                order,
+                OrderState.CANCELED,
+                f"FOK only {plain(trade.left)} of {plain(order.leaves)} printed",
+                now_ns,
+                out,
+            )
             return
         if crossing:
             self._take_print(order, trade, now_ns, out)
         if order.phase is Phase.DONE:
             return
-        if request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-            executions.end(order, OrderState.CANCELED, f"IOC {order.leaves} {_UNFILLED}", now_ns, out)
-        elif order.limit is not None:
-            self._queue(order, display, now_ns)
-        elif self._rest:
-            order.phase = Phase.TAKING
-        else:
-            why = f"{order.leaves} left beyond the print"
-            executions.end(order, OrderState.CANCELED, why, now_ns, out)
+        self._settle(order, display, "print", now_ns, out)
 
     def _take_print(self, order: Working, trade: Print, now_ns: int, out: list[Report]) -> None:
         quantity = min(trade.left, self._executions.fillable(order))
         if quantity <= 0:
-            order.note = "no size left in the print: waits for a fresh one"
+            order.note = no_size(order, "print")
             return
         trade.left -= quantity
         self._executions.fill(order, quantity, trade.price, TAKER, now_ns, out)
@@ -247,6 +253,13 @@ class Matching:
     def _counts(self, order: Working, display: Display, trade: Print) -> bool:
         """Whether the print came after the order."""
         return trade.ns >= order.arrival_ns and display.prints > order.after_print
+
+
+def _precedence(order: Working) -> tuple[bool, Decimal, int, int]:
+    """Resting orders by price, then the others; each by time."""
+    resting = order.phase is Phase.RESTING and order.price is not None
+    price = order.price * -order.request.side.sign if resting and order.price is not None else ZERO
+    return not resting, price, order.arrival_ns if resting else 0, order.sequence
 
 
 def _reaches(order: Working, price: Decimal) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.events import OrderEvent, OrderRequest, OrderState, OrderType
+from engine.events import OrderEvent, OrderRequest, OrderState
 from engine.execution.paper.queue import Place
 
 ZERO = Decimal(0)
@@ -91,27 +91,6 @@ class Working(msgspec.Struct, gc=False):
 
     def event(self, state: OrderState, reason: str, ns: int) -> OrderEvent:
         return OrderEvent(self.id, self.symbol, state, reason, ns)
-
-    def describe(self) -> str:
-        """Why it is not done yet, one line."""
-        if self.phase is Phase.HELD:
-            return f"held until {self.request.parent_id} fills"
-        if self.phase is Phase.TRAVELLING:
-            return "on its way to the venue"
-        if self.note:
-            return self.note
-        if self.watches:
-            source = self.request.trigger.value
-            if self.request.type is OrderType.TRAILING_STOP:
-                if self.stop_price is None:
-                    return f"trails by {self.trail}: waits for market data"
-                return f"trails at {self.stop_price} on the {source}"
-            return f"{self.request.type.value.replace('_', ' ')} {self.stop_price} on the {source}"
-        if self.phase is Phase.RESTING and self.place is not None:
-            return f"limit {self.price}, {self.place.describe()}"
-        if self.phase is Phase.TAKING and self.filled:
-            return f"{self.leaves} left: waits for fresh size"
-        return "waits for market data"
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):

@@ -56,8 +56,3 @@ class Place(msgspec.Struct, gc=False):
     def swept(self) -> None:
         """The market traded through the price: nobody is ahead any more."""
         self.ahead, self.doubt = _ZERO, _ZERO
-
-    def describe(self) -> str:
-        if self.ahead is None:
-            return "its place in the queue is unknown: waits for a trade through it"
-        return f"{self.ahead} ahead in the queue" if self.ahead else "first in the queue"

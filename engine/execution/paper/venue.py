@@ -41,6 +41,7 @@ from engine.execution.paper.matching import Matching
 from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
 from engine.execution.paper.outbox import Outbox
 from engine.execution.paper.saved import SavedVenue, revive
+from engine.execution.paper.wording import describe
 from engine.instruments import Instrument, Instruments
 
 _NO_CASH: Mapping[str, Decimal] = MappingProxyType({})
@@ -117,7 +118,7 @@ class PaperVenue:
 
     def waiting(self) -> dict[str, str]:
         """Client order id -> why the order is not done yet, one line."""
-        return {order.id: order.describe() for order in self._orders}
+        return {order.id: describe(order) for order in self._orders}
 
     # --- market data ---
 
