@@ -25,7 +25,7 @@ SOURCE = "reconciliation"
 
 
 Account = Callable[[int], Awaitable[VenueAccount]]
-"""account(first_ns): what a gateway has. ``first_ns``: of the first contact, 0 before it. Raises BrokerError."""
+"""account(first_ns): what a gateway has, or BrokerError. ``first_ns``: of the first contact, 0 before it."""
 
 
 class _Side:
@@ -192,7 +192,8 @@ class Reconciliation:
                 exact_cash=not side.broker,
             )
             drifts, again = side.reconciler.look(found, side.ns)
-            self._tell(gateway, side, drifts)
+            if drifts or not again:  # else: what stood has changed, and is not known to be mended
+                self._tell(gateway, side, drifts)
             return again
 
     def _started(self, gateway: str, side: _Side, account: VenueAccount) -> bool:
