@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from engine.errors import OrderError
-from engine.events import ChangeKind, OrderChange, OrderEvent, OrderRequest, Pending
+from engine.events import ChangeKind, OrderChange, OrderEvent, OrderRequest, OrderType, Pending, TimeInForce
 from engine.execution.gateway import Gateway, Report
-from engine.execution.order import WORKING, Order
+from engine.execution.order import PAPER, WORKING, Order
 from engine.features.engine import FeatureEngine
 from engine.wiring.order_journal import OrderJournal
 from engine.wiring.order_work import OrderWork, rests
@@ -60,6 +60,11 @@ class Cancels:
         """Cancel the symbol's exits that wait for a price: an exit that cannot wait takes their place."""
         return self._ask([order for order in self._open(symbol) if rests(order.request)], reason)
 
+    def cancel_unresting(self, reason: str) -> list[str]:
+        """Cancel what cannot wait until the next run, on paper: brokers go on. Returns their ids."""
+        orders = [order for order in self._open(None) if order.gateway == PAPER and not waits(order)]
+        return self._ask(orders, reason)
+
     def revoked(self, client_order_id: str) -> str | None:
         """Why the order, durable by now, must not leave; None when it may. Asked once for each."""
         return self._revoked.pop(client_order_id, None)
@@ -102,6 +107,13 @@ class Cancels:
         for order in orders:
             self._asked(order.request)
         return ids
+
+
+def waits(order: Order) -> bool:
+    """Whether the order may wait for its price or its parent, however long that takes."""
+    request = order.request
+    at_once = request.type is OrderType.MARKET or request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+    return not at_once
 
 
 def _ended(reports: Iterable[Report]) -> set[str]:

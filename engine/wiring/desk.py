@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -41,9 +42,11 @@ from engine.portfolio.day import DayState
 from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
+from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
 from engine.wiring.intake import Intake, OtherEvent, Ticks
 from engine.wiring.latency import LatencyWindow
+from engine.wiring.order_restore import STATE
 from engine.wiring.signals import Signals
 from engine.wiring.targets import Targets
 from engine.wiring.trading import Commit, Trading
@@ -53,6 +56,9 @@ log = logging.getLogger("engine.desk")
 
 LEDGER_DAY, TRAILING = "ledger:day", "exits:trailing"
 """Names of settings."""
+
+
+_NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
 def _forget(name: str, value: object) -> None:
@@ -119,6 +125,7 @@ class Desk:
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
+            model_created_ns=self.signals.model_created_ns,
         )
         self._history = History(self.trading.ledger)
         self.targets: Targets | None = None
@@ -136,6 +143,7 @@ class Desk:
             )
             self.signals.on_scores = self.targets.on_scores
             self._act = self.targets.act
+        self._absence = Absence(instruments, self.features, self.trading, commit)
         self.tuning = Tuning(
             config.opportunities.weights,
             self.signals,
@@ -206,6 +214,8 @@ class Desk:
             self._began = self._timer()
         while self.features.advance(now_ns) != NONE:
             self._on_bars()
+        if self.trading_enabled:
+            self.trading.on_clock()
         if self.trading_enabled and self.now_ns - self._timed_ns >= self._beat_ns:
             # Nothing trades any more, so no bar closes: time goes on all the same.
             self._on_time()
@@ -242,8 +252,15 @@ class Desk:
                 self.record(point)
             self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
             self._keep(TRAILING, self.trading.watch.trailing())
+            self.keep_orders()
+        self._absence.on_time()
         if self.targets is not None:
             self.targets.on_time()
+
+    def keep_orders(self) -> None:
+        """Keep what the next run needs of the orders beside the journal, and when this one was alive."""
+        self._keep(STATE, self.trading.paper.state())
+        self._keep(LAST, self._absence.kept())
 
     def _expire(self) -> None:
         for drop in self.signals.aggregator.expire(self.now_ns):
@@ -320,13 +337,24 @@ class Desk:
 
     # --- commands ---
 
-    def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
-        """Take up the journal of earlier runs: positions get their rows and their stops back."""
+    def restore(
+        self, events: Iterable[JournalEvent], now_ns: int, settings: Mapping[str, Any] = _NO_SETTINGS
+    ) -> None:
+        """Take up the journal of earlier runs: positions and resting orders get their rows back.
+
+        Raises OrderError where it contradicts itself.
+        """
         kept = list(events)
         prices = {event.symbol: float(event.price) for event in kept if isinstance(event, Fill)}
         for symbol, price in prices.items():
             self.intake.add_symbol(symbol, price)
-        self.trading.restore(kept, now_ns)
+        self.trading.fold(kept)
+        for order in self.trading.blotter.open_orders():
+            near = order.price or order.stop_price or order.request.decision_price or 1.0
+            self.intake.add_symbol(order.request.symbol, float(near))
+        notes = self.trading.resume(settings.get(STATE), now_ns)
+        if kept:
+            self._absence.tell(settings.get(LAST), max(event.ns for event in kept), now_ns, notes)
 
     def take_up(self, settings: Mapping[str, Any]) -> None:
         """Take up what an earlier run kept: what was set by hand, the day's start and the equity's peak."""

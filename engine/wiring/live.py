@@ -29,6 +29,8 @@ from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
 from engine.instruments import Instruments
 from engine.logs import LogRing, configure
+from engine.risk.console_watch import ConsoleWatch
+from engine.risk.state import RISK
 from engine.store.lock import StateLock
 from engine.store.read import DATABASE
 from engine.store.store import Store
@@ -36,6 +38,7 @@ from engine.text import clean
 from engine.wiring.automation import Automations
 from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
+from engine.wiring.gateways import Gateways
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
@@ -102,6 +105,7 @@ class LiveEngine:
         self.config = options.config
         self.ring = ring
         self.hub = Hub()
+        self._consoles = ConsoleWatch(self.config.risk)
         self.phase = "starting"
         self.phase_detail = ""
         self.clock: Clock = LiveClock()
@@ -119,6 +123,17 @@ class LiveEngine:
             keep=self.writing.keep,
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
+        )
+        self.gateways = (
+            None
+            if tape is not None  # what is long past cannot be traded with a broker
+            else Gateways(
+                self.config,
+                self.desk,
+                clock=lambda: self.clock(),
+                failed=self.internal_error,
+                keep=self.writing.keep,
+            )
         )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
@@ -168,6 +183,8 @@ class LiveEngine:
                 where=self.options.state_dir,
                 tape=self._tape is not None,
             )
+            if self.gateways is not None:
+                self.gateways.take_up(self.store.settings(), self.clock())
             await self.automations.take_up(self.store.settings())
             self._signals()
             if self._tape is None:
@@ -242,6 +259,8 @@ class LiveEngine:
         if self._tape is None:
             self.desk.advance(self.clock())
             tell_unfed(self.desk, self.feeds)
+        if self.gateways is not None:
+            self._spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer
         self._spawn(self.automations.run(), vital=False)
         for feed in self.feeds:
@@ -300,8 +319,18 @@ class LiveEngine:
                 if isinstance(self.clock, LiveClock):
                     self.clock.resync()
                 self.desk.advance(self.clock())
+                self._watch_consoles()
             except Exception as error:
                 self.internal_error(error)
+
+    def _watch_consoles(self) -> None:
+        """By our own time, not the desk's: on a tape that is another."""
+        now = time.monotonic_ns()
+        self._consoles.on_consoles(self.hub.listeners, now)
+        lost = self._consoles.due(now)
+        if lost is not None:
+            state, reason = lost
+            self.desk.trading.set_state(state, RISK, reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, vital: bool = True) -> asyncio.Task[None]:
         """``vital``: with a bug in it the engine ends; what is not costs only what it does."""

@@ -103,9 +103,12 @@ class OrderFlow:
             # It cannot be after what the journal says: a person has to look at both.
             refused=lambda _, why: alert("error", "orders", f"a report was left out: {clean(why, 200)}"),
         )
-        self.paper = PaperVenue(config.paper, instruments)
-        self.gateways: dict[str, Gateway] = {PAPER: self.paper}  # type: ignore[dict-item]
-        self.market = PaperMarket(config, instruments, features, self.paper, self.journal)
+        cash = {account.currency: Decimal(repr(account.starting_cash))}
+        self.paper = PaperVenue(config.paper, instruments, cash=cash)
+        self.gateways: dict[str, Gateway] = {PAPER: self.paper}
+        self.market = PaperMarket(
+            config, instruments, features, self.paper, self.journal, self.blotter, self.watch
+        )
         self.cancels = Cancels(features, self.work, self.journal, self.gateways, asked=self._asked)
         self.denied: Counter[str] = Counter()
         self.orders = 0

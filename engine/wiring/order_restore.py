@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 from engine.events import (
+    ChangeKind,
     Fill,
     Funding,
     JournalEvent,
@@ -13,44 +18,113 @@ from engine.events import (
     OrderChange,
     OrderEvent,
     OrderState,
+    Pending,
     RiskChange,
 )
-from engine.execution.order import PAPER
+from engine.execution.gateway import Report
+from engine.execution.order import PAPER, Order
+from engine.text import clean
+from engine.wiring.cancels import waits
 from engine.wiring.limit_changes import LimitChanges
 from engine.wiring.order_flow import OrderFlow
 
 log = logging.getLogger("engine.orders")
 
 RESTARTED = "engine restarted"
+STATE = "paper"
+"""Name of the setting that keeps what the paper venue needs beside the journal."""
 
 
-def restore_orders(
-    flow: OrderFlow, limits: LimitChanges, events: Iterable[JournalEvent], now_ns: int
-) -> None:
-    """Fold the journal: orders, positions and whose they are, risk state, limits.
+class OrderRestore:
+    """Takes up the orders of earlier runs: first the journal (``fold``), then the gateways (``resume``)."""
 
-    A market order that waited while the engine was off would fill at a price nobody decided on: it is
-    canceled. Positions stay, and their stops are watched again. Raises OrderError where the journal
-    contradicts itself.
-    """
-    for event in events:
-        if isinstance(event, (OrderEvent, OrderChange, Fill)):
-            flow.booking.fold(event, flow.blotter.apply(event))
-        elif isinstance(event, Funding):
-            flow.booking.fold(event, None)
-        elif isinstance(event, RiskChange):
-            flow.gate.restore(event.state, event.reason)
-        elif isinstance(event, LimitChange):
-            refused = limits.restore(event)
-            if refused:
-                log.warning("a change of a limit is not taken up: %s", refused)
-    flow.gate.remember(order.client_order_id for order in flow.blotter)
-    flow.journal.write(
-        [
-            OrderEvent(order.client_order_id, order.request.symbol, OrderState.CANCELED, RESTARTED, now_ns)
-            for order in flow.blotter.open_at(PAPER)
-        ]
-    )
-    positions = {position.symbol: position.quantity for position in flow.ledger.positions()}
-    flow.paper.restore((), None, positions, now_ns)
-    flow.watch.arm_all()
+    def __init__(self, flow: OrderFlow, limits: LimitChanges) -> None:
+        self._flow = flow
+        self._limits = limits
+        self._paid_ns: dict[str, int] = {}
+        """Newest funding by symbol."""
+        self._cash: dict[str, Decimal] = {}
+        """What fills and funding of the paper venue made of each currency."""
+
+    def fold(self, events: Iterable[JournalEvent]) -> None:
+        """Fold the journal: orders, positions and whose they are, risk state, limits.
+
+        Raises OrderError where the journal contradicts itself.
+        """
+        flow = self._flow
+        for event in events:
+            if isinstance(event, (OrderEvent, OrderChange, Fill)):
+                order = flow.blotter.apply(event)
+                flow.booking.fold(event, order)
+                if isinstance(event, Fill) and order.gateway == PAPER:
+                    paid = -event.side.sign * event.price * event.quantity - event.fee
+                    self._pay(event.currency, paid)
+            elif isinstance(event, Funding):
+                flow.booking.fold(event, None)
+                self._paid_ns[event.symbol] = max(event.ns, self._paid_ns.get(event.symbol, 0))
+                self._pay(event.currency, event.amount)
+            elif isinstance(event, RiskChange):
+                flow.gate.restore(event.state, event.reason)
+            elif isinstance(event, LimitChange):
+                refused = self._limits.restore(event)
+                if refused:
+                    log.warning("a change of a limit is not taken up: %s", refused)
+        flow.gate.remember(order.client_order_id for order in flow.blotter)
+
+    def resume(self, kept: Any, now_ns: int) -> list[str]:
+        """Have the paper venue go on with what rests, ``kept`` being what it kept (None: nothing).
+
+        A market order that waited while the engine was off would fill at a price nobody decided on: it is
+        canceled, with the children that wait for it. Positions stay, and their stops are watched again.
+        Returns what a person should know, a line each.
+        """
+        flow = self._flow
+        flow.journal.write(list(self._ended(now_ns)))
+        state = dict(kept) if isinstance(kept, Mapping) else {}
+        state.pop("commands", None)  # what was asked for and not answered is answered above
+        positions = {position.symbol: position.quantity for position in flow.ledger.positions()}
+        orders = [written for order in flow.blotter if (written := self._written(order)) is not None]
+        for attempt in (state, None):
+            try:
+                flow.paper.restore(
+                    orders, attempt, positions, now_ns, cash=self._paper_cash(), funded_ns=self._paid_ns
+                )
+                break
+            except (msgspec.ValidationError, ValueError, ArithmeticError) as error:
+                log.warning("setting %s is not taken up: %s", STATE, clean(error))
+        flow.watch.arm_all()
+        flow.market.arm_all()
+        return flow.paper.notes()
+
+    def _written(self, order: Order) -> Order | None:
+        """As it is with what is on its way to the disk; None for another gateway's."""
+        return self._flow.journal.order(order.client_order_id) if order.gateway == PAPER else None
+
+    def _ended(self, now_ns: int) -> Iterable[Report]:
+        """What ends with a restart: orders that cannot wait, and what was asked for and not answered."""
+        blotter = self._flow.blotter
+        for order in blotter.open_at(PAPER):
+            request = order.request
+            parent = blotter.get(request.parent_id)
+            orphan = parent is not None and not parent.filled and self._ends(parent)
+            if self._ends(order) or (order.state is OrderState.HELD and orphan):
+                yield OrderEvent(
+                    order.client_order_id, request.symbol, OrderState.CANCELED, RESTARTED, now_ns
+                )
+            elif order.pending is Pending.UPDATE:
+                yield OrderChange(
+                    order.client_order_id, request.symbol, ChangeKind.UPDATE_REFUSED, RESTARTED, now_ns
+                )
+
+    @staticmethod
+    def _ends(order: Order) -> bool:
+        return order.state.terminal or order.pending is Pending.CANCEL or not waits(order)
+
+    def _pay(self, currency: str, amount: Decimal) -> None:
+        self._cash[currency] = self._cash.get(currency, Decimal(0)) + amount
+
+    def _paper_cash(self) -> dict[str, Decimal]:
+        ledger = self._flow.ledger
+        cash = dict(self._cash)
+        cash[ledger.currency] = cash.get(ledger.currency, Decimal(0)) + ledger.starting_cash
+        return cash

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.config import Config
 from engine.events import NS
+from engine.execution.blotter import Blotter
+from engine.execution.order import PAPER
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
+from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import OrderJournal
 
 
@@ -20,11 +25,15 @@ class PaperMarket:
         features: FeatureEngine,
         venue: PaperVenue,
         journal: OrderJournal,
+        blotter: Blotter,
+        watch: ExitWatch,
     ) -> None:
         self._instruments = instruments
         self._features = features
         self._venue = venue
         self._journal = journal
+        self._blotter = blotter
+        self._watch = watch
         self._stale_ns = int(config.risk.stale_data_s * NS)
 
     def on_wake(self, index: int) -> None:
@@ -42,9 +51,31 @@ class PaperMarket:
         self._journal.write(reports)
         self.arm(instrument)
 
+    def on_clock(self) -> None:
+        """Time passed, with or without a tick: what has arrived is taken, what is over ends."""
+        now, due = self._features.now_ns, self._venue.due_ns()
+        if due is None or now < due:
+            return
+        self._journal.write(self._venue.due(now))
+        self.arm_all()
+
     def on_time(self) -> None:
-        """The clock alone: what has arrived is taken, what is over ends."""
-        self._journal.write(self._venue.due(self._features.now_ns))
+        """Each bar interval: the clock, and what is due for holding positions."""
+        self.on_clock()
+        payments = self._venue.funding(self._features.now_ns, self._mark)
+        if payments:
+            self._journal.write(payments)
+
+    def _mark(self, symbol: str) -> float:
+        instrument = self._instruments.get(symbol)
+        return math.nan if instrument is None else self._watch.mid(instrument.index)
+
+    def arm_all(self) -> None:
+        """``arm`` for every symbol that the venue has orders of."""
+        for symbol in {order.request.symbol for order in self._blotter.open_at(PAPER)}:
+            instrument = self._instruments.get(symbol)
+            if instrument is not None:
+                self.arm(instrument)
 
     def arm(self, instrument: Instrument) -> None:
         """Have the kernel wake the venue when it next has something to do with the symbol."""

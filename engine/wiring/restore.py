@@ -33,7 +33,7 @@ def restore(store: Store, desk: Desk, now_ns: int, *, where: Path, tape: bool) -
         raise StoreError(f"{where} holds the journal of a {before} desk: choose another --state-dir")
     store.put_setting(SOURCE, source)
     try:
-        desk.restore(events, now_ns)
+        desk.restore(events, now_ns, settings)
     except OrderError as error:
         raise StoreError(
             f"the journal in {where} contradicts itself ({error}): keep it, choose another --state-dir"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from engine.config import Config
@@ -11,7 +11,6 @@ from engine.events import (
     NS,
     Amendment,
     Drop,
-    JournalEvent,
     Opportunity,
     OrderRequest,
     RiskChange,
@@ -26,7 +25,7 @@ from engine.wiring.exits import ExitOrders
 from engine.wiring.limit_changes import LimitChanges
 from engine.wiring.order_flow import OrderFlow
 from engine.wiring.order_journal import Commit
-from engine.wiring.order_restore import restore_orders
+from engine.wiring.order_restore import OrderRestore
 from engine.wiring.part_exits import PartExits
 from engine.wiring.rates import Rates
 from engine.wiring.trading_state import TradingState
@@ -55,8 +54,10 @@ class Trading:
         record: Callable[[Verdict], None],
         clock_skew_ns: Callable[[str], int | None],
         budget_pct: Callable[[str], float],
+        model_created_ns: Callable[[], int | None],
     ) -> None:
-        """``budget_pct(strategy)``: most its positions may be worth, percent of equity; 0 is no limit."""
+        """``budget_pct(strategy)``: most its positions may be worth, percent of equity; 0 is no limit.
+        ``model_created_ns()``: when the model in use was made; None without one."""
         self._features = features
         self._sweep_ns = int(config.exits.sweep_s * NS)
         self._next_sweep_ns = 0
@@ -75,6 +76,7 @@ class Trading:
             clock_skew_ns=clock_skew_ns,
         )
         flow.views.budget_pct = budget_pct
+        flow.views.model_created_ns = model_created_ns
         self._exits = ExitOrders(config, instruments, features, flow)
         self._closing = PartExits(config, instruments, features, flow)
         self._entries = Entries(
@@ -82,6 +84,8 @@ class Trading:
         )
         self._state = TradingState(features, flow, commit)
         self.limits = LimitChanges(features, flow.gate.book, flow.watch, commit)
+        self._restore = OrderRestore(flow, self.limits)
+        self.fold, self.resume = self._restore.fold, self._restore.resume
         self.books = flow.books
         self.ledger = flow.ledger
         account = config.account
@@ -92,10 +96,14 @@ class Trading:
         self.work = flow.work
         self.gate = flow.gate
         self.paper = flow.paper
+        self.booking = flow.booking
         self.watch = flow.watch
         # Bound once: these are on the way from a tick to an order.
         self.act = self._entries.act
         self.on_wake = flow.market.on_wake
+        self.on_clock = flow.market.on_clock
+        self.add_gateway = flow.add_gateway
+        self.take = flow.take
         self.on_exit = self._exits.on_exit
 
     @property
@@ -111,10 +119,6 @@ class Trading:
     @property
     def fills(self) -> int:
         return self._flow.booking.fills
-
-    def restore(self, events: Iterable[JournalEvent], now_ns: int) -> None:
-        """Fold the journal; see ``restore_orders``."""
-        restore_orders(self._flow, self.limits, events, now_ns)
 
     def submit(self, request: OrderRequest, instrument: Instrument) -> Verdict:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
