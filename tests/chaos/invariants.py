@@ -4,6 +4,7 @@ returns a line for whatever does not hold; [] is healthy.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
@@ -244,6 +245,28 @@ def liquidity_problems(fills: Iterable[Fill], market: Sequence[Shown | Printed])
                     f"{symbol}: {beyond} filled beyond the book of {window.ns}, of {traded} traded"
                 )
     return problems
+
+
+def stale_problems(fills: Iterable[Fill], market: Sequence[Shown | Printed], stale_ns: int) -> list[str]:
+    """No fill against a market that was silent for longer than ``stale_ns``."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for event in market:
+        times[event.symbol].append(event.ns)
+    problems = []
+    for fill in fills:
+        known = bisect_right(times[fill.symbol], fill.ns)
+        if not known or fill.ns - times[fill.symbol][known - 1] > stale_ns:
+            problems.append(f"{fill.symbol}: {fill.trade_id} filled against old data")
+    return problems
+
+
+def venue_problems(blotter: Blotter, gateway: str, waiting: Mapping[str, str]) -> list[str]:
+    """Once all is quiet: what is open is at the venue, and what is at the venue is open."""
+    ours, theirs = {order.client_order_id for order in blotter.open_at(gateway)}, set(waiting)
+    return [
+        *[f"order {identity} is open, and {gateway} does not know it" for identity in sorted(ours - theirs)],
+        *[f"order {identity} is at {gateway}, and not open" for identity in sorted(theirs - ours)],
+    ]
 
 
 class _Window(NamedTuple):

@@ -20,11 +20,14 @@ from engine.events import (
     Trade,
     Verdict,
 )
+from engine.execution.order import PAPER
 from engine.execution.ticket import Ticket, TicketView, order_requests
 from engine.feeds.base import InstrumentSpec
 from engine.instruments import Instruments
 from engine.store.codec import decode_journal, encode
 from engine.store.rows import Record
+from engine.store.store import Store
+from engine.store.verify import verify
 from engine.wiring.desk import Desk
 from engine.wiring.sources import adopt
 from tests.chaos import invariants
@@ -186,9 +189,40 @@ class Session:
             *invariants.bracket_problems(written),
             *invariants.exit_problems(self.verdicts, requests),
             *invariants.liquidity_problems(fills, self.market),
+            *invariants.stale_problems(fills, self.market, int(self.config.risk.stale_data_s * NS)),
         ]
         try:
             invariants.fold(written)
         except OrderError as error:
             found.append(f"what is written contradicts itself: {error}")
+        return found
+
+    def quiet_problems(self) -> list[str]:
+        """The same once the disk has caught up and no message is on its way any more."""
+        self.hold = False
+        self.release()
+        for _ in range(3):
+            self.advance(1.0)
+        trading = self.desk.trading
+        return self.problems() + invariants.venue_problems(trading.blotter, PAPER, trading.paper.waiting())
+
+    def stored_problems(self) -> list[str]:
+        """The journal through the store: its tables, and every invariant that it verifies itself."""
+        store = Store(None, durable=False)
+        store.start()
+        try:
+            if self.journal:
+                store.commit_now(self.journal)
+            found = [text for one in store._call(verify) for text in one.problems]
+            rows = {row.client_order_id: row for row in store.reader().recent_orders(100_000)}
+        finally:
+            store.close()
+        blotter = self.desk.trading.blotter
+        if len(rows) != len(blotter):
+            found.append(f"{len(rows)} orders are stored, {len(blotter)} shown")
+        for order in blotter:
+            row = rows.get(order.client_order_id)
+            shown = order.state.value, order.filled, order.quantity
+            if row is None or (row.state, Decimal(row.filled), Decimal(row.quantity)) != shown:
+                found.append(f"order {order.client_order_id}: stored as {row}, shown as {shown}")
         return found

@@ -37,6 +37,8 @@ from tests.chaos.invariants import (
     liquidity_problems,
     money_problems,
     order_problems,
+    stale_problems,
+    venue_problems,
 )
 
 SYMBOL = "sim:BTC-USD"
@@ -253,3 +255,18 @@ def test_liquidity_is_there_once(fills: list[Fill], market: list[Shown | Printed
     assert (liquidity_problems(fills, market) == []) is fine
     several = [msgspec.structs.replace(one, symbol="sim:ETH-USD") for one in fills]
     assert liquidity_problems(several, [])
+
+
+@pytest.mark.parametrize(("age_s", "fine"), [(0, True), (3, True), (3.001, False)])
+def test_old_data_fills_nothing(age_s: float, fine: bool) -> None:
+    late = fill("1", ns=T0 + int(age_s * NS))
+    assert (stale_problems([late], [shown(T0)], 3 * NS) == []) is fine
+    assert stale_problems([late], [], 3 * NS)
+    assert stale_problems([late], [shown(T0), Printed(late.ns, SYMBOL, Decimal(1))], 3 * NS) == []
+
+
+def test_what_is_open_is_at_the_venue() -> None:
+    blotter = fold(began(request()))
+    assert venue_problems(blotter, "paper", {"td-1": "why"}) == []
+    assert "does not know it" in venue_problems(blotter, "paper", {})[0]
+    assert "not open" in venue_problems(blotter, "paper", {"td-1": "", "td-2": ""})[0]

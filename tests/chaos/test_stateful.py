@@ -6,6 +6,7 @@ import os
 from decimal import Decimal
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -304,8 +305,10 @@ class Trading(RuleBasedStateMachine):
         self.session.hold = False
         self.session.release()
 
-    @rule(survive=st.integers(0, 5))
-    def kill(self, survive: int) -> None:
+    @rule(survive=st.integers(0, 5), really=st.integers(0, 3))
+    def kill(self, survive: int, really: int) -> None:
+        if really:
+            return
         state = self.session.desk.trading.gate.state
         clean = not self.session.written
         self.session.restart(survive)
@@ -318,6 +321,30 @@ class Trading(RuleBasedStateMachine):
         problems = self.session.problems()
         assert not problems, "\n".join(problems)
 
+    def teardown(self) -> None:
+        """It comes to an end: what is canceled ends, what is held can be left, what is stored is so."""
+        if self.session.problems():
+            return  # told already
+        problems = self.session.quiet_problems()
+        assert not problems, "\n".join(problems)
+        trading = self.session.desk.trading
+        canceled = trading.cancel_all(None, "the end")
+        problems = self.session.quiet_problems()
+        assert not problems, "\n".join(problems)
+        still_open = trading.blotter.open_orders()
+        assert not [order for order in still_open if order.client_order_id in canceled], still_open
+        assert all(order.request.reduce_only for order in still_open), still_open  # exits of the desk's own
+        for _ in range(20):
+            if trading.flat:
+                break
+            trading.flatten()
+            for symbol in SYMBOLS:
+                self.session.advance(0.05)
+                self.quote(symbol, Decimal(0), 1, Decimal(50), Decimal(50))
+        assert trading.flat, (trading.ledger.positions(), trading.blotter.open_orders())
+        problems = self.session.quiet_problems() + self.session.stored_problems()
+        assert not problems, "\n".join(problems)
+
 
 Trading.TestCase.settings = settings(
     max_examples=EXAMPLES,
@@ -325,4 +352,8 @@ Trading.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-test_any_sequence_keeps_the_invariants = Trading.TestCase
+
+
+@pytest.mark.timeout(1800 if DEEP else 120)
+class TestAnySequence(Trading.TestCase):  # type: ignore[name-defined,misc]
+    """Keeps every invariant."""
