@@ -22,7 +22,7 @@ from engine.text import clean
 _KEPT_STATEMENTS = 256
 BUSY_MS = 5_000
 """How long to wait for another program that has the database locked."""
-COMPARED_WHOLE = 10_000
+COMPARED_WHOLE = 5_000
 """A journal up to so many events is compared from its beginning at every start, a longer one from its last
 checkpoint on."""
 _LONG = ("journal", "orders", "fills", "funding")

@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 
 import aiohttp
 import msgspec
@@ -17,6 +18,7 @@ from engine.api.protocol import EventFrame, StateFrame, StreamMessage
 from engine.api.trading_protocol import AmendPatch, OrderReply, OrderTicket
 from engine.errors import LinkError
 from engine.events import JournalEvent
+from engine.feeds.simulation.listings import listing
 from tests.e2e.engine import RunningEngine, options
 
 SYMBOLS = ("sim:BTC-USD", "sim:ETH-USD", "sim:SOL-USD", "sim:XRP-USD")
@@ -43,6 +45,12 @@ WIDE: Sequence[str] = options(
 _decoder: msgspec.json.Decoder[StreamMessage] = msgspec.json.Decoder(StreamMessage)
 
 
+def on_grid(symbol: str, price: float) -> str:
+    """The price that the simulated venue takes, at or below ``price``."""
+    tick = listing(symbol.partition(":")[2]).tick_size
+    return str(Decimal(repr(price)) // tick * tick)
+
+
 class Load:
     """Clients of one engine, in a thread of their own, until the engine or the test ends."""
 
@@ -51,7 +59,8 @@ class Load:
         self._rng = random.Random(seed)
         self._clients = clients
         self._pace_s = pace_s
-        self._prices: dict[str, float] = {}
+        self.prices: dict[str, float] = {}
+        """Last trade by symbol."""
         self.shown: dict[int, JournalEvent] = {}
         """What the engine showed as having happened, by number."""
         self.placed: list[str] = []
@@ -107,12 +116,12 @@ class Load:
                 elif isinstance(found, StateFrame):
                     for row in found.ticks:
                         if row.last:
-                            self._prices[row.symbol] = row.last
+                            self.prices[row.symbol] = row.last
 
     async def _trade(self, session: aiohttp.ClientSession) -> None:
         rng = self._rng
         while True:
-            if not self._prices:
+            if not self.prices:
                 await asyncio.sleep(0.01)
                 continue
             chance = rng.random()
@@ -142,15 +151,17 @@ class Load:
                     self.placed += reply.ids
 
     def _ticket(self, rng: random.Random) -> OrderTicket:
-        symbol = rng.choice([one for one in SYMBOLS if one in self._prices] or list(self._prices))
-        last = self._prices[symbol]
+        symbol = rng.choice([one for one in SYMBOLS if one in self.prices] or list(self.prices))
+        last = self.prices[symbol]
         side = rng.choice(("buy", "sell"))
         sign = 1 if side == "buy" else -1
         kind = rng.random()
         if kind < 0.4:
             return OrderTicket(symbol, side, notional="200")
         if kind < 0.7:
-            price = f"{last * (1 - sign * rng.uniform(-0.001, 0.01)):.2f}"
+            price = on_grid(symbol, last * (1 - sign * rng.uniform(-0.001, 0.01)))
             return OrderTicket(symbol, side, type="limit", notional="200", price=price)
         stop, target = last * (1 - sign * 0.01), last * (1 + sign * 0.01)
-        return OrderTicket(symbol, side, notional="200", stop_loss=f"{stop:.2f}", take_profit=f"{target:.2f}")
+        return OrderTicket(
+            symbol, side, notional="200", stop_loss=on_grid(symbol, stop), take_profit=on_grid(symbol, target)
+        )
