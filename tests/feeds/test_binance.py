@@ -117,7 +117,8 @@ def test_more_symbols_than_a_connection_carries_are_refused() -> None:
 
 INFO = (
     b'{"symbols":[{"symbol":"BTCUSDT","quoteAsset":"USDT","filters":['
-    b'{"filterType":"PRICE_FILTER","tickSize":"0.01000000"},{"filterType":"LOT_SIZE","stepSize":"0.00001000"},'
+    b'{"filterType":"PRICE_FILTER","tickSize":"0.01000000"},{"filterType":"LOT_SIZE","stepSize":"0.00001000",'
+    b'"maxQty":"9000.00000000"},'
     b'{"filterType":"NOTIONAL","minNotional":"5.00000000"},{"filterType":"ICEBERG_PARTS","limit":10}]}]}'
 )
 
@@ -130,6 +131,7 @@ def test_instruments_come_with_their_grid() -> None:
         Decimal("0.00001"),
         Decimal("5"),
     )
+    assert spec.max_quantity == 9000
     assert read_instruments(INFO) == [spec]
 
 
