@@ -1,15 +1,36 @@
-"""Routes of the account: balances, exposure and P&L."""
+"""Routes of the account: balances, exposure and P&L, and what the gateways say of it."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import json_response
+from engine.api.http import json_response, raw_body, who
+from engine.api.protocol import ErrorReply, Reply
 from engine.api.trading_port import TradingPort
+
+SIGNATURE = "X-Signature"
 
 
 def account_routes(trading: TradingPort) -> list[web.RouteDef]:
     async def account(request: web.Request) -> web.Response:
         return json_response(trading.account())
 
-    return [web.get("/v1/account", account)]
+    async def reconciliation(request: web.Request) -> web.Response:
+        return json_response(trading.reconciliation())
+
+    async def reconcile(request: web.Request) -> web.Response:
+        return json_response(await trading.reconcile(who(request)))
+
+    async def alpaca(request: web.Request) -> web.Response:
+        signature = request.headers.get(SIGNATURE, "")
+        status, text = trading.alpaca_update(await raw_body(request), signature)
+        if status >= 400:
+            return json_response(ErrorReply(text, f"HTTP_{status}"), status)
+        return json_response(Reply(True, text), status)
+
+    return [
+        web.get("/v1/account", account),
+        web.get("/v1/reconciliation", reconciliation),
+        web.post("/v1/reconcile", reconcile),
+        web.post("/v1/webhooks/alpaca", alpaca),
+    ]

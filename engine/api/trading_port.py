@@ -15,6 +15,7 @@ from engine.api.trading_protocol import (
     OrderPreview,
     OrderReply,
     OrderTicket,
+    ReconciliationRow,
 )
 
 
@@ -48,3 +49,11 @@ class TradingPort(Protocol):
     async def set_limit(self, patch: LimitPatch, who: str) -> Reply: ...
 
     def account(self) -> AccountDetail: ...
+
+    def reconciliation(self) -> tuple[ReconciliationRow, ...]: ...
+
+    async def reconcile(self, who: str) -> Reply: ...
+
+    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
+        """An order update that Alpaca's webhook brings: the HTTP status to answer with, and why."""
+        ...

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("engine")
 
+ANSWER_S = 0.5
+"""How long a stopping engine waits for the answers to its cancels."""
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
 
@@ -230,10 +232,22 @@ class LiveEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.desk.trading_enabled = False
-        self.desk.trading.cancel_entries()
+        await self._leave_orders()
         if self.writing.failure is None:
             with contextlib.suppress(StoreError):  # the store says what it could not write
                 await self.writing.durable()
+
+    async def _leave_orders(self) -> None:
+        """What cannot wait for the next run is canceled; what rests is kept with its place."""
+        trading = self.desk.trading
+        asked = trading.cancel_unresting("engine stops")
+        deadline = time.monotonic() + ANSWER_S
+        while any(identity in trading.work.leaving for identity in asked) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+            self.desk.advance(self.clock())
+            trading.on_clock()
+        if self.store.last_seq:
+            self.desk.keep_orders()
 
     # --- running ---
 

@@ -55,6 +55,8 @@ class LivePort:
 
     def _build(self) -> StateFrame:
         engine = self._engine
+        gateways = engine.gateways
+        compared = None if gateways is None else gateways.reconciliation
         return engine.view.frame(
             self._now_ns(),
             phase=engine.phase,
@@ -66,6 +68,8 @@ class LivePort:
             pending_writes=engine.store.pending,
             tape=engine.tape_text(),
             automations=self.automations(),
+            drifts=0 if compared is None else compared.drifts,
+            gateway="" if gateways is None else gateways.text(),
         )
 
     def health(self) -> Health:

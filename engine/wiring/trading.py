@@ -218,6 +218,10 @@ class Trading:
         """No change of the state is on its way."""
         return self._state.settled
 
+    def cancel_unresting(self, reason: str) -> list[str]:
+        """Cancel what cannot wait until the next run; returns their ids."""
+        return self._flow.cancels.cancel_unresting(reason)
+
     def cancel_entries(self, symbol: str | None = None) -> int:
         """Cancel working entry orders (of one symbol, or all); returns how many."""
         return self._flow.cancel_entries(symbol)

@@ -15,9 +15,11 @@ from engine.api.trading_protocol import (
     OrderPreview,
     OrderReply,
     OrderTicket,
+    ReconciliationRow,
 )
 from engine.errors import ConfigError, OrderError, StoreError
 from engine.events import OrderState
+from engine.execution.alpaca.webhook import WebhookRefused
 from engine.execution.order import Order
 from engine.risk.limits import STRATEGY, SYMBOL
 from engine.text import clean
@@ -29,6 +31,7 @@ from engine.wiring.tickets import Tickets, denied_words, find, words
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
+    from engine.wiring.reconciliation import Reconciliation
     from engine.wiring.trading import Trading
 
 OPEN = "open"
@@ -169,6 +172,31 @@ class LiveTrading:
 
     def account(self) -> AccountDetail:
         return account_detail(self._trading.books)
+
+    def reconciliation(self) -> tuple[ReconciliationRow, ...]:
+        compared = self._compared
+        return () if compared is None else compared.rows()
+
+    async def reconcile(self, who: str) -> Reply:
+        compared = self._compared
+        if compared is None:
+            return Reply(False, "a tape has no gateway to compare with")
+        text = await compared.compare()
+        return Reply(not compared.drifts, text)
+
+    @property
+    def _compared(self) -> Reconciliation | None:
+        gateways = self._engine.gateways
+        return None if gateways is None else gateways.reconciliation
+
+    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
+        gateways = self._engine.gateways
+        if gateways is None:
+            return 404, "a tape has no brokers"
+        try:
+            return 200, gateways.alpaca_update(body, signature).text
+        except WebhookRefused as error:
+            return error.status, str(error)
 
 
 def _is(state: OrderState, wanted: str) -> bool:

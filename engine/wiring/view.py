@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
+
 from engine.api.protocol import (
     AutomationRow,
     FeedRow,
@@ -54,11 +56,17 @@ class DeskView:
         pending_writes: int,
         tape: str,
         automations: tuple[AutomationRow, ...] = (),
+        drifts: int = 0,
+        gateway: str = "",
     ) -> StateFrame:
         """Every row, as of ``now_ns`` on the desk's clock."""
         return StateFrame(
             full=True,
-            status=self._status(now_ns, phase, phase_detail, pending_writes, tape),
+            status=msgspec.structs.replace(
+                self._status(now_ns, phase, phase_detail, pending_writes, tape),
+                drifts=drifts,
+                gateway=gateway,
+            ),
             feeds=tuple(feed_row(feed, now_ns) for feed in feeds),
             ticks=self._ticks(now_ns),
             opportunities=self._opportunities(),
@@ -103,7 +111,14 @@ class DeskView:
             drops=dict(sorted(desk.drops.items(), key=lambda item: (-item[1], item[0]))),
             tape=tape,
             pending_writes=pending_writes,
+            locked=self._locked(now_ns),
         )
+
+    def _locked(self, now_ns: int) -> tuple[str, ...]:
+        locks = self._desk.trading.gate.locks
+        if not locks.any:
+            return ()
+        return tuple(one.symbol for one in self._desk.instruments if locks.until_ns(one.symbol, now_ns))
 
     def _measure_rate(self, now_ns: int, ticks: int) -> None:
         elapsed = now_ns - self._rate_ns

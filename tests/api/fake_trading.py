@@ -16,6 +16,7 @@ from engine.api.trading_protocol import (
     OrderReply,
     OrderTicket,
     PnlRow,
+    ReconciliationRow,
 )
 from engine.errors import OrderError
 
@@ -32,6 +33,9 @@ ACCOUNT = AccountDetail(
     (ExposureRow("total", "", "0.00", "0.00", "0.00", "0.00", 0.0),),
     (PnlRow("", "0.00", "0.00", "0.00", "0.00", "0.00", 0, None),),
 )
+
+
+RECONCILIATION = (ReconciliationRow("paper", 1, "", ()),)
 
 
 class FakeTrading:
@@ -83,3 +87,16 @@ class FakeTrading:
 
     def account(self) -> AccountDetail:
         return ACCOUNT
+
+    def reconciliation(self) -> tuple[ReconciliationRow, ...]:
+        return RECONCILIATION
+
+    async def reconcile(self, who: str) -> Reply:
+        self.asked.append(("reconcile", who))
+        return Reply(True, "no drift")
+
+    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
+        if signature != "good":
+            return 401, "the signature is wrong"
+        self.asked.append(("alpaca", body))
+        return 200, "taken"
