@@ -33,6 +33,8 @@ class SimulatedConfig(Section, frozen=True):
     seed: Seed = 7
     history_s: Annotated[int, Meta(ge=0, le=3600)] = 300
     """Seconds of the past that are simulated at start, so that indicators are warm."""
+    depth_levels: Annotated[int, Meta(ge=0, le=50)] = 5
+    """Levels of the book that are published a few times a second, for the paper venue; 0: none."""
 
 
 class FeaturesConfig(Section, frozen=True):

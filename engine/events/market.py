@@ -140,5 +140,5 @@ class Sentiment(Event, frozen=True, gc=False):
     recv_ns: int
 
 
-MarketEvent = Trade | Quote | Gap | FeedStatus | Malformed
+MarketEvent = Trade | Quote | Depth | Gap | FeedStatus | Malformed
 ContextEvent = OpenInterest | OptionsFlow | Sentiment

@@ -88,6 +88,7 @@ class SimulatedFeed:
             start_ns=self._reached_ns,
             live_ns=live_ns,
             prices=self._prices,
+            depth_levels=self._config.depth_levels,
         )
         return self._simulation
 

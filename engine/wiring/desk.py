@@ -22,6 +22,7 @@ from engine.errors import TickdeskError
 from engine.events import (
     NS,
     Alert,
+    Depth,
     Drop,
     Fill,
     Gap,
@@ -297,7 +298,9 @@ class Desk:
             self.features.watch_rise(index, *watch)
 
     def _on_other(self, event: OtherEvent) -> None:
-        if isinstance(event, Gap):
+        if isinstance(event, Depth):
+            self.trading.paper.on_depth(event)
+        elif isinstance(event, Gap):
             missing = f"{event.first_id}–{event.last_id}" if event.last_id >= 0 else "an unknown number"
             self.alert("warning", event.symbol, f"trades {missing} missed: {event.reason}")
         elif isinstance(event, Malformed):

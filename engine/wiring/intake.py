@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.events import Depth, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.features.engine import NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.market.screen import REJECTS, Screen
@@ -25,7 +25,7 @@ CAPACITY = 1024
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
-OtherEvent = Gap | FeedStatus | Malformed
+OtherEvent = Depth | Gap | FeedStatus | Malformed
 
 
 class Intake:

@@ -64,7 +64,13 @@ async def test_live_continues_where_history_ended() -> None:
     assert isinstance(status, FeedStatus) and status.state is FeedState.UP
     assert past[-1].recv_ns <= NOW_NS < live[0].recv_ns
     start_ns = NOW_NS - 10 * NS
-    whole = SimulatedVenue(CONFIG.symbols, seed=CONFIG.seed, start_ns=start_ns, live_ns=NOW_NS)
+    whole = SimulatedVenue(
+        CONFIG.symbols,
+        seed=CONFIG.seed,
+        start_ns=start_ns,
+        live_ns=NOW_NS,
+        depth_levels=CONFIG.depth_levels,
+    )
     assert all(NOW_NS < event.event_ns <= event.recv_ns <= clock.now_ns for event in live)
     as_sent = past + [replace(event, recv_ns=event.event_ns) for event in live]
     assert as_sent == whole.advance(clock.now_ns)[: len(past) + len(live)]

@@ -31,6 +31,10 @@ class BookSide:
         """(price, lots), best first."""
         return [(key * self.sign, self._lots[key]) for key in reversed(self._keys)]
 
+    def best_levels(self, count: int) -> list[tuple[int, int]]:
+        """The first ``count`` (above zero) of ``levels``."""
+        return [(key * self.sign, self._lots[key]) for key in self._keys[: -count - 1 : -1]]
+
     def add(self, price: int, lots: int) -> None:
         """Rest ``lots`` more at ``price``."""
         key = price * self.sign

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from random import Random
 
-from engine.events import NS, Quote, Trade
+from engine.events import NS, Depth, Quote, Trade
 from engine.feeds.simulation.book import Book, BookSide
 from engine.feeds.simulation.listings import Listing
 from engine.feeds.simulation.regimes import CHARACTERS, Burst, Regime, draw_burst, successor
@@ -36,6 +36,12 @@ _LEVELS = 10
 """About so many levels rest on a side: limit orders and cancels balance there."""
 _MEAN_DISTANCE_TICKS = 2.0
 """Limit orders rest this far behind the best sensible price on average."""
+_DEPTH_GAP_NS = NS // 4
+"""Snapshots of the book are at least this far apart."""
+
+_NEVER = 1 << 63
+
+Tick = Trade | Quote | Depth
 
 
 class SimulatedMarket:
@@ -52,7 +58,10 @@ class SimulatedMarket:
         start_ns: int,
         next_burst: Callable[[], ScheduledBurst],
         start_price: float | None = None,
+        depth_levels: int = 0,
+        depth_from_ns: int = 0,
     ) -> None:
+        """``depth_levels``: of the snapshots that are published from ``depth_from_ns`` on; 0: none."""
         self.regime = Regime.CALM
         self.book = Book()
         self._symbol = symbol
@@ -67,6 +76,9 @@ class SimulatedMarket:
         self._burst: Burst | None = None
         self._ns = start_ns
         self._trade_id = 0
+        self._depth_levels = depth_levels
+        self._depth_ns = depth_from_ns if depth_levels else _NEVER
+        """When the next snapshot may be published."""
         self._deviation = random.gauss(0.0, 0.01)
         if start_price is not None:
             self._deviation = math.log(start_price / (listing.anchor_ticks * float(listing.tick_size)))
@@ -83,8 +95,8 @@ class SimulatedMarket:
         self._opened = False
         self._open_book()
 
-    def advance(self, until_ns: int, out: list[Trade | Quote]) -> None:
-        """Append the trades and quotes up to and including ``until_ns``; the first is the opening quote."""
+    def advance(self, until_ns: int, out: list[Tick]) -> None:
+        """Append the events up to and including ``until_ns``; the first is the opening quote."""
         if not self._opened and until_ns >= self._ns:
             self._opened = True
             self._quote(self.book.top(), out)
@@ -149,7 +161,7 @@ class SimulatedMarket:
 
     # --- order flow ---
 
-    def _act(self, out: list[Trade | Quote]) -> None:
+    def _act(self, out: list[Tick]) -> None:
         """One action: correct a mispriced book, else a market order, limit order or cancel."""
         book, random = self.book, self._random
         before = book.top()
@@ -171,7 +183,7 @@ class SimulatedMarket:
         if after != before:
             self._quote(after, out)
 
-    def _correct(self, sign: int, out: list[Trade | Quote]) -> None:
+    def _correct(self, sign: int, out: list[Tick]) -> None:
         """The fair value is through the book: an informed taker sweeps it there, or the makers step back."""
         against = self.book.asks if sign > 0 else self.book.bids
         if self._random.random() < 0.7:
@@ -187,7 +199,7 @@ class SimulatedMarket:
         sign = 1 if self._fair - top[0] > top[2] - self._fair else -1
         self._limit_order(sign, 0)
 
-    def _market_order(self, out: list[Trade | Quote]) -> None:
+    def _market_order(self, out: list[Tick]) -> None:
         sign = 1 if self._random.random() < 0.5 + 0.4 * self._pressure else -1
         lots = self._draw_lots(_MARKET_NOTIONAL * self._character.order_scale)
         self._execute(sign, self.book.asks if sign > 0 else self.book.bids, lots, out)
@@ -230,7 +242,7 @@ class SimulatedMarket:
 
     # --- events ---
 
-    def _execute(self, sign: int, against: BookSide, lots: int, out: list[Trade | Quote]) -> None:
+    def _execute(self, sign: int, against: BookSide, lots: int, out: list[Tick]) -> None:
         for price, done in against.take(lots):
             self._trade_id += 1
             out.append(
@@ -245,7 +257,7 @@ class SimulatedMarket:
                 )
             )
 
-    def _quote(self, top: tuple[int, int, int, int], out: list[Trade | Quote]) -> None:
+    def _quote(self, top: tuple[int, int, int, int], out: list[Tick]) -> None:
         bid, bid_lots, ask, ask_lots = top
         tick, tick_scale, lot, lot_scale = self._tick, self._tick_scale, self._lot, self._lot_scale
         out.append(
@@ -259,3 +271,18 @@ class SimulatedMarket:
                 self._ns,
             )
         )
+        if self._ns >= self._depth_ns:
+            self._publish_depth(out)
+
+    def _publish_depth(self, out: list[Tick]) -> None:
+        """The best levels, right after the quote that shows the first of them."""
+        self._depth_ns = self._ns + _DEPTH_GAP_NS
+        tick, tick_scale, lot, lot_scale = self._tick, self._tick_scale, self._lot, self._lot_scale
+        bids, asks = (
+            tuple(
+                (price * tick / tick_scale, lots * lot / lot_scale)
+                for price, lots in side.best_levels(self._depth_levels)
+            )
+            for side in (self.book.bids, self.book.asks)
+        )
+        out.append(Depth(self._symbol, bids, asks, self._ns, self._ns))

@@ -9,10 +9,10 @@ from operator import attrgetter
 from random import Random
 from types import MappingProxyType
 
-from engine.events import MarketEvent, Quote, Trade
+from engine.events import MarketEvent
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.simulation.listings import listing
-from engine.feeds.simulation.market import SimulatedMarket
+from engine.feeds.simulation.market import SimulatedMarket, Tick
 from engine.feeds.simulation.schedule import BurstSchedule
 from engine.instruments import quote_currency
 
@@ -28,7 +28,9 @@ class SimulatedVenue:
 
     The stream is a function of these arguments alone: not of how ``advance`` is called,
     nor of the process it runs in. ``live_ns`` (default: ``start_ns``) is when somebody starts to look: the
-    first burst, an upward one, starts 2 to 4 s after it, and then there is one every 20 to 40 s.
+    first burst, an upward one, starts 2 to 4 s after it, and then there is one every 20 to 40 s. From
+    then on, too, each market publishes ``depth_levels`` levels of its book, at most four times a second;
+    trades and quotes are the same with and without.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class SimulatedVenue:
         start_ns: int,
         live_ns: int | None = None,
         prices: Mapping[str, float] = MappingProxyType({}),
+        depth_levels: int = 0,
     ) -> None:
         live_ns = start_ns if live_ns is None else live_ns
         self._listings = [listing(name) for name in symbols]
@@ -57,18 +60,21 @@ class SimulatedVenue:
                 start_ns,
                 partial(schedule.next_for, index),
                 prices.get(entry.name),
+                depth_levels,
+                live_ns,
             )
             for index, entry in enumerate(self._listings)
             if schedule is not None
         ]
 
     def advance(self, until_ns: int) -> list[MarketEvent]:
-        """The trades and quotes after the last call's time up to and including ``until_ns``, in time order.
+        """The events after the last call's time up to and including ``until_ns``, in time order.
 
         At the same nanosecond, symbols come in the order they were given in, a trade before the quote it
-        causes. A time that is not later than the last one gives nothing.
+        causes, a snapshot after the quote it agrees with. A time that is not later than the last one gives
+        nothing.
         """
-        events: list[Trade | Quote] = []
+        events: list[Tick] = []
         for market in self._markets:
             market.advance(until_ns, events)
         events.sort(key=_by_time)
