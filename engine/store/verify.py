@@ -6,8 +6,9 @@ Nothing here trusts the fold that writes the tables where the journal alone can 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -32,12 +33,20 @@ TABLES = "tables are the journal's fold"
 CASH = "cash = notional - fees + funding"
 POSITIONS = "positions are the sum of fills"
 
-Observer = Callable[[int, JournalEvent], None]
+
+class Observer(Protocol):
+    """Somebody who is shown the journal as well."""
+
+    def see(self, seq: int, event: JournalEvent) -> None:
+        """Every event that can be read, in order."""
+
+    def end(self) -> None:
+        """There are no more."""
 
 
 def verify(
     connection: sqlite3.Connection,
-    observers: Callable[[Findings], tuple[Observer, ...]] = lambda findings: (),
+    observers: Callable[[Findings], Sequence[Observer]] = lambda findings: (),
 ) -> list[Invariant]:
     """Check everything as of one moment. ``observers`` are shown every event in the walk as well.
 
@@ -48,14 +57,16 @@ def verify(
         _same_version(connection)
         findings = Findings()
         _pages(connection, findings)
-        fold, orders, chain = Fold(), OrderAudit(findings), ChainAudit(connection, findings)
-        shown = (fold.apply, orders.see, *observers(findings))
+        fold, chain = Fold(), ChainAudit(connection, findings)
+        shown: list[Observer] = [OrderAudit(findings), *observers(findings)]
         for seq, body, event in _events(connection, findings):
             if event is not None:
-                for show in shown:
-                    show(seq, event)
+                fold.apply(seq, event)
+                for observer in shown:
+                    observer.see(seq, event)
             chain.see(seq, body, fold)
-        orders.end()
+        for observer in shown:
+            observer.end()
         chain.end()
         tables = fold.tables()
         findings.count(TABLES, sum(len(rows) for rows in tables.values()))

@@ -1,18 +1,25 @@
 """Everything that must hold of a state directory: the store's invariants, and the journal through the desk's
-own orders and ledger."""
+own orders and books."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from engine.errors import OrderError, StoreError
-from engine.events import Fill, JournalEvent, OrderChange, OrderEvent
+from engine.events import Fill, Funding, JournalEvent, OrderChange, OrderEvent
 from engine.execution.blotter import Blotter
+from engine.execution.order import Order
+from engine.portfolio.books import Books
 from engine.store.findings import Findings, Invariant
 from engine.store.verify import Observer, verify
 
 TRANSITIONS = "every transition is a legal one"
+BOOKS = "cash, positions, shares and equity are what the books make of the fills"
+_CASH = Decimal(100_000)
+"""Any will do: what began the account is in no journal."""
 
 
 def verify_database(path: Path) -> list[Invariant]:
@@ -33,19 +40,38 @@ def verify_database(path: Path) -> list[Invariant]:
         raise StoreError(f"cannot read {path}: {error}; restore a copy, or choose --state-dir") from error
 
 
-def _observers(findings: Findings) -> tuple[Observer, ...]:
-    return (_transitions(findings),)
+def _observers(findings: Findings) -> Sequence[Observer]:
+    return (_Desk(findings),)
 
 
-def _transitions(findings: Findings) -> Observer:
-    blotter = Blotter()
+class _Desk:
+    """The journal through the rules of orders, and into books that check themselves."""
 
-    def see(seq: int, event: JournalEvent) -> None:
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._blotter = Blotter()
+        self._books = Books(_CASH, "")
+        findings.count(TRANSITIONS, 0)
+        findings.count(BOOKS, 0)
+
+    def see(self, seq: int, event: JournalEvent) -> None:
+        order: Order | None = None
         if isinstance(event, (OrderEvent, OrderChange, Fill)):
-            findings.count(TRANSITIONS)
+            self._findings.count(TRANSITIONS)
             try:
-                blotter.apply(event)
+                order = self._blotter.apply(event)
             except OrderError as error:
-                findings.problem(TRANSITIONS, f"event {seq}: {error}")
+                self._findings.problem(TRANSITIONS, f"event {seq}: {error}")
+        if isinstance(event, (Fill, Funding)):
+            self._findings.count(BOOKS)
+            try:
+                if isinstance(event, Fill):
+                    self._books.apply(event, None if order is None else order.request)
+                else:
+                    self._books.fund(event)
+            except OrderError as error:
+                self._findings.problem(BOOKS, f"event {seq}: {error}")
 
-    return see
+    def end(self) -> None:
+        for text in self._books.check():
+            self._findings.problem(BOOKS, text)

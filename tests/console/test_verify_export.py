@@ -59,7 +59,7 @@ def export(capsys: Capture, where: Path, kind: str, *options: str) -> list[dict[
 def test_all_holds_while_an_engine_has_it_and_after(capsys: Capture, tmp_path: Path, store: Store) -> None:
     for _ in range(2):
         code, out, _ = call(capsys, "verify", "--state-dir", str(tmp_path))
-        assert code == 0 and out.splitlines()[-1].startswith("all 17 invariants hold")
+        assert code == 0 and out.splitlines()[-1].startswith("all 18 invariants hold")
         assert all(line.startswith("ok ") for line in out.splitlines()[:-1])
         store.close()
 
@@ -69,7 +69,7 @@ def test_what_does_not_hold_is_told_and_fails(capsys: Capture, tmp_path: Path, s
     with sqlite3.connect(tmp_path / DATABASE) as other:
         other.execute("UPDATE balances SET fees = '0' WHERE currency = ''")
     code, out, _ = call(capsys, "verify", "--state-dir", str(tmp_path))
-    assert code == 1 and "2 of 17 invariants FAILED" in out
+    assert code == 1 and "2 of 18 invariants FAILED" in out
     assert "FAILED 1    cash = notional - fees + funding" in out and "fees is 0, journal says" in out
     code, out, _ = call(capsys, "verify", "--json", "--state-dir", str(tmp_path))
     answer = msgspec.json.decode(out)

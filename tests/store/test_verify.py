@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -246,15 +246,18 @@ def test_it_sees_one_moment_while_the_engine_writes(path: Path) -> None:
     store.start()
     store.commit_now(lawful())
 
-    def shown(_findings: object) -> Iterator[object]:
-        def see(seq: int, _event: JournalEvent) -> None:
+    class Writing:
+        """Writes as soon as it is shown something."""
+
+        def see(self, seq: int, _event: JournalEvent) -> None:
             if seq == 1:
                 store.commit_now([*sent(request("w")), fill("w")])
 
-        return (see,)
+        def end(self) -> None:
+            """Nothing is left to do."""
 
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-    found = {one.name: one for one in verify.verify(connection, shown)}  # type: ignore[arg-type]
+    found = {one.name: one for one in verify.verify(connection, lambda findings: [Writing()])}
     assert all(one.ok for one in found.values())
     assert found[verify.JOURNAL].checked == len(lawful())
     connection.close()
