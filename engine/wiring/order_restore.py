@@ -83,6 +83,10 @@ class OrderRestore:
         state = dict(kept) if isinstance(kept, Mapping) else {}
         state.pop("commands", None)  # what was asked for and not answered is answered above
         positions = {position.symbol: position.quantity for position in flow.ledger.positions()}
+        for order in flow.blotter:
+            if order.filled and order.gateway != PAPER:  # held there, not here
+                symbol, signed = order.request.symbol, order.request.side.sign * order.filled
+                positions[symbol] = positions.get(symbol, Decimal(0)) - signed
         orders = [written for order in flow.blotter if (written := self._written(order)) is not None]
         for attempt in (state, None):
             try:
