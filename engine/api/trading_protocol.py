@@ -12,6 +12,7 @@
     POST /v1/limits                     LimitPatch -> Reply
     GET  /v1/account                    AccountDetail
     GET  /v1/performance                Performance, computed now
+    GET  /v1/equity?points=             EquityCurve of at most so many points (240; 2 to 2,000), oldest first
     GET  /v1/reconciliation             ReconciliationRow per gateway
     POST /v1/reconcile                  Reply: compares now
     POST /v1/webhooks/alpaca            an order update, signed (HMAC-SHA256 in ``X-Signature``)
@@ -202,6 +203,15 @@ class Performance(msgspec.Struct, frozen=True):
     rows: tuple[PerformanceRow, ...]
     notes: tuple[str, ...]
     """What the figures rest on, and what is not modelled; one line each."""
+
+
+class EquityCurve(msgspec.Struct, frozen=True):
+    """The account over all its time, evenly spaced: numbers to draw, in the account's currency."""
+
+    ns: tuple[int, ...]
+    equity: tuple[float, ...]
+    drawdown_pct: tuple[float, ...]
+    """How far each point is below the highest before it (0 at the top)."""
 
 
 class DriftRow(msgspec.Struct, frozen=True):
