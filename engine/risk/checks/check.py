@@ -81,7 +81,7 @@ def amount(value: Any) -> str:
 
 
 def percent(value: Any, limit: Any) -> tuple[str, str]:
-    return "unknown" if value is None else f"{value:.4f} %", f"{limit} %"
+    return f"{value:.4f} %", f"{limit} %"
 
 
 def below_percent(value: Any, limit: Any) -> tuple[str, str]:
