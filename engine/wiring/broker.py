@@ -144,7 +144,8 @@ class AlpacaBroker:
             try:
                 # Never less than a moment: what is due may wait for a slot or an answer.
                 pause_s = None if due is None else max((due - now) / NS, 0.01)
-                await asyncio.wait_for(self._work.wait(), pause_s)
+                async with asyncio.timeout(pause_s):  # wait_for may swallow a cancellation
+                    await self._work.wait()
             except TimeoutError:
                 pass
 

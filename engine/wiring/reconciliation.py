@@ -134,7 +134,8 @@ class Reconciliation:
             again = await self.look(gateway)
             try:
                 # Woken early, a look follows; a second one at most a grace later tells whether it stands.
-                await asyncio.wait_for(wake.wait(), self._grace_s if again else self._every_s)
+                async with asyncio.timeout(self._grace_s if again else self._every_s):
+                    await wake.wait()
             except TimeoutError:
                 pass
 
