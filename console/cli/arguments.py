@@ -9,14 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from console.cli.trading_arguments import add_trading
 from engine.text import clean
 
 
-def _lazy(module: str) -> Callable[[argparse.Namespace], int]:
-    """The ``run`` of a command's module, imported when it is called: `status` needs no Textual."""
+def _lazy(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:
+    """A function of a command's module, imported when it is called: `status` needs no Textual."""
 
     def run(arguments: argparse.Namespace) -> int:
-        return int(importlib.import_module(f"console.cli.{module}").run(arguments))
+        return int(getattr(importlib.import_module(f"console.cli.{module}"), function)(arguments))
 
     return run
 
@@ -88,15 +89,19 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(run=_lazy("desk"))
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
-    def command(name: str, help: str, module: str | None = None) -> argparse.ArgumentParser:
+    def command(
+        name: str, help: str, module: str | None = None, function: str = "run"
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, parents=[common], help=help, description=help)
-        sub.set_defaults(run=_lazy(module or name))
+        sub.set_defaults(run=_lazy(module or name, function))
         return sub
 
     command("attach", "join a running engine")
     status = command("status", "what the running engine does")
     status.add_argument("--json", action="store_true", help="machine-readable")
     command("stop", "stop the running engine")
+
+    add_trading(command)
 
     replay = command("replay", "run the whole engine over tapes, as fast as it goes")
     replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")

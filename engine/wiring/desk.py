@@ -144,6 +144,7 @@ class Desk:
             )
             self.signals.on_scores = self.targets.on_scores
             self._act = self.targets.act
+        self._kept_state: object = None
         self._absence = Absence(instruments, self.features, self.trading, commit)
         self.tuning = Tuning(
             config.opportunities.weights,
@@ -254,13 +255,21 @@ class Desk:
             self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
             self._keep(TRAILING, self.trading.watch.trailing())
             self.keep_orders()
+        elif self.trading.work.count():
+            # Places in queues are told by nothing else: a kill loses a second of them, not a sweep.
+            self.keep_orders()
         self._absence.on_time()
         if self.targets is not None:
             self.targets.on_time()
 
     def keep_orders(self) -> None:
         """Keep what the next run needs of the orders beside the journal, and when this one was alive."""
-        self._keep(STATE, self.trading.paper.state())
+        if self._keep is _forget:
+            return
+        state = self.trading.paper.state()
+        if state != self._kept_state:
+            self._kept_state = state
+            self._keep(STATE, state)
         self._keep(LAST, self._absence.kept())
 
     def _expire(self) -> None:

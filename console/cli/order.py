@@ -1,0 +1,128 @@
+"""``tickdesk order buy|sell SYMBOL [QUANTITY] …``: place an order, after a look at what it would do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from console.cli.client import ask
+from console.cli.output import as_json, table
+from console.cli.settings import state_dir
+from engine.api.trading_protocol import OrderPreview, OrderReply, OrderTicket
+from engine.errors import ConfigError, LinkError, RefusedError
+from engine.text import clean
+
+PATH = "/v1/orders"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    where, ticket = state_dir(arguments), _ticket(arguments)
+    if arguments.preview:
+        preview = _preview(where, ticket)
+        print(as_json(preview) if arguments.json else "\n".join(lines(preview)))
+        return 0 if preview.approved else 1
+    if not arguments.yes and not _confirmed(where, ticket, arguments.json):
+        print("not sent", file=sys.stderr)
+        return 1
+    reply = _send(where, ticket)
+    print(as_json(reply) if arguments.json else clean(f"{reply.text} {' '.join(reply.ids)}".rstrip(), 600))
+    return 0 if reply.ok else 1
+
+
+def _ticket(arguments: argparse.Namespace) -> OrderTicket:
+    """Raises ConfigError for what no order can be."""
+    given: dict[str, Any] = {
+        "symbol": arguments.symbol,
+        "side": arguments.side,
+        "type": _kind(arguments),
+        "quantity": arguments.quantity,
+        "notional": arguments.notional,
+        "equity_pct": arguments.equity_pct,
+        "price": arguments.limit,
+        "stop_price": arguments.stop or arguments.take_profit,
+        "trail": arguments.trail,
+        "trigger": arguments.trigger,
+        "time_in_force": arguments.tif or ("gtd" if arguments.expires is not None else "gtc"),
+        "expire_s": arguments.expires,
+        "post_only": arguments.post_only,
+        "reduce_only": arguments.reduce_only,
+        "stop_loss": arguments.bracket_stop,
+        "take_profit": arguments.bracket_target,
+        "token": arguments.token or uuid.uuid4().hex,
+    }
+    if sum(given[name] is not None for name in ("quantity", "notional", "equity_pct")) != 1:
+        raise ConfigError("say how much, once: a quantity, --notional or --equity-pct")
+    return msgspec.convert(given, OrderTicket)
+
+
+def _kind(arguments: argparse.Namespace) -> str:
+    """The order's type follows from the prices that are given."""
+    given = {
+        name for name in ("limit", "stop", "trail", "take_profit") if getattr(arguments, name) is not None
+    }
+    kinds = {
+        frozenset(): "market",
+        frozenset({"limit"}): "limit",
+        frozenset({"stop"}): "stop",
+        frozenset({"stop", "limit"}): "stop_limit",
+        frozenset({"trail"}): "trailing_stop",
+        frozenset({"trail", "stop"}): "trailing_stop",
+        frozenset({"take_profit"}): "take_profit",
+    }
+    kind = kinds.get(frozenset(given))
+    if kind is None:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+        raise ConfigError(
+            f"{options} do not go together; a bracket takes --bracket-stop and --bracket-target"
+        )
+    return kind
+
+
+def _preview(where: Path, ticket: OrderTicket) -> OrderPreview:
+    return ask(where, "POST", f"{PATH}/preview", OrderPreview, body=msgspec.json.encode(ticket))
+
+
+def _confirmed(where: Path, ticket: OrderTicket, json: bool) -> bool:
+    """Show what the order would do, and ask."""
+    if json or not sys.stdin.isatty():
+        raise ConfigError("nobody can be asked here: add --yes to send it, or --preview to look")
+    preview = _preview(where, ticket)
+    print("\n".join(lines(preview)))
+    return preview.approved and input("send it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _send(where: Path, ticket: OrderTicket) -> OrderReply:
+    """Once, however often it is asked: the ticket has a token."""
+    body = msgspec.json.encode(ticket)
+    try:
+        return ask(where, "POST", PATH, OrderReply, body=body)
+    except RefusedError:
+        raise
+    except LinkError as error:
+        raise LinkError(
+            f"{error}; it may have been placed: the same command with --token {ticket.token} places it at"
+            " most once"
+        ) from None
+
+
+def lines(preview: OrderPreview) -> list[str]:
+    """A preview for a person."""
+    rows = [
+        ("price", preview.price or "unknown"),
+        ("notional", preview.notional or "unknown"),
+        ("fee", preview.fee or "unknown"),
+        ("position after", preview.position_after),
+        ("cash after", preview.cash_after or "unknown"),
+    ]
+    denied = [
+        f"denied:{check.code} {check.value}, limit {check.limit}"
+        for verdict in preview.verdicts
+        for check in verdict.checks
+        if not check.passed
+    ]
+    return [clean(preview.text, 300), *table(rows, "<>"), *(clean(line, 300) for line in denied)]

@@ -1,0 +1,96 @@
+"""``tickdesk orders``, ``cancel`` and ``amend``: what is at work, and changing it."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+
+from console.cli.client import ask, quoted
+from console.cli.order import PATH
+from console.cli.output import as_json, table
+from console.cli.settings import state_dir
+from engine.api.protocol import Reply
+from engine.api.rows import OrderRow
+from engine.api.trading_protocol import AmendPatch, CancelPatch
+from engine.errors import ConfigError
+from engine.text import clean
+
+_MOST = 1_000
+_SHORTEST = 6
+"""Of an id that is given by its first characters."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """``orders``"""
+    rows = _orders(state_dir(arguments), arguments.symbol, "open" if arguments.open else "", arguments.last)
+    print(as_json(rows) if arguments.json else "\n".join(_lines(rows)))
+    return 0
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    where = state_dir(arguments)
+    if arguments.all == (arguments.id is not None):
+        raise ConfigError("say which: tickdesk cancel ID, or --all [--symbol SYMBOL]")
+    if arguments.all:
+        body = msgspec.json.encode(CancelPatch(arguments.symbol or ""))
+        reply = ask(where, "POST", f"{PATH}/cancel", Reply, body=body)
+    else:
+        reply = ask(where, "DELETE", f"{PATH}/{quoted(_id(where, arguments.id))}", Reply)
+    return say(reply, json=arguments.json)
+
+
+def amend(arguments: argparse.Namespace) -> int:
+    where = state_dir(arguments)
+    patch = AmendPatch(arguments.quantity, arguments.limit, arguments.stop, arguments.trail)
+    if patch == AmendPatch():
+        raise ConfigError("say what: --quantity, --limit, --stop or --trail")
+    path = f"{PATH}/{quoted(_id(where, arguments.id))}"
+    return say(ask(where, "POST", path, Reply, body=msgspec.json.encode(patch)), json=arguments.json)
+
+
+def say(reply: Reply, *, json: bool) -> int:
+    """Print a reply; the exit code."""
+    print(as_json(reply) if json else clean(reply.text, 600))
+    return 0 if reply.ok else 1
+
+
+def _orders(where: Path, symbol: str | None, state: str, limit: int) -> tuple[OrderRow, ...]:
+    query = urlencode({"symbol": symbol or "", "state": state, "limit": limit})
+    return ask(where, "GET", f"{PATH}?{query}", tuple[OrderRow, ...])
+
+
+def _id(where: Path, text: str) -> str:
+    """A whole id, or that of the only open order whose id begins so. Raises ConfigError."""
+    if len(text) >= len("td-") + 24 or len(text) < _SHORTEST:
+        return text
+    found = [row.id for row in _orders(where, None, "open", _MOST) if row.id.startswith(text)]
+    if len(found) > 1:
+        raise ConfigError(f"{clean(text, 40)} begins several ids: {', '.join(found[:5])}")
+    return found[0] if found else text
+
+
+def _lines(rows: tuple[OrderRow, ...]) -> list[str]:
+    if not rows:
+        return ["no orders"]
+    cells = [("time", "id", "symbol", "side", "type", "filled", "price", "state", "")]
+    for row in rows:
+        at = datetime.fromtimestamp(row.created_ns / 1e9, UTC)
+        pending = "" if row.pending == "none" else f", {row.pending} pending"
+        cells.append(
+            (
+                *(f"{at:%m-%d %H:%M:%S}", row.id, row.symbol, row.side, row.type.replace("_", " ")),
+                *(f"{row.filled}/{row.quantity}", _prices(row), row.state + pending, clean(row.reason, 100)),
+            )
+        )
+    return table(cells, "<<<<<>><<")
+
+
+def _prices(row: OrderRow) -> str:
+    """What it waits for, or what it got."""
+    told = [f"stop {row.stop_price}" if row.stop_price else "", f"trail {row.trail}" if row.trail else ""]
+    told.append(row.price or row.average_price)
+    return " ".join(filter(None, told)) or "market"

@@ -1,0 +1,86 @@
+"""The trading commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Protocol
+
+SIDES = ("buy", "sell")
+
+
+class AddCommand(Protocol):
+    def __call__(
+        self, name: str, help: str, module: str | None = None, function: str = "run"
+    ) -> argparse.ArgumentParser: ...
+
+
+def add_trading(command: AddCommand) -> None:
+    """``command`` adds one to the parser."""
+    _order(command("order", "place an order, after a look at what it would do"))
+    orders = _json(command("orders", "list the newest orders"))
+    orders.add_argument("--open", action="store_true", help="those that are at work only")
+    orders.add_argument("--symbol", metavar="SYMBOL", help="of this symbol only")
+    orders.add_argument("--last", type=_count, default=50, metavar="N", help="how many (default 50)")
+    cancel = _json(command("cancel", "cancel an order, or all", "orders", "cancel"))
+    cancel.add_argument("id", nargs="?", metavar="ID", help="or its first six characters")
+    cancel.add_argument("--all", action="store_true", help="every order that is at work")
+    cancel.add_argument("--symbol", metavar="SYMBOL", help="with --all: of this symbol")
+    amend = _json(command("amend", "change a working order", "orders", "amend"))
+    amend.add_argument("id", metavar="ID", help="or its first six characters")
+    amend.add_argument("--quantity", metavar="Q", help="the whole one, what is filled included")
+    for name, about in (("limit", "limit price"), ("stop", "trigger price"), ("trail", "distance")):
+        amend.add_argument(f"--{name}", metavar="P", help=about)
+    flatten = _json(command("flatten", "close all positions, or one, and verify"))
+    flatten.add_argument("symbol", nargs="?", metavar="SYMBOL", help="this one only; entries stay on")
+    flatten.add_argument(
+        "--percent", type=float, default=100.0, metavar="P", help="of the position (default 100)"
+    )
+    flatten.add_argument("--limit", action="store_true", help="bounded by the quote, instead of at market")
+    _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
+    _json(command("positions", "list what is held", "account", "positions"))
+    _json(command("account", "balances, exposure, and who earned what"))
+    _json(command("reconcile", "compare the desk with its gateways now", "account", "reconcile"))
+    limits = _json(command("limits", "show the limits, or change one while the desk runs"))
+    limits.add_argument("what", choices=("list", "set", "reset"), nargs="?", default="list")
+    limits.add_argument(
+        "words",
+        nargs="*",
+        metavar="SCOPE NAME [VALUE]",
+        help="scope: desk, strategy:NAME, symbol:SYMBOL or exits",
+    )
+
+
+def _order(parser: argparse.ArgumentParser) -> None:
+    _json(parser)
+    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("symbol", metavar="SYMBOL", help="venue:NATIVE, or NATIVE where one venue has it")
+    parser.add_argument("quantity", nargs="?", metavar="QUANTITY")
+    add: Callable[..., argparse.Action] = parser.add_argument
+    add("--notional", metavar="N", help="instead of a quantity: worth, in the quote currency")
+    add("--equity-pct", type=float, metavar="P", help="instead of a quantity: percent of equity")
+    add("--limit", metavar="P", help="limit price")
+    add("--stop", metavar="P", help="trigger price of a stop; with --limit a stop-limit")
+    add("--trail", metavar="D", help="a stop that follows the market at this distance")
+    add("--take-profit", metavar="P", help="a market order once this price is reached in favour")
+    add("--bracket-stop", metavar="P", help="stop-loss that waits for the order's fills")
+    add("--bracket-target", metavar="P", help="limit that takes the profit of its fills")
+    add("--trigger", choices=("last", "quote", "mark"), default="last", help="which price sets a stop off")
+    add("--tif", choices=("gtc", "gtd", "ioc", "fok"), help="time in force (default gtc)")
+    add("--expires", type=float, metavar="S", help="seconds from now, of gtd")
+    add("--post-only", action="store_true", help="rejected when it would take liquidity")
+    add("--reduce-only", action="store_true", help="never opens or turns a position")
+    add("--preview", action="store_true", help="only say what it would do")
+    add("--yes", action="store_true", help="send it without asking")
+    add("--token", metavar="TEXT", help="the same token again places nothing")
+
+
+def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000):
+        raise argparse.ArgumentTypeError("a number from 1 to 1000")
+    return int(text)
