@@ -22,7 +22,7 @@ bench: .venv
 
 chaos: .venv
 	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
-		TICKDESK_CHAOS_STOP_S=$(STOP_S) $(PY) -m pytest -s tests/chaos $(ARGS)
+		TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.store.store import Store
+from tests.chaos.amounts import SEED
 from tests.chaos.events import ends_commit, event_at
 from tests.chaos.wal import Written
 from tests.conftest import ROOT
@@ -122,6 +122,4 @@ def recover(path: Path, acknowledged: int, ahead: int, since: int) -> Recovered:
 
 def scratch(name: str) -> random.Random:
     """Random choices of one test, the same each time."""
-    from tests.chaos.amounts import SEED
-
-    return random.Random(f"{SEED} {name} {os.environ.get('TICKDESK_CHAOS_ROUND', '')}")
+    return random.Random(f"{SEED} {name}")
