@@ -27,7 +27,7 @@ COMPARED_WHOLE = 5_000
 checkpoint on."""
 _LONG = ("journal", "orders", "fills", "funding")
 _SHORT = (
-    *("positions", "balances", "limits", "settings", "checkpoints", "snapshots"),
+    *("positions", "balances", "limits", "settings", "checkpoints"),
     *("automations", "automation_runs"),
 )
 

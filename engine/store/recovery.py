@@ -1,13 +1,11 @@
-"""What a start hands to the desk: its own snapshot, where it kept one, and the journal after it.
+"""What a start hands to the desk: the journal, decoded in pages.
 
 Verdicts are left out: nothing is folded from them, and they are most of what there is to decode.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from typing import NamedTuple
 
 import msgspec
 
@@ -29,7 +27,6 @@ from engine.events import (
 from engine.store.codec import decode_journal
 
 _PAGE = 5_000
-_SNAPSHOTS_KEPT = 2
 
 
 class _Transition(Event, frozen=True, gc=False, tag="OrderEvent"):
@@ -85,19 +82,13 @@ _decoder = msgspec.json.Decoder(
 )
 
 
-class Snapshot(NamedTuple):
-    seq: int
-    """The newest event that is in it; 0: there is none."""
-    body: bytes
-
-
-def events_after(connection: sqlite3.Connection, seq: int) -> list[JournalEvent]:
-    """The journal after ``seq`` in order of sequence, without verdicts."""
-    events: list[JournalEvent] = []
-    cursor = connection.execute("SELECT body FROM journal WHERE seq > ? ORDER BY seq", (seq,))
+def events(connection: sqlite3.Connection) -> list[JournalEvent]:
+    """The journal in order of sequence, without verdicts."""
+    found: list[JournalEvent] = []
+    cursor = connection.execute("SELECT body FROM journal ORDER BY seq")
     while page := cursor.fetchmany(_PAGE):
-        events += _decoded([body for (body,) in page])
-    return events
+        found += _decoded([body for (body,) in page])
+    return found
 
 
 def _decoded(bodies: list[str]) -> list[JournalEvent]:
@@ -113,35 +104,3 @@ def _without_verdict(event: JournalEvent) -> JournalEvent:
     if isinstance(event, (OrderEvent, OrderChange)) and event.verdict is not None:
         return msgspec.structs.replace(event, verdict=None)
     return event
-
-
-def write_snapshot(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
-    """In a transaction of its own; the newest few are kept."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        connection.execute(
-            "INSERT OR REPLACE INTO snapshots (seq, seal, body) VALUES (?, ?, ?)",
-            (snapshot.seq, _seal(snapshot), snapshot.body),
-        )
-        connection.execute(
-            "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
-            (_SNAPSHOTS_KEPT,),
-        )
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def snapshots(connection: sqlite3.Connection) -> list[Snapshot]:
-    """Those that are as they were written, and not of events that are lost; newest first."""
-    rows = connection.execute(
-        "SELECT seq, body, seal FROM snapshots WHERE seq <= (SELECT COALESCE(MAX(seq), 0) FROM journal) "
-        "ORDER BY seq DESC"
-    )
-    return [found for seq, body, seal in rows if _seal(found := Snapshot(seq, body)) == seal]
-
-
-def _seal(snapshot: Snapshot) -> str:
-    return hashlib.blake2b(b"%d " % snapshot.seq + snapshot.body, digest_size=16).hexdigest()

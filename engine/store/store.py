@@ -22,7 +22,6 @@ from engine.events import JournalEvent, Verdict
 from engine.store import opening, recovery, rows
 from engine.store.journal import JournalWriter
 from engine.store.read import BorrowedReader, Query, Reader
-from engine.store.recovery import Snapshot
 from engine.store.rows import Record
 
 T = TypeVar("T")
@@ -100,21 +99,9 @@ class Store:
             self._thread.join()
             raise opened[0]
 
-    def recover(self, after: int = 0) -> list[JournalEvent]:
-        """The journal after the event ``after`` in order of sequence, without verdicts."""
-        return self._call(lambda connection: recovery.events_after(connection, after))
-
-    def snapshots(self) -> list[Snapshot]:
-        """The desk's folds as it kept them, newest first: the newest that it can take, it need not fold."""
-        return self._call(recovery.snapshots)
-
-    def keep_snapshot(self, seq: int, body: bytes) -> None:
-        """Keep the desk's folds as they are after the event ``seq``; nothing waits for it.
-
-        Raises ``StoreError`` after a failure.
-        """
-        snapshot = Snapshot(seq, body)
-        self.ask(lambda connection: recovery.write_snapshot(connection, snapshot), _snapshot_kept)
+    def recover(self) -> list[JournalEvent]:
+        """The whole journal in order of sequence, without verdicts; its length is ``last_seq``."""
+        return self._call(recovery.events)
 
     def reader(self) -> Reader:
         """Queries; of a file over a read-only connection of its own."""
@@ -382,8 +369,3 @@ class Store:
             job.answer(None, fault)
         if self.failed is not None:
             self.failed(fault)
-
-
-def _snapshot_kept(_value: None, error: Exception | None) -> None:
-    if error is not None:
-        _log.error("a snapshot could not be written: %s", error)

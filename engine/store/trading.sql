@@ -59,13 +59,6 @@ CREATE TABLE checkpoints (
     seal TEXT NOT NULL,
     body TEXT NOT NULL
 );
--- The desk's own folds as they stood after seq, and how those that made them were made.
-CREATE TABLE snapshots (
-    seq INTEGER PRIMARY KEY,
-    seal TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-
 -- Few of many: risk and limit changes, funding and alerts are found without a walk through all orders.
 CREATE INDEX journal_by_rare_kind ON journal (kind) WHERE kind NOT IN ('OrderEvent', 'OrderChange', 'Fill');
 

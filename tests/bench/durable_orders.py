@@ -21,8 +21,6 @@ _IN_FLIGHT = 256
 """Commits that wait for the disk at most, as when every symbol of a desk trades at once."""
 _COMMIT = 4_000
 _JOURNALS = (100_000, 1_000_000)
-_SINCE_SNAPSHOT = 5_000
-"""Events since the desk kept its own folds."""
 
 
 @bench("durable_orders")
@@ -85,9 +83,6 @@ def recovery(scratch: Path) -> list[Figure]:
         opened = time.perf_counter() - began
         store.recover()
         read = time.perf_counter() - began
-        began = time.perf_counter()
-        store.recover(store.last_seq - _SINCE_SNAPSHOT)
-        after = opened + time.perf_counter() - began
         store.close()
         path.unlink()
         note = f"{size / 1e6:,.0f} MB; tail compared with the tables"
@@ -97,7 +92,6 @@ def recovery(scratch: Path) -> list[Figure]:
             Figure(
                 f"{events:,} events: the same, and all read", read, "s", goal if events <= 100_000 else None
             ),
-            Figure(f"{events:,} events: the same, and read after a snapshot", after, "s", goal),
         ]
     return figures
 

@@ -1,9 +1,8 @@
-"""What a start hands to the desk: the journal without verdicts, and the desk's own snapshots."""
+"""What a start hands to the desk: the journal without verdicts."""
 
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +23,6 @@ from engine.events import (
     RiskState,
 )
 from engine.store import recovery
-from engine.store.recovery import Snapshot
 from engine.store.store import Store
 from tests.store import samples
 
@@ -60,8 +58,6 @@ def test_every_kind_comes_back_without_its_verdict(store: Store, monkeypatch: py
     ]
     store.commit_now(judged)
     assert store.recover() == events
-    assert store.recover(3) == events[3:]
-    assert store.recover(len(events)) == []
 
 
 def test_what_is_not_a_number_comes_back(store: Store) -> None:
@@ -73,25 +69,3 @@ def test_what_is_not_a_number_comes_back(store: Store) -> None:
     back = store.recover()
     assert math.isnan(back[0].request.decision_price) and back[0].verdict is None
     assert back[1:] == samples.order(2)
-
-
-def test_the_newest_two_snapshots_are_kept(store: Store) -> None:
-    assert store.snapshots() == []
-    store.commit_now(samples.order(1))
-    for seq in (2, 4, 6):
-        store.keep_snapshot(seq, b"state %d" % seq)
-    assert store.snapshots() == [Snapshot(6, b"state 6"), Snapshot(4, b"state 4")]
-    store.keep_snapshot(6, b"again")
-    assert store.snapshots()[0] == Snapshot(6, b"again")
-
-
-def test_a_snapshot_that_was_changed_or_is_ahead_of_the_journal_is_not_given(store: Store) -> None:
-    store.commit_now(samples.order(1))
-    for seq in (4, 6):
-        store.keep_snapshot(seq, b"state")
-    assert store.flush()
-    with sqlite3.connect(store.path) as other:
-        other.execute("UPDATE snapshots SET body = x'00' WHERE seq = 6")
-    assert store.snapshots() == [Snapshot(4, b"state")]
-    store.keep_snapshot(7, b"of an event that was lost")
-    assert store.snapshots() == []
