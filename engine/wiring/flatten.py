@@ -37,9 +37,10 @@ class Flattening:
     async def kill(self, who: str) -> Reply:
         """Halt, cancel every order, close every position, verify. The text is the receipt."""
         trading, began = self._trading, time.monotonic()
+        at_work = trading.work.ids()
         trading.set_state(RiskState.HALTED, who, "kill switch")
-        canceled = trading.cancel_all(None, f"kill switch, {who}")
-        return await self._close_all(canceled, began, "HALTED")
+        trading.cancel_all(None, f"kill switch, {who}")
+        return await self._close_all(at_work, began, "HALTED")
 
     async def flatten(self, patch: FlattenPatch, who: str) -> Reply:
         """Close what the patch names. Raises OrderError for what it cannot mean."""
@@ -113,8 +114,12 @@ class Flattening:
         return order is not None and order.state.terminal
 
     def _canceled(self, ids: list[str]) -> str:
-        """Orders that a cancel was asked for, and how many of them are over."""
-        return f"canceled {sum(self._over(identity) for identity in ids)}/{len(ids)}"
+        """Of the orders that a cancel was asked for: how many it ended."""
+        found = [self._trading.blotter.get(identity) for identity in ids]
+        states = [order.state for order in found if order is not None]
+        filled = states.count(OrderState.FILLED)
+        ended = sum(state.terminal for state in states) - filled
+        return f"canceled {ended}/{len(ids)}" + (f" ({filled} filled first)" if filled else "")
 
     def _waits(self) -> str:
         found = sorted(set(self._trading.waiting().values()))

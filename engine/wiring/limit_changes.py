@@ -38,9 +38,9 @@ class LimitChanges:
             self._commit((change,), done)
             return change
         key = scope, name
+        proposed = self._book.propose(scope, name, value, who, now)
         standing = self._book.value(scope, name)
         overtaken = self._loosening.get(key)
-        proposed = self._book.propose(scope, name, value, who, now)
         if overtaken is not None:
             del self._loosening[key]
             if proposed is None:

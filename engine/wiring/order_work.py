@@ -51,6 +51,10 @@ class OrderWork:
             together = [other.request for other in self._blotter.of_list(sent.list_id)]
         return [request.client_order_id for request in together] if sent.list_id else [client_order_id]
 
+    def ids(self) -> list[str]:
+        """Of every order at work, durable or not."""
+        return [*self.sent, *(order.client_order_id for order in self._blotter.open_orders())]
+
     def entries(self, symbol: str | None = None) -> list[str]:
         """Ids of those at work that could open or enlarge a position (of the symbol)."""
         requests = [*self.sent.values(), *(order.request for order in self._blotter.open_orders())]
