@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -56,4 +57,4 @@ def test_they_are_few_and_live_only(events: list[MarketEvent]) -> None:
             times[event.symbol].append(event.event_ns)
     for found in times.values():
         assert found[0] >= LIVE_NS
-        assert all(later - earlier >= NS // 4 for earlier, later in zip(found, found[1:], strict=False))
+        assert all(later - earlier >= NS // 4 for earlier, later in pairwise(found))

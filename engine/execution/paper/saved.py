@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from decimal import Decimal
 
 import msgspec
 
-from engine.events import Fill, Funding, OrderEvent, OrderState, OrderType
+from engine.errors import OrderError
+from engine.events import ChangeKind, Funding, OrderChange, OrderState, OrderType
 from engine.execution.order import Order
 from engine.execution.paper.clock import Command
 from engine.execution.paper.display import Display
@@ -53,12 +55,11 @@ def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: in
             spoilt.add(identity)
             continue
         place = places.get(identity)
-        on_the_way = sum((report.quantity for report in reports if isinstance(report, Fill)), Decimal(0))
-        if place is None and _ends(reports, order.quantity - order.filled - on_the_way):
-            state = OrderState.FILLED if order.filled + on_the_way == order.quantity else OrderState.CANCELED
-            revived.ended[identity] = Ended(state, order.filled + on_the_way, order.request.symbol)
+        later = _after(order, reports)
+        if later is not None and place is None and later.state.terminal:
+            revived.ended[identity] = Ended(later.state, later.filled, order.request.symbol)
             continue
-        if place is not None and reports and place.filled == order.filled + on_the_way:
+        if later is not None and place is not None and reports and place.filled == later.filled:
             revived.orders.append(place)
             continue
         spoilt.add(identity)
@@ -76,7 +77,8 @@ def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: in
 def _follow(place: Working, order: Order) -> bool:
     """Bring a saved order to what the journal says; False when it says too much else."""
     state = order.state
-    if (place.phase is Phase.HELD) != (state is OrderState.HELD):
+    held = state is OrderState.HELD
+    if held != (place.phase is Phase.HELD) and not (held and place.phase is Phase.TRAVELLING):
         return False
     if state is OrderState.TRIGGERED and not place.triggered:
         return False
@@ -131,10 +133,17 @@ def _by_order(outbox: Outbox) -> dict[str, list[Report]]:
     return found
 
 
-def _ends(reports: list[Report], left: Decimal) -> bool:
-    """Whether these reports end an order of which ``left`` is open after their fills."""
-    ended = any(isinstance(report, OrderEvent) and report.state.terminal for report in reports)
-    return bool(reports) and (ended or not left)
+def _after(order: Order, reports: Sequence[Report]) -> Order | None:
+    """The order with the reports that are on their way; None when they contradict it."""
+    later = copy(order)
+    try:
+        for report in reports:
+            refusal = isinstance(report, OrderChange) and report.kind is not ChangeKind.UPDATED
+            if not refusal and not isinstance(report, Funding):
+                later.apply(report)
+    except OrderError:
+        return None
+    return later
 
 
 def _drop(outbox: Outbox, identities: set[str]) -> None:
