@@ -52,7 +52,8 @@ def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: in
         identity, reports = order.client_order_id, news.get(order.client_order_id, [])
         if order.state.terminal:
             revived.ended[identity] = Ended(order.state, order.filled, order.request.symbol)
-            spoilt.add(identity)
+            if not all(map(_refuses, reports)):
+                spoilt.add(identity)
             continue
         place = places.get(identity)
         later = _after(order, reports)
@@ -138,12 +139,15 @@ def _after(order: Order, reports: Sequence[Report]) -> Order | None:
     later = copy(order)
     try:
         for report in reports:
-            refusal = isinstance(report, OrderChange) and report.kind is not ChangeKind.UPDATED
-            if not refusal and not isinstance(report, Funding):
+            if not _refuses(report) and not isinstance(report, Funding):
                 later.apply(report)
     except OrderError:
         return None
     return later
+
+
+def _refuses(report: Report) -> bool:
+    return isinstance(report, OrderChange) and report.kind is not ChangeKind.UPDATED
 
 
 def _drop(outbox: Outbox, identities: set[str]) -> None:
