@@ -57,15 +57,12 @@ class VenueOrder(msgspec.Struct, frozen=True):
 
 
 class VenueFee(msgspec.Struct, frozen=True):
-    """A fee that is told apart from the fills: in money, or in kind."""
+    """A fee that is told apart from the fills."""
 
     fee_id: str
     amount: Decimal
     """Above zero when paid."""
     currency: str
-    symbol: str = ""
-    quantity: Decimal = Decimal(0)
-    """Taken out of the position, above zero when paid."""
 
 
 class VenueAccount(msgspec.Struct, frozen=True):

@@ -11,23 +11,31 @@ two looks ``grace_ns`` apart, and orders that the gateway itself is still asking
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 import msgspec
 
-from engine.events import Fill, OrderState
+from engine.events import NS, Fill, OrderState
 from engine.execution.gateway import VenueAccount, VenueOrder
 from engine.execution.order import Order
 
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
+_TOLD_NS = 3 * 86_400 * NS
+"""By then a fee is among those that the venue tells."""
 
 
 class Holdings:
     """What the fills of one gateway add up to: positions, and how cash has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, fee_share: Callable[[str], Decimal] = lambda symbol: _ZERO) -> None:
+        """``fee_share(symbol)``: most that the venue takes of what a trade brings before it tells: out of
+        the position when buying, out of the cash when selling."""
+        self._fee_share = fee_share
+        self._in_kind: dict[str, Decimal] = {}
+        self._in_cash: deque[tuple[int, str, Decimal]] = deque()
         self.positions: dict[str, Decimal] = {}
         self.cash: dict[str, Decimal] = {}
         self.fills = 0
@@ -36,24 +44,41 @@ class Holdings:
         """An order of an earlier run, with all it had filled."""
         if order.filled:
             sign = order.request.side.sign
-            self._add(
-                order.request.symbol, sign * order.filled, currency, -sign * order.notional - order.fees
-            )
+            cash = -sign * order.notional - order.fees
+            self._add(order.request.symbol, sign * order.filled, currency, cash, order.updated_ns)
             self.fills += len(order.trade_ids)
 
     def apply(self, fill: Fill, currency: str) -> None:
         """A fill, once it is booked; ``currency``: in which it is."""
         sign = fill.side.sign
-        self._add(fill.symbol, sign * fill.quantity, currency, -sign * fill.price * fill.quantity - fill.fee)
+        cash = -sign * fill.price * fill.quantity - fill.fee
+        self._add(fill.symbol, sign * fill.quantity, currency, cash, fill.ns)
         self.fills += 1
 
     def fund(self, amount: Decimal, currency: str) -> None:
         """Funding: above zero is received."""
         self.cash[currency] = self.cash.get(currency, _ZERO) + amount
 
-    def _add(self, symbol: str, quantity: Decimal, currency: str, cash: Decimal) -> None:
-        self.positions[symbol] = self.positions.get(symbol, _ZERO) + quantity
+    def _add(self, symbol: str, quantity: Decimal, currency: str, cash: Decimal, ns: int) -> None:
+        held = self.positions[symbol] = self.positions.get(symbol, _ZERO) + quantity
         self.cash[currency] = self.cash.get(currency, _ZERO) + cash
+        share = self._fee_share(symbol)
+        if not held:
+            self._in_kind.pop(symbol, None)
+        elif share and quantity > 0:
+            self._in_kind[symbol] = self._in_kind.get(symbol, _ZERO) + quantity * share
+        if share and cash > 0:
+            self._in_cash.append((ns, currency, cash * share))
+
+    def untold_in_kind(self, symbol: str) -> Decimal:
+        """Fees may have taken so much out of a position since it was flat."""
+        return self._in_kind.get(symbol, _ZERO)
+
+    def untold_in_cash(self, currency: str, now_ns: int) -> Decimal:
+        """Fees may have taken so much cash that the venue has not told yet."""
+        while self._in_cash and self._in_cash[0][0] < now_ns - _TOLD_NS:
+            self._in_cash.popleft()
+        return sum((amount for _, name, amount in self._in_cash if name == currency), _ZERO)
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -152,14 +177,10 @@ def _fills(
 
 
 def _positions(account: VenueAccount, holdings: Holdings) -> Iterable[Drift]:
-    in_kind: dict[str, Decimal] = {}
-    for fee in account.fees:
-        if fee.quantity:
-            in_kind[fee.symbol] = in_kind.get(fee.symbol, _ZERO) + fee.quantity
     for symbol in sorted({*account.positions, *holdings.positions}):
-        ours = holdings.positions.get(symbol, _ZERO) - in_kind.get(symbol, _ZERO)
+        ours = holdings.positions.get(symbol, _ZERO)
         theirs = account.positions.get(symbol, _ZERO)
-        if ours != theirs:
+        if not 0 <= ours - theirs <= holdings.untold_in_kind(symbol):
             yield Drift("position", symbol, _plain(ours), _plain(theirs), _plain(theirs - ours))
 
 
@@ -173,7 +194,7 @@ def _cash(account: VenueAccount, holdings: Holdings, start: Baseline, exact: boo
             continue  # first seen after the first contact: there is nothing to compare it with
         ours = start.cash[name] + holdings.cash.get(name, _ZERO) - fees.get(name, _ZERO)
         theirs = account.cash[name]
-        if abs(theirs - ours) > allowed:
+        if not -allowed <= ours - theirs <= allowed + holdings.untold_in_cash(name, account.ns):
             yield Drift("cash", name, _plain(ours), _plain(theirs), _plain(theirs - ours))
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.config import AlpacaConfig, Config
@@ -16,7 +17,7 @@ from engine.execution.alpaca import account as alpaca_account
 from engine.execution.alpaca.calls import Answer, Call
 from engine.execution.alpaca.gateway import NAME, AlpacaGateway
 from engine.execution.alpaca.keys import check_host, load_keys, stream_of
-from engine.execution.alpaca.order_form import currency
+from engine.execution.alpaca.order_form import currency, is_crypto
 from engine.execution.alpaca.outbox import LOOK_BACK_NS, PAGE, executions_call
 from engine.execution.alpaca.rest import Rest
 from engine.execution.alpaca.updates import LineError, Updates
@@ -37,6 +38,7 @@ from engine.feeds.backoff import Backoff
 
 log = logging.getLogger("engine.alpaca")
 
+CRYPTO_FEE = Decimal("0.0025")
 SENDERS = 8
 """Requests that may be on their way at once."""
 SETTLE_TIMEOUTS = 3
@@ -116,6 +118,10 @@ class AlpacaBroker:
         finally:
             self.gateway.connected = False
             await self._rest.close()
+
+    def fee_share(self, symbol: str) -> Decimal:
+        """Most that Alpaca takes of what a trade brings before it tells: crypto's highest taker fee."""
+        return CRYPTO_FEE if is_crypto(self._config.symbols.get(symbol, "")) else Decimal(0)
 
     def text(self) -> str:
         """How it is reached, one line."""

@@ -89,6 +89,7 @@ class Gateways:
                 alpaca.account,
                 currency=lambda symbol: alpaca.currencies.get(symbol, "USD"),
                 unresolved=alpaca.gateway.unresolved,
+                fee_share=alpaca.fee_share,
             )
             alpaca.reconnected = lambda: reconciliation.wake(alpaca.name)
         desk.trading.booking.on_booked = reconciliation.booked

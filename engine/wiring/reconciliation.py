@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ class _Side:
         account: Account,
         currency: Callable[[str], str],
         unresolved: Callable[[], frozenset[str]],
+        fee_share: Callable[[str], Decimal],
         *,
         broker: bool,
         grace_ns: int,
@@ -44,7 +46,7 @@ class _Side:
         self.currency = currency
         self.unresolved = unresolved
         self.broker = broker
-        self.holdings = Holdings()
+        self.holdings = Holdings(fee_share)
         self.start: Baseline | None = None
         self.first: Baseline | None = None
         """Seen once; the start when it is seen again."""
@@ -90,14 +92,17 @@ class Reconciliation:
         *,
         currency: Callable[[str], str],
         unresolved: Callable[[], frozenset[str]] = frozenset,
+        fee_share: Callable[[str], Decimal] = lambda symbol: Decimal(0),
         broker: bool = True,
     ) -> None:
         """Compare with this gateway too. After the journal was folded, before anything trades.
 
-        ``currency(symbol)``: in which its fills are. The cash of a broker when the desk first asked is kept
-        over restarts; that of the paper venue is what the journal made of it.
+        ``currency(symbol)``: in which its fills are. ``fee_share``: see ``Holdings``. The cash of a broker
+        when the desk first asked is kept over restarts; that of the paper venue is what the journal made of
+        it.
         """
-        side = _Side(account, currency, unresolved, broker=broker, grace_ns=int(self._grace_s * NS))
+        grace_ns = int(self._grace_s * NS)
+        side = _Side(account, currency, unresolved, fee_share, broker=broker, grace_ns=grace_ns)
         for order in self._blotter:
             if order.request.gateway == gateway:
                 side.holdings.take_up(order, currency(order.request.symbol))

@@ -73,6 +73,8 @@ class AlpacaServer:
         """Client order ids of the POSTs that came."""
         self.forms: list[dict[str, Any]] = []
         self.refuse_keys = False
+        self.fee_share: Decimal | None = None
+        """Kept of what a trade brings; and what is not there cannot be sold. None: no fees, no checks."""
         self.logins: list[dict[str, Any]] = []
         self._rng = random.Random(seed)
         self._sockets: set[web.WebSocketResponse] = set()
@@ -90,6 +92,7 @@ class AlpacaServer:
         app.router.add_patch("/v2/orders/{id}", self._amend)
         app.router.add_get("/v2/account", self._account)
         app.router.add_get("/v2/positions", self._positions)
+        app.router.add_get("/v2/positions/{symbol}", self._position)
         app.router.add_get("/v2/account/activities/FILL", self._activities)
         app.router.add_get("/v2/account/activities", self._fees)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
@@ -132,8 +135,10 @@ class AlpacaServer:
         )
         sign = 1 if row["side"] == "buy" else -1
         symbol = row["symbol"].replace("/", "")
-        self.cash -= sign * size * at
-        self.positions[symbol] = self.positions.get(symbol, Decimal(0)) + sign * size
+        kept = self.fee_share or Decimal(0)
+        bought, sold = (size * (1 - kept), size * at) if sign > 0 else (-size, -size * at * (1 - kept))
+        self.cash -= sold
+        self.positions[symbol] = self.positions.get(symbol, Decimal(0)) + bought
         execution = self._uuid()
         stamp = now()
         self.executions.append(
@@ -235,6 +240,10 @@ class AlpacaServer:
         self.forms.append(form)
         if any(o["client_order_id"] == form["client_order_id"] for o in self.orders.values()):
             return 422, {"code": 40010001, "message": "client_order_id must be unique"}
+        held = self.positions.get(form["symbol"].replace("/", ""), Decimal(0))
+        if self.fee_share is not None and form["side"] == "sell" and Decimal(form["qty"]) > held:
+            asked = f"(requested: {form['qty']}, available: {held})"
+            return 403, {"code": 40310000, "message": f"insufficient balance for BTC {asked}"}
         row = self._row(form, form["client_order_id"])
         legs = []
         for key, kind in (("take_profit", "limit"), ("stop_loss", "stop")):
@@ -365,6 +374,13 @@ class AlpacaServer:
             if quantity
         ]
         return await self._faulty(request, "read", lambda: (200, rows))
+
+    async def _position(self, request: web.Request) -> web.StreamResponse:
+        symbol = request.match_info["symbol"]
+        held = self.positions.get(symbol, Decimal(0))
+        row = {"symbol": symbol, "qty": str(held), "qty_available": str(held), "side": "long"}
+        missing = {"code": 40410000, "message": "position does not exist"}
+        return await self._faulty(request, "read", lambda: (200, row) if held else (404, missing))
 
     async def _activities(self, request: web.Request) -> web.StreamResponse:
         self.requests["executions"] += 1

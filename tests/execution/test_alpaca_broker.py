@@ -433,9 +433,8 @@ async def test_the_account_in_the_desks_terms(server: AlpacaServer, desk: DeskSi
     await desk.reaches(S.ACCEPTED)
     server.faults.deaf = True
     server.fill("td-1", "0.5", "100")
-    server.fees.append(
-        {"id": "f-1", "activity_type": "CFEE", "date": "2026-01-01", "symbol": "BTCUSD", "qty": "-0.001"}
-    )
+    in_kind = {"id": "f-1", "activity_type": "CFEE", "symbol": "BTCUSD", "qty": "-0.001", "net_amount": "0"}
+    server.fees += [in_kind, {"id": "f-2", "activity_type": "FEE", "net_amount": "-0.02"}]
     account = await desk.broker.account(0)
     assert desk.kinds() == ["accepted", "fill 0.5"], "an execution we lacked is reported before"
     assert account.cash == {"USD": Decimal(99_950)} and account.positions == {BTC: Decimal("0.5")}
@@ -443,7 +442,38 @@ async def test_the_account_in_the_desks_terms(server: AlpacaServer, desk: DeskSi
     assert (order.client_order_id, order.filled, order.state) == ("td-1", Decimal("0.5"), S.PARTIALLY_FILLED)
     (fill,) = account.fills
     assert fill.trade_id in desk.order().trade_ids
-    assert account.fees[0].quantity == Decimal("0.001") and account.fees[0].symbol == BTC
+    assert [(fee.fee_id, fee.amount) for fee in account.fees] == [("f-2", Decimal("0.02"))]
+
+
+async def test_an_exit_of_what_fees_left_is_whole(server: AlpacaServer, desk: DeskSide) -> None:
+    """Bought crypto pays its fee in kind: there is less to sell, and the rest is a sale that the fee took."""
+    server.fee_share = Decimal("0.0025")
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.fill("td-1", "2", "100")
+    await desk.reaches(S.FILLED)
+    server.auto_fill = lambda row: [("1", "110"), (str(Decimal(row["qty"]) - 1), "110")]
+    market = {"type": OrderType.MARKET, "price": None}
+    desk.place(ask("td-2", side=Side.SELL, reduce_only=True, **market))
+    order = await desk.reaches(S.FILLED, "td-2")
+    assert order.filled == 2 and order.quantity == 2
+    assert desk.kinds("td-2") == ["accepted", "fill 1", "fill 0.995", "fill 0.0050"]
+    assert order.notional - order.fees == Decimal("1.995") * 110
+    assert server.placed["td-2"] == 2 and server.positions["BTCUSD"] == 0
+    assert len([row for row in server.orders.values() if row["client_order_id"] == "td-2"]) == 1
+
+
+@pytest.mark.parametrize("held", ["1.9", "0", "7"])
+async def test_an_exit_that_lacks_more_than_fees_is_refused(
+    server: AlpacaServer, desk: DeskSide, held: str
+) -> None:
+    server.fee_share = Decimal("0.0025")
+    server.positions["BTCUSD"] = Decimal(held)
+    if held == "7":
+        server.faults.place = ["403"]
+    desk.place(ask(side=Side.SELL, reduce_only=True))
+    order = await desk.reaches(S.REJECTED)
+    assert order.reason.startswith("venue: ") and server.placed["td-1"] == 1
 
 
 async def test_a_dry_run_logs_and_sends_nothing(

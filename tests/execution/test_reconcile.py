@@ -145,13 +145,25 @@ def test_positions() -> None:
     assert books.drifts() == [("position", BTC, "1", "0")]
 
 
-def test_a_fee_in_kind_explains_what_is_missing_of_a_position() -> None:
+def test_fees_that_are_not_told_yet_explain_a_little_that_is_missing() -> None:
     books = Books()
-    fee = VenueFee("f-1", D(0), "USD", BTC, D("0.0025"))
-    books.tell(positions={BTC: D("0.9975")}, fees=(fee,))
+    books.holdings = Holdings(lambda symbol: D("0.0025") if symbol == BTC else D(0))
+    books.holdings.apply(fill(books.order, 1, "1"), "USD")
+    for held, found in (("1", 0), ("0.9975", 0), ("0.9974", 1), ("1.0001", 1)):
+        books.tell(positions={BTC: D(held)})
+        assert len(books.drifts()) == found, held
+    order = begun(ask("td-2", side=Side.SELL))
+    books.holdings.apply(fill(order, 2, "1"), "USD")
+    books.tell(positions={BTC: D("-0.0001")}, cash={"USD": D(1000)})
+    assert [kind for kind, *_ in books.drifts()] == ["position"], "flat is flat"
+    books.tell(positions={})
+    for cash, found in (("999.75", 0), ("999.70", 1), ("1000.05", 1)):
+        books.tell(cash={"USD": D(cash)})
+        assert len(books.drifts()) == found, cash
+    books.tell(cash={"USD": D("999.75")}, ns=4 * 86_400 * NS)
+    assert len(books.drifts()) == 1, "by then the venue has told it"
+    books.tell(fees=(VenueFee("f-1", D("0.25"), "USD"),))
     assert books.drifts() == []
-    books.tell(fees=())
-    assert books.drifts() == [("position", BTC, "1", "0.9975")]
 
 
 def test_cash() -> None:

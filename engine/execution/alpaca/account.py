@@ -94,7 +94,9 @@ def venue_account(told: Told, jobs: Jobs, symbols: Mapping[str, str], now_ns: in
         fills=tuple(_fill(row, jobs, symbols, names, now_ns) for row in told.executions),
         positions=positions,
         cash={told.account.currency: told.account.cash},
-        fees=tuple(_fee(row, told.account.currency, names) for row in told.fees),
+        fees=tuple(
+            VenueFee(row.id, -row.net_amount, told.account.currency) for row in told.fees if row.net_amount
+        ),
         since_ns=told.since_ns,
     )
 
@@ -139,15 +141,4 @@ def _fill(
         decision_price=0.0,
         ns=stamp_ns(row.transaction_time, now_ns),
         currency=currency(symbols.get(symbol, row.symbol)),
-    )
-
-
-def _fee(row: FeeRow, account_currency: str, names: Mapping[str, str]) -> VenueFee:
-    """In money, or in kind: of a crypto purchase Alpaca keeps a part of what was bought."""
-    return VenueFee(
-        fee_id=row.id,
-        amount=-(row.net_amount or _ZERO),
-        currency=account_currency,
-        symbol=names.get(plain(row.symbol), "") if row.symbol else "",
-        quantity=-(row.qty or _ZERO),
     )

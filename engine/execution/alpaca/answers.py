@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 
 from engine.errors import OrderError
-from engine.events import NS, OrderState, Pending
+from engine.events import NS, OrderState, Pending, Side
 from engine.execution.alpaca.calls import Answer, Call
 from engine.execution.alpaca.job import Job, Phase
 from engine.execution.alpaca.jobs import Jobs
-from engine.execution.alpaca.wire import DUPLICATE_ID, OrderRow, decode, refusal
+from engine.execution.alpaca.order_form import is_crypto, text
+from engine.execution.alpaca.wire import DUPLICATE_ID, OrderRow, PositionRow, decode, refusal
 from engine.execution.gateway import Report
 
 log = logging.getLogger("engine.alpaca")
 
 MISSES = 3
 """So many answers "unknown order" at least, before an order is given up."""
+MOST_FEES = Decimal("0.01")
+"""Of a crypto position, that fees in kind may have taken out of it."""
 CONFIRM_NS = 2 * NS
 """After a cancel or an amendment was taken: when to ask, if no update tells."""
 
@@ -36,6 +40,9 @@ class Answers:
             return []
         if answer.refused and not job.tracked.venue_id:
             told = refusal(answer.body)
+            if answer.status == 403 and call.form is not None and _may_lack_fees(job):
+                job.phase, job.refused = Phase.QUEUED, (call.form, refused(answer))
+                return []
             if answer.status != 422 or told.code != DUPLICATE_ID:
                 return self._jobs.drop(job, OrderState.REJECTED, refused(answer), now_ns)
         row = _row(answer)
@@ -44,6 +51,21 @@ class Answers:
             job.ask_at(now_ns)
             return []
         return self._jobs.found(job, row, now_ns)
+
+    def held(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
+        """An exit was refused: where the venue took its fees out of what was bought, what is left is sold."""
+        assert job.refused is not None
+        form, why = job.refused
+        wanted = job.tracked.order.quantity
+        held = _held(answer)
+        if job.cancel_ns:
+            return self._jobs.drop(job, OrderState.CANCELED, "canceled before it was taken", now_ns)
+        if not wanted * (1 - MOST_FEES) <= held < wanted:
+            return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
+        job.tracked.taken_in_kind = wanted - held
+        job.form = {**form, "qty": text(held)}
+        log.info("order %s: %s of %s are there, the rest are fees", job.tracked.client_order_id, held, wanted)
+        return []
 
     def canceled(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
         if answer.ok:
@@ -124,6 +146,24 @@ def refused(answer: Answer) -> str:
     if answer.status == 401:
         return "the venue does not take the keys"
     return f"venue: {refusal(answer.body).message or f'HTTP {answer.status}'}"
+
+
+def _may_lack_fees(job: Job) -> bool:
+    request = job.tracked.order.request
+    selling = request.side is Side.SELL and request.reduce_only
+    return selling and is_crypto(job.tracked.name) and not job.legs and job.refused is None
+
+
+def _held(answer: Answer) -> Decimal:
+    """How much there is to sell; 0 when that is not told."""
+    try:
+        row = decode(answer.body, PositionRow) if answer.ok else None
+    except OrderError as error:
+        log.warning("a position is %s", error)
+        return Decimal(0)
+    if row is None:
+        return Decimal(0)
+    return row.qty if row.qty_available is None else row.qty_available
 
 
 def _row(answer: Answer) -> OrderRow | None:

@@ -14,6 +14,8 @@ class Kind(StrEnum):
     AMEND = "amend"
     ASK = "ask"
     """How an order stands."""
+    HELD = "held"
+    """How much there is to sell."""
     EXECUTIONS = "executions"
     READ = "read"
     """The account, for a comparison; its answer is not the gateway's."""

@@ -13,8 +13,10 @@ whatever happens to the request, the venue can be asked by it:
 An order that arrives even later, after it was given up, is canceled at the venue and shows as drift.
 Cancels may be sent again and again, and go before everything else.
 
-Fees are not told with an execution: those that Alpaca charges come days later as activities. A fill's fee is
-0 here; what the activities tell is taken into account when the books are compared.
+Fees are not told with an execution. A fill's fee is 0 here; what activities tell later is taken into account
+when the books are compared. Of bought crypto Alpaca keeps its fee in kind, so there is less to sell than was
+bought: an exit that is refused for it sells what is there, and the rest is booked as what it is, a sale whose
+proceeds are the fee.
 """
 
 from __future__ import annotations
@@ -269,6 +271,8 @@ class AlpacaGateway:
         if call.kind is Kind.ASK:
             job.asking = False
             return self._answers.told(job, answer, now_ns)
+        if call.kind is Kind.HELD:
+            return self._answers.held(job, answer, now_ns)
         job.busy = False
         if call.kind is Kind.PLACE:
             return self._answers.placed(job, call, answer, now_ns)

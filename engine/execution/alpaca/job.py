@@ -44,6 +44,9 @@ class Job:
         self.ask_ns = 0
         """When to ask how it stands; 0: it is known."""
         self.pause_ns = FIRST_ASK_NS
+        self.refused: tuple[dict[str, Any], str] | None = None
+        """An exit that was refused, and why: how much there is to sell is to be asked. Once."""
+        self.asked_held = False
         self.legs: dict[str, str] = {}
         """Of a list's first order: Alpaca's type of a leg -> our client order id."""
         self.parent = ""

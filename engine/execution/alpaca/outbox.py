@@ -10,6 +10,7 @@ from engine.execution.alpaca.calls import Call, Kind
 from engine.execution.alpaca.job import FIRST_ASK_NS, MAX_ASK_NS, Job, Phase
 from engine.execution.alpaca.jobs import Jobs
 from engine.execution.alpaca.rate import RateLimit
+from engine.execution.alpaca.wire import plain
 from engine.execution.gateway import Report
 
 QUEUE_NS = 60 * NS
@@ -37,6 +38,8 @@ class Outbox:
         for job in jobs:
             if job.placeable:
                 return self._take(job, _call(Kind.PLACE, "POST", "", job, job.form), now_ns)
+            if job.refused is not None and not job.asked_held:
+                return self._take(job, _held_call(job), now_ns)
             if job.amendable:
                 path = f"/{job.tracked.venue_id}"
                 return self._take(job, _call(Kind.AMEND, "PATCH", path, job, job.patch), now_ns)
@@ -54,6 +57,9 @@ class Outbox:
             return None
         if call.kind is Kind.ASK:
             job.asking, job.ask_ns = True, 0
+            return call
+        if call.kind is Kind.HELD:
+            job.asked_held = True
             return call
         job.busy = True
         if call.kind is Kind.PLACE:
@@ -73,7 +79,7 @@ class Outbox:
                 due.append(max(job.cancel_ns, spare))
             if job.placeable:
                 due.append(min(usual, job.queued_ns + QUEUE_NS + 1))
-            if job.amendable:
+            if job.amendable or (job.refused is not None and not job.asked_held):
                 due.append(usual)
             if job.ask_ns and not job.asking:
                 due.append(max(job.ask_ns, usual))
@@ -119,6 +125,11 @@ def executions_call(since_ns: int, page: str) -> Call:
 def _call(kind: Kind, method: str, path: str, job: Job, form: dict[str, Any] | None = None) -> Call:
     identity = job.tracked.client_order_id
     return Call(kind, method, f"/v2/orders{path}", form=form, client_order_id=identity)
+
+
+def _held_call(job: Job) -> Call:
+    identity, symbol = job.tracked.client_order_id, plain(job.tracked.name)
+    return Call(Kind.HELD, "GET", f"/v2/positions/{symbol}", client_order_id=identity)
 
 
 def _ask_call(job: Job) -> Call:

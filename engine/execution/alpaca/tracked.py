@@ -57,6 +57,8 @@ class Tracked:
         """The venue must be asked what is so."""
         self.arrived_late = False
         """It works at the venue although it was given up."""
+        self.taken_in_kind = _ZERO
+        """So much of the order is not at the venue, which took it as fees for what was bought."""
         self._told: dict[str, Decimal] = {}
         self._booked: dict[str, Decimal] = {}
         if order.filled:
@@ -175,7 +177,9 @@ class Tracked:
         order = self.order
         if order.state not in WORKING:
             return
-        quantity = row.qty if row.qty is not None and not self._filled_before(row.id) else None
+        quantity = None
+        if row.qty is not None and not self._filled_before(row.id):
+            quantity = row.qty + self.taken_in_kind
         stop = row.stop_price if order.stop_price is not None else None
         now = Amendment(
             quantity=quantity
@@ -247,26 +251,32 @@ class Tracked:
             self._updated(
                 Amendment(quantity=order.filled + quantity), "filled beyond its quantity by the venue", now_ns
             )
-        request = order.request
-        fill = Fill(
+        at_ns = min(max(ns, order.created_ns), max(now_ns, order.created_ns))
+        if self._emit(self._fill(trade_id, quantity, price, _ZERO, at_ns)):
+            self._executions.add(key)
+            self._booked[venue_id] = booked + quantity
+            kept = self.taken_in_kind
+            if kept and order.filled + kept == order.quantity:
+                self._emit(self._fill(f"alpaca-{venue_id}-fees", kept, price, kept * price, at_ns))
+        self._end(now_ns)
+
+    # --- out
+
+    def _fill(self, trade_id: str, quantity: Decimal, price: Decimal, fee: Decimal, ns: int) -> Fill:
+        request = self.order.request
+        return Fill(
             trade_id=trade_id,
             client_order_id=request.client_order_id,
             symbol=request.symbol,
             side=request.side,
             quantity=quantity,
             price=price,
-            fee=_ZERO,
+            fee=fee,
             liquidity="taker" if not request.type.limited else "",
             decision_price=request.decision_price,
-            ns=min(max(ns, order.created_ns), max(now_ns, order.created_ns)),
+            ns=ns,
             currency=currency(self.name),
         )
-        if self._emit(fill):
-            self._executions.add(key)
-            self._booked[venue_id] = booked + quantity
-        self._end(now_ns)
-
-    # --- out
 
     def _work(self, venue_id: str, now_ns: int) -> None:
         if self.order.state is _S.HELD:

@@ -101,10 +101,7 @@ class FeeRow(msgspec.Struct, frozen=True):
     activity_type: str
     date: str = ""
     net_amount: Decimal | None = None
-    """In the account's currency, below zero when paid."""
-    symbol: str = ""
-    qty: Decimal | None = None
-    """Taken in kind, below zero."""
+    """In the account's currency, below zero when paid; 0 or absent where it was taken in kind."""
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -116,6 +113,8 @@ class PositionRow(msgspec.Struct, frozen=True):
     symbol: str
     qty: Decimal
     side: str = ""
+    qty_available: Decimal | None = None
+    """Not promised to other orders."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
