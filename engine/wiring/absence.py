@@ -33,6 +33,7 @@ class Absence:
         self._features = features
         self._trading = trading
         self._commit = commit
+        self._since_ns = 0
         self._marks: dict[str, float] = {}
         """What held symbols were worth when the desk was last alive, until they are priced again."""
 
@@ -49,6 +50,7 @@ class Absence:
         alive_ns, marks = state.get("ns"), state.get("marks")
         if isinstance(alive_ns, int):
             last_ns = max(last_ns, alive_ns)
+        self._since_ns = now_ns
         held = {position.symbol for position in self._trading.ledger.positions()}
         if isinstance(marks, Mapping):
             prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in held}
@@ -83,7 +85,9 @@ class Absence:
         moved = []
         for symbol in list(self._marks):
             instrument = self._instruments.get(symbol)
-            mid = math.nan if instrument is None else self._trading.watch.mid(instrument.index)
+            if instrument is None or self._features.last_recv_ns(instrument.index) <= self._since_ns:
+                continue
+            mid = self._trading.watch.mid(instrument.index)
             if not 0.0 < mid < math.inf:
                 continue
             before = self._marks.pop(symbol)

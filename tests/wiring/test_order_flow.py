@@ -1,0 +1,390 @@
+"""Orders of every kind on their way: lists, amendments, cancels, late and impossible reports, a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.api.trading_protocol import AmendPatch, OrderTicket
+from engine.errors import OrderError
+from engine.events import (
+    Alert,
+    Amendment,
+    ChangeKind,
+    Fill,
+    OrderChange,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    Pending,
+    RiskState,
+    Side,
+    Verdict,
+)
+from engine.execution.gateway import Report
+from engine.execution.order import Order
+from engine.wiring.desk import Desk
+from engine.wiring.tickets import Tickets
+from tests.wiring.conftest import Bench
+from tests.wiring.test_trading import A, Market, opened
+
+SLOW = ("paper.entry_latency_ms=0", "paper.latency_jitter_ms=0", "paper.response_latency_ms=0")
+"""Without latency an answer comes with its question."""
+
+
+class Broker:
+    """A gateway that answers nothing by itself; ``asked`` keeps what it was asked."""
+
+    name = "broker"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
+        self.asked.append(("submit", request.client_order_id))
+        return []
+
+    def submit_list(self, requests: Sequence[OrderRequest], now_ns: int) -> list[Report]:
+        self.asked += [("submit", request.client_order_id) for request in requests]
+        return []
+
+    def amend(self, client_order_id: str, amendment: Amendment, now_ns: int) -> list[Report]:
+        self.asked.append(("amend", client_order_id))
+        return []
+
+    def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
+        self.asked.append(("cancel", client_order_id))
+        return []
+
+    def waiting(self) -> dict[str, str]:
+        return {}
+
+
+def requests(desk: Desk, **ticket: object) -> list[OrderRequest]:
+    given = {"symbol": A, "side": "buy", **ticket}
+    return Tickets(desk).requests(msgspec.convert(given, OrderTicket), "me")
+
+
+def place(desk: Desk, **ticket: object) -> list[Verdict]:
+    made = requests(desk, **ticket)
+    if len(made) == 1:
+        instrument = desk.instruments.get(A)
+        assert instrument is not None
+        return [desk.trading.submit(made[0], instrument)]
+    return desk.trading.submit_list(made)
+
+
+def the_order(market: Market, n: int = -1) -> Order:
+    order = market.desk.trading.blotter.recent(100)[::-1][n]
+    return order
+
+
+def changes(market: Market) -> list[str]:
+    return [event.kind.value for event in market.bench.journal if isinstance(event, OrderChange)]
+
+
+def resting(market: Market, price: str = "99.5") -> Order:
+    (verdict,) = place(market.desk, type="limit", quantity="1", price=price)
+    assert verdict.approved, verdict
+    market.bench.release()
+    market.tick()
+    market.bench.release()
+    return the_order(market)
+
+
+# --- lists --------------------------------------------------------------------------------------------
+
+
+def test_a_bracket_is_one_commit_and_its_children_wait_for_its_fills() -> None:
+    market = Market()
+    verdicts = place(market.desk, quantity="10", stop_loss="99", take_profit="101.5")
+    assert [verdict.approved for verdict in verdicts] == [True] * 3
+    events = [event for event in market.bench.journal if isinstance(event, OrderEvent)][:6]
+    assert [event.state.value for event in events] == [
+        *("initialized", "submitted", "initialized", "held", "initialized", "held"),
+    ]
+    assert all(event.verdict is not None for event in events[1::2])
+    for _ in range(3):
+        market.tick()
+    parent, stop, target = (the_order(market, n) for n in (0, 1, 2))
+    assert parent.state is OrderState.FILLED and market.held == 10
+    assert {stop.state, target.state} == {OrderState.ACCEPTED}
+    for _ in range(3):
+        market.tick(101.6)
+    assert market.held == 0 and target.state is OrderState.FILLED
+    assert stop.state is OrderState.CANCELED and not market.desk.trading.work.count()
+
+
+def test_a_denied_leg_denies_the_list_and_nothing_leaves() -> None:
+    market = Market()
+    made = requests(market.desk, quantity="10", stop_loss="99", take_profit="101.5")
+    made[0] = msgspec.structs.replace(made[0], quantity=Decimal(10_000))
+    verdicts = market.desk.trading.submit_list(made)
+    assert not any(verdict.approved for verdict in verdicts)
+    assert {verdict.code for verdict in verdicts[1:]} <= {"LIST_DENIED", "BAD_LEG", "NOT_REDUCING"}
+    assert {order.state for order in market.desk.trading.blotter} == {OrderState.DENIED}
+    assert not market.desk.trading.paper.waiting() and not market.desk.trading.work.count()
+
+
+def test_a_list_is_refused_whole_for_an_id_that_was_used() -> None:
+    market = Market()
+    made = requests(market.desk, quantity="1", stop_loss="99", token="t")
+    market.desk.trading.submit_list(made)
+    before = len(market.bench.journal)
+    with pytest.raises(OrderError, match="was sent before"):
+        market.desk.trading.submit_list(made)
+    assert len(market.bench.journal) == before
+
+
+def test_a_preview_counts_nothing_and_sends_nothing() -> None:
+    market = Market()
+    market.tick()
+    tickets = Tickets(market.desk)
+    made = requests(market.desk, quantity="10", stop_loss="99", take_profit="101.5")
+    preview = tickets.preview(made)
+    assert preview.approved and len(preview.verdicts) == 3
+    assert (preview.quantity, preview.position_after) == ("10", "10")
+    assert preview.price == "100.01" and preview.notional == "1000.10" and preview.fee == "1.00"
+    assert preview.cash_after == "98998.90"
+    assert not market.bench.journal and not market.desk.trading.work.count()
+    assert tickets.preview(made).approved
+
+
+# --- amendments ---------------------------------------------------------------------------------------
+
+
+def test_an_amendment_leaves_when_it_is_durable() -> None:
+    market = Market(hold=True, overrides=SLOW)
+    order = resting(market)
+    verdict = market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.4")), "me")
+    assert verdict.approved and changes(market) == ["update_asked"]
+    assert order.pending is Pending.NONE and order.price == Decimal("99.5")
+    with pytest.raises(OrderError, match="update on its way"):
+        market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.3")), "me")
+    market.bench.release()
+    market.tick()
+    market.bench.release()
+    assert changes(market) == ["update_asked", "updated"] and order.price == Decimal("99.4")
+    assert order.pending is Pending.NONE
+
+
+def test_an_amendment_is_judged_like_an_order() -> None:
+    market = Market(overrides=SLOW)
+    order = resting(market)
+    verdict = market.desk.trading.amend(order.client_order_id, Amendment(quantity=Decimal(10_000)), "me")
+    assert not verdict.approved and changes(market) == []
+    assert market.desk.trading.denied[verdict.code] == 1
+    market.desk.trading.set_state(RiskState.HALTED, "me", "")
+    with pytest.raises(OrderError):  # the halt has canceled it
+        market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.4")), "me")
+
+
+@pytest.mark.parametrize("patch", [AmendPatch(price="abc"), AmendPatch(quantity="NaN")])
+def test_an_amendment_that_is_no_number(patch: AmendPatch) -> None:
+    with pytest.raises(OrderError, match="is no number"):
+        Tickets(Market().desk).amendment(patch)
+
+
+# --- cancels ------------------------------------------------------------------------------------------
+
+
+def test_a_cancel_waits_for_no_disk() -> None:
+    market = Market(hold=True, overrides=SLOW)
+    order = resting(market)
+    market.desk.trading.cancel(order.client_order_id, "me")
+    assert not market.desk.trading.paper.waiting(), "the venue was asked at once"
+    assert order.state is OrderState.ACCEPTED, "shown when it is durable"
+    market.bench.release()
+    assert order.state is OrderState.CANCELED and changes(market) == ["cancel_asked"]
+    with pytest.raises(OrderError, match="nothing is left to cancel"):
+        market.desk.trading.cancel(order.client_order_id, "me")
+
+
+def test_an_order_that_is_canceled_before_it_is_durable_never_leaves() -> None:
+    market = Market(hold=True)
+    place(market.desk, type="limit", quantity="1", price="99.5")
+    (identity,) = market.desk.trading.cancel_all(None, "changed my mind")
+    market.bench.release()
+    order = market.desk.trading.blotter.get(identity)
+    assert order is not None and order.state is OrderState.CANCELED and order.reason == "changed my mind"
+    assert not market.desk.trading.paper.waiting()
+
+
+def test_a_cancel_that_comes_too_late_is_no_contradiction() -> None:
+    market = Market(hold=True, overrides=("paper.response_latency_ms=300", "paper.entry_latency_ms=0"))
+    order = resting(market, "99.99")
+    for _ in range(3):
+        market.tick()
+        market.bench.release()
+    assert order.state is OrderState.ACCEPTED
+    market.tick(99.0)  # it fills there; nobody here knows yet
+    market.desk.trading.cancel(order.client_order_id, "me")
+    for _ in range(8):
+        market.bench.release()
+        market.tick(99.0)
+    assert order.state is OrderState.FILLED and order.pending is Pending.NONE
+    assert not [event for event in market.bench.journal if isinstance(event, Alert)]
+    again = Bench()
+    again.desk.restore(market.bench.journal, market.desk.now_ns)
+
+
+def test_a_halt_cancels_fifty_resting_entries_at_once() -> None:
+    wide = ("risk.max_open_orders_per_symbol=100", "risk.order_burst=1000", "risk.max_position_pct=1000",
+            "risk.max_net_pct=1000", "risk.max_gross_pct=1000")  # fmt: skip
+    market = Market(overrides=(*SLOW, *wide))
+    for n in range(50):
+        resting(market, f"{99.9 - n / 100:.2f}")
+    assert market.desk.trading.work.count() == 50
+    market.desk.trading.set_state(RiskState.HALTED, "me", "enough")
+    assert market.desk.trading.work.count() == 0 and not market.desk.trading.paper.waiting()
+
+
+def test_an_exit_takes_the_place_of_those_that_wait() -> None:
+    market = Market()
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    for _ in range(4):
+        market.tick()
+    assert market.held == 10 and market.desk.trading.work.count() == 2
+    assert not market.desk.trading.work.busy(A), "what waits for a price stands in nobody's way"
+    market.desk.trading.flatten()
+    for _ in range(4):
+        market.tick()
+    assert market.held == 0 and market.desk.trading.flat
+
+
+def test_a_part_of_a_position_goes_and_the_rest_stays_protected() -> None:
+    market = Market()
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    for _ in range(4):
+        market.tick()
+    market.desk.trading.close_part(A, Decimal(40), limited=True)
+    for _ in range(4):
+        market.tick()
+    assert market.held == 6
+    assert {order.leaves for order in market.desk.trading.blotter.open_orders(A)} == {Decimal(6)}
+
+
+# --- gateways -----------------------------------------------------------------------------------------
+
+
+def routed() -> tuple[Market, Broker]:
+    market, broker = Market(), Broker()
+    market.desk.trading.add_gateway(broker, [A])
+    return market, broker
+
+
+def test_orders_go_to_the_gateway_of_their_symbol() -> None:
+    market, broker = routed()
+    market.act()
+    order = the_order(market)
+    assert broker.asked == [("submit", order.client_order_id)] and order.gateway == "broker"
+    assert not market.desk.trading.paper.waiting()
+    market.desk.trading.set_state(RiskState.HALTED, "me", "")
+    assert broker.asked[-1] == ("cancel", order.client_order_id)
+    assert order.pending is Pending.CANCEL and order.state is OrderState.SUBMITTED
+
+
+def filled(order: Order, quantity: Decimal, n: int = 0) -> Fill:
+    request = order.request
+    price, fee = Decimal(100), Decimal(0)
+    return Fill(
+        *(f"fill-{n}", order.client_order_id, request.symbol, request.side, quantity, price, fee, "taker"),
+        *(request.decision_price, order.created_ns + 1),
+    )
+
+
+def test_what_comes_later_is_booked_once_and_what_cannot_be_is_left_out() -> None:
+    market, _ = routed()
+    market.act()
+    order = the_order(market)
+    take = market.desk.trading.take
+    take([OrderEvent(order.client_order_id, A, OrderState.ACCEPTED, "", order.created_ns)])
+    part = filled(order, order.quantity / 2)
+    take([part])
+    take([part])
+    assert market.held == order.quantity / 2 and market.states().count("fill") == 1
+    take([filled(order, order.quantity, 1)])  # more than the order is
+    take([OrderEvent("td-nobody", A, OrderState.ACCEPTED, "", order.created_ns)])
+    told = [event.text for event in market.bench.journal if isinstance(event, Alert)]
+    assert len(told) == 2 and all(text.startswith("a report was left out") for text in told)
+    assert market.held == order.quantity / 2 and market.states().count("fill") == 1
+    again = Bench()
+    again.desk.restore(market.bench.journal, market.desk.now_ns)
+    assert again.desk.trading.ledger.quantity(A) == market.held
+    assert again.desk.trading.blotter.open_orders(), "a broker's order stays open over a restart"
+
+
+# --- a restart ----------------------------------------------------------------------------------------
+
+
+def restarted(market: Market, settings: dict[str, object] | None = None) -> Bench:
+    again = Bench(market.bench.config)
+    again.desk.restore(market.bench.journal, market.desk.now_ns, settings or {})
+    return again
+
+
+def test_what_rests_goes_on_resting() -> None:
+    market = Market(overrides=SLOW)
+    order = resting(market)
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    for _ in range(4):
+        market.tick()
+    settings = {"paper": market.desk.trading.paper.state()}
+    again = restarted(market, settings)
+    trading = again.desk.trading
+    kept = {one.client_order_id: one.state for one in trading.blotter.open_orders()}
+    assert len(kept) == 3 and kept[order.client_order_id] is OrderState.ACCEPTED
+    assert set(trading.paper.waiting()) == set(kept)
+    (told,) = again.kinds(Alert)
+    assert isinstance(told, Alert) and "3 rest again" in told.text and "behind" not in told.text
+    (without,) = restarted(market).kinds(Alert)
+    assert isinstance(without, Alert) and "taken up behind everything displayed" in without.text
+
+
+def test_what_was_asked_for_and_not_answered_is_answered_by_a_restart() -> None:
+    market = Market(overrides=("paper.entry_latency_ms=5000",))
+    canceled, changed = resting(market), resting(market, "99.4")
+    for _ in range(30):
+        market.tick()
+    assert changed.state is OrderState.ACCEPTED
+    market.desk.trading.cancel(canceled.client_order_id, "me")
+    market.desk.trading.amend(changed.client_order_id, Amendment(price=Decimal("99.3")), "me")
+    again = restarted(market, {"paper": market.desk.trading.paper.state()})
+    found = {one.client_order_id: one for one in again.desk.trading.blotter}
+    assert found[canceled.client_order_id].state is OrderState.CANCELED
+    assert found[changed.client_order_id].pending is Pending.NONE
+    assert [event.kind for event in again.kinds(OrderChange)] == [ChangeKind.UPDATE_REFUSED]  # type: ignore[attr-defined]
+    assert set(again.desk.trading.paper.waiting()) == {changed.client_order_id}
+
+
+def test_a_bracket_whose_entry_cannot_wait_goes_with_it() -> None:
+    market = Market(overrides=("paper.entry_latency_ms=5000",))
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    market.tick()
+    again = restarted(market)
+    assert {one.state for one in again.desk.trading.blotter} == {OrderState.CANCELED}
+    assert not again.desk.trading.paper.waiting()
+
+
+def test_a_kept_state_that_is_none_costs_places_only() -> None:
+    market = Market(overrides=SLOW)
+    order = resting(market)
+    again = restarted(market, {"paper": {"orders": "nonsense"}})
+    assert set(again.desk.trading.paper.waiting()) == {order.client_order_id}
+
+
+def test_how_far_prices_moved_meanwhile_is_said_when_they_are_known() -> None:
+    market = opened(Side.BUY)
+    market.tick(seconds=1.0)
+    kept = {"desk:last": {"ns": market.desk.now_ns, "marks": {A: "100"}}}
+    again = Market()
+    again.bench.journal.clear()
+    desk = again.desk
+    desk.restore(market.bench.journal, market.desk.now_ns, kept)
+    again.tick(101.0, seconds=1.5)
+    again.tick(101.0, seconds=1.5)
+    told = [event.text for event in again.bench.journal if isinstance(event, Alert)]
+    assert any(f"while it was off: {A} 100 → 101" in text for text in told), told
