@@ -57,14 +57,6 @@ KINDS: Mapping[str, Kind] = {
         symbol=False,
         outside=("currency",),
     ),
-    "currency-history": Kind(
-        "currency_points",
-        CurrencyPoint.__struct_fields__,
-        "ns, rowid",
-        "ns",
-        symbol=False,
-        outside=("currency",),
-    ),
     "verdicts": Kind(
         "verdicts",
         ("client_order_id", "ns", "symbol", "approved", "code", "detail"),

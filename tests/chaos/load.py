@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -63,6 +64,8 @@ class Load:
         """Last trade by symbol."""
         self.shown: dict[int, JournalEvent] = {}
         """What the engine showed as having happened, by number."""
+        self.shown_ns: dict[int, int] = {}
+        """When that was, by the clock of the test."""
         self.placed: list[str] = []
         """Client order ids of what it said it sent."""
         self.answers: Counter[str] = Counter()
@@ -112,6 +115,7 @@ class Load:
                     continue
                 found = _decoder.decode(message.data)
                 if isinstance(found, EventFrame):
+                    self.shown_ns[found.seq] = time.monotonic_ns()
                     self.shown[found.seq] = found.event
                 elif isinstance(found, StateFrame):
                     for row in found.ticks:
