@@ -1,19 +1,27 @@
-"""Routes of the account: balances, exposure and P&L, and what the gateways say of it."""
+"""Routes of the account: balances, exposure, P&L and performance, and what the gateways say of it."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import json_response, raw_body, who
+from engine.api.http import json_response, number, raw_body, who
 from engine.api.protocol import ErrorReply, Reply
 from engine.api.trading_port import TradingPort
 
 SIGNATURE = "X-Signature"
+MOST_POINTS = 2_000
+"""Of an equity curve."""
 
 
 def account_routes(trading: TradingPort) -> list[web.RouteDef]:
     async def account(request: web.Request) -> web.Response:
         return json_response(trading.account())
+
+    async def performance(request: web.Request) -> web.Response:
+        return json_response(await trading.performance())
+
+    async def equity(request: web.Request) -> web.Response:
+        return json_response(trading.equity(number(request, "points", 240, 2, MOST_POINTS)))
 
     async def reconciliation(request: web.Request) -> web.Response:
         return json_response(trading.reconciliation())
@@ -30,6 +38,8 @@ def account_routes(trading: TradingPort) -> list[web.RouteDef]:
 
     return [
         web.get("/v1/account", account),
+        web.get("/v1/performance", performance),
+        web.get("/v1/equity", equity),
         web.get("/v1/reconciliation", reconciliation),
         web.post("/v1/reconcile", reconcile),
         web.post("/v1/webhooks/alpaca", alpaca),

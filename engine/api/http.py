@@ -63,6 +63,16 @@ def name_of(request: web.Request, key: str = "name") -> str:
     return name
 
 
+def number(request: web.Request, key: str, default: int, least: int, most: int) -> int:
+    """A number of the query, 0 or above. What it is not is answered with 400."""
+    text = request.query.get(key)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
+        raise web.HTTPBadRequest(reason=f"{key}: a number from {least} to {most}")
+    return int(text)
+
+
 def who(request: web.Request) -> str:
     """Which client asks, as it names itself: for the journal."""
     return clean(request.headers.get("X-Tickdesk-Client", "link"), 40)

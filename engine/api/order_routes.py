@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, name_of, who
+from engine.api.http import body, json_response, name_of, number, who
 from engine.api.trading_port import TradingPort
 from engine.api.trading_protocol import AmendPatch, CancelPatch, FlattenPatch, OrderTicket
 from engine.text import clean
@@ -23,7 +23,7 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
     async def every(request: web.Request) -> web.Response:
         query = request.query
         symbol, state = clean(query.get("symbol", ""), 64), clean(query.get("state", ""), 32)
-        return json_response(trading.orders(symbol, state, _limit(query.get("limit"))))
+        return json_response(trading.orders(symbol, state, number(request, "limit", 100, 1, MOST)))
 
     async def amend(request: web.Request) -> web.Response:
         patch = await body(request, AmendPatch)
@@ -52,11 +52,3 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
         web.post("/v1/flatten", flatten),
         web.post("/v1/kill", kill),
     ]
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return 100
-    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 6 and 1 <= int(text) <= MOST):
-        raise web.HTTPBadRequest(reason=f"limit: a number from 1 to {MOST}")
-    return int(text)

@@ -9,12 +9,14 @@ from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
+    EquityCurve,
     FlattenPatch,
     LimitPatch,
     LimitRow,
     OrderPreview,
     OrderReply,
     OrderTicket,
+    Performance,
     ReconciliationRow,
 )
 
@@ -49,6 +51,14 @@ class TradingPort(Protocol):
     async def set_limit(self, patch: LimitPatch, who: str) -> Reply: ...
 
     def account(self) -> AccountDetail: ...
+
+    async def performance(self) -> Performance:
+        """Computed now."""
+        ...
+
+    def equity(self, points: int) -> EquityCurve:
+        """At most ``points`` of it."""
+        ...
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]: ...
 

@@ -50,6 +50,8 @@ class Earned(msgspec.Struct, gc=False):
     realized: Decimal = ZERO
     fees: Decimal = ZERO
     funding: Decimal = ZERO
+    traded: Decimal = ZERO
+    """Notional of its parts of all fills."""
 
 
 class Attribution:
@@ -84,6 +86,7 @@ class Attribution:
                 earned = self._account(part.source, after.currency)
                 earned.realized += part.realized
                 earned.fees += part.fee
+                earned.traded += part.quantity * fill.price
         return tuple(parts)
 
     def _close(self, fill: Fill, closed: Decimal, fee: Decimal, cost_left: Decimal) -> Iterator[Part]:

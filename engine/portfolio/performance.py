@@ -1,8 +1,7 @@
 """Performance: what an equity curve comes to.
 
-Returns are simple ones of equity sampled on an even grid, the last value carried. The formulas are those of
-empyrical (Sharpe, Sortino, maximum drawdown), annualised for a market that never closes. What cannot be told
-from what there is, is None.
+Returns are simple ones between the points of an even grid. The formulas are those of empyrical (Sharpe,
+Sortino, maximum drawdown), annualised for a market that never closes. What cannot be told is None.
 """
 
 from __future__ import annotations
@@ -31,17 +30,6 @@ class Ratios(msgspec.Struct, frozen=True):
     sortino: float | None
     max_drawdown_pct: float | None
     """Largest fall below an earlier high, as a positive number."""
-
-
-def resample(times: Times, values: Series, step_ns: int) -> Series:
-    """``values`` on an even grid from the first time on, the last value carried; one for each whole step.
-
-    ``times`` rise. The newest time is on the grid's last point or less than a step after it.
-    """
-    if not len(times):
-        return np.zeros(0)
-    grid = np.arange(times[0], times[-1] + 1, step_ns)
-    return np.asarray(values[np.searchsorted(times, grid, side="right") - 1], np.float64)
 
 
 def returns(curve: Series) -> Series:
@@ -83,19 +71,6 @@ def drawdowns_pct(curve: Series) -> Series:
         return np.zeros(0)
     peaks = np.maximum.accumulate(curve)
     return np.asarray(np.where(peaks > 0, (peaks - curve) / np.where(peaks > 0, peaks, 1.0), 0.0) * 100.0)
-
-
-def ratios(times: Times, curve: Series, step_ns: int) -> Ratios:
-    """Of an equity curve sampled at ``times``; ratios from its returns over steps of ``step_ns``."""
-    if len(curve) < 2 or not curve[0] > 0:
-        return Ratios(None, None, None, None)
-    per_step = returns(resample(times, curve, step_ns))
-    return Ratios(
-        return_pct=float(curve[-1] / curve[0] - 1.0) * 100.0,
-        sharpe=sharpe(per_step, step_ns),
-        sortino=sortino(per_step, step_ns),
-        max_drawdown_pct=float(drawdowns_pct(curve).max()),
-    )
 
 
 def _vanishes(spread: float, per_step: Series) -> bool:

@@ -84,6 +84,15 @@ class TripTotals(msgspec.Struct, gc=False):
             self.losses += 1
             self.loss = add(self.loss, net.copy_abs())
 
+    def merge(self, other: TripTotals, worth: Decimal) -> None:
+        """Add those of another currency, of which one unit is ``worth`` so much."""
+        self.trips += other.trips
+        self.wins += other.wins
+        self.losses += other.losses
+        self.holding_ns += other.holding_ns
+        self.profit = EXACT.fma(other.profit, worth, self.profit)
+        self.loss = EXACT.fma(other.loss, worth, self.loss)
+
     @property
     def hit_rate(self) -> float | None:
         """Share of the round trips that won; None without any."""
@@ -219,10 +228,5 @@ class RoundTrips:
             worth = rate(currency)
             if worth is None:
                 return None
-            both.trips += totals.trips
-            both.wins += totals.wins
-            both.losses += totals.losses
-            both.holding_ns += totals.holding_ns
-            both.profit = EXACT.fma(totals.profit, worth, both.profit)
-            both.loss = EXACT.fma(totals.loss, worth, both.loss)
+            both.merge(totals, worth)
         return both

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import StoreError
-from engine.events import Fill, JournalEvent, Opportunity, OrderEvent, Verdict
+from engine.events import NS, Fill, JournalEvent, Opportunity, OrderEvent, Verdict
 from engine.store import automations as automation_rows
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
@@ -27,6 +27,7 @@ Query = Callable[[sqlite3.Connection], T]
 DATABASE = "tickdesk.db"
 """The database of a state directory."""
 
+_DAY_NS = 86_400 * NS
 _PAGE = 10_000
 """Rows of a long table that are read at once."""
 
@@ -215,6 +216,21 @@ class Reader:
         """From then on, oldest first."""
         rows = self._rows(f"SELECT {_EQUITY} FROM equity WHERE ns >= ? ORDER BY ns", since_ns)  # noqa: S608
         return [EquityPoint(*row) for row in rows]
+
+    def first_equity(self) -> EquityPoint | None:
+        rows = self._rows(f"SELECT {_EQUITY} FROM equity ORDER BY ns LIMIT 1")  # noqa: S608
+        return EquityPoint(*rows[0]) if rows else None
+
+    def equity_closes(self, until_ns: int) -> list[EquityPoint]:
+        """The last point of each UTC day before ``until_ns`` that has one, oldest first: a look-up a day."""
+        closes: list[EquityPoint] = []
+        while rows := self._rows(
+            f"SELECT {_EQUITY} FROM equity WHERE ns < ? ORDER BY ns DESC LIMIT 1",  # noqa: S608
+            until_ns,
+        ):
+            closes.append(EquityPoint(*rows[0]))
+            until_ns = closes[-1].ns // _DAY_NS * _DAY_NS
+        return closes[::-1]
 
     def position_points(self, symbol: str, since_ns: int = 0) -> list[PositionPoint]:
         """Of one symbol from then on, oldest first."""

@@ -40,6 +40,7 @@ from engine.wiring.compile import compile_all
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
 from engine.wiring.model_slot import ModelSlot
+from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
@@ -138,6 +139,13 @@ class LiveEngine:
             )
         )
         self.model = ModelSlot(options.state_dir, self.desk)
+        self.performance = LivePerformance(
+            self.desk,
+            reader=self.store.reader,
+            settings=self.store.settings,
+            keep=self.writing.keep,
+            clock=lambda: self.clock(),
+        )
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
@@ -281,6 +289,7 @@ class LiveEngine:
             tape = isinstance(feed, TapeFeed)
             self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
         self._spawn(self._timer())
+        self._spawn(self.performance.run(), vital=False)
         if self._tape is None:
             self._ask_around()
         self._spawn(self.model.poll(self.config.models.poll_s), vital=False)

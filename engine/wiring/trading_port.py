@@ -9,12 +9,14 @@ from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
+    EquityCurve,
     FlattenPatch,
     LimitPatch,
     LimitRow,
     OrderPreview,
     OrderReply,
     OrderTicket,
+    Performance,
     ReconciliationRow,
 )
 from engine.errors import ConfigError, OrderError, StoreError
@@ -172,6 +174,12 @@ class LiveTrading:
 
     def account(self) -> AccountDetail:
         return account_detail(self._trading.books)
+
+    async def performance(self) -> Performance:
+        return await self._engine.performance.performance()
+
+    def equity(self, points: int) -> EquityCurve:
+        return self._engine.performance.equity(points)
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]:
         compared = self._compared

@@ -8,6 +8,7 @@ from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
     BalanceRow,
+    EquityCurve,
     ExposureRow,
     FlattenPatch,
     LimitPatch,
@@ -15,6 +16,8 @@ from engine.api.trading_protocol import (
     OrderPreview,
     OrderReply,
     OrderTicket,
+    Performance,
+    PerformanceRow,
     PnlRow,
     ReconciliationRow,
 )
@@ -34,7 +37,12 @@ ACCOUNT = AccountDetail(
     (PnlRow("", "0.00", "0.00", "0.00", "0.00", "0.00", 0, None),),
 )
 
-
+PERFORMANCE = Performance(
+    2,
+    1,
+    (PerformanceRow("", "desk", "12.50", 0.0125, None, None, 0.5, 0.5, 1.25, 3.0, 0.4, 2),),
+    ("points of the last day",),
+)
 RECONCILIATION = (ReconciliationRow("paper", 1, "", ()),)
 
 
@@ -87,6 +95,12 @@ class FakeTrading:
 
     def account(self) -> AccountDetail:
         return ACCOUNT
+
+    async def performance(self) -> Performance:
+        return PERFORMANCE
+
+    def equity(self, points: int) -> EquityCurve:
+        return EquityCurve((1, 2), (100_000.0, 99_000.0), (0.0, float(points)))
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]:
         return RECONCILIATION

@@ -1,0 +1,179 @@
+"""Performance of the live desk: keeps its track record up to date, and answers what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.api.trading_protocol import EquityCurve, Performance, PerformanceRow
+from engine.errors import StoreError
+from engine.events import NS, Opportunity
+from engine.execution.paper import NOT_MODELLED
+from engine.portfolio.credit import NOBODY, Shares, shares
+from engine.portfolio.curve import DAY_NS
+from engine.portfolio.track import Figures, Track, TrackState
+from engine.store.read import Reader
+from engine.store.rows import EquityPoint
+from engine.wiring.decimal_text import money
+from engine.wiring.desk import Desk
+
+log = logging.getLogger("engine.performance")
+
+STATE = "performance"
+"""Name of the setting that keeps what neither the journal nor equity's history tells."""
+
+
+class LivePerformance:
+    """Every method runs on the desk's thread; what it reads of the store is read on another."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        reader: Callable[[], Reader],
+        settings: Callable[[], Mapping[str, Any]],
+        keep: Callable[[str, object], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._desk = desk
+        self._every_s = desk.config.performance.every_s
+        self._open = reader
+        self._reader: Reader | None = None
+        self._settings = settings
+        self._keep = keep
+        self._clock = clock
+        self._track: Track | None = None
+        self._updating = asyncio.Lock()
+        self._unread = ""
+        """Why the history could not be read; "" when it could."""
+
+    async def run(self) -> None:
+        """Update every ``performance.every_s``, until canceled."""
+        while True:
+            await self.update()
+            await asyncio.sleep(self._every_s)
+
+    async def update(self) -> Track | None:
+        """Bring the track record up to now; None before there is a time."""
+        async with self._updating:
+            now_ns = self._now_ns()
+            if now_ns <= 0:
+                return None
+            if self._track is None:
+                self._track = await asyncio.to_thread(self._begin, now_ns)
+            track, get = self._track, self._desk.signals.aggregator.get
+            wanted = {name: get(name) for name in track.wanted()}
+            track.know({name: _shares(one) for name, one in wanted.items() if one is not None})
+            older = [name for name, one in wanted.items() if one is None]
+            found, points = await asyncio.to_thread(self._read, older, track.desk.last[0] + 1)
+            track.know(found)
+            for point in points:
+                track.add_equity(point.ns, float(point.equity))
+            track.update(max(now_ns, track.desk.last[0]))
+            self._keep(STATE, msgspec.to_builtins(track.state()))
+            return track
+
+    async def performance(self) -> Performance:
+        """Brought up to now. Gives way between rows: nobody's tick waits for all of them."""
+        track = await self.update()
+        if track is None:
+            return Performance(0, 0, (), ("no market data yet",))
+        now_ns, pnl, rows = self._now_ns(), track.pnl(), []
+        for key in track.names():
+            if key[0] == "source" or key[1] in pnl:
+                rows.append(_row(track.figures(key, pnl, now_ns)))
+                await asyncio.sleep(0)
+        return Performance(now_ns, track.desk.since_ns, tuple(rows), self._notes(track, now_ns))
+
+    def equity(self, points: int) -> EquityCurve:
+        """As of the last update; empty before the first."""
+        if self._track is None:
+            return EquityCurve((), (), ())
+        times, values, below = self._track.desk.drawn(self._track.desk.last[0], points)
+        return EquityCurve(tuple(times.tolist()), tuple(values.tolist()), tuple(below.tolist()))
+
+    def _notes(self, track: Track, now_ns: int) -> tuple[str, ...]:
+        unread = (f"history left out: {self._unread}",) if self._unread else ()
+        return (
+            f"Sharpe and Sortino, annualised over 365 days: {track.basis(now_ns)}",
+            "strategies and sources: drawdown and ratios of what closed round trips made of the first cash",
+            "sources: closed round trips, divided by contribution to the blend that opened them",
+            *unread,
+            *(f"not modelled: {text}" for text in NOT_MODELLED),
+        )
+
+    def _now_ns(self) -> int:
+        return max(self._clock(), self._desk.now_ns)
+
+    # --- on a thread
+
+    def _begin(self, now_ns: int) -> Track:
+        step_ns = round(self._every_s * NS)
+        books = self._desk.trading.books
+        try:
+            first, closes = self._history(now_ns)
+        except StoreError as error:
+            self._failed(error)
+            first, closes = None, []
+        track = Track(books, min(now_ns, first.ns) if first is not None else now_ns, step_ns)
+        for close in closes:
+            track.desk.add(close.ns, float(close.equity))
+        kept = self._settings().get(STATE)
+        if kept is not None:
+            try:
+                track.restore(msgspec.convert(kept, TrackState))
+            except msgspec.ValidationError as error:
+                log.warning("setting %s is not taken up: %s", STATE, error)
+        return track
+
+    def _history(self, now_ns: int) -> tuple[EquityPoint | None, list[EquityPoint]]:
+        reader = self._opened()
+        return reader.first_equity(), reader.equity_closes(now_ns - DAY_NS)
+
+    def _read(self, opportunities: list[str], since_ns: int) -> tuple[dict[str, Shares], list[EquityPoint]]:
+        """Whose these opportunities are, and equity's points from then on."""
+        try:
+            reader = self._opened()
+            found = {name: _shares(reader.opportunity(name)) for name in opportunities}
+            points = reader.equity_points(since_ns)
+        except StoreError as error:
+            self._failed(error)
+            return {}, []
+        self._unread = ""
+        return found, points
+
+    def _opened(self) -> Reader:
+        if self._reader is None:
+            self._reader = self._open()
+        return self._reader
+
+    def _failed(self, error: StoreError) -> None:
+        if str(error) != self._unread:
+            self._unread = str(error)
+            log.warning("performance: %s", error)
+
+
+def _shares(opportunity: Opportunity | None) -> Shares:
+    return NOBODY if opportunity is None else shares(opportunity.blend.inputs, opportunity.side)
+
+
+def _row(figures: Figures) -> PerformanceRow:
+    ratios = figures.ratios
+    return PerformanceRow(
+        figures.name,
+        figures.kind,
+        money(figures.net),
+        ratios.return_pct,
+        ratios.sharpe,
+        ratios.sortino,
+        ratios.max_drawdown_pct,
+        figures.hit_rate,
+        figures.profit_factor,
+        figures.exposure_pct,
+        figures.turnover,
+        figures.trades,
+    )
