@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.config import AlpacaConfig, Config
 from engine.errors import ConfigError, OrderError
@@ -41,6 +41,7 @@ log = logging.getLogger("engine.alpaca")
 CRYPTO_FEE = Decimal("0.0025")
 SENDERS = 8
 """Requests that may be on their way at once."""
+RESTART_S = 1.0
 SETTLE_TIMEOUTS = 3
 """An order that left so many time-outs ago does not arrive any more."""
 FIRST_BACKOFF_S = 0.5
@@ -156,10 +157,15 @@ class AlpacaBroker:
                 pass
 
     async def _exchange(self, call: Call, slots: asyncio.Semaphore) -> None:
+        answer = Answer(0, b"not waited for")
         try:
             answer = await self._rest.send(call)
         finally:
+            # Also when we are canceled: what was sent is unresolved then, not forgotten.
             slots.release()
+            self._answered(call, answer)
+
+    def _answered(self, call: Call, answer: Answer) -> None:
         self._note(call, answer)
         try:
             self._report(self.gateway.answered(call, answer, self._clock()))
@@ -278,6 +284,7 @@ class Brokers:
 
         Raises ConfigError.
         """
+        self._failed = failed
         self.alpaca: AlpacaBroker | None = None
         self._symbols: dict[str, str] = {}
         alpaca = config.brokers.alpaca
@@ -316,8 +323,14 @@ class Brokers:
             self.alpaca.gateway.restore([o for o in orders if o.request.gateway == NAME], now_ns)
 
     async def run(self) -> None:
-        runs: list[Coroutine[Any, Any, None]] = [] if self.alpaca is None else [self.alpaca.run()]
-        await asyncio.gather(*runs)
+        """Keep every broker running, until canceled; a bug of ours is told, and it goes on."""
+        while self.alpaca is not None:
+            try:
+                await self.alpaca.run()
+                return
+            except Exception as error:
+                self._failed(error)
+            await asyncio.sleep(RESTART_S)
 
 
 def _check_symbols(symbols: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -13,6 +14,7 @@ from decimal import Decimal
 import pytest
 
 from engine.events import Amendment, Fill, OrderEvent, OrderState, OrderType, Pending, Side
+from engine.execution.gateway import Report
 from engine.wiring.broker import BrokerError
 from tests.execution.alpaca_desk import AAPL, BTC, DeskSide, ask
 from tests.execution.alpaca_server import GARBAGE, SECRET, AlpacaServer
@@ -397,6 +399,54 @@ async def test_a_restart_asks_for_every_open_order(server: AlpacaServer) -> None
         second.cancel("td-0")
         await second.reaches(S.CANCELED, "td-0")
     assert all(count == 1 for count in server.placed.values()) and "td-3" not in server.placed
+
+
+async def test_a_restart_finds_the_legs_of_a_bracket(server: AlpacaServer) -> None:
+    """Killed before the venue told the legs' ids; the entry filled meanwhile."""
+    of = {"symbol": AAPL, "list_id": "l-1"}
+    child = {**of, "side": Side.SELL, "reduce_only": True, "parent_id": "td-1"}
+    stop = ask("td-s", type=OrderType.STOP, price=None, stop_price=Decimal(90), **child)
+    first = DeskSide(server)
+    async with first.running():
+        server.faults.deaf = True
+        server.faults.place = ["hang"]
+        first.place(ask(**of), stop, ask("td-t", price=Decimal(110), **child))
+        await first.until(lambda: server.placed["td-1"] == 1)
+    server.fill("td-1", "2", "100")
+    server.faults.deaf = False
+    second = DeskSide(server)
+    second.blotter = first.blotter
+    second.gateway.restore(first.blotter.open_orders(), time.time_ns())
+    async with second.running():
+        assert (await second.reaches(S.FILLED)).filled == 2
+        await second.reaches(S.ACCEPTED, "td-s")
+        await second.reaches(S.ACCEPTED, "td-t")
+        second.cancel("td-t")
+        await second.reaches(S.CANCELED, "td-t")
+    third = DeskSide(server)
+    third.blotter = second.blotter
+    third.gateway.restore([*third.blotter.open_orders(), third.order("td-1")], time.time_ns())
+    async with third.running():
+        third.cancel("td-s")
+        await third.reaches(S.CANCELED, "td-s")
+    assert server.placed == {"td-1": 1}
+
+
+async def test_a_bug_of_ours_costs_no_other_order(server: AlpacaServer) -> None:
+    desk = DeskSide(server)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(desk.running())
+        give_up = desk.gateway.give_up
+
+        def broken(now_ns: int) -> list[Report]:
+            desk.gateway.give_up = give_up  # type: ignore[method-assign]
+            raise RuntimeError("a bug")
+
+        desk.gateway.give_up = broken  # type: ignore[method-assign]
+        desk.place(ask(reduce_only=True, side=Side.SELL))
+        await desk.reaches(S.ACCEPTED)
+        assert len(desk.bugs) == 1
+        desk.bugs.clear()
 
 
 async def test_no_entry_is_sent_while_its_fills_would_not_be_heard_of(
