@@ -230,3 +230,10 @@ def test_listings_have_their_anchors_and_unknown_names_get_one_from_the_name() -
 
 def test_no_symbols_give_no_events() -> None:
     assert stream(5, symbols=()) == []
+
+
+def test_a_side_that_a_sweep_emptied_is_filled_however_far_the_other_has_run() -> None:
+    start = 1_700_000_000 * NS
+    venue = SimulatedVenue(("BTC-USD", "XRP-USD"), seed=595, start_ns=start)
+    count = sum(len(venue.advance(start + step * NS // 4)) for step in range(1, 121))
+    assert count > 1_000

@@ -106,12 +106,16 @@ class Book:
         self.bids = BookSide(+1)
         self.asks = BookSide(-1)
 
-    def rest(self, sign: int, price: int, lots: int) -> None:
-        """Rest a limit order (sign +1 bid, -1 ask); a price that would cross rests one tick short of it."""
+    def rest(self, sign: int, price: int, lots: int) -> int:
+        """Rest a limit order (sign +1 bid, -1 ask); a price that would cross rests one tick short of it.
+
+        Returns the price at which it rests.
+        """
         side, opposite = (self.bids, self.asks) if sign > 0 else (self.asks, self.bids)
         if len(opposite):
             price = min(price, opposite.best - 1) if sign > 0 else max(price, opposite.best + 1)
         side.add(price, lots)
+        return price
 
     def top(self) -> tuple[int, int, int, int]:
         """(bid, bid lots, ask, ask lots). Both sides must hold a level."""

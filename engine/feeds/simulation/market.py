@@ -225,8 +225,11 @@ class SimulatedMarket:
             distance = int(self._random.expovariate(1 / _MEAN_DISTANCE_TICKS))
         best = self._sensible(sign)
         lots = self._draw_lots(_LIMIT_NOTIONAL * self._character.limit_scale)
-        self.book.rest(sign, best - sign * distance, lots)
-        (self.book.bids if sign > 0 else self.book.asks).withdraw_worse(best - sign * _DEPTH_TICKS)
+        rests = self.book.rest(sign, best - sign * distance, lots)
+        far = best - sign * _DEPTH_TICKS
+        if (rests - far) * sign < 0:
+            far = rests  # the other side keeps it away from where it was to be: its side must not be empty
+        (self.book.bids if sign > 0 else self.book.asks).withdraw_worse(far)
 
     def _sensible(self, sign: int) -> int:
         """The best price that a maker shows: half a tick or more on its own side of the fair value."""
