@@ -129,7 +129,7 @@ class Session:
         if children:
             assert sum((one.filled for one in children), Decimal(0)) <= order.filled
         siblings = [self._order(name) for name in order.request.siblings]
-        if siblings:
+        if siblings and not order.request.parent_id:
             together = order.filled + sum((one.filled for one in siblings), Decimal(0))
             assert together <= max(one.request.quantity for one in (order, *siblings))
 
