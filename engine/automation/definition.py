@@ -106,9 +106,9 @@ class Notify(_Part, frozen=True, tag="notify"):
 
 
 class Order(_Part, frozen=True, tag="order"):
-    """Sends a market order through the desk's risk gate, which may deny it.
+    """Sends an order through the desk's risk gate, which may deny it: at market unless an offset is given.
 
-    An entry has exactly one size. ``close`` closes the whole position and has none.
+    An entry has exactly one size. ``close`` closes the whole position, at market, and has none.
     """
 
     side: Literal["signal", "buy", "sell", "close"]
@@ -120,6 +120,13 @@ class Order(_Part, frozen=True, tag="order"):
     """In units of the instrument; rounded down to whole lots."""
     percent: Annotated[float, Meta(gt=0, le=1000)] | None = None
     """Of equity."""
+    price_offset_pct: Annotated[float, Meta(ge=-50, le=50)] | None = None
+    """Makes it a limit order, so far from the mid: above 0 is better than the market and rests."""
+    stop_loss_pct: Annotated[float, Meta(gt=0, le=50)] | None = None
+    """Makes it a bracket: a stop so far from the limit, else from the mid, that waits for the fills."""
+    take_profit_pct: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    """The same with a limit that takes the profit."""
+    time_in_force: Literal["gtc", "ioc", "fok"] = "gtc"
 
     def __str__(self) -> str:
         return "close" if self.side == "close" else "order"
@@ -326,6 +333,10 @@ _HINTS = {
     "notional": "write an amount above 0",
     "quantity": "write a quantity above 0",
     "percent": "write percent of equity above 0",
+    "price_offset_pct": "write percent of the mid, -50 to 50",
+    "stop_loss_pct": "write percent above 0, at most 50",
+    "take_profit_pct": "write percent above 0, at most 1000",
+    "time_in_force": "write gtc, ioc or fok",
     "name": "write a strategy's name",
     "enabled": "write true or false",
     "weight": "write a number above 0, at most 100",
@@ -386,10 +397,15 @@ def _bad_text(key: str, text: str, known: tuple[str, ...]) -> str:
     return ""
 
 
+_PRICED = ("price_offset_pct", "stop_loss_pct", "take_profit_pct")
+
+
 def _bad_order(step: Order, by_signal: bool) -> str:
     sizes = [name for name in ("notional", "quantity", "percent") if getattr(step, name) is not None]
-    if step.side == "close" and sizes:
-        return f"{sizes[0]}: a close closes the whole position: leave it out"
+    priced = [name for name in _PRICED if getattr(step, name) is not None]
+    if step.side == "close" and (sizes or priced or step.time_in_force != "gtc"):
+        what = [*sizes, *priced, "time_in_force"][0]
+        return f"{what}: a close closes the whole position, at market: leave it out"
     if step.side != "close" and len(sizes) != 1:
         return "percent: give exactly one of notional, quantity and percent"
     if step.symbol and ":" not in step.symbol:

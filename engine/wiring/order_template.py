@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
 from engine.automation.definition import Order
-from engine.errors import AutomationError
-from engine.events import OrderRequest, OrderType, Purpose, Side, Signal
+from engine.errors import AutomationError, OrderError
+from engine.events import OrderRequest, OrderType, Purpose, Side, Signal, TimeInForce
 from engine.execution.build import OrderBuilder
 from engine.execution.ids import client_order_id
+from engine.execution.ticket import Ticket, TicketView, order_requests
 from engine.instruments import Instrument
 from engine.wiring.desk import Desk
 
@@ -36,21 +38,56 @@ def send(desk: Desk, step: Order, signal: Signal | None, run_id: str, number: in
     if desk.trading.work.exiting(symbol):
         # Judged by the position that is being closed, it could turn what is left of it.
         raise AutomationError(f"order: an exit of {symbol} is at work: an entry waits until it is done")
-    price = _mid(desk, instrument)
-    quantity = _quantity(desk, step, instrument, price)
-    request = OrderRequest(
-        client_order_id=client_order_id(Purpose.ENTRY, symbol, side, 0, salt),
-        symbol=symbol,
+    strategies = {state.name for state in desk.signals.strategies.states()}
+    behind = (signal.source,) if signal is not None and signal.source in strategies else ()
+    try:
+        ticket = _ticket(desk, step, instrument, side, salt, reason)
+        requests = order_requests(ticket, _view(desk, instrument))
+    except OrderError as error:
+        raise AutomationError(f"order: {error}") from None
+    # The strategy that gave the signal is behind the entry: its budget and its limits count.
+    entries = [r if r.reduce_only else msgspec.structs.replace(r, sources=behind) for r in requests]
+    return _submit(desk, entries)
+
+
+def _ticket(desk: Desk, step: Order, instrument: Instrument, side: Side, salt: str, reason: str) -> Ticket:
+    mid = _mid(desk, instrument)
+
+    def off(percent: float | None, price: Decimal, sign: int) -> Decimal | None:
+        """So many percent from the price, against the order's side when ``sign`` is -1."""
+        if percent is None:
+            return None
+        return instrument.price(price * (1 + sign * side.sign * Decimal(repr(percent)) / 100))
+
+    exact = Decimal(repr(mid))
+    limit = off(step.price_offset_pct, exact, -1)
+    anchor = exact if limit is None else limit
+    return Ticket(
+        symbol=instrument.symbol,
         side=side,
-        type=OrderType.MARKET,
-        quantity=quantity,
-        purpose=Purpose.ENTRY,
-        reduce_only=False,
-        decision_ns=desk.now_ns,
-        decision_price=price,
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        quantity=_quantity(desk, step, instrument, float(anchor)),
+        price=limit,
+        time_in_force=TimeInForce(step.time_in_force),
+        stop_loss=off(step.stop_loss_pct, anchor, -1),
+        take_profit=off(step.take_profit_pct, anchor, 1),
+        token=f"automation/{salt}",
         reason=reason,
     )
-    return _submit(desk, request, instrument)
+
+
+def _view(desk: Desk, instrument: Instrument) -> TicketView:
+    bid, _, ask, _, last = desk.features.live_quote(instrument.index)
+    ledger = desk.trading.ledger
+    return TicketView(
+        instrument=instrument,
+        now_ns=desk.now_ns,
+        bid=bid,
+        ask=ask,
+        last=last,
+        position=ledger.quantity(instrument.symbol),
+        equity=ledger.equity(),
+    )
 
 
 def _close(desk: Desk, instrument: Instrument, salt: str, reason: str) -> str:
@@ -64,7 +101,7 @@ def _close(desk: Desk, instrument: Instrument, salt: str, reason: str) -> str:
     mid = trading.watch.mid(instrument.index)
     built = OrderBuilder(desk.config.account).exit(position, Purpose.FLATTEN, desk.now_ns, mid, reason=reason)
     own_id = client_order_id(Purpose.FLATTEN, symbol, built.side, 0, salt)
-    return _submit(desk, msgspec.structs.replace(built, client_order_id=own_id), instrument)
+    return _submit(desk, [msgspec.structs.replace(built, client_order_id=own_id)])
 
 
 def _mid(desk: Desk, instrument: Instrument) -> float:
@@ -96,12 +133,22 @@ def _quantity(desk: Desk, step: Order, instrument: Instrument, price: float) -> 
     return quantity
 
 
-def _submit(desk: Desk, request: OrderRequest, instrument: Instrument) -> str:
-    trading = desk.trading
-    if trading.work.known(request.client_order_id):
+def _submit(desk: Desk, requests: Sequence[OrderRequest]) -> str:
+    trading, first = desk.trading, requests[0]
+    if trading.work.known(first.client_order_id):
         raise AutomationError("order: this run has sent it before")
-    verdict = trading.submit(request, instrument)
-    what = f"{request.side.value} {request.quantity} {request.symbol}"
-    if not verdict.approved:
-        raise AutomationError(f"order denied:{verdict.code} {what}: {verdict.detail}".rstrip(": "))
+    if len(requests) == 1:
+        verdicts = [trading.submit(first, desk.instruments[_index(desk, first.symbol)])]
+    else:
+        verdicts = trading.submit_list(requests)
+    denied = next((verdict for verdict in verdicts if not verdict.approved), None)
+    what = f"{first.side.value} {first.quantity} {first.symbol}"
+    if denied is not None:
+        raise AutomationError(f"order denied:{denied.code} {what}: {denied.detail}".rstrip(": "))
     return f"order accepted: {what}"
+
+
+def _index(desk: Desk, symbol: str) -> int:
+    instrument = desk.instruments.get(symbol)
+    assert instrument is not None  # the order was made for it
+    return instrument.index

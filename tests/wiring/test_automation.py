@@ -522,10 +522,25 @@ async def test_an_order_passes_the_gate_and_is_filled(database: Path) -> None:
         request = created.request
         assert request is not None and created.state is OrderState.INITIALIZED
         assert request.side.value == "buy" and 9.9 < float(request.quantity) <= 10.0
-        assert request.sources == () and request.reason == "automation:one: up it goes"
+        assert request.sources == ("trend",) and request.reason == "automation:one: up it goes"
         running.desk.on_events([quote(SYMBOL, 99.99, 100.01, 11.0)])
         running.desk.on_events([quote(SYMBOL, 99.99, 100.01, 12.0)])
         assert running.desk.trading.ledger.quantity(SYMBOL) == request.quantity
+
+
+async def test_a_limit_order_with_its_bracket(database: Path) -> None:
+    levels = {"price_offset_pct": 0.5, "stop_loss_pct": 1, "take_profit_pct": 2}
+    async with Running(database) as running:
+        await running.put("one", {"type": "order", "side": "buy", "quantity": 5, **levels})
+        running.signal()
+        assert (await running.ended(1)).error == ""
+        entry, stop, target = (event.request for event in running.orders() if event.request is not None)
+        assert entry.type.value == "limit" and entry.sources == ("trend",)
+        assert float(entry.price) == pytest.approx(99.5, rel=1e-4)
+        assert float(stop.stop_price) == pytest.approx(float(entry.price) * 0.99, rel=1e-4)
+        assert float(target.price) == pytest.approx(float(entry.price) * 1.02, rel=1e-4)
+        assert stop.parent_id == target.parent_id == entry.client_order_id
+        assert running.desk.trading.ledger.quantity(SYMBOL) == 0
 
 
 @pytest.mark.parametrize("size", [{"quantity": 5}, {"percent": 0.5}])
@@ -605,14 +620,13 @@ async def test_no_entry_beside_an_exit(database: Path) -> None:
 
 
 async def test_an_exit_overtakes_an_entry_that_is_being_written(database: Path) -> None:
-    config = load(overrides=["risk.allow_short=false"], environ={})
-    async with Running(database, config=config) as running:
+    async with Running(database) as running:
         await running.put("one", {"type": "order", "side": "buy", "quantity": 5})
         running.signal(at_s=1)
         await running.ended(1)
         for at_s in (11.0, 12.0):
             running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s)])
-        await running.put("one", {"type": "order", "side": "sell", "quantity": 5})
+        await running.put("one", {"type": "order", "side": "sell", "quantity": 6})
         running.bench.hold = True
         running.signal(at_s=2)
         assert (await running.ended(2)).error == ""
