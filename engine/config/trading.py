@@ -123,20 +123,24 @@ class AccountConfig(Section, frozen=True):
 
 
 class AlpacaConfig(Section, frozen=True):
-    """Alpaca's paper-trading API. Keys: TICKDESK_ALPACA_KEY and TICKDESK_ALPACA_SECRET, or a 0600 file."""
+    """Alpaca's paper-trading API. Keys: TICKDESK_ALPACA_KEY and TICKDESK_ALPACA_SECRET, or a 0600 file.
+
+    Updates by webhook are signed with TICKDESK_ALPACA_WEBHOOK_SECRET; without it none is taken.
+    """
 
     enabled: bool = False
     symbols: dict[str, str] = msgspec.field(default_factory=dict)
     """Which of the desk's symbols it executes and how it calls them: ``"coinbase:BTC-USD" = "BTC/USD"``."""
     rest_url: str = "https://paper-api.alpaca.markets"
+    """That host or this machine: live accounts are refused."""
     stream_url: str = ""
     """WebSocket of ``trade_updates``; empty: from ``rest_url``."""
     key_file: str = ""
     """Two lines, key and secret; readable by its owner only."""
     dry_run: bool = False
-    """Log what would be sent, and send nothing."""
+    """Log what would be sent, and send nothing: every order is rejected."""
     timeout_s: Seconds = 10.0
-    """Of one request."""
+    """Of one request. An order that the venue does not know three time-outs after it left never arrived."""
     requests_per_min: Annotated[int, Meta(ge=1, le=10_000)] = 200
     backoff_max_s: Seconds = 30.0
 

@@ -186,6 +186,17 @@ async def test_a_cancel_of_a_filled_order_ends_as_its_fill(server: AlpacaServer,
     assert order.filled == 2 and order.pending is Pending.NONE
 
 
+@pytest.mark.parametrize("quantity", ["0.5", "2"])
+async def test_a_fill_after_the_cancel_is_booked(server: AlpacaServer, desk: DeskSide, quantity: str) -> None:
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    desk.cancel("td-1")
+    await desk.reaches(S.CANCELED)
+    server.fill("td-1", quantity, "100")
+    await desk.until(lambda: desk.order().filled == Decimal(quantity))
+    assert desk.state() is (S.FILLED if quantity == "2" else S.CANCELED)
+
+
 async def test_a_cancel_before_the_answer_waits_for_the_orders_id(
     server: AlpacaServer, desk: DeskSide
 ) -> None:

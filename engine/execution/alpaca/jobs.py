@@ -152,6 +152,8 @@ class Jobs:
         elif tracked.done and not job.busy and not job.cancel_ns and not self._unbound(job):
             job.ask_ns = 0
             self._active.pop(identity, None)
+        elif not tracked.done:
+            self._active[identity] = job  # also one that ended, and was filled after all
         return tracked.take()
 
     def fetch(self, now_ns: int) -> None:
