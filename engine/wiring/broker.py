@@ -222,7 +222,7 @@ class AlpacaBroker:
     async def account(self, since_ns: int) -> VenueAccount:
         """What the venue says it has; executions that we lack are reported first. Raises BrokerError.
 
-        ``since_ns``: of the first contact; fees since then are told.
+        ``since_ns``: of the first contact; fees since then are told. 0: it is this one.
         """
         if self._config.dry_run:
             raise BrokerError("dry run: nothing is asked")
@@ -232,7 +232,9 @@ class AlpacaBroker:
         orders += await self._read(alpaca_account.orders_call(back_ns), list[OrderRow])
         positions = await self._read(alpaca_account.positions_call(), list[PositionRow])
         executions = await self._pages(lambda page: executions_call(back_ns, page), Execution)
-        fees = await self._pages(lambda page: alpaca_account.fees_call(since_ns, page), FeeRow)
+        fees: list[FeeRow] = []
+        if since_ns:
+            fees = await self._pages(lambda page: alpaca_account.fees_call(since_ns, page), FeeRow)
         now = self._clock()
         self._report(self.gateway.rows(orders, now))
         self._report(self.gateway.jobs.executions(executions, now))

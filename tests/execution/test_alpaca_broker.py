@@ -496,7 +496,8 @@ async def test_the_account_in_the_desks_terms(server: AlpacaServer, desk: DeskSi
     server.fill("td-1", "0.5", "100")
     in_kind = {"id": "f-1", "activity_type": "CFEE", "symbol": "BTCUSD", "qty": "-0.001", "net_amount": "0"}
     server.fees += [in_kind, {"id": "f-2", "activity_type": "FEE", "net_amount": "-0.02"}]
-    account = await desk.broker.account(0)
+    assert (await desk.broker.account(0)).fees == ()
+    account = await desk.broker.account(1)
     assert desk.kinds() == ["accepted", "fill 0.5"], "an execution we lacked is reported before"
     assert account.cash == {"USD": Decimal(99_950)} and account.positions == {BTC: Decimal("0.5")}
     (order,) = account.orders

@@ -29,7 +29,6 @@ class OrderRow(msgspec.Struct, frozen=True):
     side: str
     client_order_id: str = ""
     type: str = ""
-    order_class: str = ""
     qty: Decimal | None = None
     filled_qty: Decimal | None = None
     limit_price: Decimal | None = None
@@ -38,8 +37,6 @@ class OrderRow(msgspec.Struct, frozen=True):
     replaced_by: str | None = None
     replaces: str | None = None
     legs: list[OrderRow] | None = None
-    submitted_at: str | None = None
-    updated_at: str | None = None
 
     @property
     def filled(self) -> Decimal:
@@ -98,8 +95,6 @@ class FeeRow(msgspec.Struct, frozen=True):
     """A row of the account's activities of the types FEE and CFEE."""
 
     id: str
-    activity_type: str
-    date: str = ""
     net_amount: Decimal | None = None
     """In the account's currency, below zero when paid; 0 or absent where it was taken in kind."""
 
