@@ -90,7 +90,7 @@ class Case:
         self.whole: Decimal | None = None
         """Of the whole order, what is filled included."""
         self.after: Decimal | None = None
-        """Signed quantity with this order and all working entries filled."""
+        """Signed quantity with this order and all working entries of its side filled."""
         self.order_limit = self.position_limit = self.gross_limit = self.net_limit = None
         """Shares of equity; None while that is unknown."""
         self.adds = True
@@ -117,7 +117,7 @@ class Case:
                 after = before + quantity if buying else before - quantity
                 if after.is_finite():
                     self.after = after
-                    self.adds = abs(after) > abs(before)
+                    self.adds = abs(after) > abs(before) or after * before < 0
 
     def _revalue(self, rate: Decimal | None) -> None:
         """In the account's currency, and with what is filled already."""

@@ -15,6 +15,7 @@ from engine.risk.limits import scopes_of
 from engine.risk.price import at_work, meets_from
 from engine.risk.view import RiskView
 
+_ZERO = Decimal(0)
 LEG = PreTradeCheck("BAD_LEG", lambda case: (False, None, None), plain)
 """The order fits the others of its list. Made by ``fits``."""
 LIST = PreTradeCheck("LIST_DENIED", lambda case: (False, None, None), plain)
@@ -98,8 +99,10 @@ def _work(view: RiskView, leg: OrderRequest, other: OrderRequest, rate: Decimal 
     notional = notional if rate is None else notional * rate
     view.ahead += 1
     view.gross += notional
-    view.net += sign * notional
-    if other.symbol == leg.symbol:
+    # What works on the other side may never fill: it makes no room.
+    signed = sign * notional if other.side is leg.side else _ZERO
+    view.net += signed
+    if other.side is leg.side and other.symbol == leg.symbol:
         view.working += sign * other.quantity
     view.budgets = tuple(
         (source, share, used + notional if source in other.sources else used)
@@ -107,7 +110,7 @@ def _work(view: RiskView, leg: OrderRequest, other: OrderRequest, rate: Decimal 
     )
     shared = scopes_of(other.symbol, other.sources)
     view.scopes = tuple(
-        msgspec.structs.replace(use, gross=use.gross + notional, net=use.net + sign * notional)
+        msgspec.structs.replace(use, gross=use.gross + notional, net=use.net + signed)
         if use.scope in shared
         else use
         for use in view.scopes

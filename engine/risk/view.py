@@ -19,7 +19,7 @@ class ScopeUse(msgspec.Struct, frozen=True, gc=False):
     gross: Decimal
     """Its part of the positions and its working entries, longs and shorts added up."""
     net: Decimal
-    """Longs less shorts."""
+    """Longs less shorts, of the working entries those of the order's side."""
 
 
 class RiskView(msgspec.Struct, gc=False):
@@ -46,9 +46,10 @@ class RiskView(msgspec.Struct, gc=False):
     gross: Decimal
     """Sum of |position x mark| plus the notional of working entries: a sent order counts at once."""
     net: Decimal
-    """Sum of position x mark plus the signed notional of working entries."""
+    """Sum of position x mark plus the signed notional of working entries of the order's side: those of the
+    other side may never fill, and make no room."""
     working: Decimal = Decimal(0)
-    """Signed quantity of the symbol that working entries may still add."""
+    """Signed quantity of the symbol that working entries of the order's side may still add."""
     exiting: Decimal = Decimal(0)
     """Unsigned quantity of the symbol that exits close now. Exits that wait for a price do not count: they
     are reduce-only, and shrink with the position."""

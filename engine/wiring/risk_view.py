@@ -43,6 +43,7 @@ class _Work(NamedTuple):
     gross: Decimal
     """Notional of entries."""
     net: Decimal
+    """Of entries of the judged order's side, as is what follows."""
     working: Decimal
     exiting: Decimal
     own_bid: Decimal | None
@@ -181,9 +182,10 @@ class RiskViews:
                 continue
             notional = self._notional(other, leaves)
             gross += notional
-            net += other.side.sign * notional
-            if here:
-                working += other.side.sign * leaves
+            if other.side is judged.side:
+                net += other.side.sign * notional
+                if here:
+                    working += other.side.sign * leaves
         return _Work(gross, net, working, exiting, own_bid, own_ask)
 
     def _notional(self, request: OrderRequest, leaves: Decimal) -> Decimal:
@@ -256,7 +258,8 @@ class RiskViews:
             if not other.reduce_only:
                 notional = self._notional(other, leaves)
                 gross += notional
-                net += other.side.sign * notional
+                if other.side is judged.side:
+                    net += other.side.sign * notional
         return ScopeUse(scope, orders, gross, net)
 
 

@@ -203,6 +203,15 @@ def test_an_entry_that_makes_exposure_smaller_is_not_too_large() -> None:
     assert {"POSITION_LIMIT", "GROSS_LIMIT", "NET_LIMIT"} <= set(codes(gate(), entry(side=Side.SELL), seen))
 
 
+def test_what_turns_a_position_adds_to_it() -> None:
+    """Even to a smaller one: the other side of it is a new position, not a part of an exit."""
+    seen = view(position=D(100), gross=D(150_000), net=D(10_000))
+    closing, turning = entry(side=Side.SELL, quantity=D(50)), entry(side=Side.SELL, quantity=D(120))
+    desk = gate(max_order_notional_pct=20)
+    assert "GROSS_LIMIT" not in codes(desk, closing, seen)
+    assert "GROSS_LIMIT" in codes(desk, turning, seen)
+
+
 def test_last_price_stands_in_for_a_missing_quote() -> None:
     assert gate().check(entry(), view(bid=math.nan, ask=math.nan)).approved
     assert "MARKET_PROTECTION" in codes(gate(), entry(), view(bid=math.nan, ask=math.nan, last=101.1))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.events import OrderRequest, OrderType, Purpose, RiskState, Side
 from engine.risk.gate import RiskGate
 from engine.risk.judgement import Judgement
+from engine.risk.legs import seen_by
 from engine.risk.view import RiskView, ScopeUse
 from tests.risk.conftest import SYMBOL, T0, entry, gate, view
 
@@ -48,6 +49,19 @@ def judge(desk: RiskGate, requests: list[OrderRequest], *views: RiskView) -> lis
 
 def failed(judgement: Judgement) -> list[str]:
     return [check.code for check in judgement.verdict().checks if not check.passed]
+
+
+def test_a_leg_of_the_other_side_makes_no_room() -> None:
+    """What is sold at a limit may never fill: the buy beside it is judged without it."""
+    sale = entry(client_order_id="td-s", side=SELL, type=OrderType.LIMIT, price=D(101), list_id="td-s")
+    buy = entry(client_order_id="td-b", quantity=D(11), list_id="td-s")
+    seen = view(position=D(190), gross=D(19_000), net=D(59_000))
+    judged = judge(gate(), [sale, buy], seen, seen)
+    assert {"POSITION_LIMIT", "NET_LIMIT"} <= set(failed(judged[1]))
+    with_limits = view(scopes=(ScopeUse(f"symbol:{SYMBOL}", 0, D(0), D(0)),))
+    after = seen_by([sale, buy], [with_limits, with_limits], 1)
+    assert (after.working, after.net, after.gross) == (0, 0, D(1010))
+    assert (after.scopes[0].net, after.scopes[0].gross, after.scopes[0].orders) == (0, D(1010), 1)
 
 
 def test_a_bracket_without_a_position_is_approved_leg_by_leg() -> None:

@@ -81,6 +81,20 @@ def test_the_best_of_each_side_is_seen_and_a_resting_pair_is_fine(market: Market
     assert [check.code for check in verdict.checks if not check.passed] == ["SELF_TRADE"]
 
 
+def test_what_works_on_the_other_side_makes_no_room(market: Market) -> None:
+    """It may never fill: 20 sold at 101 do not let 20 more be bought than the limit says."""
+    send(market, "short", side=Side.SELL, quantity=D(20), price=D(101))
+    found = seen(market)
+    assert (found.gross, found.net, found.working) == (2020, 0, 0)
+    selling = seen(market, order(market, "more", side=Side.SELL, price=D(101)))
+    assert (selling.gross, selling.net, selling.working) == (2020, -2020, -20)
+    big = order(market, "big", price=D(99), quantity=D(50))
+    full = seen(market, big)
+    full.position, full.net, full.gross = D(190), D(19_000), D(21_020)  # 20 percent, and the sale that works
+    codes = [check.code for check in market.desk.trading.gate.check(big, full).checks if not check.passed]
+    assert codes == ["POSITION_LIMIT"]
+
+
 def test_an_order_is_not_in_its_own_way(market: Market) -> None:
     """What an amendment is judged by: the desk without the order."""
     request = send(market, "a")
