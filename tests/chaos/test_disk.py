@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from engine.wiring.verification import verify_database
 from tests.chaos.amounts import STOP_S
 from tests.chaos.harness import Committer, recover
+from tests.chaos.small_disk import small_disk
 
 _LIMIT = 3_000_000
 _LIMITED = """
@@ -26,17 +26,10 @@ os.execv(sys.executable, [sys.executable, *sys.argv[3:]])
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB of its own. Skips where mounting one is not allowed."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={_LIMIT}", "tmpfs", str(disk)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Of 3 MB."""
+    with small_disk(tmp_path / "disk", _LIMIT) as mounted:
+        yield mounted
 
 
 def _until_it_ends(child: Committer) -> str:
@@ -55,17 +48,17 @@ def _nothing_lost(path: Path, child: Committer) -> None:
     assert found.last_seq > 100
 
 
-def test_a_full_disk_ends_it_and_nothing_acknowledged_is_lost(tmp_path: Path, small_disk: Path) -> None:
-    child = Committer(small_disk / "tickdesk.db", 1, 12)
+def test_a_full_disk_ends_it_and_nothing_acknowledged_is_lost(tmp_path: Path, disk: Path) -> None:
+    child = Committer(disk / "tickdesk.db", 1, 12)
     told = _until_it_ends(child)
     assert "cannot write" in told and "full" in told and "free space" in told
     roomy = tmp_path / "roomy"
-    shutil.copytree(small_disk, roomy)
+    shutil.copytree(disk, roomy)
     _nothing_lost(roomy / "tickdesk.db", child)
 
 
-def test_it_starts_again_where_it_was_once_there_is_room(small_disk: Path) -> None:
-    path, ballast = small_disk / "tickdesk.db", small_disk / "ballast"
+def test_it_starts_again_where_it_was_once_there_is_room(disk: Path) -> None:
+    path, ballast = disk / "tickdesk.db", disk / "ballast"
     ballast.write_bytes(b"\0" * (_LIMIT // 2))
     child = Committer(path, 2, 12)
     assert "full" in _until_it_ends(child)

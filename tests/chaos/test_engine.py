@@ -19,6 +19,7 @@ from engine.wiring.verification import verify_database
 from tests.chaos.amounts import ENGINE_KILLS, STOP_S
 from tests.chaos.harness import scratch
 from tests.chaos.load import WIDE, Load
+from tests.chaos.small_disk import small_disk
 from tests.conftest import ROOT
 from tests.e2e import engine as e2e
 from tests.e2e.engine import COMMAND, RunningEngine, environment
@@ -102,12 +103,7 @@ def test_a_stopped_engine_goes_on(tmp_path: Path) -> None:
 
 
 def test_an_engine_on_a_full_disk_halts_and_says_why(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("cannot mount a small disk")
-    try:
+    with small_disk(tmp_path / "disk", 30_000_000) as disk:
         with RunningEngine(disk / "state", *WIDE) as engine, Load(engine, 7) as load:
             until(lambda: len(load.shown) > 100)
             with (disk / "ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="space"):
@@ -126,8 +122,6 @@ def test_an_engine_on_a_full_disk_halts_and_says_why(tmp_path: Path) -> None:
         # With room again it starts where it was.
         with RunningEngine(disk / "state", *WIDE) as again:
             assert again.state().last_seq >= len(load.shown)
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.mark.timeout(180)
