@@ -177,6 +177,11 @@ def parser() -> argparse.ArgumentParser:
     verify = command("verify", "check every invariant of a state directory, without changing it")
     verify.add_argument("--json", action="store_true", help="machine-readable")
 
+    report = command("report", "what a day came to: P&L, trades, fees, risk, positions")
+    report.add_argument("--day", metavar="YYYY-MM-DD", help="of UTC; default: today so far")
+    report.add_argument("--format", choices=("text", "json", "html"), default="text")
+    report.add_argument("--out", metavar="FILE", default="-", help="default -: standard output")
+
     _export_options(command("export", "write rows of a state directory for other programs"))
     return top
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import sqlite3
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from console.cli.output import opened
 from console.cli.settings import state_dir
 from engine.errors import ConfigError, StoreError
 from engine.text import clean
@@ -49,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                 until_ns=_ns(arguments.until),
                 symbol=arguments.symbol,
             )
-            with _opened(arguments.out) as file:
+            with opened(arguments.out) as file:
                 count = write(kind, found, file)
         finally:
             connection.close()
@@ -89,28 +85,6 @@ _WRITERS: dict[str, Callable[[Kind, Iterator[Sequence[Any]], TextIO], int]] = {
     "csv": _write_csv,
     "json": _write_json,
 }
-
-
-@contextmanager
-def _opened(out: str) -> Iterator[TextIO]:
-    """Standard output for ``-``; else a file that is there whole or not at all, and private to the user."""
-    if out == "-":
-        yield sys.stdout
-        return
-    path = Path(out)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigError(f"cannot write {clean(out, 80)}: {error.strerror}; choose another --out") from None
 
 
 def _ns(text: str | None) -> int | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
+from engine.errors import ConfigError
 from engine.text import clean
+from engine.whole_file import whole_file
 
 
 def as_json(value: object) -> str:
@@ -28,3 +34,16 @@ def table(rows: Sequence[Sequence[str]], aligned: str) -> list[str]:
 def plain(lines: Iterable[Sequence[tuple[str, str]]]) -> list[str]:
     """The screen's lines of cells as text that may go anywhere."""
     return [clean("".join(text for text, _ in line), 1000).rstrip() for line in lines]
+
+
+@contextmanager
+def opened(out: str) -> Iterator[TextIO]:
+    """Standard output for ``-``; else a file that is there whole or not at all, and private to the user."""
+    if out == "-":
+        yield sys.stdout
+        return
+    try:
+        with whole_file(Path(out)) as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"cannot write {clean(out, 80)}: {error.strerror}; choose another --out") from None

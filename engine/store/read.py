@@ -17,6 +17,7 @@ import msgspec
 from engine.errors import StoreError
 from engine.events import NS, Fill, JournalEvent, Opportunity, OrderEvent, Verdict
 from engine.store import automations as automation_rows
+from engine.store import schema
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
 from engine.store.rows import EquityPoint, PositionPoint
@@ -28,6 +29,7 @@ DATABASE = "tickdesk.db"
 """The database of a state directory."""
 
 _DAY_NS = 86_400 * NS
+_END = (1 << 63) - 1
 _PAGE = 10_000
 """Rows of a long table that are read at once."""
 
@@ -212,9 +214,13 @@ class Reader:
         rows = self._rows(f"SELECT {_LIMIT} FROM limits WHERE value <> '' ORDER BY scope, name")  # noqa: S608
         return [LimitRecord(*row) for row in rows]
 
-    def equity_points(self, since_ns: int = 0) -> list[EquityPoint]:
-        """From then on, oldest first."""
-        rows = self._rows(f"SELECT {_EQUITY} FROM equity WHERE ns >= ? ORDER BY ns", since_ns)  # noqa: S608
+    def equity_points(self, since_ns: int = 0, until_ns: int = _END) -> list[EquityPoint]:
+        """From then on and before ``until_ns``, oldest first."""
+        rows = self._rows(
+            f"SELECT {_EQUITY} FROM equity WHERE ns >= ? AND ns < ? ORDER BY ns",  # noqa: S608
+            since_ns,
+            until_ns,
+        )
         return [EquityPoint(*row) for row in rows]
 
     def first_equity(self) -> EquityPoint | None:
@@ -232,14 +238,44 @@ class Reader:
             until_ns = closes[-1].ns // _DAY_NS * _DAY_NS
         return closes[::-1]
 
-    def position_points(self, symbol: str, since_ns: int = 0) -> list[PositionPoint]:
-        """Of one symbol from then on, oldest first."""
+    def position_points(self, symbol: str, since_ns: int = 0, until_ns: int = _END) -> list[PositionPoint]:
+        """Of one symbol from then on and before ``until_ns``, oldest first."""
         rows = self._rows(
-            f"SELECT {_POSITION_POINT} FROM position_points WHERE symbol = ? AND ns >= ? ORDER BY ns",  # noqa: S608
+            f"SELECT {_POSITION_POINT} FROM position_points "  # noqa: S608
+            "WHERE symbol = ? AND ns >= ? AND ns < ? ORDER BY ns",
             symbol,
             since_ns,
+            until_ns,
         )
         return [PositionPoint(*row) for row in rows]
+
+    def position_before(self, symbol: str, ns: int) -> PositionPoint | None:
+        """The last point of a symbol before ``ns``."""
+        rows = self._rows(
+            f"SELECT {_POSITION_POINT} FROM position_points "  # noqa: S608
+            "WHERE symbol = ? AND ns < ? ORDER BY ns DESC LIMIT 1",
+            symbol,
+            ns,
+        )
+        return PositionPoint(*rows[0]) if rows else None
+
+    def rates_before(self, ns: int) -> dict[str, str]:
+        """By currency, what one unit was worth last in the day before ``ns``; "" when it was not known."""
+        rows = self._rows(
+            "SELECT currency, rate, MAX(ns) FROM currency_points WHERE ns >= ? AND ns < ? GROUP BY currency",
+            ns - _DAY_NS,
+            ns,
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def require_current(self) -> None:
+        """Raises ``StoreError`` for a database of another version, whose tables are others."""
+        version = int(self._rows("PRAGMA user_version")[0][0])
+        if version != schema.VERSION:
+            raise StoreError(
+                f"the database is of version {version}, this tickdesk knows {schema.VERSION}: "
+                "start the engine on it once, or upgrade tickdesk"
+            )
 
     def automations(self) -> list[StoredAutomation]:
         """All automations, by name."""

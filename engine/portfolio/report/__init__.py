@@ -1,0 +1,1 @@
+"""The daily report: what one UTC day came to, for people and for programs."""
