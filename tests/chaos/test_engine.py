@@ -38,7 +38,8 @@ def nothing_lost(database: Path, shown: Mapping[int, JournalEvent]) -> int:
     """What was shown as having happened is in the journal, and all invariants hold; its last number."""
     broken = [one for one in verify_database(database) if not one.ok]
     assert broken == []
-    assert sorted(shown) == list(range(1, len(shown) + 1))
+    # A client that comes late is shown what the engine still holds of the past: from there on, no gap.
+    assert sorted(shown) == list(range(min(shown), max(shown) + 1))
     reader = Reader(database)
     try:
         kept: dict[int, JournalEvent] = {}
@@ -47,7 +48,7 @@ def nothing_lost(database: Path, shown: Mapping[int, JournalEvent]) -> int:
             kept.update(reader.events_since(start, 1000))
     finally:
         reader.close()
-    assert len(shown) <= last
+    assert max(shown) <= last
     assert all(kept[seq] == event for seq, event in shown.items())
     return last
 
@@ -121,7 +122,7 @@ def test_an_engine_on_a_full_disk_halts_and_says_why(tmp_path: Path) -> None:
         nothing_lost(tmp_path / "copy" / DATABASE, load.shown)
         # With room again it starts where it was.
         with RunningEngine(disk / "state", *WIDE) as again:
-            assert again.state().last_seq >= len(load.shown)
+            assert again.state().last_seq >= max(load.shown)
 
 
 @pytest.mark.timeout(180)
@@ -143,7 +144,7 @@ def test_jumps_of_the_clock_break_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     # Started again an hour before what it has journaled.
     monkeypatch.setattr(e2e, "environment", lambda: environment(TICKDESK_CHAOS_SHIFT_S="-3600"))
     with RunningEngine(state_dir, *WIDE) as engine, Load(engine, 9, pace_s=0.02) as load:
-        until(lambda: len(load.shown) > last + 100)
+        until(lambda: max(load.shown, default=0) > last + 100)
         assert engine.health().status.risk_state == "active"
         engine.signal(signal.SIGTERM)
         assert engine.wait() == 0
