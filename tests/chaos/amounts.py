@@ -15,8 +15,8 @@ ENGINE_KILLS = _amount("ENGINE_KILLS", max(1, KILLS // 20))
 """kill -9 of a whole engine under load."""
 CANCELS = _amount("CANCELS", 150)
 """Tasks canceled at a random moment."""
-SEEDS = _amount("SEEDS", 12)
-"""Sessions on the simulated venue."""
+SEEDS = _amount("SEEDS", 20)
+"""Whole sessions on the simulated venue, each made by its seed."""
 STOP_S = _amount("STOP_S", 2)
 """How long a process is stopped by SIGSTOP."""
 SEED = _amount("SEED", 20_260_107)

@@ -61,8 +61,8 @@ def config() -> Config:
 class Session:
     """The desk, the market it saw, and the journal as a disk would have it."""
 
-    def __init__(self) -> None:
-        self.config = config()
+    def __init__(self, configured: Config | None = None) -> None:
+        self.config = config() if configured is None else configured
         self.now_ns = START_NS
         self.hold = False
         """The disk is slow: commits are acknowledged by ``release``."""
@@ -188,14 +188,20 @@ class Session:
             *invariants.money_problems(self.journal, trading.ledger),
             *invariants.bracket_problems(written),
             *invariants.exit_problems(self.verdicts, requests),
-            *invariants.liquidity_problems(fills, self.market),
-            *invariants.stale_problems(fills, self.market, int(self.config.risk.stale_data_s * NS)),
+            *self.market_problems(fills),
         ]
         try:
             invariants.fold(written)
         except OrderError as error:
             found.append(f"what is written contradicts itself: {error}")
         return found
+
+    def market_problems(self, fills: Sequence[Fill]) -> list[str]:
+        """Fills against the market as it was shown."""
+        return [
+            *invariants.liquidity_problems(fills, self.market),
+            *invariants.stale_problems(fills, self.market, int(self.config.risk.stale_data_s * NS)),
+        ]
 
     def quiet_problems(self) -> list[str]:
         """The same once the disk has caught up and no message is on its way any more."""
