@@ -14,11 +14,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from engine.api.protocol import StrategyPatch
 from engine.config import Config
-from engine.errors import TickdeskError
 from engine.events import (
     NS,
     Alert,
@@ -39,13 +36,13 @@ from engine.instruments import Instruments, venue_of
 from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import Freshness
 from engine.market.screen import Screen
-from engine.portfolio.day import DayState
 from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
 from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
 from engine.wiring.intake import Intake, OtherEvent, Ticks
+from engine.wiring.kept import Kept, forget
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.order_restore import STATE
 from engine.wiring.signals import Signals
@@ -55,15 +52,7 @@ from engine.wiring.tuning import Tuning
 
 log = logging.getLogger("engine.desk")
 
-LEDGER_DAY, TRAILING = "ledger:day", "exits:trailing"
-"""Names of settings."""
-
-
 _NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
-
-
-def _forget(name: str, value: object) -> None:
-    """Keep no setting: a replay starts from the configuration alone."""
 
 
 class Desk:
@@ -82,7 +71,7 @@ class Desk:
         *,
         commit: Commit,
         record: Callable[[Record], None],
-        keep: Callable[[str, object], None] = _forget,
+        keep: Callable[[str, object], None] = forget,
         timer: Callable[[], int] | None = None,
         judge_skew: bool = False,
     ) -> None:
@@ -98,7 +87,6 @@ class Desk:
         self.bars = 0
         self.latency = LatencyWindow()
         self.clock_offset = ClockOffset()
-        self._keep = keep
         self._beat_ns = min(int(config.features.bar_s * NS), NS)
         self._timed_ns = 0
         self._timer = timer
@@ -144,8 +132,8 @@ class Desk:
             )
             self.signals.on_scores = self.targets.on_scores
             self._act = self.targets.act
-        self._kept_state: object = None
         self._absence = Absence(instruments, self.features, self.trading, commit)
+        self._kept = Kept(self.trading, self._absence, keep)
         self.tuning = Tuning(
             config.opportunities.weights,
             self.signals,
@@ -252,9 +240,7 @@ class Desk:
         if self.trading.on_time():
             for point in self._history.points(self.now_ns):
                 self.record(point)
-            self._keep(LEDGER_DAY, msgspec.to_builtins(self.trading.ledger.day_state()))
-            self._keep(TRAILING, self.trading.watch.trailing())
-            self.keep_orders()
+            self._kept.sweep()
         elif self.trading.work.count():
             # Places in queues are told by nothing else: a kill loses a second of them, not a sweep.
             self.keep_orders()
@@ -263,14 +249,8 @@ class Desk:
             self.targets.on_time()
 
     def keep_orders(self) -> None:
-        """Keep what the next run needs of the orders beside the journal, and when this one was alive."""
-        if self._keep is _forget:
-            return
-        state = self.trading.paper.state()
-        if state != self._kept_state:
-            self._kept_state = state
-            self._keep(STATE, state)
-        self._keep(LAST, self._absence.kept())
+        """Keep what the next run needs of the orders beside the journal."""
+        self._kept.orders()
 
     def _expire(self) -> None:
         for drop in self.signals.aggregator.expire(self.now_ns):
@@ -371,18 +351,7 @@ class Desk:
     def take_up(self, settings: Mapping[str, Any]) -> None:
         """Take up what an earlier run kept: what was set by hand, the day's start and the equity's peak."""
         self.tuning.take_up(settings)
-        if LEDGER_DAY in settings:
-            try:
-                self.trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
-            except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
-                log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
-        if TRAILING in settings:
-            try:
-                kept = msgspec.convert(settings[TRAILING], dict[str, tuple[int, float]])
-            except ValueError as error:
-                log.warning("setting %s is not taken up: %s", TRAILING, error)
-            else:
-                self.trading.watch.take_up(kept)
+        self._kept.take_up(settings)
         self._note_faults()
 
     def reload_strategies(self, who: str) -> Reloaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -22,6 +23,7 @@ from engine.api.protocol import (
 )
 from engine.events import NS, Opportunity
 from engine.feeds.base import Watched
+from engine.instruments import Instrument
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.order_rows import order_row
@@ -171,7 +173,7 @@ class DeskView:
                 PositionRow(
                     symbol=position.symbol,
                     quantity=plain(position.quantity),
-                    entry_price=plain(position.average_price),
+                    entry_price=plain(_on_ticks(position.average_price, instrument)),
                     mark_price="" if mark is None else plain(mark),
                     unrealized=money(ledger.unrealized(position.symbol)),
                     realized=money(position.realized),
@@ -212,6 +214,11 @@ class DeskView:
             )
             for state in self._desk.signals.strategies.states()
         )
+
+
+def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:
+    """An average, as fine as the symbol's prices are."""
+    return price if instrument is None else price.quantize(instrument.tick_size)
 
 
 def feed_row(feed: Watched, now_ns: int) -> FeedRow:

@@ -18,10 +18,12 @@ QUIET = options(
     simulated__history_s=60,
     simulated__symbols='["BTC-USD", "ETH-USD"]',
     opportunities__min_score=0.99,
+    exits__stop_loss_pct=50,
+    exits__take_profit_pct=100,
     risk__max_orders_per_s=1000,
     risk__order_burst=1000,
 )
-"""The desk by itself enters nothing."""
+"""The desk by itself enters and leaves nothing."""
 
 
 class Desk:

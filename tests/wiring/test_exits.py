@@ -15,8 +15,8 @@ from engine.events import NS, Fill, LimitChange, OrderEvent, Purpose, RiskState,
 from engine.features.engine import EXIT, NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.portfolio.ledger import Ledger
-from engine.wiring.desk import TRAILING
 from engine.wiring.exit_watch import ExitWatch
+from engine.wiring.kept import TRAILING
 from tests.features.ticks import block
 from tests.features.ticks import quote as at
 from tests.wiring.conftest import START_NS, Bench
@@ -224,7 +224,7 @@ def test_a_restart_takes_the_best_price_up_again() -> None:
 def test_the_mark_is_kept_at_each_sweep() -> None:
     market = opened(overrides=TRAIL)
     found: dict[str, object] = {}
-    market.desk._keep = found.__setitem__
+    market.desk._kept._keep = found.__setitem__
     market.tick(103.0)
     for _ in range(30):
         market.tick(102.9)
@@ -262,6 +262,8 @@ def test_a_changed_distance_holds_at_once_and_is_told() -> None:
     market.tick(102.4)
     assert market.purposes()[-1] is Purpose.TRAILING_STOP
 
+    exact = watch.set("max_holding_s", 1_234_567.5, who="me", ns=1)
+    assert exact.value == "1234567.5", "as it is in force"
     fresh = Market(overrides=WIDE).desk.trading.watch
     fresh.restore(change)
     back = fresh.set("trailing_stop_pct", None, who="me", ns=1)

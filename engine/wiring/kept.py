@@ -1,0 +1,65 @@
+"""What a desk keeps between runs beside its journal: settings of its own, and taking them up again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.errors import TickdeskError
+from engine.portfolio.day import DayState
+from engine.wiring.absence import LAST, Absence
+from engine.wiring.order_restore import STATE
+from engine.wiring.trading import Trading
+
+log = logging.getLogger("engine.desk")
+
+LEDGER_DAY, TRAILING = "ledger:day", "exits:trailing"
+"""Names of settings."""
+
+
+def forget(name: str, value: object) -> None:
+    """Keep no setting: a replay starts from the configuration alone."""
+
+
+class Kept:
+    """``keep(name, value)`` keeps a setting, a JSON-able value."""
+
+    def __init__(self, trading: Trading, absence: Absence, keep: Callable[[str, object], None]) -> None:
+        self._trading = trading
+        self._absence = absence
+        self._keep = keep
+        self._venue: object = None
+
+    def sweep(self) -> None:
+        """Every few seconds: all of it."""
+        self._keep(LEDGER_DAY, msgspec.to_builtins(self._trading.ledger.day_state()))
+        self._keep(TRAILING, self._trading.watch.trailing())
+        self.orders()
+
+    def orders(self) -> None:
+        """What the next run needs of the orders beside the journal, and when this one was alive."""
+        if self._keep is forget:
+            return
+        venue = self._trading.paper.state()
+        if venue != self._venue:
+            self._venue = venue
+            self._keep(STATE, venue)
+        self._keep(LAST, self._absence.kept())
+
+    def take_up(self, settings: Mapping[str, Any]) -> None:
+        """The day's start, the equity's peak, and the best price of each position."""
+        if LEDGER_DAY in settings:
+            try:
+                self._trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
+            except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
+                log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
+        if TRAILING in settings:
+            try:
+                best = msgspec.convert(settings[TRAILING], dict[str, tuple[int, float]])
+            except ValueError as error:
+                log.warning("setting %s is not taken up: %s", TRAILING, error)
+            else:
+                self._trading.watch.take_up(best)
