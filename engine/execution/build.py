@@ -16,6 +16,7 @@ from engine.instruments import Instrument
 STAGE = "execution"
 _ALL = Decimal(100)
 """Percent."""
+_NOTHING, _ONE = Decimal(0), Decimal(1)
 
 
 class Held(Protocol):
@@ -45,11 +46,13 @@ class OrderBuilder:
         now_ns: int,
         mid: float | None = None,
         sources: tuple[str, ...] = (),
+        rate: Decimal = _ONE,
     ) -> OrderRequest | Drop:
         """A market order worth ``order_size_pct`` x confidence of ``equity``, rounded down to whole lots.
 
         ``mid`` is the mid at the decision; without it the opportunity's price stands in. ``sources``: the
-        strategies behind it. The answer is a Drop where no order can be made: NO_PRICE, NO_EQUITY,
+        strategies behind it. ``rate``: of the quote currency in that of ``equity``. The answer is a Drop
+        where no order can be made: NO_PRICE, NO_EQUITY,
         NO_CONFIDENCE, EXPIRED, TOO_SMALL.
         """
         price = opportunity.price if mid is None else mid
@@ -62,6 +65,8 @@ class OrderBuilder:
         if now_ns >= opportunity.expires_ns:
             return _drop(opportunity, "EXPIRED", f"expired at {opportunity.expires_ns}", now_ns)
         budget = equity * self._share * Decimal(repr(opportunity.confidence))
+        if rate != 1:
+            budget /= rate
         exact_price = Decimal(repr(price))
         quantity = instrument.quantity(budget / exact_price)
         if quantity <= 0 or quantity * exact_price < instrument.min_notional:
@@ -92,15 +97,16 @@ class OrderBuilder:
         now_ns: int,
         mid: float,
         *,
+        closing: Decimal = _NOTHING,
         reason: str = "",
     ) -> OrderRequest:
-        """A reduce-only market order for the whole position.
+        """A reduce-only market order for the whole position, less what other exits are ``closing`` of it.
 
         The quantity is the position's own, even off the lot grid (the venue may have told a coarser grid
         since): an exit leaves no dust. It needs no price: with an unknown ``mid`` its decision price is 0.
-        Raises OrderError for a flat position, or for the purpose ENTRY.
+        Raises OrderError when nothing is left to close, or for the purpose ENTRY.
         """
-        return _exit(position, purpose, now_ns, mid, abs(position.quantity), None, reason)
+        return _exit(position, purpose, now_ns, mid, abs(position.quantity) - closing, None, reason)
 
     def partial_exit(
         self,
@@ -145,7 +151,7 @@ def _exit(
     price: Decimal | None,
     reason: str,
 ) -> OrderRequest:
-    if not position.quantity:
+    if not position.quantity or quantity <= 0:
         raise OrderError(f"{position.symbol}: nothing to exit")
     if purpose is Purpose.ENTRY:
         raise OrderError(f"{position.symbol}: an exit cannot have the purpose entry")

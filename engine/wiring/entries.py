@@ -83,9 +83,13 @@ class Entries:
         quote = self._features.live_quote(instrument.index)
         bid, _, ask, _, last = quote
         mid = last if math.isnan(bid) else (bid + ask) / 2
-        equity = self._flow.ledger.equity()
+        ledger = self._flow.ledger
+        equity, rate = ledger.equity(), ledger.balances.rate(instrument.quote_currency)
         if equity is None:
             self._drop(opportunity, "NO_EQUITY", "a currency that is held has no rate")
+            return
+        if rate is None:
+            self._drop(opportunity, "NO_RATE", f"of {instrument.quote_currency or 'its currency'}")
             return
         request = self._builder.entry(
             opportunity,
@@ -94,6 +98,7 @@ class Entries:
             self._features.now_ns,
             None if math.isnan(mid) else mid,
             _behind(opportunity),
+            rate,
         )
         if isinstance(request, Drop):
             self._drop(opportunity, request.code, request.detail, final=True)

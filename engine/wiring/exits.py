@@ -13,7 +13,7 @@ from engine.wiring.order_flow import OrderFlow
 
 
 class ExitOrders:
-    """Sends at most one exit per position at a time."""
+    """Sends an exit for what no other exit of the position closes already."""
 
     def __init__(
         self, config: Config, instruments: Instruments, features: FeatureEngine, flow: OrderFlow
@@ -54,19 +54,24 @@ class ExitOrders:
         return True
 
     def send(self, symbol: str, purpose: Purpose, reason: str) -> None:
-        """Close the symbol's position, unless there is none or an exit works; its entries are canceled."""
+        """Close what exits at work leave of the symbol's position, if any; its entries are canceled.
+
+        A part that is being closed, however long that takes, keeps no stop from the rest.
+        """
         flow = self._flow
         position = flow.ledger.position(symbol)
         instrument = self._instruments.get(symbol)
-        if instrument is None or not position.quantity or flow.work.exiting(symbol):
+        closing = flow.work.closing(symbol)
+        if instrument is None or abs(position.quantity) <= closing:
             return
         flow.cancel_entries(symbol)
         mid = flow.watch.mid(instrument.index)
-        request = self._builder.exit(position, purpose, self._features.now_ns, mid, reason=reason)
+        now = self._features.now_ns
+        request = self._builder.exit(position, purpose, now, mid, closing=closing, reason=reason)
         flow.watch.mute(symbol)
         flow.submit(request, instrument)
 
     def flatten(self) -> None:
-        """Send an exit for every open position that has none at work."""
+        """Send exits for what no exit at work closes of the open positions."""
         for position in self._flow.ledger.positions():
             self.send(position.symbol, Purpose.FLATTEN, "flatten asked for")

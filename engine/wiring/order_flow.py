@@ -209,8 +209,9 @@ class OrderFlow:
         return request if gateway == request.gateway else msgspec.structs.replace(request, gateway=gateway)
 
     def _make_way(self, request: OrderRequest) -> None:
-        """An exit of the whole position that waits for nothing takes the place of those that wait."""
-        if request.type is OrderType.MARKET and request.quantity >= abs(self.ledger.quantity(request.symbol)):
+        """Exits of the whole position that wait for nothing take the place of those that wait."""
+        whole = self.work.closing(request.symbol) >= abs(self.ledger.quantity(request.symbol))
+        if request.type is OrderType.MARKET and whole:
             self.cancels.cancel_resting_exits(request.symbol, f"replaced: {request.reason}")
 
     def _count_denied(self, request: OrderRequest, verdict: Verdict) -> None:

@@ -86,7 +86,7 @@ def _view(desk: Desk, instrument: Instrument) -> TicketView:
         ask=ask,
         last=last,
         position=ledger.quantity(instrument.symbol),
-        equity=ledger.equity(),
+        equity=None,  # the ticket has a quantity
     )
 
 
@@ -115,15 +115,8 @@ def _quantity(desk: Desk, step: Order, instrument: Instrument, price: float) -> 
     exact_price = Decimal(repr(price))
     if step.quantity is not None:
         wanted = Decimal(repr(step.quantity))
-    elif step.notional is not None:
-        wanted = Decimal(repr(step.notional)) / exact_price
     else:
-        assert step.percent is not None
-        equity = desk.trading.ledger.equity()
-        if equity is None or equity <= 0:
-            told = "unknown" if equity is None else equity
-            raise AutomationError(f"order: no equity to take a percentage of: {told}")
-        wanted = equity * Decimal(repr(step.percent)) / 100 / exact_price
+        wanted = _worth(desk, step) / (exact_price * _rate(desk, instrument))
     quantity = instrument.quantity(wanted)
     if quantity <= 0 or quantity * exact_price < instrument.min_notional:
         raise AutomationError(
@@ -131,6 +124,26 @@ def _quantity(desk: Desk, step: Order, instrument: Instrument, price: float) -> 
             f" minimum {instrument.min_notional}"
         )
     return quantity
+
+
+def _worth(desk: Desk, step: Order) -> Decimal:
+    """In the account's currency."""
+    if step.notional is not None:
+        return Decimal(repr(step.notional))
+    assert step.percent is not None
+    equity = desk.trading.ledger.equity()
+    if equity is None or equity <= 0:
+        told = "unknown" if equity is None else equity
+        raise AutomationError(f"order: no equity to take a percentage of: {told}")
+    return equity * Decimal(repr(step.percent)) / 100
+
+
+def _rate(desk: Desk, instrument: Instrument) -> Decimal:
+    """Of the quote currency in the account's."""
+    rate = desk.trading.ledger.balances.rate(instrument.quote_currency)
+    if rate is None:
+        raise AutomationError(f"order: {instrument.quote_currency or 'its currency'} has no rate")
+    return rate
 
 
 def _submit(desk: Desk, requests: Sequence[OrderRequest]) -> str:

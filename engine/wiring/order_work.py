@@ -87,9 +87,16 @@ class OrderWork:
 
     def exiting(self, symbol: str) -> bool:
         """Whether an exit of the symbol is at work that waits for no price."""
-        return any(
-            request.symbol == symbol and request.reduce_only and not rests(request) for request, _ in self
-        )
+        return any(True for _ in self._exits(symbol))
+
+    def closing(self, symbol: str) -> Decimal:
+        """Unsigned quantity of the symbol that such exits may still close."""
+        return sum(self._exits(symbol), Decimal(0))
+
+    def _exits(self, symbol: str) -> Iterator[Decimal]:
+        for request, leaves in self:
+            if request.symbol == symbol and request.reduce_only and not rests(request):
+                yield leaves
 
     def folded(self, event: Report, order: Order | None) -> None:
         """The blotter took an event in: a denial is durable, a cancel may be answered."""

@@ -246,7 +246,7 @@ class Trading:
         return self._closing.send(symbol, percent, limited=limited)
 
     def flatten(self) -> None:
-        """Send an exit for every open position that has none at work; call again until ``flat``."""
+        """Send exits for what no exit at work closes of the open positions; call again until ``flat``."""
         self._exits.flatten()
 
     @property

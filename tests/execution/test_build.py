@@ -63,6 +63,20 @@ def test_entry_measures_at_the_mid_of_the_decision() -> None:
     assert (made.decision_price, made.quantity) == (200.0, Decimal("5.000"))
 
 
+def test_an_entry_in_another_currency_is_worth_its_share_of_equity_too() -> None:
+    made = BUILDER.entry(opportunity(), INSTRUMENT, Decimal(100_000), T0, rate=Decimal("1.25"))
+    assert isinstance(made, OrderRequest)
+    assert made.quantity == Decimal("8.000")  # 1,000 of the account's are 800 of the quote currency
+
+
+def test_an_exit_leaves_out_what_other_exits_close() -> None:
+    held = Holding(SYMBOL, Decimal(-10))
+    made = BUILDER.exit(held, Purpose.STOP_LOSS, T0, 100.0, closing=Decimal(4))
+    assert (made.side, made.quantity) == (Side.BUY, Decimal(6))
+    with pytest.raises(OrderError, match="nothing to exit"):
+        BUILDER.exit(held, Purpose.STOP_LOSS, T0, 100.0, closing=Decimal(10))
+
+
 @settings(max_examples=100)
 @given(
     price=st.floats(0.01, 1e6),

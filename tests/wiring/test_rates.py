@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
 
 import msgspec
 import pytest
 
+from engine.automation.definition import Order
 from engine.config import AccountConfig, Config
-from engine.errors import ConfigError
-from engine.events import NS, Fill, Funding, RiskState, Side
+from engine.errors import AutomationError, ConfigError
+from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, RiskState, Side
 from engine.store.rows import EquityPoint
+from engine.wiring import order_template
+from tests.execution.test_build import FEATURES
+from tests.opportunities.signals import blend
 from tests.wiring.conftest import START_NS, Bench, quote
 
 EURO, YEN, BTC = "kraken:EUR/USD", "sim:USD-JPY", "kraken:BTC/EUR"
@@ -60,6 +65,34 @@ def test_unknown_equity_denies_no_exit_halts_nothing_and_is_not_recorded() -> No
     desk.advance(START_NS + 40 * NS)
     points = [record for record in one.records if isinstance(record, EquityPoint)][before:]
     assert points and all(D(point.equity).is_finite() for point in points)
+
+
+def test_entries_and_templates_are_sized_in_the_account_s_currency() -> None:
+    """Percent of equity and the account's amounts: at a rate of 1.25, a fifth less of the other currency."""
+    one = bench()
+    desk = one.desk
+    opportunity = Opportunity(
+        "op-1", BTC, Side.BUY, 0.8, 1.0, 1000.0, ("trend",), "why", START_NS, START_NS + 60 * NS, 0,
+        msgspec.structs.replace(blend(0.8), symbol=BTC, ns=START_NS), FEATURES,
+    )  # fmt: skip
+    at(one, 1, (BTC, 1000.0))
+    desk.trading.act(opportunity)
+    assert [record.code for record in one.records if isinstance(record, Drop)] == ["NO_RATE"]
+    step = Order(side="buy", symbol=BTC, notional=1000.0)
+    with pytest.raises(AutomationError, match="EUR has no rate"):
+        order_template.send(desk, step, None, "run-1", 0, "")
+    at(one, 2, (BTC, 1000.0), (EURO, 1.25))
+    desk.trading.act(opportunity)
+    at(one, 3, (BTC, 1000.0), (EURO, 1.25))
+    for number, sized in enumerate((step, Order(side="buy", symbol=BTC, percent=1.5))):
+        with contextlib.suppress(AutomationError):  # whatever risk says of it
+            order_template.send(desk, sized, None, "run-1", number, "")
+    worth = [
+        event.request.quantity * 1000
+        for event in one.journal
+        if isinstance(event, OrderEvent) and event.request is not None
+    ]
+    assert worth == [1600, 800, 1200]
 
 
 @pytest.mark.parametrize("symbol", ["kraken:BTC/USD", "kraken:EUR/GBP", "EUR", "kraken:EUR"])
