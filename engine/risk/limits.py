@@ -30,7 +30,7 @@ class Limits:
     """Percentages as exact shares, seconds as nanoseconds. One object for as long as the desk runs."""
 
     def __init__(self, config: RiskConfig, account: AccountConfig) -> None:
-        self.currencies = frozenset(account.pegged)
+        self.currencies = frozenset((account.currency, *account.pegged))
         self.converts = bool(account.rates)
         """Orders in other currencies are judged by their rates."""
         self.scopes: Mapping[str, str] = {}

@@ -19,6 +19,7 @@ from engine.instruments import Instrument, Instruments
 from engine.portfolio.exits import Exits
 from engine.portfolio.ledger import Ledger
 from engine.portfolio.position import Position
+from engine.risk.limit_kinds import shown
 from engine.text import clean
 
 log = logging.getLogger("engine.exits")
@@ -224,8 +225,7 @@ class ExitWatch:
         Raises ConfigError, and changes nothing, for another name or a value out of range.
         """
         before = self._apply(name, getattr(self._configured, name, None) if value is None else value)
-        told = "" if value is None else f"{float(value):g}"
-        return LimitChange(SCOPE, name, f"{before:g}", told, who, ns)
+        return LimitChange(SCOPE, name, shown(before), "" if value is None else shown(value), who, ns)
 
     def restore(self, change: LimitChange) -> None:
         """Take up a journaled change of ``SCOPE``; one that is not possible any more is logged."""

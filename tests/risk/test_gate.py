@@ -203,6 +203,13 @@ def test_an_entry_that_makes_exposure_smaller_is_not_too_large() -> None:
     assert {"POSITION_LIMIT", "GROSS_LIMIT", "NET_LIMIT"} <= set(codes(gate(), entry(side=Side.SELL), seen))
 
 
+def test_the_account_s_own_currency_needs_no_peg() -> None:
+    euros = msgspec.structs.replace(INSTRUMENT, quote_currency="EUR")
+    desk = RiskGate(RiskConfig(), AccountConfig(currency="EUR", pegged=()))
+    assert codes(desk, entry(), view(instrument=euros)) == []
+    assert codes(desk, entry(), view()) == ["CURRENCY_UNKNOWN"]
+
+
 def test_what_turns_a_position_adds_to_it() -> None:
     """Even to a smaller one: the other side of it is a new position, not a part of an exit."""
     seen = view(position=D(100), gross=D(150_000), net=D(10_000))
