@@ -1,0 +1,146 @@
+"""The trading commands without an engine: what they ask for, and every mistake as one line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from console.cli import account, limits, main, order, orders
+from console.cli.arguments import parse
+from engine.api.rows import OrderRow
+from engine.api.trading_protocol import LimitPatch, OrderPreview
+from engine.errors import ConfigError
+from engine.events import Check, Verdict
+from tests.api import fake_trading as fake
+
+Capture = pytest.CaptureFixture[str]
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    return parse(words)
+
+
+@pytest.mark.parametrize(
+    ("options", "type", "fields"),
+    [
+        ((), "market", {}),
+        (("--limit", "99"), "limit", {"price": "99"}),
+        (("--stop", "101"), "stop", {"stop_price": "101"}),
+        (("--stop", "101", "--limit", "102"), "stop_limit", {"stop_price": "101", "price": "102"}),
+        (("--trail", "3"), "trailing_stop", {"trail": "3", "stop_price": None}),
+        (("--trail", "3", "--stop", "97"), "trailing_stop", {"trail": "3", "stop_price": "97"}),
+        (("--take-profit", "110"), "take_profit", {"stop_price": "110", "take_profit": None}),
+        (
+            ("--bracket-stop", "90", "--bracket-target", "120"),
+            "market",
+            {"stop_loss": "90", "take_profit": "120"},
+        ),
+        (("--limit", "9", "--expires", "60"), "limit", {"time_in_force": "gtd", "expire_s": 60.0}),
+        (("--limit", "9", "--tif", "fok"), "limit", {"time_in_force": "fok"}),
+        (
+            ("--limit", "9", "--post-only", "--reduce-only", "--trigger", "mark"),
+            "limit",
+            {"post_only": True, "reduce_only": True, "trigger": "mark"},
+        ),
+    ],
+)
+def test_the_type_of_an_order_follows_from_its_prices(
+    options: tuple[str, ...], type: str, fields: dict[str, object]
+) -> None:
+    ticket = order._ticket(parsed("order", "buy", "BTC-USD", "0.5", *options))
+    assert (ticket.side, ticket.symbol, ticket.quantity, ticket.type) == ("buy", "BTC-USD", "0.5", type)
+    assert {name: getattr(ticket, name) for name in fields} == fields
+
+
+def test_every_ticket_has_a_token_of_its_own_unless_one_is_given() -> None:
+    first, second = (order._ticket(parsed("order", "buy", "A", "1")) for _ in range(2))
+    assert first.token and second.token and first.token != second.token
+    assert order._ticket(parsed("order", "buy", "A", "1", "--token", "mine")).token == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("order", "buy", "A"), "say how much"),
+        (("order", "buy", "A", "1", "--notional", "5"), "say how much"),
+        (
+            ("order", "buy", "A", "1", "--limit", "1", "--trail", "1"),
+            "do not go together",
+        ),
+        (("order", "hold", "A", "1"), "invalid choice"),
+        (("order", "buy", "A", "1", "--tif", "day"), "invalid choice"),
+        (("order", "buy", "A", "1"), "add --yes"),
+        (("order", "buy", "A", "1", "--json"), "add --yes"),
+        (("cancel",), "say which"),
+        (("cancel", "td-1", "--all"), "say which"),
+        (("amend", "td-1"), "say what"),
+        (("limits", "desk"), "invalid choice"),
+        (("limits", "list", "desk"), "takes no names"),
+        (("limits", "set", "desk", "max_gross_pct"), "say what"),
+        (("limits", "set", "desk", "max_gross_pct", "nan"), "is no number"),
+        (("limits", "reset", "desk"), "say which"),
+        (("orders", "--last", "0"), "1 to 1000"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)
+def test_mistakes_are_one_line(capsys: Capture, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    try:
+        code = main([*words, "--state-dir", str(tmp_path)])
+    except SystemExit as end:
+        code = int(str(end.code))
+    out, err = capsys.readouterr()
+    assert code == 2 and out == "" and err.startswith("tickdesk: ") and err.count("\n") == 1
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("order", "buy", "A", "1", "--yes"),
+        ("orders",),
+        ("cancel", "--all"),
+        ("amend", "td-0123456789abcdef01234567", "--limit", "3"),
+        ("flatten",),
+        ("kill",),
+        ("positions",),
+        ("account",),
+        ("reconcile",),
+        ("limits",),
+    ],
+)
+def test_without_an_engine_each_says_so(capsys: Capture, tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert main([*words, "--state-dir", str(tmp_path)]) == 4
+    assert "no engine runs" in capsys.readouterr().err
+
+
+def test_limits_are_set_and_reset() -> None:
+    patch = limits._patch("set", ["strategy:trend", "max_gross_pct", "12.5"])
+    assert patch == LimitPatch("strategy:trend", "max_gross_pct", 12.5)
+    assert limits._patch("reset", ["desk", "max_gross_pct"]) == LimitPatch("desk", "max_gross_pct", None)
+    with pytest.raises(ConfigError):
+        limits._patch("set", ["desk", "max_gross_pct", "inf"])
+
+
+def test_what_is_printed_is_plain() -> None:
+    row = OrderRow(
+        *("td-1", "sim:A", "sell", "stop_limit", "2", "1", "9.5", "triggered", "entry", "why\x1b[31m", 1, 2),
+        price="9", stop_price="10", pending="cancel",
+    )  # fmt: skip
+    text = "\n".join(orders._lines((row,)))
+    assert "stop 10 9" in text and "1/2" in text and "triggered, cancel pending" in text
+    assert "\x1b" not in text
+    assert orders._lines(()) == ["no orders"]
+    told = "\n".join(account._lines(fake.ACCOUNT))
+    assert "equity 100000.00 USD" in told and "the desk" in told
+    assert "max_gross_pct" in "\n".join(limits._lines((fake.LIMIT,)))
+
+
+def test_a_preview_names_what_denies() -> None:
+    failed = Check("GROSS_LIMIT", False, "9", "5")
+    verdict = Verdict("td-1", "sim:A", False, "GROSS_LIMIT", "9, limit 5", (failed,), 0)
+    preview = OrderPreview("1", "", "", "", "1", "", (verdict,), False, "buy 1 sim:A at market: denied")
+    text = order.lines(preview)
+    assert text[0] == "buy 1 sim:A at market: denied" and text[-1] == "denied:GROSS_LIMIT 9, limit 5"
+    assert any("unknown" in line for line in text)
