@@ -215,6 +215,7 @@ class OrderFlow:
             self.cancels.cancel_resting_exits(request.symbol, f"replaced: {request.reason}")
 
     def _count_denied(self, request: OrderRequest, verdict: Verdict) -> None:
+        self.gate.remember((request.client_order_id,))
         self.denied[verdict.code] += 1
         self._on_outcome(request.opportunity_id, f"denied:{verdict.code}")
 
@@ -290,6 +291,7 @@ class OrderFlow:
             self.denied[verdict.code] += 1
             return verdict
         self.gate.amended(judgement.request, now)
+        self.work.asked[client_order_id] = amendment
         asked = OrderChange(
             client_order_id, request.symbol, ChangeKind.UPDATE_ASKED, who, now, amendment, verdict
         )

@@ -55,6 +55,7 @@ class OrderRestore:
         for event in events:
             if isinstance(event, (OrderEvent, OrderChange, Fill)):
                 order = flow.blotter.apply(event)
+                flow.work.folded(event, order)
                 flow.booking.fold(event, order)
                 if isinstance(event, Fill) and order.gateway == PAPER:
                     paid = -event.side.sign * event.price * event.quantity - event.fee

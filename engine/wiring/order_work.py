@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from engine.events import ChangeKind, OrderChange, OrderRequest, OrderState, OrderType
+from engine.events import (
+    Amendment,
+    ChangeKind,
+    OrderChange,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    Pending,
+)
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
@@ -22,6 +30,8 @@ class OrderWork:
         """Denied, not durable yet: their ids are used all the same."""
         self.leaving: set[str] = set()
         """Open orders whose gateway was asked to cancel them, and has not answered."""
+        self.asked: dict[str, Amendment] = {}
+        """What open orders were approved to become, and were not answered: they count as it."""
 
     def __iter__(self) -> Iterator[tuple[OrderRequest, Decimal]]:
         """(request, quantity that may still fill) of each that may fill now: a held child may not."""
@@ -99,7 +109,14 @@ class OrderWork:
                 yield leaves
 
     def folded(self, event: Report, order: Order | None) -> None:
-        """The blotter took an event in: a denial is durable, a cancel may be answered."""
+        """The blotter took an event in: a denial is durable, a cancel or a change may be answered."""
+        if order is not None and isinstance(event, OrderChange) and event.kind is ChangeKind.UPDATE_ASKED:
+            if event.amendment is not None:
+                self.asked[order.client_order_id] = event.amendment
+        elif order is not None and self.asked:
+            answered = isinstance(event, OrderChange) and order.pending is Pending.NONE
+            if answered or order.state.terminal:
+                self.asked.pop(order.client_order_id, None)
         if order is not None and self.denied and order.state is OrderState.DENIED:
             self.denied.pop(order.client_order_id, None)
         if order is not None and self.leaving:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.events import OrderRequest, OrderState, OrderType, Side
+from engine.events import Amendment, OrderRequest, OrderState, OrderType, Side
 from engine.execution.order import Order
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments, venue_of
@@ -128,7 +128,7 @@ class RiskViews:
             found.working,
             found.exiting,
             self._blocks.reason(symbol, now),
-            self._budgets(sources),
+            self._budgets(sources, request.client_order_id),
             found.own_bid,
             found.own_ask,
         )
@@ -136,28 +136,38 @@ class RiskViews:
             self._add(view, request)
         return view
 
-    def used(self, strategy: str) -> Decimal:
-        """What counts against a strategy's budget: its part of open positions, and its working entries."""
-        return self._attribution.value(strategy, self._ledger.unit_value) + self._entering(strategy)
+    def used(self, strategy: str, but_id: str = "") -> Decimal:
+        """What counts against a strategy's budget: its part of open positions, and its working entries but
+        the one of ``but_id``."""
+        return self._attribution.value(strategy, self._ledger.unit_value) + self._entering(strategy, but_id)
 
-    def _budgets(self, sources: tuple[str, ...]) -> tuple[tuple[str, Decimal, Decimal], ...]:
+    def _budgets(self, sources: tuple[str, ...], own_id: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
         bounded = []
         for source in sources:
             percent = self.budget_pct(source)
             if percent:
-                bounded.append((source, Decimal(repr(float(percent))) / 100, self.used(source)))
+                bounded.append((source, Decimal(repr(float(percent))) / 100, self.used(source, own_id)))
         return tuple(bounded)
 
     # --- orders at work
 
     def _orders(self) -> Iterator[tuple[OrderRequest, Decimal]]:
-        """(request with the prices that it has by now, quantity that may still fill); held children not."""
+        """(request with the prices that it has by now, quantity that may still fill); held children not.
+
+        A change that was asked for counts before it is answered, one that makes an order smaller only then.
+        """
         for request in self._work.sent.values():
             if not request.parent_id:
                 yield request, request.quantity
+        asked = self._work.asked
         for order in self._work.open_orders():
             if order.state is not _HELD:
-                yield as_it_is(order), order.leaves
+                wanted = asked.get(order.client_order_id) if asked else None
+                if wanted is None:
+                    yield as_it_is(order), order.leaves
+                else:
+                    request = as_it_becomes(order, wanted)
+                    yield request, request.quantity - order.filled
 
     def _at_work(self, judged: OrderRequest) -> _Work:
         symbol, own_id = judged.symbol, judged.client_order_id
@@ -196,11 +206,13 @@ class RiskViews:
             return _NAN if rate is None else notional * rate
         return notional
 
-    def _entering(self, strategy: str) -> Decimal:
+    def _entering(self, strategy: str, but_id: str) -> Decimal:
         """Open notional of the entries that a strategy is behind."""
         total = _ZERO
         for request, leaves in self._orders():
-            if not request.reduce_only and strategy in request.sources:
+            if request.reduce_only or request.client_order_id == but_id:
+                continue
+            if strategy in request.sources:
                 total += self._notional(request, leaves)
         return total
 
@@ -279,4 +291,16 @@ def as_it_is(order: Order) -> OrderRequest:
         price=order.price,
         stop_price=order.stop_price,
         trail=order.trail,
+    )
+
+
+def as_it_becomes(order: Order, wanted: Amendment) -> OrderRequest:
+    """The same with a change that is asked for, and the larger of both quantities."""
+    quantity = order.quantity if wanted.quantity is None else max(order.quantity, wanted.quantity)
+    return msgspec.structs.replace(
+        order.request,
+        quantity=quantity,
+        price=order.price if wanted.price is None else wanted.price,
+        stop_price=order.stop_price if wanted.stop_price is None else wanted.stop_price,
+        trail=order.trail if wanted.trail is None else wanted.trail,
     )

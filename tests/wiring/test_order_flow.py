@@ -183,6 +183,65 @@ def test_an_amendment_is_judged_like_an_order() -> None:
         market.desk.trading.amend(order.client_order_id, Amendment(price=Decimal("99.4")), "me")
 
 
+def test_a_growing_order_counts_as_what_it_was_approved_to_be() -> None:
+    """Until the venue has answered, too: two orders may not each grow into the same room."""
+    market = Market(hold=True, overrides=(*SLOW, "risk.max_order_notional_pct=15", "risk.max_net_pct=20"))
+    trading = market.desk.trading
+    first, second = resting(market), resting(market, "99.4")
+    assert trading.amend(first.client_order_id, Amendment(quantity=Decimal(130)), "me").approved
+    grow = Amendment(quantity=Decimal(120))
+    assert first.quantity == 1
+    verdict = trading.amend(second.client_order_id, grow, "me")
+    assert not verdict.approved and verdict.code in ("POSITION_LIMIT", "NET_LIMIT"), verdict
+    for _ in range(3):
+        market.tick()
+        market.bench.release()
+    assert first.quantity == 130 and not trading.work.asked
+    assert trading.amend(first.client_order_id, Amendment(quantity=Decimal(2)), "me").approved
+    verdict = trading.amend(second.client_order_id, grow, "me")
+    assert not verdict.approved, "what is to become smaller is not so yet"
+    for _ in range(3):
+        market.bench.release()
+        market.tick()
+    assert trading.amend(second.client_order_id, grow, "me").approved
+
+
+def test_what_a_broker_was_asked_to_make_of_an_order_counts_after_a_restart_too() -> None:
+    market, broker = routed()
+    place(market.desk, type="limit", quantity="1", price="99.5")
+    order = the_order(market)
+    market.desk.trading.take([OrderEvent(order.client_order_id, A, OrderState.ACCEPTED, "", 1)])
+    assert market.desk.trading.amend(order.client_order_id, Amendment(quantity=Decimal(30)), "me").approved
+    assert broker.asked[-1] == ("amend", order.client_order_id)
+    again = restarted(market)
+    asked = again.desk.trading.work.asked
+    assert asked == {order.client_order_id: Amendment(quantity=Decimal(30))}
+
+
+def test_an_amendment_is_not_counted_beside_the_order_that_it_changes() -> None:
+    market = Market()
+    trading = market.desk.trading
+    trading._flow.views.budget_pct = lambda strategy: 2.0
+    (made,) = requests(market.desk, type="limit", quantity="12", price="99.5")
+    instrument = market.desk.instruments.get(A)
+    assert instrument is not None
+    assert trading.submit(msgspec.structs.replace(made, sources=("trend",)), instrument).approved
+    verdict = trading.amend(made.client_order_id, Amendment(quantity=Decimal(15)), "me")
+    assert verdict.approved, verdict.detail
+
+
+def test_an_id_that_was_denied_is_used_and_said_to_be() -> None:
+    market = Market(overrides=("risk.max_order_notional_pct=1",))
+    (made,) = requests(market.desk, type="limit", quantity="15", price="99.5")
+    instrument = market.desk.instruments.get(A)
+    assert instrument is not None
+    assert not market.desk.trading.submit(made, instrument).approved
+    smaller = msgspec.structs.replace(made, quantity=Decimal(1))
+    verdict = market.desk.trading.submit(smaller, instrument)
+    assert (verdict.approved, verdict.code) == (False, "DUPLICATE_ID"), "nothing would leave"
+    assert len(market.desk.trading.blotter) == 1
+
+
 @pytest.mark.parametrize("patch", [AmendPatch(price="abc"), AmendPatch(quantity="NaN")])
 def test_an_amendment_that_is_no_number(patch: AmendPatch) -> None:
     with pytest.raises(OrderError, match="is no number"):
