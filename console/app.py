@@ -6,7 +6,7 @@ import base64
 import gc
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,35 +19,29 @@ from console.commands import DeskCommands
 from console.driver import DeskDriver, PatientApp, bytes_written
 from console.keymap import OPENING_PANES
 from console.keystrokes import KeystrokesApp
-from console.link_protocol import Link, LinkState, NoAnswerError
-from console.replies import Replies
+from console.link_protocol import Link, LinkState
 from console.screens.automation import AutomationScreen
-from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
 from console.screens.desk import DeskScreen
 from console.screens.explain import ExplainScreen
 from console.screens.help import HelpScreen
-from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, LeaveScreen
+from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
 from console.screens.strategy import StrategyScreen
 from console.screens.weights import WeightsScreen
+from console.trading import TradingApp
 from console.view import DeskView
-from engine.api.protocol import Reply, StrategyPatch
+from engine.api.protocol import StrategyPatch
 from engine.errors import LinkError
 from engine.events import NS
 from engine.text import clean
 from themes import THEMES, VARIABLE_DEFAULTS, next_theme
 from widgets.status import STALE_S
 
-_SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
+ACCOUNT_S = 1.0
+"""How often the totals of the positions are asked for."""
 
 
-TOASTS = 3
-ANSWER_S = 0.2
-"""An engine at work answers sooner; from then on it is said that we wait."""
-END = "`tickdesk stop`, or kill its process"
-
-
-class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
+class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"
@@ -71,9 +65,7 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
         self.view = DeskView()
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
-        self._in_flight: set[str] = set()
-        self._wanted_state = ""
-        self._replies = Replies()
+        self._asking_account = False
         self._traffic_at = (0, 0, 0)
         self._traffic = ""
         for each in THEMES.values():
@@ -93,6 +85,7 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_interval(1 / self._frames_per_s, self.paint)
+        self.set_interval(ACCOUNT_S, self._ask_account)
         self._run_link()
         # What is there now stays: the collector need not walk it again and again.
         self.call_after_refresh(gc.freeze)
@@ -115,6 +108,21 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
             # What it says and offers is no longer so.
             self.screen.dismiss(None)
             self.action_leave()
+
+    def _ask_account(self) -> None:
+        """What the totals rest on; one question at a time, and only while somebody sees the answer."""
+        if self.view.link is LinkState.UP and self.desk.positions.display and not self._asking_account:
+            self._asking_account = True
+            self._take_account()
+
+    @work(group="account")
+    async def _take_account(self) -> None:
+        try:
+            self.view.take_account(await self.link.account())
+        except LinkError:
+            self.view.account, self.view.changed = None, True  # shown as not known
+        finally:
+            self._asking_account = False
 
     def paint(self) -> None:
         """Draw what changed; toast what must be seen."""
@@ -145,121 +153,6 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
                 self._traffic = f"link {down / 1000:.0f} tty {out / 1000:.0f} kB/s"
             self._traffic_at = (now, received, written)
         return self._traffic
-
-    def say(self, text: str, level: str = "info", *, title: str = "") -> None:
-        """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
-        for old in list(self._notifications)[: 1 - TOASTS]:
-            self._unnotify(old)
-        self.notify(
-            clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
-        )
-
-    # --- commands --------------------------------------------------------------------------------
-
-    def command(self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str = "") -> None:
-        """Send once: a second key press while the first is on its way only says so.
-
-        ``name`` as a person reads it; ``wanted_state``: the risk state in which it has come true.
-        """
-        if name in self._in_flight:
-            self.say(f"{name} is already on its way")
-        else:
-            self._in_flight.add(name)
-            self._send(name, send, wanted_state)
-
-    @work(group="commands")
-    async def _send(self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str) -> None:
-        try:
-            await self._ask_engine(name, send, wanted_state)
-        finally:
-            self._in_flight.discard(name)
-
-    async def _ask_engine(
-        self, name: str, send: Callable[[], Awaitable[Reply]], wanted_state: str = ""
-    ) -> Reply | None:
-        """The engine's answer, shown; None when there was none."""
-        self._notice("")
-        slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
-        try:
-            reply = await send()
-        except NoAnswerError as error:
-            self._wanted_state = wanted_state
-            text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
-            self._notice(text)
-            if self.screen is not self.desk:
-                self.say(text, "error")
-            return None
-        except LinkError as error:
-            self.say(str(error), "error")
-            return None
-        finally:
-            slow.stop()
-            self._wait_for("")
-        if self._replies.is_new(reply.text):
-            self.say(reply.text, "info" if reply.ok else "error")
-        return reply
-
-    def _wait_for(self, name: str) -> None:
-        if name == self.desk.waiting:
-            return
-        self.desk.waiting = name
-        self.desk.paint(force=True)
-        if name and self.screen is not self.desk:
-            self.say(f"{name} sent, waiting for the engine…")
-
-    def _notice(self, text: str) -> None:
-        if text != self.desk.notice:
-            self.desk.notice = text
-            self.desk.paint(force=True)
-
-    def action_halt(self) -> None:
-        self.command("HALT", lambda: self.link.set_risk("halted", "halted from the console"), "halted")
-
-    def action_entries_off(self) -> None:
-        if self.view.risk_state == "active":
-            self.command(
-                "ENTRIES OFF",
-                lambda: self.link.set_risk("reducing", "entries off from the console"),
-                "reducing",
-            )
-        else:
-            # From HALTED, REDUCING would be a step up: that is resuming, and asks.
-            self.action_resume()
-
-    def action_resume(self) -> None:
-        status = self.view.status
-
-        def answered(state: str | None) -> None:
-            if state in ("reducing", "active"):
-                self.command(
-                    f"RESUME {state.upper()}",
-                    lambda: self.link.set_risk(state, "resumed from the console"),
-                    state,
-                )
-
-        self.push_screen(
-            ResumeScreen(self.view.risk_state, status.risk_reason if status is not None else ""), answered
-        )
-
-    def action_flatten(self) -> None:
-        count = len(self.view.positions)
-        self._confirm(
-            ConfirmScreen(
-                "Flatten",
-                [f"Close {count} position{'' if count == 1 else 's'} at the market."],
-                "Flatten everything",
-                "cannot be undone",
-            ),
-            "FLATTEN",
-            self.link.flatten,
-        )
-
-    def _confirm(self, screen: AskScreen, name: str, send: Callable[[], Awaitable[Reply]]) -> None:
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                self.command(name, send)
-
-        self.push_screen(screen, answered)
 
     def action_reload(self) -> None:
         """What the selected row is made of: a strategy of its file, everything else of the model's."""
@@ -345,19 +238,21 @@ class DeskApp(KeystrokesApp, PatientApp, inherit_bindings=False):
             self.exit(return_code=0)
         elif how in (HALT_STOP, FLATTEN_STOP):
             self._stop_engine(how)
+        elif how == KILL:
+            self.command("KILL", self.kill)
 
     @work(group="leave", exclusive=True)
     async def _stop_engine(self, how: str) -> None:
         """Make safe, then stop, then leave; stay when either is refused."""
         if how == FLATTEN_STOP:
-            made_safe = await self._ask_engine("FLATTEN", self.link.flatten)
+            made_safe = await self.ask_engine("FLATTEN", self.flatten)
         else:
-            made_safe = await self._ask_engine(
+            made_safe = await self.ask_engine(
                 "HALT", lambda: self.link.set_risk("halted", "stopped from the console"), "halted"
             )
         if made_safe is None or not made_safe.ok:
             return
-        stopped = await self._ask_engine("STOP", self.link.stop_engine)
+        stopped = await self.ask_engine("STOP", self.link.stop_engine)
         if stopped is not None and stopped.ok:
             self.exit(return_code=0, message=Text(clean(f"{made_safe.text} · {stopped.text}")))
 

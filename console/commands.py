@@ -11,7 +11,7 @@ from console.keymap import KEYS, Key
 
 
 def _entry(key: Key) -> str:
-    return f"{key.help}  ({key.shown})"
+    return f"{key.help}  ({key.shown})" if key.shown else key.help
 
 
 class DeskCommands(Provider):

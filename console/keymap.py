@@ -9,7 +9,9 @@ from typing import NamedTuple
 from textual.binding import Binding
 
 DESK, TABLE, STRATEGIES, OPENING = "desk", "table", "strategies", "opening"
-"""Where a key works: anywhere on the desk; in a table; in pane 5; where a row opens."""
+ORDERS, POSITIONS, TABBED = "orders", "positions", "tabbed"
+"""Where a key works: anywhere on the desk; in a table; in pane 5; where a row opens; in pane 4; in pane 3;
+where a pane has tabs."""
 
 
 class Key(NamedTuple):
@@ -75,7 +77,25 @@ KEYS: tuple[Key, ...] = (
         "Entries off at once (REDUCING: exits only); again: resume (asks)",
     ),
     Key("resume", "A", "app.resume", "A", "", "Resume to ACTIVE (asks)"),
+    Key("ticket", "o", "app.ticket", "o", "order", "Order ticket: for the selected row's symbol"),
+    Key("cancel", "c", "app.cancel_order", "c", "cancel", "Cancel the selected order, at once", ORDERS),
+    Key("cancel_all", "C", "app.cancel_all", "C", "cancel all", "Cancel all open orders, at once"),
+    Key("amend", "m", "app.amend", "m", "amend", "Amend the selected order: quantity and prices", ORDERS),
+    Key(
+        "close",
+        "x",
+        "app.close_position",
+        "x",
+        "close",
+        "Close the selected position, or a part (asks)",
+        POSITIONS,
+    ),
     Key("flatten", "X", "app.flatten", "X", "flatten", "Flatten: close every position (asks)"),
+    Key("kill", "", "app.kill", "", "", "Kill: halt, cancel all, flatten, verify (asks)"),
+    Key("limits", "L", "app.limits", "L", "limits", "Risk limits: see and change them; locks after stops"),
+    Key(
+        "account", "P", "app.account", "P", "account", "Account: balances, exposure, P&L, performance, drift"
+    ),
     Key(
         "reload",
         "r",
@@ -92,8 +112,8 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("reload_all", "R", "app.reload_all", "R", "", "Load both: the newest model, changed strategy files"),
     Key("weights", "w", "app.weights", "w", "weights", "The blend's weights: see and change them"),
-    Key("tab_right", "right_square_bracket", "tab(1)", "]", "tabs", "Next tab of this pane", STRATEGIES),
-    Key("tab_left", "left_square_bracket", "tab(-1)", "[", "", "Tab before", STRATEGIES),
+    Key("tab_right", "right_square_bracket", "tab(1)", "]", "tabs", "Next tab of this pane", TABBED),
+    Key("tab_left", "left_square_bracket", "tab(-1)", "[", "", "Tab before", TABBED),
     Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
     Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
     Key("freeze", "f", "freeze", "f", "freeze", "Freeze the display only; the desk trades on"),
@@ -134,7 +154,15 @@ PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
 STRATEGIES_PANE = 5
 OPENING_PANES = frozenset({1, 2, 4, 5})
-_TINY = frozenset({"halt", "entries", "flatten", "quit", "help"})
+_PLACES = {
+    STRATEGIES: frozenset({STRATEGIES_PANE}),
+    OPENING: OPENING_PANES,
+    POSITIONS: frozenset({3}),
+    ORDERS: frozenset({4}),
+    TABBED: frozenset({4, STRATEGIES_PANE}),
+}
+"""Which panes a place is; DESK and TABLE are everywhere."""
+_TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
 
 
@@ -150,11 +178,7 @@ def bindings(overrides: dict[str, str] | None = None) -> list[Binding]:
 
 def works_in(key: Key, pane: int) -> bool:
     """Whether a key does something in a pane (1 to 6)."""
-    if key.where == STRATEGIES:
-        return pane == STRATEGIES_PANE
-    if key.where == OPENING:
-        return pane in OPENING_PANES
-    return True
+    return key.where not in _PLACES or pane in _PLACES[key.where]
 
 
 def keys_for(pane: int) -> Iterable[Key]:

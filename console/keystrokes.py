@@ -11,6 +11,7 @@ from textual import events
 from textual.app import App
 from textual.widgets import Input
 
+from widgets.form import Form
 from widgets.value_input import ValueInput
 
 
@@ -30,6 +31,6 @@ class KeystrokesApp(App[None]):
         if not self.app_focus:
             self.app_focus = True  # a terminal in which somebody types has the focus
             focused = self.focused
-        if isinstance(focused, ValueInput) and focused.take(event):
+        if isinstance(focused, (Form, ValueInput)) and focused.take(event):
             return True
         return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)

@@ -29,6 +29,19 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    CancelPatch,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+    Performance,
+    ReconciliationRow,
+)
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.text import clean
@@ -37,6 +50,8 @@ _T = TypeVar("_T")
 
 RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
+FLATTEN_S = 60.0
+"""The market is given its time to take the positions."""
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
@@ -133,8 +148,44 @@ class UnixLink:
         patch = msgspec.convert({"state": state, "reason": reason}, RiskPatch)
         return await self._request("POST", "/v1/risk", Reply, patch, timeout_s=RISK_S)
 
-    async def flatten(self) -> Reply:
-        return await self._request("POST", "/v1/flatten", Reply, timeout_s=60.0)
+    async def place(self, ticket: OrderTicket) -> OrderReply:
+        return await self._request("POST", "/v1/orders", OrderReply, ticket)
+
+    async def preview(self, ticket: OrderTicket) -> OrderPreview:
+        return await self._request("POST", "/v1/orders/preview", OrderPreview, ticket)
+
+    async def amend(self, id: str, patch: AmendPatch) -> Reply:
+        return await self._request("POST", f"/v1/orders/{_quoted(id)}", Reply, patch)
+
+    async def cancel(self, id: str) -> Reply:
+        return await self._request("DELETE", f"/v1/orders/{_quoted(id)}", Reply, timeout_s=RISK_S)
+
+    async def cancel_all(self) -> Reply:
+        return await self._request("POST", "/v1/orders/cancel", Reply, CancelPatch())
+
+    async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
+        return await self._request("POST", "/v1/flatten", Reply, patch or FlattenPatch(), timeout_s=FLATTEN_S)
+
+    async def kill(self) -> Reply:
+        return await self._request("POST", "/v1/kill", Reply, timeout_s=FLATTEN_S)
+
+    async def limits(self) -> list[LimitRow]:
+        return await self._request("GET", "/v1/limits", list[LimitRow])
+
+    async def set_limit(self, patch: LimitPatch) -> Reply:
+        return await self._request("POST", "/v1/limits", Reply, patch)
+
+    async def account(self) -> AccountDetail:
+        return await self._request("GET", "/v1/account", AccountDetail)
+
+    async def performance(self) -> Performance:
+        return await self._request("GET", "/v1/performance", Performance)
+
+    async def reconciliation(self) -> list[ReconciliationRow]:
+        return await self._request("GET", "/v1/reconciliation", list[ReconciliationRow])
+
+    async def reconcile(self) -> Reply:
+        return await self._request("POST", "/v1/reconcile", Reply, timeout_s=30.0)
 
     async def stop_engine(self) -> Reply:
         return await self._request("POST", "/v1/stop", Reply)

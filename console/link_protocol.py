@@ -16,6 +16,18 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+    Performance,
+    ReconciliationRow,
+)
 from engine.config import BlendWeights
 from engine.errors import LinkError
 
@@ -33,7 +45,45 @@ class NoAnswerError(LinkError):
     """A command was sent and nobody said what became of it: it may still happen."""
 
 
-class Link(Protocol):
+class TradingLink(Protocol):
+    """Orders, limits and the account; raises as ``Link`` does."""
+
+    async def place(self, ticket: OrderTicket) -> OrderReply:
+        """The same token again is the same order: it is placed once."""
+        ...
+
+    async def preview(self, ticket: OrderTicket) -> OrderPreview:
+        """What the ticket would do now; nothing is sent."""
+        ...
+
+    async def amend(self, id: str, patch: AmendPatch) -> Reply: ...
+
+    async def cancel(self, id: str) -> Reply: ...
+
+    async def cancel_all(self) -> Reply: ...
+
+    async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
+        """Everything at the market, or what ``patch`` names; the text is the receipt."""
+        ...
+
+    async def kill(self) -> Reply:
+        """Halt, cancel every order, close every position, verify; the text is the receipt."""
+        ...
+
+    async def limits(self) -> list[LimitRow]: ...
+
+    async def set_limit(self, patch: LimitPatch) -> Reply: ...
+
+    async def account(self) -> AccountDetail: ...
+
+    async def performance(self) -> Performance: ...
+
+    async def reconciliation(self) -> list[ReconciliationRow]: ...
+
+    async def reconcile(self) -> Reply: ...
+
+
+class Link(TradingLink, Protocol):
     """The stream of the desk and the commands to it.
 
     Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``
@@ -79,8 +129,6 @@ class Link(Protocol):
     async def set_risk(self, state: str, reason: str) -> Reply:
         """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``."""
         ...
-
-    async def flatten(self) -> Reply: ...
 
     async def stop_engine(self) -> Reply: ...
 

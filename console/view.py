@@ -25,14 +25,15 @@ from engine.api.protocol import (
     StreamMessage,
     TickRow,
 )
-from engine.events import NS, Alert, OrderState, RiskChange
+from engine.api.trading_protocol import AccountDetail
+from engine.events import NS, Alert, RiskChange
+from widgets.orders import FINAL
 
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
 KEPT_LOGS = 1000
 QUIET_S = 2.0
 """An engine at work sends several frames a second: this long without one, its figures are of the past."""
-_FINAL = frozenset(state.value for state in OrderState if state.terminal)
 
 
 class DeskView:
@@ -55,6 +56,8 @@ class DeskView:
         self.logs: dict[int, LogRow] = {}
         self.alerts: deque[Alert] = deque(maxlen=20)
         """Not shown yet."""
+        self.account: AccountDetail | None = None
+        """As last asked for; None: not known yet."""
         self.link = LinkState.CONNECTING
         self.link_detail = ""
         self.changed = True
@@ -98,6 +101,10 @@ class DeskView:
     def set_link(self, state: LinkState, detail: str) -> None:
         self.link, self.link_detail, self.changed = state, detail, True
 
+    def take_account(self, account: AccountDetail) -> None:
+        if account != self.account:
+            self.account, self.changed = account, True
+
     def tick_age_ns(self, row: TickRow) -> float | None:
         """The age of a symbol's newest datum now; a row that did not change was not sent again, and aged."""
         if row.age_ms is None:
@@ -112,6 +119,7 @@ class DeskView:
     def _merge_frame(self, frame: StateFrame) -> None:
         self._frame_at = self._clock()
         if self._is_another_engine(frame):
+            self.account = None
             self._begin_log_anew(frame.status.engine_ns)
         if frame.full:
             for known in (
@@ -170,7 +178,7 @@ class DeskView:
             self.opportunities = {row.id: row for row in newest[-KEPT_OPPORTUNITIES:]}
         if len(self.orders) > KEPT_ORDERS * 2:
             by_age = sorted(self.orders.values(), key=lambda row: (row.created_ns, row.id))
-            done = [row for row in by_age if row.state in _FINAL]
+            done = [row for row in by_age if row.state in FINAL]
             for row in done[: max(0, len(by_age) - KEPT_ORDERS)]:
                 del self.orders[row.id]
         if len(self.logs) > KEPT_LOGS * 2:

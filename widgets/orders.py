@@ -1,21 +1,26 @@
-"""Orders: where each one stands and why it exists."""
+"""Orders: at work, filled, ended without a fill; where each one stands, what it waits for, why it exists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engine.api.protocol import OrderRow
+from engine.events import OrderState
 from widgets import figures
+from widgets.cells import Cell
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.opportunities import SIDES
 from widgets.positions import level
 from widgets.rows import GridRow, RowCache
+from widgets.tabbed import TabbedPane
 
 STATES = {
     "initialized": ("… new", "muted"),
+    "held": ("◌ held", "muted"),
     "submitted": ("↗ sent", "accent"),
     "accepted": ("● working", "accent"),
+    "triggered": ("◉ trigger", "accent"),
     "partially_filled": ("◐ part", "accent"),
     "filled": ("✓ filled", "good"),
     "denied": ("✗ denied", "warn"),
@@ -23,43 +28,141 @@ STATES = {
     "canceled": ("○ cancel", "muted"),
     "expired": ("○ expired", "muted"),
 }
+PENDING = {"update": ("amend…", "warn"), "cancel": ("cancel…", "warn")}
+"""Asked for and not answered yet."""
+TYPES = {"stop_limit": "stop lmt", "trailing_stop": "trailing", "take_profit": "take pft"}
+TABS = ("Working", "Filled", "Ended")
+FINAL = frozenset(state.value for state in OrderState if state.terminal)
+_CHILD = "└ "
 
 
-class OrdersPane(Grid):
-    COLUMNS = (
-        Column("state", "state", 9, 1),
-        Column("side", "side", 6, 0),
-        Column("symbol", "symbol", 9, 0, grow=5),
-        Column("quantity", "filled/qty", 15, 0, right=True, grow=10, shorten=True),
-        Column("average", "avg", 10, 2, right=True, grow=2),
-        Column("purpose", "purpose", 11, 4),
-        Column("time", "time", 8, 5),
-        Column("reason", "reason", 12, 3, grow=FILL),
-    )
-    EMPTY = "no orders yet"
+def tab_of(row: OrderRow) -> int:
+    """Its place in ``TABS``."""
+    if row.state not in FINAL:
+        return 0
+    return 1 if row.state == "filled" else 2
+
+
+def order_state(row: OrderRow) -> Cell:
+    """Its state; what is asked of it stands apart, since an order can be partly filled and on its way out."""
+    return STATES.get(row.state, (row.state, "text"))
+
+
+class OrdersGrid(Grid):
+    """Orders of one tab, newest first, children below their parents."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._cache: RowCache[OrderRow] = RowCache(order_cells)
 
+    def show(self, rows: Sequence[OrderRow]) -> int:
+        self._cache.prune({row.id for row in rows})
+        as_it_comes = self.sort_column is None
+        return self.set_rows(
+            [self._cache.get(row.id, row, child and as_it_comes) for row, child in nested(rows)]
+        )
+
+
+def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
+    """``average`` and ``reason``: how long these stay where it is narrow."""
+    return (
+        Column("state", "state", 9, 1),
+        Column("side", "side", 6, 0),
+        Column("symbol", "symbol", 9, 0, grow=5),
+        Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True),
+        Column("pending", "asked", 7, 6 if average < 2 else 2),
+        Column("price", "price", 10, 1, right=True, grow=2),
+        Column("stop", "stop", 9, 3, right=True, grow=4),
+        Column("average", "avg", 10, average, right=True, grow=2),
+        Column("type", "type", 8, 5),
+        Column("force", "tif", 3, 6),
+        Column("purpose", "purpose", 11, 7),
+        Column("time", "time", 8, 8),
+        Column("reason", "reason", 8, reason, grow=FILL),
+    )
+
+
+class WorkingOrders(OrdersGrid):
+    COLUMNS = _columns(average=9, reason=4)
+    EMPTY = "no order is at work"
+
+
+class FilledOrders(OrdersGrid):
+    COLUMNS = _columns(average=0, reason=9)
+    EMPTY = "no order has filled yet"
+
+
+class EndedOrders(OrdersGrid):
+    COLUMNS = _columns(average=9, reason=1)
+    EMPTY = "none was canceled, denied, rejected or expired"
+
+
+class OrdersPane(TabbedPane):
+    def __init__(self, *, id: str | None = None) -> None:
+        self._tables = (
+            WorkingOrders(id="orders-working"),
+            FilledOrders(id="orders-filled"),
+            EndedOrders(id="orders-ended"),
+        )
+        super().__init__(TABS, self._tables, id=id, heading="Orders")
+
     def show(self, rows: Iterable[OrderRow]) -> int:
-        """Draw ``rows``, newest first."""
-        newest = sorted(rows, key=lambda row: (-row.created_ns, row.id))
-        self._cache.prune({row.id for row in newest})
-        return self.set_rows([self._cache.get(row.id, row) for row in newest])
+        """Draw the open tab. Returns the number of lines that changed."""
+        tabs: tuple[list[OrderRow], ...] = ([], [], [])
+        for row in rows:
+            tabs[tab_of(row)].append(row)
+        lines = self._tables[self.tab].show(tabs[self.tab])
+        if self.tabs.display:
+            lines += self.tabs.show(self.tab, tuple(len(tab) for tab in tabs))
+        return lines
 
 
-def order_cells(row: OrderRow) -> GridRow:
+def nested(rows: Iterable[OrderRow]) -> list[tuple[OrderRow, bool]]:
+    """Newest first, each child below its parent where the parent is there too: (row, whether it is below)."""
+    newest = sorted(rows, key=lambda row: (-row.created_ns, row.id))
+    ids = {row.id for row in newest}
+    children: dict[str, list[OrderRow]] = {}
+    for row in newest:
+        if row.parent_id in ids:
+            children.setdefault(row.parent_id, []).append(row)
+    out: list[tuple[OrderRow, bool]] = []
+    placed: set[str] = set()
+
+    def place(row: OrderRow, below: bool) -> None:
+        if row.id not in placed:
+            placed.add(row.id)
+            out.append((row, below))
+            for child in children.get(row.id, ()):
+                place(child, True)
+
+    for row in newest:
+        if row.parent_id not in ids:
+            place(row, False)
+    for row in newest:
+        place(row, False)  # nothing is left out, whatever its parents are
+    return out
+
+
+def order_cells(row: OrderRow, child: bool) -> GridRow:
+    """``child``: it stands below its parent."""
     side, side_style = SIDES.get(row.side, (row.side, "text"))
     native = figures.symbol_parts(row.symbol)[1]
+    stop = level(row.stop_price) if row.stop_price else ""
+    if row.trail:
+        stop = f"{stop} ±{figures.amount(row.trail)}".lstrip()
     return GridRow(
         row.id,
         (
-            STATES.get(row.state, (row.state, "text")),
+            order_state(row),
             (side, side_style),
-            (native, "bold"),
+            (_CHILD + native if child else native, "bold"),
             (_progress(row), "text"),
+            PENDING.get(row.pending, ("", "text")),
+            (level(row.price) if row.price else "", "text"),
+            (stop, "text"),
             (level(row.average_price), "text"),
+            (TYPES.get(row.type, row.type), "muted"),
+            (row.time_in_force.upper(), "muted"),
             (row.purpose.replace("_", " "), "muted"),
             (figures.clock(row.created_ns), "muted"),
             (row.reason, "warn" if row.state in ("denied", "rejected") else "muted"),
@@ -69,7 +172,12 @@ def order_cells(row: OrderRow) -> GridRow:
             row.side,
             native,
             figures.decimal(row.quantity),
+            row.pending,
+            figures.decimal(row.price),
+            figures.decimal(row.stop_price),
             figures.decimal(row.average_price),
+            row.type,
+            row.time_in_force,
             row.purpose,
             row.created_ns,
             row.reason,

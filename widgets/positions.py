@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
 from engine.api.protocol import PositionRow
+from engine.api.trading_protocol import AccountDetail
 from widgets import figures
 from widgets.cells import Cell
 from widgets.columns import Column
 from widgets.grid import Grid
+from widgets.lines import FixedLines, Line, faded, join_items
 from widgets.rows import GridRow, RowCache
 
+NEAR_PCT = 0.1
+"""A stop this close is about to be hit."""
 
-class PositionsPane(Grid):
+
+class PositionsGrid(Grid):
     COLUMNS = (
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("side", "side", 7, 0),
         Column("quantity", "qty", 10, 0, right=True, grow=6, shorten=True),
         Column("unrealized", "uP&L", 11, 0, right=True, grow=2),
         Column("return", "return", 8, 3, right=True),
-        Column("entry", "entry", 10, 2, right=True, grow=2),
+        Column("entry", "entry", 10, 4, right=True, grow=2),
         Column("mark", "mark", 10, 1, right=True, grow=2),
-        Column("stop", "stop", 9, 4, right=True, grow=2),
-        Column("target", "target", 9, 5, right=True, grow=2),
-        Column("realized", "realized", 10, 6, right=True),
-        Column("held", "held", 4, 7, right=True),
+        Column("gap", "to stop", 7, 2, right=True),
+        Column("stop", "stop", 9, 5, right=True, grow=2),
+        Column("trailing", "trailing", 9, 6, right=True, grow=2),
+        Column("target", "target", 9, 7, right=True, grow=2),
+        Column("realized", "realised", 10, 8, right=True),
+        Column("held", "held", 4, 10, right=True),
+        Column("exit", "exit in", 7, 9, right=True),
     )
     EMPTY = "flat"
 
@@ -36,9 +47,70 @@ class PositionsPane(Grid):
         """Draw ``rows`` by symbol; the targets of a ``halted`` desk are dim: no take-profit leaves then."""
         held = sorted(rows, key=lambda row: row.symbol)
         self._cache.prune({row.symbol for row in held})
-        return self.set_rows(
-            [self._cache.get(row.symbol, row, figures.age(now_ns - row.opened_ns), halted) for row in held]
-        )
+        return self.set_rows([self._cache.get(row.symbol, row, *_times(row, now_ns), halted) for row in held])
+
+
+class TotalsLine(FixedLines):
+    """What all positions come to, in the account's currency."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._account: AccountDetail | None = None
+        self._stale = False
+
+    def show(self, account: AccountDetail | None, stale: bool) -> int:
+        """``stale``: it is of the past."""
+        self._account, self._stale = account, stale
+        return self.update_lines()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        line = join_items(total_items(self._account), width - 2, ("  ", "text"))
+        return (((" ", "text"), *(faded(line) if self._stale else line)),)
+
+
+class PositionsPane(Vertical):
+    """The table, and below it the totals."""
+
+    DEFAULT_CSS = "PositionsPane { & PositionsGrid { height: 1fr; } }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.grid = PositionsGrid(id="positions-grid")
+        self.totals = TotalsLine(id="totals")
+
+    def compose(self) -> ComposeResult:
+        yield self.grid
+        yield self.totals
+
+
+def total_items(account: AccountDetail | None) -> list[tuple[int, Line]]:
+    """(priority, cells) of exposure and P&L."""
+    if account is None:
+        return [(0, (("exposure and P&L: not known yet", "muted"),))]
+    total = next((row for row in account.exposures if row.kind == "total"), None)
+    desk = next((row for row in account.pnl if not row.name), None)
+    items: list[tuple[int, Line]] = []
+    if total is not None:
+        share = f" {total.gross_pct:.1f}%" if total.gross else ""
+        items += [
+            (0, (("gross ", "muted"), (figures.money(total.gross) + share, "text"))),
+            (1, (("net ", "muted"), (figures.money(total.net, sign=True), "text"))),
+        ]
+    if desk is not None:
+        items += [
+            (2, (("realised", "muted"), signed_money(desk.realized))),
+            (2, (("unrealised", "muted"), signed_money(desk.unrealized))),
+            (3, (("fees ", "muted"), (figures.money(desk.fees), "text"))),
+        ]
+    return [*items, (4, ((account.currency, "muted"),))]
+
+
+def _times(row: PositionRow, now_ns: int) -> tuple[str, str]:
+    """How long it is held, and how long until it is closed for its age."""
+    left = ""
+    if row.exit_ns:
+        left = "now" if row.exit_ns <= now_ns else figures.age(row.exit_ns - now_ns)
+    return figures.age(now_ns - row.opened_ns), left
 
 
 def signed_money(text: str, stale: bool = False) -> Cell:
@@ -50,7 +122,18 @@ def signed_money(text: str, stale: bool = False) -> Cell:
     return ("~" + label, "stale") if stale else (label, figures.direction(shown))
 
 
-def position_cells(row: PositionRow, held: str, halted: bool) -> GridRow:
+def stop_gap_pct(row: PositionRow) -> float | None:
+    """How far the mark is from the nearer of stop and trailing stop, percent of the mark; below 0: beyond."""
+    quantity, mark = figures.decimal(row.quantity), figures.decimal(row.mark_price)
+    levels = [figures.decimal(text) for text in (row.stop_price, row.trailing_price)]
+    known = [value for value in levels if value is not None]
+    if not quantity or not mark or not known:
+        return None
+    gap = mark - max(known) if quantity > 0 else min(known) - mark
+    return float(gap / mark * 100)
+
+
+def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> GridRow:
     quantity = figures.decimal(row.quantity)
     long = quantity is not None and quantity > 0
     native = figures.symbol_parts(row.symbol)[1]
@@ -59,7 +142,7 @@ def position_cells(row: PositionRow, held: str, halted: bool) -> GridRow:
     if entry and mark is not None:
         gain = float((mark - entry) / entry * 100) * (1 if long else -1)
     stale, tilde = row.stale, "~" if row.stale else ""
-    unrealized = figures.decimal(row.unrealized)
+    unrealized, gap = figures.decimal(row.unrealized), stop_gap_pct(row)
     return GridRow(
         row.symbol,
         (
@@ -70,10 +153,13 @@ def position_cells(row: PositionRow, held: str, halted: bool) -> GridRow:
             (figures.change(gain), "stale" if stale else figures.direction(gain)),
             (level(row.entry_price), "text"),
             (tilde + level(row.mark_price), "stale" if stale else "text"),
+            (f"{gap:.2f}%" if gap is not None else figures.UNKNOWN, _gap_style(gap, stale)),
             (level(row.stop_price), "muted"),
+            (level(row.trailing_price), "muted"),
             (level(row.target_price), "stale" if halted else "muted"),
             (figures.money(row.realized, sign=True), "muted"),
             (held, "muted"),
+            (leaves, "muted"),
         ),
         (
             native,
@@ -83,12 +169,19 @@ def position_cells(row: PositionRow, held: str, halted: bool) -> GridRow:
             gain,
             entry,
             mark,
+            gap,
             figures.decimal(row.stop_price),
+            figures.decimal(row.trailing_price),
             figures.decimal(row.target_price),
             figures.decimal(row.realized),
             -row.opened_ns,
+            row.exit_ns or None,
         ),
     )
+
+
+def _gap_style(gap: float | None, stale: bool) -> str:
+    return "stale" if stale else "warn" if gap is not None and gap < NEAR_PCT else "text"
 
 
 def level(text: str) -> str:

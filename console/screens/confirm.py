@@ -51,10 +51,10 @@ class AskScreen(Modal[str]):
 class ConfirmScreen(AskScreen):
     """``question`` with Cancel and one other answer, ``"yes"``."""
 
-    def __init__(self, title: str, question: Sequence[str], label: str, detail: str = "") -> None:
+    def __init__(self, title: str, question: Sequence[str | Line], label: str, detail: str = "") -> None:
         super().__init__(
             title,
-            [((line, "text"),) for line in question],
+            [((line, "text"),) if isinstance(line, str) else line for line in question],
             (Choice("cancel", "Cancel", "nothing changes"), Choice("yes", label, detail, "warn")),
         )
 

@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
-from console.keymap import PANES, STRATEGIES_PANE, bindings, footer
+from console.keymap import PANES, bindings, footer
 from console.link_protocol import LinkState
 from console.view import DeskView
 from widgets.banner import Banner
@@ -21,10 +21,11 @@ from widgets.grid import Grid
 from widgets.keys import KeysBar
 from widgets.logs import LogsPane
 from widgets.opportunities import OpportunitiesPane
-from widgets.orders import OrdersPane
+from widgets.orders import FINAL, OrdersPane
 from widgets.positions import PositionsPane
 from widgets.status import STALE_S, WARMING, StatusBar, StatusView
 from widgets.strategies import StrategiesPane
+from widgets.tabbed import TabbedPane
 from widgets.tabs import PaneTabs
 from widgets.ticks import TicksPane
 
@@ -47,6 +48,14 @@ def layout_for(width: int, height: int) -> str:
     return fitting
 
 
+def grid_of(pane: Widget) -> Grid:
+    """The table of a pane: the pane itself, or the one that is open in it."""
+    if isinstance(pane, Grid):
+        return pane
+    assert isinstance(pane, (TabbedPane, PositionsPane))
+    return pane.grid
+
+
 class DeskScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = None
@@ -58,6 +67,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.zoomed = False
         self.notice = ""
         """What became, or may become, of a command; above all else but a wait."""
+        self.receipt = ""
+        """Of what was stopped; until Esc."""
         self.waiting = ""
         """The command that the engine has not answered yet."""
         self._chosen = 1
@@ -87,8 +98,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.grids: tuple[Grid, ...] = (
             self.ticks,
             self.opportunities,
-            self.positions,
-            self.orders,
+            self.positions.grid,
+            *self.orders.grids,
             *self.strategies.grids,
             self.logs,
         )
@@ -121,6 +132,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         for name in _LAYOUTS:
             self.set_class(name == layout, name)
         self._show_layout()
+        self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
     def layout_name(self) -> str:
@@ -170,7 +182,9 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         if self.opportunities.display:
             lines += self.opportunities.show(view.opportunities.values(), now)
         if self.positions.display:
-            lines += self.positions.show(view.positions.values(), now, halted=view.risk_state == "halted")
+            halted = view.risk_state == "halted"
+            lines += self.positions.grid.show(view.positions.values(), now, halted=halted)
+            lines += self.positions.totals.show(view.account, lost)
         if self.orders.display:
             lines += self.orders.show(view.orders.values())
         if self.strategies.display:
@@ -181,7 +195,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             lines += self.funnel.show(view.status.funnel, view.status.drops, faded=lost)
         if self.tabs.display:
             live = sum(row.status == "live" for row in view.opportunities.values())
-            counts = (len(view.ticks), live, len(view.positions), len(view.orders), len(view.strategies), 0)
+            at_work = sum(row.state not in FINAL for row in view.orders.values())
+            counts = (len(view.ticks), live, len(view.positions), at_work, len(view.strategies), 0)
             lines += self.tabs.show(self.active, counts)
         return lines
 
@@ -218,6 +233,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             self.banner.show(f"terminal too small: {columns}×{rows} shows the desk", "badge-warn")
         elif view.status is not None and not self.status_bar.reason_is_whole:
             self.banner.show(f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn")
+        elif self.receipt:
+            self.banner.show(f"{self.receipt} · Esc closes", "badge-good")
         else:
             self.banner.show("")
 
@@ -229,8 +246,7 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     @property
     def grid(self) -> Grid:
         """The table of the active pane."""
-        pane = self.panes[self.active - 1]
-        return pane if isinstance(pane, Grid) else self.strategies.grid
+        return grid_of(self.panes[self.active - 1])
 
     def go_to(self, number: int) -> None:
         """Make a pane (1 to 6) the active one; where only the positions fit, they stay."""
@@ -253,7 +269,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         below = layout == "-compact" and self.active == _OPPORTUNITIES and not self.zoomed
         self.funnel.display = below or (not single and layout != "-tiny")
         self.strategies.make_brief(layout == "-medium" and not single)
-        self.strategies.make_tabbed(layout == "-compact")
+        for pane in (self.orders, self.strategies):
+            pane.make_tabbed(layout == "-compact")
         self.set_class(single, "-single")
         self.logs.header = self.logs.HEADER and not (layout == "-compact" and self.active != len(PANES))
         self.tabs.activate(self.active)
@@ -298,21 +315,23 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def action_sort(self) -> None:
         self.grid.next_sort()
         self._entitle(self.active)
+        self.paint(force=True)
 
     def action_tab(self, step: int) -> None:
-        """The next table of the strategies' pane."""
-        if self.active == STRATEGIES_PANE:
-            self.strategies.go_to((self.strategies.tab + step) % len(self.strategies.grids))
-            self._entitle(STRATEGIES_PANE)
+        """The next table of a pane that has several."""
+        pane = self.panes[self.active - 1]
+        if isinstance(pane, TabbedPane):
+            pane.go_to((pane.tab + step) % len(pane.grids))
+            self._entitle(self.active)
             self.set_focus(self.grid)
             self.paint(force=True)
 
     def _entitle(self, number: int) -> None:
         """Name a pane by number, name or tabs, and how it is sorted."""
         pane = self.panes[number - 1]
-        grid = pane if isinstance(pane, Grid) else self.strategies.grid
-        name = self.strategies.title if pane is self.strategies else PANES[number - 1]
-        pane.border_title = f"{number} {name}" + (f" · by {grid.sort_mode}" if grid.sort_mode else "")
+        name = pane.title if isinstance(pane, TabbedPane) else PANES[number - 1]
+        mode = grid_of(pane).sort_mode
+        pane.border_title = f"{number} {name}" + (f" · by {mode}" if mode else "")
 
     def action_freeze(self) -> None:
         self.frozen = not self.frozen
@@ -323,8 +342,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         coach = self.query(Coach)
         if coach:
             coach.remove()
-        elif self.notice:
-            self.notice = ""
+        elif self.notice or self.receipt:
+            self.notice = self.receipt = ""
             self.paint(force=True)
         elif self.frozen:
             self.action_freeze()

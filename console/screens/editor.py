@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from textual.app import ComposeResult
@@ -246,13 +246,16 @@ class Editor(Modal[None], inherit_bindings=True):
 
     def send(self, key: str, value: Value) -> None:
         """Once: what is pressed while one is on its way does nothing."""
+        self.send_command(key, lambda: self.commit(key, value))
+
+    def send_command(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         if not self._sending:
             self._sending = True
-            self.run_worker(self._send(key, value), group="send")
+            self.run_worker(self._send(key, command), group="send")
 
-    async def _send(self, key: str, value: Value) -> None:
+    async def _send(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         try:
-            reply = await self.commit(key, value)
+            reply = await command()
         except LinkError as error:
             self.say(str(error), "bad")
             return

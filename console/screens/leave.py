@@ -1,4 +1,4 @@
-"""Leaving: detach, halt & stop, flatten & stop; without an engine, just leave."""
+"""Leaving: detach, halt & stop, flatten & stop, or the kill switch; without an engine, just leave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from console.screens.confirm import AskScreen
 from widgets.choices import Choice
 from widgets.lines import Line
 
-DETACH, HALT_STOP, FLATTEN_STOP = "detach", "halt", "flatten"
+DETACH, HALT_STOP, FLATTEN_STOP, KILL = "detach", "halt", "flatten", "kill"
 
 
 _GOES_ON = {
@@ -43,6 +43,7 @@ class LeaveScreen(AskScreen):
                 Choice(DETACH, "Detach", _goes_on(risk_state)),
                 Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
                 Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
+                Choice(KILL, "Kill", "halt, cancel all, flatten, verify; stay here", "warn"),
             ]
         super().__init__("Leave", lines, choices)
 

@@ -48,6 +48,11 @@ class Reader(Modal[None], inherit_bindings=True):
     def on_mount(self) -> None:
         self.set_focus(self._lines)
 
+    @property
+    def lines_width(self) -> int:
+        """Cells that a line has before it wraps."""
+        return self._lines.size.width - 1
+
     def show(self, lines: Sequence[Line]) -> None:
         self._filled = list(lines)
         self._lines.set_lines(lines)

@@ -19,9 +19,22 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.api.trading_protocol import (
+    AccountDetail,
+    AmendPatch,
+    FlattenPatch,
+    LimitPatch,
+    LimitRow,
+    OrderPreview,
+    OrderReply,
+    OrderTicket,
+    Performance,
+    ReconciliationRow,
+)
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from tests.api import samples
+from tests.console import sample_account
 from tests.console import sample_desk as sample
 
 DEFINITION = {
@@ -61,6 +74,15 @@ class FakeLink:
         self.blend_weights = BlendWeights(speed=20.0)
         self.live = samples.symbol_signals("simulated:BTC-USD")
         self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
+        self.judged = sample_account.preview()
+        """The answer to every preview."""
+        self.previewed: list[OrderTicket] = []
+        self.placed: dict[str, OrderTicket] = {}
+        """By token: what an engine would have placed, once."""
+        self.limit_rows = list(sample_account.limits())
+        self.balance: AccountDetail | None = sample_account.account()
+        self.figures: Performance | None = sample_account.performance()
+        self.gateways = list(sample_account.reconciliation())
         self.on_message: Callable[[StreamMessage], None] = lambda message: None
         self.on_state: Callable[[LinkState, str], None] = lambda state, detail: None
 
@@ -141,8 +163,67 @@ class FakeLink:
     async def set_risk(self, state: str, reason: str) -> Reply:
         return await self._command("risk", state, text=f"the desk is {state}")
 
-    async def flatten(self) -> Reply:
-        return await self._command("flatten", text="canceled 2/2, closed 3/3, verified flat in 1.2 s")
+    async def place(self, ticket: OrderTicket) -> OrderReply:
+        reply = await self._command("place", ticket, text="buy 0.05 simulated:BTC-USD: sent")
+        if reply.ok:
+            self.placed.setdefault(ticket.token, ticket)
+        return OrderReply(reply.ok, reply.text, ("td-1",))
+
+    async def preview(self, ticket: OrderTicket) -> OrderPreview:
+        self.previewed.append(ticket)
+        self._fail()
+        return msgspec.structs.replace(self.judged, quantity=ticket.quantity or self.judged.quantity)
+
+    async def amend(self, id: str, patch: AmendPatch) -> Reply:
+        return await self._command("amend", id, patch, text=f"order {id}: change asked for")
+
+    async def cancel(self, id: str) -> Reply:
+        return await self._command("cancel", id, text=f"order {id}: canceled")
+
+    async def cancel_all(self) -> Reply:
+        return await self._command("cancel all", text="canceled 2/2")
+
+    async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
+        what = ("flatten",) if patch is None else ("flatten", patch)
+        return await self._command(*what, text="canceled 2/2, closed 3/3, verified flat in 1.2 s")
+
+    async def kill(self) -> Reply:
+        return await self._command("kill", text="canceled 4/4, closed 3/3, verified flat in 1.2 s; HALTED")
+
+    async def limits(self) -> list[LimitRow]:
+        self._fail()
+        return self.limit_rows
+
+    async def set_limit(self, patch: LimitPatch) -> Reply:
+        """Keeps what it is sent, as an engine would."""
+        reply = await self._command("limit", patch, text=f"{patch.name} of {patch.scope} is changed")
+        if reply.ok:
+            before = next(
+                (r for r in self.limit_rows if (r.scope, r.name) == (patch.scope, patch.name)), None
+            )
+            desk = next(r for r in self.limit_rows if r.name == patch.name)
+            row = before or msgspec.structs.replace(desk, scope=patch.scope, default="", used="")
+            value = row.default if patch.value is None else f"{patch.value:g}"
+            self.limit_rows = [r for r in self.limit_rows if r is not before]
+            if value:
+                self.limit_rows.append(msgspec.structs.replace(row, value=value))
+        return reply
+
+    async def account(self) -> AccountDetail:
+        if self.balance is None:
+            raise LinkError("not known yet")
+        return self.balance
+
+    async def performance(self) -> Performance:
+        if self.figures is None:
+            raise LinkError("not found")
+        return self.figures
+
+    async def reconciliation(self) -> list[ReconciliationRow]:
+        return self.gateways
+
+    async def reconcile(self) -> Reply:
+        return await self._command("reconcile", text="paper agrees with the desk")
 
     async def stop_engine(self) -> Reply:
         return await self._command("stop", text="engine stops")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from textual.widgets import OptionList
 
-from console import app as app_module
+from console import commanding
 from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
@@ -482,7 +482,7 @@ async def test_a_frame_without_changes_draws_no_row() -> None:
 async def test_a_hanging_engine_is_told_at_once_and_halt_is_not_taken_for_granted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(app_module, "ANSWER_S", 0.01)
+    monkeypatch.setattr(commanding, "ANSWER_S", 0.01)
     link = FakeLink()
     link.gate = asyncio.Event()
     async with desk(link) as (app, pilot):
@@ -616,11 +616,11 @@ async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:
 async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
     link = FakeLink()
     async with desk(link, (70, 20)) as (app, pilot):
-        assert app.desk.grid is app.desk.positions and app.focused is app.desk.positions
-        assert [key for key, _ in app.desk.keys._keys] == ["H", "E", "X", "q", "?"]
+        assert app.desk.grid is app.desk.positions.grid is app.focused
+        assert [key for key, _ in app.desk.keys._keys] == ["H", "E", "x", "X", "q", "?"]
         await pilot.press("5", "space", "2", "enter", "j")
         await pilot.pause()
-        assert app.screen is app.desk and app.desk.positions.cursor_key == "simulated:DOT-USD"
+        assert app.screen is app.desk and app.desk.positions.grid.cursor_key == "simulated:DOT-USD"
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert app.desk.active == 1 and app.focused is app.desk.ticks

@@ -31,7 +31,7 @@ def test_leave_and_help_are_in_every_footer(width: int, pane: int) -> None:
 def test_the_footer_follows_the_risk_state_and_the_size() -> None:
     assert ("E", "entries off") in footer(1)
     assert ("E", "resume…") in footer(1, "halted") and ("E", "resume…") in footer(1, "reducing")
-    assert [key for key, _ in footer(3, tiny=True)] == ["H", "E", "X", "q", "?"]
+    assert [key for key, _ in footer(3, tiny=True)] == ["H", "E", "x", "X", "q", "?"]
 
 
 def test_the_tabs_fit_80_columns_with_counts() -> None:

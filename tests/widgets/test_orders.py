@@ -10,9 +10,9 @@ from widgets.positions import position_cells
 
 
 def progress(filled: str, quantity: str) -> str:
-    return order_cells(msgspec.structs.replace(sample.orders()[0], filled=filled, quantity=quantity)).cells[
-        3
-    ][0]
+    return order_cells(
+        msgspec.structs.replace(sample.orders()[0], filled=filled, quantity=quantity), False
+    ).cells[3][0]
 
 
 def test_a_filled_order_shows_its_quantity_alone() -> None:
@@ -24,11 +24,11 @@ def test_a_filled_order_shows_its_quantity_alone() -> None:
 
 def test_the_target_of_a_halted_desk_is_dim() -> None:
     row = sample.positions()[0]
-    target = [position_cells(row, "3m", halted).cells[8] for halted in (False, True)]
+    target = [position_cells(row, "3m", "", halted).cells[10] for halted in (False, True)]
     assert target[0][0] == target[1][0]
     assert [style for _, style in target] == ["muted", "stale"]
 
 
 def test_an_arrow_never_points_away_from_zero() -> None:
     row = msgspec.structs.replace(sample.positions()[0], unrealized="-0.001")
-    assert position_cells(row, "3m", False).cells[3] == (" +0.00", "flat")
+    assert position_cells(row, "3m", "", False).cells[3] == (" +0.00", "flat")

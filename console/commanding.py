@@ -1,0 +1,112 @@
+"""Commands on their way: sent once, waited for in sight, and never taken for done before they are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from textual import work
+from textual.app import App
+
+from console.link_protocol import NoAnswerError
+from console.replies import Replies
+from console.screens.desk import DeskScreen
+from engine.errors import LinkError
+from engine.text import clean
+
+_SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
+TOASTS = 3
+ANSWER_S = 0.2
+"""An engine at work answers sooner; from then on it is said that we wait."""
+END = "`tickdesk stop`, or kill its process"
+
+
+class Answer(Protocol):
+    """What the engine says of a command."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class CommandingApp(App[None]):
+    """An app that sends commands to an engine and says what became of them. ``desk`` is its first screen."""
+
+    desk: DeskScreen
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._in_flight: set[str] = set()
+        self._wanted_state = ""
+        self._replies = Replies()
+
+    def say(self, text: str, level: str = "info", *, title: str = "") -> None:
+        """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
+        for old in list(self._notifications)[: 1 - TOASTS]:
+            self._unnotify(old)
+        self.notify(
+            clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
+        )
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def command(self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str = "") -> None:
+        """Send once: a second key press while the first is on its way only says so.
+
+        ``name`` as a person reads it; ``wanted_state``: the risk state in which it has come true.
+        """
+        if name in self._in_flight:
+            self.say(f"{name} is already on its way")
+        else:
+            self._in_flight.add(name)
+            self._send(name, send, wanted_state)
+
+    @work(group="commands")
+    async def _send(self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str) -> None:
+        try:
+            await self.ask_engine(name, send, wanted_state)
+        finally:
+            self._in_flight.discard(name)
+
+    async def ask_engine(
+        self, name: str, send: Callable[[], Awaitable[A]], wanted_state: str = ""
+    ) -> A | None:
+        """The engine's answer, shown; None when there was none."""
+        self._notice("")
+        slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
+        try:
+            reply = await send()
+        except NoAnswerError as error:
+            self._wanted_state = wanted_state
+            text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
+            self._notice(text)
+            if self.screen is not self.desk:
+                self.say(text, "error")
+            return None
+        except LinkError as error:
+            self.say(str(error), "error")
+            return None
+        finally:
+            slow.stop()
+            self._wait_for("")
+        if self._replies.is_new(reply.text):
+            self.say(reply.text, "info" if reply.ok else "error")
+        return reply
+
+    def _wait_for(self, name: str) -> None:
+        if name == self.desk.waiting:
+            return
+        self.desk.waiting = name
+        self.desk.paint(force=True)
+        if name and self.screen is not self.desk:
+            self.say(f"{name} sent, waiting for the engine…")
+
+    def _notice(self, text: str) -> None:
+        if text != self.desk.notice:
+            self.desk.notice = text
+            self.desk.paint(force=True)

@@ -1,0 +1,90 @@
+"""The account: what there is, how it did, and whether the gateways agree; asked anew while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+
+from console.link_protocol import TradingLink
+from console.screens.reader import Reader
+from console.view import DeskView
+from engine.api.trading_protocol import AccountDetail, Performance, ReconciliationRow
+from engine.errors import LinkError
+from widgets.account import account_lines, drift_lines, performance_lines
+from widgets.lines import Line, faded
+
+REFRESH_S = 2.0
+T = TypeVar("T")
+
+
+class AccountScreen(Reader):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "compare", show=False)]
+
+    def __init__(self, link: TradingLink, view: DeskView) -> None:
+        super().__init__("Account", [(("asking the engine…", "muted"),)])
+        self._link, self._view = link, view
+        self._account: AccountDetail | None = view.account
+        self._performance: Performance | None = None
+        self._gateways: list[ReconciliationRow] | None = None
+        self._said: Line = ()
+        self._lost = False
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(REFRESH_S, self._ask)
+        self._ask()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _ask(self) -> None:
+        # Not exclusive of one on its way: on a slow line the answer would never come.
+        if not any(worker.group == "account" and not worker.is_finished for worker in self.workers):
+            self.run_worker(self._fill(), group="account")
+
+    async def _fill(self) -> None:
+        """Each part by itself: what one cannot tell does not hide the others."""
+        try:
+            self._account = await self._link.account()
+            self._lost = False
+        except LinkError as error:
+            self._lost, self._said = True, ((str(error), "bad"),)
+        self._gateways = await _known(self._link.reconciliation(), self._gateways)
+        self._performance = await _known(self._link.performance(), self._performance)
+        self._draw()
+
+    def _draw(self) -> None:
+        width = self.lines_width
+        if width <= 0:
+            return
+        lines = account_lines(self._account, width)
+        lines += drift_lines(self._gateways, self._view.now_ns)
+        lines += performance_lines(self._performance, width)
+        if self._lost:
+            lines = [faded(line) for line in lines]
+        self.show([*([self._said] if self._said else []), *lines])
+
+    def action_compare(self) -> None:
+        """Compare with the gateways now."""
+        self._said = (("comparing with the gateways…", "muted"),)
+        self._draw()
+        self.run_worker(self._compare(), group="compare", exclusive=True)
+
+    async def _compare(self) -> None:
+        try:
+            reply = await self._link.reconcile()
+            self._said = ((reply.text, "good" if reply.ok else "bad"),)
+            self._gateways = await _known(self._link.reconciliation(), self._gateways)
+        except LinkError as error:
+            self._said = ((str(error), "bad"),)
+        self._draw()
+
+
+async def _known(asked: Awaitable[T], before: T | None) -> T | None:
+    """The answer; what was known before when there is none."""
+    try:
+        return await asked
+    except LinkError:
+        return before

@@ -1,0 +1,105 @@
+"""Change an order at work: its quantity, its prices; what is not touched stays."""
+
+from __future__ import annotations
+
+from console.link_protocol import TradingLink
+from console.screens.confirm import ConfirmScreen
+from console.screens.form import FormScreen
+from console.view import DeskView
+from engine.api.protocol import OrderRow
+from engine.api.trading_protocol import AmendPatch
+from widgets import figures
+from widgets.form import Form, FormField
+from widgets.lines import Line
+from widgets.opportunities import SIDES
+from widgets.orders import FINAL, order_state
+from widgets.ticket import market_line
+
+_FIELDS = (
+    ("quantity", "quantity"),
+    ("price", "limit"),
+    ("stop_price", "trigger"),
+    ("trail", "trail"),
+)
+
+
+class AmendScreen(FormScreen):
+    """``row``: the order as it was when this was opened; how it stands now is followed in ``view``."""
+
+    def __init__(self, link: TradingLink, view: DeskView, row: OrderRow) -> None:
+        super().__init__(f"Amend {row.side} {figures.symbol_parts(row.symbol)[1]}")
+        self._link, self._view, self._row = link, view, row
+        self._before = {key: getattr(row, key) for key, _ in _FIELDS if getattr(row, key)}
+        self._values = dict(self._before)
+        self.form.show(
+            [FormField(key, label, self._values[key]) for key, label in _FIELDS if key in self._values]
+        )
+        self.form.move_to("price" if "price" in self._values else next(iter(self._values)))
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        event.stop()
+        self._values[event.key] = event.value
+        self.say("")
+        self.follow()
+
+    def _changes(self) -> dict[str, str]:
+        return {
+            key: value
+            for key, value in self._values.items()
+            if figures.decimal(value) != figures.decimal(self._before[key])
+        }
+
+    def follow(self) -> None:
+        row = self._view.orders.get(self._row.id, self._row)
+        held = self._view.positions.get(row.symbol)
+        self.show_about(market_line(self._view.ticks.get(row.symbol), held.quantity if held else "0"))
+        self.show_outcome(
+            [
+                (
+                    SIDES.get(row.side, (row.side, "text")),
+                    (f" {row.type.replace('_', ' ')} {row.time_in_force.upper()}  ", "text"),
+                    order_state(row),
+                    (f"  filled {figures.amount(row.filled or '0')}", "text"),
+                ),
+                self._change_line(),
+                ((row.reason, "muted"),),
+            ]
+        )
+
+    def _change_line(self) -> Line:
+        changes = self._changes()
+        if not changes:
+            return (("type what it is to become", "muted"),)
+        labels = dict(_FIELDS)
+        said = ", ".join(
+            f"{labels[key]} {figures.amount(self._before[key])} → {figures.amount(value)}"
+            for key, value in changes.items()
+        )
+        return ((said, "bold"),)
+
+    def on_form_submitted(self, event: Form.Submitted) -> None:
+        event.stop()
+        changes = self._changes()
+        wrong = next((key for key, value in changes.items() if figures.decimal(value) is None), None)
+        row = self._view.orders.get(self._row.id, self._row)
+        if self.sending:
+            self.say("on its way…", "muted")
+        elif wrong is not None:
+            self.say(f"{dict(_FIELDS)[wrong]}: give a number")
+        elif not changes:
+            self.say("nothing is changed yet", "muted")
+        elif row.state in FINAL:
+            self.say(f"the order is {row.state}: there is nothing to amend")
+        else:
+            question = "".join(text for text, _ in self._change_line())
+            self.ask(ConfirmScreen(f"{self._title}?", [question], "Amend the order", "it loses its place"))
+
+    async def deliver(self) -> None:
+        patch = AmendPatch(**self._changes())
+        reply = await self.commands.ask_engine("AMEND", lambda: self._link.amend(self._row.id, patch))
+        if reply is None:
+            self.say("not sent or not confirmed: the order's row says what holds")
+        elif reply.ok:
+            self.close_with()
+        else:
+            self.say(reply.text, "bad")

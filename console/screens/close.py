@@ -1,0 +1,104 @@
+"""Close a position, or a part of it: one question, Cancel first."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from console.screens.modal import Modal
+from engine.api.protocol import PositionRow
+from engine.api.trading_protocol import FlattenPatch
+from widgets import figures
+from widgets.choices import Choice, Choices
+from widgets.lines import Line, Lines
+from widgets.positions import level, signed_money
+
+CANCEL = "cancel"
+PARTS = (100, 75, 50, 25)
+
+
+class CloseScreen(Modal[FlattenPatch]):
+    """Dismisses with what to close, None for nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,right,space,h,l", "turn", show=False),
+        Binding("q", "close", show=False),
+    ]
+    DEFAULT_CSS = """
+    CloseScreen {
+        & > .dialog { width: 60; max-width: 100%; height: auto; padding: 1 2; }
+        & Lines { height: auto; max-height: 4; margin-bottom: 1; }
+    }
+    """
+
+    def __init__(self, row: PositionRow) -> None:
+        super().__init__()
+        self._row = row
+        self.limited = False
+        self.choices = Choices(self._choices(), id="choices")
+        self._lines = Lines(self._said())
+        self._lines.can_focus = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Close a position"
+            dialog.border_subtitle = "↑↓ Enter · ←→ market/limit · esc cancels"
+            yield self._lines
+            yield self.choices
+
+    def on_mount(self) -> None:
+        self.set_focus(self.choices)
+
+    def _choices(self) -> list[Choice]:
+        held = figures.decimal(self._row.quantity) or Decimal(0)
+        side = "sell" if held > 0 else "buy"
+        how = "at a limit" if self.limited else "at the market"
+        return [
+            Choice(CANCEL, "Cancel", "nothing changes"),
+            *(
+                Choice(str(part), f"{part} %", f"{side} {_about(abs(held), part)} {how}", "warn")
+                for part in PARTS
+            ),
+        ]
+
+    def _said(self) -> list[Line]:
+        row = self._row
+        held = figures.decimal(row.quantity) or Decimal(0)
+        how = "a limit at the touch: it may rest" if self.limited else "the market: it fills what is there"
+        return [
+            (
+                ("▲ LONG " if held > 0 else "▼ SHORT ", "up" if held > 0 else "down"),
+                (f"{figures.amount(str(abs(held)))} {figures.symbol_parts(row.symbol)[1]}", "bold"),
+                (" at ", "muted"),
+                (level(row.entry_price), "text"),
+                ("  now ", "muted"),
+                signed_money(row.unrealized, row.stale),
+            ),
+            (("by ", "muted"), (how, "text")),
+        ]
+
+    def action_turn(self) -> None:
+        """Market or limit."""
+        self.limited = not self.limited
+        for choice in self._choices():
+            self.choices.describe(choice.id, choice.detail)
+        self._lines.set_lines(self._said())
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        event.stop()
+        if event.id == CANCEL:
+            self.dismiss(None)
+            return
+        kind = "limit" if self.limited else "market"
+        self.dismiss(FlattenPatch(symbol=self._row.symbol, percent=float(event.id), type=kind))  # type: ignore[arg-type]
+
+
+def _about(held: Decimal, part: int) -> str:
+    """The part of what is held; the engine rounds it to lots."""
+    if part == 100:
+        return figures.amount(str(held))
+    return f"~{figures.amount(str((held * part / 100).normalize()))}"

@@ -1,0 +1,108 @@
+"""A dialog with a form: values above, what they come to below, and one question before they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+
+from console.screens.confirm import AskScreen
+from console.screens.modal import Modal
+from engine.text import clean
+from widgets.form import Form
+from widgets.lines import Line, Lines
+
+if TYPE_CHECKING:
+    from console.commanding import CommandingApp
+
+REFRESH_S = 1.0
+
+
+class FormScreen(Modal[None], inherit_bindings=True):
+    """Subclasses give the fields, what they come to (``follow``), and send (``deliver``)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", show=False)]
+    DEFAULT_CSS = """
+    FormScreen {
+        & > .dialog { width: 60; max-width: 100%; height: auto; max-height: 100%; }
+        & Lines { height: auto; }
+        & #about { max-height: 1; margin-bottom: 0; }
+        & #outcome { height: 3; max-height: 3; background: $status; }
+        & #said { height: 1; max-height: 2; }
+    }
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+        self.form = Form(id="form")
+        self._about, self._outcome, self._said = (Lines(id=name) for name in ("about", "outcome", "said"))
+        for lines in (self._about, self._outcome, self._said):
+            lines.can_focus = False
+        self.sending = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Content(clean(self._title, 50))
+            dialog.border_subtitle = "↑↓ field · ←→ choose · 0-9 type · enter · esc"
+            yield self._about
+            yield self.form
+            yield self._outcome
+            yield self._said
+
+    def on_mount(self) -> None:
+        self.set_focus(self.form)
+        self.set_interval(REFRESH_S, self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        """Show what the values come to now; called every second too, since the market moves."""
+        raise NotImplementedError
+
+    async def deliver(self) -> None:
+        """Send what was confirmed and say what came of it."""
+        raise NotImplementedError
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    def show_about(self, line: Line) -> None:
+        self._about.set_lines([line])
+
+    def show_outcome(self, lines: Sequence[Line]) -> None:
+        self._outcome.set_lines(lines)
+
+    def say(self, text: str, style: str = "warn") -> None:
+        self._said.set_lines([((text, style),)] if text else [])
+
+    # --- sending ---------------------------------------------------------------------------------
+
+    @property
+    def commands(self) -> CommandingApp:
+        """Who sends, and says what became of it."""
+        return cast("CommandingApp", self.app)
+
+    def ask(self, screen: AskScreen) -> None:
+        """Ask once; what is pressed while an answer is on its way asks nothing."""
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes" and not self.sending:
+                self.sending = True
+                # The app's: closing the dialog must not cut off the answer.
+                self.app.run_worker(self._deliver(), group="commands")
+
+        self.app.push_screen(screen, answered)
+
+    async def _deliver(self) -> None:
+        try:
+            await self.deliver()
+        finally:
+            self.sending = False
+
+    def close_with(self) -> None:
+        """Close, unless it was closed meanwhile or stands below another dialog."""
+        if self.app.screen is self:
+            self.dismiss(None)

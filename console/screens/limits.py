@@ -1,0 +1,110 @@
+"""Risk limits: of the desk, of its exits, of a strategy, of a symbol; changed while the desk runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from console.link_protocol import TradingLink
+from console.screens.editor import Editor, Field, Value
+from console.view import DeskView
+from engine.api.protocol import Reply
+from engine.api.trading_protocol import LimitPatch, LimitRow
+from engine.config import OWN_LIMITS
+from widgets import figures
+from widgets.limits import LimitsGrid, limit_lines
+from widgets.lines import Line
+
+DESK, EXITS, STRATEGY, SYMBOL = "desk", "exits", "strategy:", "symbol:"
+
+
+class LimitsScreen(Editor):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket,tab", "scope(1)", show=False),
+        Binding("left_square_bracket,shift+tab", "scope(-1)", show=False),
+        Binding("d,delete", "reset", show=False),
+    ]
+
+    def __init__(self, link: TradingLink, view: DeskView) -> None:
+        self._table = LimitsGrid()
+        super().__init__("Risk limits", self._table)
+        self._link, self._view = link, view
+        self.scope = DESK
+        self._limits: dict[str, LimitRow] = {}
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._dialog.border_subtitle = "j k · enter edits · d default · [ ] of what · esc"
+
+    async def load(self) -> None:
+        scope = self.scope
+        rows = of_scope(await self._link.limits(), scope)
+        if scope != self.scope:
+            return  # another one was chosen meanwhile: its own answer is on its way
+        self._limits = {row.name: row for row in rows}
+        self.fields = {row.name: Field("number", row.value, row.name) for row in rows}
+        self._table.show(rows)
+        self.show_head(self._head_lines())
+
+    def commit(self, key: str, value: Value) -> Awaitable[Reply]:
+        assert isinstance(value, float)
+        return self._link.set_limit(LimitPatch(self.scope, key, value))
+
+    def describe(self, key: str) -> Sequence[Line]:
+        return limit_lines(self._limits[key])
+
+    def action_reset(self) -> None:
+        """Back to the configuration's, or to the scope above."""
+        key = self.grid.cursor_key
+        if key in self.fields and not self.editing:
+            patch = LimitPatch(self.scope, key, None)
+            self.send_command(key, lambda: self._link.set_limit(patch))
+
+    def action_scope(self, step: int) -> None:
+        if self.editing:
+            return
+        scopes = self.scopes()
+        at = scopes.index(self.scope) if self.scope in scopes else 0
+        self.scope = scopes[(at + step) % len(scopes)]
+        self._limits, self.fields = {}, {}
+        self._table.show(())
+        self.say("", "muted")
+        self.refresh_values()
+
+    def scopes(self) -> list[str]:
+        """What limits can be of, in the order in which they are walked."""
+        view = self._view
+        return [
+            DESK,
+            EXITS,
+            *(STRATEGY + name for name in sorted(view.strategies)),
+            *(SYMBOL + symbol for symbol in sorted(view.ticks)),
+        ]
+
+    def _head_lines(self) -> list[Line]:
+        scopes, status = self.scopes(), self._view.status
+        at = scopes.index(self.scope) + 1 if self.scope in scopes else 1
+        lines: list[Line] = [
+            (("limits of ", "muted"), (self.scope, "bold"), (f"  {at} of {len(scopes)}, [ ] walks", "muted"))
+        ]
+        if status is not None and status.locked:
+            names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)
+            lines.append(
+                (("! locked after stops: ", "warn"), (names, "text"), (" not entered for a while", "muted"))
+            )
+        return lines
+
+
+def of_scope(rows: Sequence[LimitRow], scope: str) -> list[LimitRow]:
+    """The limits of a scope; what a strategy or a symbol does not have of its own is there to be given."""
+    mine = {row.name: row for row in rows if row.scope == scope}
+    if not scope.startswith((STRATEGY, SYMBOL)):
+        return list(mine.values())
+    above = {row.name: row for row in rows if row.scope == DESK}
+    return [
+        mine.get(name) or LimitRow(scope, name, "", "", "", above[name].unit, above[name].about)
+        for name in OWN_LIMITS
+        if name in mine or name in above
+    ]

@@ -1,0 +1,144 @@
+"""The order ticket: what to trade and how, judged while it is filled in, asked once, placed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from console.link_protocol import TradingLink
+from console.screens.confirm import ConfirmScreen
+from console.screens.form import FormScreen
+from console.view import DeskView
+from engine.api.trading_protocol import OrderPreview, OrderTicket
+from engine.errors import LinkError
+from widgets.form import Form
+from widgets.ticket import (
+    BEGIN,
+    LIMITED,
+    market_line,
+    passive_price,
+    preview_lines,
+    ticket_fields,
+    ticket_lines,
+    ticket_of,
+    verdict_line,
+)
+
+
+class TicketScreen(FormScreen):
+    """``symbol`` is offered first, the others of ``symbols`` by left and right."""
+
+    def __init__(self, link: TradingLink, view: DeskView, symbols: Sequence[str], symbol: str) -> None:
+        status = view.status
+        super().__init__(f"Order · {status.mode if status is not None else 'mode unknown'}")
+        self._link, self._view, self._symbols = link, view, symbols
+        self._values = {**BEGIN, "symbol": symbol}
+        self._token = uuid4().hex
+        """Of this ticket: however often it is sent, one order is placed. Another one after a refusal."""
+        self._judging = False
+        self._judged: tuple[OrderTicket, OrderPreview] | None = None
+        self._wanted = False
+        """Enter was pressed before the engine had judged what is shown."""
+        self._offered = ""
+        """The limit that we put there, and nobody typed."""
+        self._offer_price()
+        self._show_fields()
+        self.form.move_to("side")
+
+    def _show_fields(self) -> None:
+        self.form.show(ticket_fields(self._values, self._symbols))
+
+    def _offer_price(self) -> None:
+        """A limit begins at the touch on its own side; what somebody typed stays."""
+        if self._values["type"] in LIMITED and not self._values.get("price"):
+            tick = self._view.ticks.get(self._values["symbol"])
+            self._values["price"] = self._offered = passive_price(tick, self._values["side"])
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        event.stop()
+        self._values[event.key] = event.value
+        if event.key == "symbol":
+            # Prices and sizes of another symbol mean nothing here.
+            for key in ("size", "price", "stop_price", "trail", "stop_loss", "take_profit"):
+                self._values.pop(key, None)
+        elif event.key == "side" and self._values.get("price") == self._offered:
+            self._values.pop("price", None)
+        if event.key in ("symbol", "side", "type"):
+            self._offer_price()
+        self._wanted = False
+        self._show_fields()
+        self.say("")
+        self.follow()
+
+    def on_form_submitted(self, event: Form.Submitted) -> None:
+        event.stop()
+        if self.sending:
+            self.say("on its way…", "muted")
+            return
+        self._wanted = True
+        self.follow()
+
+    # --- judged while it is filled in --------------------------------------------------------------
+
+    def follow(self) -> None:
+        symbol = self._values["symbol"]
+        held = self._view.positions.get(symbol)
+        self.show_about(market_line(self._view.ticks.get(symbol), held.quantity if held is not None else "0"))
+        if not self._judging:
+            self._judging = True
+            self.run_worker(self._judge(), group="judge")
+
+    def _ticket(self) -> OrderTicket | None:
+        """As it stands; None, and said why, while it is not whole."""
+        try:
+            return ticket_of(self._values)
+        except ValueError as error:
+            self._judged, self._wanted = None, False
+            self.show_outcome([((str(error), "muted"),)])
+            return None
+
+    async def _judge(self) -> None:
+        """Until the engine has judged what is shown now; one question at a time, on slow lines too."""
+        try:
+            while (ticket := self._ticket()) is not None:
+                try:
+                    preview = await self._link.preview(ticket)
+                except LinkError as error:
+                    preview = None
+                    if ticket == self._ticket():
+                        self._judged, self._wanted = None, False
+                        self.show_outcome([((str(error), "warn"),)])
+                if ticket != self._ticket():
+                    continue
+                if preview is not None:
+                    self._judged = ticket, preview
+                    self.show_outcome(preview_lines(preview))
+                    if self._wanted:
+                        self._wanted = False
+                        self._confirm(ticket, preview)
+                return
+        finally:
+            self._judging = False
+
+    # --- sent --------------------------------------------------------------------------------------
+
+    def _confirm(self, ticket: OrderTicket, preview: OrderPreview) -> None:
+        if self.app.screen is not self or self.sending:
+            return
+        detail = "" if preview.approved else "risk denies it as it stands"
+        lines = [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
+        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail))
+
+    async def deliver(self) -> None:
+        if self._judged is None:
+            return
+        ticket = ticket_of(self._values, self._token)
+        reply = await self.commands.ask_engine("ORDER", lambda: self._link.place(ticket))
+        if reply is None:
+            # Whatever became of it: the same token places it once.
+            self.say("not sent or not confirmed: sending it again places one order")
+        elif reply.ok:
+            self.close_with()
+        else:
+            self._token = uuid4().hex
+            self.say(reply.text, "bad")

@@ -1,0 +1,182 @@
+"""The trader's keys: orders placed, changed and canceled, positions closed, the desk halted and resumed.
+
+What makes the desk safer is sent at once; what adds risk, or cannot be undone, asks once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from console.commanding import Answer, CommandingApp
+from console.link_protocol import Link
+from console.screens.account import AccountScreen
+from console.screens.amend import AmendScreen
+from console.screens.close import CloseScreen
+from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
+from console.screens.limits import LimitsScreen
+from console.screens.ticket import TicketScreen
+from console.view import DeskView
+from engine.api.protocol import OrderRow
+from engine.api.trading_protocol import FlattenPatch
+from widgets import figures
+from widgets.orders import FINAL
+
+
+class TradingApp(CommandingApp):
+    """``link`` takes the commands, ``view`` is what they are about."""
+
+    link: Link
+    view: DeskView
+
+    # --- the desk's state ------------------------------------------------------------------------
+
+    def action_halt(self) -> None:
+        self.command("HALT", lambda: self.link.set_risk("halted", "halted from the console"), "halted")
+
+    def action_entries_off(self) -> None:
+        if self.view.risk_state == "active":
+            self.command(
+                "ENTRIES OFF",
+                lambda: self.link.set_risk("reducing", "entries off from the console"),
+                "reducing",
+            )
+        else:
+            # From HALTED, REDUCING would be a step up: that is resuming, and asks.
+            self.action_resume()
+
+    def action_resume(self) -> None:
+        status = self.view.status
+
+        def answered(state: str | None) -> None:
+            if state in ("reducing", "active"):
+                self.command(
+                    f"RESUME {state.upper()}",
+                    lambda: self.link.set_risk(state, "resumed from the console"),
+                    state,
+                )
+
+        self.push_screen(
+            ResumeScreen(self.view.risk_state, status.risk_reason if status is not None else ""), answered
+        )
+
+    def action_flatten(self) -> None:
+        question = f"Entries off, cancel entries, close {_counted(len(self.view.positions), 'position')}."
+        screen = ConfirmScreen("Flatten", [question], "Flatten everything", "at the market, cannot be undone")
+        self._confirm(screen, "FLATTEN", self.flatten)
+
+    def action_kill(self) -> None:
+        self._confirm(kill_screen(self.view), "KILL", self.kill)
+
+    async def flatten(self) -> Answer:
+        return self._receipt("FLATTEN", await self.link.flatten())
+
+    async def kill(self) -> Answer:
+        return self._receipt("KILL", await self.link.kill())
+
+    def _receipt(self, name: str, reply: Answer) -> Answer:
+        """What was stopped stands there until Esc."""
+        text = f"{name}: {reply.text}"
+        self.desk.receipt, self.desk.notice = (text, "") if reply.ok else ("", text)
+        self.desk.paint(force=True)
+        return reply
+
+    def _confirm(self, screen: AskScreen, name: str, send: Callable[[], Awaitable[Answer]]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.command(name, send)
+
+        self.push_screen(screen, answered)
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def action_ticket(self) -> None:
+        symbols = sorted(self.view.ticks)
+        if not symbols:
+            self.say("no symbol is known yet: wait for the feed")
+            return
+        chosen = self.selected_symbol()
+        self.push_screen(
+            TicketScreen(self.link, self.view, symbols, chosen if chosen in symbols else symbols[0])
+        )
+
+    def selected_symbol(self) -> str:
+        """Of the selected row, or of the row last selected in the ticks."""
+        desk, view, key = self.desk, self.view, self.desk.grid.cursor_key or ""
+        if desk.grid is desk.positions.grid:
+            return key
+        if desk.grid is desk.opportunities and key in view.opportunities:
+            return view.opportunities[key].symbol
+        if desk.grid in desk.orders.grids and key in view.orders:
+            return view.orders[key].symbol
+        return desk.ticks.cursor_key or ""
+
+    def action_cancel_order(self) -> None:
+        row = self._working_order("cancel")
+        if row is not None:
+            self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id))
+
+    def action_cancel_all(self) -> None:
+        self.command("CANCEL ALL", self.link.cancel_all)
+
+    def action_amend(self) -> None:
+        row = self._working_order("amend")
+        if row is not None:
+            self.push_screen(AmendScreen(self.link, self.view, row))
+
+    def _working_order(self, what: str) -> OrderRow | None:
+        """The selected order while it can still be changed; else says why there is none."""
+        desk = self.desk
+        row = self.view.orders.get(desk.grid.cursor_key or "") if desk.grid in desk.orders.grids else None
+        if row is None:
+            self.say(f"select the order to {what} first: 4, then j and k")
+        elif row.state in FINAL:
+            self.say(f"{order_words(row)} is {row.state.replace('_', ' ')}: there is nothing to {what}")
+        else:
+            return row
+        return None
+
+    def action_close_position(self) -> None:
+        desk = self.desk
+        row = (
+            self.view.positions.get(desk.grid.cursor_key or "") if desk.grid is desk.positions.grid else None
+        )
+        if row is None:
+            self.say("select the position to close first: 3, then j and k")
+            return
+        symbol = row.symbol
+
+        def answered(patch: FlattenPatch | None) -> None:
+            if patch is not None:
+                name = f"CLOSE {patch.percent:g} % of {figures.symbol_parts(symbol)[1]}"
+                self.command(name, lambda: self.link.flatten(patch))
+
+        self.push_screen(CloseScreen(row), answered)
+
+    # --- limits and the account ------------------------------------------------------------------
+
+    def action_limits(self) -> None:
+        self.push_screen(LimitsScreen(self.link, self.view))
+
+    def action_account(self) -> None:
+        self.push_screen(AccountScreen(self.link, self.view))
+
+
+def kill_screen(view: DeskView) -> ConfirmScreen:
+    """The kill switch asks, since it cannot be undone."""
+    held = _counted(len(view.positions), "position")
+    at_work = _counted(sum(row.state not in FINAL for row in view.orders.values()), "order")
+    return ConfirmScreen(
+        "Kill",
+        [f"HALT the desk, cancel {at_work}, close {held} at the market, verify."],
+        "Kill: halt, cancel all, flatten",
+        "cannot be undone",
+    )
+
+
+def order_words(row: OrderRow) -> str:
+    return f"{row.side} {figures.amount(row.quantity)} {figures.symbol_parts(row.symbol)[1]}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,116 @@
+"""The made-up desk's account, limits and judgement of a ticket."""
+
+from __future__ import annotations
+
+from engine.api.trading_protocol import (
+    AccountDetail,
+    BalanceRow,
+    DriftRow,
+    ExposureRow,
+    LimitRow,
+    OrderPreview,
+    Performance,
+    PerformanceRow,
+    PnlRow,
+    ReconciliationRow,
+)
+from engine.events import NS, Check, Verdict
+from tests.console.sample_desk import NOW_NS
+
+
+def verdict(code: str = "", leg: str = "td-1") -> Verdict:
+    """Approved, or denied by ``code``."""
+    failed = Check(code or "MAX_ORDER_NOTIONAL", not code, "6.42 % of equity", "5 % of equity")
+    checks = (Check("HALTED", True, "active", "active"), failed)
+    detail = f"{failed.value}, limit {failed.limit}" if code else ""
+    return Verdict(leg, "simulated:BTC-USD", not code, code, detail, checks, NOW_NS)
+
+
+def preview(*codes: str) -> OrderPreview:
+    """One verdict per leg; "" is approved."""
+    verdicts = tuple(verdict(code) for code in codes or ("",))
+    approved = all(one.approved for one in verdicts)
+    return OrderPreview(
+        quantity="0.05",
+        price="64218.40",
+        notional="3210.92",
+        fee="3.21",
+        position_after="0.0812",
+        cash_after="92784.50",
+        verdicts=verdicts,
+        approved=approved,
+        text="approved" if approved else "denied",
+    )
+
+
+def limits() -> tuple[LimitRow, ...]:
+    def row(
+        name: str, value: str, default: str, hard: str, unit: str, about: str, used: str = ""
+    ) -> LimitRow:
+        return LimitRow("desk", name, value, default, hard, unit, about, used)
+
+    equity = "% of equity"
+    return (
+        row("max_order_notional_pct", "5", "5", "> 0, <= 10", equity, "largest entry"),
+        row("max_order_quantity", "0", "0", "> 0, <= 1000000, or 0", "units", "largest entry, base units"),
+        row("max_position_pct", "15", "20", "> 0, <= 40", equity, "largest position in a symbol"),
+        row("max_gross_pct", "100", "100", "> 0, <= 200", equity, "longs and shorts added up", "5.98"),
+        row("max_net_pct", "60", "60", "> 0, <= 120", equity, "longs less shorts", "1.98"),
+        row("max_open_orders", "2", "100", ">= 1, <= 200, whole", "orders", "open orders in all", "2"),
+        row("price_collar_pct", "2", "2", "> 0, <= 4", "%", "farthest limit or trigger from the mid"),
+        row("max_orders_per_s", "10", "10", "> 0, <= 20", "orders/s", "rate of orders"),
+        row("daily_loss_reduce_pct", "3", "3", "> 0, <= 6", "%", "loss of the day: exits only", "2.1"),
+        row("daily_loss_halt_pct", "5", "5", "> 0, <= 10", "%", "loss of the day that halts", "2.1"),
+        LimitRow("strategy:trend", "max_position_pct", "4", "4", "> 0, <= 8", equity, "largest position"),
+        LimitRow("exits", "stop_loss_pct", "0.5", "0.5", "> 0, <= 50", "%", "distance of the stop"),
+        LimitRow("exits", "max_holding_s", "0", "0", ">= 0, <= 31536000", "s", "closed when older; 0: never"),
+    )
+
+
+def account() -> AccountDetail:
+    return AccountDetail(
+        currency="USD",
+        equity="100012.40",
+        balances=(
+            BalanceRow("USD", "96012.11", "1", "96012.11"),
+            BalanceRow("EUR", "3700", "1.0812", "4000.44"),
+            BalanceRow("JPY", "12000", "", ""),
+        ),
+        exposures=(
+            ExposureRow("total", "", "3978.60", "2000.86", "5979.46", "1977.74", 5.98),
+            ExposureRow("symbol", "simulated:BTC-USD", "2003.61", "0.00", "2003.61", "2003.61", 2.0),
+            ExposureRow("symbol", "simulated:XRP-USD", "0.00", "2000.86", "2000.86", "-2000.86", 2.0),
+            ExposureRow("strategy", "trend", "3978.60", "0.00", "3978.60", "3978.60", 3.98),
+            ExposureRow("side", "long", "3978.60", "0.00", "3978.60", "3978.60", 3.98),
+        ),
+        pnl=(
+            PnlRow("trend", "8.10", "-3.12", "2.40", "0.00", "2.58", 7, 0.4),
+            PnlRow("manual", "0.00", "2.79", "0.60", "-0.12", "2.07", 1, None),
+            PnlRow("", "8.10", "-0.33", "3.00", "-0.12", "4.65", 8, 0.35),
+        ),
+    )
+
+
+def performance() -> Performance:
+    return Performance(
+        ns=NOW_NS,
+        since_ns=NOW_NS - 3600 * NS,
+        rows=(
+            PerformanceRow("", "desk", "4.65", 0.012, 1.42, 2.03, 0.8, 0.625, 1.87, 5.4, 0.6, 8),
+            PerformanceRow("trend", "strategy", "2.58", 0.01, None, None, 0.5, 0.71, 2.1, 3.2, 0.4, 7),
+            PerformanceRow("speed", "source", "-1.20", None, None, None, None, None, None, None, None, 0),
+        ),
+        notes=("of the equity curve's points: fewer than 20 days", "market impact is not modelled"),
+    )
+
+
+def reconciliation() -> tuple[ReconciliationRow, ...]:
+    return (
+        ReconciliationRow("paper", NOW_NS - 12 * NS, "", ()),
+        ReconciliationRow(
+            "alpaca",
+            NOW_NS - 12 * NS,
+            "",
+            (DriftRow("position", "alpaca:AAPL", "12", "10", NOW_NS - 72 * NS),),
+        ),
+    )

@@ -1,0 +1,211 @@
+"""A form: a few values beside each other, chosen with the arrows or typed as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit
+from widgets.lines import CellStyles, line_strip
+
+_LABEL = 10
+_LONGEST = 24
+"""Characters of a number."""
+
+
+class FormField(NamedTuple):
+    key: str
+    label: str
+    value: str
+    choices: tuple[tuple[str, str], ...] = ()
+    """(value, as it is read); none: a number is typed."""
+    hint: str = ""
+    """What stands where nothing is typed."""
+    column: int = 0
+    """0 left, 1 right."""
+
+    @property
+    def shown(self) -> str:
+        return dict(self.choices).get(self.value, self.value)
+
+
+class Form(CellStyles, can_focus=True, inherit_bindings=False):
+    """Fields in two columns; the left one first, then the right one, round and round.
+
+    Letters are no part of a value: ``j`` and ``k`` move, ``H`` halts. Posts ``Changed`` and ``Submitted``.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k,shift+tab", "step(-1)", show=False),
+        Binding("down,j,tab", "step(1)", show=False),
+        Binding("left,h", "choose(-1)", show=False),
+        Binding("right,l,space", "choose(1)", show=False),
+        Binding("backspace", "rub_out", show=False),
+        Binding("delete,ctrl+u", "clear", show=False),
+        Binding("enter", "submit", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "form--cursor"}
+    """
+    | Class | What |
+    | --- | --- |
+    | `cell--<style>` | The style of a cell by its name. |
+    | `form--cursor` | The background of the field under the cursor. |
+    """
+    DEFAULT_CSS = (
+        """
+    Form {
+        height: auto;
+        background: $surface;
+        & .form--cursor { background: $cursor; }
+    """
+        + CELL_CSS
+        + "}"
+    )
+
+    class Changed(Message):
+        def __init__(self, form: Form, key: str, value: str) -> None:
+            super().__init__()
+            self.form, self.key, self.value = form, key, value
+
+        @property
+        def control(self) -> Form:
+            return self.form
+
+    class Submitted(Message):
+        def __init__(self, form: Form) -> None:
+            super().__init__()
+            self.form = form
+
+        @property
+        def control(self) -> Form:
+            return self.form
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.fields: tuple[FormField, ...] = ()
+        self.cursor = ""
+        """The key of the field that is typed in."""
+        self._begun = False
+        """Something was typed since the cursor came: before, the first digit replaces what is there."""
+
+    def show(self, fields: Sequence[FormField]) -> None:
+        """Show ``fields``; the cursor stays on its field while there is one of its key."""
+        ordered = tuple(sorted(fields, key=lambda field: field.column))
+        if ordered == self.fields:
+            return
+        rows = self._rows()
+        self.fields = ordered
+        if self.cursor not in {field.key for field in ordered} and ordered:
+            self.cursor, self._begun = ordered[0].key, False
+        self.refresh(layout=rows != self._rows())
+
+    def move_to(self, key: str) -> None:
+        self.cursor, self._begun = key, False
+        self.refresh()
+
+    @property
+    def field(self) -> FormField | None:
+        """The one under the cursor."""
+        return next((field for field in self.fields if field.key == self.cursor), None)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def take(self, event: events.Key) -> bool:
+        """Type a digit, a point or a minus. False for every other key."""
+        field, character = self.field, event.character or ""
+        if field is None or field.choices or len(character) != 1 or character not in "0123456789.-":
+            return False
+        before = field.value if self._begun else ""
+        if len(before) < _LONGEST:
+            self._set(field, before + character)
+        self._begun = True
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        if self.take(event):
+            event.stop()
+
+    def action_step(self, step: int) -> None:
+        keys = [field.key for field in self.fields]
+        if keys:
+            self.move_to(keys[(keys.index(self.cursor) + step) % len(keys)])
+
+    def action_choose(self, step: int) -> None:
+        field = self.field
+        if field is not None and field.choices:
+            values = [value for value, _ in field.choices]
+            at = values.index(field.value) if field.value in values else 0
+            self._set(field, values[(at + step) % len(values)])
+
+    def action_rub_out(self) -> None:
+        field = self.field
+        if field is not None and not field.choices:
+            self._begun = True
+            self._set(field, field.value[:-1])
+
+    def action_clear(self) -> None:
+        field = self.field
+        if field is not None and not field.choices:
+            self._set(field, "")
+
+    def action_submit(self) -> None:
+        self.post_message(self.Submitted(self))
+
+    def _set(self, field: FormField, value: str) -> None:
+        if value == field.value:
+            return
+        self.fields = tuple(f._replace(value=value) if f.key == field.key else f for f in self.fields)
+        self.refresh()
+        self.post_message(self.Changed(self, field.key, value))
+
+    def on_click(self, event: events.Click) -> None:
+        column = 1 if event.x >= self.size.width // 2 else 0
+        fields = [field for field in self.fields if field.column == column]
+        if event.y < len(fields):
+            self.move_to(fields[event.y].key)
+
+    # --- drawing ---------------------------------------------------------------------------------
+
+    def _rows(self) -> int:
+        right = sum(field.column for field in self.fields)
+        return max(right, len(self.fields) - right)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return self._rows()
+
+    def render_line(self, y: int) -> Strip:
+        left = self.size.width // 2
+        strips = []
+        for column, width in ((0, left), (1, self.size.width - left)):
+            fields = [field for field in self.fields if field.column == column]
+            strips.append(self._field_strip(fields[y] if y < len(fields) else None, width))
+        return Strip.join(strips)
+
+    def _field_strip(self, field: FormField | None, width: int) -> Strip:
+        if field is None:
+            return line_strip((), width, self.cell_styles())
+        here = field.key == self.cursor
+        cells: list[Cell] = [("▸" if here else " ", "key"), (fit(field.label, _LABEL), "muted")]
+        room = max(width - _LABEL - 4, 1)
+        if field.choices:
+            # A change of direction is read off words and arrows, not off colours.
+            cells += [("‹", "muted"), (fit(field.shown, min(len(field.shown), room)), "bold"), ("›", "muted")]
+        else:
+            mark = "_" if here else ""
+            if field.value or here:
+                shown = field.value if len(field.value) < room else "…" + field.value[2 - room :]
+                cells += [("[", "muted"), (shown, "bold"), (mark, "key"), ("]", "muted")]
+            if not field.value and field.hint:
+                cells.append((f" {field.hint}" if here else field.hint, "stale"))
+        strip = line_strip(cells, width, self.cell_styles())
+        if not here:
+            return strip
+        cursor = Style(bgcolor=self.get_component_rich_style("form--cursor").bgcolor)
+        return Strip(Segment.apply_style(strip, post_style=cursor), width)

@@ -1,0 +1,88 @@
+"""A pane of several tables, one at a time; its tabs stand in the border, or in a line where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from widgets.cells import Cell
+from widgets.grid import Grid
+from widgets.lines import FixedLines, Line
+
+
+class TabLine(FixedLines):
+    """Which of the tabs is open and how many rows each holds, where no border has room to say it."""
+
+    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names = names
+        self._active = 0
+        self._counts: tuple[int, ...] = (0,) * len(names)
+
+    def show(self, active: int, counts: tuple[int, ...]) -> int:
+        self._active, self._counts = active, counts
+        return self.update_lines()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        cells: list[Cell] = []
+        for number, (name, count) in enumerate(zip(self._names, self._counts, strict=True)):
+            here = number == self._active
+            cells.append((f"{'▸' if here else ' '}{name.lower()} {count} ", "bold" if here else "muted"))
+        cells.append((" [ ] switch", "stale"))
+        return (tuple(cells),)
+
+
+class TabbedPane(Vertical):
+    """``grids``: one per name of ``names``, the first one open."""
+
+    DEFAULT_CSS = """
+    TabbedPane {
+        & TabLine { display: none; }
+        &.-tabbed TabLine { display: block; }
+        & Grid { height: 1fr; }
+    }
+    """
+
+    def __init__(
+        self, names: Sequence[str], grids: Sequence[Grid], *, id: str | None = None, heading: str = ""
+    ) -> None:
+        super().__init__(id=id, classes="-tab-0")
+        self.names, self.heading = tuple(names), heading
+        self.tab = 0
+        self.tabs = TabLine(self.names)
+        self.grids: tuple[Grid, ...] = tuple(grids)
+        self._show_open()
+
+    @property
+    def grid(self) -> Grid:
+        """The table of the open tab."""
+        return self.grids[self.tab]
+
+    @property
+    def title(self) -> str:
+        """All tabs, the open one marked."""
+        tabs = " ".join(
+            f"{'▸' if number == self.tab else ''}{name}" for number, name in enumerate(self.names)
+        )
+        return f"{self.heading} {tabs}".lstrip()
+
+    def go_to(self, tab: int) -> None:
+        self.set_class(False, f"-tab-{self.tab}")
+        self.tab = tab
+        self.set_class(True, f"-tab-{tab}")
+        self._show_open()
+
+    def _show_open(self) -> None:
+        """Display what the open tab shows."""
+        for number, grid in enumerate(self.grids):
+            grid.display = number == self.tab
+
+    def make_tabbed(self, tabbed: bool) -> None:
+        """The tabs in a line of their own, where no border shows them."""
+        self.set_class(tabbed, "-tabbed")
+
+    def compose(self) -> ComposeResult:
+        yield self.tabs
+        yield from self.grids

@@ -1,0 +1,27 @@
+"""A table as lines of text, for where one is read and not walked through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from widgets.cells import Cell, fit
+from widgets.columns import Column, choose_columns
+from widgets.figures import shortened
+from widgets.lines import Line
+
+
+def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int) -> list[Line]:
+    """A heading and one line per row in ``width`` cells; columns drop by priority where it is narrow."""
+    plan = choose_columns(columns, width)
+    lines: list[Line] = [_line([(c.title, "heading") for c in columns], columns, plan)]
+    return lines + [_line(row, columns, plan) for row in rows]
+
+
+def _line(row: Sequence[Cell], columns: Sequence[Column], plan: Sequence[tuple[int, int]]) -> Line:
+    cells: list[Cell] = []
+    for index, width in plan:
+        if cells:
+            cells.append((" ", "text"))
+        (text, style), column = row[index], columns[index]
+        cells.append((fit(shortened(text, width) if column.shorten else text, width, column.right), style))
+    return tuple(cells)
