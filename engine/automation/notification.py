@@ -40,6 +40,11 @@ class Notifier:
             raise AutomationError(f"notify: not sent within {self._timeout_s:g} s") from None
         return f"notified {len(addresses)}"
 
+    async def check(self, urls: Sequence[str]) -> None:
+        """Raises AutomationError when Apprise is not there, or does not know an address."""
+        addresses = [resolve(url, self._environ) for url in urls]
+        await asyncio.to_thread(_sender, addresses)
+
     def close(self) -> None:
         """What is being sent ends by itself."""
         if self._threads is not None:
@@ -47,7 +52,7 @@ class Notifier:
             self._threads = None
 
 
-def _send(addresses: Sequence[str], title: str, text: str, level: Level) -> None:
+def _sender(addresses: Sequence[str]) -> Any:
     try:
         import apprise
     except ImportError:
@@ -60,5 +65,9 @@ def _send(addresses: Sequence[str], title: str, text: str, level: Level) -> None
     for number, address in enumerate(addresses):
         if not sender.add(address):
             raise AutomationError(f"notify: urls[{number}] is no address that Apprise knows: see its list")
-    if not sender.notify(body=text, title=title, notify_type=_TYPES[level]):
+    return sender
+
+
+def _send(addresses: Sequence[str], title: str, text: str, level: Level) -> None:
+    if not _sender(addresses).notify(body=text, title=title, notify_type=_TYPES[level]):
         raise AutomationError("notify: not delivered: check the address and the service")

@@ -188,5 +188,7 @@ class NotifyConfig(Section, frozen=True):
 
 class PerformanceConfig(Section, frozen=True):
     every_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    """How often performance is brought up to date, and how far apart its points of the last day are."""
     report_at: Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
-    """UTC time of the daily report."""
+    """UTC time from which the report of the UTC day before is written, into ``reports/`` of the state
+    directory."""

@@ -105,7 +105,7 @@ def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
 
 
 async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
-    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=_python_path())
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=python_path())
     with (out / "stderr").open("wb") as stderr:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "engine.models.check", str(path), str(out)),
@@ -129,7 +129,8 @@ async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
     return _verdict(out, code)
 
 
-def _python_path() -> str:
+def python_path() -> str:
+    """For a child that imports the engine from where this process did."""
     given = os.environ.get("PYTHONPATH")
     return f"{_ROOT}{os.pathsep}{given}" if given else str(_ROOT)
 

@@ -37,9 +37,11 @@ from engine.store.store import Store
 from engine.text import clean
 from engine.wiring.automation import Automations
 from engine.wiring.compile import compile_all
+from engine.wiring.daily_reports import DailyReports
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
 from engine.wiring.model_slot import ModelSlot
+from engine.wiring.notifications import Notifications
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
@@ -146,6 +148,12 @@ class LiveEngine:
             keep=self.writing.keep,
             clock=lambda: self.clock(),
         )
+        self.notifications = None
+        if self.config.notify.enabled and tape is None:  # what is long past is no news
+            self.notifications = Notifications(
+                self.config.notify, feeds=lambda: self.feeds, alert=self.desk.alert
+            )
+            self.writing.told = self.notifications.on_event
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
@@ -292,6 +300,7 @@ class LiveEngine:
         self._spawn(self.performance.run(), vital=False)
         if self._tape is None:
             self._ask_around()
+            self._report()
         self._spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
@@ -321,6 +330,20 @@ class LiveEngine:
         )
         self.context = context.watched
         self._spawn(context.run(), vital=False)
+
+    def _report(self) -> None:
+        """Tell those who are not at the desk."""
+        told = self.notifications
+        if told is not None:
+            self._spawn(told.run(), vital=False)
+        reports = DailyReports(
+            self.options.state_dir,
+            self.config,
+            clock=self.clock,
+            alert=self.desk.alert,
+            tell=(lambda day, text: None) if told is None else told.daily_report,
+        )
+        self._spawn(reports.run(), vital=False)
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import ConfigError
+from engine.private_file import read_private
 
 KEY, SECRET = "TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET"
 PAPER_HOST = "paper-api.alpaca.markets"
@@ -53,25 +52,10 @@ def load_keys(environ: Mapping[str, str], key_file: str) -> Keys:
         return Keys(key, secret)
     if not key_file:
         raise ConfigError(f"brokers.alpaca needs keys: set {KEY} and {SECRET}, or brokers.alpaca.key_file")
-    lines = _read(Path(key_file).expanduser()).split()
+    lines = read_private(Path(key_file), "brokers.alpaca.key_file", 4 * _LONGEST).split()
     if len(lines) != 2:
         raise ConfigError("brokers.alpaca.key_file must hold two lines: the key and the secret")
     return Keys(*lines)
-
-
-def _read(path: Path) -> str:
-    try:
-        # Not followed, and judged after it was opened: what is read is what was judged.
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigError(f"brokers.alpaca.key_file cannot be read: {error.strerror}") from None
-    with os.fdopen(file, "rb") as opened:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError("brokers.alpaca.key_file is no file")
-        if status.st_mode & 0o077 or status.st_uid not in (os.getuid(), 0):
-            raise ConfigError("brokers.alpaca.key_file can be read by others: chmod 600, and own it")
-        return opened.read(4 * _LONGEST).decode("utf-8", "replace")
 
 
 def check_host(key: str, url: str, scheme: str) -> None:

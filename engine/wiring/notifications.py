@@ -1,0 +1,220 @@
+"""Notifications beyond the desk: fills, halts, drift, lost feeds, the daily report.
+
+What the journal says is told once it is durable. Nothing here is waited for: messages queue, and a service
+that is slow or away costs the oldest of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.automation.definition import Level
+from engine.automation.notification import Notifier
+from engine.config import NotifyConfig
+from engine.errors import AutomationError, ConfigError
+from engine.events import Alert, FeedState, Fill, JournalEvent, RiskChange, RiskState
+from engine.private_file import read_private
+from engine.text import clean
+from engine.wiring.decimal_text import plain
+from engine.wiring.reconciliation import SOURCE as RECONCILIATION
+
+if TYPE_CHECKING:
+    from engine.feeds.base import Watched
+
+URLS = "TICKDESK_NOTIFY_URLS"
+BEAT_S = 1.0
+"""Fills are gathered, and feeds are looked at, this often."""
+LOST_S = 10.0
+"""A feed that is away for longer is told."""
+WAITING = 100
+LISTED = 20
+"""Fills that one message names."""
+SOURCE = "notify"
+_MOST = 64 * 1024
+
+
+class _Message(NamedTuple):
+    title: str
+    text: str
+    level: Level
+
+
+class Notifications:
+    """Made at the start of a live desk; then ``run``."""
+
+    def __init__(
+        self,
+        config: NotifyConfig,
+        *,
+        feeds: Callable[[], Sequence[Watched]],
+        alert: Callable[[str, str, str], None],
+        environ: Mapping[str, str] = os.environ,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``timer`` in seconds. Raises ConfigError: no address, a file that others can read, no Apprise."""
+        if not _installed("apprise"):
+            raise ConfigError(
+                "notify.enabled needs Apprise: `pip install 'tickdesk[notify]'`, or switch it off"
+            )
+        self._config = config
+        self._urls = _addresses(config, environ)
+        self._feeds = feeds
+        self._alert = alert
+        self._timer = timer
+        self._notifier = Notifier(environ)
+        self._fills: list[Fill] = []
+        self._messages: deque[_Message] = deque()
+        self._news = asyncio.Event()
+        self._left_out = 0
+        self._said: dict[tuple[str, ...], float] = {}
+        """When each piece of news was told last."""
+        self._away: dict[str, float] = {}
+        """Since when a feed is away, by venue."""
+        self._lost: set[str] = set()
+        """Feeds whose loss was told."""
+        self._failing = False
+
+    # --- in
+
+    def on_event(self, event: JournalEvent) -> None:
+        """A durable event of the journal."""
+        config = self._config
+        if isinstance(event, Fill):
+            if config.fills:
+                self._fills.append(event)
+        elif isinstance(event, RiskChange):
+            if config.halts and event.state is not RiskState.ACTIVE:
+                states = f"{event.previous.value.upper()} → {event.state.value.upper()}"
+                level: Level = "error" if event.state is RiskState.HALTED else "warning"
+                self._tell("trading state", f"{states} by {event.who}: {event.reason}", level)
+        elif isinstance(event, Alert) and config.drift and event.source == RECONCILIATION:
+            self._tell("reconciliation", event.text, "error" if event.level == "error" else "info")
+
+    def daily_report(self, day: str, text: str) -> None:
+        if self._config.daily_report:
+            self._tell(f"daily report {day}", text, "info")
+
+    def look(self) -> None:
+        """Look at the feeds, and make one message of the fills since the last look."""
+        if self._config.feed_loss:
+            self._look_at_feeds()
+        fills, self._fills = self._fills, []
+        if fills:
+            self._push(_fills_message(fills))
+
+    def _look_at_feeds(self) -> None:
+        now = self._timer()
+        for feed in self._feeds():
+            venue, stats = feed.venue, feed.stats
+            if stats.state in (FeedState.UP, FeedState.POLLING):
+                self._away.pop(venue, None)
+                if venue in self._lost:
+                    self._lost.discard(venue)
+                    self._tell("feed", f"{venue} is back", "info")
+                continue
+            if now - self._away.setdefault(venue, now) >= LOST_S and venue not in self._lost:
+                self._lost.add(venue)
+                why = clean(stats.detail, 200)
+                self._tell("feed", f"{venue} is {stats.state.value}{f': {why}' if why else ''}", "error")
+
+    def _tell(self, title: str, text: str, level: Level) -> None:
+        """Unless the same was told within ``quiet_s``."""
+        now, quiet_s = self._timer(), self._config.quiet_s
+        self._said = {news: at for news, at in self._said.items() if now - at < quiet_s}
+        if (title, text) not in self._said:
+            if quiet_s:
+                self._said[title, text] = now
+            self._push(_Message(title, clean_lines(text), level))
+
+    def _push(self, message: _Message) -> None:
+        if len(self._messages) == WAITING:
+            self._messages.popleft()
+            self._left_out += 1
+        self._messages.append(message)
+        self._news.set()
+
+    # --- out
+
+    async def run(self) -> None:
+        """Send, until canceled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_on())
+                tasks.create_task(self._send_all())
+        finally:
+            self._notifier.close()
+
+    async def _look_on(self) -> None:
+        while True:
+            self.look()
+            await asyncio.sleep(BEAT_S)
+
+    async def _send_all(self) -> None:
+        try:
+            await self._notifier.check(self._urls)
+        except AutomationError as error:
+            self._failed(error)
+        while True:
+            while self._messages:
+                await self._send(self._messages.popleft())
+            self._news.clear()
+            await self._news.wait()
+
+    async def _send(self, message: _Message) -> None:
+        text = message.text
+        if self._left_out:
+            text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
+        try:
+            await self._notifier.send(self._urls, f"tickdesk: {message.title}", text, message.level)
+        except AutomationError as error:
+            self._failed(error)
+        else:
+            self._failing = False
+
+    def _failed(self, error: AutomationError) -> None:
+        """Said once, until a message gets through again."""
+        if not self._failing:
+            self._failing = True
+            self._alert("error", SOURCE, f"{error}; said once until a message gets through")
+
+
+def clean_lines(text: str) -> str:
+    return "\n".join(clean(line, 300) for line in text.splitlines()[:100])
+
+
+def _fills_message(fills: Sequence[Fill]) -> _Message:
+    lines = [_fill(fill) for fill in fills[:LISTED]]
+    if len(fills) > LISTED:
+        lines.append(f"and {len(fills) - LISTED} more")
+    title = "fill" if len(fills) == 1 else f"{len(fills)} fills"
+    return _Message(title, clean_lines("\n".join(lines)), "info")
+
+
+def _fill(fill: Fill) -> str:
+    what = f"{fill.side.value} {plain(fill.quantity)} {fill.symbol}"
+    return f"{what} at {plain(fill.price)}, fee {plain(fill.fee)}"
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:
+        return False
+
+
+def _addresses(config: NotifyConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """From the environment (separated by blanks), else from the file (one a line)."""
+    text = environ.get(URLS, "")
+    if not text and config.url_file:
+        text = read_private(Path(config.url_file), "notify.url_file", _MOST)
+    urls = tuple(text.split())
+    if not urls:
+        raise ConfigError(f"notify.enabled needs addresses: set {URLS}, or notify.url_file")
+    return urls
