@@ -315,6 +315,16 @@ def test_an_exit_takes_the_place_of_those_that_wait() -> None:
     assert market.held == 0 and market.desk.trading.flat
 
 
+def test_an_exit_leaves_no_dust_when_the_lot_became_coarser() -> None:
+    market = opened()
+    assert market.held % 1
+    market.desk.instruments.set_grid(A, Decimal("0.01"), Decimal(1), Decimal(1))
+    market.desk.trading.flatten()
+    for _ in range(4):
+        market.tick()
+    assert market.held == 0 and market.desk.trading.flat
+
+
 def test_a_part_of_a_position_goes_and_the_rest_stays_protected() -> None:
     market = Market()
     place(market.desk, quantity="10", stop_loss="99", take_profit="102")

@@ -351,7 +351,10 @@ class PaperVenue:
         instrument = self._instruments.get(request.symbol)
         if instrument is None:
             return f"UNKNOWN_SYMBOL {request.symbol}"
-        if not on_grid(request.quantity, instrument.lot_size):
+        # What is held may lie off a lot that the venue told since: an exit takes all of it.
+        quantity = request.quantity
+        whole = request.reduce_only and quantity.is_finite() and quantity > 0
+        if not whole and not on_grid(quantity, instrument.lot_size):
             return f"BAD_QUANTITY {request.quantity}"
         kind = request.type
         wanted = [("price", request.price, kind.limited)]
