@@ -108,6 +108,11 @@ class SeededDesk(Session):
             _, name, value = self._settings_ahead.pop(0)
             self.settings[name] = value
 
+    @property
+    def clean(self) -> bool:
+        """Everything is on the disk."""
+        return not (self.written or self._settings_ahead or self.failed)
+
     def fail_store(self) -> None:
         """The disk refuses: nothing is written or acknowledged from now on."""
         self.failed = True
@@ -150,7 +155,6 @@ class SeededDesk(Session):
         adopt(self.desk, self.specs)
         if self.drawn.history_s:
             self._warm(self._recent)
-        self.desk.advance(self.now_ns)
 
     def _start(self) -> Desk:
         desk = Desk(

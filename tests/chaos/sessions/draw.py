@@ -41,8 +41,8 @@ def draw(rng: Random) -> Drawn:
         history_s=rng.choice((0, 20, 40)),
         seconds=rng.choice((20.0, 30.0, 45.0)),
         feed_faults=rng.choice((0.0, 0.2, 0.5, 1.0)),
-        acts=rng.choice((0.5, 2.0, 4.0)),
-        crashes=rng.choice((0.0, 0.05, 0.15)),
+        acts=rng.choice((1.0, 4.0, 8.0)),
+        crashes=rng.choice((0.0, 0.1, 0.3)),
         judge_skew=rng.random() < 0.5,
         disk_ms=rng.choice((0.0, 0.0, 5.0, 60.0)),
     )
@@ -120,7 +120,7 @@ def _limits(rng: Random, names: tuple[str, ...]) -> list[str]:
         f"risk.daily_loss_reduce_pct={rng.choice((0.2, 3.0, 4.0))}",
         f"risk.repeat_limit={rng.choice((5, 20, 1000))}",
     ]
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         chosen += [
             "risk.max_order_notional_pct=50",
             "risk.max_position_pct=200",

@@ -61,7 +61,7 @@ class Person:
 
     def act(self) -> None:
         """One of them."""
-        if self.session.desk.trading.gate.state is not RiskState.ACTIVE and self.rng.random() < 0.25:
+        if self.session.desk.trading.gate.state is not RiskState.ACTIVE and self.rng.random() < 0.35:
             self.did["resume"] += 1
             self.session.desk.trading.set_state(RiskState.ACTIVE, "ann", "go on")
             return

@@ -10,11 +10,10 @@ from random import Random
 import msgspec
 
 from engine.events import NS, Fill, OrderEvent, RiskState
-from engine.execution.order import PAPER
 from engine.risk.state import TIGHTNESS
 from engine.store.codec import encode
-from tests.chaos.invariants import venue_problems
 from tests.chaos.session import START_NS
+from tests.chaos.sessions.checks import Life, quiet_problems, state_problems, stored_problems
 from tests.chaos.sessions.desk import STEP_S, SeededDesk
 from tests.chaos.sessions.draw import draw
 from tests.chaos.sessions.person import Person
@@ -89,7 +88,8 @@ class _Run:
 
     def _crash(self) -> None:
         rng, desk = self.rng, self.desk
-        state, clean = desk.desk.trading.gate.state, not desk.written and not desk.failed
+        state, clean = desk.desk.trading.gate.state, desk.clean
+        life = Life.of(desk.desk)
         how = rng.random()
         if how < 0.1:
             self._check("before a start in the past")
@@ -100,6 +100,8 @@ class _Run:
         lost = gate.state is not state and not gate.reason.startswith("daily loss")
         if clean and (lost or TIGHTNESS[gate.state] < TIGHTNESS[state]):
             raise Broken(f"a restart made of {state.value} {gate.state.value}: {gate.reason}")
+        if clean:
+            self._raise("after a restart", life.problems(desk.desk))
         self._check("after a restart")
 
     # --- the end
@@ -113,6 +115,7 @@ class _Run:
         desk.hold = False
         self._wait(5.0)
         self._check("when it is quiet")
+        self._agree("when it is quiet")
         desk.desk.trading.set_state(RiskState.HALTED, "ann", "the end")
         desk.desk.trading.cancel_all(None, "the end")
         left = int(_LAST_S / STEP_S)
@@ -126,26 +129,26 @@ class _Run:
             raise Broken(f"not flat: {trading.ledger.positions()} {told} {trading.waiting()}")
         self._wait(2.0)
         self._check("at the end")
-        self._agree()
-        self._raise("stored", desk.stored_problems())
+        self._agree("at the end")
+        self._raise("stored", desk.stored_problems() + stored_problems(desk.journal))
 
     def _wait(self, seconds: float) -> None:
         for _ in range(int(seconds / STEP_S)):
             self.desk.step()
 
-    def _agree(self) -> None:
-        """The desk and the venue know the same orders, once no message is on its way."""
+    def _agree(self, when: str) -> None:
+        """The desk and the venue agree once no message is on its way; strategies may go on sending some."""
         problems: list[str] = []
-        for _ in range(int(5.0 / STEP_S)):
-            trading = self.desk.desk.trading
-            problems = venue_problems(trading.blotter, PAPER, trading.paper.waiting())
+        for _ in range(int(10.0 / STEP_S)):
+            problems = quiet_problems(self.desk.desk)
             if not problems:
                 return
             self.desk.step()
-        self._raise("at the venue", problems)
+        self._raise(when, problems)
 
     def _check(self, when: str) -> None:
-        self._raise(when, self.desk.problems())
+        desk = self.desk
+        self._raise(when, desk.problems() + state_problems(desk.journal) + desk.desk.trading.books.check())
 
     def _raise(self, when: str, problems: list[str]) -> None:
         if problems:
