@@ -79,7 +79,6 @@ KEYS: tuple[Key, ...] = (
     Key("resume", "A", "app.resume", "A", "", "Resume to ACTIVE (asks)"),
     Key("ticket", "o", "app.ticket", "o", "order", "Order ticket: for the selected row's symbol"),
     Key("cancel", "c", "app.cancel_order", "c", "cancel", "Cancel the selected order, at once", ORDERS),
-    Key("cancel_all", "C", "app.cancel_all", "C", "cancel all", "Cancel all open orders, at once"),
     Key("amend", "m", "app.amend", "m", "amend", "Amend the selected order: quantity and prices", ORDERS),
     Key(
         "close",
@@ -90,6 +89,7 @@ KEYS: tuple[Key, ...] = (
         "Close the selected position, or a part (asks)",
         POSITIONS,
     ),
+    Key("cancel_all", "C", "app.cancel_all", "C", "cancel all", "Cancel all open orders, at once"),
     Key("flatten", "X", "app.flatten", "X", "flatten", "Flatten: close every position (asks)"),
     Key("kill", "", "app.kill", "", "", "Kill: halt, cancel all, flatten, verify (asks)"),
     Key("limits", "L", "app.limits", "L", "limits", "Risk limits: see and change them; locks after stops"),
@@ -152,14 +152,14 @@ KEYS: tuple[Key, ...] = (
 )
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
-STRATEGIES_PANE = 5
+POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE = 3, 4, 5
 OPENING_PANES = frozenset({1, 2, 4, 5})
 _PLACES = {
     STRATEGIES: frozenset({STRATEGIES_PANE}),
     OPENING: OPENING_PANES,
-    POSITIONS: frozenset({3}),
-    ORDERS: frozenset({4}),
-    TABBED: frozenset({4, STRATEGIES_PANE}),
+    POSITIONS: frozenset({POSITIONS_PANE}),
+    ORDERS: frozenset({ORDERS_PANE}),
+    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE}),
 }
 """Which panes a place is; DESK and TABLE are everywhere."""
 _TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})

@@ -1,4 +1,4 @@
-"""The account as lines to read: what there is, what is exposed, who earned what and how well, what differs."""
+"""The account as lines to read: what there is, what is exposed, who earned what, what the gateways say."""
 
 from __future__ import annotations
 

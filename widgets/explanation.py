@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from itertools import zip_longest
 
+import msgspec
+
 from engine.api.protocol import Explanation, Step
-from engine.events import Blend, Check, Fill, Verdict
+from engine.events import Blend, Check, Fill, OrderChange, Verdict
 from widgets import figures
 from widgets.blend import ARITHMETIC, absent_line, input_lines, score_line
 from widgets.cells import Cell, padded
@@ -124,6 +126,7 @@ def _order(explanation: Explanation) -> list[Line]:
         (e.ns, ((e.state.value.replace("_", " "), "text"), (f"  {e.reason}", "warn"))) for e in events
     ]
     slips = explanation.slippages_bps or tuple(_slippage_bps(fill) for fill in fills)
+    entries += [(change.ns, _change(change)) for change in explanation.order_changes]
     for fill, slip in zip_longest(fills, slips[: len(fills)]):
         cells: list[Cell] = [
             (f"fill {fill.quantity:f} @ {fill.price:f}", "good"),
@@ -145,6 +148,21 @@ def _order(explanation: Explanation) -> list[Line]:
             (("slippage of the order  ", "muted"), (slip_text, "text"), ("  above 0: worse", "muted"))
         )
     return lines
+
+
+def _change(change: OrderChange) -> Line:
+    """``update asked: price 64100`` and who asked, or why it was refused."""
+    cells: list[Cell] = [(change.kind.value.replace("_", " "), "accent")]
+    if change.amendment is not None:
+        wanted = msgspec.structs.asdict(change.amendment)
+        said = ", ".join(
+            f"{name.replace('_', ' ')} {value:f}" for name, value in wanted.items() if value is not None
+        )
+        cells.append((f": {said}" if said else "", "text"))
+    cells.append((f"  {change.reason}" if change.reason else "", "muted"))
+    if change.verdict is not None and not change.verdict.approved:
+        cells.append((f"  ✗ {change.verdict.code} {change.verdict.detail}", "bad"))
+    return tuple(cells)
 
 
 def _steps(steps: Sequence[Step]) -> Line:

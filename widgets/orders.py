@@ -28,8 +28,10 @@ STATES = {
     "canceled": ("○ cancel", "muted"),
     "expired": ("○ expired", "muted"),
 }
-PENDING = {"update": ("amend…", "warn"), "cancel": ("cancel…", "warn")}
+PENDING = {"update": "amend…", "cancel": "cancel…"}
 """Asked for and not answered yet."""
+TRIGGER = "»"
+"""Before a price: the order waits until the market gets there."""
 TYPES = {"stop_limit": "stop lmt", "trailing_stop": "trailing", "take_profit": "take pft"}
 TABS = ("Working", "Filled", "Ended")
 FINAL = frozenset(state.value for state in OrderState if state.terminal)
@@ -44,8 +46,11 @@ def tab_of(row: OrderRow) -> int:
 
 
 def order_state(row: OrderRow) -> Cell:
-    """Its state; what is asked of it stands apart, since an order can be partly filled and on its way out."""
-    return STATES.get(row.state, (row.state, "text"))
+    """Its state, or the state's mark with what is asked of it: an order can be part filled and on its way out."""
+    text, style = STATES.get(row.state, (row.state, "text"))
+    if row.pending in PENDING and row.state not in FINAL:
+        return (f"{text[:1]} {PENDING[row.pending]}", "warn")
+    return (text, style)
 
 
 class OrdersGrid(Grid):
@@ -70,11 +75,10 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
         Column("side", "side", 6, 0),
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True),
-        Column("pending", "asked", 7, 6 if average < 2 else 2),
-        Column("price", "price", 10, 1, right=True, grow=2),
-        Column("stop", "stop", 9, 3, right=True, grow=4),
+        Column("price", "price", 11, 1, right=True, grow=2),
+        Column("stop", "stop", 9, 5, right=True, grow=4),
         Column("average", "avg", 10, average, right=True, grow=2),
-        Column("type", "type", 8, 5),
+        Column("type", "type", 8, 4),
         Column("force", "tif", 3, 6),
         Column("purpose", "purpose", 11, 7),
         Column("time", "time", 8, 8),
@@ -83,7 +87,7 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
 
 
 class WorkingOrders(OrdersGrid):
-    COLUMNS = _columns(average=9, reason=4)
+    COLUMNS = _columns(average=9, reason=2)
     EMPTY = "no order is at work"
 
 
@@ -157,8 +161,7 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             (side, side_style),
             (_CHILD + native if child else native, "bold"),
             (_progress(row), "text"),
-            PENDING.get(row.pending, ("", "text")),
-            (level(row.price) if row.price else "", "text"),
+            (_price(row), "text"),
             (stop, "text"),
             (level(row.average_price), "text"),
             (TYPES.get(row.type, row.type), "muted"),
@@ -172,8 +175,7 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             row.side,
             native,
             figures.decimal(row.quantity),
-            row.pending,
-            figures.decimal(row.price),
+            figures.decimal(row.price or row.stop_price),
             figures.decimal(row.stop_price),
             figures.decimal(row.average_price),
             row.type,
@@ -183,6 +185,13 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             row.reason,
         ),
     )
+
+
+def _price(row: OrderRow) -> str:
+    """Its limit; without one, where it triggers."""
+    if row.price:
+        return level(row.price)
+    return TRIGGER + level(row.stop_price) if row.stop_price else ""
 
 
 def _progress(row: OrderRow) -> str:

@@ -98,8 +98,8 @@ def total_items(account: AccountDetail | None) -> list[tuple[int, Line]]:
         ]
     if desk is not None:
         items += [
-            (2, (("realised", "muted"), signed_money(desk.realized))),
-            (2, (("unrealised", "muted"), signed_money(desk.unrealized))),
+            (2, (("rP&L", "muted"), signed_money(desk.realized))),
+            (2, (("uP&L", "muted"), signed_money(desk.unrealized))),
             (3, (("fees ", "muted"), (figures.money(desk.fees), "text"))),
         ]
     return [*items, (4, ((account.currency, "muted"),))]

@@ -29,6 +29,7 @@ STALE_S = 3.0
 """When a feed counts as late, unless the desk's configuration says otherwise."""
 WARMING = ("starting", "warming up")
 """Phases before the desk runs: then nothing is late yet."""
+_UNKNOWN: Cell = ("unknown", "warn")
 _SEPARATOR: Cell = (" │ ", "muted")
 _LEAST_REASON = 12
 """Fewer cells of a reason say nothing."""
@@ -63,7 +64,7 @@ class StatusItems(NamedTuple):
 class StatusBar(FixedLines):
     """One row of items, or two where one is too narrow; items fall by priority.
 
-    The mode, the risk badge and the feed or the link never fall. The reason of a halt gets what is left.
+    The mode, the risk badge, the feed or the link, and a drift never fall. The reason of a halt gets what is left.
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -106,16 +107,19 @@ def status_items(view: StatusView) -> StatusItems:
     if status.stale_symbols and not warming:
         stale = ((f"~{status.stale_symbols} stale", "warn"),)
     rest: list[tuple[int, Line]] = [
-        (1, (("day ", "muted"), signed_money(status.day_pnl, lost))),
+        (0, _drift(status)),
+        (1, (("day ", "muted"), signed_money(status.day_pnl, lost) if status.day_pnl else _UNKNOWN)),
         (2, _drawdown(status)),
         (3, phase),
-        (7, (("equity ", "muted"), (f"{figures.money(status.equity)} {status.account_currency}", "text"))),
+        (7, (("equity ", "muted"), _equity(status))),
     ]
     reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
     second: list[tuple[int, Line]] = [
         (4, (("tick→order p99 ", "muted"), (figures.micros(status.latency_p99_us), "text"))),
         (3, stale),
+        (4, _locked(status)),
         (5, _model(view.models, status.engine_ns)),
+        (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
         # Why the desk does not trade matters more than the line's load.
@@ -128,6 +132,22 @@ def status_items(view: StatusView) -> StatusItems:
         return StatusItems(first, _stale_items(second), reason and (reason[0], "stale"), faded(clock))
     feed = _silence(view.silent_s) if view.silent_s else _warm_up(status) if warming else _feeds(view)
     return StatusItems([(0, (*mode, *_risk(status, lost))), (0, feed), *rest], second, reason, clock)
+
+
+def _drift(status: StatusRow) -> Line:
+    """The desk and a gateway disagree: never overlooked, explained with the account."""
+    return ((f" DRIFT {status.drifts}, P ", "badge-bad"),) if status.drifts else ()
+
+
+def _equity(status: StatusRow) -> Cell:
+    """Unknown where a position has no price, or a currency no rate."""
+    return (
+        (f"{figures.money(status.equity)} {status.account_currency}", "text") if status.equity else _UNKNOWN
+    )
+
+
+def _locked(status: StatusRow) -> Line:
+    return ((f"{len(status.locked)} locked after stops", "warn"),) if status.locked else ()
 
 
 def _risk(status: StatusRow, lost: bool) -> Line:

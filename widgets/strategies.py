@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import PurePath
 
 from engine.api.protocol import ModelRow, StrategyRow
 from widgets import figures
 from widgets.automations import AutomationsGrid
+from widgets.cells import Cell
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.positions import signed_money
@@ -24,13 +26,14 @@ class StrategiesGrid(Grid):
         Column("enabled", "on", 3, 0),
         Column("name", "strategy", 15, 0, grow=6),
         Column("weight", "wt", 4, 2, right=True),
-        Column("budget", "budget", 6, 4, right=True),
+        Column("budget", "budget", 6, 5, right=True),
         Column("signals", "signals", 7, 2, right=True),
-        Column("last", "last", 4, 3, right=True),
-        Column("realized", "realised", 9, 5, right=True, grow=2),
-        Column("unrealized", "unreal.", 9, 6, right=True, grow=2),
-        Column("fees", "fees", 7, 7, right=True, grow=2),
-        Column("note", "family", 8, 1, grow=FILL),
+        Column("last", "last", 4, 4, right=True),
+        Column("net", "P&L", 8, 2, right=True, grow=2),
+        Column("realized", "realised", 9, 6, right=True, grow=2),
+        Column("unrealized", "unreal.", 9, 7, right=True, grow=2),
+        Column("fees", "fees", 7, 8, right=True, grow=2),
+        Column("note", "family", 6, 1, grow=FILL),
     )
     EMPTY = "no strategies"
 
@@ -84,12 +87,29 @@ class StrategiesPane(TabbedPane):
         self.models.refresh(layout=True)
 
 
+def net_of(row: StrategyRow) -> Decimal | None:
+    """Realised and unrealised less fees; None while one of them is not known."""
+    realized, unrealized = figures.decimal(row.realized), figures.decimal(row.unrealized)
+    fees = figures.decimal(row.fees)
+    return None if realized is None or unrealized is None or fees is None else realized + unrealized - fees
+
+
+def net_cell(net: Decimal | None) -> Cell:
+    """``▲+12.40``; from a thousand on without cents, so that it fits."""
+    if net is None:
+        return (figures.UNKNOWN, "muted")
+    shown = round(float(net), 2 if abs(net) < 1000 else 0)
+    decimals = 2 if abs(net) < 1000 else 0
+    return (f"{figures.arrow(shown)}{figures.signed(shown, decimals)}", figures.direction(shown))
+
+
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
     ink = "text" if row.enabled else "muted"
     own = PurePath(row.origin).name if row.origin else ""
     note = (f"! {row.error}", "bad") if row.error else (own or row.family.replace("_", " "), "muted")
     name = f"{row.name} {USER}" if own else row.name
     last = figures.age(now_ns - row.last_ns) if row.last_ns else figures.UNKNOWN
+    net = net_of(row)
     return GridRow(
         row.name,
         (
@@ -99,6 +119,7 @@ def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
             (f"{row.budget_pct:g} %" if row.budget_pct else figures.UNKNOWN, ink),
             (figures.compact(row.signals), ink),
             (last, "muted"),
+            net_cell(net),
             signed_money(row.realized),
             signed_money(row.unrealized),
             (figures.money(row.fees), "muted"),
@@ -111,6 +132,7 @@ def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
             row.budget_pct,
             row.signals,
             row.last_ns,
+            net,
             figures.decimal(row.realized),
             figures.decimal(row.unrealized),
             figures.decimal(row.fees),

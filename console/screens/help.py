@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from console.keymap import DESK, PANES, STRATEGIES_PANE, keys_for
+from console.keymap import DESK, ORDERS_PANE, PANES, STRATEGIES_PANE, keys_for
 from console.screens.reader import Reader
 from widgets.cells import fit
 from widgets.lines import Line
+from widgets.orders import TRIGGER
 
 
 class HelpScreen(Reader):
@@ -30,6 +31,8 @@ def help_lines(pane: int) -> list[Line]:
         lines.append(
             (("* behind a name: a user's own strategy.  · beside a value: not the default.", "muted"),)
         )
+    if pane == ORDERS_PANE:
+        lines.append(((f"{TRIGGER} before a price: it waits until the market gets there.", "muted"),))
     lines += [
         (
             (

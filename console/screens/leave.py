@@ -43,7 +43,7 @@ class LeaveScreen(AskScreen):
                 Choice(DETACH, "Detach", _goes_on(risk_state)),
                 Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
                 Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
-                Choice(KILL, "Kill", "halt, cancel all, flatten, verify; stay here", "warn"),
+                Choice(KILL, "Kill", "halt, cancel all, flatten, verify", "warn"),
             ]
         super().__init__("Leave", lines, choices)
 

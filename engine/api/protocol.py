@@ -49,7 +49,17 @@ from engine.api.rows import (
     StrategyRow,
     TickRow,
 )
-from engine.events import Blend, BlendInput, Check, FeatureRow, Fill, JournalEvent, OrderEvent, Verdict
+from engine.events import (
+    Blend,
+    BlendInput,
+    Check,
+    FeatureRow,
+    Fill,
+    JournalEvent,
+    OrderChange,
+    OrderEvent,
+    Verdict,
+)
 
 __all__ = [
     "VERSION",
@@ -283,3 +293,5 @@ class Explanation(msgspec.Struct, frozen=True):
     """Of each fill against the decision's mid, basis points: above 0 is worse. None without a mid."""
     slippage_bps: float | None = None
     """Of the order, weighted by quantity."""
+    order_changes: tuple[OrderChange, ...] = ()
+    """Amendments and cancels of the order, asked for and answered, in order of time."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import StoreError
-from engine.events import NS, Fill, JournalEvent, Opportunity, OrderEvent, Verdict
+from engine.events import NS, Fill, JournalEvent, Opportunity, OrderChange, OrderEvent, Verdict
 from engine.store import automations as automation_rows
 from engine.store import schema
 from engine.store.automations import AutomationRun, StoredAutomation
@@ -175,6 +175,9 @@ class Reader:
 
     def order_events(self, client_order_id: str) -> list[OrderEvent]:
         return [event for event in self._of_order(client_order_id) if isinstance(event, OrderEvent)]
+
+    def order_changes(self, client_order_id: str) -> list[OrderChange]:
+        return [event for event in self._of_order(client_order_id) if isinstance(event, OrderChange)]
 
     def fills(self, client_order_id: str) -> list[Fill]:
         return [event for event in self._of_order(client_order_id) if isinstance(event, Fill)]

@@ -80,6 +80,7 @@ def _chain(
         latencies=steps(opportunity, order, events, fills),
         slippages_bps=slips,
         slippage_bps=_weighted(fills, slips),
+        order_changes=tuple(reader.order_changes(order_id)) if order_id else (),
     )
 
 

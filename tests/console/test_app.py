@@ -558,7 +558,7 @@ async def test_an_engine_that_sends_nothing_looks_old(monkeypatch: pytest.Monkey
     link = FakeLink()
     async with desk(link, WIDE) as (app, pilot):
         shown = lambda: "".join(text for line in app.desk.status_bar._drawn for text, _ in line)  # noqa: E731
-        later = app.view._clock() + 3.5
+        later = app.view._frame_at + 3.5
         monkeypatch.setattr(app.view, "_clock", lambda: later)
         before = app.desk.ticks.rows
         app.paint()
