@@ -203,9 +203,8 @@ class Track:
         """What Sharpe and Sortino rest on."""
         if self.desk.daily(now_ns):
             return "daily returns"
-        return (
-            f"points of the last day, {self._step_ns / 1e9:g} s apart: daily from {LEAST_DAYS} whole days on"
-        )
+        apart = f"{self._step_ns / 1e9:g} s apart"
+        return f"points of the last day, {apart}; daily returns from {LEAST_DAYS} whole days on"
 
     def _ratios(self, key: _Key, net: Decimal | None, now_ns: int) -> Ratios:
         curve = self.desk if key[0] == "desk" else self._earned.get(key)
