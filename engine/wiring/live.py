@@ -289,6 +289,9 @@ class LiveEngine:
         if self._tape is None:
             self.desk.advance(self.clock())
             tell_unfed(self.desk, self.feeds)
+            if self.desk.trading.gate.state is not RiskState.ACTIVE:
+                # The last run may have ended between the halt and its cancels.
+                self.desk.trading.cancel_entries()
         if self.gateways is not None:
             self._spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer

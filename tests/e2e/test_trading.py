@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from engine.events import RiskChange, RiskState
+from engine.store.read import DATABASE
+from engine.store.store import Store
 from tests.e2e.engine import RunningEngine, options, run
 
 SYMBOL = "sim:BTC-USD"
@@ -175,3 +178,21 @@ def test_limits_are_shown_changed_refused_and_kept(engine: RunningEngine) -> Non
         )
         desk.text("limits", "reset", "desk", "max_gross_pct")
         assert desk.json("order", "buy", "BTC-USD", "0.01", "--preview")["approved"]
+
+
+def test_a_kill_between_a_halt_and_its_cancels_leaves_no_entry_at_work(engine: RunningEngine) -> None:
+    with engine:
+        desk = Desk(engine)
+        price = below(desk.bid(), 1.0)
+        (identity,) = desk.json("order", "buy", "BTC-USD", "0.01", "--limit", price, "--yes")["ids"]
+        desk.until(identity, lambda row: row["state"] == "accepted")
+        engine.signal(signal.SIGKILL)
+        engine.wait()
+        # As if the halt alone had reached the disk.
+        store = Store(engine.state_dir / DATABASE)
+        store.start()
+        store.commit_now([RiskChange(RiskState.HALTED, RiskState.ACTIVE, "enough", "me", time.time_ns())])
+        assert store.close()
+        engine.start()
+        desk.until(identity, lambda row: row["state"] == "canceled")
+        assert engine.state().status.risk_state == "halted"
