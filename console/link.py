@@ -33,6 +33,7 @@ from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
     CancelPatch,
+    EquityCurve,
     FlattenPatch,
     LimitPatch,
     LimitRow,
@@ -180,6 +181,9 @@ class UnixLink:
 
     async def performance(self) -> Performance:
         return await self._request("GET", "/v1/performance", Performance)
+
+    async def equity(self, points: int) -> EquityCurve:
+        return await self._request("GET", f"/v1/equity?points={points}", EquityCurve)
 
     async def reconciliation(self) -> list[ReconciliationRow]:
         return await self._request("GET", "/v1/reconciliation", list[ReconciliationRow])

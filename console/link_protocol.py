@@ -19,6 +19,7 @@ from engine.api.protocol import (
 from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
+    EquityCurve,
     FlattenPatch,
     LimitPatch,
     LimitRow,
@@ -77,6 +78,10 @@ class TradingLink(Protocol):
     async def account(self) -> AccountDetail: ...
 
     async def performance(self) -> Performance: ...
+
+    async def equity(self, points: int) -> EquityCurve:
+        """The account's curve in at most so many points, 2 to 2,000."""
+        ...
 
     async def reconciliation(self) -> list[ReconciliationRow]: ...
 

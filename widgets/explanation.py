@@ -9,7 +9,7 @@ from itertools import zip_longest
 import msgspec
 
 from engine.api.protocol import Explanation, Step
-from engine.events import Blend, Check, Fill, OrderChange, Verdict
+from engine.events import Blend, Check, Fill, OrderChange, OrderRequest, OrderType, Verdict
 from widgets import figures
 from widgets.blend import ARITHMETIC, absent_line, input_lines, score_line
 from widgets.cells import Cell, padded
@@ -117,7 +117,7 @@ def _order(explanation: Explanation) -> list[Line]:
         lines.append(
             (
                 SIDES[request.side.value],
-                (f" {request.quantity:f} {request.symbol} {request.type.value}", "text"),
+                (f" {request.quantity:f} {request.symbol} {_terms(request)}", "text"),
                 (f"  {request.purpose.value.replace('_', ' ')}  {request.reason}", "muted"),
             )
         )
@@ -148,6 +148,16 @@ def _order(explanation: Explanation) -> list[Line]:
             (("slippage of the order  ", "muted"), (slip_text, "text"), ("  above 0: worse", "muted"))
         )
     return lines
+
+
+def _terms(request: OrderRequest) -> str:
+    """Its type, and at which prices and how long it stands."""
+    levels = (("at", request.price), ("trigger", request.stop_price), ("trail", request.trail))
+    said = [request.type.value.replace("_", " ")]
+    said += [f"{label} {price:f}" for label, price in levels if price is not None]
+    if request.type is not OrderType.MARKET:
+        said.append(request.time_in_force.value.upper())
+    return " ".join(said)
 
 
 def _change(change: OrderChange) -> Line:

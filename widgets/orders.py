@@ -46,7 +46,7 @@ def tab_of(row: OrderRow) -> int:
 
 
 def order_state(row: OrderRow) -> Cell:
-    """Its state, or the state's mark with what is asked of it: an order can be part filled and on its way out."""
+    """Its state, or the state's mark with what is asked of it: it can be part filled and on its way out."""
     text, style = STATES.get(row.state, (row.state, "text"))
     if row.pending in PENDING and row.state not in FINAL:
         return (f"{text[:1]} {PENDING[row.pending]}", "warn")

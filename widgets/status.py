@@ -64,7 +64,8 @@ class StatusItems(NamedTuple):
 class StatusBar(FixedLines):
     """One row of items, or two where one is too narrow; items fall by priority.
 
-    The mode, the risk badge, the feed or the link, and a drift never fall. The reason of a halt gets what is left.
+    The mode, the risk badge, the feed or the link, and a drift never fall. The reason of a halt gets what is
+    left.
     """
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -110,7 +110,7 @@ def ticket_of(values: Values, token: str = "") -> OrderTicket:
 def passive_price(tick: TickRow | None, side: str) -> str:
     """The touch on the order's own side, to begin with; "" when it is unknown or stale."""
     price = None if tick is None or tick.stale else tick.bid if side == "buy" else tick.ask
-    return "" if price is None else f"{Decimal(repr(price)):f}"
+    return "" if price is None else f"{Decimal(repr(price)).normalize():f}"
 
 
 def market_line(tick: TickRow | None, position: str) -> Line:

@@ -10,12 +10,15 @@ from textual.binding import Binding, BindingType
 from console.link_protocol import TradingLink
 from console.screens.reader import Reader
 from console.view import DeskView
-from engine.api.trading_protocol import AccountDetail, Performance, ReconciliationRow
+from engine.api.trading_protocol import AccountDetail, EquityCurve, Performance, ReconciliationRow
 from engine.errors import LinkError
 from widgets.account import account_lines, drift_lines, performance_lines
+from widgets.equity import curve_lines
 from widgets.lines import Line, faded
 
 REFRESH_S = 2.0
+POINTS = 240
+"""Of the curve: two for every cell of the widest dialog."""
 T = TypeVar("T")
 
 
@@ -27,6 +30,7 @@ class AccountScreen(Reader):
         self._link, self._view = link, view
         self._account: AccountDetail | None = view.account
         self._performance: Performance | None = None
+        self._curve: EquityCurve | None = None
         self._gateways: list[ReconciliationRow] | None = None
         self._said: Line = ()
         self._lost = False
@@ -53,6 +57,7 @@ class AccountScreen(Reader):
             self._lost, self._said = True, ((str(error), "bad"),)
         self._gateways = await _known(self._link.reconciliation(), self._gateways)
         self._performance = await _known(self._link.performance(), self._performance)
+        self._curve = await _known(self._link.equity(POINTS), self._curve)
         self._draw()
 
     def _draw(self) -> None:
@@ -61,6 +66,7 @@ class AccountScreen(Reader):
             return
         lines = account_lines(self._account, width)
         lines += drift_lines(self._gateways, self._view.now_ns)
+        lines += curve_lines(self._curve, width)
         lines += performance_lines(self._performance, width)
         if self._lost:
             lines = [faded(line) for line in lines]

@@ -22,6 +22,7 @@ from engine.api.protocol import (
 from engine.api.trading_protocol import (
     AccountDetail,
     AmendPatch,
+    EquityCurve,
     FlattenPatch,
     LimitPatch,
     LimitRow,
@@ -82,6 +83,7 @@ class FakeLink:
         self.limit_rows = list(sample_account.limits())
         self.balance: AccountDetail | None = sample_account.account()
         self.figures: Performance | None = sample_account.performance()
+        self.curve: EquityCurve | None = sample_account.curve()
         self.gateways = list(sample_account.reconciliation())
         self.on_message: Callable[[StreamMessage], None] = lambda message: None
         self.on_state: Callable[[LinkState, str], None] = lambda state, detail: None
@@ -218,6 +220,11 @@ class FakeLink:
         if self.figures is None:
             raise LinkError("not found")
         return self.figures
+
+    async def equity(self, points: int) -> EquityCurve:
+        if self.curve is None:
+            raise LinkError("not found")
+        return self.curve
 
     async def reconciliation(self) -> list[ReconciliationRow]:
         return self.gateways

@@ -6,6 +6,7 @@ from engine.api.trading_protocol import (
     AccountDetail,
     BalanceRow,
     DriftRow,
+    EquityCurve,
     ExposureRow,
     LimitRow,
     OrderPreview,
@@ -101,6 +102,19 @@ def performance() -> Performance:
             PerformanceRow("speed", "source", "-1.20", None, None, None, None, None, None, None, None, 0),
         ),
         notes=("of the equity curve's points: fewer than 20 days", "market impact is not modelled"),
+    )
+
+
+def curve() -> EquityCurve:
+    """Up, down by a half per cent, up again."""
+    rise = [100_000 + 10 * n for n in range(30)]
+    fall = [rise[-1] - 25 * n for n in range(1, 21)]
+    points = [*rise, *fall, *(fall[-1] + 20 * n for n in range(1, 31))]
+    highs = [max(points[: n + 1]) for n in range(len(points))]
+    return EquityCurve(
+        ns=tuple(NOW_NS - (len(points) - n) * 30 * NS for n in range(len(points))),
+        equity=tuple(float(point) for point in points),
+        drawdown_pct=tuple((high - point) / high * 100 for high, point in zip(highs, points, strict=True)),
     )
 
 
