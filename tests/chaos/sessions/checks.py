@@ -11,6 +11,7 @@ from engine.events import (
     OrderEvent,
     OrderRequest,
     OrderState,
+    Pending,
     RiskChange,
     RiskState,
     TimeInForce,
@@ -155,8 +156,10 @@ def _rests(order: Order, desk: Desk) -> bool:
     parent = blotter.get(request.parent_id)
     if parent is not None:
         return False  # it may end with its parent
+    if desk.trading.gate.state is not RiskState.ACTIVE and not request.reduce_only:
+        return False  # a halt leaves no entry at work
     over = request.time_in_force is TimeInForce.GTD and request.expire_ns <= desk.now_ns
-    return waits(order) and not over and order.pending.value != "cancel"
+    return waits(order) and not over and order.pending is not Pending.CANCEL
 
 
 def stored_problems(journal: list[JournalEvent]) -> list[str]:

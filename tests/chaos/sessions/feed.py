@@ -41,6 +41,7 @@ class FaultyFeed:
         self.count: Counter[str] = Counter()
         self.clock_ns = 0
         """The venue's own clock is ahead of the market's time by so much."""
+        self._set_right_ns = 0
         self._venue = venue
         self._ticks = {spec.symbol: spec.tick_size for spec in venue.instruments()}
         self._shift = dict.fromkeys(self._ticks, Decimal(0))
@@ -64,6 +65,8 @@ class FaultyFeed:
 
     def advance(self, until_ns: int, step_s: float) -> list[Delivered]:
         """What arrives up to then, in order of arrival; ``step_s`` after the last call."""
+        if until_ns >= self._set_right_ns:
+            self.clock_ns = 0
         if self.rng.random() < self.rate * step_s:
             self._fail(until_ns)
         events = [self._moved(event) for event in cast("list[Tick]", self._venue.advance(until_ns))]
@@ -84,7 +87,8 @@ class FaultyFeed:
         elif fault == "price_gap":
             self._jump(symbol)
         elif fault == "old_clock":
-            self.clock_ns = rng.choice((0, 0, 3600, -3600, 2)) * NS
+            self.clock_ns = rng.choice((3600, -3600, 2)) * NS
+            self._set_right_ns = now_ns + rng.choice((1, 6)) * NS
         else:
             assert fault in _DAMAGING
             self._active, self._until_ns = fault, now_ns + int(rng.uniform(0.05, 1.5) * NS)

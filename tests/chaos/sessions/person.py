@@ -25,7 +25,7 @@ _ZERO = Decimal(0)
 _LIMITS = (
     *("max_order_notional_pct", "max_position_pct", "max_gross_pct", "max_net_pct", "price_collar_pct"),
     *("max_open_orders_per_symbol", "max_open_orders", "max_orders_per_s", "stale_data_s"),
-    *("daily_loss_reduce_pct", "daily_loss_halt_pct", "duplicate_window_s", "max_order_quantity"),
+    *("daily_loss_reduce_pct", "daily_loss_halt_pct", "duplicate_window_s", "clock_skew_s"),
 )
 _WAITING = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TAKE_PROFIT)
 
@@ -61,7 +61,7 @@ class Person:
 
     def act(self) -> None:
         """One of them."""
-        if self.session.desk.trading.gate.state is not RiskState.ACTIVE and self.rng.random() < 0.35:
+        if self.session.desk.trading.gate.state is not RiskState.ACTIVE and self.rng.random() < 0.5:
             self.did["resume"] += 1
             self.session.desk.trading.set_state(RiskState.ACTIVE, "ann", "go on")
             return
@@ -88,8 +88,10 @@ class Person:
         if mid is None:
             return
         kind = rng.choice((OrderType.MARKET, OrderType.MARKET, *([OrderType.LIMIT] * 3), *_WAITING))
-        force = rng.choice((TimeInForce.GTC, *TimeInForce))
-        level = self._near(symbol, mid)
+        waits = kind.triggered and rng.random() < 0.95
+        force = rng.choice((TimeInForce.GTC, TimeInForce.GTD) if waits else (TimeInForce.GTC, *TimeInForce))
+        level = self._trigger(symbol, kind, side, mid) if kind.triggered else self._near(symbol, mid)
+        reduces = self.session.desk.trading.ledger.quantity(symbol) * side.sign < 0
         ticket = Ticket(
             symbol=symbol,
             side=side,
@@ -99,11 +101,13 @@ class Person:
             trail=self._distance(symbol, mid) if kind is OrderType.TRAILING_STOP else None,
             trigger=rng.choice(list(TriggerSource)),
             time_in_force=force,
-            expire_ns=self.session.now_ns + int(rng.uniform(0.01, 8.0) * NS)
+            expire_ns=self.session.desk.now_ns + int(rng.uniform(0.01, 8.0) * NS)
             if force is TimeInForce.GTD
             else 0,
-            post_only=kind is OrderType.LIMIT and rng.random() < 0.3,
-            reduce_only=rng.random() < 0.2,
+            post_only=kind is OrderType.LIMIT
+            and force in (TimeInForce.GTC, TimeInForce.GTD)
+            and rng.random() < 0.3,
+            reduce_only=rng.random() < (0.3 if reduces else 0.03),
             token=f"t{rng.randrange(10**9)}" if rng.random() < 0.3 else "",
         )
         self._place(self._sized(ticket, mid))
@@ -123,7 +127,7 @@ class Person:
             side=side,
             type=kind,
             price=level if kind is OrderType.LIMIT else None,
-            stop_price=level if kind is OrderType.STOP else None,
+            stop_price=self._trigger(symbol, kind, side, mid) if kind is OrderType.STOP else None,
             trigger=rng.choice(list(TriggerSource)),
             stop_loss=mid - away * self._distance(symbol, mid) if both < 0.8 else None,
             take_profit=mid + away * self._distance(symbol, mid) if both > 0.2 else None,
@@ -251,8 +255,8 @@ class Person:
         name = rng.choice(_LIMITS)
         scope = rng.choice((DESK, DESK, SYMBOL + self._symbol()))
         standing = self.session.desk.trading.gate.book.value(scope, name)
-        factor = rng.choice((0.1, 0.5, 0.9, 1.0, 1.5, 2.0, 50.0))
-        value = None if rng.random() < 0.2 else max(1.0, round((standing or 2.0) * factor, 3))
+        factor = rng.choice((0.3, 0.7, 0.9, 1.0, 1.5, 2.0, 50.0))
+        value = None if rng.random() < 0.35 else max(1.0, round((standing or 2.0) * factor, 3))
         try:
             limits.set(scope, name, value, "ann")
         except ConfigError:
@@ -261,7 +265,7 @@ class Person:
             if scope == DESK:
                 now = self.session.desk.trading.gate.book.value(DESK, name)
                 configured = getattr(self.session.config.risk, name)
-                if name not in ("duplicate_window_s", "max_order_quantity"):
+                if name != "duplicate_window_s":
                     assert now is not None and now <= 2 * configured, f"{name} is {now}, beyond its range"
 
     def change_exits(self) -> None:
@@ -283,7 +287,7 @@ class Person:
         self.session.desk.tuning.set_weights(WeightsPatch(technical=self.rng.choice((10.0, 60.0))), "ann")
 
     def block(self) -> None:
-        until_ns = self.session.now_ns + self.rng.choice((1, 5)) * NS
+        until_ns = self.session.now_ns + self.rng.choice((1, 3)) * NS
         self.session.desk.block(self.rng.choice(("", self._symbol())), "news", until_ns)
 
     # --- numbers
@@ -304,9 +308,16 @@ class Person:
         bps = Decimal(self.rng.choice((-200, -30, -5, -1, 0, 0, 1, 5, 30, 200)))
         return self._ticks(symbol, mid * (1 + bps / 10_000))
 
+    def _trigger(self, symbol: str, kind: OrderType, side: Side, mid: Decimal) -> Decimal:
+        """Beyond the market, almost always: where the order goes off later."""
+        if self.rng.random() < 0.05:
+            return self._near(symbol, mid)
+        away = side.sign * (-1 if kind is OrderType.TAKE_PROFIT else 1)
+        return mid + away * self._distance(symbol, mid)
+
     def _distance(self, symbol: str, mid: Decimal) -> Decimal:
         return max(
-            self._ticks(symbol, mid * Decimal(self.rng.choice((1, 5, 20, 100))) / 10_000), self._tick(symbol)
+            self._ticks(symbol, mid * Decimal(self.rng.choice((3, 5, 20, 100))) / 10_000), self._tick(symbol)
         )
 
     def _limit(self, symbol: str, kind: OrderType, level: Decimal, side: Side) -> Decimal | None:
