@@ -169,8 +169,9 @@ class AlpacaBroker:
         self._note(call, answer)
         try:
             self._report(self.gateway.answered(call, answer, self._clock()))
-        except Exception as error:  # our own bug: the other orders go on
+        except Exception as error:  # our own bug: the other orders go on, and this one is not forgotten
             self._failed(error)
+            self.gateway.unheard(call, self._clock())
 
     def _note(self, call: Call, answer: Answer) -> None:
         if not answer.ok and answer.status != 404:

@@ -460,6 +460,32 @@ async def test_a_bug_of_ours_costs_no_other_order(server: AlpacaServer) -> None:
         desk.bugs.clear()
 
 
+async def test_an_answer_that_meets_a_bug_of_ours_is_not_forgotten(server: AlpacaServer) -> None:
+    desk = DeskSide(server)
+    async with desk.running():
+        found, executions = desk.gateway.jobs.found, desk.gateway.jobs.executions
+
+        def broken(*_: object) -> list[Report]:
+            desk.gateway.jobs.found = found  # type: ignore[method-assign]
+            raise RuntimeError("a bug")
+
+        def broken_too(*_: object) -> list[Report]:
+            desk.gateway.jobs.executions = executions  # type: ignore[method-assign]
+            raise RuntimeError("another")
+
+        server.faults.deaf = True
+        desk.gateway.jobs.found = broken  # type: ignore[method-assign]
+        desk.place(ask())
+        await desk.reaches(S.ACCEPTED)
+        desk.gateway.jobs.executions = broken_too  # type: ignore[method-assign]
+        server.fill("td-1", "0.5", "100")
+        desk.gateway.line(True, time.time_ns())
+        await desk.until(lambda: desk.order().filled)
+        assert [str(bug) for bug in desk.bugs] == ["a bug", "another"]
+        assert server.placed == {"td-1": 1}
+        desk.bugs.clear()
+
+
 async def test_no_entry_is_sent_while_its_fills_would_not_be_heard_of(
     server: AlpacaServer, desk: DeskSide
 ) -> None:

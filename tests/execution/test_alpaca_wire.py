@@ -145,6 +145,9 @@ def test_numbers_are_taken_as_they_are_written() -> None:
         b"[]",
         b"\xff",
         b'{"id":1}',
+        b'{"id":"a","symbol":"X","status":"new","side":"buy","qty":"1E+999999999"}',
+        b'{"id":"a","symbol":"X","status":"new","side":"buy","qty":"1E-999999999"}',
+        b'{"id":"a","symbol":"X","status":"new","side":"buy","qty":"0E-999999999"}',
         b'{"id":"a","symbol":"X","status":"new","side":"buy","qty":"NaN"}',
         b'{"id":"a","symbol":"X","status":"new","side":"buy","qty":1e30}',
         b'{"id":"a","symbol":"X","status":"new","side":"buy","legs":[{"id":"b","symbol":"X","status":"new",'

@@ -280,6 +280,17 @@ class AlpacaGateway:
             return self._answers.canceled(job, answer, now_ns)
         return self._answers.amended(job, call, answer, now_ns)
 
+    def unheard(self, call: Call, now_ns: int) -> None:
+        """A bug of ours kept an answer from being folded in: what it was about is asked for again."""
+        if call.kind is Kind.EXECUTIONS:
+            self._outbox.fetched("", -1, now_ns)
+            return
+        job = self.jobs.get_active(call.client_order_id)
+        if job is not None:
+            if job.phase is Phase.SENT:
+                job.phase, job.since_ns, job.misses = Phase.UNRESOLVED, now_ns, 0
+            job.ask_later(now_ns)
+
     def _fetched(self, answer: Answer, now_ns: int) -> list[Report]:
         rows: list[Execution] | None = None
         if answer.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import (
@@ -10,6 +11,7 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     ClientWSTimeout,
+    TraceConfig,
     WSMsgType,
 )
 
@@ -22,6 +24,8 @@ STREAM = "trade_updates"
 _HEARTBEAT_S = 15.0
 """A ping so often; no pong in half of that: the line is dead."""
 _MAX_FRAME = 1 << 20
+_STEPS = 2
+"""Answers to wait for until it listens: a time-out each."""
 
 
 class LineError(Exception):
@@ -44,23 +48,30 @@ class Updates:
         ``listening`` is called once the venue has acknowledged: what happens from then on is told. Raises
         LineError, always: in words that hold no secret.
         """
-        timeout = ClientTimeout(total=None, connect=self._timeout_s)
         try:
             async with (
-                ClientSession(timeout=timeout, trust_env=True) as session,
-                session.ws_connect(
-                    self._url,
-                    heartbeat=_HEARTBEAT_S,
-                    max_msg_size=_MAX_FRAME,
-                    timeout=ClientWSTimeout(ws_close=1.0),
-                ) as socket,
+                ClientSession(
+                    timeout=ClientTimeout(total=None), trust_env=True, trace_configs=[_nowhere_else()]
+                ) as session,
+                await self._connect(session) as socket,
             ):
-                await self._log_in(socket)
+                async with asyncio.timeout(_STEPS * self._timeout_s):
+                    await self._log_in(socket)
                 listening()
                 while True:
                     heard(await _receive(socket, None))
         except (ClientError, OSError, TimeoutError, ValueError) as error:
             raise LineError(f"no stream: {type(error).__name__}") from None
+
+    async def _connect(self, session: ClientSession) -> ClientWebSocketResponse:
+        # The session's own limits end with the connection: who takes it and says nothing would hang us.
+        async with asyncio.timeout(self._timeout_s):
+            return await session.ws_connect(
+                self._url,
+                heartbeat=_HEARTBEAT_S,
+                max_msg_size=_MAX_FRAME,
+                timeout=ClientWSTimeout(ws_close=1.0),
+            )
 
     async def _log_in(self, socket: ClientWebSocketResponse) -> None:
         await socket.send_json(self._keys.login())
@@ -83,6 +94,17 @@ class Updates:
             if stream == "listening" and STREAM not in status.streams:
                 raise LineError(f"the venue does not offer {STREAM}: {clean(status.error, 80)}")
             return
+
+
+def _nowhere_else() -> TraceConfig:
+    """Refuses to be sent elsewhere: the keys are the first thing that is said there."""
+
+    async def redirected(*_: object) -> None:
+        raise LineError("the venue sends us elsewhere: the keys are not told there")
+
+    trace = TraceConfig()
+    trace.on_request_redirect.append(redirected)
+    return trace
 
 
 async def _receive(socket: ClientWebSocketResponse, timeout_s: float | None) -> bytes:

@@ -15,6 +15,8 @@ from engine.text import clean
 _ZERO = Decimal(0)
 _LARGEST = Decimal("1e18")
 """A quantity, price or amount beyond it is no number of a venue; arithmetic below it stays exact."""
+_FINEST = -36
+"""Decimal places: text of a number that has a billion of them fills the memory."""
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)$", re.ASCII)
 
 T = TypeVar("T")
@@ -142,13 +144,19 @@ def _check(row: object) -> None:
     for name in row.__struct_fields__:
         value = getattr(row, name)
         if isinstance(value, Decimal):
-            if not value.is_finite() or abs(value) > _LARGEST:
+            if not _is_sane(value):
                 raise OrderError(f"unreadable: {name} is no number of a venue")
         elif isinstance(value, list):
             for inner in value:
                 _check(inner)
         else:
             _check(value)
+
+
+def _is_sane(value: Decimal) -> bool:
+    """Compared exactly: arithmetic would raise for what is beyond its own range."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= _FINEST and value.copy_abs() <= _LARGEST
 
 
 def refusal(body: bytes) -> Refusal:
