@@ -16,6 +16,7 @@ from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
 from engine.execution.reconcile import Baseline, Drift, Holdings, Reconciler, baseline, differences
+from engine.text import clean
 from engine.wiring.broker import BrokerError
 
 log = logging.getLogger("engine.reconciliation")
@@ -54,6 +55,8 @@ class _Side:
         self.drifts: tuple[Drift, ...] = ()
         self.ns = 0
         self.error = ""
+        self.bug = ""
+        """Of ours, that kept the last look from its end; told once."""
         self.wake = asyncio.Event()
         self.looking = asyncio.Lock()
 
@@ -136,13 +139,27 @@ class Reconciliation:
         wake = self._sides[gateway].wake
         while True:
             wake.clear()
-            again = await self.look(gateway)
+            try:
+                again = await self.look(gateway)
+                self._sides[gateway].bug = ""
+            except Exception as error:  # our own bug: the next look comes all the same
+                again = False
+                self._tell_bug(gateway, error)
             try:
                 # Woken early, a look follows; a second one at most a grace later tells whether it stands.
                 async with asyncio.timeout(self._grace_s if again else self._every_s):
                     await wake.wait()
             except TimeoutError:
                 pass
+
+    def _tell_bug(self, gateway: str, error: Exception) -> None:
+        text = clean(f"could not be compared: {type(error).__name__}: {error}", 160)
+        log.error("%s: %s", gateway, text, exc_info=error)
+        side = self._sides[gateway]
+        side.error = text
+        if side.bug != text:
+            side.bug = text
+            self._alert("error", SOURCE, f"{gateway}: {text}")
 
     async def compare(self) -> str:
         """Compare with all gateways now; the text says how it went."""

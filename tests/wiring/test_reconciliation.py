@@ -197,3 +197,24 @@ async def test_it_looks_on_its_own_and_when_woken() -> None:
     desk.reconciliation.wake("unknown")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_bug_of_ours_is_told_once_and_the_next_look_comes(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.add()
+    desk.account = msgspec.structs.replace(desk.account, cash={"USD": "no number"})  # type: ignore[dict-item]
+    task = asyncio.create_task(desk.reconciliation.run())
+    async with asyncio.timeout(5):
+        for looks in (1, 2):
+            while len(desk.asked) < looks:
+                await asyncio.sleep(0.001)
+            desk.reconciliation.wake("alpaca")
+        desk.account = msgspec.structs.replace(desk.account, cash={"USD": D(1000)})
+        while desk.reconciliation.rows()[0].ns == 0 or desk.reconciliation.rows()[0].error:
+            desk.reconciliation.wake("alpaca")
+            await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [level for level, _ in desk.alerts] == ["error"]
+    assert "could not be compared" in desk.alerts[0][1]
+    assert any(record.exc_info for record in caplog.records)
