@@ -32,7 +32,8 @@ class Streams:
     async def close(self) -> None:
         for stream in list(self.open):
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(stream.close(message=b"engine stops"), 1.0)
+                async with asyncio.timeout(1.0):
+                    await stream.close(message=b"engine stops")
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """``WS /v1/stream``."""
@@ -68,16 +69,22 @@ class Streams:
                 since = await self._send_events(stream, since)
                 if loop.time() >= next_frame:
                     frame = conflator.frame(self._desk.state(), since)
-                    await asyncio.wait_for(stream.send_bytes(encode(frame)), SEND_TIMEOUT_S)
+                    await _say(stream, encode(frame))
                     next_frame = max(next_frame + self._interval, loop.time() + self._interval / 2)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), max(0.0, next_frame - loop.time()))
+                    async with asyncio.timeout_at(next_frame):
+                        await wake.wait()
         except TimeoutError:
             log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
             if transport is not None:
                 transport.abort()
         except (ConnectionError, RuntimeError) as error:
             log.debug("client gone: %s", error)
+        except Exception:
+            # A client that is told no more must not take what it shows for the present.
+            log.exception("a stream failed: its client is cut off, and may come back")
+            if transport is not None:
+                transport.abort()
         finally:
             unsubscribe()
 
@@ -90,12 +97,18 @@ class Streams:
             older = [(seq, encode(EventFrame(seq=seq, event=event))) for seq, event in kept if seq <= last]
             events = older if older and older[-1][0] == last else events
         if isinstance(events, Resync):
-            await asyncio.wait_for(stream.send_bytes(encode(events)), SEND_TIMEOUT_S)
+            await _say(stream, encode(events))
             return self._hub.last_seq
         for seq, frame in events:
-            await asyncio.wait_for(stream.send_bytes(frame), SEND_TIMEOUT_S)
+            await _say(stream, frame)
             since = seq
         return since
+
+
+async def _say(stream: web.WebSocketResponse, frame: bytes) -> None:
+    """Raises TimeoutError for a client that does not take it."""
+    async with asyncio.timeout(SEND_TIMEOUT_S):  # wait_for may swallow a cancellation
+        await stream.send_bytes(frame)
 
 
 def _since(text: str | None, newest: int) -> int:

@@ -84,7 +84,8 @@ class Writing:
         written = asyncio.Event()
         self._waiters.append((self._committed, written))
         try:
-            await asyncio.wait_for(written.wait(), DURABLE_S)
+            async with asyncio.timeout(DURABLE_S):  # wait_for may swallow a cancellation
+                await written.wait()
         except TimeoutError:
             raise StoreError(
                 f"it is not on disk after {DURABLE_S:.1f} s: it may not outlive the engine"

@@ -26,6 +26,7 @@ from engine.api.protocol import (
 )
 from engine.api.server import ApiServer
 from engine.api.trading_protocol import FlattenPatch
+from engine.errors import StoreError
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
@@ -235,6 +236,25 @@ async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it
             served.publish(1)
             assert await healthy.events(1) == [1]
         deaf.close()
+
+
+async def test_a_stream_with_a_bug_in_it_is_cut_off_not_left_standing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve() as served, Stream(served) as stream:
+        await stream.until_state()
+
+        def broken() -> StateFrame:
+            raise StoreError("a bug")
+
+        monkeypatch.setattr(served.desk, "state", broken)
+        with pytest.raises((TypeError, aiohttp.ClientError)):
+            for _ in range(1000):
+                await stream.next()
+        async with asyncio.timeout(5):
+            while served.server.streams.open:
+                await asyncio.sleep(0.001)
+        assert caplog.records[-1].exc_info is not None
 
 
 async def test_closing_ends_every_stream(serve: Serve) -> None:
