@@ -19,10 +19,12 @@ def read_private(path: Path, key: str, most: int) -> str:
         file = os.open(path.expanduser(), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigError(f"{key} cannot be read: {error.strerror}") from None
-    with os.fdopen(file, "rb") as opened:
+    try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(f"{key} is no file")
         if status.st_mode & 0o077 or status.st_uid not in (os.getuid(), 0):
             raise ConfigError(f"{key} can be read by others: chmod 600, and own it")
-        return opened.read(most).decode("utf-8", "replace")
+        return os.read(file, most).decode("utf-8", "replace")
+    finally:
+        os.close(file)

@@ -1,0 +1,255 @@
+"""Notifications, delivered by Apprise to a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.config import NotifyConfig
+from engine.errors import ConfigError
+from engine.events import NS, Alert, FeedState, Fill, RiskChange, RiskState, Side
+from engine.feeds.base import FeedStats
+from engine.wiring import notifications
+from engine.wiring.notifications import LOST_S, URLS, WAITING, Notifications
+from tests.wiring.hook import Hook, serving, until
+
+pytest.importorskip("apprise", reason="tickdesk[notify] is not installed")
+T0 = 1_700_000_000 * NS
+SECRET = "hunter2"
+
+
+class Feed:
+    def __init__(self) -> None:
+        self.venue = "kraken"
+        self.stats = FeedStats()
+        self.stats.state = FeedState.UP
+
+
+class Told:
+    """Notifications that run; ``now`` is their clock, in seconds."""
+
+    def __init__(
+        self, hook: Hook | None = None, environ: dict[str, str] | None = None, **config: Any
+    ) -> None:
+        self.now = 100.0
+        self.feed = Feed()
+        self.alerts: list[tuple[str, str, str]] = []
+        self.hook = hook
+        if hook is not None:
+            address = hook.url.replace("http://", f"json://user:{SECRET}@")
+            environ = {URLS: f"{address}\n"}
+        self.told = Notifications(
+            NotifyConfig(enabled=True, **config),
+            feeds=lambda: [self.feed],
+            alert=lambda *news: self.alerts.append(news),
+            environ=environ or {},
+            timer=lambda: self.now,
+        )
+
+    @property
+    def messages(self) -> list[tuple[str, str, str]]:
+        """(title, text, type) of what arrived."""
+        assert self.hook is not None
+        return [(body["title"], body["message"], body["type"]) for _, body in self.hook.calls]
+
+
+@contextlib.asynccontextmanager
+async def running(**config: Any) -> AsyncIterator[Told]:
+    async with serving() as hook:
+        told = Told(hook, **config)
+        task = asyncio.create_task(told.told.run())
+        try:
+            yield told
+        finally:
+            assert not task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def fill(n: int) -> Fill:
+    return Fill(
+        *(f"tx-{n}", f"td-{n}", "sim:A-USD", Side.BUY, Decimal("0.50"), Decimal(100), Decimal("0.05")),
+        *("taker", 100.0, T0 + n),
+    )
+
+
+def halted(reason: str = "daily loss", state: RiskState = RiskState.HALTED) -> RiskChange:
+    return RiskChange(state, RiskState.ACTIVE, reason, "risk", T0)
+
+
+async def test_fills_are_grouped() -> None:
+    async with running() as told:
+        for n in range(25):
+            told.told.on_event(fill(n))
+        told.told.look()
+        told.told.on_event(fill(26))
+        told.told.look()
+        await until(lambda: len(told.messages) == 2)
+        title, text, kind = told.messages[0]
+        assert (title, kind) == ("tickdesk: 25 fills", "info")
+        assert text.splitlines()[0] == "buy 0.5 sim:A-USD at 100, fee 0.05"
+        assert len(text.splitlines()) == 21 and text.endswith("and 5 more")
+        assert told.messages[1][0] == "tickdesk: fill"
+
+
+async def test_a_burst_becomes_one_message_by_itself() -> None:
+    async with running() as told:
+        await asyncio.sleep(0)  # its first look finds nothing
+        for n in range(3):
+            told.told.on_event(fill(n))
+        await until(lambda: told.messages)
+        assert [title for title, _, _ in told.messages] == ["tickdesk: 3 fills"]
+
+
+async def test_halts_and_drift_and_reports() -> None:
+    async with running() as told:
+        told.told.on_event(halted())
+        told.told.on_event(halted("paper drifts", RiskState.REDUCING))
+        told.told.on_event(RiskChange(RiskState.ACTIVE, RiskState.HALTED, "mended", "me", T0))
+        told.told.on_event(Alert("error", "reconciliation", "alpaca: cash USD: ours 5, theirs 6", T0))
+        told.told.on_event(Alert("error", "engine", "not told beyond the desk", T0))
+        told.told.daily_report("2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00")
+        await until(lambda: len(told.messages) == 4)
+        assert told.messages == [
+            ("tickdesk: trading state", "ACTIVE → HALTED by risk: daily loss", "failure"),
+            ("tickdesk: trading state", "ACTIVE → REDUCING by risk: paper drifts", "warning"),
+            ("tickdesk: reconciliation", "alpaca: cash USD: ours 5, theirs 6", "failure"),
+            ("tickdesk: daily report 2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
+        ]
+
+
+async def test_the_same_news_is_told_again_after_a_while_only() -> None:
+    async with running(quiet_s=60.0) as told:
+        for now in (0.0, 30.0, 59.0, 61.0):
+            told.now = 100.0 + now
+            told.told.on_event(halted())
+        told.told.on_event(halted("another reason"))
+        await until(lambda: len(told.messages) == 3)
+        assert [text.rsplit(": ", 1)[1] for _, text, _ in told.messages] == [
+            *("daily loss", "daily loss", "another reason")
+        ]
+
+
+async def test_a_feed_that_is_lost_and_comes_back() -> None:
+    async with running() as told:
+        stats = told.feed.stats
+        stats.state, stats.detail = FeedState.DOWN, "connection \x1b[31mrefused"
+        told.told.look()
+        told.now += LOST_S - 1
+        stats.state = FeedState.CONNECTING
+        told.told.look()
+        stats.state = FeedState.DOWN
+        told.now += 2
+        told.told.look()
+        told.now += 100
+        told.told.look()
+        stats.state = FeedState.UP
+        told.told.look()
+        stats.state = FeedState.STALE
+        told.told.look()
+        stats.state = FeedState.UP
+        told.told.look()
+        await until(lambda: len(told.messages) == 2)
+        assert [text for _, text, _ in told.messages] == [
+            *("kraken is down: connection refused", "kraken is back")
+        ]
+        assert not any("\x1b" in text for _, text, _ in told.messages)
+
+
+async def test_what_is_switched_off_is_not_told() -> None:
+    off = {"fills": False, "halts": False, "drift": False, "feed_loss": False}
+    async with running(**off) as told:
+        told.told.on_event(fill(1))
+        told.told.on_event(halted())
+        told.told.on_event(Alert("error", "reconciliation", "drift", T0))
+        told.feed.stats.state = FeedState.DOWN
+        told.told.look()
+        told.now += 100
+        told.told.look()
+        told.told.daily_report("2025-03-04", "told last")
+        await until(lambda: told.messages)
+        assert len(told.messages) == 1
+    async with running(daily_report=False) as told:
+        told.told.daily_report("2025-03-04", "not told")
+        told.told.on_event(halted())
+        await until(lambda: told.messages)
+        assert len(told.messages) == 1
+
+
+async def test_an_error_is_an_alert_once_until_it_works_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = [500, 500, 200, 500, 200]
+        for count in range(1, 6):
+            told.told.on_event(halted())
+            await until(lambda count=count: len(told.messages) == count)
+            await until(lambda: not told.told._messages)
+        await until(lambda: len(told.alerts) == 2)
+        assert {level for level, _, _ in told.alerts} == {"error"}
+        assert all(source == "notify" and "not delivered" in text for _, source, text in told.alerts)
+        assert SECRET not in caplog.text + repr(told.alerts)
+
+
+async def test_a_service_that_hangs_costs_the_oldest_messages_and_nobody_waits() -> None:
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = ["hang", 200]
+        told.told.on_event(halted("first"))
+        await until(lambda: len(told.messages) == 1)
+        for n in range(WAITING + 5):
+            told.told.on_event(halted(f"number {n}"))
+        told.hook.hanging.set()
+        await until(lambda: len(told.messages) == 1 + WAITING)
+        second, last = told.messages[1][1], told.messages[-1][1]
+        assert "number 5\n(5 earlier messages were left out)" in second
+        assert f"number {WAITING + 4}" in last
+
+
+# --- at the start ---
+
+
+async def test_an_address_that_is_none_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told(environ={URLS: f"json://localhost {SECRET}"})
+    task = asyncio.create_task(told.told.run())
+    try:
+        await until(lambda: told.alerts)
+        assert "urls[1] is no address" in told.alerts[0][2]
+        assert SECRET not in caplog.text + repr(told.alerts)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def test_without_addresses_or_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=f"needs addresses: set {URLS}, or notify.url_file"):
+        Told()
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tickdesk\[notify\]'"):
+        Told(environ={URLS: "json://localhost"})
+
+
+def test_addresses_from_a_private_file(tmp_path: Path) -> None:
+    path = tmp_path / "urls"
+    path.write_text("json://one\n\njson://two\n")
+    path.chmod(0o600)
+    config = NotifyConfig(enabled=True, url_file=str(path))
+    assert notifications._addresses(config, {}) == ("json://one", "json://two")
+    assert notifications._addresses(config, {URLS: "json://three"}) == ("json://three",)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"notify\.url_file can be read by others: chmod 600"):
+        notifications._addresses(config, {})
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    for wrong in (link, tmp_path / "missing", tmp_path):
+        with pytest.raises(ConfigError, match=r"notify\.url_file") as refused:
+            notifications._addresses(NotifyConfig(enabled=True, url_file=str(wrong)), {})
+        assert str(tmp_path) not in str(refused.value)
