@@ -39,7 +39,7 @@ def restore(store: Store, desk: Desk, now_ns: int, *, where: Path, tape: bool) -
             f"the journal in {where} contradicts itself ({error}): keep it, choose another --state-dir"
         ) from error
     desk.take_up(settings)
-    for text in desk.trading.ledger.check():
+    for text in desk.trading.books.check():
         log.error("ledger: %s", text)
     if events:
         _tell_restored(desk, len(events))
