@@ -21,7 +21,7 @@ from engine.store.store import Store
 from engine.wiring.automation import Automations
 from engine.wiring.automation_steps import REVERTS
 from tests.wiring.conftest import START_NS, Bench, calm, quote
-from tests.wiring.hook import serving, until
+from tests.wiring.hook import Hook, serving, until
 
 SYMBOL = "test:BTC-USD"
 

@@ -159,7 +159,7 @@ async def test_a_feed_that_is_lost_and_comes_back() -> None:
         told.told.look()
         await until(lambda: len(told.messages) == 2)
         assert [text for _, text, _ in told.messages] == [
-            *("kraken is down: connection refused", "kraken is back")
+            *("kraken is down: connection [31mrefused", "kraken is back")
         ]
         assert not any("\x1b" in text for _, text, _ in told.messages)
 
