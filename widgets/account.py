@@ -67,11 +67,12 @@ def account_lines(account: AccountDetail | None, width: int) -> list[Line]:
         return [(("balances, exposure and P&L: not known yet", "muted"),)]
     equity = figures.money(account.equity) if account.equity else "unknown"
     lines: list[Line] = [
+        (),
         (
             ("equity ", "muted"),
             (equity, "bold" if account.equity else "warn"),
             (f" {account.currency}", "muted"),
-        )
+        ),
     ]
     lines += section("P&L", f"{account.currency}; the strategies and {MANUAL} add up to the desk")
     lines += table_lines(_PNL, [_pnl(row) for row in sorted(account.pnl, key=_desk_first)], width)

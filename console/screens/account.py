@@ -64,8 +64,11 @@ class AccountScreen(Reader):
         width = self.lines_width
         if width <= 0:
             return
-        lines = account_lines(self._account, width)
-        lines += drift_lines(self._gateways, self._view.now_ns)
+        gateways = drift_lines(self._gateways, self._view.now_ns)
+        differs = any(row.drifts or row.error for row in self._gateways or ())
+        lines = gateways[1:] if differs else []  # what is wrong comes first
+        lines += account_lines(self._account, width)
+        lines += [] if differs else gateways
         lines += curve_lines(self._curve, width)
         lines += performance_lines(self._performance, width)
         if self._lost:

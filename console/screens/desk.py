@@ -231,10 +231,10 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         elif self.has_class("-tiny"):
             columns, rows = COMPACT
             self.banner.show(f"terminal too small: {columns}×{rows} shows the desk", "badge-warn")
-        elif view.status is not None and not self.status_bar.reason_is_whole:
-            self.banner.show(f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn")
         elif self.receipt:
             self.banner.show(f"{self.receipt} · Esc closes", "badge-good")
+        elif view.status is not None and not self.status_bar.reason_is_whole:
+            self.banner.show(f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn")
         else:
             self.banner.show("")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from decimal import Decimal
 
 from engine.api.protocol import (
@@ -157,6 +158,8 @@ def positions() -> tuple[PositionRow, ...]:
             target_price=target,
             opened_ns=NOW_NS - 184 * NS,
             stale=stale,
+            trailing_price="63980.00" if name == "BTC-USD" else "",
+            exit_ns=NOW_NS + 716 * NS if name == "BTC-USD" else 0,
         )
 
     return (
@@ -177,12 +180,13 @@ def orders() -> tuple[OrderRow, ...]:
         state: str,
         purpose: str,
         reason: str,
+        **more: str,
     ) -> OrderRow:
         return OrderRow(
             id=f"ord-{n:04d}",
             symbol=f"simulated:{name}",
             side=side,
-            type="market",
+            type=more.pop("type", "market"),
             quantity=quantity,
             filled=filled,
             average_price=average,
@@ -191,6 +195,7 @@ def orders() -> tuple[OrderRow, ...]:
             reason=reason,
             created_ns=NOW_NS - (9 - n) * 7 * NS,
             updated_ns=NOW_NS - (9 - n) * 7 * NS + NS // 50,
+            **more,  # type: ignore[arg-type]
         )
 
     return (
@@ -203,6 +208,72 @@ def orders() -> tuple[OrderRow, ...]:
             3, "LTC-USD", "sell", "28", "12", "71.301", "partially_filled", "stop_loss", "waits for liquidity"
         ),
         row(2, "ADA-USD", "sell", "5150", "5150", "0.38910", "filled", "take_profit", ""),
+        *bracket(row),
+        row(
+            -1,
+            "AVAX-USD",
+            "sell",
+            "40",
+            "10",
+            "26.9",
+            "partially_filled",
+            "flatten",
+            "",
+            type="limit",
+            price="26.90",
+            pending="cancel",
+            time_in_force="gtd",
+        ),
+    )
+
+
+def bracket(row: Callable[..., OrderRow]) -> tuple[OrderRow, ...]:
+    """A resting entry with the stop and the target that wait for its fills."""
+    children = {"list_id": "list-1", "parent_id": "ord-0001"}
+    why = "waits for the fills of its entry"
+    return (
+        row(
+            1,
+            "ETH-USD",
+            "buy",
+            "0.58",
+            "0",
+            "",
+            "accepted",
+            "entry",
+            "3.2 ahead of it in the queue",
+            type="limit",
+            price="3400",
+            list_id="list-1",
+        ),
+        row(
+            0,
+            "ETH-USD",
+            "sell",
+            "0.58",
+            "0",
+            "",
+            "held",
+            "stop_loss",
+            why,
+            type="stop",
+            stop_price="3380",
+            **children,
+        ),
+        row(
+            -2,
+            "ETH-USD",
+            "sell",
+            "0.58",
+            "0",
+            "",
+            "held",
+            "take_profit",
+            why,
+            type="limit",
+            price="3460",
+            **children,
+        ),
     )
 
 
@@ -211,7 +282,11 @@ def strategies() -> tuple[StrategyRow, ...]:
         name: str, family: str, on: bool, signals: int, error: str = "", budget: float = 0, origin: str = ""
     ) -> StrategyRow:
         last_ns = NOW_NS - 4 * NS if signals else 0
-        return StrategyRow(name, family, on, 1.0, signals, last_ns, error, budget, origin)
+        earned = {"trend": ("8.10", "-3.12", "2.40"), "model": ("-1204.50", "0", "18.20")}
+        realized, unrealized, fees = earned.get(name, ("", "", ""))
+        return StrategyRow(
+            name, family, on, 1.0, signals, last_ns, error, budget, origin, realized, unrealized, fees
+        )
 
     return (
         row("rapid_rise", "technical", True, 12),
