@@ -45,6 +45,7 @@ class Figures(msgspec.Struct, frozen=True):
 class TrackState(msgspec.Struct, frozen=True):
     """What neither equity's history nor the round trips tell after a restart."""
 
+    since_ns: int
     deepest: Deepest
     looks: int
     """How often exposure was looked at."""
@@ -144,10 +145,10 @@ class Track:
 
     def state(self) -> TrackState:
         sums = {f"{kind}:{name}": total for (kind, name), total in self._exposure.items()}
-        return TrackState(self.desk.deepest, self._looks, sums)
+        return TrackState(self.desk.since_ns, self.desk.deepest, self._looks, sums)
 
     def restore(self, state: TrackState) -> None:
-        """Take up ``state()`` of an earlier run."""
+        """Take up ``state()`` of an earlier run, whose ``since_ns`` this one was made with."""
         self.desk.deepen(state.deepest)
         self._looks += state.looks
         for text, total in state.exposure.items():

@@ -119,16 +119,22 @@ class LivePerformance:
         except StoreError as error:
             self._failed(error)
             first, closes = None, []
-        track = Track(books, min(now_ns, first.ns) if first is not None else now_ns, step_ns)
+        kept = self._kept()
+        begun = [now_ns, *((first.ns,) if first else ()), *((kept.since_ns,) if kept else ())]
+        track = Track(books, min(begun), step_ns)
         for close in closes:
             track.desk.add(close.ns, float(close.equity))
-        kept = self._settings().get(STATE)
         if kept is not None:
-            try:
-                track.restore(msgspec.convert(kept, TrackState))
-            except msgspec.ValidationError as error:
-                log.warning("setting %s is not taken up: %s", STATE, error)
+            track.restore(kept)
         return track
+
+    def _kept(self) -> TrackState | None:
+        kept = self._settings().get(STATE)
+        try:
+            return None if kept is None else msgspec.convert(kept, TrackState)
+        except msgspec.ValidationError as error:
+            log.warning("setting %s is not taken up: %s", STATE, error)
+            return None
 
     def _history(self, now_ns: int) -> tuple[EquityPoint | None, list[EquityPoint]]:
         reader = self._opened()

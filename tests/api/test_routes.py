@@ -16,10 +16,12 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.api.trading_protocol import EquityCurve, Performance
 from engine.config import BlendWeights
 from engine.signal_exchange import MAX_CANDLES, SignalsReply
 from tests.api import samples
 from tests.api.conftest import Serve
+from tests.api.fake_trading import PERFORMANCE
 
 decode = msgspec.json.decode
 WHO = {"X-Tickdesk-Client": "test"}
@@ -133,3 +135,21 @@ async def test_errors_are_one_line_and_change_nothing(
         assert says.lower() in error.error.lower()
         assert error.error.isprintable() and error.code
         assert served.desk.asked == []
+
+
+async def test_performance_and_the_equity_curve(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", "/v1/performance")
+        assert (status, decode(body, type=Performance)) == (200, PERFORMANCE)
+        for query, points in (("", 240), ("?points=2", 2), ("?points=2000", 2000)):
+            status, body = await served.request("GET", f"/v1/equity{query}")
+            assert status == 200
+            assert decode(body, type=EquityCurve).drawdown_pct == (0.0, float(points))
+
+
+@pytest.mark.parametrize("points", ["1", "2001", "-5", "1e3", "٣", "", "99999999999999999999"])
+async def test_points_of_the_equity_curve_are_bounded(serve: Serve, points: str) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", f"/v1/equity?points={points}")
+        assert status == 400
+        assert decode(body, type=ErrorReply).error == "points: a number from 2 to 2000"
