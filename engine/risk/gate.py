@@ -209,6 +209,10 @@ class RiskGate:
         """Strategies that were disabled for repeating themselves, and why."""
         return dict(self._pace.disabled)
 
+    def disable(self, source: str, why: str) -> None:
+        """Take up that a strategy was disabled when the engine ended."""
+        self._pace.disable(source, why)
+
     def enable(self, source: str) -> bool:
         """A person lets a disabled strategy trade again; False when it was not disabled."""
         return self._pace.enable(source)

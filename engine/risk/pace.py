@@ -88,6 +88,10 @@ class Pace:
                 source, f"{len(times)} {request.side.value} orders of {request.symbol} in {seconds:g} s"
             )
 
+    def disable(self, source: str, why: str) -> None:
+        """As it was when the engine ended."""
+        self.disabled.setdefault(source, why)
+
     def enable(self, source: str) -> bool:
         """Let a disabled strategy trade again, its count starting anew; False when it was not disabled."""
         if self.disabled.pop(source, None) is None:

@@ -16,6 +16,7 @@ from engine.automation.definition import Halt, Notify, Order, RunStrategy, Step,
 from engine.automation.dispatcher import Job
 from engine.automation.notification import Notifier
 from engine.automation.webhook import FIRST_PAUSE_S, WebhookCaller
+from engine.errors import AutomationError
 from engine.events import NS, RiskState
 from engine.risk.state import TIGHTNESS
 from engine.text import clean
@@ -144,6 +145,10 @@ class Steps:
     def _switch(self, job: Job, step: RunStrategy) -> str:
         desk, name = self._desk, step.name
         before = desk.signals.strategies.enabled(name)
+        if step.enabled and name in desk.trading.gate.disabled:
+            raise AutomationError(
+                f"{name} was switched off for repeating itself: a person has to switch it on"
+            )
         patch = StrategyPatch(enabled=step.enabled, weight=step.weight)
         text = desk.tuning.set_strategy(name, patch, who(job.name))
         if step.for_s is not None and step.enabled is not None:
@@ -176,7 +181,9 @@ class Steps:
             revert = self._reverts.pop(name)
             strategies = self._desk.signals.strategies
             known = {state.name for state in strategies.states()}
-            if name in known and strategies.enabled(name) != revert.enabled:
+            # One that repeated itself meanwhile is for a person to switch on.
+            barred = revert.enabled and name in self._desk.trading.gate.disabled
+            if name in known and strategies.enabled(name) != revert.enabled and not barred:
                 self._desk.tuning.set_strategy(name, StrategyPatch(enabled=revert.enabled), revert.who)
         if due:
             self._keep_reverts()

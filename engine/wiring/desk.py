@@ -14,7 +14,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from engine.api.protocol import StrategyPatch
 from engine.config import Config
 from engine.events import (
     NS,
@@ -314,7 +313,7 @@ class Desk:
     def _on_repeater(self, source: str, reason: str) -> None:
         """A strategy that sends the same order again and again is off until a person switches it on."""
         if self.signals.strategies.enabled(source):
-            self.tuning.set_strategy(source, StrategyPatch(enabled=False))
+            self.tuning.stop_repeater(source, reason)
             self.alert(
                 "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
             )

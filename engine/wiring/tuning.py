@@ -25,6 +25,8 @@ log = logging.getLogger("engine.desk")
 
 STRATEGY = "strategy:"
 """Name of a setting; a strategy's name follows."""
+REPEATER = "repeater:"
+"""The same: why the strategy was switched off for repeating itself; "" once a person switched it on."""
 WEIGHTS = "weights"
 
 Alert = Callable[[str, str, str], None]
@@ -78,6 +80,11 @@ class Tuning:
             self._alert("info", who, text)
         return text
 
+    def stop_repeater(self, name: str, reason: str) -> None:
+        """Switch a strategy off that sends the same order again and again, until a person switches it on."""
+        self._keep(f"{REPEATER}{name}", reason)
+        self.set_strategy(name, StrategyPatch(enabled=False))
+
     def _section(self, name: str) -> dict[str, Any]:
         strategies = self._signals.strategies
         strategies.enabled(name)  # raises for an unknown one
@@ -95,8 +102,8 @@ class Tuning:
             strategies.set_weight(name, patch.weight)
         if patch.enabled is not None:
             strategies.set_enabled(name, patch.enabled)
-            if patch.enabled:
-                self._trading.gate.enable(name)
+            if patch.enabled and self._trading.gate.enable(name):
+                self._keep(f"{REPEATER}{name}", "")
         if not strategies.enabled(name):
             self._signals.drop_source(name)
 
@@ -183,7 +190,10 @@ class Tuning:
     def take_up(self, settings: Mapping[str, Any]) -> None:
         """Take up what an earlier run kept. What cannot be is logged, and nothing else comes of it."""
         for name, value in sorted(settings.items()):
-            if name.startswith(STRATEGY):
+            if name.startswith(REPEATER):  # before its strategy's, by the alphabet
+                if value:
+                    self._trading.gate.disable(name.removeprefix(REPEATER), clean(str(value), 200))
+            elif name.startswith(STRATEGY):
                 self._take_up_strategy(name.removeprefix(STRATEGY), value)
             elif name == WEIGHTS:
                 try:

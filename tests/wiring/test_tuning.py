@@ -9,10 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from engine.api.protocol import StrategyPatch, WeightsPatch
+from engine.automation.definition import parse
+from engine.automation.dispatcher import Job
 from engine.config import load
-from engine.errors import ConfigError
+from engine.errors import AutomationError, ConfigError
 from engine.events import NS, Alert, Family, Signal
 from engine.instruments import Instruments
+from engine.wiring.automation_steps import Steps
 from engine.wiring.desk import Desk
 from engine.wiring.symbol_view import symbol_signals
 from tests.strategies.rows import feature_row, hear
@@ -211,3 +214,35 @@ def test_a_file_that_cannot_be_used_is_told_and_harms_nothing(tmp_path: Path) ->
     assert not kept.desk.reload_strategies("anna").whole
     assert any(alert.level == "error" for alert in kept.alerts)
     assert kept.desk.signals.strategies.enabled("trend")
+
+
+def job(**step: object) -> Job:
+    """With one step about a strategy."""
+    trigger = {"type": "periodic", "every_s": 60}
+    parts = {"trigger": trigger, "steps": [{"type": "strategy", "name": "trend", **step}]}
+    return Job("again-1", parse("again", parts), None, START_NS, 0)
+
+
+async def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
+    """No automation switches it on, nor back on, and a restart forgets nothing."""
+    first = Kept()
+    switched = Steps(first.desk, tape=True, keep=first.settings.__setitem__)
+    away = job(enabled=False, for_s=1)
+    await switched.do(away, 0, away.definition.steps[0])
+    back = job(enabled=True)
+    first.desk.tuning.set_strategy("trend", StrategyPatch(enabled=True))
+    first.desk._on_repeater("trend", "20 buy orders")
+    first.desk.trading.gate.disable("trend", "20 buy orders")
+    switched.revert(START_NS + 60 * NS)
+    again = Kept(settings=dict(first.settings))
+    for kept in (first, again):
+        strategies = kept.desk.signals.strategies
+        steps = Steps(kept.desk, tape=True, keep=kept.settings.__setitem__)
+        with pytest.raises(AutomationError, match="a person has to"):
+            await steps.do(back, 0, back.definition.steps[0])
+        assert not strategies.enabled("trend")
+        assert kept.desk.trading.gate.disabled == {"trend": "20 buy orders"}
+    again.desk.tuning.set_strategy("trend", StrategyPatch(enabled=True), who="me")
+    assert again.desk.trading.gate.disabled == {}
+    later = Kept(settings={**first.settings, **again.settings})
+    assert later.desk.signals.strategies.enabled("trend") and later.desk.trading.gate.disabled == {}
