@@ -51,6 +51,20 @@ def failed(judgement: Judgement) -> list[str]:
     return [check.code for check in judgement.verdict().checks if not check.passed]
 
 
+@pytest.mark.parametrize(
+    ("changes", "closing"),
+    [({}, D(10)), ({"symbol": "sim:OTHER"}, 0), ({"type": OrderType.LIMIT, "price": D(101)}, 0)],
+)
+def test_only_an_exit_of_the_symbol_that_waits_for_no_price_closes_before_another(
+    changes: dict[str, Any], closing: Decimal
+) -> None:
+    out: dict[str, Any] = {"side": SELL, "reduce_only": True, "purpose": Purpose.FLATTEN}
+    legs = [entry(client_order_id="td-1", **(out | changes)), entry(client_order_id="td-2", **out)]
+    seen = view(position=D(10))
+    assert seen_by(legs, [seen, seen], 1).exiting == closing
+    assert judge(gate(), legs, seen, seen)[1].approved is not bool(closing)
+
+
 def test_a_leg_of_the_other_side_makes_no_room() -> None:
     """What is sold at a limit may never fill: the buy beside it is judged without it."""
     sale = entry(client_order_id="td-s", side=SELL, type=OrderType.LIMIT, price=D(101), list_id="td-s")

@@ -80,6 +80,10 @@ def test_a_strategys_own_limit_is_exact(
     assert code not in failed(other) and "(" not in limit_of(other, code)
 
 
+def test_the_first_order_of_a_strategy_is_not_too_many() -> None:
+    assert "OPEN_ORDERS" not in failed(behind(own(max_open_orders=1), scopes=(use(orders=0),)))
+
+
 def test_a_strategys_collar() -> None:
     desk = own(price_collar_pct=0.5)
     near = entry(sources=("trend",), type=OrderType.LIMIT, price=D("99.5"))
