@@ -78,16 +78,13 @@ class LivePerformance:
             return track
 
     async def performance(self) -> Performance:
-        """Brought up to now. Gives way between rows: nobody's tick waits for all of them."""
+        """Brought up to now."""
         track = await self.update()
         if track is None:
             return Performance(0, 0, (), ("no market data yet",))
-        now_ns, pnl, rows = self._now_ns(), track.pnl(), []
-        for key in track.names():
-            if key[0] == "source" or key[1] in pnl:
-                rows.append(_row(track.figures(key, pnl, now_ns)))
-                await asyncio.sleep(0)
-        return Performance(now_ns, track.desk.since_ns, tuple(rows), self._notes(track, now_ns))
+        now_ns, pnl = self._now_ns(), track.pnl()
+        rows = tuple(_row(track.figures(key, pnl, now_ns)) for key in track.names())
+        return Performance(now_ns, track.desk.since_ns, rows, self._notes(track, now_ns))
 
     def equity(self, points: int) -> EquityCurve:
         """As of the last update; empty before the first."""
