@@ -35,7 +35,7 @@ class Checkpoint(NamedTuple):
         return bool(self.body) and self.seal == _seal(self.digest, self.body)
 
     def held(self) -> Held:
-        """Raises ``msgspec.MsgspecError`` for a body that is none."""
+        """Raises ``msgspec.MsgspecError`` for a body that is none, or of another version."""
         return msgspec.json.decode(self.body, type=Held)
 
 
@@ -72,7 +72,10 @@ def newest(connection: sqlite3.Connection, count: int) -> list[Checkpoint]:
     rows = connection.execute(
         "SELECT seq, digest, seal, body FROM checkpoints ORDER BY seq DESC LIMIT ?", (count,)
     )
-    return [Checkpoint(*row) for row in rows][::-1]
+    # What is no text is none that was written here: it fits nothing.
+    return [
+        Checkpoint(seq, *(text if isinstance(text, str) else "" for text in texts)) for seq, *texts in rows
+    ][::-1]
 
 
 def write(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:

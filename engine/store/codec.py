@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 
 from engine import nan_json
-from engine.events import Event, JournalEvent
+from engine.events import Event, JournalEvent, OrderChange, OrderEvent
+from engine.store.exact import sane
 
 E = TypeVar("E", bound=Event)
 
@@ -26,6 +28,28 @@ def decode_journal(body: str) -> JournalEvent:
     except msgspec.ValidationError:
         event: JournalEvent = nan_json.decode(body, JournalEvent)  # type: ignore[arg-type]
         return event
+
+
+def decode_stored(body: object) -> JournalEvent:
+    """An event out of a file that may be damaged. Raises ``msgspec.ValidationError``, also for numbers that
+    no desk can have journaled: nothing could be folded with them."""
+    if not isinstance(body, str):
+        raise msgspec.ValidationError("its body is no text")
+    try:
+        event = decode_journal(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise msgspec.ValidationError(str(error)) from None
+    records: list[msgspec.Struct] = [event]
+    if isinstance(event, OrderEvent) and event.request is not None:
+        records.append(event.request)
+    elif isinstance(event, OrderChange) and event.amendment is not None:
+        records.append(event.amendment)
+    for record in records:
+        for name in record.__struct_fields__:
+            value = getattr(record, name)
+            if isinstance(value, Decimal) and not sane(value):
+                raise msgspec.ValidationError(f"{name} {value} is no number of a desk")
+    return event
 
 
 def decode(body: str, kind: type[E]) -> E:

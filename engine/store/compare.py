@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from engine.events import JournalEvent
-from engine.store.codec import decode_journal
+from engine.store.codec import decode_stored
 from engine.store.exact import Row
 from engine.store.fold import TABLES, Fold, by_key
 from engine.store.order_fold import TERMINAL
@@ -16,11 +16,11 @@ _OPEN = f"state NOT IN ({', '.join(repr(state) for state in TERMINAL)})"
 
 
 def journal_after(connection: sqlite3.Connection, seq: int) -> Iterator[tuple[int, str, JournalEvent]]:
-    """(seq, body, event) in order of sequence."""
+    """(seq, body, event) in order of sequence. Raises ``msgspec.ValidationError`` for what is damaged."""
     cursor = connection.execute("SELECT seq, body FROM journal WHERE seq > ? ORDER BY seq", (seq,))
     while page := cursor.fetchmany(_PAGE):
         for number, body in page:
-            yield number, body, decode_journal(body)
+            yield number, body, decode_stored(body)
 
 
 def fold_journal(connection: sqlite3.Connection) -> Fold:

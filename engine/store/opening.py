@@ -14,7 +14,7 @@ from engine.errors import StoreError
 from engine.store import checkpoints, rows, schema
 from engine.store.checkpoints import BEGINNING, Checkpoint
 from engine.store.compare import differences, fold_journal, journal_after, recent_differences
-from engine.store.fold import TABLES, Fold
+from engine.store.fold import TABLES, Fold, Held
 from engine.store.journal import JournalWriter
 from engine.store.past import JournalUpTo
 from engine.text import clean
@@ -70,8 +70,12 @@ def open_database(path: Path | None, *, durable: bool) -> tuple[sqlite3.Connecti
     except OSError as error:
         fault = f"{error.strerror}: make it writable, or choose --state-dir"
     except sqlite3.OperationalError as error:
-        fault = f"{error}: free space, close other programs that use it, or choose --state-dir"
-    except (sqlite3.Error, msgspec.DecodeError) as error:
+        damaged = str(error).startswith(("no such", "Could not decode"))
+        advice = "restore a copy, or move it away to start afresh"
+        if not damaged:
+            advice = "free space, close other programs that use it, or choose --state-dir"
+        fault = clean(f"{error}: {advice}", 300)
+    except (sqlite3.Error, msgspec.DecodeError, ArithmeticError, ValueError, TypeError) as error:
         fault = f"it is damaged ({error}): restore a copy, or move it away to start afresh"
     except StoreError as error:
         fault = str(error)
@@ -99,12 +103,14 @@ def _compared(
     """(last number, fold, newest checkpoint), the tables being as the journal says; adds to ``repaired``."""
     _check_pages(connection, _SHORT)
     (last_seq,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM journal").fetchone()
+    if connection.execute("DELETE FROM checkpoints WHERE seq > ?", (last_seq,)).rowcount:
+        repaired.append(f"checkpoints beyond the last event {last_seq}: removed")
     kept = [BEGINNING, *checkpoints.newest(connection, 2)]
     since = kept[-1]
     if since.seq and last_seq > COMPARED_WHOLE and not migrated:
-        before = kept[-2]
-        if since.whole and since.seq <= last_seq and checkpoints.fits(connection, before, since):
-            fold = _folded_since(connection, since, last_seq)
+        before, held = kept[-2], _held(since)
+        if held is not None and checkpoints.fits(connection, before, since):
+            fold = _folded_since(connection, since.seq, held, last_seq)
             if not recent_differences(fold, connection, since.seq):
                 return last_seq, fold, since
         else:
@@ -120,14 +126,22 @@ def _compared(
     return last_seq, fold, since
 
 
-def _folded_since(connection: sqlite3.Connection, since: Checkpoint, last_seq: int) -> Fold:
-    fold = Fold(JournalUpTo(connection, since.seq), since.held())
+def _held(checkpoint: Checkpoint) -> Held | None:
+    """What it holds; None where that is not to be trusted, or of a version that held other things."""
+    try:
+        return checkpoint.held() if checkpoint.whole else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _folded_since(connection: sqlite3.Connection, since: int, held: Held, last_seq: int) -> Fold:
+    fold = Fold(JournalUpTo(connection, since), held)
     count = 0
-    for seq, _, event in journal_after(connection, since.seq):
+    for seq, _, event in journal_after(connection, since):
         fold.apply(seq, event)
         count += 1
-    if count != last_seq - since.seq:
-        raise sqlite3.DatabaseError(f"the journal has {count} events from {since.seq + 1} to {last_seq}")
+    if count != last_seq - since:
+        raise sqlite3.DatabaseError(f"the journal has {count} events from {since + 1} to {last_seq}")
     return fold
 
 

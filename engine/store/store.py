@@ -250,7 +250,12 @@ class Store:
     def _main(self, opened: list[StoreError | None], ready: threading.Event) -> None:
         try:
             connection, state = opening.open_database(self.path, durable=self.durable)
-        except StoreError as error:
+        except Exception as error:
+            if not isinstance(error, StoreError):  # our own bug: who waits for us must hear of it
+                _log.exception("the database could not be opened")
+                error = StoreError(
+                    f"cannot open {self.path or 'memory'}: {type(error).__name__}; see the log"
+                )
             opened.append(error)
             ready.set()
             return

@@ -16,9 +16,9 @@ from engine.errors import StoreError
 from engine.events import JournalEvent
 from engine.store import schema
 from engine.store.chain_audit import ChainAudit
-from engine.store.codec import decode_journal
+from engine.store.codec import decode_stored
 from engine.store.compare import differences
-from engine.store.exact import EXACT, ZERO
+from engine.store.exact import EXACT, ZERO, read
 from engine.store.findings import Findings, Invariant
 from engine.store.fold import Fold
 from engine.store.order_audit import OrderAudit
@@ -32,6 +32,7 @@ EVENTS = "journal events can be read"
 TABLES = "tables are the journal's fold"
 CASH = "cash = notional - fees + funding"
 POSITIONS = "positions are the sum of fills"
+SETTINGS = "settings can be read"
 
 
 class Observer(Protocol):
@@ -73,6 +74,7 @@ def verify(
         for text in differences(fold, connection):
             findings.problem(TABLES, text)
         _money(connection, findings)
+        _settings(connection, findings)
         return findings.invariants()
     finally:
         connection.execute("ROLLBACK")
@@ -110,8 +112,8 @@ def _events(
                 findings.problem(JOURNAL, f"{expected} is followed by {seq}")
             expected = seq + 1
             try:
-                event = decode_journal(body)
-            except (msgspec.MsgspecError, TypeError, RecursionError) as error:
+                event = decode_stored(body)
+            except msgspec.ValidationError as error:
                 findings.problem(EVENTS, f"event {seq}: {error}")
                 yield seq, str(body), None
                 continue
@@ -121,23 +123,49 @@ def _events(
             yield seq, body, event
 
 
+def _settings(connection: sqlite3.Connection, findings: Findings) -> None:
+    findings.count(SETTINGS, 0)
+    for key, value in connection.execute("SELECT key, value FROM settings ORDER BY key"):
+        findings.count(SETTINGS)
+        try:
+            msgspec.json.decode(value)
+        except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+            findings.problem(SETTINGS, f"{key}: {error}")
+
+
+def _numbers(findings: Findings, invariant: str, where: str, texts: Sequence[object]) -> list[Decimal] | None:
+    """What a row says; None, and a problem, where it says none."""
+    found = [read(text) for text in texts]
+    if None in found:
+        findings.problem(invariant, f"{where}: {', '.join(map(str, texts))}: not all of it are numbers")
+        return None
+    return [number for number in found if number is not None]
+
+
 def _money(connection: sqlite3.Connection, findings: Findings) -> None:
     """Cash and positions from the rows of fills and funding, added up anew."""
     flows: dict[str, dict[str, Decimal]] = {}
     quantities: dict[str, Decimal] = {}
-    for symbol, currency, side, quantity, price, fee in connection.execute(
-        "SELECT symbol, currency, side, quantity, price, fee FROM fills ORDER BY seq"
+    for seq, symbol, currency, side, *texts in connection.execute(
+        "SELECT seq, symbol, currency, side, quantity, price, fee FROM fills ORDER BY seq"
     ):
-        signed = Decimal(quantity) if side == "buy" else Decimal(quantity).copy_negate()
+        told = _numbers(findings, CASH, f"fill {seq}", texts)
+        if told is None:
+            continue
+        quantity, price, fee = told
+        signed = quantity if side == "buy" else quantity.copy_negate()
         quantities[symbol] = EXACT.add(quantities.get(symbol, ZERO), signed)
         flow = flows.setdefault(currency, dict.fromkeys(("notional", "fees", "funding"), ZERO))
-        flow["notional"] = EXACT.subtract(flow["notional"], EXACT.multiply(signed, Decimal(price)))
-        flow["fees"] = EXACT.add(flow["fees"], Decimal(fee))
-    for currency, amount in connection.execute("SELECT currency, amount FROM funding ORDER BY seq"):
+        flow["notional"] = EXACT.subtract(flow["notional"], EXACT.multiply(signed, price))
+        flow["fees"] = EXACT.add(flow["fees"], fee)
+    for seq, currency, text in connection.execute("SELECT seq, currency, amount FROM funding ORDER BY seq"):
+        told = _numbers(findings, CASH, f"funding {seq}", [text])
+        if told is None:
+            continue
         flow = flows.setdefault(currency, dict.fromkeys(("notional", "fees", "funding"), ZERO))
-        flow["funding"] = EXACT.add(flow["funding"], Decimal(amount))
+        flow["funding"] = EXACT.add(flow["funding"], told[0])
     stored = {
-        row[0]: tuple(Decimal(text) for text in row[1:])
+        row[0]: tuple(map(read, row[1:]))
         for row in connection.execute("SELECT currency, cash, notional, fees, funding FROM balances")
     }
     findings.count(CASH, len(stored.keys() | flows.keys()))
@@ -146,14 +174,14 @@ def _money(connection: sqlite3.Connection, findings: Findings) -> None:
         notional, fees, funding = flow["notional"], flow["fees"], flow["funding"]
         cash = EXACT.add(EXACT.subtract(notional, fees), funding)
         if stored.get(currency) != (cash, notional, fees, funding):
-            told = ", ".join(str(one) for one in stored.get(currency, ("no balance",)))
-            findings.problem(CASH, f"{currency or 'account'}: {told}; fills and funding make {cash}")
+            said = ", ".join(str(one) for one in stored.get(currency, ("no balance",)))
+            findings.problem(CASH, f"{currency or 'account'}: {said}; fills and funding make {cash}")
     _positions(connection, findings, quantities)
 
 
 def _positions(connection: sqlite3.Connection, findings: Findings, expected: dict[str, Decimal]) -> None:
     stored = {
-        symbol: Decimal(text) for symbol, text in connection.execute("SELECT symbol, quantity FROM positions")
+        symbol: read(text) for symbol, text in connection.execute("SELECT symbol, quantity FROM positions")
     }
     findings.count(POSITIONS, len(stored.keys() | expected.keys()))
     for symbol in sorted(stored.keys() | expected.keys()):

@@ -139,6 +139,44 @@ def test_what_differs_is_told_and_rebuilt_from_the_whole_journal(
     store.close()
 
 
+def test_one_of_another_version_is_passed_over(path: Path, folded: list[str]) -> None:
+    with sqlite3.connect(path) as connection:
+        last = checkpoints.newest(connection, 1)[0]
+        body = '{"positions": [], "of_another_version": 1}'
+        seal = checkpoints._seal(last.digest, body)
+        connection.execute("UPDATE checkpoints SET body = ?, seal = ? WHERE seq = ?", (body, seal, last.seq))
+        assert checkpoints.newest(connection, 1)[0].whole
+    store = opened(path)
+    assert len(store.repaired) == 1 and "compared all of it" in store.repaired[0]
+    assert folded == ["whole"] and store._call(compare.verify) == []
+    fill_up(store, 30, 60)
+    assert store.close()
+    again = opened(path)
+    assert again.repaired == [] and folded == ["whole"], "the next one is taken up"
+    again.close()
+
+
+@pytest.mark.parametrize("text", ["'x', 'x', '{}'", "x'ff', x'ff', x'ff'"])
+def test_one_beyond_the_journal_is_removed(path: Path, folded: list[str], text: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"INSERT INTO checkpoints VALUES (99999, {text})")
+    store = opened(path)
+    assert store.repaired and "beyond" in store.repaired[0] and folded == []
+    fill_up(store, 30, 60)
+    assert store.close()
+    again = opened(path)
+    assert again.repaired == [] and folded == []
+    again.close()
+
+
+def test_what_is_no_text_fits_nothing(path: Path, folded: list[str]) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE checkpoints SET digest = x'ff', body = x'ff'")
+    store = opened(path)
+    assert len(store.repaired) == 1 and folded == ["whole"]
+    store.close()
+
+
 @pytest.mark.parametrize(
     "edit", ["DELETE FROM journal WHERE seq = {0}", "UPDATE journal SET seq = 999 WHERE seq = {0}"]
 )

@@ -64,6 +64,34 @@ def test_a_body_that_is_no_event_is_refused(path: Path) -> None:
     assert "damaged" in refusal(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "json_set(body, '$.quantity', '1E+999999999')",
+        "json_set(body, '$.quantity', '1E-999999999')",
+        "json_set(body, '$.quantity', 'NaN')",
+        "json_set(body, '$.price', 'Infinity')",
+        "CAST(body AS BLOB)",
+        "replace(hex(zeroblob(30000)), '0', '[')",
+        "CAST(x'7bff' AS TEXT)",
+    ],
+)
+def test_a_fill_that_nothing_can_be_made_of_is_refused(path: Path, change: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TRIGGER journal_keeps_values")
+        (seq,) = connection.execute("SELECT MAX(seq) FROM journal WHERE kind = 'Fill'").fetchone()
+        connection.execute(f"UPDATE journal SET body = {change} WHERE seq = ?", (seq,))
+    assert "restore a copy" in refusal(path)
+
+
+def test_a_bug_of_ours_is_told_to_who_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(schema, "migrate", broken)
+    assert "RuntimeError" in refusal(path)
+
+
 def test_a_gap_in_the_journal_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TRIGGER journal_keeps_rows")

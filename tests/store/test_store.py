@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from engine.errors import StoreError
-from engine.events import Alert, Fill, OrderEvent, OrderState, RiskChange, RiskState, Side
+from engine.events import NS, Alert, Fill, OrderEvent, OrderState, RiskChange, RiskState, Side
 from engine.store import read
 from engine.store import store as store_module
 from engine.store.codec import encode
 from engine.store.compare import verify
-from engine.store.rows import EquityPoint
+from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint
 from engine.store.store import Store
 from tests.store import samples
 
@@ -377,3 +377,30 @@ def test_a_replay_that_outruns_the_disk_waits_instead_of_losing(monkeypatch: pyt
     assert store.dropped_records == 0
     assert store.reader().counts()["signals"] == 80_000
     store.close()
+
+
+def test_history_by_time(store: Store) -> None:
+    day = 86_400 * NS
+    assert store.reader().first_equity() is None and store.reader().equity_closes(5 * day) == []
+    for ns in (day - 1, day, day + 7, 2 * day - 1, 4 * day + 3):
+        store.behind(EquityPoint(ns, f"{ns}", "0", "0"))
+    for ns, symbol in ((5, "a:A"), (9, "a:A"), (7, "b:B")):
+        store.behind(PositionPoint(ns, symbol, f"{ns}", "1", "1", "0", "0"))
+    for ns, currency, rate in ((day, "EUR", "1.1"), (day + 9, "EUR", ""), (day + 5, "JPY", "0.01")):
+        store.behind(CurrencyPoint(ns, currency, "1", "0", rate))
+    assert store.flush()
+    reader = store.reader()
+    first = reader.first_equity()
+    assert first is not None and first.ns == day - 1
+    closes = [point.ns for point in reader.equity_closes(4 * day + 4)]
+    assert closes == [day - 1, 2 * day - 1, 4 * day + 3], "the last of each day that has one"
+    assert [point.ns for point in reader.equity_closes(day + 7)] == [day - 1, day]
+    assert [point.ns for point in reader.equity_points(day, 2 * day - 1)] == [day, day + 7]
+    assert [point.ns for point in reader.position_points("a:A", 0, 9)] == [5]
+    before = reader.position_before("a:A", 9)
+    assert before is not None and before.quantity == "5"
+    assert reader.position_before("a:A", 5) is None
+    assert reader.rates_before(day + 6) == {"EUR": "1.1", "JPY": "0.01"}
+    assert reader.rates_before(day + 10) == {"EUR": "", "JPY": "0.01"}
+    assert reader.rates_before(9 * day) == {}
+    reader.require_current()

@@ -96,6 +96,7 @@ def written(path: Path, events: Sequence[JournalEvent]) -> None:
     store = Store(path)
     store.start()
     store.commit_now(events)
+    store.put_setting("kept", [1])
     assert store.close()
 
 
@@ -205,6 +206,25 @@ def test_a_live_venue_may_fill_what_it_canceled(path: Path) -> None:
         ("UPDATE funding SET amount = '7'", verify.CASH),
         ("UPDATE positions SET quantity = '7'", verify.POSITIONS),
         ("UPDATE fills SET quantity = '7' WHERE trade_id = 'e.1'", verify.POSITIONS),
+        ("UPDATE balances SET cash = 'x'", verify.CASH),
+        ("UPDATE balances SET cash = x'ff'", verify.CASH),
+        ("UPDATE fills SET price = 'NaN' WHERE trade_id = 'e.1'", verify.CASH),
+        ("UPDATE fills SET price = '1E+999999999' WHERE trade_id = 'e.1'", verify.CASH),
+        ("UPDATE funding SET amount = x'00'", verify.CASH),
+        ("UPDATE positions SET quantity = 'sNaN'", verify.POSITIONS),
+        ("UPDATE journal SET body = CAST(body AS BLOB) WHERE seq = 3", verify.EVENTS),
+        ("UPDATE journal SET body = json_set(body, '$.quantity', 'NaN') WHERE kind = 'Fill'", verify.EVENTS),
+        (
+            "UPDATE journal SET body = json_set(body, '$.price', '1E-999999999') WHERE kind = 'Fill'",
+            verify.EVENTS,
+        ),
+        (
+            "UPDATE journal SET body = json_set(body, '$.request.quantity', '1E+999999999') WHERE seq = 1",
+            verify.EVENTS,
+        ),
+        ("UPDATE journal SET body = '[' || hex(zeroblob(40000)) WHERE seq = 3", verify.EVENTS),
+        ("UPDATE checkpoints SET body = x'ff', digest = x'ff'", chain_audit.CHAIN),
+        ("INSERT INTO settings VALUES ('orders', '{')", verify.SETTINGS),
     ],
 )
 def test_what_was_changed_behind_the_journal_is_told(path: Path, change: str, name: str) -> None:
