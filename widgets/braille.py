@@ -29,9 +29,11 @@ def curve(values: Sequence[float], width: int, height: int) -> list[str]:
             share = (value - low) / span if span > 0 else 0.5
             y = round((1 - share) * (down - 1))
             # Steep parts are drawn through, so that the line has no holes.
-            for dot in range(
-                min(y, y if before is None else before), max(y, y if before is None else before) + 1
-            ):
+            if before is None or y == before:
+                first, last = y, y
+            else:
+                first, last = (y, before - 1) if y < before else (before + 1, y)
+            for dot in range(first, last + 1):
                 cells[dot // 4][x // 2] |= _DOTS[dot % 4][x % 2]
             before = y
     return ["".join(map(chr, row)) for row in cells]

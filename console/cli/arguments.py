@@ -208,4 +208,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             setattr(arguments, name, None)
     first, own = (getattr(arguments, name, []) for name in ("first_overrides", "overrides"))
     arguments.overrides = [*first, *own]
+    for name, value in vars(arguments).items():
+        if name != "out" and not all(map(_is_text, value if isinstance(value, list) else [value])):
+            parser().error(f"{name.replace('_', ' ')}: {clean(value, 60)!r} is not UTF-8 text")
     return arguments
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be sent and stored. Paths may hold any bytes, and are no ``str``."""
+    try:
+        if isinstance(value, str):
+            value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes a cell that begins with one of these."""
 
+_FARTHEST_DAYS = 106_000
+"""From 1970, in 63 bits of nanoseconds."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     from engine.store.export import KINDS, rows
@@ -100,4 +103,6 @@ def _ns(text: str | None) -> int | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    if not -_FARTHEST_DAYS < since.days < _FARTHEST_DAYS:
+        raise ConfigError(f"{clean(text, 40)} is beyond what nanoseconds can say: leave it out")
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000

@@ -27,10 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(as_json(preview) if arguments.json else "\n".join(lines(preview)))
         return 0 if preview.approved else 1
     if not arguments.yes and not _confirmed(where, ticket, arguments.json):
-        print("not sent", file=sys.stderr)
         return 1
-    reply = _send(where, ticket)
-    print(as_json(reply) if arguments.json else clean(f"{reply.text} {' '.join(reply.ids)}".rstrip(), 600))
+    return say(send(where, PATH, msgspec.json.encode(ticket), ticket.token), json=arguments.json)
+
+
+def say(reply: OrderReply, *, json: bool) -> int:
+    """Print what became of it; the exit code."""
+    print(as_json(reply) if json else clean(f"{reply.text} {' '.join(reply.ids)}".rstrip(), 6_000))
     return 0 if reply.ok else 1
 
 
@@ -89,24 +92,35 @@ def _preview(where: Path, ticket: OrderTicket) -> OrderPreview:
 
 def _confirmed(where: Path, ticket: OrderTicket, json: bool) -> bool:
     """Show what the order would do, and ask."""
-    if json or not sys.stdin.isatty():
-        raise ConfigError("nobody can be asked here: add --yes to send it, or --preview to look")
+    somebody_there(json)
     preview = _preview(where, ticket)
     print("\n".join(lines(preview)))
-    return preview.approved and input("send it? [y/N] ").strip().lower() in ("y", "yes")
+    return agreed(preview.approved)
 
 
-def _send(where: Path, ticket: OrderTicket) -> OrderReply:
-    """Once, however often it is asked: the ticket has a token."""
-    body = msgspec.json.encode(ticket)
+def somebody_there(json: bool) -> None:
+    """Raises ConfigError where nobody can be asked."""
+    if json or not sys.stdin.isatty():
+        raise ConfigError("nobody can be asked here: add --yes to send it, or --preview to look")
+
+
+def agreed(approved: bool) -> bool:
+    """Whether the person who has seen the preview wants it sent; what is not approved is not."""
+    wanted = approved and input("send it? [y/N] ").strip().lower() in ("y", "yes")
+    if not wanted:
+        print("not sent", file=sys.stderr)
+    return wanted
+
+
+def send(where: Path, path: str, body: bytes, token: str) -> OrderReply:
+    """Once, however often it is asked: it has a token."""
     try:
-        return ask(where, "POST", PATH, OrderReply, body=body)
+        return ask(where, "POST", path, OrderReply, body=body)
     except RefusedError:
         raise
     except LinkError as error:
         raise LinkError(
-            f"{error}; it may have been placed: the same command with --token {ticket.token} places it at"
-            " most once"
+            f"{error}; it may have been placed: the same command with --token {token} places it at most once"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""``tickdesk orders``, ``cancel`` and ``amend``: what is at work, and changing it."""
+"""``tickdesk orders [place FILE]``, ``cancel`` and ``amend``: what is at work, and changing it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from console.cli import order_list
 from console.cli.client import ask, quoted
 from console.cli.order import PATH
 from console.cli.output import as_json, table
@@ -26,6 +27,10 @@ _SHORTEST = 6
 
 def run(arguments: argparse.Namespace) -> int:
     """``orders``"""
+    if arguments.what == "place":
+        return order_list.run(arguments)
+    if arguments.file is not None:
+        raise ConfigError("a file goes with place: tickdesk orders place FILE")
     rows = _orders(state_dir(arguments), arguments.symbol, "open" if arguments.open else "", arguments.last)
     print(as_json(rows) if arguments.json else "\n".join(_lines(rows)))
     return 0

@@ -18,10 +18,7 @@ class AddCommand(Protocol):
 def add_trading(command: AddCommand) -> None:
     """``command`` adds one to the parser."""
     _order(command("order", "place an order, after a look at what it would do"))
-    orders = _json(command("orders", "list the newest orders"))
-    orders.add_argument("--open", action="store_true", help="those that are at work only")
-    orders.add_argument("--symbol", metavar="SYMBOL", help="of this symbol only")
-    orders.add_argument("--last", type=_count, default=50, metavar="N", help="how many (default 50)")
+    _orders(_json(command("orders", "list the newest orders, or place several together")))
     cancel = _json(command("cancel", "cancel an order, or all", "orders", "cancel"))
     cancel.add_argument("id", nargs="?", metavar="ID", help="or its first six characters")
     cancel.add_argument("--all", action="store_true", help="every order that is at work")
@@ -73,6 +70,19 @@ def _order(parser: argparse.ArgumentParser) -> None:
     add("--preview", action="store_true", help="only say what it would do")
     add("--yes", action="store_true", help="send it without asking")
     add("--token", metavar="TEXT", help="the same token again places nothing")
+
+
+def _orders(parser: argparse.ArgumentParser) -> None:
+    add: Callable[..., argparse.Action] = parser.add_argument
+    add("what", choices=("list", "place"), nargs="?", default="list")
+    add("file", nargs="?", metavar="FILE", help="of place: tickets as TOML or JSON; - reads JSON")
+    add("--open", action="store_true", help="of list: those that are at work only")
+    add("--symbol", metavar="SYMBOL", help="of list: of this symbol only")
+    add("--last", type=_count, default=50, metavar="N", help="of list: how many (default 50)")
+    add("--oco", action="store_true", help="of place: two orders of which one cancels the other")
+    add("--preview", action="store_true", help="of place: only say what they would do")
+    add("--yes", action="store_true", help="of place: send them without asking")
+    add("--token", metavar="TEXT", help="of place: the same token again places nothing")
 
 
 def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

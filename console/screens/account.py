@@ -36,7 +36,6 @@ class AccountScreen(Reader):
         self._lost = False
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(REFRESH_S, self._ask)
         self._ask()
 

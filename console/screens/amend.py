@@ -96,12 +96,12 @@ class AmendScreen(FormScreen):
             question = "".join(text for text, _ in self._change_line())
             self.ask(ConfirmScreen(f"{self._title}?", [question], "Amend the order", "it loses its place"))
 
-    async def deliver(self) -> None:
+    async def deliver(self) -> bool:
         patch = AmendPatch(**self._changes())
         reply = await self.commands.ask_engine("AMEND", lambda: self._link.amend(self._row.id, patch))
         if reply is None:
             self.say("not sent or not confirmed: the order's row says what holds")
-        elif reply.ok:
-            self.close_with()
-        else:
+            return False
+        if not reply.ok:
             self.say(reply.text, "bad")
+        return reply.ok

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from console.commanding import CommandingApp
 
 REFRESH_S = 1.0
+CLOSE_S = 0.3
+"""The second Enter of a double press falls on the dialog still, and not on what is behind it."""
 
 
 class FormScreen(Modal[None], inherit_bindings=True):
@@ -63,8 +65,8 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """Show what the values come to now; called every second too, since the market moves."""
         raise NotImplementedError
 
-    async def deliver(self) -> None:
-        """Send what was confirmed and say what came of it."""
+    async def deliver(self) -> bool:
+        """Send what was confirmed and say what came of it. True when it is done, and the dialog may close."""
         raise NotImplementedError
 
     # --- what is seen ----------------------------------------------------------------------------
@@ -97,12 +99,15 @@ class FormScreen(Modal[None], inherit_bindings=True):
         self.app.push_screen(screen, answered)
 
     async def _deliver(self) -> None:
+        done = False
         try:
-            await self.deliver()
+            done = await self.deliver()
         finally:
-            self.sending = False
+            self.sending = done
+        if done and self.is_attached:
+            self.say("done", "good")
+            self.set_timer(CLOSE_S, self._end)
 
-    def close_with(self) -> None:
-        """Close, unless it was closed meanwhile or stands below another dialog."""
+    def _end(self) -> None:
         if self.app.screen is self:
             self.dismiss(None)

@@ -35,7 +35,6 @@ class LimitsScreen(Editor):
         self._limits: dict[str, LimitRow] = {}
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._dialog.border_subtitle = "j k · enter edits · d default · [ ] of what · esc"
 
     async def load(self) -> None:

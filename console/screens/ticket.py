@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
+import msgspec
+
 from console.link_protocol import TradingLink
 from console.screens.confirm import ConfirmScreen
 from console.screens.form import FormScreen
@@ -36,7 +38,8 @@ class TicketScreen(FormScreen):
         self._token = uuid4().hex
         """Of this ticket: however often it is sent, one order is placed. Another one after a refusal."""
         self._judging = False
-        self._judged: tuple[OrderTicket, OrderPreview] | None = None
+        self._asked: OrderTicket | None = None
+        """What the question was about: that is sent, whatever is judged meanwhile."""
         self._wanted = False
         """Enter was pressed before the engine had judged what is shown."""
         self._offered = ""
@@ -93,7 +96,7 @@ class TicketScreen(FormScreen):
         try:
             return ticket_of(self._values)
         except ValueError as error:
-            self._judged, self._wanted = None, False
+            self._wanted = False
             self.show_outcome([((str(error), "muted"),)])
             return None
 
@@ -106,12 +109,11 @@ class TicketScreen(FormScreen):
                 except LinkError as error:
                     preview = None
                     if ticket == self._ticket():
-                        self._judged, self._wanted = None, False
+                        self._wanted = False
                         self.show_outcome([((str(error), "warn"),)])
                 if ticket != self._ticket():
                     continue
                 if preview is not None:
-                    self._judged = ticket, preview
                     self.show_outcome(preview_lines(preview))
                     if self._wanted:
                         self._wanted = False
@@ -125,20 +127,21 @@ class TicketScreen(FormScreen):
     def _confirm(self, ticket: OrderTicket, preview: OrderPreview) -> None:
         if self.app.screen is not self or self.sending:
             return
+        self._asked = ticket
         detail = "" if preview.approved else "risk denies it as it stands"
         lines = [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
         self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail))
 
-    async def deliver(self) -> None:
-        if self._judged is None:
-            return
-        ticket = ticket_of(self._values, self._token)
+    async def deliver(self) -> bool:
+        if self._asked is None:
+            return False
+        ticket = msgspec.structs.replace(self._asked, token=self._token)
         reply = await self.commands.ask_engine("ORDER", lambda: self._link.place(ticket))
         if reply is None:
             # Whatever became of it: the same token places it once.
             self.say("not sent or not confirmed: sending it again places one order")
-        elif reply.ok:
-            self.close_with()
-        else:
+            return False
+        if not reply.ok:
             self._token = uuid4().hex
             self.say(reply.text, "bad")
+        return reply.ok
