@@ -97,6 +97,7 @@ class OrderRestore:
                 break
             except (msgspec.ValidationError, ValueError, ArithmeticError) as error:
                 log.warning("setting %s is not taken up: %s", STATE, clean(error))
+        flow.market.resume(now_ns)
         flow.watch.arm_all()
         flow.market.arm_all()
         return flow.paper.notes()

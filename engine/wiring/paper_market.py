@@ -35,6 +35,11 @@ class PaperMarket:
         self._blotter = blotter
         self._watch = watch
         self._stale_ns = int(config.risk.stale_data_s * NS)
+        self._first_id = 0
+
+    def resume(self, now_ns: int) -> None:
+        """Another run goes on: none of its quotes and prints is one that the venue knew in an earlier one."""
+        self._first_id = now_ns
 
     def on_wake(self, index: int) -> None:
         """A tick of a symbol that the venue waits for."""
@@ -42,11 +47,12 @@ class PaperMarket:
         symbol, now = instrument.symbol, self._features.now_ns
         features = self._features
         bid, bid_size, ask, ask_size, last = features.live_quote(index)
-        trade_id, last_size, traded_ns, aggressor = features.last_trade(index)
+        trades, last_size, traded_ns, aggressor = features.last_trade(index)
         reports = self._venue.on_quote(
-            symbol, bid, bid_size, ask, ask_size, last, now, features.quote_count(index),
+            symbol, bid, bid_size, ask, ask_size, last if now - traded_ns <= self._stale_ns else math.nan,
+            now, self._first_id + features.quote_count(index),
             stale=now - features.quote_ns(index) > self._stale_ns,
-            trade_id=trade_id, last_size=last_size, traded_ns=traded_ns, aggressor=aggressor,
+            trade_id=self._first_id + trades, last_size=last_size, traded_ns=traded_ns, aggressor=aggressor,
         )  # fmt: skip
         self._journal.write(reports)
         self.arm(instrument)

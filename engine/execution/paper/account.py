@@ -1,4 +1,4 @@
-"""What the desk has been told so far: the books that it is compared with.
+"""What the desk has been told so far: the books that it is compared with, and a restart goes by.
 
 Reports on their way are not in: the desk, which does not have them yet, would find a difference in them.
 """
@@ -11,8 +11,18 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.events import ChangeKind, Fill, Funding, OrderChange, OrderEvent, OrderRequest, OrderState
+from engine.events import (
+    Amendment,
+    ChangeKind,
+    Fill,
+    Funding,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    Side,
+)
 from engine.execution.gateway import VenueAccount, VenueOrder
+from engine.execution.order import Order
 from engine.execution.paper.outbox import Report
 
 _ZERO = Decimal(0)
@@ -20,42 +30,70 @@ _KEPT = 500
 """Fills, and orders that have ended."""
 
 
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """An order as the desk has it, after all that it was told."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    state: OrderState
+    price: Decimal | None
+    stop_price: Decimal | None
+    trail: Decimal | None
+
+
+def as_told(order: Order) -> Told:
+    """The same of the journal's order."""
+    return Told(
+        *(order.request.symbol, order.request.side, order.quantity, order.filled, order.state),
+        *(order.price, order.stop_price, order.trail),
+    )
+
+
 class Account:
     def __init__(self, cash: Mapping[str, Decimal]) -> None:
         self.cash = dict(cash)
         self.positions: dict[str, Decimal] = {}
-        self._open: dict[str, VenueOrder] = {}
+        self.told: dict[str, Told] = {}
+        """Orders that the desk has as open, by id."""
         self._ended: deque[VenueOrder] = deque(maxlen=_KEPT)
         self._fills: deque[Fill] = deque(maxlen=_KEPT)
 
-    def begin(self, request: OrderRequest, quantity: Decimal, filled: Decimal, state: OrderState) -> None:
-        """An order that the desk knows to be at the venue."""
-        identity = request.client_order_id
-        self._open[identity] = VenueOrder(
-            identity, identity, request.symbol, request.side, quantity, filled, state
+    def begin(self, request: OrderRequest) -> None:
+        """The desk sends a new order."""
+        state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
+        self.told[request.client_order_id] = Told(
+            *(request.symbol, request.side, request.quantity, _ZERO, state),
+            *(request.price, request.stop_price, request.trail),
         )
+
+    def take_up(self, order: Order) -> None:
+        """An open order of the journal."""
+        self.told[order.client_order_id] = as_told(order)
 
     def tell(self, report: Report) -> None:
         """A report reached the desk."""
         if isinstance(report, Funding):
             self._pay(report.currency, report.amount)
             return
-        order = self._open.get(report.client_order_id)
+        identity = report.client_order_id
+        order = self.told.get(identity)
         if order is None:
             return  # an answer about an order that is done
         if isinstance(report, Fill):
             order = self._filled(order, report)
         elif isinstance(report, OrderEvent):
             order = msgspec.structs.replace(order, state=report.state)
-        elif report.kind is ChangeKind.UPDATED:
-            order = _updated(order, report)
+        elif report.kind is ChangeKind.UPDATED and report.amendment is not None:
+            order = _amended(order, report.amendment)
         if order.state.terminal:
-            del self._open[report.client_order_id]
-            self._ended.append(order)
+            del self.told[identity]
+            self._ended.append(_venue_order(identity, order))
         else:
-            self._open[report.client_order_id] = order
+            self.told[identity] = order
 
-    def _filled(self, order: VenueOrder, fill: Fill) -> VenueOrder:
+    def _filled(self, order: Told, fill: Fill) -> Told:
         self._fills.append(fill)
         position = self.positions.get(fill.symbol, _ZERO) + fill.quantity * fill.side.sign
         if position:
@@ -73,15 +111,19 @@ class Account:
     def view(self, now_ns: int) -> VenueAccount:
         return VenueAccount(
             now_ns,
-            (*self._open.values(), *self._ended),
+            (*(_venue_order(name, order) for name, order in self.told.items()), *self._ended),
             tuple(self._fills),
             dict(self.positions),
             dict(self.cash),
         )
 
 
-def _updated(order: VenueOrder, change: OrderChange) -> VenueOrder:
-    amendment = change.amendment
-    if amendment is None or amendment.quantity is None:
-        return order
-    return msgspec.structs.replace(order, quantity=amendment.quantity)
+def _amended(order: Told, amendment: Amendment) -> Told:
+    told = msgspec.structs.asdict(amendment)
+    return msgspec.structs.replace(
+        order, **{name: value for name, value in told.items() if value is not None}
+    )
+
+
+def _venue_order(identity: str, order: Told) -> VenueOrder:
+    return VenueOrder(identity, identity, order.symbol, order.side, order.quantity, order.filled, order.state)

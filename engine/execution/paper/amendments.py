@@ -54,12 +54,12 @@ def apply(order: Working, amendment: Amendment, now_ns: int) -> None:
     if amendment.stop_price is not None:
         order.stop_price = amendment.stop_price
     if amendment.trail is not None:
-        _retrail(order, amendment.trail)
+        retrail(order, amendment.trail)
     if loses_place and order.phase is Phase.RESTING:
-        order.phase, order.place, order.arrival_ns = Phase.ARRIVED, None, now_ns
+        order.requeue(now_ns)
 
 
-def _retrail(order: Working, trail: Decimal) -> None:
+def retrail(order: Working, trail: Decimal) -> None:
     """Another distance counts from the best price seen, wherever that puts the stop: it was asked for."""
     order.trail = trail
     if order.best is not None:

@@ -147,8 +147,7 @@ class Display(msgspec.Struct, gc=False):
         stale: bool,
     ) -> bool:
         """Take a quote in, (price, size) each; False when it is the one that was known."""
-        if math.isfinite(last) and last > 0:
-            self.last = instrument.price(last)
+        self.last = _price(last, instrument)
         known = math.isfinite(bid[0]) or math.isfinite(ask[0])
         self.stale = stale and known
         if known and self.quote_id == quote_id and self.quoted:

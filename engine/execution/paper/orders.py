@@ -89,6 +89,11 @@ class Working(msgspec.Struct, gc=False):
         """It has arrived and is not done."""
         return self.phase not in (Phase.HELD, Phase.TRAVELLING, Phase.DONE)
 
+    def requeue(self, now_ns: int) -> None:
+        """It gives its place up, and meets the market anew."""
+        if self.phase in (Phase.RESTING, Phase.TAKING, Phase.WATCHING):
+            self.phase, self.place, self.arrival_ns = Phase.ARRIVED, None, now_ns
+
     def event(self, state: OrderState, reason: str, ns: int) -> OrderEvent:
         return OrderEvent(self.id, self.symbol, state, reason, ns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from decimal import Decimal
 
@@ -11,9 +11,11 @@ import msgspec
 from engine.errors import OrderError
 from engine.events import ChangeKind, Funding, OrderChange, OrderState, OrderType
 from engine.execution.order import Order
+from engine.execution.paper import amendments
+from engine.execution.paper.account import Told, as_told
 from engine.execution.paper.clock import Command
 from engine.execution.paper.display import Display
-from engine.execution.paper.orders import Ended, Phase, Working
+from engine.execution.paper.orders import ZERO, Ended, Phase, Working
 from engine.execution.paper.outbox import Outbox, Parcel, Report
 
 _ON_THE_WAY = (OrderState.INITIALIZED, OrderState.SUBMITTED)
@@ -22,8 +24,12 @@ _ON_THE_WAY = (OrderState.INITIALIZED, OrderState.SUBMITTED)
 class SavedVenue(msgspec.Struct):
     """Everything beside the journal's orders and the ledger's positions."""
 
+    ns: int = 0
+    """The venue's clock."""
     sequence: int = 0
     orders: list[Working] = []
+    told: dict[str, Told] = {}
+    """Open orders as the desk had them then."""
     commands: list[Command] = []
     outbox: dict[str, list[Parcel]] = {}
     displays: dict[str, Display] = {}
@@ -43,45 +49,79 @@ class Revived(msgspec.Struct):
 
 
 def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: int) -> Revived:
-    """The journal's orders with what was saved of them; reports that contradict it leave ``outbox``."""
+    """The journal's orders with what was saved of them.
+
+    Of each symbol the saved state counts whole or not at all: where the desk has been told more of one of its
+    orders since, the reports that were on their way then have arrived, or never will, and leave ``outbox``.
+    The symbol's orders are then what the journal says, at the places that they had.
+    """
     revived = Revived([], {}, saved.sequence, 0)
     places = {order.id: order for order in saved.orders}
     news = _by_order(outbox)
-    spoilt = set(news) - {order.client_order_id for order in known}
+    late = _overtaken(known, saved, news)
     for order in known:
-        identity, reports = order.client_order_id, news.get(order.client_order_id, [])
+        identity = order.client_order_id
         if order.state.terminal:
             revived.ended[identity] = Ended(order.state, order.filled, order.request.symbol)
-            if not all(map(_refuses, reports)):
-                spoilt.add(identity)
             continue
         place = places.get(identity)
-        later = _after(order, reports)
-        if later is not None and place is None and later.state.terminal:
-            revived.ended[identity] = Ended(later.state, later.filled, order.request.symbol)
-            continue
-        if later is not None and place is not None and reports and place.filled == later.filled:
-            revived.orders.append(place)
-            continue
-        spoilt.add(identity)
-        if place is None or not _follow(place, order):
+        if order.request.symbol not in late and identity in saved.told:
+            later = _after(order, news.get(identity, []))
+            assert later is not None  # else its symbol were among the others
+            if place is None:
+                revived.ended[identity] = Ended(later.state, later.filled, order.request.symbol)
+                continue
+        elif place is None or not _follow(place, order, saved.told.get(identity), now_ns):
             revived.sequence += 1
             revived.anew += 1
             place = _begin_anew(order, revived.sequence, now_ns)
+        # The time that it was off is nobody's: what waits for liquidity goes on waiting.
+        place.fresh_ns += max(0, now_ns - saved.ns) if saved.ns else 0
         revived.orders.append(place)
-    _drop(outbox, spoilt)
+    _drop(outbox, late)
+    saved.commands = [one for one in saved.commands if one.symbol not in late]
     revived.orders.sort(key=lambda order: order.sequence)
+    _count_lost(revived)
     _wake_orphans(revived, now_ns)
     return revived
 
 
-def _follow(place: Working, order: Order) -> bool:
+def _overtaken(known: Sequence[Order], saved: SavedVenue, news: Mapping[str, list[Report]]) -> set[str]:
+    """Symbols of which the journal says something else than was saved."""
+    journal = {order.client_order_id: order for order in known}
+    places = {order.id for order in saved.orders}
+    late = {
+        report.symbol
+        for name, reports in news.items()
+        if name not in saved.told
+        for report in reports
+        if not _refuses(report)
+    }
+    for name, told in saved.told.items():
+        order = journal.get(name)
+        if order is None or as_told(order) != told:
+            late.add(told.symbol)
+            continue
+        later = _after(order, news.get(name, []))
+        if later is None or later.state.terminal == (name in places):
+            late.add(told.symbol)
+    return late
+
+
+def _count_lost(revived: Revived) -> None:
+    """What the siblings of each bracket's child have filled, by what became of them."""
+    filled = {name: ended.filled for name, ended in revived.ended.items()}
+    filled |= {order.id: order.filled for order in revived.orders}
+    for order in revived.orders:
+        if order.request.parent_id:
+            order.lost = sum((filled.get(name, ZERO) for name in order.request.siblings), ZERO)
+
+
+def _follow(place: Working, order: Order, told: Told | None, now_ns: int) -> bool:
     """Bring a saved order to what the journal says; False when it says too much else."""
     state = order.state
     held = state is OrderState.HELD
     if held != (place.phase is Phase.HELD) and not (held and place.phase is Phase.TRAVELLING):
-        return False
-    if state is OrderState.TRIGGERED and not place.triggered:
         return False
     if state not in (OrderState.HELD, *_ON_THE_WAY):
         place.accepted = True
@@ -89,11 +129,26 @@ def _follow(place: Working, order: Order) -> bool:
             place.phase = Phase.ARRIVED
     elif place.accepted or place.triggered:
         return False
-    place.quantity, place.price, place.trail = order.quantity, order.price, order.trail
-    if place.request.type is not OrderType.TRAILING_STOP:
+    if place.triggered != _set_off(order):
+        place.triggered = _set_off(order)
+        place.requeue(now_ns)
+    if order.price != place.price or order.quantity > place.quantity:
+        place.requeue(now_ns)
+    place.quantity, place.price = order.quantity, order.price
+    if (
+        order.request.type is not OrderType.TRAILING_STOP
+        or told is None
+        or told.stop_price != order.stop_price
+    ):
         place.stop_price = order.stop_price
+    if order.trail is not None and order.trail != place.trail:
+        amendments.retrail(place, order.trail)
     place.filled, place.fills = order.filled, len(order.trade_ids)
     return True
+
+
+def _set_off(order: Order) -> bool:
+    return order.request.type.triggered and (order.state is OrderState.TRIGGERED or order.filled > 0)
 
 
 def _begin_anew(order: Order, sequence: int, now_ns: int) -> Working:
@@ -112,7 +167,7 @@ def _begin_anew(order: Order, sequence: int, now_ns: int) -> Working:
         fresh_ns=now_ns,
         phase=Phase.HELD if held else Phase.TRAVELLING if travelling else Phase.ARRIVED,
         accepted=not held and not travelling,
-        triggered=request.type.triggered and (state is OrderState.TRIGGERED or order.filled > 0),
+        triggered=_set_off(order),
         filled=order.filled,
         fills=len(order.trade_ids),
     )
@@ -135,12 +190,12 @@ def _by_order(outbox: Outbox) -> dict[str, list[Report]]:
 
 
 def _after(order: Order, reports: Sequence[Report]) -> Order | None:
-    """The order with the reports that are on their way; None when they contradict it."""
+    """The order with the reports that are on their way; None when they contradict it, or are known."""
     later = copy(order)
     try:
         for report in reports:
-            if not _refuses(report) and not isinstance(report, Funding):
-                later.apply(report)
+            if not _refuses(report) and not isinstance(report, Funding) and not later.apply(report):
+                return None
     except OrderError:
         return None
     return later
@@ -150,15 +205,5 @@ def _refuses(report: Report) -> bool:
     return isinstance(report, OrderChange) and report.kind is not ChangeKind.UPDATED
 
 
-def _drop(outbox: Outbox, identities: set[str]) -> None:
-    kept: dict[str, list[Parcel]] = {}
-    for symbol, parcels in outbox.state().items():
-        for parcel in parcels:
-            reports = [
-                report
-                for report in parcel.reports
-                if isinstance(report, Funding) or report.client_order_id not in identities
-            ]
-            if reports:
-                kept.setdefault(symbol, []).append(Parcel(parcel.due_ns, reports))
-    outbox.restore(kept)
+def _drop(outbox: Outbox, symbols: Collection[str]) -> None:
+    outbox.restore({symbol: parcels for symbol, parcels in outbox.state().items() if symbol not in symbols})

@@ -66,7 +66,7 @@ class PaperVenue:
         self._outbox = Outbox()
         self._account = Account(cash)
         self._displays: dict[str, Display] = {}
-        self._sequence = 0
+        self._sequence = self._now_ns = 0
         self._notes: list[str] = []
 
     # --- the gateway ---
@@ -154,18 +154,19 @@ class PaperVenue:
         quote_id: another one is a new quote, whose best levels are whole again.
         stale: the quote is too old: it fills nothing and sets nothing off.
         last, last_size, traded_ns, aggressor: the newest print, when the desk consumed it, and its taker's
-        side (+1 bought, -1 sold, 0 unknown). ``trade_id``: another one is a new print; None: not told, then
-        ``last`` only sets stops off.
+        side (+1 bought, -1 sold, 0 unknown). ``trade_id``: another one, of now, is a new print; None: not
+        told, then ``last`` only sets stops off. ``last`` is NaN when none is to be believed: it sets nothing
+        off. No id may be one of an earlier run.
         """
         if not self._concerns(symbol):
             return []
         instrument = self._instrument(symbol)
         display = self._display(symbol)
-        if trade_id is None or trade_id == display.trade_id:
-            trade = None
-        else:
+        trade = None
+        if trade_id is not None and trade_id != display.trade_id:
             display.trade_id = trade_id
-            trade = last, last_size, traded_ns, aggressor
+            if traded_ns >= now_ns:  # else it was before anything of ours was here
+                trade = last, last_size, traded_ns, aggressor
         fresh = display.quote(instrument, quote_id, (bid, bid_size), (ask, ask_size), last, stale)
         return self._tick(instrument, display, fresh, trade, now_ns)
 
@@ -262,13 +263,15 @@ class PaperVenue:
         """What the next run needs beside the journal, JSON-able: places in queues, high-water marks, what is
         taken off the display, what travels, the funding time."""
         saved = SavedVenue(
-            self._sequence,
-            list(self._orders),
-            self._clock.commands,
-            self._outbox.state(),
-            self._displays,
-            self._funding.paid,
-            self._account.cash,
+            ns=self._now_ns,
+            sequence=self._sequence,
+            orders=list(self._orders),
+            told=self._account.told,
+            commands=self._clock.commands,
+            outbox=self._outbox.state(),
+            displays=self._displays,
+            funded=self._funding.paid,
+            cash=self._account.cash,
         )
         state: dict[str, Any] = msgspec.to_builtins(saved)
         return state
@@ -301,10 +304,12 @@ class PaperVenue:
         self._orders.ended.update(revived.ended)
         self._sequence = revived.sequence
         self._displays = saved.displays
+        for display in self._displays.values():
+            display.last = None
         self._clock.commands = [one for one in saved.commands if self._orders.known(one.client_order_id)]
         for one in known:
             if not one.state.terminal:
-                self._account.begin(one.request, one.quantity, one.filled, one.state)
+                self._account.take_up(one)
         self._account.cash.update(saved.cash if cash is None else cash)
         self._account.positions = {symbol: held for symbol, held in positions.items() if held}
         self._executions.positions = dict(self._account.positions)
@@ -342,8 +347,7 @@ class PaperVenue:
             lost=sum((self._orders.filled(sibling) for sibling in request.siblings), ZERO),
         )
         self._orders.add(order)
-        state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
-        self._account.begin(request, request.quantity, ZERO, state)
+        self._account.begin(request)
         return order
 
     def _refusal(self, request: OrderRequest, together: Sequence[OrderRequest]) -> str:
@@ -410,6 +414,7 @@ class PaperVenue:
             self._outbox.put(symbol, reports, due_ns)
 
     def _receive(self, symbol: str, now_ns: int) -> list[Report]:
+        self._now_ns = max(self._now_ns, now_ns)
         reports = self._outbox.take(symbol, now_ns)
         for report in reports:
             self._account.tell(report)

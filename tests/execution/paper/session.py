@@ -72,9 +72,15 @@ latencies = st.sampled_from([(0.0, 0.0), (20.0, 5.0), (3.0, 40.0)])
 
 
 class Session:
-    """Plays steps; ``restart_at``: before that step the venue is left, and another takes up its state."""
+    """Plays steps; ``restart_at``: before that step the venue is left, and another takes up its state.
 
-    def __init__(self, latency: tuple[float, float], restart_at: int = -1) -> None:
+    ``kill``: after which hand-overs of reports, by number, the state is kept, and the venue killed; the
+    journal goes as far as the kill.
+    """
+
+    def __init__(
+        self, latency: tuple[float, float], restart_at: int = -1, kill: tuple[int, int] = (0, 0)
+    ) -> None:
         self._config = PaperConfig(
             entry_latency_ms=latency[0], response_latency_ms=latency[1], order_ttl_s=5.0
         )
@@ -83,6 +89,9 @@ class Session:
         self.journal: list[Report] = []
         self.position = Decimal(0)
         self._restart_at = restart_at
+        self._keep_at, self._kill_at = kill
+        self._kept: dict[str, Any] | None = None
+        self._handed = 0
         self._now = T0
         self._count = 0
         self._quote: tuple[float, float, float, float] | None = None
@@ -104,10 +113,16 @@ class Session:
         self.check()
 
     def restart(self) -> None:
-        state = msgspec.json.decode(msgspec.json.encode(self.venue.state()))
+        self._take_up(self._state())
+        assert self.venue.notes() == []
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.venue.state()))
+        return state
+
+    def _take_up(self, state: dict[str, Any] | None) -> None:
         self.venue = PaperVenue(self._config, known())
         self.venue.restore(self.blotter, state, {SYMBOL: self.position}, self._now)
-        assert self.venue.notes() == []
 
     def check(self) -> None:
         """The venue and the fold of its reports are of one mind, and nothing is filled beyond what may be."""
@@ -243,13 +258,15 @@ class Session:
         if self._quote is None:
             return
         (bid, bid_size, ask, ask_size), (last, size, aggressor) = self._quote, self._print
-        taken = {side: self._filled_now(side) for side in Side}
+        taken, handed = {side: self._filled_now(side) for side in Side}, self._handed
         self._take(
             self.venue.on_quote(
                 SYMBOL, bid, bid_size, ask, ask_size, last, self._now, self._quote_id, stale=stale,
                 trade_id=self._trade_id, last_size=size, traded_ns=self._traded_ns, aggressor=aggressor,
             )
         )  # fmt: skip
+        if handed < self._kill_at <= self._handed:
+            return
         state = self.venue.state()
         unreported = [
             (report["side"], Decimal(report["quantity"]))
@@ -307,9 +324,19 @@ class Session:
             late = isinstance(report, OrderChange) and report.kind is not ChangeKind.UPDATED
             if late and (order.state.terminal or order.pending is Pending.NONE):
                 continue  # what was asked was overtaken by the order's end
+            filled = order.filled
             self.blotter.apply(report)  # raises on what is illegal
             if isinstance(report, Fill):
+                assert order.filled > filled, "no fill is told twice"
                 self._move(report, order)
+        self._handed += 1
+        if self._handed == self._keep_at:
+            self._kept = self._state()
+        if self._handed == self._kill_at:
+            self._take_up(self._kept)
+            self._quote_id += 1  # no quote of a new run is one of the old run
+            bid_size, ask_size = (0, 0) if self._quote is None else (self._quote[1], self._quote[3])
+            self._shown = Counter({Side.BUY: round(ask_size * 1000), Side.SELL: round(bid_size * 1000)})
 
     def _move(self, fill: Fill, order: Order) -> None:
         after = self.position + fill.quantity * fill.side.sign

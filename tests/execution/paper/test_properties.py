@@ -63,6 +63,18 @@ def test_a_restart_in_the_middle_changes_no_report(
     assert played(script, latency, restart_at % len(script)).journal == usual
 
 
+@settings(max_examples=150, deadline=None)
+@given(steps, latencies, st.integers(1, 120), st.integers(0, 40))
+def test_a_kill_loses_no_fill_and_doubles_none(
+    script: Script, latency: tuple[float, float], kept: int, later: int
+) -> None:
+    """``later``: how many hand-overs the state that was kept last is behind the journal."""
+    session = Session(latency, kill=(kept, kept + later))
+    session.play(script)
+    fills = [report for report in session.journal if isinstance(report, Fill)]
+    assert len({fill.trade_id for fill in fills}) == len(fills)
+
+
 book = st.lists(st.integers(1, 2_000), min_size=1, max_size=5)
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState
 from engine.execution.blotter import Blotter
-from engine.execution.gateway import Report
 from engine.execution.paper import PaperVenue
 from tests.execution.paper.script import MS, SYMBOL, T0, Floor, known, plain, told
 
@@ -58,15 +57,6 @@ class Desk:
         self.floor.venue = PaperVenue(plain(**self.config), known())
         self.floor.venue.restore(self.blotter, saved, {SYMBOL: position}, self.floor.now)
         return self.floor.venue.notes()
-
-    def after(self, steps: str) -> list[str]:
-        """The reports of these steps."""
-        self.play(steps)
-        before = len(self.floor.reports)
-        return [told(report) for report in self.floor.reports[before - len(self._new(before)) :]]
-
-    def _new(self, before: int) -> list[Report]:
-        return self.floor.reports[before:]
 
     def state(self) -> dict[str, Any]:
         """Through JSON, as it is kept."""
@@ -154,6 +144,55 @@ def test_a_state_older_than_the_journal_yields_to_it() -> None:
     desk.play("p 98x9 -")
     fills = [report for report in desk.floor.reports if isinstance(report, Fill)]
     assert [fill.quantity for fill in fills] == [2, 3] and len({fill.trade_id for fill in fills}) == 2
+
+
+def test_a_fill_that_was_told_after_the_state_was_kept_is_not_told_again() -> None:
+    desk = Desk(response_latency_ms=50.0)
+    desk.send("buy a 5 limit@99", "q 99x5 101x5; t 1; p 98x2 -")
+    old = desk.state()
+    desk.play("t 1")
+    assert last(desk, 1) == ["a 2@99 m 0.0396"]
+    desk.restart(saved=old)
+    assert desk.floor.venue.account(desk.floor.now).positions == {SYMBOL: Decimal(2)}
+    desk.send("sell x 5 market ro", "t 1; q 99x5 101x5; t 1")
+    assert last(desk, 3) == ["x accepted", "x updated q=2", "x 2@99 t 0.198"], "it would turn the position"
+
+
+BRACKET = "buy p 5 limit@101 & sell s 5 stop@95 ro parent=p sib=t & sell t 5 limit@105 ro parent=p sib=s"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_child_knows_after_a_restart_what_its_sibling_filled(keep: bool) -> None:
+    desk = Desk()
+    before = desk.state()
+    desk.send("buy z 3 market", "q 99x5 100x3")
+    desk.send(BRACKET, "q 99x5 101x3; q 99x5 102x3; p 106x1 +")
+    desk.restart(saved=desk.state() if keep else before)
+    desk.play("q 99x5 101x2; q 99x5 101x2; q 99x5 101x2")
+    of = {order.client_order_id: order for order in desk.blotter}
+    assert of["p"].filled == 5 and of["t"].filled == 1
+    assert (of["s"].leaves, of["t"].leaves) == (4, 4), "no more than is left of what the parent filled"
+
+
+def test_a_price_amended_after_the_state_was_kept_has_no_place() -> None:
+    desk = Desk()
+    desk.send("buy a 2 limit@99", "q 99x5 101x5; p 99x5 -")
+    old = desk.state()
+    assert desk.floor.venue.waiting() == {"a": "limit 99, first in the queue"}
+    desk.play("amend a p=98.5; q 98.5x5 101x5")
+    desk.restart(saved=old)
+    desk.play("q 98.5x7 101x5")
+    assert desk.floor.venue.waiting() == {"a": "limit 98.5, 7 ahead in the queue"}
+
+
+def test_the_time_that_it_was_off_is_no_wait_for_liquidity() -> None:
+    desk = Desk()
+    desk.send("buy a 7 stop@102 from=quote", "q 99x5 101x5; q 101x5 102x5")
+    state = desk.state()
+    desk.floor.now += 3600 * NS
+    desk.restart(saved=state)
+    desk.play("t 1; q 101x5 103x5")
+    assert last(desk, 1) == ["a 2@103 t 0.206"]
 
 
 def test_an_order_that_the_journal_ended_is_not_taken_up() -> None:
