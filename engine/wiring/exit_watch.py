@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from engine.config import ExitsConfig
-from engine.errors import ConfigError
-from engine.events import NS, LimitChange, Purpose
+from engine.events import NS, Purpose
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.portfolio.exits import Exits
 from engine.portfolio.ledger import Ledger
 from engine.portfolio.position import Position
-from engine.risk.limit_kinds import shown
-from engine.text import clean
-
-log = logging.getLogger("engine.exits")
-
-SCOPE = "exits"
-"""Of the changes of desk-wide exits in the journal."""
-SETTABLE = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "max_holding_s")
+from engine.wiring.exit_limits import ExitLimits
 
 
 class Crossed(NamedTuple):
@@ -68,7 +58,8 @@ class ExitWatch:
     def __init__(
         self, config: ExitsConfig, instruments: Instruments, features: FeatureEngine, ledger: Ledger
     ) -> None:
-        self._configured = self._config = config
+        self.limits = ExitLimits(config)
+        self.limits.on_change = self._changed
         self._exits = Exits(config)
         self._instruments = instruments
         self._features = features
@@ -211,48 +202,14 @@ class ExitWatch:
                 opened_ns, best = kept.get(position.symbol, (0, math.nan))
                 self._watch(armed, best if opened_ns == position.opened_ns else math.nan)
 
-    # --- a person's acts ---
-
-    def setting(self, name: str) -> float:
-        """As it is now, of ``SETTABLE``."""
-        value: float = getattr(self._config, name)
-        return value
-
-    def set(self, name: str, value: float | None, *, who: str, ns: int) -> LimitChange:
-        """Change a desk-wide distance (percent) or holding time (s) of ``SETTABLE``; None goes back to the
-        configuration's. It holds at once, for open positions too. Returns the change, to be journaled.
-
-        Raises ConfigError, and changes nothing, for another name or a value out of range.
-        """
-        before = self._apply(name, getattr(self._configured, name, None) if value is None else value)
-        return LimitChange(SCOPE, name, shown(before), "" if value is None else shown(value), who, ns)
-
-    def restore(self, change: LimitChange) -> None:
-        """Take up a journaled change of ``SCOPE``; one that is not possible any more is logged."""
-        try:
-            configured = getattr(self._configured, change.name, None)
-            self._apply(change.name, float(change.value) if change.value else configured)
-        except (ConfigError, ValueError) as error:
-            log.warning("a change of %s is not taken up: %s", clean(change.name, 40), clean(error))
-
-    def _apply(self, name: str, value: float | None) -> float:
-        if name not in SETTABLE:
-            raise ConfigError(f"exits.{clean(name, 40)} cannot be set; {', '.join(SETTABLE)} can")
-        before: float = getattr(self._config, name)
-        section: dict[str, Any] = {**msgspec.structs.asdict(self._config), name: value}
-        if value is None or not math.isfinite(value):
-            raise ConfigError(f"exits.{name}: {value} is no finite number")
-        try:
-            self._config = msgspec.convert(section, ExitsConfig, from_attributes=True)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"exits.{name} = {value:g}: {clean(error)}") from None
-        self._exits = Exits(self._config)
+    def _changed(self) -> None:
+        """The distances are others: what is watched is armed anew."""
+        self._exits = Exits(self.limits.config)
         self._armed.clear()
         for symbol in self._followed:
             instrument = self._instruments.get(symbol)
             if instrument is not None and self._features.exit_armed(instrument.index):
                 self.arm(symbol)
-        return before
 
     # --- marks ---
 

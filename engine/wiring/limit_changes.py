@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from engine.events import LimitChange
 from engine.features.engine import FeatureEngine
 from engine.risk.limit_book import LimitBook
 from engine.risk.limit_kinds import shown
-from engine.wiring import exit_watch
-from engine.wiring.exit_watch import ExitWatch
+from engine.wiring import exit_limits
+from engine.wiring.exit_limits import ExitLimits
 from engine.wiring.order_journal import Commit
+
+
+class _Kept(Protocol):
+    """``LimitBook`` or ``ExitLimits``."""
+
+    def value(self, scope: str, name: str) -> float | None: ...
+
+    def propose(
+        self, scope: str, name: str, value: float | None, who: str, ns: int
+    ) -> LimitChange | None: ...
+
+    def loosens(self, change: LimitChange) -> bool: ...
+
+    def apply(self, change: LimitChange) -> None: ...
+
+    def restore(self, change: LimitChange) -> str: ...
 
 
 class LimitChanges:
     """Changes the limits of risk and the distances of exits, for a person."""
 
-    def __init__(self, features: FeatureEngine, book: LimitBook, watch: ExitWatch, commit: Commit) -> None:
+    def __init__(self, features: FeatureEngine, book: LimitBook, exits: ExitLimits, commit: Commit) -> None:
         self._features = features
         self._book = book
-        self._watch = watch
+        self._exits = exits
         self._commit = commit
         self._loosening: dict[tuple[str, str], LimitChange] = {}
         """On their way to the disk; each is dropped by a later change of the same limit."""
@@ -33,13 +50,9 @@ class LimitChanges:
         nothing, for an unknown limit or a value beyond its range.
         """
         now = self._features.now_ns
-        if scope == exit_watch.SCOPE:
-            change = self._watch.set(name, value, who=who, ns=now)
-            self._commit((change,), done)
-            return change
-        key = scope, name
-        proposed = self._book.propose(scope, name, value, who, now)
-        standing = self._book.value(scope, name)
+        key, kept = (scope, name), self._kept(scope)
+        proposed = kept.propose(scope, name, value, who, now)
+        standing = kept.value(scope, name)
         overtaken = self._loosening.get(key)
         if overtaken is not None:
             del self._loosening[key]
@@ -49,10 +62,10 @@ class LimitChanges:
                 proposed = LimitChange(scope, name, overtaken.value, told, who, now)
         if proposed is None:
             return None
-        if self._book.loosens(proposed):
+        if kept.loosens(proposed):
             self._loosen(proposed, done)
         else:
-            self._book.apply(proposed)
+            kept.apply(proposed)
             self._commit((proposed,), done)
         return proposed
 
@@ -63,14 +76,14 @@ class LimitChanges:
         def durable() -> None:
             if self._loosening.get(key) is change:
                 del self._loosening[key]
-                self._book.apply(change)
+                self._kept(change.scope).apply(change)
             done()
 
         self._commit((change,), durable)
 
     def restore(self, change: LimitChange) -> str:
         """Take up a journaled change, in the journal's order; "" or why it is not in force."""
-        if change.scope == exit_watch.SCOPE:
-            self._watch.restore(change)
-            return ""
-        return self._book.restore(change)
+        return self._kept(change.scope).restore(change)
+
+    def _kept(self, scope: str) -> _Kept:
+        return self._exits if scope == exit_limits.SCOPE else self._book

@@ -11,7 +11,7 @@ from engine.api.trading_protocol import LimitRow
 from engine.config import ExitsConfig
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK
-from engine.wiring import exit_watch
+from engine.wiring import exit_limits
 
 if TYPE_CHECKING:
     from engine.wiring.desk import Desk
@@ -57,18 +57,18 @@ def _percent(amount: Decimal, whole: Decimal) -> str:
 
 
 def _exit_rows(desk: Desk) -> list[LimitRow]:
-    watch, configured = desk.trading.watch, desk.config.exits
+    exits, configured = desk.trading.watch.limits, desk.config.exits
     return [
         LimitRow(
-            scope=exit_watch.SCOPE,
+            scope=exit_limits.SCOPE,
             name=name,
-            value=f"{watch.setting(name):g}",
+            value=f"{exits.value(exit_limits.SCOPE, name):g}",
             default=f"{getattr(configured, name):g}",
             hard=_RANGES[name],
             unit="s" if name.endswith("_s") else "%",
             about=_ABOUT[name],
         )
-        for name in exit_watch.SETTABLE
+        for name in exit_limits.SETTABLE
     ]
 
 

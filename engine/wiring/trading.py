@@ -83,7 +83,7 @@ class Trading:
             config, instruments, features, flow, self._exits, on_drop=on_drop, on_outcome=on_outcome
         )
         self._state = TradingState(features, flow, commit)
-        self.limits = LimitChanges(features, flow.gate.book, flow.watch, commit)
+        self.limits = LimitChanges(features, flow.gate.book, flow.watch.limits, commit)
         self._restore = OrderRestore(flow, self.limits)
         self.fold, self.resume = self._restore.fold, self._restore.resume
         self.books = flow.books

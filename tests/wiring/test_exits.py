@@ -253,7 +253,7 @@ def test_a_changed_distance_holds_at_once_and_is_told() -> None:
     market = opened(overrides=WIDE)
     watch = market.desk.trading.watch
     market.tick(103.0)
-    change = watch.set("trailing_stop_pct", 0.5, who="me", ns=market.desk.now_ns)
+    change = market.desk.trading.limits.set("exits", "trailing_stop_pct", 0.5, "me")
     assert change == LimitChange("exits", "trailing_stop_pct", "0", "0.5", "me", market.desk.now_ns)
     levels = watch.levels(A)
     assert levels is not None and levels.trailing == Decimal("102.47505"), (
@@ -262,15 +262,58 @@ def test_a_changed_distance_holds_at_once_and_is_told() -> None:
     market.tick(102.4)
     assert market.purposes()[-1] is Purpose.TRAILING_STOP
 
-    exact = watch.set("max_holding_s", 1_234_567.5, who="me", ns=1)
-    assert exact.value == "1234567.5", "as it is in force"
-    fresh = Market(overrides=WIDE).desk.trading.watch
-    fresh.restore(change)
-    back = fresh.set("trailing_stop_pct", None, who="me", ns=1)
-    assert (back.previous, back.value) == ("0.5", "")
-    fresh.restore(LimitChange("exits", "sweep_s", "", "1", "me", 1))
-    fresh.restore(LimitChange("exits", "stop_loss_pct", "", "many", "me", 1))
-    assert fresh.set("stop_loss_pct", 1.0, who="me", ns=1).previous == "20"
+    exact = market.desk.trading.limits.set("exits", "max_holding_s", 1_234_567.5, "me")
+    assert exact is not None and exact.value == "1234567.5", "as it is in force"
+    fresh = Market(overrides=WIDE).desk.trading.limits
+    assert fresh.restore(change) == ""
+    back = fresh.set("exits", "trailing_stop_pct", None, "me")
+    assert back is not None and (back.previous, back.value) == ("0.5", "")
+    assert fresh.set("exits", "trailing_stop_pct", None, "me") is None, "it is so already"
+    assert "sweep_s" in fresh.restore(LimitChange("exits", "sweep_s", "", "1", "me", 1))
+    assert "stop_loss_pct" in fresh.restore(LimitChange("exits", "stop_loss_pct", "", "many", "me", 1))
+    closer = fresh.set("exits", "stop_loss_pct", 1.0, "me")
+    assert closer is not None and closer.previous == "20"
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "value", "looser"),
+    [
+        ("stop_loss_pct", 20.0, 30.0, True),
+        ("stop_loss_pct", 20.0, 10.0, False),
+        ("trailing_stop_pct", 2.0, 0.0, True),
+        ("trailing_stop_pct", 0.0, 2.0, False),
+        ("max_holding_s", 60.0, 120.0, True),
+        ("max_holding_s", 60.0, 30.0, False),
+        ("max_holding_s", 60.0, None, True),
+    ],
+)
+def test_what_holds_a_position_longer_waits_for_the_disk(
+    name: str, before: float, value: float | None, looser: bool
+) -> None:
+    market = opened(overrides=WIDE)
+    limits, exits = market.desk.trading.limits, market.desk.trading.watch.limits
+    limits.set("exits", name, before, "me")
+    market.bench.hold = True
+    limits.set("exits", name, value, "me")
+    assert (exits.value("exits", name) == before) is looser
+    market.bench.release()
+    assert exits.value("exits", name) == (value or 0.0)
+
+
+def test_a_tightening_overtakes_a_loosening_that_is_being_written() -> None:
+    market = opened(overrides=WIDE)
+    limits, exits = market.desk.trading.limits, market.desk.trading.watch.limits
+    market.bench.hold = True
+    limits.set("exits", "stop_loss_pct", 30.0, "me")
+    limits.set("exits", "stop_loss_pct", 5.0, "me")
+    assert exits.value("exits", "stop_loss_pct") == 5.0
+    market.bench.release()
+    assert exits.value("exits", "stop_loss_pct") == 5.0
+    fresh = Market(overrides=WIDE).desk.trading
+    for change in market.bench.kinds(LimitChange):
+        assert isinstance(change, LimitChange)
+        fresh.limits.restore(change)
+    assert fresh.watch.limits.value("exits", "stop_loss_pct") == 5.0
 
 
 @pytest.mark.parametrize(
@@ -291,16 +334,16 @@ def test_a_value_out_of_range_changes_nothing(name: str, value: float | None) ->
     watch = market.desk.trading.watch
     before = watch.levels(A)
     with pytest.raises(ConfigError, match=name):
-        watch.set(name, value, who="me", ns=1)
+        market.desk.trading.limits.set("exits", name, value, "me")
     assert watch.levels(A) == before
 
 
 def test_changing_a_distance_arms_nothing_while_an_exit_is_at_work() -> None:
     market = opened(overrides=TRAIL)
-    watch, features = market.desk.trading.watch, market.desk.features
+    features = market.desk.features
     market.tick(98.5)
     assert not features.exit_armed(0) and market.held
-    watch.set("trailing_stop_pct", 0.1, who="me", ns=market.desk.now_ns)
+    market.desk.trading.limits.set("exits", "trailing_stop_pct", 0.1, "me")
     assert not features.exit_armed(0)
     market.tick(98.5)
     market.tick(98.5)

@@ -22,7 +22,7 @@ from engine.store.store import Store
 from engine.store.verify import verify
 from engine.wiring.cancels import waits
 from engine.wiring.desk import Desk
-from engine.wiring.exit_watch import SETTABLE
+from engine.wiring.exit_limits import SCOPE, SETTABLE
 from engine.wiring.verification import _observers
 from tests.chaos.invariants import venue_problems
 
@@ -124,7 +124,7 @@ class Life(NamedTuple):
         trading = desk.trading
         return cls(
             {(row.scope, row.name): row.value for row in trading.gate.book.rows()},
-            {name: trading.watch.setting(name) for name in SETTABLE},
+            {name: trading.watch.limits.value(SCOPE, name) for name in SETTABLE},
             desk.signals.strategies.settings(),
             desk.tuning.weights,
             {order.client_order_id: order for order in trading.blotter.open_orders()},

@@ -18,7 +18,7 @@ from engine.execution.order import Order
 from engine.execution.order_list import one_cancels_other
 from engine.execution.ticket import Ticket
 from engine.risk.limits import DESK, SYMBOL
-from engine.wiring.exit_watch import SCOPE
+from engine.wiring.exit_limits import SCOPE
 from tests.chaos.sessions.desk import SeededDesk
 
 _ZERO = Decimal(0)
