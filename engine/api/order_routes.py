@@ -6,7 +6,7 @@ from aiohttp import web
 
 from engine.api.http import body, json_response, name_of, number, who
 from engine.api.trading_port import TradingPort
-from engine.api.trading_protocol import AmendPatch, CancelPatch, FlattenPatch, OrderTicket
+from engine.api.trading_protocol import AmendPatch, CancelPatch, FlattenPatch, OrderList, OrderTicket
 from engine.text import clean
 
 MOST = 1_000
@@ -19,6 +19,12 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
 
     async def preview(request: web.Request) -> web.Response:
         return json_response(trading.preview(await body(request, OrderTicket), who(request)))
+
+    async def place_list(request: web.Request) -> web.Response:
+        return json_response(await trading.place_list(await body(request, OrderList), who(request)))
+
+    async def preview_list(request: web.Request) -> web.Response:
+        return json_response(trading.preview_list(await body(request, OrderList), who(request)))
 
     async def every(request: web.Request) -> web.Response:
         query = request.query
@@ -45,6 +51,8 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
     return [
         web.post("/v1/orders", place),
         web.post("/v1/orders/preview", preview),
+        web.post("/v1/orders/list", place_list),
+        web.post("/v1/orders/list/preview", preview_list),
         web.post("/v1/orders/cancel", cancel_all),
         web.get("/v1/orders", every),
         web.post("/v1/orders/{id}", amend),

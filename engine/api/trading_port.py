@@ -13,6 +13,8 @@ from engine.api.trading_protocol import (
     FlattenPatch,
     LimitPatch,
     LimitRow,
+    ListPreview,
+    OrderList,
     OrderPreview,
     OrderReply,
     OrderTicket,
@@ -29,6 +31,12 @@ class TradingPort(Protocol):
         ...
 
     def preview(self, ticket: OrderTicket, who: str) -> OrderPreview: ...
+
+    async def place_list(self, wanted: OrderList, who: str) -> OrderReply:
+        """The same with orders that belong together."""
+        ...
+
+    def preview_list(self, wanted: OrderList, who: str) -> ListPreview: ...
 
     def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
         """Newest first, at most ``limit``; of one symbol, in one state (or ``open``), unless these are ""."""

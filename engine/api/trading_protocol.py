@@ -2,6 +2,8 @@
 
     POST /v1/orders                     OrderTicket -> OrderReply
     POST /v1/orders/preview             OrderTicket -> OrderPreview; nothing is sent
+    POST /v1/orders/list                OrderList -> OrderReply: sent together, or not at all
+    POST /v1/orders/list/preview        OrderList -> ListPreview; nothing is sent
     GET  /v1/orders?symbol=&state=&limit=   list of OrderRow, newest first
     POST /v1/orders/cancel              CancelPatch -> Reply (its text is the receipt)
     POST /v1/orders/{id}                AmendPatch -> Reply
@@ -59,11 +61,22 @@ class OrderTicket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """A ticket with the same token is the same order: sent twice, it is placed once."""
 
 
+class OrderList(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Orders that are judged as a whole and sent together, or not at all."""
+
+    tickets: tuple[OrderTicket, ...]
+    """1 to 100, brackets among them; without tokens of their own."""
+    kind: Literal["list", "oco"] = "list"
+    """oco: two orders of one symbol and size that wait; what one fills, the other loses."""
+    token: str = ""
+    """Of the whole list: sent twice, it is placed once."""
+
+
 class OrderReply(msgspec.Struct, frozen=True):
     ok: bool
     text: str
     ids: tuple[str, ...] = ()
-    """Client order ids: the order, then its children."""
+    """Client order ids: the order, then its children; of a list in its order."""
     verdict: Verdict | None = None
     """The first denied leg's, or the order's own."""
 
@@ -81,6 +94,15 @@ class OrderPreview(msgspec.Struct, frozen=True):
     cash_after: str
     verdicts: tuple[Verdict, ...]
     """Of every leg, in order."""
+    approved: bool
+    text: str
+
+
+class ListPreview(msgspec.Struct, frozen=True):
+    """What a list would do, judged now as a whole."""
+
+    previews: tuple[OrderPreview, ...]
+    """Of each ticket, as if it alone filled."""
     approved: bool
     text: str
 

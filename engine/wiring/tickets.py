@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
-from engine.api.trading_protocol import AmendPatch, OrderPreview, OrderTicket
+import msgspec
+
+from engine.api.trading_protocol import AmendPatch, ListPreview, OrderList, OrderPreview, OrderTicket
 from engine.errors import OrderError
 from engine.events import NS, Amendment, OrderRequest, OrderType, Side, TimeInForce, TriggerSource, Verdict
 from engine.execution.ids import ticket_order_id
+from engine.execution.order_list import one_cancels_other, order_list
 from engine.execution.ticket import Ticket, TicketView, order_requests
 from engine.instruments import Instrument, Instruments
 from engine.text import clean
@@ -31,20 +34,51 @@ class Tickets:
         instrument = find(self._desk.instruments, wire.symbol)
         return order_requests(self._ticket(wire, instrument, who), self._view(instrument))
 
-    def placed(self, wire: OrderTicket) -> list[str]:
-        """The ids of the orders that a ticket with this token made already; [] when none did."""
-        if not wire.token:
+    def list_requests(self, wanted: OrderList, who: str) -> list[OrderRequest]:
+        """The orders of a list, ticket by ticket, each followed by its children."""
+        tickets = list(self._listed(wanted, who))
+        return one_cancels_other(tickets) if wanted.kind == "oco" else order_list(tickets)
+
+    def _listed(self, wanted: OrderList, who: str) -> Iterator[tuple[Ticket, TicketView]]:
+        for number, wire in enumerate(wanted.tickets):
+            if wire.token:
+                raise OrderError("a list has one token for all of it: leave the tickets' own out")
+            instrument = find(self._desk.instruments, wire.symbol)
+            ticket = self._ticket(wire, instrument, who)
+            yield (
+                msgspec.structs.replace(ticket, token=_list_token(wanted, number)),
+                self._view(instrument),
+            )
+
+    def placed(self, wanted: OrderTicket | OrderList) -> list[str]:
+        """The ids of the orders that a ticket or list with this token made already; [] when none did."""
+        if not wanted.token:
             return []
-        identity, trading = ticket_order_id(_token(wire)), self._desk.trading
+        token = _token(wanted) if isinstance(wanted, OrderTicket) else _list_token(wanted, 0)
+        identity, trading = ticket_order_id(token), self._desk.trading
         if not trading.work.known(identity):
             return []
         return trading.work.list_ids(identity)
 
     def preview(self, requests: Sequence[OrderRequest]) -> OrderPreview:
-        """What the orders would do, judged now; nothing is sent."""
+        """What a ticket's orders would do, judged now; nothing is sent."""
+        return self._preview(requests, self._desk.trading.judge(requests))
+
+    def preview_list(self, requests: Sequence[OrderRequest]) -> ListPreview:
+        """The same of a list's orders, judged as a whole."""
+        verdicts = self._desk.trading.judge(requests)
+        starts = [number for number, request in enumerate(requests) if not request.parent_id]
+        previews = tuple(
+            self._preview(requests[start:end], verdicts[start:end])
+            for start, end in zip(starts, [*starts[1:], len(requests)], strict=True)
+        )
+        denied = sum(not verdict.approved for verdict in verdicts)
+        said = f"{denied} denied" if denied else "approved"
+        return ListPreview(previews, not denied, f"{len(requests)} orders: {said}")
+
+    def _preview(self, requests: Sequence[OrderRequest], verdicts: Sequence[Verdict]) -> OrderPreview:
         desk, entry = self._desk, requests[0]
         instrument = find(desk.instruments, entry.symbol)
-        verdicts = desk.trading.judge(requests)
         ledger = desk.trading.ledger
         position = ledger.quantity(entry.symbol)
         signed = entry.side.sign * entry.quantity
@@ -146,6 +180,12 @@ class Tickets:
 
 def _token(wire: OrderTicket) -> str:
     return clean(wire.token, 300)
+
+
+def _list_token(wanted: OrderList, number: int) -> str:
+    """Of one ticket of a list, unlike any that a person can give; "" when the list has none."""
+    token = clean(wanted.token, 300)
+    return f"{token}\n{number}" if token else ""
 
 
 def number(name: str, text: str) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.api.protocol import Reply
@@ -13,6 +14,8 @@ from engine.api.trading_protocol import (
     FlattenPatch,
     LimitPatch,
     LimitRow,
+    ListPreview,
+    OrderList,
     OrderPreview,
     OrderReply,
     OrderTicket,
@@ -20,7 +23,7 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
 )
 from engine.errors import ConfigError, OrderError, StoreError
-from engine.events import OrderState
+from engine.events import OrderRequest, OrderState
 from engine.execution.alpaca.webhook import WebhookRefused
 from engine.execution.order import Order
 from engine.risk.limits import STRATEGY, SYMBOL
@@ -29,7 +32,8 @@ from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
 from engine.wiring.order_rows import order_row
-from engine.wiring.tickets import Tickets, denied_words, find, words
+from engine.wiring.placed import list_reply, placed_before, placed_reply
+from engine.wiring.tickets import Tickets, denied_words, find
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
@@ -66,32 +70,46 @@ class LiveTrading:
             await self._engine.writing.durable()
             return self._placed_before(placed)
         requests = self._tickets.requests(ticket, who)
-        ids = tuple(request.client_order_id for request in requests)
         if len(requests) == 1:
             instrument = find(self._engine.desk.instruments, requests[0].symbol)
             verdicts = [self._trading.submit(requests[0], instrument)]
         else:
             verdicts = self._trading.submit_list(requests)
-        await self._engine.writing.durable()
-        what = words(requests[0])
-        denied = next((verdict for verdict in verdicts if not verdict.approved), None)
-        if denied is not None:
-            return OrderReply(False, f"{what}: {denied_words(denied)}", ids, denied)
-        children = len(requests) - 1
-        held = f", {children} held for its fills" if children else ""
-        return OrderReply(True, f"{what}: sent{held}", ids, verdicts[0])
+        await self._kept(requests)
+        return placed_reply(requests, verdicts)
+
+    async def place_list(self, wanted: OrderList, who: str) -> OrderReply:
+        self._engine.writing.refuse_when_failed()
+        placed = self._tickets.placed(wanted)
+        if placed:
+            await self._engine.writing.durable()
+            return self._placed_before(placed)
+        requests = self._tickets.list_requests(wanted, who)
+        verdicts = self._trading.submit_list(requests)
+        await self._kept(requests)
+        return list_reply(requests, verdicts)
+
+    async def _kept(self, requests: Sequence[OrderRequest]) -> None:
+        """Wait until what was placed is durable. Raises StoreError, which names it."""
+        try:
+            await self._engine.writing.durable()
+        except StoreError as error:
+            # It may be sent yet: who asks anew, without a token, would have it twice.
+            first = requests[0].client_order_id
+            raise StoreError(f"order {first}: {error}; look at it before it is sent anew") from None
 
     def _placed_before(self, ids: list[str]) -> OrderReply:
-        """The same ticket again: how its order stands; nothing is placed."""
-        order = self._trading.blotter.get(ids[0])
-        if order is None:
+        """The same again: how its orders stand; nothing is placed."""
+        orders = [order for order in map(self._trading.blotter.get, ids) if order is not None]
+        if len(orders) < len(ids):
             raise StoreError("the order is on its way to the disk: ask again")
-        said = f"{words(order.request)}: placed before, {order.state.value}"
-        ok = order.state not in (OrderState.DENIED, OrderState.REJECTED)
-        return OrderReply(ok, f"{said} {order.reason if not ok else ''}".rstrip(), tuple(ids))
+        return placed_before(orders)
 
     def preview(self, ticket: OrderTicket, who: str) -> OrderPreview:
         return self._tickets.preview(self._tickets.requests(ticket, who))
+
+    def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
+        return self._tickets.preview_list(self._tickets.list_requests(wanted, who))
 
     def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
         if state and state not in _STATES:

@@ -13,6 +13,8 @@ from engine.api.trading_protocol import (
     FlattenPatch,
     LimitPatch,
     LimitRow,
+    ListPreview,
+    OrderList,
     OrderPreview,
     OrderReply,
     OrderTicket,
@@ -61,6 +63,14 @@ class FakeTrading:
     def preview(self, ticket: OrderTicket, who: str) -> OrderPreview:
         self.asked.append(("preview", ticket, who))
         return OrderPreview("1", "2", "2", "0.01", "1", "98", (), True, "approved")
+
+    async def place_list(self, wanted: OrderList, who: str) -> OrderReply:
+        self.asked.append(("place list", wanted, who))
+        return OrderReply(True, "sent", ("td-1", "td-2"))
+
+    def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
+        self.asked.append(("preview list", wanted, who))
+        return ListPreview((self.preview(wanted.tickets[0], who),), True, "approved")
 
     def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
         self.asked.append(("orders", symbol, state, limit))
