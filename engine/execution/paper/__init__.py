@@ -10,6 +10,7 @@ NOT_MODELLED = (
     "information leakage: nobody sees our orders or reacts to them",
     "hidden and iceberg size: only what is displayed or printed fills an order",
     "price improvement: a limit order that takes fills at the displayed prices, one that rests at its limit",
+    "the spread where nobody quotes: an order that takes then fills at the price of the next print",
     "order types, halts, auctions, outages and message limits that a venue has of its own",
     "margin, borrowing and liquidation: a position is held as long as the desk likes",
 )

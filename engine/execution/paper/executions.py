@@ -164,9 +164,11 @@ class Executions:
         return True
 
     def resize(self, order: Working, quantity: Decimal, why: str, now_ns: int, out: list[Report]) -> None:
-        """Tell that the order's whole quantity is another now."""
+        """Tell that the order's whole quantity is another now. A larger one loses the place in the queue."""
         if quantity == order.quantity:
             return
+        if quantity > order.quantity and order.phase is Phase.RESTING:
+            order.requeue(now_ns)
         order.quantity = quantity
         out.append(
             OrderChange(order.id, order.symbol, ChangeKind.UPDATED, why, now_ns, Amendment(quantity=quantity))

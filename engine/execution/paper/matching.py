@@ -85,8 +85,9 @@ class Matching:
         self._take(order, display, now_ns, out)
         if order.phase is Phase.DONE:
             return
-        if crossing and not _at_once(order) and order.limit is not None and not order.filled and against.size:
-            # All of the display was taken before: what comes next decides whether it takes or rests.
+        if crossing and not _at_once(order) and order.limit is not None and against.size:
+            # All of the display was taken: what comes next decides whether the rest takes or rests. The same
+            # offer displayed again comes to nobody: who takes of it pays for that.
             order.note = no_size(order, "quote")
             return
         self._settle(order, display, "visible depth", now_ns, out)

@@ -269,7 +269,7 @@ class PaperVenue:
             told=self._account.told,
             commands=self._clock.commands,
             outbox=self._outbox.state(),
-            displays=self._displays,
+            displays=self._shown(),
             funded=self._funding.paid,
             cash=self._account.cash,
         )
@@ -332,6 +332,14 @@ class PaperVenue:
         return notes
 
     # --- inside ---
+
+    def _shown(self) -> dict[str, Display]:
+        """What orders met; without snapshots, which are too old by the next start."""
+        return {
+            symbol: msgspec.structs.replace(display, depth=None, depth_used=True)
+            for symbol, display in self._displays.items()
+            if display.quoted
+        }
 
     def _begin(self, request: OrderRequest, arrival_ns: int) -> Working:
         self._sequence += 1

@@ -125,6 +125,11 @@ class Floor:
         self._print, self._trade_id, self._traded_ns = (price, size, aggressor), self._trade_id + 1, self.now
         self.tick()
 
+    def printed(self, price: float, size: float, *, ago_ns: int) -> None:
+        """A print that the venue was not told of, so long ago."""
+        self._print, self._trade_id, self._traded_ns = (price, size, -1), self._trade_id + 1, self.now
+        self.now += ago_ns
+
     def tick(self, *, stale: bool = False) -> None:
         """Tell the venue what stands."""
         (bid, bid_size), (ask, ask_size) = self._sides

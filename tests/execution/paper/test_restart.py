@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.events import NS, Fill, OrderEvent, OrderRequest, OrderState
+from engine.events import NS, Depth, Fill, OrderEvent, OrderRequest, OrderState
 from engine.execution.blotter import Blotter
 from engine.execution.paper import PaperVenue
 from tests.execution.paper.script import MS, SYMBOL, T0, Floor, known, plain, told
@@ -252,6 +252,26 @@ def test_reduce_only_knows_the_position_after_a_restart() -> None:
     desk.restart(saved=None)
     desk.send("sell x 5 market ro", "q 99x5 101x5")
     assert last(desk, 3) == ["x accepted", "x updated q=2", "x 2@99 t 0.198"]
+
+
+def test_what_is_kept_does_not_grow_with_the_books_of_symbols_without_orders() -> None:
+    desk = Desk()
+    levels = tuple((99.0 - n, 1.0) for n in range(50))
+    desk.floor.venue.on_depth(Depth(SYMBOL, levels, levels, T0, T0))
+    assert desk.state()["displays"] == {}
+    desk.send("buy a 2 limit@99", "q 99x5 101x5")
+    assert desk.state()["displays"][SYMBOL]["depth"] is None
+
+
+def test_a_print_of_before_fills_nothing() -> None:
+    desk = Desk()
+    desk.send("buy a 2 limit@99", "q 99x5 101x5")
+    state = desk.state()
+    desk.floor.printed(98.0, 9.0, ago_ns=NS)
+    desk.restart(saved=state)
+    desk.floor.tick()
+    desk.play("")
+    assert last(desk, 1) == ["a accepted"]
 
 
 # --- funding ---
