@@ -68,6 +68,8 @@ class Track:
         """Whose opportunities are: those of open positions, and of round trips to be credited."""
         self._seen = 0
         """Round trips that were looked at."""
+        self.left_out = 0
+        """Round trips that were not, since they are not in memory any more: the oldest."""
         self._pending: list[RoundTrip] = []
         """Ended, not credited yet; oldest first."""
         self._looks = 0
@@ -84,8 +86,10 @@ class Track:
         """Opportunities that ``know`` is to be told of before the next ``update``."""
         trips = self._books.round_trips
         count = trips.count()
-        self._pending += reversed(trips.recent(count - self._seen))
+        ended = trips.recent(count - self._seen)
+        self.left_out += count - self._seen - len(ended)
         self._seen = count
+        self._pending += reversed(ended)
         named = {trip.opportunity_id for trip in self._pending}
         named |= {position.opportunity_id for position in self._books.ledger.positions()}
         return named - self._known.keys() - {""}

@@ -94,7 +94,11 @@ class LivePerformance:
         return EquityCurve(tuple(times.tolist()), tuple(values.tolist()), tuple(below.tolist()))
 
     def _notes(self, track: Track, now_ns: int) -> tuple[str, ...]:
-        unread = (f"history left out: {self._unread}",) if self._unread else ()
+        unread = [f"history left out: {self._unread}"] if self._unread else []
+        if track.left_out:
+            unread.append(
+                f"sources, and ratios of strategies: without the oldest {track.left_out:,} round trips"
+            )
         return (
             f"Sharpe and Sortino, annualised over 365 days: {track.basis(now_ns)}",
             "strategies and sources: drawdown and ratios of what closed round trips made of the first cash",

@@ -9,6 +9,7 @@ import pytest
 from engine.events import NS, Purpose
 from engine.portfolio.books import Books
 from engine.portfolio.credit import Shares
+from engine.portfolio.round_trips import RoundTrips
 from engine.portfolio.track import Figures, Track
 from tests.portfolio.books_script import BTC, DAY, EURO, T0, D, books, fill, order
 
@@ -104,6 +105,20 @@ def test_a_restart_changes_no_figure() -> None:
     again.update(now)
     again._looks, again._exposure = looks, dict(before._exposure)  # the same moment, looked at twice
     assert found(again, now) == found(before, now)
+
+
+def test_round_trips_that_are_in_memory_no_more_are_said() -> None:
+    kept = books()
+    kept.round_trips = RoundTrips(kept=2)
+    for n in range(1, 11, 2):
+        bought(kept, n, "1", "100", "trend")
+        bought(kept, n + 1, "-1", "101")
+    track = Track(kept, T0, STEP)
+    track.update(T0 + 40 * NS)
+    assert track.left_out == 3
+    track.update(T0 + 80 * NS)
+    assert track.left_out == 3 and found(track, T0 + 80 * NS)["source", "unknown"].trades == 2
+    assert found(track, T0 + 80 * NS)["strategy", "trend"].trades == 5
 
 
 def test_points_are_thinned_to_the_step_but_a_day_keeps_its_close() -> None:
