@@ -102,7 +102,9 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
     def _link_changed(self, state: LinkState, detail: str) -> None:
         ended = (state is LinkState.ENGINE_GONE) != (self.view.link is LinkState.ENGINE_GONE)
         self.view.set_link(state, clean(detail, 120))
-        if state is not LinkState.UP:
+        if state is LinkState.UP:
+            self._ask_account()
+        else:
             self.paint()  # at once, not at the next frame
         if ended and isinstance(self.screen, LeaveScreen):
             # What it says and offers is no longer so.
@@ -110,8 +112,8 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
             self.action_leave()
 
     def _ask_account(self) -> None:
-        """What the totals rest on; one question at a time, and only while somebody sees the answer."""
-        if self.view.link is LinkState.UP and self.desk.positions.display and not self._asking_account:
+        """What the totals rest on; one question at a time."""
+        if self.view.link is LinkState.UP and not self._asking_account:
             self._asking_account = True
             self._take_account()
 

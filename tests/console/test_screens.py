@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
+from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 
@@ -16,9 +17,15 @@ SIZES = [(80, 24), (200, 50)]
 THEME_NAMES = ["tickdesk-dark", "tickdesk-light"]
 
 
+def still(app: DeskApp) -> DeskApp:
+    """However long this machine takes, no frame is missed."""
+    app.view._clock = lambda: app.view._frame_at
+    return app
+
+
 def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
-    app = DeskApp(options.pop("link", None) or FakeLink(), theme=theme, frames_per_s=0.5, **options)
+    app = still(DeskApp(options.pop("link", None) or FakeLink(), theme=theme, frames_per_s=0.5, **options))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -64,6 +71,23 @@ class TestBothSizes:
     def test_automation(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "5", "left_square_bracket", "j", "enter")
 
+    @pytest.mark.parametrize("tab", ["working", "filled", "ended"])
+    def test_orders(self, snap_compare: Any, size: tuple[int, int], tab: str) -> None:
+        walked = ["working", "filled", "ended"].index(tab)
+        take(snap_compare, size, "tickdesk-dark", "4", *["right_square_bracket"] * walked, "j")
+
+    def test_limits(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "L", "j", "j")
+
+    def test_limits_of_a_strategy(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "L", *["right_square_bracket"] * 10)
+
+    def test_account(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "P")
+
+    def test_curve_and_performance(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "P", "G")
+
     def test_models(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "5", "right_square_bracket")
 
@@ -71,7 +95,7 @@ class TestBothSizes:
 def test_a_users_strategy_at_the_least_size(snap_compare: Any) -> None:
     link = FakeLink()
     link.details["rapid_rise"] = link.details["my_own"]
-    app = DeskApp(link, frames_per_s=0.5)
+    app = still(DeskApp(link, frames_per_s=0.5))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -104,6 +128,46 @@ def test_confirm(snap_compare: Any) -> None:
     take(snap_compare, (80, 24), "tickdesk-dark", "X")
 
 
+TICKET = ("3", "o", "down", "right", "down", "down", "5")
+"""A stop-limit, which has the most values, for the position in BTC-USD."""
+
+
+@pytest.mark.parametrize("size", [(60, 16), *SIZES], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_ticket(snap_compare: Any, size: tuple[int, int]) -> None:
+    take(snap_compare, size, "tickdesk-dark", *TICKET)
+
+
+def test_ticket_denied(snap_compare: Any) -> None:
+    link = FakeLink()
+    link.judged = sample_account.preview("", "MAX_ORDER_NOTIONAL", "")
+    take(snap_compare, (60, 16), "tickdesk-light", *TICKET, link=link)
+
+
+def test_ticket_confirmed_at_the_least_size(snap_compare: Any) -> None:
+    take(snap_compare, (60, 16), "tickdesk-dark", *TICKET, "enter")
+
+
+def test_amend(snap_compare: Any) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", "4", "j", "j", "m", "3", "3")
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_close(snap_compare: Any, size: tuple[int, int]) -> None:
+    take(snap_compare, size, "tickdesk-dark", "3", "x", "right", "j")
+
+
+def test_receipt(snap_compare: Any) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", "3", "X", "down", "enter")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_drift_locks_and_unknown_money(snap_compare: Any, size: tuple[int, int]) -> None:
+    worse = sample.full_frame(
+        drifts=2, locked=("simulated:SOL-USD",), gateway="alpaca paper, dry run", equity="", day_pnl=""
+    )
+    take(snap_compare, size, "tickdesk-dark", "3", link=FakeLink(worse))
+
+
 def test_first_run(snap_compare: Any) -> None:
     take(snap_compare, (80, 24), "tickdesk-dark", first_run=True)
 
@@ -124,9 +188,8 @@ def test_warming_up(snap_compare: Any) -> None:
 
 
 def test_link_lost(snap_compare: Any) -> None:
-    app = DeskApp(
-        FakeLink(sample.full_frame(risk_state="halted", risk_reason="daily loss")), frames_per_s=0.5
-    )
+    halted = sample.full_frame(risk_state="halted", risk_reason="daily loss")
+    app = still(DeskApp(FakeLink(halted), frames_per_s=0.5))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
@@ -143,7 +206,7 @@ def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_leave_without_an_engine(snap_compare: Any) -> None:
-    app = DeskApp(FakeLink(), frames_per_s=0.5)
+    app = still(DeskApp(FakeLink(), frames_per_s=0.5))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
