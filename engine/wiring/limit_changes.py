@@ -1,4 +1,7 @@
-"""Limits changed while the desk runs: what tightens works at once, what loosens when it is durable."""
+"""Limits changed while the desk runs: what tightens works at once, what loosens when it is durable.
+
+Distances of exits change at once, either way: what is held is watched by what the person sees.
+"""
 
 from __future__ import annotations
 
