@@ -144,3 +144,35 @@ def test_a_preview_names_what_denies() -> None:
     text = order.lines(preview)
     assert text[0] == "buy 1 sim:A at market: denied" and text[-1] == "denied:GROSS_LIMIT 9, limit 5"
     assert any("unknown" in line for line in text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("orders", "--symbol", "\udcff"),
+        ("order", "buy", "\udcff", "1", "--yes"),
+        ("cancel", "\udcff"),
+        ("limits", "set", "\udcff", "x", "1"),
+    ],
+)
+def test_bytes_that_are_no_text_are_a_mistake_of_usage(capsys: Capture, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "is not UTF-8 text" in told and told.count("\n") == 1
+
+
+def test_an_end_of_input_at_the_question_sends_nothing(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def end(prompt: str) -> str:
+        raise EOFError
+
+    preview = OrderPreview("1", "2", "2", "0.01", "1", "98", (), True, "approved")
+    monkeypatch.setattr("builtins.input", end)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(order, "_preview", lambda where, ticket: preview)
+    monkeypatch.setattr(order, "send", lambda *given: pytest.fail("sent"))
+    assert main(("order", "buy", "BTC-USD", "1", "--state-dir", str(tmp_path))) == 1
+    assert capsys.readouterr().err == "not sent\n"

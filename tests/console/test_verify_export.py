@@ -59,7 +59,7 @@ def export(capsys: Capture, where: Path, kind: str, *options: str) -> list[dict[
 def test_all_holds_while_an_engine_has_it_and_after(capsys: Capture, tmp_path: Path, store: Store) -> None:
     for _ in range(2):
         code, out, _ = call(capsys, "verify", "--state-dir", str(tmp_path))
-        assert code == 0 and out.splitlines()[-1].startswith("all 18 invariants hold")
+        assert code == 0 and out.splitlines()[-1].startswith("all 19 invariants hold")
         assert all(line.startswith("ok ") for line in out.splitlines()[:-1])
         store.close()
 
@@ -69,7 +69,7 @@ def test_what_does_not_hold_is_told_and_fails(capsys: Capture, tmp_path: Path, s
     with sqlite3.connect(tmp_path / DATABASE) as other:
         other.execute("UPDATE balances SET fees = '0' WHERE currency = ''")
     code, out, _ = call(capsys, "verify", "--state-dir", str(tmp_path))
-    assert code == 1 and "2 of 18 invariants FAILED" in out
+    assert code == 1 and "2 of 19 invariants FAILED" in out
     assert "FAILED 1    cash = notional - fees + funding" in out and "fees is 0, journal says" in out
     code, out, _ = call(capsys, "verify", "--json", "--state-dir", str(tmp_path))
     answer = msgspec.json.decode(out)
@@ -180,4 +180,13 @@ def test_a_mistake_is_one_line(
 ) -> None:
     code, out, err = call(capsys, "export", *options, "--state-dir", str(tmp_path))
     assert code in (1, 2) and out == "" and err.count("\n") == 1 and told in err
+    store.close()
+
+
+@pytest.mark.parametrize("time", ["0001-01-01", "9999-12-31T23:59:59"])
+def test_a_time_that_nanoseconds_cannot_say_is_refused(
+    capsys: Capture, tmp_path: Path, store: Store, time: str
+) -> None:
+    code, out, err = call(capsys, "export", "orders", "--since", time, "--state-dir", str(tmp_path))
+    assert (code, out) == (2, "") and "nanoseconds" in err and err.count("\n") == 1
     store.close()
