@@ -47,10 +47,16 @@ class LivePort:
         self._framed_at = 0.0
 
     def state(self) -> StateFrame:
-        """Every row; clients that ask within 50 ms share one."""
-        now = time.monotonic()
-        if self._frame is None or now - self._framed_at > MAX_FRAME_AGE_S:
-            self._frame, self._framed_at = self._build(), now
+        """Every row; clients that ask within 50 ms share one, unless something was journaled since: who has
+        seen a fill must not be shown the position of before it."""
+        now, shared = time.monotonic(), self._frame
+        if (
+            shared is not None
+            and now - self._framed_at <= MAX_FRAME_AGE_S
+            and shared.last_seq == self._engine.hub.last_seq
+        ):
+            return shared
+        self._frame, self._framed_at = self._build(), now
         return self._frame
 
     def _build(self) -> StateFrame:
