@@ -107,11 +107,7 @@ def somebody_there(json: bool) -> None:
 def agreed(approved: bool) -> bool:
     """Whether the person who has seen the preview wants it sent; what is not approved is not."""
     try:
-        try:
         wanted = approved and input("send it? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        print()  # after the question
-        wanted = False
     except EOFError:
         wanted = False
     if not wanted:
