@@ -253,7 +253,8 @@ class OrderFlow:
             first = leaving[0]
             gateway, alone = self.gateways[first.gateway], len(leaving) == 1
             self.journal.write(gateway.submit(first, now) if alone else gateway.submit_list(leaving, now))
-            self._asked(first)
+            for request in leaving:
+                self._asked(request)
 
     def _why_not(self, request: OrderRequest) -> str:
         """Why a durable order must not leave any more; "" when it may."""

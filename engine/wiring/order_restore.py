@@ -20,6 +20,7 @@ from engine.events import (
     OrderState,
     Pending,
     RiskChange,
+    RiskState,
 )
 from engine.execution.gateway import Report
 from engine.execution.order import PAPER, Order
@@ -76,7 +77,8 @@ class OrderRestore:
         """Have the paper venue go on with what rests, ``kept`` being what it kept (None: nothing).
 
         A market order that waited while the engine was off would fill at a price nobody decided on: it is
-        canceled, with the children that wait for it. Positions stay, and their stops are watched again.
+        canceled, with the children that wait for it, and so is an entry whose stop was set off. Entries that
+        a halt had not canceled yet are canceled now. Positions stay, and their stops are watched again.
         Returns what a person should know, a line each.
         """
         flow = self._flow
@@ -122,9 +124,13 @@ class OrderRestore:
                     order.client_order_id, request.symbol, ChangeKind.UPDATE_REFUSED, RESTARTED, now_ns
                 )
 
-    @staticmethod
-    def _ends(order: Order) -> bool:
-        return order.state.terminal or order.pending is Pending.CANCEL or not waits(order)
+    def _ends(self, order: Order) -> bool:
+        if order.state.terminal or order.pending is Pending.CANCEL or not waits(order):
+            return True
+        if order.request.reduce_only:
+            return False
+        # The engine may have died between a halt and its cancels.
+        return self._flow.gate.state is not RiskState.ACTIVE or _takes(order)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self._cash[currency] = self._cash.get(currency, Decimal(0)) + amount
@@ -134,3 +140,9 @@ class OrderRestore:
         cash = dict(self._cash)
         cash[ledger.currency] = cash.get(ledger.currency, Decimal(0)) + ledger.starting_cash
         return cash
+
+
+def _takes(order: Order) -> bool:
+    """Whether its stop was set off, and any price will do."""
+    kind = order.request.type
+    return kind.triggered and not kind.limited and (order.state is OrderState.TRIGGERED or order.filled > 0)

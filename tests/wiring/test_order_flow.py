@@ -11,6 +11,7 @@ import pytest
 from engine.api.trading_protocol import AmendPatch, OrderTicket
 from engine.errors import OrderError
 from engine.events import (
+    NS,
     Alert,
     Amendment,
     ChangeKind,
@@ -21,6 +22,7 @@ from engine.events import (
     OrderState,
     Pending,
     Purpose,
+    RiskChange,
     RiskState,
     Side,
     Verdict,
@@ -29,9 +31,10 @@ from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.wiring.desk import Desk
 from engine.wiring.tickets import Tickets
-from tests.wiring.conftest import Bench
+from tests.wiring.conftest import START_NS, Bench, calm, quote
 from tests.wiring.test_trading import A, Market, opened
 
+B = "sim:BBB-USD"
 SLOW = ("paper.entry_latency_ms=0", "paper.latency_jitter_ms=0", "paper.response_latency_ms=0")
 """Without latency an answer comes with its question."""
 
@@ -455,6 +458,74 @@ def test_a_bracket_whose_entry_cannot_wait_goes_with_it() -> None:
     again = restarted(market)
     assert {one.state for one in again.desk.trading.blotter} == {OrderState.CANCELED}
     assert not again.desk.trading.paper.waiting()
+
+
+def test_entries_that_a_halt_had_not_canceled_when_the_engine_died_are_canceled() -> None:
+    market = Market(overrides=SLOW)
+    order = resting(market)
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    for _ in range(4):
+        market.tick()
+    settings = {"paper": market.desk.trading.paper.state()}
+    market.desk.trading.set_state(RiskState.HALTED, "me", "enough")
+    last = next(n for n, event in enumerate(market.bench.journal) if isinstance(event, RiskChange))
+    del market.bench.journal[last + 1 :]  # the cancels were not written any more
+    again = restarted(market, settings)
+    kept = again.desk.trading.blotter
+    ended = kept.get(order.client_order_id)
+    assert ended is not None and ended.state is OrderState.CANCELED
+    assert again.desk.trading.gate.state is RiskState.HALTED and not again.desk.trading.entries()
+    assert len(kept.open_orders()) == 2, "exits go on"
+
+
+def test_an_entry_whose_stop_was_set_off_takes_no_price_of_after_a_restart() -> None:
+    market = Market(overrides=(*SLOW, "account.starting_cash=100000000"))
+    place(market.desk, type="stop", quantity="3000", stop_price="100.5")
+    market.tick()
+    market.tick(100.6)
+    order = the_order(market)
+    assert order.filled == 1000 and not order.state.terminal
+    again = restarted(market, {"paper": market.desk.trading.paper.state()})
+    ended = again.desk.trading.blotter.get(order.client_order_id)
+    assert ended is not None and ended.state is OrderState.CANCELED
+
+
+def test_every_symbol_of_a_list_is_waited_for() -> None:
+    market = Market(overrides=SLOW)
+    for events in calm(B, 50.0, 2, start=60):
+        market.desk.on_events(events)
+    made = requests(market.desk, type="limit", quantity="1", price="99.5", token="a")
+    made += requests(market.desk, symbol=B, type="limit", quantity="1", price="49.8", token="b")
+    assert all(verdict.approved for verdict in market.desk.trading.submit_list(made))
+    market.desk.on_events([quote(B, 49.99, 50.01, 62.5)])
+    waiting = market.desk.trading.paper.waiting()
+    assert waiting[made[1].client_order_id].startswith("limit 49.8, "), "it met the market"
+
+
+def test_a_print_of_before_an_order_takes_nothing_of_what_it_meets() -> None:
+    market = Market(overrides=SLOW)
+    market.tick(100.5)
+    at = market.at_s
+    market.desk.on_events([quote(A, 99.99, 100.01, at + 0.1)])
+    place(market.desk, quantity="1")
+    market.desk.on_events([quote(A, 99.99, 100.01, at + 0.2)])
+    assert market.held == 1, "the trade at 100.50 was over when the offer at 100.01 came"
+
+
+def test_a_stop_is_not_set_off_by_a_trade_of_long_ago() -> None:
+    market = Market(overrides=SLOW)
+    market.tick(99.0)
+    at = market.at_s
+    for n in range(1, 50):
+        market.desk.on_events([quote(A, 99.99, 100.01, at + n / 10)])
+        market.desk.advance(START_NS + int((at + n / 10) * NS))
+    place(market.desk, quantity="10", stop_loss="99.5")
+    for n in range(50, 55):
+        market.desk.on_events([quote(A, 99.99, 100.01, at + n / 10)])
+    assert market.held == 10
+    stop = the_order(market)
+    assert stop.state is OrderState.ACCEPTED
+    assert market.desk.trading.paper.waiting()[stop.client_order_id] == "no last trade to judge it by"
 
 
 def test_a_kept_state_that_is_none_costs_places_only() -> None:
