@@ -104,19 +104,25 @@ def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
     return Predictor(manifest, forest, note)
 
 
+def _environment() -> dict[str, str]:
+    """The child's: what loads a file from outside is not told the desk's keys and secrets."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TICKDESK_")}
+    return plain | {"OMP_NUM_THREADS": "1", "PYTHONPATH": python_path()}
+
+
 async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
-    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=python_path())
     with (out / "stderr").open("wb") as stderr:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "engine.models.check", str(path), str(out)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
-            env=environment,
+            env=_environment(),
             start_new_session=True,
         )
     try:
-        code = await asyncio.wait_for(child.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation
+            code = await child.wait()
     except TimeoutError:
         raise ModelError(
             f"the model at {path} did not pass its check within {timeout_s:g} s: copy or train it again"

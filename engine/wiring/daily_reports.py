@@ -112,7 +112,8 @@ async def _made(request: Request) -> Made:
         start_new_session=True,
     )
     try:
-        answer, said = await asyncio.wait_for(child.communicate(msgspec.json.encode(request)), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):  # wait_for may swallow a cancellation
+            answer, said = await child.communicate(msgspec.json.encode(request))
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):

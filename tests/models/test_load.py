@@ -83,6 +83,14 @@ async def test_a_child_that_crashes_is_a_refusal(monkeypatch: pytest.MonkeyPatch
     assert "died by signal 11" in await with_child(monkeypatch, tmp_path, crash, 20.0)
 
 
+def test_the_child_is_not_told_keys_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKDESK_ALPACA_SECRET", "hidden")
+    monkeypatch.setenv("TICKDESK_QUANT_TOKEN", "hidden")
+    monkeypatch.setenv("LD_BIND_NOW", "1")
+    given = loading._environment()
+    assert "hidden" not in given.values() and given["LD_BIND_NOW"] == "1"
+
+
 async def test_a_child_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     why = await with_child(monkeypatch, tmp_path, "raise SystemExit('no room')", 20.0)
     assert "exit code 1: no room" in why
