@@ -57,6 +57,8 @@ class _Run:
         self.drawn = draw(self.rng)
         self.desk = SeededDesk(seed, self.drawn)
         self.person = Person(self.desk, self.rng)
+        self._fills = 0
+        """Booked so far in this life."""
 
     def run(self) -> None:
         steps = int(self.drawn.seconds / STEP_S)
@@ -76,7 +78,12 @@ class _Run:
             desk.hold = not desk.hold
             if not desk.hold:
                 desk.release()
-        if rng.random() < (0.3 if desk.failed else drawn.crashes) * STEP_S:
+        chance = (0.3 if desk.failed else drawn.crashes) * STEP_S
+        fills = desk.desk.trading.fills
+        if fills > self._fills:
+            chance += drawn.crashes / 4  # just filled: what is kept beside the journal is older than it
+        self._fills = fills
+        if rng.random() < chance:
             self._crash()
         if rng.random() < 0.01 * STEP_S and drawn.crashes:
             desk.fail_store()
