@@ -8,14 +8,13 @@ quantities, costs, realized profits and fees of all of them add up to the ledger
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal, localcontext
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import msgspec
 
-from engine.events import Fill, Funding
-from engine.portfolio.exact import EXACT, ONE, ZERO, on_step, split
+from engine.events import Fill, Funding, Side
+from engine.portfolio.exact import ONE, ZERO, on_step, split
 from engine.portfolio.holdings import Holdings
 from engine.portfolio.position import Position, divide
 
@@ -23,7 +22,7 @@ MANUAL = "manual"
 """Whose the orders are that no strategy is behind."""
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One strategy's part of a fill, in the fill's currency."""
 
     source: str
@@ -31,11 +30,13 @@ class Part(NamedTuple):
     """It added to the position; else it reduced it."""
     quantity: Decimal
     """Unsigned."""
+    notional: Decimal
+    """Unsigned."""
     realized: Decimal
     fee: Decimal
 
 
-class Share(NamedTuple):
+class Share(msgspec.Struct, frozen=True, gc=False):
     """One strategy's share of an open position."""
 
     quantity: Decimal
@@ -55,7 +56,10 @@ class Earned(msgspec.Struct, gc=False):
 
 
 class Attribution:
-    """Shares of positions, what was earned with them, and what counts against budgets."""
+    """Shares of positions, what was earned with them, and what counts against budgets.
+
+    ``apply`` and ``fund`` run in the exact context.
+    """
 
     def __init__(self) -> None:
         self._shares: dict[str, dict[str, Share]] = {}
@@ -66,58 +70,69 @@ class Attribution:
 
     # --- folding
 
-    def apply(
-        self, fill: Fill, sources: Sequence[str], before: Position, after: Position
-    ) -> tuple[Part, ...]:
+    def apply(self, fill: Fill, sources: Sequence[str], before: Position, after: Position) -> list[Part]:
         """A fill was booked, which took the position from ``before`` to ``after``; whose it was.
 
         ``sources``: the strategies behind its order. Once for each fill.
         """
-        self._holdings.apply(fill, tuple(sources), after.quantity)
+        self._holdings.apply(fill, sources, after.quantity)
+        closed, opened, closing_fee, opening_fee = divide(before.quantity, fill)
         parts: list[Part] = []
-        with localcontext(EXACT):
-            closed, opened, closing_fee, opening_fee = divide(before.quantity, fill)
-            if closed:
-                left = ZERO if opened else after.cost
-                parts += self._close(fill, closed, closing_fee, left)
-            if opened:
-                parts += self._open(fill, opened, opening_fee, tuple(dict.fromkeys(sources)) or (MANUAL,))
-            for part in parts:
-                earned = self._account(part.source, after.currency)
-                earned.realized += part.realized
-                earned.fees += part.fee
-                earned.traded += part.quantity * fill.price
-        return tuple(parts)
+        if closed:
+            parts = self._close(fill, closed, closing_fee, ZERO if opened else after.cost)
+        if opened:
+            parts += self._open(fill, opened, opening_fee, tuple(dict.fromkeys(sources)) or (MANUAL,))
+        for part in parts:
+            earned = self._account(part.source, after.currency)
+            earned.realized += part.realized
+            earned.fees += part.fee
+            earned.traded += part.notional
+        return parts
 
-    def _close(self, fill: Fill, closed: Decimal, fee: Decimal, cost_left: Decimal) -> Iterator[Part]:
+    def _close(self, fill: Fill, closed: Decimal, fee: Decimal, cost_left: Decimal) -> list[Part]:
         """Take ``closed`` from the holders in proportion; the cost of what they keep is ``cost_left``."""
-        shares = self._shares[fill.symbol]
-        kept: dict[str, Share] = {}
+        shares, price, buys = self._shares[fill.symbol], fill.price, fill.side is Side.BUY
         takes = split(closed, [abs(share.quantity) for share in shares.values()])
+        kept = self._keep(shares, takes, cost_left, buys=buys)
+        self._shares[fill.symbol] = kept
+        parts = []
+        for (source, share), take, part in zip(shares.items(), takes, split(fee, takes), strict=True):
+            notional = take * price
+            paid = share.cost - kept[source].cost if source in kept else share.cost
+            realized = -notional - paid if buys else notional - paid
+            parts.append(Part(source, False, take, notional, realized, part))
+        return parts
+
+    def _keep(
+        self, shares: dict[str, Share], takes: Sequence[Decimal], cost: Decimal, *, buys: bool
+    ) -> dict[str, Share]:
+        """What is left of the shares when ``takes`` are bought back or sold; the last takes what is left of
+        the ``cost``."""
+        kept: dict[str, Share] = {}
         for (source, share), take in zip(shares.items(), takes, strict=True):
-            quantity = share.quantity + fill.side.sign * take
+            quantity = share.quantity + take if buys else share.quantity - take
             if quantity:
                 kept[source] = Share(quantity, on_step(share.cost * quantity / share.quantity))
         if kept:
-            last = next(reversed(kept))
-            rest = cost_left - sum((share.cost for share in kept.values()), ZERO)
-            kept[last] = Share(kept[last].quantity, kept[last].cost + rest)
-        self._shares[fill.symbol] = kept
-        fees = split(fee, takes)
-        for (source, share), take, part in zip(shares.items(), takes, fees, strict=True):
-            cost = kept[source].cost if source in kept else ZERO
-            realized = -fill.side.sign * take * fill.price - (share.cost - cost)
-            yield Part(source, False, take, realized, part)
+            last, share = kept.popitem()
+            others = sum((share.cost for share in kept.values()), ZERO)
+            kept[last] = Share(share.quantity, cost - others)
+        return kept
 
-    def _open(self, fill: Fill, opened: Decimal, fee: Decimal, sources: tuple[str, ...]) -> Iterator[Part]:
-        shares = self._shares.setdefault(fill.symbol, {})
+    def _open(self, fill: Fill, opened: Decimal, fee: Decimal, sources: tuple[str, ...]) -> list[Part]:
+        shares, price, buys = self._shares.setdefault(fill.symbol, {}), fill.price, fill.side is Side.BUY
         quantities = split(opened, [ONE] * len(sources))
+        parts = []
         for source, quantity, part in zip(sources, quantities, split(fee, quantities), strict=True):
-            signed = fill.side.sign * quantity
-            if signed:
-                held = shares.get(source, Share(ZERO, ZERO))
-                shares[source] = Share(held.quantity + signed, held.cost + signed * fill.price)
-            yield Part(source, True, quantity, ZERO, part)
+            notional = quantity * price
+            if quantity:
+                signed, cost = (quantity, notional) if buys else (-quantity, -notional)
+                held = shares.get(source)
+                shares[source] = (
+                    Share(signed, cost) if held is None else Share(held.quantity + signed, held.cost + cost)
+                )
+            parts.append(Part(source, True, quantity, notional, ZERO, part))
+        return parts
 
     def fund(self, funding: Funding, currency: str) -> tuple[tuple[str, Decimal], ...]:
         """A payment in ``currency`` ("": the account's) was booked; how it was divided among the holders.
@@ -125,10 +140,9 @@ class Attribution:
         Where nobody holds the symbol any more it is manual. Once for each payment.
         """
         shares = self._shares.get(funding.symbol) or {MANUAL: Share(ONE, ZERO)}
-        with localcontext(EXACT):
-            amounts = split(funding.amount, [abs(share.quantity) for share in shares.values()])
-            for source, amount in zip(shares, amounts, strict=True):
-                self._account(source, currency).funding += amount
+        amounts = split(funding.amount, [abs(share.quantity) for share in shares.values()])
+        for source, amount in zip(shares, amounts, strict=True):
+            self._account(source, currency).funding += amount
         return tuple(zip(shares, amounts, strict=True))
 
     def _account(self, source: str, currency: str) -> Earned:

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.events import Fill, Funding, OrderRequest
 from engine.portfolio.attribution import Attribution
-from engine.portfolio.exact import EXACT, ZERO, add, multiply, subtract
+from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
 from engine.portfolio.exposure import Exposure, exposures
 from engine.portfolio.ledger import Ledger
 from engine.portfolio.position import Position
@@ -58,6 +58,7 @@ class Books:
         self.round_trips = RoundTrips()
         self.slippage = Slippage()
 
+    @exactly
     def apply(self, fill: Fill, request: OrderRequest | None) -> Position:
         """Book a fill of ``request`` (None: no order of the desk); the position after it.
 
@@ -71,12 +72,13 @@ class Books:
         opportunity, sources, purpose = (
             ("", (), None) if request is None else (request.opportunity_id, request.sources, request.purpose)
         )
-        after = ledger.apply(fill, opportunity)
+        after = ledger.book(fill, opportunity)
         parts = self.attribution.apply(fill, sources, before, after)
         self.round_trips.apply(fill, before, after, purpose, parts)
         self.slippage.apply(fill, after.currency, purpose, parts)
         return after
 
+    @exactly
     def fund(self, funding: Funding) -> bool:
         """Book a funding payment; False, and nothing is changed, when it is booked already.
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal, getcontext, setcontext
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -12,6 +17,24 @@ EXACT = Context(prec=100)
 add, subtract, multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 STEP = Decimal("1e-18")
 """The grid of what a division rounds."""
+
+
+def exactly(function: Callable[P, T]) -> Callable[P, T]:
+    """``function`` in the exact context, where operators are exact and cost half of the methods above.
+
+    A third of what ``localcontext`` costs, which copies the context.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        outer = getcontext()
+        setcontext(EXACT)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            setcontext(outer)
+
+    return run
 
 
 def on_step(amount: Decimal) -> Decimal:
@@ -28,9 +51,15 @@ def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     """
     if len(weights) == 1:
         return [amount]
-    step = min(STEP, *(_finest(number) for number in (amount, *weights)))
+    total = sum(weights, ZERO)
+    if amount == total:
+        return list(weights)
+    step = STEP
+    for number in (amount, *weights):
+        if number % STEP:
+            step = min(step, _finest(number))
     parts = []
-    left, total = amount, sum(weights, ZERO)
+    left = amount
     for weight in weights:
         part = left if weight == total else (left * weight / total).quantize(step, ROUND_HALF_EVEN)
         parts.append(part)

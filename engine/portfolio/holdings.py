@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from engine.events import Fill
+from engine.events import Fill, Side
 from engine.portfolio.exact import ZERO
 
 
@@ -20,16 +20,19 @@ class Holdings:
         self._held: dict[str, dict[str, Decimal]] = {}
         """Unsigned quantity by source and symbol."""
 
-    def apply(self, fill: Fill, sources: tuple[str, ...], held: Decimal) -> None:
-        """A fill was booked, of an order with these strategies behind it; ``held``: the position after it."""
+    def apply(self, fill: Fill, sources: Sequence[str], held: Decimal) -> None:
+        """A fill was booked, of an order with these strategies behind it; ``held``: the position after it.
+
+        Runs in the exact context.
+        """
         symbol, most = fill.symbol, abs(held)
-        adds = held * fill.side.sign > 0
-        turned = adds and fill.quantity > most
+        adds = bool(held) and (held > ZERO) is (fill.side is Side.BUY)
+        gone = not most or (adds and fill.quantity > most)
         for quantities in self._held.values():
-            quantity = quantities.get(symbol, ZERO)
-            if not quantity:
+            quantity = quantities.get(symbol)
+            if quantity is None:
                 continue
-            if not most or turned:
+            if gone:
                 del quantities[symbol]
             elif quantity > most:
                 quantities[symbol] = most

@@ -20,7 +20,7 @@ from engine.errors import OrderError
 from engine.events import Fill, Funding, Side
 from engine.portfolio.balances import Balances
 from engine.portfolio.day import Day, DayState
-from engine.portfolio.exact import EXACT, ZERO, add, multiply, subtract
+from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
 from engine.portfolio.ledger_check import check
 from engine.portfolio.position import Position, after
 
@@ -52,38 +52,41 @@ class Ledger:
 
     # --- folding
 
+    @exactly
     def apply(self, fill: Fill, opportunity_id: str = "") -> Position:
         """Book a fill and return the position after it; a fill whose trade id is booked changes nothing.
 
         Raises OrderError, and changes nothing, on impossible numbers, a trade id booked with other content,
         or a symbol that was traded in another currency.
         """
-        if self.booked(fill):
-            return self._positions[fill.symbol]
-        numbers = (fill.quantity, fill.price, fill.fee)
-        if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
-            raise OrderError(f"fill {fill.trade_id} of {fill.symbol} has impossible numbers: not booked")
+        return self._positions[fill.symbol] if self.booked(fill) else self.book(fill, opportunity_id)
+
+    def book(self, fill: Fill, opportunity_id: str) -> Position:
+        """``apply`` for a fill that is not ``booked``. Runs in the exact context."""
+        symbol, quantity, price, fee = fill.symbol, fill.quantity, fill.price, fill.fee
+        finite = quantity.is_finite() and price.is_finite() and fee.is_finite()
+        if not finite or quantity <= ZERO or price <= ZERO:
+            raise OrderError(f"fill {fill.trade_id} of {symbol} has impossible numbers: not booked")
         unit = self._balances.unit(fill.currency)
-        before = self._positions.get(fill.symbol) or Position(fill.symbol, currency=unit)
+        before = self._positions.get(symbol) or Position(symbol, currency=unit)
         if before.currency != unit:
             raise OrderError(
-                f"fill {fill.trade_id} of {fill.symbol} is in {unit or self.currency}, the symbol was traded "
+                f"fill {fill.trade_id} of {symbol} is in {unit or self.currency}, the symbol was traded "
                 f"in {before.currency or self.currency}: not booked"
             )
         self._turn(fill.ns)
-        with localcontext(EXACT):
-            self._value_start(fill.symbol, fill.price)
-            position = after(before, fill, opportunity_id)
-            self._positions[fill.symbol] = position
-            self._fills[fill.trade_id] = fill
-            self._balances.add(fill.currency, -(fill.side.sign * fill.price * fill.quantity + fill.fee))
-            if not before.quantity:
-                # A flat symbol is not marked: what it was valued at may be long past.
-                self._marks[fill.symbol] = fill.price
-                self._at_fill.add(fill.symbol)
-            mark = self._marks[fill.symbol]
-            self._value += (position.quantity - before.quantity) * mark
-            self._gross += (abs(position.quantity) - abs(before.quantity)) * mark
+        self._value_start(symbol, price)
+        position = self._positions[symbol] = after(before, fill, opportunity_id)
+        self._fills[fill.trade_id] = fill
+        held, left = before.quantity, position.quantity
+        self._balances.add(fill.currency, (held - left) * price - fee)
+        if not held:
+            # A flat symbol is not marked: what it was valued at may be long past.
+            self._marks[symbol] = price
+            self._at_fill.add(symbol)
+        mark = self._marks[symbol]
+        self._value += (left - held) * mark
+        self._gross += (abs(left) - abs(held)) * mark
         self._foreign = self._foreign or bool(unit)
         self._revalue()
         return position

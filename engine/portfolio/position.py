@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
-from engine.events import Fill
+from engine.events import Fill, Side
 from engine.portfolio.exact import ZERO, on_step
 
 
@@ -37,54 +36,52 @@ class Position(msgspec.Struct, frozen=True, gc=False):
         return self.cost / self.quantity if self.quantity else ZERO
 
 
-class Booked(NamedTuple):
-    """How a fill divides: ``closed`` of it reduced what was held, ``opened`` of it added. Unsigned."""
+def divide(held: Decimal, fill: Fill) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """How the fill divides, ``held`` before it: (closed, opened, closing fee, opening fee). Unsigned.
 
-    closed: Decimal
-    opened: Decimal
-    closing_fee: Decimal
-    opening_fee: Decimal
-
-
-def divide(held: Decimal, fill: Fill) -> Booked:
-    """The fill's parts, on ``held`` before it; the fee goes by quantity. Runs in the exact context."""
+    What it closed reduced the position, what it opened added to it; the fee goes by quantity. Runs in the
+    exact context.
+    """
     quantity, fee = fill.quantity, fill.fee
-    if held * fill.side.sign >= 0:
-        return Booked(ZERO, quantity, ZERO, fee)
-    closed = min(quantity, abs(held))
-    if closed == quantity:
-        return Booked(quantity, ZERO, fee, ZERO)
+    if not held or (held > ZERO) is (fill.side is Side.BUY):
+        return ZERO, quantity, ZERO, fee
+    closed = abs(held)
+    if quantity <= closed:
+        return quantity, ZERO, fee, ZERO
     closing_fee = on_step(fee * closed / quantity)
-    return Booked(closed, quantity - closed, closing_fee, fee - closing_fee)
+    return closed, quantity - closed, closing_fee, fee - closing_fee
 
 
 def after(before: Position, fill: Fill, opportunity_id: str) -> Position:
     """``before`` with ``fill`` booked. Runs in the exact context."""
-    signed = fill.side.sign * fill.quantity
-    quantity = before.quantity + signed
+    held, price, buys = before.quantity, fill.price, fill.side is Side.BUY
+    signed = fill.quantity if buys else -fill.quantity
+    quantity = held + signed
     realized, opened_ns, opportunity = before.realized, before.opened_ns, before.opportunity_id
-    if before.quantity * signed >= 0:
-        cost = before.cost + signed * fill.price
-        opens = not before.quantity
-    elif abs(signed) < abs(before.quantity):
-        released = on_step(before.cost * -signed / before.quantity)
-        realized += -signed * fill.price - released
+    opens = False
+    if not held:
+        cost = signed * price
+        opens = True
+    elif (held > ZERO) is buys:
+        cost = before.cost + signed * price
+    elif quantity and (quantity > ZERO) is not buys:
+        released = on_step(before.cost * -signed / held)
+        realized += -signed * price - released
         cost = before.cost - released
-        opens = False
     else:  # closed, or flipped: what is left over was opened by this fill
-        realized += before.quantity * fill.price - before.cost
-        cost = quantity * fill.price
+        realized += held * price - before.cost
+        cost = quantity * price
         opens = True
     if opens:
         opened_ns, opportunity = (fill.ns, opportunity_id) if quantity else (0, "")
     return Position(
-        symbol=before.symbol,
-        quantity=quantity,
-        cost=cost,
-        realized=realized,
-        fees=before.fees + fill.fee,
-        opened_ns=opened_ns,
-        updated_ns=fill.ns,
-        opportunity_id=opportunity,
-        currency=before.currency,
+        before.symbol,
+        quantity,
+        cost,
+        realized,
+        before.fees + fill.fee,
+        opened_ns,
+        fill.ns,
+        opportunity,
+        before.currency,
     )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from decimal import Context, Decimal
 from itertools import islice
 
 import msgspec
 
 from engine.events import Fill, Purpose, Side
 from engine.portfolio.attribution import Part
-from engine.portfolio.exact import EXACT, ZERO, add, multiply
+from engine.portfolio.exact import EXACT, ZERO, add
 from engine.portfolio.position import Position
 
 DESK = ""
 """Whose totals are those of the whole desk."""
 KEPT = 10_000
 """Newest round trips in memory."""
+_mean = Context(prec=28).divide
+"""Rounded to 28 digits, whatever the context."""
 
 
 class RoundTrip(msgspec.Struct, frozen=True, gc=False):
@@ -142,32 +144,40 @@ class RoundTrips:
     ) -> RoundTrip | None:
         """A fill was booked; the round trip that it ended. ``parts``: as the attribution divided it.
 
-        ``purpose``: of its order. Once for each fill, in the ledger's order.
+        ``purpose``: of its order. Once for each fill, in the ledger's order. Runs in the exact context.
         """
-        ended = None
-        if before.quantity and (not after.quantity or (before.quantity > 0) != (after.quantity > 0)):
-            self._take(self._open[fill.symbol], fill, (part for part in parts if not part.opens))
+        held, left = before.quantity, after.quantity
+        if held and (not left or (held > ZERO) is not (left > ZERO)):
+            closing = parts if not left else [part for part in parts if not part.opens]
+            self._take(self._open[fill.symbol], closing)
             ended = self._end(fill, before, purpose)
-            parts = [part for part in parts if part.opens]
-        if after.quantity:
-            trip = self._open.get(fill.symbol)
-            if trip is None:
-                trip = self._open[fill.symbol] = _Open(fill.side, fill.ns, after.opportunity_id)
-            self._take(trip, fill, parts)
-        return ended
+            if left:
+                self._begin(fill, after, [part for part in parts if part.opens])
+            return ended
+        if held:
+            self._take(self._open[fill.symbol], parts)
+        elif left:
+            self._begin(fill, after, parts)
+        return None
 
-    def _take(self, trip: _Open, fill: Fill, parts: Iterator[Part] | Sequence[Part]) -> None:
+    def _begin(self, fill: Fill, after: Position, parts: Sequence[Part]) -> None:
+        trip = self._open[fill.symbol] = _Open(fill.side, fill.ns, after.opportunity_id)
+        self._take(trip, parts)
+
+    @staticmethod
+    def _take(trip: _Open, parts: Sequence[Part]) -> None:
+        """Parts of one fill that all open, or all close."""
+        nets = trip.nets
         for part in parts:
-            notional = multiply(part.quantity, fill.price)
+            net = part.realized - part.fee
             if part.opens:
-                trip.entered = add(trip.entered, part.quantity)
-                trip.paid = add(trip.paid, notional)
+                trip.entered += part.quantity
+                trip.paid += part.notional
             else:
-                trip.got = add(trip.got, notional)
-            trip.realized = add(trip.realized, part.realized)
-            trip.fees = add(trip.fees, part.fee)
-            net = add(part.realized, part.fee.copy_negate())
-            trip.nets[part.source] = add(trip.nets.get(part.source, ZERO), net)
+                trip.got += part.notional
+                trip.realized += part.realized
+            trip.fees += part.fee
+            nets[part.source] = nets.get(part.source, ZERO) + net
 
     def _end(self, fill: Fill, before: Position, purpose: Purpose | None) -> RoundTrip:
         trip = self._open.pop(fill.symbol)
@@ -175,8 +185,8 @@ class RoundTrips:
             symbol=fill.symbol,
             side=trip.side,
             quantity=trip.entered,
-            entry_price=trip.paid / trip.entered,
-            exit_price=trip.got / trip.entered,
+            entry_price=_mean(trip.paid, trip.entered),
+            exit_price=_mean(trip.got, trip.entered),
             opened_ns=trip.opened_ns,
             closed_ns=fill.ns,
             realized=trip.realized,

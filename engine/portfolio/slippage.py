@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
-from engine.events import Fill, Purpose
+from engine.events import Fill, Purpose, Side
 from engine.portfolio.attribution import Part
 
 
 def slippage_bps(fill: Fill) -> float | None:
     """Of one fill; None where the price at the decision is not a number above zero."""
+    return _bps(fill, float(fill.price))
+
+
+def _bps(fill: Fill, price: float) -> float | None:
     decision = fill.decision_price
     if not 0.0 < decision < math.inf:
         return None
-    return fill.side.sign * (float(fill.price) / decision - 1.0) * 1e4
+    bps = (price / decision - 1.0) * 1e4
+    return bps if fill.side is Side.BUY else -bps
 
 
 class Mean(msgspec.Struct, frozen=True):
@@ -47,6 +53,7 @@ class _Sum(msgspec.Struct, gc=False):
         self.fills += 1
 
 
+K = TypeVar("K")
 _Sums = dict[str, _Sum]
 """By currency."""
 Rate = Callable[[str], Decimal | None]
@@ -65,15 +72,18 @@ class Slippage:
 
         ``parts``: as the attribution divided it; each strategy is weighed by its part. Once for each fill.
         """
-        bps, price = slippage_bps(fill), float(fill.price)
-        notional = float(fill.quantity) * price
-        _sum(self._total, currency).add(bps, notional)
-        _sum(self._purposes.setdefault(purpose, {}), currency).add(bps, notional)
-        quantities: dict[str, float] = {}
+        price = float(fill.price)
+        bps = _bps(fill, price)
+        quantity, size = fill.quantity, float(fill.quantity)
+        _sum(self._total, currency).add(bps, size * price)
+        _sum_of(self._purposes, purpose, currency).add(bps, size * price)
+        sizes: dict[str, float] = {}
         for part in parts:
-            quantities[part.source] = quantities.get(part.source, 0.0) + float(part.quantity)
-        for source, quantity in quantities.items():
-            _sum(self._strategies.setdefault(source, {}), currency).add(bps, quantity * price)
+            if part.quantity != quantity:  # parts are often alike, and to turn one into a float is slow
+                quantity, size = part.quantity, float(part.quantity)
+            sizes[part.source] = sizes.get(part.source, 0.0) + size
+        for source, size in sizes.items():
+            _sum_of(self._strategies, source, currency).add(bps, size * price)
 
     def total(self, rate: Rate) -> Mean:
         return _mean(self._total, rate)
@@ -87,10 +97,18 @@ class Slippage:
         return {purpose: _mean(sums, rate) for purpose, sums in self._purposes.items()}
 
 
+def _sum_of(named: dict[K, _Sums], name: K, currency: str) -> _Sum:
+    sums = named.get(name)
+    if sums is None:
+        sums = named[name] = {}
+    return _sum(sums, currency)
+
+
 def _sum(sums: _Sums, currency: str) -> _Sum:
-    if currency not in sums:
-        sums[currency] = _Sum()
-    return sums[currency]
+    one = sums.get(currency)
+    if one is None:
+        one = sums[currency] = _Sum()
+    return one
 
 
 def _mean(sums: _Sums, rate: Rate) -> Mean:
