@@ -138,6 +138,8 @@ class Matching:
         if fresh:
             order.place.shown(display.beside(order.buying).displayed(order.price, now_ns), now_ns)
         side = display.against(order.buying)
+        if side.price is None or not _reaches(order, side.price):
+            return  # at nearly every tick
         for price, left in self._reachable(order, display, now_ns):
             quantity = min(left, self._executions.fillable(order))
             if quantity <= 0:

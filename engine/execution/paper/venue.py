@@ -125,9 +125,11 @@ class PaperVenue:
     def wake_ns(self, symbol: str) -> int | None:
         """From when on the symbol's ticks matter: a past time while an order of it is at the venue, the
         next arrival (of an order, a message or a report) otherwise, None when nothing is expected."""
-        times = [order.arrival_ns for order in self._orders.of(symbol) if order.phase is not Phase.HELD]
+        for order in self._orders.of(symbol):
+            if order.working:
+                return order.arrival_ns
         due = self._clock.next_ns(symbol), self._outbox.due_ns(symbol)
-        return min((*times, *(ns for ns in due if ns is not None)), default=None)
+        return min((ns for ns in due if ns is not None), default=None)
 
     def on_quote(
         self,
