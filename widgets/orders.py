@@ -76,13 +76,12 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True),
         Column("price", "price", 11, 1, right=True, grow=2),
-        Column("stop", "stop", 9, 5, right=True, grow=4),
         Column("average", "avg", 10, average, right=True, grow=2),
-        Column("type", "type", 8, 4),
-        Column("force", "tif", 3, 6),
-        Column("purpose", "purpose", 11, 7),
-        Column("time", "time", 8, 8),
-        Column("reason", "reason", 8, reason, grow=FILL),
+        Column("type", "type", 12, 4),
+        Column("purpose", "purpose", 11, 5),
+        Column("stop", "stop", 9, 6, right=True, grow=4),
+        Column("time", "time", 8, 7),
+        Column("reason", "reason", 18, reason, grow=FILL),
     )
 
 
@@ -162,11 +161,10 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             (_CHILD + native if child else native, "bold"),
             (_progress(row), "text"),
             (_price(row), "text"),
-            (stop, "text"),
             (level(row.average_price), "text"),
-            (TYPES.get(row.type, row.type), "muted"),
-            (row.time_in_force.upper(), "muted"),
+            (_type(row), "muted"),
             (row.purpose.replace("_", " "), "muted"),
+            (stop, "text"),
             (figures.clock(row.created_ns), "muted"),
             (row.reason, "warn" if row.state in ("denied", "rejected") else "muted"),
         ),
@@ -176,11 +174,10 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
             native,
             figures.decimal(row.quantity),
             figures.decimal(row.price or row.stop_price),
-            figures.decimal(row.stop_price),
             figures.decimal(row.average_price),
-            row.type,
-            row.time_in_force,
+            _type(row),
             row.purpose,
+            figures.decimal(row.stop_price),
             row.created_ns,
             row.reason,
         ),
@@ -188,10 +185,16 @@ def order_cells(row: OrderRow, child: bool) -> GridRow:
 
 
 def _price(row: OrderRow) -> str:
-    """Its limit; without one, where it triggers."""
-    if row.price:
-        return level(row.price)
-    return TRIGGER + level(row.stop_price) if row.stop_price else ""
+    """Where it triggers, while it waits for that; then its limit."""
+    if row.stop_price and (not row.price or row.state not in ("triggered", "partially_filled", "filled")):
+        return TRIGGER + level(row.stop_price)
+    return level(row.price) if row.price else ""
+
+
+def _type(row: OrderRow) -> str:
+    """Its type and how long it stands; a market order does not stand."""
+    name = TYPES.get(row.type, row.type)
+    return name if row.type == "market" else f"{name} {row.time_in_force.upper()}"
 
 
 def _progress(row: OrderRow) -> str:

@@ -12,11 +12,12 @@ from widgets.automations import AutomationsGrid
 from widgets.cells import Cell
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
-from widgets.positions import signed_money
 from widgets.rows import GridRow
 from widgets.tabbed import TabbedPane
 
 TABS = ("Strategies", "Models", "Automations")
+_SHORT = {"technical": "tech", "microstructure": "micro", "volatility": "vol", "open_interest": "OI"}
+"""Of families: the rest of the row matters more."""
 USER = "*"
 """Behind the name of a strategy of the user's own."""
 
@@ -94,19 +95,19 @@ def net_of(row: StrategyRow) -> Decimal | None:
     return None if realized is None or unrealized is None or fees is None else realized + unrealized - fees
 
 
-def net_cell(net: Decimal | None) -> Cell:
+def gain_cell(gain: Decimal | None) -> Cell:
     """``▲+12.40``; from a thousand on without cents, so that it fits."""
-    if net is None:
+    if gain is None:
         return (figures.UNKNOWN, "muted")
-    shown = round(float(net), 2 if abs(net) < 1000 else 0)
-    decimals = 2 if abs(net) < 1000 else 0
+    decimals = 2 if abs(gain) < 1000 else 0
+    shown = round(float(gain), decimals)
     return (f"{figures.arrow(shown)}{figures.signed(shown, decimals)}", figures.direction(shown))
 
 
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
     ink = "text" if row.enabled else "muted"
     own = PurePath(row.origin).name if row.origin else ""
-    note = (f"! {row.error}", "bad") if row.error else (own or row.family.replace("_", " "), "muted")
+    note = (f"! {row.error}", "bad") if row.error else (own or _SHORT.get(row.family, row.family), "muted")
     name = f"{row.name} {USER}" if own else row.name
     last = figures.age(now_ns - row.last_ns) if row.last_ns else figures.UNKNOWN
     net = net_of(row)
@@ -119,9 +120,9 @@ def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
             (f"{row.budget_pct:g} %" if row.budget_pct else figures.UNKNOWN, ink),
             (figures.compact(row.signals), ink),
             (last, "muted"),
-            net_cell(net),
-            signed_money(row.realized),
-            signed_money(row.unrealized),
+            gain_cell(net),
+            gain_cell(figures.decimal(row.realized)),
+            gain_cell(figures.decimal(row.unrealized)),
             (figures.money(row.fees), "muted"),
             note,
         ),

@@ -26,8 +26,6 @@ _FIELDS = (
 class AmendScreen(FormScreen):
     """``row``: the order as it was when this was opened; how it stands now is followed in ``view``."""
 
-    DEFAULT_CSS = "AmendScreen { & #outcome { height: 4; } }"
-
     def __init__(self, link: TradingLink, view: DeskView, row: OrderRow) -> None:
         super().__init__(f"Amend {row.side} {figures.symbol_parts(row.symbol)[1]}")
         self._link, self._view, self._row = link, view, row

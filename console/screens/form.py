@@ -33,7 +33,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
         & > .dialog { width: 60; max-width: 100%; height: auto; max-height: 100%; }
         & Lines { height: auto; }
         & #about { max-height: 1; margin-bottom: 0; }
-        & #outcome { height: 3; background: $status; scrollbar-size: 0 0; }
+        & #outcome { height: 4; background: $status; scrollbar-size: 0 0; }
         & #said { height: 1; max-height: 2; }
     }
     """

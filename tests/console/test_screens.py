@@ -23,17 +23,27 @@ def still(app: DeskApp) -> DeskApp:
     return app
 
 
+async def answered(pilot: Pilot[None]) -> None:
+    """Until everything that was asked is drawn."""
+    for _ in range(100):
+        await pilot.pause()
+        if all(worker.is_finished or worker.name == "_run_link" for worker in pilot.app.workers):
+            break
+    await pilot.pause()
+
+
 def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
     app = still(DeskApp(options.pop("link", None) or FakeLink(), theme=theme, frames_per_s=0.5, **options))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
+        await answered(pilot)
         app.paint()
         await pilot.pause()
         for key in keys:
             await pilot.press(key)
-        await pilot.pause()
+        await answered(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 

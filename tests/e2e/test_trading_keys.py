@@ -1,4 +1,4 @@
-"""Orders at the keyboard of a real desk: placed once, amended, canceled; what is held closed, with receipts."""
+"""Orders at the keyboard of a real desk: placed once, amended, canceled; what is held is closed."""
 
 from __future__ import annotations
 

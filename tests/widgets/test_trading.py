@@ -22,7 +22,7 @@ from widgets.lines import Line
 from widgets.orders import nested, order_cells, order_state, tab_of
 from widgets.positions import position_cells, stop_gap_pct, total_items
 from widgets.status import StatusView, status_items
-from widgets.strategies import net_cell, net_of
+from widgets.strategies import gain_cell, net_of
 from widgets.text_table import table_lines
 
 ORDERS = {row.id: row for row in sample_desk.orders()}
@@ -79,7 +79,8 @@ def test_what_is_asked_keeps_the_mark_of_the_state() -> None:
     [
         ({"price": "3400"}, "3,400.00", ""),
         ({"price": "", "stop_price": "3380"}, "»3,380.00", "3,380.00"),
-        ({"price": "3390", "stop_price": "3380"}, "3,390.00", "3,380.00"),
+        ({"price": "3390", "stop_price": "3380"}, "»3,380.00", "3,380.00"),
+        ({"price": "3390", "stop_price": "3380", "state": "triggered"}, "3,390.00", "3,380.00"),
         ({"price": "", "stop_price": "3380", "trail": "20.5"}, "»3,380.00", "3,380.00 ±20.5"),
         ({"price": "", "trail": "20.5"}, "", "±20.5"),
     ],
@@ -87,7 +88,7 @@ def test_what_is_asked_keeps_the_mark_of_the_state() -> None:
 def test_prices_of_an_order(changes: dict[str, str], price: str, stop: str) -> None:
     row: OrderRow = msgspec.structs.replace(ORDERS["ord-0001"], **changes)
     cells = order_cells(row, False).cells
-    assert (cells[4][0], cells[5][0]) == (price, stop)
+    assert (cells[4][0], cells[8][0]) == (price, stop)
 
 
 # --- positions
@@ -142,9 +143,9 @@ def test_totals_are_of_the_desk_or_not_known() -> None:
 def test_a_strategys_net_is_less_fees_and_unknown_stays_unknown() -> None:
     rows = {row.name: row for row in sample_desk.strategies()}
     assert net_of(rows["trend"]) == Decimal("2.58") and net_of(rows["speed"]) is None
-    assert net_cell(net_of(rows["trend"])) == ("▲+2.58", "up")
-    assert net_cell(net_of(rows["model"])) == ("▼-1,223", "down")
-    assert net_cell(None) == ("–", "muted") and net_cell(Decimal("-0.001"))[0] == " +0.00"
+    assert gain_cell(net_of(rows["trend"])) == ("▲+2.58", "up")
+    assert gain_cell(net_of(rows["model"])) == ("▼-1,223", "down")
+    assert gain_cell(None) == ("–", "muted") and gain_cell(Decimal("-0.001"))[0] == " +0.00"
 
 
 # --- status
