@@ -7,6 +7,9 @@ import sqlite3
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from engine.errors import OrderError, StoreError
 from engine.events import Fill, Funding, JournalEvent, OrderChange, OrderEvent
@@ -44,6 +47,9 @@ def _observers(findings: Findings) -> Sequence[Observer]:
     return (_Desk(findings),)
 
 
+_Money = TypeVar("_Money", Fill, Funding)
+
+
 class _Desk:
     """The journal through the rules of orders, and into books that check themselves."""
 
@@ -51,6 +57,8 @@ class _Desk:
         self._findings = findings
         self._blotter = Blotter()
         self._books = Books(_CASH, "")
+        self._currencies: dict[str, str] = {}
+        """Symbol -> the currency it was first traded in."""
         findings.count(TRANSITIONS, 0)
         findings.count(BOOKS, 0)
 
@@ -66,11 +74,19 @@ class _Desk:
             self._findings.count(BOOKS)
             try:
                 if isinstance(event, Fill):
-                    self._books.apply(event, None if order is None else order.request)
+                    self._books.apply(self._in_one(event), None if order is None else order.request)
                 else:
-                    self._books.fund(event)
+                    self._books.fund(self._in_one(event))
             except OrderError as error:
                 self._findings.problem(BOOKS, f"event {seq}: {error}")
+
+    def _in_one(self, event: _Money) -> _Money:
+        """Older fills do not say their currency, "" being the account's own: what a symbol was traded in
+        before and after that is one and the same."""
+        first = self._currencies.setdefault(event.symbol, event.currency)
+        if event.currency != first and not (event.currency and first):
+            return msgspec.structs.replace(event, currency=first)
+        return event
 
     def end(self) -> None:
         for text in self._books.check():
