@@ -13,6 +13,8 @@ from engine.api.trading_protocol import (
     FlattenPatch,
     LimitPatch,
     LimitRow,
+    ListPreview,
+    OrderList,
     OrderPreview,
     OrderReply,
     OrderTicket,
@@ -41,6 +43,21 @@ async def test_tickets_are_placed_previewed_and_listed(serve: Serve) -> None:
             ("preview", TICKET, "test"),
             ("orders", "kraken:BTC/USD", "open", 7),
             ("orders", "", "", 100),
+        ]
+
+
+async def test_lists_are_placed_and_previewed(serve: Serve) -> None:
+    wanted = OrderList((TICKET, TICKET), kind="oco", token="t")
+    async with serve() as served:
+        body = msgspec.json.encode(wanted)
+        status, answer = await served.request("POST", "/v1/orders/list", body, **WHO)
+        assert (status, decode(answer, type=OrderReply).ids) == (200, ("td-1", "td-2"))
+        status, answer = await served.request("POST", "/v1/orders/list/preview", body, **WHO)
+        assert status == 200 and len(decode(answer, type=ListPreview).previews) == 1
+        assert [asked[:2] for asked in served.desk.asked] == [
+            ("place list", wanted),
+            ("preview list", wanted),
+            ("preview", TICKET),
         ]
 
 
@@ -98,6 +115,8 @@ async def test_a_webhook_passes_its_body_as_it_is_with_its_signature(serve: Serv
         ("POST", "/v1/orders", b'{"symbol":"a:B","side":"buy","quantity":1}', 400, "quantity"),
         ("POST", "/v1/orders", b'{"symbol":"a:B","side":"buy","leverage":"9"}', 400, "leverage"),
         ("POST", "/v1/orders", b'{"symbol":"no:SUCH","side":"buy"}', 409, "unknown symbol no:SUCH"),
+        ("POST", "/v1/orders/list", b'{"tickets":[{"symbol":"a:B","side":"up"}]}', 400, "side"),
+        ("POST", "/v1/orders/list", b'{"kind":"all","tickets":[]}', 400, "kind"),
         ("POST", "/v1/orders", b"x" * 70_000, 413, "too large"),
         ("GET", "/v1/orders?limit=0", None, 400, "limit"),
         ("GET", "/v1/orders?limit=1001", None, 400, "limit"),
