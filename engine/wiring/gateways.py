@@ -64,6 +64,8 @@ class Gateways:
             for one in (order, *blotter.of_list(order.request.list_id)):
                 orders[one.client_order_id] = one
         self.brokers.restore(list(orders.values()), now_ns)
+        if self._desk.trading.gate.state is not RiskState.ACTIVE:
+            self._desk.trading.cancel_entries()  # the engine may have died between a halt and its cancels
         self._compare_with_all(settings)
 
     def _compare_with_all(self, settings: Mapping[str, Any]) -> None:

@@ -37,6 +37,15 @@ class SavedVenue(msgspec.Struct):
     cash: dict[str, Decimal] = {}
 
 
+def worth_keeping(displays: Mapping[str, Display]) -> dict[str, Display]:
+    """What orders met; without snapshots, which are too old by the next start."""
+    return {
+        symbol: msgspec.structs.replace(display, depth=None, depth_used=True)
+        for symbol, display in displays.items()
+        if display.quoted
+    }
+
+
 class Revived(msgspec.Struct):
     """The venue's orders after a restart."""
 

@@ -26,11 +26,11 @@ from typing import Any
 import msgspec
 
 from engine.config import PaperConfig
-from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState, OrderType
+from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState
 from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
+from engine.execution.paper.acceptance import refusal
 from engine.execution.paper.account import Account
-from engine.execution.paper.amendments import on_grid
 from engine.execution.paper.clock import Clock, Command
 from engine.execution.paper.display import Display, Print
 from engine.execution.paper.executions import Executions
@@ -40,7 +40,7 @@ from engine.execution.paper.latency import Latency
 from engine.execution.paper.matching import Matching
 from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
 from engine.execution.paper.outbox import Outbox
-from engine.execution.paper.saved import SavedVenue, revive
+from engine.execution.paper.saved import SavedVenue, revive, worth_keeping
 from engine.execution.paper.wording import describe
 from engine.instruments import Instrument, Instruments
 
@@ -93,7 +93,7 @@ class PaperVenue:
                 continue
             symbols[request.symbol] = None
             order = self._begin(request, now_ns + travel_ns)
-            why = self._refusal(request, requests)
+            why = refusal(request, requests, self._instruments)
             if why:
                 out: list[Report] = []
                 state = OrderState.CANCELED if request.parent_id else OrderState.REJECTED
@@ -271,7 +271,7 @@ class PaperVenue:
             told=self._account.told,
             commands=self._clock.commands,
             outbox=self._outbox.state(),
-            displays=self._shown(),
+            displays=worth_keeping(self._displays),
             funded=self._funding.paid,
             cash=self._account.cash,
         )
@@ -335,14 +335,6 @@ class PaperVenue:
 
     # --- inside ---
 
-    def _shown(self) -> dict[str, Display]:
-        """What orders met; without snapshots, which are too old by the next start."""
-        return {
-            symbol: msgspec.structs.replace(display, depth=None, depth_used=True)
-            for symbol, display in self._displays.items()
-            if display.quoted
-        }
-
     def _begin(self, request: OrderRequest, arrival_ns: int) -> Working:
         self._sequence += 1
         order = Working(
@@ -359,32 +351,6 @@ class PaperVenue:
         self._orders.add(order)
         self._account.begin(request)
         return order
-
-    def _refusal(self, request: OrderRequest, together: Sequence[OrderRequest]) -> str:
-        """Why the venue cannot execute the order; "" when it can."""
-        instrument = self._instruments.get(request.symbol)
-        if instrument is None:
-            return f"UNKNOWN_SYMBOL {request.symbol}"
-        # What is held may lie off a lot that the venue told since: an exit takes all of it.
-        quantity = request.quantity
-        whole = request.reduce_only and quantity.is_finite() and quantity > 0
-        if not whole and not on_grid(quantity, instrument.lot_size):
-            return f"BAD_QUANTITY {request.quantity}"
-        kind = request.type
-        wanted = [("price", request.price, kind.limited)]
-        trailing = kind is OrderType.TRAILING_STOP
-        wanted += [("stop price", request.stop_price, kind.triggered and not trailing)]
-        wanted += [("trail", request.trail, trailing)]
-        for name, value, needed in wanted:
-            if needed and value is None:
-                return f"BAD_PRICE a {kind.value} order needs a {name}"
-            if value is not None and not on_grid(value, instrument.tick_size):
-                return f"BAD_PRICE {name} {value}"
-        for other in together:
-            linked = other.client_order_id in (request.parent_id, *request.siblings)
-            if linked and other.symbol != request.symbol:
-                return f"BAD_LIST {other.client_order_id} is of another symbol"
-        return ""
 
     def _command(self, client_order_id: str, amendment: Amendment | None, now_ns: int) -> list[Report]:
         order = self._orders.get(client_order_id)
