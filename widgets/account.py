@@ -152,7 +152,7 @@ def _figures(row: PerformanceRow) -> list[Cell]:
 
 def drift_lines(gateways: Sequence[ReconciliationRow] | None, now_ns: int) -> list[Line]:
     """What each gateway and the desk agree on, in words."""
-    lines = section("Gateways", "compared at start, on a reconnect, every minute; r compares now")
+    lines = section("Gateways", "compared every minute; r compares now")
     if gateways is None:
         return [*lines, (("not known yet", "muted"),)]
     if not gateways:
