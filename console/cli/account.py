@@ -13,7 +13,7 @@ from console.cli.output import as_json, table
 from console.cli.settings import state_dir
 from engine.api.protocol import Reply, StateFrame
 from engine.api.rows import PositionRow
-from engine.api.trading_protocol import AccountDetail, ReconciliationRow
+from engine.api.trading_protocol import AcceptCash, AccountDetail, ReconciliationRow
 from engine.text import clean
 
 RECONCILE_S = 60.0
@@ -35,6 +35,10 @@ def positions(arguments: argparse.Namespace) -> int:
 
 def reconcile(arguments: argparse.Namespace) -> int:
     where = state_dir(arguments)
+    if arguments.accept_cash is not None:
+        body = msgspec.json.encode(AcceptCash(arguments.accept_cash))
+        reply = ask(where, "POST", "/v1/reconcile/cash", Reply, body=body, timeout_s=RECONCILE_S)
+        return say(reply, json=arguments.json)
     reply = ask(where, "POST", "/v1/reconcile", Reply, timeout_s=RECONCILE_S)
     rows = ask(where, "GET", "/v1/reconciliation", tuple[ReconciliationRow, ...])
     if arguments.json:

@@ -37,7 +37,12 @@ def add_trading(command: AddCommand) -> None:
     _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
     _json(command("positions", "list what is held", "account", "positions"))
     _json(command("account", "balances, exposure, and who earned what"))
-    _json(command("reconcile", "compare the desk with its gateways now", "account", "reconcile"))
+    reconcile = _json(command("reconcile", "compare the desk with its gateways now", "account", "reconcile"))
+    reconcile.add_argument(
+        "--accept-cash",
+        metavar="GATEWAY",
+        help="count in what differs in a broker's cash: you know of a deposit or a withdrawal",
+    )
     limits = _json(command("limits", "show the limits, or change one while the desk runs"))
     limits.add_argument("what", choices=("list", "set", "reset"), nargs="?", default="list")
     limits.add_argument(

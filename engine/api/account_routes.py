@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import json_response, number, raw_body, who
+from engine.api.http import body, json_response, number, raw_body, who
 from engine.api.protocol import ErrorReply, Reply
 from engine.api.trading_port import TradingPort
+from engine.api.trading_protocol import AcceptCash
 
 SIGNATURE = "X-Signature"
 MOST_POINTS = 2_000
@@ -29,6 +30,10 @@ def account_routes(trading: TradingPort) -> list[web.RouteDef]:
     async def reconcile(request: web.Request) -> web.Response:
         return json_response(await trading.reconcile(who(request)))
 
+    async def accept_cash(request: web.Request) -> web.Response:
+        wanted = await body(request, AcceptCash)
+        return json_response(await trading.accept_cash(wanted.gateway, who(request)))
+
     async def alpaca(request: web.Request) -> web.Response:
         signature = request.headers.get(SIGNATURE, "")
         status, text = trading.alpaca_update(await raw_body(request), signature)
@@ -42,5 +47,6 @@ def account_routes(trading: TradingPort) -> list[web.RouteDef]:
         web.get("/v1/equity", equity),
         web.get("/v1/reconciliation", reconciliation),
         web.post("/v1/reconcile", reconcile),
+        web.post("/v1/reconcile/cash", accept_cash),
         web.post("/v1/webhooks/alpaca", alpaca),
     ]

@@ -72,6 +72,10 @@ class TradingPort(Protocol):
 
     async def reconcile(self, who: str) -> Reply: ...
 
+    async def accept_cash(self, gateway: str, who: str) -> Reply:
+        """Answers when it is journaled who accepted what."""
+        ...
+
     def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
         """An order update that Alpaca's webhook brings: the HTTP status to answer with, and why."""
         ...

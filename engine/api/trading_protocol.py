@@ -17,6 +17,7 @@
     GET  /v1/equity?points=             EquityCurve of at most so many points (240; 2 to 2,000), oldest first
     GET  /v1/reconciliation             ReconciliationRow per gateway
     POST /v1/reconcile                  Reply: compares now
+    POST /v1/reconcile/cash             AcceptCash -> Reply: what differs in cash is counted in from now on
     POST /v1/webhooks/alpaca            an order update, signed (HMAC-SHA256 in ``X-Signature``)
 
 Quantities, prices and money are decimal text.
@@ -244,6 +245,12 @@ class DriftRow(msgspec.Struct, frozen=True):
     ours: str
     theirs: str
     since_ns: int
+
+
+class AcceptCash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person knows what else changed a broker's cash: a deposit, a withdrawal."""
+
+    gateway: str
 
 
 class ReconciliationRow(msgspec.Struct, frozen=True):

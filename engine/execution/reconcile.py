@@ -94,6 +94,12 @@ def baseline(account: VenueAccount, holdings: Holdings) -> Baseline:
     return Baseline(account.ns, cash)
 
 
+def accepted(start: Baseline, cash: Iterable[Drift]) -> Baseline:
+    """The baseline with these differences in cash counted in."""
+    moved = {drift.subject: Decimal(drift.difference) for drift in cash}
+    return Baseline(start.ns, {name: amount + moved.get(name, _ZERO) for name, amount in start.cash.items()})
+
+
 class Drift(msgspec.Struct, frozen=True):
     kind: str
     """``order``, ``fill``, ``position`` or ``cash``."""

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from engine.api.protocol import Reply
 from engine.api.trading_protocol import DriftRow, ReconciliationRow
 from engine.events import NS, Fill, Funding
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
-from engine.execution.reconcile import Baseline, Drift, Holdings, Reconciler, baseline, differences
+from engine.execution.reconcile import (
+    Baseline,
+    Drift,
+    Holdings,
+    Reconciler,
+    accepted,
+    baseline,
+    differences,
+)
 from engine.text import clean
 from engine.wiring.broker import BrokerError
 
@@ -205,19 +214,51 @@ class Reconciliation:
             if not self._started(gateway, side, account):
                 return True
             assert side.start is not None
-            found = differences(
-                account,
-                side.holdings,
-                side.start,
-                order=self._blotter.get,
-                open_orders=self._blotter.open_at(gateway),
-                unresolved=side.unresolved(),
-                exact_cash=not side.broker,
-            )
+            found = self._found(gateway, side, account, side.start)
             drifts, again = side.reconciler.look(found, side.ns)
             if drifts or not again:  # else: what stood has changed, and is not known to be mended
                 self._tell(gateway, side, drifts)
             return again
+
+    def _found(self, gateway: str, side: _Side, account: VenueAccount, start: Baseline) -> list[Drift]:
+        return differences(
+            account,
+            side.holdings,
+            start,
+            order=self._blotter.get,
+            open_orders=self._blotter.open_at(gateway),
+            unresolved=side.unresolved(),
+            exact_cash=not side.broker,
+        )
+
+    async def accept_cash(self, gateway: str, who: str) -> Reply:
+        """A person knows of what else changed a broker's cash (a deposit): what stands as drift is counted in
+        from now on, and nothing but that. Entries stay off until a person lets them on again."""
+        side = self._sides.get(gateway)
+        if side is None or not side.broker:
+            names = ", ".join(name for name, one in self._sides.items() if one.broker)
+            return Reply(False, f"{clean(gateway, 40)} is no broker of this desk; {names or 'it has none'}")
+        async with side.looking:
+            start = side.start
+            if start is None or not any(drift.kind == "cash" for drift in side.drifts):
+                return Reply(False, f"{gateway}: no difference in cash stands: nothing to accept")
+            try:
+                account = await side.account(start.ns)
+            except BrokerError as error:
+                return Reply(False, f"{gateway}: {error}")
+            found = self._found(gateway, side, account, start)
+            cash = [drift for drift in found if drift.kind == "cash"]
+            why = _unclear(side, found) or _unseen(side, cash)
+            if why:
+                return Reply(False, f"{gateway}: {why}")
+            side.start = accepted(start, cash)
+            self._keep(_setting(gateway), msgspec.to_builtins(side.start))
+            amounts = ", ".join(f"{drift.difference} {drift.subject}" for drift in cash)
+            text = f"{gateway}: {clean(who, 60)} accepts a difference in cash of {amounts}"
+            log.warning("%s", text)
+            self._alert("warning", SOURCE, text)
+        await self.look(gateway)
+        return Reply(True, text)
 
     def _started(self, gateway: str, side: _Side, account: VenueAccount) -> bool:
         """Whether there is a baseline. One is taken where two looks agree: nothing was on its way then."""
@@ -250,6 +291,24 @@ class Reconciliation:
 
 def _key(drift: Drift) -> tuple[str, str, str]:
     return drift.kind, drift.subject, drift.difference
+
+
+def _unclear(side: _Side, found: Sequence[Drift]) -> str:
+    """Why a difference in cash may be of something that the desk has yet to hear of; "" when it is not.
+
+    A position that differs too is no obstacle once it stands: it may have come the same way.
+    """
+    stands = {_key(drift) for drift in side.drifts if drift.kind == "position"}
+    rest = [drift for drift in found if drift.kind != "cash" and _key(drift) not in stands]
+    open_ones = [f"{one.kind} {one.subject}" for one in rest] + [f"order {one}" for one in side.unresolved()]
+    return f"{open_ones[0]} is open and may be of its cash: settle that first" if open_ones else ""
+
+
+def _unseen(side: _Side, cash: Sequence[Drift]) -> str:
+    """Why it is not what a person was shown; "" when it is."""
+    shown = [_key(drift) for drift in side.drifts if drift.kind == "cash"]
+    same = [_key(drift) for drift in cash] == shown
+    return "" if same else "its cash has changed since it was compared: compare again first"
 
 
 def _text(gateway: str, side: _Side) -> str:

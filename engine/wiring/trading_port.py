@@ -210,6 +210,15 @@ class LiveTrading:
         text = await compared.compare()
         return Reply(not compared.drifts, text)
 
+    async def accept_cash(self, gateway: str, who: str) -> Reply:
+        self._engine.writing.refuse_when_failed()
+        compared = self._compared
+        if compared is None:
+            return Reply(False, "a tape has no gateway to compare with")
+        reply = await compared.accept_cash(gateway, who)
+        await self._engine.writing.durable()
+        return reply
+
     @property
     def _compared(self) -> Reconciliation | None:
         gateways = self._engine.gateways

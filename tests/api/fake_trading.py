@@ -119,6 +119,10 @@ class FakeTrading:
         self.asked.append(("reconcile", who))
         return Reply(True, "no drift")
 
+    async def accept_cash(self, gateway: str, who: str) -> Reply:
+        self.asked.append(("accept cash", gateway, who))
+        return Reply(True, "accepted")
+
     def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
         if signature != "good":
             return 401, "the signature is wrong"

@@ -72,6 +72,7 @@ async def test_orders_are_changed_and_canceled_and_positions_closed(serve: Serve
             ("POST", "/v1/kill", None),
             ("POST", "/v1/limits", b'{"scope":"desk","name":"max_gross_pct","value":null}'),
             ("POST", "/v1/reconcile", None),
+            ("POST", "/v1/reconcile/cash", b'{"gateway":"alpaca"}'),
         ):
             status, answer = await served.request(method, path, body, **WHO)
             assert status == 200 and decode(answer, type=Reply).ok
@@ -84,6 +85,7 @@ async def test_orders_are_changed_and_canceled_and_positions_closed(serve: Serve
             ("kill", "test"),
             ("limit", LimitPatch("desk", "max_gross_pct", None), "test"),
             ("reconcile", "test"),
+            ("accept cash", "alpaca", "test"),
         ]
 
 
@@ -125,6 +127,7 @@ async def test_a_webhook_passes_its_body_as_it_is_with_its_signature(serve: Serv
         ("POST", "/v1/flatten", b'{"type":"stop"}', 400, "stop"),
         ("POST", "/v1/limits", b'{"scope":"desk","name":"max_gross_pct"}', 400, "value"),
         ("POST", "/v1/limits", b'{"scope":"desk","name":"x","value":"much"}', 400, "value"),
+        ("POST", "/v1/reconcile/cash", b"{}", 400, "gateway"),
         ("PUT", "/v1/account", None, 405, "not allowed"),
         ("POST", "/v1/webhooks/alpaca", b"x" * 70_000, 413, "too large"),
     ],

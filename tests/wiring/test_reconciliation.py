@@ -218,3 +218,72 @@ async def test_a_bug_of_ours_is_told_once_and_the_next_look_comes(caplog: pytest
     assert [level for level, _ in desk.alerts] == ["error"]
     assert "could not be compared" in desk.alerts[0][1]
     assert any(record.exc_info for record in caplog.records)
+
+
+# --- a person accepts cash ---
+
+
+async def drifted(cash: str = "1500") -> Desk:
+    """A deposit that stands as drift."""
+    desk = Desk()
+    desk.add()
+    await desk.look()
+    await desk.look()
+    desk.account = msgspec.structs.replace(desk.account, cash={"USD": D(cash)})
+    await desk.look()
+    await desk.look()
+    assert desk.reconciliation.drifts == 1
+    return desk
+
+
+async def test_a_person_accepts_a_deposit_and_it_is_told_and_kept() -> None:
+    desk = await drifted()
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert reply.ok and reply.text == "alpaca: ann accepts a difference in cash of 500 USD"
+    assert desk.alerts[-2:] == [("warning", reply.text), ("info", "alpaca and the desk agree again")]
+    assert desk.reconciliation.drifts == 0
+    again = Desk(desk.kept)
+    again.add()
+    again.account = desk.account
+    assert not await again.look() and again.alerts == []
+    desk.account = msgspec.structs.replace(desk.account, cash={"USD": D(1400)})
+    await desk.look()
+    await desk.look()
+    assert desk.reconciliation.rows()[0].drifts[0].ours == "1500", "only what was accepted"
+
+
+async def test_what_the_person_has_not_seen_is_not_accepted() -> None:
+    desk = await drifted()
+    desk.account = msgspec.structs.replace(desk.account, cash={"USD": D(1600)})
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert not reply.ok and "compare again" in reply.text
+    assert desk.kept["reconciliation:alpaca"]["cash"] == {"USD": "1000"}
+
+
+async def test_cash_of_an_order_on_its_way_is_not_accepted() -> None:
+    desk = await drifted()
+    desk.unresolved = frozenset({"td-1"})
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert not reply.ok and "order td-1" in reply.text
+    desk.unresolved = frozenset()
+    desk.account = msgspec.structs.replace(desk.account, positions={BTC: D(1)})
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert not reply.ok and f"position {BTC}" in reply.text
+    await desk.look()
+    await desk.look()
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert reply.ok, "a position that came with it stands as drift of its own"
+    assert [drift.kind for drift in desk.reconciliation.rows()[0].drifts] == ["position"]
+
+
+async def test_nothing_to_accept() -> None:
+    desk = Desk()
+    desk.add()
+    for gateway, says in (("alpaca", "no difference"), ("paper", "no broker of this desk; alpaca")):
+        reply = await desk.reconciliation.accept_cash(gateway, "ann")
+        assert not reply.ok and says in reply.text
+    desk = await drifted()
+    desk.error = "/v2/account: 500"
+    reply = await desk.reconciliation.accept_cash("alpaca", "ann")
+    assert not reply.ok and "500" in reply.text
+    assert desk.kept["reconciliation:alpaca"]["cash"] == {"USD": "1000"}
