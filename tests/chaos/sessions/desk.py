@@ -136,7 +136,6 @@ class SeededDesk(Session):
         self._commits, self._durable = 0, 0
         self.hold = self.failed = False
         self.restarts += 1
-        self._deep.clear()
         self.now_ns += int((off_s - back_s) * NS)
         if back_s:
             self._forget_market()
