@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from engine.errors import OrderError
 from engine.events import Fill, OrderChange, OrderEvent, OrderState
-from engine.execution.order import Order
+from engine.execution.order import TERMINAL, Order
 
 _NO_ORDERS: Mapping[str, Order] = MappingProxyType({})
 
@@ -75,18 +75,22 @@ class Blotter:
         Raises OrderError, and changes nothing, on what ``Order.apply`` refuses, an id that is used again or
         an unknown order.
         """
-        order = self._orders.get(event.client_order_id)
+        identity = event.client_order_id
+        order = self._orders.get(identity)
         if order is None:
             return self._begin(event)
         before = order.state
         order.apply(event)
         after = order.state
         if after is not before:
-            del self._states[before][order.client_order_id]
-            self._states[after][order.client_order_id] = order
-            if after.terminal and not before.terminal:
+            del self._states[before][identity]
+            self._states[after][identity] = order
+            over = before in TERMINAL
+            if (after in TERMINAL) is over:
+                pass
+            elif not over:
                 self._close(order)
-            elif before.terminal and not after.terminal:
+            else:
                 # A live venue filled a part of what it had canceled: it is at work again until that ends.
                 self._open_up(order)
         return order
@@ -98,8 +102,8 @@ class Blotter:
             raise OrderError(f"{event.kind.value} is for the unknown order {event.client_order_id}")
         order = Order.begin(event)
         request = order.request
-        self._orders[order.client_order_id] = order
-        self._states[order.state][order.client_order_id] = order
+        identity = request.client_order_id
+        self._orders[identity] = self._states[order.state][identity] = order
         if request.parent_id:
             self._children.setdefault(request.parent_id, []).append(order)
         if request.list_id:
@@ -108,11 +112,13 @@ class Blotter:
         return order
 
     def _open_up(self, order: Order) -> None:
-        self._open.setdefault(order.request.symbol, {})[order.client_order_id] = order
-        self._open_at.setdefault(order.gateway, {})[order.client_order_id] = order
+        request = order.request
+        self._open.setdefault(request.symbol, {})[request.client_order_id] = order
+        self._open_at.setdefault(request.gateway, {})[request.client_order_id] = order
         self.open_count += 1
 
     def _close(self, order: Order) -> None:
-        del self._open[order.request.symbol][order.client_order_id]
-        del self._open_at[order.gateway][order.client_order_id]
+        request = order.request
+        del self._open[request.symbol][request.client_order_id]
+        del self._open_at[request.gateway][request.client_order_id]
         self.open_count -= 1

@@ -54,6 +54,10 @@ FILL_STATES = frozenset({_S.PARTIALLY_FILLED, _S.FILLED})
 WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.TRIGGERED, _S.PARTIALLY_FILLED})
 """Where an amendment or a cancel can be asked for, and be pending."""
 
+TERMINAL = frozenset(state for state in OrderState if state.terminal)
+_BY_ORDER = frozenset({_S.HELD, _S.TRIGGERED, _S.REJECTED})
+"""Where some orders come only."""
+
 PAPER = "paper"
 """The gateway that never fills what it canceled."""
 
@@ -138,9 +142,12 @@ class Order(msgspec.Struct, gc=False):
             self._change(event)
         else:
             self._transition(event)
-        self.reason = event.reason or self.reason
-        self.venue_order_id = event.venue_order_id or self.venue_order_id
-        self.updated_ns = max(self.updated_ns, event.ns)
+        if event.reason:
+            self.reason = event.reason
+        if event.venue_order_id:
+            self.venue_order_id = event.venue_order_id
+        if event.ns > self.updated_ns:
+            self.updated_ns = event.ns
         return True
 
     # --- transitions
@@ -153,11 +160,13 @@ class Order(msgspec.Struct, gc=False):
 
     def _enter(self, state: OrderState) -> None:
         self.state = state
-        if state.terminal:
+        if state in TERMINAL:
             self.pending = Pending.NONE
 
     def _allow(self, state: OrderState) -> None:
-        if state not in TRANSITIONS[self.state] or not self._fits(state):
+        before = self.state
+        by_order = state in _BY_ORDER or before is _S.CANCELED
+        if state not in TRANSITIONS[before] or (by_order and not self._fits(state)):
             raise OrderError(
                 f"order {self.client_order_id}: {self.state.value} -> {state.value} is not allowed"
             )
@@ -243,12 +252,13 @@ class Order(msgspec.Struct, gc=False):
         self._own(fill)
         if fill.trade_id in self.trade_ids:
             return False
-        numbers = (fill.quantity, fill.price, fill.fee)
-        if not all(n.is_finite() for n in numbers) or fill.quantity <= 0 or fill.price <= 0:
+        quantity, price, fee = fill.quantity, fill.price, fill.fee
+        finite = quantity.is_finite() and price.is_finite() and fee.is_finite()
+        if not finite or quantity <= _ZERO or price <= _ZERO:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} has impossible numbers")
         if fill.side is not self.request.side:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} is on the other side")
-        filled = _EXACT.add(self.filled, fill.quantity)
+        filled = _EXACT.add(self.filled, quantity)
         if filled > self.quantity:
             raise OrderError(
                 f"order {self.client_order_id}: fill {fill.trade_id} makes {filled} of {self.quantity}"
@@ -257,10 +267,11 @@ class Order(msgspec.Struct, gc=False):
         self._allow(state)
         self._enter(state)
         self.filled = filled
-        self.notional = _EXACT.add(self.notional, _EXACT.multiply(fill.price, fill.quantity))
-        self.fees = _EXACT.add(self.fees, fill.fee)
+        self.notional = _EXACT.add(self.notional, _EXACT.multiply(price, quantity))
+        self.fees = _EXACT.add(self.fees, fee)
         self.trade_ids = (*self.trade_ids, fill.trade_id)
-        self.updated_ns = max(self.updated_ns, fill.ns)
+        if fill.ns > self.updated_ns:
+            self.updated_ns = fill.ns
         return True
 
     def _own(self, event: OrderEvent | OrderChange | Fill) -> None:

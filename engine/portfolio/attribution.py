@@ -76,24 +76,28 @@ class Attribution:
         ``sources``: the strategies behind its order. Once for each fill.
         """
         self._holdings.apply(fill, sources, after.quantity)
+        currency = after.currency
         closed, opened, closing_fee, opening_fee = divide(before.quantity, fill)
         parts: list[Part] = []
         if closed:
-            parts = self._close(fill, closed, closing_fee, ZERO if opened else after.cost)
+            left = opened or not after.quantity
+            parts = self._close(fill, closed, closing_fee, None if left else after.cost)
         if opened:
             parts += self._open(fill, opened, opening_fee, tuple(dict.fromkeys(sources)) or (MANUAL,))
         for part in parts:
-            earned = self._account(part.source, after.currency)
-            earned.realized += part.realized
+            earned = self._earned.get((part.source, currency)) or self._account(part.source, currency)
+            if not part.opens:
+                earned.realized += part.realized
             earned.fees += part.fee
             earned.traded += part.notional
         return parts
 
-    def _close(self, fill: Fill, closed: Decimal, fee: Decimal, cost_left: Decimal) -> list[Part]:
-        """Take ``closed`` from the holders in proportion; the cost of what they keep is ``cost_left``."""
+    def _close(self, fill: Fill, closed: Decimal, fee: Decimal, cost_left: Decimal | None) -> list[Part]:
+        """Take ``closed`` from the holders in proportion; the cost of what they keep is ``cost_left`` (None:
+        they keep nothing)."""
         shares, price, buys = self._shares[fill.symbol], fill.price, fill.side is Side.BUY
         takes = split(closed, [abs(share.quantity) for share in shares.values()])
-        kept = self._keep(shares, takes, cost_left, buys=buys)
+        kept = {} if cost_left is None else self._keep(shares, takes, cost_left, buys=buys)
         self._shares[fill.symbol] = kept
         parts = []
         for (source, share), take, part in zip(shares.items(), takes, split(fee, takes), strict=True):
@@ -108,15 +112,18 @@ class Attribution:
     ) -> dict[str, Share]:
         """What is left of the shares when ``takes`` are bought back or sold; the last takes what is left of
         the ``cost``."""
+        left = [
+            (source, share, quantity)
+            for (source, share), take in zip(shares.items(), takes, strict=True)
+            if (quantity := share.quantity + take if buys else share.quantity - take)
+        ]
+        last, _, last_quantity = left.pop()
         kept: dict[str, Share] = {}
-        for (source, share), take in zip(shares.items(), takes, strict=True):
-            quantity = share.quantity + take if buys else share.quantity - take
-            if quantity:
-                kept[source] = Share(quantity, on_step(share.cost * quantity / share.quantity))
-        if kept:
-            last, share = kept.popitem()
-            others = sum((share.cost for share in kept.values()), ZERO)
-            kept[last] = Share(share.quantity, cost - others)
+        for source, share, quantity in left:
+            part = on_step(share.cost * quantity / share.quantity)
+            kept[source] = Share(quantity, part)
+            cost -= part
+        kept[last] = Share(last_quantity, cost)
         return kept
 
     def _open(self, fill: Fill, opened: Decimal, fee: Decimal, sources: tuple[str, ...]) -> list[Part]:

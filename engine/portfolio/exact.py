@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+_HALF = Decimal("0.5")
 EXACT = Context(prec=100)
 """Wide enough for every sum and product here: none is rounded. Its methods cost a tenth of entering it."""
 add, subtract, multiply = EXACT.add, EXACT.subtract, EXACT.multiply
@@ -51,6 +52,10 @@ def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     """
     if len(weights) == 1:
         return [amount]
+    if len(weights) == 2 and weights[0] == weights[1]:
+        half = amount * _HALF
+        if not half % STEP:
+            return [half, half]
     total = sum(weights, ZERO)
     if amount == total:
         return list(weights)

@@ -75,7 +75,8 @@ class Ledger:
                 f"in {before.currency or self.currency}: not booked"
             )
         self._turn(fill.ns)
-        self._value_start(symbol, price)
+        if self._day.unvalued:
+            self._value_start(symbol, price)
         position = self._positions[symbol] = after(before, fill, opportunity_id)
         self._fills[fill.trade_id] = fill
         held, left = before.quantity, position.quantity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -56,6 +56,7 @@ class _Sum(msgspec.Struct, gc=False):
 K = TypeVar("K")
 _Sums = dict[str, _Sum]
 """By currency."""
+_NONE: Mapping[str, _Sum] = {}
 Rate = Callable[[str], Decimal | None]
 
 
@@ -63,7 +64,6 @@ class Slippage:
     """Means in total, by strategy and by purpose. Reading takes ``rate`` (``Balances.rate``)."""
 
     def __init__(self) -> None:
-        self._total: _Sums = {}
         self._strategies: dict[str, _Sums] = {}
         self._purposes: dict[Purpose | None, _Sums] = {}
 
@@ -75,46 +75,41 @@ class Slippage:
         price = float(fill.price)
         bps = _bps(fill, price)
         quantity, size = fill.quantity, float(fill.quantity)
-        _sum(self._total, currency).add(bps, size * price)
-        _sum_of(self._purposes, purpose, currency).add(bps, size * price)
+        _sum(self._purposes, purpose, currency).add(bps, size * price)
         sizes: dict[str, float] = {}
         for part in parts:
             if part.quantity != quantity:  # parts are often alike, and to turn one into a float is slow
                 quantity, size = part.quantity, float(part.quantity)
             sizes[part.source] = sizes.get(part.source, 0.0) + size
         for source, size in sizes.items():
-            _sum_of(self._strategies, source, currency).add(bps, size * price)
+            _sum(self._strategies, source, currency).add(bps, size * price)
 
     def total(self, rate: Rate) -> Mean:
-        return _mean(self._total, rate)
+        return _mean([one for sums in self._purposes.values() for one in sums.items()], rate)
 
     def strategy(self, name: str, rate: Rate) -> Mean:
         """Of a strategy, or of ``manual`` orders."""
-        return _mean(self._strategies.get(name, {}), rate)
+        return _mean(self._strategies.get(name, _NONE).items(), rate)
 
     def purposes(self, rate: Rate) -> dict[Purpose | None, Mean]:
         """By why the order existed; None: its order is not known."""
-        return {purpose: _mean(sums, rate) for purpose, sums in self._purposes.items()}
+        return {purpose: _mean(sums.items(), rate) for purpose, sums in self._purposes.items()}
 
 
-def _sum_of(named: dict[K, _Sums], name: K, currency: str) -> _Sum:
+def _sum(named: dict[K, _Sums], name: K, currency: str) -> _Sum:
     sums = named.get(name)
     if sums is None:
         sums = named[name] = {}
-    return _sum(sums, currency)
-
-
-def _sum(sums: _Sums, currency: str) -> _Sum:
     one = sums.get(currency)
     if one is None:
         one = sums[currency] = _Sum()
     return one
 
 
-def _mean(sums: _Sums, rate: Rate) -> Mean:
+def _mean(sums: Iterable[tuple[str, _Sum]], rate: Rate) -> Mean:
     notional = cost = 0.0
     fills = left_out = 0
-    for currency, one in sums.items():
+    for currency, one in sums:
         worth = rate(currency)
         left_out += one.left_out
         if worth is None:

@@ -41,9 +41,12 @@ class StopLocks:
         if not self._count or request.purpose is not Purpose.STOP_LOSS:
             return 0
         symbol, order_id = request.symbol, request.client_order_id
-        stops = self._stops.setdefault(symbol, deque(maxlen=self._count))
-        if any(known == order_id for _, known in stops):
-            return 0
+        stops = self._stops.get(symbol)
+        if stops is None:
+            stops = self._stops[symbol] = deque(maxlen=self._count)
+        for _, known in stops:
+            if known == order_id:
+                return 0
         stops.append((ns, order_id))
         if len(stops) < self._count or ns - stops[0][0] > self._window_ns:
             return 0

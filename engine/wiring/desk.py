@@ -336,9 +336,9 @@ class Desk:
         Raises OrderError where it contradicts itself.
         """
         kept = list(events)
-        prices = {event.symbol: float(event.price) for event in kept if isinstance(event, Fill)}
+        prices = {event.symbol: event.price for event in kept if isinstance(event, Fill)}
         for symbol, price in prices.items():
-            self.intake.add_symbol(symbol, price)
+            self.intake.add_symbol(symbol, float(price))
         self.trading.fold(kept)
         for order in self.trading.blotter.open_orders():
             near = order.price or order.stop_price or order.request.decision_price or 1.0

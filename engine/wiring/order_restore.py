@@ -21,6 +21,7 @@ from engine.events import (
     Pending,
     RiskChange,
     RiskState,
+    Side,
 )
 from engine.execution.gateway import Report
 from engine.execution.order import PAPER, Order
@@ -53,14 +54,18 @@ class OrderRestore:
         Raises OrderError where the journal contradicts itself.
         """
         flow = self._flow
+        take, folded, book = flow.blotter.apply, flow.work.folded, flow.booking.fold
         for event in events:
-            if isinstance(event, (OrderEvent, OrderChange, Fill)):
-                order = flow.blotter.apply(event)
-                flow.work.folded(event, order)
-                flow.booking.fold(event, order)
-                if isinstance(event, Fill) and order.gateway == PAPER:
-                    paid = -event.side.sign * event.price * event.quantity - event.fee
-                    self._pay(event.currency, paid)
+            if isinstance(event, Fill):
+                order = take(event)
+                folded(event, order)
+                book(event, order)
+                if order.request.gateway == PAPER:
+                    notional = event.price * event.quantity
+                    got = -notional if event.side is Side.BUY else notional
+                    self._pay(event.currency, got - event.fee)
+            elif isinstance(event, (OrderEvent, OrderChange)):
+                folded(event, take(event))
             elif isinstance(event, Funding):
                 flow.booking.fold(event, None)
                 self._paid_ns[event.symbol] = max(event.ns, self._paid_ns.get(event.symbol, 0))

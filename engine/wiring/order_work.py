@@ -110,16 +110,18 @@ class OrderWork:
 
     def folded(self, event: Report, order: Order | None) -> None:
         """The blotter took an event in: a denial is durable, a cancel or a change may be answered."""
-        if order is not None and isinstance(event, OrderChange) and event.kind is ChangeKind.UPDATE_ASKED:
+        if order is None:
+            return
+        if isinstance(event, OrderChange) and event.kind is ChangeKind.UPDATE_ASKED:
             if event.amendment is not None:
                 self.asked[order.client_order_id] = event.amendment
-        elif order is not None and self.asked:
+        elif self.asked:
             answered = isinstance(event, OrderChange) and order.pending is Pending.NONE
             if answered or order.state.terminal:
                 self.asked.pop(order.client_order_id, None)
-        if order is not None and self.denied and order.state is OrderState.DENIED:
+        if self.denied and order.state is OrderState.DENIED:
             self.denied.pop(order.client_order_id, None)
-        if order is not None and self.leaving:
+        if self.leaving:
             refused = isinstance(event, OrderChange) and event.kind is ChangeKind.CANCEL_REFUSED
             if refused or order.state.terminal:
                 self.leaving.discard(order.client_order_id)
