@@ -15,8 +15,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from engine.automation.definition import Definition, PeriodicTrigger, SignalTrigger
+from engine.automation.definition import Definition
 from engine.automation.index import Index, Watch
+from engine.automation.parts import PeriodicTrigger, SignalTrigger
 from engine.automation.schedule import next_due
 from engine.events import Signal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from engine.automation.definition import SignalTrigger
+from engine.automation.parts import SignalTrigger
 from engine.events import NS, Family, Signal
 
 MAX_PLANS = 65_536

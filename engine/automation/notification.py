@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from engine.automation.definition import Level
 from engine.automation.environment import resolve
+from engine.automation.parts import Level
 from engine.errors import AutomationError
 
 TIMEOUT_S = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.automation.definition import DAYS, PeriodicTrigger
+from engine.automation.parts import DAYS, PeriodicTrigger
 
 NS = 1_000_000_000
 _MINUTE_NS = 60 * NS

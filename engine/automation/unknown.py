@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.automation.definition import Definition, Order, RunStrategy, SignalTrigger
+from engine.automation.definition import Definition
+from engine.automation.parts import Order, RunStrategy, SignalTrigger
 from engine.events import Family
 
 _QUANT = frozenset(family.value for family in Family)

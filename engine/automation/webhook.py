@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from engine.automation.definition import Webhook
 from engine.automation.environment import resolve
+from engine.automation.parts import Webhook
 from engine.errors import AutomationError
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0

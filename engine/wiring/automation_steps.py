@@ -12,9 +12,9 @@ import msgspec
 
 from engine.api.protocol import StrategyPatch
 from engine.automation import template
-from engine.automation.definition import Halt, Notify, Order, RunStrategy, Step, Webhook
 from engine.automation.dispatcher import Job
 from engine.automation.notification import Notifier
+from engine.automation.parts import Halt, Notify, Order, RunStrategy, Step, Webhook
 from engine.automation.webhook import FIRST_PAUSE_S, WebhookCaller
 from engine.errors import AutomationError
 from engine.events import NS, RiskState

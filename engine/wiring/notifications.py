@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.automation.definition import Level
 from engine.automation.notification import Notifier
+from engine.automation.parts import Level
 from engine.config import NotifyConfig
 from engine.errors import AutomationError, ConfigError
 from engine.events import Alert, FeedState, Fill, JournalEvent, RiskChange, RiskState

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from engine.automation.definition import Order
+from engine.automation.parts import Order
 from engine.errors import AutomationError, OrderError
 from engine.events import OrderRequest, OrderType, Purpose, Side, Signal, TimeInForce
 from engine.execution.build import OrderBuilder

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.automation.definition import Definition, SignalTrigger
+from engine.automation.definition import Definition
 from engine.automation.dispatcher import MAX_WAITING, PERIODIC, Dispatcher, Job, run_id
+from engine.automation.parts import SignalTrigger
 from engine.events import NS, Family, Signal
 from tests.automation.samples import BTC, ETH, T0, periodic, signal, watch
 

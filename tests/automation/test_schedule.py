@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.automation.definition import DAYS, PeriodicTrigger
+from engine.automation.parts import DAYS, PeriodicTrigger
 from engine.automation.schedule import next_due
 from engine.events import NS
 

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from engine.automation.definition import Definition, Notify, SignalTrigger
+from engine.automation.definition import Definition
 from engine.automation.dispatcher import Dispatcher
+from engine.automation.parts import Notify, SignalTrigger
 from engine.events import NS, Family, Signal
 from tests.bench.registry import Figure, at_least, bench
 

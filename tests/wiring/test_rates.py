@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from engine.automation.definition import Order
+from engine.automation.parts import Order
 from engine.config import AccountConfig, Config
 from engine.errors import AutomationError, ConfigError
 from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, RiskState, Side
