@@ -37,6 +37,7 @@ def add_trading(command: AddCommand) -> None:
     _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
     _json(command("positions", "list what is held", "account", "positions"))
     _json(command("account", "balances, exposure, and who earned what"))
+    _json(command("targets", "what the portfolio's next rebalance would do, and what the last one did"))
     reconcile = _json(command("reconcile", "compare the desk with its gateways now", "account", "reconcile"))
     reconcile.add_argument(
         "--accept-cash",

@@ -24,6 +24,9 @@ def account_routes(trading: TradingPort) -> list[web.RouteDef]:
     async def equity(request: web.Request) -> web.Response:
         return json_response(trading.equity(number(request, "points", 240, 2, MOST_POINTS)))
 
+    async def targets(request: web.Request) -> web.Response:
+        return json_response(trading.targets())
+
     async def reconciliation(request: web.Request) -> web.Response:
         return json_response(trading.reconciliation())
 
@@ -45,6 +48,7 @@ def account_routes(trading: TradingPort) -> list[web.RouteDef]:
         web.get("/v1/account", account),
         web.get("/v1/performance", performance),
         web.get("/v1/equity", equity),
+        web.get("/v1/targets", targets),
         web.get("/v1/reconciliation", reconciliation),
         web.post("/v1/reconcile", reconcile),
         web.post("/v1/reconcile/cash", accept_cash),

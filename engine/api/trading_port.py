@@ -20,6 +20,7 @@ from engine.api.trading_protocol import (
     OrderTicket,
     Performance,
     ReconciliationRow,
+    TargetsDetail,
 )
 
 
@@ -67,6 +68,8 @@ class TradingPort(Protocol):
     def equity(self, points: int) -> EquityCurve:
         """At most ``points`` of it."""
         ...
+
+    def targets(self) -> TargetsDetail: ...
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]: ...
 

@@ -15,6 +15,7 @@
     GET  /v1/account                    AccountDetail
     GET  /v1/performance                Performance, computed now
     GET  /v1/equity?points=             EquityCurve of at most so many points (240; 2 to 2,000), oldest first
+    GET  /v1/targets                    TargetsDetail: a rebalance as it would be now, and the last one
     GET  /v1/reconciliation             ReconciliationRow per gateway
     POST /v1/reconcile                  Reply: compares now
     POST /v1/reconcile/cash             AcceptCash -> Reply: what differs in cash is counted in from now on
@@ -235,6 +236,41 @@ class EquityCurve(msgspec.Struct, frozen=True):
     equity: tuple[float, ...]
     drawdown_pct: tuple[float, ...]
     """How far each point is below the highest before it (0 at the top)."""
+
+
+class TargetRow(msgspec.Struct, frozen=True):
+    """One symbol of a rebalance. Quantities are signed."""
+
+    symbol: str
+    score: float | None
+    weight: float
+    """Of its side: longs add up to 1, shorts to -1."""
+    held: str
+    target: str
+    reduction: str
+    """Traded towards flat, first."""
+    addition: str
+    """Traded away from flat, after all reductions."""
+    code: str
+    """Why less is traded than the target asks for; "" when all of it is."""
+    detail: str
+
+
+class TargetPlan(msgspec.Struct, frozen=True):
+    rows: tuple[TargetRow, ...] = ()
+    turnover: str = "0"
+    """Worth of all that is traded, in the account's currency."""
+
+
+class TargetsDetail(msgspec.Struct, frozen=True):
+    enabled: bool
+    now: TargetPlan
+    """By the last scores; nothing is sent."""
+    last: TargetPlan
+    last_ns: int
+    """Of the last rebalance; 0: none in this run."""
+    next_ns: int
+    """From when on the next scores lead to a rebalance; 0: no scores have come yet."""
 
 
 class DriftRow(msgspec.Struct, frozen=True):

@@ -76,6 +76,8 @@ class Targets:
         self._sent_ns: dict[str, int] = {}
         self.last = Plan()
         """Of the last rebalance."""
+        self.last_ns = 0
+        """When it was, by the desk's clock; 0: none yet."""
 
     # --- in ---
 
@@ -114,6 +116,11 @@ class Targets:
                 assets[symbol] = self._asset(instrument)
         return plan(self._scores, assets, self._equity(), self._config)
 
+    @property
+    def next_ns(self) -> int:
+        """From when on scores lead to the next rebalance, by the desk's clock; 0 before the first scores."""
+        return (self._period + 1) * self._every_ns
+
     def _equity(self) -> Decimal:
         """NaN when it cannot be told."""
         equity = self._trading.ledger.equity()
@@ -122,7 +129,7 @@ class Targets:
     # --- a rebalance ---
 
     def _rebalance(self) -> None:
-        self.last = self.plan()
+        self.last, self.last_ns = self.plan(), self._features.now_ns
         self._reduced.clear()
         self._additions.clear()
         for change in self.last.changes:

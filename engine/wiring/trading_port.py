@@ -21,6 +21,7 @@ from engine.api.trading_protocol import (
     OrderTicket,
     Performance,
     ReconciliationRow,
+    TargetsDetail,
 )
 from engine.errors import ConfigError, OrderError, StoreError
 from engine.events import OrderRequest, OrderState
@@ -33,6 +34,7 @@ from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
 from engine.wiring.order_rows import order_row
 from engine.wiring.placed import list_reply, placed_before, placed_reply
+from engine.wiring.target_rows import targets_detail
 from engine.wiring.tickets import Tickets, denied_words, find
 
 if TYPE_CHECKING:
@@ -198,6 +200,9 @@ class LiveTrading:
 
     def equity(self, points: int) -> EquityCurve:
         return self._engine.performance.equity(points)
+
+    def targets(self) -> TargetsDetail:
+        return targets_detail(self._engine.desk.targets)
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]:
         compared = self._compared

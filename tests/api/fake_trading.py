@@ -22,6 +22,9 @@ from engine.api.trading_protocol import (
     PerformanceRow,
     PnlRow,
     ReconciliationRow,
+    TargetPlan,
+    TargetRow,
+    TargetsDetail,
 )
 from engine.errors import OrderError
 
@@ -44,6 +47,13 @@ PERFORMANCE = Performance(
     1,
     (PerformanceRow("", "desk", "12.50", 0.0125, None, None, 0.5, 0.5, 1.25, 3.0, 0.4, 2),),
     ("points of the last day",),
+)
+TARGETS = TargetsDetail(
+    True,
+    TargetPlan((TargetRow("sim:BTC-USD", 0.02, 1.0, "0.5", "0.7", "0", "0.2", "", ""),), "12800.00"),
+    TargetPlan(),
+    0,
+    5,
 )
 RECONCILIATION = (ReconciliationRow("paper", 1, "", ()),)
 
@@ -111,6 +121,9 @@ class FakeTrading:
 
     def equity(self, points: int) -> EquityCurve:
         return EquityCurve((1, 2), (100_000.0, 99_000.0), (0.0, float(points)))
+
+    def targets(self) -> TargetsDetail:
+        return TARGETS
 
     def reconciliation(self) -> tuple[ReconciliationRow, ...]:
         return RECONCILIATION

@@ -19,6 +19,7 @@ from engine.api.trading_protocol import (
     OrderReply,
     OrderTicket,
     ReconciliationRow,
+    TargetsDetail,
 )
 from tests.api import fake_trading as fake
 from tests.api.conftest import Serve
@@ -95,6 +96,8 @@ async def test_what_is_read(serve: Serve) -> None:
         assert decode(answer, type=tuple[LimitRow, ...]) == (fake.LIMIT,)
         _, answer = await served.request("GET", "/v1/account")
         assert decode(answer, type=AccountDetail) == fake.ACCOUNT
+        _, answer = await served.request("GET", "/v1/targets")
+        assert decode(answer, type=TargetsDetail) == fake.TARGETS
         _, answer = await served.request("GET", "/v1/reconciliation")
         assert decode(answer, type=tuple[ReconciliationRow, ...]) == fake.RECONCILIATION
 

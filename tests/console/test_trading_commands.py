@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from console.cli import account, limits, main, order, orders
+from console.cli import account, limits, main, order, orders, targets
 from console.cli.arguments import parse
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import LimitPatch, OrderPreview
@@ -108,6 +109,7 @@ def test_mistakes_are_one_line(capsys: Capture, tmp_path: Path, words: tuple[str
         ("account",),
         ("reconcile",),
         ("limits",),
+        ("targets",),
     ],
 )
 def test_without_an_engine_each_says_so(capsys: Capture, tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -134,6 +136,10 @@ def test_what_is_printed_is_plain() -> None:
     assert orders._lines(()) == ["no orders"]
     told = "\n".join(account._lines(fake.ACCOUNT))
     assert "equity 100000.00 USD" in told and "the desk" in told
+    plan = "\n".join(targets._lines(fake.TARGETS))
+    assert "1970-01-01 00:00:00Z" in plan and "+0.0200" in plan and "turnover 12800.00" in plan
+    assert "the last one" not in plan
+    assert "targets are off" in targets._lines(msgspec.structs.replace(fake.TARGETS, enabled=False))[0]
     assert "max_gross_pct" in "\n".join(limits._lines((fake.LIMIT,)))
 
 

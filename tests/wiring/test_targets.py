@@ -22,6 +22,7 @@ from engine.events import (
 )
 from engine.models import builtin
 from engine.models.load import load as load_model
+from engine.wiring.target_rows import targets_detail
 from engine.wiring.targets import Targets
 from tests.opportunities.signals import blend
 from tests.wiring.conftest import START_NS, Bench, calm, quote, trade
@@ -106,6 +107,23 @@ def test_scores_become_positions() -> None:
     before = len(floor.orders())
     floor.rebalance(BEST_A)
     assert len(floor.orders()) == before
+
+
+def test_what_it_would_do_and_did_is_told() -> None:
+    off = targets_detail(None)
+    assert (off.enabled, off.now.rows, off.next_ns) == (False, (), 0)
+    floor = Floor()
+    assert targets_detail(floor.targets).last_ns == 0
+    floor.rebalance(BEST_A)
+    told = targets_detail(floor.targets)
+    assert told.enabled and told.last_ns and told.next_ns > floor.desk.now_ns - 10 * NS
+    assert [(row.symbol, row.weight) for row in told.last.rows if row.addition != "0"] == [
+        (A, 1.0),
+        (D, -1.0),
+    ]
+    assert 7500 < float(told.last.turnover) <= 8000
+    assert {row.symbol: row.held for row in told.now.rows}[A] == f"{floor.held(A).normalize():f}"
+    assert told.now.turnover == "0.00" and not floor.targets.plan().trades
 
 
 def test_the_same_inputs_give_the_same_orders() -> None:
