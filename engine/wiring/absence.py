@@ -56,27 +56,32 @@ class Absence:
             prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in held}
             self._marks = {symbol: price for symbol, price in prices.items() if price > 0}
         said = [f"off for {_span(now_ns - last_ns)}"] if now_ns > last_ns else ["started again"]
-        resting, expired = self._resting(now_ns)
-        canceled = [
-            order
-            for order in self._trading.blotter.by_state(OrderState.CANCELED)
-            if order.reason == RESTARTED and order.updated_ns >= now_ns
-        ]
+        resting, expired, canceled = self._taken_up(now_ns)
         for what, orders in (("rest again", resting), ("expired", expired), ("canceled", canceled)):
             if orders:
                 said.append(f"{len(orders)} {what}: {_listed(orders)}")
         if len(said) > 1 or held or notes:
             self._say("; ".join([*said, *notes]), now_ns)
 
-    def _resting(self, now_ns: int) -> tuple[list[Order], list[Order]]:
-        """(those that go on resting, those whose time is over)."""
+    def _taken_up(self, now_ns: int) -> tuple[list[Order], list[Order], list[Order]]:
+        """(those that go on resting, those whose time is over, those that this start canceled).
+
+        As they are with what is on its way to the disk: a start cancels before the disk has answered.
+        """
+        trading, blotter = self._trading, self._trading.blotter
         resting: list[Order] = []
         expired: list[Order] = []
-        for order in self._trading.blotter.open_orders():
+        canceled: list[Order] = []
+        for known in (*blotter.open_orders(), *blotter.by_state(OrderState.CANCELED)):
+            order = trading.written(known.client_order_id) or known
             request = order.request
-            over = request.time_in_force is TimeInForce.GTD and request.expire_ns <= now_ns
-            (expired if over else resting).append(order)
-        return resting, expired
+            if order.state is OrderState.CANCELED:
+                if order.reason == RESTARTED and order.updated_ns >= now_ns:
+                    canceled.append(order)
+            elif not order.state.terminal:
+                over = request.time_in_force is TimeInForce.GTD and request.expire_ns <= now_ns
+                (expired if over else resting).append(order)
+        return resting, expired, canceled
 
     def on_time(self) -> None:
         """Each bar interval: say how far the symbols moved that are priced by now."""

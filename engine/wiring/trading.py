@@ -104,6 +104,7 @@ class Trading:
         self.on_clock = flow.market.on_clock
         self.add_gateway = flow.add_gateway
         self.take = flow.take
+        self.written = flow.journal.order
         self.on_exit = self._exits.on_exit
 
     @property

@@ -460,6 +460,21 @@ def test_a_bracket_whose_entry_cannot_wait_goes_with_it() -> None:
     assert not again.desk.trading.paper.waiting()
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_what_a_start_cancels_is_not_said_to_rest(slow: bool) -> None:
+    """Nor before the disk has answered."""
+    market = Market(overrides=("paper.entry_latency_ms=5000",))
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    resting(market)
+    market.tick()
+    again = Bench(market.bench.config, hold=slow)
+    again.desk.restore(market.bench.journal, market.desk.now_ns, {})
+    again.release()
+    (told,) = again.kinds(Alert)
+    assert isinstance(told, Alert)
+    assert "1 rest again: buy" in told.text and "3 canceled: buy 10" in told.text
+
+
 def test_entries_that_a_halt_had_not_canceled_when_the_engine_died_are_canceled() -> None:
     market = Market(overrides=SLOW)
     order = resting(market)
