@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from console.link import UnixLink
 from console.link_protocol import LinkState, NoAnswerError
 from engine.api.protocol import EventFrame, Resync, StateFrame, StrategyPatch, StreamMessage, WeightsPatch
 from engine.api.server import ApiServer
+from engine.api.trading_protocol import AmendPatch, FlattenPatch, LimitPatch, OrderTicket
 from engine.errors import LinkError
 from engine.events import Fill, Side
 from tests.api.conftest import Serve, Served, serve
@@ -210,9 +212,42 @@ async def test_commands(serve: Serve) -> None:
             ("strategy", "trend", StrategyPatch(enabled=False), "console"),
             ("risk", "halted", "lunch", "console"),
             ("reload", "console"),
-            ("flatten", "console"),
+            ("flatten", FlattenPatch(), "console"),
             ("stop", "console"),
         ]
+        await link.close()
+
+
+async def test_commands_of_trading(serve: Serve) -> None:
+    ticket = OrderTicket(symbol="sim:BTC-USD", side="buy", quantity="0.5", token="t")
+    part = FlattenPatch("sim:BTC-USD", 50.0, "limit")
+    limit = LimitPatch("desk", "max_gross_pct", 80.0)
+    async with serve() as served:
+        link = UnixLink(served.socket)
+        assert (await link.place(ticket)).ids == ("td-1",)
+        assert (await link.preview(ticket)).approved
+        assert (await link.amend("td/1", AmendPatch(price="63000"))).ok
+        assert (await link.cancel("td-1")).text == "canceled"
+        assert (await link.cancel_all()).text == "canceled 1/1"
+        assert (await link.flatten(part)).ok and (await link.kill()).ok and (await link.set_limit(limit)).ok
+        assert (await link.reconcile()).text == "no drift"
+        assert served.desk.asked == [
+            ("place", ticket, "console"),
+            ("preview", ticket, "console"),
+            ("amend", "td/1", AmendPatch(price="63000"), "console"),
+            ("cancel", "td-1", "console"),
+            ("cancel all", "", "console"),
+            ("flatten", part, "console"),
+            ("kill", "console"),
+            ("limit", limit, "console"),
+            ("reconcile", "console"),
+        ]
+        assert [row.name for row in await link.limits()] == ["max_gross_pct"]
+        assert (await link.account()).equity == "100000.00"
+        assert [row.gateway for row in await link.reconciliation()] == ["paper"]
+        assert (await link.performance()).rows and (await link.equity(2)).ns is not None
+        with pytest.raises(LinkError, match="write it as venue:NATIVE"):
+            await link.place(msgspec.structs.replace(ticket, symbol="no:SUCH"))
         await link.close()
 
 
