@@ -32,6 +32,7 @@ from engine.store.store import Store
 from engine.text import clean
 from engine.wiring.automation_steps import Steps, who
 from engine.wiring.desk import Desk
+from engine.wiring.store_query import queried
 
 T = TypeVar("T")
 
@@ -200,27 +201,7 @@ class Automations:
     # --- the store ---
 
     async def _ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``query`` on the writer's thread. Raises StoreError."""
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[T] = loop.create_future()
-
-        def settle(value: T | None, error: Exception | None) -> None:
-            if answered.done():
-                return
-            if error is not None:
-                answered.set_exception(error)
-            else:
-                answered.set_result(value)  # type: ignore[arg-type]
-
-        def answer(value: T | None, error: Exception | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(settle, value, error)
-
-        self._store.ask(query, answer)
-        try:
-            return await answered
-        except sqlite3.Error as error:
-            raise StoreError(f"automations cannot be written: {error}") from error
+        return await queried(self._store, query)
 
     async def _refresh(self) -> None:
         """Read all definitions; only what differs from before is parsed, and indexed anew."""

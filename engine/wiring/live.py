@@ -11,11 +11,11 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
@@ -34,7 +34,6 @@ from engine.risk.state import RISK
 from engine.store.lock import StateLock
 from engine.store.read import DATABASE
 from engine.store.store import Store
-from engine.text import clean
 from engine.wiring.automation import Automations
 from engine.wiring.compile import compile_all
 from engine.wiring.daily_reports import DailyReports
@@ -47,6 +46,7 @@ from engine.wiring.port import LivePort
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
+from engine.wiring.tasks import Tasks
 from engine.wiring.view import DeskView
 from engine.wiring.writing import Writing
 
@@ -163,7 +163,7 @@ class LiveEngine:
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._tape = tape
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
 
     def tape_text(self) -> str:
         """Name, speed and the time reached on the tape; "" when live."""
@@ -182,6 +182,10 @@ class LiveEngine:
         """Our own bug: logged with its traceback, entries off, market data and stops go on."""
         log.error("internal error, entries are switched off", exc_info=error)
         self.desk.trading.set_state(RiskState.REDUCING, "risk", f"internal error: {type(error).__name__}")
+
+    def _crashed(self, error: Exception) -> None:
+        self.crash = error
+        self.stopping.set()
 
     # --- life ---
 
@@ -210,7 +214,7 @@ class LiveEngine:
             await server.start(socket)
             self.options.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
-            self._spawn(self._run())
+            self._tasks.spawn(self._run())
             await self.stopping.wait()
             await self._shut_down()
         finally:
@@ -244,9 +248,7 @@ class LiveEngine:
         self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         self.desk.trading_enabled = False
         await self._leave_orders()
         if self.writing.failure is None:
@@ -276,13 +278,13 @@ class LiveEngine:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
                     await self._warm_up(feed)
-                    self._spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
+                    self._tasks.spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
         finally:
             # What the start has made stays for good: the collector need not walk it ever again.
             gc.freeze()
             gc.enable()
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        loading = self._spawn(self.model.start(), vital=False)
+        loading = self._tasks.spawn(self.model.start(), vital=False)
         if self._tape is not None:
             await asyncio.wait([loading])  # a tape can wait for its model; a market does not
         self.phase, self.phase_detail = "running", ""
@@ -293,18 +295,18 @@ class LiveEngine:
                 # The last run may have ended between the halt and its cancels.
                 self.desk.trading.cancel_entries()
         if self.gateways is not None:
-            self._spawn(self.gateways.run(), vital=False)
+            self._tasks.spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer
-        self._spawn(self.automations.run(), vital=False)
+        self._tasks.spawn(self.automations.run(), vital=False)
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
-            self._spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
-        self._spawn(self._timer())
-        self._spawn(self.performance.run(), vital=False)
+            self._tasks.spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
+        self._tasks.spawn(self._timer())
+        self._tasks.spawn(self.performance.run(), vital=False)
         if self._tape is None:
             self._ask_around()
             self._report()
-        self._spawn(self.model.poll(self.config.models.poll_s), vital=False)
+        self._tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""
@@ -332,13 +334,13 @@ class LiveEngine:
             rng=random.Random(),
         )
         self.context = context.watched
-        self._spawn(context.run(), vital=False)
+        self._tasks.spawn(context.run(), vital=False)
 
     def _report(self) -> None:
         """Tell those who are not at the desk."""
         told = self.notifications
         if told is not None:
-            self._spawn(told.run(), vital=False)
+            self._tasks.spawn(told.run(), vital=False)
         reports = DailyReports(
             self.options.state_dir,
             self.config,
@@ -346,7 +348,7 @@ class LiveEngine:
             alert=self.desk.alert,
             tell=(lambda day, text: None) if told is None else told.daily_report,
         )
-        self._spawn(reports.run(), vital=False)
+        self._tasks.spawn(reports.run(), vital=False)
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""
@@ -380,31 +382,3 @@ class LiveEngine:
         if lost is not None:
             state, reason = lost
             self.desk.trading.set_state(state, RISK, reason)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], *, vital: bool = True) -> asyncio.Task[None]:
-        """``vital``: with a bug in it the engine ends; what is not costs only what it does."""
-        assert self._loop is not None
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended if vital else self._lapsed)
-        return task
-
-    def _lapsed(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            log.error("%s ended", task.get_coro(), exc_info=error)
-            text = f"{type(error).__name__}: {error}: see engine.log"
-            self.desk.alert("error", "engine", clean(text, 160))
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if isinstance(error, TickdeskError):
-            self.desk.alert("error", "engine", str(error))
-        elif isinstance(error, Exception):
-            log.error("the engine ends", exc_info=error)
-            self.crash = error
-            self.stopping.set()
