@@ -69,6 +69,16 @@ class Cancels:
         """Why the order, durable by now, must not leave; None when it may. Asked once for each."""
         return self._revoked.pop(client_order_id, None)
 
+    def released(self, request: OrderRequest) -> None:
+        """A bracket's child works by now. If its cancel travels, the journal can say so from here on."""
+        identity = request.client_order_id
+        order = self._journal.order(identity)
+        if identity in self._work.leaving and order is not None and order.state in WORKING:
+            if order.pending is Pending.NONE:
+                now, symbol = self._features.now_ns, request.symbol
+                reason = "asked for while it was held"
+                self._journal.write([OrderChange(identity, symbol, ChangeKind.CANCEL_ASKED, reason, now)])
+
     def _cancel(self, symbol: str | None, reason: str, *, exits: bool) -> list[str]:
         ids = []
         for request in self._work.sent.values():

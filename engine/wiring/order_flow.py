@@ -320,6 +320,8 @@ class OrderFlow:
     def _folded(self, event: Report, order: Order | None) -> None:
         self.work.folded(event, order)
         self.booking.book(event, order)
+        if self.work.leaving and order is not None and order.state is OrderState.SUBMITTED:
+            self.cancels.released(order.request)
 
 
 def _nothing() -> None:

@@ -358,6 +358,37 @@ def test_a_part_that_takes_its_time_to_close_keeps_no_exit_from_the_rest(purpose
     assert trading.work.closing(A) == held
 
 
+def test_a_held_child_is_canceled_alone_and_stays_so_over_a_kill() -> None:
+    market = Market()
+    place(market.desk, type="limit", price="99.5", quantity="10", stop_loss="99", take_profit="102")
+    market.tick()
+    parent, stop, target = (the_order(market, n) for n in (0, 1, 2))
+    kept = {"paper": market.desk.trading.paper.state()}
+    market.desk.trading.cancel(stop.client_order_id, "me")
+    assert stop.state is OrderState.CANCELED and target.state is OrderState.HELD
+    again = restarted(market, kept)
+    assert set(again.desk.trading.paper.waiting()) == {parent.client_order_id, target.client_order_id}
+    for _ in range(4):
+        market.tick(99.4)
+    assert market.held == 10 and target.state is OrderState.ACCEPTED
+    assert not [event for event in market.bench.journal if isinstance(event, Alert)]
+
+
+def test_a_cancel_of_a_child_that_is_being_released_is_journaled_when_that_is_known() -> None:
+    market = Market(overrides=("paper.response_latency_ms=500", "paper.latency_jitter_ms=0"))
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    market.tick()
+    stop = the_order(market, 1)
+    assert stop.state is OrderState.HELD and market.held == 0
+    market.desk.trading.cancel(stop.client_order_id, "me")
+    asked = False
+    for _ in range(10):
+        market.tick(seconds=0.1)
+        asked = asked or stop.pending is Pending.CANCEL
+    assert asked and stop.state is OrderState.CANCELED
+    assert not [event for event in market.bench.journal if isinstance(event, Alert)]
+
+
 # --- gateways -----------------------------------------------------------------------------------------
 
 

@@ -77,7 +77,7 @@ class Executions:
         for child in self._orders.children(order):
             self.size_child(child, order.filled, now_ns, out)
         if done:
-            self._leave_bracket(order, now_ns, out)
+            self._leave_bracket(order, f"its exit {order.id} filled", now_ns, out)
         self.clamp(order.symbol, now_ns, out)
 
     def move(self, symbol: str, quantity: Decimal, now_ns: int) -> None:
@@ -148,11 +148,11 @@ class Executions:
                 else:
                     self.resize(other, other.filled + left, why, now_ns, out)
 
-    def _leave_bracket(self, order: Working, now_ns: int, out: list[Report]) -> None:
-        """An exit is complete while its parent still works: more of the parent would be unprotected."""
+    def _leave_bracket(self, order: Working, why: str, now_ns: int, out: list[Report]) -> None:
+        """An exit is over while its parent still works: more of the parent would be unprotected."""
         parent = self._orders.get(order.request.parent_id)
         if parent is not None and not any(child.leaves > 0 for child in self._orders.children(parent)):
-            self.end(parent, OrderState.CANCELED, f"its exit {order.id} filled", now_ns, out)
+            self.end(parent, OrderState.CANCELED, why, now_ns, out)
 
     def lose(self, order: Working, now_ns: int, out: list[Report]) -> bool:
         """Take off what siblings filled before the order was there; False when that ended it."""
@@ -187,6 +187,7 @@ class Executions:
         reducible = self._reducible(order)
         if not reducible:
             self.end(order, OrderState.CANCELED, FLAT, now_ns, out)
+            self._leave_bracket(order, f"its exit {order.id} ended: {FLAT}", now_ns, out)
             return False
         if order.leaves > reducible:
             self.resize(order, order.filled + reducible, f"reduces a position of {reducible}", now_ns, out)

@@ -113,8 +113,23 @@ class PaperVenue:
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
         """Send a cancel on its way: CANCELED, or CANCEL_REFUSED when the order was done before it arrived.
-        [] for an unknown order. A parent takes its HELD children with it; siblings stay."""
+        [] for an unknown order. A parent takes its HELD children with it; siblings stay.
+
+        A child whose parent has filled nothing is canceled at once: it is not in the book yet.
+        """
+        order = self._orders.get(client_order_id)
+        if order is not None and order.request.parent_id and self._unreleased(order):
+            out: list[Report] = []
+            self._executions.end(order, OrderState.CANCELED, "canceled on request", now_ns, out)
+            for report in out:
+                self._account.tell(report)
+            self._now_ns = max(self._now_ns, now_ns)
+            return out
         return self._command(client_order_id, None, now_ns)
+
+    def _unreleased(self, order: Working) -> bool:
+        before = order.phase in (Phase.HELD, Phase.TRAVELLING)
+        return before and not self._orders.filled(order.request.parent_id)
 
     def waiting(self) -> dict[str, str]:
         """Client order id -> why the order is not done yet, one line."""

@@ -311,3 +311,56 @@ def test_what_is_not_modelled_is_said() -> None:
     text = "\n".join(NOT_MODELLED)
     assert "market impact" in text and "information leakage" in text
     assert all("\n" not in line and line for line in NOT_MODELLED)
+
+
+# --- brackets ---
+
+
+
+def bracket() -> tuple[OrderRequest, OrderRequest, OrderRequest]:
+    child = {"side": Side.SELL, "reduce_only": True, "parent_id": "p"}
+    stop = {"type": OrderType.STOP, "stop_price": Decimal(90), "siblings": ("g",)}
+    target = {"type": OrderType.LIMIT, "price": Decimal(110), "siblings": ("s",)}
+    return (
+        request("p", type=OrderType.LIMIT, price=Decimal(101)),
+        request("s", **child, **stop),
+        request("g", **child, **target),
+    )
+
+
+def test_an_entry_whose_exits_ended_for_want_of_a_position_goes_no_further() -> None:
+    venue = PaperVenue(PaperConfig(entry_latency_ms=0, response_latency_ms=0, latency_jitter_ms=0), known())
+    venue.submit_list(bracket(), T0)
+    tick(venue, T0 + MS, 1, size=0.5)
+    assert set(venue.waiting()) == {"p", "s", "g"}
+    # Something else closes what the parent has filled so far.
+    sell = request("x", side=Side.SELL, reduce_only=True, quantity=Decimal("0.5"))
+    reports = venue.submit(sell, T0 + 2 * MS) + venue.on_quote(
+        SYMBOL, 99.0, 5.0, 102.0, 5.0, 100.0, T0 + 3 * MS, 2
+    )
+    ends = [one.client_order_id for one in reports if isinstance(one, OrderEvent) and one.state.terminal]
+    assert set(ends) == {"s", "g", "p"} and not venue.waiting()
+    assert tick(venue, T0 + 4 * MS, 3) == [], "and no more of it is bought without protection"
+
+
+def test_a_held_child_is_canceled_at_once_and_alone(instruments: Instruments) -> None:
+    venue = PaperVenue(fixed(), instruments)
+    venue.submit_list(bracket(), T0)
+    assert [told(one) for one in venue.cancel("s", T0 + MS)] == ["s canceled"], "on its way"
+    venue.due(T0 + 30 * MS)
+    assert [told(one) for one in venue.cancel("g", T0 + 30 * MS)] == ["g canceled"], "held at the venue"
+    assert set(venue.waiting()) == {"p"}
+    assert {order.client_order_id: order.state for order in venue.account(T0 + 30 * MS).orders} == {
+        "p": OrderState.ACCEPTED,
+        "s": OrderState.CANCELED,
+        "g": OrderState.CANCELED,
+    }
+
+
+def test_a_child_that_was_released_is_canceled_by_a_message(instruments: Instruments) -> None:
+    venue = PaperVenue(fixed(), instruments)
+    venue.submit_list(bracket(), T0)
+    tick(venue, T0 + 21 * MS, 1)
+    assert venue.cancel("s", T0 + 22 * MS) == [], "the desk does not know yet that it works"
+    reports = [told(one) for one in venue.due(T0 + 60 * MS)]
+    assert "s submitted" in reports and "s canceled" in reports
