@@ -73,11 +73,10 @@ class Cancels:
         """A bracket's child works by now. If its cancel travels, the journal can say so from here on."""
         identity = request.client_order_id
         order = self._journal.order(identity)
-        if identity in self._work.leaving and order is not None and order.state in WORKING:
-            if order.pending is Pending.NONE:
-                now, symbol = self._features.now_ns, request.symbol
-                reason = "asked for while it was held"
-                self._journal.write([OrderChange(identity, symbol, ChangeKind.CANCEL_ASKED, reason, now)])
+        working = order is not None and order.state in WORKING and order.pending is Pending.NONE
+        if working and identity in self._work.leaving:
+            now, reason = self._features.now_ns, "asked for while it was held"
+            self._journal.write([OrderChange(identity, request.symbol, ChangeKind.CANCEL_ASKED, reason, now)])
 
     def _cancel(self, symbol: str | None, reason: str, *, exits: bool) -> list[str]:
         ids = []

@@ -90,24 +90,33 @@ class Flattening:
             return Reply(True, f"{patch.symbol or 'the desk'} is flat already")
         canceled: list[str] = []
         sent: list[str] = []
+        kept: list[str] = []
         for symbol in [symbol for symbol, quantity in held.items() if quantity]:
             canceled += trading.entries(symbol)
             trading.cancel_entries(symbol)
-            sent.append(trading.close_part(symbol, percent, limited=patch.type == "limit"))
+            try:
+                sent.append(trading.close_part(symbol, percent, limited=patch.type == "limit"))
+            except OrderError as error:
+                if patch.symbol:
+                    raise
+                kept.append(str(error))
         wait = LIMIT_WAIT_S if patch.type == "limit" else WAIT_S
         while time.monotonic() - began < wait and not self._failed():
             if self._settled() and all(self._over(identity) for identity in sent):
                 break
             await asyncio.sleep(_LOOK_S)
-        return self._told(sent, canceled, began)
+        return self._told(sent, kept, canceled, began)
 
-    def _told(self, sent: list[str], canceled: list[str], began: float) -> Reply:
+    def _told(self, sent: list[str], kept: list[str], canceled: list[str], began: float) -> Reply:
+        """``kept``: why nothing was sent of some positions."""
         orders = [self._trading.blotter.get(identity) for identity in sent]
         filled = [order for order in orders if order is not None and order.state is OrderState.FILLED]
-        receipt = f"{self._canceled(canceled)}, closed {len(filled)}/{len(sent)}"
-        if len(filled) == len(sent):
+        receipt = f"{self._canceled(canceled)}, closed {len(filled)}/{len(sent) + len(kept)}"
+        if len(filled) < len(sent):
+            receipt += f", the rest is at work: {self._waits()}"
+        elif not kept:
             return Reply(True, f"{receipt} in {time.monotonic() - began:.1f} s")
-        return Reply(False, f"{receipt}, the rest is at work: {self._waits()}")
+        return Reply(False, "; ".join([receipt, *kept]))
 
     def _over(self, client_order_id: str) -> bool:
         order = self._trading.blotter.get(client_order_id)

@@ -1,0 +1,74 @@
+"""Flattening of parts and at limits: every position is tried, and the receipt tells of each."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from engine.api.protocol import Reply
+from engine.api.trading_protocol import FlattenPatch
+from engine.errors import OrderError
+from engine.events import NS, Purpose
+from engine.wiring import flatten
+from engine.wiring.flatten import Flattening
+from tests.wiring.conftest import START_NS, calm, quote
+from tests.wiring.test_order_flow import Broker, requests, the_order
+from tests.wiring.test_trading import A, Market, opened
+
+B = "sim:BBB-USD"
+
+
+@pytest.fixture(autouse=True)
+def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatten, "WAIT_S", 0.0)
+    monkeypatch.setattr(flatten, "LIMIT_WAIT_S", 0.0)
+
+
+def asked(market: Market, **patch: object) -> Reply:
+    flattening = Flattening(market.desk, settled=lambda: True, failed=lambda: False)
+    return asyncio.run(flattening.flatten(FlattenPatch(**patch), "me"))  # type: ignore[arg-type]
+
+
+def two_positions() -> tuple[Market, Broker]:
+    """One at a broker that says nothing, where an exit is at work; one on paper."""
+    market, broker = opened(), Broker()
+    desk = market.desk
+    for events in calm(B, 50.0, 5, start=61):
+        desk.on_events(events)
+    market.at_s = 66.2
+    made = requests(desk, symbol=B, quantity="3")[0]
+    instrument = desk.instruments.get(B)
+    assert instrument is not None and desk.trading.submit(made, instrument).approved
+    for _ in range(3):
+        both(market)
+    assert desk.trading.ledger.quantity(B) == 3
+    desk.trading.add_gateway(broker, [A])
+    desk.trading.close_part(A, Decimal(25), limited=False)
+    return market, broker
+
+
+def both(market: Market) -> None:
+    market.tick()
+    market.desk.on_events([quote(B, 49.99, 50.01, market.at_s)])
+    market.desk.advance(START_NS + int(market.at_s * NS))
+
+
+@pytest.mark.parametrize("patch", [{"type": "limit"}, {"percent": 50.0}])
+def test_a_position_that_cannot_be_closed_now_keeps_no_other_open(patch: dict[str, object]) -> None:
+    market, broker = two_positions()
+    reply = asked(market, **patch)
+    assert not reply.ok and f"{A}: an exit is at work" in reply.text and "closed 0/2" in reply.text
+    sent = the_order(market)
+    assert (sent.request.symbol, sent.request.purpose) == (B, Purpose.FLATTEN)
+    assert len(broker.asked) == 1
+    for _ in range(3):
+        both(market)
+    assert market.desk.trading.ledger.quantity(B) < 3
+
+
+def test_one_symbol_that_cannot_be_closed_now_is_refused() -> None:
+    market, _ = two_positions()
+    with pytest.raises(OrderError, match="an exit is at work"):
+        asked(market, symbol=A, type="limit")
