@@ -139,6 +139,10 @@ async def test_a_broker_survives_a_kill_in_flight(tmp_path: Path) -> None:
             state = await asyncio.to_thread(engine.state)
             assert state.status.risk_state == "reducing" and "alpaca" in state.status.risk_reason
             assert state.status.drifts == 2
+            accepted = await desk.ask("POST", "/v1/reconcile/cash", Reply, b'{"gateway":"alpaca"}')
+            assert accepted.ok and "a difference in cash of -500 USD" in accepted.text, accepted.text
+            (left,) = (row for row in await _compared(desk) if row.drifts)
+            assert [drift.kind for drift in left.drifts] == ["position"]
 
             server.auto_fill = lambda row: [(row["qty"], str(price))] if row["type"] == "market" else []
             flat = await desk.ask("POST", "/v1/flatten", Reply, b"{}")
@@ -154,17 +158,22 @@ async def _agrees(desk: Desk) -> list[ReconciliationRow]:
     deadline = time.monotonic() + 30.0
     while True:
         reply = await desk.ask("POST", "/v1/reconcile", Reply, b"")
-        rows: list[ReconciliationRow] = await desk.ask("GET", "/v1/reconciliation", list[ReconciliationRow])
+        rows = await _compared(desk)
         if "first time" not in reply.text and all(row.ns and not row.error for row in rows):
             assert all(not row.drifts for row in rows), json.dumps([str(row) for row in rows])
             return rows
         assert time.monotonic() < deadline, reply.text
 
 
+async def _compared(desk: Desk) -> list[ReconciliationRow]:
+    rows: list[ReconciliationRow] = await desk.ask("GET", "/v1/reconciliation", list[ReconciliationRow])
+    return rows
+
+
 async def _drifts(desk: Desk) -> None:
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
-        rows = await desk.ask("GET", "/v1/reconciliation", list[ReconciliationRow])
+        rows = await _compared(desk)
         kinds = sorted(drift.kind for row in rows for drift in row.drifts)
         if kinds == ["cash", "position"]:
             return
