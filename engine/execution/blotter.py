@@ -22,7 +22,6 @@ class Blotter:
         self._open_at: dict[str, dict[str, Order]] = {}
         self._children: dict[str, list[Order]] = {}
         self._lists: dict[str, list[Order]] = {}
-        self._states: dict[OrderState, dict[str, Order]] = {state: {} for state in OrderState}
         self.open_count = 0
         """How many are not done."""
 
@@ -62,8 +61,8 @@ class Blotter:
         return list(self._lists.get(list_id, ())) if list_id else []
 
     def by_state(self, state: OrderState) -> list[Order]:
-        """Orders in a state, as they came into it."""
-        return list(self._states[state].values())
+        """Orders in a state, as they were made. Looks at all of them."""
+        return [order for order in self._orders.values() if order.state is state]
 
     def recent(self, n: int) -> list[Order]:
         """The ``n`` orders made last, newest first."""
@@ -75,16 +74,13 @@ class Blotter:
         Raises OrderError, and changes nothing, on what ``Order.apply`` refuses, an id that is used again or
         an unknown order.
         """
-        identity = event.client_order_id
-        order = self._orders.get(identity)
+        order = self._orders.get(event.client_order_id)
         if order is None:
             return self._begin(event)
         before = order.state
         order.apply(event)
         after = order.state
         if after is not before:
-            del self._states[before][identity]
-            self._states[after][identity] = order
             over = before in TERMINAL
             if (after in TERMINAL) is over:
                 pass
@@ -102,8 +98,7 @@ class Blotter:
             raise OrderError(f"{event.kind.value} is for the unknown order {event.client_order_id}")
         order = Order.begin(event)
         request = order.request
-        identity = request.client_order_id
-        self._orders[identity] = self._states[order.state][identity] = order
+        self._orders[request.client_order_id] = order
         if request.parent_id:
             self._children.setdefault(request.parent_id, []).append(order)
         if request.list_id:

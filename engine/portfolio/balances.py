@@ -42,8 +42,8 @@ class Balances:
 
     def add(self, currency: str, amount: Decimal, *, funding: bool = False) -> None:
         """Change the balance of ``currency`` ("": the account's)."""
-        name = currency or self.currency
-        self._cash[name] = add(self._cash.get(name, ZERO), amount)
+        name, cash = currency or self.currency, self._cash
+        cash[name] = add(cash[name], amount) if name in cash else amount
         if funding:
             self._funding[name] = add(self._funding.get(name, ZERO), amount)
         if name in self._pegged:

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.events import Fill, Purpose, Side
 from engine.portfolio.attribution import Part
-from engine.portfolio.exact import EXACT, ZERO, add
+from engine.portfolio.exact import EXACT, ZERO, add, subtract
 from engine.portfolio.position import Position
 
 DESK = ""
@@ -51,7 +51,7 @@ class RoundTrip(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def net(self) -> Decimal:
-        return add(self.realized, add(self.funding, self.fees.copy_negate()))
+        return add(self.realized, subtract(self.funding, self.fees))
 
     @property
     def holding_ns(self) -> int:
@@ -79,10 +79,10 @@ class TripTotals(msgspec.Struct, gc=False):
     def count(self, net: Decimal, holding_ns: int) -> None:
         self.trips += 1
         self.holding_ns += holding_ns
-        if net > 0:
+        if net > ZERO:
             self.wins += 1
             self.profit = add(self.profit, net)
-        elif net < 0:
+        elif net < ZERO:
             self.losses += 1
             self.loss = add(self.loss, net.copy_abs())
 
@@ -169,15 +169,17 @@ class RoundTrips:
         """Parts of one fill that all open, or all close."""
         nets = trip.nets
         for part in parts:
-            net = part.realized - part.fee
+            source, fee = part.source, part.fee
+            net = nets.get(source, ZERO) - fee
             if part.opens:
                 trip.entered += part.quantity
                 trip.paid += part.notional
             else:
                 trip.got += part.notional
                 trip.realized += part.realized
-            trip.fees += part.fee
-            nets[part.source] = nets.get(part.source, ZERO) + net
+                net += part.realized
+            trip.fees += fee
+            nets[source] = net
 
     def _end(self, fill: Fill, before: Position, purpose: Purpose | None) -> RoundTrip:
         trip = self._open.pop(fill.symbol)
@@ -199,7 +201,9 @@ class RoundTrips:
         )
         self._trips.append(ended)
         for source, net in ((DESK, ended.net), *ended.parts):
-            totals = self._totals.setdefault((source, ended.currency), TripTotals())
+            totals = self._totals.get((source, before.currency))
+            if totals is None:
+                totals = self._totals[source, before.currency] = TripTotals()
             totals.count(net, ended.holding_ns)
         return ended
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -53,10 +53,7 @@ class _Sum(msgspec.Struct, gc=False):
         self.fills += 1
 
 
-K = TypeVar("K")
-_Sums = dict[str, _Sum]
-"""By currency."""
-_NONE: Mapping[str, _Sum] = {}
+Key = TypeVar("Key")
 Rate = Callable[[str], Decimal | None]
 
 
@@ -64,8 +61,9 @@ class Slippage:
     """Means in total, by strategy and by purpose. Reading takes ``rate`` (``Balances.rate``)."""
 
     def __init__(self) -> None:
-        self._strategies: dict[str, _Sums] = {}
-        self._purposes: dict[Purpose | None, _Sums] = {}
+        self._strategies: dict[tuple[str, str], _Sum] = {}
+        self._purposes: dict[tuple[Purpose | None, str], _Sum] = {}
+        """Both also by currency."""
 
     def apply(self, fill: Fill, currency: str, purpose: Purpose | None, parts: Sequence[Part]) -> None:
         """A fill was booked, in ``currency``, of an order of this purpose (None: unknown).
@@ -75,35 +73,36 @@ class Slippage:
         price = float(fill.price)
         bps = _bps(fill, price)
         quantity, size = fill.quantity, float(fill.quantity)
-        _sum(self._purposes, purpose, currency).add(bps, size * price)
+        _sum(self._purposes, (purpose, currency)).add(bps, size * price)
         sizes: dict[str, float] = {}
         for part in parts:
             if part.quantity != quantity:  # parts are often alike, and to turn one into a float is slow
                 quantity, size = part.quantity, float(part.quantity)
             sizes[part.source] = sizes.get(part.source, 0.0) + size
         for source, size in sizes.items():
-            _sum(self._strategies, source, currency).add(bps, size * price)
+            _sum(self._strategies, (source, currency)).add(bps, size * price)
 
     def total(self, rate: Rate) -> Mean:
-        return _mean([one for sums in self._purposes.values() for one in sums.items()], rate)
+        return _mean(((currency, one) for (_, currency), one in self._purposes.items()), rate)
 
     def strategy(self, name: str, rate: Rate) -> Mean:
         """Of a strategy, or of ``manual`` orders."""
-        return _mean(self._strategies.get(name, _NONE).items(), rate)
+        return _mean(_of(self._strategies, name), rate)
 
     def purposes(self, rate: Rate) -> dict[Purpose | None, Mean]:
         """By why the order existed; None: its order is not known."""
-        return {purpose: _mean(sums.items(), rate) for purpose, sums in self._purposes.items()}
+        return {purpose: _mean(_of(self._purposes, purpose), rate) for purpose, _ in self._purposes}
 
 
-def _sum(named: dict[K, _Sums], name: K, currency: str) -> _Sum:
-    sums = named.get(name)
-    if sums is None:
-        sums = named[name] = {}
-    one = sums.get(currency)
+def _sum(sums: dict[Key, _Sum], key: Key) -> _Sum:
+    one = sums.get(key)
     if one is None:
-        one = sums[currency] = _Sum()
+        one = sums[key] = _Sum()
     return one
+
+
+def _of(sums: Mapping[tuple[Key, str], _Sum], name: Key) -> Iterator[tuple[str, _Sum]]:
+    return ((currency, one) for (other, currency), one in sums.items() if other == name)
 
 
 def _mean(sums: Iterable[tuple[str, _Sum]], rate: Rate) -> Mean:

@@ -87,10 +87,6 @@ def order_problems(blotter: Blotter) -> list[str]:
         problems.append(
             f"{len(expected)} orders are open, {len(found)} are listed, {blotter.open_count} counted"
         )
-    for state in OrderState:
-        listed = {order.client_order_id for order in blotter.by_state(state)}
-        if listed != {order.client_order_id for order in blotter if order.state is state}:
-            problems.append(f"the list of those {state.value} is another")
     return problems
 
 
