@@ -1,4 +1,4 @@
-"""The day: equity as the UTC day began, and the highest ever."""
+"""The day: equity as the UTC day began, its highest since, and the highest ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY_NS = 86_400 * NS
 
 
 class DayState(msgspec.Struct, frozen=True):
-    """How the current UTC day began, and the highest equity ever. Amounts are decimal text."""
+    """How the current UTC day began, and the highest equity of it and ever. Amounts are decimal text."""
 
     day: int
     """Days since the epoch; -1: no day yet."""
@@ -23,6 +23,8 @@ class DayState(msgspec.Struct, frozen=True):
     peak_equity: str
     starting_cash: str
     """What the account was counted from: another amount configured since is neither gain nor loss."""
+    high_equity: str = ""
+    """The highest since the day began; "": what it began with."""
 
 
 class Day:
@@ -34,6 +36,8 @@ class Day:
         """Days since the epoch; -1: no day yet."""
         self.start: Decimal | None = starting_cash
         """None: equity was unknown as the day turned, and is since."""
+        self.high: Decimal | None = starting_cash
+        """The highest equity since the day began; None as long as ``start`` is."""
         self.peak = starting_cash
         self.unvalued: dict[str, tuple[Decimal, Decimal]] = {}
         """What was held as the day began and no mark had valued (quantity, counted at): its next price
@@ -55,12 +59,22 @@ class Day:
 
     def begin(self, equity: Decimal | None, unvalued: dict[str, tuple[Decimal, Decimal]]) -> None:
         """The day starts with ``equity``; None: with the first that is known."""
-        self.start, self.unvalued = equity, unvalued
+        self.start = self.high = equity
+        self.unvalued = unvalued
+
+    def see(self, equity: Decimal) -> None:
+        """Equity is as high by now."""
+        if self.high is None or equity > self.high:
+            self.high = equity
+        if equity > self.peak:
+            self.peak = equity
 
     def correct(self, gain: Decimal) -> None:
         """What was held unvalued as the day began was worth so much more."""
         if self.start is not None:
             self.start = add(self.start, gain)
+        if self.high is not None:
+            self.high = add(self.high, gain)
 
     def pnl(self, equity: Decimal | None, now_ns: int) -> Decimal | None:
         """Equity less what it was as the day began; zero in a day that has not been turned to."""
@@ -70,6 +84,10 @@ class Day:
         if now_ns // DAY_NS > self.number >= 0:
             return ZERO
         return subtract(equity, start)
+
+    def high_at(self, now_ns: int) -> Decimal | None:
+        """The day's highest equity; None while unknown, and in a day that has not been turned to."""
+        return None if now_ns // DAY_NS > self.number >= 0 else self.high
 
     def drawdown_pct(self, equity: Decimal | None) -> float | None:
         """How far equity is below the highest, percent of that (0 at the top)."""
@@ -86,7 +104,8 @@ class Day:
     def state(self) -> DayState:
         """What fills alone do not tell after a restart."""
         start = "" if self.start is None else str(self.start)
-        return DayState(self.number, start, str(self.peak), str(self._account))
+        high = "" if self.high is None else str(self.high)
+        return DayState(self.number, start, str(self.peak), str(self._account), high)
 
     def restore(self, state: DayState) -> None:
         """Take up the ``state`` of an earlier run.
@@ -96,6 +115,7 @@ class Day:
         """
         peak, cash = _amount(state.peak_equity), _amount(state.starting_cash)
         start = _amount(state.start_equity) if state.start_equity else None
+        high = _amount(state.high_equity) if state.high_equity else start
         deposit = subtract(self._account, cash)
         peak = add(peak, deposit)
         if state.day < self.number:
@@ -104,6 +124,7 @@ class Day:
         # Of the fills alone, the highest equity may be one that never was: they do not tell what else fell.
         self.number, self.peak = state.day, peak
         self.start = None if start is None else add(start, deposit)
+        self.high = None if start is None or high is None else add(max(start, high), deposit)
         self.unvalued = {}
 
 

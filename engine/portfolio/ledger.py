@@ -180,8 +180,8 @@ class Ledger:
             self._equity = add(self._balances.home, self._value)
         self._drawdown = None
         equity, day = self._equity, self._day
-        if equity is not None and equity > day.peak:
-            day.peak = equity
+        if equity is not None and (day.high is None or equity > day.high or equity > day.peak):
+            day.see(equity)
 
     def _count(self) -> None:
         """Count the open positions at their marks and the present rates."""
@@ -214,6 +214,10 @@ class Ledger:
     def day_state(self) -> DayState:
         """What fills alone do not tell after a restart: how the day began, how high equity was."""
         return self._day.state()
+
+    def day_high(self, now_ns: int) -> Decimal | None:
+        """The highest equity of the UTC day; None while unknown, and in a day that was not rolled to."""
+        return self._day.high_at(now_ns)
 
     def restore_day(self, state: DayState) -> None:
         """Take up ``day_state()`` of an earlier run: after its fills, before the first mark and roll.

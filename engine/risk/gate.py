@@ -239,9 +239,11 @@ class RiskGate:
         """Take up the state that was latched when the engine ended."""
         self._latch.restore(state, reason)
 
-    def on_equity(self, day_pnl: Decimal, start_equity: Decimal, ns: int) -> RiskChange | None:
-        """Judge the day's loss; a change when a limit is reached."""
-        return self._latch.on_equity(day_pnl, start_equity, ns)
+    def on_equity(
+        self, day_pnl: Decimal, start_equity: Decimal, ns: int, high_equity: Decimal | None = None
+    ) -> RiskChange | None:
+        """Judge the day's loss and its fall from ``high_equity``; a change when a limit is reached."""
+        return self._latch.on_equity(day_pnl, start_equity, ns, high_equity)
 
 
 _AMENDED = ("quantity", "price", "stop_price", "trail")

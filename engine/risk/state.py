@@ -31,7 +31,7 @@ def originates(state: RiskState, purpose: Purpose) -> bool:
 
 
 class StateLatch:
-    """Holds the trading state, and which daily-loss limits have tripped on the current UTC day."""
+    """Holds the trading state, and which of the day's limits have tripped on the current UTC day."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -52,16 +52,20 @@ class StateLatch:
         self.state, self.reason = state, reason
         return change
 
-    def on_equity(self, day_pnl: Decimal, start_equity: Decimal, ns: int) -> RiskChange | None:
-        """Judge the day's loss: at ``daily_loss_reduce_pct`` REDUCING, at ``daily_loss_halt_pct`` HALTED.
+    def on_equity(
+        self, day_pnl: Decimal, start_equity: Decimal, ns: int, high_equity: Decimal | None = None
+    ) -> RiskChange | None:
+        """Judge the day's loss, and the fall from the day's highest equity, percent of that: REDUCING when
+        either is at ``daily_loss_reduce_pct``, HALTED at ``daily_loss_halt_pct``.
 
+        ``high_equity`` None: what the day began with.
         Each limit trips once a day, so that a person who goes on is not overruled a second later; the next
         limit still trips. What cannot be judged halts.
         """
         day = ns // _DAY_NS
         if day > self._day:
             self._day, self._tripped = day, RiskState.ACTIVE
-        level, text = self._level(day_pnl, start_equity)
+        level, text = self._level(day_pnl, start_equity, start_equity if high_equity is None else high_equity)
         if TIGHTNESS[level] <= TIGHTNESS[self._tripped]:
             return None
         self._tripped = level
@@ -77,14 +81,19 @@ class StateLatch:
         overruled = self._tripped is not RiskState.ACTIVE and self.state is RiskState.ACTIVE
         return self._limits.halt_pct if overruled else self._limits.reduce_pct
 
-    def _level(self, day_pnl: Decimal, start_equity: Decimal) -> tuple[RiskState, str]:
-        if not (day_pnl.is_finite() and start_equity.is_finite() and start_equity > 0):
-            return RiskState.HALTED, f"the day's loss is unknown: P&L {day_pnl} of equity {start_equity}"
-        loss = -day_pnl * 100 / start_equity
+    def _level(self, day_pnl: Decimal, start: Decimal, high: Decimal) -> tuple[RiskState, str]:
+        if not (day_pnl.is_finite() and start.is_finite() and start > 0):
+            return RiskState.HALTED, f"the day's loss is unknown: P&L {day_pnl} of equity {start}"
+        if not (high.is_finite() and high >= start):
+            return RiskState.HALTED, f"the day's highest equity is unknown: {high}, it began with {start}"
+        loss = -day_pnl * 100 / start
+        fall = (high - start - day_pnl) * 100 / high
         for level, limit in (
             (RiskState.HALTED, self._limits.halt_pct),
             (RiskState.REDUCING, self._limits.reduce_pct),
         ):
             if loss >= limit:
                 return level, f"daily loss {loss:.2f} % has reached {limit.normalize():f} %"
+            if fall >= limit:
+                return level, f"drawdown of the day {fall:.2f} % has reached {limit.normalize():f} %"
         return RiskState.ACTIVE, ""

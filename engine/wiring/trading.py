@@ -156,7 +156,7 @@ class Trading:
     # --- time ---
 
     def on_time(self) -> bool:
-        """Each bar interval, with or without a bar: expire, mark, judge the day's loss, sweep the stops.
+        """Each bar interval, with or without a bar: expire, mark, judge the day's loss and fall, sweep the stops.
 
         True when it was a sweep (every few seconds).
         """
@@ -174,7 +174,7 @@ class Trading:
         day_pnl, start = ledger.day_pnl(now), ledger.day_start_equity
         if day_pnl is not None and start is not None:
             # Unknown for want of a rate it denies entries, and halts nothing: at a start no rate is known.
-            change = self.gate.on_equity(day_pnl, start, now)
+            change = self.gate.on_equity(day_pnl, start, now, ledger.day_high(now))
             if change is not None:
                 self._state.changed(change)
         for position in positions:

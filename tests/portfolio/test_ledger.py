@@ -251,6 +251,34 @@ class TestRestart:
         )
         assert again.day_start_equity == D(10_050) and again.drawdown_pct() == pytest.approx(33, abs=0.01)
 
+    def test_the_days_highest_is_not_forgotten_and_begins_anew_with_the_day(self) -> None:
+        bought = fill(1, "10", "100")
+        ledger = book(bought)
+        ledger.mark(BTC, D(150))
+        ledger.mark(BTC, D(110))
+        assert ledger.day_high(T0 + 1) == D(10_500) and ledger.day_start_equity == D(10_000)
+        again = restarted(ledger, bought)
+        again.mark(BTC, D(110))
+        assert again.day_high(T0 + 1) == D(10_500)
+        assert again.day_high(MIDNIGHT) is None, "of a day that was not rolled to"
+        again.roll(MIDNIGHT)
+        assert again.day_high(MIDNIGHT) == again.day_start_equity == D(10_100)
+        assert again.drawdown_pct() == pytest.approx(400 / 10_500 * 100), "the highest ever stays"
+        again.mark(BTC, D(120))
+        assert again.day_high(MIDNIGHT) == D(10_200)
+
+    def test_a_state_that_tells_no_highest_counts_from_the_start(self) -> None:
+        ledger = Ledger(D(10_000), "USD")
+        ledger.restore_day(DayState(T0 // DAY, "9900", "10300", "10000"))
+        assert ledger.day_high(T0) == D(9_900)
+
+    def test_what_was_held_unvalued_as_the_day_began_moves_its_highest_too(self) -> None:
+        ledger = Ledger(D(10_000), "USD")
+        ledger.apply(fill(1, "10", "100"))
+        ledger.roll(MIDNIGHT)
+        ledger.mark(BTC, D(80))
+        assert ledger.day_start_equity == ledger.day_high(MIDNIGHT) == D(9_800)
+
     def test_another_starting_cash_is_neither_gain_nor_loss(self) -> None:
         ledger = book(fill(1, "10", "100"))
         ledger.mark(BTC, D(110))
@@ -268,7 +296,7 @@ class TestRestart:
         again.roll(MIDNIGHT)
         assert again.day_pnl(MIDNIGHT) == 0
 
-    @pytest.mark.parametrize("field", ["start_equity", "peak_equity", "starting_cash"])
+    @pytest.mark.parametrize("field", ["start_equity", "peak_equity", "starting_cash", "high_equity"])
     @pytest.mark.parametrize("text", ["NaN", "Infinity", " ", "12x"])
     def test_a_state_of_no_amounts_is_refused(self, field: str, text: str) -> None:
         ledger = book(fill(1, "1", "100"))

@@ -84,6 +84,32 @@ def test_a_person_may_go_on_after_the_first_limit_but_not_past_the_second() -> N
     assert (verdict.approved, verdict.code) == (False, "DAILY_LOSS")
 
 
+@pytest.mark.parametrize(
+    ("pnl", "high", "state", "reason"),
+    [
+        ("1000", "104000", ACTIVE, ""),
+        ("880.01", "104000", ACTIVE, ""),
+        ("880", "104000", REDUCING, "drawdown of the day 3.00 % has reached 3 %"),
+        ("-1200", "104000", HALTED, "drawdown of the day 5.00 % has reached 5 %"),
+        ("-5000", "104000", HALTED, "daily loss 5.00 % has reached 5 %"),
+        ("-2000", "100000", ACTIVE, ""),
+    ],
+)
+def test_the_fall_from_the_days_highest_sets_the_state(
+    pnl: str, high: str, state: RiskState, reason: str
+) -> None:
+    desk = gate()
+    desk.on_equity(D(pnl), EQUITY, T0, D(high))
+    assert (desk.state, desk.reason) == (state, reason)
+
+
+@pytest.mark.parametrize("high", ["NaN", "Infinity", "99999"])
+def test_a_fall_that_cannot_be_judged_halts(high: str) -> None:
+    desk = gate()
+    assert desk.on_equity(D(0), EQUITY, T0, D(high)) is not None
+    assert desk.state is HALTED and "highest equity is unknown" in desk.reason
+
+
 def test_limits_trip_anew_on_a_new_day_and_the_state_stays_latched() -> None:
     desk = gate()
     desk.on_equity(D(-3500), EQUITY, T0)

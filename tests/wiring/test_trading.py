@@ -284,6 +284,22 @@ def test_what_tightens_overtakes_a_resume_that_is_still_being_written(later: Ris
     assert changes[-1].state is later, "the journal's last word is what stands"
 
 
+def test_a_fall_from_the_days_highest_reduces_a_desk_that_still_gains() -> None:
+    market = opened(
+        overrides=("account.order_size_pct=90", "risk.max_order_notional_pct=100", "risk.max_position_pct=100",
+                   "risk.max_net_pct=100", "exits.stop_loss_pct=50", "exits.take_profit_pct=50")
+    )  # fmt: skip
+    gate = market.desk.trading.gate
+    for price in (104.0, 108.0):
+        market.tick(price, seconds=1.0)
+    assert gate.state is RiskState.ACTIVE
+    market.tick(104.0, seconds=1.0)
+    market.tick(104.0, seconds=1.0)
+    gained = market.desk.trading.ledger.day_pnl(market.desk.now_ns)
+    assert gained is not None and gained > 0
+    assert gate.state is RiskState.REDUCING and gate.reason.startswith("drawdown of the day")
+
+
 def test_a_failed_store_halts_whatever_is_on_its_way() -> None:
     market = Market(hold=True)
     trading = market.desk.trading
