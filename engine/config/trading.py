@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine.config.values import Count, Leverage, Milliseconds, Percent, Seconds, Section, Seed
+from engine.config.values import LEAST, Count, Leverage, Milliseconds, Percent, Seconds, Section, Seed
 
 
 class RiskConfig(Section, frozen=True):
@@ -66,6 +66,15 @@ class SymbolExits(Section, frozen=True, omit_defaults=True):
     trailing_stop_pct: TrailingPercent | None = None
     max_holding_s: HoldingSeconds | None = None
 
+    def __post_init__(self) -> None:
+        _none_or_enough(trailing_stop_pct=self.trailing_stop_pct, max_holding_s=self.max_holding_s)
+
+
+def _none_or_enough(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and 0 < value < LEAST:
+            raise ValueError(f"{name} must be 0 (none) or at least {LEAST}")
+
 
 class ExitsConfig(Section, frozen=True):
     stop_loss_pct: Percent = 0.5
@@ -85,6 +94,9 @@ class ExitsConfig(Section, frozen=True):
     ``stop_lock_bars``; 0: never."""
     stop_lock_window_bars: Count = 24
     stop_lock_bars: Count = 4
+
+    def __post_init__(self) -> None:
+        _none_or_enough(trailing_stop_pct=self.trailing_stop_pct, max_holding_s=self.max_holding_s)
 
 
 class PaperConfig(Section, frozen=True):

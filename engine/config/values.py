@@ -7,8 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-Percent = Annotated[float, Meta(gt=0, le=100)]
-Leverage = Annotated[float, Meta(gt=0, le=1000)]
+LEAST = 0.001
+"""The smallest percentage, and time in seconds, that is told from none."""
+Percent = Annotated[float, Meta(ge=LEAST, le=100)]
+Leverage = Annotated[float, Meta(ge=LEAST, le=1000)]
 """Percent of equity, where more than all of it makes sense."""
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]

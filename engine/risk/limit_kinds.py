@@ -25,13 +25,19 @@ class LimitKind(NamedTuple):
     looser_up: bool = True
     """A higher value allows more; otherwise a lower one does."""
     zero_is_none: bool = False
+    least: float = 0.0
+    """Of those where 0 is none: the smallest that is told from it."""
     factor: float = HARD_FACTOR
 
 
 _KINDS = (
     LimitKind("max_order_notional_pct", _EQUITY, "largest entry"),
     LimitKind(
-        "max_order_quantity", _UNITS, "largest entry, base units; 0: the venue's own", zero_is_none=True
+        "max_order_quantity",
+        _UNITS,
+        "largest entry, base units; 0: the venue's own",
+        zero_is_none=True,
+        least=1e-12,
     ),
     LimitKind("max_position_pct", _EQUITY, "largest position in a symbol"),
     LimitKind("max_gross_pct", _EQUITY, "all positions, longs and shorts added up"),
@@ -53,7 +59,9 @@ _KINDS = (
     LimitKind("daily_loss_reduce_pct", _PERCENT, "loss of the day from which on only exits go"),
     LimitKind("daily_loss_halt_pct", _PERCENT, "loss of the day that halts"),
     LimitKind("max_drawdown_pct", _PERCENT, "below the highest equity, from where entries are denied"),
-    LimitKind("max_model_age_s", _SECONDS, "oldest model behind an entry; 0: any", zero_is_none=True),
+    LimitKind(
+        "max_model_age_s", _SECONDS, "oldest model behind an entry; 0: any", zero_is_none=True, least=0.001
+    ),
 )
 KINDS = {kind.name: kind for kind in _KINDS}
 
@@ -63,8 +71,6 @@ class Range(NamedTuple):
 
     low: float
     high: float
-    open_low: bool
-    """``low`` itself is not allowed."""
     whole: bool
     or_zero: bool
     """0 is allowed beside it."""
@@ -74,22 +80,20 @@ class Range(NamedTuple):
             return False
         if self.or_zero and value == 0:
             return True
-        return (value > self.low if self.open_low else value >= self.low) and value <= self.high
+        return self.low <= value <= self.high
 
     def __str__(self) -> str:
         whole = ", whole" if self.whole else ""
         zero = ", or 0" if self.or_zero else ""
-        return f"{'>' if self.open_low else '>='} {shown(self.low)}, <= {shown(self.high)}{whole}{zero}"
+        return f">= {shown(self.low)}, <= {shown(self.high)}{whole}{zero}"
 
 
 def _bounds(name: str) -> Range:
     """Those of the configuration."""
     field = next(field for field in msgspec.structs.fields(RiskConfig) if field.name == name)
     kind = cast("inspect.FloatType | inspect.IntType", inspect.type_info(field.type))
-    low = kind.gt if kind.gt is not None else kind.ge
-    assert low is not None and kind.le is not None
-    whole = isinstance(kind, inspect.IntType)
-    return Range(float(low), float(kind.le), kind.gt is not None, whole, False)
+    assert kind.ge is not None and kind.le is not None
+    return Range(float(kind.ge), float(kind.le), isinstance(kind, inspect.IntType), False)
 
 
 BOUNDS = {name: _bounds(name) for name in KINDS}
@@ -100,7 +104,7 @@ def hard_range(kind: LimitKind, configured: float | None) -> Range:
     whatever it is given is tighter than what is above it."""
     bounds = BOUNDS[kind.name]
     if kind.zero_is_none:
-        bounds = bounds._replace(open_low=True)
+        bounds = bounds._replace(low=kind.least)
         if configured is None or not configured:
             return bounds._replace(or_zero=configured is not None)
     if configured is None:

@@ -83,20 +83,28 @@ def test_hard_ranges_are_exact(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("max_position_pct", 40.000001, "> 0, <= 40"),
-        ("max_position_pct", 0.0, "> 0, <= 40"),
+        ("max_position_pct", 40.000001, ">= 0.001, <= 40"),
+        ("max_position_pct", 0.0, ">= 0.001, <= 40"),
         ("stale_data_s", 3.001, ">= 0.001, <= 3"),
         ("duplicate_window_s", 0.499, ">= 0.5, <= 86400"),
         ("order_burst", 10.5, ">= 1, <= 40, whole"),
-        ("max_gross_pct", 201.0, "> 0, <= 200"),
-        ("max_order_quantity", -0.1, "> 0, <= 1000000000000000, or 0"),
-        ("daily_loss_halt_pct", 10.1, "> 0, <= 10"),
+        ("max_gross_pct", 201.0, ">= 0.001, <= 200"),
+        ("max_order_quantity", -0.1, ">= 0.000000000001, <= 1000000000000000, or 0"),
+        ("daily_loss_halt_pct", 10.1, ">= 0.001, <= 10"),
     ],
 )
 def test_a_refusal_says_what_is_allowed(name: str, value: float, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         put(book(), name, value)
     assert str(caught.value) == f"{name} of desk must be {text}, not {value:g}"
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_what_is_next_to_nothing_is_refused(name: str) -> None:
+    """It would deny all the same, and be told with 330 digits."""
+    with pytest.raises(ConfigError):
+        put(book(), name, 5e-324)
+    assert all(len(row.hard) < 60 for row in book().rows())
 
 
 def test_none_can_be_given_a_limit_and_a_limit_not_be_taken_away() -> None:
@@ -207,8 +215,8 @@ def test_rows_tell_the_desk_then_who_has_limits_of_their_own() -> None:
     desk, trend, ours = (
         rows[DESK, "max_position_pct"], rows[TREND, "max_position_pct"], rows[OURS, "max_open_orders"]
     )  # fmt: skip
-    assert (desk.value, desk.default, desk.hard, desk.unit) == (10, 20, "> 0, <= 40", "% of equity")
-    assert (trend.value, trend.default, trend.hard) == (5, 5, "> 0, <= 10")
+    assert (desk.value, desk.default, desk.hard, desk.unit) == (10, 20, ">= 0.001, <= 40", "% of equity")
+    assert (trend.value, trend.default, trend.hard) == (5, 5, ">= 0.001, <= 10")
     assert (ours.value, ours.default, ours.hard) == (2, None, ">= 1, <= 1000000, whole")
     assert all(row.about and row.unit and row.hard for row in found.rows())
 

@@ -321,6 +321,9 @@ def test_a_tightening_overtakes_a_loosening_that_is_being_written() -> None:
     [
         ("stop_loss_pct", 0.0),
         ("stop_loss_pct", float("nan")),
+        ("stop_loss_pct", 5e-324),
+        ("trailing_stop_pct", 5e-324),
+        ("max_holding_s", 5e-324),
         ("take_profit_pct", -1.0),
         ("trailing_stop_pct", 100.0),
         ("max_holding_s", float("inf")),
