@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from console.cli.trading_arguments import add_trading
+from engine.plain_number import plain_number
 from engine.text import clean
 
 
@@ -38,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _speed(text: str) -> float:
     try:
-        value = float("inf") if text in ("max", "full") else float(text.rstrip("x×"))
+        value = float("inf") if text in ("max", "full") else plain_number(text.rstrip("x×"))
     except ValueError:
         value = 0.0
     if not value > 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 import msgspec
 
@@ -14,6 +13,7 @@ from console.cli.settings import state_dir
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.errors import ConfigError
+from engine.plain_number import plain_number
 from engine.text import clean
 
 _PATH = "/v1/limits"
@@ -41,12 +41,9 @@ def _patch(what: str, words: list[str]) -> LimitPatch:
         raise ConfigError("say what: tickdesk limits set SCOPE NAME VALUE, as in set desk max_gross_pct 80")
     scope, name, text = words
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ConfigError(f"{clean(name, 40)}: {clean(text, 40)!r} is no number")
-    return LimitPatch(scope, name, value)
+        return LimitPatch(scope, name, plain_number(text))
+    except ValueError as error:
+        raise ConfigError(f"{clean(name, 40)}: {clean(error)}") from None
 
 
 def _lines(rows: tuple[LimitRow, ...]) -> list[str]:

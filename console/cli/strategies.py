@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from console.cli.output import as_json, table
 from console.cli.settings import state_dir
 from engine.api.protocol import ParamValue, Reply, StrategyDetail, StrategyPatch
 from engine.errors import ConfigError
+from engine.plain_number import plain_number
 from engine.text import clean
 
 _PATH = "/v1/strategies"
@@ -86,12 +86,9 @@ def _patch(values: list[str]) -> StrategyPatch:
 
 def _number(key: str, text: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ConfigError(f"{key}: {clean(text, 40)!r} is no number")
-    return value
+        return plain_number(text)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {clean(error)}") from None
 
 
 # --- printing ---

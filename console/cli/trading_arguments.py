@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Protocol
 
+from engine.plain_number import plain_number
+
 SIDES = ("buy", "sell")
 
 
@@ -31,7 +33,7 @@ def add_trading(command: AddCommand) -> None:
     flatten = _json(command("flatten", "close all positions, or one, and verify"))
     flatten.add_argument("symbol", nargs="?", metavar="SYMBOL", help="this one only; entries stay on")
     flatten.add_argument(
-        "--percent", type=float, default=100.0, metavar="P", help="of the position (default 100)"
+        "--percent", type=_number, default=100.0, metavar="P", help="of the position (default 100)"
     )
     flatten.add_argument("--limit", action="store_true", help="bounded by the quote, instead of at market")
     _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
@@ -61,7 +63,7 @@ def _order(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("quantity", nargs="?", metavar="QUANTITY")
     add: Callable[..., argparse.Action] = parser.add_argument
     add("--notional", metavar="N", help="instead of a quantity: worth, in the quote currency")
-    add("--equity-pct", type=float, metavar="P", help="instead of a quantity: percent of equity")
+    add("--equity-pct", type=_number, metavar="P", help="instead of a quantity: percent of equity")
     add("--limit", metavar="P", help="limit price")
     add("--stop", metavar="P", help="trigger price of a stop; with --limit a stop-limit")
     add("--trail", metavar="D", help="a stop that follows the market at this distance")
@@ -70,7 +72,7 @@ def _order(parser: argparse.ArgumentParser) -> None:
     add("--bracket-target", metavar="P", help="limit that takes the profit of its fills")
     add("--trigger", choices=("last", "quote", "mark"), default="last", help="which price sets a stop off")
     add("--tif", choices=("gtc", "gtd", "ioc", "fok"), help="time in force (default gtc)")
-    add("--expires", type=float, metavar="S", help="seconds from now, of gtd")
+    add("--expires", type=_number, metavar="S", help="seconds from now, of gtd")
     add("--post-only", action="store_true", help="rejected when it would take liquidity")
     add("--reduce-only", action="store_true", help="never opens or turns a position")
     add("--preview", action="store_true", help="only say what it would do")
@@ -94,6 +96,13 @@ def _orders(parser: argparse.ArgumentParser) -> None:
 def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="machine-readable")
     return parser
+
+
+def _number(text: str) -> float:
+    try:
+        return plain_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 import msgspec
 
@@ -13,6 +12,7 @@ from console.cli.settings import state_dir
 from engine.api.protocol import Reply, WeightsPatch
 from engine.config import BlendWeights
 from engine.errors import ConfigError
+from engine.plain_number import plain_number
 from engine.text import clean
 
 _PATH = "/v1/weights"
@@ -54,9 +54,6 @@ def _patch(values: list[str]) -> WeightsPatch:
 
 def _percent(family: str, text: str) -> float:
     try:
-        value = float(text.strip().removesuffix("%"))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ConfigError(f"{family}: {clean(text, 40)!r} is no number")
-    return value
+        return plain_number(text.strip().removesuffix("%"))
+    except ValueError as error:
+        raise ConfigError(f"{family}: {clean(error)}") from None

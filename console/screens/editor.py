@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +14,7 @@ from textual.widgets import Input
 from console.screens.modal import Modal
 from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
+from engine.plain_number import is_plain, plain_number
 from engine.text import clean
 from widgets.grid import Grid
 from widgets.lines import Line, Lines
@@ -55,18 +55,11 @@ def parse(kind: str, text: str) -> Value:
             raise ValueError(f"{text!r} is neither on nor off")
         return _WORDS[text.lower()]
     if kind == "integer":
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no whole number") from None
+        if not (is_plain(text) and text.lstrip("+-").isdecimal()):
+            raise ValueError(f"{text!r} is no whole number")
+        return int(text)
     if kind == "number":
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no number") from None
-        if not math.isfinite(value):
-            raise ValueError(f"{text!r} is no finite number")
-        return value
+        return plain_number(text)
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from engine.execution.ids import ticket_order_id
 from engine.execution.order_list import one_cancels_other, order_list
 from engine.execution.ticket import Ticket, TicketView, order_requests
 from engine.instruments import Instrument, Instruments
+from engine.plain_number import is_plain
 from engine.text import clean
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
@@ -190,13 +191,9 @@ def _list_token(wanted: OrderList, number: int) -> str:
 
 def number(name: str, text: str) -> Decimal:
     """A decimal that a person wrote. Raises OrderError."""
-    try:
-        value = Decimal(text) if len(text) <= _LONGEST_NUMBER else Decimal("NaN")
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
+    if len(text) > _LONGEST_NUMBER or not is_plain(text):
         raise OrderError(f"{name} {clean(text, 40)!r} is no number")
-    return value
+    return Decimal(text)
 
 
 def find(instruments: Instruments, text: str) -> Instrument:

@@ -152,7 +152,7 @@ async def test_what_the_engine_refuses_stays_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("2,5", "no number"), ("nan", "no finite number"), ("", "no number")]
+    ("text", "says"), [("2,5", "no number"), ("nan", "no number"), ("", "no number"), ("1_0", "no number")]
 )
 async def test_what_is_no_number_is_not_sent(text: str, says: str) -> None:
     link = FakeLink()
