@@ -123,6 +123,24 @@ def test_a_restart_folds_the_journal_to_the_same_books(script: Sequence[Any]) ->
     assert again.round_trips.recent() == kept.round_trips.recent()
 
 
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_the_context_of_who_books_makes_no_difference(script: Sequence[Any]) -> None:
+    seen: Journal = []
+    play(books(), script, seen=seen)
+    kept, rough = books(), books()
+    for other, digits in ((kept, 28), (rough, 3)):
+        with localcontext(prec=digits):
+            for event in seen:
+                if isinstance(event, Funding):
+                    other.fund(event)
+                else:
+                    other.apply(*event)
+    assert kept.check() == rough.check() == []
+    assert kept.ledger.touched() == rough.ledger.touched() and kept.pnl() == rough.pnl()
+    assert kept.round_trips.recent() == rough.round_trips.recent()
+
+
 @settings(max_examples=100, deadline=None)
 @given(steps)
 def test_round_trips_and_open_positions_are_all_that_was_earned(script: Sequence[Any]) -> None:

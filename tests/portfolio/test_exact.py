@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal, getcontext, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.portfolio.exact import EXACT, split
+from engine.portfolio.exact import EXACT, exactly, split
 
 D = Decimal
 
@@ -27,6 +27,10 @@ D = Decimal
         ("0", "1 2", "0 0"),
         ("1e-18", "1 1", "0 1e-18"),
         ("1e-20", "1 1", "0 1e-20"),
+        ("0.3", "2.5 2.50", "0.15 0.15"),
+        ("-0.7", "1 1", "-0.35 -0.35"),
+        ("3e-18", "1.5e-18 1.5e-18", "1.5e-18 1.5e-18"),
+        ("1e-18", "1.5e-18 1.5e-18", "5e-19 5e-19"),
     ],
 )
 def test_split(amount: str, weights: str, parts: str) -> None:
@@ -37,7 +41,10 @@ def test_split(amount: str, weights: str, parts: str) -> None:
 numbers = st.builds(lambda n, e: D(n).scaleb(e), st.integers(0, 10**15), st.integers(-24, 3))
 
 
-@given(numbers, st.booleans(), st.lists(numbers, min_size=1, max_size=6).filter(any))
+alike = st.builds(lambda weight, n: [weight] * n, numbers.filter(bool), st.integers(1, 4))
+
+
+@given(numbers, st.booleans(), alike | st.lists(numbers, min_size=1, max_size=6).filter(any))
 def test_parts_add_up_and_take_no_more_than_there_is(
     amount: Decimal, paid: bool, weights: Sequence[Decimal]
 ) -> None:
@@ -48,3 +55,18 @@ def test_parts_add_up_and_take_no_more_than_there_is(
         assert all(weight or not part for part, weight in zip(parts, weights, strict=True)) or len(parts) == 1
         if not paid and amount <= sum(weights):
             assert all(part <= weight for part, weight in zip(parts, weights, strict=True))
+
+
+def test_an_exact_function_leaves_the_context_as_it_was() -> None:
+    @exactly
+    def times(one: Decimal, other: Decimal) -> Decimal:
+        if not other:
+            raise ValueError("nothing to multiply by")
+        return one * other
+
+    with localcontext(prec=3):
+        mine = getcontext()
+        assert times(D("1.2345"), D("1.0001")) == D("1.23462345")
+        with pytest.raises(ValueError, match="nothing"):
+            times(D(1), D(0))
+        assert getcontext() is mine and D("1.2345") * D("1.0001") == D("1.23")
