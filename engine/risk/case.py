@@ -6,6 +6,7 @@ import math
 from decimal import Decimal
 
 from engine.events import OrderRequest, OrderType, Side
+from engine.risk.cooldown import Cooldown
 from engine.risk.limits import Limits
 from engine.risk.pace import Pace
 from engine.risk.price import worth
@@ -26,6 +27,7 @@ class Case:
         "adds",
         "after",
         "buying",
+        "cooldown",
         "equity",
         "gross_limit",
         "latch",
@@ -54,6 +56,7 @@ class Case:
         latch: StateLatch,
         pace: Pace,
         locks: StopLocks,
+        cooldown: Cooldown,
         *,
         sized: bool = True,
         filled: Decimal = _ZERO,
@@ -68,6 +71,7 @@ class Case:
         self.latch = latch
         self.pace = pace
         self.locks = locks
+        self.cooldown = cooldown
         buying = self.buying = request.side is _BUY
         quantity = self.open = request.quantity - filled if filled else request.quantity
         """What may still fill."""

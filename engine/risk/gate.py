@@ -27,6 +27,7 @@ from engine.risk.checks import (
     Outcome,
     PreTradeCheck,
 )
+from engine.risk.cooldown import Cooldown
 from engine.risk.judgement import CHECK_FAILED, Judgement, raised
 from engine.risk.legs import LEG, LIST, exits, fits, seen_by
 from engine.risk.limit_book import LimitBook
@@ -57,10 +58,12 @@ class RiskGate:
         exits: ExitsConfig = _AS_CONFIGURED,
         bar_s: float = 1.0,
     ) -> None:
-        """``bar_s``: length of a bar, in which locks after stop-losses are counted."""
+        """``bar_s``: length of a bar, in which locks after stop-losses and rests after exits are counted."""
         self.book = LimitBook(config, account)
         """The limits: read and changed there."""
         self.locks = StopLocks(exits, bar_s)
+        self.cooldown = Cooldown(exits, bar_s)
+        """When symbols were left: to be told by ``on_exit``."""
         self._limits = self.book.limits
         self._latch = StateLatch(self._limits)
         self._pace = Pace(self._limits)
@@ -77,7 +80,7 @@ class RiskGate:
         self._priced_exit = self._made_of(EXIT_CHECKS, market=False)
 
     def _made_of(self, checks: Iterable[PreTradeCheck], *, market: bool, scoped: bool = False) -> Plan:
-        return plan(checks, self._limits, self.locks, market=market, scoped=scoped)
+        return plan(checks, self._limits, self.locks, self.cooldown, market=market, scoped=scoped)
 
     # --- judging
 
@@ -100,7 +103,9 @@ class RiskGate:
             checks, judges = self._own_market_entry if market else self._own_priced_entry
         approved = True
         try:
-            case = Case(request, view, limits, self._latch, self._pace, self.locks, sized=sized)
+            case = Case(
+                request, view, limits, self._latch, self._pace, self.locks, self.cooldown, sized=sized
+            )
             outcomes = [judge(case) for judge in judges]
             for outcome in outcomes:
                 if not outcome[0]:
@@ -165,7 +170,9 @@ class RiskGate:
         limits = self._limits.of(request) if sized else self._limits
         try:
             case = Case(
-                request, view, limits, self._latch, self._pace, self.locks, sized=sized, filled=filled
+                *(request, view, limits, self._latch, self._pace, self.locks, self.cooldown),
+                sized=sized,
+                filled=filled,
             )
         except Exception as error:
             return Judgement(request, False, [raised("CASE")], [(False, error, "CASE")], now)
@@ -199,6 +206,13 @@ class RiskGate:
         if until and not locked:
             self._plan()  # the check of locks is in force from the first one on
         return until
+
+    def on_exit(self, symbol: str, ns: int) -> None:
+        """The symbol was left at ``ns``, as a whole or in part, now or in the journal that is folded."""
+        resting = self.cooldown.any
+        self.cooldown.exited_ns[symbol] = ns
+        if not resting and self.cooldown.any:
+            self._plan()
 
     def remember(self, client_order_ids: Iterable[str]) -> None:
         """Ids used before a restart: they stay used for ever."""

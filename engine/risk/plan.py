@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.risk.checks import PreTradeCheck
 from engine.risk.checks.check import MARKET, PRICED, CheckFunction
+from engine.risk.cooldown import Cooldown
 from engine.risk.limits import Limits
 from engine.risk.stop_lock import StopLocks
 
@@ -18,13 +19,19 @@ class Plan(NamedTuple):
 
 
 def plan(
-    checks: Iterable[PreTradeCheck], limits: Limits, locks: StopLocks, *, market: bool, scoped: bool = False
+    checks: Iterable[PreTradeCheck],
+    limits: Limits,
+    locks: StopLocks,
+    cooldown: Cooldown,
+    *,
+    market: bool,
+    scoped: bool = False,
 ) -> Plan:
     """``market``: for orders of that type. ``scoped``: with limits of single strategies and symbols."""
     other = PRICED if market else MARKET
     made = tuple(
         check
         for check in checks
-        if check.orders != other and (check.in_force is None or check.in_force(limits, locks))
+        if check.orders != other and (check.in_force is None or check.in_force(limits, locks, cooldown))
     )
     return Plan(made, tuple((check.scoped if scoped else None) or check.judge for check in made))

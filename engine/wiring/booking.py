@@ -23,8 +23,6 @@ class Booking:
         self._gate = gate
         self._watch = watch
         self._alert = alert
-        self.exited_ns: dict[str, int] = {}
-        """When a symbol was last left."""
         self.fills = 0
         self.on_booked: Callable[[Report, Order | None], None] = lambda event, order: None
         """Called with each event that is booked while the desk runs."""
@@ -52,14 +50,14 @@ class Booking:
 
     def fold(self, event: Report, order: Order | None) -> int:
         """Book an event of the journal. Returns until when (ns) its symbol is locked by it; 0: it is not."""
-        if isinstance(event, Funding):
-            self._books.fund(event)
-        elif isinstance(event, Fill):
+        if isinstance(event, Fill):
             request = None if order is None else order.request
             after = self._books.apply(event, request)
             if request is None:
                 return 0
             if request.reduce_only or not after.quantity:
-                self.exited_ns[event.symbol] = event.ns
+                self._gate.on_exit(event.symbol, event.ns)
             return self._gate.on_fill(request, event.ns)
+        if isinstance(event, Funding):
+            self._books.fund(event)
         return 0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import NS, Drop, Family, Opportunity, Purpose, RiskState
+from engine.events import Drop, Family, Opportunity, Purpose, RiskState
 from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
@@ -39,7 +39,8 @@ class Entries:
         self._on_drop = on_drop
         self._on_outcome = on_outcome
         self._builder = OrderBuilder(config.account)
-        self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
+        self._cooldown = flow.gate.cooldown
+        self._exited_ns = flow.gate.cooldown.exited_ns
 
     def act(self, opportunity: Opportunity) -> None:
         """Turn an opportunity into an order, or say why not.
@@ -65,13 +66,13 @@ class Entries:
         elif held:
             self._drop(opportunity, "IN_POSITION", f"holds {held} that way already")
         else:
-            exited_ns = flow.booking.exited_ns.get(symbol)
+            exited_ns = self._exited_ns.get(symbol)
             if exited_ns is None or not self._rests(opportunity, exited_ns):
                 self._enter(opportunity, instrument)
 
     def _rests(self, opportunity: Opportunity, exited_ns: int) -> bool:
         """Whether the symbol was left too lately for this one; it is dropped then."""
-        if self._features.now_ns < exited_ns + self._rest_ns:
+        if self._features.now_ns < self._cooldown.until_ns(opportunity.symbol):
             self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
         elif _evidence_ns(opportunity) <= exited_ns:
             self._drop(opportunity, "SPENT", "its signals are older than the symbol's last exit")

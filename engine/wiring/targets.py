@@ -65,7 +65,6 @@ class Targets:
         self._on_outcome = on_outcome
         self._every_ns = int(config.targets.every_bars * config.features.bar_s * NS)
         self._stale_ns = int(config.risk.stale_data_s * NS)
-        self._rest_ns = int(config.exits.cooldown_bars * config.features.bar_s * NS)
         self._again_ns = int(config.risk.duplicate_window_s * NS)
         self._period = -1
         self._scores: Mapping[str, float] = {}
@@ -187,8 +186,8 @@ class Targets:
 
     def _rests(self, symbol: str, now: int) -> bool:
         """After an exit; and after an order just like the next one, which would be taken for it."""
-        exited_ns, sent_ns = self._trading.exited_ns(symbol), self._sent_ns.get(symbol)
-        if exited_ns is not None and now < exited_ns + self._rest_ns:
+        sent_ns = self._sent_ns.get(symbol)
+        if self._trading.rests(symbol):
             return True
         return sent_ns is not None and now <= sent_ns + self._again_ns
 

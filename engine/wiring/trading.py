@@ -125,9 +125,9 @@ class Trading:
         """Have an order that was made elsewhere (a template) judged, journaled and sent like any other."""
         return self._flow.submit(request, instrument)
 
-    def exited_ns(self, symbol: str) -> int | None:
-        """When the symbol was last left; None: never."""
-        return self._flow.booking.exited_ns.get(symbol)
+    def rests(self, symbol: str) -> bool:
+        """Whether risk denies entries of the symbol that no person asks for, since it was just left."""
+        return self._features.now_ns < self.gate.cooldown.until_ns(symbol)
 
     def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
         """The same with orders that belong together: all are sent, or none."""
@@ -156,7 +156,7 @@ class Trading:
     # --- time ---
 
     def on_time(self) -> bool:
-        """Each bar interval, with or without a bar: expire, mark, judge the day's loss and fall, sweep the stops.
+        """Each bar interval, with or without a bar: expire, mark, judge the day's loss, sweep the stops.
 
         True when it was a sweep (every few seconds).
         """

@@ -55,7 +55,8 @@ def test_a_raised_entry_is_judged_like_a_new_one_but_for_its_id() -> None:
         made
     )
     assert {check.code for check in ENTRY_CHECKS} - {check.code for check in AMENDED_ENTRY} == {
-        "DUPLICATE_ID"
+        "COOLDOWN",
+        "DUPLICATE_ID",
     }
 
 

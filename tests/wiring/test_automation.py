@@ -586,7 +586,7 @@ async def test_a_symbol_rests_after_an_order_that_closed_it(database: Path) -> N
             await running.ended(number + 1)
             for at_s in (11.0, 12.0):
                 running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s + 2 * number)])
-            left = running.desk.trading._flow.booking.exited_ns
+            left = running.desk.trading.gate.cooldown.exited_ns
             assert bool(left) is (side == "sell"), running.desk.trading.ledger.quantity(SYMBOL)
 
 
@@ -646,3 +646,16 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     yield
+
+
+async def test_an_entry_of_an_automation_waits_out_the_rest_after_an_exit(database: Path) -> None:
+    async with Running(database) as running:
+        for number, side in enumerate(("buy", "sell")):
+            await running.put("one", {"type": "order", "side": side, "quantity": 5})
+            running.signal(at_s=number)
+            await running.ended(number + 1)
+            for at_s in (11.0, 12.0):
+                running.desk.on_events([quote(SYMBOL, 99.99, 100.01, at_s + 2 * number)])
+        await running.put("one", {"type": "order", "side": "buy", "quantity": 6})
+        running.signal(at_s=3)
+        assert "denied:COOLDOWN" in (await running.ended(3)).error

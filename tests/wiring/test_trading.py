@@ -286,9 +286,11 @@ def test_what_tightens_overtakes_a_resume_that_is_still_being_written(later: Ris
 
 def test_a_fall_from_the_days_highest_reduces_a_desk_that_still_gains() -> None:
     market = opened(
-        overrides=("account.order_size_pct=90", "risk.max_order_notional_pct=100", "risk.max_position_pct=100",
-                   "risk.max_net_pct=100", "exits.stop_loss_pct=50", "exits.take_profit_pct=50")
-    )  # fmt: skip
+        overrides=(
+            *("account.order_size_pct=90", "risk.max_order_notional_pct=100", "risk.max_position_pct=100"),
+            *("risk.max_net_pct=100", "exits.stop_loss_pct=50", "exits.take_profit_pct=50"),
+        )
+    )
     gate = market.desk.trading.gate
     for price in (104.0, 108.0):
         market.tick(price, seconds=1.0)

@@ -28,6 +28,7 @@ ENTRY_CHECKS: tuple[PreTradeCheck, ...] = (
     allowed.quant_block,
     allowed.repeated_execution,
     allowed.symbol_lock,
+    allowed.cooldown,
     allowed.model_age,
     account.equity,
     account.daily_loss,
@@ -63,8 +64,9 @@ EXIT_CHECKS: tuple[PreTradeCheck, ...] = (
 """Only: is it possible, and does it reduce the position?"""
 
 AMENDED_ENTRY: tuple[PreTradeCheck, ...] = tuple(
-    check for check in ENTRY_CHECKS if check is not possible.duplicate_id
+    check for check in ENTRY_CHECKS if check not in (possible.duplicate_id, allowed.cooldown)
 )
+"""A person amends: a symbol that was just left does not rest from what a person asks for."""
 AMENDED_EXIT: tuple[PreTradeCheck, ...] = (possible.numbers, possible.prices, possible.reduces)
 """Of an exit that becomes larger."""
 LESSENED: tuple[PreTradeCheck, ...] = (possible.numbers, possible.prices)

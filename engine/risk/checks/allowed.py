@@ -9,6 +9,8 @@ from engine.risk.case import Case
 from engine.risk.checks.check import Outcome, below_count, check
 
 _ACTIVE = RiskState.ACTIVE
+AUTOMATION = "automation:"
+"""How ``who`` of what an automation asks for begins."""
 MODEL = "model"
 """Name of the strategy whose signals are a model's."""
 
@@ -42,7 +44,7 @@ def _rest(value: Any, limit: Any) -> tuple[str, str]:
     return f"locked for {value / NS:.0f} s" if value else "free", f"< {limit} stop-losses"
 
 
-@check("SYMBOL_LOCKED", _rest, in_force=lambda limits, locks: locks.any)
+@check("SYMBOL_LOCKED", _rest, in_force=lambda limits, locks, cooldown: locks.any)
 def symbol_lock(case: Case) -> Outcome:
     """The symbol is not locked after stop-losses."""
     now = case.view.now_ns
@@ -50,12 +52,29 @@ def symbol_lock(case: Case) -> Outcome:
     return not until, until - now if until else 0, case.locks.limit
 
 
+def _since(value: Any, limit: Any) -> tuple[str, str]:
+    told = value if type(value) is str else f"rests for {value / NS:.1f} s"
+    return told, f"{limit} bars after an exit"
+
+
+@check("COOLDOWN", _since, in_force=lambda limits, locks, cooldown: cooldown.any)
+def cooldown(case: Case) -> Outcome:
+    """The symbol was not left just now, unless a person asks for the entry."""
+    request, resting = case.request, case.cooldown
+    left_ns = resting.until_ns(request.symbol) - case.view.now_ns
+    if left_ns <= 0:
+        return True, "free", resting.bars
+    if request.who and not request.who.startswith(AUTOMATION):
+        return True, "a person asks", resting.bars
+    return False, left_ns, resting.bars
+
+
 def _model(value: Any, limit: Any) -> tuple[str, str]:
     told = value if type(value) is str else "unknown" if value is None else f"{value / NS:.0f} s"
     return told, f"<= {limit / NS:g} s"
 
 
-@check("MODEL_TOO_OLD", _model, in_force=lambda limits, locks: bool(limits.model_age_ns))
+@check("MODEL_TOO_OLD", _model, in_force=lambda limits, locks, cooldown: bool(limits.model_age_ns))
 def model_age(case: Case) -> Outcome:
     """The model is young enough, where the model strategy is behind the entry."""
     limit = case.limits.model_age_ns

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from engine.risk.case import Case
+from engine.risk.cooldown import Cooldown
 from engine.risk.limits import Limits
 from engine.risk.stop_lock import StopLocks
 
@@ -17,7 +18,7 @@ Outcome = tuple[bool, Any, Any]
 CheckFunction = Callable[[Case], Outcome]
 Teller = Callable[[Any, Any], tuple[str, str]]
 """How a value and its limit read."""
-Condition = Callable[[Limits, StopLocks], bool]
+Condition = Callable[[Limits, StopLocks, Cooldown], bool]
 
 ALL, MARKET, PRICED = "all", "market", "priced"
 """Which orders a check is made of: all, those of type market, those of the others."""
@@ -35,7 +36,7 @@ class PreTradeCheck(NamedTuple):
     scoped: CheckFunction | None = None
     """In place of ``judge`` where a strategy or a symbol has limits of its own."""
     in_force: Condition | None = None
-    """Whether it is made at all, by what is configured and locked; None: always."""
+    """Whether it is made at all, by what is configured, locked and was left; None: always."""
 
 
 class Scoped(NamedTuple):
