@@ -59,7 +59,7 @@ class _Side:
         self.holdings = Holdings(fee_share)
         self.start: Baseline | None = None
         self.first: Baseline | None = None
-        """Seen once; the start when it is seen again."""
+        """Seen once; the start when it is the same a grace later."""
         self.reconciler = Reconciler(grace_ns)
         self.drifts: tuple[Drift, ...] = ()
         self.ns = 0
@@ -211,14 +211,14 @@ class Reconciliation:
                 return False
             side.error = ""
             side.ns = self._clock()
-            if not self._started(gateway, side, account):
-                return True
-            assert side.start is not None
-            found = self._found(gateway, side, account, side.start)
+            start = side.start or baseline(account, side.holdings)
+            found = self._found(gateway, side, account, start)
+            if side.start is None:
+                self._begin(gateway, side, start, found)
             drifts, again = side.reconciler.look(found, side.ns)
             if drifts or not again:  # else: what stood has changed, and is not known to be mended
                 self._tell(gateway, side, drifts)
-            return again
+            return again or side.start is None
 
     def _found(self, gateway: str, side: _Side, account: VenueAccount, start: Baseline) -> list[Drift]:
         return differences(
@@ -260,19 +260,24 @@ class Reconciliation:
         await self.look(gateway)
         return Reply(True, text)
 
-    def _started(self, gateway: str, side: _Side, account: VenueAccount) -> bool:
-        """Whether there is a baseline. One is taken where two looks agree: nothing was on its way then."""
-        if side.start is not None:
-            return True
-        seen = baseline(account, side.holdings)
-        first, side.first = side.first, seen
-        if side.broker and (first is None or first.cash != seen.cash or side.unresolved()):
-            return False
-        side.start = seen
+    def _begin(self, gateway: str, side: _Side, seen: Baseline, found: Sequence[Drift]) -> None:
+        """Take a baseline while nothing is on its way. A fill that the venue has told and that is not booked
+        yet would be counted twice for ever; so every order of ours is as the venue says, and of a broker two
+        looks a grace apart are the same."""
+        ours = any(one.kind == "order" and self._blotter.get(one.subject) is not None for one in found)
+        if ours or side.unresolved():
+            side.first = None
+            return
         if side.broker:
+            first = side.first
+            if first is None or first.cash != seen.cash:
+                side.first = seen
+                return
+            if seen.ns - first.ns < self._grace_s * NS:
+                return
             self._keep(_setting(gateway), msgspec.to_builtins(seen))
-            log.info("%s: cash at the first contact %s", gateway, _amounts(account))
-        return True
+            log.info("%s: cash before the desk's first order %s", gateway, _amounts(seen))
+        side.start = seen
 
     def _tell(self, gateway: str, side: _Side, drifts: tuple[Drift, ...]) -> None:
         """Alert once per change."""
@@ -333,5 +338,5 @@ def _kept(value: object) -> Baseline | None:
         return None
 
 
-def _amounts(account: VenueAccount) -> str:
-    return ", ".join(f"{amount} {name}" for name, amount in account.cash.items())
+def _amounts(start: Baseline) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in start.cash.items())
