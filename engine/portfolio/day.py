@@ -50,6 +50,8 @@ class Day:
         A step back turns no day; only a clock that was a whole day ahead is not waited for.
         """
         day, before = ns // DAY_NS, self.number
+        if day == before:
+            return False
         if day > before:
             self.number = day
             return before >= 0

@@ -74,6 +74,9 @@ class Slippage:
         bps = _bps(fill, price)
         quantity, size = fill.quantity, float(fill.quantity)
         _sum(self._purposes, (purpose, currency)).add(bps, size * price)
+        if len(parts) == 1:
+            _sum(self._strategies, (parts[0].source, currency)).add(bps, size * price)
+            return
         sizes: dict[str, float] = {}
         for part in parts:
             if part.quantity != quantity:  # parts are often alike, and to turn one into a float is slow
