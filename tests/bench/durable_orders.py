@@ -1,18 +1,22 @@
 """Orders on disk: how long one waits for it, how many a second go in groups, how soon a start has read them.
 
 An order's commit is its first two events, verdict included, as the desk gives them, in a database on the disk
-that temporary files are on. A start is what the store does before the desk can fold: open, compare the tables
-with the journal, read it. Its journal's tail is one that a kill leaves behind.
+that temporary files are on. A start is what the store does before the desk can fold (open, compare the tables
+with the journal, read it), and the fold. Its journal's tail is one that a kill leaves behind.
 """
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from pathlib import Path
 
+from engine.config import load
 from engine.events import JournalEvent
+from engine.instruments import Instruments
 from engine.store.store import Store
+from engine.wiring.desk import Desk
 from tests.bench.long_journal import long_journal
 from tests.bench.registry import Figure, at_least, at_most, bench
 
@@ -72,7 +76,7 @@ def _grouped(store: Store, orders: list[list[JournalEvent]]) -> tuple[float, str
 
 @bench("recovery")
 def recovery(scratch: Path) -> list[Figure]:
-    """A start on a long journal: compared and read, s."""
+    """A start on a long journal: compared, read and folded by a desk, s."""
     figures = []
     for events in _JOURNALS:
         path = scratch / f"journal-{events}.db"
@@ -81,9 +85,10 @@ def recovery(scratch: Path) -> list[Figure]:
         began = time.perf_counter()
         store.start()
         opened = time.perf_counter() - began
-        store.recover()
+        found = store.recover()
         read = time.perf_counter() - began
         store.close()
+        folded = read + _fold(found)
         path.unlink()
         note = f"{size / 1e6:,.0f} MB; tail compared with the tables"
         goal = at_most(1.0)
@@ -92,8 +97,23 @@ def recovery(scratch: Path) -> list[Figure]:
             Figure(
                 f"{events:,} events: the same, and all read", read, "s", goal if events <= 100_000 else None
             ),
+            Figure(f"{events:,} events: the same, and folded by a desk", folded, "s"),
         ]
     return figures
+
+
+def _fold(events: list[JournalEvent]) -> float:
+    """Seconds until a desk has taken them up; collecting garbage is off, as while an engine starts."""
+    desk = Desk(
+        load(environ={}), Instruments(), commit=lambda reports, done: done(), record=lambda record: None
+    )
+    gc.disable()
+    try:
+        began = time.perf_counter()
+        desk.restore(events, max(event.ns for event in events))
+        return time.perf_counter() - began
+    finally:
+        gc.enable()
 
 
 def _build(path: Path, events: int) -> int:
