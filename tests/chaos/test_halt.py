@@ -16,19 +16,24 @@ from engine.events import ChangeKind, OrderChange, OrderEvent, OrderState, RiskC
 from engine.store.read import DATABASE
 from tests.chaos.load import SYMBOLS, WIDE, Load, on_grid
 from tests.chaos.test_engine import nothing_lost, until
-from tests.e2e.engine import RunningEngine
+from tests.e2e.engine import RunningEngine, options
 
 TICKS_PER_S = 5_000
 OPEN_ORDERS = 50
 BLOCKED_MS, CANCELED_MS = 100.0, 1_000.0
 _NAMES = (*(one.partition(":")[2] for one in SYMBOLS), *(f"S{number:03d}-USD" for number in range(190)))
-_MARKET = ("--set", f"simulated.symbols={msgspec.json.encode(_NAMES).decode()}")
+_MARKET = (
+    *("--set", f"simulated.symbols={msgspec.json.encode(_NAMES).decode()}"),
+    *options(risk__price_collar_pct=50),
+)
 
 
 def _rest(engine: RunningEngine, load: Load, number: int) -> str:
     """Place a limit order that rests away from the market; its id."""
     symbol = SYMBOLS[number % len(SYMBOLS)]
-    price = on_grid(symbol, load.prices[symbol] * (0.985 - 0.0001 * number))  # no two orders are alike
+    price = on_grid(
+        symbol, load.prices[symbol] * (0.8 - 0.0001 * number)
+    )  # no two alike, and no run of the market reaches one
     ticket = OrderTicket(symbol, "buy", type="limit", notional="100", price=price, token=f"rest {number}")
     reply = ask(engine.state_dir, "POST", "/v1/orders", OrderReply, body=msgspec.json.encode(ticket))
     assert reply.ok, reply.text
