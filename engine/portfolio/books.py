@@ -72,7 +72,7 @@ class Books:
         opportunity, sources, purpose = (
             ("", (), None) if request is None else (request.opportunity_id, request.sources, request.purpose)
         )
-        after = ledger.book(fill, opportunity)
+        after = ledger.book(fill, opportunity, closes=request is not None and request.reduce_only)
         parts = self.attribution.apply(fill, sources, before, after)
         self.round_trips.apply(fill, before, after, purpose, parts)
         self.slippage.apply(fill, after.currency, purpose, parts)

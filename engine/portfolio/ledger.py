@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 from typing import overload
 
+import msgspec
+
 from engine.errors import OrderError
 from engine.events import Fill, Funding, Side
 from engine.portfolio.balances import Balances
@@ -39,6 +41,8 @@ class Ledger:
         self._marks: dict[str, Decimal] = {}
         self._fills: dict[str, Fill] = {}
         self._fundings: dict[str, Funding] = {}
+        self._said: dict[str, str] = {}
+        """Trade id -> the currency that a fill said, where it is counted in another."""
         self._foreign = False
         """A currency other than the account's was booked."""
         # Kept up to date by fills and marks, so that reading costs nothing where an order waits for it.
@@ -61,8 +65,12 @@ class Ledger:
         """
         return self._positions[fill.symbol] if self.booked(fill) else self.book(fill, opportunity_id)
 
-    def book(self, fill: Fill, opportunity_id: str) -> Position:
-        """``apply`` for a fill that is not ``booked``. Runs in the exact context."""
+    def book(self, fill: Fill, opportunity_id: str, *, closes: bool = False) -> Position:
+        """``apply`` for a fill that is not ``booked``. Runs in the exact context.
+
+        A symbol keeps the currency it was first counted in. ``closes``: the fill is of an exit, which is
+        counted in that whatever it says; so is all of a symbol whose first fill, or itself, says none.
+        """
         symbol, quantity, price, fee = fill.symbol, fill.quantity, fill.price, fill.fee
         finite = quantity.is_finite() and price.is_finite() and fee.is_finite()
         if not finite or quantity <= ZERO or price <= ZERO:
@@ -70,10 +78,9 @@ class Ledger:
         unit = self._balances.unit(fill.currency)
         before = self._positions.get(symbol) or Position(symbol, currency=unit)
         if before.currency != unit:
-            raise OrderError(
-                f"fill {fill.trade_id} of {symbol} is in {unit or self.currency}, the symbol was traded "
-                f"in {before.currency or self.currency}: not booked"
-            )
+            said, unit = fill.currency, before.currency
+            fill = self._in_one(fill, before, closes=closes)
+            self._said[fill.trade_id] = said
         self._turn(fill.ns)
         if self._day.unvalued:
             self._value_start(symbol, price)
@@ -97,15 +104,51 @@ class Ledger:
         booked = self._fills.get(fill.trade_id)
         if booked is None:
             return False
+        if self._said and self._said.get(fill.trade_id) == fill.currency:
+            fill = msgspec.structs.replace(fill, currency=booked.currency)
         if self._money(booked) != self._money(fill):
             raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
         return True
+
+    def refusal(self, event: Fill | Funding, *, closes: bool = False) -> str:
+        """Why the ledger as it is would not take it up; "" when it would, or has it already."""
+        try:
+            if isinstance(event, Funding):
+                self._new(event)
+            elif not self.booked(event):
+                before = self._positions.get(event.symbol)
+                if before is not None and before.currency != self._balances.unit(event.currency):
+                    self._in_one(event, before, closes=closes)
+        except OrderError as error:
+            return str(error)
+        return ""
+
+    def _in_one(self, fill: Fill, before: Position, *, closes: bool) -> Fill:
+        """The fill in the currency that its symbol is counted in, where it says another."""
+        first = next(one for one in self._fills.values() if one.symbol == fill.symbol)
+        if closes or not fill.currency or not first.currency:
+            return msgspec.structs.replace(fill, currency=before.currency)
+        raise OrderError(
+            f"fill {fill.trade_id} of {fill.symbol} is in {fill.currency}, the symbol was traded "
+            f"in {before.currency or self.currency}: not booked"
+        )
 
     def fund(self, funding: Funding) -> bool:
         """Book a funding payment; False when its id is booked already.
 
         Raises OrderError, and changes nothing, on an impossible amount or an id booked with other content.
         """
+        if not self._new(funding):
+            return False
+        self._turn(funding.ns)
+        self._fundings[funding.funding_id] = funding
+        self._balances.add(funding.currency, funding.amount, funding=True)
+        self._foreign = self._foreign or bool(self._balances.unit(funding.currency))
+        self._revalue()
+        return True
+
+    def _new(self, funding: Funding) -> bool:
+        """Whether its id is not booked. Raises OrderError as ``fund`` does."""
         booked = self._fundings.get(funding.funding_id)
         if booked is not None:
             if (booked.symbol, booked.amount, booked.currency) != (
@@ -115,11 +158,6 @@ class Ledger:
             return False
         if not funding.amount.is_finite():
             raise OrderError(f"funding {funding.funding_id} has an impossible amount: not booked")
-        self._turn(funding.ns)
-        self._fundings[funding.funding_id] = funding
-        self._balances.add(funding.currency, funding.amount, funding=True)
-        self._foreign = self._foreign or bool(self._balances.unit(funding.currency))
-        self._revalue()
         return True
 
     def set_rate(self, currency: str, rate: Decimal | None) -> None:

@@ -206,9 +206,43 @@ def test_a_fill_that_turns_a_position_is_of_its_own_strategies_from_flat_on() ->
     assert (trip.net, trip.fees, trip.parts) == (D("-10.2"), D("0.2"), (("trend", D("-10.2")),))
 
 
+@pytest.mark.parametrize(("old", "new"), [("", "EUR"), ("EUR", "")])
+def test_a_symbol_whose_older_fills_say_no_currency_keeps_the_one_it_was_counted_in(
+    old: str, new: str
+) -> None:
+    kept, said = books(), msgspec.structs.replace
+    kept.set_rate("EUR", D("1.1"))
+    steps = [fill(1, "3", "100", "0.3"), fill(2, "1", "110"), fill(3, "-4", "120", "0.5")]
+    for number, one in enumerate(steps):
+        one = said(one, currency=new if number else old)
+        purpose = Purpose.ENTRY if number < 2 else Purpose.FLATTEN
+        assert kept.ledger.refusal(one) == ""
+        for _ in range(2):  # again, as after a restart: it is the same fill
+            kept.apply(one, order(one, "trend", purpose=purpose))
+        assert kept.check() == []
+    unit = D(1) if not old else D("1.1")
+    assert kept.ledger.equity() == kept.ledger.starting_cash + (480 - 410 - D("0.8")) * unit
+    assert kept.ledger.position(BTC).currency == old
+    assert {row.currency for row in kept.ledger.balances.rows()} == {"USD", old or "USD"}
+
+
+def test_an_exit_is_booked_in_whatever_currency_it_comes() -> None:
+    kept, said = books(), msgspec.structs.replace
+    bought = said(fill(1, "3", "100"), currency="USD")
+    sold = said(fill(2, "-3", "110"), currency="EUR")
+    kept.apply(bought, order(bought, "trend"))
+    assert kept.ledger.refusal(sold, closes=True) == ""
+    assert "is in EUR, the symbol was traded in USD" in kept.ledger.refusal(sold)
+    kept.apply(sold, order(sold, purpose=Purpose.STOP_LOSS))
+    assert kept.ledger.equity() == kept.ledger.starting_cash + 30 and kept.check() == []
+    assert "other numbers" in kept.ledger.refusal(said(sold, price=D(1)), closes=True)
+    kept.fund(funding(1, "2"))
+    assert "other numbers" in kept.ledger.refusal(funding(1, "3"))
+
+
 def test_a_refused_fill_changes_nothing_at_all() -> None:
     kept = books()
-    one = fill(1, "3", "100", "0.3")
+    one = msgspec.structs.replace(fill(1, "3", "100", "0.3"), currency="USD")
     kept.apply(one, order(one, "trend"))
     kept.fund(funding(1, "2"))
     before = (kept.pnl(), kept.exposures(), kept.ledger.balances.rows())
