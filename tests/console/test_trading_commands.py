@@ -108,6 +108,7 @@ def test_mistakes_are_one_line(capsys: Capture, tmp_path: Path, words: tuple[str
         ("positions",),
         ("account",),
         ("reconcile",),
+        ("reconcile", "--accept-cash", "alpaca"),
         ("limits",),
         ("targets",),
     ],

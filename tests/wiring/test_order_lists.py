@@ -13,7 +13,7 @@ from engine.errors import OrderError
 from engine.events import OrderState, Purpose, RiskState
 from engine.wiring.placed import list_reply, placed_before
 from engine.wiring.tickets import Tickets
-from tests.wiring.test_order_flow import SLOW, the_order
+from tests.wiring.test_order_flow import SLOW, restarted, the_order
 from tests.wiring.test_trading import A, Market, opened
 
 State = OrderState
@@ -98,6 +98,18 @@ def test_both_shrink_with_a_part_that_is_closed() -> None:
         market.tick()
     assert 0 < market.held < held
     assert [the_order(market, n).leaves for n in (1, 2)] == [market.held] * 2
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_one_still_cancels_the_other_after_a_restart(kept: bool) -> None:
+    market, reply = guarded()
+    again = restarted(market, {"paper": market.desk.trading.paper.state()} if kept else None)
+    market.bench, market.desk = again, again.desk
+    for _ in range(8):
+        market.tick(102.5)
+    assert market.held == 0
+    ended = [again.desk.trading.blotter.get(identity) for identity in reply.ids]
+    assert [order and order.state for order in ended] == [State.FILLED, State.CANCELED]
 
 
 @pytest.mark.parametrize("state", [RiskState.REDUCING, RiskState.HALTED])
