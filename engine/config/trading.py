@@ -39,8 +39,9 @@ class RiskConfig(Section, frozen=True):
     max_drawdown_pct: Percent = 10.0
     """Entries are denied from this far below the highest equity."""
     allow_short: bool = True
-    max_model_age_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
-    """Entries that the model strategy is behind are denied when the model is older; 0: no limit."""
+    max_model_age_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 2_592_000.0
+    """Entries that the model strategy is behind are denied when the model is older; 0: no limit. The model
+    that is shipped counts from the desk's first start."""
     on_console_lost: Annotated[str, Meta(pattern="^(nothing|reducing|halted)$")] = "nothing"
     """The trading state to take when the last console is away for ``console_lost_s``."""
     console_lost_s: Seconds = 30.0

@@ -67,8 +67,9 @@ class Limits:
         self.allow_short = config.allow_short
         self.own = {scope: Own(limits) for scope, limits in own.items() if limits}
         self._resolved = {}
-        self.asks_more = bool(self.own or self.model_age_ns or self.converts)
-        """Whether an entry's view must hold more than what every check of a plain one looks at."""
+        self.asks_more = bool(self.own or self.converts)
+        """Whether an entry's view must hold more than what every check of a plain one looks at: beside the
+        model's age, where a model is behind it."""
 
     def of(self, request: OrderRequest) -> Limits:
         """The limits of an entry: the tightest of the desk's, its strategies' and its symbol's."""

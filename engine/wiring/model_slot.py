@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine.api.protocol import ModelRow
 from engine.errors import ModelError
-from engine.models.builtin import ensure_builtin
+from engine.events import NS
+from engine.models.builtin import dated_ns, ensure_builtin
 from engine.models.load import load
 from engine.models.registry import Registry
 from engine.wiring.desk import Desk
@@ -17,6 +18,7 @@ from engine.wiring.desk import Desk
 log = logging.getLogger("engine.models")
 
 STRATEGY = "model"
+_DAY_NS = 86_400 * NS
 
 
 class ModelSlot:
@@ -62,19 +64,29 @@ class ModelSlot:
             if entry is None:
                 raise ModelError("no model is active: `tickdesk train` makes one")
             try:
+                dated = await asyncio.to_thread(dated_ns, entry)
                 predictor = await load(entry.path, bar_interval_s=self._desk.config.features.bar_s)
             except ModelError as error:
                 self._fail(error)
                 raise
             before = self._desk.signals.predictor
-            self._desk.signals.predictor = predictor
+            self._desk.signals.predictor, self._desk.signals.dated_ns = predictor, dated
             self._desk.signals.model_error = ""
             self._error = ""
             log.info("model loaded", extra={"fields": {"version": predictor.version}})
             if predictor.note:
                 log.warning("model %s: %s", predictor.version, predictor.note)
+            self._tell_old(predictor.version, dated)
             same = before is not None and before.version == predictor.version
             return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
+
+    def _tell_old(self, version: str, dated: int) -> None:
+        limit_ns = self._desk.trading.gate.book.limits.model_age_ns
+        age_ns = self._desk.now_ns - dated
+        if limit_ns and age_ns > limit_ns:
+            days = age_ns / _DAY_NS
+            text = f"{version} is {days:.0f} days old, beyond max_model_age_s: its entries are denied"
+            self._desk.alert("warning", "model", f"{text}; `tickdesk train` makes a new one")
 
     async def poll(self, every_s: float) -> None:
         """Take up what another process activated."""

@@ -132,7 +132,7 @@ class RiskViews:
             found.own_bid,
             found.own_ask,
         )
-        if self._limits.asks_more or self.unknown_accounts or request.parent_id:
+        if self._limits.asks_more or MODEL in sources or self.unknown_accounts or request.parent_id:
             self._add(view, request)
         return view
 

@@ -78,6 +78,8 @@ class Signals:
         )
         self._ttl_ns = np.array(quant.TTL_NS)
         self.predictor: Predictor | None = None
+        self.dated_ns: int | None = None
+        """From when the age of the model in use counts; None: from when it was made."""
         self.model_error = ""
         self.signals = 0
         self.blends = 0
@@ -91,8 +93,10 @@ class Signals:
             raise RuntimeError(f"{symbol}: row {index} of the blender, {rows} of the others")
 
     def model_created_ns(self) -> int | None:
-        """When the model in use was made; None without one."""
-        return None if self.predictor is None else self.predictor.created_ns
+        """From when the age of the model in use counts; None without one."""
+        if self.predictor is None:
+            return None
+        return self.predictor.created_ns if self.dated_ns is None else self.dated_ns
 
     # --- in ---
 

@@ -59,5 +59,6 @@ def view(**changes: Any) -> RiskView:
         "open_orders": 0,
         "gross": Decimal(0),
         "net": Decimal(0),
+        "model_age_ns": 0,
     }
     return RiskView(**(fields | changes))

@@ -23,7 +23,7 @@ from tests.risk.conftest import INSTRUMENT, SYMBOL, T0, entry, exit_, gate, view
 D = Decimal
 MS = 1_000_000
 NOT_OF_MARKET = {"BAD_PRICE", "PRICE_COLLAR", "OFF_TICK"}
-WHERE_CONFIGURED = {"SYMBOL_LOCKED", "COOLDOWN", "MODEL_TOO_OLD"}
+WHERE_CONFIGURED = {"SYMBOL_LOCKED", "COOLDOWN"}
 PLAIN = [check.code for check in ENTRY_CHECKS if check.code not in NOT_OF_MARKET | WHERE_CONFIGURED]
 """Of a market entry of a desk as configured by default."""
 PLAIN_EXIT = [check.code for check in EXIT_CHECKS if check.code not in NOT_OF_MARKET]

@@ -209,7 +209,13 @@ def test_a_model_that_is_too_old_gives_no_entry(
     seen = view(model_age_ns=None if age_s is None else int(age_s * NS))
     found = codes(entry(sources=sources), seen, max_model_age_s=3600.0)
     assert found == ([] if passes else ["MODEL_TOO_OLD"])
-    assert codes(entry(sources=sources), seen) == [], "no limit, not asked"
+    assert codes(entry(sources=sources), seen, max_model_age_s=0.0) == [], "no limit, not asked"
+
+
+@pytest.mark.parametrize(("days", "passes"), [(30, True), (30.001, False)])
+def test_by_default_a_model_is_good_for_thirty_days(days: float, passes: bool) -> None:
+    seen = view(model_age_ns=int(days * 86_400 * NS))
+    assert codes(entry(sources=("model",)), seen) == ([] if passes else ["MODEL_TOO_OLD"])
 
 
 def test_what_a_working_order_is_counted_at() -> None:

@@ -32,6 +32,7 @@ PRICES = {A: 100.0, B: 50.0, C: 20.0, D: 10.0}
 QUIET = ("rapid_rise", "golden_cross", "trend", "mean_reversion", "breakout")
 WIDE = ("exits.stop_loss_pct=50", "exits.take_profit_pct=50", "exits.cooldown_bars=0")
 BASE = (
+    "risk.max_model_age_s=0",
     *(f"strategies.{name}.enabled=false" for name in QUIET),
     *WIDE,
     "targets.enabled=true",

@@ -1,0 +1,37 @@
+"""The desk's model: loaded with the age that counts, told when that is too high."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.config import load
+from engine.events import NS, Alert
+from engine.models import builtin
+from engine.models.registry import Registry
+from engine.wiring.model_slot import ModelSlot
+from tests.wiring.conftest import Bench
+
+DAY_NS = 86_400 * NS
+
+
+@pytest.mark.parametrize(("days", "limit_days", "told"), [(30, 30, False), (31, 30, True), (31, 0, False)])
+def test_the_shipped_model_ages_from_the_first_start(
+    tmp_path: Path, days: int, limit_days: int, told: bool
+) -> None:
+    registry = Registry(tmp_path)
+    begun = registry.register(builtin.PATH).created_ns + 400 * DAY_NS
+    with registry._transaction() as db:
+        db.execute("UPDATE models SET registered_ns = ?", (begun,))
+    registry.activate(registry.list()[0].version)
+    bench = Bench(load(overrides=[f"risk.max_model_age_s={limit_days * 86_400}"], environ={}))
+    bench.desk.features.advance(begun + days * DAY_NS)
+    asyncio.run(ModelSlot(tmp_path, bench.desk).start())
+    assert bench.desk.signals.predictor is not None
+    assert bench.desk.signals.model_created_ns() == begun
+    alerts = [event.text for event in bench.journal if isinstance(event, Alert)]
+    assert bool(alerts) is told
+    if told:
+        assert "31 days old" in alerts[0] and "tickdesk train" in alerts[0]
