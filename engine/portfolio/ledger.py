@@ -330,6 +330,10 @@ class Ledger:
         """Positions of every symbol ever traded, flat ones included, in the order of their first trade."""
         return list(self._positions.values())
 
+    def traded(self, symbol: str) -> bool:
+        """Whether a fill of the symbol was ever booked."""
+        return symbol in self._positions
+
     def position(self, symbol: str) -> Position:
         """The position in ``symbol``; a flat one when it was never traded."""
         return self._positions.get(symbol) or Position(symbol)

@@ -63,6 +63,9 @@ class RiskView(msgspec.Struct, gc=False):
     """Lowest price at which a working order of ours can be bought from: 0 for a market order."""
     rate: Decimal | None = None
     """The account's currency for one unit of the quote currency, where that is not counted one to one."""
+    counted_in: str | None = None
+    """The symbol's fills are counted in this currency ("": the account's), not in the quote currency; None:
+    they are not."""
     account: str = ""
     """Why the account behind the order's gateway is unknown; ``equity`` is None then."""
     model_age_ns: int | None = None

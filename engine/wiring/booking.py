@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from engine.events import NS, Fill, Funding, OrderEvent, OrderState
+from engine.events import NS, Fill, Funding, OrderEvent, OrderRequest, OrderState
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.portfolio.books import Books
@@ -48,6 +48,26 @@ class Booking:
             # An exit that ended unfilled: its levels are watched again.
             self._watch.arm(event.symbol)
 
+    def refusal(
+        self, money: Fill | Funding, request: OrderRequest | None, coming: Iterable[Fill | Funding]
+    ) -> str:
+        """Why the books would not take it up, after what is ``coming``; "" when they would.
+
+        To be asked before it is journaled: a journal that cannot be booked would keep the desk from starting.
+        """
+        unit = self._books.ledger.balances.unit
+        closes = request is not None and request.reduce_only
+        for other in coming:
+            if isinstance(money, Funding) or isinstance(other, Funding):
+                if _identity(money) == _identity(other) and money != other:
+                    return f"{_identity(money)} is on its way already, with other numbers"
+            elif money.trade_id == other.trade_id:
+                return f"fill {money.trade_id} is on its way already, of {other.client_order_id}"
+            elif money.symbol == other.symbol and not closes and unit(money.currency) != unit(other.currency):
+                theirs, ours = other.currency or "none", money.currency or "no currency"
+                return f"fill {money.trade_id} of {money.symbol} is in {ours}, one on its way in {theirs}"
+        return self._books.ledger.refusal(money, closes=closes)
+
     def fold(self, event: Report, order: Order | None) -> int:
         """Book an event of the journal. Returns until when (ns) its symbol is locked by it; 0: it is not."""
         if isinstance(event, Fill):
@@ -61,3 +81,7 @@ class Booking:
         if isinstance(event, Funding):
             self._books.fund(event)
         return 0
+
+
+def _identity(money: Fill | Funding) -> str:
+    return f"funding {money.funding_id}" if isinstance(money, Funding) else f"fill {money.trade_id}"

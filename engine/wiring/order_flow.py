@@ -102,6 +102,8 @@ class OrderFlow:
             folded=self._folded,
             # It cannot be after what the journal says: a person has to look at both.
             refused=lambda _, why: alert("error", "orders", f"a report was left out: {clean(why, 200)}"),
+            unbooked=self.booking.refusal,
+            unbookable=lambda why: self.on_unbookable(why),
         )
         cash = {account.currency: Decimal(repr(account.starting_cash))}
         self.paper = PaperVenue(config.paper, instruments, cash=cash)
@@ -112,6 +114,9 @@ class OrderFlow:
         self.cancels = Cancels(features, self.work, self.journal, self.gateways, asked=self._asked)
         self.denied: Counter[str] = Counter()
         self.orders = 0
+        self.on_unbookable: Callable[[str], None] = lambda why: None
+        """Called when a gateway reported money that the books cannot take up: the account is another than
+        they say."""
 
     def add_gateway(self, gateway: Gateway, symbols: Iterable[str]) -> None:
         """Have the orders of these symbols executed by ``gateway`` from now on."""

@@ -1,16 +1,16 @@
 """The orders' way to the disk: what cannot follow is refused before it is written, and folded when durable.
 
 The journal is the truth, so nothing goes into it that contradicts it: every report is first applied to its
-order as that is with all that was written, durable or not.
+order as that is with all that was written, durable or not, and a report of money is shown to the books.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 
 from engine.errors import OrderError
-from engine.events import ChangeKind, Funding, JournalEvent, OrderChange, OrderEvent
+from engine.events import ChangeKind, Fill, Funding, JournalEvent, OrderChange, OrderEvent, OrderRequest
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
@@ -25,7 +25,10 @@ class OrderJournal:
     """Writes what happens to orders, and folds it into the blotter once it is on disk.
 
     ``folded(event, order)`` is called for each event that the blotter has taken in (order None: funding);
-    ``refused(event, why)`` for each that contradicts what is written.
+    ``refused(event, why)`` for each that contradicts what is written. ``unbooked(money, request, coming)``
+    says why the books would not take a fill or payment up ("": they would), ``coming`` being those that are
+    on their way to the disk; such a one is left out too, and ``unbookable(why)`` is called after the others
+    were written.
     """
 
     def __init__(
@@ -35,11 +38,17 @@ class OrderJournal:
         *,
         folded: Callable[[Report, Order | None], None],
         refused: Callable[[Report, str], None],
+        unbooked: Callable[[Fill | Funding, OrderRequest | None, Collection[Fill | Funding]], str],
+        unbookable: Callable[[str], None],
     ) -> None:
         self._blotter = blotter
         self._commit = commit
         self._folded = folded
         self._refused = refused
+        self._unbooked = unbooked
+        self._unbookable = unbookable
+        self._coming: dict[int, Fill | Funding] = {}
+        """Fills and payments on their way to the disk, by object."""
         self._ahead: dict[str, tuple[Order, int]] = {}
         """Orders with events on their way to the disk: how they are with these, and how many those are."""
 
@@ -57,7 +66,8 @@ class OrderJournal:
 
         What contradicts the order's own history is refused and left out, and so is what is known already.
         """
-        events = [report for report in reports if self._follows(report)]
+        faults: list[str] = []
+        events = [report for report in reports if self._follows(report, faults)]
 
         def durable() -> None:
             for event in events:
@@ -70,15 +80,17 @@ class OrderJournal:
             self._commit(events, durable)
         elif done is not None:
             done()
+        for why in faults:
+            self._unbookable(why)
 
     def order(self, client_order_id: str) -> Order | None:
         """The order as it is with everything that was written; None when unknown. Only to be read."""
         ahead = self._ahead.get(client_order_id)
         return self._blotter.get(client_order_id) if ahead is None else ahead[0]
 
-    def _follows(self, report: Report) -> bool:
+    def _follows(self, report: Report, faults: list[str]) -> bool:
         if isinstance(report, Funding):
-            return True
+            return self._bookable(report, None, faults)
         identity = report.client_order_id
         order, count = self._ahead.get(identity, (None, 0))
         if order is None:
@@ -87,10 +99,14 @@ class OrderJournal:
                 self._refused(report, f"unknown order {identity}")
                 return False
             order = copy(durable)
+        new = isinstance(report, Fill) and report.trade_id not in order.trade_ids
+        if isinstance(report, Fill) and new and not self._bookable(report, order.request, faults):
+            return False
         try:
             if not order.apply(report):
                 return False
         except OrderError as error:
+            self._coming.pop(id(report), None)
             late = isinstance(report, OrderChange) and report.kind in _REFUSALS
             if not (late and order.state.terminal):  # else: what was asked was overtaken by the order's end
                 self._refused(report, str(error))
@@ -98,7 +114,17 @@ class OrderJournal:
         self._ahead[identity] = order, count + 1
         return True
 
+    def _bookable(self, money: Fill | Funding, request: OrderRequest | None, faults: list[str]) -> bool:
+        why = self._unbooked(money, request, self._coming.values())
+        if why:
+            self._refused(money, why)
+            faults.append(why)
+        else:
+            self._coming[id(money)] = money
+        return not why
+
     def _arrived(self, event: Report) -> None:
+        self._coming.pop(id(event), None)
         if isinstance(event, Funding):
             return
         order, count = self._ahead.pop(event.client_order_id)

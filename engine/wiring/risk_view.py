@@ -223,6 +223,7 @@ class RiskViews:
         limits = self._limits
         if limits.converts:
             view.rate = self._rate(view.instrument)
+            view.counted_in = self._counted_in(view.instrument)
         why = self.unknown_accounts.get(request.gateway)
         if why is not None:
             view.equity, view.account = None, why
@@ -241,6 +242,13 @@ class RiskViews:
             if order.client_order_id == parent_id:
                 view.opening = order.request.side.sign * order.leaves
                 view.opened = order.quantity
+
+    def _counted_in(self, instrument: Instrument | None) -> str | None:
+        """In which currency the symbol's fills are counted, where that is not what it is quoted in now."""
+        if instrument is None or not self._ledger.traded(instrument.symbol):
+            return None
+        counted = self._ledger.position(instrument.symbol).currency
+        return None if counted == self._ledger.balances.unit(instrument.quote_currency) else counted
 
     def _rate(self, instrument: Instrument | None) -> Decimal | None:
         return None if instrument is None else self._ledger.balances.rate(instrument.quote_currency)

@@ -20,6 +20,7 @@ from engine.events import (
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
+from engine.text import clean
 from engine.wiring.entries import Entries
 from engine.wiring.exits import ExitOrders
 from engine.wiring.limit_changes import LimitChanges
@@ -83,6 +84,7 @@ class Trading:
             config, instruments, features, flow, self._exits, on_drop=on_drop, on_outcome=on_outcome
         )
         self._state = TradingState(features, flow, commit)
+        flow.on_unbookable = self._halt
         self.limits = LimitChanges(features, flow.gate.book, flow.watch.limits, commit)
         self._restore = OrderRestore(flow, self.limits)
         self.fold, self.resume = self._restore.fold, self._restore.resume
@@ -209,6 +211,10 @@ class Trading:
     ) -> RiskChange | None:
         """Change the trading state; see ``TradingState.set``."""
         return self._state.set(state, who, reason, done)
+
+    def _halt(self, why: str) -> None:
+        """The account is not what the books say: a person has to look."""
+        self._state.set(RiskState.HALTED, "risk", f"cannot be booked: {clean(why, 200)}")
 
     def fail(self, reason: str) -> None:
         """Nothing can be journaled any more: halted at once, whatever is on its way."""

@@ -16,6 +16,7 @@ from engine.events import (
     Amendment,
     ChangeKind,
     Fill,
+    Funding,
     OrderChange,
     OrderEvent,
     OrderRequest,
@@ -416,6 +417,35 @@ def filled(order: Order, quantity: Decimal, n: int = 0) -> Fill:
         *(f"fill-{n}", order.client_order_id, request.symbol, request.side, quantity, price, fee, "taker"),
         *(request.decision_price, order.created_ns + 1),
     )
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_money_that_the_books_refuse_is_not_journaled_and_halts(slow: bool) -> None:
+    """Else the next start would refuse the directory. What closes a position is booked all the same."""
+    market, _ = routed()
+    market.act()
+    order, trading, bench = the_order(market), market.desk.trading, market.bench
+    bench.hold = slow
+    part = order.quantity / 4
+    first, second = (msgspec.structs.replace(filled(order, part, n), currency="USD") for n in (0, 1))
+    trading.take([first, msgspec.structs.replace(second, currency="EUR")])
+    trading.take([Funding("paid", A, Decimal(1), "USD", 0.0, order.created_ns)])
+    trading.take([Funding("paid", A, Decimal(2), "USD", 0.0, order.created_ns)])
+    bench.release()
+    assert market.held == part and market.states().count("fill") == 1 and len(bench.kinds(Funding)) == 1
+    assert trading.gate.state is RiskState.HALTED and "cannot be booked" in trading.gate.reason
+    told = [event.text for event in bench.kinds(Alert) if isinstance(event, Alert)]
+    assert any("EUR" in text for text in told) and any("paid" in text for text in told)
+    trading.flatten()
+    bench.release()
+    out = the_order(market)
+    assert out.request.reduce_only
+    trading.take([msgspec.structs.replace(filled(out, part, 2), currency="EUR")])
+    bench.release()
+    assert market.held == 0 and trading.books.check() == []
+    again = Bench()
+    again.desk.restore(bench.journal, market.desk.now_ns)
+    assert again.desk.trading.ledger.cash == trading.ledger.cash
 
 
 def test_what_comes_later_is_booked_once_and_what_cannot_be_is_left_out() -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.automation.parts import Order
 from engine.config import AccountConfig, Config
 from engine.errors import AutomationError, ConfigError
-from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, RiskState, Side
+from engine.events import NS, Drop, Fill, Funding, Opportunity, OrderEvent, OrderState, RiskState, Side
 from engine.store.rows import EquityPoint
 from engine.wiring import order_template
 from tests.execution.test_build import FEATURES
@@ -93,6 +93,19 @@ def test_entries_and_templates_are_sized_in_the_account_s_currency() -> None:
         if isinstance(event, OrderEvent) and event.request is not None
     ]
     assert worth == [1600, 800, 1200]
+
+
+def test_a_symbol_that_older_fills_counted_one_to_one_is_left_but_not_entered() -> None:
+    one = bench()
+    desk, trading = one.desk, one.desk.trading
+    at(one, 1, (BTC, 1000.0), (EURO, 1.25))
+    old = Fill("t1", "o1", BTC, Side.BUY, D(2), D(1000), D(1), "taker", 1e3, START_NS, "")
+    trading.books.apply(old, None)
+    with pytest.raises(AutomationError, match=r"CURRENCY_UNKNOWN .* EUR, older fills are counted one to one"):
+        order_template.send(desk, Order(side="buy", symbol=BTC, notional=1000.0), None, "run-1", 0, "")
+    trading.flatten()
+    (left,) = trading.blotter.open_orders(BTC)
+    assert left.request.reduce_only and left.state is OrderState.SUBMITTED
 
 
 @pytest.mark.parametrize("symbol", ["kraken:BTC/USD", "kraken:EUR/GBP", "EUR", "kraken:EUR"])

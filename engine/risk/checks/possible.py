@@ -87,6 +87,10 @@ def currency(case: Case) -> Outcome:
     quoted = instrument.quote_currency
     if quoted in case.limits.currencies:
         return True, quoted, "pegged"
+    counted = case.view.counted_in
+    if counted is not None:
+        told = f"in {counted}" if counted else "one to one"
+        return False, f"{quoted}, older fills are counted {told}", "one currency: add it to account.pegged"
     rate = case.view.rate
     if rate is not None and rate.is_finite() and rate > 0:
         return True, f"{quoted} at {rate}", "pegged, or with a rate"
