@@ -118,9 +118,11 @@ class OrderBuilder:
         *,
         percent: Decimal = _ALL,
         price: Decimal | None = None,
+        closing: Decimal = _NOTHING,
         reason: str = "",
     ) -> OrderRequest:
-        """A reduce-only order for ``percent`` of the position, at market or at a limit ``price``.
+        """A reduce-only order for ``percent`` of the position, at market or at a limit ``price``, but for no
+        more than other exits that are ``closing`` leave of it.
 
         The quantity is rounded down to lots. All of the position goes, as in ``exit``, where less than a lot
         of it would stay. Raises OrderError as ``exit`` does, for a percentage that is not above 0 and at
@@ -139,7 +141,7 @@ class OrderBuilder:
                 f"{position.symbol}: {percent:f} percent of {held:f} is less than a lot "
                 f"({instrument.lot_size:f}): give more"
             )
-        return _exit(position, purpose, now_ns, mid, quantity, price, reason)
+        return _exit(position, purpose, now_ns, mid, min(quantity, held - closing), price, reason)
 
 
 def _exit(

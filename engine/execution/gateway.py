@@ -24,6 +24,10 @@ class Gateway(Protocol):
     def name(self) -> str:
         """As ``OrderRequest.gateway`` says it."""
 
+    @property
+    def clamps(self) -> bool:
+        """Whether it shrinks or cancels reduce-only orders by itself, so that none turns a position."""
+
     def submit(self, request: OrderRequest, now_ns: int) -> list[Report]:
         """Take an order whose SUBMITTED event is durable. Submitting an id again changes nothing."""
 

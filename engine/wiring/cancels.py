@@ -10,7 +10,7 @@ from engine.execution.gateway import Gateway, Report
 from engine.execution.order import PAPER, WORKING, Order
 from engine.features.engine import FeatureEngine
 from engine.wiring.order_journal import OrderJournal
-from engine.wiring.order_work import OrderWork, rests
+from engine.wiring.order_work import OrderWork, rests, waits_for_price
 
 
 class Cancels:
@@ -58,7 +58,10 @@ class Cancels:
 
     def cancel_resting_exits(self, symbol: str, reason: str) -> list[str]:
         """Cancel the symbol's exits that wait for a price: an exit that cannot wait takes their place."""
-        return self._ask([order for order in self._open(symbol) if rests(order.request)], reason)
+        for request in self._work.sent.values():
+            if request.symbol == symbol and rests(request):
+                self._revoked.setdefault(request.client_order_id, reason)
+        return self._ask([order for order in self._open(symbol) if waits_for_price(order)], reason)
 
     def cancel_unresting(self, reason: str) -> list[str]:
         """Cancel what cannot wait until the next run, on paper: brokers go on. Returns their ids."""

@@ -29,6 +29,7 @@ from engine.events import (
 from engine.execution.amendment import amended
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Gateway, Report
+from engine.execution.ids import client_order_id
 from engine.execution.order import PAPER, Order
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
@@ -44,6 +45,7 @@ from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
 from engine.wiring.paper_market import PaperMarket
+from engine.wiring.replacements import Replacements
 from engine.wiring.risk_view import RiskViews, as_it_is
 
 _OFF, _EXITING = "entries off", "an exit is at work"
@@ -112,6 +114,17 @@ class OrderFlow:
             config, instruments, features, self.paper, self.journal, self.blotter, self.watch
         )
         self.cancels = Cancels(features, self.work, self.journal, self.gateways, asked=self._asked)
+        self.replacements = Replacements(
+            features,
+            self.ledger,
+            self.work,
+            self.journal,
+            self.cancels,
+            self.gateways,
+            alert=alert,
+            leave=lambda request: self._to_gateway([request]),
+            anew=self._rest_of,
+        )
         self.denied: Counter[str] = Counter()
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None
@@ -122,6 +135,10 @@ class OrderFlow:
         """Have the orders of these symbols executed by ``gateway`` from now on."""
         self.gateways[gateway.name] = gateway
         self._routes.update(dict.fromkeys(symbols, gateway.name))
+
+    def gateway_of(self, symbol: str) -> Gateway:
+        """Where the symbol's orders go."""
+        return self.gateways[self._routes.get(symbol, PAPER)]
 
     # --- out ---
 
@@ -217,7 +234,15 @@ class OrderFlow:
         """Exits of the whole position that wait for nothing take the place of those that wait."""
         whole = self.work.closing(request.symbol) >= abs(self.ledger.quantity(request.symbol))
         if request.type is OrderType.MARKET and whole:
-            self.cancels.cancel_resting_exits(request.symbol, f"replaced: {request.reason}")
+            self.replacements.begin(request)
+
+    def _rest_of(self, request: OrderRequest, quantity: Decimal) -> None:
+        """Another exit for the rest of what one was to close."""
+        now = self._features.now_ns
+        salt = f"{request.client_order_id}/{quantity}"
+        identity = client_order_id(request.purpose, request.symbol, request.side, now, salt)
+        rest = msgspec.structs.replace(request, client_order_id=identity, quantity=quantity, decision_ns=now)
+        self.submit(rest, self._instruments[self._index(request.symbol)])
 
     def _count_denied(self, request: OrderRequest, verdict: Verdict) -> None:
         self.gate.remember((request.client_order_id,))
@@ -254,12 +279,15 @@ class OrderFlow:
                 ]
             )
         leaving = [request for request in requests if request.client_order_id not in stays]
-        if leaving:
-            first = leaving[0]
-            gateway, alone = self.gateways[first.gateway], len(leaving) == 1
-            self.journal.write(gateway.submit(first, now) if alone else gateway.submit_list(leaving, now))
-            for request in leaving:
-                self._asked(request)
+        if leaving and not (leaving[0].reduce_only and self.replacements.holds(leaving[0])):
+            self._to_gateway(leaving)
+
+    def _to_gateway(self, requests: Sequence[OrderRequest]) -> None:
+        first, now = requests[0], self._features.now_ns
+        gateway, alone = self.gateways[first.gateway], len(requests) == 1
+        self.journal.write(gateway.submit(first, now) if alone else gateway.submit_list(requests, now))
+        for request in requests:
+            self._asked(request)
 
     def _why_not(self, request: OrderRequest) -> str:
         """Why a durable order must not leave any more; "" when it may."""
@@ -327,6 +355,12 @@ class OrderFlow:
         self.booking.book(event, order)
         if self.work.leaving and order is not None and order.state is OrderState.SUBMITTED:
             self.cancels.released(order.request)
+        self.replacements.look()
+
+    def on_clock(self) -> None:
+        """Time passed, with or without a tick."""
+        self.market.on_clock()
+        self.replacements.look()
 
 
 def _nothing() -> None:

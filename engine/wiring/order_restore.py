@@ -29,6 +29,7 @@ from engine.text import clean
 from engine.wiring.cancels import waits
 from engine.wiring.limit_changes import LimitChanges
 from engine.wiring.order_flow import OrderFlow
+from engine.wiring.order_work import set_off
 
 log = logging.getLogger("engine.orders")
 
@@ -135,7 +136,7 @@ class OrderRestore:
         if order.request.reduce_only:
             return False
         # The engine may have died between a halt and its cancels.
-        return self._flow.gate.state is not RiskState.ACTIVE or _takes(order)
+        return self._flow.gate.state is not RiskState.ACTIVE or set_off(order)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self._cash[currency] = self._cash.get(currency, Decimal(0)) + amount
@@ -145,9 +146,3 @@ class OrderRestore:
         cash = dict(self._cash)
         cash[ledger.currency] = cash.get(ledger.currency, Decimal(0)) + ledger.starting_cash
         return cash
-
-
-def _takes(order: Order) -> bool:
-    """Whether its stop was set off, and any price will do."""
-    kind = order.request.type
-    return kind.triggered and not kind.limited and (order.state is OrderState.TRIGGERED or order.filled > 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from engine.events import (
@@ -93,20 +93,42 @@ class OrderWork:
 
         Exits that wait for a price are neither.
         """
-        return any(request.symbol == symbol and not rests(request) for request, _ in self)
+        sent = any(request.symbol == symbol and not rests(request) for request in self._alone())
+        return sent or any(
+            order.state is not OrderState.HELD and not waits_for_price(order)
+            for order in self._blotter.open_orders(symbol)
+        )
 
     def exiting(self, symbol: str) -> bool:
         """Whether an exit of the symbol is at work that waits for no price."""
         return any(True for _ in self._exits(symbol))
 
-    def closing(self, symbol: str) -> Decimal:
-        """Unsigned quantity of the symbol that such exits may still close."""
-        return sum(self._exits(symbol), Decimal(0))
+    def closing(self, symbol: str, *, but_id: str = "") -> Decimal:
+        """Unsigned quantity of the symbol that such exits (but one) may still close."""
+        return sum((leaves for identity, leaves in self._exits(symbol) if identity != but_id), Decimal(0))
 
-    def _exits(self, symbol: str) -> Iterator[Decimal]:
-        for request, leaves in self:
+    def _exits(self, symbol: str) -> Iterator[tuple[str, Decimal]]:
+        """Stops that were set off among them: they take whatever is there."""
+        for request in self._alone():
             if request.symbol == symbol and request.reduce_only and not rests(request):
-                yield leaves
+                yield request.client_order_id, request.quantity
+        for order in self._blotter.open_orders(symbol):
+            at_work = order.request.reduce_only and order.state is not OrderState.HELD
+            if at_work and not waits_for_price(order):
+                yield order.client_order_id, order.leaves
+
+    def resting_exits(self, symbol: str) -> Iterator[tuple[OrderRequest, Decimal]]:
+        """(request, quantity that may still fill) of the symbol's exits that wait for a price."""
+        for request in self._alone():
+            if request.symbol == symbol and rests(request):
+                yield request, request.quantity
+        for order in self._blotter.open_orders(symbol):
+            if order.state is not OrderState.HELD and waits_for_price(order):
+                yield order.request, order.leaves
+
+    def _alone(self) -> Iterator[OrderRequest]:
+        """Those sent that no parent holds back."""
+        return (request for request in self.sent.values() if not request.parent_id)
 
     def folded(self, event: Report, order: Order | None) -> None:
         """The blotter took an event in: a denial is durable, a cancel or a change may be answered."""
@@ -130,3 +152,24 @@ class OrderWork:
 def rests(request: OrderRequest) -> bool:
     """Whether it is an exit that waits for a price, as the children of a bracket do."""
     return request.reduce_only and request.type is not OrderType.MARKET
+
+
+def waits_for_price(order: Order) -> bool:
+    """Whether it is an exit that rests still: a stop that was set off takes any price."""
+    return rests(order.request) and not set_off(order)
+
+
+def set_off(order: Order) -> bool:
+    """Whether its trigger fired, and any price will do."""
+    kind = order.request.type
+    return kind.triggered and not kind.limited and (order.state is OrderState.TRIGGERED or order.filled > 0)
+
+
+def most(exits: Iterable[tuple[OrderRequest, Decimal]]) -> Decimal:
+    """What (request, quantity) may fill together: of linked ones, which fill in place of each other, the
+    largest."""
+    linked: dict[str, Decimal] = {}
+    for request, quantity in exits:
+        name = min((request.client_order_id, *request.siblings))
+        linked[name] = max(quantity, linked.get(name, quantity))
+    return sum(linked.values(), Decimal(0))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.events import Amendment, OrderRequest, OrderState, OrderType, Side
+from engine.events import Amendment, OrderRequest, OrderState, Side
 from engine.execution.order import Order
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments, venue_of
@@ -24,7 +24,7 @@ from engine.wiring.order_work import OrderWork
 _ZERO = Decimal(0)
 _NAN = Decimal("NaN")
 """In place of what an order is worth in a currency without a rate: what is summed with it denies."""
-_MARKET, _HELD = OrderType.MARKET, OrderState.HELD
+_HELD = OrderState.HELD
 
 
 def no_budget(strategy: str) -> float:
@@ -171,7 +171,8 @@ class RiskViews:
 
     def _at_work(self, judged: OrderRequest) -> _Work:
         symbol, own_id = judged.symbol, judged.client_order_id
-        gross = net = working = exiting = _ZERO
+        gross = net = working = _ZERO
+        exiting = self._work.closing(symbol, but_id=own_id) if self._work.count() else _ZERO
         own_bid: Decimal | None = None
         own_ask: Decimal | None = None
         for other, leaves in self._orders():
@@ -187,8 +188,6 @@ class RiskViews:
                 else:
                     own_ask = met if own_ask is None or met < own_ask else own_ask
             if other.reduce_only:
-                if here and other.type is _MARKET:
-                    exiting += leaves
                 continue
             notional = self._notional(other, leaves)
             gross += notional

@@ -103,7 +103,7 @@ class Trading:
         # Bound once: these are on the way from a tick to an order.
         self.act = self._entries.act
         self.on_wake = flow.market.on_wake
-        self.on_clock = flow.market.on_clock
+        self.on_clock = flow.on_clock
         self.add_gateway = flow.add_gateway
         self.take = flow.take
         self.written = flow.journal.order
@@ -242,6 +242,7 @@ class Trading:
         told: dict[str, str] = {}
         for gateway in self._flow.gateways.values():
             told.update(gateway.waiting())
+        told.update(self._flow.replacements.reasons())
         return told
 
     def close_part(self, symbol: str, percent: Decimal, *, limited: bool) -> str:

@@ -44,6 +44,7 @@ class Broker:
     """A gateway that answers nothing by itself; ``asked`` keeps what it was asked."""
 
     name = "broker"
+    clamps = False
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []

@@ -79,6 +79,8 @@ class AlpacaGateway:
     """
 
     name = NAME
+    clamps = False
+    """Alpaca knows no reduce-only orders."""
 
     def __init__(
         self,

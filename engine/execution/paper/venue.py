@@ -51,6 +51,7 @@ class PaperVenue:
     """Fills orders on paper. ``cash``: what the account starts with, by currency."""
 
     name = "paper"
+    clamps = True
 
     def __init__(
         self, config: PaperConfig, instruments: Instruments, *, cash: Mapping[str, Decimal] = _NO_CASH
