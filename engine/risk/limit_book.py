@@ -14,6 +14,8 @@ from engine.risk.limit_kinds import KINDS, LimitKind, hard_range, loosens, shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL, Limits
 from engine.text import clean
 
+REDUCE, HALT = "daily_loss_reduce_pct", "daily_loss_halt_pct"
+
 
 class LimitStanding(NamedTuple):
     """One limit as it stands."""
@@ -65,15 +67,19 @@ class LimitBook:
         ``value`` None: back to the configuration's, or to the scope above. Raises ConfigError when the limit
         is unknown or the value beyond its hard range.
         """
+        change = self._proposed(scope, name, value, who, ns)
+        self._check_losses(scope, name, self.configured(scope, name) if value is None else float(value))
+        return change
+
+    def _proposed(self, scope: str, name: str, value: float | None, who: str, ns: int) -> LimitChange | None:
         kind = self._kind(scope, name)
         before = self.value(scope, name)
-        configured = self._default(scope, name)
+        configured = self.configured(scope, name)
         after = configured if value is None else float(value)
         if value is not None:
             hard = hard_range(kind, configured)
             if not hard.holds(float(value)):
                 raise ConfigError(f"{name} of {clean(scope, 80)} must be {hard}, not {float(value):g}")
-        self._check_losses(scope, name, after)
         if after == before and ((scope, name) in self._live) == (value is not None):
             return None
         told = "" if value is None else shown(float(value))
@@ -81,7 +87,7 @@ class LimitBook:
 
     def loosens(self, change: LimitChange) -> bool:
         """Whether more would be allowed by it than is now: it should be durable before it is applied."""
-        after = float(change.value) if change.value else self._default(change.scope, change.name)
+        after = float(change.value) if change.value else self.configured(change.scope, change.name)
         return loosens(KINDS[change.name], self.value(change.scope, change.name), after)
 
     def apply(self, change: LimitChange) -> None:
@@ -104,7 +110,8 @@ class LimitBook:
         self._live.pop((change.scope, change.name), None)
         try:
             value = float(change.value) if change.value else None
-            self.propose(change.scope, change.name, value, change.who, change.ns)
+            # Not as a pair: one of two may have been on its way when the other tightened. See ``value``.
+            self._proposed(change.scope, change.name, value, change.who, change.ns)
         except (ConfigError, ValueError) as error:
             self._take()
             return f"{clean(change.name, 40)} of {clean(change.scope, 80)} is as configured: {clean(error)}"
@@ -114,9 +121,29 @@ class LimitBook:
     # --- reading
 
     def value(self, scope: str, name: str) -> float | None:
-        """In force for the scope; None where it has none of its own."""
+        """In force for the scope; None where it has none of its own.
+
+        The loss of the day that reduces is never above the one that halts: the tighter holds.
+        """
+        value = self._set(scope, name)
+        if scope == DESK and name == REDUCE:
+            assert value is not None
+            return min(value, self._set(DESK, HALT) or value)
+        return value
+
+    def _set(self, scope: str, name: str) -> float | None:
         live = self._live.get((scope, name))
-        return self._default(scope, name) if live is None else live
+        return self.configured(scope, name) if live is None else live
+
+    def live(self) -> list[tuple[str, str]]:
+        """(scope, name) of what was changed live."""
+        return list(self._live)
+
+    def configured(self, scope: str, name: str) -> float | None:
+        """What the configuration says; None where it says nothing of the scope."""
+        if scope == DESK:
+            return float(getattr(self._config, name))
+        return self._configured.get(scope, {}).get(name)
 
     def rows(self) -> list[LimitStanding]:
         """All limits of the desk, then those that strategies and symbols have of their own."""
@@ -131,7 +158,7 @@ class LimitBook:
         return found
 
     def _standing(self, scope: str, kind: LimitKind) -> LimitStanding:
-        value, default = self.value(scope, kind.name), self._default(scope, kind.name)
+        value, default = self.value(scope, kind.name), self.configured(scope, kind.name)
         assert value is not None
         hard = str(hard_range(kind, default))
         return LimitStanding(scope, kind.name, value, default, hard, kind.unit, kind.about)
@@ -145,13 +172,8 @@ class LimitBook:
             raise ConfigError(f"no limit {clean(name, 40)} of {clean(scope, 80)}: {', '.join(allowed)}")
         return KINDS[name]
 
-    def _default(self, scope: str, name: str) -> float | None:
-        if scope == DESK:
-            return float(getattr(self._config, name))
-        return self._configured.get(scope, {}).get(name)
-
     def _check_losses(self, scope: str, name: str, after: float | None) -> None:
-        pair = ("daily_loss_reduce_pct", "daily_loss_halt_pct")
+        pair = (REDUCE, HALT)
         if scope == DESK and name in pair:
             reduce, halt = (after if one == name else self.value(DESK, one) for one in pair)
             assert reduce is not None and halt is not None
@@ -168,5 +190,6 @@ class LimitBook:
                 desk[name] = int(value) if whole else value
             else:
                 own.setdefault(scope, {})[name] = value
+        desk[REDUCE] = self.value(DESK, REDUCE)
         self.limits.take(msgspec.structs.replace(self._config, **desk), own)
         self.on_change()

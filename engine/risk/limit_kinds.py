@@ -10,6 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from engine.config import RiskConfig
+from engine.config.values import LEAST
 
 HARD_FACTOR = 2.0
 """So many times looser than configured a limit may become live; beyond that, a person edits the file."""
@@ -88,21 +89,22 @@ class Range(NamedTuple):
         return f">= {shown(self.low)}, <= {shown(self.high)}{whole}{zero}"
 
 
-def _bounds(name: str) -> Range:
-    """Those of the configuration."""
-    field = next(field for field in msgspec.structs.fields(RiskConfig) if field.name == name)
+def bounds_of(section: type[msgspec.Struct], name: str) -> Range:
+    """Those of a section of the configuration."""
+    field = next(field for field in msgspec.structs.fields(section) if field.name == name)
     kind = cast("inspect.FloatType | inspect.IntType", inspect.type_info(field.type))
-    assert kind.ge is not None and kind.le is not None
-    return Range(float(kind.ge), float(kind.le), isinstance(kind, inspect.IntType), False)
+    high = kind.le if kind.lt is None else kind.lt - LEAST
+    assert kind.ge is not None and high is not None
+    return Range(float(kind.ge), float(high), isinstance(kind, inspect.IntType), False)
 
 
-BOUNDS = {name: _bounds(name) for name in KINDS}
+BOUNDS = {name: bounds_of(RiskConfig, name) for name in KINDS}
 
 
-def hard_range(kind: LimitKind, configured: float | None) -> Range:
+def hard_range(kind: LimitKind, configured: float | None, bounds: Range | None = None) -> Range:
     """Within which the limit can be changed live. ``configured`` None: the scope has none of its own, so that
-    whatever it is given is tighter than what is above it."""
-    bounds = BOUNDS[kind.name]
+    whatever it is given is tighter than what is above it. ``bounds``: of a limit that is not risk's."""
+    bounds = BOUNDS[kind.name] if bounds is None else bounds
     if kind.zero_is_none:
         bounds = bounds._replace(low=kind.least)
         if configured is None or not configured:

@@ -9,14 +9,37 @@ from typing import Any
 import msgspec
 
 from engine.config import ExitsConfig
+from engine.config.values import LEAST
 from engine.errors import ConfigError
 from engine.events import LimitChange
-from engine.risk.limit_kinds import shown
+from engine.risk.limit_kinds import LimitKind, Range, bounds_of, hard_range, loosens, shown
 from engine.text import clean
 
 SCOPE = "exits"
 """Of their changes in the journal."""
-SETTABLE = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "max_holding_s")
+_PERCENT, _SECONDS = "%", "s"
+KINDS = {
+    kind.name: kind
+    for kind in (
+        LimitKind("stop_loss_pct", _PERCENT, "distance of the stop from the average entry price"),
+        LimitKind("take_profit_pct", _PERCENT, "distance of the target from the average entry price"),
+        LimitKind(
+            "trailing_stop_pct",
+            _PERCENT,
+            "distance of a stop that follows the best price since the entry; 0: none",
+            zero_is_none=True,
+            least=LEAST,
+        ),
+        LimitKind(
+            "max_holding_s",
+            _SECONDS,
+            "a position older than this is closed; 0: never",
+            zero_is_none=True,
+            least=LEAST,
+        ),
+    )
+}
+SETTABLE = tuple(KINDS)
 
 
 class ExitLimits:
@@ -33,6 +56,19 @@ class ExitLimits:
         value: float = getattr(self.config, name)
         return value
 
+    def configured(self, scope: str, name: str) -> float:
+        """What the configuration says."""
+        value: float = getattr(self._configured, name)
+        return value
+
+    def live(self) -> list[tuple[str, str]]:
+        """(scope, name) of what was changed live."""
+        return [(SCOPE, name) for name in self._live]
+
+    def hard(self, name: str) -> Range:
+        """Within which it can be changed live: at most twice as loose as configured."""
+        return hard_range(KINDS[name], self.configured(SCOPE, name), bounds_of(ExitsConfig, name))
+
     def propose(self, scope: str, name: str, value: float | None, who: str, ns: int) -> LimitChange | None:
         """The change that a person asks for, checked and not made. None: it is so already.
 
@@ -40,6 +76,8 @@ class ExitLimits:
         range.
         """
         after = self._checked(name, value)
+        if value is not None and not self.hard(name).holds(value):
+            raise ConfigError(f"exits.{name} must be {self.hard(name)}, not {value:g}")
         before = self.value(scope, name)
         if getattr(after, name) == before and (name in self._live) == (value is not None):
             return None
@@ -47,9 +85,8 @@ class ExitLimits:
 
     def loosens(self, change: LimitChange) -> bool:
         """Whether positions would be held longer by it, or at a greater loss."""
-        before = self.value(change.scope, change.name)
-        after: float = float(change.value) if change.value else getattr(self._configured, change.name)
-        return bool(before) and (not after or after > before)  # 0: no such exit
+        after = float(change.value) if change.value else self.configured(change.scope, change.name)
+        return loosens(KINDS[change.name], self.value(change.scope, change.name), after)
 
     def apply(self, change: LimitChange) -> None:
         """Put a proposed change in force, for open positions too."""

@@ -1,6 +1,5 @@
-"""Limits changed while the desk runs: what tightens works at once, what loosens when it is durable.
-
-Distances of exits change at once, either way: what is held is watched by what the person sees.
+"""Limits changed while the desk runs: what tightens works at once, what loosens when it is durable, for as
+long as the engine runs: the next start goes by the configuration where that is tighter.
 """
 
 from __future__ import annotations
@@ -8,13 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.events import LimitChange
+from engine.events import Alert, LimitChange
 from engine.features.engine import FeatureEngine
 from engine.risk.limit_book import LimitBook
 from engine.risk.limit_kinds import shown
+from engine.risk.limits import DESK
+from engine.text import clean
 from engine.wiring import exit_limits
 from engine.wiring.exit_limits import ExitLimits
 from engine.wiring.order_journal import Commit
+
+START = "start"
+"""``who`` of what a start changes."""
 
 
 class _Kept(Protocol):
@@ -30,6 +34,10 @@ class _Kept(Protocol):
 
     def apply(self, change: LimitChange) -> None: ...
 
+    def live(self) -> list[tuple[str, str]]: ...
+
+    def configured(self, scope: str, name: str) -> float | None: ...
+
     def restore(self, change: LimitChange) -> str: ...
 
 
@@ -43,6 +51,8 @@ class LimitChanges:
         self._commit = commit
         self._loosening: dict[tuple[str, str], LimitChange] = {}
         """On their way to the disk; each is dropped by a later change of the same limit."""
+        self._refused: dict[tuple[str, str], str] = {}
+        """Values of the journal that are not in force."""
 
     def set(
         self, scope: str, name: str, value: float | None, who: str, done: Callable[[], None] = lambda: None
@@ -86,7 +96,51 @@ class LimitChanges:
 
     def restore(self, change: LimitChange) -> str:
         """Take up a journaled change, in the journal's order; "" or why it is not in force."""
-        return self._kept(change.scope).restore(change)
+        refused, key = self._kept(change.scope).restore(change), (change.scope, change.name)
+        if refused and change.value:
+            self._refused[key] = change.value
+        else:
+            self._refused.pop(key, None)
+        return refused
+
+    def settle(self, now_ns: int) -> None:
+        """Once the journal is taken up: what was loosened live beyond the configuration ends with the run
+        that it was loosened in, since the file may say tighter by now. All that differs is told.
+        """
+        stays, ended, changes = [], [], []
+        for kept in (self._book, self._exits):
+            for scope, name in kept.live():
+                value, configured = kept.value(scope, name), kept.configured(scope, name)
+                if value is None or value == configured:
+                    continue
+                told = _told(scope, name, shown(value), configured)
+                back = LimitChange(scope, name, shown(value), "", START, now_ns)
+                if kept.loosens(back):
+                    stays.append(told)
+                else:
+                    kept.apply(back)
+                    changes.append(back)
+                    ended.append(told)
+        for (scope, name), text in self._refused.items():
+            changes.append(LimitChange(scope, name, text, "", START, now_ns))
+            ended.append(f"{_where(scope, name)} {clean(text, 40)}")
+        self._refused.clear()
+        parts = [f"limits changed live: {', '.join(stays)}"] if stays else []
+        if ended:
+            parts.append(f"no longer in force, the configuration holds: {', '.join(ended)}")
+        if parts:
+            alert = Alert("warning" if ended else "info", "limits", clean("; ".join(parts), 1000), now_ns)
+            self._commit((*changes, alert), lambda: None)
 
     def _kept(self, scope: str) -> _Kept:
         return self._exits if scope == exit_limits.SCOPE else self._book
+
+
+def _told(scope: str, name: str, value: str, configured: float | None) -> str:
+    return (
+        f"{_where(scope, name)} {value} (configuration {'none' if configured is None else shown(configured)})"
+    )
+
+
+def _where(scope: str, name: str) -> str:
+    return clean(name if scope == DESK else f"{scope} {name}", 120)

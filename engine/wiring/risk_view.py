@@ -141,6 +141,21 @@ class RiskViews:
         the one of ``but_id``."""
         return self._attribution.value(strategy, self._ledger.unit_value) + self._entering(strategy, but_id)
 
+    def exposure(self) -> tuple[Decimal, Decimal]:
+        """(gross, net) of positions and all working entries, as the next entry is judged by them: net of the
+        side that is further from flat. NaN while one has no rate."""
+        *_, gross, net = self._ledger.standing(self._features.now_ns)
+        bought = sold = _ZERO
+        for request, leaves in self._orders():
+            if not request.reduce_only:
+                notional = self._notional(request, leaves)
+                if request.side is Side.BUY:
+                    bought += notional
+                else:
+                    sold += notional
+        gross += bought + sold
+        return (gross, max(net + bought, net - sold, key=abs)) if gross.is_finite() else (_NAN, _NAN)
+
     def _budgets(self, sources: tuple[str, ...], own_id: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
         bounded = []
         for source in sources:

@@ -198,6 +198,10 @@ class Trading:
         """Why entries of the symbol are blocked; "" when they are not."""
         return self._flow.blocks.reason(symbol, self._features.now_ns)
 
+    def exposure(self) -> tuple[Decimal, Decimal]:
+        """(gross, net) that limits are compared with: see ``RiskViews.exposure``."""
+        return self._flow.views.exposure()
+
     def used_pct(self, strategy: str) -> float:
         """What counts against a strategy's budget now, percent of equity; 0 without equity."""
         equity = self.ledger.equity()

@@ -17,11 +17,14 @@ from engine.events import (
     TimeInForce,
 )
 from engine.execution.order import PAPER, Order
+from engine.risk.limit_book import LimitStanding
+from engine.risk.limit_kinds import KINDS, loosens
 from engine.risk.state import originates
 from engine.store.store import Store
 from engine.store.verify import verify
 from engine.wiring.cancels import waits
 from engine.wiring.desk import Desk
+from engine.wiring.exit_limits import KINDS as EXIT_KINDS
 from engine.wiring.exit_limits import SCOPE, SETTABLE
 from engine.wiring.verification import _observers
 from tests.chaos.invariants import venue_problems
@@ -123,8 +126,8 @@ class Life(NamedTuple):
     def of(cls, desk: Desk) -> Life:
         trading = desk.trading
         return cls(
-            {(row.scope, row.name): row.value for row in trading.gate.book.rows()},
-            {name: trading.watch.limits.value(SCOPE, name) for name in SETTABLE},
+            {(row.scope, row.name): _lasts(row) for row in trading.gate.book.rows()},
+            {name: _lasting_exit(desk, name) for name in SETTABLE},
             desk.signals.strategies.settings(),
             desk.tuning.weights,
             {order.client_order_id: order for order in trading.blotter.open_orders()},
@@ -147,6 +150,19 @@ class Life(NamedTuple):
             now = desk.trading.blotter.get(identity)
             problems.append(f"{order} rested, and after the restart is {now}")
         return problems
+
+
+def _lasts(row: LimitStanding) -> float:
+    """What a start makes of it: what was loosened live beyond the configuration ends with the life."""
+    if row.default is not None and loosens(KINDS[row.name], row.default, row.value):
+        return row.default
+    return row.value
+
+
+def _lasting_exit(desk: Desk, name: str) -> float:
+    limits = desk.trading.watch.limits
+    value, configured = limits.value(SCOPE, name), limits.configured(SCOPE, name)
+    return configured if loosens(EXIT_KINDS[name], configured, value) else value
 
 
 def _rests(order: Order, desk: Desk) -> bool:
