@@ -244,7 +244,7 @@ def test_a_flip_whose_reduction_does_not_fill_adds_nothing() -> None:
 
 
 def test_an_order_that_could_be_worth_no_lot_is_told() -> None:
-    floor = Floor("risk.max_order_notional_pct=0.0001")
+    floor = Floor("risk.max_order_notional_pct=0.001")
     floor.rebalance(BEST_A)
     assert floor.drops() == [(A, "TOO_SMALL"), (D, "TOO_SMALL")] and floor.orders() == []
 
