@@ -16,7 +16,7 @@ from engine.store.fold import Held
 
 EVERY = 5_000
 """Events between two."""
-_BODIES_KEPT = 20
+BODIES_KEPT = 20
 """Older ones keep their digest alone."""
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -33,6 +33,11 @@ class Checkpoint(NamedTuple):
     def whole(self) -> bool:
         """Whether its body is there, and the one it was written with."""
         return bool(self.body) and self.seal == _seal(self.digest, self.body)
+
+    def anew(self, held: Held) -> Checkpoint:
+        """With the body that it should have."""
+        body = _encoder.encode(held).decode()
+        return Checkpoint(self.seq, self.digest, _seal(self.digest, body), body)
 
     def held(self) -> Held:
         """Raises ``msgspec.MsgspecError`` for a body that is none, or of another version."""
@@ -59,8 +64,7 @@ class Chain:
 
     def close(self, seq: int, held: Held) -> Checkpoint:
         """The checkpoint after the event ``seq``, the last that was added."""
-        digest, body = self.digest(), _encoder.encode(held).decode()
-        return Checkpoint(seq, digest, _seal(digest, body), body)
+        return Checkpoint(seq, self.digest(), "", "").anew(held)
 
 
 def _seal(digest: str, body: str) -> str:
@@ -78,6 +82,14 @@ def newest(connection: sqlite3.Connection, count: int) -> list[Checkpoint]:
     ][::-1]
 
 
+def replace(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
+    """The one of the same event."""
+    connection.execute(
+        "UPDATE checkpoints SET seal = ?, body = ? WHERE seq = ?",
+        (checkpoint.seal, checkpoint.body, checkpoint.seq),
+    )
+
+
 def write(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
     """In the open transaction of the events it closes."""
     connection.execute(
@@ -86,7 +98,7 @@ def write(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
     connection.execute(
         "UPDATE checkpoints SET body = '' WHERE body <> '' AND seq < "
         "(SELECT seq FROM checkpoints ORDER BY seq DESC LIMIT 1 OFFSET ?)",
-        (_BODIES_KEPT - 1,),
+        (BODIES_KEPT - 1,),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,9 +106,11 @@ def _compared(
     (last_seq,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM journal").fetchone()
     if connection.execute("DELETE FROM checkpoints WHERE seq > ?", (last_seq,)).rowcount:
         repaired.append(f"checkpoints beyond the last event {last_seq}: removed")
+    mended = _mend(connection)
+    repaired += [f"checkpoint {seq} was damaged: made anew from the journal" for seq in mended]
     kept = [BEGINNING, *checkpoints.newest(connection, 2)]
     since = kept[-1]
-    if since.seq and last_seq > COMPARED_WHOLE and not migrated:
+    if since.seq and last_seq > COMPARED_WHOLE and not (migrated or mended):
         before, held = kept[-2], _held(since)
         if held is not None and checkpoints.fits(connection, before, since):
             fold = _folded_since(connection, since.seq, held, last_seq)
@@ -132,6 +135,30 @@ def _held(checkpoint: Checkpoint) -> Held | None:
         return checkpoint.held() if checkpoint.whole else None
     except msgspec.MsgspecError:
         return None
+
+
+def _mend(connection: sqlite3.Connection) -> list[int]:
+    """Give checkpoints whose body is not to be trusted the right one; returns which.
+
+    One that the events before it do not make is left as it is: that is for a person to look at.
+    """
+    kept = [BEGINNING, *checkpoints.newest(connection, checkpoints.BODIES_KEPT + 1)]
+    damaged = {
+        one.seq: one
+        for before, one in pairwise(kept)
+        if (one.body or one is kept[-1]) and _held(one) is None and checkpoints.fits(connection, before, one)
+    }
+    if damaged:
+        fold, last = Fold(), max(damaged)
+        connection.execute("BEGIN IMMEDIATE")
+        for seq, _, event in journal_after(connection, 0):
+            fold.apply(seq, event)
+            if seq in damaged:
+                checkpoints.replace(connection, damaged[seq].anew(fold.held()))
+            if seq == last:
+                break
+        connection.execute("COMMIT")
+    return sorted(damaged)
 
 
 def _folded_since(connection: sqlite3.Connection, since: int, held: Held, last_seq: int) -> Fold:

@@ -11,7 +11,9 @@ import pytest
 from engine.errors import StoreError
 from engine.events import Funding, LimitChange, OrderState
 from engine.store import checkpoints, compare, opening
+from engine.store.chain_audit import CHAIN
 from engine.store.store import Store
+from engine.store.verify import verify
 from tests.store import samples
 
 EVERY = 40
@@ -120,7 +122,8 @@ def test_it_goes_on_as_if_all_had_been_folded(
         ("UPDATE orders SET state = 'filled' WHERE state = 'submitted'", "state is filled"),
         ("UPDATE orders SET filled = '1' WHERE state = 'submitted'", "filled is 1"),
         ("UPDATE limits SET value = '99'", "value is 99"),
-        ("UPDATE checkpoints SET body = '{}' WHERE seq = (SELECT MAX(seq) FROM checkpoints)", "does not fit"),
+        ("UPDATE checkpoints SET body = '{}' WHERE seq = (SELECT MAX(seq) FROM checkpoints)", "made anew"),
+        ("UPDATE checkpoints SET body = '' WHERE seq = (SELECT MAX(seq) FROM checkpoints)", "made anew"),
         (
             "UPDATE checkpoints SET digest = 'x' WHERE seq = (SELECT MAX(seq) FROM checkpoints)",
             "does not fit",
@@ -147,7 +150,7 @@ def test_one_of_another_version_is_passed_over(path: Path, folded: list[str]) ->
         connection.execute("UPDATE checkpoints SET body = ?, seal = ? WHERE seq = ?", (body, seal, last.seq))
         assert checkpoints.newest(connection, 1)[0].whole
     store = opened(path)
-    assert len(store.repaired) == 1 and "compared all of it" in store.repaired[0]
+    assert len(store.repaired) == 1 and "made anew" in store.repaired[0]
     assert folded == ["whole"] and store._call(compare.verify) == []
     fill_up(store, 30, 60)
     assert store.close()
@@ -166,6 +169,33 @@ def test_one_beyond_the_journal_is_removed(path: Path, folded: list[str], text: 
     assert store.close()
     again = opened(path)
     assert again.repaired == [] and folded == []
+    again.close()
+
+
+def fitting(connection: sqlite3.Connection) -> bool:
+    return next(one.ok for one in verify(connection) if one.name == CHAIN)
+
+
+@pytest.mark.parametrize("which", ["MIN", "MAX"])
+@pytest.mark.parametrize("change", ["body = '{}'", "body = body || ' '", "seal = 'x'"])
+def test_a_damaged_one_is_made_anew_so_that_a_verification_holds_again(
+    path: Path, which: str, change: str
+) -> None:
+    with sqlite3.connect(path) as connection:
+        before = connection.execute("SELECT * FROM checkpoints").fetchall()
+        assert len(before) > 1
+        connection.execute(
+            f"UPDATE checkpoints SET {change} WHERE seq = (SELECT {which}(seq) FROM checkpoints)"
+        )
+        connection.commit()
+        assert not fitting(connection)
+    store = opened(path)
+    assert len(store.repaired) == 1 and "made anew" in store.repaired[0]
+    assert store.close()
+    with sqlite3.connect(path) as connection:
+        assert fitting(connection)
+    again = opened(path)
+    assert again.repaired == []
     again.close()
 
 
@@ -203,7 +233,7 @@ def test_events_before_the_checkpoint_that_were_changed_are_told(path: Path) -> 
 
 
 def test_bodies_of_old_checkpoints_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "_BODIES_KEPT", 3)
+    monkeypatch.setattr(checkpoints, "BODIES_KEPT", 3)
     store = opened(tmp_path / "desk.sqlite")
     fill_up(store, 0, 60)
     rows = store._call(lambda c: c.execute("SELECT body <> '' FROM checkpoints ORDER BY seq").fetchall())
