@@ -36,7 +36,7 @@ class DeskPort(Protocol):
 
     def health(self) -> Health: ...
 
-    def explain(self, identity: str) -> Explanation | None:
+    async def explain(self, identity: str) -> Explanation | None:
         """None when neither an opportunity nor an order has this id."""
         ...
 

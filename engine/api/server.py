@@ -80,7 +80,7 @@ class ApiServer:
 
     async def _explain(self, request: web.Request) -> web.Response:
         identity = request.match_info["id"]
-        explanation = self._desk.explain(identity)
+        explanation = await self._desk.explain(identity)
         if explanation is None:
             return not_found(f"nothing is known of {clean(identity, 60)}: it may be older than the history")
         return json_response(explanation)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from engine.api.protocol import Explanation, ModelRow, Step
 from engine.config import BlendWeights
-from engine.events import Blend, Family, Fill, Opportunity, OrderEvent, OrderRequest, OrderState, Verdict
+from engine.events import (
+    Blend,
+    Family,
+    Fill,
+    Opportunity,
+    OrderChange,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    Verdict,
+)
 from engine.execution.order import Order
 from engine.opportunities.explain import absent_lines, basis, filter_checks, headline, market_line
 from engine.store.read import Reader
@@ -20,45 +31,77 @@ ORDERS_TOLD = 8
 """So many further orders of an opportunity are named."""
 
 
-def explain(desk: Desk, reader: Reader, identity: str, model: ModelRow | None) -> Explanation | None:
-    """None when neither an opportunity nor an order has this id."""
-    opportunity = _opportunity(desk, reader, identity)
-    if opportunity is not None:
-        orders = _orders_of(desk, opportunity)
-        return _chain(desk, reader, identity, opportunity, orders[0] if orders else None, orders[1:], model)
+class Sought(NamedTuple):
+    """What an id means to the desk now, and what the store has to be asked for."""
+
+    identity: str
+    orders: tuple[Order, ...]
+    """Of the opportunity with this id; else the order with it, if there is one."""
+    opportunity_id: str
+    """The store is asked for it; "" when there is none, or memory has it."""
+
+
+class Past(NamedTuple):
+    """What the store knows of it."""
+
+    opportunity: Opportunity | None
+    events: tuple[OrderEvent, ...]
+    """Of the first order, as what follows."""
+    fills: tuple[Fill, ...]
+    changes: tuple[OrderChange, ...]
+
+
+def sought(desk: Desk, identity: str) -> Sought:
+    """On the desk's thread, as ``explain``."""
     order = desk.trading.blotter.get(identity)
-    if order is None:
+    orders = tuple(_orders_of(desk, identity)) if order is None else (order,)
+    opportunity_id = identity if order is None else order.request.opportunity_id
+    known = desk.signals.aggregator.get(opportunity_id) is not None
+    return Sought(identity, orders, "" if known else opportunity_id)
+
+
+def past(reader: Reader, wanted: Sought) -> Past:
+    """Reads the store: on any thread, for it may have to wait."""
+    opportunity = reader.opportunity(wanted.opportunity_id) if wanted.opportunity_id else None
+    if not wanted.orders:
+        return Past(opportunity, (), (), ())
+    order_id = wanted.orders[0].client_order_id
+    return Past(
+        opportunity,
+        tuple(reader.order_events(order_id)),
+        tuple(reader.fills(order_id)),
+        tuple(reader.order_changes(order_id)),
+    )
+
+
+def explain(desk: Desk, wanted: Sought, read: Past, model: ModelRow | None) -> Explanation | None:
+    """None when neither an opportunity nor an order has this id."""
+    order = wanted.orders[0] if wanted.orders else None
+    named = order is not None and order.client_order_id == wanted.identity
+    opportunity_id = order.request.opportunity_id if order is not None and named else wanted.identity
+    opportunity = desk.signals.aggregator.get(opportunity_id) or read.opportunity
+    if opportunity is None and not named:
         return None
-    linked = _opportunity(desk, reader, order.request.opportunity_id)
-    return _chain(desk, reader, identity, linked, order, (), model)
+    return _chain(desk, read, wanted.identity, opportunity, order, wanted.orders[1:], model)
 
 
-def _opportunity(desk: Desk, reader: Reader, identity: str) -> Opportunity | None:
-    if not identity:
-        return None
-    return desk.signals.aggregator.get(identity) or reader.opportunity(identity)
-
-
-def _orders_of(desk: Desk, opportunity: Opportunity) -> list[Order]:
+def _orders_of(desk: Desk, identity: str) -> list[Order]:
     """Newest first, denied ones last."""
     blotter = desk.trading.blotter
-    identity = opportunity.opportunity_id
     found = [order for order in blotter.recent(len(blotter)) if order.request.opportunity_id == identity]
     return sorted(found, key=lambda order: order.state is OrderState.DENIED)
 
 
 def _chain(
     desk: Desk,
-    reader: Reader,
+    read: Past,
     identity: str,
     opportunity: Opportunity | None,
     order: Order | None,
     others: Sequence[Order],
     model: ModelRow | None,
 ) -> Explanation:
-    order_id = order.client_order_id if order is not None else ""
-    events: tuple[OrderEvent, ...] = tuple(reader.order_events(order_id)) if order_id else ()
-    fills: tuple[Fill, ...] = tuple(reader.fills(order_id)) if order_id else ()
+    events, fills = read.events, read.fills
     verdict: Verdict | None = next((event.verdict for event in events if event.verdict is not None), None)
     slips = tuple(slippage_bps(fill) for fill in fills)
     status = "" if opportunity is None else _status(desk, opportunity, order)
@@ -80,7 +123,7 @@ def _chain(
         latencies=steps(opportunity, order, events, fills),
         slippages_bps=slips,
         slippage_bps=_weighted(fills, slips),
-        order_changes=tuple(reader.order_changes(order_id)) if order_id else (),
+        order_changes=read.changes,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from engine.config import BlendWeights
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
-from engine.wiring.explain import explain
+from engine.wiring.explain import explain, past, sought
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
 from engine.wiring.trading_port import LiveTrading
@@ -90,8 +91,11 @@ class LivePort:
         well = engine.writing.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
 
-    def explain(self, identity: str) -> Explanation | None:
-        return explain(self._engine.desk, self._open_reader(), identity, self._engine.model.row)
+    async def explain(self, identity: str) -> Explanation | None:
+        desk = self._engine.desk
+        wanted = sought(desk, identity)
+        read = await asyncio.to_thread(past, self._open_reader(), wanted)
+        return explain(desk, wanted, read, self._engine.model.row)
 
     def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
         return self._open_reader().events_since(since, limit)

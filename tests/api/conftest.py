@@ -57,7 +57,7 @@ class FakeDesk:
     def health(self) -> Health:
         return Health(True, VERSION, 1, self.frame.status, self.frame.feeds)
 
-    def explain(self, identity: str) -> Explanation | None:
+    async def explain(self, identity: str) -> Explanation | None:
         return sample.explanation() if identity == "opp-0008" else None
 
     def strategies(self) -> tuple[StrategyDetail, ...]:

@@ -13,7 +13,8 @@ from engine.config import load
 from engine.events import Fill, Opportunity, OrderEvent, OrderState, Side
 from engine.risk.checks import ENTRY_CHECKS
 from engine.store.store import Store
-from engine.wiring.explain import explain, slippage_bps
+from engine.wiring.desk import Desk
+from engine.wiring.explain import explain, past, slippage_bps, sought
 from tests.wiring.conftest import Bench, simulated
 from tests.wiring.test_trading import A, Market
 
@@ -35,11 +36,16 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Path]:
     return bench, path
 
 
+def explained(desk: Desk, store: Store, identity: str) -> Explanation | None:
+    wanted = sought(desk, identity)
+    return explain(desk, wanted, past(store.reader(), wanted), None)
+
+
 def told(bench: Bench, path: Path, identity: str) -> Explanation:
     store = Store(path)
     store.start()
     try:
-        found = explain(bench.desk, store.reader(), identity, None)
+        found = explained(bench.desk, store, identity)
     finally:
         store.close()
     assert found is not None
@@ -141,16 +147,16 @@ def test_after_a_restart_the_store_tells_it(traded: tuple[Bench, Path]) -> None:
 
 
 def test_nothing_is_known_of_an_unknown_id(store: Store) -> None:
-    assert explain(Bench(store=store).desk, store.reader(), "nosuch", None) is None
+    assert explained(Bench(store=store).desk, store, "nosuch") is None
 
 
 def test_weights_changed_later_do_not_rewrite_the_past(store: Store) -> None:
     bench = Bench(store=store)
     simulated(bench, 90)
     opportunity, _ = filled(bench)
-    first = explain(bench.desk, store.reader(), opportunity.opportunity_id, None)
+    first = explained(bench.desk, store, opportunity.opportunity_id)
     bench.desk.tuning.set_weights(WeightsPatch(technical=1.0, speed=99.0))
-    later = explain(bench.desk, store.reader(), opportunity.opportunity_id, None)
+    later = explained(bench.desk, store, opportunity.opportunity_id)
     assert first is not None and later is not None and body(later) == body(first)
 
 
@@ -164,7 +170,7 @@ def test_a_denial_says_which_check_with_which_figures(store: Store) -> None:
     market.desk.trading.act(opportunity)
     (order,) = market.desk.trading.blotter.recent(10)
     assert order.state is OrderState.DENIED and store.flush()
-    found = explain(market.desk, store.reader(), order.client_order_id, None)
+    found = explained(market.desk, store, order.client_order_id)
     assert found is not None and found.verdict is not None and not found.verdict.approved
     failed = [check for check in found.verdict.checks if not check.passed]
     assert [check.code for check in failed] == [found.verdict.code] == ["QUANT_BLOCK"]
