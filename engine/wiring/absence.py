@@ -35,14 +35,24 @@ class Absence:
         self._commit = commit
         self._since_ns = 0
         self._marks: dict[str, float] = {}
-        """What held symbols were worth when the desk was last alive, until they are priced again."""
+        """Prices, when the desk was last alive, of symbols that it holds or has orders of, until they are
+        priced again."""
 
     def kept(self) -> dict[str, Any]:
         """What the next start needs, JSON-able: to be kept at each sweep."""
         ledger = self._trading.ledger
         marks = {p.symbol: ledger.mark_price(p.symbol) for p in ledger.positions()}
         told = {symbol: str(mark) for symbol, mark in marks.items() if mark is not None}
+        for symbol in self._ordered() - told.keys():
+            instrument = self._instruments.get(symbol)
+            mid = math.nan if instrument is None else self._trading.watch.mid(instrument.index)
+            if 0.0 < mid < math.inf:
+                told[symbol] = repr(mid)
         return {"ns": self._features.now_ns, "marks": told}
+
+    def _ordered(self) -> set[str]:
+        """Symbols that orders are open of."""
+        return {order.request.symbol for order in self._trading.blotter.open_orders()}
 
     def tell(self, kept: Any, last_ns: int, now_ns: int, notes: Sequence[str]) -> None:
         """After the orders were taken up; ``last_ns``: of the journal's last event, ``notes``: said too."""
@@ -53,7 +63,8 @@ class Absence:
         self._since_ns = now_ns
         held = {position.symbol for position in self._trading.ledger.positions()}
         if isinstance(marks, Mapping):
-            prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in held}
+            told = held | self._ordered()
+            prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in told}
             self._marks = {symbol: price for symbol, price in prices.items() if price > 0}
         said = [f"off for {_span(now_ns - last_ns)}"] if now_ns > last_ns else ["started again"]
         resting, expired, canceled = self._taken_up(now_ns)
@@ -99,6 +110,10 @@ class Absence:
             moved.append(f"{symbol} {before:g} → {mid:g} ({(mid / before - 1.0) * 100:+.2f} %)")
         if moved:
             self._say(f"while it was off: {', '.join(moved)}", self._features.now_ns)
+
+    def say(self, text: str) -> None:
+        """Something else that this start found."""
+        self._say(text, self._since_ns)
 
     def _say(self, text: str, ns: int) -> None:
         self._commit((Alert("info", SOURCE, clean(text, 600), ns),), lambda: None)

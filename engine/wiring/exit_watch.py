@@ -191,16 +191,22 @@ class ExitWatch:
                 found[position.symbol] = position.opened_ns, best
         return found
 
-    def take_up(self, kept: Mapping[str, tuple[int, float]]) -> None:
+    def take_up(self, kept: Mapping[str, tuple[int, float]]) -> list[str]:
         """Follow on from ``trailing()`` of earlier, in place of what was seen since; all are armed.
 
-        Only what is of the very position that is held now counts.
+        Only what is of the very position that is held now counts. Returns the symbols whose trailing stop
+        starts anew, from the entry.
         """
+        anew = []
         for position in self._ledger.positions():
             armed = self._levels(position.symbol)
             if armed is not None:
                 opened_ns, best = kept.get(position.symbol, (0, math.nan))
-                self._watch(armed, best if opened_ns == position.opened_ns else math.nan)
+                known = opened_ns == position.opened_ns
+                self._watch(armed, best if known else math.nan)
+                if armed.trails and not known:
+                    anew.append(position.symbol)
+        return anew
 
     def _changed(self) -> None:
         """The distances are others: what is watched is armed anew."""

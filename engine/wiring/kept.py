@@ -56,10 +56,14 @@ class Kept:
                 self._trading.ledger.restore_day(msgspec.convert(settings[LEDGER_DAY], DayState))
             except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
                 log.warning("setting %s is not taken up: %s", LEDGER_DAY, error)
+        best: dict[str, tuple[int, float]] = {}
         if TRAILING in settings:
             try:
                 best = msgspec.convert(settings[TRAILING], dict[str, tuple[int, float]])
             except ValueError as error:
                 log.warning("setting %s is not taken up: %s", TRAILING, error)
-            else:
-                self._trading.watch.take_up(best)
+        anew = self._trading.watch.take_up(best)
+        if anew:
+            self._absence.say(
+                f"trailing stops start anew from the entry, their best was not kept: {', '.join(anew)}"
+            )

@@ -41,6 +41,7 @@ from engine.text import clean
 from engine.wiring.blocks import Blocks
 from engine.wiring.booking import Booking
 from engine.wiring.cancels import Cancels
+from engine.wiring.entry_cancels import EntryCancels
 from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
@@ -125,6 +126,7 @@ class OrderFlow:
             leave=lambda request: self._to_gateway([request]),
             anew=self._rest_of,
         )
+        self.entry_cancels = EntryCancels(features, self.gate, self.work, self.journal, self.cancels, alert)
         self.denied: Counter[str] = Counter()
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None

@@ -165,6 +165,7 @@ class Trading:
         now = self._features.now_ns
         flow, ledger = self._flow, self.ledger
         flow.market.on_time()
+        flow.entry_cancels.on_time()
         if now // _DAY_NS != self._day:
             self._day = now // _DAY_NS
             ledger.roll(now)

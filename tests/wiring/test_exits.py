@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.config import ExitsConfig, FeaturesConfig, load
 from engine.errors import ConfigError
-from engine.events import NS, Fill, LimitChange, OrderEvent, Purpose, RiskState, Side
+from engine.events import NS, Alert, Fill, LimitChange, OrderEvent, Purpose, RiskState, Side
 from engine.features.engine import EXIT, NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.portfolio.ledger import Ledger
@@ -219,6 +219,16 @@ def test_a_restart_takes_the_best_price_up_again() -> None:
         levels = again(market, other).desk.trading.watch.levels(A)
         assert levels is not None and levels.trailing is not None
         assert abs(levels.trailing - entry * Decimal("0.99")) <= Decimal("0.01")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_trailing_stop_whose_best_price_was_not_kept_says_so(known: bool) -> None:
+    market = opened(overrides=TRAIL)
+    market.tick(103.0)
+    marks = market.desk.trading.watch.trailing()
+    bench = again(market, {symbol: list(mark) for symbol, mark in marks.items()} if known else None)
+    told = [one.text for one in bench.kinds(Alert) if isinstance(one, Alert)]
+    assert any("trailing stops start anew" in text and A in text for text in told) is not known, told
 
 
 def test_the_mark_is_kept_at_each_sweep() -> None:

@@ -391,6 +391,21 @@ def test_a_cancel_of_a_child_that_is_being_released_is_journaled_when_that_is_kn
     assert not [event for event in market.bench.journal if isinstance(event, Alert)]
 
 
+def test_a_cancel_that_was_answered_with_the_release_itself_is_not_journaled_after_its_end() -> None:
+    """The end is written with what releases the child: while that is folded, it is known already."""
+    market, broker = routed()
+    trading = market.desk.trading
+    place(market.desk, quantity="10", stop_loss="99", take_profit="102")
+    stop = the_order(market, 1)
+    assert stop.state is OrderState.HELD
+    trading.cancel(stop.client_order_id, "me")
+    assert broker.asked[-1] == ("cancel", stop.client_order_id)
+    states = (OrderState.SUBMITTED, OrderState.ACCEPTED, OrderState.CANCELED)
+    trading.take([OrderEvent(stop.client_order_id, A, state, "", stop.created_ns) for state in states])
+    assert stop.state is OrderState.CANCELED
+    restarted(market, {})
+
+
 # --- gateways -----------------------------------------------------------------------------------------
 
 
@@ -624,3 +639,30 @@ def test_how_far_prices_moved_meanwhile_is_said_when_they_are_known() -> None:
     again.tick(101.0, seconds=1.5)
     told = [event.text for event in again.bench.journal if isinstance(event, Alert)]
     assert any(f"while it was off: {A} 100 → 101" in text for text in told), told
+
+
+def test_how_far_a_symbol_moved_that_has_only_resting_orders_is_said_too() -> None:
+    market = Market(overrides=SLOW)
+    resting(market)
+    market.tick(seconds=1.0)
+    kept = market.desk._absence.kept()
+    assert kept["marks"] == {A: "100.0"}
+    again = Market(overrides=SLOW)
+    again.bench.journal.clear()
+    again.desk.restore(market.bench.journal, market.desk.now_ns, {"desk:last": kept})
+    again.tick(101.0, seconds=1.5)
+    again.tick(101.0, seconds=1.5)
+    told = [event.text for event in again.bench.journal if isinstance(event, Alert)]
+    assert any(f"while it was off: {A} 100 → 101" in text for text in told), told
+
+
+def test_a_trailing_order_whose_best_price_is_lost_says_that_it_starts_anew() -> None:
+    market = opened(overrides=(*SLOW, "exits.stop_loss_pct=20"))
+    place(
+        market.desk, type="trailing_stop", side="sell", trail="5", quantity=str(market.held), reduce_only=True
+    )
+    market.tick()
+    state = {"paper": market.desk.trading.paper.state()}
+    (known,), (lost,) = restarted(market, state).kinds(Alert), restarted(market).kinds(Alert)
+    assert isinstance(known, Alert) and "anew" not in known.text
+    assert isinstance(lost, Alert) and "1 trailing stop starts its best price anew" in lost.text

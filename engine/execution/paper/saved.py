@@ -55,6 +55,8 @@ class Revived(msgspec.Struct):
     sequence: int
     anew: int
     """How many lost their places."""
+    trails: int = 0
+    """How many of them are trailing stops, whose best price is lost."""
 
 
 def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: int) -> Revived:
@@ -83,6 +85,7 @@ def revive(known: Sequence[Order], saved: SavedVenue, outbox: Outbox, now_ns: in
         elif place is None or not _follow(place, order, saved.told.get(identity), now_ns):
             revived.sequence += 1
             revived.anew += 1
+            revived.trails += order.request.type is OrderType.TRAILING_STOP
             place = _begin_anew(order, revived.sequence, now_ns)
         # The time that it was off is nobody's: what waits for liquidity goes on waiting.
         place.fresh_ns += max(0, now_ns - saved.ns) if saved.ns else 0

@@ -17,7 +17,6 @@ What the wiring calls:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -188,21 +187,6 @@ class PaperVenue:
         fresh = display.quote(instrument, quote_id, (bid, bid_size), (ask, ask_size), last, stale)
         return self._tick(instrument, display, fresh, trade, now_ns)
 
-    def on_trade(
-        self, symbol: str, price: float, size: float, now_ns: int, *, aggressor: int = 0
-    ) -> list[Report]:
-        """A print by itself, of a symbol that has no quote to be believed. Every call is a print of its own.
-
-        What takes, takes at the print's price, without a spread, and at most its size: flattering by half a
-        spread, which belongs said where results are read.
-        """
-        if not self._concerns(symbol):
-            return []
-        display, nan = self._display(symbol), math.nan
-        instrument = self._instrument(symbol)
-        fresh = display.quote(instrument, 0, (nan, nan), (nan, nan), price, False)
-        return self._tick(instrument, display, fresh, (price, size, now_ns, aggressor), now_ns)
-
     def on_depth(self, depth: Depth) -> None:
         """The newest snapshot of a book. It is used while its best level is the quote's, for a second."""
         if self._instruments.get(depth.symbol) is not None:
@@ -339,6 +323,9 @@ class PaperVenue:
         if revived.anew:
             what = "order was" if revived.anew == 1 else "orders were"
             self._notes.append(f"{revived.anew} {what} taken up behind everything displayed")
+        if revived.trails:
+            what = "stop starts its" if revived.trails == 1 else "stops start their"
+            self._notes.append(f"{revived.trails} trailing {what} best price anew")
         for symbol in positions:
             missing = self._funding.missing(symbol, now_ns)
             if missing:
