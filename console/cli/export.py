@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import sqlite3
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -48,8 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
                 until_ns=_ns(arguments.until),
                 symbol=arguments.symbol,
             )
-            with opened(arguments.out) as file:
+            with _target(arguments.out) as file:
                 count = write(kind, found, file)
+                connection.close()  # before anybody who reads slowly is waited for
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -57,6 +62,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out != "-":
         print(f"{arguments.out}: {count:,} rows of {arguments.kind}")
     return 0
+
+
+@contextmanager
+def _target(out: str) -> Iterator[TextIO]:
+    """Where rows go. What goes to standard output is whole on disk first: rows are of one moment, and while
+    they are read the engine's log of writes cannot be cut, which must not last as long as a pager does."""
+    if out != "-":
+        with opened(out) as file:
+            yield file
+        return
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as kept:
+        yield kept
+        kept.seek(0)
+        shutil.copyfileobj(kept, sys.stdout)
 
 
 def _write_csv(kind: Kind, rows: Iterator[Sequence[Any]], file: TextIO) -> int:

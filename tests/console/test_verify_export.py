@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import sqlite3
 import stat
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -190,3 +192,23 @@ def test_a_time_that_nanoseconds_cannot_say_is_refused(
     code, out, err = call(capsys, "export", "orders", "--since", time, "--state-dir", str(tmp_path))
     assert (code, out) == (2, "") and "nanoseconds" in err and err.count("\n") == 1
     store.close()
+
+
+def test_who_reads_an_export_slowly_keeps_no_transaction_open(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pager may stand for hours: the engine's log of writes must be cut meanwhile, not grow."""
+    busy: list[int] = []
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            with closing(sqlite3.connect(tmp_path / DATABASE)) as other:
+                busy.append(other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            return super().write(text)
+
+    out = Slow()
+    monkeypatch.setattr("sys.stdout", out)
+    assert main(["export", "journal", "--format", "json", "--state-dir", str(tmp_path)]) == 0
+    assert busy and not any(busy)
+    assert len(out.getvalue().splitlines()) == store.last_seq
+    assert store.close()
