@@ -71,8 +71,9 @@ class OrderJournal:
 
         def durable() -> None:
             for event in events:
+                # One by one: who writes while it is folded must know of those that still follow it.
                 self._arrived(event)
-            self._fold(events)
+                self._fold([event])
             if done is not None:
                 done()
 
