@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from console.driver import DeskDriver, PatientApp, bytes_written
 from console.keymap import OPENING_PANES
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
+from console.screens.account import AccountScreen
 from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
 from console.screens.explain import ExplainScreen
@@ -37,8 +39,8 @@ from engine.text import clean
 from themes import THEMES, VARIABLE_DEFAULTS, next_theme
 from widgets.status import STALE_S
 
-ACCOUNT_S = 1.0
-"""How often the totals of the positions are asked for."""
+ACCOUNT_S = 2.0
+"""How often the totals of the positions are asked for while they are shown."""
 
 
 class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
@@ -66,6 +68,7 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
         self._asking_account = False
+        self._account_at = -math.inf
         self._traffic_at = (0, 0, 0)
         self._traffic = ""
         for each in THEMES.values():
@@ -85,7 +88,6 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_interval(1 / self._frames_per_s, self.paint)
-        self.set_interval(ACCOUNT_S, self._ask_account)
         self._run_link()
         # What is there now stays: the collector need not walk it again and again.
         self.call_after_refresh(gc.freeze)
@@ -103,6 +105,7 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         ended = (state is LinkState.ENGINE_GONE) != (self.view.link is LinkState.ENGINE_GONE)
         self.view.set_link(state, clean(detail, 120))
         if state is LinkState.UP:
+            self._account_at = -math.inf  # another engine may answer now
             self._ask_account()
         else:
             self.paint()  # at once, not at the next frame
@@ -112,10 +115,16 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
             self.action_leave()
 
     def _ask_account(self) -> None:
-        """What the totals rest on; one question at a time."""
-        if self.view.link is LinkState.UP and not self._asking_account:
-            self._asking_account = True
+        """What the totals rest on, while somebody sees them; one question at a time."""
+        due = time.monotonic() - self._account_at >= ACCOUNT_S
+        if due and self.view.link is LinkState.UP and not self._asking_account and self._totals_are_seen():
+            self._asking_account, self._account_at = True, time.monotonic()
             self._take_account()
+
+    def _totals_are_seen(self) -> bool:
+        """The account's own dialog covers them, and asks for itself."""
+        shown = self.desk.positions.display and not self.desk.frozen
+        return shown and not isinstance(self.screen, AccountScreen)
 
     @work(group="account")
     async def _take_account(self) -> None:
@@ -134,6 +143,7 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         if self._wanted_state and heard and self.view.risk_state == self._wanted_state:
             # It came after all.
             self._wanted_state = self.desk.notice = ""
+        self._ask_account()
         self.desk.paint(traffic=self._measure_traffic())
         if isinstance(self.screen, LeaveScreen):
             self.screen.follow(self.view.risk_state, len(self.view.positions))

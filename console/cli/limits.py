@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import msgspec
 
@@ -10,6 +12,7 @@ from console.cli.client import ask
 from console.cli.orders import say
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
+from console.loosening import becomes, loosens
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.errors import ConfigError
@@ -27,7 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
         rows = ask(where, "GET", _PATH, tuple[LimitRow, ...])
         print(as_json(rows) if arguments.json else "\n".join(_lines(rows)))
         return 0
-    body = msgspec.json.encode(_patch(what, words))
+    patch = _patch(what, words)
+    if not arguments.yes and not _agreed(where, patch, arguments.json):
+        return 1
+    body = msgspec.json.encode(patch)
     return say(ask(where, "POST", _PATH, Reply, body=body), json=arguments.json)
 
 
@@ -44,6 +50,24 @@ def _patch(what: str, words: list[str]) -> LimitPatch:
         return LimitPatch(scope, name, plain_number(text))
     except ValueError as error:
         raise ConfigError(f"{clean(name, 40)}: {clean(error)}") from None
+
+
+def _agreed(where: Path, patch: LimitPatch, json: bool) -> bool:
+    """What tightens needs nobody; what allows more is asked once."""
+    rows = ask(where, "GET", _PATH, tuple[LimitRow, ...])
+    row = next((row for row in rows if (row.scope, row.name) == (patch.scope, patch.name)), None)
+    if row is None or not loosens(row, patch):
+        return True
+    if json or not sys.stdin.isatty():
+        raise ConfigError(f"{becomes(row, patch)} allows more and nobody can be asked: add --yes")
+    try:
+        wanted = input(f"{becomes(row, patch)}: this allows more. Do it? [y/N] ").strip().lower()
+    except EOFError:
+        wanted = ""
+    if wanted not in ("y", "yes"):
+        print("nothing changed", file=sys.stderr)
+        return False
+    return True
 
 
 def _lines(rows: tuple[LimitRow, ...]) -> list[str]:

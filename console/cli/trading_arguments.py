@@ -54,6 +54,7 @@ def add_trading(command: AddCommand) -> None:
         metavar="SCOPE NAME [VALUE]",
         help="scope: desk, strategy:NAME, symbol:SYMBOL or exits",
     )
+    limits.add_argument("--yes", action="store_true", help="allow more without asking")
 
 
 def _order(parser: argparse.ArgumentParser) -> None:

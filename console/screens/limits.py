@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from console.link_protocol import TradingLink
+from console.loosening import becomes, loosens
+from console.screens.confirm import ConfirmScreen
 from console.screens.editor import Editor, Field, Value
 from console.view import DeskView
 from engine.api.protocol import Reply
@@ -48,8 +50,28 @@ class LimitsScreen(Editor):
         self.show_head(self._head_lines())
 
     def commit(self, key: str, value: Value) -> Awaitable[Reply]:
-        assert isinstance(value, float)
-        return self._link.set_limit(LimitPatch(self.scope, key, value))
+        return self._link.set_limit(self._patch(key, value))
+
+    def _patch(self, key: str, value: Value | None) -> LimitPatch:
+        assert value is None or isinstance(value, float)
+        return LimitPatch(self.scope, key, value)
+
+    def send(self, key: str, value: Value) -> None:
+        self._ask(self._patch(key, value), lambda: super(LimitsScreen, self).send(key, value))
+
+    def _ask(self, patch: LimitPatch, send: Callable[[], None]) -> None:
+        """What is tighter is sent at once, what is looser after one question."""
+        row = self._limits.get(patch.name)
+        if row is None or not loosens(row, patch):
+            send()
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                send()
+
+        question = [f"{becomes(row, patch)}.", row.about]
+        self.app.push_screen(ConfirmScreen("Allow more?", question, "Loosen the limit"), answered)
 
     def describe(self, key: str) -> Sequence[Line]:
         return limit_lines(self._limits[key])
@@ -58,8 +80,8 @@ class LimitsScreen(Editor):
         """Back to the configuration's, or to the scope above."""
         key = self.grid.cursor_key
         if key in self.fields and not self.editing:
-            patch = LimitPatch(self.scope, key, None)
-            self.send_command(key, lambda: self._link.set_limit(patch))
+            patch = self._patch(key, None)
+            self._ask(patch, lambda: self.send_command(key, lambda: self._link.set_limit(patch)))
 
     def action_scope(self, step: int) -> None:
         if self.editing:
@@ -103,7 +125,8 @@ def of_scope(rows: Sequence[LimitRow], scope: str) -> list[LimitRow]:
         return list(mine.values())
     above = {row.name: row for row in rows if row.scope == DESK}
     return [
-        mine.get(name) or LimitRow(scope, name, "", "", "", above[name].unit, above[name].about)
+        mine.get(name)
+        or LimitRow(scope, name, "", "", "", above[name].unit, above[name].about, looser=above[name].looser)
         for name in OWN_LIMITS
         if name in mine or name in above
     ]

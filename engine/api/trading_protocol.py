@@ -7,6 +7,7 @@
     GET  /v1/orders?symbol=&state=&limit=   list of OrderRow, newest first
     POST /v1/orders/cancel              CancelPatch -> Reply (its text is the receipt)
     POST /v1/orders/{id}                AmendPatch -> Reply
+    POST /v1/orders/{id}/preview        AmendPatch -> OrderPreview of what may still fill; nothing is sent
     DELETE /v1/orders/{id}              Reply: canceled, or why not
     POST /v1/flatten                    FlattenPatch (an empty body: all at market) -> Reply, the receipt
     POST /v1/kill                       Reply: halt, cancel all, flatten, verify flat; the receipt
@@ -148,6 +149,10 @@ class LimitRow(msgspec.Struct, frozen=True):
     about: str
     used: str = ""
     """How much of it is used now; "" when that is not a number of the whole desk."""
+    looser: Literal["", "up", "down"] = ""
+    """Which way it allows more, so that a person is asked first; "": not known."""
+    zero_is_none: bool = False
+    """0 is no limit: looser than any other."""
 
 
 class LimitPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -111,7 +111,8 @@ class Flattening:
         """``kept``: why nothing was sent of some positions."""
         orders = [self._trading.blotter.get(identity) for identity in sent]
         filled = [order for order in orders if order is not None and order.state is OrderState.FILLED]
-        receipt = f"{self._canceled(canceled)}, closed {len(filled)}/{len(sent) + len(kept)}"
+        told = f"{self._canceled(canceled)}, " if canceled else ""
+        receipt = f"{told}closed {len(filled)}/{len(sent) + len(kept)}"
         if len(filled) < len(sent):
             receipt += f", the rest is at work: {self._waits()}"
         elif not kept:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.api.trading_protocol import LimitRow
-from engine.risk.limit_kinds import shown
+from engine.risk.limit_kinds import KINDS, shown
 from engine.risk.limits import DESK
 from engine.wiring import exit_limits
 
@@ -27,6 +27,8 @@ def limit_rows(desk: Desk) -> tuple[LimitRow, ...]:
             unit=row.unit,
             about=row.about,
             used=used.get(row.name, "") if row.scope == DESK else "",
+            looser="up" if KINDS[row.name].looser_up else "down",
+            zero_is_none=KINDS[row.name].zero_is_none,
         )
         for row in desk.trading.gate.book.rows()
     ]
@@ -66,7 +68,8 @@ def _exit_rows(desk: Desk) -> list[LimitRow]:
             hard=str(exits.hard(name)),
             unit=exit_limits.KINDS[name].unit,
             about=exit_limits.KINDS[name].about,
+            looser="up" if exit_limits.KINDS[name].looser_up else "down",
+            zero_is_none=exit_limits.KINDS[name].zero_is_none,
         )
         for name in exit_limits.SETTABLE
     ]
-

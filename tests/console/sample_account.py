@@ -46,9 +46,20 @@ def preview(*codes: str) -> OrderPreview:
 
 def limits() -> tuple[LimitRow, ...]:
     def row(
-        name: str, value: str, default: str, hard: str, unit: str, about: str, used: str = ""
+        name: str,
+        value: str,
+        default: str,
+        hard: str,
+        unit: str,
+        about: str,
+        used: str = "",
+        scope: str = "desk",
     ) -> LimitRow:
-        return LimitRow("desk", name, value, default, hard, unit, about, used)
+        return LimitRow(
+            *(scope, name, value, default, hard, unit, about, used),
+            looser="up",
+            zero_is_none=name in ("max_order_quantity", "max_holding_s"),
+        )
 
     equity = "% of equity"
     return (
@@ -62,9 +73,9 @@ def limits() -> tuple[LimitRow, ...]:
         row("max_orders_per_s", "10", "10", "> 0, <= 20", "orders/s", "rate of orders"),
         row("daily_loss_reduce_pct", "3", "3", "> 0, <= 6", "%", "loss of the day: exits only", "2.1"),
         row("daily_loss_halt_pct", "5", "5", "> 0, <= 10", "%", "loss of the day that halts", "2.1"),
-        LimitRow("strategy:trend", "max_position_pct", "4", "4", "> 0, <= 8", equity, "largest position"),
-        LimitRow("exits", "stop_loss_pct", "0.5", "0.5", "> 0, <= 50", "%", "distance of the stop"),
-        LimitRow("exits", "max_holding_s", "0", "0", ">= 0, <= 31536000", "s", "closed when older; 0: never"),
+        row("max_position_pct", "4", "4", "> 0, <= 8", equity, "largest position", scope="strategy:trend"),
+        row("stop_loss_pct", "0.5", "0.5", "> 0, <= 50", "%", "distance of the stop", scope="exits"),
+        row("max_holding_s", "0", "0", ">= 0, <= 31536000", "s", "closed when older", scope="exits"),
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from console.cli import account, limits, main, order, orders, targets
 from console.cli.arguments import parse
+from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import LimitPatch, OrderPreview
 from engine.errors import ConfigError
@@ -124,6 +127,50 @@ def test_limits_are_set_and_reset() -> None:
     assert limits._patch("reset", ["desk", "max_gross_pct"]) == LimitPatch("desk", "max_gross_pct", None)
     with pytest.raises(ConfigError):
         limits._patch("set", ["desk", "max_gross_pct", "inf"])
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "sent"),
+    [
+        (("set", "desk", "max_gross_pct", "120"), "y", True),
+        (("set", "desk", "max_gross_pct", "120"), "", False),
+        (("set", "desk", "max_gross_pct", "120", "--yes"), None, True),
+        (("set", "desk", "max_gross_pct", "80"), None, True),
+        (("set", "symbol:sim:A", "max_gross_pct", "80"), None, True),
+        (("reset", "desk", "max_gross_pct"), None, True),
+    ],
+)
+def test_what_allows_more_asks_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...], answer: str | None, sent: bool
+) -> None:
+    posted: list[LimitPatch] = []
+
+    def answers(where: Path, method: str, path: str, reply: type, *, body: bytes = b"") -> object:
+        if method == "GET":
+            return (msgspec.structs.replace(fake.LIMIT, looser="up"),)
+        posted.append(msgspec.json.decode(body, type=LimitPatch))
+        return Reply(True, "set")
+
+    def asked(question: str) -> str:
+        assert answer is not None, "nobody is asked"
+        assert "max_gross_pct of desk: 100 → 120 % of equity: this allows more" in question
+        return answer
+
+    monkeypatch.setattr(limits, "ask", answers)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", asked)
+    assert main(["limits", *words, "--state-dir", str(tmp_path)]) == (0 if sent else 1)
+    assert bool(posted) is sent
+
+
+def test_what_allows_more_is_not_done_where_nobody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.setattr(limits, "ask", lambda *_, **__: (fake.LIMIT,))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    words = ("limits", "set", "desk", "max_gross_pct", "120", "--state-dir", str(tmp_path))
+    assert main(list(words)) == 2
+    assert "100 → 120 % of equity allows more and nobody can be asked: add --yes" in capsys.readouterr().err
 
 
 def test_what_is_printed_is_plain() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import msgspec
 import pytest
@@ -237,13 +238,47 @@ async def test_one_question_about_the_account_at_a_time() -> None:
     async with desk(link) as (app, pilot):
         await press(pilot, "3")
         before = asked
+        assert before == 1
         for _ in range(3):
+            app._account_at = -math.inf
             app._ask_account()
             await pilot.pause()
-        assert asked <= max(before, 1)
+        assert asked == 1
         gate.set()
         await until(pilot, lambda: app.view.account is not None)
         app.paint()
         await pilot.pause()
         line = app.desk.positions.totals.render_line(0).text
         assert "gross 5,979.46 6.0%" in line and "fees 3.00" in line
+
+
+async def test_the_account_is_asked_for_only_where_its_totals_are_seen() -> None:
+    link = FakeLink()
+    asked, account = 0, link.account
+
+    async def counted():  # type: ignore[no-untyped-def]
+        nonlocal asked
+        asked += 1
+        return await account()
+
+    link.account = counted  # type: ignore[method-assign]
+
+    async def questions(app: DeskApp, pilot: Pilot[None]) -> int:
+        """Of two frames, long after the last question."""
+        before = asked
+        app._account_at = -math.inf
+        for _ in range(2):
+            app.paint()
+            await pilot.pause()
+        return asked - before
+
+    async with desk(link, COMPACT) as (app, pilot):
+        await press(pilot, "1")
+        assert await questions(app, pilot) == 0, "the pane is hidden"
+        await press(pilot, "3")
+        await until(pilot, lambda: app.view.account is not None)
+        assert await questions(app, pilot) == 1, "not again so soon"
+        await press(pilot, "f")
+        assert await questions(app, pilot) == 0, "the display is frozen"
+        await press(pilot, "f")
+        assert await questions(app, pilot) == 1

@@ -215,7 +215,9 @@ def test_limits_are_shown_changed_refused_and_kept(engine: RunningEngine) -> Non
         assert (rows["desk", "max_gross_pct"]["value"], rows["desk", "max_gross_pct"]["default"]) == (
             *("0.5", "100"),
         )
-        desk.text("limits", "reset", "desk", "max_gross_pct")
+        asks = run("limits", "reset", "desk", "max_gross_pct", *desk.where)
+        assert asks.returncode == 2 and "0.5 → 100 as configured allows more" in asks.stderr
+        desk.text("limits", "reset", "desk", "max_gross_pct", "--yes")
         assert desk.json("order", "buy", "BTC-USD", "0.01", "--preview")["approved"]
 
 
