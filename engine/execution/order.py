@@ -23,6 +23,7 @@ from engine.events import (
     OrderState,
     Pending,
 )
+from engine.execution.trade_ids import TradeIds, with_one_more
 
 _ZERO = Decimal(0)
 _EXACT = Context(prec=60)
@@ -85,7 +86,7 @@ class Order(msgspec.Struct, gc=False):
     """Of the newest event that gave one: denial or rejection code, why it was canceled."""
     venue_order_id: str = ""
     """The newest that the venue told."""
-    trade_ids: tuple[str, ...] = ()
+    trade_ids: tuple[str, ...] | TradeIds = ()
 
     @classmethod
     def begin(cls, event: OrderEvent) -> Order:
@@ -269,7 +270,7 @@ class Order(msgspec.Struct, gc=False):
         self.filled = filled
         self.notional = _EXACT.add(self.notional, _EXACT.multiply(price, quantity))
         self.fees = _EXACT.add(self.fees, fee)
-        self.trade_ids = (*self.trade_ids, fill.trade_id)
+        self.trade_ids = with_one_more(self.trade_ids, fill.trade_id)
         if fill.ns > self.updated_ns:
             self.updated_ns = fill.ns
         return True
