@@ -69,8 +69,6 @@ class StateLatch:
         if TIGHTNESS[level] <= TIGHTNESS[self._tripped]:
             return None
         self._tripped = level
-        if TIGHTNESS[level] <= TIGHTNESS[self.state]:
-            return None
         return self.request(level, RISK, text, ns)
 
     def loss_limit_pct(self) -> Decimal:

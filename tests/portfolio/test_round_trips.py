@@ -50,6 +50,30 @@ def test_a_turn_ends_one_and_begins_another() -> None:
     assert (trip.opened_ns, trip.opportunity_id, trip.sources) == (T0 + 2 * NS, "op-tx-2", ("model",))
 
 
+def test_a_long_that_turns_short_divides_the_fill_at_flat() -> None:
+    kept = books()
+    trade(kept, 1, "2", "100", "trend")
+    one = fill(2, "-3", "110", "0.3")
+    kept.apply(one, order(one, "model"))
+    (trip,) = kept.round_trips.recent()
+    assert (trip.side, trip.quantity, trip.realized, trip.fees) == (Side.BUY, D(2), D(20), D("0.3"))
+    assert (trip.entry_price, trip.exit_price, trip.sources) == (D(100), D(110), ("trend",))
+    trade(kept, 3, "1", "105", purpose=STOP)
+    trip, _ = kept.round_trips.recent()
+    assert (trip.side, trip.quantity, trip.realized, trip.fees) == (Side.SELL, D(1), D(5), D("0.2"))
+
+
+def test_what_is_closed_in_part_goes_on_and_ends_once() -> None:
+    kept = books()
+    trade(kept, 1, "3", "100", "trend")
+    trade(kept, 2, "-1", "103", purpose=Purpose.TAKE_PROFIT)
+    trade(kept, 3, "1", "106", "trend")
+    trade(kept, 4, "-3", "109", purpose=STOP)
+    (trip,) = kept.round_trips.recent()
+    assert (trip.quantity, trip.realized, trip.closed_ns) == (D(4), D(24), T0 + 4 * NS)
+    assert (trip.entry_price, trip.exit_price) == (D("101.5"), D("107.5"))
+
+
 def test_fills_without_an_order_and_funding_of_what_is_flat() -> None:
     kept = books()
     kept.fund(funding(1, "-5"))

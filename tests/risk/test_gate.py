@@ -107,6 +107,42 @@ def test_limits_are_exact(
 
 
 @pytest.mark.parametrize(
+    ("side", "seen"),
+    [
+        (Side.BUY, {"bid": math.nan, "ask": 200.0}),
+        (Side.BUY, {"bid": 0.0, "ask": 200.0}),
+        (Side.SELL, {"bid": 50.0, "ask": math.nan}),
+        (Side.SELL, {"bid": 50.0, "ask": 0.0}),
+    ],
+)
+def test_one_side_of_a_quote_is_no_quote_that_an_order_is_kept_from(side: Side, seen: dict[str, Any]) -> None:
+    """The last price stands for the market: half a quote says nothing of what is near it."""
+    verdict = gate().check(entry(side=side), view(last=100.0, **seen))
+    (found,) = [check for check in verdict.checks if check.code == "MARKET_PROTECTION"]
+    assert (found.passed, found.value) == (True, "0.0000 %")
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ({"own_ask": D("100.5")}, "own order at 100.5"),
+        ({"own_ask": D(0)}, "own market order"),
+        ({"own_ask": D("102")}, "none"),
+        ({}, "none"),
+    ],
+)
+def test_what_an_order_would_meet_of_ours_is_told(seen: dict[str, Any], told: str) -> None:
+    verdict = gate().check(entry(), view(**seen))
+    (found,) = [check for check in verdict.checks if check.code == "SELF_TRADE"]
+    assert (found.passed, found.value, found.limit) == (told == "none", told, "none")
+
+
+def test_a_market_sale_of_ours_is_told_as_such() -> None:
+    verdict = gate().check(entry(side=Side.SELL), view(own_bid=D("Infinity")))
+    assert (verdict.code, verdict.detail) == ("SELF_TRADE", "own market order, limit none")
+
+
+@pytest.mark.parametrize(
     ("code", "request_", "seen"),
     [
         ("BAD_NUMBER", {"quantity": D(0)}, {}),

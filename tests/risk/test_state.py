@@ -118,6 +118,13 @@ def test_limits_trip_anew_on_a_new_day_and_the_state_stays_latched() -> None:
     assert desk.on_equity(D(-3500), EQUITY, T0 + DAY + 2) is not None and desk.state is REDUCING
 
 
+def test_a_clock_that_steps_back_over_midnight_trips_nothing_anew() -> None:
+    desk, midnight = gate(), T0 // DAY * DAY
+    desk.on_equity(D(-3500), EQUITY, midnight)
+    desk.request_state(ACTIVE, "console", "I know", midnight + 1)
+    assert desk.on_equity(D(-3500), EQUITY, midnight - 1) is None and desk.state is ACTIVE
+
+
 def test_a_halt_by_a_person_is_not_loosened_by_a_smaller_loss() -> None:
     desk = gate()
     desk.request_state(HALTED, "console", "enough", T0)

@@ -78,6 +78,16 @@ def test_a_locked_symbol_takes_no_entry_until_it_is_over_and_every_exit() -> Non
     assert desk.check(entry(client_order_id="td-new"), view(now_ns=T0 + 4 * BAR)).approved
 
 
+def test_checks_are_chosen_anew_when_the_first_lock_brings_its_own_and_not_at_every_fill() -> None:
+    desk = gate()
+    plans = [desk._market_entry]
+    for n in range(6):
+        desk.on_fill(exit_(client_order_id=f"td-{n}"), T0)
+        plans.append(desk._market_entry)
+    assert all(one is plans[0] for one in plans[:4]), "three stops lock nothing"
+    assert plans[4] is not plans[0] and all(one is plans[4] for one in plans[4:])
+
+
 def test_the_same_fills_again_after_a_restart_lock_the_same() -> None:
     before, after = gate(), gate()
     fills = [(exit_(client_order_id=f"td-{n}"), T0 + n * BAR) for n in range(4)]
