@@ -205,7 +205,7 @@ def test_limits_are_shown_changed_refused_and_kept(engine: RunningEngine) -> Non
         assert "100 → 0.5" in desk.text("limits", "set", "desk", "max_gross_pct", "0.5")
         preview = desk.json("order", "buy", "BTC-USD", "0.01", "--preview", code=1)
         assert not preview["approved"] and "GROSS_LIMIT" in preview["text"]
-        too_much = run("limits", "set", "desk", "max_gross_pct", "5000", *desk.where)
+        too_much = run("limits", "set", "desk", "max_gross_pct", "5000", "--yes", *desk.where)
         assert too_much.returncode == 1 and "must be" in too_much.stderr
         assert "no limit" in run("limits", "set", "desk", "nonsense", "1", *desk.where).stderr
         engine.signal(signal.SIGKILL)
