@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.api.protocol import AutomationRow, SignalStatistics
-from engine.automation.definition import Definition, parse
-from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Entry, Job
+from engine.automation.definition import parse
+from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Job
 from engine.automation.pace import Pace
 from engine.automation.unknown import unknown_names
 from engine.automation.webhook import FIRST_PAUSE_S
@@ -30,6 +30,7 @@ from engine.store import automations as stored
 from engine.store.automations import AutomationRun, EndedRun, StoredAutomation
 from engine.store.store import Store
 from engine.text import clean
+from engine.wiring.automation_rows import AutomationRows, steps_text
 from engine.wiring.automation_steps import Steps, who
 from engine.wiring.desk import Desk
 from engine.wiring.store_query import queried
@@ -75,8 +76,7 @@ class Automations:
         self._refresh_ns = round(config.refresh_s * NS)
         self._refreshed_ns = 0
         self._stored: dict[str, StoredAutomation] = {}
-        self._texts: dict[str, tuple[Definition, str, str]] = {}
-        """Trigger and steps in words, by name."""
+        self._rows = AutomationRows(self._dispatcher)
         self._refused: dict[str, str] = {}
         """By name: why what is stored cannot be used."""
         self._ended: list[EndedRun] = []
@@ -97,48 +97,11 @@ class Automations:
 
     def rows(self) -> tuple[AutomationRow, ...]:
         """All automations, by name."""
-        entries = self._dispatcher.entries
-        return tuple(
-            self._row(entries[name]) if name in entries else _refused_row(name, self._refused.get(name, ""))
-            for name in self._stored
-        )
-
-    def _row(self, entry: Entry) -> AutomationRow:
-        definition = entry.definition
-        kept = self._texts.get(definition.name)
-        if kept is None or kept[0] is not definition:
-            kept = definition, str(definition.trigger), _steps(definition)
-            self._texts[definition.name] = kept
-        return AutomationRow(
-            name=definition.name,
-            active=definition.active,
-            trigger=kept[1],
-            steps=kept[2],
-            matched=entry.matched,
-            started=entry.started,
-            succeeded=entry.succeeded,
-            failed=entry.failed,
-            running=entry.running,
-            last_ns=entry.last_ns,
-            error=entry.error,
-        )
+        return tuple(self._rows.row(name, self._refused) for name in self._stored)
 
     def statistics(self) -> tuple[SignalStatistics, ...]:
         """What was done with each type of signal since the engine's start."""
-        return tuple(
-            SignalStatistics(
-                signal=source,
-                seen=tally.seen,
-                matched=tally.matched,
-                started=tally.started,
-                succeeded=tally.succeeded,
-                failed=tally.failed,
-                skipped=tally.skipped,
-                latency_p50_us=tally.latency_us(0.5),
-                latency_p99_us=tally.latency_us(0.99),
-            )
-            for source, tally in sorted(self._dispatcher.tallies.items())
-        )
+        return self._rows.statistics()
 
     def get(self, name: str) -> bytes | None:
         """The definition (JSON) as it was put, with whether it is active now."""
@@ -162,7 +125,7 @@ class Automations:
         strangers = unknown_names(parsed, symbols, self._desk.signals.strategies.settings())
         warning = f"; the desk does not know {', '.join(strangers)} (yet)" if strangers else ""
         return self._told(
-            who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {_steps(parsed)}{warning}"
+            who, f"{name} {_switch(parsed.active)}: {parsed.trigger} → {steps_text(parsed)}{warning}"
         )
 
     async def set_active(self, name: str, active: bool, who: str) -> str:
@@ -225,7 +188,7 @@ class Automations:
             else:
                 definitions.append(msgspec.structs.replace(parsed, active=row.active))
         self._stored = rows
-        self._texts = {}
+        self._rows.forget()
         self._dispatcher.load(definitions, self._clock())
 
     async def take_up(self, settings: Mapping[str, Any]) -> None:
@@ -375,14 +338,6 @@ def _document(found: StoredAutomation) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         return None
     return {**document, "active": found.active} if isinstance(document, dict) else None
-
-
-def _refused_row(name: str, error: str) -> AutomationRow:
-    return AutomationRow(name, False, "", "", 0, 0, 0, 0, 0, 0, error)
-
-
-def _steps(definition: Definition) -> str:
-    return ", ".join(map(str, definition.steps))
 
 
 def _switch(active: bool) -> str:
