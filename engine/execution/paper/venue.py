@@ -30,6 +30,7 @@ from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
 from engine.execution.paper.acceptance import refusal
 from engine.execution.paper.account import Account
+from engine.execution.paper.calm import Calm, calm
 from engine.execution.paper.clock import Clock, Command
 from engine.execution.paper.display import Display, Print
 from engine.execution.paper.executions import Executions
@@ -66,6 +67,8 @@ class PaperVenue:
         self._outbox = Outbox()
         self._account = Account(cash)
         self._displays: dict[str, Display] = {}
+        self._calm: dict[str, Calm] = {}
+        """By symbol, what its orders wait for as they are; gone with any change of them."""
         self._sequence = self._now_ns = 0
         self._notes: list[str] = []
 
@@ -119,6 +122,7 @@ class PaperVenue:
         """
         order = self._orders.get(client_order_id)
         if order is not None and order.request.parent_id and self._unreleased(order):
+            self._calm.pop(order.symbol, None)
             out: list[Report] = []
             self._executions.end(order, OrderState.CANCELED, "canceled on request", now_ns, out)
             for report in out:
@@ -202,12 +206,18 @@ class PaperVenue:
     ) -> list[Report]:
         symbol = instrument.symbol
         out: list[Report] = []
-        self._clock.advance(symbol, now_ns, out)
+        known = self._calm.pop(symbol, None)
+        if known is None or known.over(now_ns):
+            known = None
+            self._clock.advance(symbol, now_ns, out)
         display.deepen(instrument, now_ns)
         printed: Print | None = None
         if trade is not None:
             price, size, traded_ns, aggressor = trade
             printed = display.trade(instrument, price, size, traded_ns, aggressor, now_ns)
+        if known is not None and known.keeps(display, printed):
+            self._calm[symbol] = known
+            return self._receive(symbol, now_ns)
         if printed is not None:
             self._matching.on_print(symbol, display, printed, now_ns, out)
         if display.stale:
@@ -218,6 +228,9 @@ class PaperVenue:
                 self._matching.on_quote(symbol, display, fresh, now_ns, out)
             elif printed is not None:
                 self._matching.take_print(symbol, display, printed, now_ns, out)
+            found = calm(self._orders.of(symbol), self._clock.next_ns(symbol))
+            if found is not None:
+                self._calm[symbol] = found
         self._send(symbol, out)
         return self._receive(symbol, now_ns)
 
@@ -226,7 +239,10 @@ class PaperVenue:
     def due_ns(self) -> int | None:
         """When ``due`` has something to do next, whether or not the market ticks; None: nothing is
         expected."""
-        times = [self._clock.next_ns(symbol) for symbol in self._orders.symbols()]
+        times = [
+            self._clock.next_ns(symbol) if (known := self._calm.get(symbol)) is None else known.due_ns
+            for symbol in self._orders.symbols()
+        ]
         times += [command.arrival_ns for command in self._clock.commands]
         times += [self._outbox.due_ns(symbol) for symbol in self._outbox.symbols()]
         return min((ns for ns in times if ns is not None), default=None)
@@ -243,7 +259,9 @@ class PaperVenue:
         )
         reports: list[Report] = []
         for symbol in symbols:
-            reports += self._pass_time(symbol, now_ns)
+            known = self._calm.get(symbol)
+            over = known is None or known.over(now_ns)
+            reports += self._pass_time(symbol, now_ns) if over else self._receive(symbol, now_ns)
         return reports
 
     def funding(self, now_ns: int, mark: Callable[[str], float]) -> list[Funding]:
@@ -299,6 +317,7 @@ class PaperVenue:
         """
         saved = msgspec.convert(state, SavedVenue) if state else SavedVenue()
         known = list(orders)
+        self._calm.clear()
         self._outbox.restore(saved.outbox)
         revived = revive(known, saved, self._outbox, now_ns)
         for order in revived.orders:
@@ -379,6 +398,7 @@ class PaperVenue:
         )
 
     def _pass_time(self, symbol: str, now_ns: int) -> list[Report]:
+        self._calm.pop(symbol, None)
         out: list[Report] = []
         self._clock.advance(symbol, now_ns, out)
         self._send(symbol, out)

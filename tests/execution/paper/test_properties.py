@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import Depth, Fill
+from engine.events import Depth, Fill, OrderType, Side, TriggerSource
 from engine.execution.ids import trade_id
 from engine.execution.paper import PaperVenue
 from tests.execution.paper.script import MS, SYMBOL, T0, known, plain
@@ -73,6 +75,62 @@ def test_a_kill_loses_no_fill_and_doubles_none(
     session.play(script)
     fills = [report for report in session.journal if isinstance(report, Fill)]
     assert len({fill.trade_id for fill in fills}) == len(fills)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps, latencies)
+def test_what_is_not_looked_at_would_have_done_nothing(script: Script, latency: tuple[float, float]) -> None:
+    """The venue passes over orders that a tick does not touch: reports and state are the same without."""
+    usual = played(script, latency)
+    with mock.patch("engine.execution.paper.venue.calm", lambda orders, due_ns: None):
+        looked = played(script, latency)
+    assert looked.journal == usual.journal
+    assert looked.venue.state() == usual.venue.state() and looked.venue.due_ns() == usual.venue.due_ns()
+
+
+def _walked(seed: int) -> tuple[list[Any], dict[str, Any]]:
+    """A market that wanders among orders of all kinds, with depth."""
+    rng, venue, told = random.Random(seed), PaperVenue(plain(), known()), []
+    venue.restore((), None, {SYMBOL: Decimal(rng.choice([-20, 0, 20]))}, T0)
+    mid, now, names = 10_000, T0, 0
+    for n in range(150):
+        now += rng.choice([MS, 40 * MS, 700 * MS])
+        if rng.random() < 0.15 or n < 6:
+            names += 1
+            side, off = rng.choice(list(Side)), rng.randint(1, 12)
+            kind = rng.choice([OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.TRAILING_STOP])
+            ahead = Decimal(mid - off * side.sign).scaleb(-2)
+            fields: dict[str, Any] = {"side": side, "type": kind, "trigger": rng.choice(list(TriggerSource))}
+            if kind is OrderType.LIMIT:
+                fields["price"] = ahead
+            elif kind is OrderType.STOP:
+                fields["stop_price"] = Decimal(mid + off * side.sign).scaleb(-2)
+            else:
+                fields["trail"] = Decimal(off).scaleb(-2)
+            told += venue.submit(request(f"td-{names}", reduce_only=rng.random() < 0.3, **fields), now)
+        elif rng.random() < 0.05:
+            told += venue.cancel(f"td-{rng.randint(1, names)}", now)
+        mid += rng.randint(-2, 2)
+        bid, ask = (mid - 1) / 100, (mid + 1) / 100
+        if rng.random() < 0.3:
+            bids = tuple((bid - level / 100, 3.0) for level in range(4))
+            venue.on_depth(
+                Depth(SYMBOL, bids, tuple((ask + level / 100, 2.0) for level in range(4)), now, now)
+            )
+        told += venue.on_quote(
+            SYMBOL, bid, 3.0, ask, 2.0, mid / 100, now, n // 2, stale=rng.random() < 0.03,
+            trade_id=n // 3, last_size=1.0, traded_ns=now, aggressor=rng.choice([-1, 0, 1]),
+        )  # fmt: skip
+        told += venue.due(now)
+    return told, venue.state()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_long_walk_past_many_orders_is_the_same_with_each_looked_at(seed: int) -> None:
+    usual = _walked(seed)
+    with mock.patch("engine.execution.paper.venue.calm", lambda orders, due_ns: None):
+        assert _walked(seed) == usual
 
 
 book = st.lists(st.integers(1, 2_000), min_size=1, max_size=5)
