@@ -155,6 +155,9 @@ class UnixLink:
     async def preview(self, ticket: OrderTicket) -> OrderPreview:
         return await self._request("POST", "/v1/orders/preview", OrderPreview, ticket)
 
+    async def preview_amendment(self, id: str, patch: AmendPatch) -> OrderPreview:
+        return await self._request("POST", f"/v1/orders/{_quoted(id)}/preview", OrderPreview, patch)
+
     async def amend(self, id: str, patch: AmendPatch) -> Reply:
         return await self._request("POST", f"/v1/orders/{_quoted(id)}", Reply, patch)
 

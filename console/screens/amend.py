@@ -8,12 +8,13 @@ from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.protocol import OrderRow
 from engine.api.trading_protocol import AmendPatch
+from engine.errors import LinkError
 from widgets import figures
 from widgets.form import Form, FormField
 from widgets.lines import Line
 from widgets.opportunities import SIDES
 from widgets.orders import FINAL, order_state
-from widgets.ticket import market_line
+from widgets.ticket import market_line, verdict_line
 
 _FIELDS = (
     ("quantity", "quantity"),
@@ -29,6 +30,9 @@ class AmendScreen(FormScreen):
     def __init__(self, link: TradingLink, view: DeskView, row: OrderRow) -> None:
         super().__init__(f"Amend {row.side} {figures.symbol_parts(row.symbol)[1]}")
         self._link, self._view, self._row = link, view, row
+        self._judging = False
+        self._judged: tuple[dict[str, str], Line] = ({}, ())
+        """The changes that were judged last, and what risk says of them."""
         self._before = {key: getattr(row, key) for key, _ in _FIELDS if getattr(row, key)}
         self._values = dict(self._before)
         self.form.show(
@@ -50,6 +54,12 @@ class AmendScreen(FormScreen):
         }
 
     def follow(self) -> None:
+        self._show()
+        if self._changes() and not self._judging and not self.sending:
+            self._judging = True
+            self.run_worker(self._judge(), group="judge")
+
+    def _show(self) -> None:
         row = self._view.orders.get(self._row.id, self._row)
         held = self._view.positions.get(row.symbol)
         self.show_about(market_line(self._view.ticks.get(row.symbol), held.quantity if held else "0"))
@@ -62,9 +72,30 @@ class AmendScreen(FormScreen):
                     (f"  filled {figures.amount(row.filled or '0')}", "text"),
                 ),
                 self._change_line(),
-                ((row.reason, "muted"),),
+                self._verdict_line() or ((row.reason, "muted"),),
             ]
         )
+
+    def _verdict_line(self) -> Line:
+        """Of what is shown now; nothing while that is not judged."""
+        changes, line = self._judged
+        return line if changes == self._changes() else ()
+
+    async def _judge(self) -> None:
+        """Until the engine has judged what is shown now; one question at a time, on slow lines too."""
+        try:
+            while changes := self._changes():
+                try:
+                    preview = await self._link.preview_amendment(self._row.id, AmendPatch(**changes))
+                    line = verdict_line(preview)
+                except LinkError as error:
+                    line = ((str(error), "warn"),)
+                self._judged = changes, line
+                if changes == self._changes():
+                    break
+        finally:
+            self._judging = False
+        self._show()
 
     def _change_line(self) -> Line:
         changes = self._changes()
@@ -92,7 +123,9 @@ class AmendScreen(FormScreen):
             self.say(f"the order is {row.state}: there is nothing to amend")
         else:
             question = "".join(text for text, _ in self._change_line())
-            self.ask(ConfirmScreen(f"{self._title}?", [question], "Amend the order", "it loses its place"))
+            verdict = self._verdict_line()
+            lines: list[str | Line] = [question, verdict] if verdict else [question]
+            self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place"))
 
     async def deliver(self) -> bool:
         patch = AmendPatch(**self._changes())

@@ -35,6 +35,10 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
         patch = await body(request, AmendPatch)
         return json_response(await trading.amend(name_of(request, "id"), patch, who(request)))
 
+    async def preview_amendment(request: web.Request) -> web.Response:
+        patch = await body(request, AmendPatch)
+        return json_response(trading.preview_amendment(name_of(request, "id"), patch))
+
     async def cancel(request: web.Request) -> web.Response:
         return json_response(await trading.cancel(name_of(request, "id"), who(request)))
 
@@ -56,6 +60,7 @@ def order_routes(trading: TradingPort) -> list[web.RouteDef]:
         web.post("/v1/orders/cancel", cancel_all),
         web.get("/v1/orders", every),
         web.post("/v1/orders/{id}", amend),
+        web.post("/v1/orders/{id}/preview", preview_amendment),
         web.delete("/v1/orders/{id}", cancel),
         web.post("/v1/flatten", flatten),
         web.post("/v1/kill", kill),

@@ -37,6 +37,7 @@ from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.portfolio.books import Books
 from engine.risk.gate import RiskGate
+from engine.risk.judgement import Judgement
 from engine.text import clean
 from engine.wiring.blocks import Blocks
 from engine.wiring.booking import Booking
@@ -312,6 +313,31 @@ class OrderFlow:
 
         Raises OrderError when the order is unknown, not at work, or cannot become so.
         """
+        order, judgement = self._judge_amendment(client_order_id, amendment)
+        verdict, now = judgement.verdict(), self._features.now_ns
+        self._record(verdict)
+        if not verdict.approved:
+            self.denied[verdict.code] += 1
+            return verdict
+        self.gate.amended(judgement.request, now)
+        self.work.asked[client_order_id] = amendment
+        asked = OrderChange(
+            client_order_id, order.request.symbol, ChangeKind.UPDATE_ASKED, who, now, amendment, verdict
+        )
+        self.journal.write([asked], lambda: self._amend(order.request, amendment))
+        return verdict
+
+    def judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[OrderRequest, Verdict]:
+        """What would still fill of the changed order, and what risk would say now; nothing is asked for.
+
+        Raises as ``amend``.
+        """
+        order, judgement = self._judge_amendment(client_order_id, amendment)
+        request = judgement.request
+        rest = msgspec.structs.replace(request, quantity=request.quantity - order.filled)
+        return rest, judgement.verdict()
+
+    def _judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[Order, Judgement]:
         order = self.journal.order(client_order_id)
         if order is None:
             raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
@@ -320,19 +346,7 @@ class OrderFlow:
         now = self._features.now_ns
         quote = self._features.live_quote(instrument.index)
         view = self.views.view(request, instrument, quote, now)
-        judgement = self.gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
-        verdict = judgement.verdict()
-        self._record(verdict)
-        if not verdict.approved:
-            self.denied[verdict.code] += 1
-            return verdict
-        self.gate.amended(judgement.request, now)
-        self.work.asked[client_order_id] = amendment
-        asked = OrderChange(
-            client_order_id, request.symbol, ChangeKind.UPDATE_ASKED, who, now, amendment, verdict
-        )
-        self.journal.write([asked], lambda: self._amend(order.request, amendment))
-        return verdict
+        return order, self.gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
 
     def _amend(self, request: OrderRequest, amendment: Amendment) -> None:
         """The change is durable: the gateway is asked, unless the order is over by now."""

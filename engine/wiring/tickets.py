@@ -65,6 +65,11 @@ class Tickets:
         """What a ticket's orders would do, judged now; nothing is sent."""
         return self._preview(requests, self._desk.trading.judge(requests))
 
+    def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
+        """What would still fill of the changed order, judged now; nothing is asked for."""
+        rest, verdict = self._desk.trading.judge_amendment(client_order_id, self.amendment(patch))
+        return self._preview([rest], [verdict])
+
     def preview_list(self, requests: Sequence[OrderRequest]) -> ListPreview:
         """The same of a list's orders, judged as a whole."""
         verdicts = self._desk.trading.judge(requests)

@@ -143,6 +143,10 @@ class Trading:
         """Change a working order; see ``OrderFlow.amend``."""
         return self._flow.amend(client_order_id, amendment, who)
 
+    def judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[OrderRequest, Verdict]:
+        """What risk would say of a change now; see ``OrderFlow.judge_amendment``."""
+        return self._flow.judge_amendment(client_order_id, amendment)
+
     def cancel(self, client_order_id: str, reason: str) -> None:
         """Cancel what is left of an order. Raises OrderError when nothing is."""
         self._flow.cancels.cancel(client_order_id, reason)

@@ -127,6 +127,9 @@ class LiveTrading:
                     break
         return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found)
 
+    def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
+        return self._tickets.preview_amendment(client_order_id, patch)
+
     async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply:
         self._engine.writing.refuse_when_failed()
         amendment = self._tickets.amendment(patch)

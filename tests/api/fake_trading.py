@@ -86,6 +86,10 @@ class FakeTrading:
         self.asked.append(("orders", symbol, state, limit))
         return (ROW,)
 
+    def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
+        self.asked.append(("preview amendment", client_order_id, patch))
+        return OrderPreview("1", "2", "2", "0.01", "1", "98", (), True, "approved")
+
     async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply:
         self.asked.append(("amend", client_order_id, patch, who))
         return Reply(True, "change asked for")

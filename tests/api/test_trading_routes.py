@@ -90,6 +90,13 @@ async def test_orders_are_changed_and_canceled_and_positions_closed(serve: Serve
         ]
 
 
+async def test_an_amendment_is_previewed(serve: Serve) -> None:
+    async with serve() as served:
+        status, answer = await served.request("POST", "/v1/orders/td-1/preview", b'{"price":"63000"}', **WHO)
+        assert status == 200 and decode(answer, type=OrderPreview).approved
+        assert served.desk.asked == [("preview amendment", "td-1", AmendPatch(price="63000"))]
+
+
 async def test_what_is_read(serve: Serve) -> None:
     async with serve() as served:
         _, answer = await served.request("GET", "/v1/limits")

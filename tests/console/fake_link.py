@@ -176,6 +176,10 @@ class FakeLink:
         self._fail()
         return msgspec.structs.replace(self.judged, quantity=ticket.quantity or self.judged.quantity)
 
+    async def preview_amendment(self, id: str, patch: AmendPatch) -> OrderPreview:
+        self._fail()
+        return msgspec.structs.replace(self.judged, quantity=patch.quantity or self.judged.quantity)
+
     async def amend(self, id: str, patch: AmendPatch) -> Reply:
         return await self._command("amend", id, patch, text=f"order {id}: change asked for")
 

@@ -16,6 +16,7 @@ from console.screens.close import CloseScreen
 from console.screens.confirm import ConfirmScreen
 from engine.api.protocol import StateFrame
 from engine.api.trading_protocol import AmendPatch, FlattenPatch
+from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
@@ -112,6 +113,17 @@ async def test_an_order_is_amended_after_one_question() -> None:
         await until(pilot, lambda: app.screen is app.desk)
         assert "order ord-0001: change asked for" in toasts(app)
     assert link.sent == [("amend", "ord-0001", AmendPatch(quantity="0.6", price="3390"))]
+
+
+async def test_what_risk_says_of_an_amendment_is_shown_before_it_is_sent() -> None:
+    link = FakeLink()
+    link.judged = sample_account.preview("PRICE_COLLAR")
+    async with desk(link) as (app, pilot):
+        await press(pilot, "4", "j", "j", "m", "9")
+        await until(pilot, lambda: "risk ✗ PRICE_COLLAR" in text_of(app))
+        await press(pilot, "enter")
+        assert isinstance(app.screen, ConfirmScreen) and "risk ✗ PRICE_COLLAR" in text_of(app)
+    assert link.sent == []
 
 
 async def test_a_refused_amendment_stays_to_be_mended() -> None:

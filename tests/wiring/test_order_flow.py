@@ -406,6 +406,23 @@ def test_a_cancel_that_was_answered_with_the_release_itself_is_not_journaled_aft
     restarted(market, {})
 
 
+@pytest.mark.parametrize("quantity", ["8", "10000"])
+def test_an_amendment_is_previewed_without_being_asked_for(quantity: str) -> None:
+    market = Market()
+    place(market.desk, type="limit", price="99.5", quantity="10")
+    market.tick()
+    order, written = the_order(market), len(market.bench.journal)
+    preview = Tickets(market.desk).preview_amendment(
+        order.client_order_id, AmendPatch(quantity=quantity, price="99.4")
+    )
+    assert (preview.quantity, preview.price) == (quantity, "99.4")
+    assert preview.approved is (quantity == "8") and len(preview.verdicts) == 1
+    assert order.pending is Pending.NONE and order.price == Decimal("99.5")
+    assert len(market.bench.journal) == written
+    with pytest.raises(OrderError, match="so already"):
+        Tickets(market.desk).preview_amendment(order.client_order_id, AmendPatch(quantity="10"))
+
+
 # --- gateways -----------------------------------------------------------------------------------------
 
 
