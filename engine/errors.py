@@ -53,10 +53,21 @@ class LinkError(TickdeskError):
     exit_code = 4
 
 
+class NoEngineError(LinkError):
+    """None listens: what was asked has reached nobody."""
+
+
 class RefusedError(LinkError):
     """The engine answers, and does not do what was asked."""
 
     exit_code = 1
+
+
+class NotReadyError(TickdeskError):
+    """The desk cannot do it yet: it is starting. The same again in a moment may be done."""
+
+    def __init__(self) -> None:
+        super().__init__("the desk is warming up: try again in a moment")
 
 
 class InternalError(TickdeskError):

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from console.cli.trading_arguments import add_trading
+from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
 from engine.text import clean
 
@@ -163,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
     weights.add_argument("--json", action="store_true", help="machine-readable")
 
     explain = command("explain", "the whole chain behind an opportunity or an order")
-    explain.add_argument("id", metavar="ID", help="of an opportunity, or a client order id")
+    explain.add_argument("id", metavar="ID", help=f"of an opportunity, or of an order: {WHICH}")
     explain.add_argument("--json", action="store_true", help="machine-readable")
 
     signals = command("signals", "everything that is live for a symbol now, taken apart")
@@ -183,7 +183,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--format", choices=("text", "json", "html"), default="text")
     report.add_argument("--out", metavar="FILE", default="-", help="default -: standard output")
 
-    _export_options(command("export", "write rows of a state directory for other programs"))
+    export = command("export", "write rows of a state directory for other programs")
+    export.epilog = "balances: flow is what trading added to a currency's cash, without the starting cash."
+    _export_options(export)
     return top
 
 

@@ -14,13 +14,13 @@ from yarl import URL
 from engine import nan_json
 from engine.api.address import check, socket_path
 from engine.api.protocol import ErrorReply
-from engine.errors import LinkError, RefusedError
+from engine.errors import LinkError, NoEngineError, RefusedError
 
 _T = TypeVar("_T")
 
 
-def no_engine(state_dir: Path) -> LinkError:
-    return LinkError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
+def no_engine(state_dir: Path) -> NoEngineError:
+    return NoEngineError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
 
 
 def quoted(name: str) -> str:
@@ -66,8 +66,10 @@ async def _ask(
             if answer.status >= 400:
                 raise RefusedError(msgspec.json.decode(found, type=ErrorReply).error)
             return nan_json.decode(found, reply)
-    except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionError):
+    except (aiohttp.ClientConnectorError, FileNotFoundError):
         raise no_engine(state_dir) from None
+    except ConnectionError:
+        raise LinkError(f"the engine for {state_dir} hung up before it answered") from None
     except TimeoutError:
         raise LinkError(f"the engine for {state_dir} does not answer within {timeout_s:.0f} s") from None
     except (aiohttp.ClientError, msgspec.MsgspecError) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
 import time
 from typing import Any
 
@@ -21,7 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     path = config_path(arguments) or default_path()
     if arguments.what == "check":
-        _check(config)
+        for warning in _check(config):
+            print(f"tickdesk: {warning}", file=sys.stderr)
         print(f"configuration ok ({path if path.exists() else 'defaults; no file at ' + str(path)})")
         return 0
     shown = msgspec.to_builtins(config)
@@ -30,12 +33,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(config: Config) -> None:
-    """What the file's types do not tell: venues, their addresses and symbols, the theme."""
-    from engine.wiring.sources import live_feeds
+def _check(config: Config) -> list[str]:
+    """Raises for what the file's types do not tell: venues and their symbols, the theme, recipients.
 
-    live_feeds(config, time.time_ns, {})
+    Returns what an engine would warn of.
+    """
+    from engine.wiring.sources import live_feeds, unfed_symbols
+
+    feeds = live_feeds(config, time.time_ns, {})
     require_theme(config.console.theme)
+    if config.notify.enabled:
+        from engine.wiring.notifications import addresses
+
+        addresses(config.notify, os.environ)
+    return [one for one in (unfed_symbols(config, feeds),) if one]
 
 
 def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 
 from console.cli.client import ask, quoted
+from console.cli.orders import whole_id
 from console.cli.output import as_json, plain
 from console.cli.settings import state_dir
 from engine.api.protocol import Explanation
 
 
 def run(arguments: argparse.Namespace) -> int:
-    found = ask(state_dir(arguments), "GET", f"/v1/explain/{quoted(arguments.id)}", Explanation)
+    where = state_dir(arguments)
+    identity = whole_id(where, arguments.id, "")
+    found = ask(where, "GET", f"/v1/explain/{quoted(identity)}", Explanation)
     if arguments.json:
         print(as_json(found))
         return 0

@@ -14,7 +14,7 @@ from console.cli.client import ask
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
 from engine.api.trading_protocol import OrderPreview, OrderReply, OrderTicket
-from engine.errors import ConfigError, LinkError, RefusedError
+from engine.errors import ConfigError, LinkError, NoEngineError, RefusedError
 from engine.text import clean
 
 PATH = "/v1/orders"
@@ -26,8 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
         preview = _preview(where, ticket)
         print(as_json(preview) if arguments.json else "\n".join(lines(preview)))
         return 0 if preview.approved else 1
-    if not arguments.yes and not _confirmed(where, ticket, arguments.json):
-        return 1
+    if not arguments.yes:
+        confirmed = _confirmed(where, ticket, arguments.json)
+        if confirmed is None:
+            return 1
+        ticket = confirmed
     return say(send(where, PATH, msgspec.json.encode(ticket), ticket.token), json=arguments.json)
 
 
@@ -90,12 +93,17 @@ def _preview(where: Path, ticket: OrderTicket) -> OrderPreview:
     return ask(where, "POST", f"{PATH}/preview", OrderPreview, body=msgspec.json.encode(ticket))
 
 
-def _confirmed(where: Path, ticket: OrderTicket, json: bool) -> bool:
-    """Show what the order would do, and ask."""
+def _confirmed(where: Path, ticket: OrderTicket, json: bool) -> OrderTicket | None:
+    """Show what the order would do, and ask. What may be sent: of the size that was shown."""
     somebody_there(json)
     preview = _preview(where, ticket)
     print("\n".join(lines(preview)))
-    return agreed(preview.approved)
+    return sized(ticket, preview) if agreed(preview.approved) else None
+
+
+def sized(ticket: OrderTicket, preview: OrderPreview) -> OrderTicket:
+    """The ticket of the previewed quantity: a notional or a share of equity would be another by now."""
+    return msgspec.structs.replace(ticket, quantity=preview.quantity, notional=None, equity_pct=None)
 
 
 def somebody_there(json: bool) -> None:
@@ -119,7 +127,7 @@ def send(where: Path, path: str, body: bytes, token: str) -> OrderReply:
     """Once, however often it is asked: it has a token."""
     try:
         return ask(where, "POST", path, OrderReply, body=body)
-    except RefusedError:
+    except (RefusedError, NoEngineError):
         raise
     except LinkError as error:
         raise LinkError(

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from console.cli.client import ask
-from console.cli.order import PATH, agreed, lines, say, send, somebody_there
+from console.cli.order import PATH, agreed, lines, say, send, sized, somebody_there
 from console.cli.output import as_json
 from console.cli.settings import state_dir
 from engine.api.trading_protocol import ListPreview, OrderList
@@ -34,8 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
         preview = _preview(where, wanted)
         print(as_json(preview) if arguments.json else "\n".join(_lines(preview)))
         return 0 if preview.approved else 1
-    if not arguments.yes and not _confirmed(where, wanted, arguments.json):
-        return 1
+    if not arguments.yes:
+        confirmed = _confirmed(where, wanted, arguments.json)
+        if confirmed is None:
+            return 1
+        wanted = confirmed
     reply = send(where, f"{PATH}/list", msgspec.json.encode(wanted), wanted.token)
     return say(reply, json=arguments.json)
 
@@ -95,12 +98,15 @@ def _preview(where: Path, wanted: OrderList) -> ListPreview:
     return ask(where, "POST", f"{PATH}/list/preview", ListPreview, body=msgspec.json.encode(wanted))
 
 
-def _confirmed(where: Path, wanted: OrderList, json: bool) -> bool:
-    """Show what they would do, and ask."""
+def _confirmed(where: Path, wanted: OrderList, json: bool) -> OrderList | None:
+    """Show what they would do, and ask. What may be sent: of the sizes that were shown."""
     somebody_there(json)
     preview = _preview(where, wanted)
     print("\n".join(_lines(preview)))
-    return agreed(preview.approved)
+    if not agreed(preview.approved):
+        return None
+    tickets = tuple(map(sized, wanted.tickets, preview.previews))
+    return msgspec.structs.replace(wanted, tickets=tickets)
 
 
 def _lines(preview: ListPreview) -> list[str]:

@@ -21,8 +21,10 @@ from engine.errors import ConfigError
 from engine.text import clean
 
 _MOST = 1_000
+_PREFIX = "td-"
 _SHORTEST = 6
 """Of an id that is given by its first characters."""
+_WHOLE = len(_PREFIX) + 24
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +46,7 @@ def cancel(arguments: argparse.Namespace) -> int:
         body = msgspec.json.encode(CancelPatch(arguments.symbol or ""))
         reply = ask(where, "POST", f"{PATH}/cancel", Reply, body=body)
     else:
-        reply = ask(where, "DELETE", f"{PATH}/{quoted(_id(where, arguments.id))}", Reply)
+        reply = ask(where, "DELETE", f"{PATH}/{quoted(whole_id(where, arguments.id))}", Reply)
     return say(reply, json=arguments.json)
 
 
@@ -53,7 +55,7 @@ def amend(arguments: argparse.Namespace) -> int:
     patch = AmendPatch(arguments.quantity, arguments.limit, arguments.stop, arguments.trail)
     if patch == AmendPatch():
         raise ConfigError("say what: --quantity, --limit, --stop or --trail")
-    path = f"{PATH}/{quoted(_id(where, arguments.id))}"
+    path = f"{PATH}/{quoted(whole_id(where, arguments.id))}"
     return say(ask(where, "POST", path, Reply, body=msgspec.json.encode(patch)), json=arguments.json)
 
 
@@ -68,11 +70,15 @@ def _orders(where: Path, symbol: str | None, state: str, limit: int) -> tuple[Or
     return ask(where, "GET", f"{PATH}?{query}", tuple[OrderRow, ...])
 
 
-def _id(where: Path, text: str) -> str:
-    """A whole id, or that of the only open order whose id begins so. Raises ConfigError."""
-    if len(text) >= len("td-") + 24 or len(text) < _SHORTEST:
+def whole_id(where: Path, text: str, state: str = "open") -> str:
+    """The id of the only order (of this state) whose id begins so, with ``td-`` or without; else ``text``.
+
+    Raises ConfigError when several begin so.
+    """
+    if not _SHORTEST <= len(text) < _WHOLE:
         return text
-    found = [row.id for row in _orders(where, None, "open", _MOST) if row.id.startswith(text)]
+    begins = (text, _PREFIX + text)
+    found = [row.id for row in _orders(where, None, state, _MOST) if row.id.startswith(begins)]
     if len(found) > 1:
         raise ConfigError(f"{clean(text, 40)} begins several ids: {', '.join(found[:5])}")
     return found[0] if found else text

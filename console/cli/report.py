@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from console.cli.output import opened
 from console.cli.settings import configuration, state_dir
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StoreError
 from engine.text import clean
 
 
@@ -19,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     day = _day(arguments.day)
     account = configuration(arguments).account
     report = day_report(state_dir(arguments), day, account, time.time_ns())
+    if report.whole and report.empty:
+        raise StoreError(f"no data for {day}: nothing of this desk was written down that day")
     with opened(arguments.out) as file:
         file.write(FORMATS[arguments.format](report))
     if arguments.out != "-":

@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.plain_number import plain_number
 
 SIDES = ("buy", "sell")
+WHICH = "six or more of its first characters do, with or without td-"
 
 
 class AddCommand(Protocol):
@@ -22,11 +23,11 @@ def add_trading(command: AddCommand) -> None:
     _order(command("order", "place an order, after a look at what it would do"))
     _orders(_json(command("orders", "list the newest orders, or place several together")))
     cancel = _json(command("cancel", "cancel an order, or all", "orders", "cancel"))
-    cancel.add_argument("id", nargs="?", metavar="ID", help="or its first six characters")
+    cancel.add_argument("id", nargs="?", metavar="ID", help=WHICH)
     cancel.add_argument("--all", action="store_true", help="every order that is at work")
     cancel.add_argument("--symbol", metavar="SYMBOL", help="with --all: of this symbol")
     amend = _json(command("amend", "change a working order", "orders", "amend"))
-    amend.add_argument("id", metavar="ID", help="or its first six characters")
+    amend.add_argument("id", metavar="ID", help=WHICH)
     amend.add_argument("--quantity", metavar="Q", help="the whole one, what is filled included")
     for name, about in (("limit", "limit price"), ("stop", "trigger price"), ("trail", "distance")):
         amend.add_argument(f"--{name}", metavar="P", help=about)
@@ -36,7 +37,10 @@ def add_trading(command: AddCommand) -> None:
         "--percent", type=_number, default=100.0, metavar="P", help="of the position (default 100)"
     )
     flatten.add_argument("--limit", action="store_true", help="bounded by the quote, instead of at market")
-    _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
+    kill = _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
+    for one in (flatten, kill):
+        one.add_argument("--yes", action="store_true", help="without asking; only a terminal is asked")
+    amend.add_argument("--yes", action="store_true", help="as with other commands; amend never asks")
     _json(command("positions", "list what is held", "account", "positions"))
     _json(command("account", "balances, exposure, and who earned what"))
     _json(command("targets", "what the portfolio's next rebalance would do, and what the last one did"))

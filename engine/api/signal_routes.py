@@ -19,7 +19,7 @@ def signal_routes(desk: DeskPort) -> list[web.RouteDef]:
         found = desk.signals(symbol)
         if found is None:
             return not_found(
-                f"unknown symbol {clean(symbol, 60)}: write it as venue:NATIVE, as the grid does"
+                f"unknown symbol {clean(symbol, 60)}: write it as venue:NATIVE, as in sim:BTC-USD"
             )
         return json_response(found)
 

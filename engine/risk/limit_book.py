@@ -166,7 +166,9 @@ class LimitBook:
     def _kind(self, scope: str, name: str) -> LimitKind:
         own = any(scope.startswith(prefix) and len(scope) > len(prefix) for prefix in (STRATEGY, SYMBOL))
         if scope != DESK and not own:
-            raise ConfigError(f"no scope {clean(scope, 80)}: it is desk, strategy:<name> or symbol:<symbol>")
+            raise ConfigError(
+                f"no scope {clean(scope, 80)}: it is desk, strategy:<name>, symbol:<symbol> or exits"
+            )
         allowed = OWN_LIMITS if own else tuple(KINDS)
         if name not in allowed:
             raise ConfigError(f"no limit {clean(name, 40)} of {clean(scope, 80)}: {', '.join(allowed)}")

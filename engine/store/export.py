@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from engine.errors import StoreError
@@ -23,6 +24,8 @@ class Kind(NamedTuple):
     symbol: bool = True
     outside: tuple[str, ...] = ()
     """Columns whose text may come from outside the desk."""
+    source: Mapping[str, str] = MappingProxyType({})
+    """The table's name of a column, where it is exported under another."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -35,7 +38,16 @@ KINDS: Mapping[str, Kind] = {
     ),
     "fills": Kind("fills", TABLES["fills"], "seq", "ns", outside=("symbol", "trade_id", "currency")),
     "positions": Kind("positions", TABLES["positions"], "symbol", "", outside=("symbol",)),
-    "balances": Kind("balances", TABLES["balances"], "currency", "", symbol=False, outside=("currency",)),
+    # What trading added since the beginning: the starting cash is the configuration's, and in no table.
+    "balances": Kind(
+        "balances",
+        tuple("flow" if name == "cash" else name for name in TABLES["balances"]),
+        "currency",
+        "",
+        symbol=False,
+        outside=("currency",),
+        source=MappingProxyType({"flow": "cash"}),
+    ),
     "funding": Kind("funding", TABLES["funding"], "seq", "ns", outside=("symbol", "funding_id", "currency")),
     "limits": Kind(
         "limits",
@@ -121,7 +133,8 @@ def rows(
         where.append("symbol = ?")
         values.append(symbol)
     condition = f"WHERE {' AND '.join(where)}" if where else ""
+    columns = ", ".join(kind.source.get(name, name) for name in kind.columns)
     return connection.execute(
-        f"SELECT {', '.join(kind.columns)} FROM {kind.table} {condition} ORDER BY {kind.order}",  # noqa: S608
+        f"SELECT {columns} FROM {kind.table} {condition} ORDER BY {kind.order}",  # noqa: S608
         values,
     )

@@ -88,7 +88,7 @@ class DayFold:
             )
             self.states.append(Happening(event.ns, clean(text, 300)))
         elif isinstance(event, LimitChange):
-            values = f"{event.previous or 'none of its own'} → {event.value or 'as above it'}"
+            values = f"{event.previous or 'none of its own'} → {event.value or 'as configured'}"
             text = f"{event.name} of {event.scope}: {values} by {event.who}"
             self.limits.append(Happening(event.ns, clean(text, 300)))
         self._fold(event)

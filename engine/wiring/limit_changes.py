@@ -82,6 +82,14 @@ class LimitChanges:
             self._commit((proposed,), done)
         return proposed
 
+    def value(self, scope: str, name: str) -> float | None:
+        """What is in force in the scope itself; None: it has none of its own."""
+        return self._kept(scope).value(scope, name)
+
+    def configured(self, scope: str, name: str) -> float | None:
+        """What the configuration says of the scope itself."""
+        return self._kept(scope).configured(scope, name)
+
     def _loosen(self, change: LimitChange, done: Callable[[], None]) -> None:
         key = change.scope, change.name
         self._loosening[key] = change

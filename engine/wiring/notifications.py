@@ -59,12 +59,8 @@ class Notifications:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         """``timer`` in seconds. Raises ConfigError: no address, a file that others can read, no Apprise."""
-        if not _installed("apprise"):
-            raise ConfigError(
-                "notify.enabled needs Apprise: `pip install 'tickdesk[notify]'`, or switch it off"
-            )
         self._config = config
-        self._urls = _addresses(config, environ)
+        self._urls = addresses(config, environ)
         self._feeds = feeds
         self._alert = alert
         self._timer = timer
@@ -209,8 +205,13 @@ def _installed(module: str) -> bool:
         return False
 
 
-def _addresses(config: NotifyConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """From the environment (separated by blanks), else from the file (one a line)."""
+def addresses(config: NotifyConfig, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """From the environment (separated by blanks), else from the file (one a line).
+
+    Raises ConfigError: none, a file that others can read, no Apprise to send to them.
+    """
+    if not _installed("apprise"):
+        raise ConfigError("notify.enabled needs Apprise: `pip install 'tickdesk[notify]'`, or switch it off")
     text = environ.get(URLS, "")
     if not text and config.url_file:
         text = read_private(Path(config.url_file), "notify.url_file", _MOST)

@@ -12,6 +12,7 @@ from engine.feeds.base import Feed
 from engine.instruments import venue_of
 from engine.store.store import Store
 from engine.wiring.desk import Desk
+from engine.wiring.sources import unfed_symbols
 
 log = logging.getLogger("engine")
 
@@ -54,9 +55,16 @@ def _tell_restored(desk: Desk, events: int) -> None:
 
 
 def tell_unfed(desk: Desk, feeds: Sequence[Feed]) -> None:
-    """Positions of venues that no feed of this run brings: nothing can price or close them."""
+    """Positions of venues that no feed of this run brings: nothing can price or close them.
+
+    And symbols of the configuration that none brings.
+    """
     venues = {feed.venue for feed in feeds}
     unfed = [p.symbol for p in desk.trading.ledger.positions() if venue_of(p.symbol) not in venues]
     if unfed:
         text = f"no feed brings {', '.join(unfed)}: neither priced nor closed until its venue is back"
         desk.alert("error", "positions", text)
+    named = unfed_symbols(desk.config, feeds)
+    if named:
+        log.warning("%s", named)
+        desk.alert("warning", "config", named)

@@ -14,6 +14,7 @@ from engine.events import Alert, FeedState
 from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
 from engine.feeds.registry import VENUES, open_feed
 from engine.feeds.simulated import SimulatedFeed
+from engine.text import clean
 from engine.wiring.desk import Desk
 
 log = logging.getLogger("engine.feeds")
@@ -45,6 +46,18 @@ def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, fl
     if not feeds:
         raise ConfigError("no feed is enabled: enable one under [feeds], or [simulated]")
     return feeds
+
+
+def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
+    """A warning of symbols that have limits or exits of their own and that none of ``feeds`` brings; ""."""
+    brought: set[str] = set()
+    for feed in feeds:
+        natives = config.feeds[feed.venue].symbols if feed.venue in config.feeds else config.simulated.symbols
+        brought.update(f"{feed.venue}:{native}" for native in natives)
+    told = []
+    for section, named in (("risk.symbols", config.risk.symbols), ("exits.symbols", config.exits.symbols)):
+        told += [f"{section}.{clean(symbol, 60)}" for symbol in named if symbol not in brought]
+    return f"no feed brings the symbol of {', '.join(told)}: it limits nothing" if told else ""
 
 
 async def run_feed(desk: Desk, feed: Feed, sink: Sink) -> None:

@@ -23,11 +23,12 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
-from engine.errors import ConfigError, OrderError, StoreError
+from engine.errors import ConfigError, NotReadyError, OrderError, StoreError
 from engine.events import OrderRequest, OrderState
 from engine.execution.alpaca.webhook import WebhookRefused
 from engine.execution.order import Order
-from engine.risk.limits import STRATEGY, SYMBOL
+from engine.risk.limit_kinds import shown
+from engine.risk.limits import DESK, STRATEGY, SYMBOL
 from engine.text import clean
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
@@ -57,6 +58,7 @@ class LiveTrading:
             engine.desk,
             settled=lambda: engine.writing.settled,
             failed=lambda: engine.writing.failure is not None,
+            ready=lambda: engine.ready,
         )
 
     @property
@@ -71,6 +73,7 @@ class LiveTrading:
         if placed:
             await self._engine.writing.durable()
             return self._placed_before(placed)
+        self._refuse_early()
         requests = self._tickets.requests(ticket, who)
         if len(requests) == 1:
             instrument = find(self._engine.desk.instruments, requests[0].symbol)
@@ -86,10 +89,19 @@ class LiveTrading:
         if placed:
             await self._engine.writing.durable()
             return self._placed_before(placed)
+        self._refuse_early()
         requests = self._tickets.list_requests(wanted, who)
         verdicts = self._trading.submit_list(requests)
         await self._kept(requests)
         return list_reply(requests, verdicts)
+
+    def _refuse_early(self) -> None:
+        """An order would carry the clock of the history that warms the desk up, and be judged by its prices.
+
+        Raises NotReadyError until the desk runs.
+        """
+        if not self._engine.ready:
+            raise NotReadyError
 
     async def _kept(self, requests: Sequence[OrderRequest]) -> None:
         """Wait until what was placed is durable. Raises StoreError, which names it."""
@@ -108,9 +120,11 @@ class LiveTrading:
         return placed_before(orders)
 
     def preview(self, ticket: OrderTicket, who: str) -> OrderPreview:
+        self._refuse_early()
         return self._tickets.preview(self._tickets.requests(ticket, who))
 
     def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
+        self._refuse_early()
         return self._tickets.preview_list(self._tickets.list_requests(wanted, who))
 
     def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
@@ -128,10 +142,12 @@ class LiveTrading:
         return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found)
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
+        self._refuse_early()
         return self._tickets.preview_amendment(client_order_id, patch)
 
     async def amend(self, client_order_id: str, patch: AmendPatch, who: str) -> Reply:
         self._engine.writing.refuse_when_failed()
+        self._refuse_early()
         amendment = self._tickets.amendment(patch)
         verdict = self._trading.amend(client_order_id, amendment, f"asked by {who}")
         await self._engine.writing.durable()
@@ -181,8 +197,17 @@ class LiveTrading:
         if change is None:
             return Reply(True, f"{what} is so already")
         await self._engine.writing.durable()
-        before, now = change.previous or "none of its own", change.value or "as above it"
-        return Reply(True, f"{what}: {before} → {now}")
+        before = change.previous or "none of its own"
+        return Reply(True, f"{what}: {before} → {change.value or self._fallen_back(patch)}")
+
+    def _fallen_back(self, patch: LimitPatch) -> str:
+        """The limit that holds once one changed live is taken back, and whose it is."""
+        limits = self._trading.limits
+        own = limits.configured(patch.scope, patch.name)
+        if own is not None:
+            return f"{shown(own)}, as configured"
+        above = limits.value(DESK, patch.name)
+        return "none of its own" if above is None else f"none of its own; the desk's {shown(above)} holds"
 
     def _require_owner(self, scope: str) -> None:
         """Raises ConfigError for a strategy or a symbol that the desk does not have."""

@@ -213,11 +213,21 @@ def test_precedence(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("simulated.history_s=999999", "history_s"),
         ("console.theme=nosuch", "tickdesk-dark"),
         ("console.frames_per_s=100", "frames_per_s"),
+        ("notify.enabled=true", "notify.enabled needs addresses"),
     ],
 )
 def test_config_check_finds(capsys: Capture, override: str, says: str) -> None:
     code, err = refused(capsys, "config", "check", "--set", override)
     assert code == 2 and says in err
+
+
+def test_config_check_warns_of_symbols_that_no_feed_brings(capsys: Capture) -> None:
+    own = "--set", 'risk.symbols={"sim:BTC-USD"={max_position_pct=5}, "sim:btc-usd"={max_position_pct=5}}'
+    exits = "--set", 'exits.symbols={"kraken:X/Y"={stop_loss_pct=1}}'
+    assert call("config", "check", *own, *exits) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("configuration ok")
+    assert "no feed brings the symbol of risk.symbols.sim:btc-usd, exits.symbols.kraken:X/Y" in err
 
 
 def test_bad_files(capsys: Capture, tmp_path: Path) -> None:

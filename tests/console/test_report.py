@@ -74,6 +74,8 @@ def test_today_so_far(capsys: Capture, tmp_path: Path, store: Store) -> None:
     [
         (("--day", "yesterday"), 2, "'yesterday' is no day: write it as in 2025-01-31"),
         (("--day", "2999-01-01"), 2, "2999-01-01 has not begun (days are of UTC)"),
+        (("--day", "2020-01-01"), 1, "no data for 2020-01-01"),
+        (("--day", "2020-01-01", "--format", "json"), 1, "no data for 2020-01-01"),
         (("--day", "1960-01-01"), 2, "1960-01-01 is too early"),
         (("--out", "/nonexistent/report"), 2, "cannot write /nonexistent/report"),
     ],

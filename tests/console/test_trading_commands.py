@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from console.cli import account, limits, main, order, orders, targets
+from console.cli import account, explain, flatten, limits, main, order, orders, targets
 from console.cli.arguments import parse
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
-from engine.api.trading_protocol import LimitPatch, OrderPreview
-from engine.errors import ConfigError
+from engine.api.trading_protocol import LimitPatch, OrderPreview, OrderTicket
+from engine.errors import ConfigError, LinkError
 from engine.events import Check, Verdict
 from tests.api import fake_trading as fake
 
@@ -230,3 +230,105 @@ def test_an_end_of_input_at_the_question_sends_nothing(
     monkeypatch.setattr(order, "send", lambda *given: pytest.fail("sent"))
     assert main(("order", "buy", "BTC-USD", "1", "--state-dir", str(tmp_path))) == 1
     assert capsys.readouterr().err == "not sent\n"
+
+
+def test_what_was_shown_is_what_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[OrderTicket] = []
+    preview = OrderPreview("0.03207", "2", "2", "0.01", "1", "98", (), True, "approved")
+
+    def answers(where: Path, path: str, body: bytes, token: str) -> fake.OrderReply:
+        sent.append(msgspec.json.decode(body, type=OrderTicket))
+        return fake.OrderReply(True, "placed")
+
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(order, "_preview", lambda where, ticket: preview)
+    monkeypatch.setattr(order, "send", answers)
+    for size in ("--equity-pct", "--notional"):
+        words = ("order", "buy", "BTC-USD", size, "2", "--token", "t", "--state-dir", str(tmp_path))
+        assert main(words) == 0
+    wanted = OrderTicket("BTC-USD", "buy", quantity="0.03207", token="t")
+    assert sent == [wanted, wanted]
+    assert main((*words, "--yes")) == 0 and sent[-1].notional == "2", (
+        "what nobody saw is sized when it is sent"
+    )
+
+
+@pytest.mark.parametrize(("there", "placed"), [(False, False), (True, True)])
+def test_only_what_may_have_reached_an_engine_may_have_been_placed(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool, placed: bool
+) -> None:
+    if there:
+
+        def hangs_up(*_: object, **__: object) -> None:
+            raise LinkError("the engine hung up")
+
+        monkeypatch.setattr(order, "ask", hangs_up)
+    assert main(("order", "buy", "A", "1", "--yes", "--state-dir", str(tmp_path))) == 4
+    assert ("may have been placed" in capsys.readouterr().err) is placed
+
+
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (("flatten",), "close every position? [y/N] "),
+        (("flatten", "sim:A", "--percent", "50"), "close 50 % of the position in sim:A? [y/N] "),
+        (("kill",), "halt, cancel every order and close every position? [y/N] "),
+    ],
+)
+def test_a_terminal_is_asked_before_positions_are_closed(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    question: str,
+) -> None:
+    done: list[str] = []
+    answers: list[str] = []
+
+    def asked(text: str) -> str:
+        assert text == question
+        return answers.pop()
+
+    def does(where: Path, method: str, path: str, *_: object, **__: object) -> Reply:
+        done.append(path)
+        return Reply(True, "flat")
+
+    monkeypatch.setattr(flatten, "ask", does)
+    monkeypatch.setattr("builtins.input", asked)
+    command = (*words, "--state-dir", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    answers.append("")
+    assert main(command) == 1 and not done
+    assert capsys.readouterr().err == "nothing done\n"
+    answers.append("y")
+    assert main(command) == 0 and len(done) == 1
+    assert main((*command, "--yes")) == 0 and len(done) == 2
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    assert main(command) == 0 and len(done) == 3, "an emergency waits for nobody"
+
+
+def test_an_order_is_meant_by_the_beginning_of_its_id(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = [
+        OrderRow(
+            *(identity, "sim:A", "buy", "limit", "2", "0", "", "accepted", "entry", "", 1, 2),
+        )
+        for identity in ("td-abcdef000000000000000000", "td-abcdee000000000000000000", "td-abcdef1")
+    ]  # fmt: skip
+    monkeypatch.setattr(orders, "_orders", lambda where, symbol, state, limit: tuple(rows))
+    assert orders.whole_id(tmp_path, "abcdee") == rows[1].id == orders.whole_id(tmp_path, "td-abcdee0")
+    assert orders.whole_id(tmp_path, "abcde") == "abcde", "too short to mean one"
+    assert orders.whole_id(tmp_path, "ffffff") == "ffffff"
+    with pytest.raises(ConfigError, match="begins several ids"):
+        orders.whole_id(tmp_path, "abcdef")
+    told: list[str] = []
+
+    def asked(where: Path, method: str, path: str, reply: type) -> None:
+        told.append(path)
+        raise LinkError("enough")
+
+    monkeypatch.setattr(explain, "ask", asked)
+    assert main(("explain", "abcdee", "--state-dir", str(tmp_path))) == 4
+    assert told == [f"/v1/explain/{rows[1].id}"]

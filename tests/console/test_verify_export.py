@@ -132,6 +132,15 @@ def test_money_is_decimal_text_and_times_bound_rows(capsys: Capture, tmp_path: P
     store.close()
 
 
+def test_balances_are_what_trading_added(capsys: Capture, tmp_path: Path, store: Store) -> None:
+    with sqlite3.connect(tmp_path / DATABASE) as other:
+        flows = dict(other.execute("SELECT currency, cash FROM balances"))
+    rows = export(capsys, tmp_path, "balances")
+    assert {row["currency"]: row["flow"] for row in rows} == flows and flows
+    assert all("cash" not in row for row in rows), "the starting cash is not in it"
+    store.close()
+
+
 def test_a_file_is_written_whole_and_privately(capsys: Capture, tmp_path: Path, store: Store) -> None:
     out = tmp_path / "orders.csv"
     code, told, _ = call(capsys, "export", "orders", "--out", str(out), "--state-dir", str(tmp_path))

@@ -242,14 +242,14 @@ def test_addresses_from_a_private_file(tmp_path: Path) -> None:
     path.write_text("json://one\n\njson://two\n")
     path.chmod(0o600)
     config = NotifyConfig(enabled=True, url_file=str(path))
-    assert notifications._addresses(config, {}) == ("json://one", "json://two")
-    assert notifications._addresses(config, {URLS: "json://three"}) == ("json://three",)
+    assert notifications.addresses(config, {}) == ("json://one", "json://two")
+    assert notifications.addresses(config, {URLS: "json://three"}) == ("json://three",)
     path.chmod(0o640)
     with pytest.raises(ConfigError, match=r"notify\.url_file can be read by others: chmod 600"):
-        notifications._addresses(config, {})
+        notifications.addresses(config, {})
     link = tmp_path / "link"
     link.symlink_to(path)
     for wrong in (link, tmp_path / "missing", tmp_path):
         with pytest.raises(ConfigError, match=r"notify\.url_file") as refused:
-            notifications._addresses(NotifyConfig(enabled=True, url_file=str(wrong)), {})
+            notifications.addresses(NotifyConfig(enabled=True, url_file=str(wrong)), {})
         assert str(tmp_path) not in str(refused.value)

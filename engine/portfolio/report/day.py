@@ -118,3 +118,9 @@ class DayReport(msgspec.Struct, frozen=True):
     curve: tuple[Point, ...]
     notes: tuple[str, ...]
     not_modelled: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known to have happened: the desk did not run."""
+        happened = self.fills or self.rejected or self.denied or self.states or self.limits
+        return not (happened or self.curve)
