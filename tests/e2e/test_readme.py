@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
 
-from console.cli.arguments import parser
+from console.cli import order_list
+from console.cli.arguments import parse, parser
 from console.keymap import KEYS
 from engine import config
+from engine.api.trading_protocol import OrderTicket
 from engine.automation import definition
 from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
 from engine.strategies.registry import STRATEGIES, StrategySet
@@ -57,7 +60,7 @@ def test_the_strategy_is_one_and_speaks(tmp_path: Path) -> None:
 
 
 def test_the_configurations_are_right(tmp_path: Path) -> None:
-    found = [text for text in blocks("toml") if "[[steps]]" not in text]
+    found = [text for text in blocks("toml") if "[[steps]]" not in text and "[[tickets]]" not in text]
     assert len(found) >= 2
     for number, text in enumerate(found):
         file = tmp_path / f"{number}.toml"
@@ -72,6 +75,17 @@ def test_the_automation_is_right() -> None:
     assert {step.__struct_config__.tag for step in parsed.steps} == {"notify", "webhook"}
     named = set(code(section("Automations")))
     assert {"notify", "order", "strategy", "webhook", "halt"} <= named
+
+
+def test_the_file_of_tickets_is_right(tmp_path: Path) -> None:
+    (text,) = [text for text in blocks("toml") if "[[tickets]]" in text]
+    file = tmp_path / "exits.toml"
+    file.write_text(text, encoding="utf-8")
+    wanted = order_list._wanted(parse(["orders", "place", str(file), "--oco"]))
+    target, stop = wanted.tickets
+    assert wanted.kind == "oco" and target.quantity == stop.quantity == "0.5"
+    assert (target.type, target.price, stop.type, stop.stop_price) == ("limit", "66000", "stop", "58000")
+    assert set(get_args(get_type_hints(OrderTicket)["type"])) <= set(re.findall(r"\w+", text))
 
 
 def test_strategies_and_their_parameters() -> None:

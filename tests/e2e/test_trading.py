@@ -217,7 +217,12 @@ def test_limits_are_shown_changed_refused_and_kept(engine: RunningEngine) -> Non
         )
         asks = run("limits", "reset", "desk", "max_gross_pct", *desk.where)
         assert asks.returncode == 2 and "0.5 → 100 as configured allows more" in asks.stderr
-        desk.text("limits", "reset", "desk", "max_gross_pct", "--yes")
+        back = desk.text("limits", "reset", "desk", "max_gross_pct", "--yes")
+        assert "0.5 → 100, as configured" in back
+        own = "symbol:sim:BTC-USD", "max_gross_pct"
+        assert "none of its own → 50" in desk.text("limits", "set", *own, "50")
+        back = desk.text("limits", "reset", *own, "--yes")
+        assert "50 → none of its own; the desk's 100 holds" in back
         assert desk.json("order", "buy", "BTC-USD", "0.01", "--preview")["approved"]
 
 
