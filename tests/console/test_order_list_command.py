@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from console.cli import main, order_list
 from console.cli.arguments import parse
-from engine.api.trading_protocol import ListPreview, OrderList, OrderPreview, OrderTicket
+from engine.api.trading_protocol import ListPreview, OrderList, OrderPreview, OrderReply, OrderTicket
 from engine.events import Check, Verdict
 
 TOML = """
@@ -117,3 +118,21 @@ def test_a_preview_shows_every_ticket() -> None:
     told = order_list._lines(ListPreview((one, other), False, "2 orders: 1 denied"))
     assert told[0] == "2 orders: 1 denied" and one.text in told and other.text in told
     assert told[-1] == "denied:GROSS_LIMIT 9, limit 5"
+
+
+def test_the_sizes_that_were_shown_are_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent: list[OrderList] = []
+    one = OrderPreview("0.25", "2", "2", "0.01", "1", "98", (), True, "approved")
+
+    def answers(where: Path, path: str, body: bytes, token: str) -> OrderReply:
+        sent.append(msgspec.json.decode(body, type=OrderList))
+        return OrderReply(True, "placed")
+
+    file = tmp_path / "list.json"
+    file.write_text(JSON)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(order_list, "_preview", lambda *_: ListPreview((one,), True, "approved"))
+    monkeypatch.setattr(order_list, "send", answers)
+    assert main(("orders", "place", str(file), "--state-dir", str(tmp_path))) == 0
+    assert sent[0].tickets == (OrderTicket("sim:A", "buy", quantity="0.25"),)

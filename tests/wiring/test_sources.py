@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.config import Config, FeedConfig, SimulatedConfig
+from engine.config import Config, ExitsConfig, FeedConfig, RiskConfig, SimulatedConfig, SymbolExits
 from engine.errors import ConfigError, FeedError
 from engine.events import Alert, FeedState, MarketEvent, Trade
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
 from engine.wiring import sources
+from engine.wiring.restore import tell_unfed
 from engine.wiring.sources import live_feeds, run_feed
 from tests.wiring.conftest import START_NS, Bench
 
@@ -169,3 +170,23 @@ def test_what_feeds_a_configuration_asks_for() -> None:
         venues(kraken=FeedConfig(symbols=("A",), ws_url="ws://[::1"))
     with pytest.raises(ConfigError, match="no feed is enabled"):
         live_feeds(Config(simulated=SimulatedConfig(enabled=False)), lambda: 0, {})
+
+
+def test_symbols_of_the_configuration_that_no_feed_brings_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    own = {"max_position_pct": 5.0}
+    config = Config(
+        simulated=SimulatedConfig(symbols=("A-USD",)),
+        risk=RiskConfig(symbols={"sim:A-USD": own, "sim:B-USD": own}),
+        exits=ExitsConfig(symbols={"kraken:X/Y": SymbolExits(stop_loss_pct=1.0)}),
+    )
+    bench = Bench(config)
+    tell_unfed(bench.desk, live_feeds(config, lambda: START_NS, {}))
+    (alert,) = [event for event in bench.journal if isinstance(event, Alert)]
+    text = "no feed brings the symbol of risk.symbols.sim:B-USD, exits.symbols.kraken:X/Y: it limits nothing"
+    assert (alert.level, alert.text) == ("warning", text) and text in caplog.text
+    brought = Config(
+        simulated=SimulatedConfig(symbols=("A-USD",)), risk=RiskConfig(symbols={"sim:A-USD": own})
+    )
+    quiet = Bench(brought)
+    tell_unfed(quiet.desk, live_feeds(brought, lambda: START_NS, {}))
+    assert quiet.journal == []
