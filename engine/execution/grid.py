@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Context, Decimal
 
 from engine.errors import OrderError
+from engine.execution.exact import EXACT
 from engine.instruments import Instrument
 
-_EXACT = Context(prec=60)
 _DOWN = Context(prec=60, rounding=ROUND_DOWN)
 _LARGEST = Decimal("1e15")
 _FINEST = -18
@@ -39,14 +39,14 @@ def on_lots(quantity: Decimal, instrument: Instrument) -> Decimal:
 
 def lots_worth(budget: Decimal, price: Decimal, instrument: Instrument) -> Decimal:
     """The most whole lots that cost no more than ``budget`` at ``price``; zero when one costs more."""
-    lots = _DOWN.divide(budget, _EXACT.multiply(price, instrument.lot_size))
-    return _EXACT.multiply(lots.to_integral_value(ROUND_DOWN), instrument.lot_size)
+    lots = _DOWN.divide(budget, EXACT.multiply(price, instrument.lot_size))
+    return EXACT.multiply(lots.to_integral_value(ROUND_DOWN), instrument.lot_size)
 
 
 def _on_grid(name: str, value: Decimal, step: Decimal, of: str) -> Decimal:
-    if not _EXACT.remainder(value, step):
+    if not EXACT.remainder(value, step):
         return value
-    below = _EXACT.multiply(_EXACT.divide(value, step).to_integral_value(ROUND_DOWN), step)
-    above = _EXACT.add(below, step)
+    below = EXACT.multiply(EXACT.divide(value, step).to_integral_value(ROUND_DOWN), step)
+    above = EXACT.add(below, step)
     nearest = f"{below:f} or {above:f}" if below else f"{above:f}"
     raise OrderError(f"{name} {value:f} is not a multiple of {of} {step:f}: take {nearest}")

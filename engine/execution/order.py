@@ -7,7 +7,7 @@ what was asked of it and is not answered yet (``Pending``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 from types import MappingProxyType
 
 import msgspec
@@ -23,11 +23,10 @@ from engine.events import (
     OrderState,
     Pending,
 )
+from engine.execution.exact import EXACT
 from engine.execution.trade_ids import TradeIds, with_one_more
 
 _ZERO = Decimal(0)
-_EXACT = Context(prec=60)
-"""Wide enough for sums and products of venue numbers: none is rounded."""
 _S = OrderState
 
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
@@ -259,7 +258,7 @@ class Order(msgspec.Struct, gc=False):
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} has impossible numbers")
         if fill.side is not self.request.side:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} is on the other side")
-        filled = _EXACT.add(self.filled, quantity)
+        filled = EXACT.add(self.filled, quantity)
         if filled > self.quantity:
             raise OrderError(
                 f"order {self.client_order_id}: fill {fill.trade_id} makes {filled} of {self.quantity}"
@@ -268,8 +267,8 @@ class Order(msgspec.Struct, gc=False):
         self._allow(state)
         self._enter(state)
         self.filled = filled
-        self.notional = _EXACT.add(self.notional, _EXACT.multiply(price, quantity))
-        self.fees = _EXACT.add(self.fees, fee)
+        self.notional = EXACT.add(self.notional, EXACT.multiply(price, quantity))
+        self.fees = EXACT.add(self.fees, fee)
         self.trade_ids = with_one_more(self.trade_ids, fill.trade_id)
         if fill.ns > self.updated_ns:
             self.updated_ns = fill.ns

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import msgspec
 
 from engine.events import NS, Fill, OrderState
+from engine.execution.exact import EXACT, add, cash_of, multiply, subtract
 from engine.execution.gateway import VenueAccount, VenueOrder
 from engine.execution.order import Order
 
@@ -44,24 +45,22 @@ class Holdings:
         """An order of an earlier run, with all it had filled."""
         if order.filled:
             sign = order.request.side.sign
-            cash = -sign * order.notional - order.fees
-            self._add(order.request.symbol, sign * order.filled, currency, cash, order.updated_ns)
+            cash = subtract(multiply(order.notional, -sign), order.fees)
+            self._add(order.request.symbol, multiply(order.filled, sign), currency, cash, order.updated_ns)
             self.fills += len(order.trade_ids)
 
     def apply(self, fill: Fill, currency: str) -> None:
         """A fill, once it is booked; ``currency``: in which it is."""
-        sign = fill.side.sign
-        cash = -sign * fill.price * fill.quantity - fill.fee
-        self._add(fill.symbol, sign * fill.quantity, currency, cash, fill.ns)
+        self._add(fill.symbol, multiply(fill.quantity, fill.side.sign), currency, cash_of(fill), fill.ns)
         self.fills += 1
 
     def fund(self, amount: Decimal, currency: str) -> None:
         """Funding: above zero is received."""
-        self.cash[currency] = self.cash.get(currency, _ZERO) + amount
+        self.cash[currency] = add(self.cash.get(currency, _ZERO), amount)
 
     def _add(self, symbol: str, quantity: Decimal, currency: str, cash: Decimal, ns: int) -> None:
-        held = self.positions[symbol] = self.positions.get(symbol, _ZERO) + quantity
-        self.cash[currency] = self.cash.get(currency, _ZERO) + cash
+        held = self.positions[symbol] = add(self.positions.get(symbol, _ZERO), quantity)
+        self.cash[currency] = add(self.cash.get(currency, _ZERO), cash)
         share = self._fee_share(symbol)
         if not held:
             self._in_kind.pop(symbol, None)
@@ -90,14 +89,16 @@ class Baseline(msgspec.Struct, frozen=True):
 
 def baseline(account: VenueAccount, holdings: Holdings) -> Baseline:
     """What ``account`` and ``holdings`` of the same moment give."""
-    cash = {name: amount - holdings.cash.get(name, _ZERO) for name, amount in account.cash.items()}
+    cash = {name: subtract(amount, holdings.cash.get(name, _ZERO)) for name, amount in account.cash.items()}
     return Baseline(account.ns, cash)
 
 
 def accepted(start: Baseline, cash: Iterable[Drift]) -> Baseline:
     """The baseline with these differences in cash counted in."""
     moved = {drift.subject: Decimal(drift.difference) for drift in cash}
-    return Baseline(start.ns, {name: amount + moved.get(name, _ZERO) for name, amount in start.cash.items()})
+    return Baseline(
+        start.ns, {name: add(amount, moved.get(name, _ZERO)) for name, amount in start.cash.items()}
+    )
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -127,12 +128,13 @@ def differences(
     ``order`` finds ours by client order id. ``unresolved``: left out. Unless ``exact_cash``, cash may be off
     by a cent for each fill: venues round.
     """
-    return [
-        *_orders(account, order, open_orders, unresolved),
-        *_fills(account, order, unresolved),
-        *_positions(account, holdings),
-        *_cash(account, holdings, start, exact_cash),
-    ]
+    with localcontext(EXACT):
+        return [
+            *_orders(account, order, open_orders, unresolved),
+            *_fills(account, order, unresolved),
+            *_positions(account, holdings),
+            *_cash(account, holdings, start, exact_cash),
+        ]
 
 
 def _orders(

@@ -80,10 +80,12 @@ class Gateways:
             settings=settings,
         )
 
-        async def paper(first_ns: int) -> VenueAccount:
-            return desk.trading.paper.account(desk.now_ns)
+        venue = desk.trading.paper
 
-        reconciliation.add(PAPER, paper, currency=self._quote_currency, broker=False)
+        async def paper(first_ns: int) -> VenueAccount:
+            return venue.account(desk.now_ns)
+
+        reconciliation.add(PAPER, paper, currency=self._quote_currency, paper=venue.account(desk.now_ns))
         alpaca = self.brokers.alpaca
         if alpaca is not None:
             reconciliation.add(

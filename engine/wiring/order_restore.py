@@ -21,8 +21,8 @@ from engine.events import (
     Pending,
     RiskChange,
     RiskState,
-    Side,
 )
+from engine.execution.exact import add, cash_of
 from engine.execution.gateway import Report
 from engine.execution.order import PAPER, Order
 from engine.text import clean
@@ -62,9 +62,7 @@ class OrderRestore:
                 folded(event, order)
                 book(event, order)
                 if order.request.gateway == PAPER:
-                    notional = event.price * event.quantity
-                    got = -notional if event.side is Side.BUY else notional
-                    self._pay(event.currency, got - event.fee)
+                    self._pay(event.currency, cash_of(event))
             elif isinstance(event, (OrderEvent, OrderChange)):
                 folded(event, take(event))
             elif isinstance(event, Funding):
@@ -139,10 +137,10 @@ class OrderRestore:
         return self._flow.gate.state is not RiskState.ACTIVE or set_off(order)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
-        self._cash[currency] = self._cash.get(currency, Decimal(0)) + amount
+        self._cash[currency] = add(self._cash.get(currency, Decimal(0)), amount)
 
     def _paper_cash(self) -> dict[str, Decimal]:
         ledger = self._flow.ledger
         cash = dict(self._cash)
-        cash[ledger.currency] = cash.get(ledger.currency, Decimal(0)) + ledger.starting_cash
+        cash[ledger.currency] = add(cash.get(ledger.currency, Decimal(0)), ledger.starting_cash)
         return cash

@@ -105,21 +105,24 @@ class Reconciliation:
         currency: Callable[[str], str],
         unresolved: Callable[[], frozenset[str]] = frozenset,
         fee_share: Callable[[str], Decimal] = lambda symbol: Decimal(0),
-        broker: bool = True,
+        paper: VenueAccount | None = None,
     ) -> None:
         """Compare with this gateway too. After the journal was folded, before anything trades.
 
         ``currency(symbol)``: in which its fills are. ``fee_share``: see ``Holdings``. The cash of a broker
-        when the desk first asked is kept over restarts; that of the paper venue is what the journal made of
-        it.
+        when the desk first asked is kept over restarts. ``paper``: the account of the paper venue as the
+        journal made it; with nothing on its way yet, the comparison starts there. None: it is a broker.
         """
+        broker = paper is None
         grace_ns = int(self._grace_s * NS)
         side = _Side(account, currency, unresolved, fee_share, broker=broker, grace_ns=grace_ns)
         for order in self._blotter:
             if order.request.gateway == gateway:
                 side.holdings.take_up(order, currency(order.request.symbol))
-        if broker:
+        if paper is None:
             side.start = _kept(self._settings.get(_setting(gateway)))
+        else:
+            side.start = baseline(paper, side.holdings)
         self._sides[gateway] = side
 
     def booked(self, event: Report, order: Order | None) -> None:
@@ -261,22 +264,21 @@ class Reconciliation:
         return Reply(True, text)
 
     def _begin(self, gateway: str, side: _Side, seen: Baseline, found: Sequence[Drift]) -> None:
-        """Take a baseline while nothing is on its way. A fill that the venue has told and that is not booked
-        yet would be counted twice for ever; so every order of ours is as the venue says, and of a broker two
+        """Take a broker's baseline while nothing is on its way. A fill that it has told and that is not
+        booked yet would be counted twice for ever; so every order of ours is as the broker says, and two
         looks a grace apart are the same."""
         ours = any(one.kind == "order" and self._blotter.get(one.subject) is not None for one in found)
         if ours or side.unresolved():
             side.first = None
             return
-        if side.broker:
-            first = side.first
-            if first is None or first.cash != seen.cash:
-                side.first = seen
-                return
-            if seen.ns - first.ns < self._grace_s * NS:
-                return
-            self._keep(_setting(gateway), msgspec.to_builtins(seen))
-            log.info("%s: cash before the desk's first order %s", gateway, _amounts(seen))
+        first = side.first
+        if first is None or first.cash != seen.cash:
+            side.first = seen
+            return
+        if seen.ns - first.ns < self._grace_s * NS:
+            return
+        self._keep(_setting(gateway), msgspec.to_builtins(seen))
+        log.info("%s: cash before the desk's first order %s", gateway, _amounts(seen))
         side.start = seen
 
     def _tell(self, gateway: str, side: _Side, drifts: tuple[Drift, ...]) -> None:

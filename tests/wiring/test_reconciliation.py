@@ -50,7 +50,7 @@ class Desk:
             self.ask,
             currency=lambda symbol: "USD",
             unresolved=lambda: self.unresolved,
-            broker=self.broker,
+            paper=None if self.broker else self.account,
         )
 
     async def ask(self, first_ns: int) -> VenueAccount:
@@ -123,7 +123,7 @@ async def test_no_baseline_is_taken_from_two_looks_at_one_moment() -> None:
 
 
 async def test_a_fill_that_is_told_and_not_booked_is_in_no_baseline() -> None:
-    """A kill before the first contact: at the next start the venue tells of fills, whose commit takes time."""
+    """A kill before the first contact: the next start is told of fills, whose commit takes time."""
     desk = Desk()
     desk.add()
     desk.submit(1, "2")
@@ -196,6 +196,26 @@ async def test_the_paper_venues_drift_is_shown_but_takes_no_entries_off() -> Non
     await desk.look()
     await desk.look()
     assert desk.reconciliation.drifts == 1 and desk.reasons == [] and len(desk.alerts) == 1
+
+
+async def test_what_paper_told_before_the_first_look_and_is_not_booked_yet_counts_once() -> None:
+    """After a restart a stop that rested fills, and a payment is due, while their commit takes time."""
+    desk = Desk(broker=False)
+    desk.submit(1, "2")
+    desk.add()
+    funding = Funding("f-1", BTC, D(-3), "USD", 0.0001, 5)
+    filled = desk.told(1, "2")
+    works = msgspec.structs.replace(filled, filled=D(0), state=OrderState.ACCEPTED)
+    # The payment alone, which no order tells of; then the fill too.
+    desk.account = VenueAccount(0, (works,), (), {}, {"USD": D(997)})
+    assert await desk.look(0.001)
+    desk.account = VenueAccount(0, (filled,), (), {BTC: D(2)}, {"USD": D(797)})
+    assert await desk.look(0.001)
+    desk.reconciliation.booked(funding, None)
+    desk.fill(1, "2")
+    for _ in range(3):
+        assert not await desk.look()
+    assert desk.reconciliation.drifts == 0 and desk.alerts == []
 
 
 async def test_earlier_orders_are_taken_up() -> None:

@@ -21,6 +21,7 @@ from engine.events import (
     OrderState,
     Side,
 )
+from engine.execution.exact import add, cash_of, multiply
 from engine.execution.gateway import VenueAccount, VenueOrder
 from engine.execution.order import Order
 from engine.execution.paper.outbox import Report
@@ -95,18 +96,19 @@ class Account:
 
     def _filled(self, order: Told, fill: Fill) -> Told:
         self._fills.append(fill)
-        position = self.positions.get(fill.symbol, _ZERO) + fill.quantity * fill.side.sign
+        moved = multiply(fill.quantity, fill.side.sign)
+        position = add(self.positions.get(fill.symbol, _ZERO), moved)
         if position:
             self.positions[fill.symbol] = position
         else:
             self.positions.pop(fill.symbol, None)
-        self._pay(fill.currency, -fill.side.sign * fill.price * fill.quantity - fill.fee)
-        filled = order.filled + fill.quantity
+        self._pay(fill.currency, cash_of(fill))
+        filled = add(order.filled, fill.quantity)
         state = OrderState.FILLED if filled == order.quantity else OrderState.PARTIALLY_FILLED
         return msgspec.structs.replace(order, filled=filled, state=state)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
-        self.cash[currency] = self.cash.get(currency, _ZERO) + amount
+        self.cash[currency] = add(self.cash.get(currency, _ZERO), amount)
 
     def view(self, now_ns: int) -> VenueAccount:
         return VenueAccount(
