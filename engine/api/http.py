@@ -12,7 +12,7 @@ from aiohttp import web
 
 from engine.api.hub import encode
 from engine.api.protocol import ErrorReply
-from engine.errors import TickdeskError
+from engine.errors import NotReadyError, TickdeskError
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -85,6 +85,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return json_response(ErrorReply(clean(error.reason), f"HTTP_{error.status}"), error.status)
+    except NotReadyError as error:
+        return json_response(ErrorReply(str(error), type(error).__name__), 503)
     except TickdeskError as error:
         return json_response(ErrorReply(str(error), type(error).__name__), 409)
     except asyncio.CancelledError:

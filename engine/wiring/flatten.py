@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
-from engine.errors import OrderError
+from engine.errors import NotReadyError, OrderError
 from engine.events import OrderState, RiskState
 from engine.wiring.desk import Desk
 from engine.wiring.tickets import find, number
@@ -23,12 +23,24 @@ _LOOK_S = 0.02
 
 
 class Flattening:
-    """One desk's way to flat. ``settled()``: everything written is durable; ``failed()``: nothing will be."""
+    """One desk's way to flat. ``settled()``: everything written is durable; ``failed()``: nothing will be.
 
-    def __init__(self, desk: Desk, *, settled: Callable[[], bool], failed: Callable[[], bool]) -> None:
+    ``ready()``: the desk runs. Before that it takes entries off and cancels at once, and waits with what it
+    has to sell or buy: an order would carry the clock of the history that warms the desk up.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        settled: Callable[[], bool],
+        failed: Callable[[], bool],
+        ready: Callable[[], bool],
+    ) -> None:
         self._desk = desk
         self._settled = settled
         self._failed = failed
+        self._ready = ready
 
     @property
     def _trading(self) -> Trading:
@@ -69,7 +81,8 @@ class Flattening:
             asked |= {position.symbol for position in trading.ledger.positions()}
             if trading.flat and self._settled():
                 break
-            trading.flatten()
+            if self._ready():
+                trading.flatten()
             await asyncio.sleep(_LOOK_S)
         left = {position.symbol for position in trading.ledger.positions()}
         receipt = f"{self._canceled(canceled)}, closed {len(asked) - len(left)}/{len(asked)}"
@@ -81,6 +94,11 @@ class Flattening:
     async def _flatten_part(self, patch: FlattenPatch, percent: Decimal) -> Reply:
         """A symbol, a percentage, or at a limit: the trading state stays."""
         desk, trading, began = self._desk, self._trading, time.monotonic()
+        while not self._ready():
+            if time.monotonic() - began >= WAIT_S or self._failed():
+                raise NotReadyError
+            await asyncio.sleep(_LOOK_S)
+        began = time.monotonic()
         if patch.symbol:
             symbols = [find(desk.instruments, patch.symbol).symbol]
         else:
@@ -132,5 +150,7 @@ class Flattening:
         return f"canceled {ended}/{len(ids)}" + (f" ({filled} filled first)" if filled else "")
 
     def _waits(self) -> str:
+        if not self._ready():
+            return str(NotReadyError())
         found = sorted(set(self._trading.waiting().values()))
         return "; ".join(found[:5]) or "the orders are on their way"

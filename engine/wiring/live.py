@@ -165,6 +165,11 @@ class LiveEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
 
+    @property
+    def ready(self) -> bool:
+        """Whether its clock and its prices are those of now: until then they are history's."""
+        return self.phase not in ("starting", "warming up")
+
     def tape_text(self) -> str:
         """Name, speed and the time reached on the tape; "" when live."""
         if self._tape is None:

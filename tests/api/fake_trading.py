@@ -26,7 +26,7 @@ from engine.api.trading_protocol import (
     TargetRow,
     TargetsDetail,
 )
-from engine.errors import OrderError
+from engine.errors import NotReadyError, OrderError
 
 ROW = OrderRow(
     *("td-1", "sim:BTC-USD", "buy", "limit", "0.5", "0", "", "accepted", "entry", "", 1, 2),
@@ -67,6 +67,8 @@ class FakeTrading:
     async def place(self, ticket: OrderTicket, who: str) -> OrderReply:
         if ticket.symbol == "no:SUCH":
             raise OrderError("unknown symbol no:SUCH: write it as venue:NATIVE")
+        if ticket.symbol == "too:EARLY":
+            raise NotReadyError
         self.asked.append(("place", ticket, who))
         return OrderReply(True, "sent", ("td-1",))
 

@@ -127,6 +127,7 @@ async def test_a_webhook_passes_its_body_as_it_is_with_its_signature(serve: Serv
         ("POST", "/v1/orders", b'{"symbol":"a:B","side":"buy","quantity":1}', 400, "quantity"),
         ("POST", "/v1/orders", b'{"symbol":"a:B","side":"buy","leverage":"9"}', 400, "leverage"),
         ("POST", "/v1/orders", b'{"symbol":"no:SUCH","side":"buy"}', 409, "unknown symbol no:SUCH"),
+        ("POST", "/v1/orders", b'{"symbol":"too:EARLY","side":"buy"}', 503, "warming up: try again"),
         ("POST", "/v1/orders/list", b'{"tickets":[{"symbol":"a:B","side":"up"}]}', 400, "side"),
         ("POST", "/v1/orders/list", b'{"kind":"all","tickets":[]}', 400, "kind"),
         ("POST", "/v1/orders", b"x" * 70_000, 413, "too large"),

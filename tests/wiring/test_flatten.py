@@ -27,7 +27,7 @@ def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(market: Market, **patch: object) -> Reply:
-    flattening = Flattening(market.desk, settled=lambda: True, failed=lambda: False)
+    flattening = Flattening(market.desk, settled=lambda: True, failed=lambda: False, ready=lambda: True)
     return asyncio.run(flattening.flatten(FlattenPatch(**patch), "me"))  # type: ignore[arg-type]
 
 
