@@ -10,16 +10,19 @@ from engine.errors import OrderError
 from engine.events import Amendment, OrderRequest, OrderState, OrderType, Pending
 from engine.execution.grid import on_lots, on_ticks
 from engine.execution.order import WORKING, Order
-from engine.execution.ticket import check_stop_limit
+from engine.execution.ticket import TicketView, check_stop_limit, check_trigger
 from engine.instruments import Instrument
 
 
-def amended(order: Order, amendment: Amendment, instrument: Instrument) -> OrderRequest:
+def amended(order: Order, amendment: Amendment, view: TicketView) -> OrderRequest:
     """The order's request as it would be, for risk to judge: its quantity is the whole one.
+
+    A trigger that is changed has to be on its side of the market, as a new order's.
 
     Raises OrderError, one line that says what to do, when the order cannot be changed (so).
     """
     _check_state(order)
+    instrument = view.instrument
     changed = False
     becomes: dict[str, Decimal | None] = {}
     for name in Amendment.__struct_fields__:
@@ -38,6 +41,11 @@ def amended(order: Order, amendment: Amendment, instrument: Instrument) -> Order
     request = msgspec.structs.replace(order.request, **becomes)
     if request.type is OrderType.STOP_LIMIT and not _triggered(order):
         check_stop_limit(request.side, request.stop_price, request.price)
+    if (becomes["stop_price"], becomes["trail"]) != (order.stop_price, order.trail):
+        # A trailing stop's own level moves at its venue: what is known of it here is old.
+        trailing = request.type is OrderType.TRAILING_STOP
+        asked = msgspec.structs.replace(request, stop_price=None) if trailing else request
+        check_trigger(asked, view, reducing=request.reduce_only)
     if not request.reduce_only and request.price is not None:
         worth = request.quantity * request.price
         if worth < instrument.min_notional:

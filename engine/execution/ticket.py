@@ -109,7 +109,7 @@ def order_requests(ticket: Ticket, view: TicketView, salt: str = "") -> list[Ord
         _check_reducing(ticket, view.position)
     else:
         _check_notional(ticket, view, quantity)
-    _check_trigger(ticket, view, reducing=reducing)
+    check_trigger(ticket, view, reducing=reducing)
     order = _request(ticket, view, _identity(ticket, view, salt), quantity, reducing=reducing)
     if not ticket.bracketed:
         return [order]
@@ -225,8 +225,8 @@ def _check_time(ticket: Ticket, now_ns: int) -> None:
             raise OrderError(f"a post-only order waits, {force.value} does not: take one of the two")
 
 
-def _check_trigger(ticket: Ticket, view: TicketView, *, reducing: bool) -> None:
-    """A trigger beyond the market would go off at once, at whatever price there is."""
+def check_trigger(ticket: Ticket | OrderRequest, view: TicketView, *, reducing: bool) -> None:
+    """Raise OrderError when a trigger is beyond the market: it would go off at once, at whatever price."""
     kind, stop, buying = ticket.type, ticket.stop_price, ticket.side is Side.BUY
     if not kind.triggered:
         return

@@ -82,27 +82,34 @@ class Exits:
         return position.opened_ns + holding if holding and position.quantity else None
 
     def crossed(
-        self, position: Position, instrument: Instrument, price: float, best: float = math.nan
+        self,
+        position: Position,
+        instrument: Instrument,
+        price: float,
+        best: float = math.nan,
+        *,
+        stop: bool = True,
+        target: bool = True,
     ) -> Purpose | None:
         """Why to close the position at ``price`` (STOP_LOSS, TRAILING_STOP, TAKE_PROFIT), or None.
 
         Levels are inclusive; of several crossed, the first of that order. The trigger price is the caller's:
         the bid for a long and the ask for a short where there is a quote (what the exit would get), else the
         last trade; ``best`` is the best of those since the entry. A price that is not a positive number
-        crosses nothing.
+        crosses nothing. ``stop`` and ``target``: whether these are judged; the trailing stop always is.
         """
         if not position.quantity or not (math.isfinite(price) and price > 0):
             return None
-        stop, target = self.levels(position, instrument)
+        stop_level, target_level = self.levels(position, instrument)
         trailing = self.trailing(position, instrument, best)
         # Of a short, all is the other way round.
         sign = 1 if position.quantity > 0 else -1
         exact = Decimal(repr(price)) * sign
-        if exact <= stop * sign:
+        if stop and exact <= stop_level * sign:
             return Purpose.STOP_LOSS
         if trailing is not None and exact <= trailing * sign:
             return Purpose.TRAILING_STOP
-        return Purpose.TAKE_PROFIT if exact >= target * sign else None
+        return Purpose.TAKE_PROFIT if target and exact >= target_level * sign else None
 
 
 def _share(percent: float) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from engine.events import NS, Fill, Funding, OrderEvent, OrderRequest, OrderState
+from engine.events import NS, Fill, Funding, OrderEvent, OrderRequest, OrderState, OrderType
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.portfolio.books import Books
@@ -42,9 +42,13 @@ class Booking:
                 self._alert(
                     "warning", event.symbol, f"not entered for {seconds:g} s: its stops were hit too often"
                 )
-        elif isinstance(event, Funding):
+            return
+        if isinstance(event, Funding):
             self.fold(event, order)
-        elif isinstance(event, OrderEvent) and event.state.terminal and event.state is not OrderState.DENIED:
+            return
+        if order is not None and order.request.reduce_only and order.request.type is not OrderType.MARKET:
+            self._watch.cover_changed(event.symbol)
+        if isinstance(event, OrderEvent) and event.state.terminal and event.state is not OrderState.DENIED:
             # An exit that ended unfilled: its levels are watched again.
             self._watch.arm(event.symbol)
 

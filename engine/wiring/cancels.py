@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from engine.errors import OrderError
-from engine.events import ChangeKind, OrderChange, OrderEvent, OrderRequest, OrderType, Pending, TimeInForce
+from engine.events import (
+    ChangeKind,
+    OrderChange,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    Pending,
+    TimeInForce,
+)
 from engine.execution.gateway import Gateway, Report
 from engine.execution.order import PAPER, WORKING, Order
 from engine.features.engine import FeatureEngine
@@ -107,7 +118,10 @@ class Cancels:
             if identity in ended:  # with its parent
                 ids.append(identity)
                 continue
-            answers = self._gateways[request.gateway].cancel(identity, now)
+            answers = [
+                _because(report, identity, reason)
+                for report in self._gateways[request.gateway].cancel(identity, now)
+            ]
             if order.state in WORKING:
                 asked = OrderChange(identity, request.symbol, ChangeKind.CANCEL_ASKED, reason, now)
                 reports.append(asked)
@@ -126,6 +140,14 @@ def waits(order: Order) -> bool:
     request = order.request
     at_once = request.type is OrderType.MARKET or request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     return not at_once
+
+
+def _because(report: Report, client_order_id: str, reason: str) -> Report:
+    """The order's own end, when its gateway gives no reason, is for ours."""
+    if not isinstance(report, OrderEvent) or report.client_order_id != client_order_id:
+        return report
+    ended = report.state is OrderState.CANCELED and not report.reason
+    return msgspec.structs.replace(report, reason=reason) if ended else report
 
 
 def _ended(reports: Iterable[Report]) -> set[str]:

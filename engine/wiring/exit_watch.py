@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.config import ExitsConfig
-from engine.events import NS, Purpose
+from engine.events import NS, OrderRequest, Purpose
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
-from engine.portfolio.exits import Exits
+from engine.portfolio.exits import Distances, Exits
 from engine.portfolio.ledger import Ledger
 from engine.portfolio.position import Position
 from engine.wiring.exit_limits import ExitLimits
+from engine.wiring.own_exits import Covers, OwnExits
 
 
 class Crossed(NamedTuple):
@@ -29,8 +30,10 @@ class Crossed(NamedTuple):
 class Levels(NamedTuple):
     """Where and when a position is left."""
 
-    stop: Decimal
-    target: Decimal
+    stop: Decimal | None
+    """The desk's, or of the person's own orders that stand in its place (None: known at their venue alone);
+    the same of ``target``."""
+    target: Decimal | None
     trailing: Decimal | None
     """Of the stop that follows the best price since the entry, as of now; None: none."""
     leave_ns: int | None
@@ -50,20 +53,28 @@ class _Armed(NamedTuple):
     rounding turns no order round."""
     trails: bool
     leave_ns: int | None
+    covers: Covers
 
 
 class ExitWatch:
     """Levels of each position against the freshest price there is."""
 
     def __init__(
-        self, config: ExitsConfig, instruments: Instruments, features: FeatureEngine, ledger: Ledger
+        self,
+        config: ExitsConfig,
+        instruments: Instruments,
+        features: FeatureEngine,
+        ledger: Ledger,
+        own: OwnExits,
     ) -> None:
+        """``own``: what stands in place of the desk's stop and target; its trailing stop and time stay."""
         self.limits = ExitLimits(config)
         self.limits.on_change = self._changed
         self._exits = Exits(config)
         self._instruments = instruments
         self._features = features
         self._ledger = ledger
+        self._own = own
         self._armed: dict[str, _Armed] = {}
         self._followed: dict[str, int] = {}
         """By symbol, of which position the kernel follows the best price: when it was opened."""
@@ -88,7 +99,8 @@ class ExitWatch:
         self._watch(armed, self._best(armed.position, instrument), target=target)
 
     def arm_all(self) -> None:
-        """``arm`` for every open position."""
+        """``arm`` for every open position, with the orders that there are now."""
+        self._armed.clear()
         for position in self._ledger.positions():
             self.arm(position.symbol)
 
@@ -97,6 +109,13 @@ class ExitWatch:
         instrument = self._instruments.get(symbol)
         if instrument is not None:
             self._features.mute_exit(instrument.index)
+
+    def cover_changed(self, symbol: str) -> None:
+        """A resting exit of the symbol is another than it was: it may stand in for a level, or no more."""
+        self._armed.pop(symbol, None)
+        instrument = self._instruments.get(symbol)
+        if instrument is not None and self._features.exit_armed(instrument.index):
+            self.arm(symbol)
 
     def _watch(self, armed: _Armed, best: float, *, target: bool = True) -> None:
         """``best``: of the position's prices so far; the entry's own counts as one of them."""
@@ -108,8 +127,8 @@ class ExitWatch:
         self._features.watch_exit(
             instrument.index,
             side,
-            float(armed.stop),
-            float(armed.target) if target else math.nan,
+            math.nan if armed.covers.stop else float(armed.stop),
+            float(armed.target) if target and not armed.covers.target else math.nan,
             best=best if known else entry,
             trail=float(trail) if trail else math.nan,
             slack=float(instrument.tick_size) / 2,
@@ -135,7 +154,10 @@ class ExitWatch:
         if not armed.trails and armed.below < price < armed.above:
             return None
         best = self._best(position, instrument)
-        purpose = self._exits.crossed(position, instrument, price, best)
+        own = armed.covers
+        purpose = self._exits.crossed(
+            position, instrument, price, best, stop=own.stop is None, target=own.target is None
+        )
         if purpose is None:
             return None
         level: Decimal | None = armed.target if purpose is Purpose.TAKE_PROFIT else armed.stop
@@ -161,10 +183,24 @@ class ExitWatch:
             return None
         position, instrument = armed.position, armed.instrument
         trailing = self._exits.trailing(position, instrument, self._best(position, instrument))
-        return Levels(armed.stop, armed.target, trailing, armed.leave_ns)
+        own = armed.covers
+        return Levels(
+            armed.stop if own.stop is None else own.stop.level,
+            armed.target if own.target is None else own.target.level,
+            trailing,
+            armed.leave_ns,
+        )
+
+    def distances(self, symbol: str) -> Distances:
+        """The desk's exits for the symbol."""
+        return self._exits.distances(symbol)
+
+    def covers(self, symbol: str, quantity: Decimal, coming: Sequence[OrderRequest]) -> Covers:
+        """What would stand in for the desk's levels of such a position, once ``coming`` work too."""
+        return self._own.covers(symbol, quantity, coming)
 
     def _levels(self, symbol: str) -> _Armed | None:
-        """Kept until the position or its grid is another; None when flat."""
+        """Kept until the position, its grid or an exit that rests is another; None when flat."""
         position, instrument = self._ledger.position(symbol), self._instruments.get(symbol)
         if instrument is None or not position.quantity:
             return None
@@ -174,8 +210,9 @@ class ExitWatch:
             below, above = sorted((float(stop), float(target)))
             trails = bool(self._exits.distances(symbol).trail)
             leave_ns = self._exits.leave_ns(position)
+            covers = self._own.covers(symbol, position.quantity)
             armed = self._armed[symbol] = _Armed(
-                position, instrument, stop, target, below, above, trails, leave_ns
+                position, instrument, stop, target, below, above, trails, leave_ns, covers
             )
         return armed
 
@@ -198,6 +235,7 @@ class ExitWatch:
         starts anew, from the entry.
         """
         anew = []
+        self._armed.clear()
         for position in self._ledger.positions():
             armed = self._levels(position.symbol)
             if armed is not None:

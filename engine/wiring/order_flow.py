@@ -32,6 +32,7 @@ from engine.execution.gateway import Gateway, Report
 from engine.execution.ids import client_order_id
 from engine.execution.order import PAPER, Order
 from engine.execution.paper import PaperVenue
+from engine.execution.ticket import TicketView
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
@@ -46,6 +47,7 @@ from engine.wiring.entry_cancels import EntryCancels
 from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.order_journal import Commit, OrderJournal
 from engine.wiring.order_work import OrderWork
+from engine.wiring.own_exits import OwnExits
 from engine.wiring.paper_market import PaperMarket
 from engine.wiring.replacements import Replacements
 from engine.wiring.risk_view import RiskViews, as_it_is
@@ -87,7 +89,7 @@ class OrderFlow:
         self.blotter = Blotter()
         self.work = OrderWork(self.blotter)
         self.gate = RiskGate(config.risk, config.account, config.exits, config.features.bar_s)
-        self.watch = ExitWatch(config.exits, instruments, features, self.ledger)
+        self.watch = ExitWatch(config.exits, instruments, features, self.ledger, OwnExits(self.work))
         self.blocks = Blocks()
         self.views = RiskViews(
             instruments,
@@ -342,9 +344,14 @@ class OrderFlow:
         if order is None:
             raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
         instrument = self._instruments[self._index(order.request.symbol)]
-        request = amended(order, amendment, instrument)
         now = self._features.now_ns
         quote = self._features.live_quote(instrument.index)
+        bid, _, ask, _, last = quote
+        held = self.ledger.quantity(instrument.symbol)
+        market = TicketView(
+            instrument=instrument, now_ns=now, bid=bid, ask=ask, last=last, position=held, equity=None
+        )
+        request = amended(order, amendment, market)
         view = self.views.view(request, instrument, quote, now)
         return order, self.gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
 

@@ -9,8 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 
+import msgspec
+
 from engine.errors import OrderError
-from engine.events import ChangeKind, Fill, Funding, JournalEvent, OrderChange, OrderEvent, OrderRequest
+from engine.events import (
+    ChangeKind,
+    Fill,
+    Funding,
+    JournalEvent,
+    OrderChange,
+    OrderEvent,
+    OrderRequest,
+    OrderState,
+    Pending,
+)
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
@@ -67,7 +79,8 @@ class OrderJournal:
         What contradicts the order's own history is refused and left out, and so is what is known already.
         """
         faults: list[str] = []
-        events = [report for report in reports if self._follows(report, faults)]
+        worded = [self._because(report) for report in reports]
+        events = [report for report in worded if self._follows(report, faults)]
 
         def durable() -> None:
             for event in events:
@@ -88,6 +101,15 @@ class OrderJournal:
         """The order as it is with everything that was written; None when unknown. Only to be read."""
         ahead = self._ahead.get(client_order_id)
         return self._blotter.get(client_order_id) if ahead is None else ahead[0]
+
+    def _because(self, report: Report) -> Report:
+        """An answer to a cancel that gives no reason of its own has that of who asked."""
+        if not isinstance(report, OrderEvent) or report.state is not OrderState.CANCELED or report.reason:
+            return report
+        order = self.order(report.client_order_id)
+        if order is None or order.pending is not Pending.CANCEL:
+            return report
+        return msgspec.structs.replace(report, reason=order.reason)
 
     def _follows(self, report: Report, faults: list[str]) -> bool:
         if isinstance(report, Funding):

@@ -19,6 +19,7 @@ from engine.plain_number import is_plain
 from engine.text import clean
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
+from engine.wiring.own_exits import exit_words
 
 _LONGEST_NUMBER = 64
 _LONGEST_S = 366 * 86_400.0
@@ -63,7 +64,7 @@ class Tickets:
 
     def preview(self, requests: Sequence[OrderRequest]) -> OrderPreview:
         """What a ticket's orders would do, judged now; nothing is sent."""
-        return self._preview(requests, self._desk.trading.judge(requests))
+        return self._with_exits(requests, self._preview(requests, self._desk.trading.judge(requests)))
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         """What would still fill of the changed order, judged now; nothing is asked for."""
@@ -75,12 +76,24 @@ class Tickets:
         verdicts = self._desk.trading.judge(requests)
         starts = [number for number, request in enumerate(requests) if not request.parent_id]
         previews = tuple(
-            self._preview(requests[start:end], verdicts[start:end])
+            self._with_exits(requests[start:end], self._preview(requests[start:end], verdicts[start:end]))
             for start, end in zip(starts, [*starts[1:], len(requests)], strict=True)
         )
         denied = sum(not verdict.approved for verdict in verdicts)
         said = f"{denied} denied" if denied else "approved"
         return ListPreview(previews, not denied, f"{len(requests)} orders: {said}")
+
+    def _with_exits(self, requests: Sequence[OrderRequest], preview: OrderPreview) -> OrderPreview:
+        """It says, too, where the position that the order makes would be left."""
+        entry, watch = requests[0], self._desk.trading.watch
+        if entry.reduce_only or not preview.approved:
+            return preview
+        after = self._desk.trading.ledger.quantity(entry.symbol) + entry.side.sign * entry.quantity
+        if not after:
+            return preview
+        covers = watch.covers(entry.symbol, after, requests[1:])
+        exits = exit_words(covers, watch.distances(entry.symbol))
+        return msgspec.structs.replace(preview, text=f"{preview.text}; {exits}")
 
     def _preview(self, requests: Sequence[OrderRequest], verdicts: Sequence[Verdict]) -> OrderPreview:
         desk, entry = self._desk, requests[0]

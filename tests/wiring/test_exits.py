@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from engine.config import ExitsConfig, FeaturesConfig, load
 from engine.errors import ConfigError
 from engine.events import NS, Alert, Fill, LimitChange, OrderEvent, Purpose, RiskState, Side
+from engine.execution.blotter import Blotter
 from engine.features.engine import EXIT, NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.portfolio.ledger import Ledger
 from engine.wiring.exit_watch import ExitWatch
 from engine.wiring.kept import TRAILING
+from engine.wiring.order_work import OrderWork
+from engine.wiring.own_exits import OwnExits
 from tests.features.ticks import block
 from tests.features.ticks import quote as at
 from tests.wiring.conftest import START_NS, Bench
@@ -163,7 +166,7 @@ def test_the_kernel_leaves_at_the_very_tick_that_exact_numbers_say(
     ledger = Ledger(Decimal(10**9), "USD")
     ledger.apply(Fill("t", "o", A, side, Decimal(1), entry * step, Decimal(0), "taker", 0.0, START_NS))
     config = ExitsConfig(stop_loss_pct=100.0, take_profit_pct=1000.0, trailing_stop_pct=percent)
-    watch = ExitWatch(config, instruments, features, ledger)
+    watch = ExitWatch(config, instruments, features, ledger, OwnExits(OrderWork(Blotter())))
     watch.arm(A)
     reach = max(1, entry // 2000)  # so that some come to lie right beside the level
     prices = [price * step for price in accumulate((move * reach for move in moves), initial=entry)]

@@ -84,7 +84,7 @@ class Clock:
             if order is None:
                 out.append(self._overtaken(command))
             elif command.amendment is None:
-                self._executions.end(order, OrderState.CANCELED, "canceled on request", ns, out)
+                self._executions.end(order, OrderState.CANCELED, "", ns, out)
             else:
                 self._amend(order, command.amendment, ns, out)
 

@@ -116,7 +116,8 @@ class PaperVenue:
 
     def cancel(self, client_order_id: str, now_ns: int) -> list[Report]:
         """Send a cancel on its way: CANCELED, or CANCEL_REFUSED when the order was done before it arrived.
-        [] for an unknown order. A parent takes its HELD children with it; siblings stay.
+        [] for an unknown order. A parent takes its HELD children with it; siblings stay. CANCELED gives no
+        reason: who asked knows it.
 
         A child whose parent has filled nothing is canceled at once: it is not in the book yet.
         """
@@ -124,7 +125,7 @@ class PaperVenue:
         if order is not None and order.request.parent_id and self._unreleased(order):
             self._calm.pop(order.symbol, None)
             out: list[Report] = []
-            self._executions.end(order, OrderState.CANCELED, "canceled on request", now_ns, out)
+            self._executions.end(order, OrderState.CANCELED, "", now_ns, out)
             for report in out:
                 self._account.tell(report)
             self._now_ns = max(self._now_ns, now_ns)
