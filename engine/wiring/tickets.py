@@ -225,7 +225,7 @@ def find(instruments: Instruments, text: str) -> Instrument:
     if named:
         several = ", ".join(one.symbol for one in named)
         raise OrderError(f"{clean(text, 60)} is traded at several venues: say which of {several}")
-    raise OrderError(f"unknown symbol {clean(text, 60)}: write it as venue:NATIVE, as the grid does")
+    raise OrderError(f"unknown symbol {clean(text, 60)}: write it as venue:NATIVE, as in sim:BTC-USD")
 
 
 def words(request: OrderRequest) -> str:
