@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -20,6 +21,10 @@ NEAR_PCT = 0.1
 """A stop this close is about to be hit."""
 
 
+TRAILS = "↝"
+"""Before a stop that follows the market."""
+
+
 class PositionsGrid(Grid):
     COLUMNS = (
         Column("symbol", "symbol", 9, 0, grow=5),
@@ -30,7 +35,7 @@ class PositionsGrid(Grid):
         Column("entry", "entry", 10, 4, right=True, grow=2),
         Column("mark", "mark", 10, 1, right=True, grow=2),
         Column("gap", "to stop", 7, 2, right=True),
-        Column("stop", "stop", 9, 5, right=True, grow=2),
+        Column("stop", "stop", 10, 5, right=True, grow=2),
         Column("trailing", "trailing", 9, 6, right=True, grow=2),
         Column("target", "target", 9, 7, right=True, grow=2),
         Column("realized", "realised", 10, 8, right=True),
@@ -122,14 +127,28 @@ def signed_money(text: str, stale: bool = False) -> Cell:
     return ("~" + label, "stale") if stale else (label, figures.direction(shown))
 
 
-def stop_gap_pct(row: PositionRow) -> float | None:
-    """How far the mark is from the nearer of stop and trailing stop, percent of the mark; below 0: beyond."""
-    quantity, mark = figures.decimal(row.quantity), figures.decimal(row.mark_price)
-    levels = [figures.decimal(text) for text in (row.stop_price, row.trailing_price)]
-    known = [value for value in levels if value is not None]
-    if not quantity or not mark or not known:
+def nearest_stop(row: PositionRow) -> tuple[Decimal, str] | None:
+    """(level, as it is shown) of the stop that the market meets first, the one that trails included."""
+    quantity = figures.decimal(row.quantity)
+    stops = [(row.stop_price, ""), (row.trailing_price, TRAILS)]
+    known = [
+        (value, mark + level(text)) for text, mark in stops if (value := figures.decimal(text)) is not None
+    ]
+    if not quantity or not known:
         return None
-    gap = mark - max(known) if quantity > 0 else min(known) - mark
+    return (max if quantity > 0 else min)(known, key=lambda stop: stop[0])
+
+
+def stop_gap_pct(row: PositionRow) -> float | None:
+    """How far the mark is from the nearest stop, percent of the mark; below 0: beyond."""
+    quantity, mark, nearest = (
+        figures.decimal(row.quantity),
+        figures.decimal(row.mark_price),
+        nearest_stop(row),
+    )
+    if not quantity or not mark or nearest is None:
+        return None
+    gap = mark - nearest[0] if quantity > 0 else nearest[0] - mark
     return float(gap / mark * 100)
 
 
@@ -143,6 +162,7 @@ def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> Gr
         gain = float((mark - entry) / entry * 100) * (1 if long else -1)
     stale, tilde = row.stale, "~" if row.stale else ""
     unrealized, gap = figures.decimal(row.unrealized), stop_gap_pct(row)
+    stop = nearest_stop(row)
     return GridRow(
         row.symbol,
         (
@@ -154,7 +174,7 @@ def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> Gr
             (level(row.entry_price), "text"),
             (tilde + level(row.mark_price), "stale" if stale else "text"),
             (f"{gap:.2f}%" if gap is not None else figures.UNKNOWN, _gap_style(gap, stale)),
-            (level(row.stop_price), "muted"),
+            (figures.UNKNOWN if stop is None else stop[1], "muted"),
             (level(row.trailing_price), "muted"),
             (level(row.target_price), "stale" if halted else "muted"),
             (figures.money(row.realized, sign=True), "muted"),
@@ -170,7 +190,7 @@ def position_cells(row: PositionRow, held: str, leaves: str, halted: bool) -> Gr
             entry,
             mark,
             gap,
-            figures.decimal(row.stop_price),
+            None if stop is None else stop[0],
             figures.decimal(row.trailing_price),
             figures.decimal(row.target_price),
             figures.decimal(row.realized),

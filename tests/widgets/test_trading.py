@@ -20,7 +20,7 @@ from widgets.equity import curve_lines
 from widgets.explanation import explanation_lines
 from widgets.lines import Line
 from widgets.orders import nested, order_cells, order_state, tab_of
-from widgets.positions import position_cells, stop_gap_pct, total_items
+from widgets.positions import TRAILS, position_cells, stop_gap_pct, total_items
 from widgets.status import StatusView, status_items
 from widgets.strategies import gain_cell, net_of
 from widgets.text_table import table_lines
@@ -122,6 +122,7 @@ def test_a_position_shows_its_trailing_level_and_when_it_leaves() -> None:
     cells = [cell for cell, _ in position_cells(row, "3m", "11m", False).cells]
     assert "63,980.00" in cells and cells[-2:] == ["3m", "11m"]
     assert "0.37%" in cells, "to the trailing stop, which is nearer"
+    assert f"{TRAILS}63,980.00" in cells and "63,799.50" not in cells, "the stop that the distance is to"
 
 
 def test_totals_are_of_the_desk_or_not_known() -> None:
