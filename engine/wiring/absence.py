@@ -43,16 +43,18 @@ class Absence:
         ledger = self._trading.ledger
         marks = {p.symbol: ledger.mark_price(p.symbol) for p in ledger.positions()}
         told = {symbol: str(mark) for symbol, mark in marks.items() if mark is not None}
-        for symbol in self._ordered() - told.keys():
+        for symbol in self._ordered():
+            if symbol in told:
+                continue
             instrument = self._instruments.get(symbol)
             mid = math.nan if instrument is None else self._trading.watch.mid(instrument.index)
             if 0.0 < mid < math.inf:
                 told[symbol] = repr(mid)
         return {"ns": self._features.now_ns, "marks": told}
 
-    def _ordered(self) -> set[str]:
-        """Symbols that orders are open of."""
-        return {order.request.symbol for order in self._trading.blotter.open_orders()}
+    def _ordered(self) -> dict[str, None]:
+        """Symbols that orders are open of, always in the same order: what is said of them is journaled."""
+        return dict.fromkeys(order.request.symbol for order in self._trading.blotter.open_orders())
 
     def tell(self, kept: Any, last_ns: int, now_ns: int, notes: Sequence[str]) -> None:
         """After the orders were taken up; ``last_ns``: of the journal's last event, ``notes``: said too."""
@@ -63,7 +65,7 @@ class Absence:
         self._since_ns = now_ns
         held = {position.symbol for position in self._trading.ledger.positions()}
         if isinstance(marks, Mapping):
-            told = held | self._ordered()
+            told = held | self._ordered().keys()
             prices = {symbol: _number(mark) for symbol, mark in marks.items() if symbol in told}
             self._marks = {symbol: price for symbol, price in prices.items() if price > 0}
         said = [f"off for {_span(now_ns - last_ns)}"] if now_ns > last_ns else ["started again"]
