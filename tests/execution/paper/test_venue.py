@@ -316,7 +316,6 @@ def test_what_is_not_modelled_is_said() -> None:
 # --- brackets ---
 
 
-
 def bracket() -> tuple[OrderRequest, OrderRequest, OrderRequest]:
     child = {"side": Side.SELL, "reduce_only": True, "parent_id": "p"}
     stop = {"type": OrderType.STOP, "stop_price": Decimal(90), "siblings": ("g",)}
