@@ -87,6 +87,11 @@ class Side(msgspec.Struct, gc=False):
         self.taken = {at: gone for at, gone in self.taken.items() if at == best or gone[1] >= ns}
         self.deeper, self.deeper_ns = levels, ns
 
+    def set_back(self, ns: int) -> None:
+        """The clock was set back by so much."""
+        self.taken = {at: (gone, since - ns) for at, (gone, since) in self.taken.items()}
+        self.deeper_ns -= ns
+
     def _left(self, price: Decimal, size: Decimal) -> Decimal:
         return size - self.taken[str(price)][0] if str(price) in self.taken else size
 

@@ -36,6 +36,25 @@ class SavedVenue(msgspec.Struct):
     funded: dict[str, int] = {}
     cash: dict[str, Decimal] = {}
 
+    def follow_clock(self, now_ns: int) -> None:
+        """When the clock was set back meanwhile, what travels arrives as long after now as it had left then:
+        else a cancel would wait behind an arrival that lies hours ahead."""
+        back = self.ns - now_ns
+        if back <= 0:
+            return
+        for order in self.orders:
+            order.arrival_ns -= back
+            order.fresh_ns -= back
+        for command in self.commands:
+            command.arrival_ns -= back
+        for parcels in self.outbox.values():
+            for parcel in parcels:
+                parcel.due_ns -= back
+        for display in self.displays.values():
+            for side in (display.bids, display.asks):
+                side.set_back(back)
+        self.ns = now_ns
+
 
 def worth_keeping(displays: Mapping[str, Display]) -> dict[str, Display]:
     """What orders met; without snapshots, which are too old by the next start."""

@@ -317,6 +317,7 @@ class PaperVenue:
         Raises msgspec.ValidationError for a state that is none.
         """
         saved = msgspec.convert(state, SavedVenue) if state else SavedVenue()
+        saved.follow_clock(now_ns)
         known = list(orders)
         self._calm.clear()
         self._outbox.restore(saved.outbox)

@@ -12,6 +12,7 @@ import pytest
 from engine.events import NS, Depth, Fill, OrderEvent, OrderRequest, OrderState
 from engine.execution.blotter import Blotter
 from engine.execution.paper import PaperVenue
+from engine.execution.paper.display import Side
 from tests.execution.paper.script import MS, SYMBOL, T0, Floor, known, plain, told
 
 HOUR = 3600 * NS
@@ -124,6 +125,30 @@ def test_reports_on_their_way_arrive_after_the_restart() -> None:
     desk.play("t 1")
     assert last(desk, 2) == ["a accepted", "a 2@101 t 0.202"]
     assert desk.floor.venue.account(desk.floor.now).positions == {SYMBOL: Decimal(2)}
+
+
+def test_what_travels_arrives_though_the_clock_was_set_back() -> None:
+    desk = Desk(entry_latency_ms=50.0)
+    desk.send("buy a 2 limit@99", "q 99x5 101x5; t 1; cancel a")
+    saved = desk.state()
+    desk.floor.now -= HOUR
+    assert desk.restart(saved=saved) == []
+    desk.play("q 99x5 101x5")
+    assert last(desk, 1) == ["a accepted"], "it travels still"
+    desk.play("t 1")
+    assert last(desk, 1) == ["a canceled"]
+
+
+def test_a_snapshot_grows_old_though_the_clock_was_set_back() -> None:
+    side = Side(-1, price=Decimal(101), size=Decimal(5))
+    side.deepen([(Decimal(102), Decimal(5))], T0)
+    side.take(Decimal(102), Decimal(3), T0)
+    side.set_back(HOUR)
+    now = T0 - HOUR
+    assert side.levels(now) == [(Decimal(101), Decimal(5)), (Decimal(102), Decimal(2))]
+    assert side.levels(now + 2 * NS) == [(Decimal(101), Decimal(5))]
+    side.deepen([(Decimal(102), Decimal(5))], now + 1)
+    assert side.levels(now + 1)[1] == (Decimal(102), Decimal(5)), "a newer snapshot shows it whole again"
 
 
 def test_what_the_desk_never_heard_of_did_not_happen() -> None:
