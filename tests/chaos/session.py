@@ -111,14 +111,17 @@ class Session:
         for events, _ in self.written[:survive]:
             self.journal.extend(events)
         self.written.clear()
-        # What the disk never had of an order did not happen: its id may be judged again, as another order.
-        kept = {event.client_order_id for event in self.journal if isinstance(event, OrderEvent)}
-        self.verdicts = [verdict for verdict in self.verdicts if verdict.client_order_id in kept]
+        self._forget_lost_verdicts()
         self.hold = False
         self.restarts += 1
         self.desk = self._start()
         self.desk.restore(list(self.journal), self.now_ns)
         self.desk.take_up(self.settings)
+
+    def _forget_lost_verdicts(self) -> None:
+        """What the disk never had of an order did not happen: its id may be judged again, as another order."""
+        kept = {event.client_order_id for event in self.journal if isinstance(event, OrderEvent)}
+        self.verdicts = [verdict for verdict in self.verdicts if verdict.client_order_id in kept]
 
     # --- the market
 

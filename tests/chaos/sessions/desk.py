@@ -133,6 +133,7 @@ class SeededDesk(Session):
         self.written.clear()
         self._due.clear()
         self._settings_ahead.clear()
+        self._forget_lost_verdicts()
         self._commits, self._durable = 0, 0
         self.hold = self.failed = False
         self.restarts += 1
