@@ -5,6 +5,15 @@ Precedence, lowest first: the defaults below, the file, ``TICKDESK_<SECTION>__<K
 
 from __future__ import annotations
 
+from engine.config.data import (
+    CacheConfig,
+    CollectionConfig,
+    HistoryConfig,
+    PollingConfig,
+    QualityConfig,
+    RecordConfig,
+    SymbolNames,
+)
 from engine.config.desk import Config, ConsoleConfig, LinkConfig, LoggingConfig
 from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
@@ -41,12 +50,15 @@ __all__ = [
     "AutomationsConfig",
     "BlendWeights",
     "BrokersConfig",
+    "CacheConfig",
+    "CollectionConfig",
     "Config",
     "ConsoleConfig",
     "ExitsConfig",
     "FearGreedConfig",
     "FeaturesConfig",
     "FeedConfig",
+    "HistoryConfig",
     "LinkConfig",
     "LoggingConfig",
     "ModelsConfig",
@@ -57,13 +69,17 @@ __all__ = [
     "OptionsConfig",
     "PaperConfig",
     "PerformanceConfig",
+    "PollingConfig",
+    "QualityConfig",
     "QuantConfig",
     "QuantServerConfig",
+    "RecordConfig",
     "RiskConfig",
     "Section",
     "SimulatedConfig",
     "SourceConfig",
     "SymbolExits",
+    "SymbolNames",
     "TargetsConfig",
     "default_path",
     "default_state_dir",

@@ -7,6 +7,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from engine.config.data import (
+    CacheConfig,
+    CollectionConfig,
+    HistoryConfig,
+    QualityConfig,
+    RecordConfig,
+    SymbolNames,
+)
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.config.quant import QuantConfig
 from engine.config.signals import AutomationsConfig, ModelsConfig, OpportunitiesConfig
@@ -45,6 +53,13 @@ class Config(Section, frozen=True):
     """A user's strategy that takes longer in three calls in a row is disabled; never in a replay."""
     feeds: dict[str, FeedConfig] = msgspec.field(default_factory=dict)
     simulated: SimulatedConfig = SimulatedConfig()
+    symbols: SymbolNames = msgspec.field(default_factory=dict)
+    """Spellings of instruments that no rule tells: ``[symbols.NAS100]`` with ``yahoo = "^NDX"``."""
+    collection: CollectionConfig = CollectionConfig()
+    quality: QualityConfig = QualityConfig()
+    history: HistoryConfig = HistoryConfig()
+    cache: CacheConfig = CacheConfig()
+    record: RecordConfig = RecordConfig()
     features: FeaturesConfig = FeaturesConfig()
     strategies: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     """Per strategy: enabled, weight, symbols, budget_pct and its own parameters; checked by the strategy."""

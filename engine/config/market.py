@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -21,6 +21,13 @@ class FeedConfig(Section, frozen=True):
     """The data watchdog: no data for this long means stale, and the socket is replaced."""
     backoff_max_s: Seconds = 30.0
     poll_interval_s: Seconds = 1.0
+    """While the socket is away, REST is asked this often."""
+    book_levels: Annotated[int, Meta(ge=0, le=200)] = 10
+    """Levels a side of each book that are kept in step and published; 0: no books."""
+    candles: bool = False
+    """Take the venue's own one-minute bars as well."""
+    transport: Literal["websockets", "picows"] = "websockets"
+    """picows needs the extra tickdesk[fast]."""
 
 
 class SimulatedConfig(Section, frozen=True):

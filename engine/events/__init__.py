@@ -12,6 +12,8 @@ from __future__ import annotations
 from engine.events.base import NS, Event
 from engine.events.desk import Alert, JournalEvent, LimitChange, RiskChange, RiskState
 from engine.events.market import (
+    BookStatus,
+    Candle,
     ContextEvent,
     Depth,
     FeedState,
@@ -50,6 +52,8 @@ __all__ = [
     "Amendment",
     "Blend",
     "BlendInput",
+    "BookStatus",
+    "Candle",
     "ChangeKind",
     "Check",
     "ContextEvent",

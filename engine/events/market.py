@@ -44,6 +44,53 @@ class Depth(Event, frozen=True, gc=False):
     event_ns: int
     recv_ns: int
 
+    def imbalance(self, levels: int) -> float:
+        """(bid size - ask size) / (bid size + ask size) over the best levels, in [-1, 1]; 0 when empty."""
+        bid = sum(size for _, size in self.bids[:levels])
+        ask = sum(size for _, size in self.asks[:levels])
+        return (bid - ask) / (bid + ask) if bid + ask > 0 else 0.0
+
+
+class BookStatus(Event, frozen=True, gc=False):
+    """A symbol's book became wrong, or right again.
+
+    While it is wrong nothing is published of it, and what was published before is not to be believed.
+    """
+
+    symbol: str
+    live: bool
+    reason: str
+    """Why it is not live; "" when it is."""
+    quotes: bool
+    """The symbol's quotes are the top of this book: they are wrong with it."""
+    recv_ns: int
+
+
+class Candle(Event, frozen=True, gc=False):
+    """One bar as a venue or a data service tells it."""
+
+    symbol: str
+    interval_s: int
+    open_ns: int
+    """Where the bar begins, a multiple of its interval (days begin where the source begins them)."""
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    """Base units (shares); NaN where the source tells none."""
+    closed: bool
+    """By the venue's own word, or because its successor has begun: only then it is final."""
+    event_ns: int
+    """When the source told it by its own clock, else its end or the time of the last trade in it."""
+    recv_ns: int
+    trades: int = -1
+    """-1: not told."""
+    source: str = ""
+    """Who told it: "" the symbol's venue by its socket, else the name of a REST source."""
+    filled: bool = False
+    """No trade happened in it: made flat from the close before, to fill a gap."""
+
 
 class Gap(Event, frozen=True, gc=False):
     """Trades ``first_id..last_id`` (inclusive; -1 unknown) of a symbol were missed and not backfilled."""
@@ -140,5 +187,5 @@ class Sentiment(Event, frozen=True, gc=False):
     recv_ns: int
 
 
-MarketEvent = Trade | Quote | Depth | Gap | FeedStatus | Malformed
+MarketEvent = Trade | Quote | Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
 ContextEvent = OpenInterest | OptionsFlow | Sentiment

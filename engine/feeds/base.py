@@ -11,9 +11,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
-from engine.events import FeedState, Malformed, MarketEvent, Quote, Trade
+from engine.events import Candle, FeedState, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.books import Books
 from engine.text import clean
+
+BOOK_LEVELS = 10
+"""Levels a side of a book that are published unless it is said otherwise."""
 
 TradeId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 """As a decoder accepts it: a packed tick holds 64 bits."""
@@ -60,6 +65,18 @@ class FeedStats:
     backfilled: int = 0
     unsubscribed: int = 0
     """Messages of symbols that were never subscribed: dropped."""
+    duplicates: int = 0
+    """Trades that came a second time."""
+    reordered: int = 0
+    """Trades that came before an older one, and were put in order."""
+    books: int = 0
+    """Books that are right now."""
+    books_broken: int = 0
+    """Books that are wrong now, and asked for anew."""
+    resyncs: int = 0
+    """Books found wrong so far."""
+    best_effort: bool = False
+    """Without sequence numbers or checksums: what is missing cannot be noticed."""
     state: FeedState = FeedState.DOWN
     detail: str = "not started"
 
@@ -110,16 +127,24 @@ Fetch = Generator[Request, bytes, None]
 class VenueDecoder:
     """Common part of the socket decoders: notes for the connection, and malformed frames.
 
-    The connection reads and clears ``outbox`` (frames to send) and ``reconnect`` (why a new socket is
-    needed, "" when it is not) after each frame.
+    The connection reads and clears ``outbox`` (frames to send), ``wanted`` (books whose snapshot REST must
+    bring) and ``reconnect`` (why a new socket is needed, "" when it is not) after each frame.
     """
 
     venue = ""
 
-    def __init__(self, natives: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        natives: Iterable[str] | None = None,
+        *,
+        book_levels: int = BOOK_LEVELS,
+        book_quotes: bool = False,
+    ) -> None:
         """``natives`` are the symbols subscribed, in the venue's spelling: no other is let in, and nothing
-        grows with what a venue makes up. None, for a tape: all are.
+        grows with what a venue makes up. None, for a tape: all are. ``book_quotes``: quotes are the top of
+        the books, because the venue has no better channel for them.
         """
+        self.books = Books(book_levels, quotes=book_quotes)
         self._symbols = {native: self._name(native) for native in natives or ()}
         self._open = natives is None
         self.unsubscribed = 0
@@ -133,12 +158,30 @@ class VenueDecoder:
         self.reconnect_delay_s = 0.0
         """The least wait that the venue asks for before that reconnect."""
         self.outbox: list[str] = []
+        self.wanted: list[str] = []
+        """Native symbols whose book needs a snapshot by REST: see ``book_snapshot``."""
+        self.sequence_gaps = 0
+        """Messages that were missed, by the venue's own sequence numbers, each a run of them."""
+        self.checksums = 0
+        """Books found equal to the venue's checksum."""
+        self.mismatches = 0
+        """Books that were not."""
         self.troubles: dict[str, str] = {}
         """What is wrong now, a line each, by native symbol; "" stands for the venue as a whole."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         """See Decoder."""
         raise NotImplementedError
+
+    def book_snapshot(self, native: str, body: bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        """REST's answer for one of ``wanted``. Never raises; one that cannot be used is wanted again.
+
+        Venues whose socket brings the snapshots never want one.
+        """
+
+    def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
+        """Called a few times a second: append what was held back and is due."""
+        self.books.flush(now_ns, out)
 
     def _symbol(self, native: str) -> str:
         """The symbol of ``native``; "" when it was never subscribed."""
@@ -209,6 +252,17 @@ class Venue(Protocol):
     """Frames a second the client may send."""
     heartbeats: bool
     """Its socket carries heartbeat frames; where it does not, the connection pings."""
+    ping_frame: str
+    """A text frame that keeps an idle connection alive, "" where WebSocket's own pings do."""
+    ping_s: float
+    """Seconds between two of them."""
+    connect_gap_s: float
+    """Between two attempts to connect, at least: the venue's limit on connects, with room to spare."""
+    lifetime_s: float
+    """After so long a second connection takes over before the venue cuts the first; 0: it never does."""
+    consecutive_ids: bool
+    """Trade ids rise by one per symbol: a hole in them is a loss. Else they only tell trades apart, and what
+    was missed while away cannot be known by them."""
     natives: tuple[str, ...]
 
     def decoder(self) -> VenueDecoder: ...
@@ -217,6 +271,17 @@ class Venue(Protocol):
 
     def subscribe(self) -> list[str]:
         """The frames that subscribe everything, in order; empty where the URL does."""
+
+    def book_request(self, native: str) -> Request | None:
+        """The snapshot of a book by REST; None where the socket brings it."""
+
+    def candles_request(self, native: str, interval_s: int, start_ns: int, end_ns: int) -> Request | None:
+        """Bars that begin in ``start_ns <= open < end_ns``, as many of the first as a page holds; None where
+        the venue's REST does not have that interval."""
+
+    def parse_candles(self, native: str, interval_s: int, body: bytes, recv_ns: int) -> list[Candle]:
+        """In order of ``open_ns``. Raises ValueError for a body that is not the venue's, UnreachableError for
+        one that says to ask later."""
 
     def instruments_request(self) -> Request: ...
 
@@ -243,6 +308,31 @@ class Venue(Protocol):
         Each page is added to ``found`` as it comes, in any order and with trades beyond the hole. Raises
         ValueError for a body that is not the venue's.
         """
+
+
+class NativeVenue:
+    """What most venues have in common; see Venue."""
+
+    ping_frame = ""
+    ping_s = 20.0
+    connect_gap_s = 1.0
+    lifetime_s = 0.0
+    consecutive_ids = True
+
+    def __init__(self, config: FeedConfig) -> None:
+        """Raises ConfigError for what one connection to the venue cannot carry."""
+        self.natives = config.symbols
+        self.book_levels = config.book_levels
+        self.candles = config.candles
+
+    def book_request(self, native: str) -> Request | None:
+        return None
+
+    def candles_request(self, native: str, interval_s: int, start_ns: int, end_ns: int) -> Request | None:
+        return None
+
+    def parse_candles(self, native: str, interval_s: int, body: bytes, recv_ns: int) -> list[Candle]:
+        raise ValueError("this venue's REST is not asked for bars")
 
 
 def chosen(

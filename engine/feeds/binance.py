@@ -14,9 +14,19 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, chosen
+from engine.feeds.base import (
+    BOOK_LEVELS,
+    Fetch,
+    InstrumentSpec,
+    NativeVenue,
+    Request,
+    TradeId,
+    VenueDecoder,
+    chosen,
+)
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -85,8 +95,8 @@ class BinanceDecoder(VenueDecoder):
 
     venue = "binance"
 
-    def __init__(self, natives: Iterable[str] | None = None) -> None:
-        super().__init__(natives)
+    def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
+        super().__init__(natives, book_levels=book_levels)
         self._kinds: dict[str, int] = {}
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
@@ -218,7 +228,7 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
     return specs
 
 
-class Binance:
+class Binance(NativeVenue):
     """The venue: https://data-stream.binance.vision and api.binance.com speak the same protocol."""
 
     name = "binance"
@@ -228,17 +238,19 @@ class Binance:
     subscribe_per_s = 4.0
     heartbeats = False
 
-    def __init__(self, natives: tuple[str, ...]) -> None:
+    lifetime_s = 23.5 * 3600
+
+    def __init__(self, config: FeedConfig) -> None:
         """Raises ConfigError for more symbols than a connection carries."""
-        if len(natives) > MAX_SYMBOLS:
+        super().__init__(config)
+        if len(self.natives) > MAX_SYMBOLS:
             raise ConfigError(
-                f"feeds.binance.symbols names {len(natives)}: one connection carries {MAX_SYMBOLS} at most, "
-                "with two streams each; name fewer"
+                f"feeds.binance.symbols names {len(self.natives)}: one connection carries "
+                f"{MAX_SYMBOLS} at most, with two streams each; name fewer"
             )
-        self.natives = natives
 
     def decoder(self) -> BinanceDecoder:
-        return BinanceDecoder(self.natives)
+        return BinanceDecoder(self.natives, book_levels=self.book_levels)
 
     def connect_url(self, base: str) -> str:
         """Streams are subscribed by the URL, which costs none of the 5 inbound messages a second."""

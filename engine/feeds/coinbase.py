@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, VenueDecoder, chosen
+from engine.feeds.base import Fetch, InstrumentSpec, NativeVenue, Request, TradeId, VenueDecoder, chosen
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -150,7 +150,7 @@ def _path(native: str) -> str:
     return f"/products/{quote(native, safe='')}"
 
 
-class Coinbase:
+class Coinbase(NativeVenue):
     """The venue. A connection that has not subscribed within 5 s is dropped."""
 
     name = "coinbase"
@@ -160,11 +160,8 @@ class Coinbase:
     subscribe_per_s = 4.0
     heartbeats = True
 
-    def __init__(self, natives: tuple[str, ...]) -> None:
-        self.natives = natives
-
     def decoder(self) -> CoinbaseDecoder:
-        return CoinbaseDecoder(self.natives)
+        return CoinbaseDecoder(self.natives, book_levels=self.book_levels)
 
     def connect_url(self, base: str) -> str:
         return base

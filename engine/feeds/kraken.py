@@ -12,8 +12,19 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.config import FeedConfig
 from engine.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, Request, TradeId, UnreachableError, VenueDecoder, chosen
+from engine.feeds.base import (
+    BOOK_LEVELS,
+    Fetch,
+    InstrumentSpec,
+    NativeVenue,
+    Request,
+    TradeId,
+    UnreachableError,
+    VenueDecoder,
+    chosen,
+)
 from engine.feeds.kraken_book import Book
 from engine.feeds.timestamps import decimal_seconds_ns, rfc3339_ns
 from engine.text import clean
@@ -114,12 +125,8 @@ class KrakenDecoder(VenueDecoder):
 
     venue = "kraken"
 
-    def __init__(self, natives: Iterable[str] | None = None) -> None:
-        super().__init__(natives)
-        self.checksums = 0
-        """Books found equal to the venue's checksum."""
-        self.mismatches = 0
-        """Books that were not."""
+    def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
+        super().__init__(natives, book_levels=book_levels, book_quotes=True)
         self._depths: dict[str, int] = {}
         self._books: dict[str, Book] = {}
         self._broken: dict[str, int] = {}
@@ -312,7 +319,7 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
     ]
 
 
-class Kraken:
+class Kraken(NativeVenue):
     """The venue. After maintenance it wants reconnects at least 5 s apart."""
 
     name = "kraken"
@@ -322,12 +329,12 @@ class Kraken:
     subscribe_per_s = 10.0
     heartbeats = True
 
-    def __init__(self, natives: tuple[str, ...]) -> None:
-        self.natives = natives
+    def __init__(self, config: FeedConfig) -> None:
+        super().__init__(config)
         self._altnames: dict[str, str] = {}
 
     def decoder(self) -> KrakenDecoder:
-        return KrakenDecoder(self.natives)
+        return KrakenDecoder(self.natives, book_levels=self.book_levels)
 
     def connect_url(self, base: str) -> str:
         return base

@@ -17,8 +17,11 @@ from engine.text import clean
 class VenueEntry(NamedTuple):
     """What is known of a venue without connecting to it."""
 
-    venue: Callable[[tuple[str, ...]], Venue]
+    venue: Callable[[FeedConfig], Venue]
     decoder: Callable[[], VenueDecoder]
+    """For a tape: of whatever symbols."""
+    hosts: tuple[str, ...]
+    """What its captures' URLs contain in their host."""
     read_instruments: Callable[[str], list[InstrumentSpec]]
     instruments_path: str
     """How the path of its instruments reply ends, in a capture."""
@@ -32,6 +35,7 @@ VENUES: dict[str, VenueEntry] = {
     "binance": VenueEntry(
         binance.Binance,
         binance.BinanceDecoder,
+        ("stream.binance.", "data-stream.binance.", "api.binance.", "data-api.binance."),
         binance.read_instruments,
         "/exchangeInfo",
         ('{"stream":"', '{"e":"'),
@@ -40,6 +44,7 @@ VENUES: dict[str, VenueEntry] = {
     "coinbase": VenueEntry(
         coinbase.Coinbase,
         coinbase.CoinbaseDecoder,
+        ("exchange.coinbase.", "ws-feed.pro.coinbase."),
         coinbase.read_instruments,
         "/products",
         ('{"type":"',),
@@ -47,6 +52,7 @@ VENUES: dict[str, VenueEntry] = {
     "kraken": VenueEntry(
         kraken.Kraken,
         kraken.KrakenDecoder,
+        ("kraken.com",),
         kraken.read_instruments,
         "/AssetPairs",
         ('{"channel":"', '{"method":"'),
@@ -69,4 +75,4 @@ def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: 
     # Imported here: a replay of a tape needs no socket library, and starts faster without.
     from engine.feeds.connection import SocketFeed
 
-    return SocketFeed(entry.venue(config.symbols), config, clock=clock, rng=rng)
+    return SocketFeed(entry.venue(config), config, clock=clock, rng=rng)

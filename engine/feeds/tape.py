@@ -247,8 +247,8 @@ class _TextTape:
 def _venue_of(rows: list[Row], path: Path) -> str:
     """By the URLs in the capture, else by what its frames begin with."""
     hosts = {row.url.partition("://")[2].partition("/")[0] for row in rows if row.url}
-    for venue in VENUES:
-        if any(venue in host for host in hosts):
+    for venue, entry in VENUES.items():
+        if any(part in host for host in hosts for part in entry.hosts):
             return venue
     if not hosts:
         frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]

@@ -12,7 +12,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Depth, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.events import (
+    BookStatus,
+    Candle,
+    Depth,
+    FeedStatus,
+    Gap,
+    Malformed,
+    MarketEvent,
+    Quote,
+    Trade,
+)
 from engine.features.engine import NONE, FeatureEngine
 from engine.instruments import Instruments
 from engine.market.screen import REJECTS, Screen
@@ -25,7 +35,7 @@ CAPACITY = 1024
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
-OtherEvent = Depth | Gap | FeedStatus | Malformed
+OtherEvent = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
 
 
 class Intake:

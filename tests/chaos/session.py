@@ -119,7 +119,7 @@ class Session:
         self.desk.take_up(self.settings)
 
     def _forget_lost_verdicts(self) -> None:
-        """What the disk never had of an order did not happen: its id may be judged again, as another order."""
+        """What the disk never had of an order did not happen: its id may be judged again."""
         kept = {event.client_order_id for event in self.journal if isinstance(event, OrderEvent)}
         self.verdicts = [verdict for verdict in self.verdicts if verdict.client_order_id in kept]
 

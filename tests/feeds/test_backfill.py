@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.feeds import backfill as backfill_module
 from engine.feeds.backfill import backfill
@@ -37,7 +38,7 @@ async def fetched(*answers: bytes | FeedError) -> tuple[set[int], str, int]:
     """Ids found, reason, and answers not asked for; the hole is 1..30."""
     missing = Missing("binance:A", 1, 30, 0, 0)
     rest = Answers(*answers)
-    reason = await backfill(Binance(("A",)), rest, missing, lambda: 9)  # type: ignore[arg-type]
+    reason = await backfill(Binance(FeedConfig(symbols=("A",))), rest, missing, lambda: 9)  # type: ignore[arg-type]
     return {trade.trade_id for trade in missing.found}, reason, len(rest.answers)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
 from engine.events import Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import Request
@@ -102,7 +103,7 @@ def test_depth_frames_are_skipped() -> None:
 
 
 def test_the_url_subscribes() -> None:
-    url = Binance(("BTCUSDT", "ETHUSDT")).connect_url("ws://127.0.0.1:9/")
+    url = Binance(FeedConfig(symbols=("BTCUSDT", "ETHUSDT"))).connect_url("ws://127.0.0.1:9/")
     assert url == (
         "ws://127.0.0.1:9/stream?streams=btcusdt@trade/btcusdt@bookTicker/ethusdt@trade/ethusdt@bookTicker"
     )
@@ -110,9 +111,9 @@ def test_the_url_subscribes() -> None:
 
 def test_more_symbols_than_a_connection_carries_are_refused() -> None:
     names = tuple(f"A{n}" for n in range(MAX_SYMBOLS + 1))
-    assert Binance(names[1:]).connect_url("ws://x").count("@") == 1024
+    assert Binance(FeedConfig(symbols=names[1:])).connect_url("ws://x").count("@") == 1024
     with pytest.raises(ConfigError, match=r"feeds\.binance\.symbols names 513: .* 512 at most"):
-        Binance(names)
+        Binance(FeedConfig(symbols=names))
 
 
 INFO = (
@@ -124,7 +125,7 @@ INFO = (
 
 
 def test_instruments_come_with_their_grid() -> None:
-    (spec,) = Binance(("BTCUSDT",)).parse_instruments(INFO)
+    (spec,) = Binance(FeedConfig(symbols=("BTCUSDT",))).parse_instruments(INFO)
     assert (spec.symbol, spec.quote_currency) == ("binance:BTCUSDT", "USDT")
     assert (spec.tick_size, spec.lot_size, spec.min_notional) == (
         Decimal("0.01"),
@@ -137,7 +138,7 @@ def test_instruments_come_with_their_grid() -> None:
 
 def test_an_unknown_symbol_is_named() -> None:
     with pytest.raises(FeedError, match=r"NOPE.*feeds\.binance\.symbols"):
-        Binance(("NOPE",)).parse_instruments(INFO)
+        Binance(FeedConfig(symbols=("NOPE",))).parse_instruments(INFO)
 
 
 def rest_page(first: int, last: int) -> bytes:
@@ -150,7 +151,7 @@ def rest_page(first: int, last: int) -> bytes:
 
 def test_missing_trades_are_paged_from_old_to_new() -> None:
     found: list[Trade] = []
-    fetch = Binance(("BTCUSDT",)).missing("BTCUSDT", 100, 2600, 0, 9, found)
+    fetch = Binance(FeedConfig(symbols=("BTCUSDT",))).missing("BTCUSDT", 100, 2600, 0, 9, found)
     assert next(fetch).path == "/api/v3/trades"
     requests = [fetch.send(rest_page(2301, 3300)), fetch.send(rest_page(100, 1099))]
     requests.append(fetch.send(rest_page(1100, 2099)))
@@ -162,7 +163,7 @@ def test_missing_trades_are_paged_from_old_to_new() -> None:
 
 def test_recent_trades_alone_do_when_they_reach_back_far_enough() -> None:
     found: list[Trade] = []
-    fetch = Binance(("BTCUSDT",)).missing("BTCUSDT", 100, 102, 0, 9, found)
+    fetch = Binance(FeedConfig(symbols=("BTCUSDT",))).missing("BTCUSDT", 100, 102, 0, 9, found)
     assert next(fetch) == Request("/api/v3/trades", (("symbol", "BTCUSDT"), ("limit", "1000")))
     with pytest.raises(StopIteration):
         fetch.send(rest_page(50, 200))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import Malformed, MarketEvent, Quote, Trade
 from engine.feeds.coinbase import Coinbase, CoinbaseDecoder
@@ -79,11 +80,11 @@ PRODUCTS = (
 
 
 def test_instruments_and_the_unknown_one() -> None:
-    (spec,) = Coinbase(("BTC-USD",)).parse_instruments(PRODUCTS)
+    (spec,) = Coinbase(FeedConfig(symbols=("BTC-USD",))).parse_instruments(PRODUCTS)
     assert (spec.tick_size, spec.lot_size) == (Decimal("0.01"), Decimal("0.00000001"))
     assert (spec.min_notional, spec.quote_currency) == (Decimal(1), "USD")
     with pytest.raises(FeedError, match="NOPE-USD"):
-        Coinbase(("BTC-USD", "NOPE-USD")).parse_instruments(PRODUCTS)
+        Coinbase(FeedConfig(symbols=("BTC-USD", "NOPE-USD"))).parse_instruments(PRODUCTS)
 
 
 def page(newest: int, oldest: int) -> bytes:
@@ -96,7 +97,7 @@ def page(newest: int, oldest: int) -> bytes:
 
 def test_missing_trades_are_paged_from_new_to_old() -> None:
     found: list[Trade] = []
-    fetch = Coinbase(("BTC-USD",)).missing("BTC-USD", 10, 30, 0, 9, found)
+    fetch = Coinbase(FeedConfig(symbols=("BTC-USD",))).missing("BTC-USD", 10, 30, 0, 9, found)
     first = next(fetch)
     assert first.path == "/products/BTC-USD/trades" and dict(first.params)["after"] == "31"
     assert dict(fetch.send(page(30, 21)).params)["after"] == "21"

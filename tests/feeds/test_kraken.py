@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import UnreachableError
@@ -140,7 +141,7 @@ PAIRS = (
 
 
 def test_instruments_under_their_v2_names() -> None:
-    venue = Kraken(("BTC/USD",))
+    venue = Kraken(FeedConfig(symbols=("BTC/USD",)))
     (spec,) = venue.parse_instruments(PAIRS)
     assert (spec.symbol, spec.tick_size, spec.lot_size) == (
         "kraken:BTC/USD",
@@ -149,7 +150,7 @@ def test_instruments_under_their_v2_names() -> None:
     )
     assert dict(venue.quote_request("BTC/USD").params) == {"pair": "XBTUSD"}
     with pytest.raises(FeedError, match="XBTUSD"):
-        Kraken(("XBTUSD",)).parse_instruments(PAIRS)
+        Kraken(FeedConfig(symbols=("XBTUSD",))).parse_instruments(PAIRS)
 
 
 def rest_trades(rows: list[tuple[int, int]]) -> bytes:
@@ -159,7 +160,7 @@ def rest_trades(rows: list[tuple[int, int]]) -> bytes:
 
 def test_missing_trades_are_paged_by_time() -> None:
     found: list[Trade] = []
-    fetch = Kraken(("BTC/USD",)).missing("BTC/USD", 3, 5, 2_000_000_000, 9, found)
+    fetch = Kraken(FeedConfig(symbols=("BTC/USD",))).missing("BTC/USD", 3, 5, 2_000_000_000, 9, found)
     assert dict(next(fetch).params)["since"] == "1999999999"
     assert dict(fetch.send(rest_trades([(2, 2), (3, 3)])).params)["since"] == "3500000100"
     with pytest.raises(StopIteration):
@@ -169,13 +170,15 @@ def test_missing_trades_are_paged_by_time() -> None:
 
 
 def test_a_rest_error_is_a_value_error() -> None:
+    venue = Kraken(FeedConfig(symbols=("A/B",)))
     with pytest.raises(ValueError, match="Unknown asset pair"):
-        Kraken(("A/B",)).parse_trades("A/B", b'{"error":["EQuery:Unknown asset pair"]}', 0)
+        venue.parse_trades("A/B", b'{"error":["EQuery:Unknown asset pair"]}', 0)
 
 
 def test_a_busy_venue_is_worth_another_try() -> None:
+    venue = Kraken(FeedConfig(symbols=("A/B",)))
     with pytest.raises(UnreachableError, match="Too many requests") as caught:
-        Kraken(("A/B",)).parse_trades("A/B", b'{"error":["EGeneral:Too many requests"]}', 0)
+        venue.parse_trades("A/B", b'{"error":["EGeneral:Too many requests"]}', 0)
     assert caught.value.retry_after_s > 0
 
 

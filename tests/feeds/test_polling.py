@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.backoff import Backoff
@@ -44,7 +45,7 @@ class Polled:
         self.events: list[MarketEvent] = []
         self.failures: list[str] = []
         self.poller = Poller(
-            Binance(("A", "B", "C")),
+            Binance(FeedConfig(symbols=("A", "B", "C"))),
             self.rest,  # type: ignore[arg-type]
             0.001,
             Backoff(0.001, 0.004, random.Random(1)),

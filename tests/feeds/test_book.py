@@ -1,0 +1,92 @@
+"""The order book: exact levels, best first, and what is published of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.events import BookStatus, Depth, MarketEvent, Quote
+from engine.feeds.book import Book
+from engine.feeds.books import PUBLISH_NS, Books
+
+SYMBOL = "x:BTC-USD"
+
+
+def test_levels_keep_their_text_and_order() -> None:
+    book = Book()
+    book.apply([("10.10", "1.500"), ("10.2", "2")], [("10.30", "0.10"), ("10.25", "3")])
+    assert book.best() == (10.2, 2.0, 10.25, 3.0)
+    assert book.exact(book.bids, 9) == [(Decimal("10.2"), Decimal(2)), (Decimal("10.10"), Decimal("1.500"))]
+    assert book.asks.levels[10.3] == ("10.30", "0.10")
+    book.apply([("10.20", "0.000")], [])
+    assert book.best() == (10.1, 1.5, 10.25, 3.0)
+
+
+def test_levels_beyond_the_depth_are_forgotten() -> None:
+    book = Book(2)
+    book.apply([(str(price), "1") for price in (7, 9, 8)], [])
+    assert [price for price, _ in book.bids.top(5)] == [9.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    "level", [("nan", "1"), ("-1", "1"), ("0", "1"), ("1", "-1"), ("1", "inf"), ("x", "1")]
+)
+def test_what_is_no_level_is_refused(level: tuple[str, str]) -> None:
+    for side in (0, 1):
+        with pytest.raises(ValueError, match=r"level|float"):
+            Book().apply([level] if side else [], [] if side else [level])
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=80))
+def test_the_book_is_what_a_plain_mapping_would_be(changes: list[tuple[int, int]]) -> None:
+    book, plain = Book(), {}
+    for price, quantity in changes:
+        book.apply([(str(price), str(quantity))], [])
+        plain[price] = quantity
+    kept = sorted(((price, quantity) for price, quantity in plain.items() if quantity), reverse=True)
+    assert list(book.bids.top(99)) == kept
+
+
+def test_what_is_wrong_is_said_once_and_shown_no_more() -> None:
+    books, out = Books(2, quotes=True), list[MarketEvent]()
+    books.begin(SYMBOL, [("9", "1")], [("10", "1")])
+    assert books.changed(SYMBOL, 1, PUBLISH_NS, out)
+    assert [type(event) for event in out] == [Quote, Depth]
+    out.clear()
+    assert books.fail(SYMBOL, "lost a message", 5, out) == 1
+    assert books.fail(SYMBOL, "lost a message", 6, out) == 2
+    assert out == [BookStatus(SYMBOL, False, "lost a message", True, 5)]
+    assert books.get(SYMBOL) is None
+    books.flush(99 * PUBLISH_NS, out)
+    assert len(out) == 1
+    books.begin(SYMBOL, [("9", "1")], [("10", "1")])
+    books.changed(SYMBOL, 7, 3 * PUBLISH_NS, out)
+    assert out[1] == BookStatus(SYMBOL, True, "", True, 3 * PUBLISH_NS)
+    assert [type(event) for event in out[2:]] == [Quote, Depth]
+
+
+def test_a_crossed_book_is_wrong() -> None:
+    books, out = Books(2, quotes=True), list[MarketEvent]()
+    books.begin(SYMBOL, [("10", "1")], [("10", "1")])
+    assert not books.changed(SYMBOL, 1, 1, out)
+    assert out == [BookStatus(SYMBOL, False, "is crossed", True, 1)]
+    assert books.crossed == 1
+
+
+def test_depth_is_conflated_and_its_last_state_still_comes() -> None:
+    books, out = Books(1, quotes=False), list[MarketEvent]()
+    book = books.begin(SYMBOL, [("9", "1")], [("10", "1")])
+    books.changed(SYMBOL, 1, PUBLISH_NS, out)
+    for size in (2, 3, 4):
+        book.apply([("9", str(size))], [])
+        books.changed(SYMBOL, size, PUBLISH_NS + size, out)
+    assert len(out) == 1
+    books.flush(2 * PUBLISH_NS - 1, out)
+    assert len(out) == 1
+    books.flush(2 * PUBLISH_NS, out)
+    assert out[1] == Depth(SYMBOL, ((9.0, 4.0),), ((10.0, 1.0),), 4, 2 * PUBLISH_NS)
+    books.flush(9 * PUBLISH_NS, out)
+    assert len(out) == 2
