@@ -92,7 +92,7 @@ def early(candle: Candle, now_ns: int, *, closed: bool) -> str:
 
 def limit_pct(daily_return_pct: float, seconds: float) -> float:
     """How far two closes may be apart that lie ``seconds`` apart, percent of the earlier one."""
-    return daily_return_pct * (max(seconds, 1.0) / _DAY_S) ** 0.25
+    return daily_return_pct * math.sqrt(math.sqrt(max(seconds, 1.0) / _DAY_S))
 
 
 def _step(price: float, reference: float) -> float:
