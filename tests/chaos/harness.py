@@ -34,6 +34,7 @@ class Committer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # whoever ends beside it, it is not woken when it is stopped
         )
         self.acknowledged: list[Acknowledged] = []
         self.started = ""
