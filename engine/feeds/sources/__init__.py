@@ -1,0 +1,1 @@
+"""REST services that are asked for prices, bars and corporate actions."""

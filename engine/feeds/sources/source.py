@@ -1,0 +1,84 @@
+"""What a REST source of bars promises to the collection loop and to the history."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from engine.events import Candle
+from engine.feeds.base import FeedStats, UnreachableError
+
+
+class Split(msgspec.Struct, frozen=True):
+    """From ``ns`` on, ``denominator`` old shares are ``numerator`` new ones: a 4:1 split is (4, 1)."""
+
+    ns: int
+    """The first moment of the first day (or session) that trades in new shares."""
+    numerator: float
+    denominator: float
+
+
+class Dividend(msgspec.Struct, frozen=True):
+    """Who buys from ``ns`` on (the ex-date) does not get ``amount``: per share, in the quote currency."""
+
+    ns: int
+    amount: float
+
+
+Action = Split | Dividend
+
+
+class ExhaustedError(UnreachableError):
+    """No request may leave now: the budget is spent, or the service asked to be left alone. Nothing was
+    asked; ``retry_after_s`` is when one may.
+    """
+
+
+class Source(Protocol):
+    """One service. Every method may raise ExhaustedError, UnreachableError (it may pass: try another source,
+    or later) and ``rest.RefusedError`` or another FeedError (asking the same again cannot help: an unknown
+    symbol, a key that is not accepted, an interval that is not offered). None raises anything else.
+
+    ``symbol`` is how the engine calls the instrument, and what the events carry; ``native`` is the service's
+    spelling of it, as ``native_of`` gives it.
+    """
+
+    name: str
+    """yahoo, alpha-vantage, twelve-data, polygon, or a venue."""
+    stats: FeedStats
+    split_adjusted: bool
+    """Its bars are already in today's shares. False: as they traded, splits are still to be applied.
+    No source's bars are adjusted for dividends."""
+    intervals_s: frozenset[int]
+    """What ``bars`` can be asked for; empty: it is not known beforehand, ``bars`` refuses what it has not."""
+
+    @property
+    def venue(self) -> str:
+        """The row in which feed health shows it."""
+
+    def native_of(self, canonical: str) -> str:
+        """The service's spelling of a canonical name; "" for what it cannot know."""
+
+    def ready(self, now_ns: int) -> bool:
+        """Whether ``latest`` may be asked now: budget and pace allow it, and the circuit is not open."""
+
+    async def latest(self, symbol: str, native: str) -> list[Candle]:
+        """The newest bars in order of ``open_ns``, a few at most; the last one still forms, those before it
+        are closed. Empty: the service knows the symbol and has no price of it.
+        """
+
+    def bars(
+        self, symbol: str, native: str, interval_s: int, start_ns: int, end_ns: int
+    ) -> AsyncIterator[list[Candle]]:
+        """Bars that begin in ``start_ns <= open_ns < end_ns``, page by page in order of time; a page is one
+        request, and may be empty. A source that does not go back so far begins later.
+
+        Half of a day's budget is left for ``latest``.
+        """
+
+    async def actions(self, symbol: str, native: str, start_ns: int, end_ns: int) -> list[Action]:
+        """Splits and dividends in ``start_ns <= ns < end_ns``, in order; empty where the source tells none."""
+
+    async def close(self) -> None: ...
