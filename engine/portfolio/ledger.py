@@ -16,11 +16,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 from typing import overload
 
-import msgspec
-
 from engine.errors import OrderError
-from engine.events import Fill, Funding, Side
+from engine.events import Fill, Funding
 from engine.portfolio.balances import Balances
+from engine.portfolio.booked import Booked
 from engine.portfolio.day import Day, DayState
 from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
 from engine.portfolio.ledger_check import check
@@ -39,10 +38,7 @@ class Ledger:
         self._balances = Balances(starting_cash, currency, pegged)
         self._positions: dict[str, Position] = {}
         self._marks: dict[str, Decimal] = {}
-        self._fills: dict[str, Fill] = {}
-        self._fundings: dict[str, Funding] = {}
-        self._said: dict[str, str] = {}
-        """Trade id -> the currency that a fill said, where it is counted in another."""
+        self._booked = Booked(self._balances)
         self._foreign = False
         """A currency other than the account's was booked."""
         # Kept up to date by fills and marks, so that reading costs nothing where an order waits for it.
@@ -71,21 +67,20 @@ class Ledger:
         A symbol keeps the currency it was first counted in. ``closes``: the fill is of an exit, which is
         counted in that whatever it says; so is all of a symbol whose first fill, or itself, says none.
         """
-        symbol, quantity, price, fee = fill.symbol, fill.quantity, fill.price, fill.fee
+        symbol, quantity, price, fee, said = fill.symbol, fill.quantity, fill.price, fill.fee, fill.currency
         finite = quantity.is_finite() and price.is_finite() and fee.is_finite()
         if not finite or quantity <= ZERO or price <= ZERO:
             raise OrderError(f"fill {fill.trade_id} of {symbol} has impossible numbers: not booked")
         unit = self._balances.unit(fill.currency)
         before = self._positions.get(symbol) or Position(symbol, currency=unit)
         if before.currency != unit:
-            said, unit = fill.currency, before.currency
-            fill = self._in_one(fill, before, closes=closes)
-            self._said[fill.trade_id] = said
+            unit = before.currency
+            fill = self._booked.in_one(fill, before, closes=closes)
         self._turn(fill.ns)
         if self._day.unvalued:
             self._value_start(symbol, price)
         position = self._positions[symbol] = after(before, fill, opportunity_id)
-        self._fills[fill.trade_id] = fill
+        self._booked.add(fill, said)
         held, left = before.quantity, position.quantity
         self._balances.add(fill.currency, (held - left) * price - fee)
         if not held:
@@ -101,63 +96,33 @@ class Ledger:
 
     def booked(self, fill: Fill) -> bool:
         """Whether its trade id is booked. Raises OrderError when it is with other numbers."""
-        booked = self._fills.get(fill.trade_id)
-        if booked is None:
-            return False
-        if self._said and self._said.get(fill.trade_id) == fill.currency:
-            fill = msgspec.structs.replace(fill, currency=booked.currency)
-        if self._money(booked) != self._money(fill):
-            raise OrderError(f"fill {fill.trade_id} is booked already, with other numbers")
-        return True
+        return self._booked.has(fill)
 
     def refusal(self, event: Fill | Funding, *, closes: bool = False) -> str:
         """Why the ledger as it is would not take it up; "" when it would, or has it already."""
         try:
             if isinstance(event, Funding):
-                self._new(event)
+                self._booked.has_funding(event)
             elif not self.booked(event):
                 before = self._positions.get(event.symbol)
                 if before is not None and before.currency != self._balances.unit(event.currency):
-                    self._in_one(event, before, closes=closes)
+                    self._booked.in_one(event, before, closes=closes)
         except OrderError as error:
             return str(error)
         return ""
-
-    def _in_one(self, fill: Fill, before: Position, *, closes: bool) -> Fill:
-        """The fill in the currency that its symbol is counted in, where it says another."""
-        first = next(one for one in self._fills.values() if one.symbol == fill.symbol)
-        if closes or not fill.currency or not first.currency:
-            return msgspec.structs.replace(fill, currency=before.currency)
-        raise OrderError(
-            f"fill {fill.trade_id} of {fill.symbol} is in {fill.currency}, the symbol was traded "
-            f"in {before.currency or self.currency}: not booked"
-        )
 
     def fund(self, funding: Funding) -> bool:
         """Book a funding payment; False when its id is booked already.
 
         Raises OrderError, and changes nothing, on an impossible amount or an id booked with other content.
         """
-        if not self._new(funding):
+        if self._booked.has_funding(funding):
             return False
         self._turn(funding.ns)
-        self._fundings[funding.funding_id] = funding
+        self._booked.add_funding(funding)
         self._balances.add(funding.currency, funding.amount, funding=True)
         self._foreign = self._foreign or bool(self._balances.unit(funding.currency))
         self._revalue()
-        return True
-
-    def _new(self, funding: Funding) -> bool:
-        """Whether its id is not booked. Raises OrderError as ``fund`` does."""
-        booked = self._fundings.get(funding.funding_id)
-        if booked is not None:
-            if (booked.symbol, booked.amount, booked.currency) != (
-                funding.symbol, funding.amount, funding.currency,
-            ):  # fmt: skip
-                raise OrderError(f"funding {funding.funding_id} is booked already, with other numbers")
-            return False
-        if not funding.amount.is_finite():
-            raise OrderError(f"funding {funding.funding_id} has an impossible amount: not booked")
         return True
 
     def set_rate(self, currency: str, rate: Decimal | None) -> None:
@@ -415,8 +380,8 @@ class Ledger:
         return check(
             self._start,
             self._balances,
-            self._fills.values(),
-            self._fundings.values(),
+            self._booked.fills,
+            self._booked.fundings,
             self._positions,
             self._marks,
             (self._value, self._gross, self._equity),
@@ -432,8 +397,3 @@ class Ledger:
                     return None
                 total = add(total, multiply(amount, rate))
         return total
-
-    def _money(self, fill: Fill) -> tuple[str, str, Side, Decimal, Decimal, Decimal, str]:
-        """What makes a fill the same fill. Floats are left out: NaN differs from itself."""
-        unit = self._balances.unit(fill.currency)
-        return fill.client_order_id, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee, unit
