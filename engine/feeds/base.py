@@ -113,11 +113,21 @@ class Feed(Protocol):
         """Deliver events until cancelled. Never raises for network faults."""
 
 
+class Secret(Protocol):
+    """A key: neither its text nor its repr shows it."""
+
+    def headers(self) -> dict[str, str]: ...
+
+
 class Request(msgspec.Struct, frozen=True):
     """A REST GET: path below the venue's REST URL and query parameters."""
 
     path: str
     params: tuple[tuple[str, str], ...] = ()
+    base: str = ""
+    """Another host than the venue's REST."""
+    secret: Secret | None = None
+    """Proves who asks, by its headers; the request is then never redirected."""
 
 
 Fetch = Generator[Request, bytes, None]
@@ -283,6 +293,12 @@ class Venue(Protocol):
         """In order of ``open_ns``. Raises ValueError for a body that is not the venue's, UnreachableError for
         one that says to ask later."""
 
+    def before_instruments(self) -> tuple[Request, ...]:
+        """What to ask first, each answer for ``learn``, where one answer does not tell all."""
+
+    def learn(self, body: bytes) -> None:
+        """Raises ValueError for a body that is not the venue's."""
+
     def instruments_request(self) -> Request: ...
 
     def all_instruments_request(self) -> Request | None:
@@ -324,6 +340,12 @@ class NativeVenue:
         self.natives = config.symbols
         self.book_levels = config.book_levels
         self.candles = config.candles
+
+    def before_instruments(self) -> tuple[Request, ...]:
+        return ()
+
+    def learn(self, body: bytes) -> None:
+        raise ValueError("nothing was asked before the instruments")
 
     def book_request(self, native: str) -> Request | None:
         return None

@@ -92,6 +92,8 @@ class SocketFeed:
         """Raises FeedError for a symbol the venue does not know, UnreachableError when it cannot be asked."""
         rest = Rest(self.venue, self._rest_url, self._venue.rest_per_s)
         try:
+            for request in self._venue.before_instruments():
+                self._venue.learn(await rest.get(request))
             return self._venue.parse_instruments(await self._ask_instruments(rest))
         except RefusedError as error:
             where = f"feeds.{self.venue}"

@@ -47,7 +47,7 @@ class Rest:
 
     async def get(self, request: Request) -> bytes:
         """The body of a 200. Raises RefusedError for a 4xx, UnreachableError for all that may pass."""
-        return await self._ask("GET", request, None, {})
+        return await self._ask("GET", request, None, request.secret.headers() if request.secret else {})
 
     async def post(self, request: Request, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The same of a POST, which is never redirected: its headers may hold what only one host may see."""
@@ -64,11 +64,11 @@ class Rest:
         try:
             async with self._session.request(
                 method,
-                self._base + request.path,
+                (request.base or self._base) + request.path,
                 params=request.params,
                 data=body,
                 headers=headers,
-                allow_redirects=method == "GET",
+                allow_redirects=method == "GET" and request.secret is None,
             ) as response:
                 answer = await self._read(response)
                 if response.status == 200:
@@ -76,7 +76,9 @@ class Rest:
                 raise self._refusal(response, answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = clean(error, 80) or type(error).__name__
-            raise UnreachableError(f"{self._venue} does not answer at {place(self._base)}: {why}") from None
+            raise UnreachableError(
+                f"{self._venue} does not answer at {place(request.base or self._base)}: {why}"
+            ) from None
 
     async def _wait(self) -> None:
         async with self._turn:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.alpaca_keys import KEY, SECRET, Keys
 from engine.errors import ConfigError
-from engine.execution.alpaca.keys import KEY, SECRET, Keys, check_host, load_keys, stream_of
+from engine.execution.alpaca.keys import check_host, load_keys, stream_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from engine.execution.alpaca.keys import Keys
+from engine.alpaca_keys import Keys
 from engine.execution.alpaca.updates import LineError, Updates
 
 PATH = "/stream"

@@ -6,38 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.alpaca_keys import KEY, LONGEST, SECRET, Keys, keys_of
 from engine.errors import ConfigError
 from engine.private_file import read_private
 
-KEY, SECRET = "TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET"
 PAPER_HOST = "paper-api.alpaca.markets"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_LONGEST = 200
-
-
-class Keys:
-    """A key and its secret. Neither its text nor its repr shows them."""
-
-    __slots__ = ("_key", "_secret")
-
-    def __init__(self, key: str, secret: str) -> None:
-        """Raises ConfigError unless both are printable words."""
-        for name, value in (("key", key), ("secret", secret)):
-            if not (
-                0 < len(value) <= _LONGEST and value.isascii() and value.isprintable() and " " not in value
-            ):
-                raise ConfigError(f"brokers.alpaca: the {name} is not one printable word")
-        self._key, self._secret = key, secret
-
-    def __repr__(self) -> str:
-        return "Keys(hidden)"
-
-    def headers(self) -> dict[str, str]:
-        return {"APCA-API-KEY-ID": self._key, "APCA-API-SECRET-KEY": self._secret}
-
-    def login(self) -> dict[str, str]:
-        """The first message on the stream."""
-        return {"action": "auth", "key": self._key, "secret": self._secret}
 
 
 def load_keys(environ: Mapping[str, str], key_file: str) -> Keys:
@@ -45,14 +19,12 @@ def load_keys(environ: Mapping[str, str], key_file: str) -> Keys:
 
     Raises ConfigError.
     """
-    key, secret = environ.get(KEY, ""), environ.get(SECRET, "")
-    if key or secret:
-        if not (key and secret):
-            raise ConfigError(f"set both {KEY} and {SECRET}")
-        return Keys(key, secret)
+    keys = keys_of(environ)
+    if keys is not None:
+        return keys
     if not key_file:
         raise ConfigError(f"brokers.alpaca needs keys: set {KEY} and {SECRET}, or brokers.alpaca.key_file")
-    lines = read_private(Path(key_file), "brokers.alpaca.key_file", 4 * _LONGEST).split()
+    lines = read_private(Path(key_file), "brokers.alpaca.key_file", 4 * LONGEST).split()
     if len(lines) != 2:
         raise ConfigError("brokers.alpaca.key_file must hold two lines: the key and the secret")
     return Keys(*lines)

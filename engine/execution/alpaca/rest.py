@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
+from engine.alpaca_keys import Keys
 from engine.execution.alpaca.calls import Answer, Call
-from engine.execution.alpaca.keys import Keys
 
 _MAX_BODY = 16 << 20
 _LONGEST_WAIT_S = 300.0

@@ -15,8 +15,8 @@ from aiohttp import (
     WSMsgType,
 )
 
+from engine.alpaca_keys import Keys
 from engine.errors import OrderError
-from engine.execution.alpaca.keys import Keys
 from engine.execution.alpaca.wire import Frame, Status, decode
 from engine.text import clean
 
