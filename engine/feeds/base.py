@@ -23,6 +23,15 @@ BOOK_LEVELS = 10
 TradeId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 """As a decoder accepts it: a packed tick holds 64 bits."""
 
+Price = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
+"""As a decoder accepts it: finite and positive."""
+
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+"""A quantity as a decoder accepts it: finite, not negative."""
+
+RESYNCS = 5
+"""New snapshots of a book in a row that were wrong again before the socket is replaced."""
+
 Sink = Callable[[list[MarketEvent]], None]
 """Takes the events of one read, in order; called synchronously, must not block."""
 
@@ -192,6 +201,24 @@ class VenueDecoder:
     def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
         """Called a few times a second: append what was held back and is due."""
         self.books.flush(now_ns, out)
+
+    def book_frames(self, native: str) -> list[str]:
+        """What to send so that the socket brings the snapshot of a book anew."""
+        return []
+
+    def book_wrong(self, native: str, why: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        """The book of ``native``, a known symbol, is wrong: tell, and ask for a new snapshot."""
+        self.books.fail(self._symbols[native], why, recv_ns, out)
+        self.ask_anew(native, why)
+
+    def ask_anew(self, native: str, why: str) -> None:
+        """Of a book that ``books`` already counts as broken. A tape has nobody to ask."""
+        name = clean(native, 40)
+        self.troubles[native] = f"{name} book {why}: asking for a new snapshot"
+        if self.books.broken[self._symbols[native]] > RESYNCS:
+            self.reconnect = f"the book of {name} stays wrong"
+        elif not self._open:
+            self.outbox += self.book_frames(native)
 
     def _symbol(self, native: str) -> str:
         """The symbol of ``native``; "" when it was never subscribed."""
