@@ -17,6 +17,7 @@ from engine.events import FeedState
 from engine.feeds.address import check_url, place
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import FeedStats, Request, UnreachableError
+from engine.feeds.circuit import Circuit, OpenCircuitError
 from engine.feeds.rest import RefusedError, Rest
 from engine.text import clean
 
@@ -29,7 +30,6 @@ _MAX_BACKOFF_S = 10.0
 _TELLING = 4
 """So many characters of a token are too many to show."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_OPEN, _HALF_OPEN = "opened", "half-opened"
 
 Ask = Callable[[str], bytes | None]
 """Builds the body that asks for a symbol; None while there is nothing to ask with."""
@@ -52,10 +52,6 @@ class ExternalServer:
         rng: random.Random,
     ) -> None:
         """``token`` is a bearer's, "" for none; it is never shown. Raises ConfigError for a bad URL."""
-        # Not with the module: a desk without a server need not pay for it at every start.
-        from purgatory import AsyncCircuitBreakerFactory
-        from purgatory.domain.model import OpenedState
-
         key = f"quant.servers.{name}.url"
         check_url(key, config.url, ("http", "https"))
         if any(not char.isprintable() or char.isspace() for char in token):
@@ -83,16 +79,11 @@ class ExternalServer:
             timeout_s=config.timeout_ms / 1000.0,
             max_body=MAX_REPLY,
         )
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=config.breaker_failures, default_ttl=config.breaker_reset_s
-        )
-        self._circuit_open: type[Exception] = OpenedState
+        self._circuit = Circuit(name, config.breaker_failures, config.breaker_reset_s)
         self._turns = asyncio.Semaphore(config.max_in_flight)
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._refused = ""
         """Why an answer was refused last: said once, until another is taken."""
-        self._probing = False
-        """One request tries whether the circuit can be closed; the others wait for what it finds."""
         self._quiet_until_s = 0.0
         """Loop time before which the server asked not to be asked."""
         self._log = logging.getLogger(f"engine.feeds.{VENUE}")
@@ -144,13 +135,11 @@ class ExternalServer:
         backoff = Backoff(self._config.backoff_ms / 1000.0, _MAX_BACKOFF_S, self._rng)
         for left in reversed(range(self._config.attempts)):
             try:
-                return await self._attempt(asked)
-            except self._circuit_open as opened:
-                # The library raises one and the same object each time: it must not gather tracebacks.
-                opened.with_traceback(None)
+                return await self._circuit.call(lambda: self._rest.post(self._request, asked, self._headers))
+            except OpenCircuitError:
                 return None
             except UnreachableError as error:
-                await self._failed(str(error))
+                self._failed(str(error))
                 if error.retry_after_s > 0:
                     # Not slept here: the candles would grow old.
                     self._quiet_until_s = asyncio.get_running_loop().time() + error.retry_after_s
@@ -158,28 +147,14 @@ class ExternalServer:
                 if left:
                     await asyncio.sleep(backoff.next())
             except RefusedError as error:
-                await self._failed(str(error))
+                self._failed(str(error))
                 return None
         return None
 
-    async def _attempt(self, asked: bytes) -> bytes | None:
-        """One request through the breaker. Raises what ``_circuit_open`` says while it is open."""
-        breaker = await self._breakers.get_breaker(self.name)
-        if self._probing:
-            return None
-        async with breaker:
-            probing = self._probing = breaker.context.state == _HALF_OPEN
-            try:
-                return await self._rest.post(self._request, asked, self._headers)
-            finally:
-                if probing:
-                    self._probing = False
-
-    async def _failed(self, why: str) -> None:
+    def _failed(self, why: str) -> None:
         """An attempt failed."""
         why = self._without_token(why)
-        breaker = await self._breakers.get_breaker(self.name)
-        if breaker.context.state == _OPEN:
+        if self._circuit.open:
             why = f"{why}; circuit open for {self._config.breaker_reset_s:g} s"
         self._tell(FeedState.DOWN, why)
 

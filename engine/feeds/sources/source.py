@@ -79,6 +79,6 @@ class Source(Protocol):
         """
 
     async def actions(self, symbol: str, native: str, start_ns: int, end_ns: int) -> list[Action]:
-        """Splits and dividends in ``start_ns <= ns < end_ns``, in order; empty where the source tells none."""
+        """Splits and dividends in ``start_ns <= ns < end_ns``, in order; empty where it tells none."""
 
     async def close(self) -> None: ...

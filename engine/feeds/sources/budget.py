@@ -1,0 +1,205 @@
+"""How many requests a service allows, what is left of it, and when the next one may leave. No IO, no clock.
+
+Every request is counted before it leaves, be it answered or not. What was spent outlives the process: a state
+is kept *before* the requests that it covers leave, and promises a few more than have left, so that not each
+of them waits for a disk; a process that dies has then spent all that was promised.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal
+
+import msgspec
+
+from engine.events import NS
+
+HOUR_NS = 3600 * NS
+DAY_NS = 24 * HOUR_NS
+MINUTE_NS = 61 * NS
+"""A minute, and room for requests that travel for unequally long."""
+BURST_SHARE = 5
+"""One in so many of a day's requests may leave ahead of the pace."""
+_MAX_AHEAD = 100
+_FUTURE_NS = 2 * HOUR_NS
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a service allows; 0: as many as one likes."""
+
+    per_minute: int = 0
+    per_day: int = 0
+    gap_ns: int = 0
+    """Between two requests, at least."""
+    day: Literal["utc", "rolling"] = "rolling"
+    """utc: the service counts from midnight to midnight, UTC. rolling: it does not say from when; then no 24
+    hours hold more than ``per_day``, wherever its midnight is."""
+
+
+class BudgetState(msgspec.Struct, frozen=True):
+    """What has to outlive the process."""
+
+    hours: dict[int, int] = {}
+    """Requests by hour since the epoch, of the last day."""
+    recent: int = 0
+    """Those of the last minute before ``newest_ns``."""
+    newest_ns: int = 0
+    paced_ns: int = 0
+    total: int = 0
+    """All since the budget is kept."""
+    ahead: int = 0
+    """So many more may have left since."""
+
+
+class Budget:
+    """The budget of one service. Times are ns since the epoch; one that goes back is not believed."""
+
+    def __init__(self, limits: Limits, state: BudgetState | None = None, now_ns: int = 0) -> None:
+        """Continues from ``state``, as it was kept last, at ``now_ns``."""
+        self.limits = limits
+        state = BudgetState() if state is None else state
+        self._hours = {hour: count for hour, count in state.hours.items() if count > 0}
+        self._stamps: deque[int] = deque(maxlen=limits.per_minute or 1)
+        self._now_ns = now_ns
+        self._newest_ns = min(state.newest_ns, now_ns)
+        self._paced_ns = state.paced_ns
+        self._total = self._kept = state.total
+        self._stamp(self._newest_ns, state.recent)
+        if state.newest_ns > now_ns + _FUTURE_NS:
+            # The clock was set back by hours: what was spent when cannot be told any more.
+            self._hours = {now_ns // HOUR_NS: limits.per_day}
+            self._paced_ns = 0
+        if state.ahead:
+            self._count(now_ns, state.ahead)
+            self._newest_ns = now_ns
+            self._stamp(now_ns, state.ahead)
+
+    # --- asking ---
+
+    def wait_ns(self, now_ns: int, reserve: int = 0) -> int:
+        """How long until a request may leave; 0: now. ``reserve`` of the day's must be left after it."""
+        now_ns = self._time(now_ns)
+        limits = self.limits
+        wait_ns = 0
+        if limits.gap_ns and self._newest_ns:
+            wait_ns = self._newest_ns + limits.gap_ns - now_ns
+        if limits.per_minute and len(self._stamps) == limits.per_minute:
+            wait_ns = max(wait_ns, self._stamps[0] + MINUTE_NS - now_ns)
+        if limits.per_day:
+            wait_ns = max(wait_ns, self._day_wait_ns(now_ns, min(reserve, limits.per_day - 1)))
+        return max(0, wait_ns)
+
+    def due(self, now_ns: int) -> bool:
+        """Whether the pace allows another request, if the budget does.
+
+        What is left of a day is spread over what is left of it: after each request the next one is due
+        when (time left) / (requests left) has passed, so that 25 a day serve until midnight and not for 25
+        seconds. A fifth of a day's budget may run ahead of that pace: so a start finds out about several
+        symbols at once, and a service that others stood in for catches up.
+        """
+        if not self.limits.per_day:
+            return True
+        now_ns = self._time(now_ns)
+        gap_ns = self._pace_ns(now_ns)
+        burst = max(1, self.limits.per_day // BURST_SHARE)
+        return gap_ns > 0 and now_ns >= self._paced_ns - (burst - 1) * gap_ns
+
+    def left_today(self, now_ns: int) -> int:
+        """Requests left of the day; -1: as many as one likes."""
+        if not self.limits.per_day:
+            return -1
+        return max(0, self.limits.per_day - self._spent(self._time(now_ns)))
+
+    def left_now(self, now_ns: int) -> int:
+        """Requests left of the minute; -1: as many as one likes."""
+        if not self.limits.per_minute:
+            return -1
+        now_ns = self._time(now_ns)
+        return self.limits.per_minute - sum(1 for stamp in self._stamps if stamp + MINUTE_NS > now_ns)
+
+    # --- spending ---
+
+    def take(self, now_ns: int, *, reserve: int = 0, paced: bool = False) -> bool:
+        """Count one request that is about to leave; False: it must not. ``paced``: it moves the pace on."""
+        if self.wait_ns(now_ns, reserve) > 0:
+            return False
+        now_ns = self._time(now_ns)
+        if paced and self.limits.per_day:
+            self._paced_ns = max(self._paced_ns, now_ns) + self._pace_ns(now_ns)
+        self._count(now_ns, 1)
+        self._stamp(now_ns, 1)
+        self._newest_ns = now_ns
+        self._total += 1
+        return True
+
+    @property
+    def unkept(self) -> bool:
+        """What was taken goes beyond what the last kept state promised: ``promise`` and ``keep`` first."""
+        return self._total > self._kept and (self.limits.per_minute > 0 or self.limits.per_day > 0)
+
+    def promise(self) -> BudgetState:
+        """The state to keep: it covers all that was taken, and a few more."""
+        sizes = [self.limits.per_minute // 4] if self.limits.per_minute else []
+        sizes += [self.limits.per_day // 50] if self.limits.per_day else []
+        return self._state(max(1, min([*sizes, _MAX_AHEAD])))
+
+    def kept(self, state: BudgetState) -> None:
+        """``state``, as ``promise`` gave it, is durable."""
+        self._kept = max(self._kept, state.total + state.ahead)
+
+    def settled(self) -> BudgetState:
+        """The state to keep when no more requests will leave: it promises none."""
+        return self._state(0)
+
+    # --- inside ---
+
+    def _state(self, ahead: int) -> BudgetState:
+        now_ns = self._now_ns
+        recent = sum(1 for stamp in self._stamps if stamp + MINUTE_NS > now_ns)
+        recent = recent if self.limits.per_minute else 0
+        return BudgetState(dict(self._hours), recent, self._newest_ns, self._paced_ns, self._total, ahead)
+
+    def _time(self, now_ns: int) -> int:
+        self._now_ns = max(self._now_ns, now_ns)
+        return self._now_ns
+
+    def _stamp(self, ns: int, count: int) -> None:
+        if self.limits.per_minute:
+            self._stamps.extend([ns] * min(count, self.limits.per_minute))
+
+    def _count(self, now_ns: int, count: int) -> None:
+        hour = now_ns // HOUR_NS
+        if hour not in self._hours:
+            self._hours = {known: spent for known, spent in self._hours.items() if known >= hour - 24}
+        self._hours[hour] = self._hours.get(hour, 0) + count
+
+    def _first_hour(self, now_ns: int) -> int:
+        """The first whose requests count: of today, or of any 24 hours that end now."""
+        hour = now_ns // HOUR_NS
+        return hour - hour % 24 if self.limits.day == "utc" else hour - 24
+
+    def _spent(self, now_ns: int) -> int:
+        first = self._first_hour(now_ns)
+        return sum(count for hour, count in self._hours.items() if hour >= first)
+
+    def _day_wait_ns(self, now_ns: int, reserve: int) -> int:
+        allowed = self.limits.per_day - reserve - 1
+        spent = self._spent(now_ns)
+        if spent <= allowed:
+            return 0
+        if self.limits.day == "utc":
+            return DAY_NS - now_ns % DAY_NS
+        first = self._first_hour(now_ns)
+        for hour in sorted(hour for hour in self._hours if hour >= first):
+            spent -= self._hours[hour]
+            if spent <= allowed:
+                return (hour + 25) * HOUR_NS - now_ns
+        return DAY_NS
+
+    def _pace_ns(self, now_ns: int) -> int:
+        """Between two requests at an even pace; 0 when none is left."""
+        limits = self.limits
+        if limits.day == "rolling":
+            return DAY_NS // limits.per_day if self._spent(now_ns) < limits.per_day else 0
+        left = limits.per_day - self._spent(now_ns)
+        return (DAY_NS - now_ns % DAY_NS) // left if left > 0 else 0
