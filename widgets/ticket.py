@@ -176,6 +176,12 @@ def preview_lines(preview: OrderPreview) -> list[Line]:
             (figures.money(preview.cash_after), "text"),
         ),
     ]
+    outcomes: list[tuple[str, str]] = []
+    for words, amount in (("at its stop ", preview.loss), ("  at its target ", preview.gain)):
+        if amount:
+            outcomes += [(words, "muted"), (figures.money(amount), "text")]
+    if outcomes:
+        lines.append(tuple(outcomes))
     return [*lines, verdict_line(preview)]
 
 

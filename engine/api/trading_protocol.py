@@ -99,6 +99,10 @@ class OrderPreview(msgspec.Struct, frozen=True):
     """Of every leg, in order."""
     approved: bool
     text: str
+    loss: str = ""
+    """P&L of this order when its own stop fills at its level, in the quote currency, before fees; "": none."""
+    gain: str = ""
+    """The same at its own target."""
 
 
 class ListPreview(msgspec.Struct, frozen=True):

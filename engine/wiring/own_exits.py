@@ -41,18 +41,18 @@ class OwnExits:
     def covers(self, symbol: str, quantity: Decimal, coming: Sequence[OrderRequest] = ()) -> Covers:
         """Of a position of ``quantity`` (signed); requests in ``coming`` count as if they worked."""
         stops: list[_Exit] = [
-            (request, request.quantity, _level(request)) for request in coming if is_stop(request)
+            (request, request.quantity, own_level(request)) for request in coming if is_stop(request)
         ]
         targets: list[_Exit] = [
-            (request, request.quantity, _level(request)) for request in coming if is_target(request)
+            (request, request.quantity, own_level(request)) for request in coming if is_target(request)
         ]
         for order in self._work.open_orders(symbol):
             if not _works(order):
                 continue
             if is_stop(order.request):
-                stops.append((order.request, order.leaves, _level(order)))
+                stops.append((order.request, order.leaves, own_level(order)))
             elif is_target(order.request):
-                targets.append((order.request, order.leaves, _level(order)))
+                targets.append((order.request, order.leaves, own_level(order)))
         if not stops and not targets:
             return Covers()
         return Covers(_cover(stops, quantity, below=True), _cover(targets, quantity, below=False))
@@ -99,7 +99,7 @@ def _works(order: Order) -> bool:
     return not (order.request.type is OrderType.STOP_LIMIT and gone_off)
 
 
-def _level(order: Order | OrderRequest) -> Decimal | None:
+def own_level(order: Order | OrderRequest) -> Decimal | None:
     """As amended. A trailing stop's moves at its venue."""
     kind = order.request.type if isinstance(order, Order) else order.type
     if kind is OrderType.TRAILING_STOP:

@@ -19,7 +19,7 @@ from engine.plain_number import is_plain
 from engine.text import clean
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
-from engine.wiring.own_exits import exit_words
+from engine.wiring.own_exits import exit_words, is_stop, is_target, own_level
 
 _LONGEST_NUMBER = 64
 _LONGEST_S = 366 * 86_400.0
@@ -112,6 +112,8 @@ class Tickets:
             notional, fee = money(worth), money(paid)
             cash = money(self._cash_after(instrument, entry.side.sign * worth + paid))
         return OrderPreview(
+            loss=_outcome(entry, price, filter(is_stop, requests[1:])),
+            gain=_outcome(entry, price, filter(is_target, requests[1:])),
             quantity=plain(entry.quantity),
             price="" if price is None else plain(price),
             notional=notional,
@@ -241,6 +243,15 @@ def words(request: OrderRequest) -> str:
     if request.trail is not None:
         text += f" trailing by {plain(request.trail)}"
     return text
+
+
+def _outcome(entry: OrderRequest, price: Decimal | None, exits: Iterator[OrderRequest]) -> str:
+    """What the entry, filled at ``price``, earns when the exit fills at its level; "" where none has one."""
+    one = next(exits, None)
+    level = None if one is None else own_level(one)
+    if price is None or level is None:
+        return ""
+    return money((level - price) * entry.side.sign * entry.quantity)
 
 
 def denied_words(verdict: Verdict) -> str:

@@ -24,6 +24,7 @@ from widgets.positions import TRAILS, position_cells, stop_gap_pct, total_items
 from widgets.status import StatusView, status_items
 from widgets.strategies import gain_cell, net_of
 from widgets.text_table import table_lines
+from widgets.ticket import preview_lines
 
 ORDERS = {row.id: row for row in sample_desk.orders()}
 
@@ -260,3 +261,15 @@ def test_amendments_are_told_among_the_events() -> None:
         said.index("update refused  too late [b]"),
     )
     assert said.index("accepted  ") < asked < refused
+
+
+# --- tickets
+
+
+def test_a_bracket_says_what_it_may_cost_and_bring() -> None:
+    plain = sample_account.preview("", "")
+    assert "stop" not in text(preview_lines(plain))
+    both = msgspec.structs.replace(plain, loss="-48.16", gain="96.30")
+    lines = preview_lines(both)
+    assert text(lines[2:3]) == "at its stop -48.16  at its target 96.30"
+    assert len(lines) == 4, "the form has room for so many"

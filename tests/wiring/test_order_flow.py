@@ -155,6 +155,9 @@ def test_a_preview_counts_nothing_and_sends_nothing() -> None:
     assert (preview.quantity, preview.position_after) == ("10", "10")
     assert preview.price == "100.01" and preview.notional == "1000.10" and preview.fee == "1.00"
     assert preview.cash_after == "98998.90"
+    assert (preview.loss, preview.gain) == ("-10.10", "14.90")
+    plain = tickets.preview(requests(market.desk, side="sell", quantity="10", stop_loss="101"))
+    assert (plain.loss, plain.gain) == ("-10.10", "")
     assert not market.bench.journal and not market.desk.trading.work.count()
     assert tickets.preview(made).approved
 
