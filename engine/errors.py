@@ -17,6 +17,10 @@ class ConfigError(TickdeskError):
     exit_code = 2
 
 
+class SymbolError(ConfigError):
+    """A name of an instrument is none, or means more than one."""
+
+
 class TapeError(TickdeskError):
     """A tape cannot be read."""
 

@@ -8,6 +8,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
+from engine.symbols import quote_currency
+
 
 class Instrument(msgspec.Struct, frozen=True):
     """One tradable thing on one venue."""
@@ -56,38 +58,6 @@ def assumed_grid(price: float) -> tuple[Decimal, Decimal]:
 def venue_of(symbol: str) -> str:
     """The venue of ``"<venue>:<NATIVE>"``."""
     return symbol.partition(":")[0]
-
-
-_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "JPY", "TRY", "BTC", "ETH", "BNB")
-
-
-def quote_currency(native: str) -> str:
-    """The quote currency in a venue's spelling (``BTC-USD``, ``BTC/USD``, ``BTCUSDT``), or ""."""
-    for separator in ("-", "/", "_"):
-        if separator in native:
-            return native.rpartition(separator)[2].upper()
-    upper = native.upper()
-    return next((quote for quote in _QUOTES if upper.endswith(quote) and len(upper) > len(quote)), "")
-
-
-_ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
-"""Kraken's own names of assets."""
-
-
-def base_currency(native: str) -> str:
-    """The base asset in a venue's spelling (``BTC-USD``, ``XBT/USD``, ``BTCUSDT``), upper case, or "".
-
-    One asset has one name here, whatever the venue calls it: XBT is BTC.
-    """
-    base = ""
-    for separator in ("-", "/", "_"):
-        if separator in native:
-            base = native.partition(separator)[0].upper()
-            break
-    else:
-        quote = quote_currency(native)
-        base = native.upper().removesuffix(quote) if quote else ""
-    return _ALIASES.get(base, base)
 
 
 class Instruments:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from engine.events import ContextEvent, Family, Signal
-from engine.instruments import base_currency
 from engine.quant.open_interest import OpenInterestModule
 from engine.quant.opinion import Opinion
 from engine.quant.options import OptionsModule
 from engine.quant.sentiment import SentimentModule
+from engine.symbols import base_currency
 
 
 class ContextModule(Protocol):

@@ -8,9 +8,10 @@ from decimal import Decimal
 from engine.config import AccountConfig
 from engine.errors import ConfigError
 from engine.events import NS
-from engine.instruments import Instruments, base_currency, quote_currency
+from engine.instruments import Instruments
 from engine.market.freshness import Freshness
 from engine.portfolio.ledger import Ledger
+from engine.symbols import base_currency, quote_currency
 from engine.wiring.exit_watch import ExitWatch
 
 OLDEST_NS = 60 * NS

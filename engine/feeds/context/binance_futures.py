@@ -20,7 +20,7 @@ from engine.feeds.address import check_url, place
 from engine.feeds.base import Request
 from engine.feeds.context.source import AHEAD_MS, AnswerError, each
 from engine.feeds.rest import Rest
-from engine.instruments import base_currency
+from engine.symbols import base_currency
 from engine.text import clean
 
 VENUE = "binance-futures"

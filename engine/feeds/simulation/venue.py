@@ -14,7 +14,7 @@ from engine.feeds.base import InstrumentSpec
 from engine.feeds.simulation.listings import listing
 from engine.feeds.simulation.market import SimulatedMarket, Tick
 from engine.feeds.simulation.schedule import BurstSchedule
-from engine.instruments import quote_currency
+from engine.symbols import quote_currency
 
 VENUE = "sim"
 

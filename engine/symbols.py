@@ -1,0 +1,163 @@
+"""Names of instruments: one canonical name for each, and how every venue, broker and data service spells it.
+
+Canonical are ``BTC/USD`` for pairs, ``BTC/USDT-PERP`` and ``BTC/USDT-241227`` (yymmdd) for futures, ``AAPL``,
+``BRK.B`` and ``000001.SZ`` for shares (the suffix of a stock exchange is Yahoo's), ``NAS100`` for indices,
+``XAU/USD`` for metals. What no rule tells is set by ``[symbols."NAME"]`` with ``place = "spelling"``, which
+wins over every rule too. ``names`` is that section wherever it is asked for; a ``place`` is a venue, broker
+or source, and "" is a person, who may type any of the spellings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.errors import SymbolError
+from engine.spelling import parsed, read_any, rule_of, writes_no_slash
+from engine.text import clean
+
+Names = Mapping[str, Mapping[str, str]]
+"""Canonical name -> place -> its spelling there."""
+
+
+def canonical(place: str, native: str, names: Names) -> str:
+    """The canonical name of what ``place`` spells ``native``. Raises SymbolError, naming the setting."""
+    told = _told(place, native, names)
+    if told:
+        return told
+    rule = rule_of(place)
+    name = rule.read(native.strip()) if rule is not None and len(native) <= 60 else None
+    if name is None or parsed(name.text) != name:
+        example = f'{place or "PLACE"} = "{clean(native, 40)}"'
+        who = f"what {place} calls" if place else "what is called"
+        raise SymbolError(
+            f'{who} "{clean(native, 40)}" has no canonical name by rule: set [symbols."NAME"] {example}'
+        )
+    spelled = names.get(name.text, {}).get(place)
+    if spelled is not None and spelled.upper() != native.strip().upper():
+        raise SymbolError(
+            f'symbols."{name.text}".{place} is "{clean(spelled, 40)}", so "{clean(native, 40)}" needs another'
+            f' name: set [symbols."NAME"] {place} = "{clean(native, 40)}"'
+        )
+    return name.text
+
+
+def native(place: str, canonical_name: str, names: Names) -> str:
+    """How ``place`` spells a canonical name. Raises SymbolError, naming the setting.
+
+    What is returned reads back as the same name by ``canonical``.
+    """
+    told = names.get(canonical_name, {}).get(place)
+    if told is not None:
+        return told
+    rule, name = rule_of(place), parsed(canonical_name)
+    spelled = rule.write(name) if rule is not None and name is not None else None
+    if spelled is not None and rule is not None and rule.read(spelled) == name:
+        taken = _told(place, spelled, names)
+        if not taken:
+            return spelled
+    raise SymbolError(
+        f"no rule tells how {place} spells {clean(canonical_name, 40)}: set"
+        f' symbols."{clean(canonical_name, 40)}".{place} to its name there'
+    )
+
+
+def resolve(place: str, text: str, names: Names) -> str:
+    """The spelling of ``place`` for what was written in its own spelling, or in any other.
+
+    What no rule knows is taken as the place's own, which will say whether it is. Raises SymbolError for a
+    canonical name that the place is not known to have.
+    """
+    told = names.get(text, {}).get(place)
+    if told is not None:
+        return told
+    if any(places.get(place) == text for places in names.values()):
+        return text
+    try:
+        return native(place, canonical(place, text, names), names)
+    except SymbolError:
+        if text not in (text.upper(), text.lower()):
+            return text  # in a mixed case it can only be the place's own
+    try:
+        wanted = canonical("", text, names)
+    except SymbolError:
+        return text
+    try:
+        return native(place, wanted, names)
+    except SymbolError:
+        if "/" in text and writes_no_slash(place):
+            raise
+        return text
+
+
+def find(text: str, symbols: Iterable[str], names: Names) -> str:
+    """Which of ``symbols`` (``"<venue>:<NATIVE>"``) a person means by ``text``: it, its native name, or its
+    canonical one. Raises SymbolError when it is none or more than one of them.
+    """
+    known = list(symbols)
+    if text in known:
+        return text
+    wanted = _meant(text, names)
+    named = [symbol for symbol in known if wanted and name_of(symbol, names) == wanted]
+    found = [symbol for symbol in known if symbol.partition(":")[2] == text]
+    if wanted == text:  # it is no one's spelling alone
+        found += [symbol for symbol in named if symbol not in found]
+    found = found or [symbol for symbol in known if symbol.lower() == text.lower()] or named
+    if len(found) == 1:
+        return found[0]
+    shown = clean(text, 40)
+    if found:
+        raise SymbolError(f"{shown} is {clean(' and '.join(found[:5]), 200)} here: write which")
+    raise SymbolError(f"unknown symbol {shown}: write it as VENUE:NATIVE, such as coinbase:BTC-USD")
+
+
+def _meant(text: str, names: Names) -> str:
+    try:
+        return canonical("", text, names)
+    except SymbolError:
+        return ""
+
+
+def name_of(symbol: str, names: Names) -> str:
+    """The canonical name of ``"<venue>:<NATIVE>"``; "" when no rule tells it."""
+    venue, _, spelled = symbol.partition(":")
+    try:
+        return canonical(venue, spelled, names)
+    except SymbolError:
+        return ""
+
+
+def base_currency(native_name: str) -> str:
+    """The base asset of a pair in whatever spelling (``BTC-USD``, ``XBT/USD``, ``BTCUSDT``), or "".
+
+    One asset has one name here, whatever a venue calls it: XBT is BTC.
+    """
+    name = read_any(native_name)
+    return name.base if name is not None and name.quote else ""
+
+
+def quote_currency(native_name: str) -> str:
+    """The quote currency of a pair in whatever spelling (``BTC-USD``, ``BTC/USD``, ``BTCUSDT``), or ""."""
+    name = read_any(native_name)
+    return name.quote if name is not None else ""
+
+
+def _told(place: str, spelled: str, names: Names) -> str:
+    """The name that the configuration gives a spelling, "" when it gives none. A person's is anybody's."""
+    if not names:
+        return ""
+    wanted = spelled.strip()
+    for same in (str, str.upper):
+        key = same(wanted)
+        found = {
+            name
+            for name, places in names.items()
+            if (not place and same(name) == key)
+            or any(same(known) == key for where, known in places.items() if where == place or not place)
+        }
+        if len(found) == 1:
+            return found.pop()
+        if found and place:
+            raise SymbolError(
+                f'"{clean(wanted, 40)}" is {" and ".join(sorted(found)[:3])} at {place}: correct [symbols]'
+            )
+    return ""
