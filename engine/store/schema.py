@@ -13,32 +13,34 @@ MIGRATIONS: tuple[str, ...] = ("schema.sql", "automations.sql", "trading.sql")
 VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection) -> bool:
-    """Bring the database to ``VERSION`` in one transaction, and prove that it can be written.
+def migrate(connection: sqlite3.Connection, scripts: tuple[str, ...] = MIGRATIONS) -> bool:
+    """Bring the database to the version that ``scripts`` lead to, in one transaction, and prove that it can
+    be written.
 
     True when an older one was changed.
 
     Raises ``StoreError`` when a newer tickdesk wrote it, ``sqlite3.Error`` when it cannot be written.
     """
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found > VERSION:
-        raise StoreError(
-            f"a newer tickdesk wrote it (version {found}, this one knows {VERSION}): "
-            "upgrade tickdesk, or choose --state-dir"
-        )
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for script in MIGRATIONS[found:]:
+        # Asked inside: another program may be making the same database.
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found > len(scripts):
+            raise StoreError(
+                f"a newer tickdesk wrote it (version {found}, this one knows {len(scripts)}): "
+                "upgrade tickdesk, or choose --state-dir"
+            )
+        for script in scripts[found:]:
             for statement in _statements(files("engine.store").joinpath(script).read_text("utf-8")):
                 connection.execute(statement)
         # Written even when unchanged: a full or read-only disk shows now, not at the first order.
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute(f"PRAGMA user_version = {len(scripts)}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return 0 < int(found) < VERSION
+    return 0 < int(found) < len(scripts)
 
 
 def _statements(script: str) -> list[str]:

@@ -1,0 +1,121 @@
+"""The desk's own short bars made into the bars that are stored: what live saw, for training to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.events import NS
+from engine.feature_table import COLUMN, FeatureTable
+from engine.store.bar import LIVE_SOURCE, Bar, Provenance
+
+Floats = npt.NDArray[np.float64]
+
+_OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _TRADES = (
+    COLUMN[name] for name in ("open", "high", "low", "close", "volume", "trade_count")
+)
+_NO_BAR = -1
+
+
+class LiveBars:
+    """Bars of ``interval_s`` from closed bars of ``bar_s`` seconds, of all symbols at once.
+
+    A bar in which the symbol was not watched from its first moment to its last, or in which trades were
+    missed, is marked as partial; one without any trade as filled. Symbols are told apart by their index.
+    """
+
+    def __init__(self, interval_s: int, bar_s: float) -> None:
+        """Raises ValueError where bars of ``bar_s`` do not make up those of ``interval_s``."""
+        self._step_ns = round(bar_s * NS)
+        self._interval_ns = interval_s * NS
+        if self._step_ns <= 0 or self._interval_ns % self._step_ns:
+            raise ValueError(f"bars of {bar_s:g} s do not make up bars of {interval_s} s")
+        self._interval_s = interval_s
+        self._start_ns = _NO_BAR
+        """Where the bars that are being made begin."""
+        self._names: list[str] = []
+        self._known_ns = np.zeros(0, np.int64)
+        """Since when each symbol is watched without a gap."""
+        self._values = np.zeros((0, 7))
+        """open, high, low, close, volume, volume x vwap, trades."""
+        self._count = np.zeros(0, np.int64)
+        """Short bars taken."""
+
+    def take(self, table: FeatureTable, vwaps: Floats) -> list[Bar]:
+        """The symbols' bars that closed at ``table.ns``; ``vwaps`` in the same order. Returns the long ones
+        that are complete by it."""
+        start_ns = table.ns - self._step_ns
+        done = self.due(start_ns)
+        if self._start_ns == _NO_BAR:
+            self._start_ns = start_ns // self._interval_ns * self._interval_ns
+        if len(table):
+            self._grow(table, start_ns)
+            self._merge(table.indices, table.values, vwaps)
+        return done + self.due(table.ns)
+
+    def due(self, now_ns: int) -> list[Bar]:
+        """The bars that ended at or before ``now_ns``: called by the clock too, since nothing may trade."""
+        if self._start_ns == _NO_BAR or now_ns < self._start_ns + self._interval_ns:
+            return []
+        bars = [self._bar(index, now_ns) for index in self._count.nonzero()[0].tolist()]
+        self._count[:] = 0
+        self._start_ns = _NO_BAR
+        return bars
+
+    def cut(self, concerns: Callable[[str], bool], ns: int) -> None:
+        """Trades of the symbols that ``concerns`` names were, or are being, missed until ``ns``."""
+        for index, name in enumerate(self._names):
+            if concerns(name):
+                self._known_ns[index] = max(self._known_ns[index], ns)
+
+    def _grow(self, table: FeatureTable, start_ns: int) -> None:
+        highest = int(table.indices.max()) + 1
+        more = highest - len(self._names)
+        if more > 0:
+            self._names += [""] * more
+            self._known_ns = np.append(self._known_ns, np.zeros(more, np.int64))
+            self._values = np.concatenate((self._values, np.zeros((more, 7))))
+            self._count = np.append(self._count, np.zeros(more, np.int64))
+        for position, index in enumerate(table.indices.tolist()):
+            if not self._names[index]:
+                self._names[index] = table.symbol(position)
+                # Its first trade came somewhere in this bar: what came before it is not known.
+                self._known_ns[index] = start_ns + 1
+
+    def _merge(self, indices: npt.NDArray[np.int64], told: Floats, vwaps: Floats) -> None:
+        kept = self._values[indices]
+        first = self._count[indices] == 0
+        volume = told[:, _VOLUME]
+        kept[first, 0] = told[first, _OPEN]
+        kept[:, 1] = np.where(first, told[:, _HIGH], np.maximum(kept[:, 1], told[:, _HIGH]))
+        kept[:, 2] = np.where(first, told[:, _LOW], np.minimum(kept[:, 2], told[:, _LOW]))
+        kept[:, 3] = told[:, _CLOSE]
+        kept[first, 4:] = 0.0
+        kept[:, 4] += volume
+        kept[:, 5] += np.where(volume > 0.0, vwaps * volume, 0.0)
+        kept[:, 6] += told[:, _TRADES]
+        self._values[indices] = kept
+        self._count[indices] += 1
+
+    def _bar(self, index: int, now_ns: int) -> Bar:
+        opened, high, low, close, volume, value, trades = self._values[index].tolist()
+        provenance = Provenance.LIVE if self._known_ns[index] <= self._start_ns else Provenance.PARTIAL
+        if trades == 0 and volume == 0.0:
+            provenance = Provenance.FILLED
+        return Bar(
+            self._names[index],
+            self._interval_s,
+            self._start_ns,
+            opened,
+            high,
+            low,
+            close,
+            volume,
+            value / volume if volume > 0.0 else close,
+            int(trades),
+            LIVE_SOURCE,
+            provenance,
+            now_ns,
+        )
