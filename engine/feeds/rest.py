@@ -15,10 +15,15 @@ from engine.text import clean
 _TIMEOUT_S = 10.0
 _MAX_BODY = 64 << 20
 _ASK_LATER = frozenset({408, 418, 425, 429})
+_TOO_MANY = frozenset({418, 429})
 
 
 class RefusedError(FeedError):
     """The venue answered, and refused the request (HTTP 4xx)."""
+
+
+class BusyError(UnreachableError):
+    """The venue answered that it was asked too often (HTTP 429, or 418)."""
 
 
 def retry_after_s(value: str | None) -> float:
@@ -102,7 +107,8 @@ class Rest:
             wait_s = retry_after_s(response.headers.get("Retry-After"))
             if wait_s > 0:
                 self._next_s = asyncio.get_running_loop().time() + wait_s
-            return UnreachableError(detail, wait_s)
+            kind = BusyError if response.status in _TOO_MANY else UnreachableError
+            return kind(detail, wait_s)
         return RefusedError(detail)
 
     async def close(self) -> None:
