@@ -96,18 +96,19 @@ def find(text: str, symbols: Iterable[str], names: Names) -> str:
     known = list(symbols)
     if text in known:
         return text
-    wanted = _meant(text, names)
-    named = [symbol for symbol in known if wanted and name_of(symbol, names) == wanted]
-    found = [symbol for symbol in known if symbol.partition(":")[2] == text]
-    if wanted == text:  # it is no one's spelling alone
-        found += [symbol for symbol in named if symbol not in found]
-    found = found or [symbol for symbol in known if symbol.lower() == text.lower()] or named
+    folded, wanted = text.casefold(), _meant(text, names)
+    found = [one for one in known if folded in (one.casefold(), one.partition(":")[2].casefold())]
+    if wanted and (
+        not found or wanted == text
+    ):  # a canonical name is no venue's own, even if one calls it so
+        found += [one for one in known if one not in found and name_of(one, names) == wanted]
     if len(found) == 1:
         return found[0]
-    shown = clean(text, 40)
+    shown = clean(text, 60)
     if found:
-        raise SymbolError(f"{shown} is {clean(' and '.join(found[:5]), 200)} here: write which")
-    raise SymbolError(f"unknown symbol {shown}: write it as VENUE:NATIVE, such as coinbase:BTC-USD")
+        several = clean(", ".join(found[:10]), 200)
+        raise SymbolError(f"{shown} is traded at several venues: say which of {several}")
+    raise SymbolError(f"unknown symbol {shown}: write it as venue:NATIVE, as in sim:BTC-USD")
 
 
 def _meant(text: str, names: Names) -> str:

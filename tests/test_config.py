@@ -169,6 +169,25 @@ def test_what_is_no_switch(text: str) -> None:
     assert "allow_short" in refusal(environ={"TICKDESK_RISK__ALLOW_SHORT": text})
 
 
+def test_feeds_take_canonical_names_and_any_other_spelling_once() -> None:
+    given = (
+        "TICKDESK_FEEDS__BINANCE__SYMBOLS",
+        "TICKDESK_FEEDS__KRAKEN__SYMBOLS",
+        "TICKDESK_SIMULATED__SYMBOLS",
+    )
+    texts = "BTC/USDT,btcusdt,ETHUSDT,GOLD", "XBT/USD,AAPLx/USD", "BTC/USD,ETH-USD"
+    environ = dict(zip(given, texts, strict=True)) | {"TICKDESK_SYMBOLS__GOLD__BINANCE": "PAXGUSDT"}
+    config = load(environ=environ)
+    assert config.feeds["binance"].symbols == ("BTCUSDT", "ETHUSDT", "PAXGUSDT")
+    assert config.feeds["kraken"].symbols == ("BTC/USD", "AAPLx/USD")
+    assert config.simulated.symbols == ("BTC-USD", "ETH-USD")
+
+
+def test_a_name_that_a_venue_cannot_have_is_refused_with_the_setting_that_tells_it() -> None:
+    environ = {"TICKDESK_FEEDS__BINANCE__SYMBOLS": "BTC/USD"}
+    assert 'symbols."BTC/USD".binance' in refusal(environ=environ)
+
+
 @pytest.mark.parametrize(
     ("text", "symbols"),
     [
@@ -186,9 +205,9 @@ def test_what_is_no_switch(text: str) -> None:
     ],
 )
 def test_lists_of_symbols(text: str, symbols: tuple[str, ...]) -> None:
-    environ = {"TICKDESK_FEEDS__BINANCE__SYMBOLS": text, "TICKDESK_STRATEGIES__TREND__SYMBOLS": text}
+    environ = {"TICKDESK_FEEDS__ELSEWHERE__SYMBOLS": text, "TICKDESK_STRATEGIES__TREND__SYMBOLS": text}
     config = load(environ=environ)
-    assert config.feeds["binance"].symbols == symbols
+    assert config.feeds["elsewhere"].symbols == symbols
     assert tuple(config.strategies["trend"]["symbols"]) == symbols
     assert load(environ={}, overrides=[f"account.pegged=USD,{text}"]).account.pegged[0] == "USD"
 

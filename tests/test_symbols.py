@@ -225,9 +225,9 @@ def test_a_symbol_of_the_desk_is_found_by_every_name(text: str, symbol: str) -> 
 
 
 def test_a_name_that_means_two_symbols_or_none_is_refused() -> None:
-    with pytest.raises(SymbolError, match="coinbase:BTC-USD and kraken:BTC/USD here: write which"):
+    with pytest.raises(SymbolError, match="at several venues: say which of coinbase:BTC-USD, kraken:BTC/USD"):
         find("XBTUSD", DESK, {})
-    with pytest.raises(SymbolError, match="kraken:BTC/USD and coinbase:BTC-USD here: write which"):
+    with pytest.raises(SymbolError, match="at several venues: say which of kraken:BTC/USD, coinbase:BTC-USD"):
         find("BTC/USD", DESK, {})  # Kraken's own spelling, but the canonical name as well
     with pytest.raises(SymbolError, match="unknown symbol DOGE/USD"):
         find("DOGE/USD", DESK, {})

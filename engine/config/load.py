@@ -17,6 +17,7 @@ from engine.config.own_limits import check_own_limits
 from engine.config.values import Section
 from engine.errors import ConfigError
 from engine.sessions import Sessions
+from engine.symbols import resolve
 from engine.text import clean
 
 ENV_PREFIX = "TICKDESK_"
@@ -74,6 +75,7 @@ def load(
             f"configuration: {clean(error)}; `tickdesk config show` prints every key with its value"
         ) from None
     _check(config)
+    config = _in_native_names(config)
     folder = (path or default_path()).expanduser().absolute().parent
     chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
     return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
@@ -164,6 +166,20 @@ def _refuse_not_finite(node: Any, path: str) -> None:
             _refuse_not_finite(value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, float) and not math.isfinite(node):
         raise ConfigError(f"configuration: {clean(path, 80)} must be a finite number, not {node}")
+
+
+def _in_native_names(config: Config) -> Config:
+    """What feeds bring is in their venue's spelling, whichever it was given in. Raises SymbolError."""
+
+    def natives(place: str, given: Iterable[str]) -> tuple[str, ...]:
+        return tuple(resolve(place, text, config.symbols) for text in given)
+
+    feeds = {
+        venue: msgspec.structs.replace(feed, symbols=tuple(dict.fromkeys(natives(venue, feed.symbols))))
+        for venue, feed in config.feeds.items()
+    }
+    simulated = msgspec.structs.replace(config.simulated, symbols=natives("sim", config.simulated.symbols))
+    return msgspec.structs.replace(config, feeds=feeds, simulated=simulated)
 
 
 def _check(config: Config) -> None:

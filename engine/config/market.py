@@ -14,7 +14,7 @@ class FeedConfig(Section, frozen=True):
 
     enabled: bool = True
     symbols: tuple[str, ...] = ()
-    """In the venue's spelling: BTCUSDT (Binance), BTC-USD (Coinbase), BTC/USD (Kraken)."""
+    """Canonical (BTC/USD, AAPL) or in the venue's spelling: BTCUSDT (Binance), BTC-USD (Coinbase)."""
     ws_url: str = ""
     rest_url: str = ""
     silence_s: Seconds = 10.0

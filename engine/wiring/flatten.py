@@ -100,7 +100,7 @@ class Flattening:
             await asyncio.sleep(_LOOK_S)
         began = time.monotonic()
         if patch.symbol:
-            symbols = [find(desk.instruments, patch.symbol).symbol]
+            symbols = [find(desk, patch.symbol).symbol]
         else:
             symbols = [position.symbol for position in trading.ledger.positions()]
         held = {symbol: trading.ledger.quantity(symbol) for symbol in symbols}

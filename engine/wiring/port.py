@@ -23,12 +23,14 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.config import BlendWeights
+from engine.errors import OrderError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
+from engine.wiring.tickets import find
 from engine.wiring.trading_port import LiveTrading
 
 if TYPE_CHECKING:
@@ -136,7 +138,11 @@ class LivePort:
         return Reply(True, self._engine.desk.tuning.set_weights(patch, who))
 
     def signals(self, symbol: str) -> SymbolSignals | None:
-        return symbol_signals(self._engine.desk, symbol, self._now_ns())
+        try:
+            known = find(self._engine.desk, symbol).symbol
+        except OrderError:
+            return None
+        return symbol_signals(self._engine.desk, known, self._now_ns())
 
     def answer(self, request: SignalsRequest) -> SignalsReply:
         desk, now_ns = self._engine.desk, self._now_ns()

@@ -8,13 +8,14 @@ from decimal import Decimal
 
 import msgspec
 
+from engine import symbols
 from engine.api.trading_protocol import AmendPatch, ListPreview, OrderList, OrderPreview, OrderTicket
-from engine.errors import OrderError
+from engine.errors import OrderError, SymbolError
 from engine.events import NS, Amendment, OrderRequest, OrderType, Side, TimeInForce, TriggerSource, Verdict
 from engine.execution.ids import ticket_order_id
 from engine.execution.order_list import one_cancels_other, order_list
 from engine.execution.ticket import Ticket, TicketView, order_requests
-from engine.instruments import Instrument, Instruments
+from engine.instruments import Instrument
 from engine.plain_number import is_plain
 from engine.text import clean
 from engine.wiring.decimal_text import money, plain
@@ -33,7 +34,7 @@ class Tickets:
 
     def requests(self, wire: OrderTicket, who: str) -> list[OrderRequest]:
         """The orders that the ticket is: one, or a bracket's."""
-        instrument = find(self._desk.instruments, wire.symbol)
+        instrument = find(self._desk, wire.symbol)
         return order_requests(self._ticket(wire, instrument, who), self._view(instrument))
 
     def list_requests(self, wanted: OrderList, who: str) -> list[OrderRequest]:
@@ -45,7 +46,7 @@ class Tickets:
         for number, wire in enumerate(wanted.tickets):
             if wire.token:
                 raise OrderError("a list has one token for all of it: leave the tickets' own out")
-            instrument = find(self._desk.instruments, wire.symbol)
+            instrument = find(self._desk, wire.symbol)
             ticket = self._ticket(wire, instrument, who)
             yield (
                 msgspec.structs.replace(ticket, token=_list_token(wanted, number)),
@@ -97,7 +98,7 @@ class Tickets:
 
     def _preview(self, requests: Sequence[OrderRequest], verdicts: Sequence[Verdict]) -> OrderPreview:
         desk, entry = self._desk, requests[0]
-        instrument = find(desk.instruments, entry.symbol)
+        instrument = find(desk, entry.symbol)
         ledger = desk.trading.ledger
         position = ledger.quantity(entry.symbol)
         signed = entry.side.sign * entry.quantity
@@ -216,18 +217,16 @@ def number(name: str, text: str) -> Decimal:
     return Decimal(text)
 
 
-def find(instruments: Instruments, text: str) -> Instrument:
-    """The instrument of that symbol, or the only one whose venue calls it so. Raises OrderError."""
-    found = instruments.get(text)
-    if found is not None:
-        return found
-    named = [one for one in instruments if one.symbol.partition(":")[2].casefold() == text.casefold()]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        several = ", ".join(one.symbol for one in named)
-        raise OrderError(f"{clean(text, 60)} is traded at several venues: say which of {several}")
-    raise OrderError(f"unknown symbol {clean(text, 60)}: write it as venue:NATIVE, as in sim:BTC-USD")
+def find(desk: Desk, text: str) -> Instrument:
+    """The instrument of that symbol, or the only one that is called so by its venue or canonically. Raises
+    OrderError."""
+    try:
+        symbol = symbols.find(text, (one.symbol for one in desk.instruments), desk.config.symbols)
+    except SymbolError as error:
+        raise OrderError(str(error)) from None
+    found = desk.instruments.get(symbol)
+    assert found is not None  # it is one of them
+    return found
 
 
 def words(request: OrderRequest) -> str:

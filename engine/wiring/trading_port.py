@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -23,13 +25,12 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
-from engine.errors import ConfigError, NotReadyError, OrderError, StoreError
+from engine.errors import NotReadyError, OrderError, StoreError, TickdeskError
 from engine.events import OrderRequest, OrderState
 from engine.execution.alpaca.webhook import WebhookRefused
 from engine.execution.order import Order
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL
-from engine.text import clean
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
@@ -76,7 +77,7 @@ class LiveTrading:
         self._refuse_early()
         requests = self._tickets.requests(ticket, who)
         if len(requests) == 1:
-            instrument = find(self._engine.desk.instruments, requests[0].symbol)
+            instrument = find(self._engine.desk, requests[0].symbol)
             verdicts = [self._trading.submit(requests[0], instrument)]
         else:
             verdicts = self._trading.submit_list(requests)
@@ -131,7 +132,7 @@ class LiveTrading:
         if state and state not in _STATES:
             raise OrderError(f"no state {state}: there are {', '.join(_STATES)}")
         if symbol:
-            symbol = find(self._engine.desk.instruments, symbol).symbol
+            symbol = find(self._engine.desk, symbol).symbol
         trading, waiting = self._trading, self._trading.waiting()
         found: list[Order] = []
         for order in trading.blotter.recent(len(trading.blotter)):
@@ -165,7 +166,7 @@ class LiveTrading:
         return order.state.value if order is not None and order.state.terminal else "cancel asked for"
 
     async def cancel_all(self, symbol: str, who: str) -> Reply:
-        known = find(self._engine.desk.instruments, symbol).symbol if symbol else None
+        known = find(self._engine.desk, symbol).symbol if symbol else None
         ids = self._trading.cancel_all(known, f"asked by {who}")
         await self._engine.writing.durable()
         ended = sum(self._ended(identity) != "cancel asked for" for identity in ids)
@@ -190,8 +191,7 @@ class LiveTrading:
 
     async def set_limit(self, patch: LimitPatch, who: str) -> Reply:
         self._engine.writing.refuse_when_failed()
-        if patch.value is not None:
-            self._require_owner(patch.scope)
+        patch = msgspec.structs.replace(patch, scope=self._owner(patch))
         change = self._trading.limits.set(patch.scope, patch.name, patch.value, who)
         what = f"{patch.name} of {patch.scope}"
         if change is None:
@@ -209,14 +209,20 @@ class LiveTrading:
         above = limits.value(DESK, patch.name)
         return "none of its own" if above is None else f"none of its own; the desk's {shown(above)} holds"
 
-    def _require_owner(self, scope: str) -> None:
-        """Raises ConfigError for a strategy or a symbol that the desk does not have."""
-        desk = self._engine.desk
-        symbol = scope.removeprefix(SYMBOL)
-        if scope.startswith(STRATEGY):
-            desk.signals.strategies.detail(scope.removeprefix(STRATEGY))
-        elif scope.startswith(SYMBOL) and desk.instruments.get(symbol) is None:
-            raise ConfigError(f"the desk has no {clean(symbol, 60)}: write it as venue:NATIVE")
+    def _owner(self, patch: LimitPatch) -> str:
+        """The scope, its symbol as the desk has it. Raises ConfigError for a strategy, OrderError for a
+        symbol, that the desk does not have; a limit of one that is gone can still be taken back.
+        """
+        desk, scope = self._engine.desk, patch.scope
+        try:
+            if scope.startswith(STRATEGY):
+                desk.signals.strategies.detail(scope.removeprefix(STRATEGY))
+            elif scope.startswith(SYMBOL):
+                return SYMBOL + find(desk, scope.removeprefix(SYMBOL)).symbol
+        except TickdeskError:
+            if patch.value is not None:
+                raise
+        return scope
 
     # --- the account ---
 

@@ -83,6 +83,11 @@ def place(desk: Desk, **ticket: object) -> list[Verdict]:
     return desk.trading.submit_list(made)
 
 
+@pytest.mark.parametrize("name", ["AAA-USD", "aaa-usd", "AAA/USD", "aaausd", "aaa_usd"])
+def test_an_order_may_name_its_symbol_in_any_spelling(name: str) -> None:
+    assert requests(Market().desk, symbol=name, quantity="1")[0].symbol == A
+
+
 def the_order(market: Market, n: int = -1) -> Order:
     order = market.desk.trading.blotter.recent(100)[::-1][n]
     return order
