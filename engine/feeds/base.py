@@ -29,6 +29,9 @@ Price = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 """A quantity as a decoder accepts it: finite, not negative."""
 
+Traded = Annotated[float, msgspec.Meta(gt=0, le=1e18)]
+"""A quantity that changed hands, as a decoder accepts it."""
+
 RESYNCS = 5
 """New snapshots of a book in a row that were wrong again before the socket is replaced."""
 
@@ -70,6 +73,8 @@ class FeedStats:
     gaps: int = 0
     """Gap events: trades that were missed for good."""
     reconnects: int = 0
+    handovers: int = 0
+    """Connections replaced by a second one while they still delivered."""
     malformed: int = 0
     backfilled: int = 0
     unsubscribed: int = 0
@@ -300,6 +305,10 @@ class Venue(Protocol):
     consecutive_ids: bool
     """Trade ids rise by one per symbol: a hole in them is a loss. Else they only tell trades apart, and what
     was missed while away cannot be known by them."""
+    single_connection: bool
+    """A second connection is refused: the first is closed before the next is opened."""
+    book_gap_s: float
+    """Between two snapshots of books by REST, at least: they cost more than other requests."""
     natives: tuple[str, ...]
 
     def decoder(self) -> VenueDecoder: ...
@@ -338,7 +347,8 @@ class Venue(Protocol):
 
     def parse_quote(self, native: str, body: bytes, recv_ns: int) -> Quote: ...
 
-    def recent_request(self, native: str) -> Request: ...
+    def recent_request(self, native: str) -> Request | None:
+        """The most recent trades, a page of them; None where REST tells none."""
 
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
         """In order of id. Raises ValueError for a body that is not the venue's."""
@@ -361,6 +371,8 @@ class NativeVenue:
     connect_gap_s = 1.0
     lifetime_s = 0.0
     consecutive_ids = True
+    single_connection = False
+    book_gap_s = 1.0
 
     def __init__(self, config: FeedConfig) -> None:
         """Raises ConfigError for what one connection to the venue cannot carry."""
@@ -373,6 +385,12 @@ class NativeVenue:
 
     def learn(self, body: bytes) -> None:
         raise ValueError("nothing was asked before the instruments")
+
+    def missing(
+        self, native: str, first_id: int, last_id: int, since_ns: int, recv_ns: int, found: list[Trade]
+    ) -> Fetch:
+        """Not asked where ids are no row."""
+        yield from ()
 
     def book_request(self, native: str) -> Request | None:
         return None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError
-from engine.feeds import binance, coinbase, kraken
+from engine.feeds import binance, coinbase, kraken, okx, okx_rest
 from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
 from engine.feeds.binance_scan import BinanceScanner
 from engine.text import clean
@@ -56,6 +56,14 @@ VENUES: dict[str, VenueEntry] = {
         kraken.read_instruments,
         "/AssetPairs",
         ('{"channel":"', '{"method":"'),
+    ),
+    "okx": VenueEntry(
+        okx_rest.Okx,
+        okx.OkxDecoder,
+        ("okx.com", "okex.com"),
+        okx_rest.read_instruments,
+        "/instruments",
+        ('{"arg":{', '{"event":"'),
     ),
 }
 
