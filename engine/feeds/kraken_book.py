@@ -1,111 +1,63 @@
-"""One Kraken order book, kept to the subscribed depth and checked by the venue's CRC32.
+"""Kraken's checksum of a book.
 
-Checksum rule (https://docs.kraken.com/api/docs/guides/spot-ws-book-v2): of the ten best asks, low to high,
-then the ten best bids, high to low: price and quantity as decimal text without the point and leading zeros,
-all joined, CRC32. Trailing zeros count, so levels keep the wire's text. A recorder that re-serialised the
-numbers has lost them: text is padded to the most decimals seen in this book, a no-op on the wire's own
-text.
+Rule (https://docs.kraken.com/api/docs/guides/spot-ws-book-v2): of the ten best asks, low to high, then the
+ten best bids, high to low: price and quantity as decimal text without the point and leading zeros, all
+joined, CRC32. Trailing zeros count, so the book keeps the wire's text. A recorder that re-serialised the
+numbers has lost them: text is padded to the most decimals seen in this book, a no-op on the wire's own text.
 """
 
 from __future__ import annotations
 
-import math
 import zlib
-from bisect import bisect_left
-from collections.abc import Iterable
 from decimal import Decimal
+
+from engine.feeds.book import Book, Text
 
 _CHECKED = 10
 _MAX_EXPONENT = 30
+_REMEMBERED = 1000
+_LONGEST = 64
 
 
-class _Side:
-    """Levels of one side, best first; ``sign`` +1 for asks, -1 for bids."""
+class Checksum:
+    """Of one book, from its snapshot on."""
 
-    __slots__ = ("keys", "levels", "sign")
+    __slots__ = ("_decimals", "_digits")
 
-    def __init__(self, sign: float) -> None:
-        self.sign = sign
-        self.keys: list[float] = []
-        self.levels: dict[float, tuple[str, str, str]] = {}
-        """key -> price text, quantity text, both as checksum digits."""
+    def __init__(self) -> None:
+        self._decimals = 0, 0
+        """Of prices and of quantities, the most seen."""
+        self._digits: dict[Text, str] = {}
+        """What a level contributes. Most of the twenty are the same as the last time."""
 
-    def put(self, key: float, level: tuple[str, str, str]) -> None:
-        if key not in self.levels:
-            self.keys.insert(bisect_left(self.keys, key), key)
-        self.levels[key] = level
+    def of(self, book: Book) -> int:
+        """Raises ValueError for a number that no market has."""
+        top = [side.levels[key] for side in (book.asks, book.bids) for key in side.keys[:_CHECKED]]
+        known = self._digits
+        if not all(level in known for level in top):
+            self._learn(top)
+        return zlib.crc32("".join([known[level] for level in top]).encode())
 
-    def remove(self, key: float) -> None:
-        if self.levels.pop(key, None) is not None:
-            del self.keys[bisect_left(self.keys, key)]
+    def _learn(self, top: list[Text]) -> None:
+        plain = [(_plain(price), _plain(quantity)) for price, quantity in top]
+        prices = max(self._decimals[0], *(_decimals(price) for price, _ in plain))
+        quantities = max(self._decimals[1], *(_decimals(quantity) for _, quantity in plain))
+        if (prices, quantities) != self._decimals or len(self._digits) > _REMEMBERED:
+            self._digits.clear()
+        self._decimals = prices, quantities
+        for level, (price, quantity) in zip(top, plain, strict=True):
+            self._digits[level] = _padded(price, prices) + _padded(quantity, quantities)
 
-    def truncate(self, depth: int) -> None:
-        for key in self.keys[depth:]:
-            del self.levels[key]
-        del self.keys[depth:]
 
-
-class Book:
-    """A book of one symbol. ``depth`` is the subscribed one: levels beyond it are not kept by the venue."""
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-        self._asks, self._bids = _Side(1.0), _Side(-1.0)
-        self._price_decimals = self._quantity_decimals = 0
-
-    def apply(self, asks: Iterable[tuple[str, str]], bids: Iterable[tuple[str, str]]) -> None:
-        """Set levels (price text, quantity text); quantity 0 removes. Raises ValueError for what is no
-        number."""
-        self._apply(self._asks, asks)
-        self._apply(self._bids, bids)
-
-    def _apply(self, side: _Side, levels: Iterable[tuple[str, str]]) -> None:
-        for price, quantity in levels:
-            key = side.sign * float(price)
-            if not math.isfinite(key):
-                raise ValueError(f"not a price: {price[:40]}")
-            if float(quantity) == 0:
-                side.remove(key)
-            else:
-                price, quantity = _plain(price), _plain(quantity)
-                self._widen(price, quantity)
-                side.put(key, (price, quantity, self._digits(price, quantity)))
-        side.truncate(self.depth)
-
-    def _widen(self, price: str, quantity: str) -> None:
-        price_decimals, quantity_decimals = _decimals(price), _decimals(quantity)
-        if price_decimals <= self._price_decimals and quantity_decimals <= self._quantity_decimals:
-            return
-        self._price_decimals = max(self._price_decimals, price_decimals)
-        self._quantity_decimals = max(self._quantity_decimals, quantity_decimals)
-        for side in (self._asks, self._bids):
-            for key, (p, q, _) in side.levels.items():
-                side.levels[key] = (p, q, self._digits(p, q))
-
-    def _digits(self, price: str, quantity: str) -> str:
-        price += "0" * (self._price_decimals - _decimals(price))
-        quantity += "0" * (self._quantity_decimals - _decimals(quantity))
-        return price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
-
-    def checksum(self) -> int:
-        parts = [side.levels[key][2] for side in (self._asks, self._bids) for key in side.keys[:_CHECKED]]
-        return zlib.crc32("".join(parts).encode())
-
-    @property
-    def crossed(self) -> bool:
-        """The best bid is not below the best ask: updates were lost, or wrong."""
-        return bool(self._asks.keys and self._bids.keys and -self._bids.keys[0] >= self._asks.keys[0])
-
-    def best(self) -> tuple[float, float, float, float] | None:
-        """(bid, bid size, ask, ask size); None while a side is empty or the book is crossed."""
-        if not self._asks.keys or not self._bids.keys or self.crossed:
-            return None
-        ask, bid = self._asks.keys[0], -self._bids.keys[0]
-        return bid, float(self._bids.levels[-bid][1]), ask, float(self._asks.levels[ask][1])
+def _padded(text: str, decimals: int) -> str:
+    text += "0" * (decimals - _decimals(text))
+    return text.replace(".", "").lstrip("0")
 
 
 def _plain(text: str) -> str:
     """Without an exponent (``1E-8`` -> ``0.00000001``)."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"not a price or quantity: {text[:40]}")
     if "e" not in text and "E" not in text:
         return text
     number = Decimal(text)

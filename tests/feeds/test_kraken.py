@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import zlib
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from engine.config import FeedConfig
 from engine.errors import FeedError
-from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import NS, BookStatus, Candle, Depth, FeedState, FeedStatus, MarketEvent, Quote, Trade
 from engine.feeds.base import UnreachableError
+from engine.feeds.book import Book
+from engine.feeds.books import PUBLISH_NS
 from engine.feeds.kraken import Kraken, KrakenDecoder
-from engine.feeds.kraken_book import Book
+from engine.feeds.kraken_book import Checksum
 
 # The example of the venue's checksum guide, in v2 form.
 ASKS = [(f"0.050{n:02}", "0.00000500") for n in range(5, 55, 5)]
@@ -44,65 +45,180 @@ def book(kind: str, asks: list[tuple[str, str]], bids: list[tuple[str, str]], cr
 
 def test_the_checksum_of_the_venues_own_guide() -> None:
     checked = Book(10)
-    checked.apply(ASKS, BIDS)
-    assert checked.checksum() == GUIDE_CRC
+    checked.apply(BIDS, ASKS)
+    assert Checksum().of(checked) == GUIDE_CRC
 
 
-def test_a_right_book_quotes_its_top() -> None:
-    (quote,) = decode(book("snapshot", ASKS, BIDS, GUIDE_CRC))
-    assert quote == Quote("kraken:A/B", 0.05, 5e-06, 0.05005, 5e-06, 1618678133365913000, 7)
+def test_lost_trailing_zeros_are_padded_and_written_ones_count() -> None:
+    full, cut = Book(), Book()
+    full.apply([("1.00", "0.20")], [("1.50", "0.25")])
+    cut.apply([("1.0", "0.2")], [("1.5", "0.25")])
+    longer = Book()
+    longer.apply([("1.00", "0.200")], [("1.50", "0.250")])
+    assert Checksum().of(full) == zlib.crc32(b"15025" + b"10020") != Checksum().of(longer)
+    running = Checksum()
+    running.of(cut)
+    cut.apply([("1.00", "0.2")], [])
+    assert running.of(cut) == Checksum().of(full)
 
 
-def test_a_wrong_book_is_thrown_away_and_asked_for_anew() -> None:
-    decoder = KrakenDecoder()
+@pytest.mark.parametrize("price", ["1E+40", "1." + "0" * 80])
+def test_absurd_numbers_have_no_checksum(price: str) -> None:
+    absurd = Book()
+    absurd.apply([(price, "1")], [])
+    with pytest.raises(ValueError, match="not a price"):
+        Checksum().of(absurd)
+
+
+def test_a_right_book_quotes_its_top_and_shows_its_depth() -> None:
+    out: list[MarketEvent] = []
+    KrakenDecoder().decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), PUBLISH_NS, out)
+    quote, depth = out
+    assert quote == Quote("kraken:A/B", 0.05, 5e-06, 0.05005, 5e-06, 1618678133365913000, PUBLISH_NS)
+    assert isinstance(depth, Depth) and len(depth.bids) == len(depth.asks) == 10
+
+
+def test_a_wrong_book_is_thrown_away_within_the_message_and_asked_for_anew() -> None:
+    decoder = KrakenDecoder(["A/B"])
     decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
-    (stale,) = decode(book("update", [("0.05001", "1")], [], 1), decoder=decoder)
-    assert isinstance(stale, FeedStatus) and stale.state is FeedState.STALE
-    methods = [json.loads(frame)["method"] for frame in decoder.outbox]
-    assert methods == ["unsubscribe", "subscribe"]
+    (wrong,) = decode(book("update", [("0.05001", "1")], [], 1), decoder=decoder)
+    assert wrong == BookStatus("kraken:A/B", False, "does not match the venue's checksum", True, 7)
+    assert decoder.troubles == {
+        "A/B": "A/B book does not match the venue's checksum: asking for a new snapshot"
+    }
+    sent = [json.loads(frame) for frame in decoder.outbox]
+    assert [one["method"] for one in sent] == ["unsubscribe", "subscribe"]
+    assert sent[1]["params"] == {"channel": "book", "symbol": ["A/B"], "depth": 10}
     assert decode(book("update", [("0.05001", "2")], [], None), decoder=decoder) == []
+    assert decode(TICKER, decoder=decoder) == []  # no quote while the book that quotes is wrong
     again = decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
-    assert [type(event) for event in again] == [FeedStatus, Quote]
-    assert isinstance(again[0], FeedStatus) and again[0].state is FeedState.UP
+    assert again[0] == BookStatus("kraken:A/B", True, "", True, 7)
+    assert [type(event) for event in again[1:]] == [Quote] and decoder.troubles == {}
 
 
 def test_a_crossed_book_is_thrown_away_like_a_wrong_one() -> None:
-    decoder = KrakenDecoder()
+    decoder = KrakenDecoder(["A/B"])
     decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
-    (stale,) = decode(book("update", [], [("0.05006", "1")], None), decoder=decoder)
-    assert isinstance(stale, FeedStatus) and stale.state is FeedState.STALE and "is crossed" in stale.detail
-    assert decoder.troubles == {"A/B": stale.detail} and len(decoder.outbox) == 2
-    decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
-    assert decoder.troubles == {}
+    (wrong,) = decode(book("update", [], [("0.05006", "1")], None), decoder=decoder)
+    assert wrong == BookStatus("kraken:A/B", False, "is crossed", True, 7)
+    assert list(decoder.troubles) == ["A/B"] and len(decoder.outbox) == 2
+
+
+def test_an_update_that_cannot_be_read_leaves_a_wrong_book() -> None:
+    other = book("snapshot", ASKS, BIDS, GUIDE_CRC).replace("A/B", "C/D")
+    for broken in (
+        book("update", [("0.05001", '"x"')], [], None),
+        book("update", [("1E-31", "1")], [], 5),
+        book("update", ASKS, BIDS, None)[:-9],
+        book("update", [], [], None).replace("2021", "1021"),
+    ):
+        decoder = KrakenDecoder(["A/B", "C/D"])
+        decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), other, decoder=decoder)
+        told = [event for event in decode(broken, decoder=decoder) if isinstance(event, BookStatus)]
+        assert [(one.symbol, one.live) for one in told] == [("kraken:A/B", False)], broken
+        assert decoder.malformed == 1 and len(decoder.books) == 1
+    decode('{"channel":"book","type":"update","data":[{"sym', decoder=decoder)
+    assert len(decoder.books) == 0  # whose it was is not known: all are wrong
 
 
 def test_a_book_that_stays_wrong_asks_for_a_new_connection() -> None:
-    decoder = KrakenDecoder()
+    decoder = KrakenDecoder(["A/B"])
     decode(*[book("snapshot", ASKS, BIDS, 1)] * 6, decoder=decoder)
     assert "A/B" in decoder.reconnect and len(decoder.outbox) == 10
 
 
-def test_the_book_is_cut_to_the_subscribed_depth() -> None:
-    checked = Book(2)
-    checked.apply([("1", "1"), ("2", "1"), ("3", "1")], [])
-    checked.apply([("1", "0")], [("0.5", "1")])
-    assert checked.best() == (0.5, 1.0, 2.0, 1.0)
-    checked.apply([("2", "0")], [])
-    assert checked.best() is None  # the level at 3 was beyond the depth
+def test_nobody_is_asked_for_the_books_of_a_tape() -> None:
+    decoder = KrakenDecoder()
+    decode(*[book("snapshot", ASKS, BIDS, 1)] * 3, decoder=decoder)
+    assert decoder.outbox == [] and decoder.mismatches == 3
 
 
-def test_a_crossed_book_quotes_nothing() -> None:
-    checked = Book(10)
-    checked.apply([("1.0", "1")], [("1.1", "1")])
-    assert checked.best() is None and checked.crossed
-    checked.apply([], [("1.1", "0")])
-    assert not checked.crossed
+def test_books_are_kept_to_the_depth_that_was_subscribed() -> None:
+    decoder = KrakenDecoder(["A/B"], book_levels=20)
+    ack = '{"method":"subscribe","result":{"channel":"book","depth":25,"symbol":"A/B"},"success":true}'
+    rows = [(f"{price}.5", "1") for price in range(100, 140)]
+    decode(ack, book("snapshot", rows[:25], [], None), book("update", rows[25:], [], None), decoder=decoder)
+    kept = decoder.books.get("kraken:A/B")
+    assert kept is not None and len(kept.asks.keys) == 25
+    decode(book("update", [("100.5", "0")], [], None), decoder=decoder)
+    assert len(kept.asks.keys) == 24  # what was pushed out does not come back
 
 
-@pytest.mark.parametrize("price", ["1e999", "1E+40"])
-def test_absurd_numbers_do_not_enter_a_book(price: str) -> None:
-    with pytest.raises(ValueError, match="not a price"):
-        Book(10).apply([(price, "1")], [])
+def test_a_thin_snapshot_in_midstream_replaces_the_book_and_not_its_depth() -> None:
+    decoder = KrakenDecoder()
+    decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
+    decode(book("snapshot", [("2", "1")], [("1", "1")], None), decoder=decoder)
+    kept = decoder.books.get("kraken:A/B")
+    assert kept is not None and kept.best() == (1.0, 1.0, 2.0, 1.0) and kept.depth == 10
+
+
+def test_subscriptions_follow_the_configuration() -> None:
+    def channels(config: FeedConfig) -> list[dict[str, object]]:
+        return [json.loads(frame)["params"] for frame in Kraken(config).subscribe()]
+
+    both = {"symbol": ["A/B", "C/D"]}
+    assert channels(FeedConfig(symbols=("A/B", "C/D"), book_levels=26, candles=True)) == [
+        {"channel": "trade", **both, "snapshot": True},
+        {"channel": "book", **both, "depth": 100},
+        {"channel": "ohlc", **both, "interval": 1},
+    ]
+    assert channels(FeedConfig(symbols=("A/B", "C/D"), book_levels=0))[1] == {
+        "channel": "ticker", **both, "event_trigger": "bbo"
+    }  # fmt: skip
+
+
+TICKER = (
+    '{"channel":"ticker","type":"update","data":[{"symbol":"A/B","bid":1.5,"bid_qty":2,"ask":3,"ask_qty":4}]}'
+)
+
+
+def test_the_ticker_quotes_where_no_book_does() -> None:
+    assert decode(TICKER) == [Quote("kraken:A/B", 1.5, 2.0, 3.0, 4.0, 7, 7)]
+    (bad,) = decode(TICKER.replace("1.5", "-1.5"))
+    assert not isinstance(bad, Quote)
+
+
+def bar(minute: int, close: float, interval: int = 1) -> str:
+    return (
+        f'{{"symbol":"A/B","open":1.0,"high":9.0,"low":0.5,"close":{close},"trades":3,"volume":2.5,"vwap":1.0,'
+        f'"interval_begin":"2026-08-12T19:{minute:02}:00.000000000Z","interval":{interval}}}'
+    )
+
+
+def bars(*rows: str, kind: str = "update") -> str:
+    return (
+        f'{{"channel":"ohlc","type":"{kind}","timestamp":"2026-08-12T19:28:44Z","data":[{",".join(rows)}]}}'
+    )
+
+
+def test_only_its_successor_closes_a_bar() -> None:
+    decoder = KrakenDecoder()
+    frames = (
+        bars(bar(26, 1.0), bar(27, 2.0), kind="snapshot"),
+        bars(bar(27, 3.0)),
+        bars(bar(28, 4.0)),
+        bars(bar(27, 5.0)),
+    )
+    told = [event for event in decode(*frames, decoder=decoder) if isinstance(event, Candle)]
+    minutes = [(one.open_ns // (60 * NS) % 60, one.close, one.closed) for one in told]
+    expected = [(26, 1.0, False), (26, 1.0, True), (27, 2.0, False), (27, 3.0, False), (27, 3.0, True)]
+    assert minutes == [*expected, (28, 4.0, False)]
+    assert (told[0].interval_s, told[0].volume, told[0].trades, told[0].symbol) == (60, 2.5, 3, "kraken:A/B")
+
+
+def test_bars_by_rest_are_final_up_to_the_last_committed_one() -> None:
+    venue = Kraken(FeedConfig(symbols=("BTC/USD",)))
+    request = venue.candles_request("BTC/USD", 60, 600 * NS, 1200 * NS)
+    assert request is not None and request.path == "/0/public/OHLC"
+    assert dict(request.params) == {"pair": "XBTUSD", "interval": "1", "since": "599"}
+    assert venue.candles_request("BTC/USD", 120, 0, NS) is None
+    rows = '[660,"1","3","1","2","1.5","7.5",4],[720,"2","2","2","2","2","0",0]'
+    body = f'{{"error":[],"result":{{"XXBTZUSD":[{rows}],"last":660}}}}'.encode()
+    first, second = venue.parse_candles("BTC/USD", 60, body, 9)
+    assert first == Candle(
+        "kraken:BTC/USD", 60, 660 * NS, 1.0, 3.0, 1.0, 2.0, 7.5, True, 720 * NS, 9, 4, "kraken"
+    )
+    assert not second.closed and second.trades == 0
 
 
 def test_trades_and_their_snapshot() -> None:
@@ -127,11 +243,22 @@ def test_acks_statuses_heartbeats_and_errors() -> None:
     assert decoder.reconnect_delay_s == 5 and decoder.troubles == {"": maintenance.detail}
     (online,) = decode(status, decoder=decoder)
     assert isinstance(online, FeedStatus) and online.state is FeedState.UP and decoder.troubles == {}
+    assert decode('{"method":"pong","req_id":1}', decoder=decoder) == [] and decoder.heartbeats == 2
+
+
+def test_an_error_is_of_its_symbol_and_the_others_go_on() -> None:
+    decoder = KrakenDecoder(["X/Y", "A/B"])
     refusal = (
         '{"error":"Currency pair not supported X/Y","method":"subscribe","success":false,"symbol":"X/Y"}'
     )
-    (event,) = decode(refusal, decoder=decoder)
-    assert isinstance(event, Malformed) and "not supported X/Y" in event.error
+    book_told, feed_told = decode(refusal, decoder=decoder)
+    assert book_told == BookStatus(
+        "kraken:X/Y", False, "was refused: Currency pair not supported X/Y", True, 7
+    )
+    assert isinstance(feed_told, FeedStatus) and "not supported X/Y" in feed_told.detail
+    assert list(decoder.troubles) == ["X/Y"] and not decoder.reconnect and decoder.malformed == 0
+    assert decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
+    assert decode(refusal.replace('"subscribe"', '"unsubscribe"'), decoder=decoder) == []
 
 
 PAIRS = (
@@ -180,27 +307,3 @@ def test_a_busy_venue_is_worth_another_try() -> None:
     with pytest.raises(UnreachableError, match="Too many requests") as caught:
         venue.parse_trades("A/B", b'{"error":["EGeneral:Too many requests"]}', 0)
     assert caught.value.retry_after_s > 0
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "books"), [("v2_DERIVED_5pairs_depth1000", 2897), ("v2_real_btcusd_depth10_first60", 61)]
-)
-def test_every_checksum_of_the_captures_holds(data_dir: Path, name: str, books: int) -> None:
-    decoder = KrakenDecoder()
-    out: list[MarketEvent] = []
-    with gzip.open(data_dir / f"feeds/kraken/{name}.jsonl.gz", "rt") as lines:
-        for row in map(json.loads, lines):
-            if row["ch"] == "ws":
-                decoder.decode(row["raw"], row["t"] or 0, out)
-    assert (decoder.checksums, decoder.mismatches) == (books, 0)
-    assert out and all(isinstance(event, Quote) and event.bid < event.ask for event in out)
-
-
-@pytest.mark.data
-def test_one_changed_digit_is_noticed(data_dir: Path) -> None:
-    decoder = KrakenDecoder()
-    with gzip.open(data_dir / "feeds/kraken/v2_real_btcusd_depth10_first60.jsonl.gz", "rt") as lines:
-        first = json.loads(next(lines))["raw"]
-    (event,) = decode(first.replace("0.18967538", "0.18967539"), decoder=decoder)
-    assert isinstance(event, FeedStatus) and decoder.mismatches == 1
