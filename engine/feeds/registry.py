@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError
-from engine.feeds import binance, coinbase, kraken, okx, okx_rest
+from engine.feeds import binance, coinbase, kraken, kraken_v1, okx, okx_rest
 from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
 from engine.feeds.binance_scan import BinanceScanner
 from engine.text import clean
@@ -51,11 +51,11 @@ VENUES: dict[str, VenueEntry] = {
     ),
     "kraken": VenueEntry(
         kraken.Kraken,
-        kraken.KrakenDecoder,
+        kraken_v1.KrakenTapeDecoder,
         ("kraken.com",),
         kraken.read_instruments,
         "/AssetPairs",
-        ('{"channel":"', '{"method":"'),
+        ('{"channel":"', '{"method":"', '{"channelID":', '{"connectionID":', "["),
     ),
     "okx": VenueEntry(
         okx_rest.Okx,
