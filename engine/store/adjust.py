@@ -1,8 +1,8 @@
 """Prices of the past in today's shares, and without the jumps that dividends make.
 
 The formula is the one that Yahoo publishes for its adjusted close, after CRSP
-(https://help.yahoo.com/kb/SLN28256.html): a split of ``n`` new shares for one old divides the prices before it
-by ``n`` and multiplies their volumes; a dividend ``d`` multiplies the prices before its ex-date by
+(https://help.yahoo.com/kb/SLN28256.html): a split of ``n`` new shares for one old divides the prices before
+it by ``n`` and multiplies their volumes; a dividend ``d`` multiplies the prices before its ex-date by
 ``1 - d / c``, where ``c`` is the last close before it. Factors multiply backwards from the newest bar, whose
 prices are as they traded.
 """
@@ -23,8 +23,8 @@ Floats = npt.NDArray[np.float64]
 
 _DAY_NS = 86_400 * NS
 _EARLY_NS = 6 * 3600 * NS
-"""Trading before the session that an ex-date names begins this much earlier at most (New York: 5.5 hours), and
-the evening before it ends earlier than that."""
+"""Trading before the session that an ex-date names begins this much earlier at most (New York: 5.5 hours),
+and the evening before it ends earlier than that."""
 
 
 def adjusted(bars: Bars, actions: Sequence[StoredAction]) -> Bars:

@@ -184,14 +184,25 @@ class BarStore:
                 well = self._write_waiting(connection)
                 due = monotonic() + (BATCH_S if well else RETRY_S)
             for job, answer in jobs:
-                try:
-                    value = self._transact(connection, job)
-                except StoreError as error:
-                    answer(None, error)
-                else:
-                    answer(value, None)
+                self._answer(connection, job, answer)
             if closing and not self._jobs:
                 return
+
+    def _answer(
+        self,
+        connection: sqlite3.Connection,
+        job: Job[T],
+        answer: Callable[[T | None, StoreError | None], None],
+    ) -> None:
+        try:
+            value = self._transact(connection, job)
+        except StoreError as error:
+            answer(None, error)
+        except Exception as error:  # a bug of its giver's, who must hear of it; the others' jobs go on
+            log.exception("a job of the bars failed")
+            answer(None, StoreError(f"internal error ({type(error).__name__}), see the log"))
+        else:
+            answer(value, None)
 
     def _write_waiting(self, connection: sqlite3.Connection) -> bool:
         while self._waiting:
@@ -218,6 +229,10 @@ class BarStore:
                 log.error("%s", told)
             self.error = told
             raise StoreError(told) from error
+        except BaseException:
+            connection.execute("ROLLBACK")
+            self._rows.forget_ids()
+            raise
         self.error = ""
         return value
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
 from engine.events import NS
 from engine.feature_table import COLUMN, FeatureTable
+from engine.instruments import venue_of
 from engine.store.bar import LIVE_SOURCE, Bar, Provenance
 
 Floats = npt.NDArray[np.float64]
@@ -17,6 +16,7 @@ _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _TRADES = (
     COLUMN[name] for name in ("open", "high", "low", "close", "volume", "trade_count")
 )
 _NO_BAR = -1
+_NEVER = (1 << 63) - 1
 
 
 class LiveBars:
@@ -38,6 +38,7 @@ class LiveBars:
         self._names: list[str] = []
         self._known_ns = np.zeros(0, np.int64)
         """Since when each symbol is watched without a gap."""
+        self._down: set[str] = set()
         self._values = np.zeros((0, 7))
         """open, high, low, close, volume, volume x vwap, trades."""
         self._count = np.zeros(0, np.int64)
@@ -64,11 +65,18 @@ class LiveBars:
         self._start_ns = _NO_BAR
         return bars
 
-    def cut(self, concerns: Callable[[str], bool], ns: int) -> None:
-        """Trades of the symbols that ``concerns`` names were, or are being, missed until ``ns``."""
+    def on_gap(self, symbol: str, ns: int) -> None:
+        """Trades of ``symbol`` were missed, up to ``ns``."""
+        if symbol in self._names:
+            index = self._names.index(symbol)
+            self._known_ns[index] = max(self._known_ns[index], ns)
+
+    def on_feed(self, venue: str, ns: int, *, up: bool) -> None:
+        """Since ``ns`` all trades of ``venue`` come, or do not."""
+        (self._down.discard if up else self._down.add)(venue)
         for index, name in enumerate(self._names):
-            if concerns(name):
-                self._known_ns[index] = max(self._known_ns[index], ns)
+            if venue_of(name) == venue:
+                self._known_ns[index] = ns if up else _NEVER
 
     def _grow(self, table: FeatureTable, start_ns: int) -> None:
         highest = int(table.indices.max()) + 1
@@ -82,7 +90,8 @@ class LiveBars:
             if not self._names[index]:
                 self._names[index] = table.symbol(position)
                 # Its first trade came somewhere in this bar: what came before it is not known.
-                self._known_ns[index] = start_ns + 1
+                down = venue_of(self._names[index]) in self._down
+                self._known_ns[index] = _NEVER if down else start_ns + 1
 
     def _merge(self, indices: npt.NDArray[np.int64], told: Floats, vwaps: Floats) -> None:
         kept = self._values[indices]
