@@ -149,6 +149,7 @@ class Budget:
 
     def settled(self) -> BudgetState:
         """The state to keep when no more requests will leave: it promises none."""
+        self._kept = self._total
         return self._state(0)
 
     # --- inside ---
