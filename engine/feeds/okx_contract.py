@@ -1,6 +1,6 @@
 """What a unit of an OKX instrument is: base units of spot, contracts of a swap or future.
 
-Protocol: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments (``ctVal``, ``ctMult``, ``ctType``).
+Protocol: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments (``ctVal``, ``ctType``).
 """
 
 from __future__ import annotations

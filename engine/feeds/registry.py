@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError
-from engine.feeds import binance, coinbase, kraken, kraken_v1, okx, okx_rest
+from engine.feeds import binance, bybit, bybit_rest, coinbase, kraken, kraken_v1, okx, okx_rest
 from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
 from engine.feeds.binance_scan import BinanceScanner
 from engine.text import clean
@@ -56,6 +56,22 @@ VENUES: dict[str, VenueEntry] = {
         kraken.read_instruments,
         "/AssetPairs",
         ('{"channel":"', '{"method":"', '{"channelID":', '{"connectionID":', "["),
+    ),
+    "bybit": VenueEntry(
+        bybit_rest.Bybit,
+        bybit.BybitDecoder,
+        ("bybit.com",),
+        bybit_rest.read_instruments,
+        "/instruments-info",
+        ('{"topic":"', '{"success":'),
+    ),
+    "bybit-linear": VenueEntry(
+        bybit_rest.BybitLinear,
+        bybit.BybitLinearDecoder,
+        (),
+        bybit_rest.read_linear_instruments,
+        "/instruments-info",
+        (),
     ),
     "okx": VenueEntry(
         okx_rest.Okx,

@@ -1,0 +1,258 @@
+"""Bybit v5, spot and linear contracts: topics ``publicTrade``, ``orderbook``, ``kline``.
+
+Protocol: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook, …/trade and …/kline.
+
+- Books: a snapshot, then deltas, each with ``u`` one above the one before (the rule is written down at
+  https://bybit-exchange.github.io/docs/v5/sbe/market/level-50). A new snapshot, or ``u`` = 1, replaces all.
+- Level 1 sends snapshots only, again after 3 s without a change: it is the quote.
+- Trade ids are numbers on spot and UUIDs on contracts: the latter are told as their first 63 bits. Either way
+  they only tell trades apart. Block trades do not come from the book: they are skipped.
+- Sizes are base units, on spot and on linear contracts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+
+from engine.events import NS, Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, VenueDecoder
+from engine.feeds.book import MOST, Text
+from engine.feeds.timestamps import MAX_NS
+from engine.text import clean
+
+MS = 1_000_000
+Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_NS // MS)]
+_HEAD = '{"topic":"'
+_MAX_ID = (1 << 63) - 1
+_WAIT_NS = 10 * NS
+"""For a snapshot that was asked for."""
+INTERVALS = {
+    "1": 60, "3": 180, "5": 300, "15": 900, "30": 1800, "60": 3600, "120": 7200, "240": 14_400,
+    "360": 21_600, "720": 43_200, "D": 86_400,
+}  # fmt: skip
+"""Seconds by the venue's name of a bar."""
+TOPICS = 10
+"""Of one subscription at most: what spot allows."""
+
+
+class _Print(msgspec.Struct, gc=False):
+    s: str
+    i: str
+    p: Price
+    v: Traded
+    S: str
+    T: Millis
+    BT: bool = False
+
+
+class _Prints(msgspec.Struct):
+    data: list[_Print]
+
+
+class _Levels(msgspec.Struct):
+    s: str
+    b: list[Text]
+    a: list[Text]
+    u: int
+
+
+class _Book(msgspec.Struct):
+    topic: str
+    type: str
+    ts: Millis
+    data: _Levels
+    cts: Millis = 0
+
+
+class _Bar(msgspec.Struct):
+    start: Millis
+    interval: str
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Amount
+    confirm: bool
+
+
+class _Bars(msgspec.Struct):
+    topic: str
+    ts: Millis
+    data: list[_Bar]
+
+
+class _Any(msgspec.Struct):
+    topic: str = ""
+    op: str = ""
+    success: bool | None = None
+    ret_msg: str = ""
+    retMsg: str = ""
+
+
+_prints = msgspec.json.Decoder(_Prints, strict=False).decode
+_book = msgspec.json.Decoder(_Book, strict=False).decode
+_bars = msgspec.json.Decoder(_Bars, strict=False).decode
+_any = msgspec.json.Decoder(_Any).decode
+
+
+def frames(operation: str, topics: list[str]) -> list[str]:
+    """``operation`` ("subscribe", "unsubscribe") of ``topics``, as many to a frame as the venue takes."""
+    return [
+        msgspec.json.encode({"op": operation, "args": topics[start : start + TOPICS]}).decode()
+        for start in range(0, len(topics), TOPICS)
+    ]
+
+
+def trade_id(text: str) -> int:
+    """A number of its own for each id; -1 for what is none."""
+    if text.isascii() and text.isdigit() and len(text) <= 19:
+        return int(text) if int(text) <= _MAX_ID else -1
+    try:
+        return int(text.replace("-", "")[:16], 16) & _MAX_ID if len(text) == 36 else -1
+    except ValueError:
+        return -1
+
+
+def taker(side: str) -> int:
+    return 1 if side == "Buy" else -1 if side == "Sell" else 0
+
+
+class BybitDecoder(VenueDecoder):
+    """Frames of a public socket of spot."""
+
+    venue = "bybit"
+
+    def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
+        super().__init__(natives, book_levels=book_levels)
+        self._updates: dict[str, int] = {}
+        """Native symbol -> ``u`` of the last message of its book."""
+        self._depths: dict[str, str] = {}
+        """Native symbol -> depth that its book is made of: a tape may hold several."""
+        self._asked_ns: dict[str, int] = {}
+        """Native symbol -> when a snapshot of its book was asked for."""
+
+    def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        try:
+            text = raw if isinstance(raw, str) else raw.decode()
+            # Data names its topic first; what does not is looked at twice, no worse.
+            topic = text[10 : text.find('"', 10)] if text.startswith(_HEAD) else ""
+            self._data(topic, text, recv_ns, out) if topic else self._control(text, recv_ns, out)
+        except (msgspec.MsgspecError, UnicodeError, ValueError, ArithmeticError, RecursionError) as error:
+            self.malform(raw, error, recv_ns, out)
+
+    def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
+        super().flush(now_ns, out)
+        for native, asked_ns in self._asked_ns.items():
+            if now_ns - asked_ns > _WAIT_NS:
+                self.reconnect = f"no snapshot of the book of {clean(native, 40)} comes"
+
+    def _data(self, topic: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        if topic.startswith(("publicTrade.", "trade.")):
+            for one in _prints(text).data:
+                symbol = self._symbol(one.s)
+                if symbol and not one.BT:
+                    number, side, event_ns = trade_id(one.i), taker(one.S), one.T * MS
+                    out.append(Trade(symbol, number, one.p, one.v, side, event_ns, recv_ns))
+                self.skipped += one.BT
+        elif topic.startswith("orderbook."):
+            depth = topic.split(".")[1]
+            if depth == "1":
+                self._top(_book(text), recv_ns, out)
+            elif depth.isdigit():
+                self._levels(_book(text), depth, recv_ns, out)
+            else:
+                self.skipped += 1
+        elif topic.startswith("kline."):
+            self._candles(topic, text, recv_ns, out)
+        else:
+            self.skipped += 1
+            _any(text)
+
+    def _control(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        frame = _any(text)
+        if frame.topic:
+            self._data(frame.topic, text, recv_ns, out)
+        elif frame.ret_msg == "pong" or frame.op == "pong":
+            self.heartbeats += 1
+        elif frame.success is False:
+            why = clean(frame.ret_msg or frame.retMsg, 100)
+            detail = self.troubles[""] = f"the venue refuses: {why}"
+            out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
+        elif frame.op:
+            self.acks += 1
+        else:
+            self.malform(text, "unknown kind of frame", recv_ns, out)
+
+    def _top(self, book: _Book, recv_ns: int, out: list[MarketEvent]) -> None:
+        levels = book.data
+        symbol = self._symbol(levels.s)
+        if not symbol:
+            return
+        if book.type != "snapshot" or not levels.b or not levels.a:
+            self.skipped += 1  # of old tapes, and of a side that is empty: there is no best bid and offer
+            return
+        bid, bid_size, ask, ask_size = map(float, (*levels.b[0], *levels.a[0]))
+        if not (0 < bid <= 1e15 and 0 < ask <= 1e15 and 0 <= bid_size <= 1e18 and 0 <= ask_size <= 1e18):
+            raise ValueError("not a best price")
+        event_ns = (book.cts or book.ts) * MS
+        out.append(Quote(symbol, bid, bid_size, ask, ask_size, event_ns, recv_ns))
+
+    def _levels(self, book: _Book, depth: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        native, update = book.data.s, book.data.u
+        symbol = self._symbol(native)
+        if not symbol:
+            return
+        if self._depths.setdefault(native, depth) != depth:
+            self.skipped += 1
+            return
+        kept = self.books.get(symbol)
+        try:
+            if book.type == "snapshot" or update == 1:
+                self.books.begin(symbol, book.data.b, book.data.a, min(int(depth), MOST))
+            elif kept is None:
+                return  # its snapshot is still on the way
+            elif update != self._updates[native] + 1:
+                self.sequence_gaps += 1
+                self._asked(native, "misses an update", recv_ns, out)
+                return
+            else:
+                kept.apply(book.data.b, book.data.a)
+        except ValueError:
+            self._asked(native, "carries a level that is none", recv_ns, out)
+            raise
+        self._updates[native] = update
+        if not self.books.changed(symbol, (book.cts or book.ts) * MS, recv_ns, out):
+            self._asked_ns[native] = recv_ns
+            self.ask_anew(native, "is crossed")
+        elif native in self._asked_ns:
+            del self._asked_ns[native]
+            self.troubles.pop(native, None)
+
+    def _asked(self, native: str, why: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        self._asked_ns[native] = recv_ns
+        self.book_wrong(native, why, recv_ns, out)
+
+    def book_frames(self, native: str) -> list[str]:
+        topic = [f"orderbook.{self._depths[native]}.{native}"]
+        return frames("unsubscribe", topic) + frames("subscribe", topic)
+
+    def _candles(self, topic: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        bars = _bars(text)
+        symbol = self._symbol(topic.partition(".")[2].partition(".")[2])
+        for bar in bars.data if symbol else ():
+            interval_s = INTERVALS.get(bar.interval)
+            if interval_s is None:
+                self.skipped += 1  # weeks and months are no fixed number of seconds
+                continue
+            prices = bar.open, bar.high, bar.low, bar.close
+            told = bar.volume, bar.confirm, bars.ts * MS
+            out.append(Candle(symbol, interval_s, bar.start * MS, *prices, *told, recv_ns))
+
+
+class BybitLinearDecoder(BybitDecoder):
+    """Frames of a public socket of linear contracts."""
+
+    venue = "bybit-linear"
