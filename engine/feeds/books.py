@@ -8,7 +8,7 @@ has no channel of its own for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 
 from engine.events import BookStatus, Depth, MarketEvent, Quote
 from engine.feeds.book import MOST, Best, Book, Text
@@ -49,6 +49,16 @@ class Books:
     def __len__(self) -> int:
         """How many are right."""
         return len(self._kept)
+
+    @property
+    def symbols(self) -> KeysView[str]:
+        """Of the books that are right."""
+        return self._kept.keys()
+
+    @property
+    def quotes(self) -> bool:
+        """The top of each book is the symbol's quote."""
+        return self._quotes
 
     @property
     def broken(self) -> dict[str, int]:
