@@ -46,6 +46,7 @@ from engine.features.state import (
     RING_START,
     ROW_FIELDS,
     STATE,
+    VWAP,
     Array,
     new_bars,
     new_desk,
@@ -270,6 +271,11 @@ class FeatureEngine:
         """The last closes, oldest first, at most ``count``."""
         closes: list[float] = self._last_bars(index, count)[:, CLOSE].tolist()
         return closes
+
+    def last_vwaps(self, indices: Array) -> Array:
+        """The vwap of each symbol's last closed bar; of symbols that have one."""
+        vwaps: Array = self._bars[indices, (self._bar_counts[indices] - 1) & (BARS_KEPT - 1), VWAP]
+        return vwaps
 
     def _last_bars(self, index: int, count: int) -> Array:
         done = int(self._bar_counts[index])
