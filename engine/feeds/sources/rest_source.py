@@ -245,7 +245,7 @@ class RestSource(ABC):
             until_ns = min(end_ns, self.page_ns(interval_s, at_ns))
             page = await self.page(symbol, native, interval_s, at_ns, until_ns)
             yield page
-            at_ns = self.next_ns(page, interval_s, at_ns, until_ns)
+            at_ns = self.next_ns(page, native, interval_s, at_ns, until_ns)
 
     async def page(
         self, symbol: str, native: str, interval_s: int, start_ns: int, end_ns: int
@@ -259,7 +259,7 @@ class RestSource(ABC):
         page = in_order(bar for bar in found if start_ns <= bar.open_ns < end_ns)
         return closed_by_age(page, self._clock())
 
-    def next_ns(self, page: list[Candle], interval_s: int, at_ns: int, until_ns: int) -> int:
+    def next_ns(self, page: list[Candle], native: str, interval_s: int, at_ns: int, until_ns: int) -> int:
         """Where the page after ``page``, which was asked for ``at_ns`` to ``until_ns``, begins."""
         return until_ns
 

@@ -47,7 +47,6 @@ class Source(Protocol):
 
     name: str
     """yahoo, alpha-vantage, twelve-data, polygon, or a venue."""
-    stats: FeedStats
     split_adjusted: bool
     """Its bars are already in today's shares. False: as they traded, splits are still to be applied.
     No source's bars are adjusted for dividends."""
@@ -57,6 +56,10 @@ class Source(Protocol):
     @property
     def venue(self) -> str:
         """The row in which feed health shows it."""
+
+    @property
+    def stats(self) -> FeedStats:
+        """Its health now: what is left of its budget, what went wrong."""
 
     def native_of(self, canonical: str) -> str:
         """The service's spelling of a canonical name; "" for what it cannot know."""

@@ -1,0 +1,110 @@
+"""The sources that the desk can ask, and in which order. Adding one: its module, and its line here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from engine.config import CollectionConfig, PollingConfig
+from engine.errors import ConfigError
+from engine.events import FeedState
+from engine.feeds.base import FeedStats
+from engine.feeds.registry import VENUES
+from engine.feeds.sources.alpha_vantage import AlphaVantage
+from engine.feeds.sources.polygon import Polygon
+from engine.feeds.sources.rest_source import RestSource, Surroundings
+from engine.feeds.sources.source import Source
+from engine.feeds.sources.twelve_data import TwelveData
+from engine.feeds.sources.venue_candles import VenueCandles
+from engine.feeds.sources.yahoo import Yahoo
+from engine.text import clean
+
+log = logging.getLogger("engine.feeds.sources")
+
+SERVICES: dict[str, Callable[[PollingConfig, Surroundings], RestSource]] = {
+    Yahoo.name: Yahoo,
+    Polygon.name: Polygon,
+    TwelveData.name: TwelveData,
+    AlphaVantage.name: AlphaVantage,
+}
+"""Of equal priority those that are asked first come first: by how much they allow."""
+KEYS = {source.name: source.variable for source in (Yahoo, Polygon, TwelveData, AlphaVantage)}
+"""The environment variable of each one's key, "" for none."""
+
+
+class Unusable:
+    """Stands in feed health for a source that cannot be used as configured."""
+
+    def __init__(self, name: str, why: str) -> None:
+        self.venue = f"source:{name}"
+        self.stats = FeedStats(state=FeedState.DOWN, detail=why)
+
+
+class Sources:
+    """All sources of a configuration, each opened once: whoever asks shares its budget.
+
+    A source that is named in ``collection.sources`` is used if it is enabled. When none is named, Yahoo is,
+    and every service whose key the environment holds. A venue's own bars are asked for where it is named,
+    and by ``of_venue`` for the symbols of its feed.
+    """
+
+    def __init__(self, config: CollectionConfig, around: Surroundings) -> None:
+        """Raises ConfigError for a name that is none; what cannot be used is told in ``unusable``."""
+        self._config = config
+        self._around = around
+        self._opened: dict[str, RestSource] = {}
+        self.unusable: list[Unusable] = []
+        known = [*SERVICES, *sorted(VENUES)]
+        for name in config.sources:
+            if name not in known:
+                raise ConfigError(
+                    f"collection.sources.{clean(name, 40)}: no such source; there are {', '.join(known)}"
+                )
+        self.ordered: Sequence[Source] = self._order()
+        """The first is asked first."""
+
+    def _order(self) -> list[RestSource]:
+        config, environ = self._config, self._around.environ
+        named = [name for name, source in config.sources.items() if source.enabled]
+        if not config.sources:
+            named = [name for name, variable in KEYS.items() if not variable or environ.get(variable)]
+        places = [*sorted(VENUES), *SERVICES]
+        opened = [source for name in sorted(named, key=places.index) if (source := self._open(name))]
+        return sorted(opened, key=lambda source: source.priority)
+
+    def _open(self, name: str) -> RestSource | None:
+        source = self._opened.get(name)
+        if source is not None or any(row.venue == f"source:{name}" for row in self.unusable):
+            return source
+        config = self._config.sources.get(name, PollingConfig())
+        try:
+            make = SERVICES.get(name)
+            source = VenueCandles(name, config, self._around) if make is None else make(config, self._around)
+        except ConfigError as error:
+            log.error("the source %s is not used: %s", name, error)
+            self.unusable.append(Unusable(name, str(error)))
+            return None
+        self._opened[name] = source
+        return source
+
+    def of_venue(self, venue: str) -> Source | None:
+        """The REST bars of one of VENUES; None when the configuration switches them off, or has no key."""
+        config = self._config.sources.get(venue)
+        if venue not in VENUES or (config is not None and not config.enabled):
+            return None
+        return self._open(venue)
+
+    def knowing(self, canonical: str) -> list[tuple[Source, str]]:
+        """Who can be asked for a canonical name, in order, each with its own spelling of it."""
+        found = [(source, source.native_of(canonical)) for source in self.ordered]
+        return [(source, native) for source, native in found if native]
+
+    @property
+    def watched(self) -> Mapping[str, RestSource | Unusable]:
+        """All of them, for feed health, by row."""
+        rows: list[RestSource | Unusable] = [*self._opened.values(), *self.unusable]
+        return {row.venue: row for row in rows}
+
+    async def close(self) -> None:
+        for source in self._opened.values():
+            await source.close()
