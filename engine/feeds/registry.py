@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError
-from engine.feeds import binance, bybit, bybit_rest, coinbase, kraken, kraken_v1, okx, okx_rest
+from engine.feeds import (
+    alpaca,
+    alpaca_rest,
+    binance,
+    bybit,
+    bybit_rest,
+    coinbase,
+    kraken,
+    kraken_v1,
+    okx,
+    okx_rest,
+)
 from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
 from engine.feeds.binance_scan import BinanceScanner
 from engine.text import clean
@@ -32,6 +43,14 @@ class VenueEntry(NamedTuple):
 
 
 VENUES: dict[str, VenueEntry] = {
+    "alpaca": VenueEntry(
+        alpaca_rest.open_venue,
+        alpaca.AlpacaDecoder,
+        ("alpaca.markets",),
+        alpaca_rest.read_instruments,
+        "/assets",
+        ('[{"T":"',),
+    ),
     "binance": VenueEntry(
         binance.Binance,
         binance.BinanceDecoder,
