@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.binance import BOOK_TICKER, MAX_MS, MS, PRINT, BinanceDecoder
+from engine.feeds.binance import BinanceDecoder
+from engine.feeds.binance_book import MAX_MS, MS
+from engine.feeds.binance_streams import BOOK_TICKER, PRINT
 from engine.feeds.timestamps import MAX_NS
 from engine.kernels import part, unlocked, warm
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
