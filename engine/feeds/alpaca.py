@@ -1,6 +1,6 @@
 """Alpaca market data: trades, quotes and minute bars of US equities.
 
-Protocol: https://docs.alpaca.markets/docs/streaming-market-data and …/real-time-stock-pricing-data. A frame is
+Protocol: https://docs.alpaca.markets/docs/streaming-market-data, …/real-time-stock-pricing-data. A frame is
 a list of messages, each with its kind in ``T``. Equities have no order book here: there is best bid and offer
 only, and no depth.
 

@@ -24,7 +24,7 @@ import msgspec
 from engine.events import Candle, Depth, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Price, Traded, TradeId, VenueDecoder
 from engine.feeds.book import Book, Text
-from engine.feeds.okx_contract import Contract, kind
+from engine.feeds.contract import Contract
 from engine.feeds.okx_sums import Sums
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
@@ -120,6 +120,18 @@ def frame(operation: str, channels: Iterable[tuple[str, str]]) -> str:
     """``operation`` ("subscribe", "unsubscribe") of (channel, native symbol)."""
     args = [{"channel": channel, "instId": native} for channel, native in channels]
     return msgspec.json.encode({"op": operation, "args": args}).decode()
+
+
+def kind(native: str) -> str:
+    """SPOT (BTC-USDT), SWAP (BTC-USDT-SWAP), FUTURES (BTC-USD-261225); "" for what the desk does not take."""
+    parts = native.split("-")
+    if not all(parts):
+        return ""
+    if len(parts) == 2:
+        return "SPOT"
+    if len(parts) == 3:
+        return "SWAP" if parts[2] == "SWAP" else "FUTURES" if parts[2].isdigit() else ""
+    return ""
 
 
 def checksum(book: Book) -> int:

@@ -27,8 +27,8 @@ from engine.feeds.base import (
     UnreachableError,
     chosen,
 )
-from engine.feeds.okx import MS, Millis, OkxDecoder, frame, read_bar
-from engine.feeds.okx_contract import Contract, kind
+from engine.feeds.contract import Contract
+from engine.feeds.okx import MS, Millis, OkxDecoder, frame, kind, read_bar
 from engine.feeds.okx_sums import Sums
 from engine.text import clean
 
