@@ -19,6 +19,7 @@ from engine.store.bars import MIGRATIONS
 
 _END_S = (1 << 62) // NS
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP = range(6)
+_ARRAYS = ("open_ns", "values", "trades", "provenance", "told_ns", "source")
 
 
 class Bars(msgspec.Struct, frozen=True):
@@ -41,6 +42,10 @@ class Bars(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.open_ns)
+
+    def part(self, rows: slice) -> Bars:
+        """Some of them, as views."""
+        return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in _ARRAYS})
 
     def bar(self, index: int) -> Bar:
         """One of them."""
@@ -131,11 +136,7 @@ class BarReader:
             "open_s < ? ORDER BY open_s DESC LIMIT ?",
             (-(-before_ns // NS), count),
         )
-        turned = {
-            name: getattr(found, name)[::-1].copy()
-            for name in ("open_ns", "values", "trades", "provenance", "told_ns", "source")
-        }
-        return msgspec.structs.replace(found, **turned)
+        return found.part(slice(None, None, -1))
 
     def actions(self, symbol: str) -> list[StoredAction]:
         """Splits and dividends, oldest first."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +19,40 @@ _FIRST = 256
 """Bars that a symbol has room for at first."""
 
 
+class _Part(NamedTuple):
+    opens: Integers
+    values: Floats
+    provenance: npt.NDArray[np.int8]
+
+    def after(self, first: int) -> _Part:
+        return _Part(self.opens[first:], self.values[first:], self.provenance[first:])
+
+
 class _Series:
     """One symbol's bars, oldest first, in arrays that are replaced when they are full: views of old ones stay
     as they were."""
 
-    __slots__ = ("end", "opens", "start", "values")
+    __slots__ = ("end", "opens", "provenance", "start", "values")
 
-    def __init__(self, opens: Integers, values: Floats, room: int) -> None:
-        count = len(opens)
+    def __init__(self, parts: Sequence[_Part], room: int) -> None:
+        """Holds what ``parts`` hold, in their order."""
+        count = sum(len(part.opens) for part in parts)
         self.opens = np.empty(max(room, count), np.int64)
         self.values = np.empty((max(room, count), 6))
-        self.opens[:count], self.values[:count] = opens, values
-        self.start, self.end = 0, count
+        self.provenance = np.empty(max(room, count), np.int8)
+        self.start = self.end = 0
+        for part in parts:
+            rows = slice(self.end, self.end + len(part.opens))
+            self.opens[rows], self.values[rows], self.provenance[rows] = part
+            self.end = rows.stop
+
+    def part(self, first: int) -> _Part:
+        rows = slice(first, self.end)
+        return _Part(self.opens[rows], self.values[rows], self.provenance[rows])
+
+    def find(self, open_ns: int) -> int:
+        """Where the first bar is that begins then or later."""
+        return self.start + int(np.searchsorted(self.opens[self.start : self.end], open_ns))
 
 
 class HotCache:
@@ -57,25 +80,22 @@ class HotCache:
         """Take the newest of ``bars`` in the place of all that is held of their symbol."""
         if bars.interval_s != self.interval_s:
             raise ValueError(f"bars of {bars.interval_s} s do not go with those of {self.interval_s} s")
-        opens, values = bars.open_ns[-self.capacity :], bars.values[-self.capacity :]
         with self._lock:
             held = self._series.get(bars.symbol)
-            if held is not None and len(opens):
+            parts = [_Part(bars.open_ns, bars.values, bars.provenance)]
+            if held is not None and held.end > held.start:
                 # What came while they were read is newer than they are.
-                late = held.start + int(
-                    np.searchsorted(held.opens[held.start : held.end], opens[-1], side="right")
-                )
-                opens = np.concatenate((opens, held.opens[late : held.end]))[-self.capacity :]
-                values = np.concatenate((values, held.values[late : held.end]))[-self.capacity :]
-            elif held is not None:
-                return
-            if len(opens):
-                self._series[bars.symbol] = _Series(opens, values, self._room(len(opens)))
-                self._note(bars.symbol, int(opens[0]))
+                parts.append(held.part(held.find(int(bars.open_ns[-1]) + 1) if len(bars) else held.start))
+            more = sum(len(part.opens) for part in parts) - self.capacity
+            parts[0] = parts[0].after(max(0, more))
+            count = sum(len(part.opens) for part in parts)
+            if count:
+                made = self._series[bars.symbol] = _Series(parts, self._room(count))
+                self._note(bars.symbol, int(made.opens[0]))
 
     def put(self, bars: Iterable[Bar]) -> None:
-        """Add bars, or correct those that are held. One that is older than all, or was never held, is left
-        out: it comes with the next ``fill``."""
+        """Add bars, or correct those that are held by what is no worse (see ``BarStore``). One that is older
+        than the last and is not held is left out: it comes with the next ``fill``."""
         with self._lock:
             for bar in bars:
                 if bar.interval_s == self.interval_s:
@@ -108,31 +128,32 @@ class HotCache:
             found = {}
             for symbol, since_ns in changed.items():
                 held = self._series[symbol]
-                first = held.start + int(np.searchsorted(held.opens[held.start : held.end], since_ns))
-                found[symbol] = held.opens[first : held.end].copy(), held.values[first : held.end].copy()
+                part = held.part(held.find(since_ns))
+                found[symbol] = part.opens.copy(), part.values.copy()
             return found
 
     # --- inside ---
 
     def _put(self, bar: Bar) -> None:
-        row = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap)
         held = self._series.get(bar.symbol)
         if held is None:
-            held = self._series[bar.symbol] = _Series(np.empty(0, np.int64), np.empty((0, 6)), self._room(0))
+            held = self._series[bar.symbol] = _Series((), self._room(0))
         elif held.end > held.start and bar.open_ns <= held.opens[held.end - 1]:
-            at = held.start + int(np.searchsorted(held.opens[held.start : held.end], bar.open_ns))
-            if held.opens[at] == bar.open_ns:
-                held.values[at] = row
-                self._note(bar.symbol, bar.open_ns)
+            at = held.find(bar.open_ns)
+            if held.opens[at] == bar.open_ns and held.provenance[at] <= bar.provenance:
+                self._set(held, at, bar)
             return
         if held.end == len(held.opens):
-            start = max(held.start, held.end - self.capacity + 1)
-            kept = held.opens[start : held.end], held.values[start : held.end]
-            held = self._series[bar.symbol] = _Series(*kept, self._room(len(kept[0])))
+            kept = held.part(max(held.start, held.end - self.capacity + 1))
+            held = self._series[bar.symbol] = _Series((kept,), self._room(len(kept.opens)))
         held.opens[held.end] = bar.open_ns
-        held.values[held.end] = row
+        self._set(held, held.end, bar)
         held.end += 1
         held.start = max(held.start, held.end - self.capacity)
+
+    def _set(self, held: _Series, at: int, bar: Bar) -> None:
+        held.values[at] = bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap
+        held.provenance[at] = bar.provenance
         self._note(bar.symbol, bar.open_ns)
 
     def _room(self, count: int) -> int:

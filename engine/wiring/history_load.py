@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -92,8 +92,8 @@ class _Work(NamedTuple):
 class HistoryLoad:
     """Loads what is missing, of several sources at once and of each one symbol after the other.
 
-    ``refuse(candle, reason)`` is told of bars that are not believed, ``loaded(symbol)`` when a symbol has
-    new bars; both on the loop. ``changed`` is called as the status goes.
+    ``refuse(candle, reason)`` is told of bars that are not believed, ``loaded(symbol)`` is awaited when a
+    symbol has new bars. ``changed`` is called as the status goes.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class HistoryLoad:
         clock: Callable[[], int],
         rng: Random,
         refuse: Callable[[Candle, str], None],
-        loaded: Callable[[str], None] = lambda symbol: None,
+        loaded: Callable[[str], Awaitable[None]] | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.status = LoadStatus()
@@ -216,7 +216,8 @@ class HistoryLoad:
             self.status.faults[symbol] = "; ".join(faults) or "no source has it"
         if self._stored_of.pop(symbol, 0):
             self._quiet.pop(symbol, None)
-            self._loaded(symbol)
+            if self._loaded is not None:
+                await self._loaded(symbol)
         else:
             self._keep_quiet(symbol)
 

@@ -1,0 +1,118 @@
+"""Stored bars to Parquet, one file a symbol and day, in folders that name both.
+
+    DIR/symbol=binance%3ABTCUSDT/date=2025-01-31/60s.parquet
+
+Symbols are written as in a URL, which readers of such folders undo. Prices are the very floats that are
+stored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+
+from engine.errors import StoreError
+from engine.events import NS
+from engine.store.adjust import adjusted
+from engine.store.bar import Provenance
+from engine.store.bars_read import BarReader, Bars
+from engine.text import clean
+
+_DAY_NS = 86_400 * NS
+_PRICES = ("open", "high", "low", "close", "volume", "vwap")
+_NAMES = np.array([provenance.name.lower() for provenance in sorted(Provenance)])
+
+
+class Exported(NamedTuple):
+    bars: int
+    files: int
+
+
+def export(
+    reader: BarReader,
+    folder: Path,
+    *,
+    symbols: Sequence[str] = (),
+    since_ns: int = 0,
+    until_ns: int = (1 << 62),
+    adjust: bool = False,
+    note: Callable[[str], None] = lambda text: None,
+) -> Exported:
+    """Write all days that ``since_ns <= t < until_ns`` touches, whole, of ``symbols`` (none: all).
+
+    ``adjust``: prices and volumes adjusted for splits and dividends, see ``adjust.py``. A day's file is there
+    whole or as it was before. Raises StoreError: no polars, an unknown symbol, a folder that cannot be
+    written.
+    """
+    _polars()
+    known = reader.series()
+    unknown = sorted(set(symbols) - {symbol for symbol, _ in known})
+    if unknown:
+        raise StoreError(
+            f"no bars are stored of {clean(', '.join(unknown), 100)}: `tickdesk history list` shows of what"
+        )
+    since_ns, until_ns = since_ns // _DAY_NS * _DAY_NS, -(-until_ns // _DAY_NS) * _DAY_NS
+    count = files = 0
+    for symbol, interval_s in known:
+        if symbols and symbol not in symbols:
+            continue
+        if adjust:  # a factor rests on all that came later
+            whole = adjusted(reader.bars(symbol, interval_s, since_ns), reader.actions(symbol))
+            bars = whole.part(slice(0, int(np.searchsorted(whole.open_ns, until_ns))))
+        else:
+            bars = reader.bars(symbol, interval_s, since_ns, until_ns)
+        count += len(bars)
+        files += _write(bars, folder)
+        note(f"{symbol}: {len(bars):,} bars")
+    return Exported(count, files)
+
+
+def _write(bars: Bars, folder: Path) -> int:
+    """A file a day; returns how many."""
+    days = bars.open_ns // _DAY_NS
+    starts = np.flatnonzero(np.diff(days, prepend=-1)) if len(days) else np.zeros(0, np.int64)
+    for start, stop in zip(starts, [*starts[1:], len(days)], strict=True):
+        date = datetime.fromtimestamp(int(days[start]) * 86_400, UTC).date()
+        path = (
+            folder / f"symbol={quote(bars.symbol, safe='')}" / f"date={date}" / f"{bars.interval_s}s.parquet"
+        )
+        _write_file(bars.part(slice(int(start), int(stop))), path)
+    return len(starts)
+
+
+def _write_file(bars: Bars, path: Path) -> None:
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    columns: dict[str, Any] = {
+        "open_ns": bars.open_ns,
+        **{name: bars.values[:, at] for at, name in enumerate(_PRICES)},
+        "trades": bars.trades,
+        "filled": bars.provenance == Provenance.FILLED,
+        "provenance": _NAMES[bars.provenance],
+        "source": np.array([*bars.sources, ""])[bars.source],
+        "interval_s": np.full(len(bars), bars.interval_s),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _polars().DataFrame(columns).write_parquet(part, compression="zstd")
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or clean(error, 80)}; choose another folder"
+        ) from error
+
+
+def _polars() -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise StoreError("Parquet needs the polars library: install tickdesk[parquet]") from None
+    return polars

@@ -1,0 +1,216 @@
+"""The stored bars of a running desk: written as they close, loaded where missing, the newest at hand.
+
+Beside trading: nothing here is waited for by the desk, and what fails here costs bars and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from engine.config import Config
+from engine.errors import StoreError
+from engine.events import NS, Candle, FeedState, FeedStatus, Gap
+from engine.feature_table import FeatureTable
+from engine.features.engine import FeatureEngine
+from engine.feeds.base import Watched
+from engine.market.candle_check import early, malformed
+from engine.store.bar import Bar, bar_of
+from engine.store.bars import BARS_DATABASE, BarStore
+from engine.store.bars_live import LiveBars
+from engine.store.bars_read import BarReader
+from engine.store.hot_cache import Floats, HotCache, Integers
+from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
+
+log = logging.getLogger("engine.history")
+
+ROUND_S = 60.0
+"""Between two looks at what is missing, a little after the minute's bars have closed."""
+AFTER_S = 12.0
+TOLD_FROM = 1_000
+"""A load of so many bars is told of when it begins and ends."""
+
+Alert = Callable[[str, str, str], None]
+"""alert(level, source, text)"""
+
+
+class BarHistory:
+    """Owns the store of bars, the loader, the hot cache and its copy in Redis."""
+
+    def __init__(
+        self,
+        config: Config,
+        state_dir: Path,
+        features: FeatureEngine,
+        *,
+        clock: Callable[[], int],
+        alert: Alert,
+        refuse: Callable[[Candle, str], None],
+        rng: Random,
+    ) -> None:
+        """``refuse(candle, reason)`` is told of bars that are not believed. Raises ConfigError for a cache
+        that cannot be as configured."""
+        self._config = config
+        self._features = features
+        self._clock = clock
+        self._alert = alert
+        self._refuse = refuse
+        self._rng = rng
+        self._store = BarStore(state_dir / BARS_DATABASE)
+        self._reader: BarReader | None = None
+        self._load: HistoryLoad | None = None
+        self._interval_s = config.history.interval_s
+        self._live: LiveBars | None = None
+        self.cache = HotCache(config.cache.bars, self._interval_s)
+        self.text = ""
+        """How far a load is, while a long one runs."""
+        self.watched: list[Watched] = []
+        """What of it has a state of its own, as feed health shows it."""
+        self._redis = None
+        if config.cache.redis_url:
+            from engine.wiring.redis_cache import RedisCache
+
+            self._redis = RedisCache(config.cache, self.cache, clock)
+            self.watched.append(self._redis)
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Open the store. Where that fails the desk is told, and goes on without stored bars."""
+        try:
+            self._store.start()
+            self._reader = BarReader(self._store.path)
+        except StoreError as error:
+            self._alert("error", "history", f"bars are not stored: {error}")
+            return
+        try:
+            self._live = LiveBars(self._interval_s, self._config.features.bar_s)
+        except ValueError as error:
+            self._alert("warning", "history", f"live bars are not stored: {error}")
+
+    def close(self) -> None:
+        """Write what waits."""
+        if self._redis is not None:
+            self._redis.close()
+        if not self._store.close():
+            log.error("the last bars could not be written: %s", self._store.error)
+        if self._reader is not None:
+            self._reader.close()
+
+    # --- in, on the loop ---
+
+    def on_bars(self, table: FeatureTable) -> None:
+        """The desk's own bars that closed just now."""
+        if self._live is not None:
+            bars = self._live.take(table, self._features.last_vwaps(table.indices))
+            if bars:
+                self._keep(bars)
+        if self._redis is not None:
+            self._redis.offer(table)
+
+    def on_event(self, event: object) -> None:
+        """What happens beside trades and quotes."""
+        if isinstance(event, Candle):
+            self._on_candle(event)
+        elif self._live is None:
+            return
+        elif isinstance(event, Gap):
+            self._live.on_gap(event.symbol, event.recv_ns)
+        elif isinstance(event, FeedStatus):
+            self._live.on_feed(event.venue, event.recv_ns, up=event.state is FeedState.UP)
+
+    def _on_candle(self, candle: Candle) -> None:
+        """Of a socket, or of a source that is polled. Only closed ones count here."""
+        if not candle.closed or candle.interval_s != self._interval_s or self._reader is None:
+            return
+        if malformed(candle) or early(candle, self._clock(), closed=True):
+            return
+        self._keep([bar_of(candle)])
+
+    def _keep(self, bars: Sequence[Bar]) -> None:
+        self._store.behind(bars)
+        self.cache.put(bars)
+        if self._redis is not None:
+            self._redis.nudge()
+
+    def bars(self, symbol: str, count: int) -> tuple[Integers, Floats]:
+        """See ``HotCache.bars``."""
+        return self.cache.bars(symbol, count)
+
+    # --- beside trading ---
+
+    async def run(self, symbols: Sequence[str], targets: Sequence[Target]) -> None:
+        """Fill the cache with what is stored of ``symbols``; then load what is missing of ``targets``, now
+        and as time goes on, and delete what is old. Until cancelled."""
+        reader = self._reader
+        if reader is None:
+            return
+        for symbol in symbols:
+            await self._fill(reader, symbol)
+        if self._redis is not None:
+            self._redis.start()
+        self._load = HistoryLoad(
+            self._store,
+            reader,
+            self._config.history,
+            self._config.quality,
+            clock=self._clock,
+            rng=self._rng,
+            refuse=self._refuse,
+            loaded=lambda symbol: self._fill(reader, symbol),
+            changed=self._changed,
+        )
+        told = ""
+        while True:
+            try:
+                await self._round(self._load, targets)
+                told = ""
+            except StoreError as error:
+                if str(error) != told:
+                    self._alert("error", "history", str(error))
+                told = str(error)
+            self.text = ""
+            await asyncio.sleep(self._until_next_s())
+            if self._live is not None:
+                # Where nothing trades no bar of the desk's own closes the last one.
+                bars = self._live.due(self._clock() - round(AFTER_S / 2 * NS))
+                if bars:
+                    self._keep(bars)
+
+    async def _round(self, load: HistoryLoad, targets: Sequence[Target]) -> None:
+        started_ns = self._clock()
+        status = await load.run(targets) if targets else LoadStatus()
+        if status.wanted >= TOLD_FROM:
+            took_s = (self._clock() - started_ns) / NS
+            text = f"{status.stored:,} bars of {status.symbols} symbols loaded in {took_s:.0f} s"
+            if status.refused:
+                text += f", {status.refused:,} set aside"
+            if status.faults:
+                symbol, why = next(iter(status.faults.items()))
+                text += f"; {len(status.faults)} symbols are not complete: {symbol}: {why}"
+            self._alert("warning" if status.faults else "info", "history", text)
+        await load.forget_old()
+
+    def _changed(self) -> None:
+        status = self._load.status if self._load is not None else LoadStatus()
+        if status.wanted >= TOLD_FROM:
+            if not self.text:
+                log.info("loading %d bars of %d symbols", status.wanted, status.symbols)
+            self.text = status.text
+
+    async def _fill(self, reader: BarReader, symbol: str) -> None:
+        try:
+            bars = await asyncio.to_thread(reader.last, symbol, self._interval_s, self.cache.capacity)
+        except StoreError as error:
+            log.error("%s", error)
+            return
+        self.cache.fill(bars)
+        if self._redis is not None:
+            self._redis.nudge()
+
+    def _until_next_s(self) -> float:
+        now_s = self._clock() / NS
+        return ROUND_S - (now_s - AFTER_S) % ROUND_S
