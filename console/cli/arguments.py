@@ -104,6 +104,11 @@ def parser() -> argparse.ArgumentParser:
 
     add_trading(command)
 
+    check = command("check-feed", "run captures through a venue's adapter: is it right?", "check_feed")
+    check.add_argument("venue", metavar="VENUE", help="whose adapter, such as binance, kraken or okx")
+    check.add_argument("captures", type=Path, nargs="+", metavar="CAPTURE", help="JSON lines, plain or gzip")
+    check.add_argument("--json", action="store_true", help="machine-readable")
+
     replay = command("replay", "run the whole engine over tapes, as fast as it goes")
     replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")
     replay.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")

@@ -1,0 +1,1 @@
+"""Captures run through the real adapters, to see whether those are right."""

@@ -1,0 +1,309 @@
+"""Books against the venue's own best bid and offer, told by another channel of the same capture.
+
+Two rules, by what the venue tells:
+
+- *by number* (Binance): tickers and books are numbered in one sequence. A book that holds the updates up to
+  ``u`` is compared with the last ticker that is not younger than ``u``, prices and sizes.
+- *by neighbour* (Coinbase, Kraken, OKX): tickers carry no number and come by a channel of their own, a few
+  messages before or after the book's. A ticker agrees when its prices (and sizes, where it tells them) are
+  those of the book after one of the last, or of the next, few messages of that symbol's book.
+
+A share of 99.9 % must agree; in a small capture one comparison may fail, if there are ten or more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.feeds.book import Best, Book
+
+NEIGHBOURS = 4
+"""Messages of a symbol's book on either side of a ticker."""
+SHARE = 0.999
+_SMALL = 10
+_WAITING = 1024
+"""Of a symbol: tickers whose next book messages are still to come, books that a ticker may still follow."""
+
+
+class Told(NamedTuple):
+    """A venue's best bid and offer; a size that it does not tell is NaN, a number that it has not -1."""
+
+    native: str
+    best: Best
+    number: int = -1
+
+
+def allowed(compared: int) -> int:
+    """How many of so many comparisons may fail."""
+    return max(int(compared * (1 - SHARE) + 1e-9), 1 if compared >= _SMALL else 0)
+
+
+class Comparison:
+    """Counts comparisons of one connection; ``differed`` of them did not agree."""
+
+    def __init__(self) -> None:
+        self.compared = 0
+        self.differed = 0
+
+    def ticker(self, told: Told) -> None:
+        """The venue told its best bid and offer."""
+        raise NotImplementedError
+
+    def book(self, native: str, best: Best | None, number: int) -> None:
+        """A book changed; ``best`` None: it is lost."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """The capture is over."""
+
+
+class ByNumber(Comparison):
+    """See the rule above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, Told] = {}
+        self._books: dict[str, deque[tuple[int, Best]]] = {}
+
+    def ticker(self, told: Told) -> None:
+        self._settle(told.native, told.number)
+        self._last[told.native] = told
+
+    def book(self, native: str, best: Best | None, number: int) -> None:
+        books = self._books.setdefault(native, deque(maxlen=_WAITING))
+        if best is None:
+            books.clear()
+        else:
+            books.append((number, best))
+
+    def end(self) -> None:
+        for native in self._books:
+            self._settle(native, None)
+
+    def _settle(self, native: str, number: int | None) -> None:
+        """Compare the books older than ``number``: no ticker to come is of their time."""
+        books, last = self._books.get(native), self._last.get(native)
+        while books and (number is None or books[0][0] < number):
+            held, best = books.popleft()
+            if last is not None and last.number <= held:
+                self.compared += 1
+                self.differed += not _same(last.best, best)
+
+
+class ByNeighbour(Comparison):
+    """See the rule above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._books: dict[str, deque[Best]] = {}
+        self._waiting: dict[str, deque[tuple[Best, int]]] = {}
+
+    def ticker(self, told: Told) -> None:
+        books = self._books.get(told.native)
+        if not books:
+            return  # there is no book to look at
+        if any(_same(told.best, book) for book in books):
+            self.compared += 1
+        else:
+            self._waiting.setdefault(told.native, deque(maxlen=_WAITING)).append((told.best, NEIGHBOURS))
+
+    def book(self, native: str, best: Best | None, number: int) -> None:
+        books = self._books.setdefault(native, deque(maxlen=NEIGHBOURS))
+        waiting = self._waiting.pop(native, None)
+        if best is None:
+            books.clear()
+            return
+        books.append(best)
+        for ticker, turns in waiting or ():
+            if not _same(ticker, best) and turns > 1:
+                self._waiting.setdefault(native, deque(maxlen=_WAITING)).append((ticker, turns - 1))
+                continue
+            self.compared += 1
+            self.differed += not _same(ticker, best)
+
+
+def _same(ticker: Best, book: Best) -> bool:
+    return all(math.isnan(told) or told == known for told, known in zip(ticker, book, strict=True))
+
+
+# --- what the venues' own tickers say, read apart from the adapters ---
+
+
+class _BinanceData(msgspec.Struct):
+    s: str
+    u: int
+    b: Any = None
+    B: str = ""
+    a: Any = None
+    A: str = ""
+
+
+class _BinanceFrame(msgspec.Struct):
+    data: _BinanceData | None = None
+
+
+class _CoinbaseTicker(msgspec.Struct):
+    product_id: str
+    best_bid: str
+    best_ask: str
+    best_bid_size: str = "nan"
+    best_ask_size: str = "nan"
+
+
+class _AdvancedTicker(msgspec.Struct):
+    product_id: str
+    best_bid: str
+    best_ask: str
+    best_bid_quantity: str = "nan"
+    best_ask_quantity: str = "nan"
+
+
+class _AdvancedEvent(msgspec.Struct):
+    tickers: list[_AdvancedTicker] = []
+
+
+class _AdvancedFrame(msgspec.Struct):
+    events: list[_AdvancedEvent]
+
+
+class _KrakenTicker(msgspec.Struct):
+    symbol: str
+    bid: float
+    bid_qty: float
+    ask: float
+    ask_qty: float
+
+
+class _KrakenFrame(msgspec.Struct):
+    data: list[_KrakenTicker]
+
+
+class _KrakenV1(msgspec.Struct):
+    a: list[Any]
+    b: list[Any]
+
+
+class _OkxTicker(msgspec.Struct):
+    instId: str
+    bidPx: str
+    bidSz: str
+    askPx: str
+    askSz: str
+
+
+class _OkxFrame(msgspec.Struct):
+    data: list[_OkxTicker]
+
+
+_binance = msgspec.json.Decoder(_BinanceFrame)
+_binance_bare = msgspec.json.Decoder(_BinanceData)
+_coinbase = msgspec.json.Decoder(_CoinbaseTicker)
+_advanced = msgspec.json.Decoder(_AdvancedFrame)
+_kraken = msgspec.json.Decoder(_KrakenFrame)
+_kraken_v1 = msgspec.json.Decoder(tuple[int, _KrakenV1, str, str])
+_okx = msgspec.json.Decoder(_OkxFrame)
+
+
+def _best(bid: str, bid_size: str, ask: str, ask_size: str) -> Best:
+    return float(bid), float(bid_size or "nan"), float(ask), float(ask_size or "nan")
+
+
+def _binance_data(raw: str) -> _BinanceData:
+    """Of a combined stream, or of one by itself."""
+    return _binance.decode(raw).data or _binance_bare.decode(raw)
+
+
+def _read_binance(raw: str) -> list[Told]:
+    data = _binance_data(raw)
+    return [Told(data.s, _best(data.b, data.B, data.a, data.A), data.u)]
+
+
+def _read_coinbase(raw: str) -> list[Told]:
+    told = _coinbase.decode(raw)
+    best = _best(told.best_bid, told.best_bid_size, told.best_ask, told.best_ask_size)
+    return [Told(told.product_id, best)]
+
+
+def _read_advanced(raw: str) -> list[Told]:
+    return [
+        Told(
+            told.product_id,
+            _best(told.best_bid, told.best_bid_quantity, told.best_ask, told.best_ask_quantity),
+        )
+        for event in _advanced.decode(raw).events
+        for told in event.tickers
+    ]
+
+
+def _read_kraken(raw: str) -> list[Told]:
+    if raw.startswith("["):
+        _, told, _, pair = _kraken_v1.decode(raw)
+        return [Told(pair, _best(told.b[0], told.b[2], told.a[0], told.a[2]))]
+    data = _kraken.decode(raw).data
+    return [Told(one.symbol, (one.bid, one.bid_qty, one.ask, one.ask_qty)) for one in data]
+
+
+def _read_okx(raw: str) -> list[Told]:
+    data = _okx.decode(raw).data
+    return [Told(one.instId, _best(one.bidPx, one.bidSz, one.askPx, one.askSz)) for one in data]
+
+
+class _Tickers(NamedTuple):
+    kinds: frozenset[str]
+    """The channels that tell the best bid and offer."""
+    read: Callable[[str], list[Told]]
+    numbered: bool = False
+
+
+_VENUES = {
+    "binance": _Tickers(frozenset({"bookTicker"}), _read_binance, True),
+    "binance-futures": _Tickers(frozenset({"bookTicker"}), _read_binance, True),
+    "coinbase": _Tickers(frozenset({"ticker"}), _read_coinbase),
+    "coinbase-advanced": _Tickers(frozenset({"ticker", "ticker_batch"}), _read_advanced),
+    "kraken": _Tickers(frozenset({"ticker"}), _read_kraken),
+    "okx": _Tickers(frozenset({"tickers"}), _read_okx),
+}
+_BOOKS = frozenset({"depth", "depthUpdate", "l2update", "l2_data", "snapshot", "book", "books"})
+_BOOK_OF = re.compile(r'"(?:product_id|instId|symbol|s)":"([^"]{1,40})"')
+_BOOK_OF_V1 = re.compile(r'"book-\d+","([^"]{1,40})"\]$')
+
+
+class BestCheck:
+    """Looks at every frame of a connection after the adapter did."""
+
+    def __init__(self, venue: str, books: Callable[[str], Book | None]) -> None:
+        """``books`` gives the adapter's book of a native symbol, None while there is none that is right."""
+        self._tickers = _VENUES.get(venue)
+        self._books = books
+        numbered = self._tickers is not None and self._tickers.numbered
+        self.result: Comparison = ByNumber() if numbered else ByNeighbour()
+        self.rule = "by number" if numbered else f"by neighbour, within {NEIGHBOURS} messages"
+
+    def frame(self, kind: str, raw: str) -> None:
+        """``kind``: the channel. What is not of the venue's own form is left alone: the adapter says so."""
+        if self._tickers is None:
+            return
+        try:
+            if kind in self._tickers.kinds:
+                for told in self._tickers.read(raw):
+                    self.result.ticker(told)
+            elif kind in _BOOKS or kind.startswith("book"):
+                native, number = self._changed(raw)
+                book = self._books(native) if native else None
+                self.result.book(native, None if book is None else book.best(), number)
+        except (msgspec.MsgspecError, ValueError, IndexError, TypeError):
+            return
+
+    def _changed(self, raw: str) -> tuple[str, int]:
+        """Whose book a frame changed, and its number."""
+        if isinstance(self.result, ByNumber):
+            data = _binance_data(raw)
+            return data.s, data.u
+        found = _BOOK_OF_V1.search(raw) if raw.startswith("[") else _BOOK_OF.search(raw)
+        return (found[1] if found else ""), -1

@@ -1,0 +1,72 @@
+"""Files of captures, read for ``check``: JSON lines, plain or gzip, cut off or not, or one JSON document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import TapeError
+from engine.feeds.checking.report import CheckReport, FeedCheck, Line
+from engine.feeds.lines import LineChunks
+from engine.feeds.registry import VENUES
+from engine.text import clean
+
+_MOST_DOCUMENT = 64 << 20
+
+
+def checkable() -> frozenset[str]:
+    """The names of what has an adapter that can be checked."""
+    return frozenset(VENUES)
+
+
+def check_file(venue: str, path: Path) -> CheckReport:
+    """Run one file through the adapter of ``venue``, one of ``checkable``. Raises TapeError when it cannot
+    be read, or is no capture at all."""
+    check = FeedCheck(venue, str(path))
+    chunks = LineChunks(path)
+    try:
+        first = True
+        for chunk in chunks:
+            lines = chunk.splitlines()
+            if first and _is_document(lines):
+                document = b"".join([chunk, *chunks])
+                _refuse_long(path, len(document))
+                check.report.rows += 1
+                check.row(_as_row(path, document))
+                break
+            if first:
+                _refuse_ticks(path, lines)
+            first = False
+            for line in lines:
+                if line.strip():
+                    check.line(line)
+    except OSError as error:
+        raise TapeError(f"cannot read the capture {path}: {clean(error.strerror or error)}") from None
+    return check.finish(truncated=chunks.truncated)
+
+
+def _is_document(lines: list[bytes]) -> bool:
+    """One JSON value over many lines, as people keep single messages."""
+    return bool(lines) and lines[0].strip() in (b"{", b"[")
+
+
+def _refuse_long(path: Path, length: int) -> None:
+    if length > _MOST_DOCUMENT:
+        raise TapeError(f"{path} is one JSON value of more than {_MOST_DOCUMENT >> 20} MiB, no capture")
+
+
+def _as_row(path: Path, document: bytes) -> Line:
+    """Its name tells whether it is a frame or a reply."""
+    kind = path.name.partition(".")[0]
+    return Line(raw=document.decode("utf-8", "replace"), src=path.name, kind=kind)
+
+
+def _refuse_ticks(path: Path, lines: list[bytes]) -> None:
+    """A tape of normalised ticks has no frames that an adapter could read."""
+    try:
+        first = msgspec.json.decode(lines[0]) if lines else None
+    except msgspec.MsgspecError:
+        return
+    if isinstance(first, dict) and "ts" in first and "raw" not in first:
+        raise TapeError(f"{path} holds normalised ticks, not a venue's messages: they need no adapter")
