@@ -71,7 +71,7 @@ class _Reply(msgspec.Struct):
 
 
 class _Instruments(msgspec.Struct):
-    list: list[_Instrument]
+    rows: list[_Instrument] = msgspec.field(name="list")
 
 
 class _RestTrade(msgspec.Struct):
@@ -84,7 +84,7 @@ class _RestTrade(msgspec.Struct):
 
 
 class _RestTrades(msgspec.Struct):
-    list: list[_RestTrade]
+    rows: list[_RestTrade] = msgspec.field(name="list")
 
 
 class _RestTick(msgspec.Struct):
@@ -95,14 +95,14 @@ class _RestTick(msgspec.Struct):
 
 
 class _RestTicks(msgspec.Struct):
-    list: list[_RestTick]
+    rows: list[_RestTick] = msgspec.field(name="list")
 
 
 _Row = tuple[Millis, Price, Price, Price, Price, Amount, str]
 
 
 class _RestBars(msgspec.Struct):
-    list: list[_Row]
+    rows: list[_Row] = msgspec.field(name="list")
 
 
 _reply = msgspec.json.Decoder(_Reply).decode
@@ -124,7 +124,7 @@ def _result(body: str | bytes) -> msgspec.Raw:
 
 def _read(body: str | bytes, venue: str) -> list[InstrumentSpec]:
     specs = []
-    for entry in _instruments(_result(body)).list:
+    for entry in _instruments(_result(body)).rows:
         lot, tick = entry.lotSizeFilter, entry.priceFilter.tickSize
         step = lot.basePrecision or lot.qtyStep
         if tick > 0 and step > 0:
@@ -208,7 +208,7 @@ class Bybit(NativeVenue):
         return self._request("tickers", ("symbol", native))
 
     def parse_quote(self, native: str, body: bytes, recv_ns: int) -> Quote:
-        for tick in _rest_ticks(_result(body)).list:
+        for tick in _rest_ticks(_result(body)).rows:
             best = tick.bid1Price, tick.bid1Size, tick.ask1Price, tick.ask1Size
             return Quote(f"{self.name}:{native}", *best, recv_ns, recv_ns)
         raise ValueError("bybit: an empty ticker")
@@ -219,7 +219,7 @@ class Bybit(NativeVenue):
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
         """In order of time: the venue tells the newest first."""
         symbol = f"{self.name}:{native}"
-        rows = [row for row in reversed(_rest_trades(_result(body)).list) if not row.isBlockTrade]
+        rows = [row for row in reversed(_rest_trades(_result(body)).rows) if not row.isBlockTrade]
         trades = [
             Trade(
                 symbol,
@@ -245,7 +245,7 @@ class Bybit(NativeVenue):
         return self._request("kline", ("symbol", native), ("interval", bar), *span)
 
     def parse_candles(self, native: str, interval_s: int, body: bytes, recv_ns: int) -> list[Candle]:
-        rows = sorted(_rest_bars(_result(body)).list)
+        rows = sorted(_rest_bars(_result(body)).rows)
         newest_ns = rows[-1][0] * MS if rows else 0
         candles = []
         for start, first, high, low, close, volume, _ in rows:
