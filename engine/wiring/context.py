@@ -151,7 +151,7 @@ class ContextFeeds:
         """Run all of them until cancelled. Raises nothing: each is started again after a bug of its own."""
         async with asyncio.TaskGroup() as tasks:
             for watched, run in self._runs:
-                tasks.create_task(_keep_running(watched, run), name=f"context-{watched.venue}")
+                tasks.create_task(keep_running(watched, run), name=f"context-{watched.venue}")
 
     def rows(self, now_ns: int) -> tuple[FeedRow, ...]:
         return tuple(feed_row(watched, now_ns) for watched in self.watched)
@@ -182,7 +182,8 @@ class ContextFeeds:
             self._on_block(symbol, judged.block, now_ns + round(config.block_s * NS))
 
 
-async def _keep_running(watched: Watched, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def keep_running(watched: Watched, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run until it returns, and again after a bug in it: told in the row, and logged with its traceback."""
     pause_s = FIRST_PAUSE_S
     while True:
         began_s = time.monotonic()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ from engine.wiring.writing import Writing
 
 if TYPE_CHECKING:
     from engine.feeds.base import Watched
+    from engine.feeds.sources.registry import Sources
 
 log = logging.getLogger("engine")
 
@@ -118,6 +120,8 @@ class LiveEngine:
         self.feeds: list[Feed] = []
         self.context: list[Watched] = []
         """What is asked beside the market; the desk is well without."""
+        self.collected: list[Watched] = []
+        """The collection loop and its sources."""
         self.store = Store(options.state_dir / DATABASE)
         self.writing = Writing(self.store, self.hub, failed=self._storage_failed, fault=self.internal_error)
         self.desk = Desk(
@@ -192,6 +196,14 @@ class LiveEngine:
         self.crash = error
         self.stopping.set()
 
+    @cached_property
+    def sources(self) -> Sources:
+        """The polling sources, opened by whoever asks first; their budgets are one. Raises ConfigError."""
+        # Not with the module: a desk that asks none need not pay for it at every start.
+        from engine.wiring.collection import open_sources
+
+        return open_sources(self.config, self.store, lambda: self.clock())
+
     # --- life ---
 
     async def main(self) -> int:
@@ -216,6 +228,8 @@ class LiveEngine:
             self._signals()
             if self._tape is None:
                 self.feeds = live_feeds(self.config, self.clock, kept_prices(self.store.settings()))
+                if self.config.collection.symbols:
+                    _ = self.sources  # what is wrong with its configuration ends the start
             await server.start(socket)
             self.options.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
@@ -254,6 +268,8 @@ class LiveEngine:
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
         await self._tasks.cancel()
+        if "sources" in self.__dict__:
+            await self.sources.close()
         self.desk.trading_enabled = False
         await self._leave_orders()
         if self.writing.failure is None:
@@ -310,6 +326,7 @@ class LiveEngine:
         self._tasks.spawn(self.performance.run(), vital=False)
         if self._tape is None:
             self._ask_around()
+            self._collect()
             self._report()
         self._tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
@@ -340,6 +357,15 @@ class LiveEngine:
         )
         self.context = context.watched
         self._tasks.spawn(context.run(), vital=False)
+
+    def _collect(self) -> None:
+        """Ask the polling sources for the symbols that no socket brings, where any is configured."""
+        if self.config.collection.symbols:
+            from engine.wiring.collection import Collecting
+
+            collecting = Collecting(self.config, self.sources, self._sink, lambda: self.clock())
+            self.collected = collecting.watched
+            self._tasks.spawn(collecting.run(), vital=False)
 
     def _report(self) -> None:
         """Tell those who are not at the desk."""

@@ -70,7 +70,7 @@ class LivePort:
             self._now_ns(),
             phase=engine.phase,
             phase_detail=engine.phase_detail,
-            feeds=(*engine.feeds, *engine.context),
+            feeds=(*engine.feeds, *engine.context, *engine.collected),
             model=engine.model.row,
             logs=engine.ring.since(0),
             last_seq=engine.hub.last_seq,

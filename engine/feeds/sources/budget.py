@@ -18,8 +18,8 @@ HOUR_NS = 3600 * NS
 DAY_NS = 24 * HOUR_NS
 MINUTE_NS = 61 * NS
 """A minute, and room for requests that travel for unequally long."""
-BURST_SHARE = 5
-"""One in so many of a day's requests may leave ahead of the pace."""
+DAY_AHEAD, MINUTE_AHEAD = 5, 4
+"""One in so many of a day's requests, and of a minute's, may leave ahead of the pace."""
 _MAX_AHEAD = 100
 _FUTURE_NS = 2 * HOUR_NS
 
@@ -63,6 +63,8 @@ class Budget:
         self._now_ns = now_ns
         self._newest_ns = min(state.newest_ns, now_ns)
         self._paced_ns = state.paced_ns
+        """When the requests so far would have been due at an even pace of the day, and of the minute."""
+        self._even_ns = 0
         self._total = self._kept = state.total
         self._stamp(self._newest_ns, state.recent)
         if state.newest_ns > now_ns + _FUTURE_NS:
@@ -89,20 +91,28 @@ class Budget:
             wait_ns = max(wait_ns, self._day_wait_ns(now_ns, min(reserve, limits.per_day - 1)))
         return max(0, wait_ns)
 
-    def due(self, now_ns: int) -> bool:
-        """Whether the pace allows another request, if the budget does.
+    def pace_ns(self, now_ns: int) -> int:
+        """How long until the pace allows a request, if the budget does; 0: now.
 
         What is left of a day is spread over what is left of it: after each request the next one is due
         when (time left) / (requests left) has passed, so that 25 a day serve until midnight and not for 25
         seconds. A fifth of a day's budget may run ahead of that pace: so a start finds out about several
-        symbols at once, and a service that others stood in for catches up.
+        symbols at once, and a service that others stood in for catches up. A minute's requests are spread
+        over it in the same way, a quarter of them ahead: else prices would be fresh for the first half of
+        each minute and old in the other.
         """
-        if not self.limits.per_day:
-            return True
         now_ns = self._time(now_ns)
-        gap_ns = self._pace_ns(now_ns)
-        burst = max(1, self.limits.per_day // BURST_SHARE)
-        return gap_ns > 0 and now_ns >= self._paced_ns - (burst - 1) * gap_ns
+        limits, wait_ns = self.limits, 0
+        if limits.per_day:
+            gap_ns = self._gap_ns(now_ns)
+            if gap_ns == 0:
+                return self._day_wait_ns(now_ns, 0)
+            ahead = max(1, limits.per_day // DAY_AHEAD) - 1
+            wait_ns = self._paced_ns - ahead * gap_ns - now_ns
+        if limits.per_minute:
+            ahead = max(1, limits.per_minute // MINUTE_AHEAD) - 1
+            wait_ns = max(wait_ns, self._even_ns - ahead * (MINUTE_NS // limits.per_minute) - now_ns)
+        return max(0, wait_ns)
 
     def left_today(self, now_ns: int) -> int:
         """Requests left of the day; -1: as many as one likes."""
@@ -125,7 +135,9 @@ class Budget:
             return False
         now_ns = self._time(now_ns)
         if paced and self.limits.per_day:
-            self._paced_ns = max(self._paced_ns, now_ns) + self._pace_ns(now_ns)
+            self._paced_ns = max(self._paced_ns, now_ns) + self._gap_ns(now_ns)
+        if paced and self.limits.per_minute:
+            self._even_ns = max(self._even_ns, now_ns) + MINUTE_NS // self.limits.per_minute
         self._count(now_ns, 1)
         self._stamp(now_ns, 1)
         self._newest_ns = now_ns
@@ -197,7 +209,7 @@ class Budget:
                 return (hour + 25) * HOUR_NS - now_ns
         return DAY_NS
 
-    def _pace_ns(self, now_ns: int) -> int:
+    def _gap_ns(self, now_ns: int) -> int:
         """Between two requests at an even pace; 0 when none is left."""
         limits = self.limits
         if limits.day == "rolling":

@@ -219,13 +219,11 @@ class RestSource(ABC):
         except SymbolError:
             return ""
 
-    def ready(self, now_ns: int) -> bool:
-        return (
-            now_ns >= self._quiet_ns
-            and not self._circuit.blocked
-            and self.budget.wait_ns(now_ns) == 0
-            and self.budget.due(now_ns)
-        )
+    def wait_ns(self, now_ns: int) -> int:
+        if self._circuit.blocked:
+            return round(_RESET_S * NS)
+        budget = self.budget
+        return max(0, self._quiet_ns - now_ns, budget.wait_ns(now_ns), budget.pace_ns(now_ns))
 
     async def latest(self, symbol: str, native: str) -> list[Candle]:
         return await self.ask(

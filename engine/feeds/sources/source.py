@@ -64,8 +64,8 @@ class Source(Protocol):
     def native_of(self, canonical: str) -> str:
         """The service's spelling of a canonical name; "" for what it cannot know."""
 
-    def ready(self, now_ns: int) -> bool:
-        """Whether ``latest`` may be asked now: budget and pace allow it, and the circuit is not open."""
+    def wait_ns(self, now_ns: int) -> int:
+        """How long until ``latest`` may be asked, by budget, pace and circuit, about; 0: now."""
 
     async def latest(self, symbol: str, native: str) -> list[Candle]:
         """The newest bars in order of ``open_ns``, a few at most; the last one still forms, those before it

@@ -1,0 +1,83 @@
+"""The polling sources of a live desk: opened once for all who ask them, their budgets kept in its store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from engine.config import Config
+from engine.feeds.base import Sink, Watched
+from engine.feeds.sources.budget import BudgetState
+from engine.feeds.sources.collection import VENUE, Collected, Collection
+from engine.feeds.sources.registry import Sources
+from engine.feeds.sources.rest_source import Surroundings
+from engine.store.store import Store
+from engine.wiring.context import keep_running
+from engine.wiring.store_query import queried
+
+log = logging.getLogger("engine.collection")
+
+SETTING = "budget:"
+"""Budgets are settings, by the source's name."""
+
+
+def open_sources(config: Config, store: Store, clock: Callable[[], int]) -> Sources:
+    """The sources of ``config``; what they spent before is in ``store``. Raises ConfigError.
+
+    Whoever opens them closes them, before the store: then they give back what they had promised themselves.
+    """
+
+    async def keep(name: str, state: BudgetState) -> None:
+        store.put_setting(SETTING + name, msgspec.to_builtins(state, str_keys=True))
+        await queried(store, lambda _: None)  # it is written when this has had its turn
+
+    around = Surroundings(
+        clock=clock,
+        rng=random.Random(),  # jitter must differ between runs
+        names=config.symbols,
+        environ=os.environ,
+        budgets=kept_budgets(store.settings()),
+        keep=keep,
+    )
+    return Sources(config.collection, around)
+
+
+def kept_budgets(settings: Mapping[str, Any]) -> dict[str, BudgetState]:
+    """What is left over from the last run; a setting that is none is not taken up, and said."""
+    found: dict[str, BudgetState] = {}
+    for name, value in settings.items():
+        if name.startswith(SETTING):
+            try:
+                found[name.removeprefix(SETTING)] = msgspec.convert(value, BudgetState, strict=False)
+            except ValueError as error:  # msgspec's errors are ValueErrors
+                log.warning("setting %s is not taken up: %s", name, error)
+    return found
+
+
+class Collecting:
+    """Runs the collection loop of ``collection.symbols``, and has its health shown."""
+
+    def __init__(self, config: Config, sources: Sources, sink: Sink, clock: Callable[[], int]) -> None:
+        settings = config.collection
+        self._collection = Collection(
+            [Collected(f"{VENUE}:{name}", tuple(sources.knowing(name))) for name in settings.symbols],
+            sink,
+            interval_s=settings.interval_s,
+            concurrency=settings.concurrency,
+            clock=clock,
+        )
+        self._sources = sources
+
+    @property
+    def watched(self) -> list[Watched]:
+        """The loop, and each source, as feed health shows them."""
+        return [self._collection, *self._sources.watched.values()]
+
+    async def run(self) -> None:
+        """Collect until cancelled; a bug costs the prices of a while."""
+        await keep_running(self._collection, self._collection.run)
