@@ -48,7 +48,7 @@ R = TypeVar("R")
 Parse = Callable[[bytes], list[Action]]
 
 
-class _Bar(msgspec.Struct):
+class _Bar(msgspec.Struct, frozen=True):
     t: int
     o: float
     h: float
@@ -58,18 +58,18 @@ class _Bar(msgspec.Struct):
     n: int | None = None
 
 
-class _Split(msgspec.Struct):
+class _Split(msgspec.Struct, frozen=True):
     execution_date: str
     split_from: float
     split_to: float
 
 
-class _Dividend(msgspec.Struct):
+class _Dividend(msgspec.Struct, frozen=True):
     ex_dividend_date: str
     cash_amount: float
 
 
-class _Body(msgspec.Struct, Generic[R]):
+class _Body(msgspec.Struct, Generic[R], frozen=True):
     status: str
     results: list[R] = []
     error: str | None = None

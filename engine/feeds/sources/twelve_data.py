@@ -32,7 +32,7 @@ _PAGE = 5000
 """Bars in an answer, at most."""
 
 
-class _Value(msgspec.Struct):
+class _Value(msgspec.Struct, frozen=True):
     datetime: str
     open: str
     high: str
@@ -41,7 +41,7 @@ class _Value(msgspec.Struct):
     volume: str | None = None
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, frozen=True):
     values: list[_Value] = []
     status: str = ""
     code: int | None = None

@@ -34,7 +34,7 @@ _ACTION_ATTEMPTS = 3
 Numbers = list[float | None]
 
 
-class _Quote(msgspec.Struct):
+class _Quote(msgspec.Struct, frozen=True):
     open: Numbers = []
     high: Numbers = []
     low: Numbers = []
@@ -42,50 +42,50 @@ class _Quote(msgspec.Struct):
     volume: Numbers = []
 
 
-class _Indicators(msgspec.Struct):
+class _Indicators(msgspec.Struct, frozen=True):
     quote: list[_Quote] = []
 
 
-class _Meta(msgspec.Struct):
+class _Meta(msgspec.Struct, frozen=True):
     gmtoffset: int = 0
     regularMarketPrice: float | None = None
     regularMarketTime: int | None = None
 
 
-class _Split(msgspec.Struct):
+class _Split(msgspec.Struct, frozen=True):
     date: int
     numerator: float
     denominator: float
 
 
-class _Dividend(msgspec.Struct):
+class _Dividend(msgspec.Struct, frozen=True):
     date: int
     amount: float
 
 
-class _Events(msgspec.Struct):
+class _Events(msgspec.Struct, frozen=True):
     splits: dict[str, _Split] = {}
     dividends: dict[str, _Dividend] = {}
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, frozen=True):
     meta: _Meta
     timestamp: list[int] | None = None
     indicators: _Indicators = _Indicators()
     events: _Events = _Events()
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, frozen=True):
     code: str = ""
     description: str | None = ""
 
 
-class _Chart(msgspec.Struct):
+class _Chart(msgspec.Struct, frozen=True):
     result: list[_Result] | None = None
     error: _Error | None = None
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, frozen=True):
     chart: _Chart
 
 
