@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.config import FeedConfig
 from engine.errors import FeedError
-from engine.events import Candle, FeedState, Malformed, MarketEvent, Quote, Trade
+from engine.events import NS, Candle, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.books import Books
 from engine.text import clean
 
@@ -34,6 +34,9 @@ Traded = Annotated[float, msgspec.Meta(gt=0, le=1e18)]
 
 RESYNCS = 5
 """New snapshots of a book in a row that were wrong again before the socket is replaced."""
+
+_UNANSWERED_NS = 30 * NS
+"""A snapshot that was asked for over the socket comes by then, or not at all."""
 
 Sink = Callable[[list[MarketEvent]], None]
 """Takes the events of one read, in order; called synchronously, must not block."""
@@ -192,6 +195,10 @@ class VenueDecoder:
         """Books that were not."""
         self.troubles: dict[str, str] = {}
         """What is wrong now, a line each, by native symbol; "" stands for the venue as a whole."""
+        self.refused: set[str] = set()
+        """Native symbols, of those known, that the venue refused: nothing is expected of them."""
+        self._waiting: dict[str, int] = {}
+        """Symbols whose book is wrong -> since when."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         """See Decoder."""
@@ -206,6 +213,28 @@ class VenueDecoder:
     def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
         """Called a few times a second: append what was held back and is due."""
         self.books.flush(now_ns, out)
+        if self.books.broken or self._waiting:
+            self._wait(now_ns)
+
+    def _wait(self, now_ns: int) -> None:
+        """A snapshot that the socket does not bring is not asked for on this socket for ever."""
+        broken = self.books.broken
+        self._waiting = {symbol: self._waiting.get(symbol, now_ns) for symbol in broken}
+        asks = type(self).book_frames is not VenueDecoder.book_frames and not self._open
+        for native, symbol in self._symbols.items() if asks else ():
+            if native not in self.refused and now_ns - self._waiting.get(symbol, now_ns) > _UNANSWERED_NS:
+                self.reconnect = f"no new snapshot of the book of {clean(native, 40)} came"
+
+    def refuse(self, native: str, why: str, recv_ns: int, out: list[MarketEvent], *, book: bool) -> None:
+        """The venue refused a subscription: of one symbol, whose ``book`` was to come, or "" for any."""
+        known = native in self._symbols
+        detail = f"the venue refused {clean(native, 40) or 'a request'}: {why}"
+        self.troubles[native if known else ""] = detail
+        if known:
+            self.refused.add(native)
+            if book and self.books.get(self._symbols[native]) is None:
+                self.books.fail(self._symbols[native], f"was refused: {why}", recv_ns, out)
+        out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
 
     def book_frames(self, native: str) -> list[str]:
         """What to send so that the socket brings the snapshot of a book anew."""
@@ -305,6 +334,8 @@ class Venue(Protocol):
     consecutive_ids: bool
     """Trade ids rise by one per symbol: a hole in them is a loss. Else they only tell trades apart, and what
     was missed while away cannot be known by them."""
+    channels: tuple[str, ...]
+    """What its socket carries, of trade, quote, book and candle, as far as it is asked for."""
     single_connection: bool
     """A second connection is refused: the first is closed before the next is opened."""
     book_gap_s: float
@@ -371,6 +402,7 @@ class NativeVenue:
     connect_gap_s = 1.0
     lifetime_s = 0.0
     consecutive_ids = True
+    channels: tuple[str, ...] = ("trade", "quote", "book", "candle")
     single_connection = False
     book_gap_s = 1.0
 

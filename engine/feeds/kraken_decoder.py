@@ -143,6 +143,7 @@ class KrakenDecoder(VenueDecoder):
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
         super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
+        self._book_levels = book_levels
         self._subscribed = offered(book_levels)
         self._depths: dict[str, int] = {}
         """By native symbol: as acknowledged, else as its largest snapshot suggests."""
@@ -252,19 +253,12 @@ class KrakenDecoder(VenueDecoder):
 
     def _refused(self, told: _Any, recv_ns: int, out: list[MarketEvent]) -> None:
         """An error is of one symbol, the others go on; one without a symbol is of the venue as a whole."""
-        native, error = told.symbol, clean(told.error, 100) or "no reason given"
         self.acks += 1
-        if told.method != "subscribe":
+        if told.method == "subscribe":
+            why = clean(told.error, 100) or "no reason given"
+            self.refuse(told.symbol, why, recv_ns, out, book=self._book_levels > 0)
+        else:
             self.skipped += 1  # what is not subscribed cannot be unsubscribed: as was wanted
-            return
-        detail = f"the venue refused {clean(native, 40) or 'a subscription'}: {error}"
-        if native in self._symbols:
-            self.troubles[native] = detail
-            if self.books.get(self._symbols[native]) is None:
-                self.books.fail(self._symbols[native], f"was refused: {error}", recv_ns, out)
-        elif not native:
-            self.troubles[""] = detail
-        out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
 
     def _system(self, system: str, recv_ns: int, out: list[MarketEvent]) -> None:
         self.acks += 1

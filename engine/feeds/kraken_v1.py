@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.events import FeedState, FeedStatus, MarketEvent, Trade
+from engine.events import MarketEvent, Trade
 from engine.feeds.base import Amount, Price, Traded
 from engine.feeds.kraken_decoder import DEPTHS, KrakenDecoder
 from engine.feeds.kraken_rest import v2_name
@@ -117,9 +117,6 @@ class KrakenTapeDecoder(KrakenDecoder):
             return
         self.acks += 1
         if told.status == "error":
-            detail = f"the venue refused {clean(native, 40)}: {clean(told.error, 100)}"
-            if native in self._symbols:
-                self.troubles[native] = detail
-            out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
+            self.refuse(native, clean(told.error, 100), recv_ns, out, book=False)
         elif subscription is not None and subscription.depth in DEPTHS and self._symbol(native):
             self._depths[native] = subscription.depth
