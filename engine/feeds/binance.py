@@ -54,7 +54,7 @@ class Binance(BinanceVenue):
     weighs 25."""
     most_streams = 1024
 
-    def channels(self) -> tuple[str, ...]:
+    def stream_kinds(self) -> tuple[str, ...]:
         book = ("depth@100ms",) if self.book_levels else ()
         bars = ("kline_1m",) if self.candles else ()
         return ("trade", "bookTicker", *book, *bars)

@@ -126,7 +126,7 @@ class BinanceVenue(NativeVenue):
     def __init__(self, config: FeedConfig) -> None:
         """Raises ConfigError for more symbols than a connection carries."""
         super().__init__(config)
-        each = max(len(self.channels()), 1)
+        each = max(len(self.stream_kinds()), 1)
         most = self.most_streams // each
         if len(self.natives) > most:
             raise ConfigError(
@@ -134,12 +134,12 @@ class BinanceVenue(NativeVenue):
                 f"{most} at most, with {each} streams each; name fewer"
             )
 
-    def channels(self) -> tuple[str, ...]:
+    def stream_kinds(self) -> tuple[str, ...]:
         """The streams of each symbol."""
         raise NotImplementedError
 
     def _streams(self) -> list[str]:
-        return [f"{native.lower()}@{channel}" for native in self.natives for channel in self.channels()]
+        return [f"{native.lower()}@{channel}" for native in self.natives for channel in self.stream_kinds()]
 
     def connect_url(self, base: str) -> str:
         """Streams are subscribed by the URL, which costs none of the few inbound messages a second, unless

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.config import FeedConfig
@@ -12,6 +12,7 @@ from engine.feeds import (
     alpaca,
     alpaca_rest,
     binance,
+    binance_futures,
     bybit,
     bybit_rest,
     coinbase,
@@ -21,7 +22,9 @@ from engine.feeds import (
     okx_rest,
 )
 from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
+from engine.feeds.binance_book import depth_native
 from engine.feeds.binance_scan import BinanceScanner
+from engine.feeds.joined import JoinedFeed
 from engine.text import clean
 
 
@@ -40,6 +43,11 @@ class VenueEntry(NamedTuple):
     """What its socket frames begin with."""
     scanner: Callable[[list[str]], Scanner] | None = None
     """Reads its captures faster than the decoder; made from the table of symbols that it is to fill."""
+    book_native: Callable[[str], str] | None = None
+    """Of the URL of a REST answer in a capture: the symbol whose book it is, for ``book_snapshot``; "" when
+    it is something else. None where the socket brings the snapshots."""
+    parts: Callable[[FeedConfig], Sequence[Venue]] | None = None
+    """A connection each, for a venue that does not tell everything on one."""
 
 
 VENUES: dict[str, VenueEntry] = {
@@ -51,6 +59,17 @@ VENUES: dict[str, VenueEntry] = {
         "/assets",
         ('[{"T":"',),
     ),
+    # Before spot: its hosts contain the names of spot's.
+    "binance-futures": VenueEntry(
+        binance_futures.BinanceFutures,
+        binance_futures.BinanceFuturesDecoder,
+        ("fstream.binance.", "fapi.binance."),
+        binance_futures.read_instruments,
+        "/exchangeInfo",
+        ('{"stream":"', '{"e":"'),
+        book_native=depth_native,
+        parts=binance_futures.parts,
+    ),
     "binance": VenueEntry(
         binance.Binance,
         binance.BinanceDecoder,
@@ -59,6 +78,7 @@ VENUES: dict[str, VenueEntry] = {
         "/exchangeInfo",
         ('{"stream":"', '{"e":"'),
         BinanceScanner,
+        depth_native,
     ),
     "coinbase": VenueEntry(
         coinbase.Coinbase,
@@ -118,4 +138,6 @@ def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: 
     # Imported here: a replay of a tape needs no socket library, and starts faster without.
     from engine.feeds.connection import SocketFeed
 
-    return SocketFeed(entry.venue(config), config, clock=clock, rng=rng)
+    venues = entry.parts(config) if entry.parts is not None else (entry.venue(config),)
+    feeds = [SocketFeed(one, config, clock=clock, rng=rng) for one in venues]
+    return feeds[0] if len(feeds) == 1 else JoinedFeed(feeds)

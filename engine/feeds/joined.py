@@ -1,0 +1,76 @@
+"""One feed of several connections, for a venue that does not tell everything on one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import fields
+
+from engine.events import FeedState, FeedStatus, MarketEvent
+from engine.feeds.base import Feed, FeedStats, InstrumentSpec, Sink
+
+_BADNESS = (FeedState.UP, FeedState.POLLING, FeedState.STALE, FeedState.CONNECTING, FeedState.DOWN)
+_NEWEST = frozenset({"last_data_ns"})
+"""Of these counters the largest counts; the others are added up."""
+
+_TICK_S = 0.25
+
+
+class JoinedFeed:
+    """Its state is that of its worst part: what one of them does not bring is missed all the same."""
+
+    def __init__(self, parts: Sequence[Feed]) -> None:
+        """``parts`` are feeds of the same venue, at least one."""
+        self.venue = parts[0].venue
+        self._parts = parts
+        self.stats = FeedStats()
+        self._told = self.stats.state
+
+    async def instruments(self) -> list[InstrumentSpec]:
+        """See Feed."""
+        return await self._parts[0].instruments()
+
+    async def run(self, sink: Sink) -> None:
+        """See Feed; what one part raises ends all, in an ExceptionGroup."""
+
+        def through(events: list[MarketEvent]) -> None:
+            out = [told for event in events if (told := self._through(event)) is not None]
+            if out:
+                sink(out)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in self._parts:
+                    tasks.create_task(part.run(through), name=f"part-{self.venue}")
+                while True:
+                    await asyncio.sleep(_TICK_S)
+                    self._add_up()
+        finally:
+            self._add_up()
+
+    def _through(self, event: MarketEvent) -> MarketEvent | None:
+        """A part's change of state is the feed's only where that changes with it; warnings are passed on."""
+        if not isinstance(event, FeedStatus):
+            return event
+        self._add_up()
+        stats = self.stats
+        if stats.state is self._told and event.state in (FeedState.UP, stats.state):
+            return None
+        self._told = stats.state
+        return FeedStatus(self.venue, stats.state, stats.detail, event.recv_ns, stats.reconnects)
+
+    def _add_up(self) -> None:
+        told = [part.stats for part in self._parts]
+        for field in fields(FeedStats):
+            values = [getattr(one, field.name) for one in told]
+            if field.name == "state":
+                value: object = max(values, key=_BADNESS.index)
+            elif field.name == "detail":
+                value = "; ".join(dict.fromkeys(values))
+            elif isinstance(values[0], bool):
+                value = any(values)
+            elif isinstance(values[0], int) and field.name not in _NEWEST:
+                value = sum(values)
+            else:
+                value = max(values)
+            setattr(self.stats, field.name, value)
