@@ -47,7 +47,7 @@ class BarStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.error = ""
-        """Why the last transaction failed; "" when it did not."""
+        """Why the bars that wait could not be written when it was tried last; "" when they could."""
         self.dropped = 0
         """Bars written behind that were lost because too many waited: the oldest."""
         self._waiting: deque[Bar] = deque()
@@ -121,6 +121,8 @@ class BarStore:
     def flush(self) -> None:
         """Wait until all that was given so far is written. Raises ``StoreError``."""
         self.call(lambda _connection: None)
+        if self.error:
+            raise StoreError(self.error)
 
     # --- jobs: each one transaction ---
 
@@ -210,9 +212,13 @@ class BarStore:
             batch = [self._waiting.popleft() for _ in range(min(BATCH * 5, len(self._waiting)))]
             try:
                 self._transact(connection, self.page(batch))
-            except StoreError:
+            except StoreError as error:
                 self._waiting.extendleft(reversed(batch))
+                if str(error) != self.error:
+                    log.error("%s", error)
+                self.error = str(error)
                 return False
+        self.error = ""
         return True
 
     def _transact(self, connection: sqlite3.Connection, job: Job[T]) -> T:
@@ -225,15 +231,11 @@ class BarStore:
                 connection.execute("ROLLBACK")
             self._rows.forget_ids()
             told = clean(f"cannot write {self.path.name}: {error}; free space, or choose --state-dir", 300)
-            if told != self.error:
-                log.error("%s", told)
-            self.error = told
             raise StoreError(told) from error
         except BaseException:
             connection.execute("ROLLBACK")
             self._rows.forget_ids()
             raise
-        self.error = ""
         return value
 
 

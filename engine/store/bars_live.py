@@ -95,13 +95,15 @@ class LiveBars:
 
     def _merge(self, indices: npt.NDArray[np.int64], told: Floats, vwaps: Floats) -> None:
         kept = self._values[indices]
-        first = self._count[indices] == 0
-        volume = told[:, _VOLUME]
-        kept[first, 0] = told[first, _OPEN]
-        kept[:, 1] = np.where(first, told[:, _HIGH], np.maximum(kept[:, 1], told[:, _HIGH]))
-        kept[:, 2] = np.where(first, told[:, _LOW], np.minimum(kept[:, 2], told[:, _LOW]))
-        kept[:, 3] = told[:, _CLOSE]
+        traded, volume = told[:, _TRADES] > 0.0, told[:, _VOLUME]
+        # As venues do: a bar opens with its first trade, and where nothing trades no price is made.
+        first = (self._count[indices] == 0) | (traded & (kept[:, 6] == 0.0))
+        goes_on = ~first & (traded | (kept[:, 6] == 0.0))
+        kept[first, :4] = told[first][:, (_OPEN, _HIGH, _LOW, _CLOSE)]
         kept[first, 4:] = 0.0
+        kept[goes_on, 1] = np.maximum(kept[goes_on, 1], told[goes_on, _HIGH])
+        kept[goes_on, 2] = np.minimum(kept[goes_on, 2], told[goes_on, _LOW])
+        kept[goes_on, 3] = told[goes_on, _CLOSE]
         kept[:, 4] += volume
         kept[:, 5] += np.where(volume > 0.0, vwaps * volume, 0.0)
         kept[:, 6] += told[:, _TRADES]
