@@ -15,14 +15,24 @@ from engine.text import clean
 
 _ATTEMPTS = 3
 _PAUSE_S = 0.5
+_PAGES = 6
+"""Pages of recent trades that are asked for until one reaches what comes now."""
+_LAG_S = 1.0
+"""REST's recent trades come a little after the socket's."""
 
 
-async def backfill(venue: Venue, rest: Rest, missing: Missing, clock: Callable[[], int]) -> str:
-    """Fetch what can be had of ``missing`` into its ``found``; returns why the rest cannot. Never raises."""
+async def backfill(
+    venue: Venue, rest: Rest, missing: Missing, clock: Callable[[], int], joined: Callable[[Missing], bool]
+) -> str:
+    """Fetch what can be had of ``missing`` into its ``found``; returns why the rest cannot, "" when there is
+    none that is known of. Never raises. ``joined`` tells whether what came since reaches what comes now."""
     native = missing.symbol.partition(":")[2]
-    first, last = missing.first_id, missing.last_id
-    fetch = venue.missing(native, first, last, missing.since_ns, clock(), missing.found)
     try:
+        if missing.first_id < 0:
+            return await _recent(venue, rest, native, missing, clock, joined)
+        fetch = venue.missing(
+            native, missing.first_id, missing.last_id, missing.since_ns, clock(), missing.found
+        )
         request = next(fetch)
         while True:
             request = fetch.send(await _get(rest, request))
@@ -30,6 +40,25 @@ async def backfill(venue: Venue, rest: Rest, missing: Missing, clock: Callable[[
         return "the venue's REST does not have them"
     except (FeedError, msgspec.MsgspecError, ValueError) as error:
         return f"backfill failed: {clean(error, 120)}"
+
+
+async def _recent(
+    venue: Venue,
+    rest: Rest,
+    native: str,
+    missing: Missing,
+    clock: Callable[[], int],
+    joined: Callable[[Missing], bool],
+) -> str:
+    request = venue.recent_request(native)
+    if request is None:
+        return "the venue's REST tells no trades"
+    for _ in range(_PAGES):
+        await asyncio.sleep(_LAG_S)
+        missing.found[:] = venue.parse_trades(native, await _get(rest, request), clock())
+        if joined(missing):
+            return ""
+    return "the venue's REST does not reach what comes now"
 
 
 async def _get(rest: Rest, request: Request) -> bytes:

@@ -1,4 +1,5 @@
-"""A venue's live feed: one socket, watched, replaced when it fails, backed by REST while it is away."""
+"""A venue's live feed: a socket that is replaced when it fails, or before the venue cuts it, backed by REST
+while it is away."""
 
 from __future__ import annotations
 
@@ -6,60 +7,59 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
 
 from engine.config import FeedConfig
 from engine.errors import FeedError
-from engine.events import NS, FeedState, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.events import NS, FeedState, FeedStatus, MarketEvent
 from engine.feeds.address import check_url, place
-from engine.feeds.backfill import backfill
 from engine.feeds.backoff import Backoff
-from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError, Venue, VenueDecoder
-from engine.feeds.continuity import Continuity, Missing
+from engine.feeds.base import InstrumentSpec, Sink, UnreachableError, Venue
+from engine.feeds.delivery import Delivery
+from engine.feeds.pace import Pace
 from engine.feeds.polling import Poller
-from engine.feeds.rest import RefusedError, Rest, retry_after_s
-from engine.feeds.watchdog import Health, Watchdog
+from engine.feeds.rest import RefusedError, Rest
+from engine.feeds.session import Session
+from engine.feeds.status import TROUBLES, Status
+from engine.feeds.transport import HandshakeError, Transport, TransportError, transport
+from engine.feeds.watchdog import CHANNELS, Patience, Verdict
 from engine.text import clean
 
-_MAX_FRAME = 10 << 20
 _FIRST_BACKOFF_S = 0.5
-_OPEN_S = 10.0
-_CLOSE_S = 0.25
-_TROUBLES = 3
-"""Of a venue's symbols at most so many are told in the feed's detail."""
 STEADY_S = 30.0
 """A connection is good when live data came on it for this long: only then the back-off starts over."""
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+OVERLAP_S = 30.0
+"""For so long a second connection may take to be as good as the first."""
+_TICK_S = 0.1
+_STEP_S = 0.05
 
 
 class SocketFeed:
-    """Feed of one venue. The socket is decoded and delivered in the reader itself: nothing queues behind
-    it."""
+    """Feed of one venue."""
 
     def __init__(
         self, venue: Venue, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random
     ) -> None:
         self.venue = venue.name
-        self.stats = FeedStats()
         self._venue = venue
         self._clock = clock
+        self._rng = rng
         self._rest_url = config.rest_url or venue.rest_url
         base = config.ws_url or venue.ws_url
         check_url(f"feeds.{venue.name}.ws_url", base, ("ws", "wss"))
         check_url(f"feeds.{venue.name}.rest_url", self._rest_url, ("http", "https"))
+        self._open = transport(config.transport, f"feeds.{venue.name}.transport")
         self._url = venue.connect_url(base)
         self._host = place(self._url)
-        self._silence_s = config.silence_s
-        self._look_s = min(config.silence_s / 4, 1.0)
         self._backoff = Backoff(_FIRST_BACKOFF_S, config.backoff_max_s, rng)
-        self._watchdog = Watchdog(int(config.silence_s * NS))
-        self._continuity = Continuity()
-        self._fetches: dict[Missing, asyncio.Task[None]] = {}
+        subscribed = (True, True, config.book_levels > 0, config.candles)
+        carried = zip(CHANNELS, subscribed, strict=True)
+        channels = tuple(name for name, used in carried if used and name in venue.channels)
+        self._patience = Patience(int(config.silence_s * NS), channels)
         self._rest = Rest(venue.name, self._rest_url, venue.rest_per_s)
+        self._connects = Pace(venue.connect_gap_s)
+        self._books = Pace(venue.book_gap_s)
         self._poller = Poller(
             venue,
             self._rest,
@@ -67,24 +67,18 @@ class SocketFeed:
             Backoff(config.poll_interval_s, config.backoff_max_s, rng),
             clock=clock,
             deliver=self._polled,
-            failed=self._poll_failed,
+            failed=lambda why: self._status.poll_failed(why),
         )
         self._poll_s = config.poll_interval_s
-        self._polling = False
-        """REST delivers in the socket's place."""
+        self._status = Status(venue.name, clock, lambda status: self._sink([status]))
+        self.stats = self._status.stats
+        self._delivery = Delivery(venue, self._rest, self.stats, clock)
         self._why = ""
-        """Why this connection ends, or cannot be made."""
-        self._away = ""
-        """Why the last one did, or could not."""
-        self._live_s: tuple[float, float] | None = None
-        """Loop times of the first and the last live data of this connection."""
-        self._troubles: dict[str, str] = {}
-        """What the decoder of this connection finds wrong, as told by it."""
-        self._told = FeedState.DOWN, self.stats.detail
-        """State and detail without the troubles."""
-        self._socket_state = FeedState.DOWN
-        self._log = logging.getLogger(f"engine.feeds.{venue.name}")
-        self._sending = asyncio.Lock()
+        """Why the last connection ended, or could not be made."""
+        self._first: Session | None = None
+        """The connection whose data goes out."""
+        self._second: Session | None = None
+        """The one that is to replace it."""
         self._sink: Sink
         self._tasks: asyncio.TaskGroup
 
@@ -117,235 +111,174 @@ class SocketFeed:
     async def run(self, sink: Sink) -> None:
         """Connect, read, and start over, until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
         self._sink = sink
-        self._polling = False
+        self._status.polling = False
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._expire(), name=f"expire-{self.venue}")
+                self._delivery.open(sink, self._tasks)
+                self._tasks.create_task(self._tick(), name=f"tick-{self.venue}")
                 while True:
-                    at_least_s = await self._session()
-                    self._judge()
+                    self._status.tell(FeedState.CONNECTING, f"connecting to {self._host}")
+                    session, at_least_s = await self._connect()
+                    if session is not None:
+                        at_least_s = await self._keep(session)
                     self._poller.start(self._tasks)
                     wait_s = self._backoff.next(at_least_s)
-                    self._tell(FeedState.DOWN, f"{self._why}; next attempt in {wait_s:.1f} s")
+                    self._status.tell(FeedState.DOWN, f"{self._why}; next attempt in {wait_s:.1f} s")
                     await asyncio.sleep(wait_s)
                     self.stats.reconnects += 1
         finally:
             self._poller.stop()
             await self._rest.close()
 
-    def _judge(self) -> None:
+    async def _connect(self) -> tuple[Session | None, float]:
+        """A new connection, or the least number of seconds to wait before the next attempt."""
+        await self._connects.turn()
+        try:
+            opened = await self._open(self._url)
+        except HandshakeError as error:
+            self._why = f"{self._host} {error}"
+            self._connects.pause(error.retry_after_s)
+            return None, error.retry_after_s
+        except TransportError as error:
+            self._why = f"cannot connect to {self._host}: {error}"
+            return None, 0.0
+        return self._start(opened), 0.0
+
+    def _start(self, opened: Transport) -> Session:
+        session = Session(
+            self._venue,
+            opened,
+            self._rest,
+            self._books,
+            self._patience,
+            self._rng,
+            clock=self._clock,
+            stats=self.stats,
+            deliver=self._received,
+            watched=self._watched,
+            strangers=self._strangers,
+        )
+        if self._first is None:
+            self._lead(session)
+        else:
+            self._second = session
+        self._tasks.create_task(session.run(), name=f"session-{self.venue}")
+        return session
+
+    def _lead(self, session: Session) -> None:
+        self._first, self._second = session, None
+        self._status.watch(session.decoder.troubles)
+
+    async def _keep(self, session: Session) -> float:
+        """Until the last connection ends; returns the least number of seconds to wait after it."""
+        while not session.ended.is_set():
+            await self._until_due(session)
+            delay_s = session.decoder.reconnect_delay_s
+            if session.ended.is_set():
+                break
+            if self._venue.single_connection or (session.decoder.reconnect and delay_s > 0):
+                await session.close("its time is over")
+            else:
+                session = await self._overlap(session)
+        self._why = session.why
+        self._judge(session)
+        self._first = None
+        self._delivery.lost("the connection is away", session.decoder.books)
+        return session.decoder.reconnect_delay_s
+
+    async def _until_due(self, session: Session) -> None:
+        """It has ended, or another should take over."""
+        left_s = None
+        if self._venue.lifetime_s > 0:
+            left_s = session.opened_s + self._venue.lifetime_s - asyncio.get_running_loop().time()
+        await _any(left_s, session.ended, session.doubted)
+
+    async def _overlap(self, old: Session) -> Session:
+        """Open a second connection while the first still delivers; returns the one that goes on."""
+        new, at_least_s = await self._connect()
+        if new is not None:
+            deadline_s = new.opened_s + OVERLAP_S
+            while not (old.ended.is_set() or new.ended.is_set() or _as_good(new, old)):
+                if asyncio.get_running_loop().time() >= deadline_s:
+                    break
+                await asyncio.sleep(_STEP_S)
+            if not new.ended.is_set() and (old.ended.is_set() or _as_good(new, old, late=True)):
+                await self._hand_over(old, new)
+                return new
+            await new.close("the first connection is no worse")
+            self._second = None
+            self._delivery.dismiss()
+        if not old.ended.is_set():
+            old.believe()
+            await _any(self._backoff.next(at_least_s), old.ended)
+        return old
+
+    async def _hand_over(self, old: Session, new: Session) -> None:
+        self._lead(new)
+        self._judge(old)
+        self._delivery.hand_over(old.why, old.decoder.books, new.decoder.books, whole=new.subscribed)
+        self.stats.handovers += 1
+        if self.stats.state is not FeedState.UP and new.live_s is not None:
+            self._live()
+        await old.close("another connection took over")
+
+    def _judge(self, session: Session) -> None:
         """Decide at a connection's end whether it was good: one that ends soon after each start is not."""
-        if self._live_s is not None and self._live_s[1] - self._live_s[0] >= STEADY_S:
+        if session.live_s is not None and session.live_s[1] - session.live_s[0] >= STEADY_S:
             self._backoff.reset()
-        self._away, self._troubles = self._why, {}
 
-    async def _session(self) -> float:
-        """One connection from handshake to end; returns the least number of seconds to wait after it."""
-        self._tell(FeedState.CONNECTING, f"connecting to {self._host}")
-        self._why, self._live_s = "", None
-        try:
-            socket = await connect(
-                self._url,
-                max_size=_MAX_FRAME,
-                open_timeout=_OPEN_S,
-                close_timeout=_CLOSE_S,
-                proxy=None if urlsplit(self._url).hostname in _LOOPBACK else True,
-            )
-        except InvalidStatus as error:
-            response = error.response
-            self._why = f"{self._host} refused the connection with HTTP {response.status_code}"
-            return retry_after_s(response.headers.get("Retry-After"))
-        except Exception as error:  # also what a proxy or a name that is none makes the libraries raise
-            self._why = f"cannot connect to {self._host}: {clean(error, 100) or type(error).__name__}"
-            return 0.0
-        decoder = self._venue.decoder()
-        self._troubles = decoder.troubles
-        self._watchdog.connected(int(asyncio.get_running_loop().time() * NS))
-        guard = self._tasks.create_task(self._guard(socket), name=f"guard-{self.venue}")
-        try:
-            await self._read(socket, decoder)
-        except WebSocketException as error:
-            self._why = self._why or f"the connection ended: {clean(error, 100)}"
-        finally:
-            guard.cancel()
-            await socket.close()
-        self._why = decoder.reconnect or self._why
-        return decoder.reconnect_delay_s
+    def _strangers(self) -> None:
+        self._status.log.warning("what comes for symbols that were never subscribed is dropped")
 
-    async def _read(self, socket: ClientConnection, decoder: VenueDecoder) -> None:
-        loop = asyncio.get_running_loop()
-        self._send(socket, self._venue.subscribe())
-        beats = unsubscribed = 0
-        while not decoder.reconnect:
-            raw = await socket.recv(decode=False)
-            events: list[MarketEvent] = []
-            decoder.decode(raw, self._clock(), events)
-            self.stats.messages += 1
-            if decoder.heartbeats != beats:
-                beats = decoder.heartbeats
-                self._watchdog.heartbeat(int(loop.time() * NS))
-            if decoder.unsubscribed != unsubscribed:
-                if not unsubscribed:
-                    self._log.warning("what comes for symbols that were never subscribed is dropped")
-                self.stats.unsubscribed += decoder.unsubscribed - unsubscribed
-                unsubscribed = decoder.unsubscribed
-            if events:
-                self._received(events, int(loop.time() * NS))
-            if decoder.outbox:
-                frames, decoder.outbox = decoder.outbox, []
-                self._send(socket, frames)
+    def _watched(self, session: Session, verdict: Verdict) -> None:
+        if session is self._first and verdict.silent:
+            self._status.tell(FeedState.STALE, verdict.reason)
 
-    def _send(self, socket: ClientConnection, frames: list[str]) -> None:
-        """Beside the reader, which must not wait for it."""
-        if frames:
-            self._tasks.create_task(self._send_paced(socket, frames), name=f"send-{self.venue}")
-
-    async def _send_paced(self, socket: ClientConnection, frames: list[str]) -> None:
-        """Within the rate that the venue allows its clients."""
-        try:
-            async with self._sending:
-                for frame in frames:
-                    await socket.send(frame)
-                    await asyncio.sleep(1 / self._venue.subscribe_per_s)
-        except WebSocketException:
-            return  # the reader meets the same end, and tells it
-
-    async def _guard(self, socket: ClientConnection) -> None:
-        """Watch the socket: tell when it goes stale, cut it when it is dead."""
-        loop = asyncio.get_running_loop()
-        pong: asyncio.Future[float] | None = None
-        while True:
-            await asyncio.sleep(self._look_s)
-            now_ns = int(loop.time() * NS)
-            if not self._venue.heartbeats and self._watchdog.silent_ns(now_ns) > self._silence_s * NS / 2:
-                # No heartbeat frames, and a quiet market: a pong proves as much.
-                try:
-                    if pong is not None and pong.done() and not pong.cancelled():
-                        self._watchdog.heartbeat(now_ns)
-                    if pong is None or pong.done():
-                        pong = asyncio.ensure_future(await socket.ping())
-                except WebSocketException:
-                    return  # the reader meets the same end, and tells it
-            health, reason = self._watchdog.check(now_ns)
-            if health is not Health.LIVE:
-                self._tell(FeedState.STALE, reason)
-            if health is Health.DEAD:
-                self._why = reason
-                socket.transport.abort()  # a closing handshake would wait for a peer that is not there
-                return
-
-    def _received(self, events: list[MarketEvent], now_ns: int) -> None:
-        """Events of one frame of the socket. History that a venue repeats is no proof of live data."""
-        live = False
+    def _received(self, session: Session, events: list[MarketEvent]) -> None:
+        if session is not self._first:
+            self._delivery.second(events, waits=session is self._second)
+            return
         for event in events:
-            if type(event) is Quote:
-                self._watchdog.data("quote", now_ns)
-                live = True
-            elif type(event) is Trade:
-                if not event.backfilled:
-                    self._watchdog.data("trade", now_ns)
-                    live = True
-            elif type(event) is FeedStatus:
+            if type(event) is FeedStatus:
                 level = logging.INFO if event.state is FeedState.UP else logging.WARNING
-                self._log.log(level, "%s", event.detail)
-                self._show()
-        if live:
-            now_s = now_ns / NS
-            self._live_s = (self._live_s[0] if self._live_s else now_s), now_s
-            if self.stats.state is not FeedState.UP:
-                self._poller.stop()
-                self._polling = False
-                self._tell(FeedState.UP, f"streaming from {self._host}")
-        self._deliver(events)
+                self._status.log.log(level, "%s", event.detail)
+                self._status.show()
+        if self.stats.state is not FeedState.UP and session.is_live:
+            self._live()
+        self._delivery.first(events, session.decoder.books.quotes)
+
+    def _live(self) -> None:
+        self._poller.stop()
+        self._status.streaming(self._host)
 
     def _polled(self, events: list[MarketEvent]) -> None:
-        self._polling = True
-        refused = "; ".join(list(self._poller.refused.values())[:_TROUBLES])
+        refused = "; ".join(list(self._poller.refused.values())[:TROUBLES])
         polling = f"polling {place(self._rest_url)} every {self._poll_s:g} s"
-        self._tell(FeedState.POLLING, f"{polling}; {refused}" if refused else f"{polling}: {self._away}")
-        self._deliver(events)
+        self._status.polled(f"{polling}; {refused}" if refused else f"{polling}: {self._why}")
+        self._delivery.page(events)
 
-    def _poll_failed(self, why: str) -> None:
-        if self._polling:
-            self._polling = False
-            self._tell(FeedState.DOWN, why)
-
-    async def _expire(self) -> None:
+    async def _tick(self) -> None:
         """Whatever state the socket is in."""
         while True:
-            await asyncio.sleep(self._look_s)
-            out: list[MarketEvent] = []
-            self._continuity.expire(self._clock(), out)
-            self._hand_over(out)
+            await asyncio.sleep(_TICK_S)
+            first = self._first
+            if first is not None and first.subscribed:
+                self._delivery.connected()
+            self._delivery.tick(first.decoder.books if first is not None else None)
 
-    def _deliver(self, events: list[MarketEvent]) -> None:
-        out: list[MarketEvent] = []
-        self._continuity.push(events, out)
-        self._hand_over(out)
 
-    def _hand_over(self, out: list[MarketEvent]) -> None:
-        for at, event in enumerate(out):
-            kind = type(event)
-            if kind is Quote:
-                self.stats.last_data_ns = event.recv_ns
-            elif isinstance(event, Trade):
-                self.stats.last_data_ns = event.recv_ns
-                self.stats.backfilled += event.backfilled
-            elif kind is Gap:
-                self.stats.gaps += 1
-            elif kind is Malformed:
-                self.stats.malformed += 1
-            elif isinstance(event, FeedStatus):  # from a decoder, which knows of one connection only
-                out[at] = msgspec.structs.replace(event, reconnects=self.stats.reconnects)
-        if out:
-            self._sink(out)
-        wanted, self._continuity.wanted = self._continuity.wanted, []
-        for missing in wanted:
-            name = f"backfill-{missing.symbol}"
-            self._fetches[missing] = self._tasks.create_task(self._backfill(missing), name=name)
-        given_up, self._continuity.given_up = self._continuity.given_up, []
-        for missing in given_up:
-            fetch = self._fetches.pop(missing, None)
-            if fetch is not None:
-                fetch.cancel()
+def _as_good(new: Session, old: Session, *, late: bool = False) -> bool:
+    """``new`` brings all that ``old`` does; ``late``: nothing has come by either is as good."""
+    quiet = late and (old.live_s is None or old.live_s[1] <= new.opened_s)
+    covers = new.decoder.books.symbols >= old.decoder.books.symbols
+    return new.subscribed and covers and (new.live_s is not None or quiet)
 
-    async def _backfill(self, missing: Missing) -> None:
-        reason = await backfill(self._venue, self._rest, missing, self._clock)
-        self._fetches.pop(missing, None)
-        out: list[MarketEvent] = []
-        self._continuity.fill(missing, reason, out)
-        self._hand_over(out)
 
-    def _tell(self, state: FeedState, detail: str) -> None:
-        """Note the state; log a change and tell the sink of it. While REST delivers, trouble with the
-        socket is only logged."""
-        if state is not FeedState.POLLING:
-            if state is not self._socket_state:
-                self._log_state(state, detail)
-            self._socket_state = state
-            if self._polling:
-                return
-        changed = state is not self.stats.state
-        self.stats.state = state
-        self._told = state, detail
-        self._show()
-        if changed:
-            if state is FeedState.POLLING:
-                self._log_state(state, detail)
-            self._sink([FeedStatus(self.venue, state, detail, self._clock(), self.stats.reconnects)])
-
-    def _log_state(self, state: FeedState, detail: str) -> None:
-        bad = state in (FeedState.STALE, FeedState.DOWN)
-        self._log.log(
-            logging.WARNING if bad else logging.INFO,
-            "%s",
-            detail,
-            extra={"fields": {"state": state.value, "reconnects": self.stats.reconnects}},
-        )
-
-    def _show(self) -> None:
-        """The detail of the state, and behind it what the decoder finds wrong."""
-        state, detail = self._told
-        troubles = list(self._troubles.values()) if state is not FeedState.DOWN else []
-        more = [f"and {len(troubles) - _TROUBLES} more"] if len(troubles) > _TROUBLES else []
-        self.stats.detail = "; ".join([detail, *troubles[:_TROUBLES], *more])
+async def _any(within_s: float | None, *events: asyncio.Event) -> None:
+    """Until one of ``events``, or the time is over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

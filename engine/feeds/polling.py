@@ -97,11 +97,11 @@ class Poller:
 
     async def _poll(self, native: str) -> list[MarketEvent]:
         first = native not in self._answered
-        body = await self._rest.get(self._venue.recent_request(native))
-        trades = self._venue.parse_trades(native, body, self._clock())
-        events: list[MarketEvent] = [
-            msgspec.structs.replace(trade, backfilled=True) if first else trade for trade in trades
-        ]
+        events: list[MarketEvent] = []
+        recent = self._venue.recent_request(native)
+        if recent is not None:
+            trades = self._venue.parse_trades(native, await self._rest.get(recent), self._clock())
+            events += (msgspec.structs.replace(one, backfilled=True) if first else one for one in trades)
         body = await self._rest.get(self._venue.quote_request(native))
         events.append(self._venue.parse_quote(native, body, self._clock()))
         return events

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import aiohttp
@@ -10,6 +9,7 @@ import aiohttp
 from engine.errors import FeedError
 from engine.feeds.address import place
 from engine.feeds.base import Request, UnreachableError
+from engine.feeds.pace import Pace
 from engine.text import clean
 
 _TIMEOUT_S = 10.0
@@ -43,12 +43,10 @@ class Rest:
         """``timeout_s`` is for a whole answer, ``max_body`` its most bytes."""
         self._venue = venue
         self._base = base.rstrip("/")
-        self._gap_s = 1.0 / per_s
+        self._pace = Pace(1.0 / per_s)
         self._timeout_s = timeout_s
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
-        self._turn = asyncio.Lock()
-        self._next_s = 0.0
 
     async def get(self, request: Request) -> bytes:
         """The body of a 200. Raises RefusedError for a 4xx, UnreachableError for all that may pass."""
@@ -61,7 +59,7 @@ class Rest:
     async def _ask(
         self, method: str, request: Request, body: bytes | None, headers: Mapping[str, str]
     ) -> bytes:
-        await self._wait()
+        await self._pace.turn()
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=True
@@ -85,13 +83,6 @@ class Rest:
                 f"{self._venue} does not answer at {place(request.base or self._base)}: {why}"
             ) from None
 
-    async def _wait(self) -> None:
-        async with self._turn:
-            now_s = asyncio.get_running_loop().time()
-            if self._next_s > now_s:
-                await asyncio.sleep(self._next_s - now_s)
-            self._next_s = max(self._next_s, now_s) + self._gap_s
-
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
         async for chunk in response.content.iter_chunked(1 << 16):
@@ -106,7 +97,7 @@ class Rest:
         if response.status >= 500 or response.status in _ASK_LATER:
             wait_s = retry_after_s(response.headers.get("Retry-After"))
             if wait_s > 0:
-                self._next_s = asyncio.get_running_loop().time() + wait_s
+                self._pace.pause(wait_s)
             kind = BusyError if response.status in _TOO_MANY else UnreachableError
             return kind(detail, wait_s)
         return RefusedError(detail)

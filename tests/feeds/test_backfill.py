@@ -38,13 +38,15 @@ async def fetched(*answers: bytes | FeedError) -> tuple[set[int], str, int]:
     """Ids found, reason, and answers not asked for; the hole is 1..30."""
     missing = Missing("binance:A", 1, 30, 0, 0)
     rest = Answers(*answers)
-    reason = await backfill(Binance(FeedConfig(symbols=("A",))), rest, missing, lambda: 9)  # type: ignore[arg-type]
+    venue = Binance(FeedConfig(symbols=("A",)))
+    reason = await backfill(venue, rest, missing, lambda: 9, lambda _: False)  # type: ignore[arg-type]
     return {trade.trade_id for trade in missing.found}, reason, len(rest.answers)
 
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill_module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(backfill_module, "_LAG_S", 0.0)
 
 
 async def test_all_pages_are_fetched() -> None:
@@ -64,3 +66,25 @@ async def test_a_venue_that_is_away_is_asked_again_but_not_for_ever() -> None:
     assert ids == set(range(1, 31)) and left == 0
     ids, reason, left = await fetched(page(21, 40), away, away, away, page(1, 20))
     assert ids == set(range(21, 41)) and left == 1 and reason == "backfill failed: away"
+
+
+async def recent(*answers: bytes | FeedError, upto: int) -> tuple[set[int], str, int]:
+    """The same for what came since a cut; what comes now begins with trade ``upto``."""
+    missing = Missing("binance:A", -1, -1, 0, 0)
+    rest = Answers(*answers)
+    venue = Binance(FeedConfig(symbols=("A",)))
+
+    def joined(missing: Missing) -> bool:
+        return any(one.trade_id == upto for one in missing.found)
+
+    reason = await backfill(venue, rest, missing, lambda: 9, joined)  # type: ignore[arg-type]
+    return {trade.trade_id for trade in missing.found}, reason, len(rest.answers)
+
+
+async def test_what_came_since_a_cut_is_asked_for_until_it_meets_what_comes_now() -> None:
+    ids, reason, left = await recent(page(1, 10), page(1, 12), page(4, 15), upto=15)
+    assert (ids, reason, left) == (set(range(4, 16)), "", 0)
+    ids, reason, left = await recent(*[page(1, 10)] * 9, upto=15)
+    assert ids == set(range(1, 11)) and "does not reach" in reason and left == 3
+    ids, reason, _ = await recent(page(1, 10), RefusedError("no key"), upto=15)
+    assert ids == set(range(1, 11)) and reason == "backfill failed: no key"

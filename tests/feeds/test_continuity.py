@@ -13,6 +13,11 @@ def trade(trade_id: int, symbol: str = "v:A", *, event_ns: int | None = None, re
     return Trade(symbol, trade_id, 1.0, 1.0, 1, trade_id if event_ns is None else event_ns, recv_ns)
 
 
+def at_once(**limits: int) -> Continuity:
+    """No missing trade is waited for: it is asked for."""
+    return Continuity(settle_ns=0, **limits)
+
+
 def push(continuity: Continuity, *events: MarketEvent) -> list[MarketEvent]:
     out: list[MarketEvent] = []
     continuity.push(events, out)
@@ -31,13 +36,13 @@ def ids(events: list[MarketEvent]) -> list[int]:
 
 
 def test_an_unbroken_row_passes_and_duplicates_do_not() -> None:
-    continuity = Continuity()
+    continuity = at_once()
     assert ids(push(continuity, trade(5), trade(6), trade(6), trade(5), trade(7))) == [5, 6, 7]
     assert continuity.wanted == []
 
 
 def test_a_hole_holds_its_symbol_back_and_nothing_else() -> None:
-    continuity = Continuity()
+    continuity = at_once()
     quote = Quote("v:A", 1, 1, 2, 1, 0, 0)
     out = push(continuity, trade(1), trade(4), trade(5), quote, trade(9, "v:B"), trade(-1, "v:A"))
     assert ids(out) == [1, 9, -1] and quote in out
@@ -50,7 +55,7 @@ def test_a_hole_holds_its_symbol_back_and_nothing_else() -> None:
 
 
 def test_what_cannot_be_had_becomes_gaps_in_their_place() -> None:
-    continuity = Continuity()
+    continuity = at_once()
     push(continuity, trade(1), trade(7))
     (missing,) = continuity.wanted
     out: list[MarketEvent] = []
@@ -61,7 +66,7 @@ def test_what_cannot_be_had_becomes_gaps_in_their_place() -> None:
 
 
 def test_a_second_hole_among_the_held_is_fetched_next() -> None:
-    continuity = Continuity()
+    continuity = at_once()
     push(continuity, trade(1), trade(3), trade(6))
     first = continuity.wanted.pop()
     out: list[MarketEvent] = []
@@ -73,7 +78,7 @@ def test_a_second_hole_among_the_held_is_fetched_next() -> None:
 
 
 def test_holding_is_bounded_in_number_and_time() -> None:
-    continuity = Continuity(max_held=3, max_hold_ns=5 * NS)
+    continuity = at_once(max_held=3, max_hold_ns=5 * NS)
     out = push(continuity, trade(1), *(trade(i) for i in range(3, 8)))
     assert ids(out) == [1, 3, 4, 5, 6, 7] and isinstance(out[1], Gap)
     late = continuity.wanted.pop()
@@ -89,7 +94,7 @@ def test_holding_is_bounded_in_number_and_time() -> None:
 
 
 def test_a_hole_given_up_keeps_what_was_fetched_and_its_fetch_is_to_stop() -> None:
-    continuity = Continuity(max_hold_ns=5 * NS)
+    continuity = at_once(max_hold_ns=5 * NS)
     push(continuity, trade(1), trade(9))
     (missing,) = continuity.wanted
     missing.found.extend([trade(6), trade(3), trade(2)])
@@ -102,16 +107,110 @@ def test_a_hole_given_up_keeps_what_was_fetched_and_its_fetch_is_to_stop() -> No
 
 
 def test_a_hole_too_long_to_fetch_is_told_at_once() -> None:
-    continuity = Continuity(max_missing=10)
+    continuity = at_once(max_missing=10)
     out = push(continuity, trade(1), trade(13))
     assert isinstance(out[1], Gap) and (out[1].first_id, out[1].last_id) == (2, 12)
     assert ids(out) == [1, 13] and continuity.wanted == []
 
 
 def test_ids_that_start_over_are_believed() -> None:
-    continuity = Continuity()
+    continuity = at_once()
     out = push(continuity, trade(1000, event_ns=0), trade(1, event_ns=100 * NS), trade(2, event_ns=101 * NS))
     assert ids(out) == [1000, 1, 2] and isinstance(out[1], Gap)
+
+
+def expired(continuity: Continuity, now_ns: int) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    continuity.expire(now_ns, out)
+    return out
+
+
+def test_swapped_trades_come_in_order_without_being_asked_for() -> None:
+    continuity = Continuity(settle_ns=NS)
+    assert push(continuity, trade(5)) == []
+    assert ids(expired(continuity, NS)) == [5]
+    out = push(continuity, trade(7, recv_ns=NS), trade(8, recv_ns=NS), trade(10, recv_ns=NS))
+    assert out == [] and expired(continuity, 2 * NS - 1) == []
+    assert ids(push(continuity, trade(6, recv_ns=NS))) == [6, 7, 8]
+    assert ids(push(continuity, trade(9, recv_ns=NS), trade(11, recv_ns=NS))) == [9, 10, 11]
+    assert continuity.wanted == [] and continuity.reordered == 2 and continuity.duplicates == 0
+
+
+def test_one_that_does_not_come_by_itself_is_asked_for() -> None:
+    continuity = Continuity(settle_ns=NS)
+    push(continuity, trade(5))
+    expired(continuity, NS)
+    push(continuity, trade(8, recv_ns=NS))
+    assert expired(continuity, 2 * NS - 1) == [] and continuity.wanted == []
+    expired(continuity, 2 * NS)
+    assert [(one.first_id, one.last_id) for one in continuity.wanted] == [(6, 7)]
+
+
+def test_one_that_comes_while_it_is_fetched_ends_the_fetch() -> None:
+    continuity = at_once()
+    push(continuity, trade(5), trade(8))
+    (missing,) = continuity.wanted
+    assert ids(push(continuity, trade(6))) == [6]
+    assert ids(push(continuity, trade(7))) == [7, 8]
+    assert continuity.given_up == [missing]
+    out: list[MarketEvent] = []
+    fill(continuity, missing, [trade(6), trade(7)], "late", out)
+    assert out == []
+
+
+def test_the_first_trades_are_put_in_order_too() -> None:
+    continuity = Continuity(settle_ns=NS)
+    assert push(continuity, trade(6), trade(5), trade(7)) == []
+    assert ids(expired(continuity, NS)) == [5, 6, 7]
+    assert ids(push(continuity, trade(4, recv_ns=NS), trade(8, recv_ns=NS))) == [8]
+    assert continuity.duplicates == 1
+
+
+def test_the_first_trade_after_a_cut_says_that_nothing_is_known_of_the_past() -> None:
+    for connections, told in ((1, 0), (2, 1)):
+        continuity = at_once()
+        for _ in range(connections):
+            continuity.connected(100)
+        out = push(continuity, trade(5, event_ns=200))
+        assert sum(isinstance(one, Gap) for one in out) == told and ids(out) == [5]
+    continuity = at_once()
+    continuity.connected(100)
+    continuity.connected(150)
+    assert ids(push(continuity, trade(5, event_ns=90))) == [5]  # history reaches back before the start
+
+
+def test_repeats_that_are_expected_are_not_counted() -> None:
+    continuity = at_once()
+    push(continuity, trade(1), trade(2), trade(3))
+    out: list[MarketEvent] = []
+    continuity.push([trade(2), trade(3), trade(4)], out, repeats=True)
+    continuity.page([trade(3), trade(4), trade(5)], out)
+    assert ids(out) == [4, 5] and continuity.duplicates == 0
+    push(continuity, trade(5))
+    assert continuity.duplicates == 1
+
+
+@given(order=st.permutations(range(12)), known=st.sets(st.integers(0, 11)), doubled=st.integers(0, 11))
+def test_whatever_the_order_each_is_told_once_and_in_order(
+    order: list[int], known: set[int], doubled: int
+) -> None:
+    continuity = Continuity(settle_ns=10)
+    out: list[MarketEvent] = []
+    for now, trade_id in enumerate([*order, doubled]):
+        continuity.push([trade(trade_id, recv_ns=now)], out)
+        continuity.expire(now, out)
+        while continuity.wanted:
+            missing = continuity.wanted.pop()
+            fill(continuity, missing, [trade(one) for one in known], "not had", out)
+    continuity.expire(1000, out)
+    told = []
+    for event in out:
+        if isinstance(event, Gap):
+            told += range(event.first_id, event.last_id + 1)
+        elif isinstance(event, Trade):
+            told.append(event.trade_id)
+    assert told == list(range(told[0], 12))
+    assert told[0] <= min(order[:10])
 
 
 @given(
@@ -123,7 +222,7 @@ def test_every_id_is_told_once_in_order_as_trade_or_gap(
     seen: list[int], had: set[int], duplicated: bool
 ) -> None:
     seen = sorted(seen) if duplicated else sorted(set(seen))
-    continuity = Continuity()
+    continuity = at_once()
     out: list[MarketEvent] = []
     for trade_id in seen:
         continuity.push([trade(trade_id)], out)

@@ -1,0 +1,172 @@
+"""Trade ids that only tell trades apart: duplicates go, and what a cut may have cost is fetched or told.
+
+Such ids do not show that one is missing. So after each cut the venue's most recent trades are asked for by
+REST, and joined to what was told before and to what comes now: a page that meets both leaves no hole, else
+a Gap without ids says so. What comes meanwhile is held back, bounded in number and time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from engine.events import NS, Gap, MarketEvent, Trade
+from engine.feeds.continuity import MAX_HELD, MAX_HOLD_NS, Missing
+
+MAX_TOLD = 4096
+"""Trades remembered per symbol: more than a page of any venue's REST, or what two connections overlap by."""
+_Key = int | tuple[int, float, float, int]
+
+
+class _Track:
+    __slots__ = ("cut", "held", "last_ns", "missing", "told")
+
+    def __init__(self, since_ns: int) -> None:
+        self.last_ns = since_ns
+        """The youngest trade told, by the venue's clock; before the first: since when one would have been."""
+        self.told: dict[_Key, int] = {}
+        """Key -> event_ns, in the order told."""
+        self.held: list[Trade] = []
+        self.cut = False
+        """What comes by the socket has not been joined to what was told yet."""
+        self.missing: Missing | None = None
+
+
+class Identity:
+    """Order for ids that are no row; see continuity.Order. Sans-IO."""
+
+    def __init__(
+        self, symbols: Iterable[str], *, max_held: int = MAX_HELD, max_hold_ns: int = MAX_HOLD_NS
+    ) -> None:
+        self.wanted: list[Missing] = []
+        self.given_up: list[Missing] = []
+        self.duplicates = 0
+        self.reordered = 0
+        self._symbols = tuple(symbols)
+        self._max_held = max_held
+        self._max_hold_ns = max_hold_ns
+        self._tracks: dict[str, _Track] = {}
+
+    def cut(self) -> None:
+        for track in self._tracks.values():
+            track.cut = True
+
+    def connected(self, now_ns: int) -> None:
+        for symbol in self._symbols:
+            track = self._tracks.get(symbol)
+            if track is None:
+                self._tracks[symbol] = _Track(now_ns)
+            elif track.cut and track.missing is None:
+                self._ask(symbol, track, now_ns)
+
+    def _ask(self, symbol: str, track: _Track, now_ns: int) -> None:
+        track.missing = Missing(symbol, -1, -1, track.last_ns, now_ns)
+        self.wanted.append(track.missing)
+
+    def push(self, events: Sequence[MarketEvent], out: list[MarketEvent], *, repeats: bool = False) -> None:
+        for event in events:
+            if type(event) is not Trade:
+                out.append(event)
+                continue
+            track = self._tracks.get(event.symbol)
+            if track is None:
+                track = self._tracks[event.symbol] = _Track(event.event_ns)
+            if not track.cut:
+                self.duplicates += not self._tell(track, event, repeats, out) and not repeats
+                continue
+            track.held.append(event)
+            if len(track.held) > self._max_held:
+                if track.missing is None:
+                    self._ask(event.symbol, track, event.recv_ns)
+                self._give_up(track, f"more than {self._max_held} trades came while it was fetched", out)
+
+    def page(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+        trades = [event for event in events if type(event) is Trade]
+        if trades:
+            track = self._tracks.get(trades[0].symbol)
+            first = track is None
+            if track is None:
+                track = self._tracks[trades[0].symbol] = _Track(trades[0].event_ns)
+            if track.missing is None:
+                if not first and not self._meets_told(track, trades):
+                    reason = "more trades came between two answers of REST than it tells"
+                    out.append(Gap(trades[0].symbol, -1, -1, reason, trades[0].recv_ns))
+                self._tell_page(track, trades, out)
+        out += [event for event in events if type(event) is not Trade]
+
+    def joined(self, missing: Missing) -> bool:
+        track = self._tracks.get(missing.symbol)
+        if track is None or not (track.told or track.held or missing.found):
+            return True  # a symbol that never traded
+        return self._meets_held(track, missing.found)
+
+    def fill(self, missing: Missing, reason: str, out: list[MarketEvent]) -> None:
+        track = self._tracks.get(missing.symbol)
+        if track is None or track.missing is not missing:
+            return
+        track.missing, track.cut = None, False
+        held, track.held = track.held, []
+        live = {_key(trade): trade for trade in held}
+        found = [
+            live.get(_key(one)) or msgspec.structs.replace(one, backfilled=True)
+            for one in sorted(missing.found, key=lambda trade: trade.event_ns)
+        ]
+        quiet = not (found or held or track.told or reason)
+        if not quiet and not self._meets_told(track, found):
+            early = "REST does not tell enough of the past" if found else "REST tells no trades"
+            out.append(Gap(missing.symbol, -1, -1, reason or early, missing.noticed_ns))
+        self._tell_page(track, found, out)
+        if found and reason:
+            out.append(Gap(missing.symbol, -1, -1, reason, missing.noticed_ns))
+        for trade in held:
+            self._tell(track, trade, True, out)
+
+    def expire(self, now_ns: int, out: list[MarketEvent]) -> None:
+        for track in self._tracks.values():
+            if track.missing is not None and now_ns - track.missing.noticed_ns > self._max_hold_ns:
+                self._give_up(track, f"not fetched within {self._max_hold_ns / NS:g} s", out)
+
+    def _give_up(self, track: _Track, reason: str, out: list[MarketEvent]) -> None:
+        if track.missing is not None:
+            self.given_up.append(track.missing)
+            self.fill(track.missing, reason, out)
+
+    def _meets_told(self, track: _Track, page: Sequence[Trade]) -> bool:
+        """It begins no later than what was told ends."""
+        if not page:
+            return False
+        return any(_key(one) in track.told for one in page) or page[0].event_ns < track.last_ns
+
+    def _meets_held(self, track: _Track, page: Sequence[Trade]) -> bool:
+        """It ends no earlier than what is held begins."""
+        if not track.held:
+            return bool(page)
+        first = track.held[0]
+        return any(_key(one) == _key(first) or one.event_ns > first.event_ns for one in page)
+
+    def _tell_page(self, track: _Track, page: Sequence[Trade], out: list[MarketEvent]) -> None:
+        """What of a page is new: older than all that is remembered it is not."""
+        oldest_ns = next(iter(track.told.values()), track.last_ns)
+        for trade in page:
+            if trade.event_ns >= oldest_ns:
+                self._tell(track, trade, True, out)
+
+    def _tell(self, track: _Track, trade: Trade, repeats: bool, out: list[MarketEvent]) -> bool:
+        """False when it has been told before. A trade without an id can only be recognised by what it says,
+        and two that say the same are two, unless some are known to come again."""
+        key = _key(trade)
+        if key in track.told and (repeats or trade.trade_id >= 0):
+            return False
+        track.told[key] = trade.event_ns
+        if len(track.told) > MAX_TOLD:
+            del track.told[next(iter(track.told))]
+        track.last_ns = max(track.last_ns, trade.event_ns)
+        out.append(trade)
+        return True
+
+
+def _key(trade: Trade) -> _Key:
+    if trade.trade_id >= 0:
+        return trade.trade_id
+    return trade.event_ns, trade.price, trade.size, trade.aggressor
