@@ -44,7 +44,8 @@ def open_sources(config: Config, store: Store, clock: Callable[[], int]) -> Sour
         budgets=kept_budgets(store.settings()),
         keep=keep,
     )
-    return Sources(config.collection, around)
+    rest_urls = {venue: feed.rest_url for venue, feed in config.feeds.items()}
+    return Sources(config.collection, around, rest_urls)
 
 
 def kept_budgets(settings: Mapping[str, Any]) -> dict[str, BudgetState]:

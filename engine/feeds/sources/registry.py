@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from engine.config import CollectionConfig, PollingConfig
 from engine.errors import ConfigError
 from engine.events import FeedState
@@ -48,9 +50,15 @@ class Sources:
     and by ``of_venue`` for the symbols of its feed.
     """
 
-    def __init__(self, config: CollectionConfig, around: Surroundings) -> None:
-        """Raises ConfigError for a name that is none; what cannot be used is told in ``unusable``."""
+    def __init__(
+        self, config: CollectionConfig, around: Surroundings, rest_urls: Mapping[str, str] | None = None
+    ) -> None:
+        """``rest_urls``: of venues, where their feeds' differ from the venues' own.
+
+        Raises ConfigError for a name that is none; what cannot be used is told in ``unusable``.
+        """
         self._config = config
+        self._rest_urls = rest_urls or {}
         self._around = around
         self._opened: dict[str, RestSource] = {}
         self.unusable: list[Unusable] = []
@@ -77,6 +85,8 @@ class Sources:
         if source is not None or any(row.venue == f"source:{name}" for row in self.unusable):
             return source
         config = self._config.sources.get(name, PollingConfig())
+        if not config.rest_url:
+            config = replace(config, rest_url=self._rest_urls.get(name, ""))
         try:
             make = SERVICES.get(name)
             source = VenueCandles(name, config, self._around) if make is None else make(config, self._around)
