@@ -26,8 +26,10 @@ class LiveBars:
     missed, is marked as partial; one without any trade as filled. Symbols are told apart by their index.
     """
 
-    def __init__(self, interval_s: int, bar_s: float) -> None:
-        """Raises ValueError where bars of ``bar_s`` do not make up those of ``interval_s``."""
+    def __init__(self, interval_s: int, bar_s: float, *, without: str = "") -> None:
+        """``without``: a venue whose symbols are left out. Raises ValueError where bars of ``bar_s`` do not
+        make up those of ``interval_s``."""
+        self._without = without
         self._step_ns = round(bar_s * NS)
         self._interval_ns = interval_s * NS
         if self._step_ns <= 0 or self._interval_ns % self._step_ns:
@@ -60,7 +62,11 @@ class LiveBars:
         """The bars that ended at or before ``now_ns``: called by the clock too, since nothing may trade."""
         if self._start_ns == _NO_BAR or now_ns < self._start_ns + self._interval_ns:
             return []
-        bars = [self._bar(index, now_ns) for index in self._count.nonzero()[0].tolist()]
+        bars = [
+            self._bar(index, now_ns)
+            for index in self._count.nonzero()[0].tolist()
+            if venue_of(self._names[index]) != self._without
+        ]
         self._count[:] = 0
         self._start_ns = _NO_BAR
         return bars
