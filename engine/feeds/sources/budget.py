@@ -18,8 +18,10 @@ HOUR_NS = 3600 * NS
 DAY_NS = 24 * HOUR_NS
 MINUTE_NS = 61 * NS
 """A minute, and room for requests that travel for unequally long."""
-DAY_AHEAD, MINUTE_AHEAD = 5, 4
+DAY_AHEAD, MINUTE_AHEAD = 5, 8
 """One in so many of a day's requests, and of a minute's, may leave ahead of the pace."""
+SLACK_NS = 2 * NS
+"""Who asks in turns asks for what was due since the last one."""
 _MAX_AHEAD = 100
 _FUTURE_NS = 2 * HOUR_NS
 
@@ -94,24 +96,22 @@ class Budget:
     def pace_ns(self, now_ns: int) -> int:
         """How long until the pace allows a request, if the budget does; 0: now.
 
-        What is left of a day is spread over what is left of it: after each request the next one is due
-        when (time left) / (requests left) has passed, so that 25 a day serve until midnight and not for 25
-        seconds. A fifth of a day's budget may run ahead of that pace: so a start finds out about several
-        symbols at once, and a service that others stood in for catches up. A minute's requests are spread
-        over it in the same way, a quarter of them ahead: else prices would be fresh for the first half of
-        each minute and old in the other.
+        The first fifth of a day's budget may leave as fast as one likes, so that a start finds out about
+        several symbols at once. What is left is spread over what is left of the day: after each request the
+        next one is due when (time left) / (requests left) has passed, so that 25 a day serve until midnight
+        and not for 25 seconds. Where nobody tells when a day begins, it is 24 hours / (four fifths of the
+        budget). A minute's requests are spread over it likewise, an eighth of them ahead: else prices would
+        be fresh for the first half of each minute and old in the other.
         """
         now_ns = self._time(now_ns)
         limits, wait_ns = self.limits, 0
         if limits.per_day:
-            gap_ns = self._gap_ns(now_ns)
-            if gap_ns == 0:
+            if self._spent(now_ns) >= limits.per_day:
                 return self._day_wait_ns(now_ns, 0)
-            ahead = max(1, limits.per_day // DAY_AHEAD) - 1
-            wait_ns = self._paced_ns - ahead * gap_ns - now_ns
-        if limits.per_minute:
-            ahead = max(1, limits.per_minute // MINUTE_AHEAD) - 1
-            wait_ns = max(wait_ns, self._even_ns - ahead * (MINUTE_NS // limits.per_minute) - now_ns)
+            if not self._day_begins(now_ns):
+                wait_ns = self._paced_ns - SLACK_NS - now_ns
+        if limits.per_minute and not self._minute_begins(now_ns):
+            wait_ns = max(wait_ns, self._even_ns - SLACK_NS - now_ns)
         return max(0, wait_ns)
 
     def left_today(self, now_ns: int) -> int:
@@ -134,10 +134,8 @@ class Budget:
         if self.wait_ns(now_ns, reserve) > 0:
             return False
         now_ns = self._time(now_ns)
-        if paced and self.limits.per_day:
-            self._paced_ns = max(self._paced_ns, now_ns) + self._gap_ns(now_ns)
-        if paced and self.limits.per_minute:
-            self._even_ns = max(self._even_ns, now_ns) + MINUTE_NS // self.limits.per_minute
+        if paced:
+            self._move_pace(now_ns)
         self._count(now_ns, 1)
         self._stamp(now_ns, 1)
         self._newest_ns = now_ns
@@ -209,10 +207,27 @@ class Budget:
                 return (hour + 25) * HOUR_NS - now_ns
         return DAY_NS
 
+    def _day_begins(self, now_ns: int) -> bool:
+        return self._spent(now_ns) < self.limits.per_day // DAY_AHEAD
+
+    def _minute_begins(self, now_ns: int) -> bool:
+        ahead = self.limits.per_minute // MINUTE_AHEAD
+        return ahead > 0 and (len(self._stamps) < ahead or self._stamps[-ahead] + MINUTE_NS <= now_ns)
+
+    def _move_pace(self, now_ns: int) -> None:
+        """Before the request is counted."""
+        limits = self.limits
+        if limits.per_day:
+            from_ns = now_ns if self._day_begins(now_ns) else max(self._paced_ns, now_ns)
+            self._paced_ns = from_ns + self._gap_ns(now_ns)
+        if limits.per_minute:
+            from_ns = now_ns if self._minute_begins(now_ns) else max(self._even_ns, now_ns)
+            share = limits.per_minute - limits.per_minute // MINUTE_AHEAD
+            self._even_ns = from_ns + (MINUTE_NS + SLACK_NS) // share
+
     def _gap_ns(self, now_ns: int) -> int:
-        """Between two requests at an even pace; 0 when none is left."""
+        """Between two requests at the day's pace."""
         limits = self.limits
         if limits.day == "rolling":
-            return DAY_NS // limits.per_day if self._spent(now_ns) < limits.per_day else 0
-        left = limits.per_day - self._spent(now_ns)
-        return (DAY_NS - now_ns % DAY_NS) // left if left > 0 else 0
+            return DAY_NS // (limits.per_day - limits.per_day // DAY_AHEAD)
+        return (DAY_NS - now_ns % DAY_NS) // max(1, limits.per_day - self._spent(now_ns))
