@@ -4,9 +4,10 @@ Two rules, by what the venue tells:
 
 - *by number* (Binance): tickers and books are numbered in one sequence. A book that holds the updates up to
   ``u`` is compared with the last ticker that is not younger than ``u``, prices and sizes.
-- *by neighbour* (Coinbase, Kraken, OKX): tickers carry no number and come by a channel of their own, a few
-  messages before or after the book's. A ticker agrees when its prices (and sizes, where it tells them) are
-  those of the book after one of the last, or of the next, few messages of that symbol's book.
+- *by neighbour* (Coinbase, Kraken, OKX): tickers carry no number, come by a channel of their own before or
+  after the book's message, and tell of moments that lie between two messages of a book that is told in
+  batches. A ticker agrees when each of its prices lies within the best prices of its side of the book, from a
+  second before it to a second after. A symbol's first ticker on a connection is of the past: not compared.
 
 A share of 99.9 % must agree; in a small capture one comparison may fail, if there are ten or more.
 """
@@ -21,10 +22,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.events import NS
 from engine.feeds.book import Best, Book
 
-NEIGHBOURS = 4
-"""Messages of a symbol's book on either side of a ticker."""
+WINDOW_NS = NS
+"""So long before and after a ticker its book is looked at, by receive time."""
+_TURNS = 32
+"""Messages of a symbol's book on either side of a ticker, at most: a capture may tell no times."""
 SHARE = 0.999
 _SMALL = 10
 _WAITING = 1024
@@ -37,6 +41,8 @@ class Told(NamedTuple):
     native: str
     best: Best
     number: int = -1
+    ns: int = 0
+    """When it was received."""
 
 
 def allowed(compared: int) -> int:
@@ -55,7 +61,7 @@ class Comparison:
         """The venue told its best bid and offer."""
         raise NotImplementedError
 
-    def book(self, native: str, best: Best | None, number: int) -> None:
+    def book(self, native: str, best: Best | None, number: int, ns: int) -> None:
         """A book changed; ``best`` None: it is lost."""
         raise NotImplementedError
 
@@ -75,7 +81,7 @@ class ByNumber(Comparison):
         self._settle(told.native, told.number)
         self._last[told.native] = told
 
-    def book(self, native: str, best: Best | None, number: int) -> None:
+    def book(self, native: str, best: Best | None, number: int, ns: int) -> None:
         books = self._books.setdefault(native, deque(maxlen=_WAITING))
         if best is None:
             books.clear()
@@ -96,36 +102,70 @@ class ByNumber(Comparison):
                 self.differed += not _same(last.best, best)
 
 
+class _Waiting:
+    """A ticker, and the best prices of its book so far: lowest and highest, a side each."""
+
+    __slots__ = ("best", "bounds", "ns", "turns")
+
+    def __init__(self, best: Best, ns: int) -> None:
+        self.best = best
+        self.ns = ns
+        self.turns = 0
+        self.bounds = [math.inf, -math.inf, math.inf, -math.inf]
+
+    def saw(self, book: Best) -> None:
+        bounds = self.bounds
+        bounds[0], bounds[1] = min(bounds[0], book[0]), max(bounds[1], book[0])
+        bounds[2], bounds[3] = min(bounds[2], book[2]), max(bounds[3], book[2])
+
+    @property
+    def agrees(self) -> bool:
+        lowest_bid, highest_bid, lowest_ask, highest_ask = self.bounds
+        return lowest_bid <= self.best[0] <= highest_bid and lowest_ask <= self.best[2] <= highest_ask
+
+
 class ByNeighbour(Comparison):
     """See the rule above."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._books: dict[str, deque[Best]] = {}
-        self._waiting: dict[str, deque[tuple[Best, int]]] = {}
+        self._books: dict[str, deque[tuple[int, Best]]] = {}
+        self._waiting: dict[str, deque[_Waiting]] = {}
+        self._begun: set[str] = set()
 
     def ticker(self, told: Told) -> None:
         books = self._books.get(told.native)
-        if not books:
-            return  # there is no book to look at
-        if any(_same(told.best, book) for book in books):
+        first = told.native not in self._begun
+        self._begun.add(told.native)
+        if first or not books:
+            return
+        waiting = _Waiting(told.best, told.ns)
+        for ns, best in reversed(books):
+            waiting.saw(best)
+            if ns < told.ns - WINDOW_NS:
+                break  # the one that stood when the window began
+        if waiting.agrees:
             self.compared += 1
         else:
-            self._waiting.setdefault(told.native, deque(maxlen=_WAITING)).append((told.best, NEIGHBOURS))
+            self._waiting.setdefault(told.native, deque(maxlen=_WAITING)).append(waiting)
 
-    def book(self, native: str, best: Best | None, number: int) -> None:
-        books = self._books.setdefault(native, deque(maxlen=NEIGHBOURS))
+    def book(self, native: str, best: Best | None, number: int, ns: int) -> None:
+        books = self._books.setdefault(native, deque(maxlen=_TURNS))
         waiting = self._waiting.pop(native, None)
         if best is None:
             books.clear()
             return
-        books.append(best)
-        for ticker, turns in waiting or ():
-            if not _same(ticker, best) and turns > 1:
-                self._waiting.setdefault(native, deque(maxlen=_WAITING)).append((ticker, turns - 1))
+        books.append((ns, best))
+        for one in waiting or ():
+            one.turns += 1
+            in_time = ns <= one.ns + WINDOW_NS and one.turns <= _TURNS
+            if in_time:
+                one.saw(best)
+            if in_time and not one.agrees:
+                self._waiting.setdefault(native, deque(maxlen=_WAITING)).append(one)
                 continue
             self.compared += 1
-            self.differed += not _same(ticker, best)
+            self.differed += not one.agrees
 
 
 def _same(ticker: Best, book: Best) -> bool:
@@ -283,20 +323,20 @@ class BestCheck:
         self._books = books
         numbered = self._tickers is not None and self._tickers.numbered
         self.result: Comparison = ByNumber() if numbered else ByNeighbour()
-        self.rule = "by number" if numbered else f"by neighbour, within {NEIGHBOURS} messages"
+        self.rule = "by number" if numbered else f"by neighbour, within {WINDOW_NS / NS:g} s"
 
-    def frame(self, kind: str, raw: str) -> None:
+    def frame(self, kind: str, raw: str, ns: int) -> None:
         """``kind``: the channel. What is not of the venue's own form is left alone: the adapter says so."""
         if self._tickers is None:
             return
         try:
             if kind in self._tickers.kinds:
                 for told in self._tickers.read(raw):
-                    self.result.ticker(told)
+                    self.result.ticker(told._replace(ns=ns))
             elif kind in _BOOKS or kind.startswith("book"):
                 native, number = self._changed(raw)
                 book = self._books(native) if native else None
-                self.result.book(native, None if book is None else book.best(), number)
+                self.result.book(native, None if book is None else book.best(), number, ns)
         except (msgspec.MsgspecError, ValueError, IndexError, TypeError):
             return
 

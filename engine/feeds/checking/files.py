@@ -27,10 +27,11 @@ def check_file(venue: str, path: Path) -> CheckReport:
     chunks = LineChunks(path)
     try:
         first = True
-        for chunk in chunks:
+        pieces = iter(chunks)
+        for chunk in pieces:
             lines = chunk.splitlines()
             if first and _is_document(lines):
-                document = b"".join([chunk, *chunks])
+                document = b"".join([chunk, *pieces])
                 _refuse_long(path, len(document))
                 check.report.rows += 1
                 check.row(_as_row(path, document))

@@ -89,7 +89,7 @@ class CheckReport(msgspec.Struct):
     checksums_ok: int = 0
     checksums_bad: int = 0
     crossed: int = 0
-    ticker: TickerResult = TickerResult()
+    ticker: TickerResult = msgspec.field(default_factory=TickerResult)
     wrong: list[str] = []
     """Why the exit code is 1; empty: all is right."""
 
@@ -179,7 +179,7 @@ class FeedCheck:
         elif decoder.sequence_gaps > gaps:
             self.report.sequence_gaps += decoder.sequence_gaps - gaps
         self._take(out)
-        self._tickers.frame(kind, raw)
+        self._tickers.frame(kind, raw, self._last_ns)
         self._after()
 
     def _after(self) -> None:
