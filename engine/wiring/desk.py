@@ -30,6 +30,7 @@ from engine.events import (
     Signal,
     Trade,
 )
+from engine.feature_table import FeatureTable
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.instruments import Instruments, venue_of
 from engine.market.clock_offset import ClockOffset
@@ -84,6 +85,9 @@ class Desk:
         self.trading_enabled = True
         self.drops: Counter[str] = Counter()
         self.bars = 0
+        self.on_table: Callable[[FeatureTable], None] | None = None
+        """Called with the bars of each boundary, last of all, except while the past is fed; it must neither
+        raise nor wait."""
         self.latency = LatencyWindow()
         self.clock_offset = ClockOffset()
         self._beat_ns = min(int(config.features.bar_s * NS), NS)
@@ -233,6 +237,8 @@ class Desk:
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()
+        if self.on_table is not None and self.trading_enabled:
+            self.on_table(table)
 
     def _on_time(self) -> None:
         self._timed_ns = self.now_ns
