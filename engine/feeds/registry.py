@@ -16,6 +16,7 @@ from engine.feeds import (
     bybit,
     bybit_rest,
     coinbase,
+    coinbase_advanced,
     kraken,
     kraken_v1,
     okx,
@@ -48,6 +49,8 @@ class VenueEntry(NamedTuple):
     it is something else. None where the socket brings the snapshots."""
     parts: Callable[[FeedConfig], Sequence[Venue]] | None = None
     """A connection each, for a venue that does not tell everything on one."""
+    frame_mark: str = ""
+    """What its socket frames contain besides, where another venue's begin alike."""
 
 
 VENUES: dict[str, VenueEntry] = {
@@ -66,7 +69,7 @@ VENUES: dict[str, VenueEntry] = {
         ("fstream.binance.", "fapi.binance."),
         binance_futures.read_instruments,
         "/exchangeInfo",
-        ('{"stream":"', '{"e":"'),
+        (),  # as spot's: only an address tells them apart
         book_native=depth_native,
         parts=binance_futures.parts,
     ),
@@ -79,6 +82,16 @@ VENUES: dict[str, VenueEntry] = {
         ('{"stream":"', '{"e":"'),
         BinanceScanner,
         depth_native,
+    ),
+    # Before Kraken, whose frames begin alike.
+    "coinbase-advanced": VenueEntry(
+        coinbase_advanced.CoinbaseAdvanced,
+        coinbase_advanced.AdvancedDecoder,
+        ("advanced-trade-ws.coinbase.", "api.coinbase.com"),
+        coinbase_advanced.read_instruments,
+        "/market/products",
+        ('{"channel":"',),
+        frame_mark='"sequence_num":',
     ),
     "coinbase": VenueEntry(
         coinbase.Coinbase,
@@ -94,7 +107,7 @@ VENUES: dict[str, VenueEntry] = {
         ("kraken.com",),
         kraken.read_instruments,
         "/AssetPairs",
-        ('{"channel":"', '{"method":"', '{"channelID":', '{"connectionID":', "["),
+        ('{"channel":"', '{"method":"', '{"channelID":', '{"connectionID":', *(f"[{n}" for n in range(10))),
     ),
     "bybit": VenueEntry(
         bybit_rest.Bybit,

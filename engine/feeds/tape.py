@@ -253,7 +253,7 @@ def _venue_of(rows: list[Row], path: Path) -> str:
     if not hosts:
         frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]
         for venue, entry in VENUES.items():
-            if any(frame.startswith(entry.frame_heads) and "sequence_num" not in frame for frame in frames):
+            if any(frame.startswith(entry.frame_heads) and entry.frame_mark in frame for frame in frames):
                 return venue
     raise TapeError(
         f"{path} is a capture of a venue that the desk does not decode: it knows {', '.join(sorted(VENUES))}"
