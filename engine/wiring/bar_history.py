@@ -10,20 +10,25 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from engine.config import Config
 from engine.errors import StoreError
-from engine.events import NS, Candle, FeedState, FeedStatus, Gap
+from engine.events import NS, Candle, FeedState
 from engine.feature_table import FeatureTable
-from engine.features.engine import FeatureEngine
 from engine.feeds.base import Watched
-from engine.market.candle_check import early, malformed
+from engine.feeds.sources.collection import VENUE as POLLED
 from engine.store.bar import Bar, bar_of
 from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
 from engine.store.bars_read import BarReader
 from engine.store.hot_cache import Floats, HotCache, Integers
+from engine.wiring.desk import Desk
 from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
+from engine.wiring.history_targets import kept_symbols
+
+if TYPE_CHECKING:
+    from engine.wiring.redis_cache import RedisCache
 
 log = logging.getLogger("engine.history")
 
@@ -33,9 +38,6 @@ AFTER_S = 12.0
 TOLD_FROM = 1_000
 """A load of so many bars is told of when it begins and ends."""
 
-Alert = Callable[[str, str, str], None]
-"""alert(level, source, text)"""
-
 
 class BarHistory:
     """Owns the store of bars, the loader, the hot cache and its copy in Redis."""
@@ -44,32 +46,33 @@ class BarHistory:
         self,
         config: Config,
         state_dir: Path,
-        features: FeatureEngine,
+        desk: Desk,
         *,
+        feeds: Callable[[], Sequence[Watched]],
         clock: Callable[[], int],
-        alert: Alert,
-        refuse: Callable[[Candle, str], None],
         rng: Random,
     ) -> None:
-        """``refuse(candle, reason)`` is told of bars that are not believed. Raises ConfigError for a cache
-        that cannot be as configured."""
+        """``feeds``: those that bring the desk its trades. Raises ConfigError for a cache that cannot be as
+        configured."""
         self._config = config
-        self._features = features
+        self._desk = desk
+        self._feeds = feeds
         self._clock = clock
-        self._alert = alert
-        self._refuse = refuse
         self._rng = rng
         self._store = BarStore(state_dir / BARS_DATABASE)
         self._reader: BarReader | None = None
         self._load: HistoryLoad | None = None
         self._interval_s = config.history.interval_s
         self._live: LiveBars | None = None
+        self._seen: dict[str, tuple[bool, int]] = {}
+        """Of each feed, as it was at the last look."""
+        self._gaps: dict[str, int] = {}
         self.cache = HotCache(config.cache.bars, self._interval_s)
         self.text = ""
         """How far a load is, while a long one runs."""
         self.watched: list[Watched] = []
         """What of it has a state of its own, as feed health shows it."""
-        self._redis = None
+        self._redis: RedisCache | None = None
         if config.cache.redis_url:
             from engine.wiring.redis_cache import RedisCache
 
@@ -84,12 +87,14 @@ class BarHistory:
             self._store.start()
             self._reader = BarReader(self._store.path)
         except StoreError as error:
-            self._alert("error", "history", f"bars are not stored: {error}")
+            self._desk.alert("error", "history", f"bars are not stored: {error}")
             return
         try:
-            self._live = LiveBars(self._interval_s, self._config.features.bar_s)
+            self._live = LiveBars(self._interval_s, self._config.features.bar_s, without=POLLED)
         except ValueError as error:
-            self._alert("warning", "history", f"live bars are not stored: {error}")
+            self._desk.alert("warning", "history", f"live bars are not stored: {error}")
+        self._desk.on_table = self.on_bars
+        self._desk.news.on_candle = self.on_candle
 
     def close(self) -> None:
         """Write what waits."""
@@ -104,31 +109,40 @@ class BarHistory:
 
     def on_bars(self, table: FeatureTable) -> None:
         """The desk's own bars that closed just now."""
+        try:
+            self._take(table)
+        except Exception as error:
+            log.exception("bars are not kept any more")
+            self._live = self._redis = self._desk.on_table = None
+            self._desk.alert("error", "history", f"internal error ({type(error).__name__}), see engine.log")
+
+    def _take(self, table: FeatureTable) -> None:
         if self._live is not None:
-            bars = self._live.take(table, self._features.last_vwaps(table.indices))
+            self._watch(self._live)
+            bars = self._live.take(table, self._desk.features.last_vwaps(table.indices))
             if bars:
                 self._keep(bars)
         if self._redis is not None:
             self._redis.offer(table)
 
-    def on_event(self, event: object) -> None:
-        """What happens beside trades and quotes."""
-        if isinstance(event, Candle):
-            self._on_candle(event)
-        elif self._live is None:
-            return
-        elif isinstance(event, Gap):
-            self._live.on_gap(event.symbol, event.recv_ns)
-        elif isinstance(event, FeedStatus):
-            self._live.on_feed(event.venue, event.recv_ns, up=event.state is FeedState.UP)
+    def on_candle(self, candle: Candle) -> None:
+        """A bar that is believed, of a socket or of a source that is polled. Only closed ones count here."""
+        if candle.closed and candle.interval_s == self._interval_s and self._reader is not None:
+            self._keep([bar_of(candle)])
 
-    def _on_candle(self, candle: Candle) -> None:
-        """Of a socket, or of a source that is polled. Only closed ones count here."""
-        if not candle.closed or candle.interval_s != self._interval_s or self._reader is None:
-            return
-        if malformed(candle) or early(candle, self._clock(), closed=True):
-            return
-        self._keep([bar_of(candle)])
+    def _watch(self, live: LiveBars) -> None:
+        """A feed that was away, or missed trades, since the last look makes partial bars."""
+        now_ns = self._clock()
+        for feed in self._feeds():
+            stats = feed.stats
+            seen = stats.state is FeedState.UP, stats.reconnects
+            if self._seen.get(feed.venue) != seen:
+                self._seen[feed.venue] = seen
+                live.on_feed(feed.venue, now_ns, up=seen[0])
+        for symbol, count in self._desk.news.gaps.items():
+            if self._gaps.get(symbol) != count:
+                self._gaps[symbol] = count
+                live.on_gap(symbol, now_ns)
 
     def _keep(self, bars: Sequence[Bar]) -> None:
         self._store.behind(bars)
@@ -142,13 +156,13 @@ class BarHistory:
 
     # --- beside trading ---
 
-    async def run(self, symbols: Sequence[str], targets: Sequence[Target]) -> None:
-        """Fill the cache with what is stored of ``symbols``; then load what is missing of ``targets``, now
-        and as time goes on, and delete what is old. Until cancelled."""
+    async def run(self, targets: Sequence[Target]) -> None:
+        """Fill the cache with what is stored; then load what is missing of ``targets``, now and as time goes
+        on, and delete what is old. Until cancelled."""
         reader = self._reader
         if reader is None:
             return
-        for symbol in symbols:
+        for symbol in kept_symbols(self._config):
             await self._fill(reader, symbol)
         if self._redis is not None:
             self._redis.start()
@@ -159,7 +173,7 @@ class BarHistory:
             self._config.quality,
             clock=self._clock,
             rng=self._rng,
-            refuse=self._refuse,
+            refuse=self._desk.quarantine.candle,
             loaded=lambda symbol: self._fill(reader, symbol),
             changed=self._changed,
         )
@@ -170,7 +184,7 @@ class BarHistory:
                 told = ""
             except StoreError as error:
                 if str(error) != told:
-                    self._alert("error", "history", str(error))
+                    self._desk.alert("error", "history", str(error))
                 told = str(error)
             self.text = ""
             await asyncio.sleep(self._until_next_s())
@@ -191,7 +205,7 @@ class BarHistory:
             if status.faults:
                 symbol, why = next(iter(status.faults.items()))
                 text += f"; {len(status.faults)} symbols are not complete: {symbol}: {why}"
-            self._alert("warning" if status.faults else "info", "history", text)
+            self._desk.alert("warning" if status.faults else "info", "history", text)
         await load.forget_old()
 
     def _changed(self) -> None:
