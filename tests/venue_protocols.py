@@ -132,9 +132,13 @@ class CoinbaseProtocol(Protocol):
         "last_match": "matches",
         "ticker": "ticker",
         "heartbeat": "heartbeat",
-        "l2update": "level2",
-        "snapshot": "level2",
+        "l2update": "level2_batch",
+        "snapshot": "level2_batch",
     }
+
+    def __init__(self, instruments: str) -> None:
+        super().__init__(instruments)
+        self._books: dict[str, dict[str, dict[str, str]]] = {}
 
     def heartbeat(self) -> str:
         return (
@@ -152,10 +156,15 @@ class CoinbaseProtocol(Protocol):
                 reason = f"{product} is not a valid product"
                 yield json.dumps({"type": "error", "message": "Failed to subscribe", "reason": reason})
                 return
-        wanted |= {(channel, product) for channel in frame["channels"] for product in frame["product_ids"]}
+        topics = {(channel, product) for channel in frame["channels"] for product in frame["product_ids"]}
+        if frame["type"] == "unsubscribe":
+            wanted -= topics
+            return
+        wanted |= topics
         channels = [{"name": name, "product_ids": frame["product_ids"]} for name in frame["channels"]]
         yield json.dumps({"type": "subscriptions", "channels": channels})
         yield from self._last_matches(frame)
+        yield from self._snapshots(frame)
 
     def _last_matches(self, frame: dict[str, Any]) -> list[str]:
         if "matches" not in frame["channels"]:
@@ -164,6 +173,18 @@ class CoinbaseProtocol(Protocol):
             product: self.trades[product][-1] for product in frame["product_ids"] if self.trades.get(product)
         }
         return [json.dumps({"type": "last_match", "product_id": one, **row}) for one, row in latest.items()]
+
+    def _snapshots(self, frame: dict[str, Any]) -> list[str]:
+        products = frame["product_ids"] if "level2_batch" in frame["channels"] else ()
+        return [
+            json.dumps(
+                {"type": "snapshot", "product_id": one}
+                | {side: list(levels.items()) for side, levels in self._books[one].items()},
+                separators=(",", ":"),
+            )
+            for one in products
+            if one in self._books
+        ]
 
     def topics(self, raw: str) -> set[Topic]:
         kind = raw[9 : raw.index('"', 9)]
@@ -181,6 +202,16 @@ class CoinbaseProtocol(Protocol):
         elif kind == "ticker":
             data = json.loads(raw)
             self.best[data["product_id"]] = (data["best_bid"], "", data["best_ask"], "")
+        elif kind == "snapshot":
+            data = json.loads(raw)
+            self._books[data["product_id"]] = {side: dict(data[side]) for side in ("bids", "asks")}
+        elif kind == "l2update":
+            data = json.loads(raw)
+            for side, price, size in data["changes"]:
+                levels = self._books[data["product_id"]]["bids" if side == "buy" else "asks"]
+                levels[price] = size
+                if float(size) == 0:
+                    del levels[price]
 
     def rest(self, path: str, query: dict[str, str], history: bool) -> tuple[int, str]:
         if path == "/products":

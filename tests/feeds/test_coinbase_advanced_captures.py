@@ -1,4 +1,4 @@
-"""The re-written capture and the samples of Coinbase Advanced Trade: every frame, and faults put into them."""
+"""The re-written capture and the samples of Coinbase Advanced Trade: every frame, faults put into them."""
 
 from __future__ import annotations
 
