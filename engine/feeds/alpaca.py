@@ -226,7 +226,6 @@ class AlpacaDecoder(VenueDecoder):
         elif isinstance(message, _Error):
             self._refused(message, recv_ns, out)
         elif isinstance(message, _Success):
-            self.acks += 1
             if message.msg == "authenticated":
                 self.outbox += self._subscriptions
         elif isinstance(message, _Subscription):

@@ -162,6 +162,7 @@ class Alpaca(NativeVenue):
     connect_gap_s = 2.0
     consecutive_ids = False
     single_connection = True
+    channels: tuple[str, ...] = ("trade", "quote", "candle")
 
     def __init__(self, config: FeedConfig, keys: Keys) -> None:
         """Raises ConfigError for a host that keys must not be sent to."""

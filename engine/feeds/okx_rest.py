@@ -3,12 +3,12 @@
 Protocol: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments and
 #order-book-trading-market-data. Limits a client keeps to: 3 connects a second, 480 (un)subscriptions an hour
 and connection, 20 requests in 2 s for most of the REST; a socket that is idle for 30 s is closed. Bars come
-on a socket of their own (``/ws/v5/business``), so the desk asks REST for them.
+on a socket of their own, at ``/ws/v5/business``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -130,7 +130,7 @@ def read_instruments(body: str | bytes) -> list[InstrumentSpec]:
 
 
 class Okx(NativeVenue):
-    """The venue."""
+    """The venue: trades, best bid and offer, books."""
 
     name = "okx"
     ws_url = "wss://ws.okx.com:8443/ws/v5/public"
@@ -140,6 +140,7 @@ class Okx(NativeVenue):
     heartbeats = True
     ping_frame = "ping"
     connect_gap_s = 0.5
+    channels: tuple[str, ...] = ("trade", "quote", "book")
     consecutive_ids = False
     """Of its socket, which sums trades up: its decoder tells what is missing."""
 
@@ -168,9 +169,12 @@ class Okx(NativeVenue):
     def connect_url(self, base: str) -> str:
         return base
 
+    def data(self) -> list[str]:
+        """The venue's channels that are wanted of each symbol."""
+        return ["trades", "bbo-tbt", *(["books"] if self.book_levels else [])]
+
     def subscribe(self) -> list[str]:
-        channels = ["trades", "bbo-tbt", *(["books"] if self.book_levels else [])]
-        wanted = [(channel, native) for native in self.natives for channel in channels]
+        wanted = [(channel, native) for native in self.natives for channel in self.data()]
         return [frame("subscribe", wanted[start : start + _BATCH]) for start in range(0, len(wanted), _BATCH)]
 
     def _kinds(self) -> list[str]:
@@ -217,7 +221,7 @@ class Okx(NativeVenue):
             return Quote(f"okx:{native}", bid, bid_size, ask, ask_size, tick.ts * MS, recv_ns)
         raise ValueError("okx: an empty ticker")
 
-    def recent_request(self, native: str) -> Request:
+    def recent_request(self, native: str) -> Request | None:
         return Request("/api/v5/market/trades", (("instId", native), ("limit", str(_RECENT))))
 
     def parse_trades(self, native: str, body: bytes, recv_ns: int) -> list[Trade]:
@@ -253,3 +257,27 @@ class Okx(NativeVenue):
         rows = _rest_bars(_data(body))
         bars = [read_bar(f"okx:{native}", native, interval_s, row, recv_ns) for row in rows]
         return sorted(bars, key=lambda bar: bar.open_ns)
+
+
+class OkxBars(Okx):
+    """Its bars."""
+
+    channels: tuple[str, ...] = ("candle",)
+
+    def decoder(self) -> OkxDecoder:
+        return OkxDecoder(self.natives, book_levels=0)
+
+    def connect_url(self, base: str) -> str:
+        return base.rstrip("/").removesuffix("/public") + "/business"
+
+    def data(self) -> list[str]:
+        return ["candle1m"]
+
+    def recent_request(self, native: str) -> None:
+        """The other connection's."""
+        return None
+
+
+def parts(config: FeedConfig) -> Sequence[Okx]:
+    """What a feed of the venue consists of, a connection each."""
+    return (Okx(config), OkxBars(config)) if config.candles else (Okx(config),)

@@ -132,8 +132,18 @@ VENUES: dict[str, VenueEntry] = {
         okx_rest.read_instruments,
         "/instruments",
         ('{"arg":{', '{"event":"'),
+        parts=okx_rest.parts,
     ),
 }
+
+
+CCXT = "ccxt-"
+"""What the key of a venue begins with that is spoken to by ccxt; its name there follows."""
+
+
+def is_known(venue: str) -> bool:
+    """A feed of it can be opened, or refused with a reason."""
+    return venue in VENUES or venue.startswith(CCXT)
 
 
 def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random) -> Feed:
@@ -142,15 +152,21 @@ def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: 
 
     Raises ConfigError for a venue that is not known or a feed without symbols.
     """
-    entry = VENUES.get(venue)
-    if entry is None:
+    if not is_known(venue):
         known = ", ".join(sorted(VENUES))
-        raise ConfigError(f"feeds.{clean(venue, 40)}: no such venue; the desk knows {known}")
+        raise ConfigError(
+            f"feeds.{clean(venue, 40)}: no such venue; the desk knows {known}, and {CCXT}… by ccxt"
+        )
     if not config.symbols:
         raise ConfigError(f"feeds.{venue}.symbols is empty: name at least one symbol in the venue's spelling")
+    if venue.startswith(CCXT):
+        from engine.feeds.ccxt_feed import CcxtFeed
+
+        return CcxtFeed(venue, config, clock=clock, rng=rng)
     # Imported here: a replay of a tape needs no socket library, and starts faster without.
     from engine.feeds.connection import SocketFeed
 
+    entry = VENUES[venue]
     venues = entry.parts(config) if entry.parts is not None else (entry.venue(config),)
     feeds = [SocketFeed(one, config, clock=clock, rng=rng) for one in venues]
     return feeds[0] if len(feeds) == 1 else JoinedFeed(feeds)

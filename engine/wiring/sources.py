@@ -12,7 +12,7 @@ from engine.config import Config
 from engine.errors import ConfigError, TickdeskError
 from engine.events import Alert, FeedState
 from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
-from engine.feeds.registry import VENUES, open_feed
+from engine.feeds.registry import VENUES, is_known, open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.text import clean
 from engine.wiring.desk import Desk
@@ -35,7 +35,7 @@ def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, fl
     for venue, feed in config.feeds.items():
         if not feed.enabled:
             continue
-        if venue not in VENUES:
+        if not is_known(venue):
             raise ConfigError(f"feeds.{venue}: unknown venue; known are {', '.join(sorted(VENUES))}")
         if not feed.symbols:
             raise ConfigError(f"feeds.{venue}.symbols: name at least one symbol")
