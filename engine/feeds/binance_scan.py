@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import MarketEvent, Quote, Trade
+from engine.feeds.base import BOOK_LEVELS
 from engine.feeds.binance import BinanceDecoder
 from engine.feeds.binance_book import MAX_MS, MS
-from engine.feeds.binance_streams import BOOK_TICKER, PRINT
+from engine.feeds.binance_streams import BOOK_TICKER, PRINT, UNUSED
 from engine.feeds.timestamps import MAX_NS
 from engine.kernels import part, unlocked, warm
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
@@ -62,9 +63,13 @@ _ROOM = (1 << 53) // _INTEGERS
 """Below these, a number can be shifted by so many digits and stay exact."""
 _POWERS = np.array([float(10**exponent) for exponent in range(23)])
 _EXACT = 1 << 53
+_MOST = 1e15
+"""Of a price; larger ones are the decoder's to refuse."""
 _LAST_DIGIT = MAX_NS // 10
 _QUOTE_MARK, _BACKSLASH, _DOT, _ZERO = b'"\\.0'
 
+_READ = frozenset({PRINT, BOOK_TICKER, UNUSED})
+"""Kinds of streams; books, bars and aggregated trades are the decoder's."""
 _STREAM = np.dtype([("length", "<i4"), ("kind", "<i4"), ("symbol", "<i4"), ("native_length", "<i4")])
 
 
@@ -203,6 +208,8 @@ def _book_ticker(text: Any, at: int, s: Any, native: Any, tick: Any) -> int:
     at, ask = _decimal(text, _after(text, at, _ASK))
     at, ask_size = _decimal(text, _after(text, at, _ASK_SIZE))
     at = _after(text, at, _BOOK_END)
+    if not (0.0 < bid <= _MOST and 0.0 < ask <= _MOST and bid_size > 0.0 and ask_size > 0.0):
+        return -1
     tick.event_ns = tick.recv_ns
     tick.trade_id = -1
     tick.kind = QUOTE
@@ -222,7 +229,7 @@ def _print(text: Any, at: int, s: Any, native: Any, tick: Any) -> int:
     at, maker = _flag(text, _after(text, at, _MAKER))
     at, _ = _flag(text, _after(text, at, _MARK))
     at = _after(text, at, _PRINT_END)
-    if millis > MAX_MS:
+    if millis > MAX_MS or not 0.0 < price <= _MOST or size <= 0.0:
         return -1
     tick.event_ns = millis * MS
     tick.trade_id = trade_id
@@ -279,11 +286,15 @@ def _find(name: Any, streams: Any, names: Any) -> int:
 
 
 class BinanceScanner:
-    """See Scanner. ``symbols`` grows by the symbol of each event that ``add`` refuses for being its first."""
+    """See Scanner. ``symbols`` grows by the symbol of each event that ``add`` refuses for being its first.
 
-    def __init__(self, symbols: list[str], *, capacity: int = CAPACITY) -> None:
+    Each row of a book ends a run of ticks, and costs as much as decoding forty of them: without ``books``
+    they are passed over.
+    """
+
+    def __init__(self, symbols: list[str], *, books: bool = True, capacity: int = CAPACITY) -> None:
         _load_kernels()
-        self.decoder = BinanceDecoder()
+        self.decoder = BinanceDecoder(book_levels=BOOK_LEVELS if books else 0)
         self._symbols = symbols
         self._index = {symbol: index for index, symbol in enumerate(symbols)}
         self._streams = np.zeros(_SLOTS, _STREAM)
@@ -337,6 +348,8 @@ class BinanceScanner:
 
     def learn(self, frame: str) -> None:
         stream, kind = self.decoder.stream(frame)
+        if kind not in _READ:
+            return
         native = stream.partition("@")[0].upper()
         index = self._index.get(f"{self.decoder.venue}:{native}", -1)
         if not stream or stream in self._learned or (index < 0 and kind in (PRINT, BOOK_TICKER)):

@@ -244,8 +244,10 @@ class StreamDecoder(BookDecoder):
         """(stream, kind) of a combined frame whose stream was decoded before; ("", 0) of any other."""
         stream = frame[11 : frame.find('"', 11)] if frame.startswith(_COMBINED) else ""
         kind = self._kinds.get(stream, 0)
+        if kind == DEPTH and not self._book_levels:
+            return stream, UNUSED
         if kind == PRINT and not self._tells(self._name(stream.partition("@")[0].upper()), PRINT):
-            kind = UNUSED
+            return stream, UNUSED
         return (stream, kind) if kind else ("", 0)
 
     def _tells(self, symbol: str, kind: int) -> bool:

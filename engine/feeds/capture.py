@@ -69,6 +69,7 @@ class Capture:
 
     def __init__(self, venue: str, first_ns: int, tally: Tally) -> None:
         self._venue = venue
+        self._book_native = VENUES[venue].book_native
         self._tally = tally
         self._last_ns = first_ns
 
@@ -151,6 +152,11 @@ class Capture:
             if isinstance(row, _BadLine):
                 self._tally.undecodable += 1
                 out.append(Malformed(self._venue, row.raw or "", "not a line of a tape", self._last_ns))
+            elif row.ch == "http" and row.raw is not None and self._book_native is not None:
+                native = self._book_native(row.url)
+                if native:
+                    self._last_ns = row.t or self._last_ns
+                    decoder.book_snapshot(native, row.raw.encode(), self._last_ns, out)
         elif row.t is None:
             self._last_ns = _undated(decoder, row.raw, self._last_ns, out)
         else:

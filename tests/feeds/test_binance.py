@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import Malformed, MarketEvent, Quote, Trade
-from engine.feeds.base import Request
-from engine.feeds.binance import MAX_SYMBOLS, Binance, BinanceDecoder, read_instruments
+from engine.events import NS, Candle, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.base import Request, UnreachableError
+from engine.feeds.binance import Binance, BinanceDecoder, read_instruments
 
 TRADE = (
     '{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,'
@@ -77,7 +80,7 @@ def test_acks_are_noted_and_errors_told() -> None:
     decoder = BinanceDecoder()
     assert decode('{"result":null,"id":1}', decoder=decoder) == []
     assert decoder.acks == 1
-    (event,) = decode('{"code":0,"msg":"Unknown property","id":1}', decoder=decoder)
+    event = decode('{"code":0,"msg":"Unknown property","id":1}', decoder=decoder)[0]
     assert isinstance(event, Malformed) and "Unknown property" in event.error
 
 
@@ -94,26 +97,144 @@ def test_a_server_shutdown_asks_for_a_new_connection(frame: str) -> None:
     assert "shutdown" in decoder.reconnect
 
 
-def test_depth_frames_are_skipped() -> None:
-    decoder = BinanceDecoder()
+def test_frames_of_other_channels_are_skipped() -> None:
+    decoder = BinanceDecoder(book_levels=0)
     update = '{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}'
+    partial = '{"stream":"btcusdt@depth20@100ms","data":{"lastUpdateId":7,"bids":[],"asks":[]}}'
     frame = f'{{"stream":"btcusdt@depth@100ms","data":{update}}}'
-    assert decode(frame, frame, decoder=decoder) == []
-    assert decoder.skipped == 2
+    ticker = '{"stream":"btcusdt@ticker","data":{"e":"24hrTicker","s":"BTCUSDT"}}'
+    assert decode(*[frame, partial, ticker] * 2, decoder=decoder) == []
+    assert decoder.skipped == 6
+
+
+AGGREGATE = (
+    '{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1633998523963,"s":"BTCUSDT","a":15683430,'
+    '"p":"0.35280000","q":"58.00000000","f":19862790,"l":19862790,"T":1633998523963,"m":false,"M":true}}'
+)
+
+
+def test_what_two_channels_tell_counts_once() -> None:
+    """A tape may hold both ways of telling trades: the first one found is taken."""
+    aggregated = Trade("binance:BTCUSDT", 15683430, 0.3528, 58.0, 1, 1633998523963000000, 7)
+    assert decode(TRADE, AGGREGATE, TRADE) == [EXPECTED_TRADE] * 2
+    assert decode(AGGREGATE, TRADE, AGGREGATE) == [aggregated] * 2
+    subscribed = BinanceDecoder(["BTCUSDT"], book_levels=0)
+    assert decode(AGGREGATE, TRADE, decoder=subscribed) == [EXPECTED_TRADE]
+    assert subscribed.skipped == 1
+
+
+def test_times_in_microseconds() -> None:
+    fine = TRADE.replace("1723161255342", "1723161255342123")
+    (trade,) = decode(fine)
+    assert isinstance(trade, Trade) and trade.event_ns == 1723161255342123000
+    (bad,) = decode(TRADE.replace("1723161255342", "99999999999999"))
+    assert isinstance(bad, Malformed)
+
+
+def test_a_book_of_one_side_has_no_quote() -> None:
+    decoder = BinanceDecoder()
+    one_sided = BOOK.replace('"61837.63000000","B":"3.78826000"', '"0.00000000","B":"0.00000000"')
+    assert decode(one_sided, one_sided, decoder=decoder) == [] and decoder.skipped == 2
+
+
+@pytest.mark.parametrize("number", ["0.00000000", "-1", "nan", "inf", "1e999", "", "x"])
+def test_no_tick_without_a_price(number: str) -> None:
+    for frame in (TRADE, AGGREGATE):
+        for field in "pq":
+            broken = re.sub(f'"{field}":"[^"]*"', f'"{field}":"{number}"', frame)
+            assert [type(event) for event in decode(broken)] == [Malformed]
+    for field in "bBaA":
+        broken = re.sub(f'"{field}":"[^"]*"', f'"{field}":"{number}"', BOOK)
+        assert not any(isinstance(event, Quote) for event in decode(broken, broken))
+
+
+KLINE = (
+    '{"stream":"btcusdt@kline_1m","data":{"e":"kline","E":1633998523963,"s":"BTCUSDT","k":{"t":1633998480000,'
+    '"T":1633998539999,"s":"BTCUSDT","i":"1m","f":19862761,"L":19862790,"o":"0.35270000","c":"0.35280000",'
+    '"h":"0.35290000","l":"0.35220000","v":"25877.00000000","n":30,"x":false,"q":"9116.04600000",'
+    '"V":"58.00000000","Q":"20.46240000","B":"0"}}}'
+)
+
+
+def test_a_bar_is_closed_by_the_venues_word() -> None:
+    bar = Candle(
+        "binance:BTCUSDT", 60, 1633998480000000000, 0.3527, 0.3529, 0.3522, 0.3528, 25877.0, False,
+        1633998523963000000, 7, 30,
+    )  # fmt: skip
+    closed = msgspec.structs.replace(bar, closed=True)
+    assert decode(KLINE, KLINE.replace('"x":false', '"x":true')) == [bar, closed]
+    odd = KLINE.replace("kline_1m", "kline_1M").replace('"i":"1m"', '"i":"1M"')
+    assert decode(odd, odd) == []
+
+
+def test_a_refused_subscription_is_shown_as_trouble() -> None:
+    decoder = BinanceDecoder(["BTCUSDT"])
+    events = decode('{"error":{"code":2,"msg":"Invalid request"},"id":1}', decoder=decoder)
+    assert [type(event) for event in events] == [Malformed, FeedStatus]
+    assert "refused a subscription" in decoder.troubles[""]
 
 
 def test_the_url_subscribes() -> None:
-    url = Binance(FeedConfig(symbols=("BTCUSDT", "ETHUSDT"))).connect_url("ws://127.0.0.1:9/")
-    assert url == (
-        "ws://127.0.0.1:9/stream?streams=btcusdt@trade/btcusdt@bookTicker/ethusdt@trade/ethusdt@bookTicker"
-    )
+    venue = Binance(FeedConfig(symbols=("BTCUSDT", "ETHUSDT")))
+    names = [
+        f"{one}@{kind}" for one in ("btcusdt", "ethusdt") for kind in ("trade", "bookTicker", "depth@100ms")
+    ]
+    assert venue.connect_url("ws://127.0.0.1:9/") == f"ws://127.0.0.1:9/stream?streams={'/'.join(names)}"
+    assert venue.subscribe() == []
+    bare = Binance(FeedConfig(symbols=("BTCUSDT",), book_levels=0, candles=True))
+    assert bare.connect_url("ws://x").endswith("=btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m")
+    assert bare.book_request("BTCUSDT") is None
+
+
+def test_many_streams_are_subscribed_by_messages() -> None:
+    names = tuple(f"A{n}" for n in range(512))
+    venue = Binance(FeedConfig(symbols=names, book_levels=0))
+    assert venue.connect_url("ws://x") == "ws://x/stream"
+    frames = [json.loads(frame) for frame in venue.subscribe()]
+    streams = [stream for frame in frames for stream in frame["params"]]
+    assert len(set(streams)) == len(streams) == 1024 and max(len(frame["params"]) for frame in frames) <= 100
+    assert [frame["id"] for frame in frames] == list(range(1, 12))
 
 
 def test_more_symbols_than_a_connection_carries_are_refused() -> None:
-    names = tuple(f"A{n}" for n in range(MAX_SYMBOLS + 1))
-    assert Binance(FeedConfig(symbols=names[1:])).connect_url("ws://x").count("@") == 1024
+    names = tuple(f"A{n}" for n in range(513))
     with pytest.raises(ConfigError, match=r"feeds\.binance\.symbols names 513: .* 512 at most"):
+        Binance(FeedConfig(symbols=names, book_levels=0))
+    with pytest.raises(ConfigError, match=r"341 at most"):
         Binance(FeedConfig(symbols=names))
+
+
+def klines(*opens_ms: int) -> bytes:
+    row = '"1.5","3","1","2","10.5",{1},"1313200.01",617,"12.28","745719.4","0"'
+    rows = ",".join(f"[{ms},{row.replace('{1}', str(ms + 59_999))}]" for ms in opens_ms)
+    return f"[{rows}]".encode()
+
+
+def test_bars_by_rest() -> None:
+    venue = Binance(FeedConfig(symbols=("BTCUSDT",)))
+    asked = venue.candles_request("BTCUSDT", 60, 120 * NS, 240 * NS)
+    assert asked == Request(
+        "/api/v3/klines",
+        (
+            ("symbol", "BTCUSDT"),
+            ("interval", "1m"),
+            ("startTime", "120000"),
+            ("endTime", "239999"),
+            ("limit", "1000"),
+        ),
+    )
+    assert venue.candles_request("BTCUSDT", 77, 0, 1) is None
+    bars = venue.parse_candles("BTCUSDT", 60, klines(180_000, 120_000), 185 * NS)
+    assert [(bar.open_ns // NS, bar.closed) for bar in bars] == [(120, True), (180, False)]
+    first = bars[0]
+    assert (first.open, first.high, first.low, first.close, first.volume) == (1.5, 3.0, 1.0, 2.0, 10.5)
+    assert (first.trades, first.source, first.event_ns) == (617, "binance", 180 * NS)
+    with pytest.raises(ValueError, match="not the answer"):
+        venue.parse_candles("BTCUSDT", 60, b"[[1]]", 1)
+    with pytest.raises(ValueError, match="Invalid symbol"):
+        venue.parse_candles("BTCUSDT", 60, b'{"code":-1121,"msg":"Invalid symbol."}', 1)
+    with pytest.raises(UnreachableError, match="Too much"):
+        venue.parse_candles("BTCUSDT", 60, b'{"code":-1003,"msg":"Too much request weight used."}', 1)
 
 
 INFO = (
