@@ -10,7 +10,7 @@ A symbol is ``"<venue>:<NATIVE>"`` (``"binance:BTCUSDT"``, ``"kraken:BTC/USD"``)
 from __future__ import annotations
 
 from engine.events.base import NS, Event
-from engine.events.desk import Alert, JournalEvent, LimitChange, RiskChange, RiskState
+from engine.events.desk import Alert, JournalEvent, LimitChange, Quarantined, RiskChange, RiskState
 from engine.events.market import (
     BookStatus,
     Candle,
@@ -81,6 +81,7 @@ __all__ = [
     "OrderType",
     "Pending",
     "Purpose",
+    "Quarantined",
     "Quote",
     "RiskChange",
     "RiskState",

@@ -51,4 +51,21 @@ class Alert(Event, frozen=True, gc=False):
     ns: int
 
 
+class Quarantined(Event, frozen=True, gc=False):
+    """Something from outside that was not believed, kept to be looked at."""
+
+    ns: int
+    """When it came, by our clock."""
+    symbol: str
+    """"" where it is of none, or of one that cannot be told."""
+    reason: str
+    """A code: see ``market/screen.py``, ``market/candle_check.py``; MALFORMED for a frame."""
+    kind: str
+    """trade, quote, bar or frame."""
+    content: str
+    """What it said, one cleaned line."""
+    unkept: int = 0
+    """So many more of the same symbol and reason came since the one kept before it."""
+
+
 JournalEvent = OrderEvent | OrderChange | Fill | Funding | RiskChange | LimitChange | Alert

@@ -65,6 +65,10 @@ class FeatureRow(Event, frozen=True, gc=False):
     """Standard deviation of 1-bar log returns over the last 20 bars."""
     return_std_long: float
     """The same over the last 120 bars."""
+    window_gapped: float = 0.0
+    """1.0 while trades are missing in the window: they were missed, or came too late to be counted."""
+    volume_gapped: float = 0.0
+    """1.0 while they are missing in the last closed bar, or in those of ``volume_ma``."""
 
 
 class Family(StrEnum):

@@ -15,6 +15,14 @@ from engine.kernels import part
 
 
 @part
+def miss_trades(s: Any, desk: Any, now_ns: int) -> None:
+    """Trades of about now are missing for good in the window, in the open bar and in what rests on it."""
+    s.gap_ns = max(s.gap_ns, now_ns)
+    s.gap_bars = desk.volume_period
+    s.volume_gapped = 1.0
+
+
+@part
 def add_trade(s: Any, price: float, size: float) -> None:
     if s.traded == 0:
         s.traded = 1
@@ -64,6 +72,10 @@ def close_bar(s: Any, desk: Any, ring: Any, end_ns: int) -> bool:
     else:
         return False
     s.bar_start_ns = end_ns - desk.bar_ns
+    if s.gap_bars > 0:
+        s.gap_bars -= 1
+    else:
+        s.volume_gapped = 0.0
     keep_bar(s, desk, ring, value)
     return True
 

@@ -32,7 +32,9 @@ from engine.kernels import kernel, warm
 Floats = npt.NDArray[np.float64]
 
 _UNKNOWN = [
-    COLUMN[name] for name in FLOAT_FIELDS if name.startswith("window_") or name in ("trade_count", "last")
+    COLUMN[name]
+    for name in FLOAT_FIELDS
+    if (name.startswith("window_") and name != "window_gapped") or name in ("trade_count", "last")
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.feature_table import COLUMN
-from engine.features.bars import add_quote, add_trade, close_bar
+from engine.features.bars import add_quote, add_trade, close_bar, miss_trades
 from engine.features.memory import bars_of, desk_at, fields_at, ring_of, rows_of, ticks_at
 from engine.features.state import ENTRY
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
@@ -87,11 +87,14 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
     state, ring = rows_of(desk), ring_of(desk)
     for position in range(start, stop):
         tick = ticks[position]
-        if tick.reject != 0 or tick.flags & BACKFILLED:
+        if tick.reject != 0:
             continue
         index = tick.symbol
         if index < 0 or index >= desk.count:
             raise IndexError("tick of a symbol that was not added")
+        if tick.flags & BACKFILLED:
+            miss_trades(state[index], desk, max(desk.now_ns, tick.recv_ns))
+            continue
         if tick.recv_ns > desk.now_ns:
             if tick.recv_ns >= desk.boundary_ns and _close_bars(tick.recv_ns, desk):
                 desk.position, desk.symbol = position, -1
@@ -141,6 +144,13 @@ def pass_time(now_ns: int, address: int) -> int:
             return BARS
         desk.now_ns = now_ns
     return NONE
+
+
+@kernel
+def note_missing(index: int, now_ns: int, address: int) -> None:
+    """Trades of the symbol were missed, as is known at ``now_ns``."""
+    desk = desk_at(address)
+    miss_trades(rows_of(desk)[index], desk, max(desk.now_ns, now_ns))
 
 
 @kernel

@@ -32,6 +32,7 @@ from engine.features.consume import (
     WAKE,
     consume,
     find_mids,
+    note_missing,
     pass_time,
     refresh,
     refresh_one,
@@ -195,6 +196,14 @@ class FeatureEngine:
             raise ValueError("ticks must be one contiguous array of TICK rows")
         self._ticks, self._ticks_count, self._ticks_address = ticks, len(ticks), int(ticks.ctypes.data)
 
+    def miss_trades(self, index: int, now_ns: int) -> None:
+        """Trades were missed, which is known at ``now_ns``: rows say so until window and bars are past it."""
+        note_missing(index, now_ns, self.address)
+
+    def doubt_quote(self, index: int) -> None:
+        """The quote is wrong: it has no age from now on, and any trade says more, until a new one comes."""
+        self._words[index * _ROW_WORDS + _QUOTE_NS] = 0
+
     def closed(self) -> Array:
         """Indices of the symbols whose bar (real or filled) closed at the last BARS, rising."""
         closed = self._desk_words[_CLOSED]
@@ -217,6 +226,20 @@ class FeatureEngine:
     def recv_times(self) -> Array:
         """``last_recv_ns`` of all symbols, as a view."""
         view: Array = self._state["recv_ns"][: len(self._symbols)]
+        return view
+
+    def quote_times(self) -> Array:
+        """``quote_ns`` of all symbols, as a view."""
+        view: Array = self._state["quote_ns"][: len(self._symbols)]
+        return view
+
+    def trade_ns(self, index: int) -> int:
+        """Clock at the last trade consumed; 0 before the first."""
+        return self._words[index * _ROW_WORDS + _TRADE_NS]
+
+    def trade_times(self) -> Array:
+        """``trade_ns`` of all symbols, as a view."""
+        view: Array = self._state["trade_ns"][: len(self._symbols)]
         return view
 
     # --- what is known ---------------------------------------------------------------------------
@@ -318,7 +341,7 @@ class FeatureEngine:
         return self._words[index * _ROW_WORDS + _QUOTES]
 
     def quote_ns(self, index: int) -> int:
-        """Clock at the last quote consumed; 0 before the first."""
+        """Clock at the last quote consumed; 0 before the first, and while it is doubted."""
         return self._words[index * _ROW_WORDS + _QUOTE_NS]
 
     def last_size(self, index: int) -> float:
@@ -469,6 +492,7 @@ def _exercise() -> None:
     pass_time(NS, address)
     refresh(np.zeros(0, np.int64), address)
     refresh_one(0, address)
+    note_missing(0, 0, address)
     find_mids(np.zeros(0, np.int64), np.zeros(0), address)
     none = np.zeros(0, np.int64)
     take_closed(none, none, none, np.zeros((0, len(ROW_FIELDS))), address)

@@ -97,6 +97,8 @@ _FIELDS: list[Any] = [
     ("exit_share", "<f8"),
     ("exit_slack", "<f8"),
     # touched once a bar
+    ("gap_ns", "<i8"),  # clock when trades were last known to be missing; 0: never
+    ("gap_bars", "<i8"),  # closes to come that they are missing in
     ("rise_volume", "<f8"),
     ("fills", "<i8"),
     ("gain", "<f8"),
@@ -217,6 +219,7 @@ def start_row(row: Array, offset: int, capacity: int) -> None:
     for name in ROW_FIELDS:
         row[name] = np.nan
     row["window_volume"] = row["window_buy_volume"] = row["window_count"] = 0.0
+    row["window_gapped"] = row["volume_gapped"] = 0.0
     row["offset"], row["capacity"] = offset, capacity
     for name in ("rise_change", "rise_volume", "exit_stop", "exit_target", "exit_best", "exit_share"):
         row[name] = np.nan

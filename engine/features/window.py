@@ -124,6 +124,7 @@ def measure(s: Any, ring: Any, oldest: int) -> None:
     s.window_volume = max(size, 0.0)
     s.window_buy_volume = min(max(bought, 0.0), s.window_volume)
     s.window_count = s.tail - head
+    s.window_gapped = 1.0 if s.gap_ns > oldest else 0.0
     if head == s.tail:
         s.window_change_pct = s.window_vwap = s.window_high = s.window_low = np.nan
         return

@@ -1,4 +1,10 @@
-"""Which ticks are fit to trade on: finite, positive, uncrossed, seen once, near the last price (compiled).
+"""Which ticks are fit to trade on: finite, positive, uncrossed, seen once, in order, near the last price
+(compiled).
+
+A venue's trade ids are its order where it numbers them; what comes without an id (trades of some venues, all
+quotes) is in order by the venue's own time. One that is older than what was accepted before it would set the
+last price or the quote back, and is rejected, until five in a row, each no older than the one before, say
+that it is the venue's clock that was set back. Of equal times the later one counts.
 
 A rejected tick keeps the code of its reason in ``ticks['reject']`` and changes nothing.
 """
@@ -18,9 +24,12 @@ from engine.ticks import BACKFILLED, TICK, TRADE
 
 Array = npt.NDArray[Any]
 
-REJECTS: tuple[str, ...] = ("", "NOT_FINITE", "NOT_POSITIVE", "CROSSED", "DUPLICATE", "OUTLIER")
+REJECTS: tuple[str, ...] = (
+    *("", "NOT_FINITE", "NOT_POSITIVE", "CROSSED", "DUPLICATE", "OUTLIER"),
+    "OUT_OF_ORDER",
+)
 """Reason codes by the number written to ``ticks['reject']``."""
-NOT_FINITE, NOT_POSITIVE, CROSSED, DUPLICATE, OUTLIER = range(1, 6)
+NOT_FINITE, NOT_POSITIVE, CROSSED, DUPLICATE, OUTLIER, OUT_OF_ORDER = range(1, 7)
 
 AGREEING = 5
 """So many outliers in a row that agree with each other are a move: the next one is believed."""
@@ -35,6 +44,11 @@ _STATE = np.dtype(
         ("outlier", "<f8"),
         ("outliers", "<i4"),
         ("outlier_pct", "<f8"),
+        # by kind (trades without an id, quotes): the venue's time of the last one that was accepted, of the
+        # last one that was too old for that, and how many of those agreed in a row
+        ("newest_ns", "<i8", 2),
+        ("late_ns", "<i8", 2),
+        ("late", "<i8", 2),
     ]
 )
 
@@ -60,6 +74,18 @@ def _seen(s: Any, tick: Any) -> bool:
     if tick.flags & BACKFILLED:
         return not s.hole_first <= tick.trade_id <= s.hole_last
     return True
+
+
+@part
+def _late(s: Any, tick: Any) -> bool:
+    """Is it older, by its venue's time, than one that was accepted? Counts those that agree."""
+    kind = tick.kind
+    if tick.event_ns >= s.newest_ns[kind]:
+        return False
+    agrees = s.late[kind] > 0 and tick.event_ns >= s.late_ns[kind]
+    s.late[kind] = s.late[kind] + 1 if agrees else 1
+    s.late_ns[kind] = tick.event_ns
+    return bool(s.late[kind] <= AGREEING)
 
 
 @part
@@ -112,14 +138,21 @@ def check_ticks(ticks: Any, start: int, stop: int, state: Any) -> int:
         code = _malformed(tick)
         if code == 0 and _seen(s, tick):
             code = DUPLICATE
+        is_trade = tick.kind == TRADE
+        dated = not (backfilled or (is_trade and tick.trade_id != -1))
+        if code == 0 and dated and _late(s, tick):
+            code = OUT_OF_ORDER
         if code == 0 and _outlies(s, price, backfilled):
             code = OUTLIER
         tick.reject = code
         if code != 0:
             count += 1
             continue
-        if tick.kind == TRADE and tick.trade_id != -1:
+        if is_trade and tick.trade_id != -1:
             _note_id(s, tick.trade_id)
+        if dated:
+            s.newest_ns[tick.kind] = tick.event_ns
+            s.late[tick.kind] = 0
         if backfilled:
             continue
         s.price = price

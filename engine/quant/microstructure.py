@@ -4,7 +4,8 @@ score = (book + flow) / 2 x calm, each part in [-1, 1]; a part without data is l
 
 book = (bid size - ask size) / (bid size + ask size) at the touch; flow = (bought - sold) / volume in the
 window, by the taker's side; calm = 1 / (1 + spread / (0.001 mid)). confidence = (0.5 when there is a book
-+ 0.5 n / (n + 5) for n trades in the window) x calm. Absent with neither book nor trades.
++ 0.5 n / (n + 5) for n trades in the window) x calm. Absent with neither book nor trades. There is no flow
+while trades are missing in the window.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FLOW_TRADES = 5.0
 _FILLED = COLUMN["filled"]
 _BID, _ASK = COLUMN["bid"], COLUMN["ask"]
 _BID_SIZE, _ASK_SIZE = COLUMN["bid_size"], COLUMN["ask_size"]
+_GAPPED = COLUMN["window_gapped"]
 _VOLUME, _BOUGHT, _COUNT = COLUMN["window_volume"], COLUMN["window_buy_volume"], COLUMN["window_count"]
 
 
@@ -49,7 +51,7 @@ def microstructure(row: Any) -> tuple[float, float]:
             confidence = 0.5
             parts = 1
     volume, bought = row[_VOLUME], row[_BOUGHT]
-    if 0.0 < volume < 1e300 and bought == bought:
+    if 0.0 < volume < 1e300 and bought == bought and row[_GAPPED] != 1.0:
         flow = 2.0 * bought / volume - 1.0
         # A rolling sum may be off by its rounding.
         total += 1.0 if flow > 1.0 else -1.0 if flow < -1.0 else flow

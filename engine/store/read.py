@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import StoreError
-from engine.events import NS, Fill, JournalEvent, Opportunity, OrderChange, OrderEvent, Verdict
+from engine.events import NS, Fill, JournalEvent, Opportunity, OrderChange, OrderEvent, Quarantined, Verdict
 from engine.store import automations as automation_rows
 from engine.store import schema
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
+from engine.store.quarantine import MOST, listed
 from engine.store.rows import EquityPoint, PositionPoint
 
 T = TypeVar("T")
@@ -302,6 +303,16 @@ class Reader:
             "SELECT stage || ':' || code, SUM(count) FROM drops GROUP BY stage, code ORDER BY stage, code"
         )
         return {row[0]: int(row[1]) for row in rows}
+
+    def quarantine(
+        self, *, symbol: str = "", reason: str = "", since_ns: int = 0, limit: int = MOST
+    ) -> list[Quarantined]:
+        """What was not believed, newest first; see ``quarantine.listed``."""
+        return self._run(
+            lambda connection: listed(
+                connection, symbol=symbol, reason=reason, since_ns=since_ns, limit=limit
+            )
+        )
 
     def _of_order(self, client_order_id: str) -> list[JournalEvent]:
         rows = self._rows("SELECT body FROM journal WHERE client_order_id = ? ORDER BY seq", client_order_id)

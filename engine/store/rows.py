@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engine.events import Blend, Drop, FeatureRow, Opportunity, Signal, Verdict
+from engine.events import Blend, Drop, FeatureRow, Opportunity, Quarantined, Signal, Verdict
 from engine.store.codec import encode
 
 Row = tuple[Any, ...]
@@ -57,7 +57,16 @@ class CurrencyPoint(msgspec.Struct, frozen=True, gc=False):
 
 
 Record = (
-    Signal | Blend | Opportunity | Verdict | FeatureRow | Drop | EquityPoint | PositionPoint | CurrencyPoint
+    Signal
+    | Blend
+    | Opportunity
+    | Verdict
+    | FeatureRow
+    | Drop
+    | Quarantined
+    | EquityPoint
+    | PositionPoint
+    | CurrencyPoint
 )
 
 
@@ -143,6 +152,7 @@ TABLES: dict[type, Table] = {
         "ON CONFLICT DO UPDATE SET count = count + excluded.count, last_ns = excluded.last_ns, "
         "last_detail = excluded.last_detail",
     ),
+    Quarantined: Table("quarantine", Quarantined.__struct_fields__, _structs),
     EquityPoint: Table("equity", EquityPoint.__struct_fields__, _structs),
     PositionPoint: Table("position_points", PositionPoint.__struct_fields__, _structs),
     CurrencyPoint: Table("currency_points", CurrencyPoint.__struct_fields__, _structs),

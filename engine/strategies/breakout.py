@@ -25,7 +25,8 @@ class Breakout(Strategy):
     ``min_volume_ratio`` x the average volume. With ``d`` = how far outside, in ATR, and ``v`` = volume ratio
     over ``min_volume_ratio`` (1 at the threshold): score = 0.5 + 0.5 d / (d + 1), confidence = 1 - 0.5 **
     sqrt(v (1 + d)). It speaks once per ``cooldown_s`` and side: a market that runs on breaks its range anew
-    in every bar.
+    in every bar. It is silent while trades are missing in the bar or in those of the average volume: too low
+    an average makes every volume large.
     """
 
     name: ClassVar[str] = "breakout"
@@ -67,6 +68,8 @@ class Breakout(Strategy):
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         if not (row.volume >= self._min_ratio * row.volume_ma > 0.0 and row.atr > 0.0):
+            return None
+        if row.volume_gapped == 1.0:
             return None
         before = self.bars(row.symbol, self._channel_bars + 1)[:-1]
         if len(before) < self._channel_bars:

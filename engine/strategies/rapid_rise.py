@@ -23,7 +23,8 @@ class RapidRise(Strategy):
 
     With ``s = |change| / min_change_pct`` (1 at the threshold): score = s / (1 + s), confidence = 1 - 0.5 **
     s. Both are 0.5 at the threshold and rise smoothly towards 1. While the condition holds it speaks again
-    after ``cooldown_s``, or at once when the move has grown by ``regrow`` times.
+    after ``cooldown_s``, or at once when the move has grown by ``regrow`` times. It is silent while trades
+    are missing in the window: neither its change nor its volume is then what it was.
     """
 
     name: ClassVar[str] = "rapid_rise"
@@ -73,7 +74,8 @@ class RapidRise(Strategy):
         params = self._params
         volume = row.window_volume
         enough = (
-            volume >= params.min_volume
+            row.window_gapped != 1.0
+            and volume >= params.min_volume
             and volume * row.window_vwap >= params.min_notional
             and row.window_count >= params.min_trades
         )

@@ -23,7 +23,7 @@ from engine.features.candles import candle_values, first_unsound
 from engine.text import clean
 
 SETS = ("alpha158", "indicators")
-INDICATORS: tuple[str, ...] = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") :]
+INDICATORS: tuple[str, ...] = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") : FLOAT_FIELDS.index("window_gapped")]
 """The columns of the set ``indicators``: those of a FeatureRow that rest on closed bars."""
 
 _PRICES = ("open", "high", "low", "close", "volume")

@@ -18,12 +18,9 @@ from engine.config import Config
 from engine.events import (
     NS,
     Alert,
-    Depth,
     Drop,
     Fill,
-    Gap,
     JournalEvent,
-    Malformed,
     MarketEvent,
     Opportunity,
     Quote,
@@ -34,16 +31,18 @@ from engine.feature_table import FeatureTable
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
 from engine.instruments import Instruments, venue_of
 from engine.market.clock_offset import ClockOffset
-from engine.market.freshness import Freshness
-from engine.market.screen import Screen
+from engine.market.freshness import AgeLimits, Freshness
+from engine.market.quarantine import Quarantine, Tick
+from engine.market.screen import REJECTS, Screen
 from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.reload import Reloaded
 from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
-from engine.wiring.intake import Intake, OtherEvent, Ticks
+from engine.wiring.intake import Intake, Ticks
 from engine.wiring.kept import Kept, forget
 from engine.wiring.latency import LatencyWindow
+from engine.wiring.market_news import MarketNews
 from engine.wiring.order_restore import STATE
 from engine.wiring.signals import Signals
 from engine.wiring.targets import Targets
@@ -78,8 +77,13 @@ class Desk:
         self.config = config
         self.instruments = instruments
         self.features = FeatureEngine(config.features, quote_max_age_s=config.risk.stale_data_s)
-        self.screen = Screen()
-        self.freshness = Freshness(self.features)
+        quality = config.quality
+        self.screen = Screen(outlier_pct=quality.daily_return_pct)
+        self.freshness = Freshness(
+            self.features,
+            AgeLimits(quality.trade_age_s, quality.quote_age_s, quality.book_age_s, quality.candle_age_s),
+        )
+        self.quarantine = Quarantine(record)
         self.commit = commit
         self.record = record
         self.trading_enabled = True
@@ -145,12 +149,24 @@ class Desk:
             alert=self.alert,
             on_change=self._watch_rises,
         )
+        self.news = MarketNews(
+            config,
+            instruments,
+            self.features,
+            self.freshness,
+            self.quarantine,
+            self.trading.paper,
+            on_trade=lambda trade: self.intake.events((trade,)),
+            add_symbol=lambda symbol, price: self.intake.add_symbol(symbol, price),
+            count=self._count,
+            alert=self.alert,
+        )
         self.intake = Intake(
             instruments,
             self.screen,
             self.features,
             on_trigger=self._on_trigger,
-            on_other=self._on_other,
+            on_other=self.news.on_event,
             on_reject=self._on_reject,
             on_symbol=self._on_symbol,
         )
@@ -291,17 +307,12 @@ class Desk:
         if watch is not None:
             self.features.watch_rise(index, *watch)
 
-    def _on_other(self, event: OtherEvent) -> None:
-        if isinstance(event, Depth):
-            self.trading.paper.on_depth(event)
-        elif isinstance(event, Gap):
-            missing = f"{event.first_id}–{event.last_id}" if event.last_id >= 0 else "an unknown number"
-            self.alert("warning", event.symbol, f"trades {missing} missed: {event.reason}")
-        elif isinstance(event, Malformed):
-            self.drops["feeds:MALFORMED"] += 1
+    def _count(self, code: str) -> None:
+        self.drops[code] += 1
 
-    def _on_reject(self, symbol: str, code: str) -> None:
-        self.drops[f"market:{code}"] += 1
+    def _on_reject(self, symbol: str, tick: Tick) -> None:
+        self.drops[f"market:{REJECTS[tick[5]]}"] += 1
+        self.quarantine.tick(symbol, tick)
 
     def _on_drop(self, drop: Drop) -> None:
         self.drops[f"{drop.stage}:{drop.code}"] += 1

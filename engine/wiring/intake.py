@@ -25,6 +25,7 @@ from engine.events import (
 )
 from engine.features.engine import NONE, FeatureEngine
 from engine.instruments import Instruments
+from engine.market.quarantine import Tick
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 from engine.wiring.intake_kernel import REJECTED, take
@@ -49,7 +50,7 @@ class Intake:
         *,
         on_trigger: Callable[[int, int], None],
         on_other: Callable[[OtherEvent], None],
-        on_reject: Callable[[str, str], None],
+        on_reject: Callable[[str, Tick], None],
         on_symbol: Callable[[int], None],
     ) -> None:
         self._instruments = instruments
@@ -161,9 +162,8 @@ class Intake:
 
     def _note_rejects(self, part: Ticks) -> None:
         for row in part[part["reject"] != 0]:
-            code = REJECTS[row["reject"]]
-            self.rejected[code] += 1
-            self._on_reject(self._instruments[int(row["symbol"])].symbol, code)
+            self.rejected[REJECTS[row["reject"]]] += 1
+            self._on_reject(self._instruments[int(row["symbol"])].symbol, row.item())
             if row["kind"] == TRADE:
                 self.trades -= 1
             else:

@@ -132,6 +132,9 @@ class RiskViews:
             found.own_bid,
             found.own_ask,
         )
+        fault = self._freshness.fault(instrument.index, now)
+        if fault:
+            view.data_fault = fault
         if self._limits.asks_more or MODEL in sources or self.unknown_accounts or request.parent_id:
             self._add(view, request)
         return view

@@ -149,8 +149,8 @@ class Targets:
                 held += leaves * request.side.sign
         mid = trading.watch.mid(instrument.index)
         price = Decimal(repr(mid)) if math.isfinite(mid) else None
-        age = self._freshness.age_ns(instrument.index, self._features.now_ns)
-        fresh = age is not None and age <= self._stale_ns
+        now_ns = self._features.now_ns
+        fresh = not self._freshness.reason(instrument.index, now_ns, self._stale_ns)
         rate = trading.ledger.balances.rate(instrument.quote_currency)
         return Asset(instrument, held, price, rate, fresh)
 

@@ -14,7 +14,7 @@ from engine.features.candles import candle_values, first_unsound
 from engine.features.engine import BARS, NONE, FeatureEngine
 from tests.features.test_indicators import random_bars, ticks_of
 
-INDICATORS = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") :]
+INDICATORS = FLOAT_FIELDS[FLOAT_FIELDS.index("rsi") : FLOAT_FIELDS.index("window_gapped")]
 
 
 @pytest.mark.parametrize("settings", [{}, {"rsi_period": 5, "sma_fast": 3, "sma_slow": 7, "bb_width": 1.5}])

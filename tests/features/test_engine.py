@@ -154,8 +154,11 @@ class TestBars:
         engine.feed(block(trade(0.1, 10)), 0, 1)
         before = repr(engine.row(0))
         ticks = block(trade(5, 99, reject=3), trade(6, 99, backfilled=True))
-        assert engine.feed(ticks, 0, 2) == (NONE, 2, -1)
+        assert engine.feed(ticks, 0, 1) == (NONE, 1, -1)
         assert repr(engine.row(0)) == before
+        assert engine.feed(ticks, 1, 2) == (NONE, 2, -1)
+        missing = msgspec.structs.replace(engine.row(0), window_gapped=0.0, volume_gapped=0.0)
+        assert repr(missing) == before, "but for the marks that it is missing"
         assert engine.updates.tolist() == [1]
 
     def test_a_late_tick_does_not_turn_the_clock_back(self) -> None:

@@ -158,3 +158,55 @@ def test_a_captured_day_has_no_rejects(data_dir: Path) -> None:
     )
     screen = one_symbol()
     assert screen.check(ticks, 0, len(ticks)) == 0
+
+
+def timed(tick: tuple[Any, ...], event_s: float) -> tuple[Any, ...]:
+    """A tick with a time of its venue's."""
+    return (tick[0], T0 + round(event_s * 1e9), *tick[2:])
+
+
+def test_a_quote_older_than_the_last_one_is_out_of_order_and_one_as_old_is_not() -> None:
+    screen = one_symbol()
+    ticks = [timed(quote(n, 10, 11), event_s) for n, event_s in enumerate((5, 5, 4.9, 6))]
+    assert codes(screen, *ticks) == ["", "", "OUT_OF_ORDER", ""]
+
+
+def test_trades_without_an_id_are_ordered_by_their_time_and_those_with_one_by_it() -> None:
+    screen = one_symbol()
+    assert codes(screen, timed(trade(0, 10), 5), timed(trade(1, 10), 4)) == ["", "OUT_OF_ORDER"]
+    numbered = one_symbol()
+    ticks = (timed(trade(0, 10, trade_id=1), 5), timed(trade(1, 10, trade_id=2), 4))
+    assert codes(numbered, *ticks) == ["", ""]
+
+
+def test_quotes_and_trades_have_clocks_of_their_own() -> None:
+    screen = one_symbol()
+    assert codes(screen, timed(quote(0, 10, 11), 9), timed(trade(1, 10), 4)) == ["", ""]
+
+
+def test_a_venues_clock_that_was_set_back_is_believed_after_five() -> None:
+    screen = one_symbol()
+    ticks = [timed(quote(n, 10, 11), event_s) for n, event_s in enumerate((100, 5, 6, 7, 8, 9, 10, 11))]
+    assert codes(screen, *ticks) == ["", *["OUT_OF_ORDER"] * 5, "", ""]
+
+
+def test_quotes_that_are_late_again_and_again_do_not_agree() -> None:
+    screen = one_symbol()
+    late = [timed(quote(1 + n, 10, 11), 50 - n) for n in range(20)]
+    assert codes(screen, timed(quote(0, 10, 11), 100), *late) == ["", *["OUT_OF_ORDER"] * 20]
+
+
+def test_what_is_late_leaves_price_and_age_as_they_were() -> None:
+    screen = one_symbol()
+    codes(screen, timed(quote(0, 10, 11), 5), timed(quote(1, 9, 10), 4))
+    assert screen.last_recv_ns(0) == T0
+
+
+def test_a_backfilled_trade_is_late_by_nature() -> None:
+    screen = one_symbol()
+    assert codes(screen, timed(trade(0, 10), 5), timed(trade(1, 10, backfilled=True), 1)) == ["", ""]
+
+
+def test_the_limit_of_outliers_is_configurable() -> None:
+    assert codes(one_symbol(outlier_pct=5), trade(0, 100), trade(1, 106)) == ["", "OUTLIER"]
+    assert codes(one_symbol(outlier_pct=7), trade(0, 100), trade(1, 106)) == ["", ""]

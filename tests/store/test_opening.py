@@ -163,15 +163,10 @@ def test_tables_that_differ_are_told_and_rebuilt(path: Path, change: str, told: 
     again.close()
 
 
-def test_an_older_database_becomes_this_one(
-    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_older_database_becomes_this_one(tmp_path: Path, path: Path) -> None:
     old = tmp_path / "old.sqlite"
-    with monkeypatch.context() as before:
-        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
-        before.setattr(schema, "VERSION", 2)
-        made = sqlite3.connect(old, isolation_level=None)
-        schema.migrate(made)
+    made = sqlite3.connect(old, isolation_level=None)
+    schema.migrate(made, schema.MIGRATIONS[:2])
     made.execute("ATTACH ? AS source", (str(path),))
     made.execute("INSERT INTO journal SELECT * FROM source.journal")
     for table in ("orders", "fills", "positions"):

@@ -185,6 +185,11 @@ class Display(msgspec.Struct, gc=False):
         self.depth, self.depth_used = depth, False
         self.bids.deeper = self.asks.deeper = []
 
+    def forget_depth(self) -> None:
+        """The book was wrong: nothing is known of the levels behind the best."""
+        self.depth, self.depth_used = None, True
+        self.bids.deeper = self.asks.deeper = []
+
     def deepen(self, instrument: Instrument, now_ns: int) -> None:
         """Use the newest depth where its best level is the quote's."""
         depth = self.depth

@@ -11,7 +11,8 @@ What the wiring calls:
   newest print. Which of the two the tick was, the venue finds out by itself: another ``quote_id`` is a new
   quote, another ``trade_id`` a new print. A resting order must see every tick; then a past time is returned.
 - ``due(now_ns)`` by a timer, at the latest at ``due_ns()``: what time alone brings about.
-- ``on_depth`` with each snapshot of a book; it costs nothing until an order needs it.
+- ``on_depth`` with each snapshot of a book; it costs nothing until an order needs it. ``forget_depth`` when
+  the book turns out wrong.
 - ``funding`` now and then; ``state`` with what is saved, and ``restore`` once, before anything else.
 """
 
@@ -196,6 +197,13 @@ class PaperVenue:
         """The newest snapshot of a book. It is used while its best level is the quote's, for a second."""
         if self._instruments.get(depth.symbol) is not None:
             self._display(depth.symbol).snapshot(depth)
+
+    def forget_depth(self, symbol: str) -> None:
+        """The symbol's book is wrong: what it showed is not to be filled against."""
+        display = self._displays.get(symbol)
+        if display is not None:
+            display.forget_depth()
+            self._calm.pop(symbol, None)
 
     def _tick(
         self,

@@ -90,7 +90,8 @@ def below_percent(value: Any, limit: Any) -> tuple[str, str]:
 
 
 def age(value: Any, limit: Any) -> tuple[str, str]:
-    return "unknown" if value is None else f"{value // _MS} ms", f"<= {limit // _MS} ms"
+    told = known(value) if value is None or type(value) is str else f"{value // _MS} ms"
+    return told, f"<= {limit // _MS} ms"
 
 
 def ago(value: Any, limit: Any) -> tuple[str, str]:

@@ -14,7 +14,10 @@ _ZERO = Decimal(0)
 
 @check("STALE_DATA", age)
 def stale_data(case: Case) -> Outcome:
-    age_ns, limit = case.view.data_age_ns, case.limits.stale_ns
+    """Something of the symbol was heard of late, and nothing says that it is old or wrong all the same."""
+    age_ns, limit, fault = case.view.data_age_ns, case.limits.stale_ns, case.view.data_fault
+    if fault:
+        return False, fault, limit
     return age_ns is not None and abs(age_ns) <= limit, age_ns, limit
 
 

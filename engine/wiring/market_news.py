@@ -1,0 +1,157 @@
+"""What the market tells beside ticks: books wrong or right, depth, bars, gaps, frames that cannot be read.
+
+Gaps: the symbol's windows and bars say from then on that trades are missing in them, until they have rolled
+past it; nothing can repair them, since trades that a backfill brings are counted and never fed to a window,
+and mark it just as well. Books: a wrong one takes its depth, and the quotes that are its top, with it within
+the very message. Bars of a symbol that no socket brings (venue ``poll``) are its price: each closed one is
+one print at its close in the features, and since it has no quote, risk denies its entries.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from engine.config import Config
+from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
+from engine.execution.paper import PaperVenue
+from engine.features.engine import FeatureEngine
+from engine.instruments import Instruments, venue_of
+from engine.market.candle_check import CandleCheck
+from engine.market.freshness import Freshness
+from engine.market.quarantine import Quarantine
+
+log = logging.getLogger("engine.market")
+
+POLLED = "poll"
+"""The venue of symbols that polling sources bring."""
+TOLD_BEFORE = ("DUPLICATE", "OUT_OF_ORDER")
+"""A source that is polled tells its newest bars again and again: that is no fault of theirs."""
+TRACE = 1e-12
+"""Size of the print that a bar without a volume becomes: the price counts, and no volume."""
+_MOST_SERIES = 10_000
+
+OtherEvent = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
+
+
+def _nobody(candle: Candle) -> None:
+    """Nobody keeps bars."""
+
+
+class MarketNews:
+    """Takes each of them in at its place in the stream of events.
+
+    ``on_trade`` puts a print into the stream; ``add_symbol`` gives a symbol its rows at a price.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        instruments: Instruments,
+        features: FeatureEngine,
+        freshness: Freshness,
+        quarantine: Quarantine,
+        paper: PaperVenue,
+        *,
+        on_trade: Callable[[Trade], None],
+        add_symbol: Callable[[str, float], int],
+        count: Callable[[str], None],
+        alert: Callable[[str, str, str], None],
+    ) -> None:
+        self._daily_return_pct = config.quality.daily_return_pct
+        self._instruments = instruments
+        self._features = features
+        self._freshness = freshness
+        self._quarantine = quarantine
+        self._paper = paper
+        self._on_trade = on_trade
+        self._add_symbol = add_symbol
+        self._count = count
+        self._alert = alert
+        self._checks: dict[tuple[str, int, str], CandleCheck] = {}
+        self.depths: dict[str, Depth] = {}
+        """The newest of each symbol whose book is right."""
+        self.candles: dict[str, Candle] = {}
+        """The newest bar of each symbol, open or closed."""
+        self.gaps: dict[str, int] = {}
+        """Gap events by symbol."""
+        self.on_candle: Callable[[Candle], None] = _nobody
+        """Called with each bar that is believed, open or closed; it must neither raise nor wait."""
+
+    def on_event(self, event: OtherEvent) -> None:
+        if isinstance(event, Depth):
+            self._on_depth(event)
+        elif isinstance(event, Candle):
+            self._on_candle(event)
+        elif isinstance(event, BookStatus):
+            self._on_book(event)
+        elif isinstance(event, Gap):
+            self._on_gap(event)
+        elif isinstance(event, Malformed):
+            self._count("feeds:MALFORMED")
+            self._quarantine.frame(event)
+
+    def _on_depth(self, depth: Depth) -> None:
+        instrument = self._instruments.get(depth.symbol)
+        if instrument is not None:
+            self.depths[depth.symbol] = depth
+            self._freshness.note_depth(instrument.index, depth)
+            self._paper.on_depth(depth)
+
+    def _on_book(self, status: BookStatus) -> None:
+        symbol = status.symbol
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            return
+        self._freshness.note_book(instrument.index, status)
+        if status.live:
+            log.info("%s: the book is right", symbol)
+            return
+        log.warning("%s: the book is wrong: %s", symbol, status.reason)
+        self.depths.pop(symbol, None)
+        self._paper.forget_depth(symbol)
+        if status.quotes:
+            self._features.doubt_quote(instrument.index)
+
+    def _on_gap(self, gap: Gap) -> None:
+        instrument = self._instruments.get(gap.symbol)
+        if instrument is not None:
+            self._features.miss_trades(instrument.index, gap.recv_ns)
+            self.gaps[gap.symbol] = self.gaps.get(gap.symbol, 0) + 1
+        missing = f"{gap.first_id}–{gap.last_id}" if gap.last_id >= 0 else "an unknown number"
+        self._alert("warning", gap.symbol, f"trades {missing} missed: {gap.reason}")
+
+    # --- bars ------------------------------------------------------------------------------------
+
+    def _on_candle(self, candle: Candle) -> None:
+        reason = self._check(candle)
+        if reason:
+            if reason not in TOLD_BEFORE:
+                self._count(f"market:{reason}")
+                self._quarantine.candle(candle, reason)
+            return
+        polled = venue_of(candle.symbol) == POLLED
+        instrument = self._instruments.get(candle.symbol)
+        if polled or instrument is not None:
+            self.candles[candle.symbol] = candle
+        if polled:
+            self._price(candle)
+        self.on_candle(candle)
+
+    def _check(self, candle: Candle) -> str:
+        key = candle.symbol, candle.interval_s, candle.source
+        check = self._checks.get(key)
+        if check is None:
+            if len(self._checks) >= _MOST_SERIES:
+                self._checks.pop(next(iter(self._checks)))
+            check = self._checks[key] = CandleCheck(self._daily_return_pct)
+        return check.check(candle, candle.recv_ns, closed=False)
+
+    def _price(self, candle: Candle) -> None:
+        """A bar is all that is known of its symbol's price."""
+        symbol = candle.symbol
+        index = self._add_symbol(symbol, candle.close)
+        self._freshness.note_candle(index, candle.recv_ns)
+        if candle.closed:
+            size = candle.volume if candle.volume > 0.0 else TRACE
+            self._on_trade(Trade(symbol, -1, candle.close, size, 0, candle.event_ns, candle.recv_ns))
