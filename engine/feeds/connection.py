@@ -12,7 +12,7 @@ import msgspec
 
 from engine.config import FeedConfig
 from engine.errors import FeedError
-from engine.events import NS, FeedState, FeedStatus, MarketEvent
+from engine.events import NS, BookStatus, FeedState, FeedStatus, MarketEvent
 from engine.feeds.address import check_url, place
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import InstrumentSpec, Sink, UnreachableError, Venue
@@ -242,6 +242,13 @@ class SocketFeed:
             if type(event) is FeedStatus:
                 level = logging.INFO if event.state is FeedState.UP else logging.WARNING
                 self._status.log.log(level, "%s", event.detail)
+                self._status.show()
+            elif type(event) is BookStatus:
+                name = event.symbol.partition(":")[2]
+                if event.live:
+                    self._status.log.info("%s book is right again", name)
+                else:
+                    self._status.log.warning("%s book %s", name, event.reason)
                 self._status.show()
         if self.stats.state is not FeedState.UP and session.is_live:
             self._live()
