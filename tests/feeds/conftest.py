@@ -15,6 +15,8 @@ import pytest
 from engine.config import FeedConfig
 from engine.events import FeedState, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import Feed
+from engine.feeds.connection import SocketFeed
+from engine.feeds.pace import Pace
 from engine.feeds.registry import open_feed
 from tests.venue_server import Frame, Script, VenueServer, frames_of, instruments_of, kraken_frames
 
@@ -56,12 +58,14 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    server: VenueServer, venue: str, *symbols: str, **settings: float
+    server: VenueServer, venue: str, *symbols: str, connect_gap_s: float = 0.0, **settings: float
 ) -> AsyncIterator[Listener]:
     """A running feed of ``venue`` on ``server``, quick to act unless ``settings`` say otherwise."""
     quick = {"silence_s": 5.0, "backoff_max_s": 0.1, "poll_interval_s": 30.0} | settings
     config = FeedConfig(symbols=symbols, ws_url=server.ws_url, rest_url=server.rest_url, **quick)
     listener = Listener(open_feed(venue, config, clock=time.time_ns, rng=random.Random(1)))
+    if isinstance(listener.feed, SocketFeed):
+        listener.feed._connects = Pace(connect_gap_s)
     task = asyncio.create_task(listener.feed.run(listener.events.extend))
     try:
         yield listener

@@ -14,11 +14,12 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import NS, FeedState, MarketEvent, Quote, Trade
+from engine.events import NS, BookStatus, FeedState, MarketEvent, Quote, Trade
 from engine.feeds import connection
 from engine.feeds.base import Feed, UnreachableError
 from engine.feeds.connection import SocketFeed
 from engine.feeds.continuity import Continuity
+from engine.feeds.pace import Pace
 from engine.feeds.registry import open_feed
 from engine.feeds.tape import Tape
 from tests.feeds.conftest import Listener, Venues, listening, until
@@ -55,7 +56,10 @@ def feed_on(server: VenueServer, venue: str, *symbols: str) -> Feed:
 
 
 async def test_binance_end_to_end(venues: Venues) -> None:
-    async with venues("binance", limit=6000) as server, listening(server, "binance", "BTCUSDT") as feed:
+    async with (
+        venues("binance", limit=6000) as server,
+        listening(server, "binance", "BTCUSDT", book_levels=0) as feed,
+    ):
         await feed.until(server.finished.is_set)
         await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
         await feed.until(lambda: len(feed.quotes) == sum("@bookTicker" in one.raw for one in server.frames))
@@ -77,10 +81,7 @@ async def test_kraken_end_to_end(venues: Venues) -> None:
         await feed.until(server.finished.is_set)
         await feed.until(lambda: len(feed.trades) == 10 and len(feed.quotes) == 540)
         assert not feed.gaps and not feed.malformed and FeedState.STALE not in feed.states
-        assert [(one.symbol, one.aggressor) for one in feed.trades][:2] == [
-            ("kraken:XMR/USD", -1),
-            ("kraken:XMR/USD", 1),
-        ]
+        assert [one.aggressor for one in feed.trades if one.symbol == "kraken:XMR/USD"][:2] == [-1, 1]
 
 
 async def test_a_cut_loses_nothing_that_the_venue_can_backfill(venues: Venues) -> None:
@@ -155,7 +156,7 @@ async def test_a_hole_is_given_up_in_time_while_the_feed_is_down_and_its_fetch_e
         listening(server, "binance", "BTCUSDT", silence_s=0.4) as feed,
     ):
         assert isinstance(feed.feed, SocketFeed)
-        feed.feed._continuity = Continuity(max_hold_ns=NS // 2)
+        feed.feed._delivery._order = Continuity(max_hold_ns=NS // 2)
         await feed.until(lambda: server.position >= 2000)
         script.rest_hangs = True
         await feed.until(lambda: server.position >= 2900)
@@ -243,6 +244,8 @@ async def test_state_changes_and_what_decoders_find_reach_log_and_detail(
     script = Script(corrupt_at=frozenset({1500}))
     async with venues("kraken", limit=2000, script=script) as server:
         feed = feed_on(server, "kraken", *KRAKEN)
+        assert isinstance(feed, SocketFeed)
+        feed._connects = Pace(0.0)
 
         def sink(events: list[MarketEvent]) -> None:
             details.add(feed.stats.detail)
@@ -252,8 +255,9 @@ async def test_state_changes_and_what_decoders_find_reach_log_and_detail(
             await reached(lambda: "right again" in caplog.text)
             server.hang_up()
             await reached(lambda: feed.stats.state is FeedState.UP and feed.stats.reconnects == 1)
-    wrong = "book does not match the venue's checksum: asking for a new snapshot"
-    assert any(one.startswith("streaming from 127.0.0.1:") and one.endswith(wrong) for one in details)
+    wrong = "book does not match the venue's checksum"
+    asking = f"{wrong}: asking for a new snapshot"
+    assert any(one.startswith("streaming from 127.0.0.1:") and one.endswith(asking) for one in details)
     assert feed.stats.detail == f"streaming from 127.0.0.1:{server.port}"
     assert {record.name for record in caplog.records} == {"engine.feeds.kraken"}
     told = [
@@ -284,7 +288,7 @@ async def test_polling_tells_why_and_which_symbol_is_refused(venues: Venues) -> 
         assert "refused the connection with HTTP 503" in feed.feed.stats.detail
         await half.until(lambda: half.feed.stats.state is FeedState.POLLING)
         assert "NOPE: binance answered HTTP 400" in half.feed.stats.detail
-        assert ids(half, "binance:BTCUSDT")
+        await half.until(lambda: bool(ids(half, "binance:BTCUSDT")))
 
 
 async def test_heartbeats_keep_a_quiet_socket_but_not_for_ever(venues: Venues) -> None:
@@ -335,13 +339,17 @@ async def test_garbage_is_told_and_costs_nothing(venues: Venues) -> None:
         assert feed.feed.stats.reconnects == 0 and all(len(one.excerpt) <= 120 for one in feed.malformed)
 
 
+def books_told(feed: Listener) -> list[bool]:
+    return [event.live for event in feed.events if isinstance(event, BookStatus)]
+
+
 async def test_a_wrong_checksum_gets_a_new_snapshot(venues: Venues) -> None:
     async with (
         venues("kraken", limit=2000, script=Script(corrupt_at=frozenset({1500}))) as server,
         listening(server, "kraken", *KRAKEN) as feed,
     ):
         await feed.until(server.finished.is_set)
-        await feed.until(lambda: FeedState.STALE in feed.states and feed.states[-1] is FeedState.UP)
+        await feed.until(lambda: books_told(feed) == [False, True])
         assert any('"unsubscribe"' in frame for frame in server.subscriptions)
         assert server.connections == 1
 
@@ -389,7 +397,7 @@ async def test_symbols_never_subscribed_do_not_get_in(
         for frame in server.frames[::2]:
             frame_of_another = frame.raw.replace('"s":"BTCUSDT"', '"s":"DOGEUSDT"')
             server.frames[server.frames.index(frame)] = Frame(frame.ns, frame_of_another)
-        async with listening(server, "binance", "BTCUSDT") as feed:
+        async with listening(server, "binance", "BTCUSDT", book_levels=0) as feed:
             await feed.until(server.finished.is_set)
             sent = sum("@trade" in one.raw or "@bookTicker" in one.raw for one in server.frames[::2])
             await feed.until(lambda: feed.feed.stats.unsubscribed == sent > 100)
@@ -411,7 +419,7 @@ def test_configuration_errors_are_found_before_anything_is_opened() -> None:
     def feed(venue: str, config: FeedConfig) -> None:
         open_feed(venue, config, clock=time.time_ns, rng=random.Random(1))
 
-    with pytest.raises(ConfigError, match="binance, coinbase, kraken"):
+    with pytest.raises(ConfigError, match=r"binance, .*coinbase, .*kraken"):
         feed("nyse", FeedConfig(symbols=("A",)))
     with pytest.raises(ConfigError, match=r"feeds\.kraken\.symbols is empty"):
         feed("kraken", FeedConfig())
@@ -436,20 +444,9 @@ async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: P
     async with venues("coinbase", speed=200.0) as server, listening(server, "coinbase", *COINBASE) as feed:
         await feed.until(lambda: len(feed.trades) + len(feed.quotes) == len(taped))
         live = [event for event in feed.events if isinstance(event, Trade | Quote)]
-        timeless = [[repr(msgspec.structs.replace(one, recv_ns=0)) for one in row] for row in (live, taped)]
-        assert timeless[0] == timeless[1]
-
-
-def test_a_detail_tells_of_a_few_symbols_and_counts_the_rest() -> None:
-    """However many books of a venue are wrong at once."""
-    config = FeedConfig(symbols=("A/B",), ws_url="ws://127.0.0.1:9", rest_url="http://127.0.0.1:9")
-    feed = open_feed("kraken", config, clock=time.time_ns, rng=random.Random(1))
-    assert isinstance(feed, SocketFeed)
-    told: list[MarketEvent] = []
-    feed._sink = told.extend
-    feed._troubles = {str(n): f"book {n} is crossed" for n in range(5)}
-    feed._tell(FeedState.UP, "streaming")
-    expected = "streaming; book 0 is crossed; book 1 is crossed; book 2 is crossed; and 2 more"
-    assert feed.stats.detail == expected
-    feed._tell(FeedState.DOWN, "cut")
-    assert feed.stats.detail == "cut" and len(told) == 2
+        for kind in (Trade, Quote):  # a symbol's first trades wait a moment for older ones, quotes do not
+            timeless = [
+                sorted(repr(msgspec.structs.replace(one, recv_ns=0)) for one in row if isinstance(one, kind))
+                for row in (live, taped)
+            ]
+            assert timeless[0] == timeless[1]
