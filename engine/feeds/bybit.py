@@ -4,7 +4,8 @@ Protocol: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook, â
 
 - Books: a snapshot, then deltas, each with ``u`` one above the one before (the rule is written down at
   https://bybit-exchange.github.io/docs/v5/sbe/market/level-50). A new snapshot, or ``u`` = 1, replaces all.
-- Level 1 sends snapshots only, again after 3 s without a change: it is the quote.
+- Level 1 sends snapshots only, again after 3 s without a change: it is the quote. Years ago contracts told
+  changes of it.
 - Trade ids are numbers on spot and UUIDs on contracts: the latter are told as their first 63 bits. Either way
   they only tell trades apart. Block trades do not come from the book: they are skipped.
 - Sizes are base units, on spot and on linear contracts.
@@ -19,7 +20,7 @@ import msgspec
 
 from engine.events import NS, Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, VenueDecoder
-from engine.feeds.book import MOST, Text
+from engine.feeds.book import MOST, Level, Text
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -120,6 +121,19 @@ def taker(side: str) -> int:
     return 1 if side == "Buy" else -1 if side == "Sell" else 0
 
 
+def _best(levels: list[Text], before: Level | None) -> Level | None:
+    """Of a side of level 1: what is told of it now, or was before (old contracts' tapes tell changes)."""
+    for price_text, size_text in levels:
+        price, size = float(price_text), float(size_text)
+        if not (0 < price <= 1e15 and 0 <= size <= 1e18):
+            raise ValueError("not a best price")
+        if size > 0:
+            before = price, size
+        elif before is not None and before[0] == price:
+            before = None
+    return before
+
+
 class BybitDecoder(VenueDecoder):
     """Frames of a public socket of spot."""
 
@@ -129,6 +143,8 @@ class BybitDecoder(VenueDecoder):
         super().__init__(natives, book_levels=book_levels)
         self._updates: dict[str, int] = {}
         """Native symbol -> ``u`` of the last message of its book."""
+        self._tops: dict[str, tuple[Level | None, Level | None]] = {}
+        """Symbol -> best bid and offer as of level 1."""
         self._depths: dict[str, str] = {}
         """Native symbol -> depth that its book is made of: a tape may hold several."""
         self._asked_ns: dict[str, int] = {}
@@ -187,18 +203,19 @@ class BybitDecoder(VenueDecoder):
             self.malform(text, "unknown kind of frame", recv_ns, out)
 
     def _top(self, book: _Book, recv_ns: int, out: list[MarketEvent]) -> None:
-        levels = book.data
-        symbol = self._symbol(levels.s)
+        symbol = self._symbol(book.data.s)
         if not symbol:
             return
-        if book.type != "snapshot" or not levels.b or not levels.a:
-            self.skipped += 1  # of old tapes, and of a side that is empty: there is no best bid and offer
-            return
-        bid, bid_size, ask, ask_size = map(float, (*levels.b[0], *levels.a[0]))
-        if not (0 < bid <= 1e15 and 0 < ask <= 1e15 and 0 <= bid_size <= 1e18 and 0 <= ask_size <= 1e18):
-            raise ValueError("not a best price")
-        event_ns = (book.cts or book.ts) * MS
-        out.append(Quote(symbol, bid, bid_size, ask, ask_size, event_ns, recv_ns))
+        if book.type == "snapshot":
+            bid, ask = _best(book.data.b[:1], None), _best(book.data.a[:1], None)
+        else:
+            before = self._tops.get(symbol, (None, None))
+            bid, ask = _best(book.data.b, before[0]), _best(book.data.a, before[1])
+        self._tops[symbol] = bid, ask
+        if bid is None or ask is None:
+            self.skipped += 1  # a side is empty: there is no best bid and offer
+        else:
+            out.append(Quote(symbol, *bid, *ask, (book.cts or book.ts) * MS, recv_ns))
 
     def _levels(self, book: _Book, depth: str, recv_ns: int, out: list[MarketEvent]) -> None:
         native, update = book.data.s, book.data.u

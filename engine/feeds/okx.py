@@ -39,6 +39,8 @@ _WAIT_NS = 10_000_000_000
 """For a snapshot that was asked for."""
 _OLD_NS = 10_000_000_000
 """How old the first trade of a connection is that happened before it."""
+_UNSIZED = "contracts"
+"""Key of what is told of them: no symbol."""
 _HEAD = '{"arg":{"channel":"'
 _CHANGES = frozenset({"books", "books-l2-tbt", "books50-l2-tbt"})
 _ACKS = frozenset({"subscribe", "unsubscribe", "login", "channel-conn-count"})
@@ -190,6 +192,9 @@ class OkxDecoder(VenueDecoder):
         """``sums`` is filled here."""
         super().__init__(natives, book_levels=book_levels)
         self._contracts: Mapping[str, Contract] = contracts if contracts is not None else {}
+        self._unsized = [one for one in self._symbols if kind(one) != "SPOT"] if contracts is not None else []
+        """Native symbols whose contract may not be known yet."""
+        self._tell_unsized()
         self._sums = sums
         self._last_ids: dict[str, int] = {}
         """Native symbol -> the last trade that came."""
@@ -227,6 +232,8 @@ class OkxDecoder(VenueDecoder):
         start = len(out)
         super().flush(now_ns, out)
         self._scale(out, start)
+        if self._unsized:
+            self._tell_unsized()
         for native, asked_ns in self._asked_ns.items():
             if now_ns - asked_ns > _WAIT_NS:
                 self.reconnect = f"no snapshot of the book of {clean(native, 40)} comes"
@@ -364,6 +371,15 @@ class OkxDecoder(VenueDecoder):
     def _base_units(self, native: str, size: float, price: float) -> float:
         contract = self._contracts.get(native)
         return size if contract is None else contract.base_units(size, price)
+
+    def _tell_unsized(self) -> None:
+        self._unsized = [native for native in self._unsized if native not in self._contracts]
+        self.troubles.pop(_UNSIZED, None)
+        if self._unsized:
+            names = clean(", ".join(self._unsized), 60)
+            self.troubles[_UNSIZED] = (
+                f"sizes of {names} are contracts until the venue's instruments are known"
+            )
 
     def _scale(self, out: list[MarketEvent], start: int) -> None:
         """Have the depths from ``start`` on tell base units."""
