@@ -7,7 +7,6 @@ load that was killed goes on where its bars end, and what nobody has is not aske
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,9 +26,10 @@ from engine.feeds.sources.source import Split as ToldSplit
 from engine.market.candle_check import CandleCheck, Split
 from engine.market.gap_fill import fill
 from engine.store.bar import Bar, Span, StoredAction, bar_of
-from engine.store.bars import BarStore, Job
+from engine.store.bars import BarStore
 from engine.store.bars_read import BarReader
 from engine.text import clean
+from engine.wiring.store_query import queried
 
 log = logging.getLogger("engine.history")
 
@@ -149,7 +149,8 @@ class HistoryLoad:
         self._changed()
         queues: dict[str, list[_Work]] = {}
         for work in works:
-            queues.setdefault(work.target.choices[0][0].name, []).append(work)
+            first = next((source.name for source, _ in work.target.choices), "")
+            queues.setdefault(first, []).append(work)
         try:
             async with asyncio.TaskGroup() as group:
                 for queue in queues.values():
@@ -162,19 +163,21 @@ class HistoryLoad:
 
     async def forget_old(self) -> int:
         """Delete what is older than ``history.days``, a little at a time; answers how many bars."""
-        before_ns = self._clock() - self._history.days * _DAY_NS
+        before_ns = self._oldest_ns(self._clock())
         total = 0
-        while deleted := await self._write(self._store.forget(before_ns)):
+        while deleted := await queried(self._store, self._store.forget(before_ns)):
             total += deleted
             await asyncio.sleep(0.01)
         return total
+
+    def _oldest_ns(self, now_ns: int) -> int:
+        return (now_ns - self._history.days * _DAY_NS) // self._step_ns * self._step_ns
 
     # --- what is missing ---
 
     def _work(self, target: Target, now_ns: int) -> _Work:
         until_ns = (now_ns - SETTLE_NS) // self._step_ns * self._step_ns
-        oldest_ns = -(-(now_ns - self._history.days * _DAY_NS) // self._step_ns) * self._step_ns
-        since_ns = max(oldest_ns, self._checked.get(target.symbol, 0))
+        since_ns = max(self._oldest_ns(now_ns), self._checked.get(target.symbol, 0))
         holes = self._reader.missing(target.symbol, self._history.interval_s, since_ns, until_ns)
         return _Work(target, until_ns, holes)
 
@@ -262,27 +265,7 @@ class HistoryLoad:
             return
         if actions:
             told = [_stored(action, source, now_ns) for action in actions if _sound(action)]
-            await self._write(self._store.actions(symbol, told))
-
-    async def _write(self, job: Job[int] | Job[None]) -> int:
-        """On the store's thread. Raises StoreError."""
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[int] = loop.create_future()
-
-        def answer(value: int | None, error: StoreError | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                loop.call_soon_threadsafe(finish, value or 0, error)
-
-        def finish(value: int, error: StoreError | None) -> None:
-            if written.done():
-                return
-            if error is None:
-                written.set_result(value)
-            else:
-                written.set_exception(error)
-
-        self._store.ask(job, answer)
-        return await written
+            await queried(self._store, self._store.actions(symbol, told))
 
 
 class _Page(NamedTuple):
@@ -328,13 +311,15 @@ class _Hole:
         self._check = CandleCheck(self._load._quality.daily_return_pct, splits=splits, before=self._before)
 
     async def go_on(self) -> None:
-        pages = self._source.bars(self._symbol, self._native, self._interval_s, self.at_ns, self._end_ns)
+        # One more than is wanted: what shows that a bar is closed is often its successor.
+        until_ns = self._end_ns + self._load._step_ns
+        pages = self._source.bars(self._symbol, self._native, self._interval_s, self.at_ns, until_ns)
         whole = True
         async for candles in pages:
             # Pages of a thousand bars would hold the loop up for milliseconds.
             page = await asyncio.to_thread(self._read, candles, self._load._clock())
             await self._store(page)
-            whole = whole and all(candle.closed for candle in candles)
+            whole = whole and all(candle.closed or candle.open_ns >= self._end_ns for candle in candles)
         if whole:
             await self._store(_Page([], [], self._end_ns))
 
@@ -346,7 +331,7 @@ class _Hole:
         span = Span(self._symbol, self._interval_s, self.at_ns, to_ns) if to_ns > self.at_ns else None
         if page.bars or span is not None:
             job = load._store.page(page.bars, span, split_adjusted=self._source.split_adjusted)
-            stored = await load._write(job)
+            stored = await queried(load._store, job)
             status.stored += stored
             load._stored_of[self._symbol] = load._stored_of.get(self._symbol, 0) + stored
         for candle, reason in page.refused:

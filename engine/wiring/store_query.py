@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.errors import StoreError
+from engine.store.bars import BarStore
 from engine.store.store import Store
 
 T = TypeVar("T")
 
 
-async def queried(store: Store, query: Callable[[sqlite3.Connection], T]) -> T:
+async def queried(store: Store | BarStore, query: Callable[[sqlite3.Connection], T]) -> T:
     """Run ``query`` on the writer's thread, after everything given to the store so far; it may write.
 
     Raises StoreError.
