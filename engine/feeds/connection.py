@@ -22,6 +22,7 @@ from engine.feeds.polling import Poller
 from engine.feeds.rest import RefusedError, Rest
 from engine.feeds.session import Session
 from engine.feeds.status import TROUBLES, Status
+from engine.feeds.tap import Tap
 from engine.feeds.transport import HandshakeError, Transport, TransportError, transport
 from engine.feeds.watchdog import CHANNELS, Patience, Verdict
 from engine.text import clean
@@ -39,9 +40,17 @@ class SocketFeed:
     """Feed of one venue."""
 
     def __init__(
-        self, venue: Venue, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random
+        self,
+        venue: Venue,
+        config: FeedConfig,
+        *,
+        clock: Callable[[], int],
+        rng: random.Random,
+        tap: Tap | None = None,
     ) -> None:
+        """``tap`` takes all frames and replies, for a recorder."""
         self.venue = venue.name
+        self._tap = tap
         self._venue = venue
         self._clock = clock
         self._rng = rng
@@ -57,7 +66,7 @@ class SocketFeed:
         carried = zip(CHANNELS, subscribed, strict=True)
         channels = tuple(name for name, used in carried if used and name in venue.channels)
         self._patience = Patience(int(config.silence_s * NS), channels)
-        self._rest = Rest(venue.name, self._rest_url, venue.rest_per_s)
+        self._rest = self._new_rest()
         self._connects = Pace(venue.connect_gap_s)
         self._books = Pace(venue.book_gap_s)
         self._poller = Poller(
@@ -84,7 +93,7 @@ class SocketFeed:
 
     async def instruments(self) -> list[InstrumentSpec]:
         """Raises FeedError for a symbol the venue does not know, UnreachableError when it cannot be asked."""
-        rest = Rest(self.venue, self._rest_url, self._venue.rest_per_s)
+        rest = self._new_rest()
         try:
             for request in self._venue.before_instruments():
                 self._venue.learn(await rest.get(request))
@@ -98,6 +107,10 @@ class SocketFeed:
             ) from None
         finally:
             await rest.close()
+
+    def _new_rest(self) -> Rest:
+        tap = self._tap.reply if self._tap is not None else None
+        return Rest(self.venue, self._rest_url, self._venue.rest_per_s, tap=tap)
 
     async def _ask_instruments(self, rest: Rest) -> bytes:
         try:
@@ -142,6 +155,8 @@ class SocketFeed:
         except TransportError as error:
             self._why = f"cannot connect to {self._host}: {error}"
             return None, 0.0
+        if self._tap is not None:
+            opened = self._tap.connection(opened, self._url)
         return self._start(opened), 0.0
 
     def _start(self, opened: Transport) -> Session:

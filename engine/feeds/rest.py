@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiohttp
 
@@ -38,9 +38,18 @@ class Rest:
     """A session, opened with the first request. ``per_s`` requests a second at most, evenly spaced."""
 
     def __init__(
-        self, venue: str, base: str, per_s: float, *, timeout_s: float = _TIMEOUT_S, max_body: int = _MAX_BODY
+        self,
+        venue: str,
+        base: str,
+        per_s: float,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        max_body: int = _MAX_BODY,
+        tap: Callable[[str, bytes], None] | None = None,
     ) -> None:
-        """``timeout_s`` is for a whole answer, ``max_body`` its most bytes."""
+        """``timeout_s`` is for a whole answer, ``max_body`` its most bytes; ``tap`` takes the address and the
+        body of each good one."""
+        self._tap = tap
         self._venue = venue
         self._base = base.rstrip("/")
         self._pace = Pace(1.0 / per_s)
@@ -75,6 +84,8 @@ class Rest:
             ) as response:
                 answer = await self._read(response)
                 if response.status == 200:
+                    if self._tap is not None:
+                        self._tap(str(response.url), answer)
                     return answer
                 raise self._refusal(response, answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -48,8 +48,9 @@ class HandshakeError(TransportError):
 class Transport(Protocol):
     """One open connection. Pings of the peer are answered by itself."""
 
-    pongs: int
-    """Answers to ``ping`` so far."""
+    @property
+    def pongs(self) -> int:
+        """Answers to ``ping`` so far."""
 
     async def receive(self) -> Sequence[bytes]:
         """The messages that are there, at least one, in order. Raises TransportError at the end."""
