@@ -288,13 +288,15 @@ def _find(name: Any, streams: Any, names: Any) -> int:
 class BinanceScanner:
     """See Scanner. ``symbols`` grows by the symbol of each event that ``add`` refuses for being its first.
 
-    Each row of a book ends a run of ticks, and costs as much as decoding forty of them: without ``books``
-    they are passed over.
+    Each row of a book ends a run of ticks, and costs as much as dozens of them: with ``book_levels`` 0 they
+    are passed over.
     """
 
-    def __init__(self, symbols: list[str], *, books: bool = True, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, symbols: list[str], book_levels: int = BOOK_LEVELS, *, capacity: int = CAPACITY
+    ) -> None:
         _load_kernels()
-        self.decoder = BinanceDecoder(book_levels=BOOK_LEVELS if books else 0)
+        self.decoder = BinanceDecoder(book_levels=book_levels)
         self._symbols = symbols
         self._index = {symbol: index for index, symbol in enumerate(symbols)}
         self._streams = np.zeros(_SLOTS, _STREAM)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import Malformed, MarketEvent
-from engine.feeds.base import Scanner, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Scanner, VenueDecoder
 from engine.feeds.registry import VENUES
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
@@ -67,15 +67,17 @@ def read_row(line: bytes) -> Row | None:
 class Capture:
     """One pass over the rows of a capture of ``venue``; ``first_ns`` stands in until a row tells its time."""
 
-    def __init__(self, venue: str, first_ns: int, tally: Tally) -> None:
+    def __init__(self, venue: str, first_ns: int, tally: Tally, *, book_levels: int = BOOK_LEVELS) -> None:
+        """``book_levels`` a side of each book are published, 0: books are passed over, which is faster."""
         self._venue = venue
-        self._book_native = VENUES[venue].book_native
+        self._entry = VENUES[venue]
+        self._book_levels = book_levels
         self._tally = tally
         self._last_ns = first_ns
 
     def batches(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
         """Lists of about ``size`` events."""
-        decoder = VENUES[self._venue].decoder()
+        decoder = self._entry.tape_decoder(self._book_levels)
         batch: list[MarketEvent] = []
         for chunk in chunks:
             for row in self._rows(chunk):
@@ -94,11 +96,11 @@ class Capture:
 
         A list, too, for what is no tick, and for a symbol's first: ``symbols`` is filled on the way.
         """
-        scanner_type = VENUES[self._venue].scanner
+        scanner_type = self._entry.scanner
         if scanner_type is None:
             yield from self.batches(chunks, size)
             return
-        scanner = scanner_type(symbols)
+        scanner = scanner_type(symbols, self._book_levels)
         for chunk in chunks:
             yield from self._scan(chunk, scanner)
             self._count(scanner.decoder)
@@ -152,8 +154,8 @@ class Capture:
             if isinstance(row, _BadLine):
                 self._tally.undecodable += 1
                 out.append(Malformed(self._venue, row.raw or "", "not a line of a tape", self._last_ns))
-            elif row.ch == "http" and row.raw is not None and self._book_native is not None:
-                native = self._book_native(row.url)
+            elif row.ch == "http" and row.raw is not None and self._entry.book_native is not None:
+                native = self._entry.book_native(row.url)
                 if native:
                     self._last_ns = row.t or self._last_ns
                     decoder.book_snapshot(native, row.raw.encode(), self._last_ns, out)

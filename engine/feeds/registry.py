@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError
@@ -28,13 +28,16 @@ from engine.feeds.binance_scan import BinanceScanner
 from engine.feeds.joined import JoinedFeed
 from engine.text import clean
 
+if TYPE_CHECKING:
+    from engine.feeds.tap import Tap
+
 
 class VenueEntry(NamedTuple):
     """What is known of a venue without connecting to it."""
 
     venue: Callable[[FeedConfig], Venue]
-    decoder: Callable[[], VenueDecoder]
-    """For a tape: of whatever symbols."""
+    decoder: Callable[..., VenueDecoder]
+    """For a tape: of whatever symbols; see ``tape_decoder``."""
     hosts: tuple[str, ...]
     """What its captures' URLs contain in their host."""
     read_instruments: Callable[[str], list[InstrumentSpec]]
@@ -42,13 +45,20 @@ class VenueEntry(NamedTuple):
     """How the path of its instruments reply ends, in a capture."""
     frame_heads: tuple[str, ...]
     """What its socket frames begin with."""
-    scanner: Callable[[list[str]], Scanner] | None = None
-    """Reads its captures faster than the decoder; made from the table of symbols that it is to fill."""
+    scanner: Callable[[list[str], int], Scanner] | None = None
+    """Reads its captures faster than the decoder; made from the table of symbols that it is to fill, and the
+    levels of books that are published."""
     book_native: Callable[[str], str] | None = None
     """Of the URL of a REST answer in a capture: the symbol whose book it is, for ``book_snapshot``; "" when
     it is something else. None where the socket brings the snapshots."""
     parts: Callable[[FeedConfig], Sequence[Venue]] | None = None
     """A connection each, for a venue that does not tell everything on one."""
+    has_books: bool = True
+
+    def tape_decoder(self, book_levels: int) -> VenueDecoder:
+        """Of whatever symbols, publishing so many levels of each book; 0: books are passed over."""
+        return self.decoder(book_levels=book_levels) if self.has_books else self.decoder()
+
     frame_mark: str = ""
     """What its socket frames contain besides, where another venue's begin alike."""
 
@@ -61,6 +71,7 @@ VENUES: dict[str, VenueEntry] = {
         alpaca_rest.read_instruments,
         "/assets",
         ('[{"T":"',),
+        has_books=False,
     ),
     # Before spot: its hosts contain the names of spot's.
     "binance-futures": VenueEntry(
@@ -146,9 +157,11 @@ def is_known(venue: str) -> bool:
     return venue in VENUES or venue.startswith(CCXT)
 
 
-def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random) -> Feed:
+def open_feed(
+    venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random, tap: Tap | None = None
+) -> Feed:
     """The live feed of ``venue``; nothing is connected yet. ``clock`` returns ns UTC, ``rng`` draws the
-    jitter.
+    jitter, ``tap`` takes what comes over its connections (by ccxt: nothing).
 
     Raises ConfigError for a venue that is not known or a feed without symbols.
     """
@@ -168,5 +181,5 @@ def open_feed(venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: 
 
     entry = VENUES[venue]
     venues = entry.parts(config) if entry.parts is not None else (entry.venue(config),)
-    feeds = [SocketFeed(one, config, clock=clock, rng=rng) for one in venues]
+    feeds = [SocketFeed(one, config, clock=clock, rng=rng, tap=tap) for one in venues]
     return feeds[0] if len(feeds) == 1 else JoinedFeed(feeds)

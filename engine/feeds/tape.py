@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ import numpy as np
 
 from engine.errors import TapeError
 from engine.events import NS, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.base import FeedStats, InstrumentSpec, Sink
+from engine.feeds.base import BOOK_LEVELS, FeedStats, InstrumentSpec, Sink
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
 from engine.feeds.columnar import MAGIC, ColumnarReader
 from engine.feeds.lines import LineChunks
@@ -44,7 +45,15 @@ class Tape:
     ``truncated`` tell of what ``batches`` has read so far.
     """
 
-    def __init__(self, paths: Sequence[Path], *, venue: str | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        venue: str | None = None,
+        book_levels: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """``book_levels`` by venue: so many a side of each book of a capture are published, 0: its books are
+        passed over, which is several times as fast."""
         if not paths:
             raise TapeError("no tape given: name at least one file")
         if venue is not None and venue not in VENUES:
@@ -54,7 +63,7 @@ class Tape:
             raise TapeError("columnar tapes and captures cannot be played together: replay them one by one")
         self.paths = tuple(paths)
         self._readers = _in_order([ColumnarReader(path) for path in columnar])
-        self._files = [] if columnar else [_TextTape(path, venue) for path in paths]
+        self._files = [] if columnar else [_TextTape(path, venue, book_levels) for path in paths]
         names = {file.venue for file in self._files} or {"tape"}
         self.venue: str = "+".join(sorted(names))
         """The venue decoded; "tape" for normalised and columnar ones; "a+b" when captures of several are
@@ -148,7 +157,7 @@ def _in_order(readers: list[ColumnarReader]) -> list[ColumnarReader]:
 class _TextTape:
     """A capture or a normalised tape in one file."""
 
-    def __init__(self, path: Path, venue: str | None) -> None:
+    def __init__(self, path: Path, venue: str | None, book_levels: Mapping[str, int]) -> None:
         self._path = path
         self.tally = Tally()
         self.specs: list[InstrumentSpec] = []
@@ -157,6 +166,7 @@ class _TextTape:
         self._capture = bool(rows)
         if rows:
             self.venue = venue or _venue_of(rows, path)
+            self._book_levels = book_levels.get(self.venue, BOOK_LEVELS)
             self._first_ns = next((row.t for row in rows if row.t is not None), 0)
             self.specs = self._read_specs(rows)
             self._try(rows)
@@ -208,7 +218,7 @@ class _TextTape:
         return self._read(lambda chunks: self._pass().blocks(chunks, symbols, size))
 
     def _pass(self) -> Capture:
-        return Capture(self.venue, self._first_ns, self.tally)
+        return Capture(self.venue, self._first_ns, self.tally, book_levels=self._book_levels)
 
     def _read(self, decode: Callable[[LineChunks], Iterator[_Batch]]) -> Iterator[_Batch]:
         self.tally.lines = self.tally.undecodable = 0

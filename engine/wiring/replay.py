@@ -73,7 +73,8 @@ def replay(
 
     The model is the active one of ``state_dir``'s registry. Raises TapeError, StoreError, ConfigError.
     """
-    tape = Tape(tapes, venue=venue)
+    # As live: the paper venue fills against the depth that is told.
+    tape = Tape(tapes, venue=venue, book_levels={name: one.book_levels for name, one in config.feeds.items()})
     compile_all(note)
     store = _store(state_dir)
     try:

@@ -200,7 +200,7 @@ def test_books_come_between_the_ticks_in_their_place() -> None:
 
 
 def test_without_books_their_rows_are_passed_over() -> None:
-    scanner = BinanceScanner([], books=False)
+    scanner = BinanceScanner([], 0)
     out: list[MarketEvent] = []
     scanner.decoder.decode(depth(), 1, out)
     scanner.learn(depth())
