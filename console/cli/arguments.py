@@ -191,7 +191,26 @@ def parser() -> argparse.ArgumentParser:
     export = command("export", "write rows of a state directory for other programs")
     export.epilog = "balances: flow is what trading added to a currency's cash, without the starting cash."
     _export_options(export)
+
+    _history_options(command("history", "list, load or export the stored bars"))
     return top
+
+
+def _history_options(history: argparse.ArgumentParser) -> None:
+    history.add_argument("what", choices=("list", "load", "export"), nargs="?", default="list")
+    history.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="for load: symbols, default all configured; for export: the folder to write to",
+    )
+    history.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="for list and export: only these")
+    history.add_argument("--from", dest="since", metavar="TIME", help="for export: ISO 8601, UTC; whole days")
+    history.add_argument("--to", dest="until", metavar="TIME", help="up to, and without")
+    history.add_argument(
+        "--adjusted", action="store_true", help="for export: prices adjusted for splits and dividends"
+    )
+    history.add_argument("--json", action="store_true", help="for list and load: machine-readable")
 
 
 def _export_options(export: argparse.ArgumentParser) -> None:

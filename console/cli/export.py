@@ -10,13 +10,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from console.cli.output import opened
 from console.cli.settings import state_dir
+from console.cli.times import given_ns
 from engine.errors import ConfigError, StoreError
 from engine.text import clean
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes a cell that begins with one of these."""
-
-_FARTHEST_DAYS = 106_000
-"""From 1970, in 63 bits of nanoseconds."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             found = rows(
                 connection,
                 kind,
-                since_ns=_ns(arguments.since),
-                until_ns=_ns(arguments.until),
+                since_ns=given_ns(arguments.since),
+                until_ns=given_ns(arguments.until),
                 symbol=arguments.symbol,
             )
             with _target(arguments.out) as file:
@@ -107,21 +104,3 @@ _WRITERS: dict[str, Callable[[Kind, Iterator[Sequence[Any]], TextIO], int]] = {
     "csv": _write_csv,
     "json": _write_json,
 }
-
-
-def _ns(text: str | None) -> int | None:
-    """A time as it is given: ISO 8601, UTC unless it says otherwise."""
-    if text is None:
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"{clean(text, 40)!r} is no time: write it as in 2025-01-31 or 2025-01-31T13:30"
-        ) from None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    since = when - datetime(1970, 1, 1, tzinfo=UTC)
-    if not -_FARTHEST_DAYS < since.days < _FARTHEST_DAYS:
-        raise ConfigError(f"{clean(text, 40)} is beyond what nanoseconds can say: leave it out")
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000

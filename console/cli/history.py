@@ -1,0 +1,161 @@
+"""``tickdesk history list|load|export``: the stored bars."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.output import as_json, table
+from console.cli.settings import configuration, state_dir
+from console.cli.times import given_ns
+from engine.errors import ConfigError
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.store.bars_read import BarReader, Summary
+    from engine.wiring.history_load import LoadStatus
+
+_HEAD = ("SYMBOL", "BARS", "OF", "FROM", "TO", "HOLES", "MISSING", "FILLED", "SOURCES")
+_SHOWN_FAULTS = 20
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return {"list": _list, "load": _load, "export": _export}[arguments.what](arguments)
+
+
+# --- list ---
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    _refuse_names(arguments)
+    rows = _reader(arguments).summaries()
+    if arguments.symbols:
+        rows = [row for row in rows if row.symbol in arguments.symbols]
+    if arguments.json:
+        print(as_json(rows))
+    elif rows:
+        print("\n".join(table([_HEAD, *map(_cells, rows)], "<>>><>>><".replace("><", "<<", 1))))
+    else:
+        print("no bars are stored")
+    return 0
+
+
+def _cells(row: Summary) -> tuple[str, ...]:
+    return (
+        clean(row.symbol, 60),
+        f"{row.bars:,}",
+        f"{row.interval_s} s",
+        _time(row.first_ns),
+        _time(row.last_ns),
+        f"{row.holes:,}",
+        f"{row.missing:,}",
+        f"{row.filled:,}",
+        ", ".join(clean(source, 40) for source in row.sources),
+    )
+
+
+def _time(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns / 1e9, UTC):%Y-%m-%d %H:%M}"
+
+
+# --- load ---
+
+
+def _load(arguments: argparse.Namespace) -> int:
+    from engine.wiring.history_job import load_history
+
+    config = configuration(arguments)
+    logging.getLogger("engine").addHandler(logging.NullHandler())  # what fails is told at the end
+    with _Bar() as bar:
+        status = load_history(config, state_dir(arguments), arguments.names, bar.show)
+    if arguments.json:
+        print(as_json(status))
+    else:
+        print(_told(status, config.history.days))
+        faults = list(status.faults.items())
+        for symbol, why in faults[:_SHOWN_FAULTS]:
+            print(f"tickdesk: {clean(symbol, 60)}: {why}", file=sys.stderr)
+        if len(faults) > _SHOWN_FAULTS:
+            print(f"tickdesk: and {len(faults) - _SHOWN_FAULTS} more", file=sys.stderr)
+    return 1 if status.faults else 0
+
+
+def _told(status: LoadStatus, days: int) -> str:
+    if not status.wanted:
+        return f"nothing is missing of the last {days} days"
+    text = f"{status.stored:,} bars of {status.symbols} symbol{'s' if status.symbols > 1 else ''} loaded"
+    return text + (f", {status.refused:,} set aside" if status.refused else "")
+
+
+class _Bar:
+    """A progress bar where somebody looks; nothing where nobody does."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("bars"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._progress.add_task("looking for what is missing", total=None)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def show(self, status: LoadStatus) -> None:
+        self._progress.update(
+            self._task,
+            description=clean(status.symbol, 40) or "loading",
+            total=status.wanted,
+            completed=status.done,
+        )
+
+
+# --- export ---
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from engine.store.bars_export import export
+
+    if len(arguments.names) != 1:
+        raise ConfigError("name one folder to write to, as in `tickdesk history export bars`")
+    folder = Path(arguments.names[0])
+    found = export(
+        _reader(arguments),
+        folder,
+        symbols=arguments.symbols or (),
+        since_ns=given_ns(arguments.since) or 0,
+        until_ns=given_ns(arguments.until) or (1 << 62),
+        adjust=arguments.adjusted,
+        note=lambda text: (
+            print(f"tickdesk: {clean(text, 100)}", file=sys.stderr) if sys.stderr.isatty() else None
+        ),
+    )
+    print(f"{folder}: {found.bars:,} bars in {found.files:,} files")
+    return 0
+
+
+def _reader(arguments: argparse.Namespace) -> BarReader:
+    from engine.store.bars import BARS_DATABASE
+    from engine.store.bars_read import BarReader
+
+    return BarReader(state_dir(arguments) / BARS_DATABASE)
+
+
+def _refuse_names(arguments: argparse.Namespace) -> None:
+    if arguments.names:
+        raise ConfigError("list takes no names: choose with --symbols, or load them with `history load`")
