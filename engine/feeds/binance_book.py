@@ -238,8 +238,10 @@ class BookDecoder(VenueDecoder):
                 self.agreement.book(symbol, sync.last, best)
         if not sync.asked:
             for side, edge in ((book.bids, sync.bid_edge), (book.asks, sync.ask_edge)):
+                if edge == math.inf:
+                    continue
                 keys = side.first(self._margin)
-                if keys and keys[-1] > edge:
+                if len(keys) < self._margin or keys[-1] > edge:
                     self._ask(native, sync)
 
     def _fail(self, native: str, sync: _Sync, reason: str, recv_ns: int, out: list[MarketEvent]) -> None:
