@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,18 +15,17 @@ from engine.config import Config
 from engine.errors import StoreError
 from engine.events import NS, Candle, FeedState
 from engine.feature_table import FeatureTable
-from engine.feeds.base import Watched
-from engine.feeds.sources.collection import VENUE as POLLED
+from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.store.bar import Bar, bar_of
 from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
 from engine.store.bars_read import BarReader
 from engine.store.hot_cache import Floats, HotCache, Integers
-from engine.wiring.desk import Desk
 from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
-from engine.wiring.history_targets import kept_symbols
+from engine.wiring.market_news import POLLED
 
 if TYPE_CHECKING:
+    from engine.wiring.live import LiveEngine
     from engine.wiring.redis_cache import RedisCache
 
 log = logging.getLogger("engine.history")
@@ -42,24 +40,14 @@ TOLD_FROM = 1_000
 class BarHistory:
     """Owns the store of bars, the loader, the hot cache and its copy in Redis."""
 
-    def __init__(
-        self,
-        config: Config,
-        state_dir: Path,
-        desk: Desk,
-        *,
-        feeds: Callable[[], Sequence[Watched]],
-        clock: Callable[[], int],
-        rng: Random,
-    ) -> None:
-        """``feeds``: those that bring the desk its trades. Raises ConfigError for a cache that cannot be as
+    def __init__(self, engine: LiveEngine, rng: Random) -> None:
+        """``rng``: for the jitter between attempts. Raises ConfigError for a cache that cannot be as
         configured."""
-        self._config = config
-        self._desk = desk
-        self._feeds = feeds
-        self._clock = clock
+        self._engine = engine
+        self._config = config = engine.config
+        self._desk = engine.desk
         self._rng = rng
-        self._store = BarStore(state_dir / BARS_DATABASE)
+        self._store = BarStore(engine.options.state_dir / BARS_DATABASE)
         self._reader: BarReader | None = None
         self._load: HistoryLoad | None = None
         self._interval_s = config.history.interval_s
@@ -70,14 +58,14 @@ class BarHistory:
         self.cache = HotCache(config.cache.bars, self._interval_s)
         self.text = ""
         """How far a load is, while a long one runs."""
-        self.watched: list[Watched] = []
-        """What of it has a state of its own, as feed health shows it."""
         self._redis: RedisCache | None = None
         if config.cache.redis_url:
             from engine.wiring.redis_cache import RedisCache
 
-            self._redis = RedisCache(config.cache, self.cache, clock)
-            self.watched.append(self._redis)
+            self._redis = RedisCache(config.cache, self.cache, self._clock)
+
+    def _clock(self) -> int:
+        return self._engine.clock()
 
     # --- life ---
 
@@ -93,6 +81,7 @@ class BarHistory:
             self._live = LiveBars(self._interval_s, self._config.features.bar_s, without=POLLED)
         except ValueError as error:
             self._desk.alert("warning", "history", f"live bars are not stored: {error}")
+        self._engine.loading = lambda: self.text
         self._desk.on_table = self.on_bars
         self._desk.news.on_candle = self.on_candle
 
@@ -133,7 +122,7 @@ class BarHistory:
     def _watch(self, live: LiveBars) -> None:
         """A feed that was away, or missed trades, since the last look makes partial bars."""
         now_ns = self._clock()
-        for feed in self._feeds():
+        for feed in self._engine.feeds:
             stats = feed.stats
             seen = stats.state is FeedState.UP, stats.reconnects
             if self._seen.get(feed.venue) != seen:
@@ -156,17 +145,18 @@ class BarHistory:
 
     # --- beside trading ---
 
-    async def run(self, targets: Sequence[Target]) -> None:
-        """Fill the cache with what is stored; then load what is missing of ``targets``, now and as time goes
-        on, and delete what is old. Until cancelled."""
+    async def run(self) -> None:
+        """Fill the cache with what is stored; then load what is missing, now and as time goes on, and delete
+        what is old. Until cancelled."""
+        if self._redis is not None:
+            self._engine.collected = [*self._engine.collected, self._redis]
+            self._redis.start()
         reader = self._reader
         if reader is None:
             return
-        for symbol in kept_symbols(self._config):
+        for symbol in _kept_symbols(self._config):
             await self._fill(reader, symbol)
-        if self._redis is not None:
-            self._redis.start()
-        self._load = HistoryLoad(
+        self._load = load = HistoryLoad(
             self._store,
             reader,
             self._config.history,
@@ -177,10 +167,11 @@ class BarHistory:
             loaded=lambda symbol: self._fill(reader, symbol),
             changed=self._changed,
         )
+        targets = self._targets()
         told = ""
         while True:
             try:
-                await self._round(self._load, targets)
+                await self._round(load, targets)
                 told = ""
             except StoreError as error:
                 if str(error) != told:
@@ -193,6 +184,15 @@ class BarHistory:
                 bars = self._live.due(self._clock() - round(AFTER_S / 2 * NS))
                 if bars:
                     self._keep(bars)
+
+    def _targets(self) -> list[Target]:
+        wanted = self._config.collection.symbols or any(feed.enabled for feed in self._config.feeds.values())
+        if not (self._config.history.enabled and wanted):
+            return []
+        # Not with the module: a desk that loads nothing need not pay for all sources at every start.
+        from engine.wiring.history_targets import targets
+
+        return targets(self._config, self._engine.sources)
 
     async def _round(self, load: HistoryLoad, targets: Sequence[Target]) -> None:
         started_ns = self._clock()
@@ -228,3 +228,12 @@ class BarHistory:
     def _until_next_s(self) -> float:
         now_s = self._clock() / NS
         return ROUND_S - (now_s - AFTER_S) % ROUND_S
+
+
+def _kept_symbols(config: Config) -> list[str]:
+    """Those whose newest bars are held at hand."""
+    natives = {venue: feed.symbols for venue, feed in config.feeds.items() if feed.enabled}
+    if config.simulated.enabled and not natives:
+        natives[SIMULATED] = config.simulated.symbols
+    symbols = [f"{venue}:{native}" for venue, some in natives.items() for native in some]
+    return symbols + [f"{POLLED}:{name}" for name in config.collection.symbols]

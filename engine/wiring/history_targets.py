@@ -1,4 +1,4 @@
-"""Whose bars are kept, and who can be asked for them."""
+"""Whose bars are loaded, and who can be asked for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.feeds.sources.collection import VENUE as POLLED
 from engine.feeds.sources.registry import Sources
 from engine.feeds.sources.source import Source
@@ -49,12 +48,3 @@ def _chosen(found: dict[str, tuple[tuple[Source, str], ...]], name: str, sources
             "name as in AAPL, or add it to collection.symbols"
         )
     return Target(name if colon else f"{POLLED}:{name}", choices)
-
-
-def kept_symbols(config: Config) -> list[str]:
-    """The symbols whose newest bars are held at hand."""
-    natives = {venue: feed.symbols for venue, feed in config.feeds.items() if feed.enabled}
-    if config.simulated.enabled and not natives:
-        natives[SIMULATED] = config.simulated.symbols
-    symbols = [f"{venue}:{native}" for venue, some in natives.items() for native in some]
-    return symbols + [f"{POLLED}:{name}" for name in config.collection.symbols]
