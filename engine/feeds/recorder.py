@@ -1,0 +1,205 @@
+"""Tapes written while data arrives: what comes is handed over in the loop, packed and written on a thread.
+
+The loop never waits: what the thread cannot follow is lost, counted and told. A tape is readable up to what
+was handed over last, whatever ends the process.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from engine.errors import TapeError
+from engine.events import NS
+from engine.feeds.columnar import ColumnarWriter
+from engine.feeds.frame_tape import FrameWriter
+from engine.feeds.packing import Ticks
+from engine.feeds.tap import Frame
+from engine.feeds.tape_files import Files
+
+MOST_PENDING = 256 << 20
+"""Bytes handed over and not written yet."""
+_FRAME_BYTES = 200
+"""What a frame takes beside its text."""
+
+BLOCK_NS = 30 * NS
+"""Ticks wait so long at most for a block to fill, which packs better when it is large."""
+
+_Job = tuple[int, Callable[[], None]]
+
+
+class TickTape:
+    """Ticks to columnar tapes; used on the recorder's thread alone."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._writer: ColumnarWriter | None = None
+        self._flushed_ns = 0
+        self.size = 0
+        """Bytes written, all files together."""
+
+    def write(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+        """Raises TapeError."""
+        now_ns = int(ticks["recv_ns"][-1])
+        writer = self._writer
+        if writer is not None and self._files.is_over(writer.size, now_ns):
+            self.close()
+            writer = None
+        if writer is None:
+            writer = self._writer = ColumnarWriter(self._files.next(now_ns), symbols)
+            self._flushed_ns = now_ns
+        else:
+            writer.add_symbols(symbols[writer.symbols :])
+        before = writer.size
+        writer.write(ticks)
+        if now_ns - self._flushed_ns >= BLOCK_NS:
+            self._flushed_ns = now_ns
+            writer.flush()
+        self.size += writer.size - before
+
+    def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            before = writer.size
+            writer.close()
+            self.size += writer.size - before
+
+
+class FrameTape:
+    """Frames of one venue to captures; used on the recorder's thread alone."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._writer: FrameWriter | None = None
+        self.size = 0
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        """Raises TapeError."""
+        now_ns = frames[-1].t
+        if self._writer is not None and self._files.is_over(self._writer.size, now_ns):
+            self.close()
+        if self._writer is None:
+            self._writer = FrameWriter(self._files.next(now_ns))
+        before = self._writer.size
+        self._writer.write(frames)
+        self.size += self._writer.size - before
+
+    def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            before = writer.size
+            writer.close()
+            self.size += writer.size - before
+
+
+class Recorder:
+    """Everything but ``size`` and ``error`` is called in the loop. ``close`` waits for what is pending."""
+
+    def __init__(
+        self,
+        ticks: TickTape | None = None,
+        frames: Callable[[str], FrameTape] | None = None,
+        *,
+        most_pending: int = MOST_PENDING,
+    ) -> None:
+        """``frames`` makes the tape of a venue."""
+        self._ticks = ticks
+        self._new_frames = frames
+        self._frames: dict[str, FrameTape] = {}
+        self._gathered: dict[str, list[Frame]] = {}
+        self._gathered_bytes = 0
+        self._most_pending = most_pending
+        self._handed = self._done = 0
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.ticks_taken = self.frames_taken = 0
+        self.ticks_lost = self.frames_lost = 0
+        """Not written: the disk did not follow, or failed."""
+        self.error = ""
+        """Why nothing is written any more."""
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        tapes = [*self._frames.values()]
+        return sum(tape.size for tape in tapes) + (self._ticks.size if self._ticks is not None else 0)
+
+    @property
+    def lost(self) -> int:
+        return self.ticks_lost + self.frames_lost
+
+    def ticks(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+        """A block of packed ticks, which is not to be written to any more; ``symbols`` may grow later."""
+        tape = self._ticks
+        if tape is None or not len(ticks):
+            return
+        self.ticks_taken += len(ticks)
+        if not self._hand_over(ticks.nbytes, lambda: tape.write(ticks, symbols)):
+            self.ticks_lost += len(ticks)
+
+    def taker(self, venue: str) -> Callable[[Frame], None]:
+        """What takes the frames of a venue: see ``Tap``."""
+        assert self._new_frames is not None
+        self._frames[venue] = self._new_frames(venue)
+        gathered = self._gathered[venue] = []
+
+        def take(frame: Frame) -> None:
+            gathered.append(frame)
+            self._gathered_bytes += len(frame.raw or "") + _FRAME_BYTES
+            if self._gathered_bytes > _GATHERED:
+                self.flush()
+
+        return take
+
+    def flush(self) -> None:
+        """Hand over what was gathered: call it every second or so."""
+        for venue, gathered in self._gathered.items():
+            if gathered:
+                frames = list(gathered)
+                gathered.clear()
+                self._give(self._frames[venue], frames)
+        self._gathered_bytes = 0
+
+    def _give(self, tape: FrameTape, frames: list[Frame]) -> None:
+        self.frames_taken += len(frames)
+        size = sum(len(frame.raw or "") + _FRAME_BYTES for frame in frames)
+        if not self._hand_over(size, lambda: tape.write(frames)):
+            self.frames_lost += len(frames)
+
+    def _hand_over(self, size: int, work: Callable[[], None]) -> bool:
+        if self.error or self._handed - self._done > self._most_pending:
+            return False
+        self._handed += size
+        self._jobs.put((size, work))
+        return True
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            size, work = job
+            if not self.error:
+                try:
+                    work()
+                except TapeError as error:
+                    self.error = str(error)
+                except Exception as error:  # our own bug: told as what it is, and no reason to end the desk
+                    self.error = f"recording failed ({type(error).__name__}: {error})"
+            self._done += size
+        closing: list[TickTape | FrameTape] = list(self._frames.values())
+        for tape in closing if self._ticks is None else [*closing, self._ticks]:
+            try:
+                tape.close()
+            except TapeError as error:
+                self.error = self.error or str(error)
+
+    def close(self) -> None:
+        """Write what is pending, and end every tape."""
+        if self._thread.is_alive():
+            self.flush()
+            self._jobs.put(None)
+            self._thread.join()
+
+
+_GATHERED = 1 << 20
+"""Bytes of frames gathered before they are handed over, at most."""
