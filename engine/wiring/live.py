@@ -36,6 +36,7 @@ from engine.store.lock import StateLock
 from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.wiring.automation import Automations
+from engine.wiring.bar_history import BarHistory
 from engine.wiring.compile import compile_all
 from engine.wiring.daily_reports import DailyReports
 from engine.wiring.desk import Desk
@@ -144,6 +145,7 @@ class LiveEngine:
                 keep=self.writing.keep,
             )
         )
+        self.bars = None if tape is not None else BarHistory(self, random.Random())
         self.model = ModelSlot(options.state_dir, self.desk)
         self.performance = LivePerformance(
             self.desk,
@@ -225,6 +227,8 @@ class LiveEngine:
             if self.gateways is not None:
                 self.gateways.take_up(self.store.settings(), self.clock())
             await self.automations.take_up(self.store.settings())
+            if self.bars is not None:
+                self.bars.start()
             self._signals()
             if self._tape is None:
                 self.feeds = live_feeds(self.config, self.clock, kept_prices(self.store.settings()))
@@ -240,6 +244,8 @@ class LiveEngine:
             await server.close()
             with contextlib.suppress(FileNotFoundError):
                 socket.unlink()
+            if self.bars is not None:
+                self.bars.close()
             lost = not self.store.close()
         if self.crash is not None:
             raise self.crash
@@ -327,6 +333,8 @@ class LiveEngine:
         if self._tape is None:
             self._ask_around()
             self._collect()
+            if self.bars is not None:
+                self._tasks.spawn(self.bars.run(), vital=False)
             self._report()
         self._tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
