@@ -145,7 +145,10 @@ class Budget:
     @property
     def unkept(self) -> bool:
         """What was taken goes beyond what the last kept state promised: ``promise`` and ``keep`` first."""
-        return self._total > self._kept and (self.limits.per_minute > 0 or self.limits.per_day > 0)
+        return (
+            self._total > self._kept
+            and (self.limits.per_minute or self.limits.per_day or self.limits.gap_ns) > 0
+        )
 
     def promise(self) -> BudgetState:
         """The state to keep: it covers all that was taken, and a few more."""

@@ -107,7 +107,7 @@ def read(body: bytes) -> _Result:
 
 def _day_ns(seconds: int, meta: _Meta) -> int:
     """00:00 UTC of the exchange's date at that time."""
-    if not 0 <= seconds < 1 << 33 or abs(meta.gmtoffset) > DAY_S:
+    if not DAY_S <= seconds < 1 << 33 or abs(meta.gmtoffset) > DAY_S:
         raise ValueError("a time that is none")
     return (seconds + meta.gmtoffset) // DAY_S * DAY_S * NS
 
