@@ -6,8 +6,8 @@ Protocol: https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook, â
   https://bybit-exchange.github.io/docs/v5/sbe/market/level-50). A new snapshot, or ``u`` = 1, replaces all.
 - Level 1 sends snapshots only, again after 3 s without a change: it is the quote. Years ago contracts told
   changes of it.
-- Trade ids are numbers on spot and UUIDs on contracts: the latter are told as their first 63 bits. Either way
-  they only tell trades apart. Block trades do not come from the book: they are skipped.
+- Trade ids are numbers on spot and UUIDs on contracts: the latter are told folded to 63 bits. Either way they
+  only tell trades apart. Block trades do not come from the book: they are skipped.
 - Sizes are base units, on spot and on linear contracts.
 """
 
@@ -111,8 +111,9 @@ def trade_id(text: str) -> int:
     """A number of its own for each id; -1 for what is none."""
     if text.isascii() and text.isdigit() and len(text) <= 19:
         return int(text) if int(text) <= _MAX_ID else -1
+    digits = text.replace("-", "")
     try:
-        return int(text.replace("-", "")[:16], 16) & _MAX_ID if len(text) == 36 else -1
+        return (int(digits[:16], 16) ^ int(digits[16:], 16)) & _MAX_ID if len(digits) == 32 else -1
     except ValueError:
         return -1
 

@@ -46,9 +46,7 @@ class _Instrument(msgspec.Struct):
     instId: str
     tickSz: str
     lotSz: str
-    instType: str = ""
     quoteCcy: str = ""
-    uly: str = ""
     maxLmtSz: str = ""
     ctVal: str = ""
     ctMult: str = ""
