@@ -49,12 +49,15 @@ class JoinedFeed:
             self._add_up()
 
     def _through(self, event: MarketEvent) -> MarketEvent | None:
-        """A part's change of state is the feed's only where that changes with it; warnings are passed on."""
+        """A part's change of state is the feed's only where that changes with it; what a decoder warns of is
+        told as it is."""
         if not isinstance(event, FeedStatus):
+            return event
+        if all(event.state is not part.stats.state for part in self._parts):
             return event
         self._add_up()
         stats = self.stats
-        if stats.state is self._told and event.state in (FeedState.UP, stats.state):
+        if stats.state is self._told:
             return None
         self._told = stats.state
         return FeedStatus(self.venue, stats.state, stats.detail, event.recv_ns, stats.reconnects)

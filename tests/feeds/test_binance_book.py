@@ -149,9 +149,7 @@ def test_a_crossed_book_is_wrong(line: Line) -> None:
     assert line.best() is None and line.decoder.wanted == ["A"] and line.decoder.books.crossed == 1
 
 
-@pytest.mark.parametrize(
-    "level", [("x", "1"), ("nan", "1"), ("-1", "1"), ("1", "-1"), ("1", "inf"), ("0", "0")]
-)
+@pytest.mark.parametrize("level", ["x 1", "nan 1", "-1 1", "1 -1", "1 inf", "0 0"])
 def test_levels_that_are_none(line: Line, level: str) -> None:
     line.snapshot(100)
     price, _, size = level.partition(" ")
