@@ -239,6 +239,7 @@ class KrakenProtocol(Protocol):
         super().__init__(instruments)
         self._books: dict[str, dict[str, dict[str, str]]] = {}
         self._checksums: dict[str, int] = {}
+        self._times: dict[str, str] = {}
 
     def greeting(self) -> list[str]:
         return ['{"channel":"status","type":"update","data":[{"system":"online","api_version":"v2"}]}']
@@ -286,7 +287,7 @@ class KrakenProtocol(Protocol):
             checksum = f',"checksum":{self._checksums[symbol]}' if symbol in self._checksums else ""
             return [
                 f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{symbol}","bids":{sides["bids"]},'
-                f'"asks":{sides["asks"]}{checksum}}}]}}'
+                f'"asks":{sides["asks"]}{checksum},"timestamp":"{self._times[symbol]}"}}]}}'
             ]
         return []
 
@@ -320,6 +321,7 @@ class KrakenProtocol(Protocol):
 
     def _apply(self, data: dict[str, Any], snapshot: bool) -> None:
         symbol = data["symbol"]
+        self._times[symbol] = data["timestamp"]
         book = self._books.setdefault(symbol, {"bids": {}, "asks": {}})
         for side, levels in book.items():
             if snapshot:

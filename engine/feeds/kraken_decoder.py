@@ -115,6 +115,7 @@ class _Any(msgspec.Struct):
     error: str = ""
     symbol: str = ""
     result: _AckResult | None = None
+    time_out: str = ""
 
 
 _any = msgspec.json.Decoder(_Any).decode
@@ -149,6 +150,8 @@ class KrakenDecoder(VenueDecoder):
         """By native symbol: as acknowledged, else as its largest snapshot suggests."""
         self._checksums: dict[str, Checksum] = {}
         self._candles = RunningCandles()
+        self._told_ns = 0
+        """The newest time that the venue told of a book, or in an ack."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         text = ""
@@ -160,7 +163,7 @@ class KrakenDecoder(VenueDecoder):
                 for levels in books.data:
                     bids = [(bytes(one.price).decode(), bytes(one.qty).decode()) for one in levels.bids]
                     asks = [(bytes(one.price).decode(), bytes(one.qty).decode()) for one in levels.asks]
-                    event_ns = rfc3339_ns(levels.timestamp) if levels.timestamp else recv_ns
+                    event_ns = self._dated(levels.timestamp, recv_ns)
                     native, snapshot = levels.symbol, books.type == "snapshot"
                     self._book(native, snapshot, (bids, asks), levels.checksum, event_ns, recv_ns, out)
             elif channel == "trade":
@@ -192,6 +195,15 @@ class KrakenDecoder(VenueDecoder):
             self.malform(raw, error, recv_ns, out)
             if text.startswith(_BOOK_HEAD):
                 self._unread(_SYMBOL.findall(text[:_SEARCHED]), recv_ns, out)
+
+    def _dated(self, timestamp: str, recv_ns: int) -> int:
+        """Snapshots may come without a time: they are not older than what was told before, and our clock may
+        be ahead of what is told after."""
+        if timestamp:
+            event_ns = rfc3339_ns(timestamp)
+            self._told_ns = max(self._told_ns, event_ns)
+            return event_ns
+        return self._told_ns or recv_ns
 
     def _unread(self, natives: list[str], recv_ns: int, out: list[MarketEvent]) -> None:
         """An update of some of these books could not be read: those are wrong, or all when none is known."""
@@ -242,6 +254,7 @@ class KrakenDecoder(VenueDecoder):
             self.heartbeats += 1
         elif told.method:
             self.acks += 1
+            self._dated(told.time_out, recv_ns)
             result = told.result
             book = told.method == "subscribe" and result is not None and result.channel == "book"
             if book and result and result.depth in DEPTHS and self._symbol(result.symbol):

@@ -101,7 +101,9 @@ class KrakenTapeDecoder(KrakenDecoder):
         asks = [level for part in parts for level in (part.as_ or part.a)]
         if any(len(level) not in (3, 4) for level in (*bids, *asks)):
             raise ValueError("a level without price, volume and time")
-        event_ns = max((decimal_seconds_ns(level[2]) for level in (*bids, *asks)), default=recv_ns)
+        # A level that moves up into the depth is told anew with its old time.
+        times = (decimal_seconds_ns(level[2]) for level in (*bids, *asks))
+        event_ns = self._told_ns = max([self._told_ns, *times]) or recv_ns
         told = [part.c for part in parts if part.c is not None]
         sides = [(level[0], level[1]) for level in bids], [(level[0], level[1]) for level in asks]
         self._book(native, snapshot, sides, int(told[-1]) if told else None, event_ns, recv_ns, out)
