@@ -42,6 +42,7 @@ class TickTape:
     def write(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """Raises TapeError."""
         now_ns = int(ticks["recv_ns"][-1])
+        ticks["reject"] = 0  # who plays it judges anew
         writer = self._writer
         if writer is not None and self._files.is_over(writer.size, now_ns):
             self.close()

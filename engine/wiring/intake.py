@@ -33,6 +33,9 @@ from engine.wiring.intake_kernel import REJECTED, take
 CAPACITY = 1024
 """Events packed before the kernel runs."""
 
+BLOCK = 8192
+"""Ticks that are kept for a recorder before it gets them, at most."""
+
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
@@ -61,12 +64,32 @@ class Intake:
         self._on_reject = on_reject
         self._on_symbol = on_symbol
         self._index: dict[str, int] = {}
-        self._buffer = bytearray(CAPACITY * TICK.itemsize)
-        self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
-        self._address = int(self._ticks.ctypes.data)
+        self.symbols: list[str] = []
+        """By index."""
+        self._on_block: Callable[[Ticks], None] | None = None
+        self._kept = 0
+        """Ticks at the head of the buffer that a recorder is still to get; a batch is packed behind them."""
+        self._allocate(CAPACITY)
         self.trades = 0
         self.quotes = 0
         self.rejected: Counter[str] = Counter()
+
+    def _allocate(self, rows: int) -> None:
+        self._buffer = bytearray(rows * _ROW)
+        self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
+        self._address = int(self._ticks.ctypes.data)
+
+    def record(self, on_block: Callable[[Ticks], None]) -> None:
+        """From now on hand over all ticks that arrive as events, in blocks, which are the taker's own."""
+        self._allocate(BLOCK + CAPACITY)
+        self._on_block = on_block
+
+    def cut(self) -> None:
+        """Hand over what is kept for the recorder."""
+        if self._kept and self._on_block is not None:
+            block = self._ticks[: self._kept].copy()
+            self._kept = 0
+            self._on_block(block)
 
     def add_symbol(self, symbol: str, price: float = 1.0) -> int:
         """Give ``symbol`` a row in every compiled stage; its grid is assumed from ``price`` if unknown."""
@@ -77,6 +100,7 @@ class Intake:
             if rows != (index, index):
                 raise RuntimeError(f"{symbol}: instrument {index} got rows {rows}")
             self._index[symbol] = index
+            self.symbols.append(symbol)
             self._on_symbol(index)
         return index
 
@@ -89,7 +113,8 @@ class Intake:
         """Take decoded events in arrival order."""
         index_of = self._index.get
         buffer = self._buffer
-        count = offset = trades = 0
+        count = trades = 0
+        offset = self._kept * _ROW
         for event in events:
             if isinstance(event, Quote):
                 index = index_of(event.symbol)
@@ -111,14 +136,16 @@ class Intake:
                 trades += 1
             else:
                 self._run_packed(count, trades)
-                count = offset = trades = 0
+                count = trades = 0
+                offset = self._kept * _ROW
                 self._on_other(event)
                 continue
             count += 1
             offset += _ROW
             if count == CAPACITY:
                 self._run_packed(count, trades)
-                count = offset = trades = 0
+                count = trades = 0
+                offset = self._kept * _ROW
         self._run_packed(count, trades)
 
     def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
@@ -143,11 +170,15 @@ class Intake:
             return
         self.trades += trades
         self.quotes += count - trades
-        screen, features = self._screen, self._features
-        result = take(self._address, count, screen.address, len(screen), features.address)
+        screen, features, start = self._screen, self._features, self._kept
+        result = take(self._address + start * _ROW, count, screen.address, len(screen), features.address)
+        if self._on_block is not None:
+            self._kept = start + count
+            if self._kept >= BLOCK:
+                self.cut()
         if result == NONE:
             return
-        ticks = self._ticks
+        ticks = self._ticks[start:]
         if result >> REJECTED:
             self._note_rejects(ticks[:count])
         code = result & (1 << REJECTED) - 1

@@ -14,6 +14,7 @@ from engine.events import Alert, FeedState
 from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
 from engine.feeds.registry import VENUES, is_known, open_feed
 from engine.feeds.simulated import SimulatedFeed
+from engine.feeds.tap import Tap
 from engine.text import clean
 from engine.wiring.desk import Desk
 
@@ -26,8 +27,14 @@ MAX_PAUSE_S = 30.0
 """Before a feed that failed runs again: doubling, and over again when it ran for longer than the most."""
 
 
-def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, float]) -> list[Feed]:
-    """One feed per enabled venue; the simulated one, starting at ``prices``, when no other is.
+def live_feeds(
+    config: Config,
+    clock: Callable[[], int],
+    prices: Mapping[str, float],
+    tap: Callable[[str], Tap | None] = lambda venue: None,
+) -> list[Feed]:
+    """One feed per enabled venue; the simulated one, starting at ``prices``, when no other is. ``tap`` gives
+    what takes a venue's frames.
 
     Raises ConfigError.
     """
@@ -40,7 +47,7 @@ def live_feeds(config: Config, clock: Callable[[], int], prices: Mapping[str, fl
         if not feed.symbols:
             raise ConfigError(f"feeds.{venue}.symbols: name at least one symbol")
         # Jitter must differ between runs: many desks reconnecting in step is what it prevents.
-        feeds.append(open_feed(venue, feed, clock=clock, rng=random.Random()))
+        feeds.append(open_feed(venue, feed, clock=clock, rng=random.Random(), tap=tap(venue)))
     if config.simulated.enabled and not feeds:
         feeds.append(SimulatedFeed(config.simulated, clock=clock, prices=prices))
     if not feeds:

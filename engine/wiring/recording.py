@@ -1,0 +1,91 @@
+"""Tapes of what arrives, written while the desk runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.config import RecordConfig
+from engine.events import NS
+from engine.feeds.packing import Ticks
+from engine.feeds.recorder import FrameTape, Recorder, TickTape
+from engine.feeds.tap import Tap
+from engine.feeds.tape_files import TapeFolder
+from engine.wiring.intake import Intake
+
+FLUSH_S = 2.0
+"""What has arrived is handed over so often at least."""
+_TOLD_NS = 60 * NS
+
+
+class Recording:
+    """Off when neither ticks nor frames are asked for. ``alert`` takes a level and a sentence."""
+
+    def __init__(
+        self,
+        config: RecordConfig,
+        state_dir: Path,
+        intake: Intake,
+        *,
+        clock: Callable[[], int],
+        alert: Callable[[str, str], None],
+    ) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._alert = alert
+        self._told_lost = 0
+        self._told_ns = 0
+        self._told_error = ""
+        self._recorder: Recorder | None = None
+        self._config = config
+        if not (config.ticks or config.frames):
+            return
+        folder = Path(config.dir).expanduser() if config.dir else state_dir / "tapes"
+        most_bytes = int(config.max_gb * 1e9)
+        ticks = TapeFolder(folder, "ticks", ".tape", most_bytes=most_bytes)
+        self._recorder = Recorder(
+            TickTape(ticks) if config.ticks else None,
+            lambda venue: FrameTape(
+                TapeFolder(folder, f"frames-{venue}", ".jsonl.gz", most_bytes=most_bytes)
+            ),
+        )
+
+    def start(self) -> None:
+        """What has come into the intake before is history, and on no tape."""
+        if self._recorder is not None and self._config.ticks:
+            self._intake.record(self._take)
+
+    def tap(self, venue: str) -> Tap | None:
+        """For the feed of ``venue``, when its frames are recorded."""
+        if self._recorder is None or not self._config.frames:
+            return None
+        return Tap(self._recorder.taker(venue), self._clock)
+
+    def _take(self, ticks: Ticks) -> None:
+        assert self._recorder is not None
+        self._recorder.ticks(ticks, self._intake.symbols)
+
+    async def run(self) -> None:
+        """Hand over in time, and tell of what is lost, until cancelled."""
+        while self._recorder is not None:
+            await asyncio.sleep(FLUSH_S)
+            self._intake.cut()
+            self._recorder.flush()
+            self._tell(self._recorder)
+
+    def _tell(self, recorder: Recorder) -> None:
+        if recorder.error and recorder.error != self._told_error:
+            self._told_error = recorder.error
+            self._alert("error", f"recording ends: {recorder.error}")
+        lost, now_ns = recorder.lost, self._clock()
+        if lost > self._told_lost and not recorder.error and now_ns - self._told_ns >= _TOLD_NS:
+            more, self._told_lost, self._told_ns = lost - self._told_lost, lost, now_ns
+            self._alert("warning", f"the disk does not follow: {more:,} ticks or frames are not on the tape")
+
+    def close(self) -> None:
+        """Write what is pending, and end the tapes."""
+        if self._recorder is not None:
+            self._intake.cut()
+            self._recorder.close()
+            self._tell(self._recorder)
