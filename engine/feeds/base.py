@@ -32,6 +32,9 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 Traded = Annotated[float, msgspec.Meta(gt=0, le=1e18)]
 """A quantity that changed hands, as a decoder accepts it."""
 
+MOST_SYMBOLS = 20_000
+"""Of a tape: more than this are no venue's, but made up."""
+
 RESYNCS = 5
 """New snapshots of a book in a row that were wrong again before the socket is replaced."""
 
@@ -258,7 +261,7 @@ class VenueDecoder:
         """The symbol of ``native``; "" when it was never subscribed."""
         symbol = self._symbols.get(native)
         if symbol is None:
-            if not self._open:
+            if not self._open or len(self._symbols) >= MOST_SYMBOLS:
                 self.unsubscribed += 1
                 return ""
             symbol = self._symbols.setdefault(native, self._name(native))
