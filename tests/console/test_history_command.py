@@ -1,0 +1,143 @@
+"""``tickdesk history``: what it says, and that a kill costs nothing that was stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.cli import main
+from engine.events import NS
+from engine.store.bar import Span
+from engine.store.bars import BarStore
+from engine.store.bars_read import BarReader
+from engine.store.lock import StateLock
+from tests.conftest import ROOT
+from tests.e2e.engine import COMMAND, environment
+from tests.klines_server import KlinesServer
+from tests.store.bar_samples import MINUTE, SYMBOL, bars, candles
+
+Says = Callable[..., tuple[int, str, str]]
+DAYS = 3
+
+
+@pytest.fixture
+def says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Says:
+    """Runs the command on a state directory; (exit code, output, errors)."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["history", *arguments, "--state-dir", str(tmp_path)])
+        done = capsys.readouterr()
+        return code, done.out, done.err
+
+    return run
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    store = BarStore(tmp_path / "bars.db")
+    store.start()
+    told = bars(200)
+    store.call(store.page([*told[:100], *told[130:]], Span(SYMBOL, 60, told[0].open_ns, told[110].open_ns)))
+    store.close()
+    return tmp_path
+
+
+def test_list(says: Says, stored: Path) -> None:
+    code, out, _ = says("list")
+    head, row = out.splitlines()
+    assert code == 0 and head.split()[:3] == ["SYMBOL", "BARS", "OF"]
+    assert row.split() == [
+        *(SYMBOL, "170", "60", "s", "2023-11-14", "22:14", "2023-11-15", "01:33"),
+        *("1", "20", "0", "binance"),
+    ]
+    assert says()[1] == out
+    (found,) = json.loads(says("list", "--json")[1])
+    assert (found["symbol"], found["bars"], found["missing"]) == (SYMBOL, 170, 20)
+    assert says("list", "--symbols", "nobody:X")[1] == "no bars are stored\n"
+
+
+def test_errors_are_one_line(says: Says, tmp_path: Path) -> None:
+    code, out, error = says("list")
+    assert (code, out) == (1, "") and "tickdesk history load" in error and error.count("\n") == 1
+    code, _, error = says("load")
+    assert code == 2 and "nothing to load" in error
+    code, _, error = says("load", "nobody:X")
+    assert code == 2 and "nobody has bars of nobody:X" in error
+    code, _, error = says("list", SYMBOL)
+    assert code == 2 and "--symbols" in error
+    code, _, error = says("export")
+    assert code == 2 and "one folder" in error
+    lock = StateLock.acquire(tmp_path)
+    code, _, error = says("load", SYMBOL)
+    assert code == 3 and "loads history by itself" in error
+    lock.release()
+
+
+def test_export(says: Says, stored: Path, tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    out = tmp_path / "out"
+    code, text, _ = says("export", str(out), "--symbols", SYMBOL, "--to", "2023-11-15")
+    assert (code, text) == (0, f"{out}: 100 bars in 1 files\n")
+    assert len(polars.read_parquet(out)) == 100
+    code, _, error = says("export", str(out), "--from", "yesterday")
+    assert code == 2 and "no time" in error
+
+
+async def _run(*arguments: str, kill: Callable[[], bool] | None = None) -> tuple[int, str]:
+    """A process of its own; killed when ``kill`` says so."""
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "history", *arguments),
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    ended = asyncio.create_task(process.communicate())
+    deadline = time.monotonic() + 60.0
+    while kill is not None and not ended.done() and time.monotonic() < deadline:
+        if kill():
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        await asyncio.sleep(0.002)
+    out, _ = await ended
+    assert process.returncode is not None
+    return process.returncode, out.decode()
+
+
+async def test_a_load_that_was_killed_goes_on(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    now_ns = time.time_ns() // MINUTE * MINUTE
+    first_ns = now_ns - (DAYS * 1440 + 10) * MINUTE
+    told = candles(DAYS * 1440 + 30, start_ns=first_ns)
+    async with KlinesServer(told, limit=50) as server:
+        options = (
+            *("load", SYMBOL, "--state-dir", str(state), "--set", f"history.days={DAYS}"),
+            *("--set", f"collection.sources.binance.rest_url={server.url}"),
+            *("--set", "collection.sources.binance.per_minute=100000"),
+        )
+        code, _ = await _run(*options, kill=lambda: len(server.asked) >= 20)
+        assert code == -signal.SIGKILL
+        reader = BarReader(state / "bars.db")
+        held = reader.bars(SYMBOL, 60).open_ns.tolist()
+        reader.close()
+        assert 900 <= len(held) <= 1_000 * 2 and held == list(range(held[0], held[-1] + 1, MINUTE))
+        asked = len(server.asked)
+        code, out = await _run(*options)
+        assert code == 0 and out.endswith("bars of 1 symbol loaded\n"), out
+        resumed_ns = server.asked[asked][0] * 1_000_000
+        assert resumed_ns == held[-1] + MINUTE
+        code, out = await _run(*options, "--json")
+        reader = BarReader(state / "bars.db")
+        opens = reader.bars(SYMBOL, 60).open_ns
+        reader.close()
+        assert (opens[1:] - opens[:-1] == MINUTE).all() and len(opens) >= DAYS * 1440
+        assert opens[0] <= time.time_ns() - DAYS * 86_400 * NS + MINUTE
