@@ -19,7 +19,6 @@ from typing import Annotated
 import msgspec
 
 from engine.events import NS, Candle, MarketEvent, Quote, Trade
-from engine.feeds.agreement import Agreement
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId, VenueDecoder
 from engine.feeds.candles import RunningCandles
 from engine.feeds.coinbase_advanced_rest import VENUE, Seconds
@@ -164,16 +163,7 @@ class AdvancedDecoder(VenueDecoder):
         """The last number that was no news."""
         self._holes = 0
         self._candles = RunningCandles()
-        self._check = TickerCheck()
-
-    @property
-    def agreement(self) -> Agreement | None:
-        """Counts how often ticker and book agreed, where one is set: for looking at captures."""
-        return self._check.agreement
-
-    @agreement.setter
-    def agreement(self, counts: Agreement | None) -> None:
-        self._check.agreement = counts
+        self.check = TickerCheck()
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         text = ""
@@ -281,7 +271,7 @@ class AdvancedDecoder(VenueDecoder):
                     out.append(Quote(symbol, bid, sizes[0], ask, sizes[1], event_ns, recv_ns))
                     book = self.books.get(symbol)
                     if book is not None:
-                        self._check.ticker(symbol, bid, ask, event_ns, book.best())
+                        self.check.ticker(symbol, bid, ask, event_ns, book.best())
 
     def _grow(self, told: _Bars, recv_ns: int, out: list[MarketEvent]) -> None:
         event_ns = rfc3339_ns(told.timestamp)
@@ -306,7 +296,7 @@ class AdvancedDecoder(VenueDecoder):
             raise ValueError("a level of neither side of a book")
         if snapshot or book is None:
             book = self.books.begin(symbol, bids, asks)
-            self._check.begin(symbol, event_ns)
+            self.check.begin(symbol, event_ns)
         else:
             book.apply(bids, asks)
         if not self.books.changed(symbol, event_ns, recv_ns, out):
@@ -314,7 +304,7 @@ class AdvancedDecoder(VenueDecoder):
             return
         if self.troubles:
             self.troubles.pop(native, None)
-        if not self._check.changed(symbol, event_ns, book.best()):
+        if not self.check.changed(symbol, event_ns, book.best()):
             self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.agreement import Agreement
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId, VenueDecoder
 from engine.feeds.coinbase_rest import taker
 from engine.feeds.ticker_check import TickerCheck
@@ -114,16 +113,7 @@ class CoinbaseDecoder(VenueDecoder):
         super().__init__(natives, book_levels=book_levels)
         self._book_levels = book_levels
         self._awaited: dict[str, _Awaited] = {}
-        self._check = TickerCheck()
-
-    @property
-    def agreement(self) -> Agreement | None:
-        """Counts how often ticker and book agreed, where one is set: for looking at captures."""
-        return self._check.agreement
-
-    @agreement.setter
-    def agreement(self, counts: Agreement | None) -> None:
-        self._check.agreement = counts
+        self.check = TickerCheck()
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         text = ""
@@ -170,7 +160,7 @@ class CoinbaseDecoder(VenueDecoder):
         out.append(Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns))
         book = self.books.get(symbol)
         if book is not None:
-            self._check.ticker(symbol, bid, ask, event_ns, book.best())
+            self.check.ticker(symbol, bid, ask, event_ns, book.best())
 
     def _begin(self, told: _Snapshot, recv_ns: int, out: list[MarketEvent]) -> None:
         native = told.product_id
@@ -183,7 +173,7 @@ class CoinbaseDecoder(VenueDecoder):
         except ValueError:
             self.book_wrong(native, "carries a level that is no number", recv_ns, out)
             raise
-        self._check.begin(symbol, event_ns)
+        self.check.begin(symbol, event_ns)
         self._changed(native, symbol, event_ns, recv_ns, out)
 
     def _change(self, told: _Update, recv_ns: int, out: list[MarketEvent]) -> None:
@@ -210,7 +200,7 @@ class CoinbaseDecoder(VenueDecoder):
         if self.troubles:
             self.troubles.pop(native, None)
         book = self.books.get(symbol)
-        if book is not None and not self._check.changed(symbol, event_ns, book.best()):
+        if book is not None and not self.check.changed(symbol, event_ns, book.best()):
             self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
 
     def _unread(self, natives: list[str], recv_ns: int, out: list[MarketEvent]) -> None:

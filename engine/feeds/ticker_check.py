@@ -9,7 +9,6 @@ believed to have missed a change.
 from __future__ import annotations
 
 from engine.events import NS
-from engine.feeds.agreement import Agreement
 from engine.feeds.book import Best
 
 _RACE_NS = NS
@@ -32,10 +31,13 @@ class _Doubt:
 
 
 class TickerCheck:
-    """Prices only: sizes change too often to race well. ``agreement`` counts, where there is one."""
+    """Prices only: sizes change too often to race well."""
 
     def __init__(self) -> None:
-        self.agreement: Agreement | None = None
+        self.compared = 0
+        """Tickers that a book met, or should have."""
+        self.differed = 0
+        """Those that it did not meet."""
         self._doubts: dict[str, _Doubt] = {}
 
     def begin(self, symbol: str, event_ns: int) -> None:
@@ -60,9 +62,8 @@ class TickerCheck:
         doubt.book_ns = max(doubt.book_ns, event_ns)
         if doubt.event_ns < 0 or self._meet(doubt, best) or event_ns <= doubt.event_ns + _RACE_NS:
             return True
-        if self.agreement is not None:
-            self.agreement.compared += 1
-            self.agreement.differed += 1
+        self.compared += 1
+        self.differed += 1
         if not doubt.count:
             doubt.since_ns = doubt.event_ns
         doubt.count += 1
@@ -73,6 +74,5 @@ class TickerCheck:
         if best is None or best[0] != doubt.bid or best[2] != doubt.ask:
             return False
         doubt.event_ns, doubt.count = -1, 0
-        if self.agreement is not None:
-            self.agreement.compared += 1
+        self.compared += 1
         return True

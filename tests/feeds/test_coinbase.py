@@ -13,7 +13,6 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
 from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.agreement import Agreement
 from engine.feeds.books import PUBLISH_NS
 from engine.feeds.coinbase import Coinbase, CoinbaseDecoder
 from engine.feeds.tape import Tape
@@ -182,7 +181,6 @@ def test_a_book_that_keeps_disagreeing_with_the_ticker_is_wrong() -> None:
 
 def test_a_ticker_that_races_with_the_book_breaks_nothing() -> None:
     decoder = CoinbaseDecoder(["BAND-GBP"])
-    decoder.agreement = Agreement()
     decode(ticker("11", 29), SNAPSHOT, ticker("12", 29), decoder=decoder)  # from before the snapshot
     told: list[MarketEvent] = []
     for second in range(31, 58, 2):
@@ -198,7 +196,7 @@ def test_a_ticker_that_races_with_the_book_breaks_nothing() -> None:
         )
         told += decode(*frames, decoder=decoder)
     assert not any(isinstance(event, BookStatus) for event in told)
-    assert decoder.agreement.compared == 14 and decoder.agreement.differed == 0
+    assert decoder.check.compared == 14 and decoder.check.differed == 0
 
 
 def test_a_refused_product_is_told_and_the_others_are_subscribed_without_it() -> None:
@@ -295,12 +293,11 @@ def test_the_capture_decodes_without_loss(data_dir: Path) -> None:
 def test_books_of_the_capture_agree_with_the_ticker(data_dir: Path) -> None:
     """All but the four tickers that are older than their book's snapshot."""
     decoder = CoinbaseDecoder()
-    decoder.agreement = Agreement()
     with gzip.open(data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz", "rt") as lines:
         rows = [row for row in map(json.loads, lines) if row["ch"] == "ws"]
     for row in rows:
         decoder.decode(row["raw"], row["t"], [])
-    assert (decoder.agreement.compared, decoder.agreement.differed) == (80, 0)
+    assert (decoder.check.compared, decoder.check.differed) == (80, 0)
     assert (decoder.malformed, decoder.books.crossed, decoder.sequence_gaps) == (0, 0, 0)
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.events import BookStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.agreement import Agreement
 from engine.feeds.coinbase_advanced import AdvancedDecoder, CoinbaseAdvanced
 from engine.feeds.tape import Tape
 
@@ -30,7 +29,6 @@ DERIVED = "advanced_DERIVED_5products"
 
 def test_the_capture_decodes_without_a_gap(data_dir: Path) -> None:
     decoder, out = AdvancedDecoder(), list[MarketEvent]()
-    decoder.agreement = Agreement()
     for row in rows(data_dir, DERIVED):
         decoder.decode(row["raw"], row["t"], out)
     assert (decoder.malformed, decoder.sequence_gaps, decoder.books.crossed, len(decoder.books)) == (
@@ -43,7 +41,7 @@ def test_the_capture_decodes_without_a_gap(data_dir: Path) -> None:
         sum(isinstance(event, Trade) for event in out) == sum(isinstance(event, Quote) for event in out) == 84
     )
     assert not any(isinstance(event, BookStatus | Malformed) for event in out)
-    assert decoder.agreement.compared == 80 and decoder.agreement.differed == 0
+    assert decoder.check.compared == 80 and decoder.check.differed == 0
     tape = Tape([data_dir / f"feeds/coinbase/{DERIVED}.jsonl.gz"])
     assert tape.venue == "coinbase-advanced"
     assert sum(len(batch) for batch in tape.batches()) == len(out) and tape.undecodable == 0
