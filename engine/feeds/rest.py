@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -16,6 +19,7 @@ _TIMEOUT_S = 10.0
 _MAX_BODY = 64 << 20
 _ASK_LATER = frozenset({408, 418, 425, 429})
 _TOO_MANY = frozenset({418, 429})
+_MAX_WAIT_S = 3600.0
 
 
 class RefusedError(FeedError):
@@ -27,11 +31,17 @@ class BusyError(UnreachableError):
 
 
 def retry_after_s(value: str | None) -> float:
-    """Seconds of a Retry-After header; 0 when there is none in that form."""
-    try:
-        return max(0.0, min(float(value or 0), 3600.0))
-    except ValueError:
+    """Seconds of a Retry-After header, be it a number or a date, at most an hour; 0 for what is neither."""
+    if not value:
         return 0.0
+    try:
+        wait_s = float(value)
+    except ValueError:
+        try:
+            wait_s = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
+    return max(0.0, min(wait_s, _MAX_WAIT_S)) if math.isfinite(wait_s) else 0.0
 
 
 class Rest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 import pytest
 from aiohttp import web
@@ -100,3 +101,10 @@ async def test_an_endless_answer_is_cut_off() -> None:
 )
 def test_retry_after_in_seconds(header: str | None, seconds: float) -> None:
     assert retry_after_s(header) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    at = formatdate(time.time() + 60, usegmt=True)
+    assert 57 <= retry_after_s(at) <= 60
+    assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after_s("Wed, 99 Foo 99999 99:99:99 GMT") == 0
