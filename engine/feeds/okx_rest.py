@@ -134,7 +134,7 @@ class Okx(NativeVenue):
     ws_url = "wss://ws.okx.com:8443/ws/v5/public"
     rest_url = "https://www.okx.com"
     rest_per_s = 8.0
-    subscribe_per_s = 3.0
+    subscribe_per_s = 10.0
     heartbeats = True
     ping_frame = "ping"
     connect_gap_s = 0.5

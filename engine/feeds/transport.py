@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ MAX_MESSAGE = 10 << 20
 """Bytes, decompressed. The largest that a venue sends is a snapshot of a whole book."""
 OPEN_S = 10.0
 CLOSE_S = 0.25
+_log = logging.getLogger("engine.feeds.websockets")
+_log.setLevel(logging.ERROR)  # at its lowest level it shows frames, and some of them hold keys
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -111,6 +114,7 @@ async def open_websockets(url: str) -> Transport:
             close_timeout=CLOSE_S,
             ping_interval=None,  # who watches the connection pings, and judges the answers
             proxy=proxy_of(url),
+            logger=_log,
         )
     except InvalidStatus as error:
         response = error.response

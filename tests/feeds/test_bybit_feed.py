@@ -1,0 +1,79 @@
+"""Bybit on the wire: subscribe, acknowledge, ping, data, a lost update, a cut."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from engine.events import BookStatus, Depth
+from tests.feeds.conftest import listening
+from tests.feeds.small_venue import Line, SmallVenue
+from tests.feeds.test_bybit import SNAPSHOT, book, print_of
+
+ACK = '{"success":true,"ret_msg":"subscribe","conn_id":"a","req_id":"1","op":"subscribe"}'
+PONG = '{"success":true,"ret_msg":"pong","conn_id":"a","op":"ping"}'
+MS = time.time_ns() // 10**6
+
+
+def rest(path: str, query: dict[str, str]) -> str:
+    trade = {"symbol": "BTCUSDT", "price": "100", "size": "0.5", "side": "Sell", "isBlockTrade": False}
+    rows = [trade | {"execId": str(one), "time": str(MS + one)} for one in range(104, 99, -1)]
+    tick = {"bid1Price": "99", "bid1Size": "1", "ask1Price": "101", "ask1Size": "2"}
+    found = {"/v5/market/recent-trade": rows, "/v5/market/tickers": [tick]}[path]
+    return json.dumps({"retCode": 0, "retMsg": "OK", "result": {"list": found}})
+
+
+async def test_a_lost_update_and_a_cut() -> None:
+    topics: list[str] = []
+
+    async def talk(line: Line) -> None:
+        topics.extend((await line.hear('"subscribe"'))["args"])
+        await line.tell(ACK, SNAPSHOT, book("snapshot", 7, depth=1, b=[["99", "1"]], a=[["101", "2"]]))
+        if line.number > 1:
+            await line.tell(print_of("104", T=MS + 104))
+            return
+        await line.tell(print_of("100", T=MS + 100), print_of("101", T=MS + 101), book("delta", 12))
+        await line.hear('"unsubscribe"')
+        topics.extend((await line.hear('"subscribe"'))["args"])
+        await line.tell(ACK, book("snapshot", 40, b=[["98", "1"]], a=[["99", "1"]]))
+        await line.hear('"ping"')
+        await line.tell(PONG, print_of("102", T=MS + 102))
+        await line.cut()
+
+    async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDT", silence_s=1.0) as feed:
+        await feed.until(lambda: any(one.trade_id == 104 for one in feed.trades))
+    assert [one.trade_id for one in feed.trades] == [100, 101, 102, 103, 104]
+    assert not feed.gaps and not feed.malformed
+    assert [one.trade_id for one in feed.trades if one.backfilled] == [103]
+    assert topics[:3] == ["publicTrade.BTCUSDT", "orderbook.1.BTCUSDT", "orderbook.50.BTCUSDT"]
+    assert topics[3] == "orderbook.50.BTCUSDT"
+    told = [event for event in feed.events if isinstance(event, BookStatus)]
+    assert [one.live for one in told[:3]] == [False, True, False] and told[0].reason == "misses an update"
+    at, mended = feed.events.index(told[0]), feed.events.index(told[1])
+    assert not any(isinstance(event, Depth) for event in feed.events[at:mended])
+    assert feed.quotes[0].bid == 99.0
+
+
+async def test_a_subscription_that_is_refused_is_told() -> None:
+    async def talk(line: Line) -> None:
+        await line.hear('"subscribe"')
+        await line.tell('{"success":false,"ret_msg":"Invalid symbol :[BTCUSDX]","op":"subscribe"}')
+
+    async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDX") as feed:
+        await feed.until(lambda: "Invalid symbol" in feed.feed.stats.detail)
+
+
+async def test_what_rest_does_not_reach_is_a_gap() -> None:
+    async def talk(line: Line) -> None:
+        await line.hear('"subscribe"')
+        # An hour ago, and now: REST's page begins in between.
+        number, ms = ("5", MS - 3_600_000) if line.number == 1 else ("104", MS + 104)
+        await line.tell(ACK, print_of(number, T=ms))
+        if line.number == 1:
+            await line.cut()
+
+    async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDT") as feed:
+        await feed.until(lambda: any(one.trade_id == 104 for one in feed.trades))
+    (gap,) = feed.gaps
+    assert (gap.first_id, gap.last_id) == (-1, -1)
+    assert feed.events.index(gap) < feed.events.index(feed.trades[1])

@@ -1,0 +1,111 @@
+"""OKX on the wire: subscribe, acknowledge, data, a lost update, a cut, bars on a socket of their own."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from engine.events import BookStatus, Candle, Depth, FeedState
+from tests.feeds.conftest import listening
+from tests.feeds.small_venue import Line, SmallVenue
+from tests.feeds.test_okx import SNAPSHOT, book, trade
+
+NATIVE = "BTC-USDT"
+
+
+def now(frame: str) -> str:
+    """With the time of this moment."""
+    return frame.replace("1700000000000", str(time.time_ns() // 10**6))
+
+
+def top() -> str:
+    levels = '"asks":[["101","1","0","1"]],"bids":[["99","2","0","1"]]'
+    return now(
+        f'{{"arg":{{"channel":"bbo-tbt","instId":"{NATIVE}"}},"data":[{{{levels},"ts":"1700000000000"}}]}}'
+    )
+
+
+def rest(path: str, query: dict[str, str]) -> str:
+    ms = str(time.time_ns() // 10**6)
+    rows = [
+        {"tradeId": str(one), "px": "100", "sz": "1", "side": "buy", "ts": ms} for one in range(106, 99, -1)
+    ]
+    tick = {"bidPx": "99", "bidSz": "1", "askPx": "101", "askSz": "2", "ts": ms}
+    return {
+        "/api/v5/market/trades": json.dumps({"code": "0", "data": rows}),
+        "/api/v5/market/ticker": json.dumps({"code": "0", "data": [tick]}),
+    }[path]
+
+
+async def acknowledge(line: Line) -> list[str]:
+    """Answer a subscription; its channels."""
+    args = (await line.hear("subscribe"))["args"]
+    for arg in args:
+        await line.tell(json.dumps({"event": "subscribe", "arg": arg, "connId": "a"}))
+    return [arg["channel"] for arg in args]
+
+
+async def test_a_lost_update_and_a_cut() -> None:
+    heard: list[str] = []
+
+    async def talk(line: Line) -> None:
+        heard.extend(await acknowledge(line))
+        await line.tell(now(SNAPSHOT), top())
+        if line.number > 1:
+            await line.tell(now(trade(106, 2)))  # 105 and 106 in one
+            return
+        await line.tell(now(trade(100, 1)), now(trade(102, 2)), now(book("update", 30, 20)))
+        heard.append((await line.hear("unsubscribe"))["op"])
+        heard.extend(await acknowledge(line))
+        await line.tell(now(book("snapshot", 40, -1, bids=[["98", "1"]], asks=[["99", "1"]])))
+        heard.append(await line.hear("ping"))
+        await line.tell("pong", now(trade(103, 1)))
+        await line.cut()
+
+    async with SmallVenue(talk, rest) as server, listening(server, "okx", NATIVE, silence_s=1.0) as feed:
+        await feed.until(lambda: any(one.trade_id == 106 for one in feed.trades))
+    ids = [one.trade_id for one in feed.trades]
+    # Told: 100, the sum of 101 and 102, 103; while away 104 by REST; then the sum of 105 and 106.
+    assert ids == [100, 102, 103, 104, 106] and not feed.gaps and not feed.malformed
+    assert [one.backfilled for one in feed.trades] == [False, False, False, True, False]
+    assert heard[:3] == ["trades", "bbo-tbt", "books"] and heard[3:6] == ["unsubscribe", "books", "ping"]
+    told = [event for event in feed.events if isinstance(event, BookStatus)]
+    assert [one.live for one in told[:3]] == [False, True, False]
+    assert told[0].reason == "misses an update" and not told[0].quotes
+    at = feed.events.index(told[0])
+    mended = feed.events.index(told[1])
+    assert not any(isinstance(event, Depth) for event in feed.events[at:mended])
+    assert feed.quotes and FeedState.UP in feed.states
+
+
+async def test_bars_come_by_a_second_socket() -> None:
+    channels: dict[int, list[str]] = {}
+    row = ["60000", "1", "3", "0.5", "2", "10", "20", "20", "1"]
+    bar = {"arg": {"channel": "candle1m", "instId": NATIVE}, "data": [row]}
+
+    async def talk(line: Line) -> None:
+        channels[line.number] = await acknowledge(line)
+        if "candle1m" in channels[line.number]:
+            await line.tell(json.dumps(bar, separators=(",", ":")))
+        else:
+            await line.tell(top(), now(trade(100, 1)))
+
+    async with (
+        SmallVenue(talk, rest, path="/{where:public|business}") as server,
+        listening(Public(server), "okx", NATIVE, candles=True, book_levels=0) as feed,
+    ):
+        await feed.until(
+            lambda: any(isinstance(event, Candle) for event in feed.events) and bool(feed.trades)
+        )
+        await feed.until(lambda: feed.feed.stats.state is FeedState.UP)
+    assert sorted(channels.values()) == [["candle1m"], ["trades", "bbo-tbt"]]
+    (candle,) = {event for event in feed.events if isinstance(event, Candle)}
+    assert candle.closed and (candle.symbol, candle.close) == (f"okx:{NATIVE}", 2.0)
+
+
+class Public:
+    """The server, by the address of its public socket."""
+
+    def __init__(self, server: SmallVenue) -> None:
+        self.ws_url = f"ws://127.0.0.1:{server.port}/public"
+        self.rest_url = server.rest_url
