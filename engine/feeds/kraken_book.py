@@ -32,20 +32,27 @@ class Checksum:
 
     def of(self, book: Book) -> int:
         """Raises ValueError for a number that no market has."""
-        top = [side.levels[key] for side in (book.asks, book.bids) for key in side.keys[:_CHECKED]]
-        known = self._digits
-        if not all(level in known for level in top):
-            self._learn(top)
-        return zlib.crc32("".join([known[level] for level in top]).encode())
+        levels, known = book.asks.levels, self._digits
+        top = [levels[key] for key in book.asks.keys[:_CHECKED]]
+        levels = book.bids.levels
+        top += [levels[key] for key in book.bids.keys[:_CHECKED]]
+        try:
+            digits = "".join([known[level] for level in top])
+        except KeyError:
+            self._learn([level for level in top if level not in known])
+            if not all(level in known for level in top):
+                self._learn(top)  # what was known before has other decimals now
+            digits = "".join([known[level] for level in top])
+        return zlib.crc32(digits.encode())
 
-    def _learn(self, top: list[Text]) -> None:
-        plain = [(_plain(price), _plain(quantity)) for price, quantity in top]
+    def _learn(self, new: list[Text]) -> None:
+        plain = [(_plain(price), _plain(quantity)) for price, quantity in new]
         prices = max(self._decimals[0], *(_decimals(price) for price, _ in plain))
         quantities = max(self._decimals[1], *(_decimals(quantity) for _, quantity in plain))
         if (prices, quantities) != self._decimals or len(self._digits) > _REMEMBERED:
             self._digits.clear()
         self._decimals = prices, quantities
-        for level, (price, quantity) in zip(top, plain, strict=True):
+        for level, (price, quantity) in zip(new, plain, strict=True):
             self._digits[level] = _padded(price, prices) + _padded(quantity, quantities)
 
 
