@@ -1,0 +1,233 @@
+"""The bars of a running desk: kept as they close, loaded where missing; what fails costs bars only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine.config import Config, load
+from engine.events import NS, Gap, Trade
+from engine.events import FeedState as State
+from engine.feeds.base import FeedStats
+from engine.logs import LogRing
+from engine.store.bar import Provenance
+from engine.store.bars_read import BarReader
+from engine.wiring import bar_history, history_load
+from engine.wiring.live import EngineOptions, LiveEngine
+from tests.klines_server import KlinesServer
+from tests.store.bar_samples import MINUTE, START, SYMBOL, candles
+
+DAY = 1440
+NOW = START + DAY * MINUTE
+"""A whole minute."""
+
+
+@dataclass
+class Feed:
+    venue: str
+    stats: FeedStats
+
+
+class Running:
+    """A live engine's desk and bars, on a clock that the test sets; no feed runs."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.engine = LiveEngine(EngineOptions(config, folder), LogRing(), None)
+        self.now_ns = NOW
+        self.engine.clock = lambda: self.now_ns
+        self.feed = Feed("binance", FeedStats(state=State.UP))
+        self.engine.feeds = [self.feed]  # type: ignore[list-item]
+        assert self.engine.bars is not None
+        self.bars = self.engine.bars
+        self.alerts: list[tuple[str, str]] = []
+        """(level, text)"""
+        self.engine.desk.alert = lambda level, source, text: self.alerts.append((level, text))  # type: ignore[method-assign]
+        self.task: asyncio.Task[None] | None = None
+
+    def run(self) -> None:
+        self.task = asyncio.create_task(self.bars.run())
+
+    def trade(self, at_s: float, price: float) -> None:
+        self.now_ns = NOW + round(at_s * NS)
+        self.engine.desk.advance(self.now_ns)
+        self.engine.desk.on_events([Trade(SYMBOL, -1, price, 1.0, 1, self.now_ns, self.now_ns)])
+
+    def minutes(self, first: int, last: int) -> None:
+        for second in range(first * 60, last * 60):
+            self.trade(second + 0.5, 100.0 + second % 7)
+        self.now_ns = NOW + last * MINUTE
+        self.engine.desk.advance(self.now_ns)
+
+    def stored(self) -> dict[int, Provenance]:
+        """By minute since NOW."""
+        self.bars._store.flush()
+        reader = BarReader(self.bars._store.path)
+        found = reader.bars(SYMBOL, 60)
+        reader.close()
+        return {
+            (ns - NOW) // MINUTE: Provenance(kind)
+            for ns, kind in zip(found.open_ns.tolist(), found.provenance.tolist(), strict=True)
+        }
+
+
+def config(*more: str) -> Config:
+    return load(environ={}, overrides=["feeds.binance.symbols=['BTCUSDT']", "history.days=1", *more])
+
+
+@asynccontextmanager
+async def running(folder: Path, *more: str) -> AsyncIterator[Running]:
+    one = Running(config(*more), folder)
+    one.engine.writing.start(asyncio.get_running_loop())
+    one.engine.store.start()
+    one.bars.start()
+    try:
+        yield one
+    finally:
+        if one.task is not None:
+            one.task.cancel()
+            await asyncio.gather(one.task, return_exceptions=True)
+        if "sources" in one.engine.__dict__:
+            await one.engine.sources.close()
+        one.bars.close()
+        one.engine.store.close()
+
+
+async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+LIVE, PARTIAL, VENUE = Provenance.LIVE, Provenance.PARTIAL, Provenance.VENUE
+
+
+async def test_what_live_saw_is_stored_and_at_hand(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        one.minutes(0, 3)
+        assert one.stored() == {0: PARTIAL, 1: LIVE, 2: LIVE}
+        opens, values = one.bars.bars(SYMBOL, 10)
+        assert opens.tolist() == [NOW, NOW + MINUTE, NOW + 2 * MINUTE]
+        assert values[1].tolist()[:5] == [104.0, 106.0, 100.0, 100.0, 60.0]
+        assert 100.0 < values[1][5] < 106.0
+
+
+async def test_a_gap_and_a_feed_that_was_away_make_partial_bars(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        one.minutes(0, 2)
+        one.trade(120.5, 100.0)
+        one.engine.desk.on_events([Gap(SYMBOL, 5, 9, "test", one.now_ns)])
+        one.minutes(2, 4)
+        one.feed.stats.state = State.DOWN
+        one.minutes(4, 6)
+        one.feed.stats.state, one.feed.stats.reconnects = State.UP, 1
+        one.minutes(6, 8)
+        one.feed.stats.reconnects = 2  # away for less than a second
+        one.minutes(8, 10)
+        kinds = [kind.name[0] for kind in one.stored().values()]
+        assert "".join(kinds) == "PLPLPPPLPL"
+
+
+async def test_bars_that_a_venue_tells_are_kept_once_they_are_closed(tmp_path: Path) -> None:
+    (told,) = candles(1, start_ns=NOW - MINUTE)
+    fresh = replace(told, source="", recv_ns=NOW + NS)
+    async with running(tmp_path) as one:
+        one.now_ns = NOW + NS
+        desk = one.engine.desk
+        desk.on_events([Trade(SYMBOL, -1, told.close, 1.0, 1, one.now_ns, one.now_ns)])
+        desk.on_events([replace(fresh, closed=False, close=told.open)])
+        assert one.stored() == {}
+        desk.on_events([fresh])
+        longer = NOW // (5 * MINUTE) * 5 * MINUTE - 5 * MINUTE
+        desk.on_events([replace(fresh, interval_s=300, open_ns=longer)])
+        broken = replace(fresh, open_ns=NOW - 2 * MINUTE, high=0.5)
+        desk.on_events([broken])
+        assert one.stored() == {-1: VENUE}
+
+
+async def test_history_is_loaded_beside_the_desk_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bar_history, "ROUND_S", 0.05)
+    monkeypatch.setattr(bar_history, "AFTER_S", 0.01)
+    told = candles(DAY + 30)
+    async with (
+        KlinesServer(told, limit=200) as server,
+        running(tmp_path, f"feeds.binance.rest_url='{server.url}'") as one,
+    ):
+        one.now_ns = NOW + 11 * NS
+        texts: list[str] = []
+        changed = one.bars._changed
+
+        def note() -> None:
+            changed()
+            texts.append(one.engine.loading())
+
+        monkeypatch.setattr(one.bars, "_changed", note)
+        one.run()
+        await until(lambda: one.alerts)
+        assert one.alerts[0][0] == "info"
+        assert one.alerts[0][1].startswith("1,440 bars of 1 symbols loaded")
+        assert any(text.startswith("history ") and "of 1 symbols" in text for text in texts)
+        await until(lambda: one.engine.loading() == "")
+        opens, values = one.bars.bars(SYMBOL, 5_000)
+        assert opens.tolist() == [candle.open_ns for candle in told[:DAY]]
+        assert values[-1, 3] == told[DAY - 1].close
+        one.now_ns += 3 * MINUTE
+        await until(lambda: len(one.bars.bars(SYMBOL, 5_000)[0]) == DAY + 3)
+        # What is older than a day has gone.
+        await until(lambda: len(one.stored()) <= DAY + 3)
+    # The next run finds them, without asking anybody.
+    async with running(tmp_path, "history.enabled=false") as again:
+        again.now_ns = NOW + 3 * MINUTE
+        again.run()
+        await until(lambda: len(again.bars.bars(SYMBOL, 5_000)[0]) >= DAY)
+
+
+async def test_a_venue_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_load, "FIRST_PAUSE_S", 0.01)
+    async with running(tmp_path, "feeds.binance.rest_url='http://127.0.0.1:9'") as one:
+        one.run()
+        await until(lambda: one.alerts, 30.0)
+        level, text = one.alerts[0]
+        assert level == "warning" and "1 symbols are not complete: binance:BTCUSDT" in text
+
+
+async def test_without_its_file_the_desk_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "bars.db").mkdir()
+    async with running(tmp_path) as one:
+        assert "bars are not stored" in one.alerts[0][1]
+        one.minutes(0, 2)
+        await one.bars.run()
+        assert len(one.bars.bars(SYMBOL, 5)[0]) == 0
+
+
+async def test_a_bug_in_it_costs_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as one:
+        monkeypatch.setattr(one.bars, "_watch", lambda live: 1 / 0)
+        one.minutes(0, 1)
+        assert one.engine.desk.on_table is None
+        assert [text for _, text in one.alerts] == ["internal error (ZeroDivisionError), see engine.log"]
+        one.minutes(1, 2)
+        assert one.engine.desk.bars >= 100
+
+
+async def test_bars_that_do_not_fit_are_told_of(tmp_path: Path) -> None:
+    async with running(tmp_path, "features.bar_s=7.0") as one:
+        assert "live bars are not stored: bars of 7 s" in one.alerts[0][1]
+
+
+def test_the_past_of_the_simulated_venue_is_not_kept(tmp_path: Path) -> None:
+    one = Running(config(), tmp_path)
+    tables: list[object] = []
+    one.engine.desk.on_table = tables.append
+    with one.engine.desk.warming_up():
+        one.minutes(0, 1)
+    assert not tables
+    one.minutes(1, 2)
+    assert tables
