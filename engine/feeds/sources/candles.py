@@ -86,8 +86,8 @@ def in_order(bars: Iterable[Candle]) -> list[Candle]:
 
 
 def closed_by_successor(bars: Sequence[Candle]) -> list[Candle]:
-    """The bars, each but the last one closed: its successor has begun."""
-    return [replace(bar, closed=index < len(bars) - 1) for index, bar in enumerate(bars)]
+    """The bars, each but the last one closed: its successor has begun. Who says more is believed."""
+    return [replace(bar, closed=bar.closed or index < len(bars) - 1) for index, bar in enumerate(bars)]
 
 
 def closed_by_age(bars: Sequence[Candle], now_ns: int) -> list[Candle]:
