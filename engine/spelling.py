@@ -373,6 +373,7 @@ _RULES = {
     "alpha-vantage": Rule(_read_alpha_vantage, _write_alpha_vantage),
     "twelve-data": Rule(_read_twelve_data, _write_twelve_data),
     "polygon": Rule(_read_polygon, _write_polygon),
+    "poll": Rule(parsed, _write_any),
     "sim": Rule(_read_sim, _write_sim),
 }
 _CCXT = Rule(_read_ccxt, _write_ccxt)
