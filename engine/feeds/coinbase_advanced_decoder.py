@@ -140,7 +140,8 @@ def frame(kind: str, channel: str, natives: Iterable[str] = ()) -> str:
 
 
 class AdvancedDecoder(VenueDecoder):
-    """Quotes are the ticker's; the books are for depth."""
+    """Quotes are the top of the books: the ticker tells of trades only. It quotes where no book is wanted,
+    and on tapes where none was recorded."""
 
     venue = VENUE
 
@@ -151,7 +152,8 @@ class AdvancedDecoder(VenueDecoder):
         book_levels: int = BOOK_LEVELS,
         candles: bool = False,
     ) -> None:
-        super().__init__(natives, book_levels=book_levels)
+        super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
+        self._book_levels = book_levels
         self._stateful = [
             "market_trades",
             *(["level2"] if book_levels else []),
@@ -266,12 +268,11 @@ class AdvancedDecoder(VenueDecoder):
                 bid, ask = tick.best_bid, tick.best_ask
                 if not bid or not ask:
                     self.skipped += 1  # nobody is on one of the sides
-                elif symbol:
+                elif (book := self.books.get(symbol)) is not None:
+                    self.check.ticker(symbol, bid, ask, event_ns, book.best())
+                elif symbol and (not self._book_levels or (self._open and symbol not in self.books.broken)):
                     sizes = tick.best_bid_quantity, tick.best_ask_quantity
                     out.append(Quote(symbol, bid, sizes[0], ask, sizes[1], event_ns, recv_ns))
-                    book = self.books.get(symbol)
-                    if book is not None:
-                        self.check.ticker(symbol, bid, ask, event_ns, book.best())
 
     def _grow(self, told: _Bars, recv_ns: int, out: list[MarketEvent]) -> None:
         event_ns = rfc3339_ns(told.timestamp)
@@ -330,4 +331,4 @@ class AdvancedDecoder(VenueDecoder):
         self.acks += 1
         words = re.split(r"[\s,:\[\]\"']+", message)
         native = next((word for word in words[:20] if word in self._symbols), "")
-        self.refuse(native, why, recv_ns, out, book="level2" in self._stateful)
+        self.refuse(native, why, recv_ns, out, book=self._book_levels > 0)

@@ -105,12 +105,13 @@ class _Awaited:
 
 
 class CoinbaseDecoder(VenueDecoder):
-    """Quotes are the ticker's; the books are for depth."""
+    """Quotes are the top of the books: the ticker tells of trades only, and its first one of a trade that may
+    be long past. It quotes where no book is wanted, and on tapes where none was recorded."""
 
     venue = "coinbase"
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
-        super().__init__(natives, book_levels=book_levels)
+        super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
         self._book_levels = book_levels
         self._awaited: dict[str, _Awaited] = {}
         self.check = TickerCheck()
@@ -157,10 +158,11 @@ class CoinbaseDecoder(VenueDecoder):
         if not bid or not ask:
             self.skipped += 1  # nobody is on one of the sides
             return
-        out.append(Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns))
         book = self.books.get(symbol)
         if book is not None:
             self.check.ticker(symbol, bid, ask, event_ns, book.best())
+        elif not self._book_levels or (self._open and symbol not in self.books.broken):
+            out.append(Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns))
 
     def _begin(self, told: _Snapshot, recv_ns: int, out: list[MarketEvent]) -> None:
         native = told.product_id

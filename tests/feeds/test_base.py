@@ -29,7 +29,7 @@ CASES: list[tuple[Callable[[Iterable[str] | None], VenueDecoder], str, tuple[str
         "BTCUSDT",
         (test_binance.TRADE, test_binance.BOOK, test_binance.TRADE, test_binance.BOOK),
     ),
-    (CoinbaseDecoder, "BAND-GBP", (test_coinbase.MATCH, test_coinbase.TICKER)),
+    (CoinbaseDecoder, "BAND-GBP", (test_coinbase.MATCH, test_coinbase.SNAPSHOT)),
     (KrakenDecoder, "A/B", (KRAKEN_TRADE, KRAKEN_TICKER, KRAKEN_BOOK)),
 ]
 

@@ -60,6 +60,16 @@ def test_a_frame_that_names_its_type_last_decodes_too() -> None:
     assert decode(moved) == decode(MATCH)
 
 
+def test_the_ticker_quotes_where_no_book_is_wanted_and_on_tapes_without_books() -> None:
+    live = CoinbaseDecoder(["BAND-GBP"])
+    assert decode(TICKER, decoder=live) == []  # its first one may be of a trade that is long past
+    assert len(decode(TICKER, decoder=CoinbaseDecoder(["BAND-GBP"], book_levels=0))) == 1
+    tape = CoinbaseDecoder()
+    assert len(decode(TICKER, decoder=tape)) == 1
+    decode(SNAPSHOT, decoder=tape)
+    assert decode(TICKER, decoder=tape) == []
+
+
 def test_an_empty_side_is_no_quote() -> None:
     decoder = CoinbaseDecoder()
     assert decode(TICKER.replace('"14.7550"', '"0"'), decoder=decoder) == [] and decoder.skipped == 1
@@ -127,7 +137,9 @@ def test_a_book_from_its_snapshot_and_changes() -> None:
     decoder, out = CoinbaseDecoder(), list[MarketEvent]()
     decoder.decode(SNAPSHOT, PUBLISH_NS, out)
     decoder.decode(update(("buy", "14.75", "0.00"), ("sell", "14.80", "7.10")), 2 * PUBLISH_NS, out)
-    first, second = out
+    quote, first, after, second = out
+    assert quote == Quote("coinbase:BAND-GBP", 14.75, 1.0, 14.81, 2.5, 1_618_677_810 * NS, PUBLISH_NS)
+    assert isinstance(after, Quote) and (after.bid, after.ask_size) == (14.7, 7.1)
     assert isinstance(first, Depth) and first.bids == ((14.75, 1.0), (14.7, 3.0))
     assert isinstance(second, Depth) and second.bids == ((14.7, 3.0),) and second.asks[0] == (14.8, 7.1)
     book = decoder.books.get("coinbase:BAND-GBP")
@@ -138,11 +150,13 @@ def test_a_crossed_book_is_told_in_the_message_and_asked_for_anew() -> None:
     decoder = CoinbaseDecoder(["BAND-GBP"])
     decode(SNAPSHOT, decoder=decoder)
     (told,) = decode(update(("buy", "14.81", "1")), decoder=decoder)
-    assert told == BookStatus("coinbase:BAND-GBP", False, "is crossed", False, 7)
+    assert told == BookStatus("coinbase:BAND-GBP", False, "is crossed", True, 7)
     assert [json.loads(frame)["channels"] for frame in decoder.outbox] == [["level2_batch"]] * 2
     assert decode(update(("buy", "14.6", "1")), decoder=decoder) == []
-    (mended,) = decode(SNAPSHOT, decoder=decoder)
-    assert mended == BookStatus("coinbase:BAND-GBP", True, "", False, 7) and decoder.troubles == {}
+    assert decode(TICKER, decoder=decoder) == []  # nor does the ticker quote while the book is wrong
+    mended, quote = decode(SNAPSHOT, decoder=decoder)
+    assert mended == BookStatus("coinbase:BAND-GBP", True, "", True, 7) and isinstance(quote, Quote)
+    assert decoder.troubles == {}
 
 
 @pytest.mark.parametrize(
@@ -283,7 +297,7 @@ def test_the_capture_decodes_without_loss(data_dir: Path) -> None:
     events = [event for batch in tape.batches() for event in batch]
     trades = [event for event in events if isinstance(event, Trade)]
     assert (len(trades), sum(trade.backfilled for trade in trades)) == (84, 5)
-    assert sum(isinstance(event, Quote) for event in events) == 84
+    assert sum(isinstance(event, Quote) for event in events) > 1000
     assert sum(isinstance(event, Depth) for event in events) > 500
     assert not any(isinstance(event, BookStatus) for event in events)
     assert tape.undecodable == 0 and len(tape.specs) == 10

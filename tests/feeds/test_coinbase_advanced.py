@@ -152,7 +152,8 @@ def test_a_hole_in_the_sequence_breaks_all_books_in_the_message_that_shows_it(ne
     ]
     assert all(one["product_ids"] == ["BTC-USD", "ETH-USD"] for one in sent)
     mended = decode(levels(6, ("bid", "98", "1")), snapshot(7), decoder=decoder)
-    assert mended == [BookStatus(SYMBOL, True, "", False, 7)] and list(decoder.troubles) == ["ETH-USD"]
+    quote = Quote(SYMBOL, 99.5, 1.5, 100.0, 3.0, TIME_NS, 7)
+    assert mended == [BookStatus(SYMBOL, True, "", True, 7), quote] and list(decoder.troubles) == ["ETH-USD"]
 
 
 def test_what_comes_twice_or_late_is_no_news_for_a_book() -> None:
@@ -194,7 +195,7 @@ def test_a_tape_of_two_connections_begins_anew() -> None:
     decode(snapshot(0), beat(1), beat(2), decoder=decoder)
     (told,) = decode(message(0, "subscriptions", {"subscriptions": {}}), decoder=decoder)
     assert isinstance(told, BookStatus) and not told.live and decoder.sequence_gaps == 0
-    assert decode(snapshot(1), decoder=decoder) == [BookStatus(SYMBOL, True, "", False, 7)]
+    assert decode(snapshot(1), decoder=decoder)[0] == BookStatus(SYMBOL, True, "", True, 7)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +219,8 @@ def test_an_update_that_cannot_be_read_leaves_a_wrong_book(broken: str) -> None:
 
 def test_a_crossed_book_is_asked_for_anew() -> None:
     decoder = live()
-    (told,) = decode(snapshot(0), levels(1, ("bid", "100", "1")), decoder=decoder)
-    assert told == BookStatus(SYMBOL, False, "is crossed", False, 7)
+    _, told = decode(snapshot(0), levels(1, ("bid", "100", "1")), decoder=decoder)
+    assert told == BookStatus(SYMBOL, False, "is crossed", True, 7)
     assert [json.loads(frame)["product_ids"] for frame in decoder.outbox] == [["BTC-USD"]] * 2
 
 
