@@ -25,6 +25,7 @@ from console.screens.account import AccountScreen
 from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
 from console.screens.explain import ExplainScreen
+from console.screens.feeds import FeedsScreen
 from console.screens.help import HelpScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
@@ -67,6 +68,7 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         self.view = DeskView()
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
+        self._stale_s = stale_s
         self._asking_account = False
         self._account_at = -math.inf
         self._traffic_at = (0, 0, 0)
@@ -195,6 +197,9 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
     def action_weights(self) -> None:
         """The blend's weights, and what they come to for the symbol selected in the ticks."""
         self.push_screen(WeightsScreen(self.link, self.desk.ticks.cursor_key))
+
+    def action_feeds(self) -> None:
+        self.push_screen(FeedsScreen(self.link, self.view, stale_s=self._stale_s))
 
     def action_open_row(self) -> None:
         """What stands behind the selected row."""

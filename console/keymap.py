@@ -96,6 +96,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "account", "P", "app.account", "P", "account", "Account: balances, exposure, P&L, performance, drift"
     ),
+    Key("feeds", "F", "app.feeds", "F", "", "Feeds: health by venue, data by symbol, what was set aside"),
     Key(
         "reload",
         "r",

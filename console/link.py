@@ -19,6 +19,7 @@ from engine.api.protocol import (
     ErrorReply,
     EventFrame,
     Explanation,
+    QuarantineRow,
     Reply,
     Resync,
     RiskPatch,
@@ -26,6 +27,7 @@ from engine.api.protocol import (
     StrategyDetail,
     StrategyPatch,
     StreamMessage,
+    SymbolDataRow,
     SymbolSignals,
     WeightsPatch,
 )
@@ -193,6 +195,12 @@ class UnixLink:
 
     async def reconcile(self) -> Reply:
         return await self._request("POST", "/v1/reconcile", Reply, timeout_s=30.0)
+
+    async def data(self) -> list[SymbolDataRow]:
+        return await self._request("GET", "/v1/data", list[SymbolDataRow])
+
+    async def quarantine(self, limit: int) -> list[QuarantineRow]:
+        return await self._request("GET", f"/v1/quarantine?limit={limit}", list[QuarantineRow])
 
     async def stop_engine(self) -> Reply:
         return await self._request("POST", "/v1/stop", Reply)

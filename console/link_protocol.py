@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 from engine.api.protocol import (
     Explanation,
+    QuarantineRow,
     Reply,
     SignalStatistics,
     StrategyDetail,
     StrategyPatch,
     StreamMessage,
+    SymbolDataRow,
     SymbolSignals,
     WeightsPatch,
 )
@@ -123,6 +125,14 @@ class Link(TradingLink, Protocol):
 
     async def signals(self, symbol: str) -> SymbolSignals:
         """What is live for a symbol now."""
+        ...
+
+    async def data(self) -> list[SymbolDataRow]:
+        """How good each symbol's data is."""
+        ...
+
+    async def quarantine(self, limit: int) -> list[QuarantineRow]:
+        """What was not believed, newest first, 1 to 1,000."""
         ...
 
     async def automation(self, name: str) -> Any:

@@ -49,6 +49,13 @@ def feature_lines(row: FeatureRow) -> list[Line]:
                 cells.append((padded(label, 9), "muted"))
                 cells.append((padded(_feature(getattr(row, name)), 11), "text"))
             lines.append(tuple(cells))
+    missing = [
+        name
+        for name, flag in (("the window", row.window_gapped), ("the average volume", row.volume_gapped))
+        if flag == 1.0
+    ]
+    if missing:
+        lines.append(((f"! gap: trades are missing in {' and '.join(missing)}", "warn"),))
     return lines
 
 

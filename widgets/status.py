@@ -18,7 +18,7 @@ RISK_BADGES = {
 }
 _FEED_ORDER = ("down", "connecting", "stale", "polling", "up")
 """Worst first."""
-_FEED_MARKS = {
+FEED_MARKS = {
     "up": ("●", "good"),
     "polling": ("◐", "warn"),
     "stale": ("~", "warn"),
@@ -123,6 +123,7 @@ def status_items(view: StatusView) -> StatusItems:
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
+        (3, ((status.loading, "accent"),) if status.loading else ()),
         # Why the desk does not trade matters more than the line's load.
         (8, ((view.traffic, "muted"),) if view.traffic and reason is None else ()),
     ]
@@ -200,7 +201,7 @@ def _feeds(view: StatusView) -> Line:
 
     rank = {name: index for index, name in enumerate(_FEED_ORDER)}
     worst = min(feeds, key=lambda feed: (rank.get(state(feed), 0), -(feed.age_ms or 0.0), feed.venue))
-    mark, style = _FEED_MARKS.get(state(worst), ("✗", "bad"))
+    mark, style = FEED_MARKS.get(state(worst), ("✗", "bad"))
     up = sum(state(feed) == "up" for feed in feeds)
     if up == len(feeds):
         ages = [feed.age_ms for feed in feeds if feed.age_ms is not None]

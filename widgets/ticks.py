@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from engine.api.protocol import TickRow
 from widgets import figures
+from widgets.cells import Cell
 from widgets.columns import Column
 from widgets.grid import Grid
 from widgets.rows import GridRow, RowCache
@@ -39,7 +40,11 @@ class TicksPane(Grid):
 
 
 def tick_cells(row: TickRow, age: str) -> GridRow:
-    """A stale symbol's figures are dimmed and its last price carries ``~``."""
+    """A stale symbol's figures are dimmed and its last price carries ``~``.
+
+    In place of a fresh symbol's age stands what its figures lack: ``book`` while its book is wrong, ``gap``
+    while trades are missing in its windows.
+    """
     venue, native = figures.symbol_parts(row.symbol)
     ink = "stale" if row.stale else "text"
     quiet = "stale" if row.stale else "muted"
@@ -57,9 +62,17 @@ def tick_cells(row: TickRow, age: str) -> GridRow:
             (figures.price(row.ask), quiet),
             (figures.signed(row.score), scored),
             (figures.number(row.rsi, 0), quiet),
-            (age, "warn" if row.stale else "muted"),
+            _age(row, age),
             (figures.spark(row.spark, SPARK_WIDTH), "stale" if row.stale else figures.direction(rise)),
             (venue, quiet),
         ),
         (native, row.last, row.change_pct, row.bid, row.ask, row.score, row.rsi, row.age_ms, rise, venue),
     )
+
+
+def _age(row: TickRow, age: str) -> Cell:
+    if row.stale:
+        return age, "warn"
+    if row.book_fault:
+        return "book", "bad"
+    return ("gap", "warn") if row.gapped else (age, "muted")

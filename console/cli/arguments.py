@@ -47,6 +47,24 @@ def _speed(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0 and len(text) <= 9):
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no number of rows: 1 or more")
+    return int(text)
+
+
+def _duration(text: str) -> float:
+    """Seconds of ``90``, ``90s``, ``10m``, ``2h`` or ``1d``."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+    try:
+        value = plain_number(text.rstrip("smhd")) * units.get(text[-1:], 1.0)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no time: write 90s, 10m, 2h or 1d")
+    return value
+
+
 def _common(overrides: str) -> _Parser:
     """Options that every command takes, before or after its name (so without defaults here).
 
@@ -108,6 +126,33 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("venue", metavar="VENUE", help="whose adapter, such as binance, kraken or okx")
     check.add_argument("captures", type=Path, nargs="+", metavar="CAPTURE", help="JSON lines, plain or gzip")
     check.add_argument("--json", action="store_true", help="machine-readable")
+
+    record = command("record", "write what feeds bring to a tape, without a desk")
+    record.add_argument("--venue", metavar="NAME", help="of this one only (default: the configured feeds)")
+    record.add_argument(
+        "--symbols", metavar="A,B", help="with --venue: canonical, or as the venue spells them"
+    )
+    form = record.add_mutually_exclusive_group()
+    form.add_argument("--ticks", action="store_true", help="trades and quotes, compact (the default)")
+    form.add_argument("--raw", action="store_true", help="every frame as it came, for check-feed and --tape")
+    record.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: NAME.tape or NAME.jsonl.gz"
+    )
+    record.add_argument(
+        "--for", type=_duration, metavar="TIME", dest="seconds", help="90s, 10m, 2h or 1d; else until Ctrl-C"
+    )
+
+    tape = command("tape", "what is on a tape; a part of it; the same in another form")
+    tape.add_argument("what", choices=("info", "cut", "convert"))
+    tape.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    tape.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="of convert: .tape .jsonl .csv .parquet"
+    )
+    tape.add_argument("--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
+    tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")
+    tape.add_argument("--symbols", metavar="A,B", help="of cut: venue:NATIVE or native names")
+    tape.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
+    tape.add_argument("--json", action="store_true", help="of info: machine-readable")
 
     replay = command("replay", "run the whole engine over tapes, as fast as it goes")
     replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")
@@ -174,6 +219,13 @@ def parser() -> argparse.ArgumentParser:
     signals = command("signals", "everything that is live for a symbol now, taken apart")
     signals.add_argument("symbol", metavar="SYMBOL", help="venue:NATIVE, as in binance:BTCUSDT")
     signals.add_argument("--json", action="store_true", help="machine-readable")
+
+    quarantine = command("quarantine", "what came from outside and was not believed, newest first")
+    quarantine.add_argument("--symbol", metavar="SYMBOL", default="", help="venue:NATIVE; venue: for frames")
+    quarantine.add_argument("--reason", metavar="CODE", default="", help="OUTLIER, CROSSED, MALFORMED, …")
+    quarantine.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
+    quarantine.add_argument("--limit", type=_count, metavar="N", default=100, help="rows (default 100)")
+    quarantine.add_argument("--json", action="store_true", help="machine-readable")
 
     models = command("models", "list the registered models, or activate one")
     models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine.api.data_port import DataPort
 from engine.api.protocol import (
     AutomationRow,
     Explanation,
@@ -28,6 +29,11 @@ class DeskPort(Protocol):
     @property
     def trading(self) -> TradingPort:
         """Orders, limits, the account."""
+        ...
+
+    @property
+    def data(self) -> DataPort:
+        """How good the market data is."""
         ...
 
     def state(self) -> StateFrame:

@@ -68,7 +68,7 @@ def number(request: web.Request, key: str, default: int, least: int, most: int) 
     text = request.query.get(key)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and least <= int(text) <= most):
         raise web.HTTPBadRequest(reason=f"{key}: a number from {least} to {most}")
     return int(text)
 

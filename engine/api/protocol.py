@@ -13,6 +13,10 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     POST /v1/weights                    WeightsPatch -> Reply
     GET  /v1/signals/{symbol}           SymbolSignals: what is live for a symbol, taken apart
     POST /signals                       SignalsRequest -> SignalsReply (engine/signal_exchange.py)
+    GET  /v1/data                       list of SymbolDataRow: ages, gaps and books by symbol
+    GET  /v1/depth/{symbol}             DepthRow: the best levels of its book, while that is right
+    GET  /v1/quarantine                 list of QuarantineRow, what was not believed, newest first; of the
+                                        query's symbol, reason, since (ns), limit (100, at most 1,000)
     GET  /v1/automations                list of AutomationRow
     GET  /v1/automations/statistics     list of SignalStatistics
     GET  /v1/automations/{name}         the definition, as it was put
@@ -39,14 +43,17 @@ import msgspec
 
 from engine.api.rows import (
     AutomationRow,
+    DepthRow,
     FeedRow,
     LogRow,
     ModelRow,
     OpportunityRow,
     OrderRow,
     PositionRow,
+    QuarantineRow,
     StatusRow,
     StrategyRow,
+    SymbolDataRow,
     TickRow,
 )
 from engine.events import (
@@ -65,6 +72,7 @@ __all__ = [
     "VERSION",
     "AutomationPatch",
     "AutomationRow",
+    "DepthRow",
     "ErrorReply",
     "EventFrame",
     "Explanation",
@@ -77,6 +85,7 @@ __all__ = [
     "ParamRow",
     "ParamValue",
     "PositionRow",
+    "QuarantineRow",
     "Reply",
     "Resync",
     "RiskPatch",
@@ -89,6 +98,7 @@ __all__ = [
     "StrategyPatch",
     "StrategyRow",
     "StreamMessage",
+    "SymbolDataRow",
     "SymbolSignals",
     "TickRow",
     "WeightsPatch",

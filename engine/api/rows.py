@@ -21,6 +21,25 @@ class FeedRow(Row, frozen=True):
     reconnects: int
     messages: int
     gaps: int
+    latency_ms: float | None = None
+    """What a datum takes on top of the fastest of late: the median, and the 99th percentile of it."""
+    latency_p99_ms: float | None = None
+    clock_offset_ms: float | None = None
+    """Our clock less the venue's, with the shortest way here; None while that is unknown."""
+    backfilled: int = 0
+    malformed: int = 0
+    duplicates: int = 0
+    reordered: int = 0
+    books: int = 0
+    """Right now."""
+    books_broken: int = 0
+    """Wrong now."""
+    resyncs: int = 0
+    handovers: int = 0
+    best_effort: bool = False
+    """What is missing of it cannot be noticed."""
+    market: bool = True
+    """Whether it brings prices; else it is context, or something else that is watched."""
 
 
 class TickRow(Row, frozen=True):
@@ -41,6 +60,52 @@ class TickRow(Row, frozen=True):
     """The newest blended score."""
     spark: tuple[float, ...]
     """Up to 24 closes of the newest bars, oldest first."""
+    stale_reason: str = ""
+    """Why it is stale; "" when it is not."""
+    gapped: bool = False
+    """Trades are missing in its window, or in the bars of its average volume."""
+    book_fault: str = ""
+    """Why its book is wrong; "" when it is right, or there is none."""
+
+
+class SymbolDataRow(Row, frozen=True):
+    """How well one symbol's data is known. Ages are None for a kind that it does not have."""
+
+    symbol: str
+    trade_age_ms: float | None
+    quote_age_ms: float | None
+    book_age_ms: float | None
+    candle_age_ms: float | None
+    stale_reason: str
+    gapped: bool
+    gaps: int
+    """Gap events since start."""
+    book_fault: str
+    book_old: bool
+    imbalance: float | None
+    """Of the published levels of its book, -1 (asks) to 1 (bids); None without a book that is right."""
+
+
+class QuarantineRow(Row, frozen=True):
+    """Something that was not believed."""
+
+    ns: int
+    symbol: str
+    reason: str
+    kind: str
+    content: str
+    unkept: int
+    """So many more of the same symbol and reason came before it, and were only counted."""
+
+
+class DepthRow(Row, frozen=True):
+    """The best levels of a symbol's book, (price, size), best first."""
+
+    symbol: str
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+    imbalance: float
+    age_ms: float
 
 
 class OpportunityRow(Row, frozen=True):
@@ -202,3 +267,5 @@ class StatusRow(Row, frozen=True):
     """How the brokers are reached, one line; "" with the paper venue alone."""
     locked: tuple[str, ...] = ()
     """Symbols that are not entered for a while, because their stops were hit too often."""
+    loading: str = ""
+    """How far history is loaded, one line; "" when nothing is."""

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from engine.api.account_routes import account_routes
 from engine.api.automation_routes import automation_routes
+from engine.api.data_routes import data_routes
 from engine.api.desk_port import DeskPort
 from engine.api.http import MAX_BODY, body, errors, json_response, not_found, who
 from engine.api.hub import Hub
@@ -47,6 +48,7 @@ class ApiServer:
                 *strategy_routes(self._desk),
                 *signal_routes(self._desk),
                 *automation_routes(self._desk),
+                *data_routes(self._desk.data),
                 *order_routes(self._desk.trading),
                 *limit_routes(self._desk.trading),
                 *account_routes(self._desk.trading),

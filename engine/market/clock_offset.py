@@ -1,4 +1,4 @@
-"""How far our clock and a venue's are apart, estimated from what arrives."""
+"""How far our clock and a venue's are apart, and how long its data is on its way, from what arrives."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class ClockOffset:
 
     def __init__(self) -> None:
         self._samples: dict[str, _Least] = {}
+        self._delays: dict[str, deque[int]] = {}
+        """The newest samples as they came."""
         self._quoted: dict[str, tuple[int, int]] = {}
         """When the venue's first and newest quote were received."""
 
@@ -52,12 +54,26 @@ class ClockOffset:
         samples = self._samples.get(venue)
         if samples is None:
             samples = self._samples[venue] = _Least()
+            self._delays[venue] = deque(maxlen=SAMPLES)
         samples.add(recv_ns - event_ns)
+        self._delays[venue].append(recv_ns - event_ns)
 
     def note_quote(self, venue: str, recv_ns: int) -> None:
         """A live quote: it only says that the venue is heard."""
         first, _ = self._quoted.get(venue, (recv_ns, 0))
         self._quoted[venue] = first, recv_ns
+
+    def latency_ns(self, venue: str) -> tuple[int, int] | None:
+        """(median, 99th percentile) of the newest delays above the least of them; None while it is unknown.
+
+        The way itself cannot be told from the clocks' offset: this is what comes on top of the fastest.
+        """
+        delays = self._delays.get(venue)
+        if not delays:
+            return None
+        rising = sorted(delays)
+        least, last = rising[0], len(rising) - 1
+        return rising[last // 2] - least, rising[last * 99 // 100] - least
 
     def skew_ns(self, venue: str) -> int | None:
         """The estimate; None while it is unknown.

@@ -22,7 +22,7 @@ from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
-from engine.config import Config, QuantConfig
+from engine.config import Config, QuantConfig, RecordConfig
 from engine.errors import InternalError, StoreError, TickdeskError
 from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed
@@ -39,12 +39,14 @@ from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
 from engine.wiring.compile import compile_all
 from engine.wiring.daily_reports import DailyReports
+from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.notifications import Notifications
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
+from engine.wiring.recording import Recording
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
@@ -123,6 +125,8 @@ class LiveEngine:
         """What is asked beside the market; the desk is well without."""
         self.collected: list[Watched] = []
         """The collection loop and its sources."""
+        self.loading: Callable[[], str] = lambda: ""
+        """How far history is loaded, one line."""
         self.store = Store(options.state_dir / DATABASE)
         self.writing = Writing(self.store, self.hub, failed=self._storage_failed, fault=self.internal_error)
         self.desk = Desk(
@@ -146,6 +150,13 @@ class LiveEngine:
             )
         )
         self.bars = None if tape is not None else BarHistory(self, random.Random())
+        self.recording = Recording(
+            self.config.record if tape is None else RecordConfig(),
+            options.state_dir,
+            self.desk.intake,
+            clock=lambda: self.clock(),
+            alert=lambda level, text: self.desk.alert(level, "recording", text),
+        )
         self.model = ModelSlot(options.state_dir, self.desk)
         self.performance = LivePerformance(
             self.desk,
@@ -231,7 +242,8 @@ class LiveEngine:
                 self.bars.start()
             self._signals()
             if self._tape is None:
-                self.feeds = live_feeds(self.config, self.clock, kept_prices(self.store.settings()))
+                prices = kept_prices(self.store.settings())
+                self.feeds = live_feeds(self.config, self.clock, prices, self.recording.tap)
                 if self.config.collection.symbols:
                     _ = self.sources  # what is wrong with its configuration ends the start
             await server.start(socket)
@@ -274,6 +286,7 @@ class LiveEngine:
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
         await self._tasks.cancel()
+        self.recording.close()
         if "sources" in self.__dict__:
             await self.sources.close()
         self.desk.trading_enabled = False
@@ -325,11 +338,14 @@ class LiveEngine:
             self._tasks.spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer
         self._tasks.spawn(self.automations.run(), vital=False)
+        self.recording.start()
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
             self._tasks.spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
+        self._tasks.spawn(self.recording.run(), vital=False)
         self._tasks.spawn(self._timer())
         self._tasks.spawn(self.performance.run(), vital=False)
+        self._tasks.spawn(bound_quarantine(self.store, self.config.quality.quarantine_rows), vital=False)
         if self._tape is None:
             self._ask_around()
             self._collect()

@@ -27,6 +27,7 @@ from engine.errors import OrderError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
+from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
@@ -45,6 +46,7 @@ class LivePort:
     def __init__(self, engine: LiveEngine) -> None:
         self._engine = engine
         self.trading = LiveTrading(engine)
+        self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader())
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0
@@ -70,7 +72,9 @@ class LivePort:
             self._now_ns(),
             phase=engine.phase,
             phase_detail=engine.phase_detail,
-            feeds=(*engine.feeds, *engine.context, *engine.collected),
+            feeds=engine.feeds,
+            beside=(*engine.context, *engine.collected),
+            loading=engine.loading(),
             model=engine.model.row,
             logs=engine.ring.since(0),
             last_seq=engine.hub.last_seq,

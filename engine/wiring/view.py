@@ -23,9 +23,11 @@ from engine.api.protocol import (
 )
 from engine.events import NS, Opportunity
 from engine.feeds.base import Watched
-from engine.instruments import Instrument
+from engine.instruments import Instrument, venue_of
+from engine.market.clock_offset import ClockOffset
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
+from engine.wiring.market_news import POLLED
 from engine.wiring.order_rows import order_row
 
 SPARK_BARS = 24
@@ -52,6 +54,7 @@ class DeskView:
         phase: str,
         phase_detail: str,
         feeds: Sequence[Watched],
+        beside: Sequence[Watched] = (),
         model: ModelRow | None,
         logs: Sequence[LogRow],
         last_seq: int,
@@ -60,16 +63,21 @@ class DeskView:
         automations: tuple[AutomationRow, ...] = (),
         drifts: int = 0,
         gateway: str = "",
+        loading: str = "",
     ) -> StateFrame:
-        """Every row, as of ``now_ns`` on the desk's clock."""
+        """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market."""
         return StateFrame(
             full=True,
             status=msgspec.structs.replace(
                 self._status(now_ns, phase, phase_detail, pending_writes, tape),
                 drifts=drifts,
                 gateway=gateway,
+                loading=loading,
             ),
-            feeds=tuple(feed_row(feed, now_ns) for feed in feeds),
+            feeds=(
+                *(feed_row(feed, now_ns, self._desk.clock_offset) for feed in feeds),
+                *(feed_row(feed, now_ns) for feed in beside),
+            ),
             ticks=self._ticks(now_ns),
             opportunities=self._opportunities(),
             positions=self._positions(now_ns),
@@ -137,6 +145,10 @@ class DeskView:
             bid, bid_size, ask, ask_size, last = desk.features.quote(index)
             row = desk.features.row(index)
             age = desk.freshness.age_ns(index, now_ns)
+            polled = venue_of(instrument.symbol) == POLLED
+            if polled and (candle := desk.news.candles.get(instrument.symbol)) is not None:
+                last, age = candle.close, desk.freshness.candle_age_ns(index, now_ns)
+            reason = desk.freshness.reason(index, now_ns, self._stale_ns)
             rows.append(
                 TickRow(
                     symbol=instrument.symbol,
@@ -148,7 +160,10 @@ class DeskView:
                     change_pct=_rounded(number(row.window_change_pct), 3),
                     volume=round(row.window_volume, 6) if row.window_volume > 0 else 0.0,
                     age_ms=None if age is None else age_ms(age),
-                    stale=age is None or age > self._stale_ns,
+                    stale=bool(reason),
+                    stale_reason=reason,
+                    gapped=row.window_gapped == 1.0 or row.volume_gapped == 1.0,
+                    book_fault=desk.freshness.book_fault(index),
                     rsi=_rounded(number(row.rsi), 1),
                     score=_rounded(desk.signals.blender.score(instrument.symbol, now_ns), 3),
                     spark=tuple(desk.features.closes(index, SPARK_BARS)),
@@ -168,7 +183,9 @@ class DeskView:
             instrument = desk.instruments.get(position.symbol)
             levels = desk.trading.watch.levels(position.symbol)
             mark = ledger.mark_price(position.symbol)
-            age = None if instrument is None else desk.freshness.age_ns(instrument.index, now_ns)
+            stale = instrument is None or bool(
+                desk.freshness.reason(instrument.index, now_ns, self._stale_ns)
+            )
             rows.append(
                 PositionRow(
                     symbol=position.symbol,
@@ -180,7 +197,7 @@ class DeskView:
                     stop_price=plain(levels.stop) if levels and levels.stop is not None else "",
                     target_price=plain(levels.target) if levels and levels.target is not None else "",
                     opened_ns=position.opened_ns,
-                    stale=age is None or age > self._stale_ns,
+                    stale=stale,
                     trailing_price=plain(levels.trailing) if levels and levels.trailing is not None else "",
                     exit_ns=(levels.leave_ns or 0) if levels else 0,
                 )
@@ -221,8 +238,11 @@ def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:
     return price if instrument is None else price.quantize(instrument.tick_size)
 
 
-def feed_row(feed: Watched, now_ns: int) -> FeedRow:
+def feed_row(feed: Watched, now_ns: int, clocks: ClockOffset | None = None) -> FeedRow:
+    """``clocks``: for a feed of the market; None for what is watched beside it."""
     stats = feed.stats
+    latency = None if clocks is None else clocks.latency_ns(feed.venue)
+    offset = None if clocks is None else clocks.skew_ns(feed.venue)
     age = (now_ns - stats.last_data_ns) / 1e6 if stats.last_data_ns else None
     return FeedRow(
         venue=feed.venue,
@@ -232,6 +252,19 @@ def feed_row(feed: Watched, now_ns: int) -> FeedRow:
         reconnects=stats.reconnects,
         messages=stats.messages,
         gaps=stats.gaps,
+        latency_ms=None if latency is None else round(latency[0] / 1e6, 1),
+        latency_p99_ms=None if latency is None else round(latency[1] / 1e6, 1),
+        clock_offset_ms=None if offset is None else round(offset / 1e6, 1),
+        backfilled=stats.backfilled,
+        malformed=stats.malformed,
+        duplicates=stats.duplicates,
+        reordered=stats.reordered,
+        books=stats.books,
+        books_broken=stats.books_broken,
+        resyncs=stats.resyncs,
+        handovers=stats.handovers,
+        best_effort=stats.best_effort,
+        market=clocks is not None,
     )
 
 

@@ -15,14 +15,17 @@ from engine.api.hub import Hub
 from engine.api.protocol import (
     VERSION,
     AutomationRow,
+    DepthRow,
     Explanation,
     Health,
     LogRow,
+    QuarantineRow,
     Reply,
     SignalStatistics,
     StateFrame,
     StrategyDetail,
     StrategyPatch,
+    SymbolDataRow,
     SymbolSignals,
     WeightsPatch,
 )
@@ -38,6 +41,27 @@ from tests.console import sample_desk as sample
 SYMBOLS = ("simulated:BTC-USD", "kraken:BTC/USD")
 
 
+class FakeData:
+    """Implements ``DataPort``."""
+
+    def __init__(self, asked: list[tuple[object, ...]]) -> None:
+        self._asked = asked
+
+    def symbols(self) -> tuple[SymbolDataRow, ...]:
+        return tuple(sample.symbol_data())
+
+    def depth(self, symbol: str) -> DepthRow | None:
+        if symbol != "kraken:BTC/USD":
+            return None
+        return DepthRow(symbol, ((99.0, 1.0),), ((101.0, 3.0),), -0.5, 50.0)
+
+    async def quarantine(
+        self, *, symbol: str, reason: str, since_ns: int, limit: int
+    ) -> tuple[QuarantineRow, ...]:
+        self._asked.append(("quarantine", symbol, reason, since_ns, limit))
+        return tuple(sample.set_aside())
+
+
 class FakeDesk:
     """Implements ``DeskPort``; ``asked`` keeps every command."""
 
@@ -45,6 +69,7 @@ class FakeDesk:
         self.frame = sample.full_frame()
         self.asked: list[tuple[object, ...]] = []
         self.trading = FakeTrading(self.asked)
+        self.data = FakeData(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 

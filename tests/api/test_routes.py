@@ -8,11 +8,14 @@ import pytest
 from engine import nan_json
 from engine.api.protocol import (
     AutomationRow,
+    DepthRow,
     ErrorReply,
+    QuarantineRow,
     Reply,
     SignalStatistics,
     StrategyDetail,
     StrategyPatch,
+    SymbolDataRow,
     SymbolSignals,
     WeightsPatch,
 )
@@ -22,6 +25,7 @@ from engine.signal_exchange import MAX_CANDLES, SignalsReply
 from tests.api import samples
 from tests.api.conftest import Serve
 from tests.api.fake_trading import PERFORMANCE
+from tests.console import sample_desk as sample
 
 decode = msgspec.json.decode
 WHO = {"X-Tickdesk-Client": "test"}
@@ -153,3 +157,34 @@ async def test_points_of_the_equity_curve_are_bounded(serve: Serve, points: str)
         status, body = await served.request("GET", f"/v1/equity?points={points}")
         assert status == 400
         assert decode(body, type=ErrorReply).error == "points: a number from 2 to 2000"
+
+
+async def test_the_data_of_each_symbol_and_a_book(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", "/v1/data")
+        assert (status, decode(body, type=list[SymbolDataRow])) == (200, sample.symbol_data())
+        for written in ("kraken:BTC/USD", "kraken%3ABTC%2FUSD"):
+            status, body = await served.request("GET", f"/v1/depth/{written}")
+            assert status == 200 and decode(body, type=DepthRow).asks == ((101.0, 3.0),)
+        status, body = await served.request("GET", "/v1/depth/no:SUCH")
+        assert status == 404 and "no:SUCH" in decode(body, type=ErrorReply).error
+
+
+async def test_what_was_set_aside_is_listed_by_symbol_reason_and_time(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", "/v1/quarantine")
+        assert (status, decode(body, type=list[QuarantineRow])) == (200, sample.set_aside())
+        query = "symbol=kraken:BTC%2FUSD&reason=OUTLIER&since=1767268798000000000&limit=1000"
+        assert (await served.request("GET", f"/v1/quarantine?{query}"))[0] == 200
+        assert served.desk.asked == [
+            ("quarantine", "", "", 0, 100),
+            ("quarantine", "kraken:BTC/USD", "OUTLIER", 1_767_268_798_000_000_000, 1000),
+        ]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "since=-1", "since=99999999999999999999", "limit=x"]
+)
+async def test_a_question_for_the_quarantine_that_is_none(serve: Serve, query: str) -> None:
+    async with serve() as served:
+        assert (await served.request("GET", f"/v1/quarantine?{query}"))[0] == 400

@@ -11,11 +11,13 @@ import msgspec
 from console.link_protocol import LinkState
 from engine.api.protocol import (
     Explanation,
+    QuarantineRow,
     Reply,
     SignalStatistics,
     StrategyDetail,
     StrategyPatch,
     StreamMessage,
+    SymbolDataRow,
     SymbolSignals,
     WeightsPatch,
 )
@@ -75,6 +77,8 @@ class FakeLink:
         self.blend_weights = BlendWeights(speed=20.0)
         self.live = samples.symbol_signals("simulated:BTC-USD")
         self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
+        self.known_data: list[SymbolDataRow] = sample.symbol_data()
+        self.set_aside: list[QuarantineRow] = sample.set_aside()
         self.judged = sample_account.preview()
         """The answer to every preview."""
         self.previewed: list[OrderTicket] = []
@@ -148,6 +152,14 @@ class FakeLink:
         self.asked += 1
         self._fail()
         return msgspec.structs.replace(self.live, symbol=symbol)
+
+    async def data(self) -> list[SymbolDataRow]:
+        self._fail()
+        return list(self.known_data)
+
+    async def quarantine(self, limit: int) -> list[QuarantineRow]:
+        self._fail()
+        return list(self.set_aside[:limit])
 
     async def automation(self, name: str) -> object:
         self._fail()

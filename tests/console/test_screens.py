@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -94,6 +95,14 @@ class TestBothSizes:
 
     def test_account(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "P")
+
+    def test_feeds(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample.feeds())
+        take(snap_compare, size, "tickdesk-dark", "F", link=FakeLink(shown))
+
+    def test_feeds_to_the_end(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        shown = msgspec.structs.replace(sample.full_frame(), feeds=sample.feeds())
+        take(snap_compare, size, "tickdesk-dark", "F", "G", link=FakeLink(shown))
 
     def test_curve_and_performance(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "P", "G")

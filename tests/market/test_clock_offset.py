@@ -44,3 +44,19 @@ def test_the_first_trade_ends_the_doubt_for_good() -> None:
     offset.note("binance", T0, T0 + 5 * NS)
     offset.note_quote("binance", T0 + 90 * NS)
     assert offset.skew_ns("binance") == 5 * NS
+
+
+def test_latency_is_what_comes_on_top_of_the_fastest() -> None:
+    offset = ClockOffset()
+    assert offset.latency_ns("kraken") is None
+    for number in range(101):
+        offset.note("kraken", T0, T0 + (500 + number) * MS)
+    assert offset.latency_ns("kraken") == (50 * MS, 99 * MS)
+
+
+def test_latency_is_of_the_newest() -> None:
+    offset = ClockOffset()
+    offset.note("kraken", T0, T0 + 9 * NS)
+    for _ in range(SAMPLES):
+        offset.note("kraken", T0, T0 + 20 * MS)
+    assert offset.latency_ns("kraken") == (0, 0)

@@ -1,0 +1,168 @@
+"""How good the market data is, as lines to read: venues and sources, symbols by kind, what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.api.protocol import FeedRow, QuarantineRow, SymbolDataRow
+from widgets import figures
+from widgets.cells import Cell
+from widgets.columns import FILL, Column
+from widgets.lines import Line, section
+from widgets.status import FEED_MARKS, STALE_S
+from widgets.text_table import table_lines
+
+_FEEDS = (
+    Column("venue", "feed", 12, 0, grow=6),
+    Column("state", "state", 12, 0),
+    Column("age", "age", 4, 0, right=True),
+    Column("latency", "lat ms", 6, 1, right=True),
+    Column("p99", "p99 ms", 6, 3, right=True),
+    Column("offset", "clock ms", 9, 2, right=True),
+    Column("gaps", "gaps", 5, 0, right=True),
+    Column("backfilled", "backf.", 6, 5, right=True),
+    Column("malformed", "malf.", 5, 2, right=True),
+    Column("duplicates", "dupl.", 6, 6, right=True),
+    Column("reordered", "reord.", 6, 7, right=True),
+    Column("reconnects", "reconn", 6, 1, right=True),
+    Column("handovers", "hand", 4, 8, right=True),
+    Column("books", "books", 9, 1, right=True),
+    Column("resyncs", "resync", 6, 4, right=True),
+    Column("messages", "msgs", 6, 6, right=True),
+)
+_SYMBOLS = (
+    Column("symbol", "symbol", 12, 0, grow=8),
+    Column("venue", "venue", 9, 3, grow=4),
+    Column("trade", "trade", 5, 0, right=True),
+    Column("quote", "quote", 5, 0, right=True),
+    Column("book", "book", 5, 0, right=True),
+    Column("bar", "bar", 4, 2, right=True),
+    Column("imbalance", "imbal.", 6, 1, right=True),
+    Column("gaps", "gaps", 4, 2, right=True),
+    Column("note", "", 18, 0, grow=FILL),
+)
+_QUARANTINE = (
+    Column("time", "time", 8, 0),
+    Column("symbol", "symbol", 14, 0, grow=6),
+    Column("reason", "reason", 12, 0),
+    Column("kind", "what", 5, 1),
+    Column("unkept", "+", 6, 2, right=True),
+    Column("content", "", 20, 0, grow=FILL),
+)
+
+
+def feed_lines(
+    feeds: Sequence[FeedRow], width: int, loading: str = "", stale_s: float = STALE_S
+) -> list[Line]:
+    """A row per venue and source, the market's first, and below it what each has to say."""
+    told = sorted(feeds, key=lambda feed: (not feed.market, feed.venue))
+    lines = section("Feeds", "latency on top of the fastest of late; clock: ours less the venue's")
+    if loading:
+        lines.append(((f"◌ {loading}", "accent"),))
+    if not told:
+        return [*lines, (("none is watched", "muted"),)]
+    lines += table_lines(_FEEDS, [_feed(feed, stale_s) for feed in told], width)
+    for feed in told:
+        words = [feed.detail] if feed.detail else []
+        words += ["best effort: what is missing cannot be noticed"] if feed.best_effort else []
+        if words:
+            style = "muted" if feed.state == "up" else "warn"
+            lines.append(((f"· {feed.venue}: ", "muted"), ("; ".join(words), style)))
+    return lines
+
+
+def _feed(feed: FeedRow, stale_s: float) -> list[Cell]:
+    late = feed.state == "up" and feed.market and feed.age_ms is not None and feed.age_ms > stale_s * 1e3
+    mark, style = FEED_MARKS.get("stale" if late else feed.state, ("✗", "bad"))
+    ink = "text" if feed.state == "up" and not late else "stale"
+    broken = feed.books_broken > 0
+    books = f"{feed.books}" + (f" !{feed.books_broken}" if broken else "")
+    return [
+        (feed.venue + ("*" if feed.best_effort else ""), "bold" if ink == "text" else "stale"),
+        (f"{mark} {'late' if late else feed.state}", style),
+        (figures.age(None if feed.age_ms is None else feed.age_ms * 1e6), ink if not late else "warn"),
+        (figures.number(feed.latency_ms, 1), ink),
+        (figures.number(feed.latency_p99_ms, 0), ink),
+        (figures.signed(feed.clock_offset_ms, 1), ink),
+        _count(feed.gaps, "warn", ink),
+        _count(feed.backfilled, ink, ink),
+        _count(feed.malformed, "warn", ink),
+        _count(feed.duplicates, ink, ink),
+        _count(feed.reordered, ink, ink),
+        _count(feed.reconnects, "warn", ink),
+        _count(feed.handovers, ink, ink),
+        (books if feed.books or broken else figures.UNKNOWN, "bad" if broken else ink),
+        _count(feed.resyncs, "warn", ink),
+        (figures.compact(feed.messages), "muted"),
+    ]
+
+
+def _count(count: int, style: str, quiet: str) -> Cell:
+    return (figures.compact(count), style) if count else ("0", "muted" if quiet == "text" else quiet)
+
+
+def symbol_data_lines(rows: Sequence[SymbolDataRow] | None, width: int) -> list[Line]:
+    """A row per symbol: how old each kind of its data is, and what is wrong with it, the stale ones first."""
+    lines = section("Symbols", "age by kind; ~ what is stale denies entries")
+    if rows is None:
+        return [*lines, (("not known yet", "muted"),)]
+    if not rows:
+        return [*lines, (("there are none yet", "muted"),)]
+    worst = sorted(rows, key=lambda row: (not row.stale_reason, not row.gapped, row.symbol))
+    return lines + table_lines(_SYMBOLS, [_symbol(row) for row in worst], width)
+
+
+def _symbol(row: SymbolDataRow) -> list[Cell]:
+    venue, native = figures.symbol_parts(row.symbol)
+    stale = bool(row.stale_reason)
+    ink = "stale" if stale else "text"
+    return [
+        (("~" if stale else "") + native, "stale" if stale else "bold"),
+        (venue, "stale" if stale else "muted"),
+        (_age(row.trade_age_ms), ink),
+        (_age(row.quote_age_ms), ink),
+        ("wrong" if row.book_fault else _age(row.book_age_ms), _book_style(row, ink)),
+        (_age(row.candle_age_ms), ink),
+        (figures.signed(row.imbalance), "stale" if stale else figures.direction(row.imbalance)),
+        _count(row.gaps, "warn", ink),
+        _note(row),
+    ]
+
+
+def _book_style(row: SymbolDataRow, ink: str) -> str:
+    return "bad" if row.book_fault else "warn" if row.book_old else ink
+
+
+def _note(row: SymbolDataRow) -> Cell:
+    notes = [row.stale_reason]
+    if row.book_fault and row.book_fault != row.stale_reason:
+        notes.append(row.book_fault)
+    if row.gapped:
+        notes.append("gap: trades are missing in its windows")
+    told = "; ".join(note for note in notes if note)
+    return (told, "warn") if told else ("", "muted")
+
+
+def _age(age_ms: float | None) -> str:
+    return figures.age(None if age_ms is None else age_ms * 1e6)
+
+
+def quarantine_lines(rows: Sequence[QuarantineRow] | None, width: int) -> list[Line]:
+    """What was not believed, newest first."""
+    lines = section("Set aside", "not believed, kept with the reason; tickdesk quarantine lists all")
+    if rows is None:
+        return [*lines, (("not known yet", "muted"),)]
+    if not rows:
+        return [*lines, (("nothing so far", "muted"),)]
+    cells: list[list[Cell]] = [
+        [
+            (figures.clock(row.ns), "muted"),
+            (row.symbol, "bold"),
+            (row.reason, "warn"),
+            (row.kind, "muted"),
+            (f"+{figures.compact(row.unkept)}" if row.unkept else "", "muted"),
+            (row.content, "text"),
+        ]
+        for row in rows
+    ]
+    return lines + table_lines(_QUARANTINE, cells, width)
