@@ -4,12 +4,16 @@ Trades ``{"ts", "px", "sz"}`` with ``id`` and ``side`` (the taker's) where known
 "T"`` trades and ``"k": "Q"`` quotes of single exchanges (``ex``), from which the national best bid and
 offer is built. ``ts`` is ns UTC and stands for both times. The symbol is ``tape:<NAME>``, the name is in
 the file's.
+
+What the desk writes itself says more: ``sym`` the symbol, ``recv`` the time of receipt (``ts`` is then the
+venue's), ``back`` whether it was fetched after a cut; its quotes are a best bid and offer already.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +21,10 @@ import msgspec
 
 from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.timestamps import MAX_NS
+from engine.text import clean
 
 _NAN = float("nan")
+_MOST_SYMBOLS = 100_000
 _SIDES = {"buy": 1, "sell": -1}
 _NAME = re.compile(r"(?:[A-Z0-9]+[-/.])*[A-Z0-9]*[A-Z][A-Z0-9]*")
 
@@ -35,6 +41,9 @@ class _Line(msgspec.Struct, gc=False):
     bs: float = _NAN
     ap: float = _NAN
     as_: float = msgspec.field(default=_NAN, name="as")
+    sym: str = ""
+    recv: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)] = 0
+    back: bool = False
 
 
 _line = msgspec.json.Decoder(_Line).decode
@@ -87,6 +96,7 @@ class NormalisedDecoder:
         self._best = NationalBest()
         self.ns = 0
         """Time of the last line that was read."""
+        self._names: dict[str, str] = {}
 
     @staticmethod
     def readable(line: bytes) -> bool:
@@ -104,14 +114,50 @@ class NormalisedDecoder:
             tick = _line(line)
         except (msgspec.MsgspecError, UnicodeError):
             return False
+        symbol, recv_ns = self._name(tick.sym), tick.recv or tick.ts
         if tick.k == "T" and tick.px == tick.px and tick.sz == tick.sz:
             side = _SIDES.get(tick.side, 0)
-            out.append(Trade(self._symbol, tick.id, tick.px, tick.sz, side, tick.ts, tick.ts))
+            out.append(Trade(symbol, tick.id, tick.px, tick.sz, side, tick.ts, recv_ns, tick.back))
+        elif tick.k == "Q" and tick.sym:
+            if tick.bp != tick.bp or tick.ap != tick.ap:
+                return False
+            out.append(Quote(symbol, tick.bp, tick.bs, tick.ap, tick.as_, tick.ts, recv_ns))
         elif tick.k == "Q":
             best = self._best.update(tick)
             if best is not None:
                 out.append(Quote(self._symbol, *best, tick.ts, tick.ts))
         else:
             return False
-        self.ns = tick.ts
+        self.ns = recv_ns
         return True
+
+    def _name(self, sym: str) -> str:
+        if not sym:
+            return self._symbol
+        name = self._names.get(sym)
+        if name is None:
+            name = clean(sym, 80)
+            if len(self._names) < _MOST_SYMBOLS:
+                self._names[sym] = name
+        return name
+
+
+def lines_of(events: Iterable[MarketEvent]) -> bytes:
+    """Lines as the desk writes them; what is neither a trade nor a quote is left out."""
+    lines = []
+    for event in events:
+        if isinstance(event, Trade):
+            row: dict[str, object] = {"ts": event.event_ns, "recv": event.recv_ns, "sym": event.symbol}
+            row |= {"k": "T", "id": event.trade_id, "px": event.price, "sz": event.size}
+            if event.aggressor:
+                row["side"] = "buy" if event.aggressor > 0 else "sell"
+            if event.backfilled:
+                row["back"] = True
+        elif isinstance(event, Quote):
+            row = {"ts": event.event_ns, "recv": event.recv_ns, "sym": event.symbol, "k": "Q"}
+            sides = {"bp": event.bid, "bs": event.bid_size, "ap": event.ask, "as": event.ask_size}
+            row |= {name: value for name, value in sides.items() if value == value}
+        else:
+            continue
+        lines.append(msgspec.json.encode(row) + b"\n")
+    return b"".join(lines)

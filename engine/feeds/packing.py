@@ -43,11 +43,16 @@ class Packer:
                     event.bid, event.ask, event.bid_size, event.ask_size,
                 )  # fmt: skip
 
-    def _room(self, symbol: str) -> tuple[int, int]:
+    def index(self, symbol: str) -> int:
+        """Of a symbol in the table, which it joins if need be."""
         index = self._index.get(symbol)
         if index is None:
             index = self._index[symbol] = len(self.symbols)
             self.symbols.append(symbol)
+        return index
+
+    def _room(self, symbol: str) -> tuple[int, int]:
+        index = self.index(symbol)
         offset = self._used
         if offset == len(self._buffer):
             self._buffer += bytes(len(self._buffer))

@@ -44,6 +44,19 @@ class Ids:
             ends.insert(at, trade_id)
         return True
 
+    def add_run(self, first: int, last: int) -> None:
+        """All ids from ``first`` to ``last``."""
+        starts, ends = self._starts, self._ends
+        if not ends or first > ends[-1] + 1:
+            if len(starts) < _RUNS:
+                starts.append(first)
+                ends.append(last)
+        elif first == ends[-1] + 1:
+            ends[-1] = last
+        else:
+            for trade_id in range(first, last + 1):
+                self.add(trade_id)
+
     @property
     def gaps(self) -> int:
         return max(len(self._starts) - 1, 0)

@@ -1,0 +1,95 @@
+"""``tickdesk tape info|cut|convert``: what is on a tape, a part of it, the same in another form."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from console.cli.output import as_json
+from engine.errors import ConfigError
+from engine.events import NS
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.feeds.tape_info import TapeInfo
+
+_END_NS = (1 << 63) - 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.what == "info":
+        return _info(arguments)
+    if len(arguments.files) != 1 or arguments.output is None:
+        raise ConfigError(f"tape {arguments.what} takes one FILE, and -o OUT")
+    from engine.feeds.tape_edit import convert, cut
+
+    path, out = arguments.files[0], arguments.output
+    if arguments.what == "convert":
+        count, what = convert(path, out, arguments.venue), "ticks"
+    else:
+        symbols = [part.strip() for part in (arguments.symbols or "").split(",") if part.strip()]
+        count, what = (
+            cut(
+                path,
+                out,
+                from_ns=time_ns(arguments.start) if arguments.start else 0,
+                to_ns=time_ns(arguments.end) if arguments.end else _END_NS,
+                symbols=symbols,
+                venue=arguments.venue,
+            ),
+            "rows",
+        )
+    print(f"{out}: {count:,} {what}, {out.stat().st_size if out.exists() else 0:,} bytes")
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from engine.feeds.tape_info import tape_info
+
+    found = [tape_info(path, arguments.venue) for path in arguments.files]
+    if arguments.json:
+        print(as_json(found))
+    else:
+        print("\n".join(line for info in found for line in lines(info)))
+    return 0
+
+
+def lines(info: TapeInfo) -> list[str]:
+    """For a person."""
+    cut = "; CUT OFF or damaged at its end, what comes before is good" if info.truncated else ""
+    text = [
+        f"{info.file}: {info.kind} of {info.venue or 'nothing'}{cut}",
+        f"  from      {_when(info.from_ns)}",
+        f"  to        {_when(info.to_ns)}",
+        f"  trades    {info.trades:,}",
+        f"  quotes    {info.quotes:,}",
+        f"  gaps      {info.gaps:,}",
+        f"  size      {info.bytes:,} bytes, {info.bytes_per_tick:g} a tick",
+    ]
+    if info.undecodable:
+        text.append(f"  NOT READ  {info.undecodable:,} lines or frames")
+    for row in info.symbols:
+        gaps = ", its ids tell of no gap" if row.gaps is None else f", {row.gaps:,} gaps"
+        missing = f" ({row.missing:,} trades)" if row.missing else ""
+        text.append(f"  {row.symbol:<24}{row.trades:,} trades, {row.quotes:,} quotes{gaps}{missing}")
+    return text
+
+
+def _when(ns: int) -> str:
+    if not ns:
+        return "nothing"
+    at = datetime.fromtimestamp(ns // NS, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{ns % NS // 1_000_000:03d} UTC"
+
+
+def time_ns(text: str) -> int:
+    """ns UTC of ``2024-08-08T13:30`` (UTC unless it says another zone), or of a number of ns. Raises
+    ConfigError."""
+    if text.isascii() and text.isdecimal() and len(text) > 10:
+        return min(int(text), _END_NS)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{clean(text, 40)!r} is no time: write it as 2024-08-08T13:30:00") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000) * 1000

@@ -1,0 +1,240 @@
+"""Tapes cut by time and symbols, and turned from one form into another."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.errors import ConfigError, TapeError
+from engine.feeds.capture import read_row
+from engine.feeds.columnar import ColumnarWriter
+from engine.feeds.lines import LineChunks
+from engine.feeds.normalised import lines_of
+from engine.feeds.packing import Ticks
+from engine.feeds.tape import events_of
+from engine.feeds.tape_ticks import TapeTicks
+from engine.text import clean
+from engine.ticks import BACKFILLED, TRADE
+
+_NAMES = re.compile(r'"(?:symbol|instId|product_id|pair|s|S)":"([^"]{1,40})"')
+_NAME_V1 = re.compile(r'","([^"]{1,40})"\]$')
+FORMS = (".tape", ".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
+"""What a converted tape's name may end with, which says its form."""
+_COLUMNS = ("recv_ns", "event_ns", "symbol", "kind", "trade_id", "price", "size", "side", "bid", "bid_size")
+_HEADER = (*_COLUMNS, "ask", "ask_size", "backfilled")
+
+
+class Out(Protocol):
+    """Takes blocks of ticks under a growing table of symbols."""
+
+    def write(self, ticks: Ticks, symbols: list[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def cut(
+    path: Path, out: Path, *, from_ns: int, to_ns: int, symbols: Collection[str], venue: str | None = None
+) -> int:
+    """Write what was received in ``from_ns <= t < to_ns`` of ``symbols`` (``venue:NATIVE`` or native names;
+    none: of all) to ``out``, in the tape's own form. Returns the rows or ticks written. Raises TapeError.
+    """
+    _refuse_existing(path, out)
+    natives = {symbol.rpartition(":")[2].upper() for symbol in symbols}
+    ticks = TapeTicks(path, venue)
+    if ticks.kind == "capture":
+        return _cut_capture(path, out, from_ns, to_ns, natives)
+    written = 0
+    with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl")) as writer:
+        for block in ticks.blocks():
+            wanted = (block["recv_ns"] >= from_ns) & (block["recv_ns"] < to_ns)
+            if natives:
+                mine = [i for i, one in enumerate(ticks.symbols) if one.partition(":")[2].upper() in natives]
+                wanted &= np.isin(block["symbol"], mine)
+            part = block[wanted]
+            if len(part):
+                writer.write(part, ticks.symbols)
+                written += len(part)
+    return written
+
+
+def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Collection[str]) -> int:
+    """Rows as they are. What was learned before (instruments, the connection) stays: without it the rest
+    cannot be read. A book begins with the first snapshot that is inside."""
+    written = 0
+    with _text(out) as file:
+        for line in _lines(path):
+            row = read_row(line)
+            if row is None:
+                continue
+            before = row.t is not None and row.t < from_ns
+            if (before and row.ch == "ws") or (row.t is not None and row.t >= to_ns):
+                continue
+            if row.ch == "ws" and natives and not _is_of(row.raw or "", natives):
+                continue
+            file.write(line if line.endswith(b"\n") else line + b"\n")
+            written += 1
+    return written
+
+
+def _is_of(raw: str, natives: Collection[str]) -> bool:
+    """A frame speaks of one of ``natives``, or of no symbol at all."""
+    named = _NAMES.findall(raw) or (_NAME_V1.findall(raw[-80:]) if raw.startswith("[") else [])
+    return not named or any(name.upper() in natives for name in named)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        for chunk in LineChunks(path):
+            yield from (line for line in chunk.splitlines(keepends=True) if not line.isspace())
+    except OSError as error:
+        raise TapeError(f"cannot read the tape {path}: {clean(error.strerror or error)}") from None
+
+
+def convert(path: Path, out: Path, venue: str | None = None) -> int:
+    """Write a tape's ticks to ``out`` in the form that its name says. Returns how many. Raises TapeError,
+    ConfigError where a form needs what is not installed."""
+    _refuse_existing(path, out)
+    form = next((form for form in sorted(FORMS, key=len, reverse=True) if out.name.endswith(form)), None)
+    if form is None:
+        raise TapeError(f"{out}: its name must end with one of {', '.join(FORMS)}")
+    ticks, written = TapeTicks(path, venue), 0
+    with closing(_open(out, form)) as writer:
+        for block in ticks.blocks():
+            writer.write(block, ticks.symbols)
+            written += len(block)
+    return written
+
+
+def _refuse_existing(path: Path, out: Path) -> None:
+    if out.exists():
+        raise TapeError(f"{out} exists already: choose another name, or remove it")
+    if not path.exists():
+        raise TapeError(f"cannot read the tape {path}: no such file")
+
+
+# --- forms ---
+
+
+def _text(out: Path) -> AbstractContextManager[Any]:
+    try:
+        return gzip.open(out, "wb", compresslevel=6) if out.name.endswith(".gz") else out.open("wb")
+    except OSError as error:
+        raise TapeError(f"cannot write {out}: {clean(error.strerror or error)}") from None
+
+
+class _Columnar:
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._writer: ColumnarWriter | None = None
+
+    def write(self, ticks: Ticks, symbols: list[str]) -> None:
+        if self._writer is None:
+            self._writer = ColumnarWriter(self._out, symbols)
+        self._writer.add_symbols(symbols[self._writer.symbols :])
+        self._writer.write(ticks)
+
+    def close(self) -> None:
+        (self._writer or ColumnarWriter(self._out, [])).close()
+
+
+class _Text:
+    """``encode`` gives the bytes of a block."""
+
+    def __init__(self, out: Path, encode: Callable[[Ticks, list[str]], bytes], head: bytes = b"") -> None:
+        self._context = _text(out)
+        self._file = self._context.__enter__()
+        self._encode = encode
+        self._file.write(head)
+
+    def write(self, ticks: Ticks, symbols: list[str]) -> None:
+        self._file.write(self._encode(ticks, symbols))
+
+    def close(self) -> None:
+        self._context.__exit__(None, None, None)
+
+
+class _Parquet:
+    """One row group a block would be small: all of it is kept until the end."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._polars = _polars()
+        self._parts: list[Any] = []
+
+    def write(self, ticks: Ticks, symbols: list[str]) -> None:
+        columns = _columns(ticks)
+        frame = self._polars.DataFrame({**columns, "symbol": [symbols[i] for i in columns["symbol"]]})
+        self._parts.append(frame)
+
+    def close(self) -> None:
+        if not self._parts:
+            self._parts.append(self._polars.DataFrame({name: [] for name in _HEADER}))
+        try:
+            self._polars.concat(self._parts).write_parquet(self._out, compression="zstd")
+        except OSError as error:
+            raise TapeError(f"cannot write {self._out}: {clean(error.strerror or error)}") from None
+
+
+def _polars() -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise ConfigError(
+            'Parquet needs the extra tickdesk[parquet]: pip install "tickdesk[parquet]"'
+        ) from None
+    return polars
+
+
+def _columns(ticks: Ticks) -> dict[str, Any]:
+    """By name, as ``_HEADER`` has them; what a trade or a quote has not is NaN or empty."""
+    trade = ticks["kind"] == TRADE
+
+    def only(which: Any, values: Any) -> Any:
+        return np.where(which, values, np.nan)
+
+    sides = np.array(["sell", "", "buy"])
+    return {
+        "recv_ns": ticks["recv_ns"].copy(),
+        "event_ns": ticks["event_ns"].copy(),
+        "symbol": ticks["symbol"].tolist(),
+        "kind": np.where(trade, "trade", "quote").tolist(),
+        "trade_id": ticks["trade_id"].copy(),
+        "price": only(trade, ticks["a"]),
+        "size": only(trade, ticks["b"]),
+        "side": sides[ticks["aggressor"].astype(np.int64) + 1].tolist(),
+        "bid": only(~trade, ticks["a"]),
+        "bid_size": only(~trade, ticks["c"]),
+        "ask": only(~trade, ticks["b"]),
+        "ask_size": only(~trade, ticks["d"]),
+        "backfilled": (ticks["flags"] & BACKFILLED).astype(bool).tolist(),
+    }
+
+
+def _csv(ticks: Ticks, symbols: list[str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = _columns(ticks)
+    columns["symbol"] = [symbols[i] for i in columns["symbol"]]
+    listed = [columns[name] for name in _HEADER]
+    plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in listed]
+    for row in zip(*plain, strict=True):
+        writer.writerow(["" if value != value else value for value in row])
+    return text.getvalue().encode()
+
+
+def _open(out: Path, form: str) -> Out:
+    if form == ".tape":
+        return _Columnar(out)
+    if form == ".parquet":
+        return _Parquet(out)
+    if form.startswith(".csv"):
+        return _Text(out, _csv, (",".join(_HEADER) + "\n").encode())
+    return _Text(out, lambda ticks, symbols: lines_of(events_of(ticks, symbols)))

@@ -1,0 +1,70 @@
+"""Any tape as blocks of packed ticks under one table of symbols, and what else was on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from engine.events import Gap
+from engine.feeds.packing import Packer, Ticks
+from engine.feeds.tape import Tape
+from engine.text import clean
+
+_AT_ONCE = 8192
+
+
+class TapeTicks:
+    """One pass over one file; raises TapeError for what is no tape.
+
+    ``symbols``, ``gaps`` and ``others`` grow while ``blocks`` is read.
+    """
+
+    def __init__(self, path: Path, venue: str | None = None) -> None:
+        # Without books: they are no ticks, and leaving them out is several times as fast.
+        self.tape = Tape([path], venue=venue, book_levels=_NoBooks())
+        self._packer = Packer()
+        self.gaps = 0
+        """Told by the adapter: trades that its venue did not send."""
+
+    @property
+    def symbols(self) -> list[str]:
+        return self._packer.symbols
+
+    def blocks(self) -> Iterator[Ticks]:
+        """Arrays of their own, in the order of the tape; ``symbol`` counts in ``symbols``."""
+        packer, names = self._packer, self.tape.symbols
+        for batch in self.tape.blocks():
+            if isinstance(batch, list):
+                self.gaps += sum(isinstance(event, Gap) for event in batch)
+                packer.add(batch)
+                if len(packer) >= _AT_ONCE:
+                    yield packer.take()
+                continue
+            if len(packer):
+                yield packer.take()
+            table = np.array([packer.index(name) for name in names], np.int32)
+            batch["symbol"] = table[batch["symbol"]]
+            yield batch
+        if len(packer):
+            yield packer.take()
+
+    @property
+    def kind(self) -> str:
+        """capture, ticks (columnar) or lines (normalised)."""
+        if self.tape.columnar:
+            return "ticks"
+        return "lines" if self.tape.venue == "tape" else "capture"
+
+    @property
+    def venue(self) -> str:
+        """Of a capture its venue, else those of its symbols so far."""
+        if self.kind == "capture":
+            return self.tape.venue
+        return clean(", ".join(sorted({symbol.partition(":")[0] for symbol in self.symbols})), 100)
+
+
+class _NoBooks(dict[str, int]):
+    def get(self, key: str, default: int | None = None) -> int:  # type: ignore[override]
+        return 0
