@@ -1,4 +1,4 @@
-"""The venue's decoder alone: microseconds per frame over a real capture."""
+"""The venue's decoder alone, its books kept: microseconds per frame over a real capture."""
 
 from __future__ import annotations
 
@@ -11,45 +11,99 @@ import msgspec
 
 from engine.events import MarketEvent
 from engine.feeds.binance import BinanceDecoder
+from engine.feeds.binance_book import depth_native
 from tests.bench.machine import captured
-from tests.bench.registry import Figure, Skipped, bench
+from tests.bench.registry import Figure, Skipped, at_most, bench
 
 CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
-_REPEATS = 3
+SYMBOL = "BTCUSDT"
+_REPEATS = 5
+_GOAL = at_most(10)
+_KINDS = {"trade": "trade", "bookTicker": "quote", "depth@100ms": "book"}
 
 
-class _Row(msgspec.Struct):
+class Row(msgspec.Struct):
     t: int
     ch: str
     raw: str
+    url: str = ""
+
+
+Rows = list[tuple[str, bytes, int]]
+"""(kind, frame or snapshot as it comes, receive time)."""
+
+
+def capture() -> Rows:
+    """Frames, and the snapshot of the book where REST brought it. Raises Skipped without the capture."""
+    with gzip.open(captured(CAPTURE), "rb") as file:
+        rows = msgspec.json.Decoder(Row).decode_lines(file.read())
+    found = [(_kind(row), row.raw.encode(), row.t) for row in rows if row.ch in ("ws", "http")]
+    if not found:
+        raise Skipped(f"{CAPTURE} holds no frames")
+    return found
+
+
+def _kind(row: Row) -> str:
+    if row.ch == "http":
+        return "snapshot" if depth_native(row.url) else "other"
+    return _KINDS.get(row.raw[11 : row.raw.find('"', 11)].partition("@")[2], "other")
 
 
 @bench("decode")
 def decode(scratch: Path) -> list[Figure]:
-    """Binance frames to events, us per frame and per event."""
-    with gzip.open(captured(CAPTURE), "rb") as file:
-        rows = msgspec.json.Decoder(_Row).decode_lines(file.read())
-    frames = [(row.raw, row.t) for row in rows if row.ch == "ws"]
-    if not frames:
-        raise Skipped(f"{CAPTURE} holds no frames")
-    runs = [_time(frames) for _ in range(_REPEATS)]
-    seconds, events = median(run[0] for run in runs), runs[0][1]
-    note = f"median of {_REPEATS}; {len(frames):,} frames, {events:,} events"
-    return [
-        Figure("binance, all frames", seconds / len(frames) * 1e6, "us/frame", note=note),
-        Figure("binance, trades and quotes", seconds / events * 1e6, "us/event", note=note),
+    """Binance frames to events with the book kept, us per frame; by kind, and without books."""
+    rows = capture()
+    frames = sum(kind != "snapshot" for kind, _, _ in rows)
+    runs = [_time(rows, 10) for _ in range(_REPEATS)]
+    plain = [_time(rows, 0) for _ in range(_REPEATS)]
+    events = runs[0][1]
+    note = f"median of {_REPEATS}, best {min(run[0] for run in runs) / frames * 1e6:.2f}; {frames:,} frames, "
+    note += f"{events:,} events"
+    figures = [
+        Figure("binance, book kept", median(run[0] for run in runs) / frames * 1e6, "us/frame", _GOAL, note),
+        Figure("binance, no books", median(run[0] for run in plain) / frames * 1e6, "us/frame"),
     ]
+    return figures + _each(rows)
 
 
-def _time(frames: list[tuple[str, int]]) -> tuple[float, int]:
+def _time(rows: Rows, book_levels: int) -> tuple[float, int]:
     """(seconds, events)."""
-    read = BinanceDecoder().decode
+    decoder = BinanceDecoder((SYMBOL,), book_levels=book_levels)
     events = 0
     out: list[MarketEvent] = []
     began = time.perf_counter()
-    for raw, recv_ns in frames:
-        read(raw, recv_ns, out)
+    for kind, raw, recv_ns in rows:
+        if kind == "snapshot":
+            decoder.book_snapshot(SYMBOL, raw, recv_ns, out)
+        else:
+            decoder.decode(raw, recv_ns, out)
         if len(out) >= 512:
             events += len(out)
             out.clear()
-    return time.perf_counter() - began, events + len(out)
+    seconds = time.perf_counter() - began
+    if book_levels and (decoder.malformed or not len(decoder.books)):
+        raise RuntimeError("the book was not kept")
+    return seconds, events + len(out)
+
+
+def _each(rows: Rows) -> list[Figure]:
+    """Per frame, the clock's own cost included."""
+    decoder = BinanceDecoder((SYMBOL,))
+    took: dict[str, list[int]] = {}
+    out: list[MarketEvent] = []
+    for kind, raw, recv_ns in rows:
+        began = time.perf_counter_ns()
+        if kind == "snapshot":
+            decoder.book_snapshot(SYMBOL, raw, recv_ns, out)
+        else:
+            decoder.decode(raw, recv_ns, out)
+        took.setdefault(kind, []).append(time.perf_counter_ns() - began)
+        out.clear()
+    everything = [ns for kind, times in took.items() if kind != "snapshot" for ns in times]
+    figures = []
+    for kind, times in {"all": everything, **took}.items():
+        times.sort()
+        for share in (0.5, 0.99) if kind != "snapshot" else (0.5,):
+            value = times[min(int(share * len(times)), len(times) - 1)] / 1e3
+            figures.append(Figure(f"binance, {kind} p{share * 100:g}", value, "us", note=f"{len(times):,}"))
+    return figures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,11 +24,7 @@ _CAPTURE_GOAL, _DENSE_GOAL, _SPARSE_GOAL = at_least(500_000), at_least(2_500_000
 @bench("replay")
 def replay(scratch: Path) -> list[Figure]:
     """``tickdesk replay`` on a real capture and on the synthetic tapes, ticks per second."""
-    metric = "binance capture"
-    try:
-        figures = [_measure(metric, captured(CAPTURE), scratch, _CAPTURE_GOAL)]
-    except Skipped as reason:
-        figures = [Figure(metric, None, "ticks/s", _CAPTURE_GOAL, f"skipped: {reason}")]
+    figures = _captured(scratch)
     for ticks, per_symbol_s, goal in (
         (TICKS, PER_SYMBOL_S, _DENSE_GOAL),
         (SPARSE_TICKS, SPARSE, _SPARSE_GOAL),
@@ -37,8 +34,24 @@ def replay(scratch: Path) -> list[Figure]:
     return figures
 
 
-def _measure(metric: str, path: Path, scratch: Path, goal: Goal) -> Figure:
-    reports = [_replay(path, scratch) for _ in range(_REPEATS)]
+def _captured(scratch: Path) -> list[Figure]:
+    """With the books that the capture holds, as live has them, and without."""
+    no_books = scratch / "no-books.toml"
+    no_books.write_text("[feeds.binance]\nbook_levels = 0\n")
+    figures = []
+    for metric, config, goal in (
+        ("binance capture, its ticks", ["--config", str(no_books)], _CAPTURE_GOAL),
+        ("binance capture, books kept", defaults(scratch), None),
+    ):
+        try:
+            figures.append(_measure(metric, captured(CAPTURE), scratch, goal, config))
+        except Skipped as reason:
+            figures.append(Figure(metric, None, "ticks/s", goal, f"skipped: {reason}"))
+    return figures
+
+
+def _measure(metric: str, path: Path, scratch: Path, goal: Goal | None, config: Sequence[str] = ()) -> Figure:
+    reports = [_replay(path, scratch, config or defaults(scratch)) for _ in range(_REPEATS)]
     if len({report["sha256"] for report in reports}) != 1:
         raise RuntimeError(f"{metric}: runs of the same tape differ in their orders and fills")
     speeds = [float(report["ticks_per_s"]) for report in reports]
@@ -50,9 +63,9 @@ def _measure(metric: str, path: Path, scratch: Path, goal: Goal) -> Figure:
     return Figure(metric, median(speeds), "ticks/s", goal, note)
 
 
-def _replay(path: Path, scratch: Path) -> dict[str, Any]:
+def _replay(path: Path, scratch: Path, config: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=scratch, prefix="state-") as state:
-        arguments = ("replay", str(path), "--json", "--state-dir", state, *defaults(scratch))
+        arguments = ("replay", str(path), "--json", "--state-dir", state, *config)
         done = subprocess.run(
             console(*arguments),
             cwd=ROOT,
