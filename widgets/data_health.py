@@ -31,8 +31,7 @@ _FEEDS = (
     Column("messages", "msgs", 6, 6, right=True),
 )
 _SYMBOLS = (
-    Column("symbol", "symbol", 12, 0, grow=8),
-    Column("venue", "venue", 9, 3, grow=4),
+    Column("symbol", "symbol", 17, 0, grow=10),
     Column("trade", "trade", 5, 0, right=True),
     Column("quote", "quote", 5, 0, right=True),
     Column("book", "book", 5, 0, right=True),
@@ -56,7 +55,7 @@ def feed_lines(
 ) -> list[Line]:
     """A row per venue and source, the market's first, and below it what each has to say."""
     told = sorted(feeds, key=lambda feed: (not feed.market, feed.venue))
-    lines = section("Feeds", "latency on top of the fastest of late; clock: ours less the venue's")
+    lines = section("Feeds", "latency: above the fastest of late; clock: ours less theirs")
     if loading:
         lines.append(((f"◌ {loading}", "accent"),))
     if not told:
@@ -113,12 +112,10 @@ def symbol_data_lines(rows: Sequence[SymbolDataRow] | None, width: int) -> list[
 
 
 def _symbol(row: SymbolDataRow) -> list[Cell]:
-    venue, native = figures.symbol_parts(row.symbol)
     stale = bool(row.stale_reason)
     ink = "stale" if stale else "text"
     return [
-        (("~" if stale else "") + native, "stale" if stale else "bold"),
-        (venue, "stale" if stale else "muted"),
+        (("~" if stale else "") + row.symbol, "stale" if stale else "bold"),
         (_age(row.trade_age_ms), ink),
         (_age(row.quote_age_ms), ink),
         ("wrong" if row.book_fault else _age(row.book_age_ms), _book_style(row, ink)),

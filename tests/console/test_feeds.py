@@ -50,15 +50,18 @@ async def test_all_that_is_known_of_a_venue_fits_a_wide_terminal() -> None:
 async def test_a_symbol_says_what_is_wrong_with_it_and_the_stale_ones_come_first() -> None:
     async with desk(FakeLink(frame()), (200, 50)) as (app, pilot):
         await pilot.press("F")
-        await until(pilot, lambda: "~BTC/USD" in text_of(app))
+        await until(pilot, lambda: "~kraken:BTC/USD" in text_of(app))
         lines = text_of(app).splitlines()
         at = {
             name: next(n for n, line in enumerate(lines) if name in line and "set" not in line)
-            for name in ("~BTC/USD", "~SOL/USD", "ETHUSDT", "AAPL")
+            for name in ("~kraken:BTC/USD", "~kraken:SOL/USD", "ETHUSDT", "AAPL")
         }
-        assert at["~BTC/USD"] < at["~SOL/USD"] < at["ETHUSDT"] < at["AAPL"]
-        assert "wrong" in lines[at["~BTC/USD"]] and "book checksum differs" in lines[at["~BTC/USD"]]
-        assert "trade 90 s old" in lines[at["~SOL/USD"]]
+        assert at["~kraken:BTC/USD"] < at["~kraken:SOL/USD"] < at["ETHUSDT"] < at["AAPL"]
+        assert (
+            "wrong" in lines[at["~kraken:BTC/USD"]]
+            and "book checksum differs" in lines[at["~kraken:BTC/USD"]]
+        )
+        assert "trade 90 s old" in lines[at["~kraken:SOL/USD"]]
         assert "gap: trades are missing" in lines[at["ETHUSDT"]]
 
 
