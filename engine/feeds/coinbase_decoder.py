@@ -115,6 +115,8 @@ class CoinbaseDecoder(VenueDecoder):
         self._book_levels = book_levels
         self._awaited: dict[str, _Awaited] = {}
         self.check = TickerCheck()
+        self._told_ns = 0
+        """The newest time that the venue told of a book."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         text = ""
@@ -167,7 +169,8 @@ class CoinbaseDecoder(VenueDecoder):
     def _begin(self, told: _Snapshot, recv_ns: int, out: list[MarketEvent]) -> None:
         native = told.product_id
         symbol = self._symbol(native)
-        event_ns = rfc3339_ns(told.time) if told.time else recv_ns
+        # Without a time it is not older than what was told before, and our clock may be ahead of the venue's.
+        event_ns = rfc3339_ns(told.time) if told.time else self._told_ns or recv_ns
         if not symbol:
             return
         try:
@@ -193,6 +196,7 @@ class CoinbaseDecoder(VenueDecoder):
             else:
                 raise ValueError(f"not a side of a book: {side[:40]}")
         book.apply((), ())
+        self._told_ns = max(self._told_ns, event_ns)
         self._changed(native, symbol, event_ns, recv_ns, out)
 
     def _changed(self, native: str, symbol: str, event_ns: int, recv_ns: int, out: list[MarketEvent]) -> None:
