@@ -38,6 +38,7 @@ def _check(config: Config) -> list[str]:
 
     Returns what an engine would warn of.
     """
+    from engine.wiring.collection import check_collection
     from engine.wiring.sources import live_feeds, unfed_symbols
 
     feeds = live_feeds(config, time.time_ns, {})
@@ -46,7 +47,7 @@ def _check(config: Config) -> list[str]:
         from engine.wiring.notifications import addresses
 
         addresses(config.notify, os.environ)
-    return [one for one in (unfed_symbols(config, feeds),) if one]
+    return [one for one in (unfed_symbols(config, feeds), *check_collection(config, os.environ)) if one]
 
 
 def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:

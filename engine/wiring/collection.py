@@ -17,6 +17,7 @@ from engine.feeds.sources.collection import VENUE, Collected, Collection
 from engine.feeds.sources.registry import Sources
 from engine.feeds.sources.rest_source import Surroundings
 from engine.store.store import Store
+from engine.text import clean
 from engine.wiring.context import keep_running
 from engine.wiring.store_query import queried
 
@@ -48,6 +49,30 @@ def open_sources(config: Config, store: Store, clock: Callable[[], int]) -> Sour
     return Sources(config.collection, around, rest_urls)
 
 
+def check_collection(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """What an engine with ``config`` would warn of. Raises ConfigError, as the engine would at its start."""
+
+    async def forget(name: str, state: BudgetState) -> None:
+        """Nothing is asked, nothing is spent."""
+
+    if not (config.collection.symbols or config.collection.sources):
+        return []
+    around = Surroundings(lambda: 0, random.Random(0), config.symbols, environ, {}, forget)
+    return warnings(config, Sources(config.collection, around))
+
+
+def warnings(config: Config, sources: Sources) -> list[str]:
+    """Of sources that cannot be used, and of symbols that none knows."""
+    found = [f"{row.venue} is not used: {row.stats.detail}" for row in sources.unusable]
+    unknown = [clean(name, 40) for name in config.collection.symbols if not sources.knowing(name)]
+    if unknown:
+        found.append(
+            f"collection.symbols: no source knows {', '.join(unknown)}: write canonical names, such as AAPL,"
+            ' BTC/USD or XAU/USD, or set [symbols."NAME"] with a source\'s spelling'
+        )
+    return found
+
+
 def kept_budgets(settings: Mapping[str, Any]) -> dict[str, BudgetState]:
     """What is left over from the last run; a setting that is none is not taken up, and said."""
     found: dict[str, BudgetState] = {}
@@ -73,6 +98,8 @@ class Collecting:
             clock=clock,
         )
         self._sources = sources
+        for warning in warnings(config, sources):
+            log.warning("%s", warning)
 
     @property
     def watched(self) -> list[Watched]:

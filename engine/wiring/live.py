@@ -244,7 +244,7 @@ class LiveEngine:
             if self._tape is None:
                 prices = kept_prices(self.store.settings())
                 self.feeds = live_feeds(self.config, self.clock, prices, self.recording.tap)
-                if self.config.collection.symbols:
+                if self.config.collection.symbols or self.config.collection.sources:
                     _ = self.sources  # what is wrong with its configuration ends the start
             await server.start(socket)
             self.options.ready()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
@@ -20,8 +19,6 @@ from engine.feeds.sources.twelve_data import TwelveData
 from engine.feeds.sources.venue_candles import VenueCandles
 from engine.feeds.sources.yahoo import Yahoo
 from engine.text import clean
-
-log = logging.getLogger("engine.feeds.sources")
 
 SERVICES: dict[str, Callable[[PollingConfig, Surroundings], RestSource]] = {
     Yahoo.name: Yahoo,
@@ -91,7 +88,6 @@ class Sources:
             make = SERVICES.get(name)
             source = VenueCandles(name, config, self._around) if make is None else make(config, self._around)
         except ConfigError as error:
-            log.error("the source %s is not used: %s", name, error)
             self.unusable.append(Unusable(name, str(error)))
             return None
         self._opened[name] = source

@@ -33,6 +33,8 @@ T = TypeVar("T")
 MAX_BODY = 16 << 20
 BUSY_S = 60.0
 """A service that says "too often", and not for how long, is left alone for so long."""
+_LONG = 20_000
+"""An answer of so many bytes takes longer to read than the loop may stand still."""
 _PER_S = 1e6
 """The pace is set by the budget."""
 _FAILURES, _RESET_S = 5, 30.0
@@ -323,7 +325,9 @@ class RestSource(ABC):
         except FeedError as error:
             raise self._without_key(error) from None
         try:
-            return parse(body)
+            if len(body) < _LONG:
+                return parse(body)
+            return await asyncio.to_thread(parse, body)
         except FeedError as error:
             raise self._without_key(error) from None
         except (msgspec.MsgspecError, ValueError, ArithmeticError) as error:
