@@ -71,7 +71,7 @@ async def test_binance_end_to_end(venues: Venues) -> None:
 async def test_coinbase_end_to_end(venues: Venues) -> None:
     async with venues("coinbase") as server, listening(server, "coinbase", *COINBASE) as feed:
         await feed.until(server.finished.is_set)
-        await feed.until(lambda: len(feed.trades) == 84 and len(feed.quotes) == 84)
+        await feed.until(lambda: len(feed.trades) == 84 and len(feed.quotes) > 1000)
         assert not feed.gaps and not feed.malformed
         assert feed.feed.stats.state is FeedState.UP
 
@@ -438,6 +438,12 @@ async def test_an_error_of_the_sink_is_not_taken_for_a_network_fault(venues: Ven
         assert caught.group_contains(OSError, match="the disk is full") and server.connections == 1
 
 
+def without_our_clock(tick: Trade | Quote) -> Trade | Quote:
+    """The first snapshot of a book tells no time, in this capture: it is dated by its arrival."""
+    event_ns = 0 if tick.event_ns == tick.recv_ns else tick.event_ns
+    return msgspec.structs.replace(tick, event_ns=event_ns, recv_ns=0)
+
+
 async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: Path) -> None:
     tape = Tape([data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"])
     taped = [event for batch in tape.batches() for event in batch if isinstance(event, Trade | Quote)]
@@ -446,7 +452,7 @@ async def test_the_socket_and_the_tape_tell_the_same(venues: Venues, data_dir: P
         live = [event for event in feed.events if isinstance(event, Trade | Quote)]
         for kind in (Trade, Quote):  # a symbol's first trades wait a moment for older ones, quotes do not
             timeless = [
-                sorted(repr(msgspec.structs.replace(one, recv_ns=0)) for one in row if isinstance(one, kind))
+                sorted(repr(without_our_clock(one)) for one in row if isinstance(one, kind))
                 for row in (live, taped)
             ]
             assert timeless[0] == timeless[1]
