@@ -7,6 +7,7 @@ import pytest
 from engine.config import CollectionConfig, PollingConfig
 from engine.errors import ConfigError
 from engine.feeds.sources.registry import SERVICES, Sources
+from engine.feeds.sources.venue_candles import VenueCandles
 from tests.feeds.sources.bodies import KEY, around
 
 
@@ -76,3 +77,17 @@ def test_settings_of_a_budget_replace_those_of_free_users() -> None:
     named = {"twelve-data": PollingConfig(per_minute=55, per_day=100_000)}
     (source,) = Sources(CollectionConfig(sources=named), around()).ordered
     assert "100000 of 100000 left today; 55 of 55 left this minute" in source.stats.detail
+
+
+def test_a_venue_is_asked_where_its_feed_is() -> None:
+    urls = {"binance": "http://127.0.0.1:9", "kraken": ""}
+    sources = Sources(CollectionConfig(), around(), urls)
+    told = {name: sources.of_venue(name) for name in urls}
+    assert {name: one._host for name, one in told.items() if isinstance(one, VenueCandles)} == {
+        "binance": "127.0.0.1:9",
+        "kraken": "api.kraken.com",
+    }
+    config = CollectionConfig(sources={"binance": PollingConfig(rest_url="http://127.0.0.1:8")})
+    own = Sources(config, around(), urls).of_venue("binance")
+    assert isinstance(own, VenueCandles)
+    assert own._host == "127.0.0.1:8"
