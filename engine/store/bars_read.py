@@ -157,21 +157,27 @@ class BarReader:
         since_s, until_s = since_ns // NS, until_ns // NS
         if series is None:
             return [(since_ns, until_ns)] if since_ns < until_ns else []
-        opens = np.array(
-            self._rows(
-                "SELECT open_s FROM bars WHERE series = ? AND open_s >= ? AND open_s < ? AND provenance > ? "
-                "ORDER BY open_s",
-                *(series, since_s, until_s, int(Provenance.PARTIAL)),
-            ),
-            np.int64,
-        ).reshape(-1)
+        held = "series = ? AND open_s >= ? AND open_s < ? AND provenance > ?"
+        values = series, since_s, until_s, int(Provenance.PARTIAL)
+        ((first, last),) = self._rows(f"SELECT MIN(open_s), MAX(open_s) FROM bars WHERE {held}", *values)  # noqa: S608
+        if first is None:
+            gaps = [(since_s, until_s)] if since_s < until_s else []
+        else:
+            # Days may be an hour shorter or longer than others.
+            wide = self._rows(
+                "SELECT before, open_s FROM (SELECT open_s, LAG(open_s) OVER (ORDER BY open_s) AS before "  # noqa: S608
+                f"FROM bars WHERE {held}) WHERE 2 * (open_s - before) > {3 * interval_s} ORDER BY open_s",
+                *values,
+            )
+            edges = [(since_s - interval_s, first), *wide, (last, until_s)]
+            gaps = [(start + interval_s, end) for start, end in edges if 2 * (end - start) > 3 * interval_s]
         spans = self._rows(
             "SELECT from_s, to_s FROM spans WHERE series = ? AND to_s > ? AND from_s < ? ORDER BY from_s",
             *(series, since_s, until_s),
         )
         return [
             (start_s * NS, end_s * NS)
-            for start, end in _gaps(opens, interval_s, since_s, until_s)
+            for start, end in gaps
             for start_s, end_s in _without(start, end, spans)
         ]
 
@@ -235,14 +241,6 @@ _SELECT = (
     "SELECT open_s, open, high, low, close, volume, vwap, IFNULL(trades, -1), source, provenance, told_s "
     "FROM bars WHERE series = ?"
 )
-
-
-def _gaps(opens: npt.NDArray[np.int64], interval_s: int, since_s: int, until_s: int) -> list[tuple[int, int]]:
-    """Where none of ``opens`` is, (from, to) each. Days may be an hour shorter or longer than others."""
-    edges = np.concatenate(([since_s - interval_s], opens, [until_s]))
-    steps = np.diff(edges)
-    wide = (2 * steps > 3 * interval_s).nonzero()[0]
-    return [(int(edges[at]) + interval_s, int(edges[at + 1])) for at in wide]
 
 
 def _without(start: int, end: int, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

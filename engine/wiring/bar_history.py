@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ log = logging.getLogger("engine.history")
 ROUND_S = 60.0
 """Between two looks at what is missing, a little after the minute's bars have closed."""
 AFTER_S = 12.0
+SWITCH_S = 0.0005
+"""A thread of ours that computes keeps the loop from running for no longer: pages are read on threads."""
 TOLD_FROM = 1_000
 """A load of so many bars is told of when it begins and ends."""
 
@@ -71,6 +74,7 @@ class BarHistory:
 
     def start(self) -> None:
         """Open the store. Where that fails the desk is told, and goes on without stored bars."""
+        sys.setswitchinterval(min(SWITCH_S, sys.getswitchinterval()))
         try:
             self._store.start()
             self._reader = BarReader(self._store.path)
