@@ -35,6 +35,7 @@ from engine.text import clean
 TRADES = 50_000
 """Of a symbol that ccxt may hold while nobody reads."""
 _CLOSE_S = 5.0
+_TICK_S = 0.1
 _STEADY_S = 30.0
 _ATTEMPTS = 3
 _LAG_S = 1.0
@@ -190,7 +191,7 @@ class CcxtFeed:
     async def _tick(self, session: Session) -> None:
         """What waited for long enough waits no longer."""
         while True:
-            await asyncio.sleep(min(self._config.silence_s / 4, 1.0))
+            await asyncio.sleep(_TICK_S)
             out: list[MarketEvent] = []
             self._order.expire(self._clock(), out)
             self._order.given_up.clear()  # their answers are dropped

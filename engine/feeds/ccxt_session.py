@@ -13,14 +13,14 @@ from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import NS, Malformed, MarketEvent, Trade
 from engine.feeds import ccxt_wire as wire
-from engine.feeds.books import PUBLISH_NS, Books
+from engine.feeds.book import Text
+from engine.feeds.books import Books
 from engine.feeds.candles import RunningCandles
 from engine.feeds.contract import Contract
 from engine.feeds.watchdog import Health, Patience, Watchdog
 from engine.text import clean
 
-KEPT = 2_000
-"""Trades of a symbol that ccxt may go on holding when they were read."""
+_LOOK_S = 0.1
 _OLD_NS = 5 * NS
 _WRONG = 5
 """Times in a row that a book is wrong before everything starts over."""
@@ -119,6 +119,13 @@ class Session:
         self.books = Books(config.book_levels, quotes=self._has_book and not self._has_best)
         self._units: dict[str, Contract] = {}
         self._since_ns = clock()
+        self._told_best: dict[str, Any] = {}
+        self._told_books: dict[str, Any] = {}
+        """By native symbol, as ccxt told them last; it goes on changing its books."""
+        self._seen: dict[str, tuple[list[Text], list[Text]]] = {}
+        """The best levels of these when they were looked at last."""
+        self._end = ""
+        """Why it must end."""
         self._live_s: tuple[float, float] | None = None
         self._watchdog: Watchdog
         self.tasks: asyncio.TaskGroup
@@ -188,24 +195,44 @@ class Session:
         first = True
         while True:
             rows = await ask(self._venue, self._exchange.watch_trades(native))
-            self._empty(native)
-            events: list[MarketEvent] = []
-            for row in rows:
-                event = self._trade(native, row)
-                if type(event) is Trade and event.event_ns < self._since_ns - _OLD_NS:
-                    event = msgspec.structs.replace(event, backfilled=True)
-                events.append(event)
-            self._heard("trade", not all(type(event) is Trade and event.backfilled for event in events))
+            cache = self._cache("trades", native)
+            if cache is not None:
+                cache.clear()
             # What a venue begins with may be what it brought before.
-            self._deliver(events, first)
+            self._print(native, rows, first)
             first = False
             await asyncio.sleep(0)
 
-    def _empty(self, native: str) -> None:
-        """ccxt's cache of what was just read: no trade can have come since."""
-        cache = getattr(self._exchange, "trades", {}).get(native)
-        if cache is not None and len(cache) > KEPT:
-            cache.clear()
+    def _print(self, native: str, rows: Iterable[Any], repeats: bool) -> None:
+        events: list[MarketEvent] = []
+        for row in rows:
+            event = self._trade(native, row)
+            if type(event) is Trade and event.event_ns < self._since_ns - _OLD_NS:
+                event = msgspec.structs.replace(event, backfilled=True)
+            events.append(event)
+        if any(type(event) is Trade and not event.backfilled for event in events):
+            self._heard("trade")
+        if events:
+            self._deliver(events, repeats)
+
+    def _cache(self, kind: str, native: str) -> Any:
+        """Where ccxt keeps what it has read; None: it has nothing yet, or no such place."""
+        return getattr(self._exchange, kind, {}).get(native)
+
+    def _leftover(self, native: str) -> None:
+        """What ccxt read while nobody was waiting for it would be handed on with the next message only."""
+        trades = self._cache("trades", native)
+        if trades is not None and len(trades):
+            rows = list(trades)
+            trades.clear()
+            self._print(native, rows, False)
+        best = self._cache("bidsasks" if self._has_best else "tickers", native)
+        if best is not None and native in self._told_best and best is not self._told_best[native]:
+            self._quote(native, best)
+        if native in self._told_books:
+            out: list[MarketEvent] = []
+            self._look(native, out)
+            self._deliver(out, False)
 
     def _trade(self, native: str, row: Any) -> Trade | Malformed:
         now_ns = self._clock()
@@ -229,6 +256,7 @@ class Session:
             await asyncio.sleep(0)
 
     def _quote(self, native: str, row: Any) -> None:
+        self._told_best[native] = row
         try:
             quote = wire.quote(self._symbols[native], row or {}, self._units[native], self._clock())
         except wire.FLAWS as error:
@@ -239,36 +267,48 @@ class Session:
             self._deliver([quote], False)
 
     async def _book(self, native: str) -> None:
-        """The book at its state of each moment: ccxt keeps it, and what comes in between is not looked at."""
+        """ccxt keeps the book; it is looked at each time it changed, but not more often than it is told."""
         symbol = self._symbols[native]
         while True:
             out: list[MarketEvent] = []
             try:
                 told = await ask(self._venue, self._exchange.watch_order_book(native))
-                self._apply(native, told, out)
+                self._heard("book")
+                if self._told_books.get(native) is not told:
+                    self._told_books[native] = told
+                    self._look(native, out)
             except EndedError as error:
                 if "ChecksumError" not in error.kinds:
                     raise
                 # ccxt has thrown the book away, and asks for it anew when it is watched again.
+                self._told_books.pop(native, None)
+                self._seen.pop(native, None)
                 self.books.fail(symbol, "does not match the venue's checksum", self._clock(), out)
             self._deliver(out, False)
-            if self.books.broken.get(symbol, 0) >= _WRONG:
-                raise EndedError(f"the book of {clean(native, 40)} stays wrong")
-            await asyncio.sleep(PUBLISH_NS / NS)
+            await asyncio.sleep(0)
 
-    def _apply(self, native: str, told: Any, out: list[MarketEvent]) -> None:
+    def _look(self, native: str, out: list[MarketEvent]) -> None:
+        """Take the book as it is now."""
         symbol, unit, now_ns = self._symbols[native], self._units[native], self._clock()
+        told = self._told_books[native]
         try:
             count = max(self._config.book_levels, 1)
-            bids, asks = wire.levels(told["bids"], count, unit), wire.levels(told["asks"], count, unit)
+            sides = wire.levels(told["bids"], count, unit), wire.levels(told["asks"], count, unit)
             event_ns = wire.time_ns(told.get("timestamp"), now_ns)
-            self.books.begin(symbol, bids, asks)
         except wire.FLAWS as error:
             out.append(self._malformed(told, error))
-            self.books.fail(symbol, "carries a level that is none", now_ns, out)
+            self._wrong(native, self.books.fail(symbol, "carries a level that is none", now_ns, out))
             return
-        self.books.changed(symbol, event_ns, now_ns, out)
-        self._heard("book")
+        if self._seen.get(native) != sides:
+            self._seen[native] = sides
+            self.books.begin(symbol, *sides)
+            if not self.books.changed(symbol, event_ns, now_ns, out):
+                self._seen.pop(native)
+                self._wrong(native, self.books.broken[symbol])
+
+    def _wrong(self, native: str, times: int) -> None:
+        if times >= _WRONG:
+            self._end = f"the book of {clean(native, 40)} stays wrong"
 
     async def _candles(self, native: str) -> None:
         running = RunningCandles()
@@ -283,19 +323,21 @@ class Session:
             self._deliver(out, False)
             await asyncio.sleep(0)
 
-    def _heard(self, channel: str, live: bool = True) -> None:
-        if live:
-            now_ns = self._now_ns()
-            self._watchdog.data(channel, now_ns)
-            now_s = now_ns / NS
-            self._live_s = (self._live_s[0] if self._live_s else now_s), now_s
+    def _heard(self, channel: str) -> None:
+        now_ns = self._now_ns()
+        self._watchdog.data(channel, now_ns)
+        now_s = now_ns / NS
+        self._live_s = (self._live_s[0] if self._live_s else now_s), now_s
 
     async def _guard(self) -> None:
         """Ends the session when nothing has come for too long."""
         beat = 0.0
-        look_s = min(self._config.silence_s / 4, 1.0)
         while True:
-            await asyncio.sleep(look_s)
+            await asyncio.sleep(_LOOK_S)
+            for native in self._symbols:
+                self._leftover(native)
+            if self._end:
+                raise EndedError(self._end)
             pongs = [getattr(one, "lastPong", None) or 0 for one in self._sockets()]
             if max(pongs, default=0) > beat:
                 beat = max(pongs)

@@ -1,0 +1,337 @@
+"""Venues by way of ccxt: what it tells becomes checked events; a cut, a wrong book, silence, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import math
+import random
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.config import FeedConfig
+from engine.errors import ConfigError, FeedError
+from engine.events import BookStatus, Candle, Depth, FeedState, Quote
+from engine.feeds import ccxt_wire as wire
+from engine.feeds.base import Feed, InstrumentSpec, UnreachableError
+from engine.feeds.ccxt_feed import CcxtFeed
+from engine.feeds.contract import Contract
+from engine.feeds.registry import open_feed
+from tests.feeds.conftest import Listener
+
+NATIVE = "BTC/USDT"
+MARKET = {
+    "symbol": NATIVE, "quote": "USDT", "contract": False, "precision": {"price": 0.01, "amount": 0.0001},
+    "limits": {"cost": {"min": 5}, "amount": {"max": 100}},
+}  # fmt: skip
+SPOT = Contract(1.0, False)
+
+
+class NetworkError(Exception):
+    """Named as ccxt's."""
+
+
+class BaseError(Exception):
+    """Named as ccxt's."""
+
+
+class BadSymbol(BaseError):
+    """Named as ccxt's."""
+
+
+class ChecksumError(BaseError):
+    """Named as ccxt's."""
+
+
+class FakeExchange:
+    """Answers from queues; an exception in a queue is raised."""
+
+    precisionMode = 4
+
+    def __init__(self, load: Exception | None = None, **has: bool) -> None:
+        self.has: dict[str, Any] = {"watchTrades": True, "watchOrderBook": True, "fetchTrades": True} | has
+        self.markets: Any = {NATIVE: MARKET}
+        self.queues: dict[str, asyncio.Queue[Any]] = {}
+        self.past: list[dict[str, Any]] = []
+        self.closed = False
+        self._load = load
+
+    def put(self, kind: str, *answers: Any) -> None:
+        queue = self.queues.setdefault(kind, asyncio.Queue())
+        for answer in answers:
+            queue.put_nowait(answer)
+
+    async def _next(self, kind: str) -> Any:
+        answer = await self.queues.setdefault(kind, asyncio.Queue()).get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def load_markets(self) -> Any:
+        if self._load is not None:
+            raise self._load
+        return self.markets
+
+    async def watch_trades(self, symbol: str) -> Any:
+        return await self._next("trades")
+
+    async def watch_bids_asks(self, symbols: list[str]) -> Any:
+        return {symbols[0]: await self._next("best")}
+
+    async def watch_ticker(self, symbol: str) -> Any:
+        return await self._next("ticker")
+
+    async def watch_order_book(self, symbol: str) -> Any:
+        return await self._next("book")
+
+    async def watch_ohlcv(self, symbol: str, timeframe: str) -> Any:
+        return await self._next("bars")
+
+    async def fetch_trades(self, symbol: str) -> Any:
+        return self.past
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def now_ms() -> int:
+    return time.time_ns() // 10**6
+
+
+def trade(number: int, **other: Any) -> dict[str, Any]:
+    row = {"id": str(number), "price": 100.0, "amount": 0.5, "side": "buy", "timestamp": now_ms() + number}
+    return row | other
+
+
+def book(bid: float = 99.0, ask: float = 101.0) -> dict[str, Any]:
+    return {
+        "bids": [[bid, 1.0, 3], [bid - 1, 2.0]],
+        "asks": [[ask, 1.5], [ask + 1, 2.0]],
+        "timestamp": now_ms(),
+    }
+
+
+@contextlib.asynccontextmanager
+async def running(*exchanges: FakeExchange, **settings: Any) -> AsyncIterator[Listener]:
+    """A feed of one session with each of ``exchanges``; after that of silent ones."""
+    left = list(exchanges)
+
+    def make() -> FakeExchange:
+        return left.pop(0) if left else FakeExchange()
+
+    config = FeedConfig(**({"symbols": (NATIVE,), "silence_s": 5.0, "backoff_max_s": 0.1} | settings))
+    feed = CcxtFeed("ccxt-some", config, clock=time.time_ns, rng=random.Random(1), make=make)
+    listener = Listener(feed)
+    task = asyncio.create_task(feed.run(listener.events.extend))
+    try:
+        yield listener
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_trades_books_and_health() -> None:
+    exchange = FakeExchange()
+    exchange.put("trades", [trade(1), trade(2)], [trade(2), trade(3)])
+    exchange.put("book", book(), book(98.0, 99.5))
+    async with running(exchange) as feed:
+        await feed.until(lambda: len(feed.trades) == 3 and len(feed.quotes) == 2)
+        stats = feed.feed.stats
+        assert stats.state is FeedState.UP and stats.best_effort and "best effort" in stats.detail
+        await feed.until(lambda: stats.books == 1)
+    assert [one.trade_id for one in feed.trades] == [1, 2, 3] and not feed.gaps
+    assert feed.trades[0].symbol == "ccxt-some:BTC/USDT" and feed.trades[0].aggressor == 1
+    assert [(one.bid, one.ask, one.ask_size) for one in feed.quotes] == [
+        (99.0, 101.0, 1.5),
+        (98.0, 99.5, 1.5),
+    ]
+    depth = next(event for event in feed.events if isinstance(event, Depth))
+    assert depth.bids == ((99.0, 1.0), (98.0, 2.0)) and exchange.closed
+
+
+async def test_a_cut_is_joined_by_rest_and_books_are_wrong_meanwhile() -> None:
+    first, second = FakeExchange(), FakeExchange()
+    first.put("trades", [trade(1)])
+    first.put("book", book())
+    second.past = [trade(one) for one in (1, 2, 3)]
+    second.put("trades", [trade(3), trade(4)])
+    second.put("book", book(97.0))
+    async with running(first, second) as feed:
+        await feed.until(lambda: len(feed.trades) == 1 and len(feed.quotes) == 1)
+        first.put("trades", NetworkError("connection closed by remote server"))
+        await feed.until(lambda: len(feed.trades) == 4)
+        assert feed.feed.stats.reconnects == 1
+    assert [one.trade_id for one in feed.trades] == [1, 2, 3, 4] and not feed.gaps
+    assert [one.backfilled for one in feed.trades] == [False, True, False, False]
+    states = [event.live for event in feed.events if isinstance(event, BookStatus)]
+    assert states[:2] == [False, True] and FeedState.DOWN in feed.states
+
+
+async def test_what_rest_does_not_tell_is_a_gap() -> None:
+    first, second = FakeExchange(), FakeExchange(fetchTrades=False)
+    first.put("trades", [trade(1)])
+    second.put("trades", [trade(9)])
+    async with running(first, second) as feed:
+        await feed.until(lambda: len(feed.trades) == 1)
+        first.put("trades", NetworkError("reset"))
+        await feed.until(lambda: len(feed.trades) == 2)
+    (gap,) = feed.gaps
+    assert gap.first_id == -1 and "past trades" in gap.reason and feed.feed.stats.gaps == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [ChecksumError("broken"), book(102.0, 101.0), book(-1.0), {"bids": [["x"]], "asks": []}, {}]
+)
+async def test_a_wrong_book_is_told_at_once_and_mended_by_the_next(wrong: Any) -> None:
+    exchange = FakeExchange()
+    exchange.put("book", book(), wrong, book(98.0))
+    async with running(exchange) as feed:
+        await feed.until(lambda: len([one for one in feed.events if isinstance(one, BookStatus)]) >= 2)
+    assert [one.live for one in feed.events if isinstance(one, BookStatus)][:2] == [False, True]
+    assert feed.feed.stats.reconnects == 0 and [one.bid for one in feed.quotes] == [99.0, 98.0]
+
+
+async def test_a_book_that_stays_wrong_starts_everything_over() -> None:
+    exchange = FakeExchange()
+    exchange.put("book", book(), *[book(102.0, 101.0)] * 5)
+    async with running(exchange) as feed:
+        await feed.until(lambda: exchange.closed and feed.feed.stats.reconnects > 0)
+
+
+async def test_silence_is_stale_and_then_the_end_of_the_session() -> None:
+    exchange = FakeExchange()
+    async with running(exchange, silence_s=0.2) as feed:
+        await feed.until(lambda: exchange.closed)
+        assert "no data for" in feed.feed.stats.detail or feed.feed.stats.reconnects > 0
+
+
+async def test_bars_and_best_prices() -> None:
+    exchange = FakeExchange(watchBidsAsks=True, watchOHLCV=True)
+    minute = now_ms() // 60_000 * 60_000
+    exchange.put(
+        "best", {"bid": 99.0, "ask": None}, {"bid": 99.0, "ask": 101.0, "bidVolume": 2.0, "askVolume": None}
+    )
+    exchange.put("bars", [[minute - 60_000, 1, 3, 0.5, 2, 10]], [[minute, 2, 2, 2, 2, 1]])
+    async with running(exchange, candles=True, book_levels=0) as feed:
+        await feed.until(lambda: any(isinstance(one, Candle) and one.closed for one in feed.events))
+        await feed.until(lambda: len(feed.quotes) == 1)
+    (quote,) = feed.quotes
+    assert quote.bid_size == 2.0 and math.isnan(quote.ask_size)
+    bars = [event for event in feed.events if isinstance(event, Candle)]
+    assert [(one.closed, one.close) for one in bars] == [(False, 2.0), (True, 2.0), (False, 2.0)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price": None},
+        {"price": "nan"},
+        {"price": -1},
+        {"amount": 0},
+        {"amount": float("inf")},
+        {"timestamp": -5},
+    ],
+)
+async def test_no_bad_trade_is_let_through(wrong: dict[str, Any]) -> None:
+    exchange = FakeExchange()
+    exchange.put("trades", [trade(1, **wrong), None, trade(2)])
+    async with running(exchange) as feed:
+        await feed.until(lambda: len(feed.trades) == 1)
+    assert len(feed.malformed) == 2 and feed.feed.stats.malformed == 2 and feed.trades[0].trade_id == 2
+
+
+@pytest.mark.parametrize(
+    ("exchange", "words"),
+    [
+        (FakeExchange(watchTrades=False), "ccxt has no live trades"),
+        (FakeExchange(load=BadSymbol("some has no BTC/USDT")), "some has no BTC/USDT; correct feeds"),
+    ],
+)
+async def test_what_cannot_work_ends_the_feed(exchange: FakeExchange, words: str) -> None:
+    with pytest.raises(FeedError, match=words):
+        await asyncio.wait_for(a_feed(exchange, NATIVE).run(lambda events: None), 5)
+    assert exchange.closed
+
+
+async def test_a_market_that_is_gone_ends_the_feed() -> None:
+    exchange = FakeExchange()
+    exchange.put("trades", BadSymbol("some does not have market symbol BTC/USDT"))
+    with pytest.raises(ExceptionGroup) as told:
+        await asyncio.wait_for(a_feed(exchange, NATIVE).run(lambda events: None), 5)
+    assert told.group_contains(FeedError, match="does not have market symbol") and exchange.closed
+
+
+def a_feed(exchange: FakeExchange, *natives: str) -> CcxtFeed:
+    config = FeedConfig(symbols=natives)
+    return CcxtFeed("ccxt-some", config, clock=time.time_ns, rng=random.Random(1), make=lambda: exchange)
+
+
+async def instruments(exchange: FakeExchange, *natives: str) -> list[InstrumentSpec]:
+    return await a_feed(exchange, *natives).instruments()
+
+
+async def test_instruments() -> None:
+    (spec,) = await instruments(FakeExchange(), NATIVE)
+    assert (spec.symbol, spec.tick_size, spec.lot_size) == (
+        "ccxt-some:BTC/USDT",
+        Decimal("0.01"),
+        Decimal("0.0001"),
+    )
+    assert (spec.min_notional, spec.max_quantity, spec.quote_currency) == (Decimal(5), Decimal(100), "USDT")
+    with pytest.raises(FeedError, match="does not know ETH/USDT"):
+        await instruments(FakeExchange(), "ETH/USDT")
+    away = FakeExchange(load=NetworkError("no route"))
+    with pytest.raises(UnreachableError, match="no route"):
+        await instruments(away, NATIVE)
+    assert away.closed
+
+
+def test_contracts_and_precision() -> None:
+    swap = MARKET | {"contract": True, "contractSize": 0.01, "precision": {"price": 1, "amount": 0}}
+    spec = wire.spec("ccxt-some", "BTC/USDT:USDT", swap, 2)  # as numbers of decimals
+    assert spec is not None and (spec.tick_size, spec.lot_size) == (Decimal("0.1"), Decimal("0.01"))
+    assert (
+        wire.spec("ccxt-some", NATIVE, MARKET, 3) is None
+    )  # digits that count: the step goes with the price
+    told = wire.trade("a:b", trade(1), wire.contract(swap), 9)
+    assert told.size == pytest.approx(0.005)
+    inverse = wire.contract({"contract": True, "contractSize": 10, "inverse": True})
+    assert wire.trade("a:b", trade(1), inverse, 9).size == pytest.approx(0.05)
+
+
+def test_ids_that_are_no_numbers_tell_trades_apart() -> None:
+    ids = [wire.trade_id(one) for one in ("a-1", "a-2", "a-1", 7, "9" * 30, None, "")]
+    assert ids[0] == ids[2] != ids[1] and ids[3] == 7 and ids[5] == ids[6] == -1
+    assert all(-1 <= one < 1 << 63 for one in ids)
+
+
+def test_absence_of_ccxt_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> Any:
+        return None if name == "ccxt" else real(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    with pytest.raises(ConfigError) as told:
+        opened("ccxt-kucoin")
+    assert str(told.value) == "feeds.ccxt-kucoin needs ccxt: pip install 'tickdesk[ccxt]'"
+    with pytest.raises(ConfigError, match="with ccxt's own name"):
+        opened("ccxt-../kucoin")
+    with pytest.raises(ConfigError, match="leave ws_url"):
+        opened("ccxt-kucoin", ws_url="wss://x")
+
+
+def opened(venue: str, **settings: str) -> Feed:
+    config = FeedConfig(symbols=(NATIVE,), **settings)
+    return open_feed(venue, config, clock=time.time_ns, rng=random.Random(1))
+
+
+def test_quotes_without_a_side_are_none() -> None:
+    assert wire.quote("a:b", {"bid": None, "ask": 1.0}, SPOT, 1) is None
+    assert isinstance(wire.quote("a:b", {"bid": 1, "ask": 2, "timestamp": 5}, SPOT, 1), Quote)
