@@ -139,6 +139,7 @@ class CoinbaseProtocol(Protocol):
     def __init__(self, instruments: str) -> None:
         super().__init__(instruments)
         self._books: dict[str, dict[str, dict[str, str]]] = {}
+        self._times: dict[str, str] = {}
 
     def heartbeat(self) -> str:
         return (
@@ -178,7 +179,7 @@ class CoinbaseProtocol(Protocol):
         products = frame["product_ids"] if "level2_batch" in frame["channels"] else ()
         return [
             json.dumps(
-                {"type": "snapshot", "product_id": one}
+                {"type": "snapshot", "product_id": one, "time": self._times.get(one, "")}
                 | {side: list(levels.items()) for side, levels in self._books[one].items()},
                 separators=(",", ":"),
             )
@@ -207,6 +208,7 @@ class CoinbaseProtocol(Protocol):
             self._books[data["product_id"]] = {side: dict(data[side]) for side in ("bids", "asks")}
         elif kind == "l2update":
             data = json.loads(raw)
+            self._times[data["product_id"]] = data["time"]
             for side, price, size in data["changes"]:
                 levels = self._books[data["product_id"]]["bids" if side == "buy" else "asks"]
                 levels[price] = size
