@@ -108,7 +108,7 @@ def test_instrument_replies_in_the_capture_give_the_grid(tmp_path: Path) -> None
         (b"hello\nworld\n", "is not a tape"),
         (b'{"src":"x","kind":"y","raw":"z"}\n', "is not a tape"),
         (b"\x1f\x8b\x08\x00broken", "cut off before its first line"),
-        (b'{"t":1,"ch":"ws","url":"wss://ws.okx.com","raw":"{}"}\n', "does not decode"),
+        (b'{"t":1,"ch":"ws","url":"wss://api.gateio.ws","raw":"{}"}\n', "does not decode"),
         (b'{"t":1,"ch":"ws","url":"wss://ws.kraken.com","raw":"[1,[],\\"trade\\"]"}\n', "none of"),
     ],
 )
