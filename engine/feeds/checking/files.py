@@ -7,9 +7,12 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import TapeError
-from engine.feeds.checking.report import CheckReport, FeedCheck, Line
+from engine.feeds.checking.feed import FeedCheck
+from engine.feeds.checking.report import CheckReport, Line
+from engine.feeds.checking.source import SourceCheck
 from engine.feeds.lines import LineChunks
 from engine.feeds.registry import VENUES
+from engine.feeds.sources.registry import SERVICES
 from engine.text import clean
 
 _MOST_DOCUMENT = 64 << 20
@@ -17,13 +20,13 @@ _MOST_DOCUMENT = 64 << 20
 
 def checkable() -> frozenset[str]:
     """The names of what has an adapter that can be checked."""
-    return frozenset(VENUES)
+    return frozenset(VENUES) | frozenset(SERVICES)
 
 
 def check_file(venue: str, path: Path) -> CheckReport:
     """Run one file through the adapter of ``venue``, one of ``checkable``. Raises TapeError when it cannot
     be read, or is no capture at all."""
-    check = FeedCheck(venue, str(path))
+    check = (SourceCheck if venue in SERVICES else FeedCheck)(venue, str(path))
     chunks = LineChunks(path)
     try:
         first = True

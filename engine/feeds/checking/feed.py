@@ -1,0 +1,262 @@
+"""A capture run through the real adapter of its venue: is the adapter right?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.events import BookStatus, Candle, Depth, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.base import VenueDecoder
+from engine.feeds.book import Book
+from engine.feeds.checking.best import BestCheck, allowed
+from engine.feeds.checking.report import CheckReport, Counting, Line, TickerResult
+from engine.feeds.checking.rest_rows import RestRows
+from engine.feeds.checking.sequence import Ids, Sequence
+from engine.feeds.registry import VENUES
+from engine.feeds.timestamps import MAX_NS
+from engine.symbols import resolve
+
+_FLUSH_NS = 100_000_000
+_NAME = re.compile(r'"(?:stream|topic|channel|event|e|type|op|method|T)"\s*:\s*"([^"]{1,60})"')
+_NAME_V1 = re.compile(r'"([a-z]{2,20}(?:-\d+)?)","[^"]{1,40}"\]$')
+_REQUEST = re.compile(r'\s*\{\s*"(?:action|method)"\s*:\s*"[a-z_]+"\s*,\s*"(?:key|params|trades|data)"')
+
+
+class FeedCheck(Counting):
+    """Rows in, report out. One capture each; sans-IO."""
+
+    def __init__(self, venue: str, file: str = "") -> None:
+        """``venue`` is one of the registry's."""
+        super().__init__(venue, file)
+        self._entry = VENUES[venue]
+        self._venue = venue
+        self._rest = RestRows(self._entry)
+        self._held: dict[str, str] = {}
+        """Native -> the newest REST snapshot that no book wanted yet."""
+        self._ids: dict[str, Ids] = {}
+        self._last_ns = 0
+        self._flushed_ns = 0
+        self._connections: list[VenueDecoder] = []
+        self._ticker = TickerResult()
+        self._connect()
+
+    def _connect(self) -> None:
+        self._settle()
+        self._decoder = self._entry.decoder()
+        self._connections.append(self._decoder)
+        self._sequence = Sequence(self._venue)
+        self._tickers = BestCheck(self._venue, self._book)
+        self._frames = 0
+        self._wanted: dict[str, None] = {}
+
+    def _book(self, native: str) -> Book | None:
+        books = self._decoder.books
+        return books.get(f"{self._venue}:{native}") or books.get(
+            f"{self._venue}:{resolve(self._venue, native, {})}"
+        )
+
+    def row(self, row: Line) -> None:
+        """One row, counted already."""
+        if row.t is not None and 0 <= row.t <= MAX_NS:
+            self._last_ns = row.t
+        if not row.ch and row.src:
+            self._sample(row)
+        elif row.ch == "open":
+            if self._frames:  # the capture goes on with a new connection
+                self._connect()
+        elif row.ch == "ws":
+            if row.raw is None:
+                self._malformed("not a row", "", "a frame without its text")
+            else:
+                self._frame(row.raw)
+        elif row.ch == "http" and row.raw is not None:
+            self._reply(row.url, row.raw)
+        elif row.ch not in ("http", "tx"):
+            self._malformed("not a row", f"ch {row.ch}", "neither ws, http, tx nor open")
+
+    # --- the socket ---
+
+    def _frame(self, raw: str) -> None:
+        decoder, out, kind = self._decoder, list[MarketEvent](), channel(raw)
+        self._frames += 1
+        malformed, gaps, skipped = decoder.malformed, decoder.sequence_gaps, decoder.skipped
+        holes = self._sequence.holes(kind, raw)
+        decoder.decode(raw, self._last_ns, out)
+        why = _misread(out) if decoder.malformed > malformed else ""
+        if why:
+            self._malformed(kind, raw, why)
+            return
+        self._count(kind)
+        self.report.skipped += decoder.skipped - skipped
+        if holes:
+            self.report.sequence_gaps += 1
+            noticed = decoder.sequence_gaps > gaps or decoder.reconnect or _broke(out)
+            live = kind.startswith(("book", "orderbook", "depth")) and not len(decoder.books)
+            self.report.undetected_gaps += not (noticed or live)
+        elif decoder.sequence_gaps > gaps:
+            self.report.sequence_gaps += decoder.sequence_gaps - gaps
+        self._take(out)
+        self._tickers.frame(kind, raw, self._last_ns)
+        self._after()
+
+    def _after(self) -> None:
+        """What the connection would do after a frame."""
+        decoder = self._decoder
+        decoder.outbox.clear()
+        decoder.reconnect = ""
+        if decoder.wanted:
+            self._wanted.update(dict.fromkeys(decoder.wanted))
+            decoder.wanted.clear()
+        for native in [native for native in self._wanted if native in self._held]:
+            self._snapshot(native, self._held.pop(native))
+        if not 0 <= self._last_ns - self._flushed_ns < _FLUSH_NS:
+            self._flushed_ns = self._last_ns
+            out: list[MarketEvent] = []
+            decoder.flush(self._last_ns, out)
+            self._take(out)
+
+    def _snapshot(self, native: str, raw: str) -> None:
+        del self._wanted[native]
+        out: list[MarketEvent] = []
+        malformed = self._decoder.malformed
+        self._decoder.book_snapshot(native, raw.encode(), self._last_ns, out)
+        if self._decoder.malformed > malformed:
+            self._malformed("rest:book", raw, "")
+        self._take(out)
+        if self._decoder.wanted:
+            self._wanted.update(dict.fromkeys(self._decoder.wanted))
+            self._decoder.wanted.clear()
+
+    # --- REST ---
+
+    def _reply(self, url: str, raw: str) -> None:
+        reply = self._rest.read(url, raw, self._last_ns)
+        if not reply.kind:
+            self.report.skipped += 1
+            return
+        if reply.error:
+            self._malformed(f"rest:{reply.kind}", raw, reply.error)
+            return
+        self._count(f"rest:{reply.kind}")
+        if reply.kind == "book":
+            if reply.native in self._wanted:
+                self._snapshot(reply.native, raw)
+            else:
+                self._held[reply.native] = raw
+        elif reply.kind == "trades":
+            self._take(list(reply.events), repeats=True)
+
+    # --- samples ---
+
+    def _sample(self, row: Line) -> None:
+        """A message by itself: each gets a decoder that knows of no other."""
+        self.report.samples = True
+        if row.raw is None:
+            self._malformed("not a row", "", "a sample without its text")
+            return
+        name = row.kind or "sample"
+        if name.startswith(("http", "rest")) or row.url:
+            self._sample_reply(name, row)
+            return
+        if "request" in name or _REQUEST.match(row.raw):
+            self.report.skipped += 1  # what a client sends
+            return
+        decoder, out = self._entry.decoder(), list[MarketEvent]()
+        decoder.decode(row.raw, self._last_ns, out)
+        why = _misread(out) if decoder.malformed else ""
+        if why:
+            self._malformed(name, row.raw, why)
+            return
+        self._count(name)
+        self.report.skipped += decoder.skipped
+        self.report.events = _added(self.report.events, out)
+
+    def _sample_reply(self, name: str, row: Line) -> None:
+        assert row.raw is not None
+        try:
+            msgspec.json.decode(row.raw)
+        except msgspec.MsgspecError as error:
+            self._malformed(name, row.raw, error)
+            return
+        reply = self._rest.guess(name, row.raw, self._last_ns)
+        if reply.kind:
+            self._count(f"rest:{reply.kind}")
+            self.report.events = _added(self.report.events, reply.events)
+        else:
+            self.report.skipped += 1
+
+    # --- counting ---
+
+    def _take(self, events: list[MarketEvent], *, repeats: bool = False) -> None:
+        for event in events:
+            if isinstance(event, Trade):
+                if event.trade_id >= 0:
+                    ids = self._ids.setdefault(event.symbol, Ids())
+                    self.report.duplicates += not ids.add(event.trade_id) and not repeats
+            elif isinstance(event, Gap):
+                self.report.trade_gaps += 1
+                if 0 <= event.first_id <= event.last_id:
+                    self.report.trades_missing += event.last_id - event.first_id + 1
+        if not repeats:
+            self.report.events = _added(self.report.events, events)
+
+    def _settle(self) -> None:
+        """Add up what was compared on the connection that ends."""
+        if self._connections:
+            compared = self._tickers.result
+            compared.end()
+            self._ticker.compared += compared.compared
+            self._ticker.equal += compared.compared - compared.differed
+            self._ticker.rule = self._tickers.rule
+
+    def finish(self, *, truncated: bool) -> CheckReport:
+        """The report, once all rows are in."""
+        report = self.report
+        self._settle()
+        consecutive = getattr(self._entry.venue, "consecutive_ids", True)
+        if consecutive:
+            report.trade_gaps += sum(ids.gaps for ids in self._ids.values())
+            report.trades_missing += sum(ids.missing for ids in self._ids.values())
+        for decoder in self._connections:
+            report.checksums_ok += decoder.checksums
+            report.checksums_bad += decoder.mismatches
+            report.crossed += decoder.books.crossed
+        report.ticker = self._ticker if self._ticker.compared else TickerResult()
+        report.ticker.allowed = allowed(report.ticker.compared)
+        return super().finish(truncated=truncated)
+
+
+def _misread(events: list[MarketEvent]) -> str:
+    """Why a frame could not be decoded; "" where the adapter read it, and it was the venue's complaint."""
+    errors = [event.error for event in events if isinstance(event, Malformed)]
+    bad = [error for error in errors if not error.startswith("venue error")]
+    return bad[0] or "it cannot be decoded" if bad else "" if errors else "it cannot be decoded"
+
+
+def _broke(events: list[MarketEvent]) -> bool:
+    return any(isinstance(event, BookStatus) and not event.live for event in events)
+
+
+_EVENTS: dict[type, str] = {Trade: "trades", Quote: "quotes", Candle: "candles", Depth: "books", Gap: "gaps"}
+
+
+def _added(counts: dict[str, int], events: Iterable[MarketEvent]) -> dict[str, int]:
+    for event in events:
+        name = _EVENTS.get(type(event))
+        if name is not None:
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def channel(raw: str) -> str:
+    """The venue's own name of a message's channel, without its symbol."""
+    found = _NAME.search(raw[:400]) if not raw.startswith("[") or '"T"' in raw[:40] else None
+    if found is None:
+        found = _NAME_V1.search(raw[-80:])
+        return found[1] if found is not None else "message"
+    name = found[1]
+    if "@" in name:
+        return name.split("@")[1]
+    return name.partition(".")[0]
