@@ -62,6 +62,9 @@ class Budget:
         state = BudgetState() if state is None else state
         self._hours = {hour: count for hour, count in state.hours.items() if count > 0}
         self._stamps: deque[int] = deque(maxlen=limits.per_minute or 1)
+        self._beside: deque[int] = deque(maxlen=max(1, limits.per_minute // 2))
+        """Of ``_stamps`` the last ones that were not live."""
+        self._live_ns = -MINUTE_NS
         self._now_ns = now_ns
         self._newest_ns = min(state.newest_ns, now_ns)
         self._paced_ns = state.paced_ns
@@ -80,17 +83,24 @@ class Budget:
 
     # --- asking ---
 
-    def wait_ns(self, now_ns: int, reserve: int = 0) -> int:
-        """How long until a request may leave; 0: now. ``reserve`` of the day's must be left after it."""
+    def wait_ns(self, now_ns: int, *, live: bool = True) -> int:
+        """How long until a request may leave; 0: now.
+
+        Those that are not ``live`` (history) leave half of the day to those that are, and half of the minute
+        while there are any.
+        """
         now_ns = self._time(now_ns)
         limits = self.limits
         wait_ns = 0
         if limits.gap_ns and self._newest_ns:
             wait_ns = self._newest_ns + limits.gap_ns - now_ns
-        if limits.per_minute and len(self._stamps) == limits.per_minute:
-            wait_ns = max(wait_ns, self._stamps[0] + MINUTE_NS - now_ns)
+        if limits.per_minute:
+            if len(self._stamps) == limits.per_minute:
+                wait_ns = max(wait_ns, self._stamps[0] + MINUTE_NS - now_ns)
+            if not live and self._live_ns + MINUTE_NS > now_ns and len(self._beside) == self._beside.maxlen:
+                wait_ns = max(wait_ns, self._beside[0] + MINUTE_NS - now_ns)
         if limits.per_day:
-            wait_ns = max(wait_ns, self._day_wait_ns(now_ns, min(reserve, limits.per_day - 1)))
+            wait_ns = max(wait_ns, self._day_wait_ns(now_ns, 0 if live else limits.per_day // 2))
         return max(0, wait_ns)
 
     def pace_ns(self, now_ns: int) -> int:
@@ -129,13 +139,16 @@ class Budget:
 
     # --- spending ---
 
-    def take(self, now_ns: int, *, reserve: int = 0, paced: bool = False) -> bool:
-        """Count one request that is about to leave; False: it must not. ``paced``: it moves the pace on."""
-        if self.wait_ns(now_ns, reserve) > 0:
+    def take(self, now_ns: int, *, live: bool = True) -> bool:
+        """Count one request that is about to leave; False: it must not. ``live``: it moves the pace on."""
+        if self.wait_ns(now_ns, live=live) > 0:
             return False
         now_ns = self._time(now_ns)
-        if paced:
+        if live:
             self._move_pace(now_ns)
+            self._live_ns = now_ns
+        else:
+            self._beside.append(now_ns)
         self._count(now_ns, 1)
         self._stamp(now_ns, 1)
         self._newest_ns = now_ns

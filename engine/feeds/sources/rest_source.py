@@ -204,10 +204,10 @@ class RestSource(ABC):
         stats.state, self._told = state, told
 
     def _failed(self, error: FeedError) -> None:
+        """An attempt failed."""
         self._errors += 1
         self._last_error = clean(error, 160)
         if isinstance(error, UnreachableError):
-            self._tell(FeedState.DOWN, f"{self._host} fails")
             wait_s = error.retry_after_s or (BUSY_S if isinstance(error, BusyError) else 0.0)
             if wait_s > 0:
                 self._quiet_ns = max(self._quiet_ns, self._clock() + round(wait_s * NS))
@@ -232,7 +232,7 @@ class RestSource(ABC):
             self.latest_request(native, self._clock()),
             lambda body: self.parse_latest(symbol, native, body, self._clock()),
             _LATEST_ATTEMPTS,
-            paced=True,
+            live=True,
         )
 
     async def bars(
@@ -264,12 +264,12 @@ class RestSource(ABC):
         return until_ns
 
     async def ask(
-        self, request: Request, parse: Callable[[bytes], T], attempts: int, *, paced: bool = False
+        self, request: Request, parse: Callable[[bytes], T], attempts: int, *, live: bool = False
     ) -> T:
-        """The parsed answer. See Source for what is raised. Unless ``paced``, half of a day is left."""
+        """The parsed answer. See Source for what is raised. Unless ``live``, half of the budget is left."""
         backoff = Backoff(_FIRST_BACKOFF_S, _MAX_BACKOFF_S, self._around.rng)
         for left in reversed(range(attempts)):
-            await self._spend(paced)
+            await self._spend(live)
             try:
                 answer = await self._circuit.call(lambda: self._attempt(request, parse))
             except OpenCircuitError:
@@ -277,6 +277,7 @@ class RestSource(ABC):
             except UnreachableError as error:
                 self._failed(error)
                 if not left or self._clock() < self._quiet_ns:
+                    self._tell(FeedState.DOWN, f"{self._host} fails")
                     raise
             except FeedError as error:
                 self._failed(error)
@@ -289,7 +290,7 @@ class RestSource(ABC):
             await asyncio.sleep(backoff.next())
         raise AssertionError("the last attempt returns or raises")
 
-    async def _spend(self, paced: bool) -> None:
+    async def _spend(self, live: bool) -> None:
         """Count a request that is about to leave. Raises ExhaustedError when it must not."""
         now_ns = self._clock()
         if now_ns < self._quiet_ns:
@@ -297,9 +298,8 @@ class RestSource(ABC):
             raise ExhaustedError(f"{self.name} asked to be left alone: {self._why_quiet}", wait_s)
         if self._circuit.blocked:
             raise UnreachableError(f"{self.name} is not asked: its circuit is open")
-        reserve = 0 if paced else self.budget.limits.per_day // 2
-        if not self.budget.take(now_ns, reserve=reserve, paced=paced):
-            wait_s = self.budget.wait_ns(now_ns, reserve) / NS
+        if not self.budget.take(now_ns, live=live):
+            wait_s = self.budget.wait_ns(now_ns, live=live) / NS
             left = ", ".join(self._budget_text(now_ns))
             raise ExhaustedError(f"{self.name}: the budget is spent ({left})", wait_s)
         if self.budget.unkept:

@@ -69,16 +69,14 @@ STEPS = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(limits=LIMITS, steps=STEPS, paced=st.booleans(), reserve=st.integers(0, 10))
-def test_no_budget_is_ever_exceeded(
-    limits: Limits, steps: list[tuple[str, int]], paced: bool, reserve: int
-) -> None:
+@given(limits=LIMITS, steps=STEPS, live=st.booleans())
+def test_no_budget_is_ever_exceeded(limits: Limits, steps: list[tuple[str, int]], live: bool) -> None:
     service, now_ns, disk = Service(limits), START_NS, msgspec.json.encode(BudgetState())
     budget = Budget(limits, BudgetState(), now_ns)
     for what, amount in steps:
         if what == "ask":
-            for _ in range(amount):
-                if budget.take(now_ns, reserve=reserve, paced=paced):
+            for number in range(amount):
+                if budget.take(now_ns, live=live or number % 3 == 0):
                     if budget.unkept:
                         state = budget.promise()
                         disk = msgspec.json.encode(state)
@@ -157,13 +155,24 @@ def test_what_was_spent_is_forgotten_by_no_clock() -> None:
     assert not back.take(START_NS)
     assert back.take(START_NS + DAY_NS)
     # In one run it does not go back at all.
-    assert not back.take(START_NS, reserve=4)
+    assert sum(back.take(START_NS) for _ in range(9)) == 4
+    assert back.wait_ns(START_NS) == DAY_NS - (START_NS % DAY_NS)
 
 
-def test_a_reserve_is_left() -> None:
+def test_history_leaves_half_of_the_day() -> None:
     budget = Budget(Limits(per_day=10, day="utc"), None, START_NS)
-    assert sum(budget.take(START_NS, reserve=5) for _ in range(10)) == 5
+    assert sum(budget.take(START_NS, live=False) for _ in range(10)) == 5
     assert sum(budget.take(START_NS) for _ in range(10)) == 5
+
+
+def test_history_leaves_half_of_the_minute_to_prices_while_any_are_asked_for() -> None:
+    budget = Budget(Limits(per_minute=10), None, START_NS)
+    assert sum(budget.take(START_NS, live=False) for _ in range(20)) == 10
+    later_ns = START_NS + MINUTE_NS
+    assert budget.take(later_ns)
+    assert sum(budget.take(later_ns, live=False) for _ in range(20)) == 5
+    assert budget.wait_ns(later_ns, live=False) == MINUTE_NS
+    assert sum(budget.take(later_ns) for _ in range(20)) == 4
 
 
 @pytest.mark.parametrize("day", ["utc", "rolling"])
@@ -175,7 +184,7 @@ def test_a_day_is_spread_over_the_day(day: str) -> None:
     spent: list[int] = []
     for second in range(0, 24 * 3600, 10):
         now_ns = start_ns + second * NS
-        if budget.pace_ns(now_ns) == 0 and budget.take(now_ns, paced=True):
+        if budget.pace_ns(now_ns) == 0 and budget.take(now_ns):
             spent.append(second)
     assert len([second for second in spent if second < 60]) == 5
     assert len([second for second in spent if second < 12 * 3600]) <= 17
@@ -188,7 +197,7 @@ def test_a_minute_is_spread_over_the_minute() -> None:
     spent = []
     for second in range(600):
         now_ns = START_NS + second * NS
-        if budget.pace_ns(now_ns) == 0 and budget.take(now_ns, paced=True):
+        if budget.pace_ns(now_ns) == 0 and budget.take(now_ns):
             spent.append(second)
     gaps = [later - earlier for earlier, later in itertools.pairwise(spent)]
     assert max(gaps[10:]) <= 3
@@ -200,7 +209,7 @@ def test_who_asks_in_turns_gets_what_was_due_between_them() -> None:
     budget = Budget(Limits(per_minute=600), None, START_NS)
     turns = [
         sum(
-            budget.pace_ns(START_NS + second * NS) == 0 and budget.take(START_NS + second * NS, paced=True)
+            budget.pace_ns(START_NS + second * NS) == 0 and budget.take(START_NS + second * NS)
             for _ in range(100)
         )
         for second in range(120)
@@ -213,7 +222,7 @@ def test_the_pace_says_when_the_next_is_due() -> None:
     budget = Budget(Limits(per_day=30, day="rolling"), None, START_NS)
     for _ in range(30 // 5):
         assert budget.pace_ns(START_NS) == 0
-        assert budget.take(START_NS, paced=True)
+        assert budget.take(START_NS)
     wait_ns = budget.pace_ns(START_NS)
     assert wait_ns == HOUR_NS - SLACK_NS
     assert budget.pace_ns(START_NS + wait_ns) == 0
@@ -221,7 +230,7 @@ def test_the_pace_says_when_the_next_is_due() -> None:
 
 def test_a_service_without_limits_is_not_kept() -> None:
     budget = Budget(Limits(), None, START_NS)
-    assert all(budget.take(START_NS, paced=True) for _ in range(1000))
+    assert all(budget.take(START_NS) for _ in range(1000))
     assert not budget.unkept
     assert budget.left_now(START_NS) == budget.left_today(START_NS) == -1
 

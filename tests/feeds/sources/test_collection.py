@@ -48,7 +48,7 @@ class Given:
         return max(self.budget.wait_ns(now_ns), self.budget.pace_ns(now_ns))
 
     async def latest(self, symbol: str, native: str) -> list[Candle]:
-        if not self.budget.take(self.clock.ns, paced=True):
+        if not self.budget.take(self.clock.ns):
             raise ExhaustedError(f"{self.name} is spent", 1.0)
         self.asked.append(symbol)
         await asyncio.sleep(0)
