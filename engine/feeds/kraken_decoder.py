@@ -29,6 +29,8 @@ _SYMBOL = re.compile(r'"symbol":"([^"]{1,40})"')
 _SEARCHED = 100_000
 """Characters of an unreadable frame that are searched for the symbols it speaks of."""
 _MAINTENANCE_S = 5.0
+_PASSING = ("msg rate", "rate limit", "temporar", "unavailable", "busy", "internal error")
+"""Words of errors that are of the moment, not of the symbol."""
 INTERVALS_MIN = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 
 
@@ -267,11 +269,15 @@ class KrakenDecoder(VenueDecoder):
     def _refused(self, told: _Any, recv_ns: int, out: list[MarketEvent]) -> None:
         """An error is of one symbol, the others go on; one without a symbol is of the venue as a whole."""
         self.acks += 1
-        if told.method == "subscribe":
-            why = clean(told.error, 100) or "no reason given"
-            self.refuse(told.symbol, why, recv_ns, out, book=self._book_levels > 0)
-        else:
+        why = clean(told.error, 100) or "no reason given"
+        small = why.lower()
+        if told.method != "subscribe" or "already subscribed" in small:
             self.skipped += 1  # what is not subscribed cannot be unsubscribed: as was wanted
+        elif any(word in small for word in _PASSING):
+            self.reconnect = f"the venue could not subscribe: {why}"
+            self.reconnect_delay_s = _MAINTENANCE_S
+        else:
+            self.refuse(told.symbol, why, recv_ns, out, book=self._book_levels > 0)
 
     def _system(self, system: str, recv_ns: int, out: list[MarketEvent]) -> None:
         self.acks += 1

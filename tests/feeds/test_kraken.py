@@ -258,7 +258,18 @@ def test_an_error_is_of_its_symbol_and_the_others_go_on() -> None:
     assert isinstance(feed_told, FeedStatus) and "not supported X/Y" in feed_told.detail
     assert list(decoder.troubles) == ["X/Y"] and not decoder.reconnect and decoder.malformed == 0
     assert decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), decoder=decoder)
-    assert decode(refusal.replace('"subscribe"', '"unsubscribe"'), decoder=decoder) == []
+    for harmless in (
+        refusal.replace('"subscribe"', '"unsubscribe"'),
+        refusal.replace("Currency pair not supported", "Already subscribed"),
+    ):
+        assert decode(harmless, decoder=decoder) == []
+
+
+def test_an_error_of_the_moment_is_tried_again_on_a_new_connection() -> None:
+    decoder = KrakenDecoder(["A/B"])
+    busy = '{"error":"Exceeded msg rate","method":"subscribe","success":false,"symbol":"A/B"}'
+    assert decode(busy, decoder=decoder) == [] and not decoder.refused
+    assert "Exceeded msg rate" in decoder.reconnect and decoder.reconnect_delay_s == 5
 
 
 PAIRS = (
