@@ -151,6 +151,20 @@ def _write_binance_futures(name: Name) -> str | None:
     return f"{name.base}{name.quote}" + ("" if name.contract == "PERP" else f"_{name.contract}")
 
 
+def _read_bybit_linear(text: str) -> Name | None:
+    """Perpetuals: settled in USDT by their pair, in USDC as ``BTCPERP``."""
+    upper = text.upper()
+    if upper.endswith("PERP") and upper.isalnum() and len(upper) > 4:
+        return Name(upper.removesuffix("PERP"), "USDC", "PERP")
+    name = _joined(upper)
+    return name._replace(contract="PERP") if name is not None and name.quote == "USDT" else None
+
+
+def _write_bybit_linear(name: Name) -> str | None:
+    quotes = {"USDT": f"{name.base}USDT", "USDC": f"{name.base}PERP"}
+    return quotes.get(name.quote) if name.contract == "PERP" else None
+
+
 def _read_coinbase(text: str) -> Name | None:
     upper = text.upper()
     if upper.endswith("-PERP-INTX"):
@@ -364,6 +378,7 @@ _RULES = {
     "binance": _CONCATENATED,
     "binance-futures": Rule(_read_binance_futures, _write_binance_futures),
     "bybit": _CONCATENATED,
+    "bybit-linear": Rule(_read_bybit_linear, _write_bybit_linear),
     "coinbase": _DASHED,
     "coinbase-advanced": _DASHED,
     "kraken": Rule(_read_kraken, lambda name: _spot(name, "/")),
