@@ -17,6 +17,8 @@ CANCELS = _amount("CANCELS", 150)
 """Tasks canceled at a random moment."""
 SEEDS = _amount("SEEDS", 20)
 """Whole sessions on the simulated venue, each made by its seed."""
+FEEDS = _amount("FEEDS", 20)
+"""Feeds on venues that go wrong, each run made by its seed."""
 STOP_S = _amount("STOP_S", 2)
 """How long a process is stopped by SIGSTOP."""
 SEED = _amount("SEED", 20_260_107)

@@ -1,0 +1,1 @@
+"""Feeds against a server that does what venues do wrong."""
