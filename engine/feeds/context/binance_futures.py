@@ -18,13 +18,13 @@ from engine.errors import ConfigError
 from engine.events import ContextEvent, OpenInterest
 from engine.feeds.address import check_url, place
 from engine.feeds.base import Request
+from engine.feeds.binance_futures import NAME, REST_URL
 from engine.feeds.context.source import AHEAD_MS, AnswerError, each
 from engine.feeds.rest import Rest
 from engine.symbols import base_currency
 from engine.text import clean
 
-VENUE = "binance-futures"
-REST_URL = "https://fapi.binance.com"
+VENUE = NAME
 PER_S = 10.0
 """Two of weight 1 a symbol; the venue allows 2,400 a minute."""
 _MS = 1_000_000
