@@ -61,6 +61,7 @@ def test_nothing_grows_with_the_symbols_that_a_venue_makes_up(
         decode(decoder, (frame.replace(native, f"{native}{n}") for frame in frames))
     kept = {name: len(value) for name, value in vars(decoder).items() if isinstance(value, dict)}
     assert kept.pop("_kinds", 0) <= 2  # Binance's streams: of these two
+    assert kept.pop("_syncs", 0) <= 1  # and the book that is subscribed
     assert kept.pop("_symbols") == 1 and not any(kept.values()), kept
 
 
