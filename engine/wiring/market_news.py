@@ -16,6 +16,7 @@ from engine.config import Config
 from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
+from engine.feeds.sources.collection import VENUE
 from engine.instruments import Instruments, venue_of
 from engine.market.candle_check import CandleCheck
 from engine.market.freshness import Freshness
@@ -23,7 +24,7 @@ from engine.market.quarantine import Quarantine
 
 log = logging.getLogger("engine.market")
 
-POLLED = "poll"
+POLLED = VENUE
 """The venue of symbols that polling sources bring."""
 TOLD_BEFORE = ("DUPLICATE", "OUT_OF_ORDER")
 """A source that is polled tells its newest bars again and again: that is no fault of theirs."""

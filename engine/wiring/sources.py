@@ -17,6 +17,7 @@ from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tap import Tap
 from engine.text import clean
 from engine.wiring.desk import Desk
+from engine.wiring.market_news import POLLED
 
 log = logging.getLogger("engine.feeds")
 
@@ -50,14 +51,14 @@ def live_feeds(
         feeds.append(open_feed(venue, feed, clock=clock, rng=random.Random(), tap=tap(venue)))
     if config.simulated.enabled and not feeds:
         feeds.append(SimulatedFeed(config.simulated, clock=clock, prices=prices))
-    if not feeds:
+    if not feeds and not config.collection.symbols:
         raise ConfigError("no feed is enabled: enable one under [feeds], or [simulated]")
     return feeds
 
 
 def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
     """A warning of symbols that have limits or exits of their own and that none of ``feeds`` brings; ""."""
-    brought: set[str] = set()
+    brought = {f"{POLLED}:{name}" for name in config.collection.symbols}
     for feed in feeds:
         natives = config.feeds[feed.venue].symbols if feed.venue in config.feeds else config.simulated.symbols
         brought.update(f"{feed.venue}:{native}" for native in natives)

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from engine.config import Config, ExitsConfig, FeedConfig, RiskConfig, SimulatedConfig, SymbolExits
+from engine.config import (
+    CollectionConfig,
+    Config,
+    ExitsConfig,
+    FeedConfig,
+    RiskConfig,
+    SimulatedConfig,
+    SymbolExits,
+)
 from engine.errors import ConfigError, FeedError
 from engine.events import Alert, FeedState, MarketEvent, Trade
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
@@ -170,18 +178,24 @@ def test_what_feeds_a_configuration_asks_for() -> None:
         venues(kraken=FeedConfig(symbols=("A",), ws_url="ws://[::1"))
     with pytest.raises(ConfigError, match="no feed is enabled"):
         live_feeds(Config(simulated=SimulatedConfig(enabled=False)), lambda: 0, {})
+    polled = CollectionConfig(symbols=("AAPL",))
+    assert (
+        live_feeds(Config(simulated=SimulatedConfig(enabled=False), collection=polled), lambda: 0, {}) == []
+    )
 
 
 def test_symbols_of_the_configuration_that_no_feed_brings_are_told(caplog: pytest.LogCaptureFixture) -> None:
     own = {"max_position_pct": 5.0}
     config = Config(
         simulated=SimulatedConfig(symbols=("A-USD",)),
-        risk=RiskConfig(symbols={"sim:A-USD": own, "sim:B-USD": own}),
+        collection=CollectionConfig(symbols=("AAPL",)),
+        risk=RiskConfig(symbols={"sim:A-USD": own, "sim:B-USD": own, "poll:AAPL": own}),
         exits=ExitsConfig(symbols={"kraken:X/Y": SymbolExits(stop_loss_pct=1.0)}),
     )
     bench = Bench(config)
     tell_unfed(bench.desk, live_feeds(config, lambda: START_NS, {}))
     (alert,) = [event for event in bench.journal if isinstance(event, Alert)]
+    assert "poll:AAPL" not in alert.text, "a polling source brings it"
     text = "no feed brings the symbol of risk.symbols.sim:B-USD, exits.symbols.kraken:X/Y: it limits nothing"
     assert (alert.level, alert.text) == ("warning", text) and text in caplog.text
     brought = Config(
