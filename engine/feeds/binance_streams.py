@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from engine.events import Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.events import Candle, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Price, TradeId
 from engine.feeds.binance_book import MAX_MS, MS, BookDecoder, Id, Size, Time, Traded, Update, time_ns
 from engine.text import clean
@@ -271,7 +271,8 @@ class StreamDecoder(BookDecoder):
             else:
                 self._take(kind, text, recv_ns, out)
         elif frame.code is not None or len(frame.error):
-            self._refused(text, frame, recv_ns, out)
+            error = frame.msg or bytes(frame.error).decode("utf-8", "replace")
+            self.refuse("", clean(error, 100), recv_ns, out, book=False)
         elif frame.e == "serverShutdown":
             self._shut_down()
         elif frame.e or frame.u is not None:
@@ -284,12 +285,6 @@ class StreamDecoder(BookDecoder):
 
     def _shut_down(self) -> None:
         self.reconnect = "the venue announced a server shutdown"
-
-    def _refused(self, text: str, frame: _Any, recv_ns: int, out: list[MarketEvent]) -> None:
-        why = clean(frame.msg or bytes(frame.error).decode("utf-8", "replace"), 100)
-        self.malform(text, f"venue error: {why}", recv_ns, out)
-        detail = self.troubles[""] = f"the venue refused a subscription: {why}"
-        out.append(FeedStatus(self.venue, FeedState.STALE, detail, recv_ns))
 
     def _bar(self, told: _Kline, recv_ns: int, out: list[MarketEvent]) -> None:
         bar = told.k

@@ -80,8 +80,9 @@ def test_acks_are_noted_and_errors_told() -> None:
     decoder = BinanceDecoder()
     assert decode('{"result":null,"id":1}', decoder=decoder) == []
     assert decoder.acks == 1
-    event = decode('{"code":0,"msg":"Unknown property","id":1}', decoder=decoder)[0]
-    assert isinstance(event, Malformed) and "Unknown property" in event.error
+    (event,) = decode('{"code":0,"msg":"Unknown property","id":1}', decoder=decoder)
+    assert isinstance(event, FeedStatus) and "Unknown property" in event.detail
+    assert "Unknown property" in decoder.troubles[""] and decoder.malformed == 0
 
 
 @pytest.mark.parametrize(
@@ -165,13 +166,6 @@ def test_a_bar_is_closed_by_the_venues_word() -> None:
     assert decode(KLINE, KLINE.replace('"x":false', '"x":true')) == [bar, closed]
     odd = KLINE.replace("kline_1m", "kline_1M").replace('"i":"1m"', '"i":"1M"')
     assert decode(odd, odd) == []
-
-
-def test_a_refused_subscription_is_shown_as_trouble() -> None:
-    decoder = BinanceDecoder(["BTCUSDT"])
-    events = decode('{"error":{"code":2,"msg":"Invalid request"},"id":1}', decoder=decoder)
-    assert [type(event) for event in events] == [Malformed, FeedStatus]
-    assert "refused a subscription" in decoder.troubles[""]
 
 
 def test_the_url_subscribes() -> None:
