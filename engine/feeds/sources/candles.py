@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -17,6 +18,8 @@ _LARGEST = 1e15
 _DELAY_S = 3600
 """Services tell prices up to 20 minutes late: what is older than this is not changed any more."""
 _YEARS = range(1970, 2261)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(_DATE.pattern + r"[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 def candle(
@@ -116,7 +119,7 @@ def number(text: object) -> float:
 
 def date_ns(text: str) -> int:
     """``2024-08-30``: 00:00 UTC of that day. Raises ValueError for anything else."""
-    if len(text) != 10:
+    if not _DATE.fullmatch(text):
         raise ValueError("not a date")
     day = date.fromisoformat(text)
     if day.year not in _YEARS:
@@ -128,10 +131,10 @@ def local_ns(text: str, zone: tzinfo = UTC) -> int:
     """``2024-08-30 15:59:00``, or a date alone, in ``zone``. Raises ValueError for anything else."""
     if len(text) == 10:
         return date_ns(text)
-    if len(text) != 19 or text[10] not in " T":
+    if not _TIME.fullmatch(text):
         raise ValueError("not a time")
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is not None or moment.year not in _YEARS:
+    if moment.year not in _YEARS:
         raise ValueError("a time outside of 1970 to 2260")
     return round((moment.replace(tzinfo=zone) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1)) * NS
 

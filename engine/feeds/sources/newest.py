@@ -42,7 +42,8 @@ class Newest:
             return bar.closed and bar.open_ns >= last.open_ns - bar.interval_s * NS
         if bar.open_ns > last.open_ns or bar.closed:
             return True
-        return not last.closed and bar.event_ns >= last.event_ns and not _same(bar, last)
+        younger = bar.source == last.source or bar.event_ns >= last.event_ns
+        return not last.closed and younger and not _same(bar, last)
 
 
 def _same(bar: Candle, other: Candle) -> bool:

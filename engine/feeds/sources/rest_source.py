@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -268,6 +269,8 @@ class RestSource(ABC):
     ) -> T:
         """The parsed answer. See Source for what is raised. Unless ``live``, half of the budget is left."""
         backoff = Backoff(_FIRST_BACKOFF_S, _MAX_BACKOFF_S, self._around.rng)
+        loop = asyncio.get_running_loop()
+        patient_s = loop.time() + self._timeout_s / 2 if live else math.inf
         for left in reversed(range(attempts)):
             await self._spend(live)
             try:
@@ -276,7 +279,8 @@ class RestSource(ABC):
                 raise UnreachableError(f"{self.name} is not asked: its circuit is open") from None
             except UnreachableError as error:
                 self._failed(error)
-                if not left or self._clock() < self._quiet_ns:
+                # Of a price that took long another source may tell sooner.
+                if not left or self._clock() < self._quiet_ns or loop.time() > patient_s:
                     self._tell(FeedState.DOWN, f"{self._host} fails")
                     raise
             except FeedError as error:

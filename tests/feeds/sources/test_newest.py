@@ -53,7 +53,9 @@ def test_an_older_bar_of_a_lesser_source_is_dropped() -> None:
     newest.news([bar(10, late=30)])
     assert newest.news([bar(9)]) == []
     assert newest.news([bar(8, closed=True)]) == []
-    assert newest.news([bar(10, 12.0, late=20)]) == []
+    assert newest.news([bar(10, 12.0, late=20, source="b")]) == []
+    # A source's own answers come in order, whatever it says of their time.
+    assert newest.news([bar(10, 12.0, late=20)]) != []
 
 
 def test_the_close_of_the_bar_before_may_come_late() -> None:

@@ -96,6 +96,16 @@ async def test_faults_are_errors_that_may_pass_within_the_time_limit(
         assert one.stats.state is FeedState.DOWN
 
 
+async def test_a_price_that_is_late_is_not_waited_for_twice(server: LoopbackServer) -> None:
+    async with opened(source(Yahoo, answers(server, hang), timeout_s=0.2)) as one:
+        with pytest.raises(UnreachableError):
+            await latest(one)
+        assert len(server.asked) == 1
+        with pytest.raises(UnreachableError):
+            await one.actions("poll:AAPL", "AAPL", 0, 86_400 * NS)
+        assert len(server.asked) == 4
+
+
 async def test_an_answer_without_end_is_cut_off(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
