@@ -19,6 +19,9 @@ from engine.feeds.timestamps import MAX_NS
 from engine.symbols import resolve
 
 _FLUSH_NS = 100_000_000
+_OPEN = 16
+"""Connections that are open side by side, at most."""
+_MOST_HELD = 1000
 _NAME = re.compile(r'"(?:stream|topic|channel|event|e|type|op|method|T)"\s*:\s*"([^"]{1,60})"')
 _NAME_V1 = re.compile(r'"([a-z]{2,20}(?:-\d+)?)","[^"]{1,40}"\]$')
 _REQUEST = re.compile(r'\s*\{\s*"(?:action|method)"\s*:\s*"[a-z_]+"\s*,\s*"(?:key|params|trades|data)"')
@@ -36,26 +39,23 @@ class FeedCheck(Counting):
         self._held: dict[str, str] = {}
         """Native -> the newest REST snapshot that no book wanted yet."""
         self._ids: dict[str, Ids] = {}
+        """By symbol, over all connections: what one lost another may bring."""
         self._last_ns = 0
-        self._flushed_ns = 0
-        self._connections: list[VenueDecoder] = []
-        self._ticker = TickerResult()
-        self._connect()
+        self._now = _Connection(self._venue)
+        """The one that the row in hand belongs to."""
+        self._connections = {0: self._now}
+        self._over: list[_Connection] = []
 
-    def _connect(self) -> None:
-        self._settle()
-        self._decoder = self._entry.decoder()
-        self._connections.append(self._decoder)
-        self._sequence = Sequence(self._venue)
-        self._tickers = BestCheck(self._venue, self._book)
-        self._frames = 0
-        self._wanted: dict[str, None] = {}
-
-    def _book(self, native: str) -> Book | None:
-        books = self._decoder.books
-        return books.get(f"{self._venue}:{native}") or books.get(
-            f"{self._venue}:{resolve(self._venue, native, {})}"
-        )
+    def _connect(self, number: int) -> None:
+        """A new connection; one of the same number is over, others may go on beside it."""
+        known = self._connections.get(number)
+        if known is not None and not known.frames:
+            return  # nothing has come by it yet
+        if known is not None:
+            self._over.append(known)
+        self._connections[number] = _Connection(self._venue)
+        while len(self._connections) > _OPEN:
+            self._over.append(self._connections.pop(next(iter(self._connections))))
 
     def row(self, row: Line) -> None:
         """One row, counted already."""
@@ -64,13 +64,15 @@ class FeedCheck(Counting):
         if not row.ch and row.src:
             self._sample(row)
         elif row.ch == "open":
-            if self._frames:  # the capture goes on with a new connection
-                self._connect()
+            self._connect(row.conn)
         elif row.ch == "ws":
             if row.raw is None:
                 self._malformed("not a row", "", "a frame without its text")
-            else:
-                self._frame(row.raw)
+                return
+            if row.conn not in self._connections:
+                self._connect(row.conn)
+            self._now = self._connections[row.conn]
+            self._frame(row.raw)
         elif row.ch == "http" and row.raw is not None:
             self._reply(row.url, row.raw)
         elif row.ch not in ("http", "tx"):
@@ -79,10 +81,10 @@ class FeedCheck(Counting):
     # --- the socket ---
 
     def _frame(self, raw: str) -> None:
-        decoder, out, kind = self._decoder, list[MarketEvent](), channel(raw)
-        self._frames += 1
+        decoder, out, kind = self._now.decoder, list[MarketEvent](), channel(raw)
+        self._now.frames += 1
         malformed, gaps, skipped = decoder.malformed, decoder.sequence_gaps, decoder.skipped
-        holes = self._sequence.holes(kind, raw)
+        holes = self._now.sequence.holes(kind, raw)
         decoder.decode(raw, self._last_ns, out)
         why = _misread(out) if decoder.malformed > malformed else ""
         if why:
@@ -98,36 +100,32 @@ class FeedCheck(Counting):
         elif decoder.sequence_gaps > gaps:
             self.report.sequence_gaps += decoder.sequence_gaps - gaps
         self._take(out)
-        self._tickers.frame(kind, raw, self._last_ns)
+        self._now.best.frame(kind, raw, self._last_ns)
         self._after()
 
     def _after(self) -> None:
-        """What the connection would do after a frame."""
-        decoder = self._decoder
-        decoder.outbox.clear()
-        decoder.reconnect = ""
-        if decoder.wanted:
-            self._wanted.update(dict.fromkeys(decoder.wanted))
-            decoder.wanted.clear()
-        for native in [native for native in self._wanted if native in self._held]:
-            self._snapshot(native, self._held.pop(native))
-        if not 0 <= self._last_ns - self._flushed_ns < _FLUSH_NS:
-            self._flushed_ns = self._last_ns
+        """What a live connection would do after a frame."""
+        now = self._now
+        now.decoder.outbox.clear()
+        now.decoder.reconnect = ""
+        now.note_wanted()
+        for native in [native for native in now.wanted if native in self._held]:
+            self._snapshot(now, native, self._held.pop(native))
+        if not 0 <= self._last_ns - now.flushed_ns < _FLUSH_NS:
+            now.flushed_ns = self._last_ns
             out: list[MarketEvent] = []
-            decoder.flush(self._last_ns, out)
+            now.decoder.flush(self._last_ns, out)
             self._take(out)
 
-    def _snapshot(self, native: str, raw: str) -> None:
-        del self._wanted[native]
-        out: list[MarketEvent] = []
-        malformed = self._decoder.malformed
-        self._decoder.book_snapshot(native, raw.encode(), self._last_ns, out)
-        if self._decoder.malformed > malformed:
-            self._malformed("rest:book", raw, "")
+    def _snapshot(self, connection: _Connection, native: str, raw: str) -> None:
+        del connection.wanted[native]
+        decoder, out = connection.decoder, list[MarketEvent]()
+        malformed = decoder.malformed
+        decoder.book_snapshot(native, raw.encode(), self._last_ns, out)
+        if decoder.malformed > malformed:
+            self._malformed("rest:book", raw, "it cannot be decoded")
         self._take(out)
-        if self._decoder.wanted:
-            self._wanted.update(dict.fromkeys(self._decoder.wanted))
-            self._decoder.wanted.clear()
+        connection.note_wanted()
 
     # --- REST ---
 
@@ -141,9 +139,10 @@ class FeedCheck(Counting):
             return
         self._count(f"rest:{reply.kind}")
         if reply.kind == "book":
-            if reply.native in self._wanted:
-                self._snapshot(reply.native, raw)
-            else:
+            asking = [one for one in self._connections.values() if reply.native in one.wanted]
+            for connection in asking:
+                self._snapshot(connection, reply.native, raw)
+            if not asking and (reply.native in self._held or len(self._held) < _MOST_HELD):
                 self._held[reply.native] = raw
         elif reply.kind == "trades":
             self._take(list(reply.events), repeats=True)
@@ -202,30 +201,47 @@ class FeedCheck(Counting):
         if not repeats:
             self.report.events = _added(self.report.events, events)
 
-    def _settle(self) -> None:
-        """Add up what was compared on the connection that ends."""
-        if self._connections:
-            compared = self._tickers.result
-            compared.end()
-            self._ticker.compared += compared.compared
-            self._ticker.equal += compared.compared - compared.differed
-            self._ticker.rule = self._tickers.rule
-
     def finish(self, *, truncated: bool) -> CheckReport:
         """The report, once all rows are in."""
-        report = self.report
-        self._settle()
-        consecutive = getattr(self._entry.venue, "consecutive_ids", True)
-        if consecutive:
+        report, ticker = self.report, TickerResult()
+        if getattr(self._entry.venue, "consecutive_ids", True):
             report.trade_gaps += sum(ids.gaps for ids in self._ids.values())
             report.trades_missing += sum(ids.missing for ids in self._ids.values())
-        for decoder in self._connections:
+        for connection in (*self._over, *self._connections.values()):
+            decoder, compared = connection.decoder, connection.best.result
+            compared.end()
             report.checksums_ok += decoder.checksums
             report.checksums_bad += decoder.mismatches
             report.crossed += decoder.books.crossed
-        report.ticker = self._ticker if self._ticker.compared else TickerResult()
-        report.ticker.allowed = allowed(report.ticker.compared)
+            report.books_broken += decoder.books.resyncs
+            ticker.compared += compared.compared
+            ticker.equal += compared.compared - compared.differed
+        if ticker.compared:
+            ticker.rule, ticker.allowed = self._now.best.rule, allowed(ticker.compared)
+        report.ticker = ticker
         return super().finish(truncated=truncated)
+
+
+class _Connection:
+    """One of a capture, and what checks it."""
+
+    def __init__(self, venue: str) -> None:
+        self.decoder: VenueDecoder = VENUES[venue].decoder()
+        self.sequence = Sequence(venue)
+        self.best = BestCheck(venue, self._book)
+        self.frames = 0
+        self.flushed_ns = 0
+        self.wanted: dict[str, None] = {}
+        """Books that wait for a REST snapshot."""
+        self._venue = venue
+
+    def note_wanted(self) -> None:
+        self.wanted.update(dict.fromkeys(self.decoder.wanted))
+        self.decoder.wanted.clear()
+
+    def _book(self, native: str) -> Book | None:
+        books, usual = self.decoder.books, resolve(self._venue, native, {})
+        return books.get(f"{self._venue}:{native}") or books.get(f"{self._venue}:{usual}")
 
 
 def _misread(events: list[MarketEvent]) -> str:

@@ -27,7 +27,8 @@ class Line(msgspec.Struct, gc=False):
     url: str = ""
     src: str = ""
     kind: str = ""
-    status: int = 200
+    conn: int = 0
+    """Of a recorder: tells connections apart that were open side by side."""
 
 
 class KindCount(msgspec.Struct):
@@ -74,6 +75,8 @@ class CheckReport(msgspec.Struct):
     checksums_ok: int = 0
     checksums_bad: int = 0
     crossed: int = 0
+    books_broken: int = 0
+    """How often the adapter found a book wrong, for whatever reason."""
     ticker: TickerResult = msgspec.field(default_factory=TickerResult)
     wrong: list[str] = []
     """Why the exit code is 1; empty: all is right."""
@@ -141,6 +144,8 @@ def _wrong(report: CheckReport) -> list[str]:
         found.append(f"{report.checksums_bad:,} checksums do not match")
     if report.crossed:
         found.append(f"{report.crossed:,} crossed books")
+    if report.books_broken and not found:
+        found.append(f"{report.books_broken:,} times a book was found wrong")
     ticker = report.ticker
     if ticker.compared - ticker.equal > ticker.allowed:
         found.append(
