@@ -4,7 +4,8 @@
 A venue's trade ids are its order where it numbers them; what comes without an id (trades of some venues, all
 quotes) is in order by the venue's own time. One that is older than what was accepted before it would set the
 last price or the quote back, and is rejected, until five in a row, each no older than the one before, say
-that it is the venue's clock that was set back. Of equal times the later one counts.
+that it is the venue's clock that was set back. Of equal times the later one counts. What its venue gives no
+time is dated by its receipt: it comes in the order in which it comes.
 
 A rejected tick keeps the code of its reason in ``ticks['reject']`` and changes nothing.
 """
@@ -139,7 +140,7 @@ def check_ticks(ticks: Any, start: int, stop: int, state: Any) -> int:
         if code == 0 and _seen(s, tick):
             code = DUPLICATE
         is_trade = tick.kind == TRADE
-        dated = not (backfilled or (is_trade and tick.trade_id != -1))
+        dated = tick.event_ns != tick.recv_ns and not (backfilled or (is_trade and tick.trade_id != -1))
         if code == 0 and dated and _late(s, tick):
             code = OUT_OF_ORDER
         if code == 0 and _outlies(s, price, backfilled):

@@ -210,3 +210,10 @@ def test_a_backfilled_trade_is_late_by_nature() -> None:
 def test_the_limit_of_outliers_is_configurable() -> None:
     assert codes(one_symbol(outlier_pct=5), trade(0, 100), trade(1, 106)) == ["", "OUTLIER"]
     assert codes(one_symbol(outlier_pct=7), trade(0, 100), trade(1, 106)) == ["", ""]
+
+
+def test_what_is_dated_by_its_receipt_is_neither_late_nor_makes_others_so() -> None:
+    """A snapshot without a time of its own, before updates by a venue's clock that is behind ours."""
+    screen = one_symbol()
+    ticks = [quote(5, 10, 11), timed(quote(6, 10, 11), 3), timed(quote(7, 10, 11), 4), quote(8, 10, 11)]
+    assert codes(screen, *ticks, timed(quote(9, 10, 11), 3.5)) == ["", "", "", "", "OUT_OF_ORDER"]
