@@ -132,8 +132,10 @@ class ByNeighbour(Comparison):
         self._books: dict[str, deque[tuple[int, Best]]] = {}
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._begun: set[str] = set()
+        self._last_ns = 0
 
     def ticker(self, told: Told) -> None:
+        self._last_ns = max(self._last_ns, told.ns)
         books = self._books.get(told.native)
         first = told.native not in self._begun
         self._begun.add(told.native)
@@ -150,6 +152,7 @@ class ByNeighbour(Comparison):
             self._waiting.setdefault(told.native, deque(maxlen=_WAITING)).append(waiting)
 
     def book(self, native: str, best: Best | None, number: int, ns: int) -> None:
+        self._last_ns = max(self._last_ns, ns)
         books = self._books.setdefault(native, deque(maxlen=_TURNS))
         waiting = self._waiting.pop(native, None)
         if best is None:
@@ -166,6 +169,14 @@ class ByNeighbour(Comparison):
                 continue
             self.compared += 1
             self.differed += not one.agrees
+
+    def end(self) -> None:
+        """A book that did not change any more was no better a second later."""
+        late = [
+            one for waiting in self._waiting.values() for one in waiting if one.ns + WINDOW_NS < self._last_ns
+        ]
+        self.compared += len(late)
+        self.differed += len(late)
 
 
 def _same(ticker: Best, book: Best) -> bool:

@@ -100,6 +100,9 @@ class FeedCheck(Counting):
         elif decoder.sequence_gaps > gaps:
             self.report.sequence_gaps += decoder.sequence_gaps - gaps
         self._take(out)
+        while decoder.spent:
+            symbol, trade_id = decoder.spent.popleft()
+            self._ids.setdefault(symbol, Ids()).add(trade_id)
         self._now.best.frame(kind, raw, self._last_ns)
         self._after()
 
