@@ -32,6 +32,8 @@ def lines(health: Health) -> list[str]:
         f"equity {status.equity} {status.account_currency}, day {status.day_pnl}, "
         f"drawdown {status.drawdown_pct:.2f} %",
     ]
+    if status.loading:
+        text.append(status.loading)
     for feed in health.feeds:
         age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
         text.append(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.api.rows import DepthRow, QuarantineRow, SymbolDataRow
+from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 
 
 class DataPort(Protocol):
     def symbols(self) -> tuple[SymbolDataRow, ...]:
         """Ages, gaps and books of every symbol."""
+        ...
+
+    def bars(self, symbol: str, count: int) -> BarsRow | None:
+        """None for a symbol without stored bars."""
         ...
 
     def depth(self, symbol: str) -> DepthRow | None:

@@ -9,6 +9,7 @@ from engine.api.http import MAX_NAME, json_response, name_of, not_found, number
 from engine.text import clean
 
 MOST_NS = (1 << 63) - 1
+MOST_BARS = 5_000
 MOST = 1_000
 """Rows of the quarantine that are answered at once."""
 
@@ -16,6 +17,13 @@ MOST = 1_000
 def data_routes(data: DataPort) -> list[web.RouteDef]:
     async def symbols(request: web.Request) -> web.Response:
         return json_response(data.symbols())
+
+    async def bars(request: web.Request) -> web.Response:
+        symbol = name_of(request, "symbol")
+        found = data.bars(symbol, number(request, "count", 500, 1, MOST_BARS))
+        if found is None:
+            return not_found(f"no bars of {clean(symbol, 60)} are stored: see `tickdesk history list`")
+        return json_response(found)
 
     async def depth(request: web.Request) -> web.Response:
         symbol = name_of(request, "symbol")
@@ -37,5 +45,6 @@ def data_routes(data: DataPort) -> list[web.RouteDef]:
         web.get("/v1/data", symbols),
         # A symbol may hold a slash (kraken:BTC/USD), plain or escaped.
         web.get("/v1/depth/{symbol:.+}", depth),
+        web.get("/v1/bars/{symbol:.+}", bars),
         web.get("/v1/quarantine", quarantine),
     ]

@@ -14,6 +14,7 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     GET  /v1/signals/{symbol}           SymbolSignals: what is live for a symbol, taken apart
     POST /signals                       SignalsRequest -> SignalsReply (engine/signal_exchange.py)
     GET  /v1/data                       list of SymbolDataRow: ages, gaps and books by symbol
+    GET  /v1/bars/{symbol}?count=N      BarsRow: its newest bars that are stored, 500 unless said otherwise
     GET  /v1/depth/{symbol}             DepthRow: the best levels of its book, while that is right
     GET  /v1/quarantine                 list of QuarantineRow, what was not believed, newest first; of the
                                         query's symbol, reason, since (ns), limit (100, at most 1,000)
@@ -43,6 +44,7 @@ import msgspec
 
 from engine.api.rows import (
     AutomationRow,
+    BarsRow,
     DepthRow,
     FeedRow,
     LogRow,
@@ -72,6 +74,7 @@ __all__ = [
     "VERSION",
     "AutomationPatch",
     "AutomationRow",
+    "BarsRow",
     "DepthRow",
     "ErrorReply",
     "EventFrame",

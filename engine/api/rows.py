@@ -108,6 +108,17 @@ class DepthRow(Row, frozen=True):
     age_ms: float
 
 
+class BarsRow(Row, frozen=True):
+    """The newest bars of a symbol, oldest first."""
+
+    symbol: str
+    interval_s: int
+    open_ns: tuple[int, ...]
+    """When each begins."""
+    bars: tuple[tuple[float, float, float, float, float | None, float | None], ...]
+    """Open, high, low, close, volume, vwap; None where not told."""
+
+
 class OpportunityRow(Row, frozen=True):
     id: str
     symbol: str

@@ -21,7 +21,7 @@ from engine.store.bar import Bar, bar_of
 from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
 from engine.store.bars_read import BarReader
-from engine.store.hot_cache import Floats, HotCache, Integers
+from engine.store.hot_cache import HotCache
 from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
 from engine.wiring.market_news import POLLED
 
@@ -142,10 +142,6 @@ class BarHistory:
         self.cache.put(bars)
         if self._redis is not None:
             self._redis.nudge()
-
-    def bars(self, symbol: str, count: int) -> tuple[Integers, Floats]:
-        """See ``HotCache.bars``."""
-        return self.cache.bars(symbol, count)
 
     # --- beside trading ---
 

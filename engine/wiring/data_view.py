@@ -8,15 +8,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.api.rows import DepthRow, QuarantineRow, SymbolDataRow
+from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 from engine.errors import StoreError
 from engine.events import NS, Depth
+from engine.store.hot_cache import HotCache
 from engine.store.quarantine import prune
 from engine.store.read import Reader
 from engine.store.store import Store
 from engine.wiring.desk import Desk
 from engine.wiring.store_query import queried
-from engine.wiring.view import age_ms
+from engine.wiring.view import age_ms, number
 
 log = logging.getLogger("engine.market")
 
@@ -26,7 +27,14 @@ PRUNE_S = 60.0
 class LiveData:
     """Implements ``engine.api.data_port.DataPort``."""
 
-    def __init__(self, desk: Desk, now_ns: Callable[[], int], reader: Callable[[], Reader]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        now_ns: Callable[[], int],
+        reader: Callable[[], Reader],
+        bars: HotCache | None = None,
+    ) -> None:
+        self._bars = bars
         self._desk = desk
         self._now_ns = now_ns
         self._reader = reader
@@ -52,6 +60,14 @@ class LiveData:
             book_old=fresh.book_is_old(index, now_ns),
             imbalance=None if depth is None else round(depth.imbalance(_levels(depth)), 3),
         )
+
+    def bars(self, symbol: str, count: int) -> BarsRow | None:
+        if self._bars is None:
+            return None
+        opens, values = self._bars.bars(symbol, count)
+        # The link has no NaN: what is not told is null.
+        rows = tuple((*row[:4], number(row[4]), number(row[5])) for row in values.tolist())
+        return BarsRow(symbol, self._bars.interval_s, tuple(opens.tolist()), rows) if rows else None
 
     def depth(self, symbol: str) -> DepthRow | None:
         depth = self._desk.news.depths.get(symbol)

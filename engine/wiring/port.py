@@ -46,7 +46,8 @@ class LivePort:
     def __init__(self, engine: LiveEngine) -> None:
         self._engine = engine
         self.trading = LiveTrading(engine)
-        self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader())
+        bars = None if engine.bars is None else engine.bars.cache
+        self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0

@@ -15,6 +15,7 @@ from engine.api.hub import Hub
 from engine.api.protocol import (
     VERSION,
     AutomationRow,
+    BarsRow,
     DepthRow,
     Explanation,
     Health,
@@ -49,6 +50,12 @@ class FakeData:
 
     def symbols(self) -> tuple[SymbolDataRow, ...]:
         return tuple(sample.symbol_data())
+
+    def bars(self, symbol: str, count: int) -> BarsRow | None:
+        self._asked.append(("bars", symbol, count))
+        if symbol != "kraken:BTC/USD":
+            return None
+        return BarsRow(symbol, 60, (60_000_000_000,), ((1.0, 2.0, 0.5, 1.5, 10.0, None),))
 
     def depth(self, symbol: str) -> DepthRow | None:
         if symbol != "kraken:BTC/USD":

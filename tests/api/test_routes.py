@@ -8,6 +8,7 @@ import pytest
 from engine import nan_json
 from engine.api.protocol import (
     AutomationRow,
+    BarsRow,
     DepthRow,
     ErrorReply,
     QuarantineRow,
@@ -168,6 +169,21 @@ async def test_the_data_of_each_symbol_and_a_book(serve: Serve) -> None:
             assert status == 200 and decode(body, type=DepthRow).asks == ((101.0, 3.0),)
         status, body = await served.request("GET", "/v1/depth/no:SUCH")
         assert status == 404 and "no:SUCH" in decode(body, type=ErrorReply).error
+
+
+async def test_the_newest_bars_of_a_symbol(serve: Serve) -> None:
+    async with serve() as served:
+        status, body = await served.request("GET", "/v1/bars/kraken:BTC/USD?count=7")
+        told = decode(body, type=BarsRow)
+        assert (status, told.open_ns, told.bars) == (
+            200,
+            (60_000_000_000,),
+            ((1.0, 2.0, 0.5, 1.5, 10.0, None),),
+        )
+        assert (await served.request("GET", "/v1/bars/kraken:BTC/USD?count=0"))[0] == 400
+        status, body = await served.request("GET", "/v1/bars/no:SUCH")
+        assert status == 404 and "history list" in decode(body, type=ErrorReply).error
+        assert served.desk.asked == [("bars", "kraken:BTC/USD", 7), ("bars", "no:SUCH", 500)]
 
 
 async def test_what_was_set_aside_is_listed_by_symbol_reason_and_time(serve: Serve) -> None:

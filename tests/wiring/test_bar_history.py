@@ -20,6 +20,7 @@ from engine.store.bar import Provenance
 from engine.store.bars_read import BarReader
 from engine.wiring import bar_history, history_load
 from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.port import LivePort
 from tests.klines_server import KlinesServer
 from tests.store.bar_samples import MINUTE, START, SYMBOL, candles
 
@@ -111,10 +112,14 @@ async def test_what_live_saw_is_stored_and_at_hand(tmp_path: Path) -> None:
     async with running(tmp_path) as one:
         one.minutes(0, 3)
         assert one.stored() == {0: PARTIAL, 1: LIVE, 2: LIVE}
-        opens, values = one.bars.bars(SYMBOL, 10)
+        opens, values = one.bars.cache.bars(SYMBOL, 10)
         assert opens.tolist() == [NOW, NOW + MINUTE, NOW + 2 * MINUTE]
         assert values[1].tolist()[:5] == [104.0, 106.0, 100.0, 100.0, 60.0]
         assert 100.0 < values[1][5] < 106.0
+        told = LivePort(one.engine).data.bars(SYMBOL, 2)
+        assert told is not None and told.open_ns == tuple(opens[-2:].tolist())
+        assert told.bars == tuple(tuple(row) for row in values[-2:].tolist())
+        assert LivePort(one.engine).data.bars("nobody:X", 2) is None
 
 
 async def test_a_gap_and_a_feed_that_was_away_make_partial_bars(tmp_path: Path) -> None:
@@ -175,18 +180,18 @@ async def test_history_is_loaded_beside_the_desk_and_goes_on(
         assert one.alerts[0][1].startswith("1,440 bars of 1 symbols loaded")
         assert any(text.startswith("history ") and "of 1 symbols" in text for text in texts)
         await until(lambda: one.engine.loading() == "")
-        opens, values = one.bars.bars(SYMBOL, 5_000)
+        opens, values = one.bars.cache.bars(SYMBOL, 5_000)
         assert opens.tolist() == [candle.open_ns for candle in told[:DAY]]
         assert values[-1, 3] == told[DAY - 1].close
         one.now_ns += 3 * MINUTE
-        await until(lambda: len(one.bars.bars(SYMBOL, 5_000)[0]) == DAY + 3)
+        await until(lambda: len(one.bars.cache.bars(SYMBOL, 5_000)[0]) == DAY + 3)
         # What is older than a day has gone.
         await until(lambda: len(one.stored()) <= DAY + 3)
     # The next run finds them, without asking anybody.
     async with running(tmp_path, "history.enabled=false") as again:
         again.now_ns = NOW + 3 * MINUTE
         again.run()
-        await until(lambda: len(again.bars.bars(SYMBOL, 5_000)[0]) >= DAY)
+        await until(lambda: len(again.bars.cache.bars(SYMBOL, 5_000)[0]) >= DAY)
 
 
 async def test_a_venue_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +209,7 @@ async def test_without_its_file_the_desk_goes_on(tmp_path: Path) -> None:
         assert "bars are not stored" in one.alerts[0][1]
         one.minutes(0, 2)
         await one.bars.run()
-        assert len(one.bars.bars(SYMBOL, 5)[0]) == 0
+        assert len(one.bars.cache.bars(SYMBOL, 5)[0]) == 0
 
 
 async def test_a_bug_in_it_costs_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
