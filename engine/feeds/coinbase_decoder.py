@@ -150,7 +150,7 @@ class CoinbaseDecoder(VenueDecoder):
         except (msgspec.MsgspecError, UnicodeError, ValueError, OverflowError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
             if text.startswith(_BOOK_HEADS):
-                self._unread(_PRODUCT.findall(text), recv_ns, out)
+                self._unread(_PRODUCT.search(text), recv_ns, out)
 
     def _tick(self, tick: _Ticker, recv_ns: int, out: list[MarketEvent]) -> None:
         symbol, event_ns = self._symbol(tick.product_id), rfc3339_ns(tick.time)
@@ -209,10 +209,10 @@ class CoinbaseDecoder(VenueDecoder):
         if book is not None and not self.check.changed(symbol, event_ns, book.best()):
             self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
 
-    def _unread(self, natives: list[str], recv_ns: int, out: list[MarketEvent]) -> None:
+    def _unread(self, found: re.Match[str] | None, recv_ns: int, out: list[MarketEvent]) -> None:
         """An update could not be read: its book is wrong, or all are when it is not known whose it was."""
-        known = [native for native in natives[:1] if native in self._symbols]
-        for native in known or list(self._symbols):
+        known = [found[1]] if found is not None and found[1] in self._symbols else list(self._symbols)
+        for native in known:
             if self.books.get(self._symbols[native]) is not None:
                 self.book_wrong(native, "missed an update that could not be read", recv_ns, out)
 
