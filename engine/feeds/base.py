@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -200,6 +201,9 @@ class VenueDecoder:
         """What is wrong now, a line each, by native symbol; "" stands for the venue as a whole."""
         self.refused: set[str] = set()
         """Native symbols, of those known, that the venue refused: nothing is expected of them."""
+        self.spent: deque[tuple[str, int]] = deque(maxlen=1024)
+        """(symbol, id): the last trade ids that the venue gave to what is no trade of the market; without
+        them holes would be seen in its ids."""
         self._waiting: dict[str, int] = {}
         """Symbols whose book is wrong -> since when."""
 

@@ -120,7 +120,9 @@ class _Any(msgspec.Struct):
 
 
 class _Outside(msgspec.Struct, gc=False):
-    X: str
+    s: str
+    t: TradeId
+    X: str = "MARKET"
 
 
 class _OutsideFrame(msgspec.Struct, gc=False):
@@ -172,8 +174,6 @@ class StreamDecoder(BookDecoder):
         self._kinds: dict[str, int] = {}
         self._told_by: dict[str, int] = {}
         """On a tape, by symbol: the kind of its first trade, the only one that is taken."""
-        self.spent = 0
-        """Trade ids that the venue gave to what is no trade of the market."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         try:
@@ -211,9 +211,12 @@ class StreamDecoder(BookDecoder):
         try:
             trade = _trade_frame(text).data
         except msgspec.ValidationError:
-            if _outside_frame(text).data.X == "MARKET":
+            outside = _outside_frame(text).data
+            if outside.X == "MARKET":
                 raise
-            self.spent += 1
+            symbol = self._symbol(outside.s)
+            if symbol and self._tells(symbol, PRINT):
+                self.spent.append((symbol, outside.t))
             return
         symbol = self._symbols.get(trade.s) or self._symbol(trade.s)
         if symbol and self._tells(symbol, PRINT):

@@ -26,6 +26,8 @@ from engine.feeds.binance_futures import (
     parts,
     read_instruments,
 )
+from engine.feeds.checking.feed import FeedCheck
+from engine.feeds.checking.report import Line
 from engine.feeds.joined import JoinedFeed
 from engine.feeds.registry import open_feed
 
@@ -63,12 +65,19 @@ def test_what_is_no_trade_of_the_market_is_none() -> None:
     """An id that was spent comes at price 0, the insurance fund's at whatever price."""
     decoder = BinanceFuturesDecoder()
     spent = PRINT.replace('"MARKET"', '"NA"').replace("110500.10", "0").replace("0.005", "0")
-    fund = PRINT.replace('"MARKET"', '"INSURANCE_FUND"')
+    spent = spent.replace("6587981240", "6587981241")
+    fund = PRINT.replace('"MARKET"', '"INSURANCE_FUND"').replace("6587981240", "6587981242")
     (trade,) = decode(PRINT, spent, fund, decoder=decoder)
     assert isinstance(trade, Trade) and trade.trade_id == 6587981240
-    assert (decoder.spent, decoder.malformed) == (2, 0)
+    assert list(decoder.spent) == [(SYMBOL, 6587981241), (SYMBOL, 6587981242)]
+    assert decoder.malformed == 0
     (bad,) = decode(PRINT.replace("110500.10", "0"))
     assert isinstance(bad, Malformed)
+    check = FeedCheck("binance-futures")
+    for raw in (PRINT, spent, fund, PRINT.replace("6587981240", "6587981243")):
+        check.row(Line(ch="ws", t=7, raw=raw))
+    report = check.finish(truncated=False)
+    assert (report.trade_gaps, report.trades_missing, report.duplicates) == (0, 0, 0)
 
 
 def test_only_aggregated_trades_count_where_they_are_subscribed() -> None:
