@@ -173,10 +173,14 @@ class BarHistory:
             try:
                 await self._round(load, targets)
                 told = ""
-            except StoreError as error:
-                if str(error) != told:
-                    self._desk.alert("error", "history", str(error))
-                told = str(error)
+            except Exception as error:
+                text = str(error)
+                if not isinstance(error, StoreError):  # our own bug: this round is lost, the next may do
+                    log.exception("a round of history failed")
+                    text = f"internal error ({type(error).__name__}), see engine.log"
+                if text != told:
+                    self._desk.alert("error", "history", text)
+                told = text
             self.text = ""
             await asyncio.sleep(self._until_next_s())
             if self._live is not None:

@@ -132,7 +132,9 @@ class HistoryLoad:
         source cannot do is in the status' faults."""
         now_ns = self._clock()
         if now_ns // _DAY_NS != self._full_day:
-            self._checked.clear()  # once a day from the beginning: what failed today may work tomorrow
+            # Once a day from the beginning: what failed today may work tomorrow.
+            self._full_day = now_ns // _DAY_NS
+            self._checked.clear()
             self._quiet.clear()
         self.status = status = LoadStatus()
         works = []
@@ -157,8 +159,6 @@ class HistoryLoad:
                     group.create_task(self._load_all(queue))
         except* StoreError as errors:
             raise errors.exceptions[0] from None
-        if not status.faults:
-            self._full_day = now_ns // _DAY_NS
         return status
 
     async def forget_old(self) -> int:

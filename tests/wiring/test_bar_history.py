@@ -222,6 +222,22 @@ async def test_a_bug_in_it_costs_the_bars(tmp_path: Path, monkeypatch: pytest.Mo
         assert one.engine.desk.bars >= 100
 
 
+async def test_a_bug_in_a_round_costs_that_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bar_history, "ROUND_S", 0.02)
+    monkeypatch.setattr(bar_history, "AFTER_S", 0.01)
+    rounds = []
+
+    async def broken(load: object, targets: object) -> None:
+        rounds.append(1)
+        raise ZeroDivisionError
+
+    async with running(tmp_path, "history.enabled=false") as one:
+        monkeypatch.setattr(one.bars, "_round", broken)
+        one.run()
+        await until(lambda: len(rounds) >= 3)
+        assert one.alerts == [("error", "internal error (ZeroDivisionError), see engine.log")]
+
+
 async def test_bars_that_do_not_fit_are_told_of(tmp_path: Path) -> None:
     async with running(tmp_path, "features.bar_s=7.0") as one:
         assert "live bars are not stored: bars of 7 s" in one.alerts[0][1]

@@ -323,6 +323,15 @@ async def test_silence_is_asked_about_less_and_less(loading: Loading) -> None:
     assert sum(asked[:30]) >= 4 and sum(asked[30:]) <= 2
 
 
+async def test_a_symbol_that_nobody_has_is_asked_for_less_and_less(loading: Loading) -> None:
+    source = Fake("yahoo")
+    for _ in range(100):
+        source.pages = [RefusedError("no such symbol")]
+        await load(loading, source, symbol="poll:X")
+        loading.now_ns += MINUTE
+    assert 4 <= len(source.asked) <= 8
+
+
 async def test_splits_and_dividends_are_kept_and_excuse_a_jump(loading: Loading) -> None:
     told = candles(BARS)
     quarter = [
