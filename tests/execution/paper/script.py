@@ -7,6 +7,7 @@ Steps, ``;`` between them, a millisecond apart:
     q 99x5 101x5                  a quote (bid, ask); "-": no price, "99x?": no size told; "old": stale
     p 100x3 +|-                   a print by itself; the taker bought or sold, where that is known
     d 99x5,98x4 101x5,102x6       a depth snapshot
+    wrong                         the book of the depth turned out wrong
     t 10                          ten seconds pass
     cancel a; amend a q=3 p=99 s=98 d=2
     pos -3                        what the position was before: the first step
@@ -97,6 +98,8 @@ class Floor:
             bids, asks = ([_level(one) for one in side.split(",")] for side in rest.split())
             bids, asks = self._mirror(bids, asks)
             venue.on_depth(Depth(SYMBOL, tuple(bids), tuple(asks), now, now))
+        elif word == "wrong":
+            venue.forget_depth(SYMBOL)
         elif word == "t":
             self.now += int(float(rest) * NS)
             self.take(venue.due(self.now))
