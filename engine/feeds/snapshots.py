@@ -52,8 +52,9 @@ class Snapshots:
     def want(self, natives: Iterable[str]) -> None:
         now_s = asyncio.get_running_loop().time()
         for native in natives:
-            wait = self._waits.get(native)
-            self._due_s.setdefault(native, now_s + (wait.next() if wait else 0.0))
+            if native not in self._due_s:
+                wait = self._waits.get(native)
+                self._due_s[native] = now_s + (wait.next() if wait else 0.0)
         self._more.set()
 
     async def run(self) -> None:

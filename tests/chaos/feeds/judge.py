@@ -53,6 +53,33 @@ def trades(venue: str, market: Market, told: Told) -> Iterator[str]:
         yield f"{symbol}: the last told is {last_id}, the last was {market.trades[-1].id}"
 
 
+def apart(venue: str, market: Market, told: Told) -> Iterator[str]:
+    """The same where ids only tell trades apart: what is lost lies where a Gap says so."""
+    symbol = f"{venue}:{market.native}"
+    position = {one.id: at for at, one in enumerate(market.trades)}
+    seen: dict[int, int] = {}
+    gaps = []
+    for at, (_, event) in enumerate(told):
+        if isinstance(event, Gap) and event.symbol == symbol:
+            gaps.append(at)
+        elif isinstance(event, Trade) and event.symbol == symbol:
+            if event.trade_id in seen:
+                yield f"{symbol}: trade {event.trade_id} is told twice"
+            if event.trade_id not in position:
+                yield f"{symbol}: trade {event.trade_id} never was"
+                continue
+            seen[event.trade_id] = at
+    if not seen:
+        yield f"{symbol}: no trade was told"
+        return
+    order = sorted((position[one], at) for one, at in seen.items())
+    for (before, said), (after, later) in pairwise(order):
+        if after != before + 1 and not any(min(said, later) < at < max(said, later) for at in gaps):
+            yield f"{symbol}: {after - before - 1} trades after {market.trades[before].id} are lost"
+    if order[-1][0] != len(market.trades) - 1:
+        yield f"{symbol}: the last trades are not told"
+
+
 def books(venue: str, market: Market, told: Told) -> Iterator[str]:
     """What is published of a book was true a moment ago, and nothing is while it is said to be wrong."""
     symbol = f"{venue}:{market.native}"

@@ -71,6 +71,8 @@ class FaultServer:
     ) -> None:
         self.dialect = dialect
         self.links: list[Link] = []
+        self.most_links = 0
+        """That there were at a time."""
         self.handshakes: list[float] = []
         self.requests: list[float] = []
         self.refused: list[tuple[float, float]] = []
@@ -252,6 +254,7 @@ class FaultServer:
         link = Link(socket, request, now_s)
         link.wanted = self.dialect.topics_of(request.query_string) if request.query_string else set()
         self.links.append(link)
+        self.most_links = max(self.most_links, len(self.links))
         try:
             await link.send(*self.dialect.greeting())
             async for message in socket:

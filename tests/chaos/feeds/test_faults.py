@@ -27,6 +27,7 @@ _MEMORY_MB = 150
 
 def _judged(seed: int) -> tuple[int, list[str], Counter[str]]:
     outcome = run(seed, transport=os.environ.get("TICKDESK_CHAOS_TRANSPORT", "websockets"))
+    del outcome.count["side by side"]
     outcome.count["most MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return seed, outcome.problems, outcome.count
 
@@ -75,6 +76,7 @@ def test_connections_near_their_end_are_overlapped(side: type[Dialect]) -> None:
     outcome = run(7, side=side, faults=[], lifetime_s=20.0)
     assert outcome.problems == []
     assert outcome.stats.handovers >= 3 and outcome.stats.reconnects == 0
+    assert outcome.count["side by side"] == 2
     assert _states(outcome) == [FeedState.CONNECTING, FeedState.UP]
     events = [event for _, event in outcome.told]
     assert not any(isinstance(event, BookStatus | Gap) for event in events)
@@ -83,6 +85,14 @@ def test_connections_near_their_end_are_overlapped(side: type[Dialect]) -> None:
         e for e in events if isinstance(e, Trade) and e.backfilled and e.recv_ns > first[e.symbol] + 10**9
     ]
     assert late == [] and outcome.stats.duplicates == 0
+
+
+def test_where_one_connection_is_allowed_it_is_closed_first() -> None:
+    for side in SIDES:
+        outcome = run(7, side=side, faults=[], lifetime_s=20.0, single=True)
+        assert outcome.problems == [] and outcome.count["side by side"] == 1
+        assert outcome.stats.handovers == 0 and outcome.stats.reconnects >= 3
+        assert not any(isinstance(event, Gap) for _, event in outcome.told)
 
 
 def test_an_announced_shutdown_is_overlapped() -> None:
@@ -99,6 +109,14 @@ def test_each_fault_is_met_alone(kind: str) -> None:
         assert outcome.problems == [], side.venue
         assert not any(isinstance(event, Gap) for _, event in outcome.told)
         assert outcome.count[kind] == 1
+
+
+def test_where_ids_only_tell_trades_apart_a_cut_is_joined_by_rest() -> None:
+    for number, side in enumerate(SIDES):
+        faults = [Fault(6.0, "cut", 2.0), Fault(14.0, "silent", 1.0), Fault(24.0, "cut at once", 1.0)]
+        outcome = run(300 + number, side=side, faults=faults, lifetime_s=0.0, for_s=30.0, apart=True)
+        assert outcome.problems == [] and outcome.stats.reconnects >= 3
+        assert outcome.count["backfilled"] > 0 and outcome.count["gaps"] == 0
 
 
 def test_by_the_other_transport_too() -> None:
