@@ -266,12 +266,12 @@ class Alpaca(NativeVenue):
         return sorted(trades, key=lambda trade: trade.event_ns)
 
     def candles_request(self, native: str, interval_s: int, start_ns: int, end_ns: int) -> Request | None:
-        """As traded: splits and dividends are not taken out."""
+        """Splits are taken out, dividends are not."""
         bar = _BARS.get(interval_s)
         if bar is None:
             return None
         span = ("start", _time(start_ns)), ("end", _time(max(start_ns, end_ns - 1)))
-        form = ("timeframe", bar), ("adjustment", "raw"), ("sort", "asc"), ("limit", str(_PAGE))
+        form = ("timeframe", bar), ("adjustment", "split"), ("sort", "asc"), ("limit", str(_PAGE))
         return self._stocks("bars", (native,), *span, *form)
 
     def parse_candles(self, native: str, interval_s: int, body: bytes, recv_ns: int) -> list[Candle]:

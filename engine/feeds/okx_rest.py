@@ -137,7 +137,7 @@ class Okx(NativeVenue):
     subscribe_per_s = 10.0
     heartbeats = True
     ping_frame = "ping"
-    connect_gap_s = 0.5
+    connect_gap_s = 0.7
     channels: tuple[str, ...] = ("trade", "quote", "book")
     consecutive_ids = False
     """Of its socket, which sums trades up: its decoder tells what is missing."""

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
@@ -325,11 +327,39 @@ def test_absence_of_ccxt_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
         opened("ccxt-../kucoin")
     with pytest.raises(ConfigError, match="leave ws_url"):
         opened("ccxt-kucoin", ws_url="wss://x")
+    with pytest.raises(ConfigError, match=r"feeds\.atlantis: no such venue; the desk knows alpaca, .*ccxt"):
+        opened("atlantis")
 
 
 def opened(venue: str, **settings: str) -> Feed:
     config = FeedConfig(symbols=(NATIVE,), **settings)
     return open_feed(venue, config, clock=time.time_ns, rng=random.Random(1))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(["id", "price", "amount", "side", "timestamp", "bid", "ask", "bidVolume", "askVolume"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(row=st.dictionaries(KEYS, ANYTHING), levels=st.lists(st.lists(ANYTHING, max_size=3), max_size=3))
+def test_whatever_ccxt_tells(row: dict[str, Any], levels: list[list[Any]]) -> None:
+    with contextlib.suppress(*wire.FLAWS):
+        told = wire.trade("a:b", row, SPOT, 1)
+        assert 0 < told.price < math.inf and 0 < told.size < math.inf and -1 <= told.trade_id < 1 << 63
+        assert 0 <= told.event_ns < 1 << 63
+    with contextlib.suppress(*wire.FLAWS):
+        best = wire.quote("a:b", row, SPOT, 1)
+        assert best is None or (0 < best.bid < math.inf and 0 < best.ask < math.inf)
+    with contextlib.suppress(*wire.FLAWS):
+        assert all(0 < float(price) < math.inf for price, _ in wire.levels(levels, 5, SPOT))
+    for told_row in levels:
+        with contextlib.suppress(*wire.FLAWS):
+            bar = wire.candle("a:b", 60, told_row, 1)
+            assert 0 < bar.low < math.inf and 0 <= bar.open_ns < 1 << 63
 
 
 def test_quotes_without_a_side_are_none() -> None:
