@@ -9,7 +9,7 @@ import msgspec
 
 from console.cli.client import ask
 from console.cli.settings import state_dir
-from engine.api.protocol import Health
+from engine.api.protocol import FeedRow, Health
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,9 +37,25 @@ def lines(health: Health) -> list[str]:
     for feed in health.feeds:
         age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
         text.append(
-            f"feed {feed.venue}: {feed.state}, {age}, {feed.messages} messages {feed.detail}".rstrip()
+            f"feed {feed.venue}: {feed.state}, {age}, {feed.messages} messages{_faults(feed)} "
+            f"{feed.detail}".rstrip()
         )
+    if status.loading:
+        text.append(status.loading)
     text.append(" → ".join(f"{count} {stage}" for stage, count in status.funnel.items()))
     if status.drops:
         text.append("dropped: " + ", ".join(f"{code} {count}" for code, count in status.drops.items()))
     return text
+
+
+def _faults(feed: FeedRow) -> str:
+    """What is or was wrong with it, where anything was."""
+    counts = (
+        (feed.gaps, "gaps"),
+        (feed.reconnects, "reconnects"),
+        (feed.malformed, "malformed"),
+        (feed.books_broken, "books wrong now"),
+        (feed.resyncs, "books mended or asked anew"),
+    )
+    told = "".join(f", {count} {what}" for count, what in counts if count)
+    return told + (", best effort" if feed.best_effort else "")

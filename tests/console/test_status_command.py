@@ -1,0 +1,22 @@
+"""``tickdesk status``: what is wrong with a feed stands beside it, what is well needs no words."""
+
+from __future__ import annotations
+
+import msgspec
+
+from console.cli.status import lines
+from engine.api.protocol import Health
+from tests.console import sample_desk as sample
+
+
+def test_each_feed_with_what_is_wrong_with_it() -> None:
+    health = Health(True, 1, 42, sample.status(), sample.feeds())
+    told = {line.split(":")[0]: line for line in lines(health) if line.startswith("feed ")}
+    assert "2 gaps, 1 reconnects, 1 books wrong now, 7 books" in told["feed binance"]
+    assert told["feed gateio"].endswith("3 malformed, best effort refused, tries again in 4 s")
+    assert told["feed kraken"] == "feed kraken: up, data 9.2 s old, 40410 messages"
+
+
+def test_a_load_of_history_is_told() -> None:
+    status = msgspec.structs.replace(sample.status(), loading="history 42%, 3 of 8 symbols")
+    assert "history 42%, 3 of 8 symbols" in lines(Health(True, 1, 42, status, ()))
