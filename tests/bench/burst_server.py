@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-from tests.bench.decode import capture
+from tests.bench.decode import Rows, capture
 
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _AT_ONCE = 256
@@ -31,8 +31,7 @@ def framed(text: bytes) -> bytes:
 
 
 class Server:
-    def __init__(self, rate: float) -> None:
-        rows = capture()
+    def __init__(self, rows: Rows, rate: float) -> None:
         self._frames = [framed(raw) for kind, raw, _ in rows if kind != "snapshot"]
         self._snapshot = next(raw for kind, raw, _ in rows if kind == "snapshot")
         self._rate = rate
@@ -73,7 +72,7 @@ class Server:
 
 
 async def main(rate: float) -> None:
-    server = await asyncio.start_server(Server(rate).serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(Server(capture(), rate).serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
