@@ -21,7 +21,9 @@ class Split(msgspec.Struct, frozen=True):
 
 
 class Dividend(msgspec.Struct, frozen=True):
-    """Who buys from ``ns`` on (the ex-date) does not get ``amount``: per share, in the quote currency."""
+    """Who buys from ``ns`` on (the ex-date) does not get ``amount``: in the quote currency, per share of then
+    or, where the source's bars are adjusted for splits, of today.
+    """
 
     ns: int
     amount: float

@@ -24,7 +24,7 @@ class VenueCandles(RestSource):
     """See Source. Bars are closed when the adapter says so, by the venue's word or by their successor."""
 
     split_adjusted = True
-    """There is nothing to adjust."""
+    """Coins are never split, and of shares such bars are asked for."""
 
     def __init__(self, name: str, config: PollingConfig, around: Surroundings) -> None:
         """``name`` is one of VENUES. Raises ConfigError as the venue does."""
