@@ -18,7 +18,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.events import NS, Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.events import NS, Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import Amount, Price, Traded, TradeId, VenueDecoder
 from engine.feeds.timestamps import MAX_NS, rfc3339_ns
 from engine.text import clean
@@ -144,6 +144,12 @@ class _Any(msgspec.Struct):
     action: str = ""
 
 
+class _Lost(msgspec.Struct):
+    T: str
+    S: str
+
+
+_lost = msgspec.json.Decoder(_Lost).decode
 _messages = msgspec.json.Decoder(list[_Known]).decode
 _parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _message = msgspec.json.Decoder(_Known).decode
@@ -204,6 +210,17 @@ class AlpacaDecoder(VenueDecoder):
                     self.malform(bytes(part), "unknown kind of frame", recv_ns, out)
             except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
                 self.malform(bytes(part), error, recv_ns, out)
+                self._lose(part, recv_ns, out)
+
+    def _lose(self, part: msgspec.Raw, recv_ns: int, out: list[MarketEvent]) -> None:
+        """Nothing else would show that a trade is missing."""
+        try:
+            lost = _lost(part)
+        except (msgspec.MsgspecError, RecursionError):
+            return  # not even that can be read
+        symbol = self._symbols.get(lost.S, "")
+        if lost.T == "t" and symbol:
+            out.append(Gap(symbol, -1, -1, "a trade cannot be read", recv_ns))
 
     def _take(self, message: _Known, recv_ns: int, out: list[MarketEvent]) -> None:
         if isinstance(message, _Quote):

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.events import NS, Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.events import NS, Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, VenueDecoder
 from engine.feeds.book import MOST, Level, Text
 from engine.feeds.timestamps import MAX_NS
@@ -152,6 +152,7 @@ class BybitDecoder(VenueDecoder):
         """Native symbol -> when a snapshot of its book was asked for."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        topic = ""
         try:
             text = raw if isinstance(raw, str) else raw.decode()
             # Data names its topic first; what does not is looked at twice, no worse.
@@ -159,6 +160,10 @@ class BybitDecoder(VenueDecoder):
             self._data(topic, text, recv_ns, out) if topic else self._control(text, recv_ns, out)
         except (msgspec.MsgspecError, UnicodeError, ValueError, ArithmeticError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
+            kind, _, native = topic.partition(".")
+            if kind == "publicTrade" and native in self._symbols:
+                # Nothing else would show that these trades are missing.
+                out.append(Gap(self._symbols[native], -1, -1, "a message of trades cannot be read", recv_ns))
 
     def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
         super().flush(now_ns, out)

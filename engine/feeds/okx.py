@@ -286,7 +286,6 @@ class OkxDecoder(VenueDecoder):
             return
         last_id = self._last_ids.get(native)
         if one.count and last_id is not None and trade_id - one.count > last_id:
-            self.sequence_gaps += 1
             reason = "the venue's socket did not bring them"
             out.append(Gap(symbol, last_id + 1, trade_id - one.count, reason, recv_ns))
         if one.count > 1 and self._sums is not None:

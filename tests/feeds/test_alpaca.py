@@ -14,7 +14,7 @@ import pytest
 from engine.alpaca_keys import Keys
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import Candle, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import Candle, FeedState, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.alpaca import AlpacaDecoder
 from engine.feeds.alpaca_rest import TRADING_URL, Alpaca, open_venue, read_instruments
 
@@ -90,6 +90,7 @@ def test_one_wrong_message_costs_the_others_nothing() -> None:
     out = decoded(decoder, frame(TRADE, *messages, {"T": "new kind"}, {"no": "kind"}, QUOTE))
     kinds = [type(event) for event in out]
     assert kinds.count(Trade) == kinds.count(Quote) == 1 and kinds.count(Malformed) == len(wrong) + 1
+    assert kinds.count(Gap) == len(wrong)  # nothing else would show that these trades are missing
     out = decoded(decoder, "[" + ",".join(["1"] * 5000) + "]")
     assert len(out) < 30 and isinstance(out[-1], Malformed) and "too many" in out[-1].error
 

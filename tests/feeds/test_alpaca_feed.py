@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import random
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
 
+from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import FeedState
+from engine.feeds.registry import open_feed
 from tests.feeds.conftest import Listener, listening
 from tests.feeds.small_venue import Line, SmallVenue
 from tests.feeds.test_alpaca import QUOTE, TRADE, frame
@@ -116,3 +121,29 @@ async def test_a_symbol_that_is_none_is_refused_without_keys_in_the_words() -> N
         with pytest.raises(FeedError, match="does not know the symbol NOPE") as told:
             await feed.feed.instruments()
     assert SECRET not in str(told.value)
+
+
+async def test_keys_do_not_follow_a_redirection() -> None:
+    seen: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("APCA-API-SECRET-KEY", ""))
+        return web.Response(text="[]")
+
+    async def moved(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://localhost:{request.url.port}/elsewhere")
+
+    app = web.Application()
+    app.router.add_get("/elsewhere", elsewhere)
+    app.router.add_get("/{path:.*}", moved)
+    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    config = FeedConfig(symbols=("AAPL",), ws_url="ws://127.0.0.1:1/v2/iex", rest_url=url)
+    try:
+        with pytest.raises(FeedError, match="HTTP 302"):
+            await open_feed("alpaca", config, clock=time.time_ns, rng=random.Random(1)).instruments()
+    finally:
+        await runner.cleanup()
+    assert not seen

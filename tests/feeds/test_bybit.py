@@ -13,7 +13,7 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import BookStatus, Candle, Depth, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import UnreachableError
 from engine.feeds.bybit import BybitDecoder, BybitLinearDecoder
 from engine.feeds.bybit_rest import Bybit, BybitLinear, read_instruments, read_linear_instruments
@@ -156,8 +156,9 @@ def test_trade_ids_tell_trades_apart() -> None:
     "wrong", [{"p": "0"}, {"p": "nan"}, {"v": "-1"}, {"v": "0"}, {"p": "inf"}, {"T": -1}]
 )
 def test_no_bad_trade_is_let_through(wrong: dict[str, object]) -> None:
-    (event,) = decoded(BybitDecoder(), print_of("1", **wrong))
+    event, gap = decoded(BybitDecoder(["BTCUSDT"]), print_of("1", **wrong))
     assert isinstance(event, Malformed)
+    assert isinstance(gap, Gap) and (gap.symbol, gap.first_id) == ("bybit:BTCUSDT", -1)
 
 
 def test_bars_acks_heartbeats_and_refusals() -> None:
@@ -234,7 +235,7 @@ def test_instruments() -> None:
     body = reply({"list": [entry | {"lotSizeFilter": linear}]})
     (spec,) = read_linear_instruments(body)
     assert (spec.symbol, spec.lot_size, spec.max_quantity) == ("bybit-linear:BTCUSDT", Decimal("0.001"), 1190)
-    with pytest.raises(FeedError, match="symbol ETHUSDT: correct feeds.bybit-linear.symbols"):
+    with pytest.raises(FeedError, match=r"symbol ETHUSDT: correct feeds\.bybit-linear\.symbols"):
         BybitLinear(FeedConfig(symbols=("ETHUSDT",))).parse_instruments(body)
 
 

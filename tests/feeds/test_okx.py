@@ -165,7 +165,7 @@ def test_a_sum_of_trades_that_was_missed_is_a_gap() -> None:
     out = decoded(decoder, trade(100, 3), trade(101, 1), trade(110, 4), trade(111, 1), trade(110, 4))
     assert [event.trade_id for event in out if isinstance(event, Trade)] == [100, 101, 110, 111, 110]
     (gap,) = (event for event in out if isinstance(event, Gap))
-    assert (gap.first_id, gap.last_id) == (102, 106) and decoder.sequence_gaps == 1
+    assert (gap.first_id, gap.last_id) == (102, 106)
 
 
 def test_the_first_trade_of_a_connection_may_be_history() -> None:
