@@ -284,8 +284,9 @@ def _scaled(column: npt.NDArray[np.float64]) -> tuple[int, bytes]:
 def _whole(column: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.int64] | None:
     """The column times 10 ** digits; None where that loses anything, be it a NaN or the sign of a zero."""
     scale = 10.0**digits
-    whole = np.rint(column * scale)
-    exact = (np.abs(whole) < _EXACT) & (whole / scale == column) & ~(np.signbit(column) & (column == 0.0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = np.rint(column * scale)
+        exact = (np.abs(whole) < _EXACT) & (whole / scale == column) & ~(np.signbit(column) & (column == 0.0))
     return whole.astype(np.int64) if bool(exact.all()) else None
 
 

@@ -30,14 +30,20 @@ _Job = tuple[int, Callable[[], None]]
 
 
 class TickTape:
-    """Ticks to columnar tapes; used on the recorder's thread alone."""
+    """Ticks to columnar tapes; used on the recorder's thread alone, but for ``size``."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._writer: ColumnarWriter | None = None
         self._flushed_ns = 0
-        self.size = 0
+        self._before = 0
+        """Bytes of the files that are ended."""
+
+    @property
+    def size(self) -> int:
         """Bytes written, all files together."""
+        writer = self._writer
+        return self._before + (writer.size if writer is not None else 0)
 
     def write(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """Raises TapeError."""
@@ -52,28 +58,31 @@ class TickTape:
             self._flushed_ns = now_ns
         else:
             writer.add_symbols(symbols[writer.symbols :])
-        before = writer.size
         writer.write(ticks)
         if now_ns - self._flushed_ns >= BLOCK_NS:
             self._flushed_ns = now_ns
             writer.flush()
-        self.size += writer.size - before
 
     def close(self) -> None:
-        writer, self._writer = self._writer, None
+        writer = self._writer
         if writer is not None:
-            before = writer.size
             writer.close()
-            self.size += writer.size - before
+            self._before, self._writer = self._before + writer.size, None
 
 
 class FrameTape:
-    """Frames of one venue to captures; used on the recorder's thread alone."""
+    """Frames of one venue to captures; used on the recorder's thread alone, but for ``size``."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._writer: FrameWriter | None = None
-        self.size = 0
+        self._before = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes written, all files together."""
+        writer = self._writer
+        return self._before + (writer.size if writer is not None else 0)
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Raises TapeError."""
@@ -82,16 +91,13 @@ class FrameTape:
             self.close()
         if self._writer is None:
             self._writer = FrameWriter(self._files.next(now_ns))
-        before = self._writer.size
         self._writer.write(frames)
-        self.size += self._writer.size - before
 
     def close(self) -> None:
-        writer, self._writer = self._writer, None
+        writer = self._writer
         if writer is not None:
-            before = writer.size
             writer.close()
-            self.size += writer.size - before
+            self._before, self._writer = self._before + writer.size, None
 
 
 class Recorder:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import TapeError
-from engine.feeds.columnar import ColumnarReader, ColumnarWriter, Ticks
+from engine.feeds.columnar import MAGIC, ColumnarReader, ColumnarWriter, Ticks
+from engine.feeds.tape_ticks import TapeTicks
 from engine.ticks import TICK
 
 
@@ -88,3 +95,75 @@ def test_a_tape_cut_in_its_header_is_refused(tmp_path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TapeError):
         ColumnarReader(path)
+
+
+def test_symbols_may_join_on_the_way(tmp_path: Path) -> None:
+    path, ticks = tmp_path / "a.tape", random_ticks(3000)
+    with ColumnarWriter(path, []) as writer:
+        for first, symbol in ((0, "x:A"), (1000, "x:B"), (2000, "x:C")):
+            writer.add_symbols([symbol])
+            part = ticks[first : first + 1000]
+            part["symbol"] = writer.symbols - 1
+            writer.write(part)
+    reader = ColumnarReader(path)
+    assert (reader.symbols, reader.ticks) == (["x:A", "x:B", "x:C"], 3000)
+    assert read(reader).tobytes() == ticks.tobytes()
+    cut = tmp_path / "cut.tape"
+    cut.write_bytes(path.read_bytes()[:-1])
+    reader = ColumnarReader(cut)
+    assert read(reader).tobytes() == ticks[:2000].tobytes()
+    assert reader.truncated
+
+
+floats = st.floats() | st.sampled_from([0.0, -0.0, 0.1, 61837.63, 1e-9, 1e300, float("nan"), float("inf")])
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(floats, floats, st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=300))
+def test_every_number_comes_back_bit_for_bit(rows: list[tuple[float, float, int]]) -> None:
+    ticks = np.zeros(len(rows), TICK)
+    for name, column in zip(("a", "b", "recv_ns"), zip(*rows, strict=True), strict=True):
+        ticks[name] = column
+    ticks["event_ns"], ticks["trade_id"], ticks["c"] = ticks["recv_ns"][::-1], ticks["recv_ns"], -0.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.tape"
+        with ColumnarWriter(path, ["x:A"]) as writer:
+            writer.write(ticks)
+        # Every NaN is written as it is: only its being none is kept by arithmetic.
+        assert read(ColumnarReader(path)).tobytes() == ticks.tobytes()
+
+
+def test_a_tape_of_the_first_version_is_still_read(tmp_path: Path) -> None:
+    ticks = random_ticks(500)
+    columns = []
+    for name in TICK.names or ():
+        column = np.ascontiguousarray(ticks[name])
+        if name in ("recv_ns", "event_ns", "trade_id"):
+            column = np.diff(column, prepend=np.int64(0))
+        columns.append(column.tobytes())
+    packed = zstandard.ZstdCompressor().compress(b"".join(columns))
+    header = b'{"version":1,"symbols":["x:A","x:B"]}'
+    path = tmp_path / "old.tape"
+    path.write_bytes(
+        MAGIC
+        + struct.pack("<II", len(header), zlib.crc32(header))
+        + header
+        + struct.pack("<III", len(ticks), len(packed), zlib.crc32(packed))
+        + packed
+    )
+    assert read(ColumnarReader(path)).tobytes() == ticks.tobytes()
+
+
+def test_a_real_capture_takes_less_than_ten_bytes_a_tick(data_dir: Path, tmp_path: Path) -> None:
+    capture = data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
+    for rows in (512, 8192):
+        ticks, path = TapeTicks(capture), tmp_path / f"{rows}.tape"
+        count = 0
+        with ColumnarWriter(path, ["binance:BTCUSDT"]) as writer:
+            for block in ticks.blocks():
+                for start in range(0, len(block), rows):
+                    writer.write(block[start : start + rows])
+                    writer.flush()
+                count += len(block)
+        assert count == 93_078
+        assert path.stat().st_size / count < 9.5
