@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,10 @@ from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
 from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
-from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
 from engine.wiring.market_news import POLLED
 
 if TYPE_CHECKING:
+    from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
     from engine.wiring.live import LiveEngine
     from engine.wiring.redis_cache import RedisCache
 
@@ -156,6 +157,10 @@ class BarHistory:
             return
         for symbol in _kept_symbols(self._config):
             await self._fill(reader, symbol)
+        # Not with the module: neither the start nor the loop need wait for it.
+        await asyncio.to_thread(import_module, "engine.wiring.history_load")
+        from engine.wiring.history_load import HistoryLoad
+
         self._load = load = HistoryLoad(
             self._store,
             reader,
@@ -167,7 +172,7 @@ class BarHistory:
             loaded=lambda symbol: self._fill(reader, symbol),
             changed=self._changed,
         )
-        targets = self._targets()
+        targets = await self._targets()
         told = ""
         while True:
             try:
@@ -189,31 +194,36 @@ class BarHistory:
                 if bars:
                     self._keep(bars)
 
-    def _targets(self) -> list[Target]:
+    async def _targets(self) -> list[Target]:
         wanted = self._config.collection.symbols or any(feed.enabled for feed in self._config.feeds.values())
         if not (self._config.history.enabled and wanted):
             return []
-        # Not with the module: a desk that loads nothing need not pay for all sources at every start.
+        # A desk that loads nothing need not pay for all sources at every start.
+        await asyncio.to_thread(import_module, "engine.wiring.history_targets")
         from engine.wiring.history_targets import targets
 
         return targets(self._config, self._engine.sources)
 
     async def _round(self, load: HistoryLoad, targets: Sequence[Target]) -> None:
-        started_ns = self._clock()
-        status = await load.run(targets) if targets else LoadStatus()
-        if status.wanted >= TOLD_FROM:
-            took_s = (self._clock() - started_ns) / NS
-            text = f"{status.stored:,} bars of {status.symbols} symbols loaded in {took_s:.0f} s"
-            if status.refused:
-                text += f", {status.refused:,} set aside"
-            if status.faults:
-                symbol, why = next(iter(status.faults.items()))
-                text += f"; {len(status.faults)} symbols are not complete: {symbol}: {why}"
-            self._desk.alert("warning" if status.faults else "info", "history", text)
+        if targets:
+            started_ns = self._clock()
+            status = await load.run(targets)
+            if status.wanted >= TOLD_FROM:
+                self._tell(status, (self._clock() - started_ns) / NS)
         await load.forget_old()
 
+    def _tell(self, status: LoadStatus, took_s: float) -> None:
+        text = f"{status.stored:,} bars of {status.symbols} symbols loaded in {took_s:.0f} s"
+        if status.refused:
+            text += f", {status.refused:,} set aside"
+        if status.faults:
+            symbol, why = next(iter(status.faults.items()))
+            text += f"; {len(status.faults)} symbols are not complete: {symbol}: {why}"
+        self._desk.alert("warning" if status.faults else "info", "history", text)
+
     def _changed(self) -> None:
-        status = self._load.status if self._load is not None else LoadStatus()
+        assert self._load is not None
+        status = self._load.status
         if status.wanted >= TOLD_FROM:
             if not self.text:
                 log.info("loading %d bars of %d symbols", status.wanted, status.symbols)
