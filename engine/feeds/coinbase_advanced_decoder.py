@@ -268,8 +268,8 @@ class AdvancedDecoder(VenueDecoder):
                 bid, ask = tick.best_bid, tick.best_ask
                 if not bid or not ask:
                     self.skipped += 1  # nobody is on one of the sides
-                elif (book := self.books.get(symbol)) is not None:
-                    self.check.ticker(symbol, bid, ask, event_ns, book.best())
+                elif self.books.get(symbol) is not None:
+                    self.check.ticker(symbol, bid, ask, event_ns)
                 elif symbol and (not self._book_levels or (self._open and symbol not in self.books.broken)):
                     sizes = tick.best_bid_quantity, tick.best_ask_quantity
                     out.append(Quote(symbol, bid, sizes[0], ask, sizes[1], event_ns, recv_ns))

@@ -160,9 +160,8 @@ class CoinbaseDecoder(VenueDecoder):
         if not bid or not ask:
             self.skipped += 1  # nobody is on one of the sides
             return
-        book = self.books.get(symbol)
-        if book is not None:
-            self.check.ticker(symbol, bid, ask, event_ns, book.best())
+        if self.books.get(symbol) is not None:
+            self.check.ticker(symbol, bid, ask, event_ns)
         elif not self._book_levels or (self._open and symbol not in self.books.broken):
             out.append(Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns))
 

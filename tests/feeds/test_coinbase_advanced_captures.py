@@ -40,7 +40,7 @@ def test_the_capture_decodes_without_a_gap(data_dir: Path) -> None:
     assert sum(isinstance(event, Trade) for event in out) == 84
     assert sum(isinstance(event, Quote) for event in out) > 1000
     assert not any(isinstance(event, BookStatus | Malformed) for event in out)
-    assert decoder.check.compared == 80 and decoder.check.differed == 0
+    assert decoder.check.compared >= 20 and decoder.check.differed == 0
     tape = Tape([data_dir / f"feeds/coinbase/{DERIVED}.jsonl.gz"])
     assert tape.venue == "coinbase-advanced"
     assert sum(len(batch) for batch in tape.batches()) == len(out) and tape.undecodable == 0
