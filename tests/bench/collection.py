@@ -107,7 +107,7 @@ async def _serve(port: multiprocessing.connection.Connection) -> None:
         times = ",".join(str(minute - 60 * back) for back in reversed(range(_BARS)))
         column = ",".join(["100.25"] * _BARS)
         rows = ",".join(f'"{name}":[{column}]' for name in ("open", "high", "low", "close", "volume"))
-        meta = f'"regularMarketPrice":{100 + asked % 97 / 100},"regularMarketTime":{minute + 1}'
+        meta = f'"regularMarketPrice":{100 + asked / 10_000},"regularMarketTime":{minute + 1}'
         text = (
             f'{{"chart":{{"result":[{{"meta":{{{meta}}},"timestamp":[{times}],'
             f'"indicators":{{"quote":[{{{rows}}}]}}}}],"error":null}}}}'

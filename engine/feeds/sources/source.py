@@ -15,7 +15,7 @@ class Split(msgspec.Struct, frozen=True):
     """From ``ns`` on, ``denominator`` old shares are ``numerator`` new ones: a 4:1 split is (4, 1)."""
 
     ns: int
-    """The first moment of the first day (or session) that trades in new shares."""
+    """00:00 UTC of the first day that trades in new shares."""
     numerator: float
     denominator: float
 
