@@ -9,10 +9,15 @@ import numpy as np
 
 from engine.events import Gap
 from engine.feeds.packing import Packer, Ticks
+from engine.feeds.registry import VENUES
 from engine.feeds.tape import Tape
 from engine.text import clean
 
 _AT_ONCE = 8192
+
+
+_LEVELS = {venue: int(entry.decoder().books.quotes) for venue, entry in VENUES.items()}
+"""Passing books over is several times as fast, but some venues' quotes are the top of their books."""
 
 
 class TapeTicks:
@@ -22,8 +27,7 @@ class TapeTicks:
     """
 
     def __init__(self, path: Path, venue: str | None = None) -> None:
-        # Without books: they are no ticks, and leaving them out is several times as fast.
-        self.tape = Tape([path], venue=venue, book_levels=_NoBooks())
+        self.tape = Tape([path], venue=venue, book_levels=_LEVELS)
         self._packer = Packer()
         self.gaps = 0
         """Told by the adapter: trades that its venue did not send."""
@@ -63,8 +67,3 @@ class TapeTicks:
         if self.kind == "capture":
             return self.tape.venue
         return clean(", ".join(sorted({symbol.partition(":")[0] for symbol in self.symbols})), 100)
-
-
-class _NoBooks(dict[str, int]):
-    def get(self, key: str, default: int | None = None) -> int:  # type: ignore[override]
-        return 0

@@ -1,0 +1,142 @@
+"""tickdesk tape: what is on a tape, a part of it, the same in another form."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+
+from console.cli import main
+from engine.events import NS, MarketEvent, Quote, Trade
+from engine.feeds.columnar import ColumnarReader, ColumnarWriter
+from engine.feeds.packing import Packer
+from engine.feeds.tape import Tape, events_of
+from engine.feeds.tape_info import tape_info
+
+START_NS = 1_700_000_000 * NS
+
+
+def trade(symbol: str, trade_id: int, at_s: float) -> Trade:
+    at_ns = START_NS + int(at_s * NS)
+    return Trade(symbol, trade_id, 100.25, 0.5, 1, at_ns - 1_000_000, at_ns)
+
+
+def quote(symbol: str, at_s: float, size: float = 2.0) -> Quote:
+    at_ns = START_NS + int(at_s * NS)
+    return Quote(symbol, 100.0, size, 100.5, 3.0, at_ns, at_ns)
+
+
+EVENTS: list[MarketEvent] = [
+    trade("kraken:BTC/USD", 7, 0),
+    quote("bybit:XRPUSDT", 1, float("nan")),
+    trade("kraken:BTC/USD", 8, 2),
+    trade("bybit:XRPUSDT", 900, 3),
+    trade("kraken:BTC/USD", 12, 4),
+    quote("kraken:BTC/USD", 5),
+]
+
+
+def tape(path: Path, events: list[MarketEvent]) -> Path:
+    packer = Packer()
+    packer.add(events)
+    with ColumnarWriter(path, packer.symbols) as writer:
+        writer.write(packer.take())
+    return path
+
+
+def read(path: Path) -> list[MarketEvent]:
+    found, played = Tape([path]), []
+    for batch in found.batches():
+        played += batch if isinstance(batch, list) else events_of(batch, found.symbols)
+    return played
+
+
+def test_info_tells_what_is_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tape(tmp_path / "a.tape", EVENTS)
+    info = tape_info(path)
+    assert (info.kind, info.venue, info.trades, info.quotes, info.gaps) == ("ticks", "bybit, kraken", 4, 2, 1)
+    assert (info.from_ns, info.to_ns) == (START_NS, START_NS + 5 * NS)
+    told = {row.symbol: (row.trades, row.gaps, row.missing) for row in info.symbols}
+    assert told == {"kraken:BTC/USD": (3, 1, 3), "bybit:XRPUSDT": (1, None, None)}  # whose ids are no row
+    assert main(["tape", "info", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "from      2023-11-14 22:13:20.000 UTC" in out
+    assert "kraken:BTC/USD          3 trades, 1 quotes, 1 gaps (3 trades)" in out
+    path.write_bytes(path.read_bytes()[:-1])
+    assert main(["tape", "info", "--json", str(path)]) == 0
+    (again,) = json.loads(capsys.readouterr().out)
+    assert again["truncated"] and again["trades"] == 0
+
+
+def test_a_part_of_a_tape_of_ticks(tmp_path: Path) -> None:
+    path, out = tape(tmp_path / "a.tape", EVENTS), tmp_path / "b.tape"
+    times = ["--from", "2023-11-14T22:13:22", "--to", "2023-11-14T22:13:24+00:00"]
+    assert main(["tape", "cut", str(path), *times, "-o", str(out)]) == 0
+    assert read(out) == EVENTS[2:4]
+    one = tmp_path / "c.tape"
+    assert main(["tape", "cut", str(path), "--symbols", "btc/usd", "-o", str(one)]) == 0
+    assert read(one) == [EVENTS[n] for n in (0, 2, 4, 5)]
+
+
+def test_a_part_of_a_capture_can_still_be_read(data_dir: Path, tmp_path: Path) -> None:
+    whole = data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"
+    out = tmp_path / "part.jsonl.gz"
+    assert main(["tape", "cut", str(whole), "--symbols", "coinbase:SKL-USD", "-o", str(out)]) == 0
+    assert {event.symbol for event in read(out) if isinstance(event, Trade)} == {"coinbase:SKL-USD"}
+    assert main(["check-feed", "coinbase", str(out)]) == 0
+    assert [spec.symbol for spec in Tape([out]).specs]
+    late = tmp_path / "late.jsonl"
+    assert main(["tape", "cut", str(whole), "--from", "2021-04-17T16:43:50", "-o", str(late)]) == 0
+    rows = [json.loads(line) for line in late.read_text().splitlines()]
+    assert rows[0]["ch"] == "http"
+    assert min(row["t"] for row in rows if row["ch"] == "ws") >= 1_618_677_830 * NS
+
+
+@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz"])
+def test_ticks_there_and_back(form: str, tmp_path: Path) -> None:
+    path, there, back = tape(tmp_path / "a.tape", EVENTS), tmp_path / f"b.{form}", tmp_path / "c.tape"
+    assert main(["tape", "convert", str(path), "-o", str(there)]) == 0
+    assert repr(read(there)) == repr(EVENTS)
+    assert main(["tape", "convert", str(there), "-o", str(back)]) == 0
+    assert back.read_bytes() == path.read_bytes()
+    assert tape_info(there).kind == "lines"
+
+
+def test_a_capture_becomes_every_other_form(data_dir: Path, tmp_path: Path) -> None:
+    capture = data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"
+    outs = {form: tmp_path / f"a.{form}" for form in ("tape", "csv", "csv.gz", "parquet")}
+    for out in outs.values():
+        assert main(["tape", "convert", str(capture), "-o", str(out)]) == 0
+    blocks = list(ColumnarReader(outs["tape"]).blocks())
+    ticks = np.concatenate(blocks)
+    with gzip.open(outs["csv.gz"], "rt") as file:
+        assert file.read() == outs["csv"].read_text()
+    rows = list(csv.DictReader(outs["csv"].read_text().splitlines()))
+    frame = polars.read_parquet(outs["parquet"])
+    assert len(rows) == len(ticks) == len(frame) == 84 + 1230
+    assert [int(row["recv_ns"]) for row in rows] == frame["recv_ns"].to_list() == ticks["recv_ns"].tolist()
+    traded = [row for row in rows if row["kind"] == "trade"]
+    assert traded[0]["symbol"] == "coinbase:BAND-GBP" and float(traded[0]["price"]) == 14.7775
+    assert {row["side"] for row in traded} == {"buy", "sell"}
+    assert {row["bid"] for row in traded} == {""}
+    assert frame.filter(polars.col("kind") == "trade")["price"][0] == 14.7775
+
+
+def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tape(tmp_path / "a.tape", EVENTS)
+    for arguments, code, words in (
+        (["convert", str(path), "-o", str(tmp_path / "a.xls")], 1, "must end with one of .tape, .jsonl"),
+        (["convert", str(path), "-o", str(path)], 1, "exists already"),
+        (["convert", str(path)], 2, "takes one FILE, and -o OUT"),
+        (["cut", str(path), "--from", "yesterday", "-o", str(tmp_path / "b.tape")], 2, "is no time"),
+        (["cut", str(tmp_path / "none"), "-o", str(tmp_path / "b.tape")], 1, "no such file"),
+        (["info", str(tmp_path / "none")], 1, "cannot read the tape"),
+    ):
+        assert main(["tape", *arguments]) == code
+        err = capsys.readouterr().err
+        assert words in err and err.count("\n") == 1
