@@ -18,12 +18,14 @@ from engine.instruments import Instruments
 from engine.models.builtin import ensure_builtin
 from engine.models.load import Predictor, load
 from engine.models.registry import Registry
+from engine.store.quarantine import prune
 from engine.store.store import Store
 from engine.wiring.compile import compile_all
 from engine.wiring.decimal_text import money
 from engine.wiring.desk import Desk
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.sources import adopt
+from engine.wiring.store_query import queried
 
 DATABASE = "replay.db"
 
@@ -96,6 +98,8 @@ def replay(
         seconds = time.perf_counter() - began
         if not store.flush(60.0):
             raise StoreError(f"the replay's records could not be written to {state_dir / DATABASE}")
+        rows = config.quality.quarantine_rows
+        asyncio.run(queried(store, lambda connection: prune(connection, rows)))
         sha256 = _digest(store)
     finally:
         store.close()

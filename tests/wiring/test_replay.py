@@ -15,6 +15,7 @@ from engine.config import load
 from engine.errors import TapeError
 from engine.feeds import lines
 from engine.feeds.tape import Tape
+from engine.store.read import Reader
 from engine.wiring.replay import DATABASE, ReplayReport, replay
 from tests.conftest import ROOT
 
@@ -75,3 +76,18 @@ def test_missing_tape_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TapeError) as caught:
         replay(load(environ={}), [tmp_path / "none.jsonl"], tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.data
+def test_what_a_tape_holds_that_is_not_believed_is_kept_within_the_bound(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    tape = data_dir / "feeds" / "tapes" / "us_stock_XXX_taq_trades_quotes_20180102.jsonl.gz"
+    report = replay(load(overrides=["quality.quarantine_rows=50"], environ={}), [tape], tmp_path)
+    assert report.rejected["CROSSED"] > 1_000
+    reader = Reader(tmp_path / DATABASE)
+    try:
+        kept = reader.quarantine()
+    finally:
+        reader.close()
+    assert len(kept) == 50 and {row.reason for row in kept} == {"CROSSED"}
