@@ -18,7 +18,6 @@ from typing import Annotated
 import msgspec
 
 from engine.events import MarketEvent
-from engine.feeds.agreement import Agreement
 from engine.feeds.base import BOOK_LEVELS, VenueDecoder
 from engine.feeds.book import Book, Text
 from engine.feeds.timestamps import MAX_NS
@@ -108,8 +107,6 @@ class BookDecoder(VenueDecoder):
         self._margin = max(2 * book_levels, 20)
         self._syncs: dict[str, _Sync] = {}
         self._held = 0
-        self.agreement: Agreement | None = None
-        """Set it to have the books compared with the bookTickers."""
         if book_levels:
             for native in self._symbols:
                 self._ask(native, self._sync(self._symbols[native]))
@@ -232,10 +229,6 @@ class BookDecoder(VenueDecoder):
         if self.troubles:
             self.troubles.pop(native, None)
         self.books.flush(recv_ns, out)  # other symbols': also where no clock runs, as on a tape
-        if self.agreement is not None:
-            best = book.best()
-            if best is not None:
-                self.agreement.book(symbol, sync.last, best)
         if not sync.asked:
             for side, edge in ((book.bids, sync.bid_edge), (book.asks, sync.ask_edge)):
                 if edge == math.inf:

@@ -119,6 +119,7 @@ class BinanceVenue(NativeVenue):
     """The venue allows 300 connects in 5 minutes per IP, which it may share with other programs."""
     lifetime_s = 23.5 * 3600
     """The venue cuts at 24 h."""
+    book_gap_s = 0.5
     rest_root: str
     most_streams: int
     """Of a connection."""

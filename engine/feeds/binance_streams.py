@@ -17,7 +17,7 @@ import msgspec
 
 from engine.events import Candle, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Price, TradeId
-from engine.feeds.binance_book import MAX_MS, MS, BookDecoder, Id, Size, Time, Traded, Update, time_ns
+from engine.feeds.binance_book import MAX_MS, MS, BookDecoder, Size, Time, Traded, Update, time_ns
 from engine.text import clean
 
 PRINT, BOOK_TICKER, UNUSED, DEPTH, AGGREGATE, BAR = 1, 2, 3, 4, 5, 6
@@ -58,7 +58,6 @@ class _Aggregate(msgspec.Struct, gc=False):
 
 
 class _BookTicker(msgspec.Struct, gc=False):
-    u: Id
     s: str
     b: Price
     B: Traded
@@ -204,8 +203,6 @@ class StreamDecoder(BookDecoder):
         if symbol:
             event_ns = time_ns(quote.T) if quote.T else recv_ns
             out.append(Quote(symbol, quote.b, quote.B, quote.a, quote.A, event_ns, recv_ns))
-            if self.agreement is not None:
-                self.agreement.ticker(symbol, quote.u, (quote.b, quote.B, quote.a, quote.A))
 
     def _print(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         try:
