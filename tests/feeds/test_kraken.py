@@ -7,6 +7,8 @@ import zlib
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.config import FeedConfig
 from engine.errors import FeedError
@@ -60,6 +62,15 @@ def test_lost_trailing_zeros_are_padded_and_written_ones_count() -> None:
     running.of(cut)
     cut.apply([("1.00", "0.2")], [])
     assert running.of(cut) == Checksum().of(full)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 3)), max_size=60))
+def test_a_running_checksum_is_that_of_the_book_as_it_is(changes: list[tuple[bool, int, int]]) -> None:
+    book, running = Book(12), Checksum()
+    for bid, price, size in changes:
+        level = (f"{price if bid else price + 50}.50", f"{size}.000")
+        book.apply([level] if bid else [], [] if bid else [level])
+        assert running.of(book) == Checksum().of(book)
 
 
 @pytest.mark.parametrize("price", ["1E+40", "1." + "0" * 80])
