@@ -285,6 +285,8 @@ class RestSource(ABC):
                     raise
             except FeedError as error:
                 self._failed(error)
+                if not self._stats.messages:
+                    self._tell(FeedState.DOWN, f"{self._host} refuses")  # its key, it may be
                 raise
             else:
                 self._stats.messages += 1

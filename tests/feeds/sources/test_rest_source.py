@@ -160,6 +160,12 @@ async def test_a_refusal_is_not_tried_again_and_breaks_no_circuit(server: Loopba
                 await latest(one)
         assert len(server.asked) == 8
         assert not one._circuit.open
+        assert one.stats.state is FeedState.DOWN  # nothing was answered yet: it may be a key
+        server.answers[CHART] = [GOOD, says("no such symbol", 404)]
+        await latest(one)
+        with pytest.raises(RefusedError):
+            await latest(one)
+        assert one.stats.state is FeedState.UP
 
 
 async def test_the_circuit_opens_and_one_request_closes_it(
