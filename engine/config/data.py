@@ -38,12 +38,16 @@ class QualityConfig(Section, frozen=True):
     """What is believed of market data, and for how long."""
 
     daily_return_pct: Percent = 30.0
-    """A bar whose close is further than this, scaled to a day, from the one before is set aside."""
+    """A tick further than this from the one before is set aside, until five agree; a bar whose close is
+    further than this, scaled by the fourth root of the time between the two (a minute: a sixth of it)."""
     trade_age_s: Seconds = 60.0
-    """Older than this, the last trade is marked as old."""
+    """A symbol whose last trade is older than this is stale, however fresh its quotes: entries are denied."""
     quote_age_s: Seconds = 10.0
+    """The same of its last quote, however many trades come."""
     book_age_s: Seconds = 10.0
+    """A book without news for so long is marked; no order's price rests on it."""
     candle_age_s: Seconds = 180.0
+    """Of symbols that only bars tell of: their last bar is marked from then on."""
     max_fill_bars: Annotated[int, Meta(ge=0, le=10_000)] = 60
     """Bars without a trade are filled in history, marked, at most this many in a row."""
     quarantine_rows: Annotated[int, Meta(ge=0, le=10_000_000)] = 100_000
