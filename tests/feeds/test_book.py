@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import BookStatus, Depth, MarketEvent, Quote
-from engine.feeds.book import Book
+from engine.feeds.book import Book, Side
 from engine.feeds.books import PUBLISH_NS, Books
 
 SYMBOL = "x:BTC-USD"
@@ -90,3 +91,33 @@ def test_depth_is_conflated_and_its_last_state_still_comes() -> None:
     assert out[1] == Depth(SYMBOL, ((9.0, 4.0),), ((10.0, 1.0),), 4, 2 * PUBLISH_NS)
     books.flush(9 * PUBLISH_NS, out)
     assert len(out) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9), st.sampled_from([-1.0, 1.0]), st.integers(1, 60))
+def test_a_deep_side_has_its_best_in_order(seed: int, sign: float, count: int) -> None:
+    """Only the best are kept in order, however they come and go."""
+    rng = random.Random(seed)
+    side, held = Side(sign, limited=False), dict[int, str]()
+    side._sorted = 16
+    for _ in range(rng.randint(1, 120)):
+        changes = []
+        for _ in range(rng.randint(1, 30)):
+            # Mostly what is there already, and its best most of all, so that the order runs out.
+            near = sorted(held, key=lambda price: sign * price)[: rng.choice([3, 40])]
+            price = rng.choice(near) if near and rng.random() < 0.6 else rng.randint(1, 400)
+            size = rng.choice(["0", "0.0", "1", "2.5"])
+            changes.append((str(price), size))
+            held[price] = size
+            if float(size) == 0.0:
+                del held[price]
+        side.update(changes)
+        best = sorted(held, key=lambda price: sign * price)
+        assert side.keys == [sign * price for price in best[: len(side.keys)]]
+        assert len(side.keys) >= min(len(best), side._sorted // 4)
+        if rng.random() < 0.3:
+            assert side.top(count) == tuple((float(one), float(held[one])) for one in best[:count])
+        if rng.random() < 0.05:
+            side.truncate(50)
+            held = {price: held[price] for price in best[:50]}
+            assert {sign * key for key in side.levels} == set(held)
