@@ -255,16 +255,15 @@ class _TextTape:
 
 
 def _venue_of(rows: list[Row], path: Path) -> str:
-    """By the URLs in the capture, else by what its frames begin with."""
+    """By the URLs in the capture, else, as where a proxy was recorded, by what its frames begin with."""
     hosts = {row.url.partition("://")[2].partition("/")[0] for row in rows if row.url}
     for venue, entry in VENUES.items():
         if any(part in host for host in hosts for part in entry.hosts):
             return venue
-    if not hosts:
-        frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]
-        for venue, entry in VENUES.items():
-            if any(frame.startswith(entry.frame_heads) and entry.frame_mark in frame for frame in frames):
-                return venue
+    frames = [row.raw for row in rows if row.ch == "ws" and row.raw is not None]
+    for venue, entry in VENUES.items():
+        if any(frame.startswith(entry.frame_heads) and entry.frame_mark in frame for frame in frames):
+            return venue
     raise TapeError(
         f"{path} is a capture of a venue that the desk does not decode: it knows {', '.join(sorted(VENUES))}"
     )
