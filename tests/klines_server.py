@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 from collections.abc import Callable, Sequence
 
@@ -20,13 +21,15 @@ class KlinesServer:
         self.limit = limit
         self.asked: list[tuple[int, int]] = []
         """(startTime, endTime) of each request, ms."""
+        self.most = 0
+        """So many requests are answered, further ones hang until this is changed; 0: all are."""
         self.refuse: Callable[[int], web.Response | None] = lambda number: None
         """An answer in place of the ``number``th (from 1)."""
 
     async def __aenter__(self) -> KlinesServer:
         app = web.Application()
         app.router.add_get("/api/v3/klines", self._klines)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -39,7 +42,10 @@ class KlinesServer:
         query = request.query
         start, end = int(query["startTime"]), int(query["endTime"])
         self.asked.append((start, end))
-        refused = self.refuse(len(self.asked))
+        number = len(self.asked)
+        while 0 < self.most < number:
+            await asyncio.sleep(0.01)
+        refused = self.refuse(number)
         if refused is not None:
             return refused
         first = bisect.bisect_left(self.rows, start, key=lambda row: row[0])
