@@ -136,9 +136,9 @@ def basis_of(family: Family, row: FeatureRow) -> str:
             ("1-bar volatility", row.return_std * 100.0, "{:.4f} %"),
         )
     elif family is Family.MICROSTRUCTURE:
-        bought = (
-            row.window_buy_volume / row.window_volume * 100.0 if row.window_volume > 0.0 else float("nan")
-        )
+        # While trades are missing in the window, the module leaves the flow out.
+        flow = row.window_volume > 0.0 and row.window_gapped != 1.0
+        bought = row.window_buy_volume / row.window_volume * 100.0 if flow else float("nan")
         mid = (row.bid + row.ask) / 2.0
         spread = (row.ask - row.bid) / mid * 10_000.0 if mid > 0.0 else float("nan")
         numbers = (

@@ -88,3 +88,12 @@ def test_what_is_not_known_is_left_out() -> None:
     assert lines(bare) == ["nothing else"]
     unknown = [line for line in lines(sample.explanation()) if line.startswith("range")]
     assert unknown and "nan" not in unknown[0]
+
+
+def test_a_gap_that_the_features_span_is_told() -> None:
+    story = sample.explanation()
+    assert story.features is not None
+    assert not any("gap" in line for line in lines(story))
+    row = msgspec.structs.replace(story.features, window_gapped=1.0, volume_gapped=1.0)
+    shown = lines(msgspec.structs.replace(story, features=row))
+    assert "! gap: trades are missing in the window and the average volume" in shown
