@@ -40,7 +40,7 @@ _STEADY_S = 30.0
 _ATTEMPTS = 3
 _LAG_S = 1.0
 """REST's recent trades come a little after the socket's."""
-_STREAMING = "streaming by ccxt, best effort: what is missing cannot be noticed"
+_STREAMING = "streaming by ccxt, best effort"
 OPTIONS: dict[str, Any] = {
     "enableRateLimit": True,
     "newUpdates": True,
