@@ -202,7 +202,11 @@ class BarHistory:
         await asyncio.to_thread(import_module, "engine.wiring.history_targets")
         from engine.wiring.history_targets import targets
 
-        return targets(self._config, self._engine.sources)
+        found = targets(self._config, self._engine.sources)
+        for target in found:
+            if not target.choices:
+                log.info("nobody can be asked for the bars of %s: only live ones are stored", target.symbol)
+        return [target for target in found if target.choices]
 
     async def _round(self, load: HistoryLoad, targets: Sequence[Target]) -> None:
         if targets:

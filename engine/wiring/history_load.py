@@ -20,7 +20,6 @@ from engine.errors import FeedError, StoreError
 from engine.events import NS, Candle
 from engine.feeds.backoff import Backoff
 from engine.feeds.base import UnreachableError
-from engine.feeds.rest import RefusedError
 from engine.feeds.sources.source import Action, ExhaustedError, Source
 from engine.feeds.sources.source import Split as ToldSplit
 from engine.market.candle_check import CandleCheck, Split
@@ -49,11 +48,17 @@ _DAY_NS = 86_400 * NS
 _NOW = 0, 0
 
 
+Choices = tuple[tuple[Source, str], ...]
+"""Who can be asked, and the symbol's spelling there; the preferred first."""
+
+
 class Target(NamedTuple):
-    """One symbol, and who has its bars: (source, its spelling there), the preferred first."""
+    """One symbol, and who has its bars."""
 
     symbol: str
-    choices: tuple[tuple[Source, str], ...]
+    choices: Choices
+    actions: Choices = ()
+    """Who may know its splits and dividends, beside those."""
 
 
 class LoadStatus(msgspec.Struct):
@@ -201,6 +206,8 @@ class HistoryLoad:
         """By the first source that can."""
         symbol, faults = work.target.symbol, []
         holes = work.holes
+        if symbol not in self._checked:
+            await self._load_actions(work.target)
         for source, native in work.target.choices:
             interval_s = self._history.interval_s
             if source.intervals_s and interval_s not in source.intervals_s:
@@ -228,8 +235,6 @@ class HistoryLoad:
         self, source: Source, symbol: str, native: str, holes: Sequence[tuple[int, int]]
     ) -> None:
         """Raises FeedError when the source cannot, or not now."""
-        if symbol not in self._checked:
-            await self._patiently(lambda: self._load_actions(source, symbol, native), lambda: 0)
         for start_ns, end_ns in holes:
             hole = _Hole(self, source, symbol, native, start_ns, end_ns)
             await hole.begin()
@@ -255,17 +260,22 @@ class HistoryLoad:
                     wait_s = backoff.next(wait_s)
                 await asyncio.sleep(max(wait_s, 0.05))
 
-    async def _load_actions(self, source: Source, symbol: str, native: str) -> None:
+    async def _load_actions(self, target: Target) -> None:
+        """Of the first who tells any. Bars are stored without, and the next day is another attempt."""
         now_ns = self._clock()
         since_ns = now_ns - (self._history.days + 1) * _DAY_NS
-        try:
-            actions = await source.actions(symbol, native, since_ns, now_ns)
-        except RefusedError as error:
-            log.warning("%s: without splits and dividends: %s", symbol, error)
-            return
-        if actions:
+        for source, native in (*target.choices, *target.actions):
+            try:
+                actions = await source.actions(target.symbol, native, since_ns, now_ns)
+            except FeedError as error:
+                log.warning(
+                    "%s: without the splits and dividends of %s: %s", target.symbol, source.name, error
+                )
+                continue
             told = [_stored(action, source, now_ns) for action in actions if _sound(action)]
-            await queried(self._store, self._store.actions(symbol, told))
+            if told:
+                await queried(self._store, self._store.actions(target.symbol, told))
+                return
 
 
 class _Page(NamedTuple):
@@ -371,4 +381,4 @@ def _stored(action: Action, source: Source, now_ns: int) -> StoredAction:
         kind, value = "split", action.numerator / action.denominator
     else:
         kind, value = "dividend", action.amount
-    return StoredAction(action.ns, kind, value, source.name, source.split_adjusted, now_ns)
+    return StoredAction(action.ns, kind, value, source.name, source.dividends_adjusted, now_ns)

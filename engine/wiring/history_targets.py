@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.config import Config
-from engine.errors import ConfigError
+from engine.errors import ConfigError, SymbolError
+from engine.feeds.registry import VENUES
 from engine.feeds.sources.collection import VENUE as POLLED
 from engine.feeds.sources.registry import Sources
-from engine.feeds.sources.source import Source
+from engine.symbols import canonical
 from engine.text import clean
 from engine.wiring.history_load import Target
 
@@ -20,31 +21,43 @@ def targets(config: Config, sources: Sources, only: Sequence[str] = ()) -> list[
     looked for with the sources. Raises ConfigError for one that is none of these.
     """
     found = {
-        f"{venue}:{native}": _of_venue(sources, venue, native)
+        f"{venue}:{native}": _of_venue(config, sources, venue, native)
         for venue, feed in config.feeds.items()
         if feed.enabled
         for native in feed.symbols
     }
-    found.update((f"{POLLED}:{name}", tuple(sources.knowing(name))) for name in config.collection.symbols)
+    for name in config.collection.symbols:
+        found[f"{POLLED}:{name}"] = Target(f"{POLLED}:{name}", tuple(sources.knowing(name)))
     if not only:
-        return [Target(symbol, choices) for symbol, choices in found.items()]
-    return [_chosen(found, name, sources) for name in dict.fromkeys(only)]
+        return list(found.values())
+    return [_chosen(found, name, config, sources) for name in dict.fromkeys(only)]
 
 
-def _of_venue(sources: Sources, venue: str, native: str) -> tuple[tuple[Source, str], ...]:
+def _of_venue(config: Config, sources: Sources, venue: str, native: str) -> Target:
+    """A share's venue tells no dividends: the services do."""
     source = sources.of_venue(venue)
-    return () if source is None else ((source, native),)
+    choices = () if source is None else ((source, native),)
+    try:
+        name = canonical(venue, native, config.symbols)
+    except SymbolError:
+        name = "/"
+    share = "/" not in name and ":" not in name
+    told = [one for one in sources.knowing(name) if one[0].name not in VENUES] if share else []
+    return Target(f"{venue}:{native}", choices, tuple(told))
 
 
-def _chosen(found: dict[str, tuple[tuple[Source, str], ...]], name: str, sources: Sources) -> Target:
+def _chosen(found: dict[str, Target], name: str, config: Config, sources: Sources) -> Target:
     for symbol in (name, f"{POLLED}:{name}"):
         if symbol in found:
-            return Target(symbol, found[symbol])
+            return found[symbol]
     venue, colon, native = name.partition(":")
-    choices = _of_venue(sources, venue, native) if colon else tuple(sources.knowing(name))
-    if not choices:
+    if colon:
+        target = _of_venue(config, sources, venue, native)
+    else:
+        target = Target(f"{POLLED}:{name}", tuple(sources.knowing(name)))
+    if not target.choices:
         raise ConfigError(
             f"nobody has bars of {clean(name, 60)}: write venue:NATIVE as in binance:BTCUSDT, a canonical "
             "name as in AAPL, or add it to collection.symbols"
         )
-    return Target(name if colon else f"{POLLED}:{name}", choices)
+    return target

@@ -242,7 +242,7 @@ class Fake:
     ) -> None:
         self.name = self.venue = name
         self.stats = FeedStats()
-        self.split_adjusted = split_adjusted
+        self.split_adjusted = self.dividends_adjusted = split_adjusted
         self.intervals_s = frozenset({60})
         self.pages = list(pages)
         self.told = actions
@@ -352,6 +352,15 @@ async def test_splits_and_dividends_are_kept_and_excuse_a_jump(loading: Loading)
         (ex_ns, "split", 4.0),
         (ex_ns + 900 * MINUTE, "dividend", 0.25),
     ]
+
+
+async def test_who_has_no_bars_may_know_the_dividends(loading: Loading) -> None:
+    service = Fake("yahoo", actions=(Dividend(START, 0.25),))
+    venue = Fake("binance", candles(BARS))
+    await loading.load.run([Target("alpaca:AAPL", ((venue, "AAPL"),), ((service, "AAPL"),))])
+    (kept,) = loading.reader.actions("alpaca:AAPL")
+    assert (kept.value, kept.source, kept.split_adjusted) == (0.25, "yahoo", True)
+    assert not service.asked and len(loading.opens("alpaca:AAPL")) == BARS
 
 
 async def test_what_is_older_than_wanted_goes(loading: Loading) -> None:

@@ -106,6 +106,7 @@ class RestSource(ABC):
     variable = ""
     """The environment variable of its key; "": it needs none."""
     split_adjusted = False
+    dividends_adjusted = False
     intervals_s: frozenset[int] = frozenset()
 
     def __init__(self, config: PollingConfig, around: Surroundings) -> None:

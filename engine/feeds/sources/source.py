@@ -52,6 +52,8 @@ class Source(Protocol):
     split_adjusted: bool
     """Its bars are already in today's shares. False: as they traded, splits are still to be applied.
     No source's bars are adjusted for dividends."""
+    dividends_adjusted: bool
+    """Its dividends are per share of today. False: per share of the day on which they were paid."""
     intervals_s: frozenset[int]
     """What ``bars`` can be asked for; empty: it is not known beforehand, ``bars`` refuses what it has not."""
 

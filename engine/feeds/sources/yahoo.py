@@ -117,6 +117,7 @@ class Yahoo(RestSource):
     url = "https://query2.finance.yahoo.com"
     limits = Limits(per_minute=30)
     split_adjusted = True
+    dividends_adjusted = True
     intervals_s = frozenset(_INTERVALS)
 
     def latest_request(self, native: str, now_ns: int) -> Request:
