@@ -137,7 +137,7 @@ async def test_retry_after_silences_all_symbols(server: LoopbackServer) -> None:
 
 
 async def test_the_circuit_opens_and_one_request_closes_it(server: LoopbackServer) -> None:
-    config = msgspec.structs.replace(FAST, breaker_failures=4, interval_s=0.1)
+    config = msgspec.structs.replace(FAST, breaker_failures=4, breaker_reset_s=1.0, interval_s=0.1)
     symbols = tuple(f"x:{number}" for number in range(3))
     healthy = asyncio.Event()
 

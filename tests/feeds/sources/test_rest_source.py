@@ -171,7 +171,7 @@ async def test_a_refusal_is_not_tried_again_and_breaks_no_circuit(server: Loopba
 async def test_the_circuit_opens_and_one_request_closes_it(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_source, "_RESET_S", 0.2)
+    monkeypatch.setattr(rest_source, "_RESET_S", 1.5)
     async with opened(source(Yahoo, answers(server, says("broken", 500)), per_minute=10_000)) as one:
         for _ in range(3):
             with pytest.raises(UnreachableError):
@@ -183,7 +183,7 @@ async def test_the_circuit_opens_and_one_request_closes_it(
             await latest(one)
         assert len(server.asked) == 5
         server.answers[CHART] = [GOOD]
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1.6)
         assert one.wait_ns(one._clock()) == 0
         assert await latest(one) == 10.5
         assert len(server.asked) == 6
@@ -193,12 +193,12 @@ async def test_the_circuit_opens_and_one_request_closes_it(
 async def test_a_half_open_circuit_lets_one_request_through(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_source, "_RESET_S", 0.2)
+    monkeypatch.setattr(rest_source, "_RESET_S", 1.5)
     async with opened(source(Yahoo, answers(server, says("broken", 500)), per_minute=10_000)) as one:
         for _ in range(3):
             with pytest.raises(UnreachableError):
                 await latest(one)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1.6)
         found = await asyncio.gather(*(latest(one) for _ in range(20)), return_exceptions=True)
         assert all(isinstance(error, UnreachableError) for error in found)
         assert len(server.asked) == 6
