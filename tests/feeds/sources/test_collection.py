@@ -301,14 +301,14 @@ async def aggregates(request: web.Request) -> web.Response:
 async def test_a_service_that_hangs_is_stood_in_for_within_its_time_limit(server: LoopbackServer) -> None:
     clock = Clock()
     server.answers[CHART] = [hang]
-    yahoo = source(Yahoo, server.url, clock=clock, timeout_s=0.1)
+    yahoo = source(Yahoo, server.url, clock=clock, timeout_s=1.0)
     polygon = source(Polygon, server.url, clock=clock)
     path = polygon.latest_request("X", clock.ns).path
     server.answers[path] = [aggregates]
     loop, events = collection(clock, [yahoo, polygon], ["X"])
     await loop.cycle()
     assert told_by(events) == ["polygon"]
-    assert loop.cycle_s < 2.0
+    assert loop.cycle_s < 4.0
     assert yahoo.stats.state is FeedState.DOWN
     server.answers[CHART] = [says(chart(3.0))]
     clock.ns += 10 * NS
