@@ -191,6 +191,8 @@ class SocketFeed:
             delay_s = session.decoder.reconnect_delay_s
             if session.ended.is_set():
                 break
+            if session.doubted.is_set():
+                self._delivery.cut()
             if self._venue.single_connection or (session.decoder.reconnect and delay_s > 0):
                 await session.close("its time is over")
             else:
@@ -284,7 +286,7 @@ class SocketFeed:
         while True:
             await asyncio.sleep(_TICK_S)
             first = self._first
-            if first is not None and first.subscribed:
+            if first is not None and first.subscribed and not first.doubted.is_set():
                 self._delivery.connected()
             self._delivery.tick(first.decoder.books if first is not None else None)
 

@@ -69,7 +69,7 @@ class Delivery:
         self._pass_on(out)
 
     def connected(self) -> None:
-        """The first connection is subscribed."""
+        """The first connection is subscribed, and nothing speaks against it."""
         if not self._connected:
             self._connected = True
             self._order.connected(self._clock())
@@ -83,7 +83,7 @@ class Delivery:
         self._twice, self._twice_until_ns = False, self._clock() + _TWICE_NS
         self._end(why, old, new)
         if not whole:
-            self._cut()
+            self.cut()
 
     def dismiss(self) -> None:
         """The second connection has ended without taking over."""
@@ -93,9 +93,11 @@ class Delivery:
     def lost(self, why: str, old: Books) -> None:
         """The last connection has ended."""
         self._end(why, old, None)
-        self._cut()
+        self.cut()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """The first connection may be losing trades: until the next ``connected`` none is known to follow on
+        those before."""
         self._connected = False
         self._order.cut()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from engine.events import BookStatus, Depth, Gap, MarketEvent, Trade
+from engine.events import BookStatus, Depth, FeedState, FeedStatus, Gap, MarketEvent, Trade
 from tests.chaos.feeds.server import FaultServer
 from tests.chaos.feeds.truth import NS, Market, price_text, size_text
 
@@ -13,6 +13,8 @@ Told = Sequence[tuple[int, MarketEvent]]
 """(when, what) the sink was given."""
 _LATE_NS = 2 * NS
 """A book that is said to be live is not older than this: as long as a swapped message or a batch is held."""
+_UNNOTICED_NS = 5 * NS
+"""A silent connection is found out by then."""
 _UNDERWAY_S = 0.1
 """Requests that were on their way when another one was refused."""
 
@@ -81,20 +83,29 @@ def apart(venue: str, market: Market, told: Told) -> Iterator[str]:
 
 
 def books(venue: str, market: Market, told: Told) -> Iterator[str]:
-    """What is published of a book was true a moment ago, and nothing is while it is said to be wrong."""
+    """What is published of a book was true a moment ago, and nothing is while it is said to be wrong. What
+    is not true any more is not left to stand, on a feed that is said to be up."""
     symbol = f"{venue}:{market.native}"
-    live = True
+    live = up = True
     seen = 0
+    stands_ns = 1 << 62
     for now_ns, event in told:
-        if isinstance(event, BookStatus) and event.symbol == symbol:
+        if live and up and now_ns > stands_ns + _UNNOTICED_NS:
+            yield f"{symbol}: a book was left to stand {(now_ns - stands_ns) / NS:.1f} s after it was true"
+            stands_ns = 1 << 62
+        if isinstance(event, FeedStatus):
+            up = event.state is FeedState.UP
+            stands_ns = max(stands_ns, now_ns)
+        elif isinstance(event, BookStatus) and event.symbol == symbol:
             if event.live is live:
                 yield f"{symbol}: said twice that its book is {'live' if live else 'wrong'}"
-            live = event.live
+            live, stands_ns = event.live, 1 << 62
         elif isinstance(event, Depth) and event.symbol == symbol:
             seen += 1
             if not live:
                 yield f"{symbol}: levels of a book that is said to be wrong"
             until_ns = market.tops.get((event.bids, event.asks))
+            stands_ns = until_ns or 1 << 62
             if until_ns is None:
                 yield f"{symbol}: a book that never was, at {now_ns / NS:.3f}: {event.bids[:2]}"
             elif until_ns < now_ns - _LATE_NS:

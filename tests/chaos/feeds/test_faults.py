@@ -7,6 +7,7 @@ import resource
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from multiprocessing import get_context
 
 import pytest
@@ -19,14 +20,15 @@ from tests.chaos.feeds.run import SIDES, Outcome, run
 
 _ONE = os.environ.get("TICKDESK_CHAOS_FEED", "")
 """Only the run of this seed."""
+_TRANSPORT = os.environ.get("TICKDESK_CHAOS_TRANSPORT", "websockets")
 _ALONE = 30
 """So few are run in this very process."""
 _MEMORY_MB = 150
 """A bomb is 64 MB: none may be held whole, nor may anything else grow."""
 
 
-def _judged(seed: int) -> tuple[int, list[str], Counter[str]]:
-    outcome = run(seed, transport=os.environ.get("TICKDESK_CHAOS_TRANSPORT", "websockets"))
+def _judged(seed: int, transport: str = _TRANSPORT) -> tuple[int, list[str], Counter[str]]:
+    outcome = run(seed, transport=transport)
     del outcome.count["side by side"]
     outcome.count["most MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return seed, outcome.problems, outcome.count
@@ -39,7 +41,7 @@ def _outcomes() -> Iterator[tuple[int, list[str], Counter[str]]]:
         yield from map(_judged, range(FEEDS))
     else:
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            yield from pool.map(_judged, range(FEEDS), chunksize=4)
+            yield from pool.map(_judged, range(FEEDS), repeat(_TRANSPORT), chunksize=4)
 
 
 @pytest.mark.timeout(120 + 10 * FEEDS)
