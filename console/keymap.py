@@ -96,7 +96,9 @@ KEYS: tuple[Key, ...] = (
     Key(
         "account", "P", "app.account", "P", "account", "Account: balances, exposure, P&L, performance, drift"
     ),
-    Key("feeds", "F", "app.feeds", "F", "", "Feeds: health by venue, data by symbol, what was set aside"),
+    Key(
+        "feeds", "F", "app.feeds", "F", "feeds", "Feeds: health by venue, data by symbol, what was set aside"
+    ),
     Key(
         "reload",
         "r",
