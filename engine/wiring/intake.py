@@ -28,7 +28,7 @@ from engine.instruments import Instruments
 from engine.market.quarantine import Tick
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
-from engine.wiring.intake_kernel import REJECTED, take
+from engine.wiring.intake_kernel import FULL, REJECTED, TAPE_HEAD, take
 
 CAPACITY = 1024
 """Events packed before the kernel runs."""
@@ -67,28 +67,29 @@ class Intake:
         self.symbols: list[str] = []
         """By index."""
         self._on_block: Callable[[Ticks], None] | None = None
-        self._kept = 0
-        """Ticks at the head of the buffer that a recorder is still to get; a batch is packed behind them."""
-        self._allocate(CAPACITY)
+        self._tape = np.zeros(TAPE_HEAD, np.int64)
+        """What a recorder is still to get, as ``intake_kernel`` keeps it."""
+        self._tape_address = 0
+        self._buffer = bytearray(CAPACITY * _ROW)
+        self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
+        self._address = int(self._ticks.ctypes.data)
         self.trades = 0
         self.quotes = 0
         self.rejected: Counter[str] = Counter()
 
-    def _allocate(self, rows: int) -> None:
-        self._buffer = bytearray(rows * _ROW)
-        self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
-        self._address = int(self._ticks.ctypes.data)
-
     def record(self, on_block: Callable[[Ticks], None]) -> None:
         """From now on hand over all ticks that arrive as events, in blocks, which are the taker's own."""
-        self._allocate(BLOCK + CAPACITY)
+        self._tape = np.zeros(TAPE_HEAD + (BLOCK + CAPACITY) * (_ROW // 8), np.int64)
+        self._tape[1] = BLOCK
+        self._tape_address = int(self._tape.ctypes.data)
         self._on_block = on_block
 
     def cut(self) -> None:
         """Hand over what is kept for the recorder."""
-        if self._kept and self._on_block is not None:
-            block = self._ticks[: self._kept].copy()
-            self._kept = 0
+        count = int(self._tape[0])
+        if count and self._on_block is not None:
+            block = self._tape[TAPE_HEAD : TAPE_HEAD + count * (_ROW // 8)].copy().view(TICK)
+            self._tape[0] = 0
             self._on_block(block)
 
     def add_symbol(self, symbol: str, price: float = 1.0) -> int:
@@ -113,8 +114,7 @@ class Intake:
         """Take decoded events in arrival order."""
         index_of = self._index.get
         buffer = self._buffer
-        count = trades = 0
-        offset = self._kept * _ROW
+        count = offset = trades = 0
         for event in events:
             if isinstance(event, Quote):
                 index = index_of(event.symbol)
@@ -136,16 +136,14 @@ class Intake:
                 trades += 1
             else:
                 self._run_packed(count, trades)
-                count = trades = 0
-                offset = self._kept * _ROW
+                count = offset = trades = 0
                 self._on_other(event)
                 continue
             count += 1
             offset += _ROW
             if count == CAPACITY:
                 self._run_packed(count, trades)
-                count = trades = 0
-                offset = self._kept * _ROW
+                count = offset = trades = 0
         self._run_packed(count, trades)
 
     def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
@@ -170,15 +168,14 @@ class Intake:
             return
         self.trades += trades
         self.quotes += count - trades
-        screen, features, start = self._screen, self._features, self._kept
-        result = take(self._address + start * _ROW, count, screen.address, len(screen), features.address)
-        if self._on_block is not None:
-            self._kept = start + count
-            if self._kept >= BLOCK:
-                self.cut()
+        screen, features = self._screen, self._features
+        result = take(self._address, count, screen.address, len(screen), features.address, self._tape_address)
         if result == NONE:
             return
-        ticks = self._ticks[start:]
+        if result >> FULL:
+            self.cut()
+            result &= (1 << FULL) - 1
+        ticks = self._ticks
         if result >> REJECTED:
             self._note_rejects(ticks[:count])
         code = result & (1 << REJECTED) - 1
