@@ -22,12 +22,13 @@ from engine.wiring.intake import BLOCK, CAPACITY
 from engine.wiring.record_tape import Progress, record
 from engine.wiring.recording import Recording
 from tests.conftest import ROOT
-from tests.feeds.conftest import venues  # noqa: F401
+from tests.feeds import conftest as feeds
 from tests.venue_server import VenueServer
 from tests.wiring.conftest import START_NS, Bench
 from tests.wiring.test_intake import flow
 
 Venues = Callable[..., VenueServer]
+venues = feeds.venues
 SYMBOLS = {
     "coinbase": ("BAND-GBP", "SKL-USD", "YFI-BTC", "DASH-BTC", "SKL-BTC"),
     "kraken": ("XMR/USD", "SC/EUR", "WAVES/EUR"),
@@ -57,7 +58,7 @@ def config_of(venue: str, server: VenueServer) -> Config:
 async def test_frames_of_a_venue_are_a_capture_that_checks(
     venue: str,
     venues: Venues,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "a.jsonl.gz"
     async with venues(venue, limit=1500) as server:
@@ -85,7 +86,7 @@ async def test_ticks_of_the_simulated_venue_and_an_unknown_symbol(tmp_path: Path
 @pytest.mark.data
 async def test_an_unknown_symbol_ends_a_recording_with_what_is_wrong(
     venues: Venues,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     async with venues("coinbase", limit=10) as server:
         config = Config(
