@@ -20,6 +20,20 @@ from engine.feeds.pace import Pace
 from engine.feeds.registry import open_feed
 from tests.venue_server import Frame, Script, VenueServer, frames_of, instruments_of, kraken_frames
 
+COINBASE = (
+    "BAND-GBP",
+    "YFI-BTC",
+    "SKL-BTC",
+    "DASH-BTC",
+    "NMR-EUR",
+    "BAND-BTC",
+    "NU-GBP",
+    "CRV-EUR",
+    "SKL-GBP",
+    "SKL-USD",
+)
+KRAKEN = ("WAVES/EUR", "XMR/USD", "KSM/BTC", "SC/EUR", "ETH/CHF")
+
 
 class Listener:
     """Runs a feed and keeps what it delivers."""
@@ -54,6 +68,14 @@ class Listener:
         while not condition():
             assert time.monotonic() < deadline, (self.feed.stats, self.states, len(self.trades), self.gaps)
             await asyncio.sleep(0.005)
+
+
+def ids(listener: Listener, symbol: str) -> list[int]:
+    return [trade.trade_id for trade in listener.trades if trade.symbol == symbol]
+
+
+def happened(server: VenueServer, native: str, key: str = "id") -> list[int]:
+    return [row[key] for row in server.protocol.trades.get(native, [])]
 
 
 @contextlib.asynccontextmanager

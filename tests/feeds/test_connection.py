@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -14,40 +13,16 @@ import pytest
 
 from engine.config import FeedConfig
 from engine.errors import ConfigError, FeedError
-from engine.events import NS, BookStatus, FeedState, MarketEvent, Quote, Trade
-from engine.feeds import connection
+from engine.events import BookStatus, FeedState, MarketEvent, Quote, Trade
 from engine.feeds.base import Feed, UnreachableError
 from engine.feeds.connection import SocketFeed
-from engine.feeds.continuity import Continuity
 from engine.feeds.pace import Pace
 from engine.feeds.registry import open_feed
 from engine.feeds.tape import Tape
-from tests.feeds.conftest import Listener, Venues, listening, until
+from tests.feeds.conftest import COINBASE, KRAKEN, Listener, Venues, happened, ids, listening, until
 from tests.venue_server import GARBAGE, Frame, Script, VenueServer
 
 pytestmark = pytest.mark.data
-
-COINBASE = (
-    "BAND-GBP",
-    "YFI-BTC",
-    "SKL-BTC",
-    "DASH-BTC",
-    "NMR-EUR",
-    "BAND-BTC",
-    "NU-GBP",
-    "CRV-EUR",
-    "SKL-GBP",
-    "SKL-USD",
-)
-KRAKEN = ("WAVES/EUR", "XMR/USD", "KSM/BTC", "SC/EUR", "ETH/CHF")
-
-
-def ids(listener: Listener, symbol: str) -> list[int]:
-    return [trade.trade_id for trade in listener.trades if trade.symbol == symbol]
-
-
-def happened(server: VenueServer, native: str, key: str = "id") -> list[int]:
-    return [row[key] for row in server.protocol.trades.get(native, [])]
 
 
 def feed_on(server: VenueServer, venue: str, *symbols: str) -> Feed:
@@ -132,99 +107,6 @@ async def test_a_cut_on_kraken_is_backfilled_and_its_books_are_right_again(venue
             )
 
 
-async def test_what_cannot_be_backfilled_is_an_explicit_gap(venues: Venues) -> None:
-    script = Script(cut_after={2000: 700}, no_history=True)
-    async with (
-        venues("binance", limit=4000, script=script) as server,
-        listening(server, "binance", "BTCUSDT") as feed,
-    ):
-        await feed.until(server.finished.is_set)
-        everything = happened(server, "BTCUSDT")
-        await feed.until(lambda: bool(feed.trades) and feed.trades[-1].trade_id == everything[-1])
-        told = set(ids(feed, "binance:BTCUSDT"))
-        for gap in feed.gaps:
-            assert gap.reason
-            told |= set(range(gap.first_id, gap.last_id + 1))
-        assert feed.gaps and told == set(everything)
-        assert ids(feed, "binance:BTCUSDT") == sorted(set(ids(feed, "binance:BTCUSDT")))
-
-
-async def test_a_hole_is_given_up_in_time_while_the_feed_is_down_and_its_fetch_ends(venues: Venues) -> None:
-    script = Script(cut_after={2000: 700, 2900: 0})
-    async with (
-        venues("binance", limit=4000, script=script) as server,
-        listening(server, "binance", "BTCUSDT", silence_s=0.4) as feed,
-    ):
-        assert isinstance(feed.feed, SocketFeed)
-        feed.feed._delivery._order = Continuity(max_hold_ns=NS // 2)
-        await feed.until(lambda: server.position >= 2000)
-        script.rest_hangs = True
-        await feed.until(lambda: server.position >= 2900)
-        script.away = True
-        assert not feed.gaps
-        await feed.until(lambda: bool(feed.gaps))
-        assert feed.feed.stats.state in (FeedState.DOWN, FeedState.CONNECTING)
-        (gap,) = feed.gaps
-        assert gap.reason == "not fetched within 0.5 s"
-        told = ids(feed, "binance:BTCUSDT")
-        assert told[-1] > gap.last_id  # what was held back came after it
-        await feed.until(
-            lambda: not any(task.get_name().startswith("backfill") for task in asyncio.all_tasks())
-        )
-        script.rest_hangs = False
-
-
-async def test_a_silent_socket_is_replaced(venues: Venues) -> None:
-    async with (
-        venues("binance", limit=3000, script=Script(silent_after=1000, deaf=True)) as server,
-        listening(server, "binance", "BTCUSDT", silence_s=0.2) as feed,
-    ):
-        await feed.until(
-            lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT") and server.position == 3000
-        )
-        assert feed.states[:5] == [
-            FeedState.CONNECTING,
-            FeedState.UP,
-            FeedState.STALE,
-            FeedState.DOWN,
-            FeedState.CONNECTING,
-        ]
-        assert server.connections >= 2
-
-
-async def test_pongs_keep_a_quiet_socket_where_there_are_no_heartbeats(venues: Venues) -> None:
-    async with (
-        venues("binance", limit=3000, script=Script(silent_after=1000)) as server,
-        listening(server, "binance", "BTCUSDT", silence_s=0.15) as feed,
-    ):
-        await feed.until(lambda: FeedState.STALE in feed.states)
-        stale_s = time.monotonic()
-        assert server.connections == 1
-        await feed.until(lambda: server.connections == 2)
-        assert time.monotonic() - stale_s > 0.15 * 4
-
-
-@pytest.mark.parametrize("steady_s", [0.0, 30.0])
-async def test_a_flapping_venue_is_left_alone_ever_longer(
-    venues: Venues, monkeypatch: pytest.MonkeyPatch, steady_s: float
-) -> None:
-    """It sends some frames and hangs up, again and again: that is no good connection, unless 0 s make one."""
-    monkeypatch.setattr(connection, "STEADY_S", steady_s)
-    monkeypatch.setattr(connection, "_FIRST_BACKOFF_S", 0.1)
-    script = Script(cut_after=dict.fromkeys(range(50, 2000, 50), 0))
-    async with (
-        venues("binance", limit=2000, script=script) as server,
-        listening(server, "binance", "BTCUSDT", backoff_max_s=30.0) as feed,
-    ):
-        await feed.until(lambda: len(server.handshakes) >= 5)
-        waits_s = [after - before for before, after in pairwise(server.handshakes)]
-        assert feed.states[:4] == [FeedState.CONNECTING, FeedState.UP, FeedState.DOWN, FeedState.CONNECTING]
-        if steady_s:
-            assert waits_s[1] >= 0.1 and waits_s[2] >= 0.2 and waits_s[3] >= 0.4
-        else:
-            assert waits_s[3] < 0.4
-
-
 async def test_what_a_venue_repeats_of_the_past_does_not_make_a_feed_up(venues: Venues) -> None:
     """Coinbase's last matches, before anything else."""
     async with venues("coinbase") as server:
@@ -275,58 +157,6 @@ async def test_state_changes_and_what_decoders_find_reach_log_and_detail(
     ]
 
 
-async def test_polling_tells_why_and_which_symbol_is_refused(venues: Venues) -> None:
-    script = Script(away=True)
-    async with (
-        venues("binance", limit=2000, script=script) as server,
-        listening(server, "binance", "BTCUSDT", poll_interval_s=0.05) as feed,
-        listening(server, "binance", "NOPE", "BTCUSDT", poll_interval_s=0.05) as half,
-    ):
-        server.advance(1000)
-        await feed.until(lambda: feed.feed.stats.state is FeedState.POLLING)
-        assert f"polling 127.0.0.1:{server.port} every 0.05 s: " in feed.feed.stats.detail
-        assert "refused the connection with HTTP 503" in feed.feed.stats.detail
-        await half.until(lambda: half.feed.stats.state is FeedState.POLLING)
-        assert "NOPE: binance answered HTTP 400" in half.feed.stats.detail
-        await half.until(lambda: bool(ids(half, "binance:BTCUSDT")))
-
-
-async def test_heartbeats_keep_a_quiet_socket_but_not_for_ever(venues: Venues) -> None:
-    script = Script(silent_after=3000, beats_while_silent=True)
-    async with (
-        venues("coinbase", script=script) as server,
-        listening(server, "coinbase", *COINBASE, silence_s=0.15) as feed,
-    ):
-        await feed.until(lambda: FeedState.STALE in feed.states)
-        stale_s = time.monotonic()
-        assert server.connections == 1
-        await feed.until(lambda: server.connections == 2)
-        assert time.monotonic() - stale_s > 0.15 * 4
-
-
-async def test_rest_stands_in_while_the_socket_is_away(venues: Venues) -> None:
-    script = Script(cut_after={1000: 0})
-    async with (
-        venues("binance", limit=6000, script=script) as server,
-        listening(server, "binance", "BTCUSDT", poll_interval_s=0.05) as feed,
-    ):
-        await feed.until(lambda: server.position >= 1000)
-        script.away = True
-        await feed.until(lambda: feed.feed.stats.state is FeedState.POLLING)
-        for _ in range(3):
-            server.advance(500)
-            await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
-        assert feed.trades[-1].backfilled is False  # polled while polling: as good as live
-        script.away = False
-        await feed.until(server.finished.is_set)
-        await feed.until(lambda: ids(feed, "binance:BTCUSDT") == happened(server, "BTCUSDT"))
-        assert feed.feed.stats.state is FeedState.UP
-        polls = len(server.rest_paths)
-        await feed.until(lambda: FeedState.UP in feed.states[-1:])
-        assert feed.states[-2:] == [FeedState.POLLING, FeedState.UP]
-        assert len(server.rest_paths) == polls and not feed.gaps
-
-
 async def test_garbage_is_told_and_costs_nothing(venues: Venues) -> None:
     script = Script(garbage_after=frozenset({500, 1500}))
     async with (
@@ -352,16 +182,6 @@ async def test_a_wrong_checksum_gets_a_new_snapshot(venues: Venues) -> None:
         await feed.until(lambda: books_told(feed) == [False, True])
         assert any('"unsubscribe"' in frame for frame in server.subscriptions)
         assert server.connections == 1
-
-
-async def test_retry_after_is_honoured(venues: Venues) -> None:
-    async with (
-        venues("binance", limit=200, script=Script(refusals=[(429, "1")])) as server,
-        listening(server, "binance", "BTCUSDT") as feed,
-    ):
-        await feed.until(server.finished.is_set)
-        assert server.handshakes[1] - server.handshakes[0] >= 1.0
-        assert feed.states[:2] == [FeedState.CONNECTING, FeedState.DOWN]
 
 
 async def test_instruments_by_url(venues: Venues) -> None:
