@@ -150,7 +150,7 @@ def parser() -> argparse.ArgumentParser:
     )
     tape.add_argument("--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
     tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")
-    tape.add_argument("--symbols", metavar="A,B", help="of cut: venue:NATIVE or native names")
+    tape.add_argument("--symbols", metavar="A,B", help="of cut: canonical, native or venue:NATIVE")
     tape.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
     tape.add_argument("--json", action="store_true", help="of info: machine-readable")
 

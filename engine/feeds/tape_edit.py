@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.errors import ConfigError, TapeError
+from engine.errors import ConfigError, SymbolError, TapeError
 from engine.feeds.capture import read_row
 from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.lines import LineChunks
@@ -21,6 +21,7 @@ from engine.feeds.normalised import lines_of
 from engine.feeds.packing import Ticks
 from engine.feeds.tape import events_of
 from engine.feeds.tape_ticks import TapeTicks
+from engine.symbols import resolve
 from engine.text import clean
 from engine.ticks import BACKFILLED, TRADE
 
@@ -43,26 +44,40 @@ class Out(Protocol):
 def cut(
     path: Path, out: Path, *, from_ns: int, to_ns: int, symbols: Collection[str], venue: str | None = None
 ) -> int:
-    """Write what was received in ``from_ns <= t < to_ns`` of ``symbols`` (``venue:NATIVE`` or native names;
-    none: of all) to ``out``, in the tape's own form. Returns the rows or ticks written. Raises TapeError.
+    """Write what was received in ``from_ns <= t < to_ns`` of ``symbols`` (canonical, native or
+    ``venue:NATIVE``; none: of all) to ``out``, in the tape's own form. Returns the rows or ticks written.
+    Raises TapeError.
     """
     _refuse_existing(path, out)
-    natives = {symbol.rpartition(":")[2].upper() for symbol in symbols}
+    given = {symbol.partition(":")[2] or symbol for symbol in symbols}
     ticks = TapeTicks(path, venue)
     if ticks.kind == "capture":
+        natives = {_native(ticks.venue, one).upper() for one in given}
         return _cut_capture(path, out, from_ns, to_ns, natives)
     written = 0
     with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl")) as writer:
         for block in ticks.blocks():
             wanted = (block["recv_ns"] >= from_ns) & (block["recv_ns"] < to_ns)
-            if natives:
-                mine = [i for i, one in enumerate(ticks.symbols) if one.partition(":")[2].upper() in natives]
+            if given:
+                mine = [i for i, symbol in enumerate(ticks.symbols) if _is_one_of(symbol, given)]
                 wanted &= np.isin(block["symbol"], mine)
             part = block[wanted]
             if len(part):
                 writer.write(part, ticks.symbols)
                 written += len(part)
     return written
+
+
+def _native(venue: str, given: str) -> str:
+    try:
+        return resolve(venue, given, {})
+    except SymbolError:
+        return given
+
+
+def _is_one_of(symbol: str, given: Collection[str]) -> bool:
+    venue, _, native = symbol.partition(":")
+    return any(native.upper() == _native(venue, one).upper() for one in given)
 
 
 def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Collection[str]) -> int:

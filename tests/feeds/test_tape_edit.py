@@ -79,14 +79,17 @@ def test_a_part_of_a_tape_of_ticks(tmp_path: Path) -> None:
     assert main(["tape", "cut", str(path), *times, "-o", str(out)]) == 0
     assert read(out) == EVENTS[2:4]
     one = tmp_path / "c.tape"
-    assert main(["tape", "cut", str(path), "--symbols", "btc/usd", "-o", str(one)]) == 0
+    assert main(["tape", "cut", str(path), "--symbols", "XBT/USD", "-o", str(one)]) == 0
     assert read(one) == [EVENTS[n] for n in (0, 2, 4, 5)]
+    other = tmp_path / "d.tape"
+    assert main(["tape", "cut", str(path), "--symbols", "bybit:XRPUSDT", "-o", str(other)]) == 0
+    assert repr(read(other)) == repr([EVENTS[1], EVENTS[3]])
 
 
 def test_a_part_of_a_capture_can_still_be_read(data_dir: Path, tmp_path: Path) -> None:
     whole = data_dir / "feeds/coinbase/exchange_5products_20210417.jsonl.gz"
     out = tmp_path / "part.jsonl.gz"
-    assert main(["tape", "cut", str(whole), "--symbols", "coinbase:SKL-USD", "-o", str(out)]) == 0
+    assert main(["tape", "cut", str(whole), "--symbols", "SKL/USD", "-o", str(out)]) == 0
     assert {event.symbol for event in read(out) if isinstance(event, Trade)} == {"coinbase:SKL-USD"}
     assert main(["check-feed", "coinbase", str(out)]) == 0
     assert [spec.symbol for spec in Tape([out]).specs]

@@ -22,7 +22,10 @@ _FLUSH_NS = 100_000_000
 _OPEN = 16
 """Connections that are open side by side, at most."""
 _MOST_HELD = 1000
-_NAME = re.compile(r'"(?:stream|topic|channel|event|e|type|op|method|T)"\s*:\s*"([^"]{1,60})"')
+_NAMES = [
+    re.compile(rf'"(?:{keys})"\s*:\s*"([^"]{{1,60}})"')
+    for keys in ("event", "stream|topic|channel", "e|type|op|method|T")
+]
 _NAME_V1 = re.compile(r'"([a-z]{2,20}(?:-\d+)?)","[^"]{1,40}"\]$')
 _REQUEST = re.compile(r'\s*\{\s*"(?:action|method)"\s*:\s*"[a-z_]+"\s*,\s*"(?:key|params|trades|data)"')
 
@@ -271,7 +274,9 @@ def _added(counts: dict[str, int], events: Iterable[MarketEvent]) -> dict[str, i
 
 def channel(raw: str) -> str:
     """The venue's own name of a message's channel, without its symbol."""
-    found = _NAME.search(raw[:400]) if not raw.startswith("[") or '"T"' in raw[:40] else None
+    found, head = None, raw[:400]
+    if not raw.startswith("[") or '"T"' in raw[:40]:
+        found = next((match for name in _NAMES if (match := name.search(head)) is not None), None)
     if found is None:
         found = _NAME_V1.search(raw[-80:])
         return found[1] if found is not None else "message"
