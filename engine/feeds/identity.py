@@ -20,7 +20,7 @@ _Key = int | tuple[int, float, float, int]
 
 
 class _Track:
-    __slots__ = ("cut", "held", "last_ns", "missing", "told")
+    __slots__ = ("cut", "held", "joint", "last_ns", "missing", "told")
 
     def __init__(self, since_ns: int) -> None:
         self.last_ns = since_ns
@@ -28,6 +28,8 @@ class _Track:
         self.told: dict[_Key, int] = {}
         """Key -> event_ns, in the order told."""
         self.held: list[Trade] = []
+        self.joint = 0
+        """Of those, how many an earlier connection brought."""
         self.cut = False
         """What comes by the socket has not been joined to what was told yet."""
         self.missing: Missing | None = None
@@ -50,7 +52,10 @@ class Identity:
 
     def cut(self) -> None:
         for track in self._tracks.values():
-            track.cut = True
+            track.cut, track.joint = True, len(track.held)
+            if track.missing is not None:  # it does not reach what comes next
+                self.given_up.append(track.missing)
+                track.missing = None
 
     def connected(self, now_ns: int) -> None:
         for symbol in self._symbols:
@@ -106,20 +111,25 @@ class Identity:
         if track is None or track.missing is not missing:
             return
         track.missing, track.cut = None, False
-        held, track.held = track.held, []
-        live = {_key(trade): trade for trade in held}
-        found = [
+        early, late = track.held[: track.joint], track.held[track.joint :]
+        track.held, track.joint = [], 0
+        live = {_key(trade): trade for trade in (*early, *late)}
+        page = [
             live.get(_key(one)) or msgspec.structs.replace(one, backfilled=True)
             for one in sorted(missing.found, key=lambda trade: trade.event_ns)
         ]
-        quiet = not (found or held or track.told or reason)
-        if not quiet and not self._meets_told(track, found):
-            early = "REST does not tell enough of the past" if found else "REST tells no trades"
-            out.append(Gap(missing.symbol, -1, -1, reason or early, missing.noticed_ns))
-        self._tell_page(track, found, out)
-        if found and reason:
+        quiet = not (page or live or track.told or reason)
+        apart = not quiet and not self._meets_told(track, page)
+        if apart:
+            short = "REST does not tell enough of the past" if page else "REST tells no trades"
+            out.append(Gap(missing.symbol, -1, -1, reason or short, missing.noticed_ns))
+            if self._tell_page(track, early, out) and page:
+                out.append(Gap(missing.symbol, -1, -1, reason or short, missing.noticed_ns))
+        between = {_key(trade): trade for trade in (*page, *early)}
+        told = self._tell_page(track, sorted(between.values(), key=lambda trade: trade.event_ns), out)
+        if reason and (told or early or not apart):
             out.append(Gap(missing.symbol, -1, -1, reason, missing.noticed_ns))
-        for trade in held:
+        for trade in late:
             self._tell(track, trade, True, out)
 
     def expire(self, now_ns: int, out: list[MarketEvent]) -> None:
@@ -140,17 +150,15 @@ class Identity:
 
     def _meets_held(self, track: _Track, page: Sequence[Trade]) -> bool:
         """It ends no earlier than what is held begins."""
-        if not track.held:
+        if len(track.held) == track.joint:
             return bool(page)
-        first = track.held[0]
+        first = track.held[track.joint]
         return any(_key(one) == _key(first) or one.event_ns > first.event_ns for one in page)
 
-    def _tell_page(self, track: _Track, page: Sequence[Trade], out: list[MarketEvent]) -> None:
-        """What of a page is new: older than all that is remembered it is not."""
+    def _tell_page(self, track: _Track, page: Sequence[Trade], out: list[MarketEvent]) -> int:
+        """What of a page is new, and how much: older than all that is remembered it is not."""
         oldest_ns = next(iter(track.told.values()), track.last_ns)
-        for trade in page:
-            if trade.event_ns >= oldest_ns:
-                self._tell(track, trade, True, out)
+        return sum(trade.event_ns >= oldest_ns and self._tell(track, trade, True, out) for trade in page)
 
     def _tell(self, track: _Track, trade: Trade, repeats: bool, out: list[MarketEvent]) -> bool:
         """False when it has been told before. A trade without an id can only be recognised by what it says,

@@ -76,6 +76,26 @@ def test_a_page_that_meets_both_ends_leaves_no_hole() -> None:
     assert shape(push(order, trade(6, 13), trade(1, 14))) == [1]
 
 
+def test_a_second_cut_while_the_first_is_joined_is_joined_with_it() -> None:
+    order = started(trade(9, 1), trade(3, 2))
+    first = cut(order, 10)
+    push(order, trade(5, 12))
+    second = cut(order, 20)
+    assert order.given_up == [first] and fill(order, first, "", trade(3, 2), trade(5, 12)) == []
+    push(order, trade(6, 25))
+    second.found[:] = [trade(3, 2), trade(5, 12)]
+    assert not order.joined(second)
+    out = fill(order, second, "", trade(3, 2), trade(4, 6), trade(5, 12), trade(8, 15), trade(6, 25))
+    assert shape(out) == [4, 5, 8, 6]
+    for found, told in (([], ["gap", 5, "gap", 6]), ([trade(3, 2), trade(4, 6)], [4, 5, "gap", 6])):
+        order = started(trade(9, 1), trade(3, 2))
+        cut(order, 10)
+        push(order, trade(5, 12))
+        second = cut(order, 20)
+        push(order, trade(6, 25))
+        assert shape(fill(order, second, "refused", *found)) == told
+
+
 def test_a_page_that_does_not_is_a_gap_in_its_place() -> None:
     for reason, found, told in (
         ("", [trade(7, 5), trade(5, 12)], ["gap", 7, 5]),
