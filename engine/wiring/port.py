@@ -89,11 +89,11 @@ class LivePort:
     def health(self) -> Health:
         state = self.state()
         engine = self._engine
-        quiet = (FeedState.DOWN, FeedState.STALE)
+        delivering = (FeedState.UP, FeedState.POLLING)
         # A tape that has been played to its end is as it should be.
         market = {feed.venue for feed in engine.feeds}
         fed = bool(engine.tape_text()) or not any(
-            feed.state in quiet for feed in state.feeds if feed.venue in market
+            feed.state not in delivering for feed in state.feeds if feed.venue in market
         )
         well = engine.writing.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
