@@ -23,6 +23,8 @@ LINKED = {
     "account.currency": "USDT",
     "account.pegged": "USD,X1",
     "logging.level": "debug",
+    "feeds.kraken.transport": "picows",
+    "history.interval_s": "300",
     "strategies_dir": "/srv/123",  # a relative one is completed
     "opportunities.sessions": "mon-fri 13:30-20:00,sat 22:00-02:00",
 }
