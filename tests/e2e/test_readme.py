@@ -16,6 +16,8 @@ from console.keymap import KEYS
 from engine import config
 from engine.api.trading_protocol import OrderTicket
 from engine.automation import definition
+from engine.config import FeedConfig
+from engine.feeds.registry import VENUES
 from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
 from engine.strategies.registry import STRATEGIES, StrategySet
 from tests.console import sample_desk as sample
@@ -103,6 +105,13 @@ def test_every_risk_check_and_its_limits() -> None:
     assert keys == set(config.RiskConfig.__struct_fields__)
 
 
+def test_every_feed_is_listed() -> None:
+    listed = {name for row in rows(section("Market data")) for name in code(row[0])}
+    assert listed == {*VENUES, "ccxt-ID"}
+    named = set(code(section("Market data")))
+    assert {name for name in FeedConfig.__struct_fields__ if name != "enabled"} <= named
+
+
 def test_every_key_does_what_it_does() -> None:
     shown = " ".join(row[cell] for row in rows(section("Keys")) for cell in (0, 3))
     for key in KEYS:
@@ -112,7 +121,22 @@ def test_every_key_does_what_it_does() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["strategies", "automations", "weights", "signals", "explain", "features", "train", "replay", "config"],
+    [
+        "strategies",
+        "automations",
+        "weights",
+        "signals",
+        "explain",
+        "features",
+        "train",
+        "replay",
+        "config",
+        "history",
+        "record",
+        "tape",
+        "check-feed",
+        "quarantine",
+    ],
 )
 def test_the_commands_exist(command: str) -> None:
     assert f"`tickdesk {command}" in README
