@@ -212,7 +212,13 @@ class SocketFeed:
 
     async def _overlap(self, old: Session) -> Session:
         """Open a second connection while the first still delivers; returns the one that goes on."""
-        new, at_least_s = await self._connect()
+        connecting = self._tasks.create_task(self._connect(), name=f"connect-{self.venue}")
+        ended = self._tasks.create_task(old.ended.wait())
+        await asyncio.wait((connecting, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not connecting.done():
+            self._status.tell(FeedState.CONNECTING, f"{old.why}; connecting to {self._host}")
+        new, at_least_s = await connecting
         if new is not None:
             deadline_s = new.opened_s + OVERLAP_S
             while not (old.ended.is_set() or new.ended.is_set() or _as_good(new, old)):
@@ -231,11 +237,15 @@ class SocketFeed:
         return old
 
     async def _hand_over(self, old: Session, new: Session) -> None:
+        cut = old.ended.is_set()
+        self.stats.reconnects += cut
+        self.stats.handovers += not cut
         self._lead(new)
         self._judge(old)
         self._delivery.hand_over(old.why, old.decoder.books, new.decoder.books, whole=new.subscribed)
-        self.stats.handovers += 1
-        if self.stats.state is not FeedState.UP and new.live_s is not None:
+        if new.live_s is None and cut:
+            self._status.tell(FeedState.CONNECTING, f"{old.why}; connected to {self._host}")
+        elif self.stats.state is not FeedState.UP and new.is_live:
             self._live()
         await old.close("another connection took over")
 
