@@ -15,10 +15,9 @@ from engine.text import clean
 
 _ATTEMPTS = 3
 _PAUSE_S = 0.5
-_PAGES = 6
-"""Pages of recent trades that are asked for until one reaches what comes now."""
-_LAG_S = 1.0
-"""REST's recent trades come a little after the socket's."""
+_LAGS_S = (0.3, 0.5, 1.0, 1.0, 1.5, 2.0)
+"""Before each page of recent trades that is asked for until one reaches what comes now: REST's come a little
+after the socket's."""
 
 
 async def backfill(
@@ -53,8 +52,8 @@ async def _recent(
     request = venue.recent_request(native)
     if request is None:
         return "the venue's REST tells no trades"
-    for _ in range(_PAGES):
-        await asyncio.sleep(_LAG_S)
+    for lag_s in _LAGS_S:
+        await asyncio.sleep(lag_s)
         missing.found[:] = venue.parse_trades(native, await _get(rest, request), clock())
         if joined(missing):
             return ""

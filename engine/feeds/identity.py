@@ -20,7 +20,7 @@ _Key = int | tuple[int, float, float, int]
 
 
 class _Track:
-    __slots__ = ("cut", "held", "joint", "last_ns", "missing", "told")
+    __slots__ = ("cut", "held", "joint", "last_ns", "missing", "since_ns", "told")
 
     def __init__(self, since_ns: int) -> None:
         self.last_ns = since_ns
@@ -33,6 +33,8 @@ class _Track:
         self.cut = False
         """What comes by the socket has not been joined to what was told yet."""
         self.missing: Missing | None = None
+        self.since_ns = 0
+        """When it was first asked for, however often connections were cut since; 0: it was not."""
 
 
 class Identity:
@@ -67,6 +69,7 @@ class Identity:
 
     def _ask(self, symbol: str, track: _Track, now_ns: int) -> None:
         track.missing = Missing(symbol, -1, -1, track.last_ns, now_ns)
+        track.since_ns = track.since_ns or now_ns
         self.wanted.append(track.missing)
 
     def push(self, events: Sequence[MarketEvent], out: list[MarketEvent], *, repeats: bool = False) -> None:
@@ -110,7 +113,7 @@ class Identity:
         track = self._tracks.get(missing.symbol)
         if track is None or track.missing is not missing:
             return
-        track.missing, track.cut = None, False
+        track.missing, track.cut, track.since_ns = None, False, 0
         early, late = track.held[: track.joint], track.held[track.joint :]
         track.held, track.joint = [], 0
         live = {_key(trade): trade for trade in (*early, *late)}
@@ -134,7 +137,7 @@ class Identity:
 
     def expire(self, now_ns: int, out: list[MarketEvent]) -> None:
         for track in self._tracks.values():
-            if track.missing is not None and now_ns - track.missing.noticed_ns > self._max_hold_ns:
+            if track.missing is not None and now_ns - track.since_ns > self._max_hold_ns:
                 self._give_up(track, f"not fetched within {self._max_hold_ns / NS:g} s", out)
 
     def _give_up(self, track: _Track, reason: str, out: list[MarketEvent]) -> None:

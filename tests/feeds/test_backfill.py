@@ -46,7 +46,7 @@ async def fetched(*answers: bytes | FeedError) -> tuple[set[int], str, int]:
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill_module, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(backfill_module, "_LAG_S", 0.0)
+    monkeypatch.setattr(backfill_module, "_LAGS_S", (0.0,) * 6)
 
 
 async def test_all_pages_are_fetched() -> None:
