@@ -157,6 +157,13 @@ def is_known(venue: str) -> bool:
     return venue in VENUES or venue.startswith(CCXT)
 
 
+def ids_rise(venue: str) -> bool:
+    """Whether its trades' ids rise by one per symbol: they are an order then, and a hole in them is a loss.
+    Not where that is not known: ids only tell trades apart then."""
+    entry = VENUES.get(venue)
+    return entry is not None and bool(getattr(entry.venue, "consecutive_ids", False))
+
+
 def open_feed(
     venue: str, config: FeedConfig, *, clock: Callable[[], int], rng: random.Random, tap: Tap | None = None
 ) -> Feed:

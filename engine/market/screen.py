@@ -1,11 +1,14 @@
 """Which ticks are fit to trade on: finite, positive, uncrossed, seen once, in order, near the last price
 (compiled).
 
-A venue's trade ids are its order where it numbers them; what comes without an id (trades of some venues, all
-quotes) is in order by the venue's own time. One that is older than what was accepted before it would set the
-last price or the quote back, and is rejected, until five in a row, each no older than the one before, say
-that it is the venue's clock that was set back. Of equal times the later one counts. What its venue gives no
-time is dated by its receipt: it comes in the order in which it comes.
+A venue's trade ids are its order where it numbers them; one that is not above the last came before, unless
+it is more than a minute younger: then the venue began to count anew. Ids that only tell trades apart are
+looked for among the newest. Such trades, those without an id and all quotes are in order by the venue's own
+time: a quote that is older than the one before it, and a trade by more than a second (venues that gather the
+prints of several exchanges mix them by less), would set the price back, and is rejected, until five in a row,
+each no older than the one before, say that it is the venue's clock that was set back. Of equal times the
+later one counts. What its venue gives no time is dated by its receipt: it comes in the order in which it
+comes.
 
 A rejected tick keeps the code of its reason in ``ticks['reject']`` and changes nothing.
 """
@@ -20,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import carray  # type: ignore[attr-defined]
 
+from engine.events import NS
 from engine.kernels import kernel, part, pointer, warm
 from engine.ticks import BACKFILLED, TICK, TRADE
 
@@ -35,10 +39,18 @@ NOT_FINITE, NOT_POSITIVE, CROSSED, DUPLICATE, OUTLIER, OUT_OF_ORDER = range(1, 7
 AGREEING = 5
 """So many outliers in a row that agree with each other are a move: the next one is believed."""
 
+REMEMBERED = 64
+"""Ids of a symbol's trades that are known again, where they only tell trades apart."""
+_RESTART_NS = 60 * NS
+_MIXED_NS = NS
+"""Trades that are mixed by no more than this come in the order in which they come."""
+
 _STATE = np.dtype(
     [
         ("recv_ns", "<i8"),
-        ("last_id", "<i8"),
+        ("ids_rise", "<i8"),
+        ("last_id", "<i8"),  # the highest, where they only tell trades apart
+        ("traded_ns", "<i8"),  # the venue's time of the trade with it
         ("hole_first", "<i8"),  # ids that were skipped last: a backfill may still bring them
         ("hole_last", "<i8"),
         ("price", "<f8"),
@@ -50,6 +62,8 @@ _STATE = np.dtype(
         ("newest_ns", "<i8", 2),
         ("late_ns", "<i8", 2),
         ("late", "<i8", 2),
+        ("told", "<i8"),  # ids that were remembered so far
+        ("ids", "<i8", REMEMBERED),
     ]
 )
 
@@ -69,19 +83,25 @@ def _malformed(tick: Any) -> int:
 
 @part
 def _seen(s: Any, tick: Any) -> bool:
-    """Ids only rise, except that a backfill may fill the hole that a cut left."""
+    """Ids only rise, except that a backfill may fill the hole that a cut left, and that a venue may begin to
+    count anew; or they only tell trades apart."""
     if tick.kind != TRADE or tick.trade_id == -1 or tick.trade_id > s.last_id:
+        return False
+    if s.ids_rise == 0:
+        for place in range(REMEMBERED):
+            if s.ids[place] == tick.trade_id:
+                return True
         return False
     if tick.flags & BACKFILLED:
         return not s.hole_first <= tick.trade_id <= s.hole_last
-    return True
+    return bool(tick.event_ns <= s.traded_ns + _RESTART_NS)
 
 
 @part
 def _late(s: Any, tick: Any) -> bool:
     """Is it older, by its venue's time, than one that was accepted? Counts those that agree."""
     kind = tick.kind
-    if tick.event_ns >= s.newest_ns[kind]:
+    if tick.event_ns >= s.newest_ns[kind] - (_MIXED_NS if kind == TRADE else 0):
         return False
     agrees = s.late[kind] > 0 and tick.event_ns >= s.late_ns[kind]
     s.late[kind] = s.late[kind] + 1 if agrees else 1
@@ -110,13 +130,29 @@ def _outlies(s: Any, price: float, backfilled: bool) -> bool:
 
 
 @part
-def _note_id(s: Any, trade_id: int) -> None:
-    if trade_id <= s.last_id:  # from the hole
+def _note_time(s: Any, tick: Any) -> None:
+    kind = tick.kind
+    if tick.event_ns > s.newest_ns[kind] or s.late[kind] > AGREEING:
+        s.newest_ns[kind] = tick.event_ns
+    s.late[kind] = 0
+
+
+@part
+def _note_id(s: Any, tick: Any) -> None:
+    trade_id = tick.trade_id
+    if s.ids_rise == 0:
+        s.ids[s.told % REMEMBERED] = trade_id
+        s.told += 1
+        s.last_id = max(s.last_id, trade_id)
+        return
+    if trade_id <= s.last_id and tick.flags & BACKFILLED:  # from the hole
         s.hole_first = trade_id + 1
         return
-    if s.last_id >= 0 and trade_id > s.last_id + 1:
+    if trade_id <= s.last_id:  # counted anew
+        s.hole_first = s.hole_last = -1
+    elif s.last_id >= 0 and trade_id > s.last_id + 1:
         s.hole_first, s.hole_last = s.last_id + 1, trade_id - 1
-    s.last_id = trade_id
+    s.last_id, s.traded_ns = trade_id, tick.event_ns
 
 
 @part
@@ -139,8 +175,8 @@ def check_ticks(ticks: Any, start: int, stop: int, state: Any) -> int:
         code = _malformed(tick)
         if code == 0 and _seen(s, tick):
             code = DUPLICATE
-        is_trade = tick.kind == TRADE
-        dated = tick.event_ns != tick.recv_ns and not (backfilled or (is_trade and tick.trade_id != -1))
+        identified = tick.kind == TRADE and tick.trade_id != -1
+        dated = tick.event_ns != tick.recv_ns and not (backfilled or (identified and s.ids_rise != 0))
         if code == 0 and dated and _late(s, tick):
             code = OUT_OF_ORDER
         if code == 0 and _outlies(s, price, backfilled):
@@ -149,11 +185,10 @@ def check_ticks(ticks: Any, start: int, stop: int, state: Any) -> int:
         if code != 0:
             count += 1
             continue
-        if is_trade and tick.trade_id != -1:
-            _note_id(s, tick.trade_id)
+        if identified:
+            _note_id(s, tick)
         if dated:
-            s.newest_ns[tick.kind] = tick.event_ns
-            s.late[tick.kind] = 0
+            _note_time(s, tick)
         if backfilled:
             continue
         s.price = price
@@ -183,8 +218,9 @@ class Screen:
     def __len__(self) -> int:
         return len(self._state)
 
-    def add_symbol(self) -> int:
-        """The next index: dense, from 0."""
+    def add_symbol(self, *, ids_rise: bool = True) -> int:
+        """The next index: dense, from 0. ``ids_rise``: its trades' ids are their order; else they only tell
+        them apart."""
         index = len(self._state)
         if index == len(self._room):
             room = np.zeros(2 * index, _STATE)
@@ -193,6 +229,8 @@ class Screen:
         self._state = self._room[: index + 1]
         row = self._state[index]
         row["last_id"] = row["hole_first"] = row["hole_last"] = -1
+        row["ids"] = -1
+        row["ids_rise"] = ids_rise
         row["outlier_pct"] = self._outlier_pct
         return index
 

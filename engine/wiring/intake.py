@@ -24,7 +24,8 @@ from engine.events import (
     Trade,
 )
 from engine.features.engine import NONE, FeatureEngine
-from engine.instruments import Instruments
+from engine.feeds.registry import ids_rise
+from engine.instruments import Instruments, venue_of
 from engine.market.quarantine import Tick
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
@@ -97,7 +98,8 @@ class Intake:
         instrument = self._instruments.add(symbol, price=price)
         index = instrument.index
         if symbol not in self._index:
-            rows = self._screen.add_symbol(), self._features.add_symbol(symbol)
+            rise = ids_rise(venue_of(symbol))
+            rows = self._screen.add_symbol(ids_rise=rise), self._features.add_symbol(symbol)
             if rows != (index, index):
                 raise RuntimeError(f"{symbol}: instrument {index} got rows {rows}")
             self._index[symbol] = index

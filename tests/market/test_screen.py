@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.market.screen import REJECTS, Screen
+from engine.market.screen import REJECTS, REMEMBERED, Screen
 from engine.ticks import QUOTE, TICK, TRADE
 from tests.features.captures import binance_ticks
 from tests.features.ticks import NAN, T0, block, quote, trade
@@ -27,9 +27,9 @@ def codes(screen: Screen, *ticks: tuple[Any, ...]) -> list[str]:
     return [REJECTS[code] for code in packed["reject"]]
 
 
-def one_symbol(**options: Any) -> Screen:
+def one_symbol(*, ids_rise: bool = True, **options: Any) -> Screen:
     screen = Screen(**options)
-    assert screen.add_symbol() == 0
+    assert screen.add_symbol(ids_rise=ids_rise) == 0
     return screen
 
 
@@ -171,12 +171,45 @@ def test_a_quote_older_than_the_last_one_is_out_of_order_and_one_as_old_is_not()
     assert codes(screen, *ticks) == ["", "", "OUT_OF_ORDER", ""]
 
 
-def test_trades_without_an_id_are_ordered_by_their_time_and_those_with_one_by_it() -> None:
+@pytest.mark.parametrize(("ids", "ids_rise"), [((-1, -1, -1, -1), True), ((9, 4, 7, 2), False)])
+def test_trades_whose_ids_are_no_order_are_ordered_by_their_time_within_a_second(
+    ids: tuple[int, ...], ids_rise: bool
+) -> None:
+    screen = one_symbol(ids_rise=ids_rise)
+    times = (5.0, 4.0, 3.99, 5.0)
+    ticks = [timed(trade(n, 10, trade_id=ids[n]), event_s) for n, event_s in enumerate(times)]
+    assert codes(screen, *ticks) == ["", "", "OUT_OF_ORDER", ""]
+
+
+def test_trades_whose_ids_rise_are_ordered_by_them() -> None:
+    ticks = (timed(trade(0, 10, trade_id=1), 5), timed(trade(1, 10, trade_id=2), 2))
+    assert codes(one_symbol(), *ticks) == ["", ""]
+
+
+def test_trades_that_are_late_by_less_each_time_do_not_set_their_time_back() -> None:
     screen = one_symbol()
-    assert codes(screen, timed(trade(0, 10), 5), timed(trade(1, 10), 4)) == ["", "OUT_OF_ORDER"]
-    numbered = one_symbol()
-    ticks = (timed(trade(0, 10, trade_id=1), 5), timed(trade(1, 10, trade_id=2), 4))
-    assert codes(numbered, *ticks) == ["", ""]
+    ticks = [timed(trade(n, 10), event_s) for n, event_s in enumerate((5, 4.5, 4.1, 3.7))]
+    assert codes(screen, *ticks) == ["", "", "", "OUT_OF_ORDER"]
+
+
+def test_ids_that_only_tell_trades_apart_need_not_rise() -> None:
+    """As the hashes and UUIDs of some venues: each is told once, in whatever order, by whatever way."""
+    screen = one_symbol(ids_rise=False)
+    ids = np.random.default_rng(3).permutation(1_000).tolist()
+    assert codes(screen, *[trade(0, 10, trade_id=one) for one in ids]) == [""] * 1_000
+    again = [trade(1, 10, trade_id=one) for one in ids[-REMEMBERED:]]
+    assert codes(screen, *again) == ["DUPLICATE"] * REMEMBERED
+    fetched = [trade(2, 10, trade_id=one, backfilled=True) for one in (5_000, 1_001, 1_001, ids[-1])]
+    assert codes(screen, *fetched) == ["", "", "DUPLICATE", "DUPLICATE"]
+
+
+def test_a_venue_may_count_its_trades_anew_when_they_are_a_minute_younger() -> None:
+    screen = one_symbol()
+    before = [timed(trade(0, 10, trade_id=one), 0) for one in (900, 905)]
+    assert codes(screen, *before, timed(trade(60, 10, trade_id=1), 60)) == ["", "", "DUPLICATE"]
+    anew = [timed(trade(61, 10, trade_id=one), 60.1) for one in (1, 2, 2)]
+    assert codes(screen, *anew) == ["", "", "DUPLICATE"]
+    assert codes(screen, timed(trade(62, 10, trade_id=903, backfilled=True), 0)) == [""]
 
 
 def test_quotes_and_trades_have_clocks_of_their_own() -> None:

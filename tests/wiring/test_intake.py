@@ -165,3 +165,11 @@ def test_no_events_are_no_work() -> None:
     assert bench.desk.funnel() == dict.fromkeys(bench.desk.funnel(), 0)
     with pytest.raises(IndexError):
         bench.desk.instruments[0]
+
+
+@pytest.mark.parametrize("venue", ["bybit", "alpaca", "okx", "ccxt-bitget"])
+def test_trades_whose_ids_only_tell_them_apart_are_all_taken(venue: str) -> None:
+    bench = Bench()
+    ids = np.random.default_rng(5).permutation(500).tolist()
+    bench.desk.on_events([trade(f"{venue}:X", one, 100.0, 1.0, n / 10) for n, one in enumerate(ids)])
+    assert bench.desk.funnel()["trades"] == 500 and not bench.desk.drops
