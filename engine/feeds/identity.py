@@ -20,7 +20,7 @@ _Key = int | tuple[int, float, float, int]
 
 
 class _Track:
-    __slots__ = ("cut", "held", "joint", "last_ns", "missing", "since_ns", "told")
+    __slots__ = ("cut", "held", "joints", "last_ns", "missing", "since_ns", "told")
 
     def __init__(self, since_ns: int) -> None:
         self.last_ns = since_ns
@@ -28,13 +28,18 @@ class _Track:
         self.told: dict[_Key, int] = {}
         """Key -> event_ns, in the order told."""
         self.held: list[Trade] = []
-        self.joint = 0
-        """Of those, how many an earlier connection brought."""
+        self.joints: list[int] = []
+        """Of those, how many had come by each cut since."""
         self.cut = False
         """What comes by the socket has not been joined to what was told yet."""
         self.missing: Missing | None = None
         self.since_ns = 0
         """When it was first asked for, however often connections were cut since; 0: it was not."""
+
+    @property
+    def joint(self) -> int:
+        """Of what is held, how much earlier connections brought."""
+        return self.joints[-1] if self.joints else 0
 
 
 class Identity:
@@ -54,7 +59,9 @@ class Identity:
 
     def cut(self) -> None:
         for track in self._tracks.values():
-            track.cut, track.joint = True, len(track.held)
+            track.cut = True
+            if len(track.held) > track.joint:
+                track.joints.append(len(track.held))
             if track.missing is not None:  # it does not reach what comes next
                 self.given_up.append(track.missing)
                 track.missing = None
@@ -115,7 +122,7 @@ class Identity:
             return
         track.missing, track.cut, track.since_ns = None, False, 0
         early, late = track.held[: track.joint], track.held[track.joint :]
-        track.held, track.joint = [], 0
+        track.held, track.joints = [], []
         live = {_key(trade): trade for trade in (*early, *late)}
         page = [
             live.get(_key(one)) or msgspec.structs.replace(one, backfilled=True)
@@ -136,9 +143,26 @@ class Identity:
             self._tell(track, trade, True, out)
 
     def expire(self, now_ns: int, out: list[MarketEvent]) -> None:
-        for track in self._tracks.values():
-            if track.missing is not None and now_ns - track.since_ns > self._max_hold_ns:
-                self._give_up(track, f"not fetched within {self._max_hold_ns / NS:g} s", out)
+        late = f"not fetched within {self._max_hold_ns / NS:g} s"
+        for symbol, track in self._tracks.items():
+            if not track.since_ns or now_ns - track.since_ns <= self._max_hold_ns:
+                continue
+            if track.missing is not None:
+                self._give_up(track, late, out)
+            else:
+                self._tell_apart(symbol, track, late, now_ns, out)
+
+    def _tell_apart(
+        self, symbol: str, track: _Track, reason: str, now_ns: int, out: list[MarketEvent]
+    ) -> None:
+        """The connection is away again, and nobody fetches: what the last ones brought waits no longer. What
+        the next one brings is still to be joined to it."""
+        joints = {0, *track.joints}
+        held, track.held, track.joints, track.since_ns = track.held, [], [], 0
+        for at, trade in enumerate(held):
+            if at in joints:
+                out.append(Gap(symbol, -1, -1, reason, now_ns))
+            self._tell(track, trade, True, out)
 
     def _give_up(self, track: _Track, reason: str, out: list[MarketEvent]) -> None:
         if track.missing is not None:

@@ -40,7 +40,7 @@ async def test_a_lost_update_and_a_cut() -> None:
         await line.tell(PONG, print_of("102", T=MS + 102))
         await line.cut()
 
-    async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDT", silence_s=1.0) as feed:
+    async with SmallVenue(talk, rest) as server, listening(server, "bybit", "BTCUSDT", silence_s=2.0) as feed:
         await feed.until(lambda: any(one.trade_id == 104 for one in feed.trades))
     assert [one.trade_id for one in feed.trades] == [100, 101, 102, 103, 104]
     assert not feed.gaps and not feed.malformed

@@ -141,6 +141,28 @@ def test_waiting_is_bounded_in_number_and_time() -> None:
     assert shape(push(order, *(trade(n, n) for n in range(40, 44)))) == ["gap", 40, 41, 42, 43]
 
 
+def test_what_short_connections_brought_does_not_wait_for_the_next_one() -> None:
+    order = Identity(["v:A"], max_hold_ns=5 * NS)
+    order.connected(0)
+    push(order, trade(1, 1))
+    for at in (1, 2):  # both are cut before REST has answered
+        cut(order, at * NS)
+        push(order, trade(10 + at, at * NS), trade(20 + at, at * NS))
+    order.cut()
+    out: list[MarketEvent] = []
+    order.expire(6 * NS, out)
+    assert out == []
+    order.expire(7 * NS, out)
+    assert shape(out) == ["gap", 11, 21, "gap", 12, 22]
+    missing = cut(order, 60 * NS)  # has its whole time, and is joined to these
+    push(order, trade(30, 60 * NS))
+    order.expire(61 * NS, out)
+    assert shape(fill(order, missing, "", trade(22, 2 * NS), trade(25, 50 * NS), trade(30, 60 * NS))) == [
+        25,
+        30,
+    ]
+
+
 def test_pages_of_polling_are_joined_to_each_other() -> None:
     order = started(trade(9, 1))
     order.cut()

@@ -7,7 +7,7 @@ import time
 
 from engine.events import BookStatus, Candle, Depth, FeedState
 from tests.feeds.conftest import listening
-from tests.feeds.small_venue import Line, SmallVenue
+from tests.feeds.small_venue import Answer, Line, SmallVenue
 from tests.feeds.test_okx import SNAPSHOT, book, trade
 
 NATIVE = "BTC-USDT"
@@ -25,16 +25,19 @@ def top() -> str:
     )
 
 
-def rest(path: str, query: dict[str, str]) -> str:
-    ms = str(time.time_ns() // 10**6)
-    rows = [
-        {"tradeId": str(one), "px": "100", "sz": "1", "side": "buy", "ts": ms} for one in range(106, 99, -1)
-    ]
-    tick = {"bidPx": "99", "bidSz": "1", "askPx": "101", "askSz": "2", "ts": ms}
-    return {
-        "/api/v5/market/trades": json.dumps({"code": "0", "data": rows}),
-        "/api/v5/market/ticker": json.dumps({"code": "0", "data": [tick]}),
-    }[path]
+def rest_since(start_ms: int) -> Answer:
+    """REST of a venue whose trade N was N ms behind the start."""
+
+    def rest(path: str, query: dict[str, str]) -> str:
+        trade = {"px": "100", "sz": "1", "side": "buy"}
+        rows = [trade | {"tradeId": str(one), "ts": str(start_ms + one)} for one in range(106, 99, -1)]
+        tick = {"bidPx": "99", "bidSz": "1", "askPx": "101", "askSz": "2", "ts": str(start_ms)}
+        return {
+            "/api/v5/market/trades": json.dumps({"code": "0", "data": rows}),
+            "/api/v5/market/ticker": json.dumps({"code": "0", "data": [tick]}),
+        }[path]
+
+    return rest
 
 
 async def acknowledge(line: Line) -> list[str]:
@@ -47,33 +50,40 @@ async def acknowledge(line: Line) -> list[str]:
 
 async def test_a_lost_update_and_a_cut() -> None:
     heard: list[str] = []
+    start_ms = time.time_ns() // 10**6
+
+    def told(number: int, count: int) -> str:
+        return trade(number, count).replace("1700000000000", str(start_ms + number))
 
     async def talk(line: Line) -> None:
         heard.extend(await acknowledge(line))
         await line.tell(now(SNAPSHOT), top())
         if line.number > 1:
-            await line.tell(now(trade(106, 2)))  # 105 and 106 in one
+            await line.tell(told(106, 2))  # 105 and 106 in one
             return
-        await line.tell(now(trade(100, 1)), now(trade(102, 2)), now(book("update", 30, 20)))
+        await line.tell(told(100, 1), told(102, 2), now(book("update", 30, 20)))
         heard.append((await line.hear("unsubscribe"))["op"])
         heard.extend(await acknowledge(line))
         await line.tell(now(book("snapshot", 40, -1, bids=[["98", "1"]], asks=[["99", "1"]])))
         heard.append(await line.hear("ping"))
-        await line.tell("pong", now(trade(103, 1)))
+        await line.tell("pong", told(103, 1))
         await line.cut()
 
-    async with SmallVenue(talk, rest) as server, listening(server, "okx", NATIVE, silence_s=1.0) as feed:
+    async with (
+        SmallVenue(talk, rest_since(start_ms)) as server,
+        listening(server, "okx", NATIVE, silence_s=2.0) as feed,
+    ):
         await feed.until(lambda: any(one.trade_id == 106 for one in feed.trades))
     ids = [one.trade_id for one in feed.trades]
     # Told: 100, the sum of 101 and 102, 103; while away 104 by REST; then the sum of 105 and 106.
     assert ids == [100, 102, 103, 104, 106] and not feed.gaps and not feed.malformed
     assert [one.backfilled for one in feed.trades] == [False, False, False, True, False]
     assert heard[:3] == ["trades", "bbo-tbt", "books"] and heard[3:6] == ["unsubscribe", "books", "ping"]
-    told = [event for event in feed.events if isinstance(event, BookStatus)]
-    assert [one.live for one in told[:3]] == [False, True, False]
-    assert told[0].reason == "misses an update" and not told[0].quotes
-    at = feed.events.index(told[0])
-    mended = feed.events.index(told[1])
+    books = [event for event in feed.events if isinstance(event, BookStatus)]
+    assert [one.live for one in books[:3]] == [False, True, False]
+    assert books[0].reason == "misses an update" and not books[0].quotes
+    at = feed.events.index(books[0])
+    mended = feed.events.index(books[1])
     assert not any(isinstance(event, Depth) for event in feed.events[at:mended])
     assert feed.quotes and FeedState.UP in feed.states
 
@@ -91,7 +101,7 @@ async def test_bars_come_by_a_second_socket() -> None:
             await line.tell(top(), now(trade(100, 1)))
 
     async with (
-        SmallVenue(talk, rest, path="/{where:public|business}") as server,
+        SmallVenue(talk, rest_since(time.time_ns() // 10**6), path="/{where:public|business}") as server,
         listening(Public(server), "okx", NATIVE, candles=True, book_levels=0) as feed,
     ):
         await feed.until(
