@@ -41,6 +41,11 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
+def never_closes(name: Name) -> bool:
+    """Whether it is traded at every hour of the week: coins are, currencies, metals and shares are not."""
+    return bool(name.quote) and name.base not in _FIAT
+
+
 _FIAT = frozenset(
     _words("""
     USD EUR GBP JPY CHF AUD CAD NZD CNY CNH HKD SGD SEK NOK DKK PLN CZK HUF TRY ZAR MXN BRL INR KRW THB

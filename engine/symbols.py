@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.errors import SymbolError
-from engine.spelling import parsed, read_any, rule_of, writes_no_slash
+from engine.spelling import never_closes, parsed, read_any, rule_of, writes_no_slash
 from engine.text import clean
 
 Names = Mapping[str, Mapping[str, str]]
@@ -125,6 +125,12 @@ def name_of(symbol: str, names: Names) -> str:
         return canonical(venue, spelled, names)
     except SymbolError:
         return ""
+
+
+def round_the_clock(canonical_name: str) -> bool:
+    """Whether it is traded at every hour of the week; False for what is no canonical name."""
+    name = parsed(canonical_name)
+    return name is not None and never_closes(name)
 
 
 def base_currency(native_name: str) -> str:

@@ -341,6 +341,8 @@ class Venue(Protocol):
     consecutive_ids: bool
     """Trade ids rise by one per symbol: a hole in them is a loss. Else they only tell trades apart, and what
     was missed while away cannot be known by them."""
+    bars_back: int
+    """So many of the newest bars its REST tells, and no older ones; 0: there is no such end."""
     channels: tuple[str, ...]
     """What its socket carries, of trade, quote, book and candle, as far as it is asked for."""
     single_connection: bool
@@ -409,6 +411,7 @@ class NativeVenue:
     connect_gap_s = 1.0
     lifetime_s = 0.0
     consecutive_ids = True
+    bars_back = 0
     channels: tuple[str, ...] = ("trade", "quote", "book", "candle")
     single_connection = False
     book_gap_s = 1.0

@@ -36,6 +36,8 @@ class Kraken(NativeVenue):
     ping_frame = '{"method":"ping"}'
     ping_s = 30.0
     connect_gap_s = 4.0
+    bars_back = 720
+    """https://docs.kraken.com/api/docs/rest-api/get-ohlc-data"""
 
     def __init__(self, config: FeedConfig) -> None:
         super().__init__(config)

@@ -19,7 +19,11 @@ ON CONFLICT (series, open_s) DO UPDATE SET
     volume = excluded.volume, vwap = excluded.vwap, trades = excluded.trades,
     source = excluded.source, provenance = excluded.provenance, told_s = excluded.told_s
 WHERE excluded.provenance > bars.provenance
-   OR (excluded.provenance = bars.provenance AND excluded.told_s >= bars.told_s)
+   OR (excluded.provenance = bars.provenance AND excluded.told_s >= bars.told_s
+       AND (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.vwap,
+            excluded.trades, excluded.source)
+           IS NOT (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap,
+                   bars.trades, bars.source))
 """
 
 
@@ -28,7 +32,8 @@ class BarRows:
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, int], int] = {}
-        self._sources: dict[str, int] = {}
+        self._sources: dict[str, tuple[int, bool]] = {}
+        """(number, whether it is known to adjust for splits)"""
 
     def forget_ids(self) -> None:
         """After a transaction that was taken back: some may not exist."""
@@ -38,7 +43,8 @@ class BarRows:
     def put(
         self, connection: sqlite3.Connection, bars: Sequence[Bar], *, split_adjusted: bool = False
     ) -> int:
-        """How many were new or changed a stored one. ``split_adjusted``: see ``sources``; of new ones."""
+        """How many were new or changed a stored one. ``split_adjusted``: see ``sources``; False: it is not
+        known, as of a bar that came by itself."""
         before = connection.total_changes
         numbered = [(self._series_id(connection, bar.symbol, bar.interval_s), bar) for bar in bars]
         sources = {bar.source: self._source_id(connection, bar.source, split_adjusted) for bar in bars}
@@ -107,14 +113,17 @@ class BarRows:
         return found
 
     def _source_id(self, connection: sqlite3.Connection, name: str, split_adjusted: bool) -> int:
-        found = self._sources.get(name)
-        if found is None:
-            connection.execute(
-                "INSERT OR IGNORE INTO sources (name, split_adjusted) VALUES (?, ?)", (name, split_adjusted)
-            )
-            (found,) = connection.execute("SELECT id FROM sources WHERE name = ?", (name,)).fetchone()
-            self._sources[name] = found
-        return found
+        number, known = self._sources.get(name, (0, False))
+        if number and (known or not split_adjusted):
+            return number
+        connection.execute(
+            "INSERT INTO sources (name, split_adjusted) VALUES (?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET split_adjusted = MAX(split_adjusted, excluded.split_adjusted)",
+            (name, split_adjusted),
+        )
+        row = connection.execute("SELECT id, split_adjusted FROM sources WHERE name = ?", (name,)).fetchone()
+        found = self._sources[name] = int(row[0]), bool(row[1])
+        return found[0]
 
 
 def _row(series: int, source: int, bar: Bar) -> tuple[Any, ...]:

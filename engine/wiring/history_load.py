@@ -22,20 +22,19 @@ from engine.feeds.backoff import Backoff
 from engine.feeds.base import UnreachableError
 from engine.feeds.sources.source import Action, ExhaustedError, Source
 from engine.feeds.sources.source import Split as ToldSplit
-from engine.market.candle_check import CandleCheck, Split
-from engine.market.gap_fill import fill
-from engine.store.bar import Bar, Span, StoredAction, bar_of
+from engine.store.bar import StoredAction
 from engine.store.bars import BarStore
 from engine.store.bars_read import BarReader
 from engine.text import clean
+from engine.wiring.history_hole import Hole
 from engine.wiring.store_query import queried
 
 log = logging.getLogger("engine.history")
 
 SETTLE_NS = 10 * NS
 """So long after its end a bar is asked for: venues take a moment to close it."""
-LATE_NS = 120 * NS
-"""Until so long after its end a bar that was not there may still come."""
+WINDOW_S = 3600
+"""What a source may tell late is looked for again and again for so long, and then once a day."""
 ATTEMPTS = 5
 """In a row without a page, before a source is left for this time."""
 MAX_WAIT_S = 90.0
@@ -59,6 +58,10 @@ class Target(NamedTuple):
     choices: Choices
     actions: Choices = ()
     """Who may know its splits and dividends, beside those."""
+    rest: Choices = ()
+    """Who is asked for what lies before the reach of ``choices``, and for nothing else."""
+    fills: bool = True
+    """Its market never closes: a short hole in its bars is a time without a trade."""
 
 
 class LoadStatus(msgspec.Struct):
@@ -77,6 +80,8 @@ class LoadStatus(msgspec.Struct):
     """The one that was heard of last."""
     faults: dict[str, str] = msgspec.field(default_factory=dict)
     """Why a symbol's bars could not be loaded, one line each."""
+    reach_ns: dict[str, int] = msgspec.field(default_factory=dict)
+    """Of symbols of which nobody who is asked tells all that is wanted: from when on they do."""
 
     @property
     def share(self) -> float:
@@ -129,6 +134,7 @@ class HistoryLoad:
         """By symbol, up to when nothing is missing any more."""
         self._full_day = -1
         self._stored_of: dict[str, int] = {}
+        self._fills: dict[str, bool] = {}
         self._quiet: dict[str, tuple[int, int]] = {}
         """By symbol of which nothing new was to be had: (when to ask again, after how long a pause)."""
 
@@ -146,6 +152,7 @@ class HistoryLoad:
         for target in targets:
             if now_ns < self._quiet.get(target.symbol, _NOW)[0]:
                 continue
+            self._fills[target.symbol] = target.fills
             work = await asyncio.to_thread(self._work, target, now_ns)
             if work.holes:
                 works.append(work)
@@ -182,12 +189,33 @@ class HistoryLoad:
 
     def _work(self, target: Target, now_ns: int) -> _Work:
         until_ns = (now_ns - SETTLE_NS) // self._step_ns * self._step_ns
-        since_ns = max(self._oldest_ns(now_ns), self._checked.get(target.symbol, 0))
+        reach_ns = self._reach_ns((*target.choices, *target.rest), now_ns)
+        oldest_ns = self._oldest_ns(now_ns)
+        if reach_ns > oldest_ns:
+            self.status.reach_ns[target.symbol] = reach_ns
+        since_ns = max(oldest_ns, reach_ns, self._checked.get(target.symbol, 0))
         holes = self._reader.missing(target.symbol, self._history.interval_s, since_ns, until_ns)
-        return _Work(target, until_ns, holes)
+        return _Work(target, until_ns, _joined(holes, now_ns - _delay_s(target) * NS))
+
+    def _reach_ns(self, choices: Choices, now_ns: int) -> int:
+        """The first bar that any of them tells; 0: there is no such end, or nobody to ask."""
+        interval_s = self._history.interval_s
+        found = [source.earliest_ns(interval_s, now_ns) for source, _ in choices if self._offers(source)]
+        return -(-min(found, default=0) // self._step_ns) * self._step_ns
+
+    def _offers(self, source: Source) -> bool:
+        return not source.intervals_s or self._history.interval_s in source.intervals_s
+
+    def _late_ns(self, target: Target, now_ns: int) -> int:
+        """From when on what is missing is looked for again in a minute."""
+        return (now_ns - min(_delay_s(target), WINDOW_S) * NS) // self._step_ns * self._step_ns
+
+    def fills(self, symbol: str) -> bool:
+        """Whether a short hole in its bars is a time without a trade."""
+        return self._fills.get(symbol, True)
 
     def _note_checked(self, work: _Work) -> None:
-        late_ns = (self._clock() - LATE_NS) // self._step_ns * self._step_ns
+        late_ns = self._late_ns(work.target, self._clock())
         self._checked[work.target.symbol] = min(work.until_ns, late_ns)
 
     def _keep_quiet(self, symbol: str) -> None:
@@ -203,27 +231,22 @@ class HistoryLoad:
             self._changed()
 
     async def _load(self, work: _Work) -> None:
-        """By the first source that can."""
-        symbol, faults = work.target.symbol, []
-        holes = work.holes
+        """By the first source that can; what lies before its reach, by the next that has it."""
+        target, symbol = work.target, work.target.symbol
+        faults: list[str] = []
         if symbol not in self._checked:
-            await self._load_actions(work.target)
-        for source, native in work.target.choices:
-            interval_s = self._history.interval_s
-            if source.intervals_s and interval_s not in source.intervals_s:
-                faults.append(f"{source.name} has no bars of {interval_s} s")
-                continue
-            try:
-                await self._load_from(source, symbol, native, holes)
-            except FeedError as error:
-                faults.append(clean(error, 160))
-                log.warning("%s: %s", symbol, error)
-                holes = (await asyncio.to_thread(self._work, work.target, self._clock())).holes
-                continue
-            self._note_checked(work)
-            break
-        else:
+            await self._load_actions(target)
+        left = await self._load_by(target, target.choices, work.holes, faults)
+        if left and target.rest:
+            reach_ns = self._reach_ns(target.choices, self._clock())
+            after = [(max(start, reach_ns), end) for start, end in left if end > reach_ns]
+            before = [(start, min(end, reach_ns)) for start, end in left if start < reach_ns]
+            left = await self._load_by(target, target.rest, before, faults) + after
+        reach_ns = self._reach_ns((*target.choices, *target.rest), self._clock())
+        if any(end > reach_ns for _, end in left):  # it moves on while bars are loaded
             self.status.faults[symbol] = "; ".join(faults) or "no source has it"
+        else:
+            self._note_checked(work)
         if self._stored_of.pop(symbol, 0):
             self._quiet.pop(symbol, None)
             if self._loaded is not None:
@@ -231,12 +254,37 @@ class HistoryLoad:
         else:
             self._keep_quiet(symbol)
 
+    async def _load_by(
+        self, target: Target, choices: Choices, holes: list[tuple[int, int]], faults: list[str]
+    ) -> list[tuple[int, int]]:
+        """Load ``holes`` by the first of ``choices`` that reach them; returns what none of them told of."""
+        for source, native in choices:
+            if not holes:
+                break
+            if not self._offers(source):
+                faults.append(f"{source.name} has no bars of {self._history.interval_s} s")
+                continue
+            reach_ns = self._reach_ns(((source, native),), self._clock())
+            within = [(max(start, reach_ns), end) for start, end in holes if end > reach_ns]
+            try:
+                await self._load_from(source, target.symbol, native, within)
+            except FeedError as error:
+                faults.append(clean(error, 160))
+                log.warning("%s: %s", target.symbol, error)
+                since_ns, until_ns = holes[0][0], holes[-1][1]
+                missing = self._reader.missing
+                interval_s = self._history.interval_s
+                holes = await asyncio.to_thread(missing, target.symbol, interval_s, since_ns, until_ns)
+            else:
+                holes = [(start, min(end, reach_ns)) for start, end in holes if start < reach_ns]
+        return holes
+
     async def _load_from(
         self, source: Source, symbol: str, native: str, holes: Sequence[tuple[int, int]]
     ) -> None:
         """Raises FeedError when the source cannot, or not now."""
         for start_ns, end_ns in holes:
-            hole = _Hole(self, source, symbol, native, start_ns, end_ns)
+            hole = Hole(self, source, symbol, native, start_ns, end_ns)
             await hole.begin()
             await self._patiently(hole.go_on, lambda hole=hole: hole.at_ns)  # type: ignore[misc]
 
@@ -261,10 +309,12 @@ class HistoryLoad:
                 await asyncio.sleep(max(wait_s, 0.05))
 
     async def _load_actions(self, target: Target) -> None:
-        """Of the first who tells any. Bars are stored without, and the next day is another attempt."""
+        """Of the first who knows them. Bars are stored without, and the next day is another attempt."""
         now_ns = self._clock()
         since_ns = now_ns - (self._history.days + 1) * _DAY_NS
         for source, native in (*target.choices, *target.actions):
+            if not source.tells_actions:
+                continue
             try:
                 actions = await source.actions(target.symbol, native, since_ns, now_ns)
             except FeedError as error:
@@ -275,98 +325,19 @@ class HistoryLoad:
             told = [_stored(action, source, now_ns) for action in actions if _sound(action)]
             if told:
                 await queried(self._store, self._store.actions(target.symbol, told))
-                return
+            return
 
 
-class _Page(NamedTuple):
-    bars: list[Bar]
-    refused: list[tuple[Candle, str]]
-    to_ns: int
-    """Up to where it tells all there is."""
+def _delay_s(target: Target) -> int:
+    """So long after its end a bar may still come."""
+    return max((source.delay_s for source, _ in target.choices), default=0)
 
 
-class _Hole:
-    """One run of missing bars, from one source; ``go_on`` goes on where the last page ended."""
-
-    def __init__(
-        self, load: HistoryLoad, source: Source, symbol: str, native: str, start_ns: int, end_ns: int
-    ) -> None:
-        self._load = load
-        self._source = source
-        self._symbol = symbol
-        self._native = native
-        self._interval_s = load._history.interval_s
-        self.at_ns = start_ns
-        self._end_ns = end_ns
-        self._before: Candle | None = None
-        self._check = CandleCheck()
-
-    async def begin(self) -> None:
-        """Read what the first bar follows."""
-        await asyncio.to_thread(self._begin)
-
-    def _begin(self) -> None:
-        reader = self._load._reader
-        bars = reader.last(self._symbol, self._interval_s, 1, self.at_ns)
-        self._before = bars.bar(0).candle() if len(bars) else None
-        splits = [
-            Split(action.ex_ns, action.value)
-            for action in reader.actions(self._symbol)
-            # Prices of a source that has applied it do not jump, except from those that were told before it.
-            if action.kind == "split"
-            and not (
-                self._source.split_adjusted and (self._before is None or self._before.recv_ns >= action.ex_ns)
-            )
-        ]
-        self._check = CandleCheck(self._load._quality.daily_return_pct, splits=splits, before=self._before)
-
-    async def go_on(self) -> None:
-        # One more than is wanted: what shows that a bar is closed is often its successor.
-        until_ns = self._end_ns + self._load._step_ns
-        pages = self._source.bars(self._symbol, self._native, self._interval_s, self.at_ns, until_ns)
-        whole = True
-        async for candles in pages:
-            # Pages of a thousand bars would hold the loop up for milliseconds.
-            page = await asyncio.to_thread(self._read, candles, self._load._clock())
-            await self._store(page)
-            whole = whole and all(candle.closed or candle.open_ns >= self._end_ns for candle in candles)
-        if whole:
-            await self._store(_Page([], [], self._end_ns))
-
-    async def _store(self, page: _Page) -> None:
-        load, status = self._load, self._load.status
-        late_ns = load._clock() - LATE_NS - load._step_ns
-        # What is this young and missing may only be late.
-        to_ns = min(page.to_ns, max(late_ns, page.bars[-1].open_ns + load._step_ns if page.bars else 0))
-        span = Span(self._symbol, self._interval_s, self.at_ns, to_ns) if to_ns > self.at_ns else None
-        if page.bars or span is not None:
-            job = load._store.page(page.bars, span, split_adjusted=self._source.split_adjusted)
-            stored = await queried(load._store, job)
-            status.stored += stored
-            load._stored_of[self._symbol] = load._stored_of.get(self._symbol, 0) + stored
-        for candle, reason in page.refused:
-            load._refuse(candle, reason)
-        status.refused += len(page.refused)
-        reached_ns = min(max(page.to_ns, self.at_ns), self._end_ns)
-        status.done += (reached_ns - self.at_ns) // load._step_ns
-        status.symbol = self._symbol
-        self.at_ns = reached_ns
-        load._changed()
-
-    def _read(self, candles: Sequence[Candle], now_ns: int) -> _Page:
-        closed = []
-        for candle in candles:
-            if not candle.closed:
-                break
-            if self.at_ns <= candle.open_ns < self._end_ns:
-                closed.append(candle)
-        sifted = self._check.sift(closed, now_ns)
-        filled = fill(sifted.kept, max_fill_bars=self._load._quality.max_fill_bars, before=self._before)
-        if sifted.kept:
-            self._before = sifted.kept[-1]
-        to_ns = closed[-1].open_ns + self._load._step_ns if closed else self.at_ns
-        aside = [(one.candle, one.reason) for one in sifted.aside]
-        return _Page([bar_of(candle) for candle in filled.candles], aside, to_ns)
+def _joined(holes: Sequence[tuple[int, int]], late_ns: int) -> list[tuple[int, int]]:
+    """The holes; those that begin at ``late_ns`` or later, which are asked for again and again, as one."""
+    old = [hole for hole in holes if hole[0] < late_ns]
+    young = [hole for hole in holes if hole[0] >= late_ns]
+    return [*old, (young[0][0], young[-1][1])] if young else old
 
 
 def _sound(action: Action) -> bool:

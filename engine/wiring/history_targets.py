@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.config import Config
-from engine.errors import ConfigError, SymbolError
+from engine.errors import ConfigError
 from engine.feeds.registry import VENUES
 from engine.feeds.sources.collection import VENUE as POLLED
 from engine.feeds.sources.registry import Sources
-from engine.symbols import canonical
+from engine.symbols import name_of, round_the_clock
 from engine.text import clean
 from engine.wiring.history_load import Target
 
@@ -27,23 +27,33 @@ def targets(config: Config, sources: Sources, only: Sequence[str] = ()) -> list[
         for native in feed.symbols
     }
     for name in config.collection.symbols:
-        found[f"{POLLED}:{name}"] = Target(f"{POLLED}:{name}", tuple(sources.knowing(name)))
+        found[f"{POLLED}:{name}"] = _polled(sources, name)
     if not only:
         return list(found.values())
     return [_chosen(found, name, config, sources) for name in dict.fromkeys(only)]
 
 
+def always_open(symbol: str, config: Config) -> bool:
+    """Whether a hole in its bars is a time without a trade, and never a night or a weekend."""
+    venue, _, native = symbol.partition(":")
+    return round_the_clock(native if venue == POLLED else name_of(symbol, config.symbols))
+
+
+def _polled(sources: Sources, name: str) -> Target:
+    return Target(f"{POLLED}:{name}", tuple(sources.knowing(name)), fills=round_the_clock(name))
+
+
 def _of_venue(config: Config, sources: Sources, venue: str, native: str) -> Target:
-    """A share's venue tells no dividends: the services do."""
+    """A share's venue tells no dividends: the services do. What lies before a venue's reach is asked of
+    whoever knows the instrument by its canonical name."""
+    symbol = f"{venue}:{native}"
     source = sources.of_venue(venue)
     choices = () if source is None else ((source, native),)
-    try:
-        name = canonical(venue, native, config.symbols)
-    except SymbolError:
-        name = "/"
-    share = "/" not in name and ":" not in name
-    told = [one for one in sources.knowing(name) if one[0].name not in VENUES] if share else []
-    return Target(f"{venue}:{native}", choices, tuple(told))
+    name = name_of(symbol, config.symbols)
+    others = [one for one in sources.knowing(name) if one[0] is not source] if name else []
+    share = bool(name) and "/" not in name
+    told = [one for one in others if one[0].name not in VENUES] if share else []
+    return Target(symbol, choices, tuple(told), tuple(others), round_the_clock(name))
 
 
 def _chosen(found: dict[str, Target], name: str, config: Config, sources: Sources) -> Target:
@@ -51,10 +61,7 @@ def _chosen(found: dict[str, Target], name: str, config: Config, sources: Source
         if symbol in found:
             return found[symbol]
     venue, colon, native = name.partition(":")
-    if colon:
-        target = _of_venue(config, sources, venue, native)
-    else:
-        target = Target(f"{POLLED}:{name}", tuple(sources.knowing(name)))
+    target = _of_venue(config, sources, venue, native) if colon else _polled(sources, name)
     if not target.choices:
         raise ConfigError(
             f"nobody has bars of {clean(name, 60)}: write venue:NATIVE as in binance:BTCUSDT, a canonical "

@@ -297,3 +297,18 @@ def test_after_a_kill_every_page_is_there_whole_or_not_at_all(tmp_path: Path) ->
     assert reader.missing(SYMBOL, 60, START, END) == [(START + len(found) * MINUTE, END)]
     reader.close()
     store.close()
+
+
+def test_who_adjusts_is_known_whatever_came_of_it_first(store: BarStore) -> None:
+    """A bar that came by itself says nothing of it, before or after the history does."""
+    polled = bar(symbol="poll:X", source="yahoo", open_ns=START + 10 * MINUTE, provenance=Provenance.SERVICE)
+    store.behind([polled])
+    store.flush()
+    told = bar(symbol="poll:X", source="yahoo", provenance=Provenance.SERVICE)
+    store.call(store.page([told], split_adjusted=True))
+    store.behind([msgspec.structs.replace(polled, open_ns=START + 11 * MINUTE)])
+    store.flush()
+    reader = BarReader(store.path)
+    found = reader.bars("poll:X", 60)
+    assert [found.split_adjusted[source] for source in found.source] == [True, True, True]
+    reader.close()

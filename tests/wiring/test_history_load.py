@@ -243,6 +243,10 @@ class Fake:
         self.name = self.venue = name
         self.stats = FeedStats()
         self.split_adjusted = self.dividends_adjusted = split_adjusted
+        self.tells_actions = True
+        self.delay_s = 120
+        self.back_ns = 0
+        """How far back it has bars, from now; 0: all."""
         self.intervals_s = frozenset({60})
         self.pages = list(pages)
         self.told = actions
@@ -251,8 +255,11 @@ class Fake:
     def native_of(self, canonical: str) -> str:
         return canonical
 
-    def ready(self, now_ns: int) -> bool:
-        return True
+    def earliest_ns(self, interval_s: int, now_ns: int) -> int:
+        return now_ns - self.back_ns if self.back_ns else 0
+
+    def wait_ns(self, now_ns: int) -> int:
+        return 0
 
     async def latest(self, symbol: str, native: str) -> list[Candle]:
         return []
@@ -357,6 +364,7 @@ async def test_splits_and_dividends_are_kept_and_excuse_a_jump(loading: Loading)
 async def test_who_has_no_bars_may_know_the_dividends(loading: Loading) -> None:
     service = Fake("yahoo", actions=(Dividend(START, 0.25),))
     venue = Fake("binance", candles(BARS))
+    venue.tells_actions = False
     await loading.load.run([Target("alpaca:AAPL", ((venue, "AAPL"),), ((service, "AAPL"),))])
     (kept,) = loading.reader.actions("alpaca:AAPL")
     assert (kept.value, kept.source, kept.split_adjusted) == (0.25, "yahoo", True)

@@ -43,6 +43,7 @@ def test_live_feeds_and_collected_symbols() -> None:
     assert asked(got["binance:BTCUSDT"]) == [("binance", "BTCUSDT")]
     assert asked(got["kraken:BTC/USD"]) == [("kraken", "BTC/USD")]
     assert asked(got["poll:AAPL"]) == [("yahoo", "AAPL")]
+    assert [(source.name, native) for source, native in got["kraken:BTC/USD"].rest] == [("yahoo", "BTC-USD")]
     assert not any(target.actions for target in got.values())
 
 
@@ -55,6 +56,25 @@ def test_a_share_of_a_venue_has_its_dividends_from_a_service() -> None:
     (target,) = found(overrides=("feeds.alpaca.symbols=['AAPL']",), **keys).values()
     assert target.symbol == "alpaca:AAPL"
     assert [(source.name, native) for source, native in target.actions] == [("yahoo", "AAPL")]
+
+
+def test_only_what_never_closes_is_filled() -> None:
+    keys = {"APCA_API_KEY_ID": "key", "APCA_API_SECRET_KEY": "secret"}
+    got = found(
+        overrides=(
+            "feeds.alpaca.symbols=['AAPL']",
+            "feeds.kraken.symbols=['BTC/USD', 'EUR/USD']",
+            "collection.symbols=['0700.HK', 'XAU/USD', 'NAS100', 'ETH/USD']",
+        ),
+        **keys,
+    )
+    assert [symbol for symbol, target in got.items() if target.fills] == ["kraken:BTC/USD", "poll:ETH/USD"]
+
+
+def test_a_venue_says_how_far_back_it_tells_bars() -> None:
+    (target,) = found(overrides=("feeds.kraken.symbols=['BTC/USD']",)).values()
+    (kraken, _), now_ns = target.choices[0], 1_700_000_000 * 10**9
+    assert 700 <= (now_ns - kraken.earliest_ns(60, now_ns)) // (60 * 10**9) < 720
 
 
 def test_those_that_are_named() -> None:

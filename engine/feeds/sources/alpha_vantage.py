@@ -93,6 +93,7 @@ class AlphaVantage(RestSource):
     url = "https://www.alphavantage.co"
     limits = Limits(per_day=25, gap_ns=1_200_000_000, day="rolling")
     variable = "ALPHAVANTAGE_API_KEY"
+    tells_actions = True
     intervals_s = frozenset(_INTERVALS)
 
     def signed(self, request: Request) -> Request:

@@ -100,6 +100,7 @@ class Polygon(RestSource):
     url = "https://api.polygon.io"
     limits = Limits(per_minute=5)
     variable = "POLYGON_API_KEY"
+    tells_actions = True
     intervals_s = frozenset(_SPANS)
 
     def latest_request(self, native: str, now_ns: int) -> Request:

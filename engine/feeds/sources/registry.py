@@ -84,8 +84,6 @@ class Sources:
         config = self._config.sources.get(name, PollingConfig())
         if not config.rest_url:
             config = replace(config, rest_url=self._rest_urls.get(name, ""))
-        if not config.rest_url:
-            config = replace(config, rest_url=self._rest_urls.get(name, ""))
         try:
             make = SERVICES.get(name)
             source = VenueCandles(name, config, self._around) if make is None else make(config, self._around)

@@ -107,6 +107,9 @@ class RestSource(ABC):
     """The environment variable of its key; "": it needs none."""
     split_adjusted = False
     dividends_adjusted = False
+    tells_actions = False
+    delay_s = 86_400
+    """Many tell a session's bars after its end."""
     intervals_s: frozenset[int] = frozenset()
 
     def __init__(self, config: PollingConfig, around: Surroundings) -> None:

@@ -54,6 +54,10 @@ class Source(Protocol):
     No source's bars are adjusted for dividends."""
     dividends_adjusted: bool
     """Its dividends are per share of today. False: per share of the day on which they were paid."""
+    tells_actions: bool
+    """``actions`` knows splits and dividends: where it answers that there are none, there are none."""
+    delay_s: int
+    """So long after its end a bar may still come."""
     intervals_s: frozenset[int]
     """What ``bars`` can be asked for; empty: it is not known beforehand, ``bars`` refuses what it has not."""
 
@@ -68,6 +72,9 @@ class Source(Protocol):
     def native_of(self, canonical: str) -> str:
         """The service's spelling of a canonical name; "" for what it cannot know."""
 
+    def earliest_ns(self, interval_s: int, now_ns: int) -> int:
+        """How far back it has such bars; 0: as far as anybody asks."""
+
     def wait_ns(self, now_ns: int) -> int:
         """How long until ``latest`` may be asked, by budget, pace and circuit, about; 0: now."""
 
@@ -80,7 +87,7 @@ class Source(Protocol):
         self, symbol: str, native: str, interval_s: int, start_ns: int, end_ns: int
     ) -> AsyncIterator[list[Candle]]:
         """Bars that begin in ``start_ns <= open_ns < end_ns``, page by page in order of time; a page is one
-        request, and may be empty. A source that does not go back so far begins later.
+        request, and may be empty. It begins at ``earliest_ns``, if that is later.
 
         Half of a day's budget is left for ``latest``.
         """

@@ -18,6 +18,8 @@ _SHARE = 0.5
 _LATEST_BARS = 3
 _LEAST_STEP = 100
 """No venue's page holds fewer bars."""
+_EDGE = 5
+"""Of the oldest bars that a venue tells some go while they are asked for."""
 
 
 class VenueCandles(RestSource):
@@ -25,6 +27,7 @@ class VenueCandles(RestSource):
 
     split_adjusted = True
     """Coins are never split, and of shares such bars are asked for."""
+    delay_s = 120
 
     def __init__(self, name: str, config: PollingConfig, around: Surroundings) -> None:
         """``name`` is one of VENUES. Raises ConfigError as the venue does."""
@@ -53,6 +56,11 @@ class VenueCandles(RestSource):
     ) -> list[Candle]:
         bars = self._venue.parse_candles(native, interval_s, body, recv_ns)
         return [replace(bar, symbol=symbol, source=self.name) for bar in bars]
+
+    def earliest_ns(self, interval_s: int, now_ns: int) -> int:
+        back = self._venue.bars_back
+        step_ns = interval_s * NS
+        return (now_ns // step_ns - back + _EDGE) * step_ns if back else 0
 
     def page_ns(self, interval_s: int, at_ns: int) -> int:
         """The venue tells as many of the first as it wants to."""

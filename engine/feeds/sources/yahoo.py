@@ -118,6 +118,9 @@ class Yahoo(RestSource):
     limits = Limits(per_minute=30)
     split_adjusted = True
     dividends_adjusted = True
+    tells_actions = True
+    delay_s = 3600
+    """Some exchanges' prices are 20 minutes late."""
     intervals_s = frozenset(_INTERVALS)
 
     def latest_request(self, native: str, now_ns: int) -> Request:
@@ -148,11 +151,13 @@ class Yahoo(RestSource):
         result = read(body)
         bars = in_order(self._rows(symbol, 60, result, recv_ns))
         price, seconds = result.meta.regularMarketPrice, result.meta.regularMarketTime
+        # A price alone closes no bar: the rows may be behind it.
+        bars = closed_by_successor(bars)
         if price is not None and seconds is not None:
             at_ns = seconds * NS
             blank = candle(symbol, 60, at_ns, (price,) * 4, None, source=self.name, recv_ns=recv_ns)
             bars = with_price(bars, price, at_ns, blank)
-        return closed_by_successor(bars[-3:])
+        return bars[-3:]
 
     def parse_bars(
         self, symbol: str, native: str, interval_s: int, body: bytes, recv_ns: int

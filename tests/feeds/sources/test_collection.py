@@ -28,7 +28,9 @@ CHART, AGGREGATES = "/v8/finance/chart/X", "/v2/aggs/ticker/X/range/1/minute"
 class Given:
     """A source that does what it is told."""
 
-    split_adjusted = True
+    split_adjusted = dividends_adjusted = True
+    tells_actions = False
+    delay_s = 120
     intervals_s: frozenset[int] = frozenset()
 
     def __init__(self, name: str, clock: Clock, limits: Limits | None = None) -> None:
@@ -43,6 +45,9 @@ class Given:
 
     def native_of(self, canonical: str) -> str:
         return canonical
+
+    def earliest_ns(self, interval_s: int, now_ns: int) -> int:
+        return 0
 
     def wait_ns(self, now_ns: int) -> int:
         return max(self.budget.wait_ns(now_ns), self.budget.pace_ns(now_ns))

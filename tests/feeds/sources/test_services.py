@@ -260,3 +260,20 @@ def test_polygon_tells_splits_and_dividends() -> None:
     paid = b'{"status":"OK","results":[{"ex_dividend_date":"2020-11-06","cash_amount":0.205}]}'
     assert polygon.parse_splits(split) == [Split(date_ns("2020-08-31"), 4.0, 1.0)]
     assert polygon.parse_dividends(paid) == [Dividend(date_ns("2020-11-06"), 0.205)]
+
+
+def test_yahoos_price_alone_closes_no_bar() -> None:
+    """The rows may be behind the price: the last one may still change."""
+    row_s = NOW_NS // NS // 60 * 60
+
+    def chart(times: list[int], price_s: int) -> bytes:
+        columns = dict.fromkeys(("open", "high", "low", "close", "volume"), [1.0] * len(times))
+        meta = {"regularMarketPrice": 2.0, "regularMarketTime": price_s}
+        result = {"meta": meta, "timestamp": times, "indicators": {"quote": [columns]}}
+        return json.dumps({"chart": {"result": [result], "error": None}}).encode()
+
+    service = source(Yahoo)
+    ahead = service.parse_latest("poll:X", "X", chart([row_s - 60, row_s], row_s + 70), NOW_NS)
+    assert [(bar.closed, bar.close) for bar in ahead] == [(True, 1.0), (False, 1.0), (False, 2.0)]
+    level = service.parse_latest("poll:X", "X", chart([row_s, row_s + 60], row_s + 70), NOW_NS)
+    assert [bar.closed for bar in level] == [True, False]
