@@ -146,9 +146,8 @@ class CcxtFeed:
             self.stats.reconnects += 1
 
     async def _made(self) -> Exchange:
-        # Imported beside the loop: a hundred venues take more than a second.
-        await asyncio.to_thread(importlib.util.find_spec, "ccxt")
-        return self._make()
+        # Beside the loop: importing a hundred venues takes a second, and making one some of it.
+        return await asyncio.to_thread(self._make)
 
     async def _close(self, exchange: Exchange) -> None:
         try:
@@ -208,9 +207,7 @@ class CcxtFeed:
         out: list[MarketEvent] = []
         self._order.push(passed, out, repeats=repeats)
         self.stats.messages += 1
-        if any(
-            isinstance(one, Quote | Depth) or (type(one) is Trade and not one.backfilled) for one in events
-        ):
+        if any(map(_live, events)):
             self._status.tell(FeedState.UP, _STREAMING)
         self._pass_on(out)
 

@@ -194,7 +194,8 @@ class Session:
     async def _trades(self, native: str) -> None:
         first = True
         while True:
-            rows = await ask(self._venue, self._exchange.watch_trades(native))
+            # A copy: what is told may be the cache itself.
+            rows = list(await ask(self._venue, self._exchange.watch_trades(native)))
             cache = self._cache("trades", native)
             if cache is not None:
                 cache.clear()

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import math
 import random
+import threading
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -267,6 +268,30 @@ async def test_a_market_that_is_gone_ends_the_feed() -> None:
     with pytest.raises(ExceptionGroup) as told:
         await asyncio.wait_for(a_feed(exchange, NATIVE).run(lambda events: None), 5)
     assert told.group_contains(FeedError, match="does not have market symbol") and exchange.closed
+
+
+async def test_trades_told_as_the_cache_itself_are_kept() -> None:
+    exchange = FakeExchange()
+    cache = [trade(1), trade(2)]
+    exchange.trades = {NATIVE: cache}  # type: ignore[attr-defined]
+    exchange.put("trades", cache)
+    async with running(exchange) as feed:
+        await feed.until(lambda: len(feed.trades) == 2)
+    assert cache == []
+
+
+async def test_ccxt_is_imported_beside_the_loop() -> None:
+    made_in: set[int] = set()
+    exchange = FakeExchange()
+
+    def make() -> FakeExchange:
+        made_in.add(threading.get_ident())
+        return exchange
+
+    config = FeedConfig(symbols=(NATIVE,))
+    feed = CcxtFeed("ccxt-some", config, clock=time.time_ns, rng=random.Random(1), make=make)
+    await feed.instruments()
+    assert made_in and threading.get_ident() not in made_in
 
 
 def a_feed(exchange: FakeExchange, *natives: str) -> CcxtFeed:
