@@ -152,11 +152,6 @@ CCXT = "ccxt-"
 """What the key of a venue begins with that is spoken to by ccxt; its name there follows."""
 
 
-def is_known(venue: str) -> bool:
-    """A feed of it can be opened, or refused with a reason."""
-    return venue in VENUES or venue.startswith(CCXT)
-
-
 def ids_rise(venue: str) -> bool:
     """Whether its trades' ids rise by one per symbol: they are an order then, and a hole in them is a loss.
     Not where that is not known: ids only tell trades apart then."""
@@ -172,10 +167,11 @@ def open_feed(
 
     Raises ConfigError for a venue that is not known or a feed without symbols.
     """
-    if not is_known(venue):
+    if venue not in VENUES and not venue.startswith(CCXT):
         known = ", ".join(sorted(VENUES))
         raise ConfigError(
-            f"feeds.{clean(venue, 40)}: no such venue; the desk knows {known}, and {CCXT}… by ccxt"
+            f"feeds.{clean(venue, 40)}: no such venue; the desk knows {known}, and any other that ccxt "
+            f"knows as {CCXT}<id>, such as {CCXT}kucoin"
         )
     if not config.symbols:
         raise ConfigError(f"feeds.{venue}.symbols is empty: name at least one symbol in the venue's spelling")
