@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,13 +25,23 @@ class LiveBars:
     """Bars of ``interval_s`` from closed bars of ``bar_s`` seconds, of all symbols at once.
 
     A bar in which the symbol was not watched from its first moment to its last, or in which trades were
-    missed, is marked as partial; one without any trade as filled. Symbols are told apart by their index.
+    missed, is marked as partial; one without any trade as filled, and left out where the market may be
+    closed. Symbols are told apart by their index.
     """
 
-    def __init__(self, interval_s: int, bar_s: float, *, without: str = "") -> None:
-        """``without``: a venue whose symbols are left out. Raises ValueError where bars of ``bar_s`` do not
-        make up those of ``interval_s``."""
+    def __init__(
+        self,
+        interval_s: int,
+        bar_s: float,
+        *,
+        without: str = "",
+        never_closes: Callable[[str], bool] = lambda symbol: True,
+    ) -> None:
+        """``without``: a venue whose symbols are left out. ``never_closes``: whether a symbol's market is
+        open at every hour of the week. Raises ValueError where bars of ``bar_s`` do not make up those of
+        ``interval_s``."""
         self._without = without
+        self._never_closes = never_closes
         self._step_ns = round(bar_s * NS)
         self._interval_ns = interval_s * NS
         if self._step_ns <= 0 or self._interval_ns % self._step_ns:
@@ -38,11 +50,14 @@ class LiveBars:
         self._start_ns = _NO_BAR
         """Where the bars that are being made begin."""
         self._names: list[str] = []
+        self._fills: list[bool] = []
         self._known_ns = np.zeros(0, np.int64)
         """Since when each symbol is watched without a gap."""
         self._down: set[str] = set()
         self._values = np.zeros((0, 7))
         """open, high, low, close, volume, volume x vwap, trades."""
+        self._vwaps = np.zeros(0)
+        """Of those that one short bar alone has filled, its very vwap; NaN: more than one has a volume."""
         self._count = np.zeros(0, np.int64)
         """Short bars taken."""
 
@@ -65,7 +80,7 @@ class LiveBars:
         bars = [
             self._bar(index, now_ns)
             for index in self._count.nonzero()[0].tolist()
-            if venue_of(self._names[index]) != self._without
+            if venue_of(self._names[index]) != self._without and self._is_kept(index)
         ]
         self._count[:] = 0
         self._start_ns = _NO_BAR
@@ -89,12 +104,15 @@ class LiveBars:
         more = highest - len(self._names)
         if more > 0:
             self._names += [""] * more
+            self._fills += [True] * more
+            self._vwaps = np.append(self._vwaps, np.zeros(more))
             self._known_ns = np.append(self._known_ns, np.zeros(more, np.int64))
             self._values = np.concatenate((self._values, np.zeros((more, 7))))
             self._count = np.append(self._count, np.zeros(more, np.int64))
         for position, index in enumerate(table.indices.tolist()):
             if not self._names[index]:
                 self._names[index] = table.symbol(position)
+                self._fills[index] = self._never_closes(self._names[index])
                 # Its first trade came somewhere in this bar: what came before it is not known.
                 down = venue_of(self._names[index]) in self._down
                 self._known_ns[index] = _NEVER if down else start_ns + 1
@@ -110,14 +128,27 @@ class LiveBars:
         kept[goes_on, 1] = np.maximum(kept[goes_on, 1], told[goes_on, _HIGH])
         kept[goes_on, 2] = np.minimum(kept[goes_on, 2], told[goes_on, _LOW])
         kept[goes_on, 3] = told[goes_on, _CLOSE]
+        alone = (volume > 0.0) & (kept[:, 4] == 0.0)
+        self._vwaps[indices] = np.where(alone, vwaps, np.where(volume > 0.0, np.nan, self._vwaps[indices]))
         kept[:, 4] += volume
         kept[:, 5] += np.where(volume > 0.0, vwaps * volume, 0.0)
         kept[:, 6] += told[:, _TRADES]
         self._values[indices] = kept
         self._count[indices] += 1
 
+    def _is_kept(self, index: int) -> bool:
+        return self._fills[index] or self._values[index, 6] > 0 or self._values[index, 4] > 0.0
+
+    def _vwap(self, index: int) -> float:
+        """As the features saw it, where one short bar makes the long one."""
+        close, volume, value = self._values[index, 3:6].tolist()
+        if volume <= 0.0:
+            return float(close)
+        vwap = float(self._vwaps[index])
+        return vwap if vwap == vwap else float(value / volume)
+
     def _bar(self, index: int, now_ns: int) -> Bar:
-        opened, high, low, close, volume, value, trades = self._values[index].tolist()
+        opened, high, low, close, volume, _, trades = self._values[index].tolist()
         provenance = Provenance.LIVE if self._known_ns[index] <= self._start_ns else Provenance.PARTIAL
         if trades == 0 and volume == 0.0:
             provenance = Provenance.FILLED
@@ -130,7 +161,7 @@ class LiveBars:
             low,
             close,
             volume,
-            value / volume if volume > 0.0 else close,
+            self._vwap(index),
             int(trades),
             LIVE_SOURCE,
             provenance,

@@ -23,6 +23,7 @@ from engine.store.bars import BARS_DATABASE, BarStore
 from engine.store.bars_live import LiveBars
 from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
+from engine.symbols import name_of, round_the_clock
 from engine.wiring.market_news import POLLED
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ class BarHistory:
             self._desk.alert("error", "history", f"bars are not stored: {error}")
             return
         try:
-            self._live = LiveBars(self._interval_s, self._config.features.bar_s, without=POLLED)
+            self._live = LiveBars(
+                self._interval_s,
+                self._config.features.bar_s,
+                without=POLLED,
+                never_closes=lambda symbol: round_the_clock(name_of(symbol, self._config.symbols)),
+            )
         except ValueError as error:
             self._desk.alert("warning", "history", f"live bars are not stored: {error}")
         self._engine.loading = lambda: self.text

@@ -33,12 +33,6 @@ def targets(config: Config, sources: Sources, only: Sequence[str] = ()) -> list[
     return [_chosen(found, name, config, sources) for name in dict.fromkeys(only)]
 
 
-def always_open(symbol: str, config: Config) -> bool:
-    """Whether a hole in its bars is a time without a trade, and never a night or a weekend."""
-    venue, _, native = symbol.partition(":")
-    return round_the_clock(native if venue == POLLED else name_of(symbol, config.symbols))
-
-
 def _polled(sources: Sources, name: str) -> Target:
     return Target(f"{POLLED}:{name}", tuple(sources.knowing(name)), fills=round_the_clock(name))
 

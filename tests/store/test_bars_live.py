@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.config import FeaturesConfig
 from engine.events import NS
@@ -143,3 +144,40 @@ def test_bars_that_do_not_go_into_each_other() -> None:
     with pytest.raises(ValueError, match=r"0\.7 s"):
         LiveBars(60, 0.7)
     assert LiveBars(300, 0.5)
+
+
+def test_where_nothing_trades_no_bar_is_made_up_for_a_market_that_may_be_closed() -> None:
+    live = Live("a:SHARE", "b:COIN")
+    live.live = LiveBars(60, 1.0, never_closes=lambda symbol: symbol == "b:COIN")
+    live.trade(0.5, "a:SHARE", 100.0, 1.0)
+    live.trade(0.6, "b:COIN", 100.0, 1.0)
+    live.trade(190.5, "a:SHARE", 100.0, 1.0)
+    live.trade(190.6, "b:COIN", 100.0, 1.0)
+    live.advance(240.0)
+    shares = [bar for bar in live.bars if bar.symbol == "a:SHARE"]
+    assert shares and all(bar.trades for bar in shares)
+    coins = [bar for bar in live.bars if bar.symbol == "b:COIN"]
+    assert Provenance.FILLED in [bar.provenance for bar in coins]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0.0, 400.0, allow_nan=False), st.floats(1.0, 1e5), st.floats(1e-6, 1e3)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_bars_of_the_same_length_are_those_that_the_features_saw_to_the_bit(
+    trades: list[tuple[float, float, float]],
+) -> None:
+    live = Live("a:X")
+    live.engine = FeatureEngine(replace(FeaturesConfig(), bar_s=60.0))
+    live.live = LiveBars(60, 60.0)
+    live.index = {"a:X": live.engine.add_symbol("a:X")}
+    for at_s, price, size in sorted(trades):
+        live.trade(at_s, "a:X", price, size)
+    live.advance(420.0)
+    seen = live.engine.bars(live.index["a:X"], 100)
+    stored = [[bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap] for bar in live.bars]
+    assert stored == seen.tolist()
