@@ -20,8 +20,8 @@ import numpy as np
 
 from engine.errors import StoreError
 from engine.events import NS
-from engine.store.adjust import adjusted
 from engine.store.bar import Provenance
+from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader, Bars
 from engine.text import clean
 
@@ -63,11 +63,7 @@ def export(
     for symbol, interval_s in known:
         if symbols and symbol not in symbols:
             continue
-        if adjust:  # a factor rests on all that came later
-            whole = adjusted(reader.bars(symbol, interval_s, since_ns), reader.actions(symbol))
-            bars = whole.part(slice(0, int(np.searchsorted(whole.open_ns, until_ns))))
-        else:
-            bars = reader.bars(symbol, interval_s, since_ns, until_ns)
+        bars = read_period(reader, symbol, interval_s, since_ns, until_ns, adjust=adjust)
         count += len(bars)
         files += _write(bars, folder)
         note(f"{symbol}: {len(bars):,} bars")

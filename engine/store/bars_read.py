@@ -43,6 +43,11 @@ class Bars(msgspec.Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.open_ns)
 
+    def traded(self) -> Bars:
+        """Those that were not made up."""
+        rows = self.provenance != Provenance.FILLED
+        return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in _ARRAYS})
+
     def part(self, rows: slice) -> Bars:
         """Some of them, as views."""
         return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in _ARRAYS})
