@@ -46,7 +46,8 @@ class Collection:
     the symbol's last answer is as young as that: lesser sources keep their budgets for when they are needed.
     Symbols whose last answer is oldest go first, so that a small budget goes round.
 
-    A cycle never overlaps the next one: turns that pass meanwhile are counted as late, and left out.
+    A symbol that is not answered within its turn (a source hangs) is waited for while the others have their
+    next turns; nothing is asked for twice at a time.
     """
 
     venue = VENUE
@@ -64,11 +65,11 @@ class Collection:
         self.stats = FeedStats(detail="not started", state=FeedState.CONNECTING)
         self.cycles = 0
         self.late = 0
-        """Turns that were left out because a cycle took longer than its interval."""
+        """Turns at whose end some symbol was still waited for."""
         self.cycle_s = 0.0
         """How long the last one took."""
         self.unanswered: dict[str, str] = {}
-        """Symbol -> why the last cycle brought nothing for it."""
+        """Symbol -> why nothing came when it was asked for last."""
         self._symbols = list(symbols)
         self._sink = sink
         self._interval_s = interval_s
@@ -76,6 +77,7 @@ class Collection:
         self._turns = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._newest = Newest()
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._answered_ns: dict[str, int] = {}
         self._rests: dict[tuple[str, str], _Rest] = {}
         self._log = logging.getLogger("engine.feeds.collection")
@@ -83,33 +85,44 @@ class Collection:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         next_s = loop.time()
-        while True:
-            await self.cycle()
-            next_s += self._interval_s
-            behind_s = loop.time() - next_s
-            if behind_s > 0:
-                missed = int(behind_s // self._interval_s) + 1
-                self.late += missed
-                next_s += missed * self._interval_s
-            await asyncio.sleep(next_s - loop.time())
+        try:
+            while True:
+                next_s += self._interval_s
+                await self.cycle(max(0.0, next_s - loop.time()))
+                behind_s = loop.time() - next_s
+                if behind_s > 0:
+                    next_s += behind_s // self._interval_s * self._interval_s
+                await asyncio.sleep(next_s - loop.time())
+        finally:
+            asked = [*self._asking.values()]
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
-    async def cycle(self) -> None:
-        """Once round all symbols."""
+    async def cycle(self, most_s: float | None = None) -> None:
+        """Once round all symbols that are not being asked for still; ``most_s``: for no longer than that."""
         began_s = time.perf_counter()
-        self.unanswered.clear()
         by_age = sorted(self._symbols, key=lambda each: self._answered_ns.get(each.symbol, 0))
-        async with asyncio.TaskGroup() as tasks:
-            for collected in by_age:
-                tasks.create_task(self._turn(collected))
+        for collected in by_age:
+            if collected.symbol not in self._asking:
+                self._asking[collected.symbol] = asyncio.create_task(self._turn(collected))
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=most_s)
+        done = [symbol for symbol, task in self._asking.items() if task.done()]
+        ended = [self._asking.pop(symbol) for symbol in done]
         self.cycles += 1
+        self.late += bool(self._asking)
         self.cycle_s = time.perf_counter() - began_s
         self._tell()
+        for task in ended:
+            task.result()  # a bug is not kept from who runs us
 
     # --- one symbol ---
 
     async def _turn(self, collected: Collected) -> None:
         async with self._turns:
             why = await self._ask(collected)
+        self.unanswered.pop(collected.symbol, None)
         if why:
             self.unanswered[collected.symbol] = why
 
@@ -165,11 +178,19 @@ class Collection:
     # --- health ---
 
     def _tell(self) -> None:
+        young_ns = self._clock() - self._patience_ns
+        waiting = [
+            symbol
+            for symbol in self._asking
+            if symbol not in self.unanswered and self._answered_ns.get(symbol, 0) < young_ns
+        ]
         missing = len(self.unanswered)
-        answered = len(self._symbols) - missing
+        answered = len(self._symbols) - missing - len(waiting)
         text = f"{answered} of {len(self._symbols)} symbols served; a cycle takes {self.cycle_s * 1e3:.0f} ms"
         if self.late:
             text += f"; {self.late} turns late"
+        if self._asking:
+            text += f"; {len(self._asking)} waited for"
         if missing:
             symbol, why = next(iter(self.unanswered.items()))
             text += f"; {clean(symbol, 40)}: {clean(why, 120)}"

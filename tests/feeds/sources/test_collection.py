@@ -85,6 +85,25 @@ def collection(
     return loop, events
 
 
+Running = Callable[[list[Collected], Clock], Collection]
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    """Runs a loop of short turns until the test ends."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def run(symbols: list[Collected], clock: Clock) -> Collection:
+        loop = Collection(symbols, lambda _: None, interval_s=0.05, concurrency=9, clock=clock)
+        tasks.append(asyncio.create_task(loop.run()))
+        return loop
+
+    yield run
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def told_by(events: list[MarketEvent]) -> list[str]:
     return [event.source for event in events if isinstance(event, Candle)]
 
@@ -219,30 +238,81 @@ async def test_no_more_than_concurrency_at_once() -> None:
     assert len(events) == 30
 
 
-async def test_a_late_cycle_overlaps_nothing_and_is_counted() -> None:
+async def test_a_symbol_is_not_asked_for_twice_at_a_time(running: Running) -> None:
     clock = Clock()
-    running, overlaps = 0, 0
+    asking, overlaps = 0, 0
 
     class Slow(Given):
         async def latest(self, symbol: str, native: str) -> list[Candle]:
-            nonlocal running, overlaps
-            overlaps += running > 0
-            running += 1
+            nonlocal asking, overlaps
+            overlaps += asking > 0
+            asking += 1
             await asyncio.sleep(0.12)
-            running -= 1
+            asking -= 1
             return await super().latest(symbol, native)
 
     slow = Slow("slow", clock)
+    loop = running([Collected("X", ((slow, "X"),))], clock)
+    await until(lambda: len(slow.asked) >= 3)
+    assert overlaps == 0
+    assert loop.cycles > len(slow.asked)
+    assert loop.late >= 2
+
+
+async def test_who_hangs_holds_up_no_one_else(running: Running) -> None:
+    """Nor does the request that tries whether a circuit can be closed."""
+    clock = Clock()
+    forever = asyncio.Event()
+
+    class Hangs(Given):
+        async def latest(self, symbol: str, native: str) -> list[Candle]:
+            if symbol == "H":
+                await forever.wait()
+            return await super().latest(symbol, native)
+
+    source = Hangs("source", clock)
+    symbols = [Collected(symbol, ((source, symbol),)) for symbol in ("H", "X", "Y")]
+    loop = running(symbols, clock)
+    await until(lambda: source.asked.count("X") >= 5 and source.asked.count("Y") >= 5)
+    assert "H" not in source.asked
+    assert loop.stats.state is FeedState.UP
+    assert "2 of 3 symbols served" in loop.stats.detail and "1 waited for" in loop.stats.detail
+    forever.set()
+    await until(lambda: "H" in source.asked and "3 of 3" in loop.stats.detail)
+
+
+async def test_what_is_waited_for_ends_with_the_loop() -> None:
+    clock = Clock()
+    ended = asyncio.Event()
+
+    class Hangs(Given):
+        async def latest(self, symbol: str, native: str) -> list[Candle]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+            return []
+
+    only = Hangs("only", clock)
     loop = Collection(
-        [Collected("X", ((slow, "X"),))], lambda _: None, interval_s=0.05, concurrency=9, clock=clock
+        [Collected("X", ((only, "X"),))], lambda _: None, interval_s=0.02, concurrency=9, clock=clock
     )
     task = asyncio.create_task(loop.run())
-    await until(lambda: loop.cycles >= 3)
+    await until(lambda: loop.cycles >= 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert overlaps == 0
-    assert loop.late >= 2 * loop.cycles - 2
-    assert len(slow.asked) <= loop.cycles + 1
+    assert ended.is_set()
+    assert "0 of 1" in loop.stats.detail and loop.stats.state is FeedState.DOWN
+
+
+async def test_a_bug_is_not_swallowed() -> None:
+    only = Given("only", Clock())
+    only.error = KeyError("a bug")
+    loop = Collection(
+        [Collected("X", ((only, "X"),))], lambda _: None, interval_s=0.02, concurrency=9, clock=Clock()
+    )
+    with pytest.raises(KeyError, match="a bug"):
+        await loop.run()
 
 
 @settings(max_examples=60, deadline=None)
