@@ -116,7 +116,7 @@ def _symbol(row: SymbolDataRow) -> list[Cell]:
     ink = "stale" if stale else "text"
     return [
         (("~" if stale else "") + row.symbol, "stale" if stale else "bold"),
-        (_age(row.trade_age_ms), ink),
+        (_age(row.trade_age_ms), "warn" if row.trade_old and not stale else ink),
         (_age(row.quote_age_ms), ink),
         ("wrong" if row.book_fault else _age(row.book_age_ms), _book_style(row, ink)),
         (_age(row.candle_age_ms), ink),

@@ -84,6 +84,7 @@ class SymbolDataRow(Row, frozen=True):
     book_old: bool
     imbalance: float | None
     """Of the published levels of its book, -1 (asks) to 1 (bids); None without a book that is right."""
+    trade_old: bool = False
 
 
 class QuarantineRow(Row, frozen=True):

@@ -41,9 +41,9 @@ class QualityConfig(Section, frozen=True):
     """A tick further than this from the one before is set aside, until five agree; a bar whose close is
     further than this, scaled by the fourth root of the time between the two (a minute: a sixth of it)."""
     trade_age_s: Seconds = 60.0
-    """A symbol whose last trade is older than this is stale, however fresh its quotes: entries are denied."""
+    """An older last trade is marked; where there is no quote beside it, entries are denied."""
     quote_age_s: Seconds = 10.0
-    """The same of its last quote, however many trades come."""
+    """A symbol whose last quote is older than this is stale, however many trades come: entries are denied."""
     book_age_s: Seconds = 10.0
     """A book without news for so long is marked; no order's price rests on it."""
     candle_age_s: Seconds = 180.0

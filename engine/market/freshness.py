@@ -1,11 +1,13 @@
 """What makes a symbol stale: its data is too old by its kind, wrong, or no price that can be traded on.
 
 Two limits hold, and either is enough. ``risk.stale_data_s``: nothing of the symbol was heard for so long.
-``quality.trade_age_s`` and ``quote_age_s``: of a kind of data that the symbol has had, the newest is older
-than that, whatever else comes (trades that flow on beside quotes that stopped, or quotes beside trades). A
-kind that it never had is not missed. A book that is wrong makes the quotes that are its top stale at once,
-whatever their age. A symbol that only bars tell of has no quote to be traded at. All of these deny entries;
-what only dims is a book without news for ``book_age_s``, since no order's price rests on it.
+``quality.quote_age_s``: it has had quotes, and the newest is older than that, however many trades come. A
+symbol without a quote to be believed is priced by its trades: ``trade_age_s`` is their limit. Beside fresh
+quotes an old trade is only marked: most pairs go without one for minutes, and where the channel of trades is
+silent the connection's watchdog says so. A kind that the symbol never had is not missed. A book that is wrong
+makes the quotes that are its top stale at once, whatever their age. A symbol that only bars tell of has no
+quote to be traded at. All of these deny entries; marked, too, is a book without news for ``book_age_s``,
+since no order's price rests on it.
 """
 
 from __future__ import annotations
@@ -114,6 +116,10 @@ class Freshness:
         age = self.book_age_ns(index, now_ns)
         return age is not None and age > self._book_ns
 
+    def trade_is_old(self, index: int, now_ns: int) -> bool:
+        age = self.trade_age_ns(index, now_ns)
+        return age is not None and age > self._trade_ns
+
     # --- stale -----------------------------------------------------------------------------------
 
     def fault(self, index: int, now_ns: int) -> str:
@@ -122,8 +128,8 @@ class Freshness:
             return self._faults[index]
         seen = self._seen
         quote_ns, trade_ns = seen.quote_ns(index), seen.trade_ns(index)
-        if quote_ns and now_ns - quote_ns > self._quote_ns:
-            return _old("quote", now_ns - quote_ns)
+        if quote_ns:
+            return _old("quote", now_ns - quote_ns) if now_ns - quote_ns > self._quote_ns else ""
         if trade_ns and now_ns - trade_ns > self._trade_ns:
             return _old("trade", now_ns - trade_ns)
         return ""
@@ -143,7 +149,7 @@ class Freshness:
         recv, quotes, trades = self._seen.recv_times(), self._seen.quote_times(), self._seen.trade_times()
         stale = (recv == 0) | (now_ns - recv > limit_ns)
         stale |= (quotes > 0) & (now_ns - quotes > self._quote_ns)
-        stale |= (trades > 0) & (now_ns - trades > self._trade_ns)
+        stale |= (quotes == 0) & (trades > 0) & (now_ns - trades > self._trade_ns)
         for index in self._faults:
             stale[index] = bool(self.reason(index, now_ns, limit_ns))
         return int(np.count_nonzero(stale))

@@ -88,10 +88,10 @@ def _seen(s: Any, tick: Any) -> bool:
     if tick.kind != TRADE or tick.trade_id == -1 or tick.trade_id > s.last_id:
         return False
     if s.ids_rise == 0:
+        known = False
         for place in range(REMEMBERED):
-            if s.ids[place] == tick.trade_id:
-                return True
-        return False
+            known |= s.ids[place] == tick.trade_id
+        return known
     if tick.flags & BACKFILLED:
         return not s.hole_first <= tick.trade_id <= s.hole_last
     return bool(tick.event_ns <= s.traded_ns + _RESTART_NS)

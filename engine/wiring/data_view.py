@@ -59,6 +59,7 @@ class LiveData:
             book_fault=fresh.book_fault(index),
             book_old=fresh.book_is_old(index, now_ns),
             imbalance=None if depth is None else round(depth.imbalance(_levels(depth)), 3),
+            trade_old=fresh.trade_is_old(index, now_ns),
         )
 
     def bars(self, symbol: str, count: int) -> BarsRow | None:

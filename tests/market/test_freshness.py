@@ -81,12 +81,26 @@ def test_quotes_that_stopped_are_stale_though_trades_flow(seconds: float, reason
     assert fresh.stale_count(at(seconds), SILENCE) == bool(reason)
 
 
-def test_trades_that_stopped_are_stale_though_quotes_flow() -> None:
+def test_an_old_trade_beside_fresh_quotes_is_marked_and_denies_nothing() -> None:
     engine, fresh = fresh_of()
     feed(engine, trade(0, 10), quote(60, 10, 11))
-    assert fresh.fault(0, at(60)) == ""
+    assert not fresh.trade_is_old(0, at(60))
     feed(engine, quote(61, 10, 11))
-    assert fresh.fault(0, at(61)) == "trade 61 s old" and fresh.stale_count(at(61), SILENCE) == 1
+    assert fresh.trade_is_old(0, at(61)) and fresh.fault(0, at(61)) == ""
+    assert fresh.reason(0, at(61), SILENCE) == "" and fresh.stale_count(at(61), SILENCE) == 0
+
+
+def test_where_trades_are_the_only_price_they_must_be_fresh() -> None:
+    engine, fresh = fresh_of()
+    feed(engine, trade(0, 10))
+    silence = 100 * NS
+    assert fresh.fault(0, at(60)) == "" and fresh.stale_count(at(60), silence) == 0
+    assert fresh.fault(0, at(61)) == fresh.reason(0, at(61), silence) == "trade 61 s old"
+    assert fresh.stale_count(at(61), silence) == 1
+    feed(engine, quote(61, 10, 11))
+    assert fresh.fault(0, at(61)) == ""
+    engine.doubt_quote(0)
+    assert fresh.fault(0, at(61)) == "trade 61 s old"
 
 
 def test_a_kind_that_never_came_is_not_missed() -> None:

@@ -15,6 +15,7 @@ from engine.wiring.view import DeskView
 from tests.wiring.conftest import START_NS, Bench, calm, quote
 from tests.wiring.test_market_news import bars
 from tests.wiring.test_view import frame
+from widgets.data_health import symbol_data_lines
 
 SYMBOL = "kraken:BTC/USD"
 
@@ -46,6 +47,16 @@ def test_a_symbols_ages_book_and_imbalance(bench: Bench) -> None:
     assert row.imbalance == 0.5 and not (row.gapped or row.stale_reason or row.book_fault)
     depth = data(bench, 5).depth(SYMBOL)
     assert depth is not None and depth.asks == ((101.0, 1.0),) and depth.age_ms == 500
+
+
+def test_a_last_trade_that_is_old_beside_fresh_quotes_is_marked_on_the_screen_and_not_stale(
+    bench: Bench,
+) -> None:
+    bench.desk.on_events([quote(SYMBOL, 99.9, 100.1, 70)])
+    (row,) = data(bench, 71).symbols()
+    assert row.trade_old and not row.stale_reason
+    styles = {text.strip(): style for line in symbol_data_lines([row], 100) for text, style in line}
+    assert styles["1m"] == "warn"
 
 
 def test_gaps_and_wrong_books_are_told_and_shown(bench: Bench) -> None:
