@@ -121,8 +121,9 @@ class CcxtFeed:
     async def run(self, sink: Sink) -> None:
         """Deliver until cancelled. What ``sink`` raises comes in an ExceptionGroup."""
         self._sink = sink
+        again = ""
         while True:
-            self._status.tell(FeedState.CONNECTING, "connecting by ccxt")
+            self._status.tell(FeedState.CONNECTING, f"{again}connecting by ccxt")
             exchange = await self._made()
             session = self._session = Session(
                 self.venue,
@@ -140,7 +141,7 @@ class CcxtFeed:
             finally:
                 await self._close(exchange)
             self._lost(session, why)
-            wait_s = self._backoff.next()
+            wait_s, again = self._backoff.next(), f"{why}; "
             self._status.tell(FeedState.DOWN, f"{why}; next attempt in {wait_s:.1f} s")
             await asyncio.sleep(wait_s)
             self.stats.reconnects += 1

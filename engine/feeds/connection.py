@@ -15,7 +15,7 @@ from engine.errors import FeedError
 from engine.events import NS, BookStatus, FeedState, FeedStatus, MarketEvent
 from engine.feeds.address import check_url, place
 from engine.feeds.backoff import Backoff
-from engine.feeds.base import InstrumentSpec, Sink, UnreachableError, Venue
+from engine.feeds.base import InstrumentSpec, Sink, UnreachableError
 from engine.feeds.delivery import Delivery
 from engine.feeds.pace import Pace
 from engine.feeds.polling import Poller
@@ -24,6 +24,7 @@ from engine.feeds.session import Session
 from engine.feeds.status import TROUBLES, Status
 from engine.feeds.tap import Tap
 from engine.feeds.transport import HandshakeError, Transport, TransportError, transport
+from engine.feeds.venue import Venue
 from engine.feeds.watchdog import CHANNELS, Patience, Verdict
 from engine.text import clean
 
@@ -130,7 +131,8 @@ class SocketFeed:
                 self._delivery.open(sink, self._tasks)
                 self._tasks.create_task(self._tick(), name=f"tick-{self.venue}")
                 while True:
-                    self._status.tell(FeedState.CONNECTING, f"connecting to {self._host}")
+                    again = f"{self._why}; " if self._why else ""
+                    self._status.tell(FeedState.CONNECTING, f"{again}connecting to {self._host}")
                     session, at_least_s = await self._connect()
                     if session is not None:
                         at_least_s = await self._keep(session)
