@@ -19,7 +19,8 @@ from typing import Annotated
 import msgspec
 
 from engine.events import NS, Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
-from engine.feeds.base import Amount, Price, Traded, TradeId, VenueDecoder
+from engine.feeds.base import Amount, Price, Traded, TradeId
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.timestamps import MAX_NS, rfc3339_ns
 from engine.text import clean
 

@@ -20,18 +20,10 @@ from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import NS, Candle, Quote, Trade
 from engine.feeds.alpaca import AlpacaDecoder, shares, trade_id
-from engine.feeds.base import (
-    Amount,
-    InstrumentSpec,
-    NativeVenue,
-    Price,
-    Request,
-    Traded,
-    TradeId,
-    chosen,
-)
+from engine.feeds.base import Amount, InstrumentSpec, Price, Request, Traded, TradeId
 from engine.feeds.candles import settled
 from engine.feeds.timestamps import rfc3339_ns
+from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
 TRADING_URL = "https://paper-api.alpaca.markets"

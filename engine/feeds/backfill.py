@@ -8,9 +8,10 @@ from collections.abc import Callable
 import msgspec
 
 from engine.errors import FeedError
-from engine.feeds.base import Request, UnreachableError, Venue
+from engine.feeds.base import Request, UnreachableError
 from engine.feeds.continuity import Missing
 from engine.feeds.rest import Rest
+from engine.feeds.venue import Venue
 from engine.text import clean
 
 _ATTEMPTS = 3

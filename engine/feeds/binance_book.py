@@ -18,8 +18,9 @@ from typing import Annotated
 import msgspec
 
 from engine.events import MarketEvent
-from engine.feeds.base import BOOK_LEVELS, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS
 from engine.feeds.book import Book, Text
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.timestamps import MAX_NS
 
 MS = 1_000_000
@@ -103,7 +104,6 @@ class BookDecoder(VenueDecoder):
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
         super().__init__(natives, book_levels=book_levels)
-        self._book_levels = book_levels
         self._margin = max(2 * book_levels, 20)
         self._syncs: dict[str, _Sync] = {}
         self._held = 0
@@ -223,7 +223,7 @@ class BookDecoder(VenueDecoder):
         out: list[MarketEvent],
     ) -> None:
         if not self.books.changed(symbol, event_ns, recv_ns, out):
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
             self._begin_anew(native, sync)
             return
         if self.troubles:

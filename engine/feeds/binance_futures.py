@@ -16,10 +16,11 @@ import msgspec
 from engine.config import FeedConfig
 from engine.events import Trade
 from engine.feeds import binance_rest
-from engine.feeds.base import Fetch, InstrumentSpec, Price, Request, TradeId, Venue
+from engine.feeds.base import Fetch, InstrumentSpec, Price, Request, TradeId
 from engine.feeds.binance_book import Time, Traded, time_ns
 from engine.feeds.binance_rest import PAGE, BinanceVenue, refusal
 from engine.feeds.binance_streams import AGGREGATE, StreamDecoder
+from engine.feeds.venue import Venue
 
 NAME = "binance-futures"
 REST_URL = "https://fapi.binance.com"

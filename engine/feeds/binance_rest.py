@@ -14,18 +14,11 @@ import msgspec
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import NS, Candle, Quote
-from engine.feeds.base import (
-    InstrumentSpec,
-    NativeVenue,
-    Price,
-    Request,
-    TradeId,
-    UnreachableError,
-    chosen,
-)
+from engine.feeds.base import InstrumentSpec, Price, Request, TradeId, UnreachableError
 from engine.feeds.binance_book import MS, SNAPSHOT_LEVELS, Size, Time, Traded, time_ns
 from engine.feeds.binance_streams import INTERVALS
 from engine.feeds.candles import settled
+from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
 PAGE = 1000

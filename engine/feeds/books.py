@@ -8,23 +8,26 @@ has no channel of its own for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, Set
 
 from engine.events import BookStatus, Depth, MarketEvent, Quote
 from engine.feeds.book import MOST, Best, Book, Text
 
 PUBLISH_NS = 100_000_000
 """``Depth`` of one symbol at most this often, by receive time."""
+QUOTE_NS = 1_000_000_000
+"""So old a quote is told again by a change of the book that leaves it as it is: it still holds."""
 
 
 class _Kept:
-    __slots__ = ("best", "book", "event_ns", "published_ns")
+    __slots__ = ("best", "book", "event_ns", "published_ns", "quoted_ns")
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.best: Best | None = None
         self.event_ns = 0
         self.published_ns = 0
+        self.quoted_ns = 0
 
 
 class Books:
@@ -36,6 +39,8 @@ class Books:
         self._kept: dict[str, _Kept] = {}
         self._broken: dict[str, int] = {}
         self._due: dict[str, None] = {}
+        self._unquoted: dict[str, str] = {}
+        """Symbols whose quote is no more, because a side of the book is empty: which."""
         self.resyncs = 0
         """Books found wrong."""
         self.crossed = 0
@@ -48,12 +53,17 @@ class Books:
 
     def __len__(self) -> int:
         """How many are right."""
+        return len(self._kept) - len(self._unquoted)
+
+    @property
+    def kept(self) -> int:
+        """How many are kept in step, those among them that cannot quote."""
         return len(self._kept)
 
     @property
-    def symbols(self) -> KeysView[str]:
+    def symbols(self) -> Set[str]:
         """Of the books that are right."""
-        return self._kept.keys()
+        return self._kept.keys() - self._unquoted.keys() if self._unquoted else self._kept.keys()
 
     @property
     def quotes(self) -> bool:
@@ -71,6 +81,7 @@ class Books:
         It counts as right once ``changed`` was told of it: sequence and checksum can be looked at before.
         """
         self._kept.pop(symbol, None)
+        self._due.pop(symbol, None)
         book = Book(depth)
         book.apply(bids, asks)
         self._kept[symbol] = _Kept(book)
@@ -88,12 +99,17 @@ class Books:
             self.crossed += 1
             self.fail(symbol, "is crossed", recv_ns, out)
             return False
-        if self._broken.pop(symbol, 0):
-            out.append(BookStatus(symbol, True, "", self._quotes, recv_ns))
         kept.event_ns = event_ns
-        if self._quotes and best is not None and best != kept.best:
-            kept.best = best
-            out.append(Quote(symbol, *best, event_ns, recv_ns))
+        if best is None and self._quotes:
+            self._unquote(symbol, kept, recv_ns, out)
+            return True
+        if self._broken.pop(symbol, 0) or self._unquoted.pop(symbol, ""):
+            out.append(BookStatus(symbol, True, "", self._quotes, recv_ns))
+        if best is not None and self._quotes:
+            still = 0 <= recv_ns - kept.quoted_ns < QUOTE_NS
+            if best != kept.best or not still:
+                kept.best, kept.quoted_ns = best, recv_ns
+                out.append(Quote(symbol, *best, event_ns, recv_ns))
         if self._levels:
             if recv_ns - kept.published_ns >= PUBLISH_NS or recv_ns < kept.published_ns:
                 self._publish(symbol, kept, recv_ns, out)
@@ -101,10 +117,22 @@ class Books:
                 self._due[symbol] = None
         return True
 
+    def _unquote(self, symbol: str, kept: _Kept, recv_ns: int, out: list[MarketEvent]) -> None:
+        """The book is as the venue has it, and still what was quoted of it holds no more."""
+        self._due.pop(symbol, None)
+        self._broken.pop(symbol, None)
+        kept.best = None
+        sides = kept.book.bids.keys, kept.book.asks.keys
+        reason = "is empty" if not any(sides) else "has no bids" if not sides[0] else "has no asks"
+        if self._unquoted.get(symbol) != reason:
+            self._unquoted[symbol] = reason
+            out.append(BookStatus(symbol, False, reason, True, recv_ns))
+
     def fail(self, symbol: str, reason: str, recv_ns: int, out: list[MarketEvent]) -> int:
         """The book is wrong: it is thrown away and said to be so. Returns how often in a row."""
         self._kept.pop(symbol, None)
         self._due.pop(symbol, None)
+        self._unquoted.pop(symbol, None)
         times = self._broken[symbol] = self._broken.get(symbol, 0) + 1
         self.resyncs += 1
         if times == 1:

@@ -19,8 +19,9 @@ from typing import Annotated
 import msgspec
 
 from engine.events import NS, Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
-from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded
 from engine.feeds.book import MOST, Level, Text
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -105,6 +106,11 @@ def frames(operation: str, topics: list[str]) -> list[str]:
         msgspec.json.encode({"op": operation, "args": topics[start : start + TOPICS]}).decode()
         for start in range(0, len(topics), TOPICS)
     ]
+
+
+def depth_of(levels: int) -> str:
+    """Of the books that are subscribed, so that ``levels`` a side can be published."""
+    return "50" if levels <= 50 else "200"
 
 
 def trade_id(text: str) -> int:
@@ -249,7 +255,7 @@ class BybitDecoder(VenueDecoder):
         self._updates[native] = update
         if not self.books.changed(symbol, (book.cts or book.ts) * MS, recv_ns, out):
             self._asked_ns[native] = recv_ns
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
         elif native in self._asked_ns:
             del self._asked_ns[native]
             self.troubles.pop(native, None)
@@ -259,7 +265,8 @@ class BybitDecoder(VenueDecoder):
         self.book_wrong(native, why, recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:
-        topic = [f"orderbook.{self._depths[native]}.{native}"]
+        depth = self._depths.get(native) or depth_of(self._book_levels)
+        topic = [f"orderbook.{depth}.{native}"]
         return frames("unsubscribe", topic) + frames("subscribe", topic)
 
     def _candles(self, topic: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:

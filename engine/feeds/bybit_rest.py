@@ -14,27 +14,20 @@ import msgspec
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import NS, Candle, Quote, Trade
-from engine.feeds.base import (
-    Amount,
-    InstrumentSpec,
-    NativeVenue,
-    Price,
-    Request,
-    Traded,
-    UnreachableError,
-    chosen,
-)
+from engine.feeds.base import Amount, InstrumentSpec, Price, Request, Traded, UnreachableError
 from engine.feeds.bybit import (
     INTERVALS,
     MS,
     BybitDecoder,
     BybitLinearDecoder,
     Millis,
+    depth_of,
     frames,
     taker,
     trade_id,
 )
 from engine.feeds.candles import settled
+from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
 _BARS = {interval_s: name for name, interval_s in INTERVALS.items()}
@@ -184,7 +177,7 @@ class Bybit(NativeVenue):
     def _topics(self) -> list[str]:
         kinds = ["publicTrade", "orderbook.1"]
         if self.book_levels:
-            kinds.append("orderbook.50" if self.book_levels <= 50 else "orderbook.200")
+            kinds.append(f"orderbook.{depth_of(self.book_levels)}")
         if self.candles:
             kinds.append("kline.1")
         return [f"{kind}.{native}" for native in self.natives for kind in kinds]

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import Malformed, MarketEvent
-from engine.feeds.base import BOOK_LEVELS, Scanner, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES
 from engine.feeds.timestamps import MAX_NS
+from engine.feeds.venue import Scanner
 from engine.text import clean
 
 Ticks = npt.NDArray[np.void]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import Candle, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, NativeVenue, Request, chosen
+from engine.feeds.base import Fetch, InstrumentSpec, Request
 from engine.feeds.coinbase_decoder import CoinbaseDecoder, channels, frame
 from engine.feeds.coinbase_rest import (
     PAGE,
@@ -22,6 +22,7 @@ from engine.feeds.coinbase_rest import (
     read_trades,
     taker,
 )
+from engine.feeds.venue import NativeVenue, chosen
 
 __all__ = ["Coinbase", "CoinbaseDecoder", "read_instruments", "taker"]
 

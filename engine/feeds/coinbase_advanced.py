@@ -12,7 +12,7 @@ from __future__ import annotations
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import NS, Candle, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, NativeVenue, Request, chosen
+from engine.feeds.base import Fetch, InstrumentSpec, Request
 from engine.feeds.coinbase_advanced_decoder import AdvancedDecoder, frame
 from engine.feeds.coinbase_advanced_rest import (
     VENUE,
@@ -25,6 +25,7 @@ from engine.feeds.coinbase_advanced_rest import (
     read_trades,
     trades_request,
 )
+from engine.feeds.venue import NativeVenue, chosen
 
 __all__ = ["AdvancedDecoder", "CoinbaseAdvanced", "read_instruments"]
 

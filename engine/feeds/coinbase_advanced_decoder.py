@@ -19,10 +19,11 @@ from typing import Annotated
 import msgspec
 
 from engine.events import NS, Candle, MarketEvent, Quote, Trade
-from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId
 from engine.feeds.candles import RunningCandles
 from engine.feeds.coinbase_advanced_rest import VENUE, Seconds
 from engine.feeds.coinbase_rest import taker
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.ticker_check import TickerCheck
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
@@ -153,7 +154,6 @@ class AdvancedDecoder(VenueDecoder):
         candles: bool = False,
     ) -> None:
         super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
-        self._book_levels = book_levels
         self._stateful = [
             "market_trades",
             *(["level2"] if book_levels else []),
@@ -301,7 +301,7 @@ class AdvancedDecoder(VenueDecoder):
         else:
             book.apply(bids, asks)
         if not self.books.changed(symbol, event_ns, recv_ns, out):
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
             return
         if self.troubles:
             self.troubles.pop(native, None)

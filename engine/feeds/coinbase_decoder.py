@@ -15,8 +15,9 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import MarketEvent, Quote, Trade
-from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId
 from engine.feeds.coinbase_rest import taker
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.ticker_check import TickerCheck
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
@@ -112,7 +113,6 @@ class CoinbaseDecoder(VenueDecoder):
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
         super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
-        self._book_levels = book_levels
         self._awaited: dict[str, _Awaited] = {}
         self.check = TickerCheck()
         self._told_ns = 0
@@ -200,7 +200,7 @@ class CoinbaseDecoder(VenueDecoder):
 
     def _changed(self, native: str, symbol: str, event_ns: int, recv_ns: int, out: list[MarketEvent]) -> None:
         if not self.books.changed(symbol, event_ns, recv_ns, out):
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
             return
         if self.troubles:
             self.troubles.pop(native, None)

@@ -9,12 +9,13 @@ import msgspec
 
 from engine.events import NS, Candle, Depth, FeedStatus, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.backfill import backfill
-from engine.feeds.base import FeedStats, Sink, Venue
+from engine.feeds.base import FeedStats, Sink
 from engine.feeds.books import Books
 from engine.feeds.continuity import Continuity, Missing, Order
 from engine.feeds.identity import Identity
 from engine.feeds.relay import Relay
 from engine.feeds.rest import Rest
+from engine.feeds.venue import Venue
 
 _TWICE_NS = 2 * NS
 """For so long after a hand-over trades may come that the connection before has brought."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine.config import FeedConfig
 from engine.events import NS, Candle, Quote, Trade
-from engine.feeds.base import Fetch, InstrumentSpec, NativeVenue, Request, chosen
+from engine.feeds.base import Fetch, InstrumentSpec, Request
 from engine.feeds.kraken_decoder import INTERVALS_MIN, KrakenDecoder, frame, offered
 from engine.feeds.kraken_rest import (
     read_candles,
@@ -19,6 +19,7 @@ from engine.feeds.kraken_rest import (
     read_trades,
     rest_name,
 )
+from engine.feeds.venue import NativeVenue, chosen
 
 __all__ = ["Kraken", "KrakenDecoder", "read_instruments"]
 

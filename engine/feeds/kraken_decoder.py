@@ -15,8 +15,9 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import NS, Candle, FeedState, FeedStatus, MarketEvent, Quote, Trade
-from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId
 from engine.feeds.candles import RunningCandles
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.kraken_book import Checksum
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
@@ -146,7 +147,6 @@ class KrakenDecoder(VenueDecoder):
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
         super().__init__(natives, book_levels=book_levels, book_quotes=book_levels > 0)
-        self._book_levels = book_levels
         self._subscribed = offered(book_levels)
         self._depths: dict[str, int] = {}
         """By native symbol: as acknowledged, else as its largest snapshot suggests."""
@@ -320,7 +320,7 @@ class KrakenDecoder(VenueDecoder):
             return
         self.checksums += checksum is not None
         if not self.books.changed(symbol, event_ns, recv_ns, out):
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
         elif self.troubles:
             self.troubles.pop(native, None)
 

@@ -22,9 +22,10 @@ from typing import Annotated
 import msgspec
 
 from engine.events import Candle, Depth, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
-from engine.feeds.base import BOOK_LEVELS, Price, Traded, TradeId, VenueDecoder
+from engine.feeds.base import BOOK_LEVELS, Price, Traded, TradeId
 from engine.feeds.book import Book, Text
 from engine.feeds.contract import Contract
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.okx_sums import Sums
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
@@ -354,7 +355,7 @@ class OkxDecoder(VenueDecoder):
                 self.troubles.pop(native, None)
         else:
             self._asked_ns[native] = recv_ns
-            self.ask_anew(native, "is crossed")
+            self.ask_anew(native, "is crossed", recv_ns)
 
     def _asked(self, native: str, why: str, recv_ns: int, out: list[MarketEvent]) -> None:
         self._asked_ns[native] = recv_ns

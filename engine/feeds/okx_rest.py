@@ -16,20 +16,11 @@ import msgspec
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import Candle, Quote, Trade
-from engine.feeds.base import (
-    Amount,
-    InstrumentSpec,
-    NativeVenue,
-    Price,
-    Request,
-    Traded,
-    TradeId,
-    UnreachableError,
-    chosen,
-)
+from engine.feeds.base import Amount, InstrumentSpec, Price, Request, Traded, TradeId, UnreachableError
 from engine.feeds.contract import Contract
 from engine.feeds.okx import MS, Millis, OkxDecoder, frame, kind, read_bar
 from engine.feeds.okx_sums import Sums
+from engine.feeds.venue import NativeVenue, chosen
 from engine.text import clean
 
 _BARS = {60: "1m", 180: "3m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1H", 14_400: "4H", 86_400: "1Dutc"}

@@ -10,8 +10,9 @@ import msgspec
 from engine.errors import FeedError
 from engine.events import MarketEvent
 from engine.feeds.backoff import Backoff
-from engine.feeds.base import UnreachableError, Venue
+from engine.feeds.base import UnreachableError
 from engine.feeds.rest import Rest
+from engine.feeds.venue import Venue
 from engine.text import clean
 
 

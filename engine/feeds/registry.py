@@ -22,10 +22,12 @@ from engine.feeds import (
     okx,
     okx_rest,
 )
-from engine.feeds.base import Feed, InstrumentSpec, Scanner, Venue, VenueDecoder
+from engine.feeds.base import Feed, InstrumentSpec
 from engine.feeds.binance_book import depth_native
 from engine.feeds.binance_scan import BinanceScanner
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.joined import JoinedFeed
+from engine.feeds.venue import Scanner, Venue
 from engine.text import clean
 
 if TYPE_CHECKING:

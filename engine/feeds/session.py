@@ -10,11 +10,12 @@ import random
 from collections.abc import Callable, Sequence
 
 from engine.events import NS, BookStatus, Candle, Depth, MarketEvent, Quote, Trade
-from engine.feeds.base import FeedStats, Venue
+from engine.feeds.base import FeedStats
 from engine.feeds.pace import Pace
 from engine.feeds.rest import Rest
 from engine.feeds.snapshots import Snapshots
 from engine.feeds.transport import Transport, TransportError
+from engine.feeds.venue import Venue
 from engine.feeds.watchdog import Health, Patience, Verdict, Watchdog
 
 _FLUSH_S = 0.1

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 from engine.errors import FeedError
 from engine.events import MarketEvent
 from engine.feeds.backoff import Backoff
-from engine.feeds.base import UnreachableError, Venue, VenueDecoder
+from engine.feeds.base import UnreachableError
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.pace import Pace
 from engine.feeds.rest import Rest
+from engine.feeds.venue import Venue
 from engine.text import clean
 
 _FIRST_S = 0.5

@@ -9,10 +9,12 @@ import pytest
 
 from engine.errors import FeedError
 from engine.events import MarketEvent
-from engine.feeds.base import InstrumentSpec, VenueDecoder, chosen
+from engine.feeds.base import InstrumentSpec
 from engine.feeds.binance import BinanceDecoder
 from engine.feeds.coinbase import CoinbaseDecoder
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.kraken import KrakenDecoder
+from engine.feeds.venue import chosen
 from tests.feeds import test_binance, test_coinbase, test_kraken
 
 KRAKEN_TRADE = (

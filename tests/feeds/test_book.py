@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import BookStatus, Depth, MarketEvent, Quote
+from engine.events import NS, BookStatus, Depth, MarketEvent, Quote
 from engine.feeds.book import Book, Side
 from engine.feeds.books import PUBLISH_NS, Books
 
@@ -67,6 +67,45 @@ def test_what_is_wrong_is_said_once_and_shown_no_more() -> None:
     books.changed(SYMBOL, 7, 3 * PUBLISH_NS, out)
     assert out[1] == BookStatus(SYMBOL, True, "", True, 3 * PUBLISH_NS)
     assert [type(event) for event in out[2:]] == [Quote, Depth]
+
+
+def test_an_empty_side_ends_the_quote_and_not_the_book() -> None:
+    books, out = Books(5, quotes=True), list[MarketEvent]()
+    book = books.begin("v:A", [("1", "1")], [("2", "1")])
+    books.changed("v:A", 1, 1, out)
+    out.clear()
+    book.apply([("1", "0")], [])
+    assert books.changed("v:A", 2, 2, out) and books.changed("v:A", 3, 3, out)
+    assert out == [BookStatus("v:A", False, "has no bids", True, 2)]
+    assert len(books) == 0 and not books.symbols and books.broken == {} and books.get("v:A") is book
+    books.flush(10 * PUBLISH_NS, out)
+    book.apply([("1", "3")], [])
+    assert books.changed("v:A", 4, 4 + PUBLISH_NS, out) and len(books) == 1
+    quote = Quote("v:A", 1.0, 3.0, 2.0, 1.0, 4, 4 + PUBLISH_NS)
+    assert out[1:3] == [BookStatus("v:A", True, "", True, 4 + PUBLISH_NS), quote]
+    assert [type(event) for event in out[3:]] == [Depth]
+
+
+def test_a_quote_that_still_holds_is_told_again_once_a_second() -> None:
+    books, out = Books(0, quotes=True), list[MarketEvent]()
+    book = books.begin("v:A", [("1", "1")], [("2", "1")])
+    for tenth in range(31):
+        book.apply([("0.5", str(tenth + 1))], [])
+        books.changed("v:A", tenth, tenth * NS // 10, out)
+    assert [event.event_ns for event in out if isinstance(event, Quote)] == [0, 10, 20, 30]
+
+
+def test_a_snapshot_that_is_none_leaves_nothing_to_publish() -> None:
+    """What was held back of the book before it is not known any more."""
+    books, out = Books(5, quotes=False), list[MarketEvent]()
+    books.begin("v:A", [("1", "1")], [("2", "1")])
+    for now_ns in (PUBLISH_NS, PUBLISH_NS + 1):
+        books.changed("v:A", now_ns, now_ns, out)
+    with pytest.raises(ValueError, match="x"):
+        books.begin("v:A", [("x", "1")], [])
+    out.clear()
+    books.flush(3 * PUBLISH_NS, out)
+    assert out == []
 
 
 def test_a_crossed_book_is_wrong() -> None:

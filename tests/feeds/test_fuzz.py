@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Malformed, MarketEvent, Trade
-from engine.feeds.base import VenueDecoder
 from engine.feeds.binance import BinanceDecoder
 from engine.feeds.coinbase import CoinbaseDecoder
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.kraken import KrakenDecoder
 from engine.feeds.normalised import NormalisedDecoder
 from engine.text import clean

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from engine.events import BookStatus, Candle, Depth, FeedStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.base import VenueDecoder
 from engine.feeds.coinbase import CoinbaseDecoder
 from engine.feeds.coinbase_advanced import AdvancedDecoder
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.kraken import KrakenDecoder
 from engine.feeds.kraken_v1 import KrakenTapeDecoder
 from engine.feeds.timestamps import MAX_NS

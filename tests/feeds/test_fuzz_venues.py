@@ -15,8 +15,8 @@ import pytest
 
 from engine.events import Candle, Depth, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.alpaca import AlpacaDecoder
-from engine.feeds.base import VenueDecoder
 from engine.feeds.bybit import BybitDecoder
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.okx import OkxDecoder
 from engine.feeds.okx_sums import Sums
 from engine.feeds.timestamps import MAX_NS

@@ -133,9 +133,54 @@ def test_an_update_that_cannot_be_read_leaves_a_wrong_book() -> None:
 
 
 def test_a_book_that_stays_wrong_asks_for_a_new_connection() -> None:
+    """Though each snapshot is right for a moment; and it is asked for less and less often."""
     decoder = KrakenDecoder(["A/B"])
-    decode(*[book("snapshot", ASKS, BIDS, 1)] * 6, decoder=decoder)
-    assert "A/B" in decoder.reconnect and len(decoder.outbox) == 10
+    asked = 0
+    for second in range(14):
+        for one in (book("snapshot", ASKS, BIDS, GUIDE_CRC), book("update", [], BIDS[:1], 1)):
+            decoder.decode(one, second * NS, [])
+            asked += len(decoder.outbox) // 2
+            decoder.outbox.clear()
+            if decoder.reconnect:
+                assert "A/B" in decoder.reconnect and second == 5
+                return
+    raise AssertionError(f"asked {asked} times")
+
+
+def test_a_book_that_is_wrong_again_soon_is_asked_for_later() -> None:
+    decoder = KrakenDecoder(["A/B"])
+    wrong = book("snapshot", ASKS, BIDS, 1)
+    decoder.decode(wrong, 0, [])
+    sent = []
+    for tenth in range(100):
+        decoder.flush(tenth * NS // 10, [])
+        if decoder.outbox:
+            sent.append(tenth)
+            decoder.outbox.clear()
+            decoder.decode(wrong, tenth * NS // 10, [])
+    assert sent == [0, 10, 30, 70] and decoder.reconnect == ""
+
+
+def test_a_book_that_was_right_for_a_while_is_asked_for_at_once() -> None:
+    decoder = KrakenDecoder(["A/B"])
+    for minute in range(20):
+        decoder.decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), 60 * minute * NS, [])
+        decoder.decode(book("update", [], BIDS[:1], 1), 60 * minute * NS, [])
+        assert len(decoder.outbox) == 2 and decoder.reconnect == ""
+        decoder.outbox.clear()
+
+
+def test_a_book_that_never_came_is_asked_for() -> None:
+    """Its snapshot was lost, or could not be read."""
+    decoder, told = KrakenDecoder(["A/B", "C/D"]), list[MarketEvent]()
+    decoder.decode(book("snapshot", ASKS, BIDS, GUIDE_CRC), 0, [])
+    for second in range(32):
+        decoder.flush(second * NS, told)
+    assert [(one.symbol, one.live) for one in told if isinstance(one, BookStatus)] == [("kraken:C/D", False)]
+    assert ["C/D" in frame for frame in decoder.outbox] == [True, True] and decoder.reconnect == ""
+    decoder.decode(book("snapshot", ASKS, BIDS, GUIDE_CRC).replace("A/B", "C/D"), 33 * NS, told)
+    decoder.flush(100 * NS, told)
+    assert decoder.reconnect == "" and len(decoder.books) == 2 and decoder.troubles == {}
 
 
 def test_nobody_is_asked_for_the_books_of_a_tape() -> None:

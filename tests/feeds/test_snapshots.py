@@ -12,8 +12,9 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import MarketEvent
-from engine.feeds.base import Request, UnreachableError, VenueDecoder
+from engine.feeds.base import Request, UnreachableError
 from engine.feeds.binance import Binance
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.pace import Pace
 from engine.feeds.rest import RefusedError
 from engine.feeds.snapshots import Snapshots

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import BookStatus, Candle, Depth, Gap, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.base import VenueDecoder
 from engine.feeds.book import Book
 from engine.feeds.checking.best import BestCheck, allowed
 from engine.feeds.checking.report import CheckReport, Counting, Line, TickerResult
 from engine.feeds.checking.rest_rows import RestRows
 from engine.feeds.checking.sequence import Ids, Sequence
+from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES
 from engine.feeds.timestamps import MAX_NS
 from engine.symbols import resolve

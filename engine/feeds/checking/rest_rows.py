@@ -12,8 +12,9 @@ import msgspec
 from engine.config import FeedConfig
 from engine.errors import TickdeskError
 from engine.events import NS, MarketEvent
-from engine.feeds.base import Request, UnreachableError, Venue
+from engine.feeds.base import Request, UnreachableError
 from engine.feeds.registry import VenueEntry
+from engine.feeds.venue import Venue
 
 _NATIVE = re.compile(r'"(?:symbol|instId|product_id|s|S)"\s*:\s*"([^"]{1,40})"')
 _GUESSES = (

@@ -6,12 +6,13 @@ from msgspec.structs import replace
 
 from engine.config import FeedConfig, PollingConfig
 from engine.events import NS, Candle
-from engine.feeds.base import Request, Venue
+from engine.feeds.base import Request
 from engine.feeds.registry import VENUES
 from engine.feeds.rest import RefusedError
 from engine.feeds.sources.budget import Limits
 from engine.feeds.sources.candles import in_order
 from engine.feeds.sources.rest_source import RestSource, Surroundings
+from engine.feeds.venue import Venue
 
 _SHARE = 0.5
 """Of the venue's public limit: the live feed of the same address needs the rest."""
