@@ -70,29 +70,60 @@ def _load(arguments: argparse.Namespace) -> int:
 
     config = configuration(arguments)
     logging.getLogger("engine").addHandler(logging.NullHandler())  # what fails is told at the end
-    with _Bar() as bar:
+    with _Bar() if sys.stderr.isatty() else _Lines() as bar:
         status = load_history(config, state_dir(arguments), arguments.names, bar.show)
     if arguments.json:
         print(as_json(status))
     else:
         print(_told(status, config.history.days))
-        faults = list(status.faults.items())
-        for symbol, why in faults[:_SHOWN_FAULTS]:
-            print(f"tickdesk: {clean(symbol, 60)}: {why}", file=sys.stderr)
-        if len(faults) > _SHOWN_FAULTS:
-            print(f"tickdesk: and {len(faults) - _SHOWN_FAULTS} more", file=sys.stderr)
+        _complain(status.faults)
+        _complain({symbol: _short(ns) for symbol, ns in status.reach_ns.items()})
     return 1 if status.faults else 0
+
+
+def _complain(whys: dict[str, str]) -> None:
+    for symbol, why in list(whys.items())[:_SHOWN_FAULTS]:
+        print(f"tickdesk: {clean(symbol, 60)}: {why}", file=sys.stderr)
+    if len(whys) > _SHOWN_FAULTS:
+        print(f"tickdesk: and {len(whys) - _SHOWN_FAULTS} more", file=sys.stderr)
+
+
+def _short(reach_ns: int) -> str:
+    return (
+        f"none of its sources has bars from before {_time(reach_ns)}: enable one that has more in "
+        "[collection.sources], or be content with these"
+    )
 
 
 def _told(status: LoadStatus, days: int) -> str:
     if not status.wanted:
-        return f"nothing is missing of the last {days} days"
+        which = " that can be had" if status.reach_ns else ""
+        return f"nothing is missing of the last {days} days{which}"
     text = f"{status.stored:,} bars of {status.symbols} symbol{'s' if status.symbols > 1 else ''} loaded"
     return text + (f", {status.refused:,} set aside" if status.refused else "")
 
 
+class _Lines:
+    """Ten lines of progress, for a file or a pipe."""
+
+    def __init__(self) -> None:
+        self._tenths = -1
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is left open."""
+
+    def show(self, status: LoadStatus) -> None:
+        tenths = int(10 * status.share)
+        if status.wanted and tenths > self._tenths:
+            self._tenths = tenths
+            print(f"tickdesk: {status.text}", file=sys.stderr, flush=True)
+
+
 class _Bar:
-    """A progress bar where somebody looks; nothing where nobody does."""
+    """A progress bar where somebody looks."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -105,7 +136,6 @@ class _Bar:
             TextColumn("bars"),
             TimeRemainingColumn(),
             console=Console(file=sys.stderr),
-            disable=not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("looking for what is missing", total=None)
 

@@ -226,6 +226,8 @@ class BarHistory:
         text = f"{status.stored:,} bars of {status.symbols} symbols loaded in {took_s:.0f} s"
         if status.refused:
             text += f", {status.refused:,} set aside"
+        if status.reach_ns:
+            text += f"; of {len(status.reach_ns)} nobody has all {self._config.history.days} days"
         if status.faults:
             symbol, why = next(iter(status.faults.items()))
             text += f"; {len(status.faults)} symbols are not complete: {symbol}: {why}"

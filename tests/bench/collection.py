@@ -11,9 +11,11 @@ import asyncio
 import multiprocessing
 import multiprocessing.connection
 import random
+import socket
 import time
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -23,11 +25,13 @@ from engine.feeds.sources.budget import BudgetState
 from engine.feeds.sources.collection import Collected, Collection
 from engine.feeds.sources.registry import Sources
 from engine.feeds.sources.rest_source import Surroundings
-from tests.bench.registry import Figure, Skipped, at_most, bench
+from tests.bench.registry import Figure, Skipped, at_least, at_most, bench
 
 SYMBOLS = 100
 LATENCY_S = 0.05
 _WARM_UP, _MEASURED = 3, 30
+_WARM_UP_DEAD, _HANGING = 8, 30
+"""The first requests to who hangs take their five seconds."""
 _START_S = 20.0
 _BARS = 10
 """In an answer: ten minutes of them."""
@@ -35,30 +39,57 @@ _BARS = 10
 
 @bench("collection")
 def collection(scratch: Path) -> list[Figure]:
-    """A 1-second cycle over 100 symbols, 50 ms a request: ms, and the CPU that it takes."""
+    """A 1-second cycle over 100 symbols, 50 ms a request, with a dead service too: ms, and its CPU."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
     server.start()
     try:
         if not ours.poll(_START_S):
             raise Skipped("the local server did not start")
-        times, cpu_s, told, late = asyncio.run(_run(f"http://127.0.0.1:{ours.recv()}"))
+        url = f"http://127.0.0.1:{ours.recv()}"
+        run = asyncio.run(_run(url, _MEASURED))
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            hanging = asyncio.run(_run(url, _HANGING, f"http://127.0.0.1:{silent.getsockname()[1]}"))
     finally:
         server.kill()
         server.join()
-    note = f"{len(times)} cycles, {told} bars told, {late} turns late"
+    times = run.times
+    note = f"{len(times)} cycles, {sum(run.told)} bars told"
+    dead = "the preferred service takes connections and never answers"
     return [
         Figure("a cycle, median", median(times) * 1e3, "ms", at_most(1000), note),
         Figure("a cycle, p99", quantiles(times, n=100)[98] * 1e3, "ms", at_most(1000)),
-        Figure("CPU of a cycle", cpu_s / len(times) * 1e3, "ms"),
+        Figure("turns not done in their second", run.late, "", at_most(0)),
+        Figure("CPU of a cycle", run.cpu_s / len(times) * 1e3, "ms"),
+        # One symbol at a time tries whether the dead one is back.
+        Figure("told in a turn, least, one service dead", min(hanging.told), "", at_least(SYMBOLS - 1), dead),
     ]
 
 
-async def _run(url: str) -> tuple[list[float], float, int, int]:
-    """(seconds of each cycle, CPU seconds of all, bars told, turns that were left out)."""
-    config = CollectionConfig(sources={"yahoo": PollingConfig(rest_url=url, per_minute=100_000)})
-    sources = Sources(config, Surroundings(time.time_ns, random.Random(1), {}, {}, {}, _keep))
+class Run(NamedTuple):
+    times: list[float]
+    """Seconds of each cycle."""
+    cpu_s: float
+    told: list[int]
+    """Bars in each cycle."""
+    late: int
+    """Turns at whose end somebody was waited for."""
+
+
+async def _run(url: str, cycles: int, dead: str = "") -> Run:
+    """``dead``: another service that is asked first."""
+    polling = {"yahoo": PollingConfig(rest_url=url, per_minute=100_000)}
+    if dead:
+        polling["twelve-data"] = PollingConfig(
+            rest_url=dead, per_minute=100_000, per_day=10_000_000, priority=1
+        )
+    environ = {"TWELVE_DATA_API_KEY": "none"}
+    sources = Sources(
+        CollectionConfig(sources=polling),
+        Surroundings(time.time_ns, random.Random(1), {}, environ, {}, _keep),
+    )
     told = 0
+    each: list[int] = []
 
     def sink(events: list[MarketEvent]) -> None:
         nonlocal told
@@ -70,22 +101,25 @@ async def _run(url: str) -> tuple[list[float], float, int, int]:
     times: list[float] = []
     running = asyncio.create_task(loop.run())
     cpu_s = 0.0
-    seen = 0
-    while len(times) < _MEASURED:
+    seen = late = 0
+    warm_up = _WARM_UP_DEAD if dead else _WARM_UP
+    while len(times) < cycles:
         await asyncio.sleep(0.005)
         if loop.cycles > seen:
             seen = loop.cycles
-            if loop.unanswered:
+            if seen >= warm_up and loop.unanswered:
                 raise RuntimeError(f"not all were answered: {loop.unanswered}")
-            if seen == _WARM_UP:
-                cpu_s, told = time.process_time(), 0
-            if seen > _WARM_UP:
+            if seen == warm_up:
+                cpu_s, late = time.process_time(), loop.late
+            if seen > warm_up:
                 times.append(loop.cycle_s)
+                each.append(told)
+            told = 0
     cpu_s = time.process_time() - cpu_s
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await sources.close()
-    return times, cpu_s, told, loop.late
+    return Run(times, cpu_s, each, loop.late - late)
 
 
 async def _keep(name: str, state: BudgetState) -> None:

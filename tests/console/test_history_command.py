@@ -19,6 +19,8 @@ from engine.store.bar import Span
 from engine.store.bars import BarStore
 from engine.store.bars_read import BarReader
 from engine.store.lock import StateLock
+from engine.wiring import history_job
+from engine.wiring.history_load import LoadStatus
 from tests.conftest import ROOT
 from tests.e2e.engine import COMMAND, environment
 from tests.klines_server import KlinesServer
@@ -91,6 +93,18 @@ def test_export(says: Says, stored: Path, tmp_path: Path) -> None:
     assert code == 2 and "no time" in error
 
 
+def test_what_none_of_its_sources_has_is_said(says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> LoadStatus:
+        return LoadStatus(reach_ns={"poll:AAPL": 1_700_000_040 * NS})
+
+    monkeypatch.setattr(history_job, "load_history", load)
+    code, out, error = says("load", "AAPL")
+    assert (code, out) == (0, "nothing is missing of the last 90 days that can be had\n")
+    assert error.startswith(
+        "tickdesk: poll:AAPL: none of its sources has bars from before 2023-11-14 22:14: "
+    )
+
+
 async def _run(*arguments: str, kill: Callable[[], bool] | None = None) -> tuple[int, str]:
     """A process of its own; killed when ``kill`` says so."""
     process = await asyncio.create_subprocess_exec(
@@ -134,6 +148,8 @@ async def test_a_load_that_was_killed_goes_on(tmp_path: Path) -> None:
         asked, server.most = len(server.asked), 0
         code, out = await _run(*options)
         assert code == 0 and out.endswith("bars of 1 symbol loaded\n"), out
+        shares = [line for line in out.splitlines() if line.startswith("tickdesk: history ")]
+        assert 3 <= len(shares) <= 12 and shares[-1].startswith("tickdesk: history 100%, ")
         resumed_ns = server.asked[asked][0] * 1_000_000
         assert resumed_ns == held[-1] + MINUTE
         code, out = await _run(*options, "--json")
