@@ -24,6 +24,8 @@ SLACK_NS = 2 * NS
 """Who asks in turns asks for what was due since the last one."""
 _MAX_AHEAD = 100
 _FUTURE_NS = 2 * HOUR_NS
+MIDNIGHT_NS = 60 * NS
+"""So near to midnight a request counts for both days: clocks differ, and requests travel."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -199,15 +201,20 @@ class Budget:
         if hour not in self._hours:
             self._hours = {known: spent for known, spent in self._hours.items() if known >= hour - 24}
         self._hours[hour] = self._hours.get(hour, 0) + count
-
-    def _first_hour(self, now_ns: int) -> int:
-        """The first whose requests count: of today, or of any 24 hours that end now."""
-        hour = now_ns // HOUR_NS
-        return hour - hour % 24 if self.limits.day == "utc" else hour - 24
+        for near_ns in (now_ns - MIDNIGHT_NS, now_ns + MIDNIGHT_NS):
+            if self.limits.day == "utc" and near_ns // DAY_NS != now_ns // DAY_NS:
+                other = near_ns // HOUR_NS
+                self._hours[other] = self._hours.get(other, 0) + count
 
     def _spent(self, now_ns: int) -> int:
-        first = self._first_hour(now_ns)
+        """Of today, or of any 24 hours that end now."""
+        if self.limits.day == "utc":
+            return max(self._spent_on(now_ns // DAY_NS), self._spent_on((now_ns - MIDNIGHT_NS) // DAY_NS))
+        first = now_ns // HOUR_NS - 24
         return sum(count for hour, count in self._hours.items() if hour >= first)
+
+    def _spent_on(self, day: int) -> int:
+        return sum(count for hour, count in self._hours.items() if hour // 24 == day)
 
     def _day_wait_ns(self, now_ns: int, reserve: int) -> int:
         allowed = self.limits.per_day - reserve - 1
@@ -215,8 +222,11 @@ class Budget:
         if spent <= allowed:
             return 0
         if self.limits.day == "utc":
-            return DAY_NS - now_ns % DAY_NS
-        first = self._first_hour(now_ns)
+            day = (now_ns - MIDNIGHT_NS) // DAY_NS + 1
+            if self._spent_on(day) > allowed:
+                day += 1
+            return day * DAY_NS + MIDNIGHT_NS - now_ns
+        first = now_ns // HOUR_NS - 24
         for hour in sorted(hour for hour in self._hours if hour >= first):
             spent -= self._hours[hour]
             if spent <= allowed:

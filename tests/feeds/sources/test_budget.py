@@ -14,6 +14,7 @@ from engine.events import NS
 from engine.feeds.sources.budget import (
     DAY_NS,
     HOUR_NS,
+    MIDNIGHT_NS,
     MINUTE_NS,
     SLACK_NS,
     Budget,
@@ -111,7 +112,7 @@ def test_a_day_at_utc_midnight_begins_anew() -> None:
     limits = Limits(per_day=3, day="utc")
     budget = Budget(limits, None, START_NS)
     assert [budget.take(START_NS) for _ in range(4)] == [True, True, True, False]
-    assert budget.wait_ns(START_NS) == 13 * HOUR_NS
+    assert budget.wait_ns(START_NS) == 13 * HOUR_NS + MIDNIGHT_NS
     assert budget.left_today(START_NS) == 0
     assert budget.left_today(START_NS + 13 * HOUR_NS) == 3
 
@@ -156,7 +157,7 @@ def test_what_was_spent_is_forgotten_by_no_clock() -> None:
     assert back.take(START_NS + DAY_NS)
     # In one run it does not go back at all.
     assert sum(back.take(START_NS) for _ in range(9)) == 4
-    assert back.wait_ns(START_NS) == DAY_NS - (START_NS % DAY_NS)
+    assert back.wait_ns(START_NS) == DAY_NS - (START_NS % DAY_NS) + MIDNIGHT_NS
 
 
 def test_history_leaves_half_of_the_day() -> None:
@@ -239,3 +240,25 @@ def test_requests_that_travel_unequally_long_stay_inside_a_minute() -> None:
     budget = Budget(Limits(per_minute=1), None, START_NS)
     assert budget.take(START_NS)
     assert budget.wait_ns(START_NS + 60 * NS) == MINUTE_NS - 60 * NS > 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    ahead_ns=st.integers(-55 * NS, 55 * NS),
+    steps_ns=st.lists(st.integers(0, 40 * NS), min_size=1, max_size=30),
+    spent=st.integers(0, 12),
+)
+def test_a_service_whose_midnight_is_not_quite_ours_is_not_asked_too_often(
+    ahead_ns: int, steps_ns: list[int], spent: int
+) -> None:
+    limits = Limits(per_day=12, day="utc")
+    service, now_ns = Service(limits), START_NS // DAY_NS * DAY_NS + 23 * HOUR_NS
+    budget = Budget(limits, None, now_ns)
+    for _ in range(spent):
+        assert budget.take(now_ns)
+        service.ask(now_ns + ahead_ns)
+    now_ns += 57 * 60 * NS
+    for step_ns in steps_ns:
+        now_ns += step_ns
+        while budget.take(now_ns):
+            service.ask(now_ns + ahead_ns)
