@@ -4,9 +4,9 @@
 Protocol: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/websocket-channels.
 ``sequence_num`` counts every message of the connection, acks and heartbeats included: a hole in it may have
 swallowed anything, so all books are wrong, and all channels that hold a state are subscribed anew: their
-snapshots mend the books and show, by the trades' ids, what was missed. Trade ids rise by one per product;
-the documentation does not say whose ``side`` it is: the venue's own REST lists trades at the best offer as
-SELL, so it is the maker's, as it is on Coinbase Exchange (whose feed of matches this is). Bars have five
+snapshots mend the books and show, by the trades' ids, what was missed. Trade ids rise by one per product; a
+trade's ``side`` is the maker's, as it is on Coinbase Exchange (MarketTrade in
+https://docs.cdp.coinbase.com/api-reference/advanced-trade-api/advanced-trade-asyncapi.json). Bars have five
 minutes and are never said to be closed: a bar's successor closes it.
 """
 
@@ -34,8 +34,6 @@ _SEQUENCE = re.compile(r'"sequence_num":(\d{1,18})[,}]')
 _NAN = float("nan")
 CANDLES_S = 300
 """What a bar of the channel ``candles`` covers."""
-_HOLES = 5
-"""Holes without a message in order between two of them before the socket is replaced."""
 
 Sequence = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62))]
 
@@ -163,7 +161,6 @@ class AdvancedDecoder(VenueDecoder):
         """The sequence number that comes next; -1: whichever."""
         self._late = -2
         """The last number that was no news."""
-        self._holes = 0
         self._candles = RunningCandles()
         self.check = TickerCheck()
 
@@ -201,7 +198,6 @@ class AdvancedDecoder(VenueDecoder):
         expected = self._next
         if number == expected or expected < 0:
             self._next, self._late = number + 1, -2
-            self._holes = 0
             return True
         if number == 0 and self._open:
             self._restart(recv_ns, out)
@@ -231,12 +227,12 @@ class AdvancedDecoder(VenueDecoder):
             if self.books.get(symbol) is not None:
                 self.books.fail(symbol, why, recv_ns, out)
                 self.troubles[native] = f"{clean(native, 40)} book {why}: asking for a new snapshot"
-        self._holes += 1
-        if self._holes > _HOLES:
+        if self._open:
+            return
+        if self.asking.wrong("", recv_ns):
+            self._ask_due(recv_ns)
+        else:
             self.reconnect = f"{why}, again and again"
-        elif not self._open:
-            for channel in self._stateful:
-                self.outbox += [frame(kind, channel, self._symbols) for kind in ("unsubscribe", "subscribe")]
 
     def _unread(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         """A message that came and could not be read: what it held is missing. Its number is believed where
@@ -246,7 +242,8 @@ class AdvancedDecoder(VenueDecoder):
             self._next += 1
         if text.startswith(_BOOK_HEAD):
             live = [one for one, symbol in self._symbols.items() if self.books.get(symbol) is not None]
-            for native in [one for one in live if f'"{one}"' in text] or live:
+            told = [one for one in self._symbols if f'"{one}"' in text] or live
+            for native in [one for one in told if one in live]:
                 self.book_wrong(native, "missed an update that could not be read", recv_ns, out)
 
     def _prints(self, told: _Trades, recv_ns: int, out: list[MarketEvent]) -> None:
@@ -296,7 +293,11 @@ class AdvancedDecoder(VenueDecoder):
         if len(bids) + len(asks) != len(event.updates):
             raise ValueError("a level of neither side of a book")
         if snapshot or book is None:
-            book = self.books.begin(symbol, bids, asks)
+            try:
+                book = self.books.begin(symbol, bids, asks)
+            except ValueError:
+                self.book_wrong(native, "carries a level that is no number", recv_ns, out)
+                raise
             self.check.begin(symbol, event_ns)
         else:
             book.apply(bids, asks)
@@ -309,7 +310,10 @@ class AdvancedDecoder(VenueDecoder):
             self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:
-        return [frame(kind, "level2", [native]) for kind in ("unsubscribe", "subscribe")]
+        """ "" for all that is known by what came before."""
+        channels, natives = (["level2"], [native]) if native else (self._stateful, list(self._symbols))
+        kinds = ("unsubscribe", "subscribe")
+        return [frame(kind, channel, natives) for channel in channels for kind in kinds]
 
     def _control(self, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         told = _any(text)

@@ -186,8 +186,33 @@ def test_a_count_that_went_wrong_is_found_again() -> None:
 
 def test_holes_again_and_again_ask_for_a_new_connection() -> None:
     decoder = live()
-    decode(*(beat(number) for number in range(0, 14, 2)), decoder=decoder)
+    decode(*(beat(number) for number in range(0, 12, 2)), decoder=decoder)
+    assert decoder.reconnect == "" and len(decoder.outbox) == 6
+    decode(beat(12), decoder=decoder)
     assert "again and again" in decoder.reconnect
+
+
+def test_a_hole_soon_after_another_is_answered_later() -> None:
+    """What waits to be sent does not grow with the holes."""
+    decoder = live()
+    sent = []
+    for tenth in range(40):
+        decoder.decode(beat(2 * tenth if tenth < 4 else tenth + 3), tenth * NS // 10, [])
+        decoder.flush(tenth * NS // 10, [])
+        if decoder.outbox:
+            sent.append((tenth, len(decoder.outbox)))
+            decoder.outbox.clear()
+    assert sent == [(1, 6), (21, 6)] and decoder.sequence_gaps == 3 and decoder.reconnect == ""
+
+
+def test_a_snapshot_that_cannot_be_read_leaves_its_book_wrong_and_no_other() -> None:
+    decoder = live()
+    decode(snapshot(0), snapshot(1, "ETH-USD"), levels(2, ("bid", "99", "3")), decoder=decoder)
+    told = decode(snapshot(3).replace('"99"', '"x"'), decoder=decoder)
+    assert [(one.symbol, one.live) for one in told if isinstance(one, BookStatus)] == [(SYMBOL, False)]
+    assert list(decoder.books.symbols) == ["coinbase-advanced:ETH-USD"]
+    assert [json.loads(one)["product_ids"] for one in decoder.outbox] == [["BTC-USD"], ["BTC-USD"]]
+    decoder.flush(NS, [])
 
 
 def test_a_tape_of_two_connections_begins_anew() -> None:
