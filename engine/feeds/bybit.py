@@ -18,7 +18,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.events import NS, Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
+from engine.events import Candle, FeedState, FeedStatus, Gap, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded
 from engine.feeds.book import MOST, Level, Text
 from engine.feeds.decoder import VenueDecoder
@@ -29,8 +29,6 @@ MS = 1_000_000
 Millis = Annotated[int, msgspec.Meta(ge=0, le=MAX_NS // MS)]
 _HEAD = '{"topic":"'
 _MAX_ID = (1 << 63) - 1
-_WAIT_NS = 10 * NS
-"""For a snapshot that was asked for."""
 INTERVALS = {
     "1": 60, "3": 180, "5": 300, "15": 900, "30": 1800, "60": 3600, "120": 7200, "240": 14_400,
     "360": 21_600, "720": 43_200, "D": 86_400,
@@ -154,8 +152,6 @@ class BybitDecoder(VenueDecoder):
         """Symbol -> best bid and offer as of level 1."""
         self._depths: dict[str, str] = {}
         """Native symbol -> depth that its book is made of: a tape may hold several."""
-        self._asked_ns: dict[str, int] = {}
-        """Native symbol -> when a snapshot of its book was asked for."""
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
         topic = ""
@@ -166,16 +162,18 @@ class BybitDecoder(VenueDecoder):
             self._data(topic, text, recv_ns, out) if topic else self._control(text, recv_ns, out)
         except (msgspec.MsgspecError, UnicodeError, ValueError, ArithmeticError, RecursionError) as error:
             self.malform(raw, error, recv_ns, out)
-            kind, _, native = topic.partition(".")
-            if kind == "publicTrade" and native in self._symbols:
-                # Nothing else would show that these trades are missing.
-                out.append(Gap(self._symbols[native], -1, -1, "a message of trades cannot be read", recv_ns))
+            self._unread(topic, recv_ns, out)
 
-    def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
-        super().flush(now_ns, out)
-        for native, asked_ns in self._asked_ns.items():
-            if now_ns - asked_ns > _WAIT_NS:
-                self.reconnect = f"no snapshot of the book of {clean(native, 40)} comes"
+    def _unread(self, topic: str, recv_ns: int, out: list[MarketEvent]) -> None:
+        kind, _, rest = topic.partition(".")
+        native = rest.rpartition(".")[2]
+        symbol = self._symbols.get(native, "")
+        if kind == "publicTrade" and symbol:
+            # Nothing else would show that these trades are missing.
+            out.append(Gap(symbol, -1, -1, "a message of trades cannot be read", recv_ns))
+        kept = kind == "orderbook" and self._depths.get(native) == rest.partition(".")[0]
+        if kept and self.books.get(symbol) is not None:
+            self.book_wrong(native, "missed an update that could not be read", recv_ns, out)
 
     def _data(self, topic: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         if topic.startswith(("publicTrade.", "trade.")):
@@ -245,24 +243,18 @@ class BybitDecoder(VenueDecoder):
                 return  # its snapshot is still on the way
             elif update != self._updates[native] + 1:
                 self.sequence_gaps += 1
-                self._asked(native, "misses an update", recv_ns, out)
+                self.book_wrong(native, "misses an update", recv_ns, out)
                 return
             else:
                 kept.apply(book.data.b, book.data.a)
         except ValueError:
-            self._asked(native, "carries a level that is none", recv_ns, out)
+            self.book_wrong(native, "carries a level that is none", recv_ns, out)
             raise
         self._updates[native] = update
         if not self.books.changed(symbol, (book.cts or book.ts) * MS, recv_ns, out):
-            self._asked_ns[native] = recv_ns
             self.ask_anew(native, "is crossed", recv_ns)
-        elif native in self._asked_ns:
-            del self._asked_ns[native]
+        else:
             self.troubles.pop(native, None)
-
-    def _asked(self, native: str, why: str, recv_ns: int, out: list[MarketEvent]) -> None:
-        self._asked_ns[native] = recv_ns
-        self.book_wrong(native, why, recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:
         depth = self._depths.get(native) or depth_of(self._book_levels)

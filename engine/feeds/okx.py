@@ -15,6 +15,7 @@ Protocol: https://www.okx.com/docs-v5/en/#order-book-trading-market-data.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated
@@ -36,13 +37,14 @@ DEPTH = 400
 _CHECKED = 25
 _OPERATIONS = 400
 """Of the 480 (un)subscriptions an hour that a connection is allowed: a new one begins with as many."""
-_WAIT_NS = 10_000_000_000
-"""For a snapshot that was asked for."""
+_CONFIRM = 8
+"""Of a bar: where it says whether it is final; captures of old end before."""
 _OLD_NS = 10_000_000_000
 """How old the first trade of a connection is that happened before it."""
 _UNSIZED = "contracts"
 """Key of what is told of them: no symbol."""
 _HEAD = '{"arg":{"channel":"'
+_ARG = re.compile(r'\{"arg":\{"channel":"([^"]*)","instId":"([^"]*)"')
 _CHANGES = frozenset({"books", "books-l2-tbt", "books50-l2-tbt"})
 _ACKS = frozenset({"subscribe", "unsubscribe", "login", "channel-conn-count"})
 INTERVALS = {
@@ -161,7 +163,7 @@ def read_bar(symbol: str, native: str, interval_s: int, row: list[str], recv_ns:
     volume = float(row[5] if kind(native) == "SPOT" else row[6])
     if not 0 <= volume < 1e18:
         raise ValueError("not a volume")
-    closed = row[-1] == "1"
+    closed = len(row) > _CONFIRM and row[_CONFIRM] == "1"
     event_ns = open_ns + interval_s * 10**9 if closed else recv_ns
     return Candle(symbol, interval_s, open_ns, first, high, low, close, volume, closed, event_ns, recv_ns)
 
@@ -205,8 +207,6 @@ class OkxDecoder(VenueDecoder):
         """Native symbol -> channel that its book is made of: a tape may hold several."""
         self._tops: set[str] = set()
         """Native symbols whose ``bbo-tbt`` has come: better than their tickers."""
-        self._asked_ns: dict[str, int] = {}
-        """Native symbol -> when a snapshot of its book was asked for."""
         self._operations = 0
 
     def decode(self, raw: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
@@ -228,6 +228,15 @@ class OkxDecoder(VenueDecoder):
             RecursionError,
         ) as error:
             self.malform(raw, error, recv_ns, out)
+            self._unread(raw[:200], recv_ns, out)
+
+    def _unread(self, head: str | bytes, recv_ns: int, out: list[MarketEvent]) -> None:
+        """Of what the socket carries only books are wrong at once; ids tell which trades are missing."""
+        found = _ARG.match(head if isinstance(head, str) else head.decode(errors="replace"))
+        channel, native = found.groups() if found is not None else ("", "")
+        kept = channel in _CHANGES and self._sources.get(native) == channel
+        if kept and self.books.get(self._symbols[native]) is not None:
+            self.book_wrong(native, "missed an update that could not be read", recv_ns, out)
 
     def flush(self, now_ns: int, out: list[MarketEvent]) -> None:
         start = len(out)
@@ -235,9 +244,6 @@ class OkxDecoder(VenueDecoder):
         self._scale(out, start)
         if self._unsized:
             self._tell_unsized()
-        for native, asked_ns in self._asked_ns.items():
-            if now_ns - asked_ns > _WAIT_NS:
-                self.reconnect = f"no snapshot of the book of {clean(native, 40)} comes"
 
     def _data(self, channel: str, text: str, recv_ns: int, out: list[MarketEvent]) -> None:
         if channel == "trades":
@@ -328,9 +334,10 @@ class OkxDecoder(VenueDecoder):
         book = self.books.get(symbol)
         if book is None and not snapshot:
             return  # its snapshot is still on the way
-        if not snapshot and levels.prevSeqId is not None and levels.prevSeqId != self._sequence.get(native):
+        # Where the message before had an id (captures of old have none), one that names none follows nothing.
+        if not snapshot and levels.prevSeqId != self._sequence.get(native):
             self.sequence_gaps += 1
-            self._asked(native, "misses an update", recv_ns, out)
+            self.book_wrong(native, "misses an update", recv_ns, out)
             return
         try:
             if book is None or snapshot:
@@ -338,28 +345,21 @@ class OkxDecoder(VenueDecoder):
             else:
                 book.apply(_texts(levels.bids), _texts(levels.asks))
         except (ValueError, IndexError):
-            self._asked(native, "carries a level that is none", recv_ns, out)
+            self.book_wrong(native, "carries a level that is none", recv_ns, out)
             raise
         self._sequence[native] = levels.seqId
         if levels.checksum:
             if checksum(book) != levels.checksum:
                 self.mismatches += 1
-                self._asked(native, "does not match the venue's checksum", recv_ns, out)
+                self.book_wrong(native, "does not match the venue's checksum", recv_ns, out)
                 return
             self.checksums += 1
         start = len(out)
         if self.books.changed(symbol, levels.ts * MS, recv_ns, out):
             self._scale(out, start)
-            if native in self._asked_ns:
-                del self._asked_ns[native]
-                self.troubles.pop(native, None)
+            self.troubles.pop(native, None)
         else:
-            self._asked_ns[native] = recv_ns
             self.ask_anew(native, "is crossed", recv_ns)
-
-    def _asked(self, native: str, why: str, recv_ns: int, out: list[MarketEvent]) -> None:
-        self._asked_ns[native] = recv_ns
-        self.book_wrong(native, why, recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:
         self._operations += 2

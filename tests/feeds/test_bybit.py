@@ -101,10 +101,23 @@ def test_a_wrong_book_is_told_asked_for_anew_and_mended_by_its_snapshot(frame: s
 def test_a_snapshot_that_does_not_come_costs_the_socket() -> None:
     decoder = BybitDecoder(["BTCUSDT"])
     decoded(decoder, SNAPSHOT, book("delta", 12))
-    decoder.flush(9 * 10**9, [])
+    decoder.flush(1, [])
+    decoder.flush(29 * 10**9, [])
     assert not decoder.reconnect
-    decoder.flush(11 * 10**9, [])
-    assert "no snapshot" in decoder.reconnect
+    decoder.flush(31 * 10**9, [])
+    assert "no new snapshot" in decoder.reconnect
+
+
+def test_a_book_is_wrong_as_soon_as_an_update_cannot_be_read() -> None:
+    decoder = BybitDecoder(["BTCUSDT", "ETHUSDT"])
+    decoded(decoder, SNAPSHOT, SNAPSHOT.replace("BTCUSDT", "ETHUSDT"))
+    frame = book("delta", 8, b=[["99", "3"]])
+    malformed, wrong = decoded(decoder, frame[:-9])
+    assert isinstance(malformed, Malformed)
+    assert isinstance(wrong, BookStatus) and not wrong.live and wrong.symbol == "bybit:BTCUSDT"
+    assert decoder.books.get("bybit:ETHUSDT") is not None
+    top = book("snapshot", 8, depth=1, b=[["99", "3"]])
+    assert len(decoded(decoder, frame[:-9], top[:-9])) == 2  # told once, and not of another depth
 
 
 @pytest.mark.parametrize("kind", ["snapshot", "delta"])

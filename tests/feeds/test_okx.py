@@ -154,10 +154,50 @@ def test_a_book_that_stays_wrong_or_unanswered_costs_the_socket() -> None:
     assert "stays wrong" in decoder.reconnect
     decoder = OkxDecoder(["BTC-USDT"])
     decoded(decoder, SNAPSHOT, book("update", 30, 20), ns=1)
-    decoder.flush(9 * 10**9, [])
+    decoder.flush(1, [])
+    decoder.flush(29 * 10**9, [])
     assert not decoder.reconnect
-    decoder.flush(11 * 10**9, [])
-    assert "no snapshot" in decoder.reconnect
+    decoder.flush(31 * 10**9, [])
+    assert "no new snapshot" in decoder.reconnect
+
+
+def test_snapshots_are_asked_for_less_and_less_often() -> None:
+    decoder, asked = OkxDecoder(["BTC-USDT"]), []
+    for tenth in range(200):  # each snapshot comes at once, and what follows it is wrong again
+        ns = tenth * 10**8
+        decoded(decoder, SNAPSHOT, book("update", 30, 20), ns=ns)
+        decoder.flush(ns, [])
+        if decoder.outbox:
+            asked.append(tenth / 10)
+            decoder.outbox.clear()
+        if decoder.reconnect:
+            break
+    assert "stays wrong" in decoder.reconnect and len(asked) <= 5
+
+
+def test_a_message_without_the_id_before_it_follows_nothing() -> None:
+    decoder = OkxDecoder(["BTC-USDT"])
+    decoded(decoder, SNAPSHOT)
+    (wrong,) = decoded(decoder, book("update", 15, 10).replace(',"prevSeqId":10', ""))
+    assert isinstance(wrong, BookStatus) and not wrong.live and decoder.sequence_gaps == 1
+
+
+def test_a_book_is_wrong_as_soon_as_an_update_cannot_be_read() -> None:
+    decoder = OkxDecoder(["BTC-USDT", "ETH-USDT"])
+    decoded(decoder, SNAPSHOT, SNAPSHOT.replace("BTC-USDT", "ETH-USDT"))
+    frame = book("update", 15, 10, bids=[["99", "3"]])
+    malformed, wrong = decoded(decoder, frame[:-9])
+    assert isinstance(malformed, Malformed)
+    assert isinstance(wrong, BookStatus) and not wrong.live and wrong.symbol == "okx:BTC-USDT"
+    assert decoder.books.get("okx:ETH-USDT") is not None
+    assert len(decoded(decoder, frame[:-9], trade(1, 1)[:-9])) == 2  # told once, and not of trades
+
+
+def test_bars_of_old_do_not_say_whether_they_are_final() -> None:
+    row = ["60000", "1", "3", "0.5", "2", "10", "1"]
+    frame = {"arg": {"channel": "candle1m", "instId": "BTC-USDT"}, "data": [row, [*row, "20", "1"]]}
+    old, new = decoded(OkxDecoder(), json.dumps(frame, separators=(",", ":")))
+    assert isinstance(old, Candle) and not old.closed and isinstance(new, Candle) and new.closed
 
 
 def test_a_sum_of_trades_that_was_missed_is_a_gap() -> None:
