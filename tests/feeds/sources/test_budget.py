@@ -114,7 +114,7 @@ def test_a_day_at_utc_midnight_begins_anew() -> None:
     assert [budget.take(START_NS) for _ in range(4)] == [True, True, True, False]
     assert budget.wait_ns(START_NS) == 13 * HOUR_NS + MIDNIGHT_NS
     assert budget.left_today(START_NS) == 0
-    assert budget.left_today(START_NS + 13 * HOUR_NS) == 3
+    assert budget.left_today(START_NS + 13 * HOUR_NS + MIDNIGHT_NS) == 3
 
 
 def test_without_a_known_midnight_no_24_hours_hold_more() -> None:
