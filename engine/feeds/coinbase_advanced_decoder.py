@@ -24,7 +24,7 @@ from engine.feeds.candles import RunningCandles
 from engine.feeds.coinbase_advanced_rest import VENUE, Seconds
 from engine.feeds.coinbase_rest import taker
 from engine.feeds.decoder import VenueDecoder
-from engine.feeds.ticker_check import TickerCheck
+from engine.feeds.ticker_check import DISAGREES, TickerCheck
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -266,7 +266,8 @@ class AdvancedDecoder(VenueDecoder):
                 if not bid or not ask:
                     self.skipped += 1  # nobody is on one of the sides
                 elif self.books.get(symbol) is not None:
-                    self.check.ticker(symbol, bid, ask, event_ns)
+                    if not self.check.ticker(symbol, bid, ask, event_ns):
+                        self.book_wrong(tick.product_id, DISAGREES, recv_ns, out)
                 elif symbol and (not self._book_levels or (self._open and symbol not in self.books.broken)):
                     sizes = tick.best_bid_quantity, tick.best_ask_quantity
                     out.append(Quote(symbol, bid, sizes[0], ask, sizes[1], event_ns, recv_ns))
@@ -307,7 +308,7 @@ class AdvancedDecoder(VenueDecoder):
         if self.troubles:
             self.troubles.pop(native, None)
         if not self.check.changed(symbol, event_ns, book.best()):
-            self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
+            self.book_wrong(native, DISAGREES, recv_ns, out)
 
     def book_frames(self, native: str) -> list[str]:
         """ "" for all that is known by what came before."""

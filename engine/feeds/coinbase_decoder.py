@@ -18,7 +18,7 @@ from engine.events import MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, Amount, Price, Traded, TradeId
 from engine.feeds.coinbase_rest import taker
 from engine.feeds.decoder import VenueDecoder
-from engine.feeds.ticker_check import TickerCheck
+from engine.feeds.ticker_check import DISAGREES, TickerCheck
 from engine.feeds.timestamps import rfc3339_ns
 from engine.text import clean
 
@@ -161,7 +161,8 @@ class CoinbaseDecoder(VenueDecoder):
             self.skipped += 1  # nobody is on one of the sides
             return
         if self.books.get(symbol) is not None:
-            self.check.ticker(symbol, bid, ask, event_ns)
+            if not self.check.ticker(symbol, bid, ask, event_ns):
+                self.book_wrong(tick.product_id, DISAGREES, recv_ns, out)
         elif not self._book_levels or (self._open and symbol not in self.books.broken):
             out.append(Quote(symbol, bid, tick.best_bid_size, ask, tick.best_ask_size, event_ns, recv_ns))
 
@@ -206,7 +207,7 @@ class CoinbaseDecoder(VenueDecoder):
             self.troubles.pop(native, None)
         book = self.books.get(symbol)
         if book is not None and not self.check.changed(symbol, event_ns, book.best()):
-            self.book_wrong(native, "does not agree with the venue's ticker", recv_ns, out)
+            self.book_wrong(native, DISAGREES, recv_ns, out)
 
     def _unread(self, found: re.Match[str] | None, recv_ns: int, out: list[MarketEvent]) -> None:
         """An update could not be read: its book is wrong, or all are when it is not known whose it was."""

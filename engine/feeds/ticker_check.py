@@ -3,7 +3,8 @@
 Both channels tell of the same market, but race: the ticker of a trade comes before or after the change of
 the book that the trade made, and books are told in batches. So a ticker agrees when each of its prices lies
 within those that were best in the book from a second before it to a second after; only when several do not,
-in a row and for a while, is the book believed to have missed a change.
+in a row and for a while, is the book believed to have missed a change. A ticker is judged by the next change
+of the book, or, where none comes any more, by a ticker of some seconds later.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from collections import deque
 from engine.events import NS
 from engine.feeds.book import Best
 
+DISAGREES = "does not agree with the venue's ticker"
+"""Why such a book is wrong."""
 _RACE_NS = NS
 _DOUBTS = 3
 _DOUBT_NS = 5 * NS
 """So many disagreements in a row, over so long, make a book wrong."""
+_STANDS_NS = 5 * NS
+"""A ticker that is older than another by so much is judged though the book has not changed since."""
 _STATES = 256
 """Best prices remembered of a book: more than a venue tells in two seconds."""
 
@@ -47,11 +52,18 @@ class TickerCheck:
         """A snapshot: tickers from before it are no judges of it."""
         self._doubts[symbol] = _Doubt(event_ns)
 
-    def ticker(self, symbol: str, bid: float, ask: float, event_ns: int) -> None:
-        """The venue's best prices at ``event_ns``."""
+    def ticker(self, symbol: str, bid: float, ask: float, event_ns: int) -> bool:
+        """The venue's best prices at ``event_ns``. False: the book must be believed to be wrong."""
         doubt = self._doubts.get(symbol)
-        if doubt is not None and doubt.ticker is None and event_ns >= doubt.begin_ns:
+        if doubt is None or event_ns < doubt.begin_ns:
+            return True
+        right = True
+        if doubt.ticker is not None and event_ns > doubt.ticker[0] + _STANDS_NS:
+            right = self._judge(doubt, *doubt.ticker)
+            doubt.ticker = None
+        if doubt.ticker is None:
             doubt.ticker = event_ns, bid, ask
+        return right
 
     def changed(self, symbol: str, event_ns: int, best: Best | None) -> bool:
         """The book has these best levels since ``event_ns``. False: it must be believed to be wrong."""

@@ -194,6 +194,24 @@ def test_a_book_that_keeps_disagreeing_with_the_ticker_is_wrong() -> None:
     assert wrong.reason == "does not agree with the venue's ticker" and not wrong.live
 
 
+def test_a_book_that_stands_still_while_the_ticker_moves_is_wrong() -> None:
+    """Its changes do not come any more: nothing but the ticker can show it."""
+    decoder = CoinbaseDecoder(["BAND-GBP"])
+    decode(SNAPSHOT, decoder=decoder)
+    told: list[tuple[int, MarketEvent]] = []
+    for second in range(31, 60):
+        told += [(second, event) for event in decode(ticker("14.76", second), decoder=decoder)]
+    ((second, wrong),) = told
+    assert isinstance(wrong, BookStatus) and not wrong.live and second == 49
+    assert [json.loads(frame)["channels"] for frame in decoder.outbox] == [["level2_batch"]] * 2
+
+
+def test_a_book_that_stands_still_as_the_ticker_does_is_right() -> None:
+    decoder = CoinbaseDecoder(["BAND-GBP"])
+    decode(SNAPSHOT, *(ticker("14.75", second) for second in range(31, 60)), decoder=decoder)
+    assert decoder.books.resyncs == 0 and decoder.check.compared > 3 and decoder.check.differed == 0
+
+
 def test_a_ticker_that_races_with_the_book_breaks_nothing() -> None:
     """Told before its change of the book, or after the one that follows; and before the snapshot."""
     decoder = CoinbaseDecoder(["BAND-GBP"])
