@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -19,7 +20,9 @@ _TIMEOUT_S = 10.0
 _MAX_BODY = 64 << 20
 _ASK_LATER = frozenset({408, 418, 425, 429})
 _TOO_MANY = frozenset({418, 429})
-_MAX_WAIT_S = 3600.0
+_MAX_WAIT_S = 3 * 86_400.0
+"""The longest ban of any venue:
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits"""
 
 
 class RefusedError(FeedError):
@@ -31,14 +34,15 @@ class BusyError(UnreachableError):
 
 
 def retry_after_s(value: str | None) -> float:
-    """Seconds of a Retry-After header, be it a number or a date, at most an hour; 0 for what is neither."""
+    """Seconds of a Retry-After header, be it a number or a date, at most three days; 0 for what is neither."""
     if not value:
         return 0.0
     try:
         wait_s = float(value)
     except ValueError:
         try:
-            wait_s = parsedate_to_datetime(value).timestamp() - time.time()
+            at = parsedate_to_datetime(value)
+            wait_s = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
     return max(0.0, min(wait_s, _MAX_WAIT_S)) if math.isfinite(wait_s) else 0.0
@@ -56,13 +60,17 @@ class Rest:
         timeout_s: float = _TIMEOUT_S,
         max_body: int = _MAX_BODY,
         tap: Callable[[str, bytes], None] | None = None,
+        pace: Pace | None = None,
+        redirects: bool = True,
     ) -> None:
         """``timeout_s`` is for a whole answer, ``max_body`` its most bytes; ``tap`` takes the address and the
-        body of each good one."""
+        body of each good one. ``pace`` is given where others share the budget.
+        ``redirects``: GETs without a secret follow them; each is one more request."""
+        self._redirects = redirects
         self._tap = tap
         self._venue = venue
         self._base = base.rstrip("/")
-        self._pace = Pace(1.0 / per_s)
+        self._pace = pace or Pace(1.0 / per_s)
         self._timeout_s = timeout_s
         self._max_body = max_body
         self._session: aiohttp.ClientSession | None = None
@@ -83,6 +91,8 @@ class Rest:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=True
             )
+            # Else it asks again by itself when a kept connection was closed: nobody would count that request.
+            self._session._retry_connection = False
         try:
             async with self._session.request(
                 method,
@@ -90,7 +100,7 @@ class Rest:
                 params=request.params,
                 data=body,
                 headers=headers,
-                allow_redirects=method == "GET" and request.secret is None,
+                allow_redirects=self._redirects and method == "GET" and request.secret is None,
             ) as response:
                 answer = await self._read(response)
                 if response.status == 200:

@@ -123,7 +123,9 @@ class RestSource(ABC):
         self._key = Key(self.variable, around.environ).value if self.variable else ""
         self._host = place(url)
         self._timeout_s = config.timeout_s
-        self._rest = Rest(self.name, url, _PER_S, timeout_s=config.timeout_s, max_body=MAX_BODY)
+        self._rest = Rest(
+            self.name, url, _PER_S, timeout_s=config.timeout_s, max_body=MAX_BODY, redirects=False
+        )
         self._circuit = Circuit(self.name, _FAILURES, _RESET_S, (RefusedError, BusyError))
         limits = replace(
             self.limits,

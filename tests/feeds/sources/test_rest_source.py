@@ -318,3 +318,39 @@ def test_a_bad_address_is_refused_without_repeating_it() -> None:
     ) as caught:
         source(Yahoo, "https://user:secret@example.com")
     assert "secret" not in str(caught.value)
+
+
+async def test_no_request_leaves_that_was_not_counted() -> None:
+    """A service that takes the second request of each connection and closes it, unanswered."""
+    reached = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal reached
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+        for answer in (head + BODY, b""):
+            await reader.readuntil(b"\r\n\r\n")
+            reached += 1
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with opened(source(Yahoo, url)) as one:
+        for _ in range(6):
+            assert await latest(one) == 10.5
+        assert 30 - one.budget.left_now(one._clock()) == reached == 11
+    listening.close()
+
+
+async def test_a_redirection_is_not_followed(server: LoopbackServer) -> None:
+    """It would be a request more than was counted, and may lead the key elsewhere."""
+
+    async def moved(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMovedPermanently("/elsewhere")
+
+    server.answers["/query"] = [moved]
+    async with opened(source(AlphaVantage, server.url)) as one:
+        with pytest.raises(RefusedError, match="HTTP 301"):
+            await one.latest("poll:AAPL", "AAPL")
+        assert len(server.asked) == 1
