@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from purgatory.domain.model import Context
+    from purgatory.domain.model import Context, OpenedState
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Circuit:
             default_threshold=failures, default_ttl=reset_s, exclude=list(spared)
         )
         self._reset_s = reset_s
-        self._opened: type[Exception] = OpenedState
+        self._opened: type[OpenedState] = OpenedState
         self._context: Context | None = None
         self._probing = False
         """One request tries whether the circuit can be closed; the others wait for what it finds."""
@@ -51,13 +51,20 @@ class Circuit:
             return True
         if self._context is None or self._context.state != _OPEN:
             return False
+        self._set_back(self._context)
         opened_at = self._context.opened_at
         return opened_at is not None and time.time() <= opened_at + self._reset_s
+
+    def _set_back(self, context: Context) -> None:
+        """The library goes by the system's clock: set back, it would keep the circuit open for as long."""
+        if context.state == _OPEN and (context.opened_at or 0.0) > time.time():
+            context.set_state(self._opened(self._name))
 
     async def call(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What ``ask`` returns or raises. Raises OpenCircuitError when nothing may be asked."""
         breaker = await self._factory.get_breaker(self._name)
         self._context = breaker.context
+        self._set_back(breaker.context)
         if self._probing:
             raise OpenCircuitError
         try:
