@@ -80,9 +80,9 @@ def _feed(feed: FeedRow, stale_s: float) -> list[Cell]:
         (feed.venue + ("*" if feed.best_effort else ""), "bold" if ink == "text" else "stale"),
         (f"{mark} {'late' if late else feed.state}", style),
         (figures.age(None if feed.age_ms is None else feed.age_ms * 1e6), ink if not late else "warn"),
-        (figures.number(feed.latency_ms, 1), ink),
-        (figures.number(feed.latency_p99_ms, 0), ink),
-        (figures.signed(feed.clock_offset_ms, 1), ink),
+        (_latency(feed.latency_ms, 1), ink),
+        (_latency(feed.latency_p99_ms, 0), ink),
+        (figures.millis(feed.clock_offset_ms, 1, sign=True), ink),
         _count(feed.gaps, "warn", ink),
         _count(feed.backfilled, ink, ink),
         _count(feed.malformed, "warn", ink),
@@ -94,6 +94,10 @@ def _feed(feed: FeedRow, stale_s: float) -> list[Cell]:
         _count(feed.resyncs, "warn", ink),
         (figures.compact(feed.messages), "muted"),
     ]
+
+
+def _latency(ms: float | None, decimals: int) -> str:
+    return figures.millis(ms, decimals if ms is not None and ms < 1_000 else 0)
 
 
 def _count(count: int, style: str, quiet: str) -> Cell:

@@ -126,6 +126,13 @@ def age(ns: float | None) -> str:
     return f"{int(seconds)}s"
 
 
+def millis(ms: float | None, decimals: int = 0, *, sign: bool = False) -> str:
+    """Milliseconds as a number of at most nine characters; from 100 s on with a coarser unit: ``+834d``."""
+    if ms is None or abs(ms) < 100_000 or not math.isfinite(ms):
+        return signed(ms, decimals) if sign else number(ms, decimals)
+    return ("-" if ms < 0 else "+" if sign else "") + age(abs(ms) * 1e6)
+
+
 def micros(us: float | None) -> str:
     """A latency in microseconds as ``340µs``, ``1.2ms``, ``2.1s``."""
     if us is None or not math.isfinite(us):

@@ -32,14 +32,14 @@ def lines(health: Health) -> list[str]:
         f"equity {status.equity} {status.account_currency}, day {status.day_pnl}, "
         f"drawdown {status.drawdown_pct:.2f} %",
     ]
-    if status.loading:
-        text.append(status.loading)
     for feed in health.feeds:
         age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
         text.append(
             f"feed {feed.venue}: {feed.state}, {age}, {feed.messages} messages{_faults(feed)} "
             f"{feed.detail}".rstrip()
         )
+    if status.stale_symbols:
+        text.append(f"{status.stale_symbols} symbols are stale: entries are denied there")
     if status.loading:
         text.append(status.loading)
     text.append(" → ".join(f"{count} {stage}" for stage, count in status.funnel.items()))

@@ -14,6 +14,8 @@ PER_MINUTE = 1_000
 REPEATS_PER_MINUTE = 10
 """The same of what only came twice or late: an overlap of two connections repeats thousands."""
 REPEATED = ("DUPLICATE", "OUT_OF_ORDER")
+MOST_PER_MINUTE = 20_000
+"""The same of all symbols and reasons together."""
 MALFORMED = "MALFORMED"
 _MINUTE = 60 * NS
 _MOST_PAIRS = 4_096
@@ -37,6 +39,7 @@ class Quarantine:
     def __init__(self, keep: Callable[[Quarantined], None]) -> None:
         self._keep = keep
         self._pairs: dict[tuple[str, str], _Pair] = {}
+        self._all = _Pair()
 
     def tick(self, symbol: str, tick: Tick) -> None:
         """A trade or quote that the screen rejected."""
@@ -79,14 +82,17 @@ class Quarantine:
                 self._pairs.pop(next(iter(self._pairs)))
             pair = self._pairs[symbol, reason] = _Pair()
         minute = ns // _MINUTE
-        if minute != pair.minute:
-            pair.minute, pair.kept = minute, 0
-        if pair.kept < (REPEATS_PER_MINUTE if reason in REPEATED else PER_MINUTE):
+        for one in (pair, self._all):
+            if minute != one.minute:
+                one.minute, one.kept = minute, 0
+        most = REPEATS_PER_MINUTE if reason in REPEATED else PER_MINUTE
+        if pair.kept < most and self._all.kept < MOST_PER_MINUTE:
             return pair
         pair.unkept += 1
         return None
 
     def _put(self, pair: _Pair, ns: int, symbol: str, reason: str, kind: str, content: str) -> None:
         pair.kept += 1
+        self._all.kept += 1
         unkept, pair.unkept = pair.unkept, 0
         self._keep(Quarantined(ns, symbol, reason, kind, clean(content, _LONGEST), unkept))

@@ -19,7 +19,12 @@ def listed(
     since_ns: int = 0,
     limit: int = MOST,
 ) -> list[Quarantined]:
-    """The newest ``limit``, newest first; of one symbol, of one reason, not older than ``since_ns``."""
+    """The newest ``limit``, newest first; of one symbol, of one reason, not older than ``since_ns``.
+
+    None in a database that no engine has opened since before there was the table.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'quarantine'").fetchone():
+        return []
     where, values = ["ns >= ?"], [since_ns]
     texts = [("symbol", symbol), ("reason", reason)]
     where += [f"{column} = ?" for column, text in texts if text]

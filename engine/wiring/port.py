@@ -29,6 +29,7 @@ from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
+from engine.wiring.market_news import POLLED
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
 from engine.wiring.tickets import find
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
 
 MAX_FRAME_AGE_S = 0.05
+_DELIVERING = (FeedState.UP, FeedState.POLLING)
 
 
 class LivePort:
@@ -89,11 +91,10 @@ class LivePort:
     def health(self) -> Health:
         state = self.state()
         engine = self._engine
-        delivering = (FeedState.UP, FeedState.POLLING)
         # A tape that has been played to its end is as it should be.
-        market = {feed.venue for feed in engine.feeds}
-        fed = bool(engine.tape_text()) or not any(
-            feed.state not in delivering for feed in state.feeds if feed.venue in market
+        market = {POLLED, *(feed.venue for feed in engine.feeds)}
+        fed = bool(engine.tape_text()) or all(
+            feed.state in _DELIVERING for feed in state.feeds if feed.venue in market
         )
         well = engine.writing.failure is None and fed
         return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)

@@ -19,4 +19,9 @@ def test_each_feed_with_what_is_wrong_with_it() -> None:
 
 def test_a_load_of_history_is_told() -> None:
     status = msgspec.structs.replace(sample.status(), loading="history 42%, 3 of 8 symbols")
-    assert "history 42%, 3 of 8 symbols" in lines(Health(True, 1, 42, status, ()))
+    assert lines(Health(True, 1, 42, status, ())).count("history 42%, 3 of 8 symbols") == 1
+
+
+def test_symbols_that_must_not_be_entered_are_counted() -> None:
+    status = msgspec.structs.replace(sample.status(), stale_symbols=2)
+    assert "2 symbols are stale: entries are denied there" in lines(Health(True, 1, 42, status, ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.events import NS, Malformed, Quarantined
-from engine.market.quarantine import PER_MINUTE, REPEATS_PER_MINUTE, Quarantine
+from engine.market.quarantine import MOST_PER_MINUTE, PER_MINUTE, REPEATS_PER_MINUTE, Quarantine
 from engine.market.screen import REJECTS
 from tests.features.ticks import T0, block, quote, trade
 from tests.market.candles import candle
@@ -64,6 +64,18 @@ def test_what_is_wrong_is_kept_a_hundred_times_more_often_than_what_repeats() ->
     for _ in range(PER_MINUTE + 7):
         quarantine.tick("test:A", row)
     assert len(kept) == PER_MINUTE
+
+
+def test_a_flood_of_everything_is_bounded_too() -> None:
+    kept: list[Quarantined] = []
+    quarantine = Quarantine(kept.append)
+    row = block(trade(0, 1.0, reject=REJECTS.index("OUTLIER")))[0].item()
+    for number in range(MOST_PER_MINUTE + 500):
+        quarantine.tick(f"test:{number % 100}", row)
+    assert len(kept) == MOST_PER_MINUTE
+    later = block(trade(60, 1.0, reject=REJECTS.index("OUTLIER")))[0].item()
+    quarantine.tick("test:0", later)
+    assert (len(kept), kept[-1].unkept) == (MOST_PER_MINUTE + 1, 5)
 
 
 def test_symbols_without_end_do_not_fill_the_memory() -> None:

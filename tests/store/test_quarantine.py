@@ -10,7 +10,7 @@ import pytest
 
 from engine.events import Quarantined
 from engine.store import schema
-from engine.store.quarantine import prune
+from engine.store.quarantine import listed, prune
 from engine.store.store import Store
 from tests.store.samples import features
 
@@ -64,3 +64,10 @@ def test_an_older_database_gets_the_table_and_the_new_columns_of_features(tmp_pa
     assert store.flush()
     assert store.reader().quarantine() == [row(7)]
     assert store.close()
+
+
+def test_a_database_that_no_engine_has_opened_since_lists_nothing() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection, schema.MIGRATIONS[: schema.MIGRATIONS.index("market.sql")])
+    assert listed(connection) == []
+    connection.close()

@@ -124,3 +124,18 @@ def test_bar_is_as_wide_as_asked() -> None:
     assert figures.bar(-0.5, 3, 1.0) == "━╸ "
     assert figures.bar(9.0, 4) == "━━━━"
     assert figures.bar(math.nan, 4) == "    "
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (None, "–"),
+        (-1_272.4, "-1,272.4"),
+        (0.04, "+0.0"),
+        (99_999.9, "+99,999.9"),
+        (-130_000.0, "-2m"),
+        (72_103_312_986.0, "+834d"),
+    ],
+)
+def test_a_clocks_offset_fits_its_column_however_large(ms: float | None, text: str) -> None:
+    assert figures.millis(ms, 1, sign=True) == text and len(text) <= 9

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from engine.config import load
-from engine.events import Alert
+from engine.events import Alert, FeedState
+from engine.feeds.base import FeedStats
 from engine.logs import LogRing
 from engine.store.read import Reader
 from engine.wiring import port
@@ -49,3 +50,33 @@ async def test_the_store_is_read_beside_the_desk_for_an_explanation(
     finally:
         engine.store.close()
     assert threads and threading.main_thread() not in threads
+
+
+class Watched(NamedTuple):
+    """A feed, as its health is shown."""
+
+    venue: str
+    stats: FeedStats
+
+
+def watched(venue: str, state: FeedState) -> Any:
+    return Watched(venue, FeedStats(state=state))
+
+
+@pytest.mark.parametrize(
+    ("feeds", "beside", "well"),
+    [
+        ({"binance": FeedState.UP, "okx": FeedState.POLLING}, {"source:yahoo": FeedState.DOWN}, True),
+        ({"binance": FeedState.UP, "okx": FeedState.STALE}, {}, False),
+        ({"binance": FeedState.CONNECTING}, {"poll": FeedState.UP}, False),
+        ({}, {"poll": FeedState.DOWN, "source:yahoo": FeedState.UP}, False),
+        ({}, {"poll": FeedState.UP, "source:polygon": FeedState.DOWN}, True),
+    ],
+)
+def test_a_desk_is_well_while_all_that_brings_prices_delivers(
+    tmp_path: Path, feeds: dict[str, FeedState], beside: dict[str, FeedState], well: bool
+) -> None:
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    engine.feeds = [watched(venue, state) for venue, state in feeds.items()]
+    engine.collected = [watched(venue, state) for venue, state in beside.items()]
+    assert LivePort(engine).health().ok is well
