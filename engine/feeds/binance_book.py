@@ -99,7 +99,7 @@ class BookDecoder(VenueDecoder):
     """The part of Binance's decoders that keeps books.
 
     Levels beyond the snapshot's last are known only once they change. So a new snapshot is wanted, while the
-    book stays right, as soon as the market has moved near to its edge.
+    book stays right, as soon as the market has moved near to its edge; a book that is beyond it is wrong.
     """
 
     def __init__(self, natives: Iterable[str] | None = None, *, book_levels: int = BOOK_LEVELS) -> None:
@@ -222,6 +222,18 @@ class BookDecoder(VenueDecoder):
         recv_ns: int,
         out: list[MarketEvent],
     ) -> None:
+        for side, edge in ((book.bids, sync.bid_edge), (book.asks, sync.ask_edge)):
+            if edge == math.inf:
+                continue
+            keys = side.first(self._margin)
+            if len(keys) == self._margin and keys[-1] <= edge:
+                continue
+            self._ask(native, sync)
+            shown = keys[: self._book_levels]
+            if not self._open and (len(shown) < self._book_levels or shown[-1] > edge):
+                self.book_wrong(native, "has moved beyond what its snapshot told", recv_ns, out)
+                sync.last = -1  # what is held goes onto the snapshot that is asked for
+                return
         if not self.books.changed(symbol, event_ns, recv_ns, out):
             self.ask_anew(native, "is crossed", recv_ns)
             self._begin_anew(native, sync)
@@ -229,13 +241,6 @@ class BookDecoder(VenueDecoder):
         if self.troubles:
             self.troubles.pop(native, None)
         self.books.flush(recv_ns, out)  # other symbols': also where no clock runs, as on a tape
-        if not sync.asked:
-            for side, edge in ((book.bids, sync.bid_edge), (book.asks, sync.ask_edge)):
-                if edge == math.inf:
-                    continue
-                keys = side.first(self._margin)
-                if len(keys) < self._margin or keys[-1] > edge:
-                    self._ask(native, sync)
 
     def _fail(self, native: str, sync: _Sync, reason: str, recv_ns: int, out: list[MarketEvent]) -> None:
         self.book_wrong(native, reason, recv_ns, out)

@@ -187,6 +187,20 @@ def test_a_new_snapshot_is_wanted_near_the_edge_of_the_known(line: Line) -> None
     assert all(event.live for event in line.out if isinstance(event, BookStatus))
 
 
+def test_a_book_beyond_the_edge_of_the_known_is_wrong_until_its_snapshot_comes(line: Line) -> None:
+    """Levels that never changed are missing there."""
+    levels = binance_book.SNAPSHOT_LEVELS
+    line.snapshot(100, levels=levels)
+    line.out.clear()
+    line.update(*((f"{9 - n / 1000:.3f}", "0") for n in range(levels - 9)))
+    (wrong,) = line.out
+    assert isinstance(wrong, BookStatus) and "beyond" in wrong.reason
+    assert line.best() is None and line.decoder.wanted == ["A"]
+    line.update(("8.7", "1"))
+    line.snapshot(103, bid="8.5")
+    assert line.best() == (8.7, 1.0, 11.0, 1.0)
+
+
 def test_a_snapshot_that_is_older_than_a_right_book_is_no_news(line: Line) -> None:
     line.snapshot(100)
     line.update(("9.5", "2"))
