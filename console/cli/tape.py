@@ -65,6 +65,7 @@ def lines(info: TapeInfo) -> list[str]:
         f"  trades    {info.trades:,}",
         f"  quotes    {info.quotes:,}",
         f"  gaps      {info.gaps:,}",
+        f"  books     {info.books_wrong:,} times wrong",
         f"  size      {info.bytes:,} bytes, {info.bytes_per_tick:g} a tick",
     ]
     if info.undecodable:

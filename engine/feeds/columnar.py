@@ -2,54 +2,49 @@
 
 File: magic, header length (u32), header CRC32 (u32), header (JSON: version, symbols), then blocks. A block
 is rows (u32), compressed bytes (u32), CRC32 of them (u32), and a zstandard frame: a byte a column that says
-how it is packed, then the columns of ``TICK`` one after another. A block of 0 rows holds no ticks but further
-symbols, as a JSON list. All little-endian. What a crash cut off is the last block at most.
+how it is packed, then the columns of ``TICK`` one after another. A block of 0 rows holds no ticks but a JSON
+object: further ``symbols``, the ``specs`` of instruments, and ``news``: gaps, books wrong or right and frames
+that could not be read, each with how many ticks of the next block come before it. All little-endian. What a
+crash cut off is the last block at most.
 
-Version 1, still read, has no such bytes: times and trade ids are differences, all else is as it is.
+Still read are version 2, whose blocks of 0 rows are a JSON list of symbols, and version 1, which has no byte
+a column: times and trade ids are differences, all else is as it is.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
 from engine.errors import TapeError
+from engine.events import MarketEvent
+from engine.feeds.base import InstrumentSpec
+from engine.feeds.columns import CODES_V1, Ticks, packed, unpacked
+from engine.feeds.news import Placed, believed
+from engine.feeds.tape_files import create
 from engine.text import clean
 from engine.ticks import TICK
 
 MAGIC = b"TICKTAPE"
-_VERSION = 2
+_VERSION = 3
 _PREFIX = struct.Struct("<II")
 _BLOCK = struct.Struct("<III")
 _ROWS = 65_536
 _MAX_BLOCK = 1 << 26
 _MAX_HEADER = 1 << 24
 _MAX_SYMBOLS = 1_000_000
-_DELTAS_V1 = ("recv_ns", "event_ns", "trade_id")
-
-# How a column is packed; from _SCALED on: whole numbers of 10 ** -(code - _SCALED).
-_PLAIN = 0
-_DELTA = 1
-_DELTA_BYTES = 2
-"""Differences, their first bytes together, then their second ones, and so on: high bytes hardly change."""
-_BEFORE_RECEIPT = 3
-"""How long before ``recv_ns``."""
-_SCALED = 16
-_MOST_DIGITS = 9
-_EXACT = float(1 << 53)
-_SAMPLE = 256
-
-Ticks = npt.NDArray[Any]
-"""One-dimensional array of ``engine.ticks.TICK``."""
+_MOST_NEWS = 4096
+"""That wait for ticks."""
 
 
 class _Header(msgspec.Struct):
@@ -57,31 +52,48 @@ class _Header(msgspec.Struct):
     symbols: list[str]
 
 
+class _Tables(msgspec.Struct):
+    symbols: list[str] = []
+    specs: list[InstrumentSpec] = []
+
+
+class _Beside(_Tables, omit_defaults=True):
+    news: list[Placed] = []
+
+
+_tables = msgspec.json.Decoder(_Tables | list[str])
+_beside = msgspec.json.Decoder(_Beside | list[str])
+
+
 class ColumnarWriter:
     """Writes a tape. ``symbols[i]`` is the symbol of the ticks whose ``symbol`` field is ``i``.
 
     ``write`` buffers until a block is full; ``flush`` ends the block early; ``close`` flushes. Raises
-    TapeError when the file cannot be written.
+    TapeError when the file cannot be written, or is there already.
     """
 
-    def __init__(self, path: Path, symbols: Sequence[str]) -> None:
+    def __init__(self, path: Path, symbols: Sequence[str], specs: Sequence[InstrumentSpec] = ()) -> None:
         self._path = path
         self._symbols = len(symbols)
         self._pending: list[Ticks] = []
+        self._news: list[Placed] = []
+        """By how many of the pending ticks come before."""
         self._rows = 0
         self._compressor = zstandard.ZstdCompressor(level=3)
         header = msgspec.json.encode(_Header(_VERSION, list(symbols)))
-        try:
-            self._file: BinaryIO = path.open("wb")
-            self._size = self._file.write(MAGIC + _PREFIX.pack(len(header), zlib.crc32(header)) + header)
-        except OSError as error:
-            raise TapeError(f"cannot write the tape {path}: {clean(error)}") from None
+        self._file: BinaryIO = create(path, "tape")
+        self._size = 0
+        self._append(MAGIC + _PREFIX.pack(len(header), zlib.crc32(header)) + header)
+        self.add_specs(specs)
 
-    def write(self, ticks: Ticks) -> None:
-        """Append ``ticks`` (dtype TICK, any length). Raises ValueError for a symbol that is not in the
-        table."""
+    def write(self, ticks: Ticks, news: Iterable[Placed] = ()) -> None:
+        """Append ``ticks`` (dtype TICK, any length) and what was told between them. Raises ValueError for a
+        symbol that is not in the table."""
         if ticks.dtype != TICK:
             raise ValueError("a columnar tape takes arrays of engine.ticks.TICK")
+        self._news += [(self._rows + at, event) for at, event in news]
+        if len(self._news) > _MOST_NEWS and not len(ticks):
+            self.flush()
         if len(ticks) == 0:
             return
         if int(ticks["symbol"].min()) < 0 or int(ticks["symbol"].max()) >= self._symbols:
@@ -94,10 +106,11 @@ class ColumnarWriter:
     def flush(self) -> None:
         """Write what is buffered and hand it to the operating system."""
         self._drain(1)
+        self._tell(1)
         try:
             self._file.flush()
         except OSError as error:
-            raise TapeError(f"cannot write the tape {self._path}: {clean(error)}") from None
+            raise self._failed(error) from None
 
     def _drain(self, least: int) -> None:
         if not self._pending:
@@ -105,18 +118,33 @@ class ColumnarWriter:
         rows = np.concatenate(self._pending)
         done = 0
         while len(rows) - done >= least and done < len(rows):
-            self._block(rows[done : done + _ROWS])
-            done = min(done + _ROWS, len(rows))
+            part = rows[done : done + _ROWS]
+            self._tell(len(part))
+            self._block(part)
+            self._news = [(at - len(part), event) for at, event in self._news]
+            done += len(part)
         rest = rows[done:]
         self._pending = [rest] if len(rest) else []
         self._rows = len(rest)
+
+    def _tell(self, before: int) -> None:
+        """Write what was told before so many of the pending ticks had come."""
+        news = [one for one in self._news if one[0] < before]
+        if news:
+            self._put(0, msgspec.json.encode(_Beside(news=news)))
+            self._news = self._news[len(news) :]
 
     def add_symbols(self, symbols: Sequence[str]) -> None:
         """Further symbols, counted on from those before: ticks written from now on may be of them."""
         if symbols:
             self.flush()
             self._symbols += len(symbols)
-            self._put(0, msgspec.json.encode(list(symbols)))
+            self._put(0, msgspec.json.encode(_Beside(symbols=list(symbols))))
+
+    def add_specs(self, specs: Sequence[InstrumentSpec]) -> None:
+        """What is known of instruments; what is told later of the same one counts."""
+        if specs:
+            self._put(0, msgspec.json.encode(_Beside(specs=list(specs))))
 
     @property
     def symbols(self) -> int:
@@ -129,20 +157,31 @@ class ColumnarWriter:
         return self._size
 
     def _block(self, rows: Ticks) -> None:
-        codes, columns = zip(*(_packed(rows, name) for name in TICK.names or ()), strict=True)
+        codes, columns = zip(*(packed(rows, name) for name in TICK.names or ()), strict=True)
         self._put(len(rows), self._compressor.compress(bytes(codes) + b"".join(columns)))
 
-    def _put(self, rows: int, packed: bytes) -> None:
+    def _put(self, rows: int, body: bytes) -> None:
+        self._append(_BLOCK.pack(rows, len(body), zlib.crc32(body)) + body)
+
+    def _append(self, data: bytes) -> None:
         try:
-            self._file.write(_BLOCK.pack(rows, len(packed), zlib.crc32(packed)) + packed)
+            self._file.write(data)
         except OSError as error:
-            raise TapeError(f"cannot write the tape {self._path}: {clean(error)}") from None
-        self._size += _BLOCK.size + len(packed)
+            raise self._failed(error) from None
+        self._size += len(data)
+
+    def _failed(self, error: OSError) -> TapeError:
+        return TapeError(f"cannot write the tape {self._path}: {clean(error)}")
 
     def close(self) -> None:
         if not self._file.closed:
-            self.flush()
-            self._file.close()
+            try:
+                self.flush()
+            finally:
+                try:
+                    self._file.close()
+                except OSError as error:
+                    raise self._failed(error) from None
 
     def __enter__(self) -> ColumnarWriter:
         return self
@@ -162,6 +201,8 @@ class ColumnarReader:
         self.truncated = False
         self.ticks = 0
         """As many as its blocks say; a cut one may hold fewer."""
+        self.specs: list[InstrumentSpec] = []
+        """Of its instruments, in the order in which they were first told of."""
         try:
             with path.open("rb") as file:
                 self.version, self.symbols = self._header(file)
@@ -190,53 +231,69 @@ class ColumnarReader:
         raise TapeError(f"{self._path} is cut off inside its header: nothing of it can be read")
 
     def _look_ahead(self, file: BinaryIO) -> None:
-        """Find the symbols that were added on the way, without reading the ticks."""
+        """Find what was told of symbols on the way, without reading the ticks."""
+        specs: dict[str, InstrumentSpec] = {}
         while len(head := file.read(_BLOCK.size)) == _BLOCK.size:
             count, length, crc = _BLOCK.unpack(head)
             if count > _ROWS or length > _MAX_BLOCK:
-                return
+                break
             if count:
                 self.ticks += count
                 file.seek(length, 1)
                 continue
-            added = _read_symbols(file.read(length), length, crc)
-            if added is None or len(self.symbols) + len(added) > _MAX_SYMBOLS:
-                return
-            self.symbols += added
+            tables = _read(_tables, file.read(length), length, crc)
+            if tables is None or len(self.symbols) + len(tables.symbols) > _MAX_SYMBOLS:
+                break
+            self.symbols += [clean(symbol, 80) for symbol in tables.symbols]
+            specs |= {spec.symbol: spec for spec in tables.specs if _is_sound(spec)}
+        self.specs = list(specs.values())
 
     def blocks(self) -> Iterator[Ticks]:
         """Blocks of ticks as they were stored, in order."""
+        return (part for part in self.stream() if not isinstance(part, list))
+
+    def stream(self) -> Iterator[Ticks | list[MarketEvent]]:
+        """Ticks, and lists of what was told between them, in order."""
         self.truncated = False
-        decompressor = zstandard.ZstdDecompressor()
+        decompressor, news = zstandard.ZstdDecompressor(), list[Placed]()
         with self._path.open("rb") as file:
             file.seek(self._start)
             while head := file.read(_BLOCK.size):
                 block = self._block(head, file, decompressor)
                 if block is None:
                     self.truncated = True
-                    return
-                if len(block):
-                    yield block
+                    news = [one for one in news if not one[0]]
+                    break
+                if isinstance(block, list):
+                    news += block
+                else:
+                    yield from _between(block, news)
+                    news.clear()
+        if news:
+            yield [event for _, event in news]
 
-    def _block(self, head: bytes, file: BinaryIO, decompressor: zstandard.ZstdDecompressor) -> Ticks | None:
+    def _block(
+        self, head: bytes, file: BinaryIO, decompressor: zstandard.ZstdDecompressor
+    ) -> Ticks | list[Placed] | None:
         if len(head) < _BLOCK.size:
             return None
         count, length, crc = _BLOCK.unpack(head)
         if count > _ROWS or length > _MAX_BLOCK:
             return None
-        packed = file.read(length)
+        body = file.read(length)
         if not count:
-            return None if _read_symbols(packed, length, crc) is None else np.empty(0, TICK)
-        if len(packed) < length or zlib.crc32(packed) != crc:
+            beside = _read(_beside, body, length, crc)
+            return None if beside is None else believed(getattr(beside, "news", ()))
+        if len(body) < length or zlib.crc32(body) != crc:
             return None
         codes = len(TICK.names or ()) if self.version > 1 else 0
         try:
-            raw = decompressor.decompress(packed, max_output_size=codes + count * TICK.itemsize)
+            raw = decompressor.decompress(body, max_output_size=codes + count * TICK.itemsize)
         except zstandard.ZstdError:
             return None
         if len(raw) != codes + count * TICK.itemsize:
             return None
-        rows = _unpacked(raw, raw[:codes] or _CODES_V1, codes, count)
+        rows = unpacked(raw, raw[:codes] or CODES_V1, codes, count)
         if rows is None:
             return None
         if int(rows["symbol"].min()) < 0 or int(rows["symbol"].max()) >= len(self.symbols):
@@ -244,74 +301,39 @@ class ColumnarReader:
         return rows
 
 
-def _read_symbols(raw: bytes, length: int, crc: int) -> list[str] | None:
+def _between(ticks: Ticks, news: list[Placed]) -> Iterator[Ticks | list[MarketEvent]]:
+    """The ticks, cut where something was told."""
+    done = 0
+    for at, told in groupby(sorted(news, key=itemgetter(0)), key=itemgetter(0)):
+        upto = min(at, len(ticks))
+        if upto > done:
+            yield ticks[done:upto]
+        yield [event for _, event in told]
+        done = max(done, upto)
+    if done < len(ticks):
+        yield ticks[done:]
+
+
+def _read(
+    decoder: msgspec.json.Decoder[_Tables | list[str]] | msgspec.json.Decoder[_Beside | list[str]],
+    raw: bytes,
+    length: int,
+    crc: int,
+) -> _Tables | None:
     if len(raw) < length or zlib.crc32(raw) != crc:
         return None
     try:
-        return [clean(symbol, 80) for symbol in msgspec.json.decode(raw, type=list[str])]
+        found = decoder.decode(raw)
     except msgspec.MsgspecError:
         return None
+    return _Tables(found) if isinstance(found, list) else found
 
 
-def _packed(rows: Ticks, name: str) -> tuple[int, bytes]:
-    """A column's code and bytes."""
-    column = np.ascontiguousarray(rows[name])
-    if name == "recv_ns":
-        return _DELTA_BYTES, _by_bytes(np.diff(column, prepend=np.int64(0)))
-    if name == "event_ns":
-        return _BEFORE_RECEIPT, (rows["recv_ns"] - column).tobytes()
-    if name == "trade_id":
-        return _DELTA, np.diff(column, prepend=np.int64(0)).tobytes()
-    if column.dtype == np.float64:
-        return _scaled(column)
-    return _PLAIN, column.tobytes()
-
-
-def _by_bytes(column: npt.NDArray[np.int64]) -> bytes:
-    return column.view(np.uint8).reshape(-1, 8).T.tobytes()
-
-
-def _scaled(column: npt.NDArray[np.float64]) -> tuple[int, bytes]:
-    """As whole numbers where each value is a short decimal, which is what venues send: they pack better."""
-    for digits in range(_MOST_DIGITS + 1):
-        if _whole(column[:_SAMPLE], digits) is not None:
-            whole = _whole(column, digits)
-            if whole is not None:
-                return _SCALED + digits, whole.tobytes()
-    return _PLAIN, column.tobytes()
-
-
-def _whole(column: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.int64] | None:
-    """The column times 10 ** digits; None where that loses anything, be it a NaN or the sign of a zero."""
-    scale = 10.0**digits
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = np.rint(column * scale)
-        exact = (np.abs(whole) < _EXACT) & (whole / scale == column) & ~(np.signbit(column) & (column == 0.0))
-    return whole.astype(np.int64) if bool(exact.all()) else None
-
-
-_CODES_V1 = bytes(_DELTA if name in _DELTAS_V1 else _PLAIN for name in TICK.names or ())
-
-
-def _unpacked(raw: bytes, codes: bytes, offset: int, count: int) -> Ticks | None:
-    """The block's rows; None when a code is not known."""
-    rows = np.empty(count, TICK)
-    for code, name in zip(codes, TICK.names or (), strict=True):
-        kind = TICK[name]
-        whole = np.dtype("<i8") if code >= _SCALED else kind
-        column = np.frombuffer(raw, whole, count, offset)
-        offset += count * kind.itemsize
-        if code == _PLAIN:
-            rows[name] = column
-        elif code == _DELTA:
-            rows[name] = np.cumsum(column)
-        elif code == _DELTA_BYTES and kind.itemsize == 8:
-            turned = np.frombuffer(raw, np.uint8, count * 8, offset - count * 8).reshape(8, count).T
-            rows[name] = np.cumsum(np.ascontiguousarray(turned).view("<i8").ravel())
-        elif code == _BEFORE_RECEIPT and name == "event_ns":
-            rows[name] = rows["recv_ns"] - column
-        elif _SCALED <= code <= _SCALED + _MOST_DIGITS and kind == np.float64:
-            rows[name] = column / 10.0 ** (code - _SCALED)
-        else:
-            return None
-    return rows
+def _is_sound(spec: InstrumentSpec) -> bool:
+    grid = (spec.tick_size, spec.lot_size)
+    rest = (spec.min_notional, spec.max_quantity)
+    return (
+        clean(spec.symbol, 80) == spec.symbol
+        and all(step.is_finite() and step > 0 for step in grid)
+        and all(least.is_finite() and least >= 0 for least in rest)
+    )

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.errors import TapeError
 from engine.feeds.tap import Frame
+from engine.feeds.tape_files import create
 from engine.text import clean
 
 _LEVEL = 5
@@ -38,12 +39,7 @@ class FrameWriter:
         self._lines = bytearray()
         self.size = 0
         """Bytes of the file."""
-        try:
-            self._file = path.open("xb")
-        except FileExistsError:
-            raise TapeError(f"{path} exists already: choose another name, or remove it") from None
-        except OSError as error:
-            raise TapeError(f"cannot write the capture {path}: {clean(error.strerror or error)}") from None
+        self._file = create(path, "capture")
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Append rows, and hand all to the operating system."""

@@ -6,7 +6,9 @@ offer is built. ``ts`` is ns UTC and stands for both times. The symbol is ``tape
 the file's.
 
 What the desk writes itself says more: ``sym`` the symbol, ``recv`` the time of receipt (``ts`` is then the
-venue's), ``back`` whether it was fetched after a cut; its quotes are a best bid and offer already.
+venue's), ``back`` whether it was fetched after a cut; its quotes are a best bid and offer already. Beside
+ticks it writes ``"k": "G"`` gaps (``id`` to ``last``), ``"B"`` books that became wrong, or right (``live``),
+and ``"X"`` frames that could not be read, each with ``why``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from typing import Annotated
 
 import msgspec
 
-from engine.events import MarketEvent, Quote, Trade
+from engine.events import BookStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.news import News
 from engine.feeds.timestamps import MAX_NS
 from engine.text import clean
 
@@ -44,6 +47,12 @@ class _Line(msgspec.Struct, gc=False):
     sym: str = ""
     recv: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)] = 0
     back: bool = False
+    last: Annotated[int, msgspec.Meta(ge=-1, le=MAX_NS)] = -1
+    live: bool = False
+    top: bool = False
+    """Its quotes are the top of the book."""
+    why: str = ""
+    text: str = ""
 
 
 _line = msgspec.json.Decoder(_Line).decode
@@ -105,7 +114,7 @@ class NormalisedDecoder:
             tick = _line(line)
         except (msgspec.MsgspecError, UnicodeError):
             return False
-        return tick.px == tick.px if tick.k == "T" else tick.k == "Q"
+        return tick.px == tick.px if tick.k == "T" else tick.k in "QGBX"
 
     def decode(self, line: bytes, out: list[MarketEvent]) -> bool:
         """Append the event of one line; False when it is none. A quote that leaves a side empty gives no
@@ -126,9 +135,21 @@ class NormalisedDecoder:
             best = self._best.update(tick)
             if best is not None:
                 out.append(Quote(self._symbol, *best, tick.ts, tick.ts))
-        else:
+        elif not self._news(tick, symbol, out):
             return False
         self.ns = recv_ns
+        return True
+
+    def _news(self, tick: _Line, symbol: str, out: list[MarketEvent]) -> bool:
+        why = clean(tick.why, 200)
+        if tick.k == "G":
+            out.append(Gap(symbol, tick.id, tick.last, why, tick.ts))
+        elif tick.k == "B":
+            out.append(BookStatus(symbol, tick.live, why, tick.top, tick.ts))
+        elif tick.k == "X":
+            out.append(Malformed(symbol, clean(tick.text, 120), why, tick.ts))
+        else:
+            return False
         return True
 
     def _name(self, sym: str) -> str:
@@ -143,7 +164,7 @@ class NormalisedDecoder:
 
 
 def lines_of(events: Iterable[MarketEvent]) -> bytes:
-    """Lines as the desk writes them; what is neither a trade nor a quote is left out."""
+    """Lines as the desk writes them; what is neither a tick nor news is left out."""
     lines = []
     for event in events:
         if isinstance(event, Trade):
@@ -157,7 +178,21 @@ def lines_of(events: Iterable[MarketEvent]) -> bytes:
             row = {"ts": event.event_ns, "recv": event.recv_ns, "sym": event.symbol, "k": "Q"}
             sides = {"bp": event.bid, "bs": event.bid_size, "ap": event.ask, "as": event.ask_size}
             row |= {name: value for name, value in sides.items() if value == value}
+        elif isinstance(event, Gap | BookStatus | Malformed):
+            row = _row_of(event)
         else:
             continue
         lines.append(msgspec.json.encode(row) + b"\n")
     return b"".join(lines)
+
+
+def _row_of(event: News) -> dict[str, object]:
+    row: dict[str, object] = {"ts": event.recv_ns}
+    if isinstance(event, Gap):
+        row |= {"sym": event.symbol, "k": "G", "id": event.first_id, "last": event.last_id}
+        row |= {"why": event.reason}
+    elif isinstance(event, BookStatus):
+        row |= {"sym": event.symbol, "k": "B", "live": event.live, "top": event.quotes, "why": event.reason}
+    else:
+        row |= {"sym": event.venue, "k": "X", "text": event.excerpt, "why": event.error}
+    return row

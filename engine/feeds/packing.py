@@ -1,4 +1,5 @@
-"""Trades and quotes, as events, packed into ticks; the table of symbols grows on the way."""
+"""Trades and quotes, as events, packed into ticks; the table of symbols grows on the way. What a tape keeps
+beside them is kept at its place."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from engine.events import MarketEvent, Quote, Trade
+from engine.events import BookStatus, Gap, Malformed, MarketEvent, Quote, Trade
+from engine.feeds.news import Placed
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 
 Ticks = npt.NDArray[np.void]
@@ -22,13 +24,14 @@ class Packer:
         self._index: dict[str, int] = {}
         self._buffer = bytearray(1024 * _ROW)
         self._used = 0
+        self._news: list[Placed] = []
 
     def __len__(self) -> int:
         """Ticks not taken yet."""
         return self._used // _ROW
 
     def add(self, events: Iterable[MarketEvent]) -> None:
-        """Whatever is neither a trade nor a quote is left out."""
+        """Whatever is neither a tick nor news is left out."""
         for event in events:
             if isinstance(event, Trade):
                 offset, index = self._room(event.symbol)
@@ -42,6 +45,8 @@ class Packer:
                     self._buffer, offset, event.recv_ns, event.event_ns, -1, index, QUOTE, 0, 0, 0,
                     event.bid, event.ask, event.bid_size, event.ask_size,
                 )  # fmt: skip
+            elif isinstance(event, Gap | BookStatus | Malformed):
+                self._news.append((len(self), event))
 
     def index(self, symbol: str) -> int:
         """Of a symbol in the table, which it joins if need be."""
@@ -59,8 +64,8 @@ class Packer:
         self._used += _ROW
         return offset, index
 
-    def take(self) -> Ticks:
-        """The ticks since the last call, an array of its own."""
-        ticks = np.frombuffer(bytes(self._buffer[: self._used]), TICK).copy()
-        self._used = 0
-        return ticks
+    def take(self) -> tuple[Ticks, list[Placed]]:
+        """The ticks since the last call, an array of its own, and what was told between them."""
+        ticks, news = np.frombuffer(bytes(self._buffer[: self._used]), TICK).copy(), self._news
+        self._used, self._news = 0, []
+        return ticks, news

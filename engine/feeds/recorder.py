@@ -12,17 +12,20 @@ from collections.abc import Callable, Sequence
 
 from engine.errors import TapeError
 from engine.events import NS
+from engine.feeds.base import InstrumentSpec
 from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.frame_tape import FrameWriter
+from engine.feeds.news import Placed
 from engine.feeds.packing import Ticks
 from engine.feeds.tap import Frame
 from engine.feeds.tape_files import Files
 
 MOST_PENDING = 256 << 20
 """Bytes handed over and not written yet."""
-_FRAME_BYTES = 200
+_NEWS_BYTES = _FRAME_BYTES = 200
 """What a frame takes beside its text."""
 
+CLOSE_S = 30.0
 BLOCK_NS = 30 * NS
 """Ticks wait so long at most for a block to fill, which packs better when it is large."""
 
@@ -36,6 +39,7 @@ class TickTape:
         self._files = files
         self._writer: ColumnarWriter | None = None
         self._flushed_ns = 0
+        self._specs: dict[str, InstrumentSpec] = {}
         self._before = 0
         """Bytes of the files that are ended."""
 
@@ -45,29 +49,43 @@ class TickTape:
         writer = self._writer
         return self._before + (writer.size if writer is not None else 0)
 
-    def write(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+    def know(self, specs: Sequence[InstrumentSpec]) -> None:
+        """Tell of instruments, in this file and those to come. Raises TapeError."""
+        self._specs |= {spec.symbol: spec for spec in specs}
+        if self._writer is not None:
+            self._writer.add_specs(specs)
+
+    def write(self, ticks: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> None:
         """Raises TapeError."""
-        now_ns = int(ticks["recv_ns"][-1])
+        if not (len(ticks) or news):
+            return
+        now_ns = int(ticks["recv_ns"][-1]) if len(ticks) else news[-1][1].recv_ns
         ticks["reject"] = 0  # who plays it judges anew
         writer = self._writer
         if writer is not None and self._files.is_over(writer.size, now_ns):
             self.close()
             writer = None
         if writer is None:
-            writer = self._writer = ColumnarWriter(self._files.next(now_ns), symbols)
+            specs = list(self._specs.values())
+            writer = self._writer = ColumnarWriter(self._files.next(now_ns), symbols, specs)
             self._flushed_ns = now_ns
         else:
             writer.add_symbols(symbols[writer.symbols :])
-        writer.write(ticks)
-        if now_ns - self._flushed_ns >= BLOCK_NS:
+        writer.write(ticks, news)
+        self.flush(now_ns)
+
+    def flush(self, now_ns: int) -> None:
+        """Write what has waited for long enough; the clock may have been set back. Raises TapeError."""
+        if self._writer is not None and not 0 <= now_ns - self._flushed_ns < BLOCK_NS:
             self._flushed_ns = now_ns
-            writer.flush()
+            self._writer.flush()
 
     def close(self) -> None:
         writer = self._writer
         if writer is not None:
+            self._writer = None
             writer.close()
-            self._before, self._writer = self._before + writer.size, None
+            self._before += writer.size
 
 
 class FrameTape:
@@ -96,8 +114,9 @@ class FrameTape:
     def close(self) -> None:
         writer = self._writer
         if writer is not None:
+            self._writer = None
             writer.close()
-            self._before, self._writer = self._before + writer.size, None
+            self._before += writer.size
 
 
 class Recorder:
@@ -137,14 +156,22 @@ class Recorder:
     def lost(self) -> int:
         return self.ticks_lost + self.frames_lost
 
-    def ticks(self, ticks: Ticks, symbols: Sequence[str]) -> None:
-        """A block of packed ticks, which is not to be written to any more; ``symbols`` may grow later."""
+    def ticks(self, ticks: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> None:
+        """A block of packed ticks, which is not to be written to any more, and what was told between them;
+        ``symbols`` may grow later."""
         tape = self._ticks
-        if tape is None or not len(ticks):
+        if tape is None or not (len(ticks) or news):
             return
         self.ticks_taken += len(ticks)
-        if not self._hand_over(ticks.nbytes, lambda: tape.write(ticks, symbols)):
+        size = ticks.nbytes + len(news) * _NEWS_BYTES
+        if not self._hand_over(size, lambda: tape.write(ticks, symbols, news)):
             self.ticks_lost += len(ticks)
+
+    def know(self, specs: Sequence[InstrumentSpec]) -> None:
+        """Instruments whose grids are known, or known better, from here on."""
+        tape = self._ticks
+        if tape is not None and specs:
+            self._hand_over(len(specs) * _NEWS_BYTES, lambda: tape.know(specs))
 
     def taker(self, venue: str) -> Callable[[Frame], None]:
         """What takes the frames of a venue: see ``Tap``."""
@@ -160,8 +187,11 @@ class Recorder:
 
         return take
 
-    def flush(self) -> None:
-        """Hand over what was gathered: call it every second or so."""
+    def flush(self, now_ns: int = 0) -> None:
+        """Hand over what was gathered, and have written what has waited: call it every second or so."""
+        tape = self._ticks
+        if tape is not None and now_ns:
+            self._hand_over(0, lambda: tape.flush(now_ns))
         for venue, gathered in self._gathered.items():
             if gathered:
                 frames = list(gathered)
@@ -200,12 +230,14 @@ class Recorder:
             except TapeError as error:
                 self.error = self.error or str(error)
 
-    def close(self) -> None:
-        """Write what is pending, and end every tape."""
+    def close(self, within_s: float = CLOSE_S) -> None:
+        """Write what is pending, and end every tape. A disk that hangs is not waited for longer than that."""
         if self._thread.is_alive():
             self.flush()
             self._jobs.put(None)
-            self._thread.join()
+            self._thread.join(within_s)
+            if self._thread.is_alive():
+                self.error = self.error or f"the disk hangs: after {within_s:g} s the end is not written"
 
 
 _GATHERED = 1 << 20

@@ -24,6 +24,7 @@ from engine.feeds.base import BOOK_LEVELS, FeedStats, InstrumentSpec, Sink
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
 from engine.feeds.columnar import MAGIC, ColumnarReader
 from engine.feeds.lines import LineChunks
+from engine.feeds.news import Placed
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
 from engine.feeds.registry import VENUES
 from engine.text import clean
@@ -68,14 +69,15 @@ class Tape:
         self.venue: str = "+".join(sorted(names))
         """The venue decoded; "tape" for normalised and columnar ones; "a+b" when captures of several are
         merged."""
-        self.specs: list[InstrumentSpec] = [spec for file in self._files for spec in file.specs]
-        """What instrument replies at the head of the captures tell."""
+        told = chain((file.specs for file in self._files), (reader.specs for reader in self._readers))
+        self.specs: list[InstrumentSpec] = list({s.symbol: s for s in chain.from_iterable(told)}.values())
+        """What instrument replies at the head of the captures tell, or columnar tapes."""
         self.symbols: list[str] = list(dict.fromkeys(chain.from_iterable(r.symbols for r in self._readers)))
         """The table of symbols; the ``symbol`` of a packed tick is an index into it."""
 
     @property
     def columnar(self) -> bool:
-        """Whether ``batches`` yields arrays of ticks rather than lists of events."""
+        """Whether ``batches`` yields arrays of ticks, and lists only of what was told between them."""
         return bool(self._readers)
 
     @property
@@ -95,7 +97,8 @@ class Tape:
         )
 
     def batches(self, size: int = _UNPACED) -> Iterator[list[MarketEvent] | Ticks]:
-        """Lists of about ``size`` events; of columnar tapes the blocks of ticks as they were stored.
+        """Lists of about ``size`` events; of columnar tapes the blocks of ticks as they were stored, and
+        lists of what was told between them.
 
         Each call plays the tape from its start.
         """
@@ -117,13 +120,13 @@ class Tape:
             return self._files[0].blocks(self.symbols, _UNPACED)
         return self._merged(_UNPACED)
 
-    def _blocks(self) -> Iterator[Ticks]:
+    def _blocks(self) -> Iterator[list[MarketEvent] | Ticks]:
         index = {symbol: number for number, symbol in enumerate(self.symbols)}
         for reader in self._readers:
             table = np.array([index[symbol] for symbol in reader.symbols], np.int32)
             same = bool((table == np.arange(len(table))).all())
-            for block in reader.blocks():
-                if not same:
+            for block in reader.stream():
+                if not (same or isinstance(block, list)):
                     block["symbol"] = table[block["symbol"]]
                 yield block
 
@@ -331,8 +334,16 @@ class TapeFeed:
         sink([FeedStatus(self.venue, state, detail, recv_ns)])
 
 
-def events_of(ticks: Ticks, symbols: Sequence[str]) -> list[MarketEvent]:
-    """The events that packed ticks stand for; ``symbols[i]`` names the symbol with index ``i``."""
+def events_of(ticks: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> list[MarketEvent]:
+    """The events that packed ticks stand for, and what was told between them; ``symbols[i]`` names the symbol
+    with index ``i``."""
+    events = _ticks_of(ticks, symbols)
+    for at, event in reversed(news):
+        events.insert(at, event)
+    return events
+
+
+def _ticks_of(ticks: Ticks, symbols: Sequence[str]) -> list[MarketEvent]:
     events: list[MarketEvent] = []
     for recv, event, trade_id, symbol, kind, _, aggressor, flags, a, b, c, d in ticks.tolist():
         name = symbols[symbol]

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.errors import ConfigError, SymbolError, TapeError
+from engine.events import Malformed
+from engine.feeds.base import InstrumentSpec
 from engine.feeds.capture import read_row
 from engine.feeds.columnar import ColumnarWriter
 from engine.feeds.lines import LineChunks
+from engine.feeds.news import News, Placed
 from engine.feeds.normalised import lines_of
 from engine.feeds.packing import Ticks
 from engine.feeds.tape import events_of
@@ -34,9 +37,9 @@ _HEADER = (*_COLUMNS, "ask", "ask_size", "backfilled")
 
 
 class Out(Protocol):
-    """Takes blocks of ticks under a growing table of symbols."""
+    """Takes blocks of ticks under a growing table of symbols, and what was told between them."""
 
-    def write(self, ticks: Ticks, symbols: list[str]) -> None: ...
+    def write(self, ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -55,15 +58,21 @@ def cut(
         natives = {_native(ticks.venue, one).upper() for one in given}
         return _cut_capture(path, out, from_ns, to_ns, natives)
     written = 0
-    with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl")) as writer:
-        for block in ticks.blocks():
+    specs = [s for s in ticks.tape.specs if not given or _is_one_of(s.symbol, given)]
+    with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl", specs)) as writer:
+        for block, news in ticks.blocks():
             wanted = (block["recv_ns"] >= from_ns) & (block["recv_ns"] < to_ns)
             if given:
                 mine = [i for i, symbol in enumerate(ticks.symbols) if _is_one_of(symbol, given)]
                 wanted &= np.isin(block["symbol"], mine)
             part = block[wanted]
-            if len(part):
-                writer.write(part, ticks.symbols)
+            told = [
+                (int(np.count_nonzero(wanted[:at])), event)
+                for at, event in news
+                if from_ns <= event.recv_ns < to_ns and _is_told_of(event, given)
+            ]
+            if len(part) or told:
+                writer.write(part, ticks.symbols, told)
                 written += len(part)
     return written
 
@@ -73,6 +82,11 @@ def _native(venue: str, given: str) -> str:
         return resolve(venue, given, {})
     except SymbolError:
         return given
+
+
+def _is_told_of(event: News, given: Collection[str]) -> bool:
+    """Of one of those symbols, or of no symbol at all."""
+    return not given or isinstance(event, Malformed) or _is_one_of(event.symbol, given)
 
 
 def _is_one_of(symbol: str, given: Collection[str]) -> bool:
@@ -114,16 +128,17 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def convert(path: Path, out: Path, venue: str | None = None) -> int:
-    """Write a tape's ticks to ``out`` in the form that its name says. Returns how many. Raises TapeError,
-    ConfigError where a form needs what is not installed."""
+    """Write a tape's ticks to ``out`` in the form that its name says; what was told between them only the
+    desk's own forms hold, .tape and .jsonl. Returns how many ticks. Raises TapeError, ConfigError where a
+    form needs what is not installed."""
     _refuse_existing(path, out)
     form = next((form for form in sorted(FORMS, key=len, reverse=True) if out.name.endswith(form)), None)
     if form is None:
         raise TapeError(f"{out}: its name must end with one of {', '.join(FORMS)}")
     ticks, written = TapeTicks(path, venue), 0
-    with closing(_open(out, form)) as writer:
-        for block in ticks.blocks():
-            writer.write(block, ticks.symbols)
+    with closing(_open(out, form, ticks.tape.specs)) as writer:
+        for block, news in ticks.blocks():
+            writer.write(block, ticks.symbols, news)
             written += len(block)
     return written
 
@@ -146,31 +161,35 @@ def _text(out: Path) -> AbstractContextManager[Any]:
 
 
 class _Columnar:
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, specs: Sequence[InstrumentSpec]) -> None:
         self._out = out
+        self._specs = specs
         self._writer: ColumnarWriter | None = None
 
-    def write(self, ticks: Ticks, symbols: list[str]) -> None:
+    def write(self, ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> None:
         if self._writer is None:
-            self._writer = ColumnarWriter(self._out, symbols)
+            self._writer = ColumnarWriter(self._out, symbols, self._specs)
         self._writer.add_symbols(symbols[self._writer.symbols :])
-        self._writer.write(ticks)
+        self._writer.write(ticks, news)
 
     def close(self) -> None:
-        (self._writer or ColumnarWriter(self._out, [])).close()
+        (self._writer or ColumnarWriter(self._out, [], self._specs)).close()
+
+
+_Encode = Callable[[Ticks, list[str], Sequence[Placed]], bytes]
 
 
 class _Text:
     """``encode`` gives the bytes of a block."""
 
-    def __init__(self, out: Path, encode: Callable[[Ticks, list[str]], bytes], head: bytes = b"") -> None:
+    def __init__(self, out: Path, encode: _Encode, head: bytes = b"") -> None:
         self._context = _text(out)
         self._file = self._context.__enter__()
         self._encode = encode
         self._file.write(head)
 
-    def write(self, ticks: Ticks, symbols: list[str]) -> None:
-        self._file.write(self._encode(ticks, symbols))
+    def write(self, ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> None:
+        self._file.write(self._encode(ticks, symbols, news))
 
     def close(self) -> None:
         self._context.__exit__(None, None, None)
@@ -184,7 +203,7 @@ class _Parquet:
         self._polars = _polars()
         self._parts: list[Any] = []
 
-    def write(self, ticks: Ticks, symbols: list[str]) -> None:
+    def write(self, ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> None:
         columns = _columns(ticks)
         frame = self._polars.DataFrame({**columns, "symbol": [symbols[i] for i in columns["symbol"]]})
         self._parts.append(frame)
@@ -233,7 +252,7 @@ def _columns(ticks: Ticks) -> dict[str, Any]:
     }
 
 
-def _csv(ticks: Ticks, symbols: list[str]) -> bytes:
+def _csv(ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = _columns(ticks)
@@ -245,11 +264,11 @@ def _csv(ticks: Ticks, symbols: list[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _open(out: Path, form: str) -> Out:
+def _open(out: Path, form: str, specs: Sequence[InstrumentSpec]) -> Out:
     if form == ".tape":
-        return _Columnar(out)
+        return _Columnar(out, specs)
     if form == ".parquet":
         return _Parquet(out)
     if form.startswith(".csv"):
         return _Text(out, _csv, (",".join(_HEADER) + "\n").encode())
-    return _Text(out, lambda ticks, symbols: lines_of(events_of(ticks, symbols)))
+    return _Text(out, lambda ticks, symbols, news: lines_of(events_of(ticks, symbols, news)))

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.events import BookStatus, Gap, Malformed
 from engine.feeds.checking.sequence import Ids
 from engine.feeds.packing import Ticks
 from engine.feeds.registry import VENUES
@@ -40,7 +41,11 @@ class TapeInfo(msgspec.Struct):
     trades: int
     quotes: int
     gaps: int
+    """Told by the feed, and holes in trade ids that it did not tell of."""
+    books_wrong: int
+    """How often a book was told to be wrong."""
     undecodable: int
+    """Lines of it that cannot be read, and frames that could not be."""
     truncated: bool
     """Cut off by a crash, or damaged; what came before can be used."""
     bytes: int
@@ -53,8 +58,13 @@ def tape_info(path: Path, venue: str | None = None) -> TapeInfo:
     ticks = TapeTicks(path, venue)
     rows: dict[int, SymbolInfo] = {}
     ids: dict[int, Ids] = {}
-    first_ns = last_ns = 0
-    for block in ticks.blocks():
+    first_ns = last_ns = gaps = books_wrong = malformed = 0
+    for block, news in ticks.blocks():
+        gaps += sum(isinstance(event, Gap) for _, event in news)
+        malformed += sum(isinstance(event, Malformed) for _, event in news)
+        books_wrong += sum(isinstance(event, BookStatus) and not event.live for _, event in news)
+        if not len(block):
+            continue
         first_ns = first_ns or int(block["recv_ns"].min())
         last_ns = max(last_ns, int(block["recv_ns"].max()))
         _count(block, ticks.symbols, rows, ids)
@@ -71,8 +81,9 @@ def tape_info(path: Path, venue: str | None = None) -> TapeInfo:
         to_ns=last_ns,
         trades=trades,
         quotes=quotes,
-        gaps=ticks.gaps + sum(row.gaps or 0 for row in rows.values()),
-        undecodable=ticks.tape.undecodable,
+        gaps=max(gaps, sum(row.gaps or 0 for row in rows.values())),
+        books_wrong=books_wrong,
+        undecodable=max(malformed, ticks.tape.undecodable),
         truncated=ticks.tape.truncated,
         bytes=size,
         bytes_per_tick=round(size / (trades + quotes), 2) if trades + quotes else 0.0,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.events import Gap
+from engine.feeds.news import Placed
 from engine.feeds.packing import Packer, Ticks
 from engine.feeds.registry import VENUES
 from engine.feeds.tape import Tape
@@ -23,36 +23,32 @@ _LEVELS = {venue: int(entry.decoder().books.quotes) for venue, entry in VENUES.i
 class TapeTicks:
     """One pass over one file; raises TapeError for what is no tape.
 
-    ``symbols``, ``gaps`` and ``others`` grow while ``blocks`` is read.
+    ``symbols`` grows while ``blocks`` is read.
     """
 
     def __init__(self, path: Path, venue: str | None = None) -> None:
         self.tape = Tape([path], venue=venue, book_levels=_LEVELS)
         self._packer = Packer()
-        self.gaps = 0
-        """Told by the adapter: trades that its venue did not send."""
 
     @property
     def symbols(self) -> list[str]:
         return self._packer.symbols
 
-    def blocks(self) -> Iterator[Ticks]:
-        """Arrays of their own, in the order of the tape; ``symbol`` counts in ``symbols``."""
+    def blocks(self) -> Iterator[tuple[Ticks, list[Placed]]]:
+        """Arrays of their own, in the order of the tape, and what was told between their ticks; ``symbol``
+        counts in ``symbols``."""
         packer, names = self._packer, self.tape.symbols
         for batch in self.tape.blocks():
             if isinstance(batch, list):
-                self.gaps += sum(isinstance(event, Gap) for event in batch)
                 packer.add(batch)
                 if len(packer) >= _AT_ONCE:
                     yield packer.take()
                 continue
-            if len(packer):
-                yield packer.take()
+            yield packer.take()
             table = np.array([packer.index(name) for name in names], np.int32)
             batch["symbol"] = table[batch["symbol"]]
-            yield batch
-        if len(packer):
-            yield packer.take()
+            yield batch, []
+        yield packer.take()
 
     @property
     def kind(self) -> str:

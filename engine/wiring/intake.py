@@ -24,8 +24,9 @@ from engine.events import (
     Trade,
 )
 from engine.features.engine import NONE, FeatureEngine
+from engine.feeds.news import Placed
 from engine.feeds.registry import ids_rise
-from engine.instruments import Instruments, venue_of
+from engine.instruments import Instrument, Instruments, venue_of
 from engine.market.quarantine import Tick
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
@@ -37,6 +38,7 @@ CAPACITY = 1024
 BLOCK = 8192
 """Ticks that are kept for a recorder before it gets them, at most."""
 
+_MOST_NEWS = 1024
 _ROW = TICK.itemsize
 
 Ticks = NDArray[np.void]
@@ -67,7 +69,9 @@ class Intake:
         self._index: dict[str, int] = {}
         self.symbols: list[str] = []
         """By index."""
-        self._on_block: Callable[[Ticks], None] | None = None
+        self._on_block: Callable[[Ticks, list[Placed]], None] | None = None
+        self._news: list[Placed] = []
+        """Told between the ticks that the recorder is still to get."""
         self._tape = np.zeros(TAPE_HEAD, np.int64)
         """What a recorder is still to get, as ``intake_kernel`` keeps it."""
         self._tape_address = 0
@@ -78,8 +82,14 @@ class Intake:
         self.quotes = 0
         self.rejected: Counter[str] = Counter()
 
-    def record(self, on_block: Callable[[Ticks], None]) -> None:
-        """From now on hand over all ticks that arrive as events, in blocks, which are the taker's own."""
+    @property
+    def grids(self) -> list[Instrument]:
+        """The instruments, by index."""
+        return list(self._instruments)
+
+    def record(self, on_block: Callable[[Ticks, list[Placed]], None]) -> None:
+        """From now on hand over all ticks that arrive as events, in blocks, which are the taker's own, and
+        what was told between them."""
         self._tape = np.zeros(TAPE_HEAD + (BLOCK + CAPACITY) * (_ROW // 8), np.int64)
         self._tape[1] = BLOCK
         self._tape_address = int(self._tape.ctypes.data)
@@ -88,10 +98,11 @@ class Intake:
     def cut(self) -> None:
         """Hand over what is kept for the recorder."""
         count = int(self._tape[0])
-        if count and self._on_block is not None:
+        if (count or self._news) and self._on_block is not None:
             block = self._tape[TAPE_HEAD : TAPE_HEAD + count * (_ROW // 8)].copy().view(TICK)
+            news, self._news = self._news, []
             self._tape[0] = 0
-            self._on_block(block)
+            self._on_block(block, news)
 
     def add_symbol(self, symbol: str, price: float = 1.0) -> int:
         """Give ``symbol`` a row in every compiled stage; its grid is assumed from ``price`` if unknown."""
@@ -139,6 +150,8 @@ class Intake:
             else:
                 self._run_packed(count, trades)
                 count = offset = trades = 0
+                if self._tape_address and isinstance(event, Gap | BookStatus | Malformed):
+                    self._note_news(event)
                 self._on_other(event)
                 continue
             count += 1
@@ -164,6 +177,11 @@ class Intake:
         if self._screen.check(ticks, 0, count):
             self._note_rejects(ticks)
         self._answer(ticks, count, *self._features.feed(ticks, 0, count))
+
+    def _note_news(self, event: Gap | BookStatus | Malformed) -> None:
+        self._news.append((int(self._tape[0]), event))
+        if len(self._news) >= _MOST_NEWS:
+            self.cut()
 
     def _run_packed(self, count: int, trades: int) -> None:
         if not count:

@@ -36,7 +36,7 @@ class Progress:
     """Bytes written."""
     lost: int
     gaps: int
-    """Told by the feeds, and on no tape of ticks."""
+    """Told by the feeds."""
 
 
 async def record(
@@ -53,7 +53,7 @@ async def record(
 
     Ends after ``seconds`` (0: never), or when ``stop`` is set; ``tell`` is called every second. Raises
     ConfigError and FeedError for feeds that cannot be used as configured, TapeError for a file that cannot
-    be written. An existing one is overwritten.
+    be written, or is there already.
     """
     recorder = Recorder(None if frames else TickTape(OneFile(out)), lambda venue: FrameTape(OneFile(out)))
     try:
@@ -79,10 +79,14 @@ async def _record(
     def sink(events: list[MarketEvent]) -> None:
         packer.add(events)
         if len(packer) >= _BLOCK:
-            recorder.ticks(packer.take(), packer.symbols)
+            hand_over()
+
+    def hand_over() -> None:
+        ticks, news = packer.take()
+        recorder.ticks(ticks, packer.symbols, news)
 
     began = loop.time()
-    running = [asyncio.create_task(_run(feed, sink), name=f"record-{feed.venue}") for feed in feeds]
+    running = [asyncio.create_task(_run(feed, recorder, sink), name=f"record-{feed.venue}") for feed in feeds]
     stopping = asyncio.create_task(stop.wait())
     awaited: list[asyncio.Task[Any]] = [*running, stopping]
     try:
@@ -90,8 +94,8 @@ async def _record(
             left = seconds - (loop.time() - began) if seconds else _LOOK_S
             within_s = max(min(left, _LOOK_S), 0.0)
             await asyncio.wait(awaited, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-            recorder.ticks(packer.take(), packer.symbols)
-            recorder.flush()
+            hand_over()
+            recorder.flush(clock())
             progress = _progress(feeds, recorder, loop.time() - began)
             tell(progress)
             for task in running:
@@ -105,13 +109,13 @@ async def _record(
         for task in running:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
-        recorder.ticks(packer.take(), packer.symbols)
+        hand_over()
 
 
-async def _run(feed: Feed, sink: Callable[[list[MarketEvent]], None]) -> None:
-    """The instruments first: a capture then tells its grids, and a wrong symbol ends it at once."""
+async def _run(feed: Feed, recorder: Recorder, sink: Callable[[list[MarketEvent]], None]) -> None:
+    """The instruments first: the tape then tells their grids, and a wrong symbol ends it at once."""
     with contextlib.suppress(UnreachableError):
-        await feed.instruments()
+        recorder.know(await feed.instruments())
     await feed.run(sink)
 
 

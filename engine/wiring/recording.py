@@ -8,10 +8,13 @@ from pathlib import Path
 
 from engine.config import RecordConfig
 from engine.events import NS
+from engine.feeds.base import InstrumentSpec
+from engine.feeds.news import Placed
 from engine.feeds.packing import Ticks
 from engine.feeds.recorder import FrameTape, Recorder, TickTape
 from engine.feeds.tap import Tap
 from engine.feeds.tape_files import TapeFolder
+from engine.instruments import Instrument
 from engine.wiring.intake import Intake
 
 FLUSH_S = 2.0
@@ -37,6 +40,8 @@ class Recording:
         self._told_lost = 0
         self._told_ns = 0
         self._told_error = ""
+        self._told: dict[str, Instrument] = {}
+        """Whose grids are on the tape."""
         self._recorder: Recorder | None = None
         self._config = config
         if not (config.ticks or config.frames):
@@ -62,16 +67,21 @@ class Recording:
             return None
         return Tap(self._recorder.taker(venue), self._clock)
 
-    def _take(self, ticks: Ticks) -> None:
+    def _take(self, ticks: Ticks, news: list[Placed]) -> None:
         assert self._recorder is not None
-        self._recorder.ticks(ticks, self._intake.symbols)
+        grids = self._intake.grids
+        told = [one for one in grids if self._told.get(one.symbol) is not one]
+        if told:
+            self._told |= {one.symbol: one for one in told}
+            self._recorder.know([_spec(one) for one in told])
+        self._recorder.ticks(ticks, self._intake.symbols, news)
 
     async def run(self) -> None:
         """Hand over in time, and tell of what is lost, until cancelled."""
         while self._recorder is not None:
             await asyncio.sleep(FLUSH_S)
             self._intake.cut()
-            self._recorder.flush()
+            self._recorder.flush(self._clock())
             self._tell(self._recorder)
 
     def _tell(self, recorder: Recorder) -> None:
@@ -89,3 +99,10 @@ class Recording:
             self._intake.cut()
             self._recorder.close()
             self._tell(self._recorder)
+
+
+def _spec(one: Instrument) -> InstrumentSpec:
+    """Also a grid that is assumed: a desk that plays the tape decides on the same."""
+    return InstrumentSpec(
+        one.symbol, one.tick_size, one.lot_size, one.min_notional, one.quote_currency, one.max_quantity
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def _rounds(events: list[MarketEvent], batch: int, scratch: Path) -> tuple[float
         for which in (0, 1):
             intake, blocks = _intake(), list[Ticks]()
             if which:
-                intake.record(blocks.append)
+                intake.record(partial(_keep, blocks))
             began = time.thread_time_ns()
             for read in reads:
                 intake.events(read)
@@ -68,6 +69,10 @@ def _rounds(events: list[MarketEvent], batch: int, scratch: Path) -> tuple[float
             taken += _hand_over(blocks, intake.symbols, scratch / f"{batch}-{turn}.tape")
             quickest[which] = min(quickest[which], taken / len(events))
     return quickest[0], quickest[1]
+
+
+def _keep(blocks: list[Ticks], ticks: Ticks, news: object) -> None:
+    blocks.append(ticks)
 
 
 def _hand_over(blocks: list[Ticks], symbols: list[str], path: Path) -> int:

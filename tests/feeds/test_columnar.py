@@ -160,7 +160,7 @@ def test_a_real_capture_takes_less_than_ten_bytes_a_tick(data_dir: Path, tmp_pat
         ticks, path = TapeTicks(capture), tmp_path / f"{rows}.tape"
         count = 0
         with ColumnarWriter(path, ["binance:BTCUSDT"]) as writer:
-            for block in ticks.blocks():
+            for block, _ in ticks.blocks():
                 for start in range(0, len(block), rows):
                     writer.write(block[start : start + rows])
                     writer.flush()

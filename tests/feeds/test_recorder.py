@@ -19,6 +19,7 @@ from engine.events import NS, Quote, Trade
 from engine.feeds.columnar import ColumnarReader
 from engine.feeds.frame_tape import FrameWriter
 from engine.feeds.lines import LineChunks
+from engine.feeds.news import Placed
 from engine.feeds.packing import Packer, Ticks
 from engine.feeds.recorder import FrameTape, Recorder, TickTape
 from engine.feeds.tap import Frame, Tap
@@ -56,7 +57,7 @@ def test_ticks_come_back_with_symbols_that_joined_later(tmp_path: Path) -> None:
     ]
     for event in events:
         packer.add([event])
-        recorder.ticks(packer.take(), packer.symbols)
+        recorder.ticks(packer.take()[0], packer.symbols)
     recorder.close()
     assert (recorder.ticks_taken, recorder.lost, recorder.error) == (2, 0, "")
     assert recorder.size == path.stat().st_size
@@ -89,9 +90,9 @@ def test_what_the_disk_does_not_follow_is_lost_counted_and_nothing_waits(tmp_pat
     held, path = threading.Event(), tmp_path / "a.tape"
 
     class Slow(TickTape):
-        def write(self, block: Ticks, symbols: Sequence[str]) -> None:
+        def write(self, block: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> None:
             held.wait(10)
-            super().write(block, symbols)
+            super().write(block, symbols, news)
 
     recorder = Recorder(Slow(OneFile(path)), most_pending=200 * TICK.itemsize)
     for _ in range(10):

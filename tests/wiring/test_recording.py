@@ -17,6 +17,7 @@ from engine.errors import FeedError
 from engine.events import MarketEvent, Trade
 from engine.feeds.checking.files import check_file
 from engine.feeds.columnar import ColumnarReader
+from engine.feeds.packing import Ticks
 from engine.feeds.tape import Tape, events_of
 from engine.wiring.intake import BLOCK, CAPACITY
 from engine.wiring.record_tape import Progress, record
@@ -123,8 +124,8 @@ def test_a_desk_records_what_it_takes_and_decides_as_without(tmp_path: Path) -> 
 
 
 def test_more_than_the_recorders_block_is_handed_over_in_order() -> None:
-    bench, blocks = Bench(), []
-    bench.desk.intake.record(blocks.append)
+    bench, blocks = Bench(), list[Ticks]()
+    bench.desk.intake.record(lambda ticks, news: blocks.append(ticks))
     count = 2 * BLOCK + CAPACITY + 10
     trades = [Trade("sim:A-B", n, 100.0, 1.0, 1, START_NS + n, START_NS + n) for n in range(count)]
     for at in range(0, count, 333):
