@@ -90,12 +90,15 @@ def resolve(place: str, text: str, names: Names) -> str:
 
 
 def find(text: str, symbols: Iterable[str], names: Names) -> str:
-    """Which of ``symbols`` (``"<venue>:<NATIVE>"``) a person means by ``text``: it, its native name, or its
-    canonical one. Raises SymbolError when it is none or more than one of them.
+    """Which of ``symbols`` (``"<venue>:<NATIVE>"``) a person means by ``text``: it, its native name or its
+    canonical one, with its venue before it or without. Raises SymbolError when it is none or more than one.
     """
     known = list(symbols)
     if text in known:
         return text
+    place, colon, rest = text.partition(":")
+    if colon and (spelled := f"{place}:{_resolved(place, rest, names)}") in known:
+        return spelled
     folded, wanted = text.casefold(), _meant(text, names)
     found = [one for one in known if folded in (one.casefold(), one.partition(":")[2].casefold())]
     if wanted and (
@@ -109,6 +112,13 @@ def find(text: str, symbols: Iterable[str], names: Names) -> str:
         several = clean(", ".join(found[:10]), 200)
         raise SymbolError(f"{shown} is traded at several venues: say which of {several}")
     raise SymbolError(f"unknown symbol {shown}: write it as venue:NATIVE, as in sim:BTC-USD")
+
+
+def _resolved(place: str, text: str, names: Names) -> str:
+    try:
+        return resolve(place, text, names)
+    except SymbolError:
+        return text
 
 
 def _meant(text: str, names: Names) -> str:

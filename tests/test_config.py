@@ -276,6 +276,56 @@ def test_limits_of_single_strategies_and_symbols(section: str, tmp_path: Path) -
             read(wrong)
 
 
+FEEDS = (
+    "feeds.coinbase.symbols=BTC/USD,ETH/USD",
+    "feeds.kraken.symbols=BTC/USD,SOL/USD",
+    "feeds.ccxt-gate.symbols=BTC/USDT:USDT",
+    "collection.symbols=AAPL",
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "symbol"),
+    [
+        ("coinbase:BTC-USD", "coinbase:BTC-USD"),
+        ("coinbase:BTC/USD", "coinbase:BTC-USD"),
+        ("kraken:XBT/USD", "kraken:BTC/USD"),
+        ("ETH/USD", "coinbase:ETH-USD"),
+        ("eth-usd", "coinbase:ETH-USD"),
+        ("ccxt-gate:BTC/USDT-PERP", "ccxt-gate:BTC/USDT:USDT"),
+        ("BTC/USDT-PERP", "ccxt-gate:BTC/USDT:USDT"),
+        ("AAPL", "poll:AAPL"),
+        ("okx:BTC-USDT", "okx:BTC-USDT"),
+    ],
+)
+def test_limits_and_exits_hold_whichever_spelling_they_are_given_in(given: str, symbol: str) -> None:
+    config = load(
+        overrides=[
+            *FEEDS,
+            f'risk.symbols={{"{given}"={{max_position_pct=5}}}}',
+            f'exits.symbols={{"{given}"={{stop_loss_pct=2}}}}',
+        ],
+        environ={},
+    )
+    assert [*config.risk.symbols] == [*config.exits.symbols] == [symbol]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ('"BTC/USD"={max_position_pct=5}', r"risk.symbols.BTC/USD: BTC/USD is traded at several venues: say"),
+        ('"DOGE/USD"={max_position_pct=5}', r"risk.symbols.DOGE/USD: unknown symbol DOGE/USD"),
+        (
+            '"SOL/USD"={max_position_pct=5}, "kraken:SOL/USD"={max_position_pct=6}',
+            "risk.symbols speaks twice of kraken:SOL/USD",
+        ),
+    ],
+)
+def test_a_limit_that_would_hold_for_nobody_is_refused(given: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(overrides=[*FEEDS, f"risk.symbols={{{given}}}"], environ={})
+
+
 def test_exits_of_single_symbols_are_checked_and_shown_as_toml(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[exits.symbols."sim:BTC-USD"]\nstop_loss_pct = 2\n')

@@ -220,6 +220,8 @@ DESK = ["coinbase:BTC-USD", "kraken:BTC/USD", "binance:ETHUSDT", "alpaca:AAPL", 
         ("eth-usdt", "binance:ETHUSDT"),
         ("aapl", "alpaca:AAPL"),
         ("Binance:ethusdt", "binance:ETHUSDT"),
+        ("coinbase:BTC/USD", "coinbase:BTC-USD"),
+        ("kraken:XBT/USD", "kraken:BTC/USD"),
         ("ethereum", "binance:ETHUSDT"),
     ],
 )

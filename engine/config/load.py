@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 import platformdirs
@@ -15,9 +15,9 @@ import platformdirs
 from engine.config.desk import Config
 from engine.config.own_limits import check_own_limits
 from engine.config.values import Section
-from engine.errors import ConfigError
+from engine.errors import ConfigError, SymbolError
 from engine.sessions import Sessions
-from engine.symbols import resolve
+from engine.symbols import find, resolve
 from engine.text import clean
 
 ENV_PREFIX = "TICKDESK_"
@@ -32,6 +32,8 @@ _NOT_CONFIG = (
     *("TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET", "TICKDESK_ALPACA_WEBHOOK_SECRET"),
 )
 _CHAOS_PREFIX = "TICKDESK_CHAOS_"
+_Own = TypeVar("_Own")
+"""What a section says of one symbol."""
 
 
 def default_path() -> Path:
@@ -179,7 +181,39 @@ def _in_native_names(config: Config) -> Config:
         for venue, feed in config.feeds.items()
     }
     simulated = msgspec.structs.replace(config.simulated, symbols=natives("sim", config.simulated.symbols))
-    return msgspec.structs.replace(config, feeds=feeds, simulated=simulated)
+    config = msgspec.structs.replace(config, feeds=feeds, simulated=simulated)
+    risk, exits = config.risk, config.exits
+    risk = msgspec.structs.replace(risk, symbols=_by_symbol(config, "risk.symbols", risk.symbols))
+    exits = msgspec.structs.replace(exits, symbols=_by_symbol(config, "exits.symbols", exits.symbols))
+    return msgspec.structs.replace(config, risk=risk, exits=exits)
+
+
+def _by_symbol(config: Config, section: str, given: Mapping[str, _Own]) -> dict[str, _Own]:
+    """What a section says of symbols, by the names that they have on the desk: a limit must not be passed by
+    because it was given in another spelling. Raises ConfigError for a name that means several or none."""
+    if not given:
+        return {}
+    traded = [
+        f"{venue}:{one}" for venue, feed in config.feeds.items() if feed.enabled for one in feed.symbols
+    ]
+    traded = traded or [f"sim:{one}" for one in config.simulated.symbols]
+    traded += [f"poll:{one}" for one in config.collection.symbols]
+    found: dict[str, _Own] = {}
+    for text, own in given.items():
+        symbol = _one_of(f"{section}.{clean(text, 60)}", text, traded, config)
+        if symbol in found:
+            raise ConfigError(f"configuration: {section} speaks twice of {clean(symbol, 60)}: remove one")
+        found[symbol] = own
+    return found
+
+
+def _one_of(key: str, text: str, traded: list[str], config: Config) -> str:
+    try:
+        return find(text, traded, config.symbols)
+    except SymbolError as error:
+        if ":" in text:
+            return text  # of a feed that is switched off, or of a tape
+        raise ConfigError(f"configuration: {key}: {error}") from None
 
 
 def _check(config: Config) -> None:

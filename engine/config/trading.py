@@ -50,12 +50,11 @@ class RiskConfig(Section, frozen=True):
     ``max_position_pct``, ``max_gross_pct``, ``max_net_pct``, ``max_open_orders``, ``max_orders_per_s``,
     ``price_collar_pct``, ``max_order_quantity``."""
     symbols: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
-    """The same for single symbols: ``[risk.symbols."sim:BTC-USD"]``."""
+    """The same for single symbols: ``[risk.symbols."sim:BTC-USD"]``; a canonical name does where one feed only
+    brings it."""
 
 
 TrailingPercent = Annotated[float, Meta(ge=0, lt=100)]
-Symbol = Annotated[str, Meta(pattern="^[^:]+:.+$")]
-"""``"<venue>:<NATIVE>"``."""
 HoldingSeconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 
 
@@ -85,8 +84,9 @@ class ExitsConfig(Section, frozen=True):
     0: none."""
     max_holding_s: HoldingSeconds = 0.0
     """A position older than this is closed; 0: never."""
-    symbols: dict[Symbol, SymbolExits] = msgspec.field(default_factory=dict)
-    """Others for single symbols: ``[exits.symbols."sim:BTC-USD"]`` with any of the four above."""
+    symbols: dict[str, SymbolExits] = msgspec.field(default_factory=dict)
+    """Others for single symbols: ``[exits.symbols."sim:BTC-USD"]`` with any of the four above; a canonical
+    name does where one feed only brings it."""
     sweep_s: Seconds = 5.0
     cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2
     """After an exit a symbol is not entered again for so many bars."""

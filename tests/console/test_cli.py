@@ -222,12 +222,12 @@ def test_config_check_finds(capsys: Capture, override: str, says: str) -> None:
 
 
 def test_config_check_warns_of_symbols_that_no_feed_brings(capsys: Capture) -> None:
-    own = "--set", 'risk.symbols={"sim:BTC-USD"={max_position_pct=5}, "sim:btc-usd"={max_position_pct=5}}'
+    own = "--set", 'risk.symbols={"sim:BTC-USD"={max_position_pct=5}, "sim:NO-USD"={max_position_pct=5}}'
     exits = "--set", 'exits.symbols={"kraken:X/Y"={stop_loss_pct=1}}'
     assert call("config", "check", *own, *exits) == 0
     out, err = capsys.readouterr()
     assert out.startswith("configuration ok")
-    assert "no feed brings the symbol of risk.symbols.sim:btc-usd, exits.symbols.kraken:X/Y" in err
+    assert "no feed brings the symbol of risk.symbols.sim:NO-USD, exits.symbols.kraken:X/Y" in err
 
 
 def test_bad_files(capsys: Capture, tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_broken_database(capsys: Capture, tmp_path: Path, content: bytes) -> N
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("feeds.nosuch.symbols=X", "unknown venue"),
+        ("feeds.nosuch.symbols=X", "as ccxt-<id>, such as ccxt-kucoin"),
         ("feeds.kraken.enabled=true", "feeds.kraken.symbols"),
         ("simulated.enabled=false", "no feed"),
     ],
