@@ -99,7 +99,10 @@ def find(text: str, symbols: Iterable[str], names: Names) -> str:
     place, colon, rest = text.partition(":")
     if colon and (spelled := f"{place}:{_resolved(place, rest, names)}") in known:
         return spelled
-    folded, wanted = text.casefold(), _meant(text, names)
+    elsewhere = (
+        bool(colon) and rule_of(place.lower()) is not None
+    )  # what one place has is not had from another
+    folded, wanted = text.casefold(), "" if elsewhere else _meant(text, names)
     found = [one for one in known if folded in (one.casefold(), one.partition(":")[2].casefold())]
     if wanted and (
         not found or wanted == text

@@ -295,7 +295,7 @@ FEEDS = (
         ("ccxt-gate:BTC/USDT-PERP", "ccxt-gate:BTC/USDT:USDT"),
         ("BTC/USDT-PERP", "ccxt-gate:BTC/USDT:USDT"),
         ("AAPL", "poll:AAPL"),
-        ("okx:BTC-USDT", "okx:BTC-USDT"),
+        ("okx:ETH-USD", "okx:ETH-USD"),
     ],
 )
 def test_limits_and_exits_hold_whichever_spelling_they_are_given_in(given: str, symbol: str) -> None:

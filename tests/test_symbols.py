@@ -236,6 +236,8 @@ def test_a_name_that_means_two_symbols_or_none_is_refused() -> None:
         find("BTC/USD", DESK, {})  # Kraken's own spelling, but the canonical name as well
     with pytest.raises(SymbolError, match="unknown symbol DOGE/USD"):
         find("DOGE/USD", DESK, {})
+    with pytest.raises(SymbolError, match="unknown symbol okx:ETH-USDT"):
+        find("okx:ETH-USDT", DESK, {})  # of another venue than the one that is named
 
 
 @pytest.mark.parametrize(

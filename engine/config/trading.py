@@ -50,8 +50,8 @@ class RiskConfig(Section, frozen=True):
     ``max_position_pct``, ``max_gross_pct``, ``max_net_pct``, ``max_open_orders``, ``max_orders_per_s``,
     ``price_collar_pct``, ``max_order_quantity``."""
     symbols: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
-    """The same for single symbols: ``[risk.symbols."sim:BTC-USD"]``; a canonical name does where one feed only
-    brings it."""
+    """The same for single symbols: ``[risk.symbols."sim:BTC-USD"]``; a canonical name does where one feed
+    only brings it."""
 
 
 TrailingPercent = Annotated[float, Meta(ge=0, lt=100)]
