@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ import msgspec
 
 from engine.config import CacheConfig
 from engine.errors import ConfigError
-from engine.events import FeedState
+from engine.events import FeatureRow, FeedState
 from engine.feature_table import FeatureTable
 from engine.feeds.address import place
 from engine.feeds.base import FeedStats
@@ -38,6 +40,8 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 5.0
 AT_ONCE = 2_000
 """Bars in one transaction, or features in one pipeline."""
 IDLE_S = 1.0
+TABLES = 8
+"""So many tables of features wait at most: symbols close their bars apart from each other."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -77,7 +81,8 @@ class RedisCache:
                 "cache.redis_url is no address: write redis://host:port/0, rediss://… or unix:///path"
             ) from None
         self._ttl_ms = round(config.features_ttl_s * 1000)
-        self._table: FeatureTable | None = None
+        self._tables: deque[tuple[float, FeatureTable]] = deque()
+        """(when they came, monotonic seconds)"""
         self._news = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._main, name="redis", daemon=True)
@@ -93,11 +98,15 @@ class RedisCache:
             self._thread.join(timeout)
 
     def offer(self, table: FeatureTable) -> None:
-        """The latest features of its symbols; older ones that still wait are left out."""
-        if self._table is not None:
-            self.stats.gaps += len(self._table)
-        self._table = table
+        """The latest features of its symbols; of those that still wait the oldest are left out."""
+        self._tables.append((monotonic(), table))
+        while len(self._tables) > TABLES:
+            self._leave_out()
         self._news.set()
+
+    def _leave_out(self) -> None:
+        with suppress(IndexError):  # the other thread took it just now
+            self.stats.gaps += len(self._tables.popleft()[1])
 
     def nudge(self) -> None:
         """There are new bars."""
@@ -110,6 +119,8 @@ class RedisCache:
         connected = False
         while True:
             closing = self._closing
+            if closing and not connected:
+                break
             try:
                 if not connected:
                     self._connect()
@@ -127,10 +138,10 @@ class RedisCache:
                 self.stats.detail = f"internal error ({type(error).__name__}), see engine.log"
                 return
             if closing:
-                self._redis.close()
-                return
+                break
             self._news.wait(IDLE_S)
             self._news.clear()
+        self._redis.close()
 
     def _connect(self) -> None:
         self._redis.ping()
@@ -156,13 +167,12 @@ class RedisCache:
             self._news.clear()
 
     def _write(self) -> None:
+        told = self.stats.messages
+        self._write_features()
         for batch in _batches(self._cache.changes()):
             self._write_bars(batch)
-        # Taken as late as can be: while bars were written it may have become older than it lives.
-        table, self._table = self._table, None
-        if table is not None:
-            self._write_features(table)
-        else:
+            self._write_features()  # all bars may take longer than features live
+        if self.stats.messages == told:
             self._redis.ping()  # that it went away shows while nothing is to be written, too
         self.stats.last_data_ns = self._clock()
 
@@ -180,11 +190,23 @@ class RedisCache:
             pipeline.execute()
         self.stats.messages += 1
 
-    def _write_features(self, table: FeatureTable) -> None:
+    def _write_features(self) -> None:
+        """The newest of each symbol. What waited for longer than it lives is not shown as new."""
+        rows: dict[str, FeatureRow] = {}
+        while self._tables:
+            if monotonic() - self._tables[0][0] > self._config.features_ttl_s:
+                self._leave_out()
+                continue
+            with suppress(IndexError):  # the other thread left it out just now
+                table = self._tables.popleft()[1]
+                for position in range(len(table)):
+                    row = table.row(position)
+                    rows[row.symbol] = row
+        if not rows:
+            return
         with self._redis.pipeline(transaction=False) as pipeline:
-            for position in range(len(table)):
-                row = table.row(position)
-                pipeline.set(f"{self._config.prefix}:features:{row.symbol}", _encode(row), px=self._ttl_ms)
+            for symbol, row in rows.items():
+                pipeline.set(f"{self._config.prefix}:features:{symbol}", _encode(row), px=self._ttl_ms)
             pipeline.execute()
         self.stats.messages += 1
 

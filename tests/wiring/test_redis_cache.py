@@ -148,6 +148,46 @@ def test_it_goes_away_and_comes_back_empty(server: RedisProcess, opened: Opened)
     assert redis.stats.state is FeedState.UP and redis.stats.reconnects >= 1
 
 
+def test_features_of_an_outage_do_not_come_back_with_it(server: RedisProcess, opened: Opened) -> None:
+    _, redis = opened(server.url, ttl_s=0.2)
+    redis.start()
+    until(lambda: redis.stats.state is FeedState.UP)
+    server.stop()
+    until(lambda: redis.stats.state is FeedState.DOWN)
+    redis.offer(table(1.0, "a:OLD"))
+    time.sleep(0.3)  # it lives for less
+    server.start()
+    client = server.client()
+    seen: set[bytes] = set()
+
+    def is_back() -> bool:
+        redis.offer(table(2.0, "a:NEW"))
+        seen.update(client.keys("test:features:*"))
+        return b"test:features:a:NEW" in seen
+
+    until(is_back)
+    assert b"test:features:a:OLD" not in seen
+
+
+def test_symbols_that_come_apart_are_all_there(server: RedisProcess, opened: Opened) -> None:
+    _, redis = opened(server.url)
+    for symbol in ("a:X", "b:Y", "c:Z"):
+        redis.offer(table(1.0, symbol))
+    redis.start()
+    client = server.client()
+    until(lambda: len(client.keys("test:features:*")) == 3)
+
+
+def test_the_end_waits_for_no_redis_that_is_away(opened: Opened) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        _, redis = opened(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        redis._closing = True
+        began = time.monotonic()
+        redis.start()
+        redis.close()
+        assert time.monotonic() - began < 1.0
+
+
 def test_one_that_never_was_there_costs_nothing(tmp_path: Path, opened: Opened) -> None:
     cache, redis = opened(f"unix://{tmp_path}/nothing.sock")
     redis.start()
