@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 
 from engine.events import FeedState, FeedStatus, MarketEvent
@@ -17,12 +17,17 @@ _TICK_S = 0.25
 
 
 class JoinedFeed:
-    """Its state is that of its worst part: what one of them does not bring is missed all the same."""
+    """Its state is that of its worst part: what one of them does not bring is missed all the same. But where
+    nothing trades for a while, a part that brings no quotes is silent beside one that does, as a channel is
+    beside another on one connection: that is told, and is no worse state.
+    """
 
-    def __init__(self, parts: Sequence[Feed]) -> None:
-        """``parts`` are feeds of the same venue, at least one."""
+    def __init__(self, parts: Sequence[Feed], without_quotes: Collection[int] = ()) -> None:
+        """``parts`` are feeds of the same venue, at least one; ``without_quotes`` are the places of those
+        that bring none."""
         self.venue = parts[0].venue
         self._parts = parts
+        self._without_quotes = without_quotes
         self.stats = FeedStats()
         self._told = self.stats.state
 
@@ -62,12 +67,18 @@ class JoinedFeed:
         self._told = stats.state
         return FeedStatus(self.venue, stats.state, stats.detail, event.recv_ns, stats.reconnects)
 
+    def _worst(self, states: Sequence[FeedState]) -> FeedState:
+        quoting = [state for at, state in enumerate(states) if at not in self._without_quotes]
+        if quoting and all(state is FeedState.UP for state in quoting):
+            states = [FeedState.UP if state is FeedState.STALE else state for state in states]
+        return max(states, key=_BADNESS.index)
+
     def _add_up(self) -> None:
         told = [part.stats for part in self._parts]
         for field in fields(FeedStats):
             values = [getattr(one, field.name) for one in told]
             if field.name == "state":
-                value: object = max(values, key=_BADNESS.index)
+                value: object = self._worst(values)
             elif field.name == "detail":
                 value = "; ".join(dict.fromkeys(values))
             elif isinstance(values[0], bool):
