@@ -27,7 +27,7 @@ class JoinedFeed:
         that bring none."""
         self.venue = parts[0].venue
         self._parts = parts
-        self._without_quotes = without_quotes
+        self.without_quotes = without_quotes
         self.stats = FeedStats()
         self._told = self.stats.state
 
@@ -68,7 +68,7 @@ class JoinedFeed:
         return FeedStatus(self.venue, stats.state, stats.detail, event.recv_ns, stats.reconnects)
 
     def _worst(self, states: Sequence[FeedState]) -> FeedState:
-        quoting = [state for at, state in enumerate(states) if at not in self._without_quotes]
+        quoting = [state for at, state in enumerate(states) if at not in self.without_quotes]
         if quoting and all(state is FeedState.UP for state in quoting):
             states = [FeedState.UP if state is FeedState.STALE else state for state in states]
         return max(states, key=_BADNESS.index)
