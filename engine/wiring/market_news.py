@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
+from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
 from engine.feeds.sources.collection import VENUE
@@ -31,6 +31,8 @@ TOLD_BEFORE = ("DUPLICATE", "OUT_OF_ORDER")
 TRACE = 1e-12
 """Size of the print that a bar without a volume becomes: the price counts, and no volume."""
 _MOST_SERIES = 10_000
+TOLD_AGAIN_NS = 60 * NS
+"""Alerts are journaled one by one: of a symbol's gaps one is told in so long, and how many came beside it."""
 
 OtherEvent = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
 
@@ -76,6 +78,8 @@ class MarketNews:
         """The newest bar of each symbol, open or closed."""
         self.gaps: dict[str, int] = {}
         """Gap events by symbol."""
+        self._gaps_told: dict[str, tuple[int, int]] = {}
+        """When one was told last, and how many were not since then."""
         self.on_candle: Callable[[Candle], None] = _nobody
         """Called with each bar that is believed, open or closed; it must neither raise nor wait."""
 
@@ -119,8 +123,16 @@ class MarketNews:
         if instrument is not None:
             self._features.miss_trades(instrument.index, gap.recv_ns)
             self.gaps[gap.symbol] = self.gaps.get(gap.symbol, 0) + 1
+        told_ns, untold = self._gaps_told.pop(gap.symbol, (0, 0))
+        if 0 <= gap.recv_ns - told_ns < TOLD_AGAIN_NS:
+            self._gaps_told[gap.symbol] = told_ns, untold + 1
+            return
+        if len(self._gaps_told) >= _MOST_SERIES:
+            self._gaps_told.pop(next(iter(self._gaps_told)))
+        self._gaps_told[gap.symbol] = gap.recv_ns, 0
         missing = f"{gap.first_id}–{gap.last_id}" if gap.last_id >= 0 else "an unknown number"
-        self._alert("warning", gap.symbol, f"trades {missing} missed: {gap.reason}")
+        more = f"; {untold} more gaps since the last one that was told" if untold else ""
+        self._alert("warning", gap.symbol, f"trades {missing} missed: {gap.reason}{more}")
 
     # --- bars ------------------------------------------------------------------------------------
 

@@ -76,6 +76,17 @@ def test_a_gap_marks_the_symbol_until_its_window_is_past_it_and_is_told(bench: B
     assert desk.features.row(0).window_gapped == 0.0
 
 
+def test_gaps_without_end_are_counted_and_do_not_fill_the_journal(bench: Bench) -> None:
+    desk, before = bench.desk, len(bench.journal)
+    desk.on_events([Gap(SYMBOL, -1, -1, "cut", at(5 + n / 100)) for n in range(1_000)])
+    assert desk.news.gaps == {SYMBOL: 1_000} and len(bench.journal) == before + 1
+    desk.on_events([Gap("kraken:ETH/USD", -1, -1, "cut", at(20)), Gap(SYMBOL, 7, 9, "cut", at(65))])
+    assert [one.text for one in bench.journal[before + 1 :]] == [  # type: ignore[union-attr]
+        "trades an unknown number missed: cut",
+        "trades 7–9 missed: cut; 999 more gaps since the last one that was told",
+    ]
+
+
 def test_no_order_comes_of_a_rise_that_spans_a_gap() -> None:
     def signals(gap: bool) -> int:
         bench = Bench()
