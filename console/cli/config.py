@@ -14,6 +14,7 @@ import msgspec
 from console.cli.settings import config_path, configuration
 from console.cli.terminal import require_theme
 from engine.config import Config, default_path
+from engine.feeds.address import without_password
 from engine.strategies.registry import shown_settings
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -29,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     shown = msgspec.to_builtins(config)
     shown["strategies"] = shown_settings(config.strategies)
+    shown["cache"]["redis_url"] = without_password(config.cache.redis_url)
     print("\n".join(toml_lines(shown)))
     return 0
 

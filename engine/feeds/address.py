@@ -27,6 +27,23 @@ def place(url: str) -> str:
     return host if parts.port is None else f"{host}:{parts.port}"
 
 
+def without_password(url: str) -> str:
+    """``url`` with *** for the password in it, wherever it stands: what of any URL may be shown."""
+    head, found, query = url.partition("?")
+    user, at, rest = head.rpartition("@")
+    scheme, slashes, login = user.partition("://")
+    if "@" in query:  # a password with a ? in it
+        return f"{url.partition('://')[0]}://***"
+    if at:
+        name, colon, _ = login.partition(":")
+        head = f"{scheme}{slashes}{name}:***@{rest}" if colon else f"{scheme}{slashes}***@{rest}"
+    parts = [
+        f"{part.partition('=')[0]}=***" if part.lower().startswith("password=") else part
+        for part in query.split("&")
+    ]
+    return f"{head}{found}{'&'.join(parts)}"
+
+
 def _fault(url: str, schemes: tuple[str, ...]) -> str:
     # urlsplit drops line ends and tabs without a word: look for them before.
     if any(char.isspace() or not char.isprintable() for char in url):

@@ -130,6 +130,12 @@ def test_help_and_version_are_no_errors(capsys: Capture) -> None:
 # --- configuration -----------------------------------------------------------------------------------
 
 
+def test_config_show_shows_no_password(capsys: Capture) -> None:
+    assert call("config", "show", "--set", "cache.redis_url=redis://:s3cret@host:6379/0") == 0
+    shown = capsys.readouterr().out
+    assert 'redis_url = "redis://:***@host:6379/0"' in shown and "s3cret" not in shown
+
+
 def test_config_show_round_trips(capsys: Capture, tmp_path: Path) -> None:
     """What is shown is a valid file that gives the same configuration again."""
     settings_ = [

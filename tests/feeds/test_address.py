@@ -10,7 +10,7 @@ import pytest
 from engine.config import FeedConfig
 from engine.errors import ConfigError
 from engine.events import FeedState, FeedStatus, MarketEvent
-from engine.feeds.address import check_url, place
+from engine.feeds.address import check_url, place, without_password
 from engine.feeds.connection import SocketFeed
 from engine.feeds.registry import open_feed
 from tests.feeds.conftest import until
@@ -73,3 +73,21 @@ async def test_whatever_connecting_raises_is_a_reason_and_is_tried_again() -> No
     told = [event for event in seen if isinstance(event, FeedStatus)]
     assert [event.state for event in told[:4]] == [FeedState.CONNECTING, FeedState.DOWN] * 2
     assert told[1].detail.startswith("cannot connect to aaa") and "next attempt in" in told[1].detail
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", ""),
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        ("redis://:s3cret@host:6379/0", "redis://:***@host:6379/0"),
+        ("rediss://me:s3c@ret@host/0?ssl_cert_reqs=none", "rediss://me:***@host/0?ssl_cert_reqs=none"),
+        ("redis://s3cret@host", "redis://***@host"),
+        ("redis://:s3?cret@host", "redis://***"),
+        ("unix://me:s3cret@/run/redis.sock", "unix://me:***@/run/redis.sock"),
+        ("unix:///run/redis.sock?password=s3cret&db=1", "unix:///run/redis.sock?password=***&db=1"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
