@@ -125,6 +125,14 @@ class BarHistory:
         if self._redis is not None:
             self._redis.offer(table)
 
+    def close_due(self) -> None:
+        """Where nothing trades no bar of the desk's own closes the last one."""
+        if self._live is not None:
+            self._watch(self._live)
+            bars = self._live.due(self._clock() - round(AFTER_S / 2 * NS))
+            if bars:
+                self._keep(bars)
+
     def on_candle(self, candle: Candle) -> None:
         """A bar that is believed, of a socket or of a source that is polled. Only closed ones count here."""
         if candle.closed and candle.interval_s == self._interval_s and self._reader is not None:
@@ -156,7 +164,8 @@ class BarHistory:
         """Fill the cache with what is stored; then load what is missing, now and as time goes on, and delete
         what is old. Until cancelled."""
         if self._redis is not None:
-            self._engine.collected = [*self._engine.collected, self._redis]
+            beside = self._engine.beside
+            beside.collected = [*beside.collected, self._redis]
             self._redis.start()
         reader = self._reader
         if reader is None:
@@ -194,11 +203,7 @@ class BarHistory:
                 told = text
             self.text = ""
             await asyncio.sleep(self._until_next_s())
-            if self._live is not None:
-                # Where nothing trades no bar of the desk's own closes the last one.
-                bars = self._live.due(self._clock() - round(AFTER_S / 2 * NS))
-                if bars:
-                    self._keep(bars)
+            self.close_due()
 
     async def _targets(self) -> list[Target]:
         wanted = self._config.collection.symbols or any(feed.enabled for feed in self._config.feeds.values())
@@ -208,7 +213,7 @@ class BarHistory:
         await asyncio.to_thread(import_module, "engine.wiring.history_targets")
         from engine.wiring.history_targets import targets
 
-        found = targets(self._config, self._engine.sources)
+        found = targets(self._config, self._engine.beside.sources)
         for target in found:
             if not target.choices:
                 log.info("nobody can be asked for the bars of %s: only live ones are stored", target.symbol)

@@ -108,6 +108,18 @@ async def until(holds: Callable[[], object], seconds: float = 10.0) -> None:
 LIVE, PARTIAL, VENUE = Provenance.LIVE, Provenance.PARTIAL, Provenance.VENUE
 
 
+async def test_what_the_clock_closes_while_the_feed_is_away_is_partial(tmp_path: Path) -> None:
+    """No trade comes that would have told of it."""
+    async with running(tmp_path) as one:
+        one.minutes(0, 2)
+        one.trade(120.5, 100.0)
+        one.engine.desk.advance(NOW + 122 * NS)
+        one.feed.stats.state = State.DOWN
+        one.now_ns = NOW + 3 * MINUTE + 12 * NS
+        one.bars.close_due()
+        assert one.stored() == {0: PARTIAL, 1: LIVE, 2: PARTIAL}
+
+
 async def test_what_live_saw_is_stored_and_at_hand(tmp_path: Path) -> None:
     async with running(tmp_path) as one:
         one.minutes(0, 3)
