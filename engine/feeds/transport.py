@@ -104,10 +104,17 @@ def why(error: BaseException) -> str:
     return clean(error, 100) or type(error).__name__
 
 
+class _Straight(connect):
+    """To where it was told to and nowhere else: what is sent there may be a key."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 async def open_websockets(url: str) -> Transport:
     """See Open."""
     try:
-        socket = await connect(
+        socket = await _Straight(
             url,
             max_size=MAX_MESSAGE,
             open_timeout=OPEN_S,

@@ -40,6 +40,7 @@ async def open_picows(url: str) -> Transport:
                 logger_name=_log,
                 max_frame_size=transport.MAX_MESSAGE,
                 extra_headers=_OFFER,
+                max_redirects=0,  # what is sent may be a key
                 proxy=proxy_of(url),
             )
         socket.agree()

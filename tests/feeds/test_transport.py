@@ -41,7 +41,11 @@ async def peer(play: Play, *, compress: bool = True) -> AsyncIterator[str]:
     async def refuse(request: web.Request) -> web.Response:
         return web.Response(status=429, headers={"Retry-After": "7"})
 
+    async def moved(request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"ws://localhost:{request.url.port}/ws")
+
     app = web.Application()
+    app.router.add_get("/moved", moved)
     app.router.add_get("/ws", accept)
     app.router.add_get("/refused", refuse)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -68,6 +72,18 @@ async def ended(socket: Transport) -> str:
             while True:
                 await socket.receive()
     return str(caught.value)
+
+
+async def test_what_may_be_sent_keys_is_not_led_elsewhere(opened: Open) -> None:
+    reached: list[str] = []
+
+    async def play(socket: web.WebSocketResponse, request: web.Request) -> None:
+        reached.append(request.path)
+
+    async with peer(play) as url:
+        with pytest.raises(HandshakeError, match="HTTP 302"):
+            await opened(url.removesuffix("/ws") + "/moved")
+    assert not reached
 
 
 @pytest.mark.parametrize("compress", [True, False])
