@@ -107,7 +107,7 @@ class Rest:
                     if self._tap is not None:
                         self._tap(str(response.url), answer)
                     return answer
-                raise self._refusal(response, answer)
+                raise self._refusal(response, answer, keyed=request.secret is not None)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             why = clean(error, 80) or type(error).__name__
             raise UnreachableError(
@@ -122,9 +122,10 @@ class Rest:
                 raise ValueError("the answer is too long")
         return bytes(body)
 
-    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> FeedError:
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes, *, keyed: bool) -> FeedError:
         text = clean(body[:400].decode("utf-8", "replace"), 100)
-        detail = f"{self._venue} answered HTTP {response.status}: {text}"
+        asked = " to its keys (are they right?)" if keyed and response.status in _KEYS else ""
+        detail = f"{self._venue} answered HTTP {response.status}{asked}: {text}"
         if response.status >= 500 or response.status in _ASK_LATER:
             wait_s = retry_after_s(response.headers.get("Retry-After"))
             if wait_s > 0:

@@ -123,6 +123,25 @@ async def test_a_symbol_that_is_none_is_refused_without_keys_in_the_words() -> N
     assert SECRET not in str(told.value)
 
 
+async def test_keys_that_rest_refuses_are_spoken_of() -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=403, text='{"message": "forbidden."}')
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", refuse)
+    runner = web.AppRunner(app, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    config = FeedConfig(symbols=("AAPL",), ws_url="ws://127.0.0.1:1/v2/iex", rest_url=url)
+    try:
+        with pytest.raises(FeedError, match=r"HTTP 403 to its keys \(are they right\?\)") as told:
+            await open_feed("alpaca", config, clock=time.time_ns, rng=random.Random(1)).instruments()
+    finally:
+        await runner.cleanup()
+    assert SECRET not in str(told.value) and "PKTEST" not in str(told.value)
+
+
 async def test_keys_do_not_follow_a_redirection() -> None:
     seen: list[str] = []
 
