@@ -8,7 +8,7 @@ import msgspec
 
 from engine.errors import TapeError
 from engine.feeds.checking.feed import FeedCheck
-from engine.feeds.checking.report import CheckReport, Line
+from engine.feeds.checking.report import CheckReport, Counting, Line
 from engine.feeds.checking.source import SourceCheck
 from engine.feeds.lines import LineChunks
 from engine.feeds.registry import VENUES
@@ -16,6 +16,9 @@ from engine.feeds.sources.registry import SERVICES
 from engine.text import clean
 
 _MOST_DOCUMENT = 64 << 20
+_LOOKED_AT = 200
+"""Rows that tell whose frames a capture holds."""
+_line = msgspec.json.Decoder(Line).decode
 
 
 def checkable() -> frozenset[str]:
@@ -24,15 +27,18 @@ def checkable() -> frozenset[str]:
 
 
 def check_file(venue: str, path: Path) -> CheckReport:
-    """Run one file through the adapter of ``venue``, one of ``checkable``. Raises TapeError when it cannot
-    be read, or is no capture at all."""
-    check = (SourceCheck if venue in SERVICES else FeedCheck)(venue, str(path))
+    """Run one file through the adapter of ``venue``, one of ``checkable``, or through that of its other
+    sockets whose frames the file holds: the report names it. Raises TapeError when it cannot be read, or is
+    no capture at all."""
     chunks = LineChunks(path)
     try:
         first = True
         pieces = iter(chunks)
+        check = _check(venue, path)
         for chunk in pieces:
             lines = chunk.splitlines()
+            if first and venue not in SERVICES:
+                check = _check(spoken(venue, lines[:_LOOKED_AT]), path)
             if first and _is_document(lines):
                 document = b"".join([chunk, *pieces])
                 _refuse_long(path, len(document))
@@ -48,6 +54,30 @@ def check_file(venue: str, path: Path) -> CheckReport:
     except OSError as error:
         raise TapeError(f"cannot read the capture {path}: {clean(error.strerror or error)}") from None
     return check.finish(truncated=chunks.truncated)
+
+
+def _check(name: str, path: Path) -> Counting:
+    return (SourceCheck if name in SERVICES else FeedCheck)(name, str(path))
+
+
+def spoken(venue: str, lines: list[bytes]) -> str:
+    """``venue``, or another socket of the same company (``<venue>-…``) if most of these rows come from it."""
+    votes = dict.fromkeys([venue, *(one for one in VENUES if one.startswith(f"{venue}-"))], 0)
+    for line in lines if len(votes) > 1 else ():
+        try:
+            row = _line(line)
+        except (msgspec.MsgspecError, RecursionError):
+            continue  # the check itself tells of it
+        host, raw = row.url.partition("://")[2].partition("/")[0], row.raw or ""
+        for name in reversed(votes):
+            entry = VENUES[name]
+            heads = entry.frame_heads if entry.frame_mark or name == venue else ()
+            if any(part in host for part in entry.hosts) or (
+                not host and raw.startswith(heads) and entry.frame_mark in raw
+            ):
+                votes[name] += 1
+                break
+    return max(votes, key=votes.__getitem__)
 
 
 def _is_document(lines: list[bytes]) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.events import NS
 from engine.feeds.checking.best import WINDOW_NS, ByNeighbour, ByNumber, Told, allowed
 from engine.feeds.checking.feed import FeedCheck, channel
+from engine.feeds.checking.files import spoken
 from engine.feeds.checking.report import Line
 from engine.feeds.checking.sequence import Ids, Sequence
 
@@ -43,6 +44,23 @@ def test_the_numbers_of_each_venue() -> None:
     assert found == [0, 0, 0, 1, 0, 0, 0]
     assert Sequence("kraken").holes("book", "{}") == 0
     assert Sequence("okx").holes("books", "garbage") == 0
+
+
+def test_a_capture_is_checked_by_the_socket_that_it_was_made_of() -> None:
+    def rows(*raw: str, url: str = "") -> list[bytes]:
+        return [json.dumps({"t": 1, "ch": "ws", "url": url, "raw": one}).encode() for one in raw]
+
+    exchange = '{"type":"heartbeat","product_id":"A","last_trade_id":1}'
+    advanced = '{"channel":"heartbeats","sequence_num":1,"events":[]}'
+    assert spoken("coinbase", rows(exchange)) == "coinbase"
+    assert spoken("coinbase", rows('{"type":"error"}', advanced, advanced)) == "coinbase-advanced"
+    assert spoken("coinbase-advanced", rows(exchange)) == "coinbase-advanced"
+    trade = '{"stream":"btcusdt@aggTrade","data":{}}'
+    assert spoken("binance", rows(trade)) == "binance"
+    assert spoken("binance", rows(trade, url="wss://stream.binance.com:9443/stream")) == "binance"
+    assert spoken("binance", rows(trade, url="wss://fstream.binance.com/stream")) == "binance-futures"
+    assert spoken("kraken", [b"garbage", b"[]", b"\xff"]) == "kraken"
+    assert spoken("coinbase", [b"garbage", b"[]", b"\xff", b"[" * 5000]) == "coinbase"
 
 
 def test_the_allowance() -> None:
