@@ -20,6 +20,7 @@ _TIMEOUT_S = 10.0
 _MAX_BODY = 64 << 20
 _ASK_LATER = frozenset({408, 418, 425, 429})
 _TOO_MANY = frozenset({418, 429})
+_KEYS = frozenset({401, 403})
 _MAX_WAIT_S = 3 * 86_400.0
 """The longest ban of any venue:
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits"""
@@ -34,7 +35,8 @@ class BusyError(UnreachableError):
 
 
 def retry_after_s(value: str | None) -> float:
-    """Seconds of a Retry-After header, be it a number or a date, at most three days; 0 for what is neither."""
+    """Seconds of a Retry-After header, be it a number or a date, at most three days; 0 for what is
+    neither."""
     if not value:
         return 0.0
     try:
