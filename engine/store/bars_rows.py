@@ -99,6 +99,10 @@ class BarRows:
                 "DELETE FROM bars WHERE series = ? AND open_s < ?", (series, until)
             ).rowcount
             connection.execute("DELETE FROM spans WHERE series = ? AND to_s <= ?", (series, before_s))
+            # What is deleted may be wanted, and asked for, again.
+            connection.execute(
+                "UPDATE spans SET from_s = ? WHERE series = ? AND from_s < ?", (before_s, series, before_s)
+            )
         return deleted
 
     def _series_id(self, connection: sqlite3.Connection, symbol: str, interval_s: int) -> int:

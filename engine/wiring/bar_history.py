@@ -192,16 +192,15 @@ class BarHistory:
         while True:
             try:
                 await self._round(load, targets)
-                told = ""
+                text = self._store.error  # of what is written behind
             except Exception as error:
                 text = str(error)
                 if not isinstance(error, StoreError):  # our own bug: this round is lost, the next may do
                     log.exception("a round of history failed")
                     text = f"internal error ({type(error).__name__}), see engine.log"
-                if text != told:
-                    self._desk.alert("error", "history", text)
-                told = text
-            self.text = ""
+            if text and text != told:
+                self._desk.alert("error", "history", text)
+            told, self.text = text, ""
             await asyncio.sleep(self._until_next_s())
             self.close_due()
 

@@ -312,3 +312,13 @@ def test_who_adjusts_is_known_whatever_came_of_it_first(store: BarStore) -> None
     found = reader.bars("poll:X", 60)
     assert [found.split_adjusted[source] for source in found.source] == [True, True, True]
     reader.close()
+
+
+def test_what_was_deleted_can_be_asked_for_again(store: BarStore, reader: BarReader) -> None:
+    """Fewer days were wanted for a while."""
+    store.call(store.page(bars(100), Span(SYMBOL, 60, START, START + 120 * MINUTE)))
+    until_ns = START + 120 * MINUTE
+    assert reader.missing(SYMBOL, 60, START, until_ns) == []
+    middle_ns = START + 60 * MINUTE
+    assert store.call(store.forget(middle_ns)) == 60
+    assert reader.missing(SYMBOL, 60, START, until_ns) == [(START, middle_ns)]
