@@ -14,15 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
-from engine.config import Config, QuantConfig, RecordConfig
+from engine.config import Config, RecordConfig
 from engine.errors import InternalError, StoreError, TickdeskError
 from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed
@@ -37,13 +35,12 @@ from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
+from engine.wiring.beside import Beside
 from engine.wiring.compile import compile_all
-from engine.wiring.daily_reports import DailyReports
 from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
 from engine.wiring.model_slot import ModelSlot
-from engine.wiring.notifications import Notifications
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
@@ -53,10 +50,6 @@ from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.tasks import Tasks
 from engine.wiring.view import DeskView
 from engine.wiring.writing import Writing
-
-if TYPE_CHECKING:
-    from engine.feeds.base import Watched
-    from engine.feeds.sources.registry import Sources
 
 log = logging.getLogger("engine")
 
@@ -114,6 +107,7 @@ class LiveEngine:
         self.options = options
         self.config = options.config
         self.ring = ring
+        self._tape = tape
         self.hub = Hub()
         self._consoles = ConsoleWatch(self.config.risk)
         self.phase = "starting"
@@ -121,10 +115,6 @@ class LiveEngine:
         self.clock: Clock = LiveClock()
         self.started_ns = self.clock()
         self.feeds: list[Feed] = []
-        self.context: list[Watched] = []
-        """What is asked beside the market; the desk is well without."""
-        self.collected: list[Watched] = []
-        """The collection loop and its sources."""
         self.loading: Callable[[], str] = lambda: ""
         """How far history is loaded, one line."""
         self.store = Store(options.state_dir / DATABASE)
@@ -165,12 +155,7 @@ class LiveEngine:
             keep=self.writing.keep,
             clock=lambda: self.clock(),
         )
-        self.notifications = None
-        if self.config.notify.enabled and tape is None:  # what is long past is no news
-            self.notifications = Notifications(
-                self.config.notify, feeds=lambda: self.feeds, alert=self.desk.alert
-            )
-            self.writing.told = self.notifications.on_event
+        self.beside = Beside(self)
         self.view = DeskView(self.desk, mode="REPLAY" if tape else "PAPER", started_ns=self.started_ns)
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
@@ -178,14 +163,17 @@ class LiveEngine:
         self.stopping = asyncio.Event()
         self.crash: Exception | None = None
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
-        self._tape = tape
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
+        self.tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
 
     @property
     def ready(self) -> bool:
         """Whether its clock and its prices are those of now: until then they are history's."""
         return self.phase not in ("starting", "warming up")
+
+    @property
+    def on_tape(self) -> bool:
+        return self._tape is not None
 
     def tape_text(self) -> str:
         """Name, speed and the time reached on the tape; "" when live."""
@@ -208,14 +196,6 @@ class LiveEngine:
     def _crashed(self, error: Exception) -> None:
         self.crash = error
         self.stopping.set()
-
-    @cached_property
-    def sources(self) -> Sources:
-        """The polling sources, opened by whoever asks first; their budgets are one. Raises ConfigError."""
-        # Not with the module: a desk that asks none need not pay for it at every start.
-        from engine.wiring.collection import open_sources
-
-        return open_sources(self.config, self.store, lambda: self.clock())
 
     # --- life ---
 
@@ -244,12 +224,11 @@ class LiveEngine:
             if self._tape is None:
                 prices = kept_prices(self.store.settings())
                 self.feeds = live_feeds(self.config, self.clock, prices, self.recording.tap)
-                if self.config.collection.symbols or self.config.collection.sources:
-                    _ = self.sources  # what is wrong with its configuration ends the start
+                self.beside.check()  # what is wrong with its configuration ends the start
             await server.start(socket)
             self.options.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
-            self._tasks.spawn(self._run())
+            self.tasks.spawn(self._run())
             await self.stopping.wait()
             await self._shut_down()
         finally:
@@ -285,10 +264,9 @@ class LiveEngine:
         self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
-        await self._tasks.cancel()
+        await self.tasks.cancel()
         self.recording.close()
-        if "sources" in self.__dict__:
-            await self.sources.close()
+        await self.beside.close()
         self.desk.trading_enabled = False
         await self._leave_orders()
         if self.writing.failure is None:
@@ -318,13 +296,13 @@ class LiveEngine:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
                     await self._warm_up(feed)
-                    self._tasks.spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
+                    self.tasks.spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
         finally:
             # What the start has made stays for good: the collector need not walk it ever again.
             gc.freeze()
             gc.enable()
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        loading = self._tasks.spawn(self.model.start(), vital=False)
+        loading = self.tasks.spawn(self.model.start(), vital=False)
         if self._tape is not None:
             await asyncio.wait([loading])  # a tape can wait for its model; a market does not
         self.phase, self.phase_detail = "running", ""
@@ -335,24 +313,22 @@ class LiveEngine:
                 # The last run may have ended between the halt and its cancels.
                 self.desk.trading.cancel_entries()
         if self.gateways is not None:
-            self._tasks.spawn(self.gateways.run(), vital=False)
+            self.tasks.spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer
-        self._tasks.spawn(self.automations.run(), vital=False)
+        self.tasks.spawn(self.automations.run(), vital=False)
         self.recording.start()
         for feed in self.feeds:
             tape = isinstance(feed, TapeFeed)
-            self._tasks.spawn(feed.run(self._sink) if tape else run_feed(self.desk, feed, self._sink))
-        self._tasks.spawn(self.recording.run(), vital=False)
-        self._tasks.spawn(self._timer())
-        self._tasks.spawn(self.performance.run(), vital=False)
-        self._tasks.spawn(bound_quarantine(self.store, self.config.quality.quarantine_rows), vital=False)
+            self.tasks.spawn(feed.run(self.sink) if tape else run_feed(self.desk, feed, self.sink))
+        self.tasks.spawn(self.recording.run(), vital=False)
+        self.tasks.spawn(self._timer())
+        self.tasks.spawn(self.performance.run(), vital=False)
+        self.tasks.spawn(bound_quarantine(self.store, self.config.quality.quarantine_rows), vital=False)
         if self._tape is None:
-            self._ask_around()
-            self._collect()
+            self.beside.start()
             if self.bars is not None:
-                self._tasks.spawn(self.bars.run(), vital=False)
-            self._report()
-        self._tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
+                self.tasks.spawn(self.bars.run(), vital=False)
+        self.tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""
@@ -361,50 +337,6 @@ class LiveEngine:
         self.feeds = [TapeFeed(tape, 0.0 if math.isinf(speed) else speed, time.monotonic_ns)]
         return lambda: self.desk.now_ns
 
-    def _ask_around(self) -> None:
-        """Ask for market context and external quant servers, where any is enabled."""
-        if self.config.quant == QuantConfig():
-            return
-        # Not with the module: a desk that asks nobody need not pay for it at every start.
-        from engine.wiring.context import TOKEN, ContextFeeds, desk_bars
-
-        desk = self.desk
-        context = ContextFeeds(
-            self.config,
-            clock=lambda: self.clock(),
-            symbols=lambda: [instrument.symbol for instrument in desk.instruments],
-            bars=desk_bars(desk.features, desk.instruments),
-            on_signals=desk.on_context,
-            on_block=desk.block,
-            token=os.environ.get(TOKEN, ""),
-            rng=random.Random(),
-        )
-        self.context = context.watched
-        self._tasks.spawn(context.run(), vital=False)
-
-    def _collect(self) -> None:
-        """Ask the polling sources for the symbols that no socket brings, where any is configured."""
-        if self.config.collection.symbols:
-            from engine.wiring.collection import Collecting
-
-            collecting = Collecting(self.config, self.sources, self._sink, lambda: self.clock())
-            self.collected = collecting.watched
-            self._tasks.spawn(collecting.run(), vital=False)
-
-    def _report(self) -> None:
-        """Tell those who are not at the desk."""
-        told = self.notifications
-        if told is not None:
-            self._tasks.spawn(told.run(), vital=False)
-        reports = DailyReports(
-            self.options.state_dir,
-            self.config,
-            clock=self.clock,
-            alert=self.desk.alert,
-            tell=(lambda day, text: None) if told is None else told.daily_report,
-        )
-        self._tasks.spawn(reports.run(), vital=False)
-
     async def _warm_up(self, feed: SimulatedFeed) -> None:
         """Feed the simulated past: indicators warm up, nothing is decided."""
         with self.desk.warming_up():
@@ -412,7 +344,8 @@ class LiveEngine:
                 self.desk.on_events(events)
                 await asyncio.sleep(0)
 
-    def _sink(self, events: list[MarketEvent]) -> None:
+    def sink(self, events: list[MarketEvent]) -> None:
+        """What a feed brought, in order."""
         try:
             self.desk.on_events(events)
         except Exception as error:

@@ -76,7 +76,7 @@ class LivePort:
             phase=engine.phase,
             phase_detail=engine.phase_detail,
             feeds=engine.feeds,
-            beside=(*engine.context, *engine.collected),
+            beside=(*engine.beside.context, *engine.beside.collected),
             loading=engine.loading(),
             model=engine.model.row,
             logs=engine.ring.since(0),

@@ -78,5 +78,5 @@ def test_a_desk_is_well_while_all_that_brings_prices_delivers(
 ) -> None:
     engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
     engine.feeds = [watched(venue, state) for venue, state in feeds.items()]
-    engine.collected = [watched(venue, state) for venue, state in beside.items()]
+    engine.beside.collected = [watched(venue, state) for venue, state in beside.items()]
     assert LivePort(engine).health().ok is well
