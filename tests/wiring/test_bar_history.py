@@ -93,8 +93,8 @@ async def running(folder: Path, *more: str) -> AsyncIterator[Running]:
         if one.task is not None:
             one.task.cancel()
             await asyncio.gather(one.task, return_exceptions=True)
-        if "sources" in one.engine.__dict__:
-            await one.engine.sources.close()
+        if "sources" in one.engine.beside.__dict__:
+            await one.engine.beside.sources.close()
         one.bars.close()
         one.engine.store.close()
 
