@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,27 @@ def test_limits_and_exits_hold_whichever_spelling_they_are_given_in(given: str, 
 def test_a_limit_that_would_hold_for_nobody_is_refused(given: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load(overrides=[*FEEDS, f"risk.symbols={{{given}}}"], environ={})
+
+
+@pytest.mark.parametrize(
+    "name", ["BTC-\x1b[2JUSDT", "BTC-USDT\u202e", "BTC\u200bUSDT", "A\nB", " ", "", "X" * 41]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[feeds.okx]\nsymbols = [{}]",
+        "[simulated]\nsymbols = [{}]",
+        "[collection]\nsymbols = [{}]",
+        "[symbols.{}]\nokx = 'A-B'",
+        "[symbols.'A/B']\nokx = {}",
+    ],
+)
+def test_names_of_instruments_can_be_shown_whole(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text.format(json.dumps(name)), encoding="utf-8")
+    with pytest.raises(ConfigError, match="is no name of an instrument") as told:
+        load(path, environ={})
+    assert str(told.value).isprintable()
 
 
 def test_exits_of_single_symbols_are_checked_and_shown_as_toml(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ _NOT_CONFIG = (
 _CHAOS_PREFIX = "TICKDESK_CHAOS_"
 _Own = TypeVar("_Own")
 """What a section says of one symbol."""
+_LONGEST_NAME = 40
+"""Characters: what is longer would be cut where it is shown, and two could become one."""
 
 
 def default_path() -> Path:
@@ -173,6 +175,14 @@ def _refuse_not_finite(node: Any, path: str) -> None:
 def _in_native_names(config: Config) -> Config:
     """What feeds bring is in their venue's spelling, whichever it was given in. Raises SymbolError."""
 
+    for key, given in _named(config):
+        for text in given:
+            if not text.strip() or clean(text, _LONGEST_NAME) != text:
+                raise ConfigError(
+                    f'configuration: {key}: "{clean(text, _LONGEST_NAME)}" is no name of an instrument: it'
+                    f" would have at most {_LONGEST_NAME} characters, all of them visible"
+                )
+
     def natives(place: str, given: Iterable[str]) -> tuple[str, ...]:
         return tuple(resolve(place, text, config.symbols) for text in given)
 
@@ -186,6 +196,17 @@ def _in_native_names(config: Config) -> Config:
     risk = msgspec.structs.replace(risk, symbols=_by_symbol(config, "risk.symbols", risk.symbols))
     exits = msgspec.structs.replace(exits, symbols=_by_symbol(config, "exits.symbols", exits.symbols))
     return msgspec.structs.replace(config, risk=risk, exits=exits)
+
+
+def _named(config: Config) -> Iterator[tuple[str, Iterable[str]]]:
+    """Where names of instruments are written: the key, and what is written there."""
+    for venue, feed in config.feeds.items():
+        yield f"feeds.{clean(venue, 40)}.symbols", feed.symbols
+    yield "simulated.symbols", config.simulated.symbols
+    yield "collection.symbols", config.collection.symbols
+    yield "symbols", config.symbols
+    for name, places in config.symbols.items():
+        yield f'symbols."{clean(name, 40)}"', places.values()
 
 
 def _by_symbol(config: Config, section: str, given: Mapping[str, _Own]) -> dict[str, _Own]:
