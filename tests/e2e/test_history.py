@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,3 +103,31 @@ def test_an_engine_that_is_killed_while_it_loads_goes_on(tmp_path: Path) -> None
                 client.close()
         opens = stored(state)
         assert opens[-1] - opens[0] == (len(opens) - 1) * MINUTE
+
+
+def test_an_engine_that_loads_and_polls_ends_at_once(tmp_path: Path) -> None:
+    """Whatever it waits for."""
+    state = tmp_path / "state"
+    first_ns = time.time_ns() // MINUTE * MINUTE - (DAYS * 1440 + 10) * MINUTE
+    server = KlinesServer(candles(DAYS * 1440 + 60, start_ns=first_ns), limit=50)
+    server.most = 3
+    with serving(server), socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {
+            "feeds.binance.symbols": "['BTCUSDT']",
+            "feeds.binance.ws_url": "'ws://127.0.0.1:9'",
+            "feeds.binance.rest_url": f"'{server.url}'",
+            "collection.sources.binance.per_minute": "100000",
+            "collection.sources.yahoo.rest_url": f"'http://127.0.0.1:{silent.getsockname()[1]}'",
+            "collection.symbols": "['AAPL','MSFT']",
+            "history.days": f"{DAYS}",
+            "cache.redis_url": f"'redis://127.0.0.1:{silent.getsockname()[1]}/0'",
+        }
+        pytest.importorskip("redis")
+        options = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        with RunningEngine(state, *options) as engine:
+            until(lambda: len(server.asked) > server.most)
+            began = time.monotonic()
+            engine.signal(signal.SIGTERM)
+            assert engine.wait() == 0
+            assert time.monotonic() - began < 6.0
+        assert len(stored(state)) == 3 * 50
