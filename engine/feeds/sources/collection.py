@@ -190,7 +190,7 @@ class Collection:
         if self.late:
             text += f"; {self.late} turns late"
         if self._asking:
-            text += f"; {len(self._asking)} waited for"
+            text += f"; {len(self._asking)} waited for, as {clean(next(iter(self._asking)), 40)}"
         if missing:
             symbol, why = next(iter(self.unanswered.items()))
             text += f"; {clean(symbol, 40)}: {clean(why, 120)}"
