@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from engine.events import BookStatus, Gap, Malformed
 from engine.feeds.checking.sequence import Ids
 from engine.feeds.packing import Ticks
-from engine.feeds.registry import VENUES
+from engine.feeds.registry import ids_rise
 from engine.feeds.tape_ticks import TapeTicks
+from engine.instruments import venue_of
 from engine.ticks import TRADE
 
 
@@ -98,16 +99,10 @@ def _count(block: Ticks, symbols: list[str], rows: dict[int, SymbolInfo], ids: d
         row = rows.setdefault(index, SymbolInfo(symbols[index]))
         row.trades += len(traded)
         row.quotes += len(mine) - len(traded)
-        if len(traded) and _tells(symbols[index]):
+        if len(traded) and ids_rise(venue_of(symbols[index])):  # else a hole in them is no loss
             known = ids.setdefault(index, Ids())
             for start, end in _runs(traded["trade_id"]):
                 known.add_run(start, end)
-
-
-def _tells(symbol: str) -> bool:
-    """Whether a hole in a symbol's trade ids is a loss."""
-    entry = VENUES.get(symbol.partition(":")[0])
-    return entry is not None and bool(getattr(entry.venue, "consecutive_ids", False))
 
 
 def _runs(trade_ids: NDArray[np.int64]) -> list[tuple[int, int]]:

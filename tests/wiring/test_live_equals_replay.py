@@ -26,7 +26,7 @@ SPECS = [
 
 
 def live() -> list[MarketEvent]:
-    """The usual flow with what goes wrong: a book before its first tick and again as prices rise, a gap within
+    """The usual flow with what goes wrong: a book before its first tick and as prices rise, a gap within
     the windows, trades brought later, a frame that cannot be read, a tick that is not believed."""
     events = flow()
     at = [n for n, event in enumerate(events) if isinstance(event, Trade) and event.symbol == A]

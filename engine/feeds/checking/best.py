@@ -65,6 +65,9 @@ class Comparison:
         """A book changed; ``best`` None: it is lost."""
         raise NotImplementedError
 
+    def begin(self, native: str) -> None:
+        """A book begins anew by the socket, as after a subscription."""
+
     def end(self) -> None:
         """The capture is over."""
 
@@ -74,12 +77,13 @@ class ByNumber(Comparison):
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: dict[str, Told] = {}
+        self._told: dict[str, deque[Told]] = {}
+        """The newest tickers: a book's message may come after younger ones."""
         self._books: dict[str, deque[tuple[int, Best]]] = {}
 
     def ticker(self, told: Told) -> None:
         self._settle(told.native, told.number)
-        self._last[told.native] = told
+        self._told.setdefault(told.native, deque(maxlen=_WAITING)).append(told)
 
     def book(self, native: str, best: Best | None, number: int, ns: int) -> None:
         books = self._books.setdefault(native, deque(maxlen=_WAITING))
@@ -94,10 +98,11 @@ class ByNumber(Comparison):
 
     def _settle(self, native: str, number: int | None) -> None:
         """Compare the books older than ``number``: no ticker to come is of their time."""
-        books, last = self._books.get(native), self._last.get(native)
+        books, tickers = self._books.get(native), self._told.get(native, ())
         while books and (number is None or books[0][0] < number):
             held, best = books.popleft()
-            if last is not None and last.number <= held:
+            last = next((one for one in reversed(tickers) if one.number <= held), None)
+            if last is not None:
                 self.compared += 1
                 self.differed += not _same(last.best, best)
 
@@ -133,6 +138,10 @@ class ByNeighbour(Comparison):
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._begun: set[str] = set()
         self._last_ns = 0
+
+    def begin(self, native: str) -> None:
+        if self._books.get(native):
+            self._begun.discard(native)
 
     def ticker(self, told: Told) -> None:
         self._last_ns = max(self._last_ns, told.ns)
@@ -199,6 +208,10 @@ class _BinanceFrame(msgspec.Struct):
     data: _BinanceData | None = None
 
 
+class _BinanceSnapshot(msgspec.Struct):
+    lastUpdateId: int
+
+
 class _CoinbaseTicker(msgspec.Struct):
     product_id: str
     best_bid: str
@@ -253,6 +266,7 @@ class _OkxFrame(msgspec.Struct):
 
 
 _binance = msgspec.json.Decoder(_BinanceFrame)
+_binance_snapshot = msgspec.json.Decoder(_BinanceSnapshot)
 _binance_bare = msgspec.json.Decoder(_BinanceData)
 _coinbase = msgspec.json.Decoder(_CoinbaseTicker)
 _advanced = msgspec.json.Decoder(_AdvancedFrame)
@@ -321,8 +335,9 @@ _VENUES = {
     "okx": _Tickers(frozenset({"tickers"}), _read_okx),
 }
 _BOOKS = frozenset({"depth", "depthUpdate", "l2update", "l2_data", "snapshot", "book", "books"})
-_BOOK_OF = re.compile(r'"(?:product_id|instId|symbol|s)":"([^"]{1,40})"')
-_BOOK_OF_V1 = re.compile(r'"book-\d+","([^"]{1,40})"\]$')
+_BOOK_OF = re.compile(r'"(?:product_id|instId|symbol|s)"\s*:\s*"([^"]{1,40})"')
+_BOOK_OF_V1 = re.compile(r'"book-\d+"\s*,\s*"([^"]{1,40})"\s*\]\s*$')
+_SNAPSHOT = re.compile(r'"(?:type|action)"\s*:\s*"snapshot"')
 
 
 class BestCheck:
@@ -332,6 +347,8 @@ class BestCheck:
         """``books`` gives the adapter's book of a native symbol, None while there is none that is right."""
         self._tickers = _VENUES.get(venue)
         self._books = books
+        self._newest: dict[str, int] = {}
+        """Number of a book's last message."""
         numbered = self._tickers is not None and self._tickers.numbered
         self.result: Comparison = ByNumber() if numbered else ByNeighbour()
         self.rule = "by number" if numbered else f"by neighbour, within {WINDOW_NS / NS:g} s"
@@ -346,10 +363,26 @@ class BestCheck:
                     self.result.ticker(told._replace(ns=ns))
             elif kind in _BOOKS or kind.startswith("book"):
                 native, number = self._changed(raw)
+                if number < self._newest.get(native, -1):
+                    return  # it is of the past, and has changed nothing
+                self._newest[native] = number
+                if _SNAPSHOT.search(raw[:200]):
+                    self.result.begin(native)
                 book = self._books(native) if native else None
                 self.result.book(native, None if book is None else book.best(), number, ns)
         except (msgspec.MsgspecError, ValueError, IndexError, TypeError):
             return
+
+    def snapshot(self, native: str, raw: str, ns: int) -> None:
+        """A book began by REST, and holds what had come by the socket before."""
+        book = self._books(native)
+        if book is None or not isinstance(self.result, ByNumber):
+            return
+        try:
+            begun = _binance_snapshot.decode(raw).lastUpdateId
+        except msgspec.MsgspecError:
+            return
+        self.result.book(native, book.best(), max(begun, self._newest.get(native, 0)), ns)
 
     def _changed(self, raw: str) -> tuple[str, int]:
         """Whose book a frame changed, and its number."""

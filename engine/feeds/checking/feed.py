@@ -14,7 +14,7 @@ from engine.feeds.checking.report import CheckReport, Counting, Line, TickerResu
 from engine.feeds.checking.rest_rows import RestRows
 from engine.feeds.checking.sequence import Ids, Sequence
 from engine.feeds.decoder import VenueDecoder
-from engine.feeds.registry import VENUES
+from engine.feeds.registry import VENUES, ids_rise
 from engine.feeds.timestamps import MAX_NS
 from engine.symbols import resolve
 
@@ -26,7 +26,11 @@ _NAMES = [
     re.compile(rf'"(?:{keys})"\s*:\s*"([^"]{{1,60}})"')
     for keys in ("event", "stream|topic|channel", "e|type|op|method|T")
 ]
-_NAME_V1 = re.compile(r'"([a-z]{2,20}(?:-\d+)?)","[^"]{1,40}"\]$')
+_NAME_V1 = re.compile(r'"([a-z]{2,20}(?:-\d+)?)"\s*,\s*"[^"]{1,40}"\s*\]\s*$')
+_BARE_TICKER = re.compile(r'\s*\{\s*"u"\s*:\s*\d+\s*,\s*"s"\s*:\s*"[^"]{1,40}"\s*,\s*"b"')
+"""Binance's best bid and offer names itself only in a combined stream."""
+_BEGINS = {"coinbase-advanced": re.compile(r'"sequence_num"\s*:\s*0\s*[,}]')}
+"""What only the first frame of a connection says: not every recorder notes where one begins."""
 _REQUEST = re.compile(r'\s*\{\s*"(?:action|method)"\s*:\s*"[a-z_]+"\s*,\s*"(?:key|params|trades|data)"')
 
 
@@ -73,6 +77,8 @@ class FeedCheck(Counting):
                 self._malformed("not a row", "", "a frame without its text")
                 return
             if row.conn not in self._connections:
+                self._connect(row.conn)
+            if self._venue in _BEGINS and _BEGINS[self._venue].search(row.raw[-200:] + row.raw[:400]):
                 self._connect(row.conn)
             self._now = self._connections[row.conn]
             self._frame(row.raw)
@@ -131,6 +137,7 @@ class FeedCheck(Counting):
         if decoder.malformed > malformed:
             self._malformed("rest:book", raw, "it cannot be decoded")
         self._take(out)
+        connection.best.snapshot(native, raw, self._last_ns)
         connection.note_wanted()
 
     # --- REST ---
@@ -210,7 +217,7 @@ class FeedCheck(Counting):
     def finish(self, *, truncated: bool) -> CheckReport:
         """The report, once all rows are in."""
         report, ticker = self.report, TickerResult()
-        if getattr(self._entry.venue, "consecutive_ids", True):
+        if ids_rise(self._venue):
             report.trade_gaps += sum(ids.gaps for ids in self._ids.values())
             report.trades_missing += sum(ids.missing for ids in self._ids.values())
         for connection in (*self._over, *self._connections.values()):
@@ -277,6 +284,8 @@ def channel(raw: str) -> str:
     found, head = None, raw[:400]
     if not raw.startswith("[") or '"T"' in raw[:40]:
         found = next((match for name in _NAMES if (match := name.search(head)) is not None), None)
+    if found is None and _BARE_TICKER.match(head):
+        return "bookTicker"
     if found is None:
         found = _NAME_V1.search(raw[-80:])
         return found[1] if found is not None else "message"

@@ -129,3 +129,27 @@ def test_connections_side_by_side_are_checked_apart() -> None:
         check.row(row)
     report = check.finish(truncated=False)
     assert (report.sequence_gaps, report.wrong) == (0, [])
+
+
+def test_by_number_a_book_that_comes_late_meets_the_ticker_of_its_time() -> None:
+    rule = ByNumber()
+    rule.ticker(Told("A", BOOK, 5))
+    rule.ticker(Told("A", (10.0, 1.0, 12.0, 2.0), 8))
+    rule.book("A", BOOK, 7, 0)
+    rule.end()
+    assert (rule.compared, rule.differed) == (1, 0)
+
+
+def test_what_names_its_channel_in_other_ways() -> None:
+    assert channel('{"u":5,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}') == "bookTicker"
+    assert channel('[1, {}, "book-10", "XBT/USD"]') == "book-10"
+
+
+def test_ids_that_only_tell_trades_apart_have_no_holes() -> None:
+    check = FeedCheck("alpaca")
+    for number in (96921, 99416):
+        trade = {"T": "t", "i": number, "S": "AAPL", "x": "D", "p": 126.55, "s": 1, "z": "C"}
+        frame = [trade | {"t": "2021-02-22T15:51:44.208Z", "c": ["@"]}]
+        check.row(Line(ch="ws", t=NS, raw=json.dumps(frame, separators=(",", ":"))))
+    report = check.finish(truncated=False)
+    assert report.events == {"trades": 2} and report.trade_gaps == 0
