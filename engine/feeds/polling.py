@@ -24,7 +24,8 @@ class Poller:
 
     What a symbol's first answer brings happened while nothing was connected, so its trades are marked as
     backfilled; from the second on trades are at most a round old. Trades overlap from round to round:
-    ``deliver`` dedupes.
+    ``deliver`` dedupes. A quote that its venue dates is told once: asked for again while the market is
+    closed, it is as old as before, and no answer may make it look fresh.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Poller:
         self._failed = failed
         self.refused: dict[str, str] = {}
         """Native symbol -> why its last answer was none."""
+        self._quoted_ns: dict[str, int] = {}
+        """Native symbol -> the venue's time of the newest quote told."""
         self._answered: set[str] = set()
         """Native symbols that were answered in the last round."""
         self._task: asyncio.Task[None] | None = None
@@ -104,5 +107,8 @@ class Poller:
             trades = self._venue.parse_trades(native, await self._rest.get(recent), self._clock())
             events += (msgspec.structs.replace(one, backfilled=True) if first else one for one in trades)
         body = await self._rest.get(self._venue.quote_request(native))
-        events.append(self._venue.parse_quote(native, body, self._clock()))
+        quote = self._venue.parse_quote(native, body, self._clock())
+        if quote.event_ns == quote.recv_ns or quote.event_ns > self._quoted_ns.get(native, 0):
+            self._quoted_ns[native] = quote.event_ns
+            events.append(quote)
         return events

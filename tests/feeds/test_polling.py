@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable
 
+import msgspec
+
 from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import MarketEvent, Quote, Trade
@@ -115,3 +117,18 @@ async def test_a_round_in_which_all_are_refused_has_failed() -> None:
     await polled.until(lambda: len(polled.failures) >= 2)
     assert polled.failures[0] == "A: HTTP 403" and polled.events == []
     assert polled.rest.asked[:3] == ["A", "B", "C"]
+
+
+async def test_a_quote_that_its_venue_dates_is_told_once_however_often_it_is_asked_for() -> None:
+    """As the latest quote of a share while its exchange is closed."""
+    polled, times = Polled(), [5, 5, 4, 6]
+
+    class Dated(Binance):
+        def parse_quote(self, native: str, body: bytes, recv_ns: int) -> Quote:
+            quote = super().parse_quote(native, body, recv_ns)
+            return msgspec.structs.replace(quote, event_ns=times.pop(0) if len(times) > 1 else times[0])
+
+    polled.poller._venue = Dated(FeedConfig(symbols=("A",)))
+    await polled.until(lambda: polled.rest.asked.count("A") >= 16)
+    assert [one.event_ns for one in polled.events if isinstance(one, Quote)] == [5, 6]
+    assert len(polled.told("A")) >= 7, "its trades are told as ever"
