@@ -13,6 +13,7 @@ from engine.config import FeedConfig
 from engine.errors import FeedError
 from engine.events import NS, Malformed, MarketEvent, Trade
 from engine.feeds import ccxt_wire as wire
+from engine.feeds.asking import Asking
 from engine.feeds.book import Text
 from engine.feeds.books import Books
 from engine.feeds.candles import RunningCandles
@@ -269,7 +270,7 @@ class Session:
 
     async def _book(self, native: str) -> None:
         """ccxt keeps the book; it is looked at each time it changed, but not more often than it is told."""
-        symbol = self._symbols[native]
+        symbol, asking = self._symbols[native], Asking()
         while True:
             out: list[MarketEvent] = []
             try:
@@ -285,6 +286,12 @@ class Session:
                 self._told_books.pop(native, None)
                 self._seen.pop(native, None)
                 self.books.fail(symbol, "does not match the venue's checksum", self._clock(), out)
+                self._deliver(out, False)
+                if not asking.wrong(native, self._now_ns()):
+                    raise EndedError(f"the book of {clean(native, 40)} stays wrong") from None
+                while not asking.due(self._now_ns()):
+                    await asyncio.sleep(_LOOK_S)
+                continue
             self._deliver(out, False)
             await asyncio.sleep(0)
 

@@ -207,6 +207,15 @@ async def test_a_book_that_stays_wrong_starts_everything_over() -> None:
         await feed.until(lambda: exchange.closed and feed.feed.stats.reconnects > 0)
 
 
+async def test_a_book_that_is_wrong_again_and_again_is_asked_for_less_and_less_often() -> None:
+    exchange = FakeExchange()
+    exchange.put("book", *[book(), ChecksumError("broken")] * 40)
+    async with running(exchange) as feed:
+        await feed.until(lambda: len([one for one in feed.events if isinstance(one, BookStatus)]) >= 3)
+        await asyncio.sleep(0.3)
+        assert exchange.queues["book"].qsize() >= 76  # each right for a moment, and the third waits
+
+
 async def test_silence_is_stale_and_then_the_end_of_the_session() -> None:
     exchange = FakeExchange()
     async with running(exchange, silence_s=0.2) as feed:
