@@ -150,7 +150,7 @@ def _age(age_ms: float | None) -> str:
 
 def quarantine_lines(rows: Sequence[QuarantineRow] | None, width: int) -> list[Line]:
     """What was not believed, newest first."""
-    lines = section("Set aside", "not believed, kept with the reason; tickdesk quarantine lists all")
+    lines = section("Set aside", "not believed, and why; tickdesk quarantine lists all")
     if rows is None:
         return [*lines, (("not known yet", "muted"),)]
     if not rows:

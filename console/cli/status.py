@@ -39,7 +39,8 @@ def lines(health: Health) -> list[str]:
             f"{feed.detail}".rstrip()
         )
     if status.stale_symbols:
-        text.append(f"{status.stale_symbols} symbols are stale: entries are denied there")
+        symbols = "symbol is" if status.stale_symbols == 1 else "symbols are"
+        text.append(f"{status.stale_symbols} {symbols} stale: entries are denied there")
     if status.loading:
         text.append(status.loading)
     text.append(" → ".join(f"{count} {stage}" for stage, count in status.funnel.items()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
-from engine.events import NS
+from engine.events import NS, MarketEvent, Quote, Trade
+from engine.instruments import venue_of
 
 SAMPLES = 256
 PATIENCE_S = 30
@@ -48,6 +50,20 @@ class ClockOffset:
         """The newest samples as they came."""
         self._quoted: dict[str, tuple[int, int]] = {}
         """When the venue's first and newest quote were received."""
+
+    def note_batch(self, events: Sequence[MarketEvent]) -> None:
+        """What one socket read held, in order: its newest trade carries its venue's time; a quote only says
+        that the venue lives."""
+        quote: Quote | None = None
+        for event in reversed(events):
+            if isinstance(event, Trade):
+                if not event.backfilled:
+                    self.note(venue_of(event.symbol), event.event_ns, event.recv_ns)
+                return
+            if quote is None and isinstance(event, Quote):
+                quote = event
+        if quote is not None:
+            self.note_quote(venue_of(quote.symbol), quote.recv_ns)
 
     def note(self, venue: str, event_ns: int, recv_ns: int) -> None:
         """A live trade with the venue's own time."""

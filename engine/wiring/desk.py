@@ -23,13 +23,11 @@ from engine.events import (
     JournalEvent,
     MarketEvent,
     Opportunity,
-    Quote,
     Signal,
-    Trade,
 )
 from engine.feature_table import FeatureTable
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
-from engine.instruments import Instruments, venue_of
+from engine.instruments import Instruments
 from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import AgeLimits, Freshness
 from engine.market.quarantine import Quarantine, Tick
@@ -198,20 +196,7 @@ class Desk:
         if self._timer is not None:
             self._began = self._timer()
         self.intake.events(events)
-        self._note_clock(events)
-
-    def _note_clock(self, events: Sequence[MarketEvent]) -> None:
-        """The newest trade of a batch carries its venue's time; a quote only says that the venue lives."""
-        quote: Quote | None = None
-        for event in reversed(events):
-            if isinstance(event, Trade):
-                if not event.backfilled:
-                    self.clock_offset.note(venue_of(event.symbol), event.event_ns, event.recv_ns)
-                return
-            if quote is None and isinstance(event, Quote):
-                quote = event
-        if quote is not None:
-            self.clock_offset.note_quote(venue_of(quote.symbol), quote.recv_ns)
+        self.clock_offset.note_batch(events)
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a tape; it is written to."""

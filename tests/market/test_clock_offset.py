@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events import NS
+from engine.events import NS, Quote, Trade
 from engine.market.clock_offset import PATIENCE_S, SAMPLES, ClockOffset
 from tests.features.ticks import T0
 
@@ -60,3 +60,14 @@ def test_latency_is_of_the_newest() -> None:
     for _ in range(SAMPLES):
         offset.note("kraken", T0, T0 + 20 * MS)
     assert offset.latency_ns("kraken") == (0, 0)
+
+
+def test_of_a_batch_the_newest_trade_tells_the_time_and_a_quote_only_that_the_venue_lives() -> None:
+    clocks = ClockOffset()
+    quote = Quote("okx:A", 1.0, 1.0, 2.0, 1.0, 5, 40 * NS)
+    old = Trade("okx:A", 1, 1.0, 1.0, 0, NS, 41 * NS, True)
+    clocks.note_batch([quote])
+    clocks.note_batch([quote, old])
+    assert clocks.skew_ns("okx") is None, "a fetched trade is no sample"
+    clocks.note_batch([Trade("okx:A", 2, 1.0, 1.0, 0, 39 * NS, 42 * NS), quote])
+    assert clocks.skew_ns("okx") == 3 * NS
