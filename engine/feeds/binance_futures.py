@@ -58,7 +58,7 @@ class BinanceFutures(BinanceVenue):
     rest_root = "/fapi/v1"
     rest_per_s = 0.8
     """The venue allows a weight of 2,400 a minute; the heaviest request asked here, a page of trades, weighs
-    20, and there are two connections."""
+    20, and bars and open interest are asked for beside."""
     most_streams = 200
     route = ""
 

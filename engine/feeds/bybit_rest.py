@@ -155,7 +155,9 @@ class Bybit(NativeVenue):
     subscribe_per_s = 5.0
     heartbeats = True
     ping_frame = '{"op":"ping"}'
-    connect_gap_s = 1.0
+    connect_gap_s = 1.3
+    """500 connects in 5 minutes are allowed per IP, to both of its feeds:
+    https://bybit-exchange.github.io/docs/v5/rate-limit"""
     consecutive_ids = False
     recent_page = 60
 

@@ -35,6 +35,8 @@ OVERLAP_S = 30.0
 """For so long a second connection may take to be as good as the first."""
 _TICK_S = 0.1
 _STEP_S = 0.05
+_UNDERWAY_S = 0.2
+"""What comes by a connection may be so old."""
 
 
 class SocketFeed:
@@ -48,8 +50,11 @@ class SocketFeed:
         clock: Callable[[], int],
         rng: random.Random,
         tap: Tap | None = None,
+        connects: Pace | None = None,
+        requests: Pace | None = None,
     ) -> None:
-        """``tap`` takes all frames and replies, for a recorder."""
+        """``tap`` takes all frames and replies, for a recorder. ``connects`` and ``requests`` are given where
+        other feeds of the venue share its limits."""
         self.venue = venue.name
         self._tap = tap
         self._venue = venue
@@ -67,8 +72,8 @@ class SocketFeed:
         carried = zip(CHANNELS, subscribed, strict=True)
         channels = tuple(name for name, used in carried if used and name in venue.channels)
         self._patience = Patience(int(config.silence_s * NS), channels)
-        self._rest = self._new_rest()
-        self._connects = Pace(venue.connect_gap_s)
+        self._rest = self._new_rest(requests)
+        self._connects = connects or Pace(venue.connect_gap_s)
         self._books = Pace(venue.book_gap_s)
         self._poller = Poller(
             venue,
@@ -109,9 +114,9 @@ class SocketFeed:
         finally:
             await rest.close()
 
-    def _new_rest(self) -> Rest:
+    def _new_rest(self, pace: Pace | None = None) -> Rest:
         tap = self._tap.reply if self._tap is not None else None
-        return Rest(self.venue, self._rest_url, self._venue.rest_per_s, tap=tap)
+        return Rest(self.venue, self._rest_url, self._venue.rest_per_s, tap=tap, pace=pace)
 
     async def _ask_instruments(self, rest: Rest) -> bytes:
         try:
@@ -199,11 +204,16 @@ class SocketFeed:
                 await session.close("its time is over")
             else:
                 session = await self._overlap(session)
+        if self._first is session:
+            self._lost(session)
+        return session.decoder.reconnect_delay_s
+
+    def _lost(self, session: Session) -> None:
+        """No connection delivers any more."""
         self._why = session.why
         self._judge(session)
         self._first = None
         self._delivery.lost("the connection is away", session.decoder.books)
-        return session.decoder.reconnect_delay_s
 
     async def _until_due(self, session: Session) -> None:
         """It has ended, or another should take over."""
@@ -219,14 +229,19 @@ class SocketFeed:
         await asyncio.wait((connecting, ended), return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if not connecting.done():
+            self._lost(old)
+            self._poller.start(self._tasks)
             self._status.tell(FeedState.CONNECTING, f"{old.why}; connecting to {self._host}")
         new, at_least_s = await connecting
+        if new is not None and self._first is new:
+            self.stats.reconnects += 1
+            return new
         if new is not None:
             deadline_s = new.opened_s + OVERLAP_S
             while not (old.ended.is_set() or new.ended.is_set() or _as_good(new, old)):
                 if asyncio.get_running_loop().time() >= deadline_s:
                     break
-                await asyncio.sleep(_STEP_S)
+                await _any(_STEP_S, old.ended, new.ended)
             if not new.ended.is_set() and (old.ended.is_set() or _as_good(new, old, late=True)):
                 await self._hand_over(old, new)
                 return new
@@ -244,7 +259,7 @@ class SocketFeed:
         self.stats.handovers += not cut
         self._lead(new)
         self._judge(old)
-        self._delivery.hand_over(old.why, old.decoder.books, new.decoder.books, whole=new.subscribed)
+        self._delivery.hand_over(old.why, old.decoder.books, new.decoder.books, whole=_whole(new, old))
         if new.live_s is None and cut:
             self._status.tell(FeedState.CONNECTING, f"{old.why}; connected to {self._host}")
         elif self.stats.state is not FeedState.UP and new.is_live:
@@ -308,6 +323,14 @@ def _as_good(new: Session, old: Session, *, late: bool = False) -> bool:
     quiet = late and (old.live_s is None or old.live_s[1] <= new.opened_s)
     covers = new.decoder.books.symbols >= old.decoder.books.symbols
     return new.subscribed and covers and (new.live_s is not None or quiet)
+
+
+def _whole(new: Session, old: Session) -> bool:
+    """Each trade came by one of both: ``old`` still brought them when ``new`` was subscribed. That a socket
+    is open does not show it; what comes by it does."""
+    if new.subscribed_s is None or old.live_s is None:
+        return False
+    return old.live_s[1] >= new.subscribed_s + (_UNDERWAY_S if old.ended.is_set() else 0.0)
 
 
 async def _any(within_s: float | None, *events: asyncio.Event) -> None:

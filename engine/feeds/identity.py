@@ -16,6 +16,8 @@ from engine.feeds.continuity import MAX_HELD, MAX_HOLD_NS, Missing
 
 MAX_TOLD = 4096
 """Trades remembered per symbol: more than a page of any venue's REST, or what two connections overlap by."""
+_BEHIND_NS = NS
+"""A trade is told by REST no later than this after the socket would have."""
 _Key = int | tuple[int, float, float, int]
 
 
@@ -103,6 +105,7 @@ class Identity:
             first = track is None
             if track is None:
                 track = self._tracks[trades[0].symbol] = _Track(trades[0].event_ns)
+                track.cut = True  # no connection has begun where it ends
             if track.missing is None:
                 if not first and not self._meets_told(track, trades):
                     reason = "more trades came between two answers of REST than it tells"
@@ -114,7 +117,7 @@ class Identity:
         track = self._tracks.get(missing.symbol)
         if track is None or not (track.told or track.held or missing.found):
             return True  # a symbol that never traded
-        return self._meets_held(track, missing.found)
+        return self._meets_held(track, missing)
 
     def fill(self, missing: Missing, reason: str, out: list[MarketEvent]) -> None:
         track = self._tracks.get(missing.symbol)
@@ -175,10 +178,11 @@ class Identity:
             return False
         return any(_key(one) in track.told for one in page) or page[0].event_ns < track.last_ns
 
-    def _meets_held(self, track: _Track, page: Sequence[Trade]) -> bool:
+    def _meets_held(self, track: _Track, missing: Missing) -> bool:
         """It ends no earlier than what is held begins."""
-        if len(track.held) == track.joint:
-            return bool(page)
+        page = missing.found
+        if len(track.held) == track.joint:  # none has come: what REST tells late would not be missed
+            return bool(page) and page[-1].recv_ns - missing.noticed_ns >= _BEHIND_NS
         first = track.held[track.joint]
         return any(_key(one) == _key(first) or one.event_ns > first.event_ns for one in page)
 

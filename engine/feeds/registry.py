@@ -27,6 +27,7 @@ from engine.feeds.binance_book import depth_native
 from engine.feeds.binance_scan import BinanceScanner
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.joined import JoinedFeed
+from engine.feeds.pace import Pace
 from engine.feeds.venue import Scanner, Venue
 from engine.text import clean
 
@@ -186,5 +187,12 @@ def open_feed(
 
     entry = VENUES[venue]
     venues = entry.parts(config) if entry.parts is not None else (entry.venue(config),)
-    feeds = [SocketFeed(one, config, clock=clock, rng=rng, tap=tap) for one in venues]
-    return feeds[0] if len(feeds) == 1 else JoinedFeed(feeds)
+    # A venue's limits are per address of the client, however many connections there are.
+    connects, requests = Pace(venues[0].connect_gap_s), Pace(1.0 / venues[0].rest_per_s)
+    feeds = [
+        SocketFeed(one, config, clock=clock, rng=rng, tap=tap, connects=connects, requests=requests)
+        for one in venues
+    ]
+    if len(feeds) == 1:
+        return feeds[0]
+    return JoinedFeed(feeds, {at for at, one in enumerate(venues) if "quote" not in one.channels})

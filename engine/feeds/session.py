@@ -45,6 +45,8 @@ class Session:
         """``strangers`` is called once, when something comes that was never subscribed."""
         self.decoder = venue.decoder()
         self.opened_s = asyncio.get_running_loop().time()
+        self.subscribed_s: float | None = None
+        """Loop time of the first message at which it was subscribed."""
         self.live_s: tuple[float, float] | None = None
         """Loop times of the first and the last live data."""
         self.why = ""
@@ -128,6 +130,8 @@ class Session:
 
     def _count(self) -> None:
         decoder = self.decoder
+        if self.subscribed_s is None and self.subscribed:
+            self.subscribed_s = asyncio.get_running_loop().time()
         if decoder.heartbeats != self._beats:
             self._beats = decoder.heartbeats
             self._watchdog.heartbeat(int(asyncio.get_running_loop().time() * NS))

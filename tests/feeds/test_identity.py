@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,25 @@ def test_what_short_connections_brought_does_not_wait_for_the_next_one() -> None
         25,
         30,
     ]
+
+
+def test_what_polling_told_before_the_first_connection_is_joined_to_it() -> None:
+    order = Identity(["v:A"])
+    out: list[MarketEvent] = []
+    order.page([trade(9, 1), trade(4, 5)], out)
+    order.connected(20)
+    assert shape(push(order, trade(2, 22))) == []
+    (missing,) = order.wanted
+    assert shape(fill(order, missing, "", trade(4, 5), trade(7, 15), trade(2, 22))) == [7, 2]
+
+
+def test_a_quiet_symbol_is_joined_when_rest_would_know_of_its_last_trade() -> None:
+    order = started(trade(9, 1))
+    missing = cut(order, 10)
+    missing.found[:] = [msgspec.structs.replace(trade(9, 1), recv_ns=10 + NS // 2)]
+    assert not order.joined(missing)
+    missing.found[:] = [msgspec.structs.replace(trade(9, 1), recv_ns=10 + NS)]
+    assert order.joined(missing)
 
 
 def test_pages_of_polling_are_joined_to_each_other() -> None:
