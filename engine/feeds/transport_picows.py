@@ -32,6 +32,15 @@ async def open_picows(url: str) -> Transport:
     """See transport.Open."""
     socket = _Picows()
     try:
+        await _open(socket, url)
+    except BaseException:
+        socket.abandon()
+        raise
+    return socket
+
+
+async def _open(socket: _Picows, url: str) -> None:
+    try:
         async with asyncio.timeout(OPEN_S):
             await ws_connect(
                 lambda: socket,
@@ -51,7 +60,6 @@ async def open_picows(url: str) -> Transport:
         raise HandshakeError(int(error.response.status), wait_s) from None
     except Exception as error:  # also what a proxy or a name that is none makes the library raise
         raise TransportError(why(error)) from error
-    return socket
 
 
 class _Picows(WSListener):
@@ -60,6 +68,7 @@ class _Picows(WSListener):
     def __init__(self) -> None:
         self.pongs = 0
         self._transport: WSTransport
+        self._connected = False
         self._waiting: list[bytes] = []
         self._parts: list[bytes] = []
         self._size = 0
@@ -82,8 +91,19 @@ class _Picows(WSListener):
             self._transport.disconnect(False)
             raise ValueError(f"unknown extension {accepted[:60]}")
 
+    def abandon(self) -> None:
+        """Nobody waits for it any more. The library goes on with a handshake whose wait was canceled, until
+        its own time limit."""
+        self._ended = True
+        if self._connected:
+            self._transport.disconnect(False)
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._connected = True
+        if self._ended:
+            transport.disconnect(False)
+            return
         accepted = transport.response.headers.get("Sec-WebSocket-Extensions", "")
         name, *parameters = [one.strip() for one in accepted.split(";")]
         if name == "permessage-deflate":

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from aiohttp import WSMsgType, web
+from websockets.utils import accept_key
 
 from engine.errors import ConfigError
 from engine.feeds import transport as transport_module
@@ -18,6 +19,10 @@ from engine.feeds.transport import MAX_MESSAGE, HandshakeError, Open, Transport,
 
 Play = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 Name = Literal["websockets", "picows"]
+_KEY = b"sec-websocket-key:"
+_ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+)
 
 
 @pytest.fixture(params=["websockets", "picows"])
@@ -279,3 +284,36 @@ def test_without_the_extra_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError, match=r"feeds\.kraken\.transport.*tickdesk\[fast\]") as caught:
         transport("picows", "feeds.kraken.transport")
     assert "\n" not in str(caught.value)
+
+
+async def test_who_gives_up_in_the_handshake_leaves_no_socket(opened: Open) -> None:
+    served: set[asyncio.StreamWriter] = set()
+    ended: list[bool] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.add(writer)
+        try:
+            request = await reader.readuntil(b"\r\n\r\n")
+            key = next(line[19:] for line in request.split(b"\r\n") if line[:18].lower() == _KEY)
+            await asyncio.sleep(0.02)
+            writer.write(_ANSWER + accept_key(key.strip().decode()).encode() + b"\r\n\r\n")
+            while await reader.read(1024):
+                pass
+        except OSError:
+            pass
+        ended.append(True)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for wait_s in (0.005, 0.01, 0.015, 0.02, 0.021, 0.022):
+        opening = asyncio.ensure_future(opened(url))
+        await asyncio.sleep(wait_s)
+        opening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await opening).close()
+    async with asyncio.timeout(5):
+        while len(ended) < len(served):
+            await asyncio.sleep(0.01)
+    assert served
+    server.close()
