@@ -16,6 +16,7 @@ from engine.events import Malformed, MarketEvent
 from engine.feeds.base import BOOK_LEVELS
 from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES
+from engine.feeds.side_by_side import SideBySide
 from engine.feeds.timestamps import MAX_NS
 from engine.feeds.venue import Scanner
 from engine.text import clean
@@ -33,6 +34,8 @@ class Row(msgspec.Struct, gc=False):
     t: Annotated[int, msgspec.Meta(ge=0, le=MAX_NS)] | None = None
     raw: str | None = None
     url: str = ""
+    conn: int = 0
+    """Of a recorder: tells connections apart that were open side by side."""
 
 
 class _BadLine(Row, gc=False):
@@ -69,16 +72,29 @@ def read_row(line: bytes) -> Row | None:
 class Capture:
     """One pass over the rows of a capture of ``venue``; ``first_ns`` stands in until a row tells its time."""
 
-    def __init__(self, venue: str, first_ns: int, tally: Tally, *, book_levels: int = BOOK_LEVELS) -> None:
-        """``book_levels`` a side of each book are published, 0: books are passed over, which is faster."""
+    def __init__(
+        self,
+        venue: str,
+        first_ns: int,
+        tally: Tally,
+        *,
+        book_levels: int = BOOK_LEVELS,
+        side_by_side: bool = False,
+    ) -> None:
+        """``book_levels`` a side of each book are published, 0: books are passed over, which is faster.
+        ``side_by_side``: its rows tell connections apart, which may overlap."""
         self._venue = venue
         self._entry = VENUES[venue]
         self._book_levels = book_levels
         self._tally = tally
         self._last_ns = first_ns
+        self._side_by_side = side_by_side
 
     def batches(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
         """Lists of about ``size`` events."""
+        if self._side_by_side:
+            yield from self._connections(chunks, size)
+            return
         decoder = self._entry.tape_decoder(self._book_levels)
         batch: list[MarketEvent] = []
         for chunk in chunks:
@@ -91,6 +107,38 @@ class Capture:
         if batch:
             yield batch
 
+    def _connections(self, chunks: Iterable[bytes], size: int) -> Iterator[list[MarketEvent]]:
+        connections = SideBySide(lambda: self._entry.tape_decoder(self._book_levels))
+        batch: list[MarketEvent] = []
+        for chunk in chunks:
+            for row in self._rows(chunk):
+                self._last_ns = row.t or self._last_ns
+                native = self._native(row)
+                if row.ch == "ws" and row.raw is not None:
+                    connections.frame(row.conn, row.raw, self._last_ns, batch)
+                elif row.ch == "close":
+                    connections.ended(row.conn, self._last_ns, batch)
+                elif native and row.raw is not None:
+                    connections.snapshot(native, row.raw.encode(), self._last_ns, batch)
+                elif isinstance(row, _BadLine):
+                    self._bad_line(row, batch)
+                if len(batch) >= size:
+                    yield batch
+                    batch = []
+            self._tally.undecodable += connections.take_malformed()
+        if batch:
+            yield batch
+
+    def _native(self, row: Row) -> str:
+        """Whose book a REST reply is; "" when it is none."""
+        if row.ch != "http" or self._entry.book_native is None:
+            return ""
+        return self._entry.book_native(row.url) or ""
+
+    def _bad_line(self, row: Row, out: list[MarketEvent]) -> None:
+        self._tally.undecodable += 1
+        out.append(Malformed(self._venue, row.raw or "", "not a line of a tape", self._last_ns))
+
     def blocks(
         self, chunks: Iterable[bytes], symbols: list[str], size: int
     ) -> Iterator[list[MarketEvent] | Ticks]:
@@ -99,7 +147,7 @@ class Capture:
         A list, too, for what is no tick, and for a symbol's first: ``symbols`` is filled on the way.
         """
         scanner_type = self._entry.scanner
-        if scanner_type is None:
+        if scanner_type is None or self._side_by_side:
             yield from self.batches(chunks, size)
             return
         scanner = scanner_type(symbols, self._book_levels)
@@ -154,13 +202,10 @@ class Capture:
     def _decode(self, decoder: VenueDecoder, row: Row, out: list[MarketEvent]) -> None:
         if row.ch != "ws" or row.raw is None:
             if isinstance(row, _BadLine):
-                self._tally.undecodable += 1
-                out.append(Malformed(self._venue, row.raw or "", "not a line of a tape", self._last_ns))
-            elif row.ch == "http" and row.raw is not None and self._entry.book_native is not None:
-                native = self._entry.book_native(row.url)
-                if native:
-                    self._last_ns = row.t or self._last_ns
-                    decoder.book_snapshot(native, row.raw.encode(), self._last_ns, out)
+                self._bad_line(row, out)
+            elif row.raw is not None and (native := self._native(row)):
+                self._last_ns = row.t or self._last_ns
+                decoder.book_snapshot(native, row.raw.encode(), self._last_ns, out)
         elif row.t is None:
             self._last_ns = _undated(decoder, row.raw, self._last_ns, out)
         else:

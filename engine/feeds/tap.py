@@ -11,7 +11,8 @@ from engine.feeds.transport import Transport
 
 
 class Frame(NamedTuple):
-    """A row of a capture: ``ch`` is ws (received), tx (sent), http (a REST reply) or open (a connection)."""
+    """A row of a capture: ``ch`` is ws (received), tx (sent), http (a REST reply), open or close (a
+    connection)."""
 
     t: int
     ch: str
@@ -60,6 +61,7 @@ class _Tapped:
         self._number = number
         self._take = take
         self._clock = clock
+        self._closed = False
 
     @property
     def pongs(self) -> int:
@@ -81,6 +83,9 @@ class _Tapped:
         await self._transport.ping()
 
     async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._take(Frame(self._clock(), "close", self._url, None, self._number))
         await self._transport.close()
 
     def abort(self) -> None:

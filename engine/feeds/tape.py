@@ -169,6 +169,7 @@ class _TextTape:
         self._capture = bool(rows)
         if rows:
             self.venue = venue or _venue_of(rows, path)
+            self._side_by_side = any(row.conn for row in rows)
             self._book_levels = book_levels.get(self.venue, BOOK_LEVELS)
             self._first_ns = next((row.t for row in rows if row.t is not None), 0)
             self.specs = self._read_specs(rows)
@@ -221,7 +222,13 @@ class _TextTape:
         return self._read(lambda chunks: self._pass().blocks(chunks, symbols, size))
 
     def _pass(self) -> Capture:
-        return Capture(self.venue, self._first_ns, self.tally, book_levels=self._book_levels)
+        return Capture(
+            self.venue,
+            self._first_ns,
+            self.tally,
+            book_levels=self._book_levels,
+            side_by_side=self._side_by_side,
+        )
 
     def _read(self, decode: Callable[[LineChunks], Iterator[_Batch]]) -> Iterator[_Batch]:
         self.tally.lines = self.tally.undecodable = 0

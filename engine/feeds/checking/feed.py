@@ -84,8 +84,12 @@ class FeedCheck(Counting):
             self._frame(row.raw)
         elif row.ch == "http" and row.raw is not None:
             self._reply(row.url, row.raw)
+        elif row.ch == "close":
+            ended = self._connections.pop(row.conn, None)
+            if ended is not None:
+                self._over.append(ended)
         elif row.ch not in ("http", "tx"):
-            self._malformed("not a row", f"ch {row.ch}", "neither ws, http, tx nor open")
+            self._malformed("not a row", f"ch {row.ch}", "neither ws, http, tx, open nor close")
 
     # --- the socket ---
 

@@ -1,0 +1,75 @@
+"""A capture of connections that overlapped plays as one: nothing twice, nothing of the one in the other."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.events import BookStatus, Depth, MarketEvent, Quote, Trade
+from engine.feeds.checking.files import check_file
+from engine.feeds.tape import Tape
+
+Row = dict[str, Any]
+pytestmark = pytest.mark.data
+CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
+URL = "wss://stream.binance.com:9443/stream"
+
+
+@pytest.fixture
+def single(data_dir: Path) -> list[Row]:
+    with gzip.open(data_dir / CAPTURE, "rt") as file:
+        return [json.loads(line) for line, _ in zip(file, range(6000), strict=False)]
+
+
+def played(rows: list[Row], path: Path) -> list[MarketEvent]:
+    path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
+    return [event for batch in Tape([path]).blocks() if isinstance(batch, list) for event in batch]
+
+
+def overlapped(single: list[Row], begin: int, end: int, *, told: bool) -> list[Row]:
+    """The second connection begins at one row, the first ends at another, and is ``told`` to."""
+    rows: list[Row] = [{"t": single[0]["t"], "ch": "open", "raw": None, "url": URL, "conn": 1}]
+    snapshot = next(row for row in single if row["ch"] == "http")
+    for n, row in enumerate(single):
+        if row["ch"] == "http":
+            rows.append(row)
+            continue
+        if n == begin:
+            rows.append({"t": row["t"], "ch": "open", "raw": None, "url": URL, "conn": 2})
+        if n < end:
+            rows.append({**row, "conn": 1})
+        if n == end and told:
+            rows.append({"t": row["t"], "ch": "close", "raw": None, "url": URL, "conn": 1})
+        if n >= begin:
+            rows.append({**row, "conn": 2})
+    assert snapshot in rows
+    return rows
+
+
+def of(kind: type, events: list[MarketEvent]) -> list[str]:
+    return [repr(event) for event in events if isinstance(event, kind)]
+
+
+def test_what_overlaps_is_told_once_and_books_are_not_mixed(single: list[Row], tmp_path: Path) -> None:
+    alone = played([{**row, "conn": 1} for row in single], tmp_path / "a.jsonl")
+    both = played(overlapped(single, 2000, 3000, told=True), tmp_path / "b.jsonl")
+    assert of(Trade, both) == of(Trade, alone) and len(of(Trade, both)) > 500
+    assert of(Quote, both) == of(Quote, alone)
+    until = single[2999]["t"]
+    depths = [event for event in alone if isinstance(event, Depth) and event.recv_ns <= until]
+    assert [event for event in both if isinstance(event, Depth)] == depths and depths
+    told = [event.live for event in both if isinstance(event, BookStatus)]
+    assert told == [False], "the second has no snapshot of its book, and the first took its book with it"
+    report = check_file("binance", tmp_path / "b.jsonl")
+    assert report.wrong == [] and report.kinds["trade"].decoded > len(of(Trade, alone))
+
+
+def test_one_that_a_crash_took_is_followed_by_the_other_in_time(single: list[Row], tmp_path: Path) -> None:
+    alone = played([{**row, "conn": 1} for row in single], tmp_path / "a.jsonl")
+    both = played(overlapped(single, 2000, 3000, told=False), tmp_path / "b.jsonl")
+    assert of(Trade, both) == of(Trade, alone)
+    assert of(Quote, both)[-1] == of(Quote, alone)[-1]
