@@ -16,7 +16,7 @@ from engine.feeds.book import MOST, Best, Book, Text
 PUBLISH_NS = 100_000_000
 """``Depth`` of one symbol at most this often, by receive time."""
 QUOTE_NS = 1_000_000_000
-"""So old a quote is told again by a change of the book that leaves it as it is: it still holds."""
+"""A quote so old by the venue's time is told again by a change of the book that leaves it: it still holds."""
 
 
 class _Kept:
@@ -105,11 +105,10 @@ class Books:
             return True
         if self._broken.pop(symbol, 0) or self._unquoted.pop(symbol, ""):
             out.append(BookStatus(symbol, True, "", self._quotes, recv_ns))
-        if best is not None and self._quotes:
-            still = 0 <= recv_ns - kept.quoted_ns < QUOTE_NS
-            if best != kept.best or not still:
-                kept.best, kept.quoted_ns = best, recv_ns
-                out.append(Quote(symbol, *best, event_ns, recv_ns))
+        told = best == kept.best and event_ns - kept.quoted_ns < QUOTE_NS
+        if self._quotes and best is not None and not told:
+            kept.best, kept.quoted_ns = best, event_ns
+            out.append(Quote(symbol, *best, event_ns, recv_ns))
         if self._levels:
             if recv_ns - kept.published_ns >= PUBLISH_NS or recv_ns < kept.published_ns:
                 self._publish(symbol, kept, recv_ns, out)

@@ -91,8 +91,8 @@ def test_a_quote_that_still_holds_is_told_again_once_a_second() -> None:
     book = books.begin("v:A", [("1", "1")], [("2", "1")])
     for tenth in range(31):
         book.apply([("0.5", str(tenth + 1))], [])
-        books.changed("v:A", tenth, tenth * NS // 10, out)
-    assert [event.event_ns for event in out if isinstance(event, Quote)] == [0, 10, 20, 30]
+        books.changed("v:A", tenth * NS // 10, tenth, out)
+    assert [event.recv_ns for event in out if isinstance(event, Quote)] == [0, 10, 20, 30]
 
 
 def test_a_snapshot_that_is_none_leaves_nothing_to_publish() -> None:
