@@ -208,3 +208,22 @@ def test_an_entry_on_a_wrong_book_is_denied_with_that_reason(bench: Bench) -> No
     desk.on_events([book(True, 4.5), quote(SYMBOL, 99.9, 100.1, 4.5)])
     (verdict,) = desk.trading.judge([request])
     assert {check.code: check.passed for check in verdict.checks}["STALE_DATA"]
+
+
+@pytest.mark.parametrize("quiet_s", [30, 61, 3_600])
+def test_a_pair_that_does_not_trade_is_entered_as_long_as_its_quotes_are_fresh(
+    bench: Bench, quiet_s: int
+) -> None:
+    desk = bench.desk
+    desk.on_events([quote(SYMBOL, 99.9, 100.1, 5 + second) for second in range(quiet_s)])
+    request = entry(symbol=SYMBOL, quantity=Decimal("0.001"), decision_price=100.0, decision_ns=desk.now_ns)
+
+    def fresh() -> bool:
+        (verdict,) = desk.trading.judge([request])
+        return {check.code: check.passed for check in verdict.checks}["STALE_DATA"]
+
+    assert fresh()
+    desk.advance(at(5 + quiet_s + 1.9))
+    assert fresh(), "as old as risk.stale_data_s allows"
+    desk.advance(at(5 + quiet_s + 2.1))
+    assert not fresh()
