@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def main() -> Progress:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         return await record(
             config,
@@ -93,4 +94,5 @@ def _tell(progress: Progress) -> None:
     count = f"{progress.frames:,} frames" if progress.frames else f"{progress.ticks:,} ticks"
     lost = f" · {progress.lost:,} LOST" if progress.lost else ""
     line = f"{minutes:d}:{seconds:02d} · {count} · {progress.size / 1e6:,.1f} MB{lost} · {progress.state}"
-    print(f"\r\x1b[K{line[:150]}", end="", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal was closed: the tape is ended all the same
+        print(f"\r\x1b[K{line[:150]}", end="", file=sys.stderr, flush=True)

@@ -85,6 +85,7 @@ class ColumnarWriter:
         self._size = 0
         self._append(MAGIC + _PREFIX.pack(len(header), zlib.crc32(header)) + header)
         self.add_specs(specs)
+        self.flush()  # whatever ends the process: what is written can be read
 
     def write(self, ticks: Ticks, news: Iterable[Placed] = ()) -> None:
         """Append ``ticks`` (dtype TICK, any length) and what was told between them. Raises ValueError for a

@@ -234,3 +234,44 @@ def test_a_process_that_is_killed_leaves_tapes_that_can_be_read(tmp_path: Path) 
     told = [json.loads(json.loads(line)["raw"])["n"] for chunk in chunks for line in chunk.splitlines()]
     assert chunks.truncated and len(told) >= 20
     assert told == list(range(1, len(told) + 1))
+
+
+def test_a_file_that_is_still_written_is_never_removed_to_make_room(tmp_path: Path) -> None:
+    first = TickTape(TapeFolder(tmp_path, "ticks", ".tape", most_bytes=2000, part_bytes=400))
+    first.write(ticks(500), ["x:A"])
+    (open_one,) = tmp_path.glob("ticks-*")
+    os.utime(open_one, (1, 1))
+    for n in range(30):
+        other = TickTape(TapeFolder(tmp_path, "frames-other", ".tape", most_bytes=2000, part_bytes=400))
+        other.write(ticks(50, at_ns=START_NS + (n + 1) * NS), ["x:A"])
+        other.close()
+    assert open_one.exists() and len(list(tmp_path.iterdir())) < 20
+    first.close()
+    assert on_tapes(tmp_path) >= 500
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_clock_set_back_does_not_keep_ticks_from_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    tape = TickTape(OneFile(path))
+    tape.write(ticks(10), ["x:A"])
+    tape.write(ticks(10, at_ns=START_NS - 3600 * NS), ["x:A"])
+    assert on_tapes(tmp_path) == 20
+    tape.write(ticks(5, at_ns=START_NS - 3600 * NS), ["x:A"])
+    tape.flush(START_NS - 3569 * NS)  # a quiet market: nothing comes any more
+    assert on_tapes(tmp_path) == 25
+    tape.close()
+
+
+def test_a_disk_that_hangs_does_not_keep_the_desk_from_ending(tmp_path: Path) -> None:
+    held = threading.Event()
+
+    class Hanging(TickTape):
+        def write(self, block: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> None:
+            held.wait(30)
+
+    recorder = Recorder(Hanging(OneFile(tmp_path / "a.tape")))
+    recorder.ticks(ticks(10), ["x:A"])
+    recorder.close(0.05)
+    assert "the disk hangs" in recorder.error
+    held.set()

@@ -166,7 +166,8 @@ def test_off_there_is_no_file_and_no_tap(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_command_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "a.tape"
     command = [sys.executable, "-m", "console", "record", "--venue", "sim", "--symbols", "BTC/USD"]
     child = subprocess.Popen(
@@ -177,7 +178,7 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path) -> None:
         while not out.exists():
             assert time.monotonic() < deadline and child.poll() is None
             time.sleep(0.05)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         told, errors = child.communicate(timeout=20)
     finally:
         child.kill()
