@@ -235,6 +235,7 @@ async def test_one_feed_of_two_connections() -> None:
         )
         feed = open_feed("binance-futures", config, clock=time.time_ns, rng=random.Random(1))
         assert isinstance(feed, JoinedFeed) and feed.venue == "binance-futures"
+        assert feed.without_quotes == {1}
         assert [spec.symbol for spec in await feed.instruments()] == [SYMBOL]
         task = asyncio.create_task(feed.run(events.extend))
 
