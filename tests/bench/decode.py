@@ -78,7 +78,7 @@ class Pass(NamedTuple):
 
 
 def _time(rows: Rows, book_levels: int) -> Pass:
-    decoder = BinanceDecoder((SYMBOL,), book_levels=book_levels)
+    decoder = BinanceDecoder(book_levels=book_levels)
     events = 0
     out: list[MarketEvent] = []
     began, began_cpu = time.perf_counter(), time.process_time()
@@ -98,7 +98,7 @@ def _time(rows: Rows, book_levels: int) -> Pass:
 
 def _each(rows: Rows) -> list[Figure]:
     """Per frame, the clock's own cost included."""
-    decoder = BinanceDecoder((SYMBOL,))
+    decoder = BinanceDecoder()
     took: dict[str, list[int]] = {}
     out: list[MarketEvent] = []
     for kind, raw, recv_ns in rows:
