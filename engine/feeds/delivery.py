@@ -134,21 +134,21 @@ class Delivery:
     def _pass_on(self, out: list[MarketEvent]) -> None:
         stats = self._stats
         for at, event in enumerate(out):
-            kind = type(event)
-            if isinstance(event, Quote | Depth | Candle):
+            if type(event) is Quote or type(event) is Depth or type(event) is Candle:
                 stats.last_data_ns = event.recv_ns
-            elif isinstance(event, Trade):
+            elif type(event) is Trade:
                 stats.last_data_ns = event.recv_ns
                 stats.backfilled += event.backfilled
-            elif kind is Gap:
+            elif type(event) is Gap:
                 stats.gaps += 1
-            elif kind is Malformed:
+            elif type(event) is Malformed:
                 stats.malformed += 1
-            elif isinstance(event, FeedStatus):  # from a decoder, which knows of one connection only
+            elif type(event) is FeedStatus:  # from a decoder, which knows of one connection only
                 out[at] = msgspec.structs.replace(event, reconnects=stats.reconnects)
         if out:
             self._sink(out)
-        self._ask()
+        if self._order.wanted or self._order.given_up:
+            self._ask()
 
     def _ask(self) -> None:
         order = self._order

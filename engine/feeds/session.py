@@ -21,7 +21,7 @@ from engine.feeds.watchdog import Health, Patience, Verdict, Watchdog
 _FLUSH_S = 0.1
 _UNTOLD_S = 5.0
 """A venue that has not acknowledged the subscription by then does not do so."""
-_CHANNEL = {Trade: "trade", Quote: "quote", Depth: "book", Candle: "candle"}
+_CHANNEL = {Trade: "trade", Quote: "quote", Depth: "book", Candle: "candle", BookStatus: "book"}
 
 
 class Session:
@@ -159,18 +159,20 @@ class Session:
 
     def _note(self, events: Sequence[MarketEvent]) -> None:
         """Live data proves the connection. What a venue repeats of the past does not, nor a wrong book."""
-        now_s = 0.0
+        now_s, now_ns = 0.0, 0
         for event in events:
-            channel = _CHANNEL.get(type(event), "")
-            if isinstance(event, Trade):
+            channel = _CHANNEL.get(type(event))
+            if channel is None:
+                continue
+            if type(event) is Trade:
                 live = not event.backfilled
-            elif isinstance(event, BookStatus):
-                live, channel = event.live, "book"
             else:
-                live = channel != ""
+                live = type(event) is not BookStatus or event.live
             if live:
-                now_s = now_s or asyncio.get_running_loop().time()
-                self._watchdog.data(channel, int(now_s * NS))
+                if not now_s:
+                    now_s = asyncio.get_running_loop().time()
+                    now_ns = int(now_s * NS)
+                self._watchdog.data(channel, now_ns)
         if now_s:
             self.live_s = (self.live_s[0] if self.live_s else now_s), now_s
 
