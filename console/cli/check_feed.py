@@ -13,6 +13,8 @@ from engine.text import clean
 if TYPE_CHECKING:
     from engine.feeds.checking.report import CheckReport
 
+_WIDTH = 24
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0 when nothing is wrong with any of them, else 1."""
@@ -34,11 +36,12 @@ def lines(report: CheckReport) -> list[str]:
     """A report for a person."""
     cut = ", cut off before its end" if report.truncated else ""
     text = [f"{Path(report.file).name}: {report.venue}, {report.rows:,} rows{cut}"]
-    text.append(f"  {'kind':<24}{'decoded':>12}{'undecodable':>14}")
+    width = max(_WIDTH, *(len(kind) + 1 for kind in report.kinds), 0)
+    text.append(f"  {'kind':<{width}}{'decoded':>12}{'undecodable':>14}")
     for kind, count in report.kinds.items():
-        text.append(f"  {kind:<24}{count.decoded:>12,}{count.undecodable:>14,}")
+        text.append(f"  {kind:<{width}}{count.decoded:>12,}{count.undecodable:>14,}")
     if report.skipped:
-        text.append(f"  {'not used':<24}{report.skipped:>12,}")
+        text.append(f"  {'not used':<{width}}{report.skipped:>12,}")
     events = ", ".join(f"{count:,} {name}" for name, count in sorted(report.events.items()))
     text.append(f"  {'events':<24}{events or 'none'}")
     text += [f"  undecodable             {example}" for example in report.examples]
@@ -46,8 +49,15 @@ def lines(report: CheckReport) -> list[str]:
         text.append("  single messages: their order says nothing, so gaps and books are not judged")
     else:
         text += _judged(report)
-    text.append(f"  {'WRONG: ' + '; '.join(report.wrong) if report.wrong else 'right'}")
+    text.append(f"  {_verdict(report)}")
     return text
+
+
+def _verdict(report: CheckReport) -> str:
+    if report.wrong:
+        return f"WRONG: {'; '.join(report.wrong)}"
+    upto = ", up to where it is cut off" if report.truncated else ""
+    return f"right{upto}" if report.used else f"nothing to judge: the adapter has a use for none of it{upto}"
 
 
 def _judged(report: CheckReport) -> list[str]:
@@ -68,6 +78,12 @@ def _judged(report: CheckReport) -> list[str]:
                 f" compared {ticker.rule}; {ticker.allowed:,} may differ",
             )
         )
-    else:
+    elif report.books_built:
         told.append(("bid and offer", "the capture has no ticker to compare its books with"))
-    return [f"  {name:<24}{value}" for name, value in told]
+    else:
+        told.append(("bid and offer", "there is no book to compare"))
+    if report.unjudged:
+        told.append(("books never built", f"{sum(report.unjudged.values()):,} messages not judged"))
+    if report.unchecked:
+        told.append(("after a fault", f"{report.unchecked:,} messages of books not checked"))
+    return [f"  {name:<{_WIDTH}}{value}" for name, value in told]

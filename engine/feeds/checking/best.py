@@ -24,6 +24,7 @@ import msgspec
 
 from engine.events import NS
 from engine.feeds.book import Best, Book
+from engine.feeds.checking.coverage import BOOK_KINDS, native_of
 
 WINDOW_NS = NS
 """So long before and after a ticker its book is looked at, by receive time."""
@@ -334,9 +335,6 @@ _VENUES = {
     "kraken": _Tickers(frozenset({"ticker"}), _read_kraken),
     "okx": _Tickers(frozenset({"tickers"}), _read_okx),
 }
-_BOOKS = frozenset({"depth", "depthUpdate", "l2update", "l2_data", "snapshot", "book", "books"})
-_BOOK_OF = re.compile(r'"(?:product_id|instId|symbol|s)"\s*:\s*"([^"]{1,40})"')
-_BOOK_OF_V1 = re.compile(r'"book-\d+"\s*,\s*"([^"]{1,40})"\s*\]\s*$')
 _SNAPSHOT = re.compile(r'"(?:type|action)"\s*:\s*"snapshot"')
 
 
@@ -361,7 +359,7 @@ class BestCheck:
             if kind in self._tickers.kinds:
                 for told in self._tickers.read(raw):
                     self.result.ticker(told._replace(ns=ns))
-            elif kind in _BOOKS or kind.startswith("book"):
+            elif kind in BOOK_KINDS or kind.startswith("book"):
                 native, number = self._changed(raw)
                 if number < self._newest.get(native, -1):
                     return  # it is of the past, and has changed nothing
@@ -389,5 +387,4 @@ class BestCheck:
         if isinstance(self.result, ByNumber):
             data = _binance_data(raw)
             return data.s, data.u
-        found = _BOOK_OF_V1.search(raw) if raw.startswith("[") else _BOOK_OF.search(raw)
-        return (found[1] if found else ""), -1
+        return native_of(raw), -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from engine.events import BookStatus, Candle, Depth, Gap, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.book import Book
 from engine.feeds.checking.best import BestCheck, allowed
+from engine.feeds.checking.coverage import Coverage, is_book, native_of
 from engine.feeds.checking.report import CheckReport, Counting, Line, TickerResult
 from engine.feeds.checking.rest_rows import RestRows
 from engine.feeds.checking.sequence import Ids, Sequence
@@ -17,6 +19,7 @@ from engine.feeds.decoder import VenueDecoder
 from engine.feeds.registry import VENUES, ids_rise
 from engine.feeds.timestamps import MAX_NS
 from engine.symbols import resolve
+from engine.text import clean
 
 _FLUSH_NS = 100_000_000
 _OPEN = 16
@@ -103,7 +106,7 @@ class FeedCheck(Counting):
         if why:
             self._malformed(kind, raw, why)
             return
-        self._count(kind)
+        self._count(kind, used=decoder.skipped == skipped)
         self.report.skipped += decoder.skipped - skipped
         if holes:
             self.report.sequence_gaps += 1
@@ -117,6 +120,8 @@ class FeedCheck(Counting):
             symbol, trade_id = decoder.spent.popleft()
             self._ids.setdefault(symbol, Ids()).add(trade_id)
         self._now.best.frame(kind, raw, self._last_ns)
+        if is_book(kind, raw) and decoder.skipped == skipped:
+            self._now.cover(raw)
         self._after()
 
     def _after(self) -> None:
@@ -142,6 +147,8 @@ class FeedCheck(Counting):
             self._malformed("rest:book", raw, "it cannot be decoded")
         self._take(out)
         connection.best.snapshot(native, raw, self._last_ns)
+        if connection.has(native):
+            connection.coverage.whole(native)
         connection.note_wanted()
 
     # --- REST ---
@@ -185,7 +192,7 @@ class FeedCheck(Counting):
         if why:
             self._malformed(name, row.raw, why)
             return
-        self._count(name)
+        self._count(name, used=not decoder.skipped)
         self.report.skipped += decoder.skipped
         self.report.events = _added(self.report.events, out)
 
@@ -221,6 +228,7 @@ class FeedCheck(Counting):
     def finish(self, *, truncated: bool) -> CheckReport:
         """The report, once all rows are in."""
         report, ticker = self.report, TickerResult()
+        built, never = set[str](), Counter[str]()
         if ids_rise(self._venue):
             report.trade_gaps += sum(ids.gaps for ids in self._ids.values())
             report.trades_missing += sum(ids.missing for ids in self._ids.values())
@@ -231,11 +239,16 @@ class FeedCheck(Counting):
             report.checksums_bad += decoder.mismatches
             report.crossed += decoder.books.crossed
             report.books_broken += decoder.books.resyncs
+            report.unchecked += connection.coverage.after_fault
+            built |= connection.coverage.built
+            never += connection.coverage.never_built()
             ticker.compared += compared.compared
             ticker.equal += compared.compared - compared.differed
         if ticker.compared:
             ticker.rule, ticker.allowed = self._now.best.rule, allowed(ticker.compared)
         report.ticker = ticker
+        report.books_built = len(built)
+        report.unjudged = {clean(native, 40): count for native, count in never.items() if native not in built}
         return super().finish(truncated=truncated)
 
 
@@ -246,6 +259,7 @@ class _Connection:
         self.decoder: VenueDecoder = VENUES[venue].decoder()
         self.sequence = Sequence(venue)
         self.best = BestCheck(venue, self._book)
+        self.coverage = Coverage()
         self.frames = 0
         self.flushed_ns = 0
         self.wanted: dict[str, None] = {}
@@ -255,6 +269,14 @@ class _Connection:
     def note_wanted(self) -> None:
         self.wanted.update(dict.fromkeys(self.decoder.wanted))
         self.decoder.wanted.clear()
+
+    def cover(self, raw: str) -> None:
+        """Note whether the book that a frame tells of could take it."""
+        native = native_of(raw)
+        self.coverage.message(native, self.has(native))
+
+    def has(self, native: str) -> bool:
+        return self._book(native) is not None
 
     def _book(self, native: str) -> Book | None:
         books, usual = self.decoder.books, resolve(self._venue, native, {})

@@ -32,13 +32,14 @@ def check_file(venue: str, path: Path) -> CheckReport:
     no capture at all."""
     chunks = LineChunks(path)
     try:
-        first = True
+        first, head = True, list[bytes]()
         pieces = iter(chunks)
         check = _check(venue, path)
         for chunk in pieces:
             lines = chunk.splitlines()
             if first and venue not in SERVICES:
-                check = _check(spoken(venue, lines[:_LOOKED_AT]), path)
+                head = lines[:_LOOKED_AT]
+                check = _check(spoken(venue, head), path)
             if first and _is_document(lines):
                 document = b"".join([chunk, *pieces])
                 _refuse_long(path, len(document))
@@ -53,7 +54,10 @@ def check_file(venue: str, path: Path) -> CheckReport:
                     check.line(line)
     except OSError as error:
         raise TapeError(f"cannot read the capture {path}: {clean(error.strerror or error)}") from None
-    return check.finish(truncated=chunks.truncated)
+    report = check.finish(truncated=chunks.truncated)
+    if report.wrong and venue not in SERVICES and (other := _whose(head)) not in ("", report.venue):
+        report.wrong.append(f"its frames look like those of {other}: check it with that name")
+    return report
 
 
 def _check(name: str, path: Path) -> Counting:
@@ -62,7 +66,16 @@ def _check(name: str, path: Path) -> Counting:
 
 def spoken(venue: str, lines: list[bytes]) -> str:
     """``venue``, or another socket of the same company (``<venue>-…``) if most of these rows come from it."""
-    votes = dict.fromkeys([venue, *(one for one in VENUES if one.startswith(f"{venue}-"))], 0)
+    return _voted(lines, [venue, *(one for one in VENUES if one.startswith(f"{venue}-"))], venue)
+
+
+def _whose(lines: list[bytes]) -> str:
+    """The venue that most of these rows come from, "" where none of them tells."""
+    return _voted(lines, ["", *VENUES], "")
+
+
+def _voted(lines: list[bytes], names: list[str], venue: str) -> str:
+    votes = dict.fromkeys(names, 0)
     for line in lines if len(votes) > 1 else ():
         try:
             row = _line(line)
@@ -70,8 +83,10 @@ def spoken(venue: str, lines: list[bytes]) -> str:
             continue  # the check itself tells of it
         host, raw = row.url.partition("://")[2].partition("/")[0], row.raw or ""
         for name in reversed(votes):
+            if not name:
+                break  # no venue's
             entry = VENUES[name]
-            heads = entry.frame_heads if entry.frame_mark or name == venue else ()
+            heads = entry.frame_heads if entry.frame_mark or name == venue or not venue else ()
             if any(part in host for part in entry.hosts) or (
                 not host and raw.startswith(heads) and entry.frame_mark in raw
             ):

@@ -2,12 +2,14 @@
 
 Wrong is, each by itself: a message that cannot be decoded, a trade id or a message that is missing (in the
 capture, whether the adapter noticed or not), a gap that the adapter did not notice, a checksum that does not
-match, a crossed book, a best bid and offer that is not the venue's own (see ``best`` for the rule).
+match, a crossed book, messages of a book that was never built (the capture lacks its snapshot), a best bid
+and offer that is not the venue's own (see ``best`` for the rule).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -77,6 +79,14 @@ class CheckReport(msgspec.Struct):
     crossed: int = 0
     books_broken: int = 0
     """How often the adapter found a book wrong, for whatever reason."""
+    books_built: int = 0
+    """Symbols that had a book."""
+    unjudged: dict[str, int] = {}
+    """Messages of books by symbol, where no book was ever built."""
+    unchecked: int = 0
+    """Messages of books that came after a fault, while their book was away."""
+    used: int = 0
+    """Messages and replies that the adapter has a use for; 0: there was nothing to judge."""
     ticker: TickerResult = msgspec.field(default_factory=TickerResult)
     wrong: list[str] = []
     """Why the exit code is 1; empty: all is right."""
@@ -104,7 +114,8 @@ class Counting:
         """One row, counted already."""
         raise NotImplementedError
 
-    def _count(self, kind: str) -> None:
+    def _count(self, kind: str, *, used: bool = True) -> None:
+        self.report.used += used
         self._kinds[kind if len(self._kinds) < _KINDS or kind in self._kinds else "others"] += 1
 
     def _malformed(self, kind: str, raw: str, error: object) -> None:
@@ -146,6 +157,11 @@ def _wrong(report: CheckReport) -> list[str]:
         found.append(f"{report.crossed:,} crossed books")
     if report.books_broken and not found:
         found.append(f"{report.books_broken:,} times a book was found wrong")
+    if report.unjudged:
+        found.append(
+            f"no book was ever built of {_some(report.unjudged)}:"
+            f" {sum(report.unjudged.values()):,} messages not judged"
+        )
     ticker = report.ticker
     if ticker.compared - ticker.equal > ticker.allowed:
         found.append(
@@ -153,3 +169,9 @@ def _wrong(report: CheckReport) -> list[str]:
             f" {ticker.compared:,} comparisons, {ticker.allowed:,} may"
         )
     return found
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of them."""
+    told = sorted(names)
+    return ", ".join(told[:5]) + (f" and {len(told) - 5:,} more" if len(told) > 5 else "")
