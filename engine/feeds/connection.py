@@ -278,7 +278,7 @@ class SocketFeed:
         if session is self._first and verdict.silent:
             self._status.tell(FeedState.STALE, verdict.reason)
 
-    def _received(self, session: Session, events: list[MarketEvent]) -> None:
+    def _received(self, session: Session, events: list[MarketEvent], live: bool) -> None:
         if session is not self._first:
             self._delivery.second(events, waits=session is self._second)
             return
@@ -296,7 +296,7 @@ class SocketFeed:
                 self._status.show()
         if self.stats.state is not FeedState.UP and session.is_live:
             self._live()
-        self._delivery.first(events, session.decoder.books.quotes)
+        self._delivery.first(events, session.decoder.books.quotes, live=live)
 
     def _live(self) -> None:
         self._poller.stop()

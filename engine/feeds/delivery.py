@@ -48,11 +48,14 @@ class Delivery:
     def open(self, sink: Sink, tasks: asyncio.TaskGroup) -> None:
         self._sink, self._tasks = sink, tasks
 
-    def first(self, events: Sequence[MarketEvent], book_quotes: bool) -> None:
-        """Events of the connection that counts."""
+    def first(self, events: Sequence[MarketEvent], book_quotes: bool, *, live: bool = True) -> None:
+        """Events of the connection that counts; ``live``: its socket brought them."""
+        last_ns = self._stats.last_data_ns
         passed: list[MarketEvent] = []
         self._relay.first(events, book_quotes, passed)
         self._push(passed)
+        if not live:
+            self._stats.last_data_ns = last_ns
 
     def second(self, events: Sequence[MarketEvent], *, waits: bool) -> None:
         """Events of another one, which ``waits`` to take over or has been replaced."""
@@ -74,7 +77,9 @@ class Delivery:
         if not self._connected:
             self._connected = True
             self._order.connected(self._clock())
-            self._ask()
+            out: list[MarketEvent] = []
+            self._relay.back("is begun anew on a new connection", self._clock(), out)
+            self._pass_on(out)
 
     def hand_over(self, why: str, old: Books, new: Books, *, whole: bool) -> None:
         """The second connection is the first now; ``whole``: it has been bringing all trades."""
@@ -137,8 +142,10 @@ class Delivery:
             if type(event) is Quote or type(event) is Depth or type(event) is Candle:
                 stats.last_data_ns = event.recv_ns
             elif type(event) is Trade:
-                stats.last_data_ns = event.recv_ns
-                stats.backfilled += event.backfilled
+                if event.backfilled:
+                    stats.backfilled += 1
+                else:
+                    stats.last_data_ns = event.recv_ns
             elif type(event) is Gap:
                 stats.gaps += 1
             elif type(event) is Malformed:

@@ -20,6 +20,10 @@ class Relay:
     def __init__(self) -> None:
         self._live: dict[str, bool] = {}
         """Symbols whose book was told of: whether it is right."""
+        self._why: dict[str, str] = {}
+        """Of those that are wrong: what was told of it."""
+        self._lost: dict[str, bool] = {}
+        """Those that are wrong because a connection ended: whether quotes are their tops."""
         self._told_ns: dict[tuple[type, str], int] = {}
         """Event time of the last state told."""
         self._held: dict[tuple[type, str], _State] = {}
@@ -37,11 +41,17 @@ class Relay:
                     if symbol in live:
                         out.append(BookStatus(symbol, True, "", book_quotes, event.recv_ns))
                     live[symbol] = True
+                    self._right(symbol)
                 told_ns[kind, symbol] = event.event_ns
             elif type(event) is BookStatus:
-                if live.get(event.symbol) is event.live:
+                symbol = event.symbol
+                told = live.get(symbol) is event.live
+                if told and (event.live or self._why.get(symbol) == event.reason):
                     continue
-                live[event.symbol] = event.live
+                live[symbol] = event.live
+                self._right(symbol)
+                if not event.live:
+                    self._why[symbol] = event.reason
             elif type(event) is Candle:
                 told_ns[kind, event.symbol] = event.event_ns
             out.append(event)
@@ -72,4 +82,17 @@ class Relay:
         for symbol, live in self._live.items():
             if live and symbol not in kept:
                 self._live[symbol] = False
+                self._why[symbol], self._lost[symbol] = reason, book_quotes
                 out.append(BookStatus(symbol, False, reason, book_quotes, now_ns))
+
+    def back(self, reason: str, now_ns: int, out: list[MarketEvent]) -> None:
+        """A connection is there again: ``reason`` is why the books that were lost are still wrong."""
+        for symbol, book_quotes in self._lost.items():
+            self._why[symbol] = reason
+            out.append(BookStatus(symbol, False, reason, book_quotes, now_ns))
+        self._lost.clear()
+
+    def _right(self, symbol: str) -> None:
+        """Or wrong for another reason than that it was lost."""
+        self._why.pop(symbol, None)
+        self._lost.pop(symbol, None)

@@ -25,7 +25,8 @@ _CHANNEL = {Trade: "trade", Quote: "quote", Depth: "book", Candle: "candle", Boo
 
 
 class Session:
-    """``deliver`` takes each read's events, ``watched`` each verdict that is not good."""
+    """``deliver`` takes each read's events and whether they came by the socket, ``watched`` each verdict that
+    is not good."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class Session:
         *,
         clock: Callable[[], int],
         stats: FeedStats,
-        deliver: Callable[[Session, list[MarketEvent]], None],
+        deliver: Callable[[Session, list[MarketEvent], bool], None],
         watched: Callable[[Session, Verdict], None],
         strangers: Callable[[], None],
     ) -> None:
@@ -64,8 +65,10 @@ class Session:
         self._strangers = strangers
         self._watchdog = Watchdog(patience, int(self.opened_s * NS))
         self._snapshots = Snapshots(
-            venue, self.decoder, rest, book_pace, rng, clock=clock, deliver=self._received
+            venue, self.decoder, rest, book_pace, rng, clock=clock, deliver=self._answered
         )
+        self._waiting: list[MarketEvent] = []
+        """What REST told of books before anything live came: no sign yet that the connection keeps them."""
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._frames = venue.subscribe()
         self._unsent = len(self._frames)
@@ -142,10 +145,30 @@ class Session:
             self._unsubscribed = decoder.unsubscribed
 
     def _received(self, events: list[MarketEvent]) -> None:
-        """Deliver, and do what the decoder asks for."""
+        """What came by the socket."""
         if events:
             self._note(events)
-            self._deliver(self, events)
+            if self._waiting:
+                self._let_go(events)
+            self._deliver(self, events, True)
+        self._serve()
+
+    def _answered(self, events: list[MarketEvent]) -> None:
+        """A book's snapshot by REST, which says nothing of the socket."""
+        if self.live_s is None:
+            self._waiting += events
+        elif events:
+            self._deliver(self, events, False)
+        self._serve()
+
+    def _let_go(self, events: Sequence[MarketEvent]) -> None:
+        """With the first live data, or with what speaks of the same books."""
+        if self.live_s is not None or any(isinstance(event, BookStatus) for event in events):
+            waiting, self._waiting = self._waiting, []
+            self._deliver(self, waiting, False)
+
+    def _serve(self) -> None:
+        """Do what the decoder asks for."""
         decoder = self.decoder
         if decoder.outbox:
             frames, decoder.outbox = decoder.outbox, []

@@ -69,8 +69,13 @@ def test_books_nobody_keeps_are_wrong_until_one_is_published_again() -> None:
     first(relay, depth(1), depth(1, "v:B"), depth(1, "v:C"), BookStatus("v:C", False, "wrong", False, 2))
     assert lost(relay, "v:B") == [BookStatus("v:A", False, "the connection is away", False, 50)]
     assert lost(relay, "v:B") == []
-    # A new decoder knows nothing of that: what it finds wrong is no news, its first levels are.
-    assert first(relay, BookStatus("v:A", False, "is crossed", False, 60)) == []
+    out: list[MarketEvent] = []
+    relay.back("is begun anew", 55, out)
+    relay.back("is begun anew", 56, out)
+    assert out == [BookStatus("v:A", False, "is begun anew", False, 55)]
+    # A new decoder knows nothing of that: what it finds wrong is told once, and so are its first levels.
+    crossed = BookStatus("v:A", False, "is crossed", False, 60)
+    assert first(relay, crossed, crossed) == [crossed]
     assert first(relay, depth(61)) == [BookStatus("v:A", True, "", False, 61), depth(61)]
     assert first(relay, depth(62)) == [depth(62)]
 
