@@ -21,6 +21,10 @@ class SymbolError(ConfigError):
     """A name of an instrument is none, or means more than one."""
 
 
+class AmbiguousSymbolError(SymbolError):
+    """It means more than one."""
+
+
 class TapeError(TickdeskError):
     """A tape cannot be read."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from engine.errors import SymbolError
+from engine.errors import AmbiguousSymbolError, SymbolError
 from engine.spelling import never_closes, parsed, read_any, rule_of, writes_no_slash
 from engine.text import clean
 
@@ -91,7 +91,8 @@ def resolve(place: str, text: str, names: Names) -> str:
 
 def find(text: str, symbols: Iterable[str], names: Names) -> str:
     """Which of ``symbols`` (``"<venue>:<NATIVE>"``) a person means by ``text``: it, its native name or its
-    canonical one, with its venue before it or without. Raises SymbolError when it is none or more than one.
+    canonical one, with its venue before it or without. Raises SymbolError when it is none, and
+    AmbiguousSymbolError when it is more than one.
     """
     known = list(symbols)
     if text in known:
@@ -113,7 +114,7 @@ def find(text: str, symbols: Iterable[str], names: Names) -> str:
     shown = clean(text, 60)
     if found:
         several = clean(", ".join(found[:10]), 200)
-        raise SymbolError(f"{shown} is traded at several venues: say which of {several}")
+        raise AmbiguousSymbolError(f"{shown} is traded at several venues: say which of {several}")
     raise SymbolError(f"unknown symbol {shown}: write it as venue:NATIVE, as in sim:BTC-USD")
 
 

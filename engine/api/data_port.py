@@ -8,6 +8,8 @@ from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 
 
 class DataPort(Protocol):
+    """Symbols of bars and books in any spelling that orders take; SymbolError for one that means several."""
+
     def symbols(self) -> tuple[SymbolDataRow, ...]:
         """Ages, gaps and books of every symbol."""
         ...

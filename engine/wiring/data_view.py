@@ -9,12 +9,13 @@ from collections.abc import Callable
 import msgspec
 
 from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
-from engine.errors import StoreError
+from engine.errors import AmbiguousSymbolError, StoreError, SymbolError
 from engine.events import NS, Depth
 from engine.store.hot_cache import HotCache
 from engine.store.quarantine import prune
 from engine.store.read import Reader
 from engine.store.store import Store
+from engine.symbols import find
 from engine.wiring.desk import Desk
 from engine.wiring.store_query import queried
 from engine.wiring.view import age_ms, number
@@ -65,12 +66,14 @@ class LiveData:
     def bars(self, symbol: str, count: int) -> BarsRow | None:
         if self._bars is None:
             return None
+        symbol = self._called(symbol)
         opens, values = self._bars.bars(symbol, count)
         # The link has no NaN: what is not told is null.
         rows = tuple((*row[:4], number(row[4]), number(row[5])) for row in values.tolist())
         return BarsRow(symbol, self._bars.interval_s, tuple(opens.tolist()), rows) if rows else None
 
     def depth(self, symbol: str) -> DepthRow | None:
+        symbol = self._called(symbol)
         depth = self._desk.news.depths.get(symbol)
         if depth is None:
             return None
@@ -81,6 +84,15 @@ class LiveData:
             imbalance=round(depth.imbalance(_levels(depth)), 3),
             age_ms=age_ms(self._now_ns() - depth.recv_ns),
         )
+
+    def _called(self, text: str) -> str:
+        """The symbol that is called so, in any spelling that orders take; ``text`` when none is."""
+        try:
+            return find(text, (one.symbol for one in self._desk.instruments), self._desk.config.symbols)
+        except AmbiguousSymbolError:
+            raise
+        except SymbolError:
+            return text
 
     async def quarantine(
         self, *, symbol: str, reason: str, since_ns: int, limit: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.config import Config
-from engine.errors import ConfigError
+from engine.errors import AmbiguousSymbolError, ConfigError, SymbolError
 from engine.feeds.registry import VENUES
 from engine.feeds.sources.collection import VENUE as POLLED
 from engine.feeds.sources.registry import Sources
-from engine.symbols import name_of, round_the_clock
+from engine.symbols import find, name_of, resolve, round_the_clock
 from engine.text import clean
 from engine.wiring.history_load import Target
 
@@ -17,8 +17,8 @@ from engine.wiring.history_load import Target
 def targets(config: Config, sources: Sources, only: Sequence[str] = ()) -> list[Target]:
     """The symbols of live feeds and of the collection, each with who has its bars.
 
-    ``only``: these of them, as the engine calls them or by their canonical name; another canonical name is
-    looked for with the sources. Raises ConfigError for one that is none of these.
+    ``only``: these of them, in any spelling that orders take; another name is looked for with the venue that
+    it names, or with the sources. Raises ConfigError for one that is none of these, or more than one.
     """
     found = {
         f"{venue}:{native}": _of_venue(config, sources, venue, native)
@@ -51,11 +51,16 @@ def _of_venue(config: Config, sources: Sources, venue: str, native: str) -> Targ
 
 
 def _chosen(found: dict[str, Target], name: str, config: Config, sources: Sources) -> Target:
-    for symbol in (name, f"{POLLED}:{name}"):
-        if symbol in found:
-            return found[symbol]
-    venue, colon, native = name.partition(":")
-    target = _of_venue(config, sources, venue, native) if colon else _polled(sources, name)
+    try:
+        return found[find(name, found, config.symbols)]
+    except AmbiguousSymbolError:
+        raise
+    except SymbolError:
+        venue, colon, native = name.partition(":")
+    if colon:
+        target = _of_venue(config, sources, venue, resolve(venue, native, config.symbols))
+    else:
+        target = _polled(sources, name)
     if not target.choices:
         raise ConfigError(
             f"nobody has bars of {clean(name, 60)}: write venue:NATIVE as in binance:BTCUSDT, a canonical "

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import SymbolError
 from engine.events import NS, BookStatus, Depth, Gap, Quarantined
+from engine.store.hot_cache import HotCache
 from engine.store.store import Store
 from engine.wiring.data_view import LiveData, bound_quarantine
 from engine.wiring.view import DeskView
+from tests.store.bar_samples import bar
 from tests.wiring.conftest import START_NS, Bench, calm, quote
 from tests.wiring.test_market_news import bars
 from tests.wiring.test_view import frame
@@ -107,3 +110,23 @@ async def test_the_quarantine_is_listed_and_bounded(bench: Bench, tmp_path: Path
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert store.close()
+
+
+@pytest.mark.parametrize("name", ["BTC/USD", "btc/usd", "XBT/USD", "kraken:BTC/USD"])
+def test_bars_and_books_are_found_in_any_spelling_that_orders_take(bench: Bench, name: str) -> None:
+    cache = HotCache(10, 60)
+    cache.put([bar(symbol=SYMBOL)])
+    bench.desk.on_events([Depth(SYMBOL, ((99.0, 1.0),), ((101.0, 1.0),), at(4.5), at(4.5))])
+    told = LiveData(bench.desk, lambda: at(5), lambda: None, cache)  # type: ignore[arg-type, return-value]
+    bars_row, depth = told.bars(name, 5), told.depth(name)
+    assert bars_row is not None and depth is not None
+    assert bars_row.symbol == depth.symbol == SYMBOL and len(bars_row.bars) == 1
+
+
+def test_a_name_that_means_several_has_no_bars(bench: Bench) -> None:
+    for events in calm("coinbase:BTC-USD", 100.0, 5):
+        bench.desk.on_events(events)
+    told = LiveData(bench.desk, lambda: at(5), lambda: None, HotCache(10, 60))  # type: ignore[arg-type, return-value]
+    with pytest.raises(SymbolError, match="several venues"):
+        told.bars("BTC/USD", 5)
+    assert told.bars("no:SUCH", 5) is None

@@ -82,3 +82,20 @@ def test_those_that_are_named() -> None:
     assert list(got) == ["poll:AAPL", "binance:ETHUSDT"]
     with pytest.raises(ConfigError, match="nobody has bars of nobody:X"):
         found("nobody:X")
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT", "btcusdt", "binance:BTC/USDT"])
+def test_a_name_is_the_feeds_symbol_in_any_spelling_that_orders_take(name: str) -> None:
+    got = found(name, overrides=("feeds.binance.symbols=['BTCUSDT']",))
+    assert [asked(target) for target in got.values()] == [[("binance", "BTCUSDT")]]
+    assert list(got) == ["binance:BTCUSDT"]
+
+
+def test_a_venue_without_a_feed_is_asked_in_its_own_spelling() -> None:
+    assert list(found("binance:BTC/USDT")) == ["binance:BTCUSDT"]
+
+
+def test_a_name_that_means_several_is_refused() -> None:
+    feeds = ("feeds.kraken.symbols=['BTC/USD']", "feeds.coinbase.symbols=['BTC-USD']")
+    with pytest.raises(ConfigError, match="several venues: say which of kraken:BTC/USD, coinbase:BTC-USD"):
+        found("BTC/USD", overrides=feeds)
