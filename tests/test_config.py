@@ -211,7 +211,7 @@ def test_lists_of_symbols(text: str, symbols: tuple[str, ...]) -> None:
     environ = {"TICKDESK_FEEDS__ELSEWHERE__SYMBOLS": text, "TICKDESK_STRATEGIES__TREND__SYMBOLS": text}
     config = load(environ=environ)
     assert config.feeds["elsewhere"].symbols == symbols
-    assert tuple(config.strategies["trend"]["symbols"]) == symbols
+    assert tuple(config.strategies["trend"]["symbols"]) == tuple(f"elsewhere:{one}" for one in symbols)
     assert load(environ={}, overrides=[f"account.pegged=USD,{text}"]).account.pegged[0] == "USD"
 
 
@@ -362,3 +362,29 @@ def test_exits_of_single_symbols_are_checked_and_shown_as_toml(tmp_path: Path) -
     path.write_text("[exits.symbols.BTC]\nstop_loss_pct = 2\n")
     with pytest.raises(ConfigError, match="exits"):
         load(path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("given", "symbols"),
+    [
+        ("['SOL/USD']", ["kraken:SOL/USD"]),
+        ("['ETH/USD', 'coinbase:ETH/USD', 'aapl']", ["coinbase:ETH-USD", "poll:AAPL"]),
+        ("SOL/USD", ["kraken:SOL/USD"]),
+        ("['okx:BTC-USDT']", ["okx:BTC-USDT"]),
+    ],
+)
+def test_strategies_know_their_symbols_in_every_spelling(given: str, symbols: list[str]) -> None:
+    config = load(overrides=[*FEEDS, f"strategies.trend.symbols={given}"], environ={})
+    assert config.strategies["trend"]["symbols"] == symbols
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("BTC/USD", "strategies.trend.symbols: BTC/USD is traded at several venues"),
+        ("DOGE/USD", "strategies.trend.symbols: unknown symbol DOGE/USD"),
+    ],
+)
+def test_a_strategy_of_a_symbol_that_nobody_or_several_bring_is_refused(given: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(overrides=[*FEEDS, f"strategies.trend.symbols={given}"], environ={})

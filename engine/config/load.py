@@ -195,7 +195,21 @@ def _in_native_names(config: Config) -> Config:
     risk, exits = config.risk, config.exits
     risk = msgspec.structs.replace(risk, symbols=_by_symbol(config, "risk.symbols", risk.symbols))
     exits = msgspec.structs.replace(exits, symbols=_by_symbol(config, "exits.symbols", exits.symbols))
-    return msgspec.structs.replace(config, risk=risk, exits=exits)
+    strategies = {
+        name: {**section, "symbols": _seen_symbols(config, name, section["symbols"])}
+        if isinstance(section.get("symbols"), (str, list))
+        else section
+        for name, section in config.strategies.items()
+    }
+    return msgspec.structs.replace(config, risk=risk, exits=exits, strategies=strategies)
+
+
+def _seen_symbols(config: Config, name: str, given: str | list[Any]) -> list[Any]:
+    """What a strategy sees, by the names on the desk; what is no text is left for the strategy to refuse."""
+    key, known = f"strategies.{clean(name, 40)}.symbols", traded(config)
+    listed = [given] if isinstance(given, str) else given
+    found = [one_of(key, text, known, config) if isinstance(text, str) else text for text in listed]
+    return found if any(isinstance(one, (dict, list)) for one in found) else list(dict.fromkeys(found))
 
 
 def _named(config: Config) -> Iterator[tuple[str, Iterable[str]]]:
@@ -214,23 +228,27 @@ def _by_symbol(config: Config, section: str, given: Mapping[str, _Own]) -> dict[
     because it was given in another spelling. Raises ConfigError for a name that means several or none."""
     if not given:
         return {}
-    traded = [
-        f"{venue}:{one}" for venue, feed in config.feeds.items() if feed.enabled for one in feed.symbols
-    ]
-    traded = traded or [f"sim:{one}" for one in config.simulated.symbols]
-    traded += [f"poll:{one}" for one in config.collection.symbols]
+    known = traded(config)
     found: dict[str, _Own] = {}
     for text, own in given.items():
-        symbol = _one_of(f"{section}.{clean(text, 60)}", text, traded, config)
+        symbol = one_of(f"{section}.{clean(text, 60)}", text, known, config)
         if symbol in found:
             raise ConfigError(f"configuration: {section} speaks twice of {clean(symbol, 60)}: remove one")
         found[symbol] = own
     return found
 
 
-def _one_of(key: str, text: str, traded: list[str], config: Config) -> str:
+def traded(config: Config) -> list[str]:
+    """The symbols that the configured feeds bring, as the desk calls them."""
+    live = [f"{venue}:{one}" for venue, feed in config.feeds.items() if feed.enabled for one in feed.symbols]
+    simulated = [f"sim:{one}" for one in config.simulated.symbols]
+    return (live or simulated) + [f"poll:{one}" for one in config.collection.symbols]
+
+
+def one_of(key: str, text: str, known: list[str], config: Config) -> str:
+    """Which of ``known`` the configuration's ``key`` means by ``text``. Raises ConfigError."""
     try:
-        return find(text, traded, config.symbols)
+        return find(text, known, config.symbols)
     except SymbolError as error:
         if ":" in text:
             return text  # of a feed that is switched off, or of a tape

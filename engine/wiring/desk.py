@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.config import Config
+from engine.config.load import one_of, traded
 from engine.events import (
     NS,
     Alert,
@@ -146,6 +147,9 @@ class Desk:
             keep=keep,
             alert=self.alert,
             on_change=self._watch_rises,
+            symbol=lambda key, text: one_of(
+                key, text, [one.symbol for one in instruments] or traded(config), config
+            ),
         )
         self.news = MarketNews(
             config,

@@ -45,14 +45,17 @@ class Tuning:
         keep: Callable[[str, object], None],
         alert: Alert,
         on_change: Callable[[], None],
+        symbol: Callable[[str, str], str] = lambda key, text: text,
     ) -> None:
-        """``on_change`` is called whenever a strategy's switch or parameters may have changed."""
+        """``symbol(key, text)`` is the desk's name of what a person wrote there; it raises ConfigError.
+        ``on_change`` is called whenever a strategy's switch or parameters may have changed."""
         self.weights = weights
         self._signals = signals
         self._trading = trading
         self._keep = keep
         self._alert = alert
         self._on_change = on_change
+        self._symbol = symbol
         self._changed: dict[str, dict[str, Any]] = {}
         """By strategy, what was ever changed by hand: what was not follows the configuration."""
         self._reweighed: dict[str, float] = {}
@@ -65,6 +68,10 @@ class Tuning:
         Told as an alert in the name of ``who``, unless that is "". Raises ConfigError.
         """
         before = self._section(name)
+        if patch.symbols is not None:
+            key = f"strategies.{name}.symbols"
+            named = tuple(dict.fromkeys(self._symbol(key, text) for text in patch.symbols))
+            patch = msgspec.structs.replace(patch, symbols=named)
         given = {key: value for key in _SWITCHES if (value := getattr(patch, key)) is not None}
         # First of all: a strategy that is changed and changed back has forgotten when it last spoke.
         self._signals.strategies.check(name, given, patch.params or {})

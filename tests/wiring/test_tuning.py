@@ -246,3 +246,13 @@ async def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
     assert again.desk.trading.gate.disabled == {}
     later = Kept(settings={**first.settings, **again.settings})
     assert later.desk.signals.strategies.enabled("trend") and later.desk.trading.gate.disabled == {}
+
+
+def test_symbols_are_taken_in_every_spelling_that_orders_take() -> None:
+    kept = Kept()
+    kept.desk.tuning.set_strategy("trend", StrategyPatch(symbols=("BTC/USD", "sim:ETH/USD", "sim:BTC-USD")))
+    assert kept.section("trend")["symbols"] == ["sim:BTC-USD", "sim:ETH-USD"]
+    assert kept.settings["strategy:trend"] == {"symbols": ("sim:BTC-USD", "sim:ETH-USD")}
+    with pytest.raises(ConfigError, match=r"strategies\.trend\.symbols: unknown symbol DOGE/USD"):
+        kept.desk.tuning.set_strategy("trend", StrategyPatch(symbols=("DOGE/USD",)))
+    assert kept.section("trend")["symbols"] == ["sim:BTC-USD", "sim:ETH-USD"]
