@@ -282,7 +282,7 @@ class RestSource(ABC):
             try:
                 answer = await self._circuit.call(lambda: self._attempt(request, parse))
             except OpenCircuitError:
-                raise UnreachableError(f"{self.name} is not asked: its circuit is open") from None
+                raise self._not_asked() from None
             except UnreachableError as error:
                 self._failed(error)
                 # Of a price that took long another source may tell sooner.
@@ -309,13 +309,18 @@ class RestSource(ABC):
             wait_s = (self._quiet_ns - now_ns) / NS
             raise ExhaustedError(f"{self.name} asked to be left alone: {self._why_quiet}", wait_s)
         if self._circuit.blocked:
-            raise UnreachableError(f"{self.name} is not asked: its circuit is open")
+            raise self._not_asked()
         if not self.budget.take(now_ns, live=live):
             wait_s = self.budget.wait_ns(now_ns, live=live) / NS
             left = ", ".join(self._budget_text(now_ns))
             raise ExhaustedError(f"{self.name}: the budget is spent ({left})", wait_s)
         if self.budget.unkept:
             await self._keep()
+
+    def _not_asked(self) -> UnreachableError:
+        """What to raise while the circuit is open: with what opened it, which nobody may have been told."""
+        why = f": {self._last_error}" if self._last_error else ""
+        return UnreachableError(f"{self.name} is not asked for up to {_RESET_S:g} s{why}")
 
     async def _keep(self) -> None:
         async with self._keeping:
