@@ -124,14 +124,15 @@ def warm(
 ) -> None:
     """Make the kernels that ``run`` calls ready, by running it. ``name``: of their module.
 
-    ``report`` gets one line (with the name ``shown``) when they have to be compiled (seconds) rather than
-    loaded. A cache that cannot be read back (cut short, written by something else) is thrown away and made
-    again.
+    ``report`` gets one line (with the name ``shown``) when they have to be compiled (seconds to minutes)
+    rather than loaded. A cache that cannot be read back (cut short, written by something else) is thrown away
+    and made again.
     """
     folder = cache_folder()
     if report is not None and not (folder and any(folder.rglob(f"{name}.*.nbi"))):
         report(
-            f"compiling the {shown or name} kernels for this machine: some seconds, at the first start only"
+            f"compiling the {shown or name} kernels for this machine, at the first start only: "
+            "seconds to a minute, longer while the machine is busy"
         )
     try:
         run()

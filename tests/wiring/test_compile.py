@@ -23,6 +23,7 @@ def test_a_first_start_says_what_it_does_for_each_module(
     compile_all(told.append)
     assert [line.split()[2] for line in told] == list(MODULES)
     assert all(line.startswith("compiling the ") and "first start" in line for line in told)
+    assert all("longer while the machine is busy" in line for line in told)
 
 
 def test_a_later_start_finds_every_kernel_and_says_nothing() -> None:
