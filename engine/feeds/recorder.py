@@ -26,8 +26,9 @@ _NEWS_BYTES = _FRAME_BYTES = 200
 """What a frame takes beside its text."""
 
 CLOSE_S = 30.0
-BLOCK_NS = 30 * NS
-"""Ticks wait so long at most for a block to fill, which packs better when it is large."""
+BLOCK_NS = 5 * NS
+"""Ticks wait so long at most for a block to fill, which packs better when it is large: a crash takes no more
+than these."""
 
 _Job = tuple[int, Callable[[], None]]
 

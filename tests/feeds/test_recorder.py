@@ -263,6 +263,17 @@ def test_a_clock_set_back_does_not_keep_ticks_from_the_disk(tmp_path: Path) -> N
     tape.close()
 
 
+def test_a_crash_takes_no_more_than_the_last_five_seconds(tmp_path: Path) -> None:
+    tape = TickTape(OneFile(tmp_path / "a.tape"))
+    tape.write(ticks(1), ["x:A"])
+    assert ColumnarReader(tmp_path / "a.tape").symbols == ["x:A"]  # its head is there at once
+    for second in range(1, 8):
+        tape.write(ticks(10, at_ns=START_NS + second * NS), ["x:A"])
+    assert on_tapes(tmp_path) == 51  # as a process that is killed now would leave it
+    tape.close()
+    assert on_tapes(tmp_path) == 71
+
+
 def test_a_disk_that_hangs_does_not_keep_the_desk_from_ending(tmp_path: Path) -> None:
     held = threading.Event()
 
