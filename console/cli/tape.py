@@ -18,6 +18,8 @@ _END_NS = (1 << 63) - 1
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.what != "cut" and (arguments.start or arguments.end or arguments.symbols):
+        raise ConfigError(f"tape {arguments.what} takes no --from, --to or --symbols: cut the tape first")
     if arguments.what == "info":
         return _info(arguments)
     if len(arguments.files) != 1 or arguments.output is None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def cut(
 ) -> int:
     """Write what was received in ``from_ns <= t < to_ns`` of ``symbols`` (canonical, native or
     ``venue:NATIVE``; none: of all) to ``out``, in the tape's own form. Returns the rows or ticks written.
-    Raises TapeError.
+    Raises TapeError, also when there is nothing of that, and then writes no file.
     """
     _refuse_existing(path, out)
     given = {symbol.partition(":")[2] or symbol for symbol in symbols}
@@ -57,7 +57,7 @@ def cut(
     if ticks.kind == "capture":
         natives = {_native(ticks.venue, one).upper() for one in given}
         return _cut_capture(path, out, from_ns, to_ns, natives)
-    written = 0
+    written, found = 0, False
     specs = [s for s in ticks.tape.specs if not given or _is_one_of(s.symbol, given)]
     with closing(_open(out, ".tape" if ticks.kind == "ticks" else ".jsonl", specs)) as writer:
         for block, news in ticks.blocks():
@@ -74,7 +74,15 @@ def cut(
             if len(part) or told:
                 writer.write(part, ticks.symbols, told)
                 written += len(part)
+                found = found or bool(len(part)) or any(not isinstance(event, Malformed) for _, event in told)
+    if not found:
+        _refuse_nothing(path, out)
     return written
+
+
+def _refuse_nothing(path: Path, out: Path) -> NoReturn:
+    out.unlink(missing_ok=True)
+    raise TapeError(f"nothing of {path} is of that time and those symbols: {out} is not written")
 
 
 def _native(venue: str, given: str) -> str:
@@ -97,7 +105,7 @@ def _is_one_of(symbol: str, given: Collection[str]) -> bool:
 def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Collection[str]) -> int:
     """Rows as they are. What was learned before (instruments, the connection) stays: without it the rest
     cannot be read. A book begins with the first snapshot that is inside."""
-    written = 0
+    written, found = 0, False
     with _text(out) as file:
         for line in _lines(path):
             row = read_row(line)
@@ -106,17 +114,21 @@ def _cut_capture(path: Path, out: Path, from_ns: int, to_ns: int, natives: Colle
             before = row.t is not None and row.t < from_ns
             if (before and row.ch == "ws") or (row.t is not None and row.t >= to_ns):
                 continue
-            if row.ch == "ws" and natives and not _is_of(row.raw or "", natives):
-                continue
+            if row.ch == "ws":
+                named = _named(row.raw or "") if natives else []
+                if named and not any(name.upper() in natives for name in named):
+                    continue
+                found = found or not natives or bool(named)
             file.write(line if line.endswith(b"\n") else line + b"\n")
             written += 1
+    if not found:
+        _refuse_nothing(path, out)
     return written
 
 
-def _is_of(raw: str, natives: Collection[str]) -> bool:
-    """A frame speaks of one of ``natives``, or of no symbol at all."""
-    named = _NAMES.findall(raw) or (_NAME_V1.findall(raw[-80:]) if raw.startswith("[") else [])
-    return not named or any(name.upper() in natives for name in named)
+def _named(raw: str) -> list[str]:
+    """The symbols that a frame speaks of."""
+    return _NAMES.findall(raw) or (_NAME_V1.findall(raw[-80:]) if raw.startswith("[") else [])
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -221,9 +233,7 @@ def _polars() -> Any:
     try:
         import polars
     except ImportError:
-        raise ConfigError(
-            'Parquet needs the extra tickdesk[parquet]: pip install "tickdesk[parquet]"'
-        ) from None
+        raise ConfigError("Parquet needs the polars library: pip install 'tickdesk[parquet]'") from None
     return polars
 
 

@@ -140,7 +140,33 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, capsys: pytest.Ca
         (["cut", str(path), "--from", "yesterday", "-o", str(tmp_path / "b.tape")], 2, "is no time"),
         (["cut", str(tmp_path / "none"), "-o", str(tmp_path / "b.tape")], 1, "no such file"),
         (["info", str(tmp_path / "none")], 1, "cannot read the tape"),
+        (["info", str(path), "--symbols", "BTC/USD"], 2, "tape info takes no --from, --to or --symbols"),
+        (["convert", str(path), "--from", "2023", "-o", str(tmp_path / "b.tape")], 2, "cut the tape first"),
     ):
         assert main(["tape", *arguments]) == code
         err = capsys.readouterr().err
         assert words in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("part", [["--symbols", "NO/SUCH"], ["--from", "2030-01-01"], ["--to", "1999-01-01"]])
+@pytest.mark.parametrize("form", ["tape", "jsonl", "capture"])
+def test_a_part_with_nothing_in_it_is_no_tape(
+    form: str, part: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tape(tmp_path / "a.tape", EVENTS), tmp_path / "out"
+    if form == "jsonl":
+        path = tmp_path / "a.jsonl"
+        assert main(["tape", "convert", str(tmp_path / "a.tape"), "-o", str(path)]) == 0
+    elif form == "capture":
+        path = tmp_path / "c.jsonl"
+        frames = [
+            '{"type":"heartbeat"}',
+            '{"type":"match","trade_id":1,"side":"sell","size":"1","price":"2","product_id":"BTC-USD",'
+            '"sequence":1,"time":"2023-11-14T22:13:20.000000Z"}',
+        ]
+        rows = [{"t": START_NS + n, "ch": "ws", "url": "", "raw": raw} for n, raw in enumerate(frames)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    capsys.readouterr()
+    assert main(["tape", "cut", str(path), *part, "-o", str(out)]) == 1
+    assert f"nothing of {path} is of that time and those symbols" in capsys.readouterr().err
+    assert not out.exists()
