@@ -136,7 +136,11 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--ticks", action="store_true", help="trades and quotes, compact (the default)")
     form.add_argument("--raw", action="store_true", help="every frame as it came, for check-feed and --tape")
     record.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="default: NAME.tape or NAME.jsonl.gz"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="NAME.tape, with --raw NAME.jsonl.gz (default: the venue's name)",
     )
     record.add_argument(
         "--for", type=_duration, metavar="TIME", dest="seconds", help="90s, 10m, 2h or 1d; else until Ctrl-C"
@@ -146,7 +150,11 @@ def parser() -> argparse.ArgumentParser:
     tape.add_argument("what", choices=("info", "cut", "convert"))
     tape.add_argument("files", type=Path, nargs="+", metavar="FILE")
     tape.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help="of convert: .tape .jsonl .csv .parquet"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help="of cut (in the tape's own form) and convert (.tape .jsonl .csv .parquet)",
     )
     tape.add_argument("--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
     tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")

@@ -8,13 +8,13 @@ import contextlib
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from console.cli.settings import configuration
 from engine.config import Config, FeedConfig, SimulatedConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TapeError
 from engine.symbols import resolve
 from engine.text import clean
 
@@ -31,7 +31,13 @@ def run(arguments: argparse.Namespace) -> int:
     config = chosen(configuration(arguments), arguments.venue, arguments.symbols)
     if arguments.raw:
         _refuse_many(config)
-    out = arguments.output or Path(f"{arguments.venue or 'ticks'}{'.jsonl.gz' if arguments.raw else '.tape'}")
+    form = ".jsonl.gz" if arguments.raw else ".tape"
+    out = arguments.output or Path(f"{arguments.venue or 'ticks'}{form}")
+    if not out.name.endswith(form):
+        what = "--raw writes frames as JSON lines" if arguments.raw else "ticks are written as a tape"
+        raise ConfigError(
+            f"{out}: {what}, so its name must end with {form}; tickdesk tape convert has others"
+        )
     if out.exists():
         raise ConfigError(f"{out} exists already: choose another name with -o, or remove it")
 
@@ -52,12 +58,20 @@ def run(arguments: argparse.Namespace) -> int:
     done = asyncio.run(main())
     if sys.stderr.isatty():
         print(file=sys.stderr)
+    if not (done.messages if arguments.raw else done.ticks):
+        _tell_nothing(out, done)
     size = out.stat().st_size if out.exists() else 0
     what = f"{done.frames:,} frames" if arguments.raw else f"{done.ticks:,} ticks"
     lost = f", {done.lost:,} LOST: the disk did not follow" if done.lost else ""
     missed = f", {done.gaps:,} gaps told by the feeds" if done.gaps else ""
     print(f"{out}: {what}, {size:,} bytes in {done.seconds:.0f} s{lost}{missed}")
     return 1 if done.lost else 0
+
+
+def _tell_nothing(out: Path, done: Progress) -> NoReturn:
+    """Raises TapeError."""
+    written = f"{out} holds only what the feeds told of themselves" if out.exists() else "nothing is written"
+    raise TapeError(f"nothing came in {done.seconds:.0f} s, {written} ({done.state})")
 
 
 def chosen(config: Config, venue: str | None, symbols: str | None) -> Config:

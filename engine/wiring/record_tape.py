@@ -37,6 +37,8 @@ class Progress:
     lost: int
     gaps: int
     """Told by the feeds."""
+    messages: int = 0
+    """That the feeds' sockets brought."""
 
 
 async def record(
@@ -129,4 +131,5 @@ def _progress(feeds: Sequence[Feed], recorder: Recorder, seconds: float) -> Prog
         size=recorder.size,
         lost=recorder.lost,
         gaps=sum(feed.stats.gaps for feed in feeds),
+        messages=sum(feed.stats.messages for feed in feeds),
     )
