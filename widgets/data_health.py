@@ -63,15 +63,17 @@ def feed_lines(
     lines += table_lines(_FEEDS, [_feed(feed, stale_s) for feed in told], width)
     for feed in told:
         words = [feed.detail] if feed.detail else []
+        if feed.clock_off:
+            words.insert(0, f"clock {figures.apart(feed.clock_offset_ms or 0.0)} off: entries denied")
         words += ["best effort: what is missing cannot be noticed"] if feed.best_effort else []
         if words:
-            style = "muted" if feed.state == "up" else "warn"
+            style = "muted" if feed.state in ("up", "ended") and not feed.clock_off else "warn"
             lines.append(((f"· {feed.venue}: ", "muted"), ("; ".join(words), style)))
     return lines
 
 
 def _feed(feed: FeedRow, stale_s: float) -> list[Cell]:
-    late = feed.state == "up" and feed.market and feed.age_ms is not None and feed.age_ms > stale_s * 1e3
+    late = feed.is_late(stale_s)
     mark, style = FEED_MARKS.get("stale" if late else feed.state, ("✗", "bad"))
     ink = "text" if feed.state == "up" and not late else "stale"
     broken = feed.books_broken > 0
@@ -79,10 +81,10 @@ def _feed(feed: FeedRow, stale_s: float) -> list[Cell]:
     return [
         (feed.venue + ("*" if feed.best_effort else ""), "bold" if ink == "text" else "stale"),
         (f"{mark} {'late' if late else feed.state}", style),
-        (figures.age(None if feed.age_ms is None else feed.age_ms * 1e6), ink if not late else "warn"),
+        (_age(None if feed.state == "ended" else feed.age_ms), ink if not late else "warn"),
         (_latency(feed.latency_ms, 1), ink),
         (_latency(feed.latency_p99_ms, 0), ink),
-        (figures.millis(feed.clock_offset_ms, 1, sign=True), ink),
+        (figures.millis(feed.clock_offset_ms, 1, sign=True), "bad" if feed.clock_off else ink),
         _count(feed.gaps, "warn", ink),
         _count(feed.backfilled, ink, ink),
         _count(feed.malformed, "warn", ink),

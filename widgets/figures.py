@@ -133,6 +133,14 @@ def millis(ms: float | None, decimals: int = 0, *, sign: bool = False) -> str:
     return ("-" if ms < 0 else "+" if sign else "") + age(abs(ms) * 1e6)
 
 
+def apart(ms: float) -> str:
+    """How far two clocks are apart, in words' units: ``1,272 ms``, ``834 d``."""
+    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (10_000, "s")):
+        if abs(ms) >= size:
+            return f"{abs(ms) / (1000 if unit == 's' else size):,.0f} {unit}"
+    return f"{abs(ms):,.0f} ms"
+
+
 def micros(us: float | None) -> str:
     """A latency in microseconds as ``340µs``, ``1.2ms``, ``2.1s``."""
     if us is None or not math.isfinite(us):

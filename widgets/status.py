@@ -16,7 +16,7 @@ RISK_BADGES = {
     "reducing": ("badge-warn", " REDUCING "),
     "halted": ("badge-bad", " HALTED "),
 }
-_FEED_ORDER = ("down", "connecting", "stale", "polling", "up")
+_FEED_ORDER = ("down", "connecting", "stale", "polling", "up", "ended")
 """Worst first."""
 FEED_MARKS = {
     "up": ("●", "good"),
@@ -24,6 +24,7 @@ FEED_MARKS = {
     "stale": ("~", "warn"),
     "connecting": ("◌", "warn"),
     "down": ("✗", "bad"),
+    "ended": ("■", "muted"),
 }
 STALE_S = 3.0
 """When a feed counts as late, unless the desk's configuration says otherwise."""
@@ -191,13 +192,14 @@ def _warm_up(status: StatusRow) -> Line:
 
 def _feeds(view: StatusView) -> Line:
     """The worst feed speaks for all; its name is shown when it is not up, or up and late."""
-    feeds = view.feeds
+    # What is watched beside the market speaks only where no venue is connected to.
+    feeds = [feed for feed in view.feeds if feed.market] or view.feeds
     if not feeds:
         return (("FEED ", "muted"), ("◌ none", "warn"))
 
     def state(feed: FeedRow) -> str:
-        late = feed.state == "up" and feed.age_ms is not None and feed.age_ms > view.stale_s * 1000
-        return "stale" if late else feed.state
+        doubtful = feed.is_late(view.stale_s) or (feed.clock_off and feed.state == "up")
+        return "stale" if doubtful else feed.state
 
     rank = {name: index for index, name in enumerate(_FEED_ORDER)}
     worst = min(feeds, key=lambda feed: (rank.get(state(feed), 0), -(feed.age_ms or 0.0), feed.venue))
@@ -207,7 +209,11 @@ def _feeds(view: StatusView) -> Line:
         ages = [feed.age_ms for feed in feeds if feed.age_ms is not None]
         age = figures.age(max(ages) * 1e6) if ages else figures.UNKNOWN
         return (("FEED ", "muted"), (f"{mark} ", style), (age, "text"))
-    what = worst.state if worst.state != "up" else f"late {figures.age((worst.age_ms or 0.0) * 1e6)}"
+    what = worst.state
+    if worst.is_late(view.stale_s):
+        what = f"late {figures.age((worst.age_ms or 0.0) * 1e6)}"
+    elif worst.state == "up":
+        what = f"clock {figures.apart(worst.clock_offset_ms or 0.0)} off"
     return (
         ("FEED ", "muted"),
         (f"{mark} {_venue(worst.venue)} {what}", style),

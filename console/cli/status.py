@@ -10,6 +10,7 @@ import msgspec
 from console.cli.client import ask
 from console.cli.settings import state_dir
 from engine.api.protocol import FeedRow, Health
+from widgets.figures import apart
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,8 +35,11 @@ def lines(health: Health) -> list[str]:
     ]
     for feed in health.feeds:
         age = "no data yet" if feed.age_ms is None else f"data {feed.age_ms / 1000:.1f} s old"
+        if feed.state == "ended":
+            age = "no more data"
+        state = "late" if feed.is_late(health.stale_data_s) else feed.state
         text.append(
-            f"feed {feed.venue}: {feed.state}, {age}, {feed.messages} messages{_faults(feed)} "
+            f"feed {feed.venue}: {state}, {age}, {feed.messages} messages{_faults(feed)} "
             f"{feed.detail}".rstrip()
         )
     if status.stale_symbols:
@@ -59,4 +63,6 @@ def _faults(feed: FeedRow) -> str:
         (feed.resyncs, "books mended or asked anew"),
     )
     told = "".join(f", {count} {what}" for count, what in counts if count)
+    if feed.clock_off:
+        told += f", clock {apart(feed.clock_offset_ms or 0.0)} off: entries denied"
     return told + (", best effort" if feed.best_effort else "")

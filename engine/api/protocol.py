@@ -154,6 +154,8 @@ class Health(msgspec.Struct, frozen=True):
     pid: int
     status: StatusRow
     feeds: tuple[FeedRow, ...]
+    stale_data_s: float = 3.0
+    """A feed that is up and has brought nothing for longer is late."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -40,6 +40,12 @@ class FeedRow(Row, frozen=True):
     """What is missing of it cannot be noticed."""
     market: bool = True
     """Whether it brings prices; else it is context, or something else that is watched."""
+    clock_off: bool = False
+    """Entries are denied: our clock and the venue's are too far apart."""
+
+    def is_late(self, stale_s: float) -> bool:
+        """Whether it should bring data and has brought none for longer than ``stale_s``."""
+        return self.market and self.state == "up" and self.age_ms is not None and self.age_ms > stale_s * 1e3
 
 
 class TickRow(Row, frozen=True):

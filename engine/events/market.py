@@ -110,6 +110,8 @@ class FeedState(StrEnum):
     POLLING = "polling"
     """The socket is away; REST stands in."""
     DOWN = "down"
+    ENDED = "ended"
+    """A tape has been played to its end: nothing more comes, and nothing is wrong."""
 
 
 class FeedStatus(Event, frozen=True, gc=False):

@@ -310,7 +310,7 @@ class TapeFeed:
             last_ns = events[-1].recv_ns
             await self._play(events, start_ns, first_ns, sink)
         detail = "end of tape (it was cut off there)" if self._tape.truncated else "end of tape"
-        self._tell(FeedState.DOWN, detail, last_ns, sink)
+        self._tell(FeedState.ENDED, detail, last_ns, sink)
 
     async def _play(self, events: list[MarketEvent], start_ns: int, first_ns: int, sink: Sink) -> None:
         """Deliver ``events`` in runs, each as soon as it is due."""

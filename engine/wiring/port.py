@@ -97,7 +97,14 @@ class LivePort:
             feed.state in _DELIVERING for feed in state.feeds if feed.venue in market
         )
         well = engine.writing.failure is None and fed
-        return Health(ok=well, version=VERSION, pid=os.getpid(), status=state.status, feeds=state.feeds)
+        return Health(
+            ok=well,
+            version=VERSION,
+            pid=os.getpid(),
+            status=state.status,
+            feeds=state.feeds,
+            stale_data_s=engine.desk.config.risk.stale_data_s,
+        )
 
     async def explain(self, identity: str) -> Explanation | None:
         desk = self._engine.desk

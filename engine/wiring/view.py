@@ -43,6 +43,7 @@ class DeskView:
         self._mode = mode
         self._started_ns = started_ns
         self._stale_ns = int(desk.config.risk.stale_data_s * NS)
+        self._most_skew_ns = int(desk.config.risk.clock_skew_s * NS)
         self._rate_ns = 0
         self._rate_ticks = 0
         self._rate = 0.0
@@ -75,7 +76,10 @@ class DeskView:
                 loading=loading,
             ),
             feeds=(
-                *(feed_row(feed, now_ns, self._desk.clock_offset) for feed in feeds),
+                *(
+                    feed_row(feed, now_ns, self._desk.clock_offset, 0 if tape else self._most_skew_ns)
+                    for feed in feeds
+                ),
                 *(feed_row(feed, now_ns) for feed in beside),
             ),
             ticks=self._ticks(now_ns),
@@ -238,8 +242,9 @@ def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:
     return price if instrument is None else price.quantize(instrument.tick_size)
 
 
-def feed_row(feed: Watched, now_ns: int, clocks: ClockOffset | None = None) -> FeedRow:
-    """``clocks``: for a feed of the market; None for what is watched beside it."""
+def feed_row(feed: Watched, now_ns: int, clocks: ClockOffset | None = None, most_skew_ns: int = 0) -> FeedRow:
+    """``clocks``: for a feed of the market; None for what is watched beside it. ``most_skew_ns``: the limit
+    on the clocks' difference, 0 where it is not judged, as on a tape."""
     stats = feed.stats
     latency = None if clocks is None else clocks.latency_ns(feed.venue)
     offset = None if clocks is None else clocks.skew_ns(feed.venue)
@@ -265,6 +270,7 @@ def feed_row(feed: Watched, now_ns: int, clocks: ClockOffset | None = None) -> F
         handovers=stats.handovers,
         best_effort=stats.best_effort,
         market=clocks is not None,
+        clock_off=bool(most_skew_ns) and offset is not None and abs(offset) > most_skew_ns,
     )
 
 

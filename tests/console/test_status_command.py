@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from console.cli.status import lines
-from engine.api.protocol import Health
+from engine.api.protocol import FeedRow, Health
 from tests.console import sample_desk as sample
 
 
@@ -14,7 +14,7 @@ def test_each_feed_with_what_is_wrong_with_it() -> None:
     told = {line.split(":")[0]: line for line in lines(health) if line.startswith("feed ")}
     assert "2 gaps, 1 reconnects, 1 books wrong now, 7 books" in told["feed binance"]
     assert told["feed gateio"].endswith("3 malformed, best effort refused, tries again in 4 s")
-    assert told["feed kraken"] == "feed kraken: up, data 9.2 s old, 40410 messages"
+    assert told["feed kraken"] == "feed kraken: late, data 9.2 s old, 40410 messages"
 
 
 def test_a_load_of_history_is_told() -> None:
@@ -25,3 +25,11 @@ def test_a_load_of_history_is_told() -> None:
 def test_symbols_that_must_not_be_entered_are_counted() -> None:
     status = msgspec.structs.replace(sample.status(), stale_symbols=2)
     assert "2 symbols are stale: entries are denied there" in lines(Health(True, 1, 42, status, ()))
+
+
+def test_a_clock_that_denies_entries_and_a_tape_at_its_end() -> None:
+    off = msgspec.structs.replace(sample.feeds()[0], clock_offset_ms=12_400.0, clock_off=True)
+    ended = FeedRow("okx", "ended", "end of tape", 100.0, 0, 7, 0)
+    told = lines(Health(True, 1, 42, sample.status(), (off, ended)))
+    assert any("clock 12 s off: entries denied" in line for line in told)
+    assert "feed okx: ended, no more data, 7 messages end of tape" in told

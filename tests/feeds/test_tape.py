@@ -189,7 +189,7 @@ async def test_a_tape_plays_at_its_pace_and_ends(tmp_path: Path) -> None:
     assert len(trades) == 4
     assert all(at >= 0.02 * i - 0.001 for i, at in enumerate(trades))
     last = seen[-1][1]
-    assert isinstance(last, FeedStatus) and (last.state, last.detail) == (FeedState.DOWN, "end of tape")
+    assert isinstance(last, FeedStatus) and (last.state, last.detail) == (FeedState.ENDED, "end of tape")
 
 
 async def test_a_columnar_tape_plays_as_events(tmp_path: Path) -> None:

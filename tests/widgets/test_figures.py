@@ -139,3 +139,12 @@ def test_bar_is_as_wide_as_asked() -> None:
 )
 def test_a_clocks_offset_fits_its_column_however_large(ms: float | None, text: str) -> None:
     assert figures.millis(ms, 1, sign=True) == text and len(text) <= 9
+
+
+def test_clocks_apart_in_readable_units() -> None:
+    assert [figures.apart(ms) for ms in (-1_272.4, 12_400, 3_600_000.0 * 5, -834.2 * 86_400_000)] == [
+        "1,272 ms",
+        "12 s",
+        "5 h",
+        "834 d",
+    ]

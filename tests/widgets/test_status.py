@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from engine.api.protocol import FeedRow, ModelRow
@@ -99,3 +100,21 @@ def test_zero_has_no_minus_and_a_model_from_the_future_no_age() -> None:
     )
     both = "".join(map(text, bar(120, shown)))
     assert "DD 0.0% loss 0.0/-3.0%" in both and "model a1 –" in both
+
+
+def test_only_the_market_counts_as_a_feed() -> None:
+    redis = FeedRow("redis", "down", "", None, 0, 0, 0, market=False)
+    assert text(feed(UP, redis)) == "FEED ● <1s"
+    assert text(feed(redis)) == "FEED ✗ redis down"  # nothing else is there to speak of
+
+
+def test_a_tape_at_its_end_is_neither_down_nor_fresh() -> None:
+    ended = FeedRow("binance", "ended", "end of tape", 100.0, 0, 7, 0)
+    assert text(feed(ended)) == "FEED ■ binance ended"
+    assert not {"bad", "warn"} & set(styles(feed(ended)))
+
+
+def test_a_clock_that_denies_entries_is_marked() -> None:
+    off = msgspec.structs.replace(UP, clock_offset_ms=-834.2 * 86_400_000, clock_off=True)
+    assert text(feed(off)) == "FEED ~ simulated clock 834 d off"
+    assert "good" not in styles(feed(off))

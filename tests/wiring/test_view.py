@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.api.protocol import StateFrame
 from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
+from engine.market.clock_offset import ClockOffset
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.view import DeskView, age_ms, feed_row, number
 from tests.wiring.conftest import START_NS, Bench, quote, simulated, trade
@@ -156,4 +157,18 @@ def test_numbers_that_are_none() -> None:
         None,
         None,
         None,
+    ]
+
+
+def test_a_clock_too_far_off_is_marked_where_it_is_judged() -> None:
+    clocks = ClockOffset()
+    clocks.note("quiet", START_NS, START_NS + 2 * NS)
+
+    class Quiet:
+        venue, stats = "quiet", FeedStats()
+
+    assert [feed_row(Quiet(), START_NS, clocks, most).clock_off for most in (0, NS, 2 * NS)] == [
+        False,
+        True,
+        False,
     ]
