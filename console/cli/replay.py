@@ -6,14 +6,18 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from console.cli.settings import configuration, state_dir
 
+if TYPE_CHECKING:
+    from engine.wiring.replay import ReplayReport
+
 
 def run(arguments: argparse.Namespace) -> int:
-    from engine.wiring.replay import ReplayReport, replay
+    from engine.wiring.replay import replay
 
     config = configuration(arguments)
 
@@ -41,17 +45,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def lines(report: object) -> list[str]:
+def lines(report: ReplayReport) -> list[str]:
     """The report for a person: a name and a value a line, denials by reason below them."""
     text = []
-    for name, value in msgspec.to_builtins(report).items():
+    told = msgspec.to_builtins(report)
+    if told["venue"] == "tape":
+        del told["venue"]  # the desk's own tapes: their symbols tell whose they are
+    if not told["lines"]:
+        del told["lines"]  # a columnar tape has none
+    for name, value in told.items():
         if isinstance(value, dict):
-            text.append(f"{name}:")
+            text.append(f"{name}:" if value else f"{name:<30} none")
             text += [f"  {key:<28} {_number(item)}" for key, item in value.items()]
         elif isinstance(value, (list, tuple)):
             text.append(f"{name:<30} {', '.join(map(str, value))}")
         else:
-            text.append(f"{name:<30} {_number(value)}")
+            text.append(f"{name:<30} {_number(round(value) if name.endswith('_per_s') else value)}")
     return text
 
 
