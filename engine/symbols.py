@@ -9,7 +9,7 @@ or source, and "" is a person, who may type any of the spellings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.errors import AmbiguousSymbolError, SymbolError
 from engine.spelling import never_closes, parsed, read_any, rule_of, writes_no_slash
@@ -115,7 +115,14 @@ def find(text: str, symbols: Iterable[str], names: Names) -> str:
     if found:
         several = clean(", ".join(found[:10]), 200)
         raise AmbiguousSymbolError(f"{shown} is traded at several venues: say which of {several}")
-    raise SymbolError(f"unknown symbol {shown}: write it as venue:NATIVE, as in sim:BTC-USD")
+    raise SymbolError(f"unknown symbol {shown}: {how_to_write(known)}")
+
+
+def how_to_write(known: Sequence[str]) -> str:
+    """What to tell who wrote a symbol that none of ``known`` is."""
+    if not known:
+        return "no symbol is known yet"
+    return f"write it as venue:NATIVE or NATIVE, as in {clean(known[0], 60)}"
 
 
 def _resolved(place: str, text: str, names: Names) -> str:

@@ -261,3 +261,10 @@ def test_a_name_that_means_two_symbols_or_none_is_refused() -> None:
 )
 def test_one_asset_has_one_name_on_every_venue(spelled: str, base: str, quote: str) -> None:
     assert (base_currency(spelled), quote_currency(spelled)) == (base, quote)
+
+
+def test_an_unknown_symbol_is_answered_with_one_that_is_known() -> None:
+    with pytest.raises(SymbolError, match="unknown symbol DOGE: .* as in binance:BTCUSDT$"):
+        find("DOGE", ["binance:BTCUSDT", "binance:ETHUSDT"], {})
+    with pytest.raises(SymbolError, match="no symbol is known yet"):
+        find("DOGE", [], {})

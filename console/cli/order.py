@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,7 @@ def _preview(where: Path, ticket: OrderTicket) -> OrderPreview:
 
 def _confirmed(where: Path, ticket: OrderTicket, json: bool) -> OrderTicket | None:
     """Show what the order would do, and ask. What may be sent: of the size that was shown."""
-    somebody_there(json)
+    somebody_there(json, lambda: _preview(where, ticket))
     preview = _preview(where, ticket)
     print("\n".join(lines(preview)))
     return sized(ticket, preview) if agreed(preview.approved) else None
@@ -106,9 +108,12 @@ def sized(ticket: OrderTicket, preview: OrderPreview) -> OrderTicket:
     return msgspec.structs.replace(ticket, quantity=preview.quantity, notional=None, equity_pct=None)
 
 
-def somebody_there(json: bool) -> None:
-    """Raises ConfigError where nobody can be asked."""
+def somebody_there(json: bool, look: Callable[[], object]) -> None:
+    """Raises ConfigError where nobody can be asked, and before that what ``look`` finds wrong: whoever is
+    told to add --yes should not have to learn of that next."""
     if json or not sys.stdin.isatty():
+        with contextlib.suppress(NoEngineError):
+            look()
         raise ConfigError("nobody can be asked here: add --yes to send it, or --preview to look")
 
 

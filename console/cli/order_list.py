@@ -100,7 +100,7 @@ def _preview(where: Path, wanted: OrderList) -> ListPreview:
 
 def _confirmed(where: Path, wanted: OrderList, json: bool) -> OrderList | None:
     """Show what they would do, and ask. What may be sent: of the sizes that were shown."""
-    somebody_there(json)
+    somebody_there(json, lambda: _preview(where, wanted))
     preview = _preview(where, wanted)
     print("\n".join(_lines(preview)))
     if not agreed(preview.approved):

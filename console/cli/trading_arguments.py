@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.plain_number import plain_number
 
 SIDES = ("buy", "sell")
+SYMBOL = "venue:NATIVE; NATIVE or the canonical name (BTC/USD, AAPL) where one venue has it"
 WHICH = "six or more of its first characters do, with or without td-"
 
 
@@ -64,7 +65,7 @@ def add_trading(command: AddCommand) -> None:
 def _order(parser: argparse.ArgumentParser) -> None:
     _json(parser)
     parser.add_argument("side", choices=SIDES)
-    parser.add_argument("symbol", metavar="SYMBOL", help="venue:NATIVE, or NATIVE where one venue has it")
+    parser.add_argument("symbol", metavar="SYMBOL", help=SYMBOL)
     parser.add_argument("quantity", nargs="?", metavar="QUANTITY")
     add: Callable[..., argparse.Action] = parser.add_argument
     add("--notional", metavar="N", help="instead of a quantity: worth, in the quote currency")

@@ -7,6 +7,7 @@ from aiohttp import web
 from engine.api.desk_port import DeskPort
 from engine.api.http import body, json_response, name_of, not_found
 from engine.signal_exchange import MAX_CANDLES, SignalsRequest
+from engine.symbols import how_to_write
 from engine.text import clean
 
 MAX_REQUEST = MAX_CANDLES * 256 + 4096
@@ -18,9 +19,8 @@ def signal_routes(desk: DeskPort) -> list[web.RouteDef]:
         symbol = name_of(request, "symbol")
         found = desk.signals(symbol)
         if found is None:
-            return not_found(
-                f"unknown symbol {clean(symbol, 60)}: write it as venue:NATIVE, as in sim:BTC-USD"
-            )
+            known = [row.symbol for row in desk.state().ticks]
+            return not_found(f"unknown symbol {clean(symbol, 60)}: {how_to_write(known)}")
         return json_response(found)
 
     async def answer(request: web.Request) -> web.Response:

@@ -80,10 +80,7 @@ def transport(name: Literal["websockets", "picows"], key: str) -> Open:
     if name == "websockets":
         return open_websockets
     if importlib.util.find_spec("picows") is None:
-        raise ConfigError(
-            f'{key} = "picows" needs the extra tickdesk[fast]: '
-            'pip install "tickdesk[fast]", or remove the line'
-        )
+        raise ConfigError(f"{key} needs the picows library: pip install 'tickdesk[fast]', or remove the line")
     from engine.feeds.transport_picows import open_picows
 
     return open_picows
@@ -102,6 +99,13 @@ def proxy_of(url: str) -> str | None:
 
 def why(error: BaseException) -> str:
     return clean(error, 100) or type(error).__name__
+
+
+def _who_closed(error: ConnectionClosed) -> str:
+    if error.rcvd is None:
+        return "it was cut" if error.sent is None else f"closed from here ({error.sent.code})"
+    reason = clean(error.rcvd.reason, 80)
+    return f"the other side closed it ({error.rcvd.code}{f': {reason}' if reason else ''})"
 
 
 class _Straight(connect):
@@ -140,6 +144,8 @@ class _Websockets:
     async def receive(self) -> Sequence[bytes]:
         try:
             return (await self._socket.recv(decode=False),)
+        except ConnectionClosed as error:
+            raise TransportError(_who_closed(error)) from None
         except WebSocketException as error:
             raise TransportError(why(error)) from None
 

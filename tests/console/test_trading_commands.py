@@ -15,7 +15,7 @@ from console.cli.arguments import parse
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import LimitPatch, OrderPreview, OrderTicket
-from engine.errors import ConfigError, LinkError
+from engine.errors import ConfigError, LinkError, RefusedError
 from engine.events import Check, Verdict
 from tests.api import fake_trading as fake
 
@@ -332,3 +332,13 @@ def test_an_order_is_meant_by_the_beginning_of_its_id(
     monkeypatch.setattr(explain, "ask", asked)
     assert main(("explain", "abcdee", "--state-dir", str(tmp_path))) == 4
     assert told == [f"/v1/explain/{rows[1].id}"]
+
+
+def test_what_is_wrong_with_an_order_is_told_before_that_nobody_can_be_asked() -> None:
+    def look() -> None:
+        raise RefusedError("unknown symbol DOGE")
+
+    with pytest.raises(RefusedError, match="unknown symbol DOGE"):
+        order.somebody_there(True, look)
+    with pytest.raises(ConfigError, match="add --yes"):
+        order.somebody_there(True, lambda: None)

@@ -287,12 +287,12 @@ class RestSource(ABC):
                 self._failed(error)
                 # Of a price that took long another source may tell sooner.
                 if not left or self._clock() < self._quiet_ns or loop.time() > patient_s:
-                    self._tell(FeedState.DOWN, f"{self._host} fails")
+                    self._tell(FeedState.DOWN, f"{self._host} does not answer as it should")
                     raise
             except FeedError as error:
                 self._failed(error)
                 if not self._stats.messages:
-                    self._tell(FeedState.DOWN, f"{self._host} refuses")  # its key, it may be
+                    self._tell(FeedState.DOWN, f"{self._host} refuses what it is asked")  # its key, it may be
                 raise
             else:
                 self._stats.messages += 1
