@@ -15,7 +15,10 @@ from console.cli.settings import config_path, configuration
 from console.cli.terminal import require_theme
 from engine.config import Config, default_path
 from engine.feeds.address import without_password
+from engine.spelling import rule_of
 from engine.strategies.registry import shown_settings
+from engine.symbols import name_of
+from engine.text import clean
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -41,15 +44,37 @@ def _check(config: Config) -> list[str]:
     Returns what an engine would warn of.
     """
     from engine.wiring.collection import check_collection
+    from engine.wiring.redis_cache import check_redis
     from engine.wiring.sources import live_feeds, unfed_symbols
 
     feeds = live_feeds(config, time.time_ns, {})
     require_theme(config.console.theme)
+    check_redis(config.cache)
     if config.notify.enabled:
         from engine.wiring.notifications import addresses
 
         addresses(config.notify, os.environ)
-    return [one for one in (unfed_symbols(config, feeds), *check_collection(config, os.environ)) if one]
+    told = [unfed_symbols(config, feeds), *check_collection(config, os.environ), *_doubtful_names(config)]
+    return [one for one in told if one]
+
+
+def _doubtful_names(config: Config) -> list[str]:
+    """Symbols that are probably none at their venue, and spellings for places that nobody asks."""
+    told = []
+    for venue, feed in config.feeds.items():
+        unknown = [clean(one, 40) for one in feed.symbols if not name_of(f"{venue}:{one}", config.symbols)]
+        if unknown and feed.enabled:
+            told.append(
+                f"feeds.{clean(venue, 40)}.symbols: no rule knows {', '.join(unknown)} at"
+                f" {clean(venue, 40)}: asked for as written, and without a canonical name"
+            )
+    for name, spelled in config.symbols.items():
+        told += [
+            f'symbols."{clean(name, 40)}".{clean(where, 40)}: no venue, broker or source is called so'
+            for where in spelled
+            if rule_of(where) is None
+        ]
+    return told
 
 
 def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:

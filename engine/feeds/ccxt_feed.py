@@ -15,6 +15,7 @@ import importlib.util
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from engine.config import FeedConfig
@@ -54,8 +55,12 @@ def _maker(venue: str) -> Callable[[], Exchange]:
     key, name = f"feeds.{clean(venue, 40)}", venue.removeprefix(CCXT)
     if not re.fullmatch(r"[a-z0-9]{1,40}", name):
         raise ConfigError(f"{key}: write it as feeds.{CCXT}kucoin, with ccxt's own name of the venue")
-    if importlib.util.find_spec("ccxt") is None:
+    spec = importlib.util.find_spec("ccxt")
+    if spec is None:
         raise ConfigError(f"{key} needs ccxt: pip install 'tickdesk[ccxt]'")
+    # Its files tell without an import, which takes a second.
+    if spec.origin and not (Path(spec.origin).parent / "pro" / f"{name}.py").is_file():
+        raise ConfigError(f"{key}: ccxt has no socket for a venue of this name")
 
     def make() -> Exchange:
         module = importlib.import_module("ccxt.pro")

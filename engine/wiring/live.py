@@ -44,6 +44,7 @@ from engine.wiring.model_slot import ModelSlot
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
+from engine.wiring.redis_cache import check_redis
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
@@ -83,6 +84,7 @@ def run_engine(options: EngineOptions) -> int:
         logs = configure(
             options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
         )
+        check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
         tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
 
         def note(text: str) -> None:

@@ -46,6 +46,24 @@ TABLES = 8
 _encode = msgspec.msgpack.Encoder().encode
 
 
+def check_redis(config: CacheConfig) -> None:
+    """Raises ConfigError without the library, or for a URL that is none; connects to nothing."""
+    if not config.redis_url:
+        return
+    try:
+        from redis import ConnectionPool
+    except ImportError:
+        raise ConfigError(
+            "cache.redis_url needs the redis library: pip install 'tickdesk[redis]', or leave it empty"
+        ) from None
+    try:
+        ConnectionPool.from_url(config.redis_url)
+    except ValueError:
+        raise ConfigError(
+            "cache.redis_url is no address: write redis://host:port/0, rediss://… or unix:///path"
+        ) from None
+
+
 class RedisCache:
     """Copies a HotCache, and the features it is given, to Redis. Never blocks who gives them."""
 
@@ -53,14 +71,11 @@ class RedisCache:
 
     def __init__(self, config: CacheConfig, cache: HotCache, clock: Callable[[], int]) -> None:
         """Raises ConfigError without the library, or for a URL that is none."""
-        try:
-            import redis
-            from redis.backoff import NoBackoff
-            from redis.retry import Retry
-        except ImportError:
-            raise ConfigError(
-                "cache.redis_url needs the redis library: install tickdesk[redis], or leave it empty"
-            ) from None
+        check_redis(config)
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         self.stats = FeedStats(state=FeedState.CONNECTING, detail="not asked yet")
         """``messages`` are answers to pipelines, ``gaps`` features that newer ones overtook."""
         self._errors = (redis.RedisError, OSError)
@@ -68,18 +83,13 @@ class RedisCache:
         self._cache = cache
         self._clock = clock
         self._where = _shown(config.redis_url)
-        try:
-            self._redis: Redis = redis.Redis.from_url(
-                config.redis_url,
-                socket_timeout=TIMEOUT_S,
-                socket_connect_timeout=TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),
-                client_name="tickdesk",
-            )
-        except ValueError:
-            raise ConfigError(
-                "cache.redis_url is no address: write redis://host:port/0, rediss://… or unix:///path"
-            ) from None
+        self._redis: Redis = redis.Redis.from_url(
+            config.redis_url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            client_name="tickdesk",
+        )
         self._ttl_ms = round(config.features_ttl_s * 1000)
         self._tables: deque[tuple[float, FeatureTable]] = deque()
         """(when they came, monotonic seconds)"""

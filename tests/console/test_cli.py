@@ -6,6 +6,7 @@ import gzip
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,6 +221,8 @@ def test_precedence(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("console.theme=nosuch", "tickdesk-dark"),
         ("console.frames_per_s=100", "frames_per_s"),
         ("notify.enabled=true", "notify.enabled needs addresses"),
+        ("cache.redis_url=localhost", "cache.redis_url is no address"),
+        ("feeds.ccxt-nosuch.symbols=BTC/USDT", "feeds.ccxt-nosuch: ccxt has no socket"),
     ],
 )
 def test_config_check_finds(capsys: Capture, override: str, says: str) -> None:
@@ -234,6 +237,21 @@ def test_config_check_warns_of_symbols_that_no_feed_brings(capsys: Capture) -> N
     out, err = capsys.readouterr()
     assert out.startswith("configuration ok")
     assert "no feed brings the symbol of risk.symbols.sim:NO-USD, exits.symbols.kraken:X/Y" in err
+
+
+def test_config_check_warns_of_names_that_are_probably_wrong(capsys: Capture) -> None:
+    feed = "--set", "feeds.binance.symbols=['NAS100', 'foo bar', 'BTCUSDT']"
+    assert call("config", "check", *feed, "--set", "symbols={NAS100={yaho='x', yahoo='y'}}") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("configuration ok")
+    assert "feeds.binance.symbols: no rule knows NAS100, foo bar at binance" in err
+    assert 'symbols."NAS100".yaho: no venue, broker or source is called so' in err and "yahoo:" not in err
+
+
+def test_config_check_misses_the_library_of_redis(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    code, err = refused(capsys, "config", "check", "--set", "cache.redis_url=redis://host")
+    assert code == 2 and "pip install 'tickdesk[redis]'" in err
 
 
 def test_bad_files(capsys: Capture, tmp_path: Path) -> None:

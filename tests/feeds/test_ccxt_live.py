@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.config import FeedConfig
-from engine.errors import FeedError
+from engine.errors import ConfigError
 from engine.events import BookStatus, Depth, FeedState
 from engine.feeds.ccxt_feed import OPTIONS, CcxtFeed
 from tests.feeds.conftest import Listener
@@ -90,9 +90,8 @@ async def test_a_burst_is_delivered_whole() -> None:
     assert listener.quotes[0].bid == 99.0
 
 
-async def test_a_venue_that_ccxt_does_not_know() -> None:
-    feed = CcxtFeed(
-        "ccxt-atlantis", FeedConfig(symbols=("BTC/USDT",)), clock=time.time_ns, rng=random.Random(1)
-    )
-    with pytest.raises(FeedError, match="ccxt has no socket for a venue of this name"):
-        await feed.instruments()
+def test_a_venue_that_ccxt_does_not_know() -> None:
+    with pytest.raises(
+        ConfigError, match=r"feeds\.ccxt-atlantis: ccxt has no socket for a venue of this name"
+    ):
+        CcxtFeed("ccxt-atlantis", FeedConfig(symbols=("BTC/USDT",)), clock=time.time_ns, rng=random.Random(1))

@@ -214,5 +214,5 @@ def test_what_it_cannot_be(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ConfigError, match=r"cache\.redis_url is no address"):
         opened("http://secret@host")
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(ConfigError, match=r"install tickdesk\[redis\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'tickdesk\[redis\]'"):
         opened("redis://host")
