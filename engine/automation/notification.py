@@ -57,7 +57,7 @@ def _sender(addresses: Sequence[str]) -> Any:
         import apprise
     except ImportError:
         raise AutomationError(
-            "notify: urls need Apprise: install it with `pip install 'tickdesk[notify]'`, or leave urls out"
+            "notify: urls need Apprise: pip install 'tickdesk[notify]', or leave urls out"
         ) from None
     # Its own lines quote addresses, not all of them masked: what failed is told by the errors below.
     logging.getLogger("apprise").setLevel(logging.CRITICAL)

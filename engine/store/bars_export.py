@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from engine.errors import StoreError
+from engine.errors import ConfigError, StoreError
 from engine.events import NS
 from engine.store.bar import Provenance
 from engine.store.bars_period import read_period
@@ -48,8 +48,8 @@ def export(
     """Write all days that ``since_ns <= t < until_ns`` touches, whole, of ``symbols`` (none: all).
 
     ``adjust``: prices and volumes adjusted for splits and dividends, see ``adjust.py``. A day's file is there
-    whole or as it was before. Raises StoreError: no polars, an unknown symbol, a folder that cannot be
-    written.
+    whole or as it was before. Raises ConfigError without polars; StoreError: an unknown symbol, a
+    folder that cannot be written.
     """
     _polars()
     known = reader.series()
@@ -110,5 +110,5 @@ def _polars() -> Any:
     try:
         import polars
     except ImportError:
-        raise StoreError("Parquet needs the polars library: install tickdesk[parquet]") from None
+        raise ConfigError("Parquet needs the polars library: pip install 'tickdesk[parquet]'") from None
     return polars

@@ -211,7 +211,7 @@ def addresses(config: NotifyConfig, environ: Mapping[str, str]) -> tuple[str, ..
     Raises ConfigError: none, a file that others can read, no Apprise to send to them.
     """
     if not _installed("apprise"):
-        raise ConfigError("notify.enabled needs Apprise: `pip install 'tickdesk[notify]'`, or switch it off")
+        raise ConfigError("notify.enabled needs Apprise: pip install 'tickdesk[notify]', or switch it off")
     text = environ.get(URLS, "")
     if not text and config.url_file:
         text = read_private(Path(config.url_file), "notify.url_file", _MOST)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.errors import StoreError
+from engine.errors import ConfigError, StoreError
 from engine.events import NS
 from engine.store.bar import Bar, Provenance, StoredAction
 from engine.store.bars import BarStore
@@ -113,5 +113,5 @@ def test_what_cannot_be_exported(reader: BarReader, tmp_path: Path, monkeypatch:
     with pytest.raises(StoreError, match="cannot write"):
         export(reader, tmp_path / "file")
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(StoreError, match=r"install tickdesk\[parquet\]"):
+    with pytest.raises(ConfigError, match=r"pip install 'tickdesk\[parquet\]'"):
         export(reader, tmp_path)
