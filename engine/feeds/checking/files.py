@@ -71,7 +71,7 @@ def spoken(venue: str, lines: list[bytes]) -> str:
 
 def _whose(lines: list[bytes]) -> str:
     """The venue that most of these rows come from, "" where none of them tells."""
-    return _voted(lines, ["", *VENUES], "")
+    return _voted(lines, ["", *reversed(VENUES)], "")  # looked at from its end
 
 
 def _voted(lines: list[bytes], names: list[str], venue: str) -> str:

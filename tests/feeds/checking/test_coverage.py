@@ -70,6 +70,11 @@ def test_a_capture_of_another_venue_is_told_whose_it_is(tmp_path: Path) -> None:
     path = capture(tmp_path / "b.jsonl", depth(1, 1), venue_url="wss://stream.binance.com:9443/stream")
     assert "look like those of binance:" in check_file("binance-futures", path).wrong[-1]
     assert "look like" not in str(check_file("binance", path).wrong)
+    frames = [
+        f'{{"channel":"ticker","timestamp":"","sequence_num":{at},"events":[]}}' for at in (1, 2, 4)
+    ]  # as Kraken's begin
+    wrong = str(check_file("coinbase-advanced", capture(tmp_path / "c.jsonl", *frames)).wrong)
+    assert "undecodable" in wrong and "look like" not in wrong
 
 
 def test_what_the_adapter_has_no_use_for_is_nothing_to_judge(
