@@ -16,6 +16,7 @@ from picows import WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport
 from engine.feeds import transport
 from engine.feeds.rest import retry_after_s
 from engine.feeds.transport import CLOSE_S, OPEN_S, HandshakeError, Transport, TransportError, proxy_of, why
+from engine.text import clean
 
 _OFFER = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
 _TAIL = b"\x00\x00\xff\xff"
@@ -124,7 +125,8 @@ class _Picows(WSListener):
             self.pongs += 1
         elif kind is WSMsgType.CLOSE:
             code = int.from_bytes(frame.get_payload_as_bytes()[:2], "big")
-            self._end(f"received {code} {frame.get_close_reason() or ''}".rstrip())
+            reason = clean(frame.get_close_reason() or "", 80)
+            self._end(f"the other side closed it ({code}{f': {reason}' if reason else ''})")
             self._transport.send_close(frame.get_close_code())
             self._transport.disconnect()
 
@@ -180,7 +182,7 @@ class _Picows(WSListener):
         self._awake()
 
     def on_ws_disconnected(self, _: WSTransport) -> None:
-        self._end("no close frame received")
+        self._end("it was cut")
         self._drained.set()
 
     def _awake(self) -> None:
