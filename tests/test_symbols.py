@@ -264,7 +264,7 @@ def test_one_asset_has_one_name_on_every_venue(spelled: str, base: str, quote: s
 
 
 def test_an_unknown_symbol_is_answered_with_one_that_is_known() -> None:
-    with pytest.raises(SymbolError, match="unknown symbol DOGE: .* as in binance:BTCUSDT$"):
+    with pytest.raises(SymbolError, match=r"unknown symbol DOGE: .* as in binance:BTCUSDT$"):
         find("DOGE", ["binance:BTCUSDT", "binance:ETHUSDT"], {})
     with pytest.raises(SymbolError, match="no symbol is known yet"):
         find("DOGE", [], {})

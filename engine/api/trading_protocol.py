@@ -100,7 +100,7 @@ class OrderPreview(msgspec.Struct, frozen=True):
     approved: bool
     text: str
     loss: str = ""
-    """P&L of this order when its own stop fills at its level, in the quote currency, before fees; "": none."""
+    """P&L of this order when its own stop fills at its level; quote currency, before fees; "": none."""
     gain: str = ""
     """The same at its own target."""
 

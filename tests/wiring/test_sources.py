@@ -170,7 +170,9 @@ def test_what_feeds_a_configuration_asks_for() -> None:
     assert venues() == ["sim"]
     on = FeedConfig(symbols=("A",))
     assert venues(kraken=on, binance=on, coinbase=FeedConfig(enabled=False)) == ["kraken", "binance"]
-    with pytest.raises(ConfigError, match=r"feeds\.nyse: no such venue; .*that ccxt knows as ccxt-<id>, such as"):
+    with pytest.raises(
+        ConfigError, match=r"feeds\.nyse: no such venue; .*that ccxt knows as ccxt-<id>, such as"
+    ):
         venues(nyse=on)
     with pytest.raises(ConfigError, match=r"feeds\.kraken\.symbols"):
         venues(kraken=FeedConfig())
