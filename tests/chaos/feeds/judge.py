@@ -87,7 +87,7 @@ def books(venue: str, market: Market, told: Told) -> Iterator[str]:
     is not true any more is not left to stand, on a feed that is said to be up."""
     symbol = f"{venue}:{market.native}"
     live = up = True
-    seen = 0
+    seen, why = 0, ""
     stands_ns = 1 << 62
     for now_ns, event in told:
         if live and up and now_ns > stands_ns + _UNNOTICED_NS:
@@ -97,8 +97,9 @@ def books(venue: str, market: Market, told: Told) -> Iterator[str]:
             up = event.state is FeedState.UP
             stands_ns = max(stands_ns, now_ns)
         elif isinstance(event, BookStatus) and event.symbol == symbol:
-            if event.live is live:
-                yield f"{symbol}: said twice that its book is {'live' if live else 'wrong'}"
+            if event.live is live and event.reason == why:
+                yield f"{symbol}: said twice that its book is {'live' if live else f'wrong: {why}'}"
+            why = event.reason
             live, stands_ns = event.live, 1 << 62
         elif isinstance(event, Depth) and event.symbol == symbol:
             seen += 1
