@@ -388,3 +388,17 @@ def test_strategies_know_their_symbols_in_every_spelling(given: str, symbols: li
 def test_a_strategy_of_a_symbol_that_nobody_or_several_bring_is_refused(given: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load(overrides=[*FEEDS, f"strategies.trend.symbols={given}"], environ={})
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("feeds.kraken.symbol=x", "$.feeds.kraken"),
+        ("collection.sources.yahoo.priority=-1", "$.collection.sources.yahoo.priority"),
+    ],
+)
+def test_the_table_that_is_wrong_is_named(setting: str, named: str) -> None:
+    good = "feeds.binance.silence_s=5"
+    with pytest.raises(ConfigError) as caught:
+        load(environ={}, overrides=[good, setting])
+    assert f"`{named}`" in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -75,14 +76,37 @@ def load(
     try:
         config = msgspec.convert(raw, Config, strict=False)
     except msgspec.ValidationError as error:
+        wrong = _with_table(raw, error)
         raise ConfigError(
-            f"configuration: {clean(error)}; `tickdesk config show` prints every key with its value"
+            f"configuration: {wrong}; `tickdesk config show` prints every key with its value"
         ) from None
     _check(config)
     config = _in_native_names(config)
     folder = (path or default_path()).expanduser().absolute().parent
     chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
     return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
+
+
+def _with_table(raw: dict[str, Any], error: msgspec.ValidationError) -> str:
+    """What is wrong, with the name of the table where msgspec leaves it out: ``$.feeds[...]``."""
+    text = clean(error)
+    found = re.search(r"\$((?:\.\w+)+)\[\.\.\.\]", text)
+    if found is None:
+        return text
+    names = found[1][1:].split(".")
+    table: Any = raw
+    for name in names:
+        table = table[name]
+    for key, value in table.items():
+        alone: Any = {key: value}
+        for name in reversed(names):
+            alone = {name: alone}
+        try:
+            msgspec.convert(alone, Config, strict=False)
+        except msgspec.ValidationError as again:
+            if clean(again) == text:
+                return text.replace("[...]", f".{clean(key, 40)}", 1)
+    return text
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
