@@ -36,16 +36,10 @@ class AccountScreen(Reader):
         self._lost = False
 
     def on_mount(self) -> None:
-        self.set_interval(REFRESH_S, self._ask)
-        self._ask()
+        self.keep_asking(REFRESH_S, self._fill)
 
     def on_resize(self) -> None:
         self._draw()
-
-    def _ask(self) -> None:
-        # Not exclusive of one on its way: on a slow line the answer would never come.
-        if not any(worker.group == "account" and not worker.is_finished for worker in self.workers):
-            self.run_worker(self._fill(), group="account")
 
     async def _fill(self) -> None:
         """Each part by itself: what one cannot tell does not hide the others."""

@@ -30,16 +30,10 @@ class FeedsScreen(Reader):
         self._fault = ""
 
     def on_mount(self) -> None:
-        self.set_interval(REFRESH_S, self._ask)
-        self._ask()
+        self.keep_asking(REFRESH_S, self._fill)
 
     def on_resize(self) -> None:
         self._draw()
-
-    def _ask(self) -> None:
-        # Not exclusive of one on its way: on a slow line the answer would never come.
-        if not any(worker.group == "feeds" and not worker.is_finished for worker in self.workers):
-            self.run_worker(self._fill(), group="feeds")
 
     async def _fill(self) -> None:
         try:

@@ -19,13 +19,7 @@ class SignalsScreen(Reader):
         self._symbol, self._link = symbol, link
 
     def on_mount(self) -> None:
-        self.set_interval(REFRESH_S, self._ask)
-        self._ask()
-
-    def _ask(self) -> None:
-        # Not exclusive of one on its way: on a slow line the answer would never come.
-        if not any(worker.group == "signals" and not worker.is_finished for worker in self.workers):
-            self.run_worker(self._fill(), group="signals")
+        self.keep_asking(REFRESH_S, self._fill)
 
     async def _fill(self) -> None:
         try:

@@ -208,6 +208,6 @@ async def test_r_compares_now_and_an_engine_that_is_gone_fades_what_was() -> Non
 
         link.account = gone  # type: ignore[assignment,method-assign]
         assert isinstance(app.screen, AccountScreen)
-        app.screen._ask()
+        await app.screen._fill()
         await until(pilot, lambda: "no engine runs" in text_of(app))
         assert {style for _, style in app.screen._lines.lines[5]} <= {"stale"}
