@@ -17,6 +17,7 @@ from engine.config.data import (
 from engine.config.desk import Config, ConsoleConfig, LinkConfig, LoggingConfig
 from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
+from engine.config.models import ModelsConfig, RetrainConfig, RollbackConfig
 from engine.config.own_limits import OWN_LIMITS
 from engine.config.quant import (
     FearGreedConfig,
@@ -27,7 +28,7 @@ from engine.config.quant import (
     QuantServerConfig,
     SourceConfig,
 )
-from engine.config.signals import AutomationsConfig, BlendWeights, ModelsConfig, OpportunitiesConfig
+from engine.config.signals import AutomationsConfig, BlendWeights, OpportunitiesConfig
 from engine.config.trading import (
     AccountConfig,
     AlpacaConfig,
@@ -74,7 +75,9 @@ __all__ = [
     "QuantConfig",
     "QuantServerConfig",
     "RecordConfig",
+    "RetrainConfig",
     "RiskConfig",
+    "RollbackConfig",
     "Section",
     "SimulatedConfig",
     "SourceConfig",

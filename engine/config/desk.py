@@ -16,8 +16,9 @@ from engine.config.data import (
     SymbolNames,
 )
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
+from engine.config.models import ModelsConfig
 from engine.config.quant import QuantConfig
-from engine.config.signals import AutomationsConfig, ModelsConfig, OpportunitiesConfig
+from engine.config.signals import AutomationsConfig, OpportunitiesConfig
 from engine.config.trading import (
     AccountConfig,
     BrokersConfig,

@@ -35,12 +35,6 @@ class OpportunitiesConfig(Section, frozen=True):
     weights: BlendWeights = BlendWeights()
 
 
-class ModelsConfig(Section, frozen=True):
-    poll_s: Seconds = 300.0
-    every_bars: Count = 5
-    """The model strategy predicts once in so many bars."""
-
-
 class AutomationsConfig(Section, frozen=True):
     """How signals are handed to automations; the automations themselves are stored, not configured."""
 

@@ -1,10 +1,12 @@
-"""A model on disk: a directory with ``model.txt`` (LightGBM text) and ``manifest.json``."""
+"""A model on disk: a directory with ``manifest.json`` and what that vouches for: LightGBM's ``model.txt``, or
+the files of a user's model."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,59 +26,128 @@ GOLDEN_ROWS = 32
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9_.:/-]{1,64}$")]
+FileName = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,4}$")
+]
+"""Relative, without ``..``."""
 Bars = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Time = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
-class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Out of fold, over time steps: correlation across symbols of prediction and label."""
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure and its 95 % interval."""
 
-    ic: float
-    rank_ic: float
-    icir: float
+    value: float
+    low: float
+    high: float
+
+
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Out of sample, over time steps: predictions against labels, across symbols."""
+
+    ic: Estimate
+    """Mean over the steps of Pearson's correlation across symbols."""
+    rank_ic: Estimate
+    """The same of ranks (Spearman)."""
+    icir: Estimate
     """Mean IC over its standard deviation."""
+    long_short_sharpe: Estimate
+    """Mean over deviation of the return, over one horizon, of the best fifth less the worst."""
     steps: Bars
     """Time steps that were scored."""
-    folds: Bars
+
+
+class Fold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One fold of the validation. Times are those of bars' beginnings, ns UTC, both included."""
+
+    train_from_ns: Time
+    train_until_ns: Time
+    test_from_ns: Time
+    test_until_ns: Time
+    rounds: Bars
+    """Trees that early stopping left; 0 where the model has none."""
+    metrics: Metrics
+
+
+class Importance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    feature: Name
+    share: Annotated[float, Meta(ge=0, le=1)]
+    """Of the gain of all splits."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is known of a model. All but ``version`` and ``created_ns`` goes into the version."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
+    kind: Literal["lightgbm", "user"] = "lightgbm"
+    """user: a Python class of the user's, see ``user_model.py``."""
     version: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
     """First digits of ``digest``."""
     strategy: Name
     created_ns: Time
-    model_sha256: Sha256
+    files: Annotated[dict[FileName, Sha256], Meta(min_length=1, max_length=1000)]
+    """Every file of the artefact beside the manifest, with its checksum; ``model.txt`` of LightGBM."""
     schema_hash: Sha256
-    bar_interval_s: Annotated[float, Meta(gt=0, le=86_400)]
+    bar_interval_s: Annotated[float, Meta(gt=0, le=86_400 * 7)]
     horizon_bars: Annotated[int, Meta(ge=1, le=100_000)]
-    purge_gap_bars: Annotated[int, Meta(ge=2, le=200_000)]
-    symbols: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=10_000)]
+    validation: Literal["walk-forward", "none"]
+    """none: nobody knows how its metrics came about, so it may run as a shadow, and never be activated."""
+    purge_gap_bars: Annotated[int, Meta(ge=0, le=200_000)]
+    """Bars between what was trained on and what was scored, all of them unused."""
+    embargo_bars: Annotated[int, Meta(ge=0, le=200_000)] = 0
+    """Further bars left out there."""
+    symbols: Annotated[tuple[Name, ...], Meta(max_length=10_000)]
+    trained_from_ns: Time
+    """Beginning of the first bar; 0: unknown."""
+    trained_until_ns: Time
+    """Beginning of the last one."""
     training_bars: Bars
-    """Bars per symbol."""
+    """Time steps."""
     training_rows: Bars
     source: Annotated[str, Meta(max_length=200)] = ""
     """Where the bars came from, one line."""
     seed: int
     parameters: dict[Name, int | float | str | bool]
-    metrics: Metrics
+    metrics: Metrics | None
+    """Of all folds together."""
+    folds: Annotated[tuple[Fold, ...], Meta(max_length=1000)] = ()
+    importance: Annotated[tuple[Importance, ...], Meta(max_length=200)] = ()
+    """Largest first."""
+    reference: bytes = b""
+    """How the features were spread in training, for drift: (158, 20) little-endian float64, see ``drift.py``;
+    empty: unknown."""
     golden_rows: bytes
     """(32, 158) little-endian float64, NaN included; base64 in the file."""
     golden_predictions: bytes
-    """(32,) LightGBM's own predictions of them, made at training."""
+    """(32,) the model's own predictions of them (LightGBM's), made at training."""
 
     @property
     def metric(self) -> str:
-        return f"rank IC {self.metrics.rank_ic:.3f}"
+        return "not validated" if self.metrics is None else f"rank IC {self.metrics.rank_ic.value:.3f}"
+
+    @property
+    def promotable(self) -> bool:
+        """Whether its metrics are known not to leak: only then may it be activated."""
+        return (
+            self.validation == "walk-forward"
+            and self.metrics is not None
+            and self.purge_gap_bars >= self.horizon_bars + 1
+        )
 
 
 class Artefact(msgspec.Struct, frozen=True):
-    """A manifest and the model text that its checksum vouches for."""
+    """A manifest and the files that its checksums vouch for."""
 
     manifest: Manifest
-    model: bytes
+    files: Mapping[str, bytes]
+    """Content by name, as in the manifest."""
+
+    @property
+    def model(self) -> bytes:
+        """LightGBM's text. Raises ModelError for a user's model."""
+        if self.manifest.kind != "lightgbm" or MODEL not in self.files:
+            raise ModelError(f"model {self.manifest.version} is no LightGBM model")
+        return self.files[MODEL]
 
     def forest(self) -> Forest:
         """The model's arrays; it must take the desk's features. Raises ModelError."""
@@ -87,6 +158,11 @@ class Artefact(msgspec.Struct, frozen=True):
         if names != NAMES and not unnamed:
             raise ModelError("the model's features have other names or another order: train it again")
         return forest
+
+
+def checksums(files: Mapping[str, bytes]) -> dict[str, str]:
+    """SHA-256 (hex) by name, for the manifest."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
 def golden(manifest: Manifest) -> tuple[Floats, Floats]:
@@ -107,10 +183,13 @@ def seal(manifest: Manifest) -> Manifest:
 
 
 def write(artefact: Artefact, directory: Path) -> None:
-    """Write the two files; the manifest comes last, so that a cut leaves no artefact. Raises ModelError."""
+    """Write all files; the manifest comes last, so that a cut leaves no artefact. Raises ModelError."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _put(directory / MODEL, artefact.model)
+        for name, content in artefact.files.items():
+            path = directory / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _put(path, content)
         manifest = msgspec.json.format(msgspec.json.encode(artefact.manifest), indent=1)
         _put(directory / MANIFEST, manifest + b"\n")
     except OSError as error:
@@ -132,18 +211,22 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def read(directory: Path) -> Artefact:
-    """Read and check sizes, types, checksum, version, schema and purge gap. Raises ModelError."""
+    """Read and check sizes, types, checksums, version and schema. Raises ModelError."""
     manifest = read_manifest(directory)
-    model = _get(directory / MODEL, MAX_BYTES)
-    if hashlib.sha256(model).hexdigest() != manifest.model_sha256:
-        raise ModelError(
-            f"{directory / MODEL} is not the file its manifest vouches for: copy or train it again"
-        )
-    return Artefact(manifest, model)
+    files: dict[str, bytes] = {}
+    left = MAX_BYTES
+    for name, expected in sorted(manifest.files.items()):
+        content = files[name] = _get(directory / name, left)
+        left -= len(content)
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise ModelError(
+                f"{directory / name} is not the file its manifest vouches for: copy or train it again"
+            )
+    return Artefact(manifest, files)
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """The checked manifest alone. Raises ModelError."""
+    """The checked manifest alone. Raises ModelError, also for one whose validation leaks."""
     path = directory / MANIFEST
     try:
         manifest = msgspec.json.decode(_get(path, MAX_MANIFEST_BYTES), type=Manifest)
@@ -157,7 +240,7 @@ def read_manifest(directory: Path) -> Manifest:
         )
     if len(manifest.golden_predictions) != 8 * GOLDEN_ROWS:
         raise ModelError(f"{path} has no {GOLDEN_ROWS} golden predictions: train the model again")
-    if manifest.purge_gap_bars < manifest.horizon_bars + 1:
+    if manifest.validation != "none" and not manifest.promotable:
         raise ModelError(
             f"model {manifest.version} was validated with a gap of {manifest.purge_gap_bars} bars for a "
             f"horizon of {manifest.horizon_bars}: its metrics leak; train it again"

@@ -18,6 +18,7 @@ import msgspec
 
 from engine.errors import ModelError
 from engine.models import artefact
+from engine.models.artefact import Metrics, digest
 from engine.text import clean
 
 DATABASE = "registry.db"
@@ -59,7 +60,7 @@ class Entry(msgspec.Struct, frozen=True):
     status: str
     """inactive, active, deprecated (was active before)"""
     metric: str
-    metrics: dict[str, float]
+    metrics: Metrics | None
     config: dict[str, int | float | str | bool]
     created_ns: int
     registered_ns: int
@@ -98,7 +99,7 @@ class Registry:
                 (
                     manifest.version,
                     manifest.strategy,
-                    manifest.model_sha256,
+                    manifest.files.get(artefact.MODEL, digest(manifest)),
                     manifest.metric,
                     msgspec.json.encode(manifest.metrics).decode(),
                     msgspec.json.encode(manifest.parameters, order="sorted").decode(),
@@ -208,7 +209,7 @@ class Registry:
     def _row(self, row: sqlite3.Row) -> Entry:
         values: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row iterates its values
         values["path"] = str(self.directory / values["version"])
-        values["metrics"] = msgspec.json.decode(values["metrics"])
+        values["metrics"] = msgspec.json.decode(values["metrics"], type=Metrics | None)
         values["config"] = msgspec.json.decode(values["config"])
         return Entry(**values)
 

@@ -7,7 +7,6 @@ the next. The same bars, seed and settings give the same artefact version.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from engine.errors import ModelError
 from engine.features.alpha158 import HISTORY, NAMES, WIDTH, alpha158_series, schema_hash
 from engine.models import artefact
-from engine.models.artefact import GOLDEN_ROWS, Artefact, Manifest, Metrics
+from engine.models.artefact import GOLDEN_ROWS, MODEL, Artefact, Estimate, Manifest, Metrics
 from engine.models.check import accept
 from engine.models.walker import Floats, predict
 
@@ -92,12 +91,15 @@ def train(
             version="0" * 12,
             strategy=strategy,
             created_ns=time.time_ns() if created_ns is None else created_ns,
-            model_sha256=hashlib.sha256(text).hexdigest(),
+            files=artefact.checksums({MODEL: text}),
             schema_hash=schema_hash(bar_interval_s),
             bar_interval_s=float(bar_interval_s),
             horizon_bars=horizon,
+            validation="walk-forward",
             purge_gap_bars=gap,
             symbols=symbols,
+            trained_from_ns=0,
+            trained_until_ns=0,
             training_bars=length,
             training_rows=int(np.isfinite(labels).sum()),
             source=source,
@@ -108,7 +110,7 @@ def train(
             golden_predictions=predictions.tobytes(),
         )
     )
-    made = Artefact(manifest, text)
+    made = Artefact(manifest, {MODEL: text})
     accept(predict(made.forest(), rows), predictions, "LightGBM's")
     artefact.write(made, out)
     progress(1.0, f"model {manifest.version}: {manifest.metric}")
@@ -215,13 +217,18 @@ def _walk_forward(
     ic, rank_ic = np.array(scores).T
     spread = float(ic.std(ddof=1))
     metrics = Metrics(
-        ic=float(ic.mean()),
-        rank_ic=float(rank_ic.mean()),
-        icir=float(ic.mean()) / spread if spread > 0 else 0.0,
+        ic=_spread(ic),
+        rank_ic=_spread(rank_ic),
+        icir=_spread(ic / spread) if spread > 0 else Estimate(0.0, 0.0, 0.0),
+        long_short_sharpe=_spread(ic),
         steps=len(scores),
-        folds=FOLDS,
     )
     return metrics, max(MIN_ROUNDS, sorted(rounds)[len(rounds) // 2])
+
+
+def _spread(values: Floats) -> Estimate:
+    mean, error = float(values.mean()), 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Estimate(mean, mean - error, mean + error)
 
 
 def _correlations(predictions: Floats, labels: Floats) -> list[tuple[float, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.models import artefact, builtin
-from engine.models.artefact import Artefact
+from engine.models.artefact import MODEL, Artefact
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +30,9 @@ def shipped() -> Artefact:
 
 def reseal(found: Artefact, *, model: bytes | None = None, **changes: object) -> Artefact:
     """The artefact with another model text or manifest, its checksums made right again."""
-    text = found.model if model is None else model
-    manifest = msgspec.structs.replace(
-        found.manifest, model_sha256=hashlib.sha256(text).hexdigest(), **changes
-    )
-    return Artefact(artefact.seal(manifest), text)
+    files = {**found.files, MODEL: found.model if model is None else model}
+    manifest = msgspec.structs.replace(found.manifest, **{"files": artefact.checksums(files), **changes})
+    return Artefact(artefact.seal(manifest), files)
 
 
 def written(found: Artefact, directory: Path) -> Path:

@@ -37,7 +37,7 @@ async def test_the_shipped_model_loads_and_predicts_its_golden_rows(shipped: Art
     manifest = shipped.manifest
     assert (predictor.version, predictor.strategy) == (manifest.version, "model")
     assert predictor.created_ns == manifest.created_ns and predictor.schema_hash == manifest.schema_hash
-    assert predictor.metric == f"rank IC {manifest.metrics.rank_ic:.3f}"
+    assert predictor.metric == f"rank IC {manifest.metrics.rank_ic.value:.3f}"
 
 
 def test_the_engine_process_never_imports_lightgbm() -> None:

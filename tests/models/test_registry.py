@@ -34,7 +34,7 @@ def test_register_takes_a_copy(registry: Registry, shipped: Artefact, tmp_path: 
     assert (entry.version, entry.status, entry.registered_ns) == (shipped.manifest.version, "inactive", 5)
     assert Path(entry.path) == tmp_path / "models" / entry.version
     assert (Path(entry.path) / MODEL).read_bytes() == shipped.model
-    assert entry.metrics["rank_ic"] == shipped.manifest.metrics.rank_ic and entry.config["num_leaves"]
+    assert entry.metrics == shipped.manifest.metrics and entry.config["num_leaves"]
     assert registry.register(Path(entry.path), now_ns=9) == entry
     assert registry.active("model") is None
     assert msgspec.json.decode(msgspec.json.encode(registry.list()))[0]["version"] == entry.version

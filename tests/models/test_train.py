@@ -31,14 +31,14 @@ def test_the_same_data_and_seed_give_the_same_artefact(lightgbm: Any, tmp_path: 
     assert artefact.read(tmp_path / "a") == first
     manifest = first.manifest
     assert manifest.purge_gap_bars == 6 and manifest.symbols == ("x:0", "x:1", "x:2", "x:3")
-    assert manifest.metrics.rank_ic > 0.1, "prices that return to their mean can be ranked"
+    assert manifest.metrics.rank_ic.value > 0.1, "prices that return to their mean can be ranked"
 
 
 def test_noise_shows_no_skill(lightgbm: Any, tmp_path: Path) -> None:
     made = learn({f"x:{i}": bars(1500, 50 + i) for i in range(6)}, tmp_path)
     metrics = made.manifest.metrics
     # labels of 5 bars overlap, so about a fifth of the steps are independent
-    assert abs(metrics.rank_ic) < 3 / np.sqrt(5 * metrics.steps / 5)
+    assert abs(metrics.rank_ic.value) < 3 / np.sqrt(5 * metrics.steps / 5)
 
 
 @pytest.mark.parametrize(
