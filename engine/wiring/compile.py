@@ -9,7 +9,7 @@ from engine.features import engine as features
 from engine.feeds import binance_scan
 from engine.kernels import forget_unused
 from engine.market import screen
-from engine.models import walker
+from engine.models import drift, walker
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
 from engine.strategies import scan
@@ -28,6 +28,7 @@ def compile_all(note: Callable[[str], None]) -> None:
     alpha158.compile_kernels(note)
     candles.compile_kernels(note)
     walker.compile_kernels(note)
+    drift.compile_kernels(note)
     intake_kernel.compile_kernels(note)
     forget_unused()
 
