@@ -8,8 +8,9 @@ runs in a process of its own: what it does there, hanging and crashing included,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 class UserModel(ABC):
     """One instance is fitted once, or loaded once; then it predicts. It is made without arguments."""
+
+    parameters: ClassVar[Mapping[str, int | float | str | bool]] = {}
+    """What it is trained with, to be kept and shown with the model. Nothing reads it but the class itself.
+
+    At most 50; names of letters, digits and ``_.:/-``; numbers finite, text of one line of 200 characters."""
 
     @abstractmethod
     def fit(self, rows: Floats, labels: Floats, stop_rows: Floats, stop_labels: Floats, seed: int) -> None:

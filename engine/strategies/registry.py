@@ -29,8 +29,9 @@ from engine.strategies.settings import (
     switches,
 )
 from engine.strategies.trend import Trend
-from engine.strategies.user_files import told, trace_of
+from engine.strategies.user_files import trace_of
 from engine.text import clean
+from engine.user_module import told
 
 if TYPE_CHECKING:
     from engine.feature_table import FeatureTable

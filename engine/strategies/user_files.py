@@ -7,39 +7,27 @@ written. It is one module of its own under a private name; every Strategy subcla
 from __future__ import annotations
 
 import hashlib
-import importlib.abc
 import importlib.metadata
-import importlib.util
 import itertools
 import keyword
-import os
-import stat
 import sys
 import traceback
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from engine import user_module
 from engine.errors import ConfigError
 from engine.strategies.base import Strategy
 from engine.strategies.settings import Switches, check_params
 from engine.text import clean
+from engine.user_module import told
 
 GROUP = "tickdesk.strategies"
 """Entry points of this group name Strategy subclasses."""
-MAX_BYTES = 1_000_000
 TRACE_LINES = 100
 _RESERVED = frozenset({"reload"})
 _numbers = itertools.count()
 """Each version of each file is a module of its own."""
-_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
-
-
-def told(error: BaseException) -> str:
-    """An exception in one line, be it one that cannot say what it is."""
-    try:
-        return clean(f"{type(error).__name__}: {error}")
-    except Exception:
-        return clean(type(error).__name__)
 
 
 def trace_of(error: BaseException) -> str:
@@ -86,7 +74,7 @@ def read_folder(folder: Path, known: dict[str, Source], taken: Collection[str]) 
     """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".py")
-        refusal = None if not paths else _refusal(folder.stat(), folder)
+        refusal = None if not paths else user_module.refusal(folder.stat(), folder)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -114,26 +102,12 @@ def read_entry_points(taken: Collection[str]) -> list[Source]:
     return found
 
 
-class _Text(importlib.abc.SourceLoader):
-    """Runs the very bytes that were checked, and writes no bytecode that could outlive a change."""
-
-    def __init__(self, path: Path, text: bytes) -> None:
-        self._path = path
-        self._text = text
-
-    def get_filename(self, fullname: str) -> str:
-        return str(self._path)
-
-    def get_data(self, path: str | bytes) -> bytes:
-        return self._text
-
-
 def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str | None) -> Source:
     source = Source(clean(path.stem, 40), str(path))
     try:
         if refusal:
             raise ConfigError(refusal)
-        text = _checked_text(path)
+        text = user_module.read(path)
         source.digest = hashlib.sha256(text).hexdigest()
         if known is not None and known.digest == source.digest and not known.error:
             return known
@@ -151,41 +125,9 @@ def _read(path: Path, known: Source | None, taken: Collection[str], refusal: str
     return source
 
 
-def _checked_text(path: Path) -> bytes:
-    """The file's bytes, when nobody else can have written them. Raises ConfigError or OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path.name} is no regular file")
-        real = path.resolve()
-        refusal = _refusal(status, path) or _refusal(real.parent.stat(), real.parent)
-        if refusal:
-            raise ConfigError(refusal)
-        text = file.read(MAX_BYTES + 1)
-    if len(text) > MAX_BYTES:
-        raise ConfigError(f"{path.name} is larger than {MAX_BYTES} bytes")
-    return text
-
-
-def _refusal(status: os.stat_result, path: Path) -> str | None:
-    """Why what is at ``path`` is not trusted; None when it is."""
-    if status.st_uid not in (0, os.geteuid()):
-        return f"{clean(path, 120)} is not loaded: it belongs to another user; copy it, so that you own it"
-    if status.st_mode & _WRITABLE:
-        return f"{clean(path, 120)} is not loaded: others may write to it; chmod go-w it"
-    return None
-
-
 def _defined(path: Path, text: bytes, name: str) -> Iterator[type[Strategy]]:
     """Import the file and yield the strategies that it defines, in its order."""
-    spec = importlib.util.spec_from_loader(name, _Text(path, text), origin=str(path))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    module.__file__ = str(path)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    for kind in list(vars(module).values()):
+    for kind in list(vars(user_module.run(path, text, name)).values()):
         if isinstance(kind, type) and issubclass(kind, Strategy) and kind.__module__ == name:
             yield kind
 

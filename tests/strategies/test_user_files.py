@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from engine import user_module
 from engine.errors import ConfigError
 from engine.events import Signal
 from engine.strategies import user_files
@@ -352,7 +353,7 @@ def test_what_others_can_write_is_not_loaded(
     assert of_file(StrategySet({}, folder), "pipe").error == "pipe.py is no regular file"
     (folder / "pipe.py").unlink()
     user = os.geteuid()
-    monkeypatch.setattr(user_files.os, "geteuid", lambda: user + 1)
+    monkeypatch.setattr(user_module.os, "geteuid", lambda: user + 1)
     if user != 0:
         assert "it belongs to another user" in of_file(StrategySet({}, folder)).error
 
