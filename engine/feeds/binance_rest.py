@@ -6,6 +6,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/market-dat
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -102,7 +103,7 @@ def read_instruments(venue: str, body: str | bytes) -> list[InstrumentSpec]:
     return specs
 
 
-class BinanceVenue(NativeVenue):
+class BinanceVenue(NativeVenue, ABC):
     """See Venue. A venue says where its REST begins, and which channels a connection carries."""
 
     name: str
@@ -128,9 +129,9 @@ class BinanceVenue(NativeVenue):
                 f"{most} at most, with {each} streams each; name fewer"
             )
 
+    @abstractmethod
     def stream_kinds(self) -> tuple[str, ...]:
         """The streams of each symbol."""
-        raise NotImplementedError
 
     def _streams(self) -> list[str]:
         return [f"{native.lower()}@{channel}" for native in self.natives for channel in self.stream_kinds()]

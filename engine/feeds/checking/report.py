@@ -8,6 +8,7 @@ and offer that is not the venue's own (see ``best`` for the rule).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 
@@ -92,7 +93,7 @@ class CheckReport(msgspec.Struct):
     """Why the exit code is 1; empty: all is right."""
 
 
-class Counting:
+class Counting(ABC):
     """What checks have in common; ``row`` is theirs."""
 
     def __init__(self, venue: str, file: str) -> None:
@@ -110,9 +111,9 @@ class Counting:
             return
         self.row(row)
 
+    @abstractmethod
     def row(self, row: Line) -> None:
         """One row, counted already."""
-        raise NotImplementedError
 
     def _count(self, kind: str, *, used: bool = True) -> None:
         self.report.used += used
