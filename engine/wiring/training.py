@@ -1,4 +1,20 @@
-"""Training on the simulated venue: its events through the desk's own bars, its bars to the trainer."""
+"""Training runs: bars from the store, or of the simulated venue, through the trainer into the registry.
+
+Its own process, without a screen, for whoever supervises it:
+
+    python -m engine.wiring.training --state-dir DIR --config - --progress json [OPTIONS]  < CONFIG.json
+
+``--config -`` reads the checked configuration as JSON (``msgspec.json.encode(config)``) from standard input;
+a path reads a file. OPTIONS are those of ``tickdesk train``: ``--symbols S [S ...]`` ``--bars SECONDS``
+``--days D`` ``--since T`` ``--until T`` ``--seconds N`` (simulated) ``--horizon BARS`` ``--seed N``
+``--folds N`` ``--embargo BARS`` ``--purge BARS`` ``--window expanding|rolling`` ``--model FILE.py``
+``--every N`` ``--memory GB`` ``--adjust`` ``--mlflow URI`` ``--then register|shadow|activate``.
+
+With ``--progress json`` each line of standard output is one JSON object: ``{"share": 0.25, "text": "..."}``
+while it works; at the end ``{"version": "0123456789ab", "then": "registered", "text": "..."}`` (``then``:
+registered, shadow or active), or ``{"error": "one line"}``. Exit code: 0 done, 1 refused or failed, 2 usage,
+130 or 143 interrupted. SIGINT and SIGTERM end it; what is not finished is not registered.
+"""
 
 from __future__ import annotations
 
