@@ -37,6 +37,7 @@ class Predictor:
     """A loaded model: immutable, so one reference to it is one version."""
 
     def __init__(self, manifest: Manifest, forest: Forest, note: str = "") -> None:
+        self.manifest = manifest
         self.version = manifest.version
         self.strategy = manifest.strategy
         self.created_ns = manifest.created_ns
