@@ -14,6 +14,13 @@ import msgspec
 
 from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
+from engine.api.model_protocol import (
+    Contributions,
+    ModelDetail,
+    ModelsDetail,
+    TrainingOrder,
+    TrainingRow,
+)
 from engine.api.protocol import (
     AutomationPatch,
     ErrorReply,
@@ -55,6 +62,8 @@ RISK_S = 3.0
 """A person who halts must soon know whether it was heard."""
 FLATTEN_S = 60.0
 """The market is given its time to take the positions."""
+MODEL_S = 60.0
+"""A model is loaded and tried in a process of its own, which on a busy machine has to start first."""
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
@@ -144,8 +153,46 @@ class UnixLink:
         patch = AutomationPatch(active=active)
         return await self._request("POST", f"/v1/automations/{_quoted(name)}", Reply, patch)
 
+    async def models(self) -> ModelsDetail:
+        return await self._request("GET", "/v1/models", ModelsDetail)
+
+    async def model(self, version: str) -> ModelDetail:
+        path = f"/v1/models/{_quoted(version)}" if version else "/v1/model/info"
+        return await self._request("GET", path, ModelDetail)
+
+    async def activate_model(self, version: str) -> Reply:
+        return await self._change_model("POST", f"/v1/models/{_quoted(version)}/activate")
+
+    async def shadow_model(self, version: str) -> Reply:
+        if not version:
+            return await self._change_model("DELETE", "/v1/models/shadow")
+        return await self._change_model("POST", f"/v1/models/{_quoted(version)}/shadow")
+
     async def reload_model(self) -> Reply:
-        return await self._request("POST", "/v1/model/reload", Reply, timeout_s=60.0)
+        return await self._change_model("POST", "/v1/model/reload")
+
+    async def roll_back_model(self) -> Reply:
+        return await self._change_model("POST", "/v1/model/rollback")
+
+    async def deactivate_model(self) -> Reply:
+        return await self._change_model("POST", "/v1/model/deactivate")
+
+    async def _change_model(self, method: str, path: str) -> Reply:
+        return await self._request(method, path, Reply, timeout_s=MODEL_S)
+
+    async def contributions(self, symbol: str, ns: int = 0) -> Contributions:
+        at = f"?ns={ns}" if ns else ""
+        path = f"/v1/model/contributions/{_quoted(symbol)}{at}"
+        return await self._request("GET", path, Contributions, timeout_s=MODEL_S)
+
+    async def training(self) -> TrainingRow:
+        return await self._request("GET", "/v1/training", TrainingRow)
+
+    async def train(self, order: TrainingOrder) -> Reply:
+        return await self._request("POST", "/v1/training", Reply, order)
+
+    async def cancel_training(self) -> Reply:
+        return await self._request("DELETE", "/v1/training", Reply)
 
     async def set_risk(self, state: str, reason: str) -> Reply:
         patch = msgspec.convert({"state": state, "reason": reason}, RiskPatch)

@@ -6,6 +6,13 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from engine.api.model_protocol import (
+    Contributions,
+    ModelDetail,
+    ModelsDetail,
+    TrainingOrder,
+    TrainingRow,
+)
 from engine.api.protocol import (
     Explanation,
     QuarantineRow,
@@ -94,7 +101,39 @@ class TradingLink(Protocol):
     async def reconcile(self) -> Reply: ...
 
 
-class Link(TradingLink, Protocol):
+class ModelsLink(Protocol):
+    """Models, their shadow, training; raises as ``Link`` does."""
+
+    async def models(self) -> ModelsDetail: ...
+
+    async def model(self, version: str) -> ModelDetail:
+        """By version or its first characters; "": the active one."""
+        ...
+
+    async def activate_model(self, version: str) -> Reply: ...
+
+    async def shadow_model(self, version: str) -> Reply:
+        """Beside the active one from now on; "": no shadow any more."""
+        ...
+
+    async def reload_model(self) -> Reply: ...
+
+    async def roll_back_model(self) -> Reply: ...
+
+    async def deactivate_model(self) -> Reply: ...
+
+    async def contributions(self, symbol: str, ns: int = 0) -> Contributions:
+        """Of the prediction that rests on the bar close at ``ns``; 0: the newest."""
+        ...
+
+    async def training(self) -> TrainingRow: ...
+
+    async def train(self, order: TrainingOrder) -> Reply: ...
+
+    async def cancel_training(self) -> Reply: ...
+
+
+class Link(TradingLink, ModelsLink, Protocol):
     """The stream of the desk and the commands to it.
 
     Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``
@@ -142,8 +181,6 @@ class Link(TradingLink, Protocol):
     async def automation_statistics(self) -> list[SignalStatistics]: ...
 
     async def set_automation(self, name: str, active: bool) -> Reply: ...
-
-    async def reload_model(self) -> Reply: ...
 
     async def set_risk(self, state: str, reason: str) -> Reply:
         """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``."""

@@ -9,6 +9,13 @@ from typing import Any
 import msgspec
 
 from console.link_protocol import LinkState
+from engine.api.model_protocol import (
+    Contributions,
+    ModelDetail,
+    ModelsDetail,
+    TrainingOrder,
+    TrainingRow,
+)
 from engine.api.protocol import (
     Explanation,
     QuarantineRow,
@@ -37,7 +44,7 @@ from engine.api.trading_protocol import (
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from tests.api import samples
-from tests.console import sample_account
+from tests.console import sample_account, sample_models
 from tests.console import sample_desk as sample
 
 DEFINITION = {
@@ -61,7 +68,7 @@ class FakeLink:
         self.messages = messages or (sample.full_frame(),)
         self.sent: list[tuple[object, ...]] = []
         self.asked = 0
-        """How often for a symbol's signals."""
+        """How often for a symbol's signals, or for the models."""
         self.bytes_received = 0
         self.ok = True
         self.error: str | None = None
@@ -89,6 +96,12 @@ class FakeLink:
         self.figures: Performance | None = sample_account.performance()
         self.curve: EquityCurve | None = sample_account.curve()
         self.gateways = list(sample_account.reconciliation())
+        self.registry = sample_models.models()
+        self.model_details: dict[str, ModelDetail] = {
+            entry.version: sample_models.model(entry.version) for entry in self.registry.models
+        }
+        self.taken_apart: Contributions | None = sample_models.contributions()
+        """None: the model has said nothing yet."""
         self.on_message: Callable[[StreamMessage], None] = lambda message: None
         self.on_state: Callable[[LinkState, str], None] = lambda state, detail: None
 
@@ -171,8 +184,49 @@ class FakeLink:
     async def set_automation(self, name: str, active: bool) -> Reply:
         return await self._command("automation", name, active, text=f"{name} {'on' if active else 'off'}")
 
+    async def models(self) -> ModelsDetail:
+        self.asked += 1
+        self._fail()
+        return self.registry
+
+    async def model(self, version: str) -> ModelDetail:
+        self._fail()
+        return self.model_details[version]
+
+    async def activate_model(self, version: str) -> Reply:
+        return await self._command("activate", version, text=f"model {version} is active")
+
+    async def shadow_model(self, version: str) -> Reply:
+        text = f"model {version} runs as the shadow" if version else "no shadow runs"
+        return await self._command("shadow", version, text=text)
+
     async def reload_model(self) -> Reply:
         return await self._command("reload", text="loaded b2c3d4")
+
+    async def roll_back_model(self) -> Reply:
+        return await self._command("roll back", text="rolled back to 77aa88bb99cc")
+
+    async def deactivate_model(self) -> Reply:
+        return await self._command("deactivate", text="the strategy goes on without a model")
+
+    async def contributions(self, symbol: str, ns: int = 0) -> Contributions:
+        self.sent.append(("contributions", symbol, ns))
+        if self.gate is not None:
+            await self.gate.wait()
+        self._fail()
+        if self.taken_apart is None:
+            raise LinkError(f"the model has predicted nothing for {symbol} yet")
+        return msgspec.structs.replace(self.taken_apart, symbol=symbol)
+
+    async def training(self) -> TrainingRow:
+        self._fail()
+        return self.registry.training
+
+    async def train(self, order: TrainingOrder) -> Reply:
+        return await self._command("train", order, text="training started")
+
+    async def cancel_training(self) -> Reply:
+        return await self._command("cancel training", text="training canceled")
 
     async def set_risk(self, state: str, reason: str) -> Reply:
         return await self._command("risk", state, text=f"the desk is {state}")
