@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-from enum import IntEnum
 from typing import NamedTuple
 
 import msgspec
 
+from engine.bar_merge import Provenance as Provenance
 from engine.events import NS, Candle
 
 LIVE_SOURCE = "desk"
 """Who told a bar that the desk made itself."""
-
-
-class Provenance(IntEnum):
-    """What a bar rests on; the higher is believed."""
-
-    FILLED = 0
-    """On no trade: made flat from the close before it."""
-    PARTIAL = 1
-    """On a part of its trades: the desk was not there, or not connected, for all of it."""
-    SERVICE = 2
-    """On a data service's word."""
-    VENUE = 3
-    """On the word of the symbol's own venue, by REST or by socket."""
-    LIVE = 4
-    """On the trades that the desk itself saw, without a gap: what it decided on."""
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
