@@ -3,9 +3,8 @@ the files of a user's model."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,13 +15,17 @@ from msgspec import Meta
 
 from engine.errors import ModelError
 from engine.features.alpha158 import NAMES, WIDTH, schema_hash
+from engine.models import folder_files
 from engine.models.text_format import MAX_BYTES, parse
 from engine.models.walker import Floats, Forest
 from engine.text import clean
 
 MODEL, MANIFEST = "model.txt", "manifest.json"
 MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_USER_BYTES = 256 * 1024 * 1024
+"""Of all files of a user's model."""
 GOLDEN_ROWS = 32
+REFERENCE_BYTES = 8 * WIDTH * 20
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Meta(pattern="^[A-Za-z0-9_.:/-]{1,64}$")]
@@ -32,6 +35,8 @@ FileName = Annotated[
 """Relative, without ``..``."""
 Bars = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Time = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+ShortText = Annotated[str, Meta(max_length=400)]
 
 
 class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,8 +111,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     training_rows: Bars
     source: Annotated[str, Meta(max_length=200)] = ""
     """Where the bars came from, one line."""
-    seed: int
-    parameters: dict[Name, int | float | str | bool]
+    seed: Integer
+    parameters: Annotated[dict[Name, Integer | float | ShortText | bool], Meta(max_length=1000)]
     metrics: Metrics | None
     """Of all folds together."""
     folds: Annotated[tuple[Fold, ...], Meta(max_length=1000)] = ()
@@ -128,11 +133,29 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def promotable(self) -> bool:
         """Whether its metrics are known not to leak: only then may it be activated."""
-        return (
-            self.validation == "walk-forward"
-            and self.metrics is not None
-            and self.purge_gap_bars >= self.horizon_bars + 1
-        )
+        return not self.objection
+
+    @property
+    def objection(self) -> str:
+        """Why it is not promotable, half a sentence; "" when it is."""
+        if self.validation != "walk-forward" or self.metrics is None:
+            return "nobody knows how good it is, as it was not validated by walking forward"
+        if self.purge_gap_bars < self.horizon_bars + 1:
+            return (
+                f"it was validated with a gap of {self.purge_gap_bars} bars for a horizon of "
+                f"{self.horizon_bars}: its metrics leak"
+            )
+        needed_ns = int((self.horizon_bars + 1) * self.bar_interval_s * 1e9)
+        for number, fold in enumerate(self.folds, 1):
+            ordered = fold.train_from_ns <= fold.train_until_ns and fold.test_from_ns <= fold.test_until_ns
+            if not ordered or fold.test_from_ns - fold.train_until_ns < needed_ns:
+                return f"fold {number} tests on what it was trained on, or too close to it: its metrics leak"
+        return ""
+
+    @property
+    def most_bytes(self) -> int:
+        """That its files may have together."""
+        return MAX_BYTES if self.kind == "lightgbm" else MAX_USER_BYTES
 
 
 class Artefact(msgspec.Struct, frozen=True):
@@ -178,7 +201,12 @@ def digest(manifest: Manifest) -> str:
 
 
 def seal(manifest: Manifest) -> Manifest:
-    """The manifest with the version that its content gives it."""
+    """The manifest with its texts cleaned and the version that its content gives it."""
+    parameters = {
+        name: clean(value, 400) if isinstance(value, str) else value
+        for name, value in manifest.parameters.items()
+    }
+    manifest = msgspec.structs.replace(manifest, source=clean(manifest.source), parameters=parameters)
     return msgspec.structs.replace(manifest, version=digest(manifest)[:12])
 
 
@@ -187,81 +215,82 @@ def write(artefact: Artefact, directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, content in artefact.files.items():
-            path = directory / name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _put(path, content)
+            folder_files.write(directory, name, content)
         manifest = msgspec.json.format(msgspec.json.encode(artefact.manifest), indent=1)
-        _put(directory / MANIFEST, manifest + b"\n")
+        folder_files.write(directory, MANIFEST, manifest + b"\n")
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ModelError(
+                f"no room to write the model to {directory}: the disk is full; free some and do it again"
+            ) from None
         raise ModelError(
             f"cannot write the model to {directory}: {error.strerror}; choose another place"
         ) from None
-
-
-def _put(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read(directory: Path) -> Artefact:
     """Read and check sizes, types, checksums, version and schema. Raises ModelError."""
     manifest = read_manifest(directory)
     files: dict[str, bytes] = {}
-    left = MAX_BYTES
+    left = manifest.most_bytes
     for name, expected in sorted(manifest.files.items()):
-        content = files[name] = _get(directory / name, left)
+        content = files[name] = folder_files.read(directory, name, left)
         left -= len(content)
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise ModelError(
-                f"{directory / name} is not the file its manifest vouches for: copy or train it again"
-            )
+        _accept(directory / name, hashlib.sha256(content).hexdigest(), expected)
     return Artefact(manifest, files)
+
+
+def check(directory: Path) -> Manifest:
+    """As ``read``, without holding the files: whether they all are what the manifest vouches for."""
+    manifest = read_manifest(directory)
+    left = manifest.most_bytes
+    for name, expected in sorted(manifest.files.items()):
+        found, size = folder_files.sha256(directory, name, left)
+        left -= size
+        _accept(directory / name, found, expected)
+    return manifest
+
+
+def _accept(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise ModelError(f"{path} is not the file its manifest vouches for: copy or train it again")
 
 
 def read_manifest(directory: Path) -> Manifest:
     """The checked manifest alone. Raises ModelError, also for one whose validation leaks."""
     path = directory / MANIFEST
     try:
-        manifest = msgspec.json.decode(_get(path, MAX_MANIFEST_BYTES), type=Manifest)
+        manifest = msgspec.json.decode(
+            folder_files.read(directory, MANIFEST, MAX_MANIFEST_BYTES), type=Manifest
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({clean(error, 80)}): copy or train the model again") from None
     if manifest.version != digest(manifest)[:12]:
         raise ModelError(f"{path} was changed after training: copy or train the model again")
+    _check_names(manifest, path)
     if len(manifest.golden_rows) != 8 * GOLDEN_ROWS * WIDTH:
         raise ModelError(
             f"{path} has no {GOLDEN_ROWS} golden rows of {WIDTH} features: train the model again"
         )
     if len(manifest.golden_predictions) != 8 * GOLDEN_ROWS:
         raise ModelError(f"{path} has no {GOLDEN_ROWS} golden predictions: train the model again")
+    if len(manifest.reference) not in (0, REFERENCE_BYTES):
+        raise ModelError(f"{path} has a broken reference of its features: train the model again")
     if manifest.validation != "none" and not manifest.promotable:
-        raise ModelError(
-            f"model {manifest.version} was validated with a gap of {manifest.purge_gap_bars} bars for a "
-            f"horizon of {manifest.horizon_bars}: its metrics leak; train it again"
-        )
+        raise ModelError(f"model {manifest.version}: {manifest.objection}; train it again")
     if manifest.schema_hash != schema_hash(manifest.bar_interval_s):
         raise ModelError(f"model {manifest.version} was trained on other features: train it again")
     return manifest
 
 
-def _get(path: Path, limit: int) -> bytes:
-    """A regular file's bytes; a pipe or device is refused instead of waited for."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ModelError(f"{path} is not a regular file")
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror}; `tickdesk models list` shows what there is"
-        ) from None
-    if len(data) > limit:
-        raise ModelError(f"{path} is larger than {limit} bytes")
-    return data
+def _check_names(manifest: Manifest, path: Path) -> None:
+    """What a screen may show, and what a file system can hold: no control characters, no file twice."""
+    texts = (manifest.source, *(value for value in manifest.parameters.values() if isinstance(value, str)))
+    if any(clean(text, 400) != text for text in texts):
+        raise ModelError(f"{path} has control characters: copy or train the model again")
+    names = set(manifest.files)
+    if manifest.kind == "lightgbm" and names != {MODEL}:
+        raise ModelError(f"{path} names other files than {MODEL}: copy or train the model again")
+    folders = {"/".join(parts[:n]) for parts in (n.split("/") for n in names) for n in range(1, len(parts))}
+    if MANIFEST in names | folders or names & folders or len({n.lower() for n in names}) != len(names):
+        raise ModelError(f"{path} names a file that cannot be: copy or train the model again")

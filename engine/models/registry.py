@@ -1,51 +1,27 @@
-"""The model registry: which versions exist, and which one of each strategy is active.
+"""The model registry: which versions exist, which one of each strategy is active, which one its shadow.
 
 One SQLite file beside the artefacts (``<state>/models/registry.db``, ``<state>/models/<version>/``). Every
-call opens it, runs one short transaction and closes it, so the engine, the command line and a training run
-can use it at once.
+call opens it, runs short transactions and closes it, so the engine, the command line and a training run can
+use it at once; what kills one of them in the middle leaves the state before or after, and at most a folder
+that nobody names, which ``prune`` sweeps away.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from engine.errors import ModelError
-from engine.models import artefact
-from engine.models.artefact import Metrics, digest
+from engine.models import artefact, model_folders
+from engine.models.artefact import Manifest, Metrics, digest
+from engine.models.registry_file import RegistryFile, decode_metrics
+from engine.models.registry_history import Event, events, tell
 from engine.text import clean
-
-DATABASE = "registry.db"
-BUSY_TIMEOUT_S = 5.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS models (
-    version TEXT PRIMARY KEY,
-    strategy TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('inactive', 'active', 'deprecated')),
-    metric TEXT NOT NULL,
-    metrics TEXT NOT NULL,
-    config TEXT NOT NULL,
-    created_ns INTEGER NOT NULL,
-    registered_ns INTEGER NOT NULL,
-    activated_ns INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS one_active ON models (strategy) WHERE status = 'active';
-CREATE TABLE IF NOT EXISTS activations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    strategy TEXT NOT NULL,
-    version TEXT NOT NULL REFERENCES models (version),
-    ns INTEGER NOT NULL,
-    undone INTEGER NOT NULL DEFAULT 0
-) STRICT;
-"""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -56,131 +32,311 @@ class Entry(msgspec.Struct, frozen=True):
     path: str
     """Directory of the artefact."""
     sha256: str
-    """Of ``model.txt``."""
+    """Of ``model.txt``; of the whole manifest for a user's model."""
     status: str
     """inactive, active, deprecated (was active before)"""
     metric: str
     metrics: Metrics | None
     config: dict[str, int | float | str | bool]
+    """The parameters it was trained with."""
     created_ns: int
     registered_ns: int
     activated_ns: int
+    kind: str = "lightgbm"
+    """lightgbm or user"""
+    promotable: bool = True
+    """False: it may only run as a shadow."""
+    bar_interval_s: float = 0.0
+    """0: unknown, of a format that this desk does not read."""
+    horizon_bars: int = 0
+
+
+class Roles(msgspec.Struct, frozen=True):
+    """What a strategy's models are for, all of one moment."""
+
+    active: Entry | None
+    shadow: Entry | None
+    last_good: Entry | None
+    """A rollback goes to this one, if its files are still intact."""
 
 
 class Registry:
-    """The registry of a state directory. Raises ModelError when its file cannot be used."""
+    """The registry of a state directory. Raises ModelError when its file cannot be used.
+
+    ``who`` and ``reason`` of what changes something go into its history.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self.directory = state_dir / "models"
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ModelError(
-                f"cannot use {self.directory}: {error.strerror}; choose another --state-dir"
-            ) from None
-        with self._transaction() as db:
-            for statement in _SCHEMA.split(";\n"):
-                db.execute(statement)
+        self._file = RegistryFile(self.directory)
 
-    def register(self, path: Path, *, now_ns: int | None = None) -> Entry:
+    # --- looking -------------------------------------------------------------------------------------
+
+    def list(self) -> list[Entry]:
+        """All models, newest registration first."""
+        with self._file.reading() as db:
+            rows = db.execute("SELECT * FROM models ORDER BY registered_ns DESC, version").fetchall()
+            return [self._row(row) for row in rows]
+
+    def get(self, version: str) -> Entry:
+        """By version or its first characters. Raises ModelError when that names none, or several."""
+        with self._file.reading() as db:
+            return self._entry(db, version)
+
+    def active(self, strategy: str) -> Entry | None:
+        """The strategy's active model."""
+        return self.roles(strategy).active
+
+    def shadow(self, strategy: str) -> Entry | None:
+        """The model that runs beside the strategy's active one."""
+        return self.roles(strategy).shadow
+
+    def last_good(self, strategy: str) -> Entry | None:
+        """The model that a rollback goes to; None: there is no earlier one."""
+        return self.roles(strategy).last_good
+
+    def roles(self, strategy: str) -> Roles:
+        with self._file.reading() as db:
+            earlier = self._earlier(db, strategy)
+            return Roles(
+                self._active(db, strategy), self._shadow(db, strategy), earlier[0] if earlier else None
+            )
+
+    def history(
+        self, version: str | None = None, *, strategy: str | None = None, limit: int = 200
+    ) -> Sequence[Event]:
+        """What became of a model (its whole version), of a strategy's models, or of all; newest first."""
+        with self._file.reading() as db:
+            return events(db, version, strategy, limit)
+
+    # --- changing ------------------------------------------------------------------------------------
+
+    def register(self, path: Path, *, who: str = "", reason: str = "", now_ns: int | None = None) -> Entry:
         """Check the artefact at ``path``, take a copy into the registry's folder, and list it as inactive.
 
-        Registering a version again changes nothing.
+        Registering a version again changes nothing, but for files that were damaged: they are made good.
         """
         found = artefact.read(path)
         manifest = found.manifest
         home = self.directory / manifest.version
-        if path.resolve() != home.resolve():
-            artefact.write(found, home)
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO models (version, strategy, sha256, status, metric, metrics, config, created_ns, "
-                "registered_ns) VALUES (?, ?, ?, 'inactive', ?, ?, ?, ?, ?) ON CONFLICT (version) DO NOTHING",
-                (
-                    manifest.version,
-                    manifest.strategy,
-                    manifest.files.get(artefact.MODEL, digest(manifest)),
-                    manifest.metric,
-                    msgspec.json.encode(manifest.metrics).decode(),
-                    msgspec.json.encode(manifest.parameters, order="sorted").decode(),
-                    manifest.created_ns,
-                    _now(now_ns),
-                ),
-            )
-            return self._entry(db, manifest.version)
+        if path.resolve() == home.resolve():
+            with self._file.writing() as db:
+                return self._add(db, manifest, who, reason, _now(now_ns))
+        with model_folders.staged(self._file, found) as staging, self._file.writing() as db:
+            known = db.execute("SELECT 1 FROM models WHERE version = ?", (manifest.version,)).fetchone()
+            if known is None or not model_folders.intact(home):
+                model_folders.settle(staging, home)
+            return self._add(db, manifest, who, reason, _now(now_ns))
 
-    def activate(self, version: str, *, now_ns: int | None = None) -> Entry:
-        """Make ``version`` (or the one that begins so) the active one of its strategy, its files intact."""
-        with self._transaction() as db:
-            entry = self._entry(db, version)
-            artefact.read(Path(entry.path))
-            if entry.status != "active":
-                now = _now(now_ns)
-                self._switch(db, entry, now)
-                db.execute(
-                    "INSERT INTO activations (strategy, version, ns) VALUES (?, ?, ?)",
-                    (entry.strategy, entry.version, now),
-                )
+    def activate(self, version: str, *, who: str = "", reason: str = "", now_ns: int | None = None) -> Entry:
+        """Make ``version`` (or the one that begins so) the active one of its strategy.
+
+        Raises ModelError, and changes nothing, for files that are damaged and for a model that is not
+        promotable. The one that was active is what a rollback goes to.
+        """
+        name = self.get(version).version
+        self._check(name)
+        with self._file.writing() as db:
+            entry = self._entry(db, name)
+            if entry.status == "active":
+                return entry
+            now = _now(now_ns)
+            before = self._active(db, entry.strategy)
+            self._switch(db, entry, now)
+            db.execute(
+                "INSERT INTO activations (strategy, version, ns) VALUES (?, ?, ?)",
+                (entry.strategy, entry.version, now),
+            )
+            if before is not None:
+                tell(db, now, before, "replaced", who, f"by {entry.version}")
+            tell(db, now, entry, "activated", who, reason)
             return self._entry(db, entry.version)
 
-    def deactivate(self, strategy: str) -> Entry:
-        """Leave ``strategy`` without a model; returns the one that was active."""
-        with self._transaction() as db:
+    def deactivate(
+        self,
+        strategy: str,
+        *,
+        who: str = "",
+        reason: str = "",
+        bad: bool = False,
+        now_ns: int | None = None,
+    ) -> Entry:
+        """Leave ``strategy`` without a model; returns the one that was active.
+
+        ``bad``: no rollback returns to it.
+        """
+        with self._file.writing() as db:
             entry = self._active(db, strategy)
             if entry is None:
                 raise ModelError(f"no model of strategy {clean(strategy, 40)} is active")
-            db.execute("UPDATE models SET status = 'deprecated' WHERE version = ?", (entry.version,))
+            self._retire(db, strategy)
+            if bad:
+                db.execute(
+                    "UPDATE activations SET undone = 1 WHERE strategy = ? AND version = ?",
+                    (strategy, entry.version),
+                )
+            tell(db, _now(now_ns), entry, "deactivated", who, reason)
             return self._entry(db, entry.version)
 
-    def rollback(self, strategy: str, *, now_ns: int | None = None) -> Entry:
-        """Go back to the version that was active before the last activation; again goes back further."""
-        with self._transaction() as db:
-            past = db.execute(
-                "SELECT id, version FROM activations WHERE strategy = ? AND NOT undone "
-                "ORDER BY id DESC LIMIT 2",
-                (strategy,),
-            ).fetchall()
-            if len(past) < 2:
-                raise ModelError(f"strategy {clean(strategy, 40)} has no earlier model to go back to")
-            entry = self._entry(db, past[1]["version"])
-            artefact.read(Path(entry.path))
-            self._switch(db, entry, _now(now_ns))
-            db.execute("UPDATE activations SET undone = 1 WHERE id = ?", (past[0]["id"],))
-            return self._entry(db, entry.version)
+    def rollback(self, strategy: str, *, who: str = "", reason: str = "", now_ns: int | None = None) -> Entry:
+        """Go back to the model that was active before; again goes back further.
 
-    def list(self) -> list[Entry]:
-        """All models, newest registration first."""
-        with self._transaction() as db:
-            rows = db.execute("SELECT * FROM models ORDER BY registered_ns DESC, version").fetchall()
-            return [self._row(row) for row in rows]
+        One whose files are damaged by now is passed over, and its history says so. Raises ModelError when
+        there is none to go back to.
+        """
+        with self._file.reading() as db:
+            left, earlier = self._active(db, strategy), self._earlier(db, strategy)
+        passed: list[tuple[Entry, str]] = []
+        for entry in earlier:
+            try:
+                self._check(entry.version)
+            except ModelError as error:
+                passed.append((entry, str(error)))
+                continue
+            return self._go_back(strategy, left, entry, passed, who, reason, _now(now_ns))
+        why = f" ({passed[0][1]})" if passed else ""
+        raise ModelError(f"strategy {clean(strategy, 40)} has no earlier model to go back to{why}")
 
-    def active(self, strategy: str) -> Entry | None:
-        """The strategy's active model."""
-        with self._transaction() as db:
-            return self._active(db, strategy)
+    def set_shadow(
+        self,
+        version: str | None,
+        strategy: str = "model",
+        *,
+        who: str = "",
+        reason: str = "",
+        now_ns: int | None = None,
+    ) -> Entry | None:
+        """Let ``version`` run beside the active model of ``strategy``; None: no shadow any more.
+
+        Raises ModelError for the active model, one of another strategy, and damaged files.
+        """
+        name = None if version is None else self.get(version).version
+        if name is not None:
+            artefact.check(self.directory / name)
+        with self._file.writing() as db:
+            now, before = _now(now_ns), self._shadow(db, strategy)
+            entry = None if name is None else self._entry(db, name)
+            if entry is not None:
+                if entry.strategy != strategy:
+                    raise ModelError(
+                        f"model {entry.version} is of strategy {clean(entry.strategy, 40)}, not of "
+                        f"{clean(strategy, 40)}"
+                    )
+                if entry.status == "active":
+                    raise ModelError(f"model {entry.version} is the active one: it cannot be its own shadow")
+                if before is not None and before.version == entry.version:
+                    return entry
+            if before is not None:
+                why = reason if entry is None else f"replaced by {entry.version}"
+                self._end_shadow(db, before, now, who, why)
+            if entry is not None:
+                db.execute("INSERT INTO shadows VALUES (?, ?, ?)", (strategy, entry.version, now))
+                tell(db, now, entry, "shadow", who, reason)
+            return entry
+
+    def prune(
+        self,
+        keep: int,
+        *,
+        older_than_ns: int = 0,
+        strategy: str | None = None,
+        dry_run: bool = False,
+        who: str = "",
+        reason: str = "",
+        now_ns: int | None = None,
+    ) -> Sequence[Entry]:
+        """Remove models with their files; returns them, with ``dry_run`` those that would go.
+
+        Of each strategy its ``keep`` newest stay, and whatever was registered within ``older_than_ns``; the
+        active one, its shadow and the last good one always do. Folders that killed processes left are swept.
+        """
+        now = _now(now_ns)
+        with self._file.writing() as db:
+            gone = [
+                entry
+                for entry in self._beyond(db, keep)
+                if strategy in (None, entry.strategy) and entry.registered_ns <= now - older_than_ns
+            ]
+            if dry_run:
+                return gone
+            for entry in gone:
+                tell(db, now, entry, "pruned", who, reason)
+                db.execute("DELETE FROM models WHERE version = ?", (entry.version,))
+        model_folders.sweep(self._file)
+        return gone
 
     # --- inside a transaction ------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        path = self.directory / DATABASE
-        try:
-            with contextlib.closing(
-                sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            ) as db:
-                db.row_factory = sqlite3.Row
-                db.execute("PRAGMA foreign_keys = ON")
-                db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                except BaseException:
-                    db.execute("ROLLBACK")
-                    raise
-                db.execute("COMMIT")
-        except (sqlite3.Error, msgspec.DecodeError) as error:
+    def _check(self, version: str) -> Manifest:
+        """Its files are intact and it may be active. Raises ModelError."""
+        manifest = artefact.check(self.directory / version)
+        if manifest.objection:
             raise ModelError(
-                f"the model registry {path} cannot be used: {clean(error)}; move it away to start a new one"
-            ) from None
+                f"model {version} cannot be made active: {manifest.objection}; it can run as a shadow: "
+                f"`tickdesk models shadow {version}`"
+            )
+        return manifest
+
+    def _add(self, db: sqlite3.Connection, manifest: Manifest, who: str, reason: str, now_ns: int) -> Entry:
+        added = db.execute(
+            "INSERT INTO models (version, strategy, kind, sha256, status, promotable, bar_interval_s, "
+            "horizon_bars, metric, metrics, config, created_ns, registered_ns) "
+            "VALUES (?, ?, ?, ?, 'inactive', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (version) DO NOTHING",
+            (
+                *(manifest.version, manifest.strategy, manifest.kind),
+                manifest.files[artefact.MODEL] if manifest.kind == "lightgbm" else digest(manifest),
+                *(int(manifest.promotable), manifest.bar_interval_s, manifest.horizon_bars, manifest.metric),
+                msgspec.json.encode(manifest.metrics).decode(),
+                msgspec.json.encode(manifest.parameters, order="sorted").decode(),
+                *(manifest.created_ns, now_ns),
+            ),
+        )
+        entry = self._entry(db, manifest.version)
+        if added.rowcount:
+            tell(db, now_ns, entry, "registered", who, reason)
+        return entry
+
+    def _go_back(
+        self,
+        strategy: str,
+        left: Entry | None,
+        entry: Entry,
+        passed: Sequence[tuple[Entry, str]],
+        who: str,
+        reason: str,
+        now_ns: int,
+    ) -> Entry:
+        with self._file.writing() as db:
+            if self._active(db, strategy) != left:
+                raise ModelError(f"strategy {clean(strategy, 40)} got another model meanwhile: look again")
+            entry = self._entry(db, entry.version)
+            self._switch(db, entry, now_ns)
+            db.execute(
+                "UPDATE activations SET undone = 1 WHERE strategy = ? AND id > "
+                "(SELECT max(id) FROM activations WHERE strategy = ? AND version = ? AND NOT undone)",
+                (strategy, strategy, entry.version),
+            )
+            for other, why in passed:
+                tell(db, now_ns, other, "passed over", who, why)
+            if left is not None:
+                tell(db, now_ns, left, "rolled back", who, reason)
+            tell(db, now_ns, entry, "restored", who, reason)
+            return self._entry(db, entry.version)
+
+    def _beyond(self, db: sqlite3.Connection, keep: int) -> Sequence[Entry]:
+        """Models that are not among the ``keep`` newest of their strategy and have no role."""
+        rows = db.execute("SELECT * FROM models ORDER BY registered_ns DESC, rowid DESC").fetchall()
+        of: dict[str, Any] = {}
+        for row in rows:
+            entry = self._row(row)
+            of.setdefault(entry.strategy, []).append(entry)
+        beyond = []
+        for strategy, entries in of.items():
+            earlier = self._earlier(db, strategy)
+            roles = (self._active(db, strategy), self._shadow(db, strategy), *earlier[:1])
+            held = {role.version for role in roles if role is not None}
+            beyond += [entry for entry in entries[max(keep, 0) :] if entry.version not in held]
+        return beyond
 
     def _active(self, db: sqlite3.Connection, strategy: str) -> Entry | None:
         row = db.execute(
@@ -188,9 +344,25 @@ class Registry:
         ).fetchone()
         return None if row is None else self._row(row)
 
+    def _shadow(self, db: sqlite3.Connection, strategy: str) -> Entry | None:
+        row = db.execute(
+            "SELECT models.* FROM models JOIN shadows USING (version) WHERE shadows.strategy = ?", (strategy,)
+        ).fetchone()
+        return None if row is None else self._row(row)
+
+    def _earlier(self, db: sqlite3.Connection, strategy: str) -> Sequence[Entry]:
+        """Models that were active and were not rolled back, newest activation first, without the active."""
+        rows = db.execute(
+            "SELECT models.* FROM models JOIN (SELECT version, max(id) AS last FROM activations "
+            "WHERE strategy = ? AND NOT undone GROUP BY version) USING (version) "
+            "WHERE status != 'active' AND promotable ORDER BY last DESC",
+            (strategy,),
+        ).fetchall()
+        return [self._row(row) for row in rows]
+
     def _entry(self, db: sqlite3.Connection, version: str) -> Entry:
         rows = db.execute(
-            "SELECT * FROM models WHERE substr(version, 1, ?) = ?", (len(version), version)
+            "SELECT * FROM models WHERE substr(version, 1, ?) = ? LIMIT 2", (len(version), version)
         ).fetchall()
         if len(rows) == 1 and version:
             return self._row(rows[0])
@@ -198,18 +370,28 @@ class Registry:
         raise ModelError(f"{what} {clean(version, 40)!r}: `tickdesk models list` shows them")
 
     def _switch(self, db: sqlite3.Connection, entry: Entry, now_ns: int) -> None:
-        db.execute(
-            "UPDATE models SET status = 'deprecated' WHERE strategy = ? AND status = 'active'",
-            (entry.strategy,),
-        )
+        self._retire(db, entry.strategy)
         db.execute(
             "UPDATE models SET status = 'active', activated_ns = ? WHERE version = ?", (now_ns, entry.version)
         )
+        shadow = self._shadow(db, entry.strategy)
+        if shadow is not None and shadow.version == entry.version:
+            self._end_shadow(db, shadow, now_ns, "", "it is the active one now")
+
+    def _retire(self, db: sqlite3.Connection, strategy: str) -> None:
+        db.execute(
+            "UPDATE models SET status = 'deprecated' WHERE strategy = ? AND status = 'active'", (strategy,)
+        )
+
+    def _end_shadow(self, db: sqlite3.Connection, entry: Entry, now_ns: int, who: str, why: str) -> None:
+        db.execute("DELETE FROM shadows WHERE strategy = ?", (entry.strategy,))
+        tell(db, now_ns, entry, "shadow ended", who, why)
 
     def _row(self, row: sqlite3.Row) -> Entry:
         values: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row iterates its values
         values["path"] = str(self.directory / values["version"])
-        values["metrics"] = msgspec.json.decode(values["metrics"], type=Metrics | None)
+        values["promotable"] = bool(values["promotable"])
+        values["metrics"] = decode_metrics(values["metrics"])
         values["config"] = msgspec.json.decode(values["config"])
         return Entry(**values)
 

@@ -13,7 +13,8 @@ from engine.errors import ModelError
 from engine.models import builtin
 from engine.models.artefact import MODEL, Artefact
 from engine.models.builtin import ensure_builtin
-from engine.models.registry import DATABASE, Registry
+from engine.models.registry import Registry
+from engine.models.registry_file import DATABASE
 from tests.models.conftest import reseal, written
 
 
