@@ -81,7 +81,15 @@ class BarMerge:
         self._start_ns = _NO_BAR
         """Where the bars that are being made begin."""
         self._down: set[str] = set()
-        self._resize(0)
+        self._values = np.zeros((0, 7))
+        """open, high, low, close, volume, volume x vwap, trades."""
+        self._vwaps = np.zeros(0)
+        """Of those that one short bar alone has filled, its very vwap; NaN: more than one has a volume."""
+        self._known_ns = np.zeros(0, np.int64)
+        """Since when each symbol is watched without a gap; 0: it was not seen yet."""
+        self._count = np.zeros(0, np.int64)
+        """Short bars taken."""
+        self._fills, self._wanted = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
 
     def take(self, table: FeatureTable, vwaps: Floats) -> list[Merged]:
         """The symbols' bars that closed at ``table.ns``; ``vwaps`` in the same order. Returns the long ones
@@ -128,32 +136,21 @@ class BarMerge:
 
     # --- inside ---
 
-    def _resize(self, count: int) -> None:
-        old = len(self.names)
-        more = count - old
+    def _grow(self, count: int) -> None:
+        more = count - len(self.names)
         self.names += [""] * more
-        values, vwaps = np.zeros((count, 7)), np.zeros(count)
-        known_ns, counts = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        fills, wanted = np.ones(count, np.bool_), np.ones(count, np.bool_)
-        if old:
-            values[:old], vwaps[:old] = self._values, self._vwaps
-            known_ns[:old], counts[:old] = self._known_ns, self._count
-            fills[:old], wanted[:old] = self._fills, self._wanted
-        self._values = values
-        """open, high, low, close, volume, volume x vwap, trades."""
-        self._vwaps = vwaps
-        """Of those that one short bar alone has filled, its very vwap; NaN: more than one has a volume."""
-        self._known_ns = known_ns
-        """Since when each symbol is watched without a gap; 0: it was not seen yet."""
-        self._count = counts
-        """Short bars taken."""
-        self._fills, self._wanted = fills, wanted
+        self._values = np.concatenate((self._values, np.zeros((more, 7))))
+        self._vwaps = np.append(self._vwaps, np.zeros(more))
+        self._known_ns = np.append(self._known_ns, np.zeros(more, np.int64))
+        self._count = np.append(self._count, np.zeros(more, np.int64))
+        self._fills = np.append(self._fills, np.ones(more, np.bool_))
+        self._wanted = np.append(self._wanted, np.ones(more, np.bool_))
 
     def _name(self, table: FeatureTable, start_ns: int) -> None:
         """Learn the symbols that are new in ``table``."""
-        highest = int(table.indices[-1]) if len(table) == 1 else int(table.indices.max())
+        highest = int(table.indices.max())
         if highest >= len(self.names):
-            self._resize(highest + 1)
+            self._grow(highest + 1)
         for position in (self._known_ns[table.indices] == 0).nonzero()[0].tolist():
             index, name = int(table.indices[position]), table.symbol(position)
             self.names[index] = name

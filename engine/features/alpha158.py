@@ -33,6 +33,7 @@ __all__ = [
     "alpha158",
     "alpha158_block",
     "alpha158_live",
+    "alpha158_rings",
     "alpha158_series",
     "compile_kernels",
     "schema_hash",
@@ -91,6 +92,22 @@ def alpha158_live(indices: npt.NDArray[np.int64], address: int) -> Floats:
     return out
 
 
+def alpha158_rings(rings: Floats, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> Floats:
+    """Features of the newest bar of each of ``rows``: shape (rows, 158).
+
+    ``rings`` (symbols, slots, 6), slots a power of two >= 61: bar number ``n`` of a symbol is in slot ``n``
+    mod slots. ``counts``: how many bars each of ``rows`` had so far, >= 61. Equal to ``alpha158`` of those.
+    """
+    slots = rings.shape[1]
+    if slots < HISTORY or slots & (slots - 1):
+        raise ValueError(f"rings of {slots} bars: it must be a power of two, and 61 at least")
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(rings) or counts.min() < HISTORY):
+        raise ValueError("rows must be those of rings, and each must have 61 bars")
+    out = np.empty((len(rows), WIDTH))
+    _rings(rings, rows, counts, out)
+    return out
+
+
 def alpha158_series(bars: npt.NDArray[Any]) -> Floats:
     """Features of every bar of one symbol's ``bars`` (n, 6): shape (n, 158)."""
     rows = _rows(bars, 2)
@@ -104,7 +121,9 @@ def compile_kernels(report: Callable[[str], None] | None = None) -> None:
 
     def exercise() -> None:
         _block(np.ones((1, 1, 6)), np.ones(1, np.int64), np.empty((1, WIDTH)))
-        _live(np.zeros(0, np.int64), int(new_desk(FeaturesConfig(), 1.0).ctypes.data), np.empty((0, WIDTH)))
+        none = np.zeros(0, np.int64)
+        _rings(np.ones((1, 64, 6)), none, none, np.empty((0, WIDTH)))
+        _live(none, int(new_desk(FeaturesConfig(), 1.0).ctypes.data), np.empty((0, WIDTH)))
 
     warm(exercise, "alpha158", report)
 
@@ -147,6 +166,18 @@ def _live(indices: Any, address: int, out: Any) -> None:
             bar = ring[(first + n) & (BARS_KEPT - 1)]
             for column in range(6):
                 bars[n, column] = bar[column]
+        newest(bars, HISTORY, scratch, out[position])
+
+
+@kernel
+def _rings(rings: Any, rows: Any, counts: Any, out: Any) -> None:
+    scratch, bars = np.empty((SCRATCH, HISTORY)), np.empty((HISTORY, 6))
+    last = rings.shape[1] - 1
+    for position in range(len(rows)):
+        ring, first = rings[rows[position]], counts[position] - HISTORY
+        for n in range(HISTORY):
+            for column in range(6):
+                bars[n, column] = ring[(first + n) & last, column]
         newest(bars, HISTORY, scratch, out[position])
 
 

@@ -37,17 +37,26 @@ class LiveBars:
         return self._bars(self._merge.due(now_ns), now_ns)
 
     def _bars(self, merged: Iterable[Merged], now_ns: int) -> list[Bar]:
-        return [
-            Bar(
+        return [bar for one in merged for bar in self._made(one, now_ns)]
+
+    def _made(self, merged: Merged, now_ns: int) -> Iterable[Bar]:
+        trades, kinds = merged.trades.tolist(), merged.provenance.tolist()
+        for position, (index, bar) in enumerate(
+            zip(merged.indices.tolist(), merged.values.tolist(), strict=True)
+        ):
+            opened, high, low, close, volume, vwap = bar
+            yield Bar(
                 self._merge.names[index],
                 self._interval_s,
-                start_ns,
-                *values,
-                trades,
+                merged.start_ns,
+                opened,
+                high,
+                low,
+                close,
+                volume,
+                vwap,
+                trades[position],
                 LIVE_SOURCE,
-                Provenance(kind),
+                Provenance(kinds[position]),
                 now_ns,
             )
-            for start_ns, *columns in merged
-            for index, values, trades, kind in zip(*(column.tolist() for column in columns), strict=True)
-        ]

@@ -1,0 +1,153 @@
+"""The bars that models are fed: the desk's own, and those of longer intervals that a model was trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.config import Config
+from engine.events import NS
+from engine.feature_table import COLUMN, FeatureTable
+from engine.features.alpha158 import HISTORY, alpha158_live
+from engine.features.coarse_bars import KEPT, CoarseBars
+from engine.features.engine import FeatureEngine
+from engine.store.bar import Bar
+from engine.store.bars_read import Bars
+from engine.symbols import name_of, round_the_clock
+from engine.wiring.market_news import POLLED
+
+log = logging.getLogger("engine.models")
+
+Floats = npt.NDArray[np.float64]
+_CLOSE = COLUMN["close"]
+SEEDED = KEPT
+"""Stored bars of each symbol that are worth telling."""
+
+
+class Rows(NamedTuple):
+    """What a model is fed at a boundary; arrays of one length."""
+
+    indices: npt.NDArray[np.int64]
+    """Of the symbols, rising."""
+    rows: Floats
+    """(n, 158) of Alpha158."""
+    closes: Floats
+    """Of the bars that closed."""
+
+
+def _nobody(interval_s: int) -> None:
+    """Nobody has stored bars: a tape and a replay rest on themselves."""
+
+
+class ModelBars:
+    """Bars of the interval that is stored are held from the start, so that a model on them can be loaded at
+    any time; those of others from when a model wants them.
+
+    Symbols that are polled have no bar at the moment when the others' close: theirs are told seconds later.
+    They are not scored on longer bars than the desk's own.
+    """
+
+    def __init__(self, config: Config, features: FeatureEngine) -> None:
+        self._features = features
+        self._symbols = config.symbols
+        self._bar_s = config.features.bar_s
+        self.stored_s = config.history.interval_s
+        """The interval of the bars that are stored."""
+        self._coarse: dict[int, CoarseBars] = {}
+        self.on_new: Callable[[int], None] = _nobody
+        """Called with an interval whose bars are held from now on: who has stored ones gives them to
+        ``fill``. It must neither raise nor wait."""
+        if self.stored_s * NS % round(self._bar_s * NS) == 0:
+            self._hold(self.stored_s)
+
+    @property
+    def intervals(self) -> tuple[int, ...]:
+        """Longer intervals than the desk's own, whose bars are held; seconds."""
+        return tuple(self._coarse)
+
+    def need(self, intervals: Iterable[float]) -> None:
+        """The active model and its shadow want these, in seconds; the bars of others are forgotten.
+
+        Raises ValueError where the desk's bars do not make up theirs; ``load`` refuses such a model.
+        """
+        wanted = {round(interval_s) for interval_s in intervals if interval_s != self._bar_s}
+        for interval_s in self._coarse.keys() - wanted - {self.stored_s}:
+            del self._coarse[interval_s]
+        for interval_s in sorted(wanted - self._coarse.keys()):
+            self._hold(interval_s)
+            self.on_new(interval_s)
+
+    def take(self, table: FeatureTable) -> None:
+        """The desk's bars that closed just now, before any model is asked for this boundary; not those of a
+        warm-up."""
+        if self._coarse:
+            vwaps = self._features.last_vwaps(table.indices)
+            for coarse in self._coarse.values():
+                coarse.take(table, vwaps)
+
+    def rows(self, interval_s: float, table: FeatureTable, boundary_ns: int) -> Rows | None:
+        """Symbols whose bar of ``interval_s`` closed at ``boundary_ns`` and that have at least 61 of them;
+        None when none did. ``table``: of that boundary."""
+        if interval_s == self._bar_s:
+            positions = (table.bars >= HISTORY).nonzero()[0]
+            if not len(positions):
+                return None
+            indices = table.indices[positions]
+            return Rows(
+                indices, alpha158_live(indices, self._features.address), table.values[positions, _CLOSE]
+            )
+        coarse = self._coarse.get(round(interval_s))
+        if coarse is None or boundary_ns % (coarse.interval_s * NS):
+            return None
+        indices = coarse.ready(boundary_ns)
+        if not len(indices):
+            return None
+        return Rows(indices, coarse.features(indices), coarse.closes(indices))
+
+    # --- what the store knows ---
+
+    def put(self, bars: Iterable[Bar]) -> None:
+        """Bars that are stored just now: told by a venue, or what the desk itself saw."""
+        for bar in bars:
+            coarse = self._coarse.get(bar.interval_s)
+            if coarse is not None:
+                coarse.fill(
+                    bar.symbol,
+                    np.array([bar.open_ns]),
+                    np.array([[bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap]]),
+                    np.array([bar.provenance], np.int8),
+                )
+
+    def fill(self, bars: Bars) -> None:
+        """The newest stored bars of one symbol."""
+        coarse = self._coarse.get(bars.interval_s)
+        if coarse is not None:
+            last = bars.part(slice(max(0, len(bars) - SEEDED), None))
+            coarse.fill(last.symbol, last.open_ns, last.values, last.provenance)
+
+    def missing(self, interval_s: int) -> dict[str, int]:
+        """How many bars are missing between those that a symbol's next row rests on, by symbol."""
+        coarse = self._coarse.get(interval_s)
+        return {} if coarse is None else coarse.missing()
+
+    def on_gap(self, symbol: str, ns: int) -> None:
+        """Trades of ``symbol`` were missed, up to ``ns``."""
+        for coarse in self._coarse.values():
+            coarse.on_gap(symbol, ns)
+
+    def on_feed(self, venue: str, ns: int, *, up: bool) -> None:
+        """Since ``ns`` all trades of ``venue`` come, or do not."""
+        for coarse in self._coarse.values():
+            coarse.on_feed(venue, ns, up=up)
+
+    def _hold(self, interval_s: int) -> None:
+        self._coarse[interval_s] = CoarseBars(
+            interval_s,
+            self._bar_s,
+            without=POLLED,
+            never_closes=lambda symbol: round_the_clock(name_of(symbol, self._symbols)),
+        )
