@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 import engine
 from engine.errors import ModelError
+from engine.events import NS
 from engine.features.alpha158 import schema_hash
 from engine.models import artefact
 from engine.models.artefact import Manifest
@@ -30,6 +31,7 @@ from engine.models.walker import predict as walk
 from engine.text import clean
 
 SCORE_STD = 0.02
+_DAY_S = 86_400
 _ROOT = Path(engine.__file__).resolve().parent.parent
 
 
@@ -73,12 +75,12 @@ def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
 async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: float = 1.0) -> Predictor:
     """Check the artefact in a child process and map its arrays, ready to predict.
 
-    ``bar_interval_s`` is of the bars it will be fed: a model trained on others is refused.
+    ``bar_interval_s`` is of the desk's own bars: a model of bars that these do not make up is refused.
     Raises ModelError, one line, for whatever is wrong with it; a child that crashes or outlives ``timeout_s``
     is such a reason, and is killed with all it started.
     """
     path = Path(path)
-    manifest = await asyncio.to_thread(_manifest, path, schema_hash(bar_interval_s))
+    manifest = await asyncio.to_thread(_manifest, path, bar_interval_s)
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
         out = Path(folder)
         verdict = await _try(path, out, timeout_s)
@@ -87,14 +89,31 @@ async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: flo
         return await asyncio.to_thread(_open, manifest, out, clean(verdict.note))
 
 
-def _manifest(path: Path, schema: str) -> Manifest:
+def _manifest(path: Path, desk_s: float) -> Manifest:
     manifest = artefact.read_manifest(path)
-    if manifest.schema_hash != schema:
-        raise ModelError(
-            f"model {manifest.version} was trained on bars of {manifest.bar_interval_s:g} s, the desk's are "
-            "others: set features.bar_s to that or train a model again"
-        )
+    interval_s = manifest.bar_interval_s
+    if manifest.schema_hash != schema_hash(interval_s):
+        raise ModelError(f"model {manifest.version} was trained on other features than these: train it again")
+    refused = refuse_interval(interval_s, desk_s)
+    if refused:
+        raise ModelError(f"model {manifest.version} was trained on bars of {interval_s:g} s, {refused}")
     return manifest
+
+
+def refuse_interval(interval_s: float, desk_s: float) -> str:
+    """Why bars of ``interval_s`` cannot be had on a desk whose own are of ``desk_s``, and what to set; "":
+    they can."""
+    if interval_s == desk_s:
+        return ""
+    if interval_s >= _DAY_S:
+        return (
+            "and a market's day is not the clock's: no such bar closes while the desk runs; "
+            "train it on bars of an hour at most"
+        )
+    if interval_s % 1 or interval_s * NS % round(desk_s * NS):
+        fits_s = interval_s if interval_s % 1 else 1.0
+        return f"the desk's of {desk_s:g} s do not make them up: set features.bar_s to {fits_s:g}"
+    return ""
 
 
 def _open(manifest: Manifest, out: Path, note: str) -> Predictor:

@@ -42,6 +42,7 @@ from engine.wiring.intake import Intake, Ticks
 from engine.wiring.kept import Kept, forget
 from engine.wiring.latency import LatencyWindow
 from engine.wiring.market_news import MarketNews
+from engine.wiring.model_bars import ModelBars
 from engine.wiring.order_restore import STATE
 from engine.wiring.signals import Signals
 from engine.wiring.targets import Targets
@@ -97,9 +98,11 @@ class Desk:
         self._timed_ns = 0
         self._timer = timer
         self._began = 0
+        self.model_bars = ModelBars(config, self.features)
         self.signals = Signals(
             config,
             self.features,
+            self.model_bars,
             on_opportunity=self._on_opportunity,
             on_drop=self._on_drop,
             on_refused=self._on_refused,
@@ -120,7 +123,7 @@ class Desk:
             record=record,
             clock_skew_ns=self.clock_offset.skew_ns if judge_skew else lambda venue: 0,
             budget_pct=self.signals.strategies.budget,
-            model_created_ns=self.signals.model_created_ns,
+            model_created_ns=self.signals.scoring.created_ns,
         )
         self._history = History(self.trading.ledger)
         self.targets: Targets | None = None
@@ -239,6 +242,7 @@ class Desk:
         self.bars += len(table)
         if self.trading_enabled:
             self._on_time()
+            self.model_bars.take(table)
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()

@@ -11,9 +11,7 @@ import numpy as np
 from engine.config import BlendWeights, Config
 from engine.events import NS, Blend, Drop, FeatureRow, Opportunity, Signal
 from engine.feature_table import FeatureTable
-from engine.features.alpha158 import HISTORY, alpha158_live
 from engine.features.engine import FeatureEngine
-from engine.models.load import Predictor, normalise
 from engine.opportunities.aggregate import STAGE, Aggregator
 from engine.opportunities.blend import Blender
 from engine.quant import registry as quant
@@ -21,6 +19,9 @@ from engine.quant.registry import QuantSet
 from engine.store.rows import Record
 from engine.strategies.model import Model
 from engine.strategies.registry import StrategySet
+from engine.wiring.batches import Batch
+from engine.wiring.model_bars import ModelBars
+from engine.wiring.scoring import Scoring
 
 
 def _nobody(signal: Signal) -> None:
@@ -40,6 +41,7 @@ class Signals:
         self,
         config: Config,
         features: FeatureEngine,
+        model_bars: ModelBars,
         *,
         on_opportunity: Callable[[Opportunity], None],
         on_drop: Callable[[Drop], None],
@@ -58,8 +60,8 @@ class Signals:
         self._record = record
         self.on_signal = _nobody
         self.on_scores = None
-        self._every_ns = int(config.models.every_bars * config.features.bar_s * NS)
         self._indices: dict[str, int] = {}
+        self._symbols: list[str] = []
         self.strategies = StrategySet(
             config.strategies,
             Path(config.strategies_dir) if config.strategies_dir else None,
@@ -77,10 +79,8 @@ class Signals:
             ]
         )
         self._ttl_ns = np.array(quant.TTL_NS)
-        self.predictor: Predictor | None = None
-        self.dated_ns: int | None = None
-        """From when the age of the model in use counts; None: from when it was made."""
-        self.model_error = ""
+        self.scoring = Scoring(config, model_bars, self._symbols, on_batch=self._on_late_batch)
+        self._trading = False
         self.signals = 0
         self.blends = 0
         self.opportunities = 0
@@ -89,29 +89,30 @@ class Signals:
         """Give ``symbol`` its row; in the order of the feature engine's indices."""
         rows = self.quant.add_symbol(), self.aggregator.add_symbol(symbol)
         index = self._indices[symbol] = self.blender.add_symbol(symbol)
+        self._symbols.append(symbol)
         if rows != (index, index):
             raise RuntimeError(f"{symbol}: row {index} of the blender, {rows} of the others")
-
-    def model_created_ns(self) -> int | None:
-        """From when the age of the model in use counts; None without one."""
-        if self.predictor is None:
-            return None
-        return self.predictor.created_ns if self.dated_ns is None else self.dated_ns
 
     # --- in ---
 
     def on_bars(self, table: FeatureTable, *, trading: bool) -> None:
         """All bars of one boundary. Without ``trading`` (warm-up) nothing becomes an opportunity."""
+        self._trading = trading
         for signal in self.strategies.on_bars(table):
             self._take(signal, trading)
         scores, confidences = self.quant.on_bars(table)
         blender = self.blender
         blender.update_many(table.indices, table.ns, self._columns, self._ttl_ns, scores, confidences)
-        if self.predictor is not None and self._features.boundary_ns % self._every_ns == 0:
-            for signal in self._model_signals(self.predictor, table, trading=trading):
-                self._take(signal, trading)
-        if not trading:
-            return
+        batch = self.scoring.on_bars(table, self._features.boundary_ns, trading=trading)
+        if batch is not None:
+            self._take_batch(batch, table.ns)
+        if trading:
+            self._decide(table)
+            self.scoring.after()
+
+    def _decide(self, table: FeatureTable) -> None:
+        """Blends of all symbols whose bar closed, and the opportunities in them."""
+        blender = self.blender
         blended = blender.blend_many(table.indices, table.ns)
         blends, candidates, refused = self.aggregator.sift(table, blended)
         self.blends += blends
@@ -188,29 +189,24 @@ class Signals:
         """Everything that is live for a symbol, taken apart; None when nothing is."""
         return self.blender.blend(symbol, ns, quant_alone=True)
 
-    def _model_signals(self, predictor: Predictor, table: FeatureTable, *, trading: bool) -> list[Signal]:
-        """Cross-sectional scores of every symbol with enough bars. A model that fails is switched off."""
-        ready = (table.bars >= HISTORY).nonzero()[0]
-        if len(ready) < 2:
-            return []
-        predictions = predictor.predict(alpha158_live(table.indices[ready], self._features.address))
-        if not np.isfinite(predictions).all():
-            self.model_error = (
-                f"model {predictor.version} predicted a number that is not finite: switched off"
-            )
-            self.predictor = None
-            return []
-        symbols = [table.symbol(position) for position in ready.tolist()]
-        scores = dict(zip(symbols, normalise(predictions).tolist(), strict=True))
+    def _on_late_batch(self, batch: Batch) -> None:
+        self._take_batch(batch, self._features.now_ns)
+
+    def _take_batch(self, batch: Batch, ns: int) -> None:
+        """Cross-sectional scores of every symbol with enough bars, told at ``ns``."""
+        scores = dict(zip(batch.symbols, batch.scores.tolist(), strict=True))
         silent = ""
         if self.on_scores is not None and self.strategies.enabled(Model.name):
             silent = Model.name
-            if trading:
-                self.on_scores(table.ns, scores)
-        signals = self.strategies.on_scores(table.ns, scores, without=silent)
-        # Which model spoke must be known when another is loaded.
-        told = f"model {predictor.version}: "
-        return [msgspec.structs.replace(signal, reason=told + signal.reason) for signal in signals]
+            if self._trading:
+                self.on_scores(ns, scores)
+        # Which model spoke must be known when another is loaded; what it says counts until it speaks again.
+        told, lives_ns = f"model {batch.version}: ", self.scoring.lives_ns()
+        for signal in self.strategies.on_scores(ns, scores, without=silent):
+            ttl_ns = max(signal.ttl_ns, lives_ns)
+            self._take(
+                msgspec.structs.replace(signal, reason=told + signal.reason, ttl_ns=ttl_ns), self._trading
+            )
 
     # --- commands ---
 
