@@ -33,8 +33,8 @@ class ModelSlot:
 
     @property
     def row(self) -> ModelRow:
-        predictor = self._desk.signals.predictor
-        error = self._error or self._desk.signals.model_error
+        predictor = self._desk.signals.scoring.active
+        error = self._error or self._desk.signals.scoring.error
         if predictor is None:
             loading = self._busy.locked() or (self._registry is None and not error)
             return ModelRow(STRATEGY, "", "loading" if loading else "none", 0, "", error)
@@ -69,9 +69,8 @@ class ModelSlot:
             except ModelError as error:
                 self._fail(error)
                 raise
-            before = self._desk.signals.predictor
-            self._desk.signals.predictor, self._desk.signals.dated_ns = predictor, dated
-            self._desk.signals.model_error = ""
+            before = self._desk.signals.scoring.active
+            self._desk.signals.scoring.set_active(predictor, dated)
             self._error = ""
             log.info("model loaded", extra={"fields": {"version": predictor.version}})
             if predictor.note:
@@ -96,7 +95,7 @@ class ModelSlot:
                 continue
             try:
                 entry = await asyncio.to_thread(self._registry.active, STRATEGY)
-                loaded = self._desk.signals.predictor
+                loaded = self._desk.signals.scoring.active
                 if entry is not None and (loaded is None or loaded.version != entry.version):
                     await self.reload()
             except (ModelError, OSError) as error:  # tried again: the registry may be busy, a fork refused

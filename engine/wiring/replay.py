@@ -87,7 +87,7 @@ def replay(
 
         desk = Desk(config, Instruments(), commit=commit, record=store.behind)
         predictor = _model(state_dir, config.features.bar_s, note)
-        desk.signals.predictor = predictor
+        desk.signals.scoring.set_active(predictor)
         adopt(desk, tape.specs)
         began = time.perf_counter()
         for batch in tape.blocks():

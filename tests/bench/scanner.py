@@ -81,7 +81,7 @@ def _run(model: Predictor) -> tuple[Desk, list[int], int]:
 
     limits = RiskConfig(max_orders_per_s=1e3, order_burst=1000, max_open_orders=1000)
     desk = Desk(Config(risk=limits), Instruments(), commit=commit, record=lambda record: None)
-    desk.signals.predictor = model
+    desk.signals.scoring.set_active(model)
     times: list[int] = []
     random = np.random.default_rng(_SEED)
     log_price = np.log(random.uniform(1.0, 1000.0, len(SYMBOLS)))

@@ -9,7 +9,7 @@ import pytest
 
 from engine.config import load
 from engine.events import NS, Alert
-from engine.models import builtin
+from engine.models import artefact, builtin
 from engine.models.registry import Registry
 from engine.wiring.model_slot import ModelSlot
 from tests.wiring.conftest import Bench
@@ -22,15 +22,14 @@ def test_the_shipped_model_ages_from_the_first_start(
     tmp_path: Path, days: int, limit_days: int, told: bool
 ) -> None:
     registry = Registry(tmp_path)
-    begun = registry.register(builtin.PATH).created_ns + 400 * DAY_NS
-    with registry._transaction() as db:
-        db.execute("UPDATE models SET registered_ns = ?", (begun,))
+    begun = artefact.read(builtin.PATH).manifest.created_ns + 400 * DAY_NS
+    registry.register(builtin.PATH, now_ns=begun)
     registry.activate(registry.list()[0].version)
     bench = Bench(load(overrides=[f"risk.max_model_age_s={limit_days * 86_400}"], environ={}))
     bench.desk.features.advance(begun + days * DAY_NS)
     asyncio.run(ModelSlot(tmp_path, bench.desk).start())
-    assert bench.desk.signals.predictor is not None
-    assert bench.desk.signals.model_created_ns() == begun
+    assert bench.desk.signals.scoring.active is not None
+    assert bench.desk.signals.scoring.created_ns() == begun
     alerts = [event.text for event in bench.journal if isinstance(event, Alert)]
     assert bool(alerts) is told
     if told:

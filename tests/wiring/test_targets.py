@@ -303,7 +303,7 @@ def test_without_targets_opportunities_go_their_way() -> None:
 
 def test_the_model_gives_its_scores_to_the_targets_and_no_signals() -> None:
     floor = Floor("targets.gross_pct=4")
-    floor.desk.signals.predictor = asyncio.run(load_model(builtin.PATH))
+    floor.desk.signals.scoring.set_active(asyncio.run(load_model(builtin.PATH)))
     floor.run(70)
     state = next(s for s in floor.desk.signals.strategies.states() if s.name == "model")
     assert state.enabled and state.signals == 0
@@ -316,14 +316,14 @@ def test_the_model_gives_its_scores_to_the_targets_and_no_signals() -> None:
 
 def test_a_model_that_is_switched_off_changes_nothing() -> None:
     floor = Floor("strategies.model.enabled=false")
-    floor.desk.signals.predictor = asyncio.run(load_model(builtin.PATH))
+    floor.desk.signals.scoring.set_active(asyncio.run(load_model(builtin.PATH)))
     floor.run(70)
     assert floor.targets.plan().changes == () and floor.orders() == []
 
 
 def test_warming_up_rebalances_nothing() -> None:
     floor = Floor()
-    floor.desk.signals.predictor = asyncio.run(load_model(builtin.PATH))
+    floor.desk.signals.scoring.set_active(asyncio.run(load_model(builtin.PATH)))
     with floor.desk.warming_up():
         floor.run(70)
     assert floor.targets.plan().changes == ()

@@ -1,0 +1,277 @@
+"""Scoring: at bar closes the active model predicts all symbols; one batch is of one version.
+
+The active model is one reference, exchanged between two batches. A model in a process of its own is asked at
+the close and answers later on; its answer is a batch of the close that it was asked about, and is dropped
+when it comes later than ``models.answer_ms``, after the next question, or after another model was put to
+work. A model that cannot go on (``engine.models.rollback``) is exchanged here for the last good one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.config import Config
+from engine.errors import ModelError
+from engine.events import NS
+from engine.feature_table import FeatureTable
+from engine.models.load import normalise
+from engine.models.predictor import Answer, Predictor, RemotePredictor
+from engine.models.rollback import Judge
+from engine.wiring.batches import Batch, Batches
+from engine.wiring.model_bars import ModelBars
+
+Floats = npt.NDArray[np.float64]
+
+
+class Job(NamedTuple):
+    """What the models are asked at one bar close."""
+
+    ns: int
+    symbols: tuple[str, ...]
+    rows: Floats
+    closes: Floats
+
+
+class Fall(NamedTuple):
+    """The desk went back from a model by itself."""
+
+    version: str
+    to: str
+    """"": it goes on without a model."""
+    reason: str
+    ns: int
+
+
+class _Asked(NamedTuple):
+    job: Job
+    began_ns: int
+
+
+def _nobody(fall: Fall) -> None:
+    """Nobody is told."""
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()
+
+
+class Scoring:
+    """Holds the predictors. In a replay nothing depends on the machine: latency is not judged, and a model in
+    a process of its own is waited for."""
+
+    fallback: Callable[[], Predictor | None]
+    """The last good model, ready to predict; asked for when the active one must go. None: there is none."""
+    on_fall: Callable[[Fall], None]
+    """Told after the desk has gone back."""
+
+    def __init__(
+        self,
+        config: Config,
+        bars: ModelBars,
+        symbols: Sequence[str],
+        *,
+        on_batch: Callable[[Batch], None],
+        beside: Callable[[Job, Batch | None, float | None], None] = lambda job, batch, took_ms: None,
+    ) -> None:
+        """``symbols``: by index, live. ``on_batch``: takes an answer that came later than its bar close.
+
+        ``beside(job, batch, took_ms)``: called when the decisions on a batch are out; without a batch when
+        there was no answer.
+        """
+        self._config = config.models
+        self._bars = bars
+        self._symbols = symbols
+        self._on_batch = on_batch
+        self._beside = beside
+        self.active: Predictor | None = None
+        self.dated_ns: int | None = None
+        """From when the age of the active model counts; None: from when it was made."""
+        self.shadow: Predictor | None = None
+        self.batches = Batches()
+        self.late = 0
+        """Answers that came too late, or never."""
+        self.error = ""
+        """What is wrong with the active model, one line."""
+        self.fallback = lambda: None
+        self.on_fall = _nobody
+        self._judge = Judge(config.models.rollback)
+        self._timer: Callable[[], int] | None = None
+        self._defer: Callable[[Callable[[], None]], None] = _at_once
+        self._asked: _Asked | None = None
+        self._after: Callable[[], None] | None = None
+
+    def go_live(
+        self, timer: Callable[[], int], defer: Callable[[Callable[[], None]], None] = _at_once
+    ) -> None:
+        """From now on in a live process: ``timer`` (ns, monotonic) judges latencies, models in processes of
+        their own answer when they do, and what no decision waits for is given to ``defer``."""
+        self._timer = timer
+        self._defer = defer
+
+    # --- which models ---
+
+    def set_active(self, predictor: Predictor | None, dated_ns: int | None = None) -> None:
+        """Put a model to work, from the next batch on; ``dated_ns``: from when its age counts."""
+        self.active, self.dated_ns = predictor, dated_ns
+        self.error = ""
+        self._judge = Judge(self._config.rollback)
+        if self._asked is not None:
+            self._asked, self.late = None, self.late + 1
+        self._need_bars()
+
+    def set_shadow(self, predictor: Predictor | None) -> None:
+        """Let another model predict beside the active one, from the next batch on."""
+        self.shadow = predictor
+        self._need_bars()
+
+    def _need_bars(self) -> None:
+        used = [one for one in (self.active, self.shadow) if one is not None]
+        self._bars.need(one.manifest.bar_interval_s for one in used)
+
+    def created_ns(self) -> int | None:
+        """From when the age of the active model counts; None without one."""
+        if self.active is None:
+            return None
+        return self.active.created_ns if self.dated_ns is None else self.dated_ns
+
+    @property
+    def lead(self) -> Predictor | None:
+        """Whose bars count: the active one's, without one the shadow's."""
+        return self.active or self.shadow
+
+    def every_ns(self, predictor: Predictor) -> int:
+        """Between two predictions."""
+        return round(self._config.every_bars * predictor.manifest.bar_interval_s * NS)
+
+    def lives_ns(self) -> int:
+        """How long what the active model says must count at least: until it speaks again."""
+        if self.active is None:
+            return 0
+        answer_ms = self._config.answer_ms if _remote(self.active) and self._timer is not None else 0.0
+        return self.every_ns(self.active) + round(answer_ms * 1e6)
+
+    def batch(self, ns: int = 0) -> Batch | None:
+        """The active model's batch of the bar close at ``ns``, 0: the newest; None when it is gone."""
+        return self.batches.get(ns)
+
+    # --- at a boundary ---
+
+    def on_bars(self, table: FeatureTable, boundary_ns: int, *, trading: bool) -> Batch | None:
+        """The batch of this bar close; None when there is none, or none yet."""
+        lead = self.lead
+        if lead is None or boundary_ns % self.every_ns(lead):
+            return None
+        job = self.job(lead, table, boundary_ns)
+        if job is None:
+            return None
+        self._forget_asked()
+        predictor = self.active
+        if predictor is None:
+            if trading:
+                self._after = partial(self._beside, job, None, None)
+            return None
+        remote = _remote(predictor)
+        if remote is not None and self._timer is not None:
+            if trading:  # what was is not worth a question
+                self._ask(remote, job, self._timer())
+            return None
+        began_ns = 0 if self._timer is None else self._timer()
+        try:
+            predictions = predictor.predict(job.rows)
+        except ModelError as error:
+            self._silence(str(error), job.ns)
+            return None
+        took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
+        batch = self._accept(predictor, job, predictions, took_ms)
+        if trading:
+            self._after = partial(self._beside, job, batch, took_ms)
+        return batch
+
+    def after(self) -> None:
+        """The decisions of this boundary are out: what nothing waited for may be done."""
+        work, self._after = self._after, None
+        if work is not None:
+            self._defer(work)
+
+    def job(self, predictor: Predictor, table: FeatureTable, boundary_ns: int) -> Job | None:
+        """What ``predictor`` would be asked now; None with fewer than two symbols that have enough bars."""
+        found = self._bars.rows(predictor.manifest.bar_interval_s, table, boundary_ns)
+        if found is None or len(found.indices) < 2:
+            return None
+        symbols = tuple([self._symbols[index] for index in found.indices.tolist()])
+        return Job(table.ns, symbols, found.rows, found.closes)
+
+    def _accept(
+        self, predictor: Predictor, job: Job, predictions: Floats, took_ms: float | None
+    ) -> Batch | None:
+        """The batch, when the model may speak on."""
+        if predictions.shape != (len(job.symbols),):
+            self._silence(f"{predictions.shape} predictions of {len(job.symbols)} symbols", job.ns)
+            return None
+        reason = self._judge.on_batch(predictions, took_ms)
+        if reason:
+            self.fall(reason, job.ns)
+            if not np.isfinite(predictions).all():
+                return None
+        batch = Batch(job.ns, predictor.version, job.symbols, job.rows, predictions, normalise(predictions))
+        self.batches.add(batch)
+        return batch
+
+    # --- a model in a process of its own ---
+
+    def _ask(self, predictor: RemotePredictor, job: Job, began_ns: int) -> None:
+        self._asked = asked = _Asked(job, began_ns)
+        predictor.request(job.ns, job.rows, partial(self._answered, predictor, asked))
+
+    def _answered(self, predictor: Predictor, asked: _Asked, answer: Answer) -> None:
+        if asked is not self._asked or self._timer is None:
+            return  # counted when it was given up
+        took_ms = (self._timer() - asked.began_ns) / 1e6
+        if took_ms > self._config.answer_ms:
+            self._forget_asked()
+            return
+        self._asked = None
+        job = asked.job
+        if isinstance(answer, ModelError):
+            self._silence(str(answer), job.ns)
+            self._defer(partial(self._beside, job, None, None))
+            return
+        batch = self._accept(predictor, job, answer, took_ms)
+        if batch is not None:
+            self._on_batch(batch)
+        self._defer(partial(self._beside, job, batch, took_ms))
+
+    def _forget_asked(self) -> None:
+        """Give up an answer that is still out."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self.late += 1
+            self._silence(f"no answer within {self._config.answer_ms:g} ms", asked.job.ns)
+
+    # --- a model that must go ---
+
+    def _silence(self, why: str, ns: int) -> None:
+        self.error = why
+        reason = self._judge.on_silence(why)
+        if reason:
+            self.fall(reason, ns)
+
+    def fall(self, reason: str, ns: int) -> None:
+        """Go back to the last good model, from the next batch on."""
+        fallen = self.active
+        if fallen is None:
+            return
+        to = self.fallback()
+        self.set_active(to)
+        where = f"back to {to.version}" if to is not None else "the strategy goes on without a model"
+        self.error = f"model {fallen.version} is off, {where}: {reason}"
+        self.on_fall(Fall(fallen.version, "" if to is None else to.version, reason, ns))
+
+
+def _remote(predictor: Predictor) -> RemotePredictor | None:
+    return predictor if getattr(predictor, "remote", False) else None  # type: ignore[return-value]
