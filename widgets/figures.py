@@ -155,6 +155,25 @@ def clock(ns: int) -> str:
     return datetime.fromtimestamp(ns // NS, UTC).strftime("%H:%M:%S") if ns > 0 else UNKNOWN
 
 
+def moment(ns: int) -> str:
+    """``2026-01-01 12:00`` in UTC; unknown for 0."""
+    return datetime.fromtimestamp(ns // NS, UTC).strftime("%Y-%m-%d %H:%M") if ns > 0 else UNKNOWN
+
+
+def span(from_ns: int, until_ns: int) -> str:
+    """``12-31 09:00 – 01-05 12:00`` in UTC, or ``09:00:00 – 12:00:00`` within a day; never longer than 25."""
+    if from_ns <= 0 or until_ns <= 0:
+        return UNKNOWN
+    times = [datetime.fromtimestamp(ns // NS, UTC) for ns in (from_ns, until_ns)]
+    form = "%H:%M:%S" if times[0].date() == times[1].date() else "%m-%d %H:%M"
+    return " – ".join(time.strftime(form) for time in times)
+
+
+def percent(share: float | None, decimals: int = 0) -> str:
+    """A share of 1 as ``53%``."""
+    return UNKNOWN if share is None or not math.isfinite(share) else f"{share * 100:z.{decimals}f}%"
+
+
 def clock_ms(ns: int) -> str:
     return f"{clock(ns)}.{ns % NS // 1_000_000:03d}" if ns > 0 else UNKNOWN
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -18,6 +19,7 @@ from widgets.lines import CellStyles, line_strip
 _LABEL = 10
 _LONGEST = 24
 """Characters of a number."""
+_LONGEST_TEXT = 400
 
 
 class FormField(NamedTuple):
@@ -30,6 +32,8 @@ class FormField(NamedTuple):
     """What stands where nothing is typed."""
     column: int = 0
     """0 left, 1 right."""
+    text: bool = False
+    """Anything printable is typed: no letter moves, and ``H`` does not halt, while the cursor is here."""
 
     @property
     def shown(self) -> str:
@@ -39,7 +43,7 @@ class FormField(NamedTuple):
 class Form(CellStyles, can_focus=True, inherit_bindings=False):
     """Fields in two columns; the left one first, then the right one, round and round.
 
-    Letters are no part of a value: ``j`` and ``k`` move, ``H`` halts. Posts ``Changed`` and ``Submitted``.
+    Letters are no part of a number: ``j`` and ``k`` move, ``H`` halts. Posts ``Changed`` and ``Submitted``.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -118,12 +122,12 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     # --- keys ------------------------------------------------------------------------------------
 
     def take(self, event: events.Key) -> bool:
-        """Type a digit, a point or a minus. False for every other key."""
+        """Type a digit, a point or a minus; anything printable where text is. False for every other key."""
         field, character = self.field, event.character or ""
-        if field is None or field.choices or len(character) != 1 or character not in "0123456789.-":
+        if field is None or field.choices or len(character) != 1 or not _typed(field, character):
             return False
-        before = field.value if self._begun else ""
-        if len(before) < _LONGEST:
+        before = field.value if self._begun or field.text else ""
+        if len(before) < (_LONGEST_TEXT if field.text else _LONGEST):
             self._set(field, before + character)
         self._begun = True
         return True
@@ -200,7 +204,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         else:
             mark = "_" if here else ""
             if field.value or here:
-                shown = field.value if len(field.value) < room else "…" + field.value[2 - room :]
+                shown = _tail(field.value, room)
                 cells += [("[", "muted"), (shown, "bold"), (mark, "key"), ("]", "muted")]
             if not field.value and field.hint:
                 cells.append((f" {field.hint}" if here else field.hint, "stale"))
@@ -209,3 +213,16 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
             return strip
         cursor = Style(bgcolor=self.get_component_rich_style("form--cursor").bgcolor)
         return Strip(Segment.apply_style(strip, post_style=cursor), width)
+
+
+def _typed(field: FormField, character: str) -> bool:
+    return character.isprintable() if field.text else character in "0123456789.-"
+
+
+def _tail(value: str, room: int) -> str:
+    """The end of what was typed, in fewer than ``room`` cells."""
+    if cell_len(value) < room:
+        return value
+    while value and cell_len(value) > room - 2:
+        value = value[1:]
+    return "…" + value

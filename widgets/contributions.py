@@ -1,0 +1,86 @@
+"""One prediction taken apart: what each feature was, and which way it moved the model."""
+
+from __future__ import annotations
+
+from engine.api.model_protocol import ContributionRow, Contributions
+from widgets import figures
+from widgets.cells import Cell, padded
+from widgets.columns import FILL, Column
+from widgets.lines import Line, section
+from widgets.text_table import table_lines
+
+_HALF = 12
+"""Cells of the bar on each side of zero."""
+_ROWS = (
+    Column("feature", "feature", 12, 0, grow=6),
+    Column("value", "value", 11, 0, right=True),
+    Column("contribution", "moves by", 11, 0, right=True),
+    Column("bar", "down        0         up", 2 * _HALF + 1, 1),
+    Column("share", "of all", 6, 2, right=True, grow=2),
+    Column("", "", 1, 3, grow=FILL),
+)
+
+
+def raw(value: float | None) -> str:
+    """A raw prediction or a part of one: five digits that count, signed."""
+    if value is None:
+        return figures.UNKNOWN
+    return f"{value:+.4e}" if value and abs(value) < 1e-4 else f"{value:+.6f}"
+
+
+def contribution_lines(parts: Contributions, width: int) -> list[Line]:
+    """The prediction, then its features by the size of what they did; ``base`` plus all is the prediction."""
+    moved = [row for row in parts.rows if row.contribution]
+    still = len(parts.rows) - len(moved)
+    whole = sum(abs(row.contribution) for row in moved)
+    largest = max((abs(row.contribution) for row in moved), default=0.0)
+    lines: list[Line] = [
+        (
+            (parts.symbol, "bold"),
+            ("  score ", "muted"),
+            (figures.signed(parts.score, 4), figures.direction(parts.score)),
+            ("  rank ", "muted"),
+            (f"{parts.rank} of {parts.of}", "bold"),
+        ),
+        (
+            ("model ", "muted"),
+            (parts.version, "text"),
+            ("  on the bar closed ", "muted"),
+            (f"{figures.moment(parts.ns)[:10]} {figures.clock(parts.ns)} UTC" if parts.ns else "–", "text"),
+        ),
+        (
+            ("base ", "muted"),
+            (raw(parts.base), "text"),
+            ("  all features ", "muted"),
+            (raw(sum(row.contribution for row in moved)), "text"),
+            ("  = prediction ", "muted"),
+            (raw(parts.prediction), "bold"),
+        ),
+    ]
+    lines += section("Features", "largest first; they add up, from the base, to the prediction")
+    if not moved:
+        return [*lines, (("no feature moved it: the model said its base", "muted"),)]
+    lines += table_lines(_ROWS, [_row(row, largest, whole) for row in moved], width)
+    if still:
+        lines.append(((f"the other {still} moved it by nothing", "muted"),))
+    return lines
+
+
+def _row(row: ContributionRow, largest: float, whole: float) -> list[Cell]:
+    style = figures.direction(row.contribution)
+    return [
+        (row.feature, "text"),
+        ("missing" if row.value is None else f"{row.value:.5g}", "muted" if row.value is None else "text"),
+        (figures.arrow(row.contribution) + raw(row.contribution), style),
+        (_bar(row.contribution, largest), style),
+        (figures.percent(abs(row.contribution) / whole if whole else None), "muted"),
+        ("", "text"),
+    ]
+
+
+def _bar(value: float, largest: float) -> str:
+    """From the middle to the right above zero, to the left below."""
+    filled = figures.bar(value, _HALF, largest).rstrip()
+    if value < 0:
+        return padded(" " * (_HALF - len(filled)) + filled.replace("╸", "╺")[::-1] + "│", 2 * _HALF + 1)
+    return " " * _HALF + "│" + filled

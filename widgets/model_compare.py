@@ -1,0 +1,172 @@
+"""Two models side by side: the shadow beside the active one, and old against new before a switch."""
+
+from __future__ import annotations
+
+from engine.api.model_protocol import Comparison, DriftRow, EstimateRow, LiveRow, ModelEntry, ModelsDetail
+from widgets import figures
+from widgets.cells import Cell, fit
+from widgets.columns import FILL, Column
+from widgets.lines import Line, section
+from widgets.models import gain_cell, ic, interval, scored
+from widgets.text_table import table_lines
+
+SHIFTED, DRIFTED = 0.1, 0.25
+"""Population stability index: below alike, above another distribution."""
+_LABEL, _SIDE = 17, 17
+_DRIFT = (
+    Column("feature", "feature", 12, 0, grow=4),
+    Column("psi", "PSI", 6, 0, right=True),
+    Column("says", "", 10, 0),
+    Column("importance", "gain", 6, 1, right=True),
+    Column("missing", "missing", 7, 1, right=True),
+    Column("bar", "", 10, 2, grow=FILL),
+)
+
+
+def _pair(label: str, left: Cell, right: Cell) -> Line:
+    return (
+        (fit(label, _LABEL), "muted"),
+        (" " + fit(left[0], _SIDE, right=True), left[1]),
+        (" " + fit(right[0], _SIDE, right=True), right[1]),
+    )
+
+
+def _plain(text: str) -> Cell:
+    return (text, "muted" if text == figures.UNKNOWN else "text")
+
+
+def _live_pairs(left: LiveRow | None, right: LiveRow | None) -> list[Line]:
+    """Live figures of both; unknown where a side runs not here, or is not scored yet."""
+    one, other = scored(left), scored(right)
+
+    def both(label: str, cell: str) -> Line:
+        cells = []
+        for live in (one, other):
+            value = getattr(live, cell) if live is not None else None
+            cells.append(_plain(ic(value) if "ic" in cell else figures.percent(value, 1)))
+        return _pair(label, cells[0], cells[1])
+
+    return [
+        both("live rank IC", "rank_ic"),
+        both("hit rate", "hit_rate"),
+        _pair(
+            "paper P&L", gain_cell(one.pnl_pct if one else None), gain_cell(other.pnl_pct if other else None)
+        ),
+        _pair("predictions scored", *(_plain(_scored(live)) for live in (left, right))),
+    ]
+
+
+def _scored(live: LiveRow | None) -> str:
+    return figures.UNKNOWN if live is None else f"{live.steps:,} of {live.predictions:,}"
+
+
+def _agreement(comparison: Comparison) -> list[Line]:
+    alike = figures.number(comparison.rank_correlation)
+    return [
+        (
+            ("rank correlation ", "muted"),
+            (alike, "bold"),
+            ("  weights in common ", "muted"),
+            (figures.percent(comparison.weight_overlap), "bold"),
+        ),
+        (
+            ("a switch would trade ", "muted"),
+            (figures.percent(comparison.turnover_to_switch), "bold"),
+            (" of one side's weights", "muted"),
+        ),
+    ]
+
+
+def comparison_lines(detail: ModelsDetail) -> list[Line]:
+    """The shadow against the active model, or what to do to have one."""
+    comparison = detail.comparison
+    shadow = next((row for row in detail.models if row.role == "shadow"), None)
+    if comparison is None:
+        lines = section("Shadow")
+        if shadow is not None:
+            said = f"{shadow.version} runs beside the desk; nothing to compare it with yet"
+            return [*lines, ((said, "muted"),)]
+        said = "none runs: v on a version runs it beside the active one, without trading"
+        return [*lines, ((said, "muted"),)]
+    lines = section("Shadow against active", f"the same {comparison.batches:,} batches")
+    if comparison.batches == 0:
+        return [*lines, (("no prediction of both yet: wait for the next one", "muted"),)]
+    left, right = comparison.active_live, comparison.shadow_live
+    lines.append(_pair("", (f"● {comparison.active}", "good"), (f"◐ {comparison.shadow}", "accent")))
+    lines += _live_pairs(left, right)
+    turnover = (_plain(figures.percent(side.turnover)) for side in (left, right))
+    lines.append(_pair("turnover", *turnover))
+    millis = (_plain(figures.number(side.latency_p50_ms, 1)) for side in (left, right))
+    lines.append(_pair("milliseconds", *millis))
+    return lines + _agreement(comparison)
+
+
+def switch_lines(old: ModelEntry | None, new: ModelEntry, comparison: Comparison | None) -> list[Line]:
+    """Old against new, as asked before a switch; at most eleven lines, 55 wide."""
+    known = comparison
+    if known is not None and (old is None or (known.active, known.shadow) != (old.version, new.version)):
+        known = None
+    sides = (old, new)
+    names = ("● " + old.version if old is not None else "no model", "→ " + new.version)
+    lines = [_pair("", (names[0], "bold"), (names[1], "bold"))]
+    lines.append(_pair("validated rank IC", *(_plain(_validated(row, "rank_ic")) for row in sides)))
+    lines.append(_pair("  95 % interval", *(_plain(_interval(row)) for row in sides)))
+    lines.append(_pair("ICIR", *(_plain(_validated(row, "icir", 2)) for row in sides)))
+    left = known.active_live if known else old.live if old else None
+    right = known.shadow_live if known else new.live
+    lines += _live_pairs(left, right)
+    if known is not None and known.batches:
+        return [*lines, *_agreement(known)]
+    if old is not None:
+        lines.append((("not compared: it does not run as the shadow now", "warn"),))
+    return lines
+
+
+def _estimate(row: ModelEntry | None, name: str) -> EstimateRow | None:
+    return None if row is None or row.metrics is None else getattr(row.metrics, name)
+
+
+def _validated(row: ModelEntry | None, name: str, decimals: int = 3) -> str:
+    estimate = _estimate(row, name)
+    return figures.signed(estimate.value if estimate is not None else None, decimals)
+
+
+def _interval(row: ModelEntry | None) -> str:
+    estimate = _estimate(row, "rank_ic")
+    return figures.UNKNOWN if estimate is None else interval(estimate)
+
+
+def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
+    """How today's features differ from those it was trained on, most drifted first."""
+    if not detail.drift:
+        lines = section("Drift of features")
+        if not any(row.role == "active" for row in detail.models):
+            return [*lines, (("– no model is active", "muted"),)]
+        said = f"– not known: {detail.drift_rows:,} live rows are too few yet, or its file has no reference"
+        return [*lines, ((said, "muted"),)]
+    drifted = sum(row.psi >= DRIFTED for row in detail.drift)
+    shifted = sum(SHIFTED <= row.psi < DRIFTED for row in detail.drift)
+    alike = len(detail.drift) - drifted - shifted
+    lines = section("Drift of features", f"{detail.drift_rows:,} live rows against training")
+    counts: Line = (
+        (f"{drifted} drifted", "bad" if drifted else "text"),
+        (f" (PSI from {DRIFTED:g})  ", "muted"),
+        (f"{shifted} shifted", "warn" if shifted else "text"),
+        (f" (from {SHIFTED:g})  ", "muted"),
+        (f"{alike} alike", "text"),
+    )
+    return [*lines, counts, *table_lines(_DRIFT, [_drift(row) for row in detail.drift], width)]
+
+
+def _drift(row: DriftRow) -> list[Cell]:
+    word, style = ("alike", "muted")
+    if row.psi >= SHIFTED:
+        word, style = ("! drifted", "bad") if row.psi >= DRIFTED else ("~ shifted", "warn")
+    return [
+        (row.feature, "text"),
+        (figures.number(row.psi, 3), style),
+        (word, style),
+        (figures.percent(row.importance, 1), "muted"),
+        (figures.percent(row.missing, 1), "muted"),
+        (figures.bar(row.psi, 10, 2 * DRIFTED), style),
+    ]

@@ -1,0 +1,215 @@
+"""All that is known of one model, as lines: how it does here, how it was validated, what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.api.model_protocol import EstimateRow, FoldRow, ImportanceRow, LiveRow, ModelDetail, ModelEntry
+from widgets import figures
+from widgets.cells import Cell, padded
+from widgets.columns import FILL, Column
+from widgets.lines import Line, section
+from widgets.models import KINDS, bars_of, gain_cell, ic, interval, scored, status_cell
+from widgets.text_table import table_lines
+
+_LABEL = 10
+_BAR = 24
+_MOST_IMPORTANT = 30
+_METRICS = (
+    Column("name", "", 10, 0),
+    Column("value", "value", 7, 0, right=True),
+    Column("interval", "95 % interval", 16, 0),
+    Column("says", "", 20, 1, grow=FILL),
+)
+_FOLDS = (
+    Column("number", "#", 2, 0, right=True),
+    Column("test", "tested on (UTC)", 25, 2),
+    Column("rank_ic", "rank IC", 7, 0, right=True),
+    Column("interval", "95 % interval", 16, 1),
+    Column("ic", "IC", 7, 4, right=True),
+    Column("icir", "ICIR", 6, 2, right=True),
+    Column("sharpe", "Sharpe", 6, 3, right=True),
+    Column("steps", "steps", 6, 3, right=True),
+    Column("rounds", "rounds", 6, 5, right=True),
+    Column("train", "trained on", 25, 6),
+)
+
+
+def detail_lines(entry: ModelEntry, detail: ModelDetail | None, width: int, now_ns: int) -> list[Line]:
+    """``detail``: None while it is asked for; what the table knows is shown at once."""
+    lines: list[Line] = [_headline(entry, now_ns)]
+    lines += refusal_lines(entry, detail)
+    lines += live_lines(entry.live)
+    lines += _validation(entry, detail, width)
+    if detail is None:
+        return [*lines, (), (("asking the engine for the rest…", "muted"),)]
+    if detail.folds:
+        lines += section(f"Folds, {len(detail.folds)}", "each tested on what came after its training")
+        lines += table_lines(_FOLDS, [_fold(n, row) for n, row in enumerate(detail.folds, 1)], width)
+    lines += _history(detail.history)
+    if detail.importance:
+        lines += section("Features", "share of the gain of all splits")
+        lines += importance_lines(detail.importance)
+    return lines + _origin(detail)
+
+
+def _headline(entry: ModelEntry, now_ns: int) -> Line:
+    made = f"{figures.age(now_ns - entry.created_ns)} old" if entry.created_ns else "age unknown"
+    return (
+        (entry.version, "bold"),
+        ("  ", "text"),
+        status_cell(entry),
+        (f"  {KINDS.get(entry.kind, entry.kind)}, {made}, bars {bars_of(entry)} ahead", "text"),
+        ("  a rollback goes to this one" if entry.last_good else "", "accent"),
+    )
+
+
+def refusal_lines(entry: ModelEntry, detail: ModelDetail | None) -> list[Line]:
+    """Why it may not be activated; nothing when it may."""
+    if entry.promotable:
+        return []
+    return [(("! may run as a shadow only: ", "warn"), (refusal(entry, detail), "text"))]
+
+
+def refusal(entry: ModelEntry, detail: ModelDetail | None) -> str:
+    """In words, why a model that is not promotable is not."""
+    if detail is not None and detail.validation == "walk-forward" and entry.metrics is not None:
+        needed = entry.horizon_bars + 1
+        if detail.purge_gap_bars < needed:
+            return (
+                f"{detail.purge_gap_bars} bars between training and test, {needed} are needed: labels overlap"
+            )
+    if entry.metrics is None:
+        return "it was not validated, so nobody knows how good it is"
+    return "its file cannot prove that it was validated on what it had not seen"
+
+
+def live_lines(live: LiveRow | None) -> list[Line]:
+    """How it does on this desk, or why that is unknown."""
+    label: Cell = (padded("live", _LABEL), "muted")
+    if live is None:
+        return [(label, ("– it does not run here", "muted"))]
+    if scored(live) is None:
+        said = f"– {live.predictions:,} predictions, none scored yet: a horizon has to pass first"
+        return [(label, (said, "muted"))]
+    return [
+        (
+            label,
+            ("rank IC ", "muted"),
+            (ic(live.rank_ic), figures.direction(live.rank_ic)),
+            ("  IC ", "muted"),
+            (ic(live.ic), "text"),
+            ("  hit ", "muted"),
+            (figures.percent(live.hit_rate, 1), "text"),
+            ("  paper P&L ", "muted"),
+            gain_cell(live.pnl_pct),
+        ),
+        (
+            (padded("", _LABEL), "muted"),
+            (f"{live.steps:,} of {live.predictions:,} predictions scored", "text"),
+            (f"  turnover {figures.percent(live.turnover)}", "muted"),
+            (f"  {_latency(live)}", "muted"),
+        ),
+    ]
+
+
+def _latency(live: LiveRow) -> str:
+    if live.latency_p50_ms is None:
+        return ""
+    longest = figures.number(live.latency_max_ms, 1)
+    return f"{figures.number(live.latency_p50_ms, 1)} ms, at most {longest}"
+
+
+def _validation(entry: ModelEntry, detail: ModelDetail | None, width: int) -> list[Line]:
+    known = entry.metrics
+    note = ""
+    if known is not None:
+        note = f"out of sample, {known.steps:,} steps"
+    if detail is not None and known is not None:
+        note += f", {detail.validation}, gap {detail.purge_gap_bars} + {detail.embargo_bars} bars"
+    lines = section("Validated", note)
+    if known is None:
+        return [*lines, (("– it was registered without figures", "muted"),)]
+    rows = [
+        _metric("rank IC", known.rank_ic, 3),
+        _metric("IC", known.ic, 3),
+        _metric("ICIR", known.icir, 2),
+        _metric("long-short", known.long_short_sharpe, 2, "Sharpe over one horizon"),
+    ]
+    return lines + table_lines(_METRICS, rows, width)
+
+
+def _metric(name: str, estimate: EstimateRow, decimals: int, says: str = "") -> list[Cell]:
+    low, high = (figures.signed(value, decimals) for value in (estimate.low, estimate.high))
+    chance = estimate.low <= 0 <= estimate.high
+    words = [says] if says else []
+    words += ["may be chance: the interval holds 0"] if chance else []
+    return [
+        (name, "muted"),
+        (figures.signed(estimate.value, decimals), "bold"),
+        (f"{low} … {high}", "text"),
+        ("; ".join(words), "warn" if chance else "muted"),
+    ]
+
+
+def _fold(number: int, row: FoldRow) -> list[Cell]:
+    known = row.metrics
+    return [
+        (f"{number}", "muted"),
+        (figures.span(row.test_from_ns, row.test_until_ns), "text"),
+        (ic(known.rank_ic.value), figures.direction(known.rank_ic.value)),
+        (interval(known.rank_ic), "muted"),
+        (ic(known.ic.value), "text"),
+        (figures.signed(known.icir.value), "text"),
+        (figures.signed(known.long_short_sharpe.value), "text"),
+        (figures.compact(known.steps), "muted"),
+        (figures.compact(row.rounds), "muted"),
+        (figures.span(row.train_from_ns, row.train_until_ns), "muted"),
+    ]
+
+
+def importance_lines(rows: Sequence[ImportanceRow]) -> list[Line]:
+    """Bars by share, the largest full; the tail in one line."""
+    largest = max((row.share for row in rows), default=0.0)
+    lines: list[Line] = [
+        (
+            (padded(row.feature, _LABEL), "text"),
+            (figures.percent(row.share, 1).rjust(7) + " ", "text"),
+            (figures.bar(row.share, _BAR, largest), "accent"),
+        )
+        for row in rows[:_MOST_IMPORTANT]
+    ]
+    rest = rows[_MOST_IMPORTANT:]
+    if rest:
+        share = figures.percent(sum(row.share for row in rest), 1)
+        lines.append(((f"and {len(rest)} more with {share} together", "muted"),))
+    return lines
+
+
+def _history(history: Sequence[str]) -> list[Line]:
+    if not history:
+        return [*section("History"), (("– nothing is written down", "muted"),)]
+    return section("History", "newest first") + [((line, "text"),) for line in history]
+
+
+def _origin(detail: ModelDetail) -> list[Line]:
+    """What it was trained on and with, and where it lies."""
+    window = f"{figures.moment(detail.trained_from_ns)} to {figures.moment(detail.trained_until_ns)} UTC"
+    sizes = f"{detail.training_bars:,} bars, {detail.training_rows:,} rows"
+    names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in detail.symbols)
+    settings = ", ".join(f"{name} {_setting(value)}" for name, value in detail.parameters.items())
+    facts = (
+        ("window", window if detail.trained_from_ns else f"{figures.UNKNOWN} not written down"),
+        ("data", f"{sizes}{f', {detail.source}' if detail.source else ''}"),
+        ("symbols", f"{len(detail.symbols)}: {names}" if detail.symbols else figures.UNKNOWN),
+        ("settings", f"seed {detail.seed}{f', {settings}' if settings else ''}"),
+        ("file", detail.path),
+        ("sha256", detail.sha256),
+    )
+    return section("Made of") + [((padded(name, _LABEL), "muted"), (text, "text")) for name, text in facts]
+
+
+def _setting(value: int | float | str | bool) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
