@@ -16,8 +16,8 @@ from msgspec import Meta
 from engine.errors import ModelError
 from engine.features.alpha158 import NAMES, WIDTH, schema_hash
 from engine.models import folder_files
+from engine.models.forest import Floats, Forest
 from engine.models.text_format import MAX_BYTES, parse
-from engine.models.walker import Floats, Forest
 from engine.text import clean
 
 MODEL, MANIFEST = "model.txt", "manifest.json"

@@ -19,7 +19,8 @@ import numpy as np
 from engine.errors import ModelError
 from engine.models import artefact
 from engine.models.artefact import Artefact
-from engine.models.walker import Floats, predict
+from engine.models.forest import Floats
+from engine.models.walker import predict
 
 VERDICT = "verdict.json"
 MEMORY_BYTES = 8 << 30

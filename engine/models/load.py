@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -26,9 +27,12 @@ from engine.features.alpha158 import schema_hash
 from engine.models import artefact
 from engine.models.artefact import Manifest
 from engine.models.check import VERDICT, Verdict, accept
-from engine.models.walker import Floats, Forest
-from engine.models.walker import predict as walk
+from engine.models.forest import Floats, Forest
+from engine.models.walker import Walker
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from engine.models.user_predictor import UserPredictor
 
 SCORE_STD = 0.02
 _DAY_S = 86_400
@@ -47,11 +51,11 @@ class Predictor:
         self.schema_hash = manifest.schema_hash
         self.note = note
         """What could not be checked at loading; "" when all was."""
-        self._forest = forest
+        self._walker = Walker(forest)
 
     def predict(self, rows: npt.NDArray[np.float64]) -> Floats:
         """Raw predictions of feature rows (n, 158): shape (n,), equal to LightGBM's bit for bit."""
-        return walk(self._forest, rows)
+        return self._walker.predict(rows)
 
 
 def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
@@ -72,8 +76,11 @@ def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
     return scores
 
 
-async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: float = 1.0) -> Predictor:
-    """Check the artefact in a child process and map its arrays, ready to predict.
+async def load(
+    path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: float = 1.0, answer_s: float = 2.0
+) -> Predictor | UserPredictor:
+    """Check the artefact in a child process and map its arrays, ready to predict. A user's model stays in its
+    process, which is ended by ``close``; ``answer_s`` is how long each of its answers may take.
 
     ``bar_interval_s`` is of the desk's own bars: a model of bars that these do not make up is refused.
     Raises ModelError, one line, for whatever is wrong with it; a child that crashes or outlives ``timeout_s``
@@ -81,12 +88,23 @@ async def load(path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: flo
     """
     path = Path(path)
     manifest = await asyncio.to_thread(_manifest, path, bar_interval_s)
+    if manifest.kind == "user":
+        return await _user(path, manifest, timeout_s, answer_s)
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
         out = Path(folder)
         verdict = await _try(path, out, timeout_s)
         if verdict.error:
             raise ModelError(clean(verdict.error, 400))
         return await asyncio.to_thread(_open, manifest, out, clean(verdict.note))
+
+
+async def _user(path: Path, manifest: Manifest, timeout_s: float, answer_s: float) -> UserPredictor:
+    from engine.models.user_predictor import UserPredictor  # which needs this module
+
+    await asyncio.to_thread(artefact.read, path)
+    made = UserPredictor(path, manifest, start_s=timeout_s, answer_s=answer_s)
+    await made.start()
+    return made
 
 
 def _manifest(path: Path, desk_s: float) -> Manifest:
@@ -120,8 +138,9 @@ def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
     """Map what the child wrote and predict the golden rows once, which also compiles the walker."""
     forest = Forest.map(out)
     rows, expected = artefact.golden(manifest)
-    accept(walk(forest, rows), expected, "the manifest's")
-    return Predictor(manifest, forest, note)
+    predictor = Predictor(manifest, forest, note)
+    accept(predictor.predict(rows), expected, "the manifest's")
+    return predictor
 
 
 def _environment() -> dict[str, str]:

@@ -7,13 +7,23 @@ other numbers. Here nothing is trusted, and what the walker cannot repeat exactl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ModelError
-from engine.models.walker import NODE, Floats, Forest, freeze, missing_left
+from engine.models.forest import (
+    EXP,
+    IDENTITY,
+    LOG1P_EXP,
+    NODE,
+    SIGMOID,
+    SIGNED_SQUARE,
+    Floats,
+    Forest,
+    freeze,
+    missing_left,
+)
 from engine.text import clean
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -21,10 +31,15 @@ MAX_TREES = 10_000
 MAX_LEAVES = 65_536
 MAX_FEATURES = 10_000
 
-IDENTITY_OBJECTIVES = frozenset(
-    ("regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg")
-)
-"""Objectives whose prediction is the plain sum of the trees."""
+OBJECTIVES = {
+    **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), IDENTITY),
+    **dict.fromkeys(("lambdarank", "rank_xendcg"), IDENTITY),
+    **dict.fromkeys(("binary", "cross_entropy"), SIGMOID),
+    **dict.fromkeys(("poisson", "gamma", "tweedie"), EXP),
+    "cross_entropy_lambda": LOG1P_EXP,
+}
+"""What is made of the sum of the trees. A model of an objective of one's own names none: the plain sum."""
+_SQRT = frozenset(("regression", "regression_l1", "huber", "fair", "quantile", "mape"))
 
 _HEADER = frozenset(
     (
@@ -56,12 +71,12 @@ def parse(text: bytes) -> tuple[Forest, tuple[str, ...]]:
         raise _damaged("it has no trees")
     if not head.startswith("tree\n"):
         raise _damaged("it is not a LightGBM text model")
-    header = _pairs(head[len("tree\n") :].split("\n"), _HEADER, "the header")
+    header = _pairs(head[len("tree\n") :], _HEADER, "the header")
     width, names = _check_header(header)
     if "\nis_linear=1\n" in rest:
         raise _unsupported("linear trees")
     blocks = _blocks("Tree=0\n" + rest, header.get("tree_sizes", ""))
-    forest = _forest(blocks, width, averaged="average_output" in header)
+    forest = _forest(blocks, width, _link(header), averaged="average_output" in header)
     forest.check()
     return freeze(forest), names
 
@@ -73,13 +88,15 @@ def _damaged(what: str) -> ModelError:
 def _unsupported(what: str) -> ModelError:
     return ModelError(
         f"the model is not supported: {clean(what, 80)}; use one output, numerical or categorical splits and "
-        "an objective such as regression"
+        "an objective such as regression or binary"
     )
 
 
-def _pairs(lines: Iterable[str], allowed: frozenset[str], where: str) -> dict[str, str]:
+def _pairs(text: str, allowed: frozenset[str], where: str) -> dict[str, str]:
+    if text.count("\n") > 2 * len(allowed):
+        raise _damaged(f"{where} has too many lines")
     pairs: dict[str, str] = {}
-    for line in lines:
+    for line in text.split("\n"):
         if not line:
             continue
         key, _, value = line.partition("=")
@@ -89,10 +106,15 @@ def _pairs(lines: Iterable[str], allowed: frozenset[str], where: str) -> dict[st
     return pairs
 
 
+def _tokens(text: str, count: int | None, what: str) -> list[str]:
+    found = text.count(" ") + 1 if text else 0  # counted first: a line may be of any length
+    if found > MAX_TREES if count is None else found != count:
+        raise _damaged(f"{what} has {found} numbers instead of {count or f'at most {MAX_TREES}'}")
+    return text.split(" ") if text else []
+
+
 def _integers(text: str, count: int | None, what: str) -> npt.NDArray[np.int64]:
-    tokens = text.split(" ") if text else []
-    if count is not None and len(tokens) != count:
-        raise _damaged(f"{what} has {len(tokens)} numbers instead of {count}")
+    tokens = _tokens(text, count, what)
     match = _INTEGER.fullmatch
     if not all(map(match, tokens)):
         raise _damaged(f"{what} has something that is not an integer")
@@ -100,9 +122,7 @@ def _integers(text: str, count: int | None, what: str) -> npt.NDArray[np.int64]:
 
 
 def _numbers(text: str, count: int, what: str) -> Floats:
-    tokens = text.split(" ") if text else []
-    if len(tokens) != count:
-        raise _damaged(f"{what} has {len(tokens)} numbers instead of {count}")
+    tokens = _tokens(text, count, what)
     match = _NUMBER.fullmatch
     if not all(map(match, tokens)):
         raise _damaged(f"{what} has something that is not a number")
@@ -128,14 +148,30 @@ def _check_header(header: dict[str, str]) -> tuple[int, tuple[str, ...]]:
         raise _unsupported("several trees per iteration")
     if header.get("average_output", "") != "":
         raise _damaged("average_output has a value")
-    objective, *options = header.get("objective", "regression").split(" ")
-    if objective not in IDENTITY_OBJECTIVES or "sqrt" in options:
-        raise _unsupported(f"objective {header['objective']}")
     width = _integer(header, "max_feature_idx", 0, MAX_FEATURES - 1, where) + 1
-    names = tuple(header.get("feature_names", "").split(" "))
-    if len(names) != width or len(header.get("feature_infos", "").split(" ")) != width:
+    if any(header.get(key, "").count(" ") != width - 1 for key in ("feature_names", "feature_infos")):
         raise _damaged(f"it does not name its {width} features")
+    names = tuple(header["feature_names"].split(" "))
     return width, names
+
+
+def _link(header: dict[str, str]) -> Floats:
+    text = header.get("objective", "regression")
+    objective, *options = text.split(" ")
+    link, parameter = OBJECTIVES.get(objective), 1.0
+    if link is None or len(options) > 1:
+        raise _unsupported(f"objective {text}")
+    for option in options:
+        name, _, value = option.partition(":")
+        if option == "sqrt" and objective in _SQRT:
+            link = SIGNED_SQUARE
+        elif objective == "binary" and name == "sigmoid":
+            parameter = float(_numbers(value, 1, "sigmoid of the objective")[0])
+        else:
+            raise _unsupported(f"objective {text}")
+    if not 0.0 < parameter < np.inf:
+        raise _damaged(f"sigmoid of the objective is {parameter:g}")
+    return np.array([link, parameter])
 
 
 def _blocks(text: str, sizes_text: str) -> list[str]:
@@ -156,14 +192,14 @@ def _blocks(text: str, sizes_text: str) -> list[str]:
     return blocks
 
 
-def _forest(blocks: list[str], width: int, *, averaged: bool) -> Forest:
+def _forest(blocks: list[str], width: int, link: Floats, *, averaged: bool) -> Forest:
     nodes: list[npt.NDArray[np.void]] = []
     leaves: list[Floats] = []
     bits: list[npt.NDArray[np.uint32]] = []
     starts, set_start = [0], [0]
     for tree, block in enumerate(blocks):
         where = f"tree {tree}"
-        pairs = _pairs(block.split("\n"), _TREE, where)
+        pairs = _pairs(block, _TREE, where)
         count = _integer(pairs, "num_leaves", 1, MAX_LEAVES, where)
         _integer(pairs, "is_linear", 0, 0, where)
         leaves.append(_numbers(pairs.get("leaf_value", ""), count, f"leaf_value of {where}"))
@@ -181,6 +217,7 @@ def _forest(blocks: list[str], width: int, *, averaged: bool) -> Forest:
         set_start=np.array(set_start, np.int64),
         set_bits=np.concatenate(bits) if bits else np.zeros(0, np.uint32),
         shape=np.array([width, averaged], np.int64),
+        link=link,
     )
 
 
@@ -189,7 +226,7 @@ def _nodes(
 ) -> npt.NDArray[np.void]:
     """A tree's nodes with indices that count through the whole forest."""
     for key in _TREE_MAY:  # not used; a wrong count is still a sign of damage
-        if key in pairs and len(pairs[key].split(" ")) != count - (not key.startswith("leaf")):
+        if key in pairs and pairs[key].count(" ") + 1 != count - (not key.startswith("leaf")):
             raise _damaged(f"{key} of {where} has a wrong count")
     table = np.zeros(count - 1, NODE)
     for key in _NODE_NEEDS:

@@ -10,6 +10,7 @@ import pytest
 from engine.errors import ModelError
 from engine.models import text_format, walker
 from engine.models.artefact import Artefact
+from engine.models.forest import Forest
 
 
 def with_sizes(text: str) -> bytes:
@@ -60,7 +61,13 @@ HOSTILE = [
     edit(r"^num_tree_per_iteration=1", "num_tree_per_iteration=0"),
     edit(r"^max_feature_idx=157", "max_feature_idx=156"),
     edit(r"^max_feature_idx=157", "max_feature_idx=999999999"),
-    edit(r"^objective=regression", "objective=binary sigmoid:1"),
+    edit(r"^objective=regression", "objective=multiclass num_class:3"),
+    edit(r"^objective=regression", "objective=binary sigmoid:-1"),
+    edit(r"^objective=regression", "objective=binary sigmoid:0"),
+    edit(r"^objective=regression", "objective=binary sigmoid:inf"),
+    edit(r"^objective=regression", "objective=binary sigmoid:1 sigmoid:2"),
+    edit(r"^objective=regression", "objective=poisson sqrt"),
+    edit(r"^objective=regression", "objective="),
     edit(r"^objective=regression", "objective=\x1b[2J"),
     edit(r"^version=v4", "version=v9"),
     edit(r"^Tree=1$", "Tree=7"),
@@ -118,14 +125,14 @@ def test_flipped_and_deleted_bytes_never_do_harm(shipped: Artefact) -> None:
 def test_arrays_are_checked_again_when_mapped(shipped: Artefact, tmp_path) -> None:
     forest = shipped.forest()
     forest.save(tmp_path)
-    mapped = walker.Forest.map(tmp_path)
+    mapped = Forest.map(tmp_path)
     rows = np.random.default_rng(1).normal(size=(50, 158))
     assert walker.predict(mapped, rows).tobytes() == walker.predict(forest, rows).tobytes()
     nodes = forest.nodes.copy()
     nodes["left"][3] = 0
     np.save(tmp_path / "nodes.npy", nodes)
     with pytest.raises(ModelError, match="a child index"):
-        walker.Forest.map(tmp_path)
+        Forest.map(tmp_path)
     (tmp_path / "nodes.npy").write_bytes(b"\x80\x04junk")
     with pytest.raises(ModelError, match="cannot be mapped"):
-        walker.Forest.map(tmp_path)
+        Forest.map(tmp_path)
