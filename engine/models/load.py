@@ -57,6 +57,9 @@ class Predictor:
         """Raw predictions of feature rows (n, 158): shape (n,), equal to LightGBM's bit for bit."""
         return self._walker.predict(rows)
 
+    def close(self) -> None:
+        """Nothing runs for it: its arrays go with the last reference."""
+
 
 def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
     """Scores with mean 0 and (population) standard deviation 0.02 across symbols.

@@ -29,12 +29,18 @@ class Predictor(Protocol):
         """Raw predictions (n,) of feature rows (n, 158). Raises ModelError when none can be had."""
         ...
 
+    def close(self) -> None:
+        """Nobody asks it any more: end what runs for it. Any number of times."""
+        ...
+
 
 class RemotePredictor(Predictor, Protocol):
     """One that runs in a process of its own. ``predict`` waits for the answer: for replays and tapes."""
 
     remote: bool
     """True."""
+    on_trouble: Callable[[str], None]
+    """Called on the loop with one line when its process broke: that it is started again, or is not."""
 
     def request(self, ns: int, rows: npt.NDArray[Any], done: Callable[[Answer], None]) -> None:
         """Ask; ``done`` is called later on the loop, once, or never when there is no answer in time."""

@@ -89,7 +89,9 @@ def failure(doing: str, error: BaseException, path: Path) -> ModelError:
     """What the user's code raised while ``doing`` (e.g. ``predict``), in one line."""
     if isinstance(error, ModelError):
         return error
-    return ModelError(f"the model's {doing} failed: {told(error)}{_line(error, path)}")
+    found = ModelError(f"the model's {doing} failed: {told(error)}{_line(error, path)}")
+    found.__cause__ = error
+    return found
 
 
 def make(kind: type[UserModel], path: Path) -> UserModel:

@@ -16,7 +16,8 @@ from engine.events import Fill, JournalEvent, OrderEvent
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
 from engine.models.builtin import ensure_builtin
-from engine.models.load import Predictor, load
+from engine.models.load import load
+from engine.models.predictor import Predictor
 from engine.models.registry import Registry
 from engine.store.quarantine import prune
 from engine.store.store import Store
@@ -79,6 +80,7 @@ def replay(
     tape = Tape(tapes, venue=venue, book_levels={name: one.book_levels for name, one in config.feeds.items()})
     compile_all(note)
     store = _store(state_dir)
+    predictor: Predictor | None = None
     try:
 
         def commit(events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
@@ -102,6 +104,8 @@ def replay(
         asyncio.run(queried(store, lambda connection: prune(connection, rows)))
         sha256 = _digest(store)
     finally:
+        if predictor is not None:
+            predictor.close()
         store.close()
     return _report(desk, tape, tapes, predictor, seconds, sha256)
 

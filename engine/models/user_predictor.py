@@ -1,0 +1,386 @@
+"""A user's model on the desk: asked in a process of its own, which is started anew when it hangs or dies.
+
+Nothing that the process does reaches the desk but float64 predictions, or one line why there are none. A
+process that breaks is killed and started again, later each time; one that breaks too often stays down, and
+every request is answered with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from engine.errors import ModelError
+from engine.models import artefact
+from engine.models.artefact import Manifest
+from engine.models.predictor import Answer, Floats
+from engine.models.user_process import UserProcess
+
+log = logging.getLogger("engine.models")
+
+REPLAY_S = 60.0
+"""How long a replay waits for one answer."""
+_REAP_S = 0.02
+
+
+class OvertakenError(ModelError):
+    """The request was dropped through no fault of the model: a newer one came, or the model was unloaded."""
+
+
+class Restarts(NamedTuple):
+    """How often a process is started again."""
+
+    most: int = 5
+    """Within ``within_s``; once more and it stays down."""
+    within_s: float = 3600.0
+    first_s: float = 0.5
+    """Pause before the first; doubled for each further one."""
+    longest_s: float = 30.0
+
+
+RESTARTS = Restarts()
+
+
+def _log_trouble(text: str) -> None:
+    log.error("%s", text)
+
+
+class _Request:
+    """Told once."""
+
+    __slots__ = ("_done", "_timer", "ns", "rows")
+
+    def __init__(self, ns: int, rows: Floats, done: Callable[[Answer], None]) -> None:
+        self.ns = ns
+        self.rows = rows
+        self._done: Callable[[Answer], None] | None = done
+        self._timer: asyncio.TimerHandle | None = None
+
+    def expires(self, timer: asyncio.TimerHandle) -> None:
+        self._timer = timer
+
+    def tell(self, answer: Answer) -> None:
+        done, self._done = self._done, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if done is not None:
+            done(answer)
+
+
+class UserPredictor:
+    """See RemotePredictor. Used by one thread, that of the loop where there is one."""
+
+    remote = True
+    on_trouble: Callable[[str], None]
+    """Called with one line when the process broke, and whether it is started again; logs it by default."""
+
+    def __init__(
+        self,
+        directory: Path,
+        manifest: Manifest,
+        *,
+        answer_s: float = 2.0,
+        start_s: float = 20.0,
+        restarts: Restarts = RESTARTS,
+    ) -> None:
+        """Of the artefact in ``directory``, checked by who calls. ``answer_s``: for each request, from the
+        moment it is made; ``start_s``: for loading and the golden rows. ``start`` makes it work."""
+        self.manifest = manifest
+        self.version = manifest.version
+        self.strategy = manifest.strategy
+        self.created_ns = manifest.created_ns
+        self.metric = manifest.metric
+        self.schema_hash = manifest.schema_hash
+        self.note = ""
+        self.on_trouble = _log_trouble
+        self.down = ""
+        """Why it is not started any more; "" while it may answer."""
+        self._directory = directory.absolute()
+        self._golden = artefact.golden(manifest)
+        self._answer_s, self._start_s = answer_s, start_s
+        self._restarts = restarts
+        self._breaks: deque[float] = deque(maxlen=restarts.most + 1)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process: UserProcess | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Until the process must have answered, or is started again."""
+        self._work: _Request | None = None
+        self._waiting: _Request | None = None
+        self._started: asyncio.Future[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process at work; 0: there is none."""
+        return 0 if self._process is None else self._process.pid
+
+    # --- on the loop ---
+
+    async def start(self) -> None:
+        """Start the process and wait until it has predicted the golden rows as at training.
+
+        Raises ModelError, and nothing is left running then.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.create_future()
+        try:
+            self._begin()
+            await self._started
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._started = None
+
+    def request(self, ns: int, rows: npt.NDArray[Any], done: Callable[[Answer], None]) -> None:
+        """Ask for the predictions of rows (n, 158) of the bar close at ``ns``; returns at once.
+
+        ``done`` is called later on the loop, once: with the predictions (n,), which may be anything but of
+        another number, or with a ModelError. One request is at work at most, and one waits: a newer one takes
+        its place.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._move(loop)
+        request = _Request(ns, rows, done)
+        if self.down:
+            loop.call_soon(request.tell, ModelError(self.down))
+            return
+        request.expires(loop.call_later(self._answer_s, self._late, request))
+        older, self._waiting = self._waiting, request
+        if older is not None:
+            why = f"model {self.version}: a newer batch came before the one at {older.ns} was asked"
+            loop.call_soon(older.tell, OvertakenError(why))
+        loop.call_soon(self._next)
+
+    def _move(self, loop: asyncio.AbstractEventLoop) -> None:
+        """To another loop than before, which is closed."""
+        self._loop = loop
+        if self._process is not None:
+            loop.add_reader(self._process.read_end, self._readable)
+
+    def _late(self, request: _Request) -> None:
+        if self._waiting is request:
+            self._waiting = None
+        request.tell(ModelError(f"model {self.version}: no answer within {1e3 * self._answer_s:g} ms"))
+
+    def _next(self) -> None:
+        """Ask what waits, when the process is free."""
+        if self._process is None and self._timer is None and self._waiting is not None:
+            self._restart()
+        process = self._process
+        if process is None or process.busy or self._waiting is None:
+            return
+        request, self._waiting = self._waiting, None
+        try:
+            process.ask(request.rows)
+        except ModelError as error:
+            request.tell(error)
+            return
+        self._work = request
+        self._expect(self._answer_s)
+        self._write()
+
+    def _begin(self) -> None:
+        """A new process; what follows is told by its pipes. Raises ModelError."""
+        assert self._loop is not None
+        self._process = UserProcess(self._directory, self._golden)
+        self._loop.add_reader(self._process.read_end, self._readable)
+        self._expect(self._start_s)
+
+    def _expect(self, seconds: float) -> None:
+        assert self._loop is not None
+        self._cancel_timer()
+        self._timer = self._loop.call_later(seconds, self._overdue, seconds)
+
+    def _overdue(self, seconds: float) -> None:
+        doing = "load" if self._process is None or not self._process.ready else "answer"
+        self._break(ModelError(f"its process did not {doing} within {1e3 * seconds:g} ms"))
+
+    def _write(self) -> None:
+        """Write what is due, now and whenever the pipe takes more."""
+        process = self._process
+        if process is None or self._loop is None:
+            return
+        try:
+            process.writable()
+        except ModelError as error:
+            self._break(error)
+            return
+        if process.writing:
+            self._loop.add_writer(process.write_end, self._write)
+        else:
+            self._loop.remove_writer(process.write_end)
+
+    def _readable(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        try:
+            answer = process.readable()
+        except ModelError as error:
+            self._break(error)
+            return
+        if process.busy:
+            if process.writing:  # the golden rows
+                self._write()
+            return
+        self._cancel_timer()
+        if self._started is not None and not self._started.done():
+            self._said(process, logging.INFO)
+            self._started.set_result(None)
+        work, self._work = self._work, None
+        if work is not None and answer is not None:
+            work.tell(self._named(answer) if isinstance(answer, ModelError) else answer)
+        self._next()
+
+    def _break(self, error: ModelError) -> None:
+        """The process cannot go on: another one takes its place, or none does."""
+        work, self._work = self._work, None
+        self._end()
+        told = self._named(error)
+        if self._started is not None:
+            if not self._started.done():
+                self._started.set_exception(told)
+            return
+        pause_s = self._pause()
+        if pause_s is None:
+            self._stay_down(told)
+        else:
+            assert self._loop is not None
+            self._timer = self._loop.call_later(pause_s, self._restart)
+            self.on_trouble(f"{told}; it is started again")
+        if work is not None:
+            work.tell(told)
+
+    def _pause(self) -> float | None:
+        """Note a break; seconds until the next start, None: there is none."""
+        now, limits = time.monotonic(), self._restarts
+        self._breaks.append(now)
+        recent = sum(now - at <= limits.within_s for at in self._breaks)
+        if recent > limits.most:
+            return None
+        return float(min(limits.first_s * 2 ** (recent - 1), limits.longest_s))
+
+    def _restart(self) -> None:
+        self._timer = None
+        try:
+            self._begin()
+        except ModelError as error:
+            self._break(error)
+
+    def _stay_down(self, error: ModelError) -> None:
+        hours = self._restarts.within_s / 3600.0
+        self.down = f"{error}; it broke {self._restarts.most + 1} times within {hours:g} h and stays off"
+        self.on_trouble(self.down)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.tell(ModelError(self.down))
+
+    # --- in a replay ---
+
+    def predict(self, rows: npt.NDArray[Any]) -> Floats:
+        """Predictions (n,) of rows (n, 158), waited for: up to a minute. Raises ModelError.
+
+        For replays and tapes; never while ``request`` is used.
+        """
+        if self.down:
+            raise ModelError(self.down)
+        if self._work is not None:
+            raise RuntimeError("a request is at work")
+        self._cancel_timer()
+        try:
+            if self._process is None:
+                self._process = UserProcess(self._directory, self._golden)
+            self._wait(self._process, self._start_s)
+            self._process.ask(rows)
+            answer = self._wait(self._process, REPLAY_S)
+        except ModelError as error:
+            broken = self._process is None or not self._process.ready or self._process.busy
+            if broken:
+                self._end()
+                if self._pause() is None:
+                    self._stay_down(self._named(error))
+            raise self._named(error) from None
+        if answer is None or isinstance(answer, ModelError):
+            raise self._named(answer or ModelError("its process gave no answer"))
+        return answer
+
+    def _wait(self, process: UserProcess, seconds: float) -> Answer | None:
+        """Write and read until the process is free; what it answered. Raises ModelError."""
+        until = time.monotonic() + seconds
+        answer: Answer | None = None
+        while process.busy:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise ModelError(f"its process did not answer within {seconds:g} s")
+            polled = select.poll()
+            polled.register(process.read_end, select.POLLIN)
+            if process.writing:
+                polled.register(process.write_end, select.POLLOUT)
+            for end, _ in polled.poll(1e3 * left):
+                if end == process.read_end:
+                    answer = process.readable()
+                else:
+                    process.writable()
+        return answer
+
+    # --- ending ---
+
+    def close(self) -> None:
+        """End the process; requests that are out are told so. Any number of times."""
+        self.down = self.down or f"model {self.version} is unloaded"
+        self._end()
+        requests = (self._work, self._waiting)
+        self._work = self._waiting = None
+        for request in requests:
+            if request is not None:
+                request.tell(OvertakenError(self.down))
+
+    def _end(self) -> None:
+        """Kill the process, log what it said, and see that it is waited for."""
+        self._cancel_timer()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        loop = self._loop if self._loop is not None and not self._loop.is_closed() else None
+        if loop is not None:
+            loop.remove_reader(process.read_end)
+            loop.remove_writer(process.write_end)
+        process.kill()
+        self._said(process, logging.WARNING)
+        if loop is not None:
+            _reap(loop, process)
+        else:
+            _reap_now(process)
+
+    def _said(self, process: UserProcess, level: int) -> None:
+        for line in process.said():
+            log.log(level, "model %s printed: %s", self.version, line)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _named(self, error: ModelError) -> ModelError:
+        return ModelError(f"model {self.version}: {error}")
+
+
+def _reap(loop: asyncio.AbstractEventLoop, process: UserProcess) -> None:
+    """It is gone as soon as its memory is given back, which no loop should wait for."""
+    if not process.reaped():
+        loop.call_later(_REAP_S, _reap, loop, process)
+
+
+def _reap_now(process: UserProcess) -> None:
+    until = time.monotonic() + 5.0
+    while not process.reaped() and time.monotonic() < until:
+        time.sleep(_REAP_S / 10)

@@ -1,0 +1,180 @@
+"""One process with a user's model, seen from the desk: started, tried with the golden rows, asked, killed.
+
+Nothing here waits: who owns it calls ``readable`` and ``writable`` when its pipes are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models.load import python_path
+from engine.models.user_answer import Floats, accept
+from engine.models.user_frames import MAX_ROWS, REASON, ROWS, WIDTH, Incoming, frame
+from engine.text import clean
+
+CHUNK = 1 << 16
+SAID_BYTES = 4_000
+_KEPT = frozenset(("HOME", "LANG", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT"))
+_KEPT_FAMILIES = ("LC_", "LD_", "DYLD_", "CUDA_", "NUMBA_")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def environment() -> dict[str, str]:
+    """The process's: of the desk's only what a library needs to be found and run, so no keys and secrets."""
+    kept = {
+        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
+    }
+    return kept | _ONE_THREAD | {"PYTHONPATH": python_path()}
+
+
+class UserProcess:
+    """It is ready once it has predicted the golden rows as at training. Then it answers one request after the
+    other. It ends with the thread that started it."""
+
+    def __init__(self, directory: Path, golden: tuple[Floats, Floats]) -> None:
+        """Start it. Raises ModelError when the machine refuses."""
+        self.ready = False
+        self.busy = True
+        """Loading, or asked."""
+        self._rows, self._expected = golden
+        self._number = 0
+        self._due = Incoming(0, 0)
+        self._left = memoryview(b"")
+        """Not yet written of the request."""
+        try:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "engine.models.user_host", str(directory), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                bufsize=0,
+                env=environment(),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ModelError(f"the model's process cannot be started: {error.strerror}") from None
+        assert self._child.stdin is not None and self._child.stdout is not None
+        self._in, self._out = self._child.stdin, self._child.stdout
+        self.pid = self._child.pid
+        self.write_end, self.read_end = self._in.fileno(), self._out.fileno()
+        os.set_blocking(self.write_end, False)
+        os.set_blocking(self.read_end, False)
+
+    # --- asking ---
+
+    def ask(self, rows: Floats) -> None:
+        """Begin a request of rows (n, 158), 1 ≤ n ≤ 10,000. Only when it is ready and not busy."""
+        if self.busy:
+            raise RuntimeError("one request at a time")
+        self._ask(rows)
+
+    def _ask(self, rows: Floats) -> None:
+        if rows.ndim != 2 or rows.shape[1] != WIDTH or not 1 <= len(rows) <= MAX_ROWS:
+            raise ModelError(f"a user's model takes 1 to {MAX_ROWS} rows of {WIDTH} features at once")
+        self._number += 1
+        self._due = Incoming(self._number, len(rows))
+        self._left = memoryview(frame(self._number, ROWS, np.ascontiguousarray(rows, "<f8").tobytes()))
+        self.busy = True
+
+    @property
+    def writing(self) -> bool:
+        """Whether a request waits for its pipe to take more."""
+        return bool(self._left)
+
+    def writable(self) -> None:
+        """Write what the pipe takes. Raises ModelError when nobody reads it any more."""
+        try:
+            while self._left:
+                self._left = self._left[os.write(self.write_end, self._left[:CHUNK]) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            raise self._died() from None
+
+    def readable(self) -> Floats | ModelError | None:
+        """Read once; an answer, when it is there. A ModelError that is returned is the model's own refusal.
+
+        Raises ModelError for whatever makes the process unusable: kill it.
+        """
+        try:
+            data = os.read(self.read_end, CHUNK)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise self._died()
+        if not self.busy or self._left:
+            raise ModelError("its process sends what it was not asked for")
+        found = self._due.feed(data)
+        if found is None:
+            return None
+        kind, payload = found
+        if kind == REASON:
+            refusal = ModelError(clean(payload.decode("utf-8", "replace"), 400))
+            if not self.ready:
+                raise refusal
+            self._done()
+            return refusal
+        if self._number == 0:
+            self._ask(self._rows)
+            return None
+        predictions = np.frombuffer(payload, "<f8")
+        if self.ready:
+            self._done()
+            return predictions
+        accept(predictions, self._expected)
+        self.ready = True
+        self._done()
+        return None
+
+    def _done(self) -> None:
+        self.busy = False
+        self._left = memoryview(b"")
+
+    # --- ending ---
+
+    def _died(self) -> ModelError:
+        """Why its pipes are closed. Whatever it was, it is dead from now on."""
+        self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(0.001)
+        code = self._child.returncode
+        if code is None:
+            return ModelError("its process has closed its output")
+        return ModelError(
+            f"its process was ended by signal {-code}" if code < 0 else f"its process ended with code {code}"
+        )
+
+    def kill(self) -> None:
+        """End it with all that it started; any number of times."""
+        if self._child.returncode is None:  # until it is waited for, its group's number is nobody else's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self.busy = True
+        self._left = memoryview(b"")
+
+    def reaped(self) -> bool:
+        """Whether it is gone; after ``kill``, a moment later. What it printed can be read until then."""
+        if self._child.poll() is None:
+            return False
+        for file in (self._in, self._out, self._said):
+            file.close()
+        return True
+
+    def said(self) -> list[str]:
+        """The newest lines that the model printed, cleaned."""
+        if self._said.closed:
+            return []
+        size = os.fstat(self._said.fileno()).st_size
+        text = os.pread(self._said.fileno(), SAID_BYTES, max(0, size - SAID_BYTES)).decode("utf-8", "replace")
+        return [clean(line) for line in text.splitlines() if line.strip()][-20:]
