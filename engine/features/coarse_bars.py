@@ -8,7 +8,7 @@ series that is read from the store to train on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,7 @@ class CoarseBars:
         bars of ``bar_s`` do not make up those of ``interval_s``."""
         self.interval_s = interval_s
         self._merge = BarMerge(interval_s, bar_s, without=without, never_closes=never_closes)
+        self._never_closes = never_closes
         self._interval_ns = self._merge.interval_ns
         self.on_gap = self._merge.on_gap
         self.on_feed = self._merge.on_feed
@@ -67,10 +68,6 @@ class CoarseBars:
             return
         row = self._take_row(symbol)
         opens, held, held_kinds = self._held(row)
-        if len(open_ns) == 1 and len(opens) and open_ns[0] == opens[-1]:
-            if kinds[0] >= held_kinds[-1]:
-                self._set(row, int(self._counts[row]) - 1, open_ns[0], values[0], kinds[0])
-            return
         # Of two of one time the better one, else the one that is told now, is the last.
         times = np.concatenate((opens, open_ns))
         order = np.lexsort((np.arange(len(times)), np.concatenate((held_kinds, kinds)), times))
@@ -80,6 +77,26 @@ class CoarseBars:
         self._values[row, : len(last)] = np.concatenate((held, values))[last]
         self._kinds[row, : len(last)] = np.concatenate((held_kinds, kinds))[last]
         self._counts[row] = len(last)
+
+    def put(self, symbol: str, open_ns: int, bar: Sequence[float], kind: int) -> None:
+        """``fill`` with one bar."""
+        row = self._take_row(symbol)
+        count = int(self._counts[row])
+        newest = int(self._opens[row, (count - 1) & (KEPT - 1)]) if count else -1
+        if open_ns > newest:
+            self._counts[row] = count = count + 1
+        elif open_ns < newest:
+            self.fill(symbol, np.array([open_ns]), np.array([bar]), np.array([kind], np.int8))
+            return
+        elif kind < self._kinds[row, (count - 1) & (KEPT - 1)]:
+            return
+        slot = (count - 1) & (KEPT - 1)
+        self._opens[row, slot], self._values[row, slot], self._kinds[row, slot] = open_ns, bar, kind
+
+    def due(self, now_ns: int) -> None:
+        """Bars that ended at or before ``now_ns`` and that no bar of the desk's closed."""
+        for merged in self._merge.due(now_ns):
+            self._put(merged)
 
     # --- out ---
 
@@ -114,13 +131,13 @@ class CoarseBars:
 
     def missing(self) -> dict[str, int]:
         """How many bars are not there between those that the next row of features rests on, by symbol; those
-        that lack none are left out."""
+        that lack none, and those of markets that close, are left out."""
         found = {}
         for symbol, row in self._row.items():
             opens = self._held(row)[0][-HISTORY:]
             if len(opens) > 1:
                 missing = int(opens[-1] - opens[0]) // self._interval_ns + 1 - len(opens)
-                if missing > 0:
+                if missing > 0 and self._never_closes(symbol):
                     found[symbol] = missing
         return found
 
@@ -136,14 +153,9 @@ class CoarseBars:
         self._values[to, slots] = merged.values[newer]
         self._kinds[to, slots] = merged.provenance[newer]
         self._counts[to] += 1
-        start = np.array([merged.start_ns])
         for at in (~newer).nonzero()[0].tolist():  # the store was faster
             name = self._merge.names[int(merged.indices[at])]
-            self.fill(name, start, merged.values[at : at + 1], merged.provenance[at : at + 1])
-
-    def _set(self, row: int, count: int, open_ns: int, bar: Floats, kind: int) -> None:
-        slot = count & (KEPT - 1)
-        self._opens[row, slot], self._values[row, slot], self._kinds[row, slot] = open_ns, bar, kind
+            self.put(name, merged.start_ns, merged.values[at].tolist(), int(merged.provenance[at]))
 
     def _held(self, row: int) -> tuple[Integers, Floats, Kinds]:
         count = int(self._counts[row])

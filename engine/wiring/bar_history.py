@@ -25,6 +25,7 @@ from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
 from engine.symbols import name_of, round_the_clock
 from engine.wiring.market_news import POLLED
+from engine.wiring.model_bars import SEEDED, ModelBars, no_news
 
 if TYPE_CHECKING:
     from engine.wiring.history_load import HistoryLoad, LoadStatus, Target
@@ -60,6 +61,8 @@ class BarHistory:
         self._seen: dict[str, tuple[bool, int]] = {}
         """Of each feed, as it was at the last look."""
         self._gaps: dict[str, int] = {}
+        self._missing: dict[int, frozenset[str]] = {}
+        """Symbols that lack bars, by interval, as of the last look."""
         self.cache = HotCache(config.cache.bars, self._interval_s)
         self.text = ""
         """How far a load is, while a long one runs."""
@@ -95,6 +98,8 @@ class BarHistory:
         self._engine.loading = lambda: self.text
         self._desk.on_table = self.on_bars
         self._desk.news.on_candle = self.on_candle
+        self._desk.model_bars.on_new = self._on_new
+        self._desk.model_bars.on_take = self.before_bars
 
     def close(self) -> None:
         """Write what waits."""
@@ -112,13 +117,23 @@ class BarHistory:
         try:
             self._take(table)
         except Exception as error:
-            log.exception("bars are not kept any more")
-            self._live = self._redis = self._desk.on_table = None
-            self._desk.alert("error", "history", f"internal error ({type(error).__name__}), see engine.log")
+            self._fail(error)
+
+    def before_bars(self) -> None:
+        """Bars are taken next: what was missed of them must be known."""
+        try:
+            self._watch()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        log.error("bars are not kept any more", exc_info=error)
+        self._live = self._redis = self._desk.on_table = None
+        self._desk.model_bars.on_take = no_news
+        self._desk.alert("error", "history", f"internal error ({type(error).__name__}), see engine.log")
 
     def _take(self, table: FeatureTable) -> None:
         if self._live is not None:
-            self._watch(self._live)
             bars = self._live.take(table, self._desk.features.last_vwaps(table.indices))
             if bars:
                 self._keep(bars)
@@ -127,30 +142,38 @@ class BarHistory:
 
     def close_due(self) -> None:
         """Where nothing trades no bar of the desk's own closes the last one."""
-        if self._live is not None:
-            self._watch(self._live)
-            bars = self._live.due(self._clock() - round(AFTER_S / 2 * NS))
-            if bars:
-                self._keep(bars)
+        self._watch()
+        until_ns = self._clock() - round(AFTER_S / 2 * NS)
+        self._desk.model_bars.due(until_ns)
+        bars = self._live.due(until_ns) if self._live is not None else []
+        if bars:
+            self._keep(bars)
 
     def on_candle(self, candle: Candle) -> None:
         """A bar that is believed, of a socket or of a source that is polled. Only closed ones count here."""
         if candle.closed and candle.interval_s == self._interval_s and self._reader is not None:
-            self._keep([bar_of(candle)])
+            bar = bar_of(candle)
+            self._desk.model_bars.put(bar)
+            self._keep([bar])
 
-    def _watch(self, live: LiveBars) -> None:
+    def _watch(self) -> None:
         """A feed that was away, or missed trades, since the last look makes partial bars."""
+        takers: list[ModelBars | LiveBars] = [self._desk.model_bars]
+        if self._live is not None:
+            takers.append(self._live)
         now_ns = self._clock()
         for feed in self._engine.feeds:
             stats = feed.stats
             seen = stats.state is FeedState.UP, stats.reconnects
             if self._seen.get(feed.venue) != seen:
                 self._seen[feed.venue] = seen
-                live.on_feed(feed.venue, now_ns, up=seen[0])
+                for taker in takers:
+                    taker.on_feed(feed.venue, now_ns, up=seen[0])
         for symbol, count in self._desk.news.gaps.items():
             if self._gaps.get(symbol) != count:
                 self._gaps[symbol] = count
-                live.on_gap(symbol, now_ns)
+                for taker in takers:
+                    taker.on_gap(symbol, now_ns)
 
     def _keep(self, bars: Sequence[Bar]) -> None:
         self._store.behind(bars)
@@ -224,6 +247,7 @@ class BarHistory:
             status = await load.run(targets)
             if status.wanted >= TOLD_FROM:
                 self._tell(status, (self._clock() - started_ns) / NS)
+        self._tell_missing()
         await load.forget_old()
 
     def _tell(self, status: LoadStatus, took_s: float) -> None:
@@ -247,13 +271,51 @@ class BarHistory:
 
     async def _fill(self, reader: BarReader, symbol: str) -> None:
         try:
-            bars = await asyncio.to_thread(reader.last, symbol, self._interval_s, self.cache.capacity)
+            count = max(self.cache.capacity, SEEDED)
+            bars = await asyncio.to_thread(reader.last, symbol, self._interval_s, count)
         except StoreError as error:
             log.error("%s", error)
             return
         self.cache.fill(bars)
+        self._desk.model_bars.fill(bars)
         if self._redis is not None:
             self._redis.nudge()
+
+    # --- for models ---
+
+    def _on_new(self, interval_s: int) -> None:
+        for venue, (up, _) in self._seen.items():
+            if not up:
+                self._desk.model_bars.on_feed(venue, self._clock(), up=False)
+        if self._reader is not None:
+            self._engine.tasks.spawn(self._seed(self._reader, interval_s), vital=False)
+
+    async def _seed(self, reader: BarReader, interval_s: int) -> None:
+        """Give models the stored bars of an interval that the desk did not hold so far."""
+        log.info(
+            "only bars of %d s are stored as they close (history.interval_s): a model on bars of %d s begins "
+            "with what was loaded",
+            *(self._interval_s, interval_s),
+        )
+        try:
+            for symbol in _kept_symbols(self._config):
+                bars = await asyncio.to_thread(reader.last, symbol, interval_s, SEEDED)
+                self._desk.model_bars.fill(bars)
+        except StoreError as error:
+            log.error("a model begins without stored bars: %s", error)
+
+    def _tell_missing(self) -> None:
+        """Holes that no load has filled: features go across them, as those that are trained on do."""
+        for interval_s in self._desk.model_bars.wanted:
+            missing = self._desk.model_bars.missing(interval_s)
+            if missing.keys() - self._missing.get(interval_s, frozenset()):
+                symbol, count = max(missing.items(), key=lambda one: one[1])
+                log.info(
+                    "bars of %d s are missing among the last of %d symbols (%d of %s): models take the "
+                    "others as if they followed each other",
+                    *(interval_s, len(missing), count, symbol),
+                )
+            self._missing[interval_s] = frozenset(missing)
 
     def _until_next_s(self) -> float:
         now_s = self._clock() / NS

@@ -43,6 +43,10 @@ def _nobody(interval_s: int) -> None:
     """Nobody has stored bars: a tape and a replay rest on themselves."""
 
 
+def no_news() -> None:
+    """Nobody knows of feeds that were away."""
+
+
 class ModelBars:
     """Bars of the interval that is stored are held from the start, so that a model on them can be loaded at
     any time; those of others from when a model wants them.
@@ -58,16 +62,16 @@ class ModelBars:
         self.stored_s = config.history.interval_s
         """The interval of the bars that are stored."""
         self._coarse: dict[int, CoarseBars] = {}
+        self.wanted: tuple[int, ...] = ()
+        """Intervals (s), longer than the desk's own, that models want."""
         self.on_new: Callable[[int], None] = _nobody
         """Called with an interval whose bars are held from now on: who has stored ones gives them to
         ``fill``. It must neither raise nor wait."""
+        self.on_take: Callable[[], None] = no_news
+        """Called before bars are taken: who knows of trades that were missed says so now (``on_gap``,
+        ``on_feed``). It must neither raise nor wait."""
         if self.stored_s * NS % round(self._bar_s * NS) == 0:
             self._hold(self.stored_s)
-
-    @property
-    def intervals(self) -> tuple[int, ...]:
-        """Longer intervals than the desk's own, whose bars are held; seconds."""
-        return tuple(self._coarse)
 
     def need(self, intervals: Iterable[float]) -> None:
         """The active model and its shadow want these, in seconds; the bars of others are forgotten.
@@ -77,13 +81,17 @@ class ModelBars:
         wanted = {round(interval_s) for interval_s in intervals if interval_s != self._bar_s}
         for interval_s in self._coarse.keys() - wanted - {self.stored_s}:
             del self._coarse[interval_s]
-        for interval_s in sorted(wanted - self._coarse.keys()):
+        self.wanted = tuple(sorted(wanted))
+        for interval_s in self.wanted:
+            if interval_s in self._coarse:
+                continue
             self._hold(interval_s)
             self.on_new(interval_s)
 
     def take(self, table: FeatureTable) -> None:
         """The desk's bars that closed just now, before any model is asked for this boundary; not those of a
         warm-up."""
+        self.on_take()
         if self._coarse:
             vwaps = self._features.last_vwaps(table.indices)
             for coarse in self._coarse.values():
@@ -110,17 +118,17 @@ class ModelBars:
 
     # --- what the store knows ---
 
-    def put(self, bars: Iterable[Bar]) -> None:
-        """Bars that are stored just now: told by a venue, or what the desk itself saw."""
-        for bar in bars:
-            coarse = self._coarse.get(bar.interval_s)
-            if coarse is not None:
-                coarse.fill(
-                    bar.symbol,
-                    np.array([bar.open_ns]),
-                    np.array([[bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap]]),
-                    np.array([bar.provenance], np.int8),
-                )
+    def put(self, bar: Bar) -> None:
+        """A bar that a venue or a service told just now, and that is stored."""
+        coarse = self._coarse.get(bar.interval_s)
+        if coarse is not None:
+            values = bar.open, bar.high, bar.low, bar.close, bar.volume, bar.vwap
+            coarse.put(bar.symbol, bar.open_ns, values, bar.provenance)
+
+    def due(self, now_ns: int) -> None:
+        """Bars that ended at or before then, where nothing trades that would have closed them."""
+        for coarse in self._coarse.values():
+            coarse.due(now_ns)
 
     def fill(self, bars: Bars) -> None:
         """The newest stored bars of one symbol."""
@@ -130,7 +138,8 @@ class ModelBars:
             coarse.fill(last.symbol, last.open_ns, last.values, last.provenance)
 
     def missing(self, interval_s: int) -> dict[str, int]:
-        """How many bars are missing between those that a symbol's next row rests on, by symbol."""
+        """How many bars are missing between those that a symbol's next row rests on, by symbol; not of
+        markets that close."""
         coarse = self._coarse.get(interval_s)
         return {} if coarse is None else coarse.missing()
 

@@ -226,7 +226,7 @@ async def test_without_its_file_the_desk_goes_on(tmp_path: Path) -> None:
 
 async def test_a_bug_in_it_costs_the_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as one:
-        monkeypatch.setattr(one.bars, "_watch", lambda live: 1 / 0)
+        monkeypatch.setattr(one.bars, "_watch", lambda: 1 / 0)
         one.minutes(0, 1)
         assert one.engine.desk.on_table is None
         assert [text for _, text in one.alerts] == ["internal error (ZeroDivisionError), see engine.log"]
