@@ -199,6 +199,10 @@ class StrategySet:
         """Raises ConfigError when unknown."""
         return self._entry(name).enabled
 
+    def params(self, name: str) -> Strategy.Params:
+        """Raises ConfigError when unknown."""
+        return self._entry(name).params
+
     def weight(self, name: str) -> float:
         """Raises ConfigError when unknown."""
         self._entry(name)

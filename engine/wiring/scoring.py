@@ -18,23 +18,17 @@ import numpy.typing as npt
 from engine.config import Config
 from engine.errors import ModelError
 from engine.events import NS
-from engine.feature_table import FeatureTable
+from engine.feature_table import COLUMN, FeatureTable
 from engine.models.load import normalise
 from engine.models.predictor import Answer, Predictor, RemotePredictor
 from engine.models.rollback import Judge
 from engine.wiring.batches import Batch, Batches
 from engine.wiring.model_bars import ModelBars
+from engine.wiring.model_watch import Answered, Job, ModelWatch
 
 Floats = npt.NDArray[np.float64]
 
-
-class Job(NamedTuple):
-    """What the models are asked at one bar close."""
-
-    ns: int
-    symbols: tuple[str, ...]
-    rows: Floats
-    closes: Floats
+_CLOSE, _FILLED = COLUMN["close"], COLUMN["filled"]
 
 
 class Fall(NamedTuple):
@@ -76,22 +70,22 @@ class Scoring:
         symbols: Sequence[str],
         *,
         on_batch: Callable[[Batch], None],
-        beside: Callable[[Job, Batch | None, float | None], None] = lambda job, batch, took_ms: None,
+        top_n: Callable[[], int],
     ) -> None:
         """``symbols``: by index, live. ``on_batch``: takes an answer that came later than its bar close.
-
-        ``beside(job, batch, took_ms)``: called when the decisions on a batch are out; without a batch when
-        there was no answer.
-        """
+        ``top_n()``: longs, and shorts, that the model strategy takes."""
         self._config = config.models
         self._bars = bars
+        self._desk_bar_s = config.features.bar_s
         self._symbols = symbols
         self._on_batch = on_batch
-        self._beside = beside
+        self.watch = ModelWatch(config.models, top_n)
         self.active: Predictor | None = None
         self.dated_ns: int | None = None
         """From when the age of the active model counts; None: from when it was made."""
         self.shadow: Predictor | None = None
+        self.shadow_error = ""
+        """Why it does not predict, one line."""
         self.batches = Batches()
         self.late = 0
         """Answers that came too late, or never."""
@@ -115,21 +109,30 @@ class Scoring:
 
     # --- which models ---
 
-    def set_active(self, predictor: Predictor | None, dated_ns: int | None = None) -> None:
-        """Put a model to work, from the next batch on; ``dated_ns``: from when its age counts."""
+    def set_active(
+        self, predictor: Predictor | None, dated_ns: int | None = None, *, anew: bool = True
+    ) -> None:
+        """Put a model to work, from the next batch on; ``dated_ns``: from when its age counts.
+
+        ``anew``: its live IC is judged by what comes from now on, not by what was kept of it.
+        """
         self.active, self.dated_ns = predictor, dated_ns
         self.error = ""
         self._judge = Judge(self._config.rollback)
         if self._asked is not None:
             self._asked, self.late = None, self.late + 1
-        self._need_bars()
+        self._use()
+        if anew:
+            self.watch.put_to_work(predictor)
+        self.watch.watch_drift(predictor)
 
     def set_shadow(self, predictor: Predictor | None) -> None:
         """Let another model predict beside the active one, from the next batch on."""
-        self.shadow = predictor
-        self._need_bars()
+        self.shadow, self.shadow_error = predictor, ""
+        self._use()
 
-    def _need_bars(self) -> None:
+    def _use(self) -> None:
+        self.watch.use(self.active, self.shadow)
         used = [one for one in (self.active, self.shadow) if one is not None]
         self._bars.need(one.manifest.bar_interval_s for one in used)
 
@@ -164,6 +167,9 @@ class Scoring:
     def on_bars(self, table: FeatureTable, boundary_ns: int, *, trading: bool) -> Batch | None:
         """The batch of this bar close; None when there is none, or none yet."""
         lead = self.lead
+        if trading and 0 < self.watch.due_ns <= boundary_ns and lead is not None:
+            self._score(lead, table, boundary_ns)
+            lead = self.lead
         if lead is None or boundary_ns % self.every_ns(lead):
             return None
         job = self.job(lead, table, boundary_ns)
@@ -173,7 +179,7 @@ class Scoring:
         predictor = self.active
         if predictor is None:
             if trading:
-                self._after = partial(self._beside, job, None, None)
+                self._after = partial(self._beside, job, None)
             return None
         remote = _remote(predictor)
         if remote is not None and self._timer is not None:
@@ -189,7 +195,7 @@ class Scoring:
         took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
         batch = self._accept(predictor, job, predictions, took_ms)
         if trading:
-            self._after = partial(self._beside, job, batch, took_ms)
+            self._after = partial(self._beside, job, _said(batch, took_ms))
         return batch
 
     def after(self) -> None:
@@ -200,11 +206,34 @@ class Scoring:
 
     def job(self, predictor: Predictor, table: FeatureTable, boundary_ns: int) -> Job | None:
         """What ``predictor`` would be asked now; None with fewer than two symbols that have enough bars."""
-        found = self._bars.rows(predictor.manifest.bar_interval_s, table, boundary_ns)
+        interval_s = predictor.manifest.bar_interval_s
+        found = self._bars.rows(interval_s, table, boundary_ns)
         if found is None or len(found.indices) < 2:
             return None
         symbols = tuple([self._symbols[index] for index in found.indices.tolist()])
-        return Job(table.ns, symbols, found.rows, found.closes)
+        traded = np.ones(len(symbols), np.bool_)
+        if interval_s == self._desk_bar_s:
+            traded = table.values[np.searchsorted(table.indices, found.indices), _FILLED] == 0.0
+        return Job(table.ns, symbols, found.rows, found.closes, traded)
+
+    def _score(self, lead: Predictor, table: FeatureTable, boundary_ns: int) -> None:
+        """Tell the watch what became of earlier predictions; the active model may have to go for it."""
+        closes: dict[str, float] = {}
+        if lead.manifest.bar_interval_s == self._desk_bar_s:
+            there = (table.values[:, _FILLED] == 0.0).nonzero()[0]
+            names = [self._symbols[index] for index in table.indices[there].tolist()]
+            closes = dict(zip(names, table.values[there, _CLOSE].tolist(), strict=True))
+        else:
+            job = self.job(lead, table, boundary_ns)
+            if job is not None:
+                closes = dict(zip(job.symbols, job.closes.tolist(), strict=True))
+        self.watch.on_closes(boundary_ns, closes)
+        active = self.active
+        if active is not None:
+            track = self.watch.tracks[active.version]
+            reason = self._judge.on_live_ic(track.live_rank_ic(), track.judged)
+            if reason:
+                self.fall(reason, boundary_ns)
 
     def _accept(
         self, predictor: Predictor, job: Job, predictions: Floats, took_ms: float | None
@@ -239,19 +268,59 @@ class Scoring:
         job = asked.job
         if isinstance(answer, ModelError):
             self._silence(str(answer), job.ns)
-            self._defer(partial(self._beside, job, None, None))
+            self._defer(partial(self._beside, job, None))
             return
         batch = self._accept(predictor, job, answer, took_ms)
         if batch is not None:
             self._on_batch(batch)
-        self._defer(partial(self._beside, job, batch, took_ms))
+        self._defer(partial(self._beside, job, _said(batch, took_ms)))
 
     def _forget_asked(self) -> None:
         """Give up an answer that is still out."""
         asked, self._asked = self._asked, None
         if asked is not None:
             self.late += 1
-            self._silence(f"no answer within {self._config.answer_ms:g} ms", asked.job.ns)
+            self._silence("no answer in time", asked.job.ns)
+
+    # --- beside it ---
+
+    def _beside(self, job: Job, active: Answered | None) -> None:
+        """The decisions on a batch are out: take notes of it, and let the shadow predict the same."""
+        if active is not None:
+            self.watch.on_active(job, active)
+        shadow, lead = self.shadow, self.lead
+        if shadow is None or lead is None:
+            return
+        if shadow.manifest.bar_interval_s != lead.manifest.bar_interval_s:
+            self.shadow_error = (
+                f"shadow {shadow.version} does not predict: its bars are of "
+                f"{shadow.manifest.bar_interval_s:g} s, the active model's of {lead.manifest.bar_interval_s:g}"
+            )
+            return
+        began_ns = 0 if self._timer is None else self._timer()
+        remote = _remote(shadow)
+        if remote is not None and self._timer is not None:
+            remote.request(job.ns, job.rows, partial(self._on_shadow, shadow, job, active, began_ns))
+            return
+        try:
+            answer: Answer = shadow.predict(job.rows)
+        except ModelError as error:
+            answer = error
+        self._on_shadow(shadow, job, active, began_ns, answer)
+
+    def _on_shadow(
+        self, shadow: Predictor, job: Job, active: Answered | None, began_ns: int, answer: Answer
+    ) -> None:
+        if shadow is not self.shadow:
+            return  # another one runs by now
+        if isinstance(answer, ModelError):
+            self.shadow_error = f"shadow {shadow.version}: {answer}"
+        elif answer.shape != (len(job.symbols),) or not np.isfinite(answer).all():
+            self.shadow_error = f"shadow {shadow.version} predicted numbers that are not finite, or too few"
+        else:
+            self.shadow_error = ""
+            took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
+            self.watch.on_shadow(job, Answered(shadow.version, answer, took_ms), active)
 
     # --- a model that must go ---
 
@@ -271,6 +340,10 @@ class Scoring:
         where = f"back to {to.version}" if to is not None else "the strategy goes on without a model"
         self.error = f"model {fallen.version} is off, {where}: {reason}"
         self.on_fall(Fall(fallen.version, "" if to is None else to.version, reason, ns))
+
+
+def _said(batch: Batch | None, took_ms: float | None) -> Answered | None:
+    return None if batch is None else Answered(batch.version, batch.predictions, took_ms)
 
 
 def _remote(predictor: Predictor) -> RemotePredictor | None:

@@ -79,7 +79,9 @@ class Signals:
             ]
         )
         self._ttl_ns = np.array(quant.TTL_NS)
-        self.scoring = Scoring(config, model_bars, self._symbols, on_batch=self._on_late_batch)
+        self.scoring = Scoring(
+            config, model_bars, self._symbols, on_batch=self._on_late_batch, top_n=self._top_n
+        )
         self._trading = False
         self.signals = 0
         self.blends = 0
@@ -188,6 +190,12 @@ class Signals:
     def symbol_signals(self, symbol: str, ns: int) -> Blend | None:
         """Everything that is live for a symbol, taken apart; None when nothing is."""
         return self.blender.blend(symbol, ns, quant_alone=True)
+
+    def _top_n(self) -> int:
+        """Longs, and shorts, that the model strategy takes."""
+        params = self.strategies.params(Model.name)
+        assert isinstance(params, Model.Params)
+        return params.top_n
 
     def _on_late_batch(self, batch: Batch) -> None:
         self._take_batch(batch, self._features.now_ns)

@@ -1,0 +1,297 @@
+"""How a model does on the desk: its predictions against what came of them, and paper weights after costs.
+
+A prediction is scored when its horizon has passed, by the closes of its own bars: the correlation across
+symbols of predictions and forward returns (IC), and of their ranks. A symbol without a close at either end
+is left out. The paper weights of a prediction are held until the next one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta
+
+from engine.models.correlation import correlation, rank_correlation
+
+Floats = npt.NDArray[np.float64]
+Weights = Mapping[str, Fraction]
+
+LATENCIES = 500
+"""Newest batches that the latency figures are over."""
+MAX_PENDING = 512
+"""Batches that wait for their horizon at once; of a longer horizon only every second, third, … is scored."""
+_LEFT = 5
+"""After so many intervals without a prediction the paper weights count as left."""
+
+Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
+Count = Annotated[int, Meta(ge=0, le=1 << 60)]
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What is known of a run. Without ``steps`` the three after it are None."""
+
+    since_ns: int
+    predictions: int
+    steps: int
+    ic: float | None
+    rank_ic: float | None
+    hit_rate: float | None
+    turnover: float | None
+    pnl_pct: float | None
+    latency_p50_ms: float | None
+    latency_max_ms: float | None
+
+
+class Tally(msgspec.Struct):
+    """Sums of a run; as it is kept between runs of the desk."""
+
+    since_ns: Count = 0
+    predictions: Count = 0
+    steps: Count = 0
+    ics: list[Finite] = []
+    """Newest ``live_ic_steps``, oldest first."""
+    rank_ics: list[Finite] = []
+    hits: Count = 0
+    moved: Count = 0
+    turnover: Finite = 0.0
+    turns: Count = 0
+    pnl: Finite = 0.0
+    latencies: list[Finite] = []
+
+    def scored(self, ic: float, rank_ic: float, hits: int, moved: int, keep: int) -> None:
+        """A step: its ICs, and how many of its ``moved`` paper positions went their way."""
+        self.steps += 1
+        self.hits += hits
+        self.moved += moved
+        for values, value in ((self.ics, ic), (self.rank_ics, rank_ic)):
+            values.append(value)
+            del values[:-keep]
+
+    def predicted(self, ns: int, took_ms: float | None) -> None:
+        self.since_ns = self.since_ns or ns
+        self.predictions += 1
+        if took_ms is not None:
+            self.latencies.append(took_ms)
+            del self.latencies[:-LATENCIES]
+
+    def traded(self, turnover: float | None, pnl: float) -> None:
+        """``turnover`` None: of a first entry, which is a cost, and no exchange."""
+        if turnover is not None:
+            self.turnover += turnover
+            self.turns += 1
+        self.pnl += pnl
+
+    def figures(self) -> Figures:
+        slowest = sorted(self.latencies)
+        return Figures(
+            self.since_ns,
+            self.predictions,
+            self.steps,
+            mean(self.ics),
+            mean(self.rank_ics),
+            self.hits / self.moved if self.moved else None,
+            self.turnover / self.turns if self.turns else None,
+            100.0 * self.pnl if self.predictions else None,
+            slowest[len(slowest) // 2] if slowest else None,
+            slowest[-1] if slowest else None,
+        )
+
+
+class _Pending(NamedTuple):
+    due_ns: int
+    symbols: tuple[str, ...]
+    predictions: Floats
+    closes: Floats
+    weights: Weights
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A prediction that waits for its horizon, as it is kept between runs of the desk."""
+
+    due_ns: Count
+    symbols: list[str]
+    predictions: list[Finite]
+    closes: list[Finite]
+    longs: list[str]
+    shorts: list[str]
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A track as a setting."""
+
+    version: Annotated[str, Meta(max_length=64)]
+    tally: Tally
+    judged: Count = 0
+    waiting: list[Waiting] = []
+    """Newest first."""
+
+
+class Track:
+    """Of one version."""
+
+    def __init__(
+        self, version: str, *, horizon_ns: int, every_ns: int, cost_pct: float, keep_steps: int
+    ) -> None:
+        """``horizon_ns``: of its labels; ``every_ns``: between two predictions; ``cost_pct``: of the paper
+        weights, percent per unit of turnover; ``keep_steps``: that the IC's mean is over."""
+        self.version = version
+        self.tally = Tally()
+        self.judged = 0
+        """Steps scored since it was put to work."""
+        self._horizon_ns = horizon_ns
+        self._every_ns = every_ns
+        self._cost = cost_pct / 100.0
+        self._keep = keep_steps
+        self._stride = max(1, math.ceil(horizon_ns / every_ns / MAX_PENDING))
+        self._pending: deque[_Pending] = deque()
+        self.weights: Weights = {}
+        """Of the newest prediction."""
+        self._prices: dict[str, float] = {}
+        self._weighed_ns = 0
+
+    @property
+    def due_ns(self) -> int:
+        """When closes are wanted next; 0: none are."""
+        return self._pending[0].due_ns if self._pending else 0
+
+    def put_to_work(self) -> None:
+        """Judge it by what comes from now on."""
+        self.judged = 0
+
+    def on_batch(
+        self,
+        ns: int,
+        symbols: tuple[str, ...],
+        predictions: Floats,
+        closes: Floats,
+        traded: npt.NDArray[np.bool_],
+        weights: Weights,
+        took_ms: float | None,
+    ) -> None:
+        """A prediction at a bar close, finite, and the paper weights that follow from it.
+
+        ``traded``: the bars in which something was; no label begins or ends at another, as in training.
+        """
+        self.tally.predicted(ns, took_ms)
+        self._trade(ns, dict(zip(symbols, closes.tolist(), strict=True)), weights)
+        if ns // self._every_ns % self._stride == 0:
+            known = np.where(traded, closes, np.nan)
+            self._pending.append(_Pending(ns + self._horizon_ns, symbols, predictions, known, weights))
+
+    def _trade(self, ns: int, closes: dict[str, float], weights: Weights) -> None:
+        """What the old weights earned, and what it costs to have the new ones."""
+        held = self.weights
+        if ns - self._weighed_ns > _LEFT * self._every_ns:
+            held = {}
+        pnl = 0.0
+        for symbol, weight in held.items():
+            before, now = self._prices[symbol], closes.get(symbol, math.nan)
+            if before > 0.0 and now > 0.0 and math.isfinite(now):
+                pnl += float(weight) * (now / before - 1.0)
+        turned = turnover(held, weights)
+        self.tally.traded(turned if held else None, pnl - self._cost * turned)
+        self._prices = {symbol: closes.get(symbol, math.nan) for symbol in weights}
+        self.weights, self._weighed_ns = weights, ns
+
+    def on_closes(self, ns: int, closes: Mapping[str, float]) -> None:
+        """The closes of the bars with trades that closed at ``ns``: what is due is scored, what was due
+        before is given up."""
+        while self._pending and self._pending[0].due_ns <= ns:
+            one = self._pending.popleft()
+            if one.due_ns == ns:
+                self._score(one, closes)
+
+    def _score(self, one: _Pending, closes: Mapping[str, float]) -> None:
+        now = np.array([closes.get(symbol, math.nan) for symbol in one.symbols])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            returns = now / one.closes - 1.0
+        known = np.isfinite(returns) & (one.closes > 0.0) & (now > 0.0)
+        if known.sum() < 2:
+            return
+        predicted, came = one.predictions[known], returns[known]
+        ic, rank_ic = correlation(predicted, came), rank_correlation(predicted, came)
+        if not (math.isfinite(ic) and math.isfinite(rank_ic)):
+            return
+        went = [
+            float(one.weights[symbol]) * change
+            for symbol, change, there in zip(one.symbols, returns.tolist(), known.tolist(), strict=True)
+            if there and symbol in one.weights
+        ]
+        hits, moved = sum(each > 0.0 for each in went), sum(each != 0.0 for each in went)
+        self.judged += 1
+        self.tally.scored(ic, rank_ic, hits, moved, self._keep)
+
+    def live_rank_ic(self) -> float | None:
+        """Mean of the steps scored since it was put to work, the newest ``keep_steps``."""
+        count = min(self.judged, self._keep)
+        return mean(self.tally.rank_ics[-count:]) if count else None
+
+    # --- between runs of the desk ---
+
+    def kept(self, cells: int) -> Kept:
+        """``cells``: most predictions of a symbol that are kept of what waits for its horizon."""
+        waiting = []
+        for one in reversed(self._pending):
+            cells -= len(one.symbols)
+            if cells < 0:
+                break
+            waiting.append(_packed(one))
+        return Kept(self.version, self.tally, self.judged, waiting)
+
+    def take_up(self, kept: Kept) -> None:
+        """Go on from what an earlier run kept of the same version."""
+        self.tally, self.judged = kept.tally, kept.judged
+        for values in (self.tally.ics, self.tally.rank_ics):
+            del values[: -self._keep]
+        del self.tally.latencies[:-LATENCIES]
+        for one in reversed(kept.waiting[:MAX_PENDING]):
+            if len(one.symbols) == len(one.predictions) == len(one.closes):
+                self._pending.append(_unpacked(one))
+
+
+def _packed(one: _Pending) -> Waiting:
+    known = np.isfinite(one.closes).nonzero()[0].tolist()
+    return Waiting(
+        one.due_ns,
+        [one.symbols[at] for at in known],
+        one.predictions[known].tolist(),
+        one.closes[known].tolist(),
+        [symbol for symbol, weight in one.weights.items() if weight > 0],
+        [symbol for symbol, weight in one.weights.items() if weight < 0],
+    )
+
+
+def _unpacked(one: Waiting) -> _Pending:
+    weights = {symbol: Fraction(1, len(one.longs)) for symbol in one.longs}
+    weights |= {symbol: Fraction(-1, len(one.shorts)) for symbol in one.shorts}
+    symbols, closes = tuple(one.symbols), np.array(one.closes)
+    return _Pending(one.due_ns, symbols, np.array(one.predictions), closes, weights)
+
+
+def turnover(before: Weights, after: Weights) -> float:
+    """What is traded between two sets of weights: 0 nothing, 1 all of one side is exchanged."""
+    symbols = before.keys() | after.keys()
+    return float(sum(abs(after.get(one, Fraction(0)) - before.get(one, Fraction(0))) for one in symbols) / 2)
+
+
+def overlap(one: Weights, other: Weights) -> float | None:
+    """Share of the weights that both hold on the same side; None when one of them is without an opinion."""
+    if not one or not other:
+        return None
+    both = sum(
+        min(abs(weight), abs(other[symbol]))
+        for symbol, weight in one.items()
+        if symbol in other and other[symbol] * weight > 0
+    )
+    return float(both / max(sum(map(abs, one.values())), sum(map(abs, other.values()))))
+
+
+def mean(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None

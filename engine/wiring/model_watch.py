@@ -1,0 +1,189 @@
+"""How the desk's models do: tracks of the active one and its shadow, the two compared, and drift.
+
+Nothing here is on the way of a decision: it is fed when the decisions on a batch are out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from engine.config import ModelsConfig
+from engine.errors import ModelError
+from engine.events import NS
+from engine.models.compare import Pair
+from engine.models.drift import Drift
+from engine.models.predictor import Predictor
+from engine.models.track import Kept, Track, Weights
+from engine.portfolio.targets import weights
+
+log = logging.getLogger("engine.models")
+
+Floats = npt.NDArray[np.float64]
+
+TRACKS = "models:tracks"
+"""Name of the setting."""
+MAX_TRACKS = 8
+"""Of the versions that ran last."""
+MAX_CELLS = 20_000
+"""Predictions of a symbol that a track keeps of what waits for its horizon."""
+LONG_BAR_S = 60.0
+"""Bars from which on they are kept: a restart takes longer than shorter ones."""
+
+
+class Job(NamedTuple):
+    """What the models are asked at one bar close."""
+
+    ns: int
+    symbols: tuple[str, ...]
+    rows: Floats
+    closes: Floats
+    traded: npt.NDArray[np.bool_]
+    """Whether anything was in these bars; the others repeat the last close."""
+
+
+class Answered(NamedTuple):
+    """What one of them said."""
+
+    version: str
+    predictions: Floats
+    took_ms: float | None
+    """None: not measured."""
+
+
+class ModelWatch:
+    def __init__(self, config: ModelsConfig, top_n: Callable[[], int]) -> None:
+        """``top_n()``: longs, and shorts, of the paper weights where ``compare_n`` is not set."""
+        self._config = config
+        self._top_n = top_n
+        self._kept: dict[str, Kept] = {}
+        self._horizons: dict[str, tuple[int, int]] = {}
+        self._long_bars: set[str] = set()
+        self.tracks: dict[str, Track] = {}
+        """By version, those that ran last are last."""
+        self.pair: Pair | None = None
+        self.drift: Drift | None = None
+        """Of the active model; None without its training's distribution."""
+
+    def use(self, active: Predictor | None, shadow: Predictor | None) -> None:
+        """These two run from the next batch on."""
+        for one in (active, shadow):
+            if one is not None:
+                self._begin(one)
+        if active is None or shadow is None:
+            self.pair = None
+        elif self.pair is None or (self.pair.active.version, self.pair.shadow.version) != (
+            active.version,
+            shadow.version,
+        ):
+            self.pair = Pair(self._track(active.version), self._track(shadow.version))
+
+    def put_to_work(self, active: Predictor | None) -> None:
+        """It is judged by what comes from now on."""
+        if active is not None:
+            self.tracks[active.version].judged = 0
+
+    def watch_drift(self, active: Predictor | None) -> None:
+        """Compare the live rows with those of this model's training from now on."""
+        self.drift = None
+        if active is not None and active.manifest.reference:
+            try:
+                self.drift = Drift(active.manifest.reference, self._config.drift_rows)
+            except ModelError as error:
+                log.warning("model %s: no drift is shown: %s", active.version, error)
+
+    def _begin(self, model: Predictor) -> None:
+        version, manifest = model.version, model.manifest
+        bar_ns = round(manifest.bar_interval_s * NS)
+        self._horizons[version] = (manifest.horizon_bars * bar_ns, self._config.every_bars * bar_ns)
+        if manifest.bar_interval_s >= LONG_BAR_S:
+            self._long_bars.add(version)
+        track = self.tracks.pop(version, None)
+        if track is None:
+            track = self._track(version)
+            kept = self._kept.pop(version, None)
+            if kept is not None:
+                track.take_up(kept)
+        self.tracks[version] = track
+        while len(self.tracks) > MAX_TRACKS:
+            oldest = next(iter(self.tracks))
+            del self.tracks[oldest], self._horizons[oldest]
+            self._long_bars.discard(oldest)
+
+    def _track(self, version: str) -> Track:
+        horizon_ns, every_ns = self._horizons[version]
+        return Track(
+            version,
+            horizon_ns=horizon_ns,
+            every_ns=every_ns,
+            cost_pct=self._config.cost_pct,
+            keep_steps=self._config.rollback.live_ic_steps,
+        )
+
+    # --- what they said, and what came ---
+
+    def on_active(self, job: Job, said: Answered) -> None:
+        """The active model's batch: finite."""
+        self._on_batch(job, said)
+        if self.drift is not None:
+            self.drift.add(job.rows)
+
+    def on_shadow(self, job: Job, said: Answered, active: Answered | None) -> None:
+        """The shadow's of the same close: finite; ``active``: what the active one said, if it did."""
+        found = self._on_batch(job, said)
+        pair = self.pair
+        if pair is None or active is None or pair.active.version != active.version:
+            return
+        if pair.shadow.version == said.version:
+            ours = self._weights(job, active.predictions)
+            pair.on_batch(active.predictions, ours, said.predictions, found)
+            _add(pair.active, job, active, ours)
+            _add(pair.shadow, job, said, found)
+
+    def _on_batch(self, job: Job, said: Answered) -> Weights:
+        found = self._weights(job, said.predictions)
+        track = self.tracks.get(said.version)
+        if track is not None:
+            _add(track, job, said, found)
+        return found
+
+    def _weights(self, job: Job, predictions: Floats) -> Weights:
+        count = self._config.compare_n or self._top_n()
+        return weights(dict(zip(job.symbols, predictions.tolist(), strict=True)), count, count)
+
+    def _all(self) -> list[Track]:
+        pair = [] if self.pair is None else [self.pair.active, self.pair.shadow]
+        return [*self.tracks.values(), *pair]
+
+    @property
+    def due_ns(self) -> int:
+        """When closes are wanted next; 0: none are."""
+        return min((track.due_ns for track in self._all() if track.due_ns), default=0)
+
+    def on_closes(self, ns: int, closes: Mapping[str, float]) -> None:
+        """The closes of the bars that closed at ``ns``."""
+        for track in self._all():
+            track.on_closes(ns, closes)
+
+    # --- between runs of the desk ---
+
+    def kept(self) -> list[Any]:
+        """A setting's value."""
+        return [
+            msgspec.to_builtins(track.kept(MAX_CELLS if version in self._long_bars else 0))
+            for version, track in self.tracks.items()
+        ]
+
+    def take_up(self, value: object) -> None:
+        """What an earlier run kept; models take it up when they are loaded. Raises ValueError."""
+        kept = msgspec.convert(value, list[Kept])
+        self._kept = {one.version: one for one in kept[-MAX_TRACKS:]}
+
+
+def _add(track: Track, job: Job, said: Answered, found: Weights) -> None:
+    track.on_batch(job.ns, job.symbols, said.predictions, job.closes, job.traded, found, said.took_ms)
