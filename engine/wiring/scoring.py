@@ -294,7 +294,7 @@ class Scoring:
         if shadow.manifest.bar_interval_s != lead.manifest.bar_interval_s:
             self.shadow_error = (
                 f"shadow {shadow.version} does not predict: its bars are of "
-                f"{shadow.manifest.bar_interval_s:g} s, the active model's of {lead.manifest.bar_interval_s:g}"
+                f"{shadow.manifest.bar_interval_s:g} s, the active one's of {lead.manifest.bar_interval_s:g}"
             )
             return
         began_ns = 0 if self._timer is None else self._timer()
