@@ -12,6 +12,7 @@ from typing import NoReturn
 from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
 from engine.text import clean
+from engine.wiring.training_options import add_options
 
 
 def _lazy(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:
@@ -170,16 +171,14 @@ def parser() -> argparse.ArgumentParser:
     config = command("config", "show or check the configuration")
     config.add_argument("what", choices=("show", "check"))
 
-    train = command("train", "train the model strategy's model on the simulated venue and register it")
-    train.add_argument(
-        "--seconds", type=int, default=7200, help="simulated seconds to train on (default 7200)"
+    train = command("train", "train the model strategy's model, validate it walk-forward and register it")
+    train.epilog = (
+        "Without --symbols on a desk without feeds it trains on the simulated venue. A model is activated "
+        "only where its validation shows skill, unless --then says otherwise."
     )
-    train.add_argument("--seed", type=int, default=7)
-    train.add_argument(
-        "--symbols", nargs="+", metavar="SYMBOL", help="default: the configured simulated symbols"
-    )
-    train.add_argument("--horizon", type=int, default=20, help="bars ahead that the label looks (default 20)")
-    train.add_argument("--no-activate", action="store_true", help="register only")
+    add_options(train)
+    train.add_argument("--progress", choices=("json",), help="an object a line on standard output")
+    train.add_argument("--json", action="store_true", help="the result machine-readable")
 
     features = command("features", "compute features of bars in a CSV file: Alpha158, or our indicators")
     features.epilog = (

@@ -8,7 +8,8 @@ Its own process, without a screen, for whoever supervises it:
 a path reads a file. OPTIONS are those of ``tickdesk train``: ``--symbols S [S ...]`` ``--bars SECONDS``
 ``--days D`` ``--since T`` ``--until T`` ``--seconds N`` (simulated) ``--horizon BARS`` ``--seed N``
 ``--folds N`` ``--embargo BARS`` ``--purge BARS`` ``--window expanding|rolling`` ``--model FILE.py``
-``--every N`` ``--memory GB`` ``--adjust`` ``--mlflow URI`` ``--then register|shadow|activate``.
+``--every N`` ``--memory GB`` ``--adjust`` ``--mlflow URI`` ``--then register|shadow|activate``; beside
+them ``--who NAME``, for the model's history.
 
 With ``--progress json`` each line of standard output is one JSON object: ``{"share": 0.25, "text": "..."}``
 while it works; at the end ``{"version": "0123456789ab", "then": "registered", "text": "..."}`` (``then``:
@@ -18,107 +19,326 @@ registered, shadow or active), or ``{"error": "one line"}``. Exit code: 0 done, 
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
 
-import numpy as np
-import numpy.typing as npt
+import msgspec
 
-from engine.config import FeaturesConfig
-from engine.errors import ModelError
-from engine.events import NS, Quote, Trade
-from engine.features.engine import BARS, NONE, FeatureEngine
-from engine.feeds.simulation.venue import SimulatedVenue
+from engine.config import Config
+from engine.config import load as load_config
+from engine.errors import ConfigError, ModelError, TickdeskError
+from engine.models.artefact import Artefact, Manifest
 from engine.models.registry import Registry
-from engine.models.train import Progress, train
-from engine.ticks import QUOTE, TICK, TRADE, pack_tick
+from engine.models.training.fit import Learner, LightGBM, UserLearner
+from engine.models.training.metrics import shows_skill
+from engine.models.training.panel import FIXED_BYTES, ROW_BYTES, Progress, build, thinning
+from engine.models.training.trainer import train
+from engine.models.training.validate import Plan
+from engine.text import clean
+from engine.wiring import low_priority, training_bars
+from engine.wiring.interruption import Interruption, Terminated
+from engine.wiring.training_bars import TrainingBars
+from engine.wiring.training_options import TrainingOptions, add_options, options_of
 
-START_NS = 1_700_000_000 * NS
-"""The simulated past begins here whenever it is run: the same seed gives the same bars."""
-CHUNK_S = 10
-MAX_SECONDS = 7 * 86_400
+if TYPE_CHECKING:
+    from engine.wiring.training_log import MLflowLog
 
-
-def simulated_bars(
-    symbols: Sequence[str], seconds: int, seed: int, progress: Progress | None = None
-) -> dict[str, npt.NDArray[np.float64]]:
-    """One-second bars (n, 6) of each symbol after ``seconds`` of the simulated venue. Raises FeedError."""
-    venue = SimulatedVenue(symbols, seed=seed, start_ns=START_NS)
-    engine = FeatureEngine(FeaturesConfig())
-    names = [spec.symbol for spec in venue.instruments()]
-    index = {name: engine.add_symbol(name) for name in names}
-    bars: list[list[npt.NDArray[np.float64]]] = [[] for _ in names]
-    for second in range(0, seconds, CHUNK_S):
-        if progress is not None:
-            progress(second / seconds, "simulating the venue")
-        until = START_NS + min(second + CHUNK_S, seconds) * NS
-        block = _pack([e for e in venue.advance(until) if isinstance(e, Trade | Quote)], index)
-        position, code = 0, -1
-        while code != NONE:
-            code, position, _ = engine.feed(block, position, len(block))
-            if code == BARS:
-                _collect(engine, bars)
-        while engine.advance(until) != NONE:
-            _collect(engine, bars)
-    return {name: np.concatenate(rows) for name, rows in zip(names, bars, strict=True) if rows}
+MAX_CONFIG_BYTES = 8 << 20
+FEW_SYMBOLS = 10
+_GB = 1 << 30
+_SHARES = 0.25, 0.4
+"""Of the progress: until the bars are there, until their features are."""
 
 
-def _collect(engine: FeatureEngine, bars: list[list[npt.NDArray[np.float64]]]) -> None:
-    for index in engine.closed().tolist():
-        bars[index].append(engine.bars(index, 1).copy())
+class Outcome(msgspec.Struct, frozen=True):
+    """What a run came to."""
 
+    manifest: Manifest
+    then: Literal["registered", "shadow", "active"]
+    path: str
+    """Directory of the artefact."""
+    notes: tuple[str, ...]
+    """What the person should know: what was left out, that no skill was shown, ..."""
 
-def _pack(events: Sequence[Trade | Quote], index: dict[str, int]) -> npt.NDArray[np.void]:
-    buffer = bytearray(len(events) * TICK.itemsize)
-    for at, event in zip(range(0, len(buffer), TICK.itemsize), events, strict=True):
-        times, symbol = (event.recv_ns, event.event_ns), index[event.symbol]
-        if isinstance(event, Trade):
-            pack_tick(
-                *(buffer, at, *times, event.trade_id, symbol, TRADE, 0, event.aggressor, 0),
-                *(event.price, event.size, 0.0, 0.0),
-            )
-        else:
-            pack_tick(
-                *(buffer, at, *times, -1, symbol, QUOTE, 0, 0, 0),
-                *(event.bid, event.ask, event.bid_size, event.ask_size),
-            )
-    return np.frombuffer(buffer, TICK)
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def skill(self) -> bool:
+        return self.manifest.metrics is not None and shows_skill(self.manifest.metrics)
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        what = {
+            "registered": "is registered",
+            "shadow": "is registered and the shadow",
+            "active": "is registered and active",
+        }[self.then]
+        return f"model {self.version} {what}: {self.manifest.metric}" + (
+            "" if self.skill else ", no skill shown"
+        )
 
 
 def run_training(
+    config: Config,
     state_dir: Path,
-    symbols: Sequence[str],
-    seconds: int,
-    seed: int,
+    options: TrainingOptions,
     progress: Progress,
     *,
-    horizon: int = 20,
-    activate: bool = True,
-) -> str:
-    """Train on the simulated venue, put the model into the registry and return its version.
+    finishing: Callable[[], None] = lambda: None,
+    who: str = "tickdesk train",
+) -> Outcome:
+    """Train as ``options`` say, put the model into the registry, and make of it what they say.
 
-    ``activate`` makes it the active model of its strategy. Raises ModelError or FeedError.
+    ``finishing`` is called before the registry is changed: what comes then takes moments and should not be
+    interrupted. Raises ModelError, ConfigError, StoreError or FeedError; nothing is then registered.
     """
-    if not 1 <= seconds <= MAX_SECONDS:
-        raise ModelError(f"train on 1 to {MAX_SECONDS} seconds of the simulated venue, not {seconds}")
+    learner: Learner = (
+        LightGBM(options.seed) if options.model is None else UserLearner(options.model, options.seed)
+    )
+    log = _log(options)
     registry = Registry(state_dir)
-    bars = simulated_bars(symbols, seconds, seed, lambda share, text: progress(0.5 * share, text))
-    if len(bars) < len(symbols):
-        raise ModelError(
-            f"too little data: {seconds} seconds give some symbols no bar; train on more seconds"
-        )
+    bars = training_bars.load(config, state_dir, options, _part(progress, 0.0, _SHARES[0]))
+    every, notes = _every(bars, options)
+    panel = build(
+        bars.series,
+        interval_s=bars.interval_s,
+        horizon=options.horizon,
+        every=every,
+        progress=_part(progress, *_SHARES),
+    )
+    plan = Plan(
+        seed=options.seed,
+        folds=options.folds,
+        purge=options.purge,
+        embargo=options.embargo,
+        window=options.window,
+    )
     with tempfile.TemporaryDirectory(prefix="tickdesk-training-") as out:
         made = train(
-            bars,
-            horizon=horizon,
-            seed=seed,
-            bar_interval_s=1.0,
+            panel,
+            plan,
+            learner,
+            created_ns=time.time_ns(),
             out=Path(out),
-            progress=lambda share, text: progress(0.5 + 0.5 * share, text),
-            source=f"simulated venue, seed {seed}, {seconds} s",
+            progress=_part(progress, _SHARES[1], 1.0),
+            source=bars.source,
         )
-        entry = registry.register(Path(out))
-    if activate:
-        registry.activate(entry.version)
-    return made.manifest.version
+        finishing()
+        then, path = _register(registry, Path(out), made, options, who)
+        notes = (*bars.notes, *notes, *_judged(made.manifest, then, options))
+        if log is not None:
+            progress(1.0, "logging the run")
+            try:
+                log.write(made, Path(out))
+            except ModelError as error:  # the model is there and good
+                notes = (*notes, str(error))
+    return Outcome(made.manifest, then, path, notes)
+
+
+def _log(options: TrainingOptions) -> MLflowLog | None:
+    if not options.mlflow:
+        return None
+    from engine.wiring.training_log import MLflowLog
+
+    return MLflowLog(options.mlflow)
+
+
+def _register(
+    registry: Registry, out: Path, made: Artefact, options: TrainingOptions, who: str
+) -> tuple[Literal["registered", "shadow", "active"], str]:
+    entry = registry.register(out, who=who)
+    metrics = made.manifest.metrics
+    skill = metrics is not None and shows_skill(metrics)
+    if options.then == "activate" or (options.then is None and skill):
+        registry.activate(entry.version, who=who)
+        return "active", entry.path
+    if options.then == "shadow":
+        registry.set_shadow(entry.version, entry.strategy, who=who)
+        return "shadow", entry.path
+    return "registered", entry.path
+
+
+def _judged(manifest: Manifest, then: str, options: TrainingOptions) -> list[str]:
+    notes = []
+    metrics = manifest.metrics
+    if metrics is not None and not shows_skill(metrics):
+        low, high = metrics.rank_ic.low, metrics.rank_ic.high
+        notes.append(
+            f"no skill shown: the rank IC's 95 % interval, {low:.3f} to {high:.3f}, "
+            + ("contains 0" if high >= 0 else "lies below 0")
+        )
+        if options.then is None:
+            notes.append(
+                f"so it is not activated: `tickdesk models activate {manifest.version}` does it anyway"
+            )
+    if len(manifest.symbols) < FEW_SYMBOLS:
+        notes.append(
+            f"{len(manifest.symbols)} symbols are few: the best and the worst fifth are "
+            f"{max(1, len(manifest.symbols) // 5)} each"
+        )
+    return notes
+
+
+def _every(bars: TrainingBars, options: TrainingOptions) -> tuple[int, tuple[str, ...]]:
+    """Of how many time steps one is used, and why. Raises ModelError for what would not fit."""
+    count = sum(len(series.open_ns) for series in bars.series.values())
+    memory = options.memory_gb * _GB
+    free = low_priority.free_bytes()
+    limit = int(memory if free is None else min(memory, 0.8 * free))
+    least = thinning(count, limit)
+    told = f"{count:,} bars; {limit / _GB:.1f} GB may be used"
+    if not least:
+        raise ModelError(f"{told}, which is less than the bars themselves need: give more --memory, or fewer")
+    if options.every is not None:
+        if options.every < least:
+            need = (FIXED_BYTES + count * ROW_BYTES / options.every) / _GB
+            raise ModelError(
+                f"{told}, every {options.every} steps would take {need:.1f} GB: give --every {least} "
+                "or more, a shorter time, or more --memory"
+            )
+        return options.every, ()
+    if least == 1:
+        return 1, ()
+    return least, (f"{told}: trained on one of every {least} time steps; more --memory takes more",)
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda share, text: progress(min(1.0, start + (end - start) * share), text)
+
+
+# --- in a process of its own -------------------------------------------------------------------------
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line above; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    as_json = arguments.progress == "json"
+    told = _own_output() if as_json else sys.stderr
+    try:
+        options, config = options_of(arguments), _config(arguments)
+    except TickdeskError as error:
+        _Said(told, as_json=as_json).failed(str(error))
+        return error.exit_code
+    where = arguments.state_dir.expanduser().absolute()
+    return supervised(config, where, options, who=arguments.who, told=told, as_json=as_json)
+
+
+def supervised(
+    config: Config,
+    state_dir: Path,
+    options: TrainingOptions,
+    *,
+    who: str,
+    told: TextIO | None = None,
+    as_json: bool = True,
+) -> int:
+    """Train for whoever reads what is told (standard output by default), at low priority; the exit code."""
+    say = _Said(_own_output() if told is None else told, as_json=as_json)
+    low_priority.step_back()
+    with Interruption() as interruption:
+        try:
+            outcome = run_training(
+                config, state_dir, options, say.progress, finishing=interruption.hold, who=who
+            )
+        except TickdeskError as error:
+            say.failed(str(error))
+            return error.exit_code
+        except KeyboardInterrupt as error:
+            say.failed("interrupted: nothing was registered")
+            return 143 if isinstance(error, Terminated) else 130
+        except Exception as error:  # our own bug: the traceback follows
+            say.failed(f"internal error ({type(error).__name__}): {clean(error, 120)}")
+            raise
+        say.done(outcome)
+        return 0
+
+
+class Lines:
+    """Progress as lines, and no more of them than somebody reads."""
+
+    def __init__(self, tell: Callable[[float, str], None], step: float) -> None:
+        self._tell, self._step = tell, step
+        self._share, self._text = -1.0, ""
+
+    def progress(self, share: float, text: str) -> None:
+        if text != self._text or share - self._share >= self._step:
+            self._share, self._text = share, text
+            self._tell(share, text)
+
+
+class _Said:
+    """What the supervisor hears: JSON, or plain lines."""
+
+    def __init__(self, file: TextIO, *, as_json: bool) -> None:
+        self._file, self._json = file, as_json
+        self.progress = Lines(self._line, 0.005 if as_json else 0.1).progress
+
+    def _line(self, share: float, text: str) -> None:
+        if self._json:
+            self._put({"share": round(share, 4), "text": clean(text)})
+        else:
+            print(f"tickdesk: {share:4.0%} {clean(text)}", file=self._file, flush=True)
+
+    def done(self, outcome: Outcome) -> None:
+        text = "; ".join((outcome.text, *outcome.notes))
+        if self._json:
+            self._put({"version": outcome.version, "then": outcome.then, "text": clean(text, 400)})
+        else:
+            print(clean(text, 1000), flush=True)
+
+    def failed(self, error: str) -> None:
+        if self._json:
+            self._put({"error": clean(error, 400)})
+        else:
+            print(f"tickdesk: {clean(error, 400)}", file=self._file, flush=True)
+
+    def _put(self, line: dict[str, float | str]) -> None:
+        print(msgspec.json.encode(line).decode(), file=self._file, flush=True)
+
+
+def _own_output() -> TextIO:
+    """Standard output for us alone: what a user's model or a library prints goes to standard error."""
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return own
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"tickdesk: {clean(message, 300)}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m engine.wiring.training", description="A training run.")
+    parser.add_argument("--state-dir", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--config", metavar="FILE", help="- reads it as JSON from standard input")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--progress", choices=("json", "lines"), default="lines")
+    parser.add_argument("--who", default="training", help="who asked, for the model's history")
+    add_options(parser)
+    return parser
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    if arguments.config != "-":
+        path = Path(arguments.config) if arguments.config else None
+        return load_config(path, overrides=arguments.overrides)
+    if arguments.overrides:
+        raise ConfigError("--set goes with a file: a configuration from standard input is a whole one")
+    try:
+        return msgspec.json.decode(sys.stdin.buffer.read(MAX_CONFIG_BYTES), type=Config)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration on standard input is none: {clean(error, 120)}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

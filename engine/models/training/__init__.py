@@ -1,1 +1,2 @@
-"""Training: bars in, a validated artefact out. Needs LightGBM, so the engine itself imports nothing of this."""
+"""Training: bars in, a validated artefact out. The engine itself imports nothing of this: it needs
+LightGBM."""

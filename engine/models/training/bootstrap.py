@@ -27,7 +27,7 @@ _NORMAL = 1.959964
 def block_length(count: int, horizon: int) -> int:
     """Steps in a block, for ``count`` steps with labels of ``horizon`` steps: never below the horizon, while
     two blocks fit."""
-    wanted = max(3 * horizon, round(count ** (1 / 3)))
+    wanted = max(3 * horizon, round(math.cbrt(count)))
     length = max(horizon, min(wanted, count // _BLOCKS))
     return max(1, min(length, count // 2))
 

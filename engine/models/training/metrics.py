@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ def score(steps: Times, predictions: Floats, labels: Floats, returns: Floats) ->
     all predictions or all labels are equal: there is nothing to rank."""
     edges = np.flatnonzero(np.r_[True, np.diff(steps) != 0, True]).tolist() if len(steps) else []
     found = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         predicted, label = predictions[start:stop], labels[start:stop]
         ic = correlation(predicted, label)
         if math.isfinite(ic):

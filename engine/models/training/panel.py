@@ -91,10 +91,10 @@ def build(
     step, symbol, at = step[known], symbol[known], at[known]
     features = np.empty((len(step), WIDTH))
     for index, name in enumerate(symbols):
-        progress(index / len(symbols), f"features of {name}")
+        progress(index / len(symbols), "computing features")
         rows = np.flatnonzero(symbol == index)
         _features(bars[name].values, at[rows], rows, features)
-    progress(1.0, "features")
+    progress(1.0, "computing features")
     return Panel(
         symbols, axis, interval_s, horizon, every, step, symbol, features,
         labels[known], returns[known], end_ns[known],

@@ -1,0 +1,184 @@
+"""The bars that a training run rests on: stored ones, or those of the simulated venue's past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.config import Config
+from engine.config.load import traded
+from engine.errors import AmbiguousSymbolError, ConfigError, ModelError, StoreError, SymbolError
+from engine.events import NS
+from engine.feeds.simulation.venue import VENUE as SIMULATED
+from engine.feeds.sources.collection import VENUE as POLLED
+from engine.models.training.label import Series
+from engine.models.training.panel import Progress
+from engine.store.bar import Provenance
+from engine.store.bars import BARS_DATABASE
+from engine.store.bars_period import read_period
+from engine.store.bars_read import BarReader
+from engine.symbols import find, resolve
+from engine.text import clean
+from engine.wiring.simulated_bars import simulated_bars
+from engine.wiring.training_options import MAX_SIMULATED_S, SIMULATED_S, TrainingOptions
+
+_DAY_NS = 86_400 * NS
+_TOLD = 5
+"""Names in a message."""
+
+
+class TrainingBars(msgspec.Struct, frozen=True):
+    series: dict[str, Series]
+    interval_s: float
+    source: str
+    """Where they came from, one line."""
+    notes: tuple[str, ...] = ()
+    """What the person should know of them."""
+
+
+def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Progress) -> TrainingBars:
+    """The bars that ``options`` ask for. Raises ConfigError, ModelError, StoreError or FeedError."""
+    # A store that cannot be read is no matter for who only simulates.
+    reader = (
+        _reader(state_dir) if options.symbols or any(feed.enabled for feed in config.feeds.values()) else None
+    )
+    try:
+        symbols = _chosen(config, reader, options)
+        simulated = [symbol for symbol in symbols if symbol.startswith(f"{SIMULATED}:")]
+        if not simulated:
+            return _stored(config, state_dir, reader, symbols, options, progress)
+        if len(simulated) < len(symbols):
+            real = next(symbol for symbol in symbols if symbol not in simulated)
+            raise ConfigError(
+                f"{clean(simulated[0], 60)} is of the simulated venue and {clean(real, 60)} is not: what is "
+                "learnt of both is true of neither; train on one kind"
+            )
+        return _simulated(config, symbols, options, progress)
+    finally:
+        if reader is not None:
+            reader.close()
+
+
+# --- which ---
+
+
+def _chosen(config: Config, reader: BarReader | None, options: TrainingOptions) -> list[str]:
+    known = traded(config)
+    if not options.symbols:
+        desk = [symbol for symbol in known if not symbol.startswith(f"{POLLED}:")]
+        return list(dict.fromkeys(desk or known))
+    stored = [symbol for symbol, _ in reader.series()] if reader is not None else []
+    return list(dict.fromkeys(_one(config, text, known, stored) for text in options.symbols))
+
+
+def _one(config: Config, text: str, known: Sequence[str], stored: Sequence[str]) -> str:
+    """The desk's own symbol, else one with stored bars, else one of the simulated venue where that is the
+    desk's."""
+    for some in (known, [one for one in stored if not one.startswith(f"{SIMULATED}:")]):
+        try:
+            return find(text, some, config.symbols)
+        except AmbiguousSymbolError:
+            raise
+        except SymbolError as error:
+            unknown = error
+    place, colon, native = text.partition(":")
+    if colon and place == SIMULATED:
+        return f"{SIMULATED}:{resolve(SIMULATED, native, config.symbols)}"
+    if not colon and known and known[0].startswith(f"{SIMULATED}:"):
+        return f"{SIMULATED}:{resolve(SIMULATED, text, config.symbols)}"
+    raise ConfigError(f"{unknown}; `tickdesk history list` shows of what bars are stored")
+
+
+# --- stored ---
+
+
+def _reader(state_dir: Path) -> BarReader | None:
+    path = state_dir / BARS_DATABASE
+    return BarReader(path) if path.is_file() else None
+
+
+def _stored(
+    config: Config,
+    state_dir: Path,
+    reader: BarReader | None,
+    symbols: Sequence[str],
+    options: TrainingOptions,
+    progress: Progress,
+) -> TrainingBars:
+    if options.seconds is not None:
+        raise ConfigError("--seconds is of the simulated venue: choose stored bars by --days or --since")
+    reader = reader or BarReader(state_dir / BARS_DATABASE)  # which says what is missing
+    interval_s = config.history.interval_s if options.bar_s is None else options.bar_s
+    have = {symbol for symbol, interval in reader.series() if interval == interval_s}
+    missing = [symbol for symbol in symbols if symbol not in have]
+    notes: tuple[str, ...] = ()
+    if missing:
+        told = f"no bars of {interval_s:g} s are stored of {_names(missing)}"
+        if options.symbols or len(symbols) - len(missing) < 2:
+            raise StoreError(
+                f"{told}: `tickdesk history list` shows of what, `tickdesk history load` loads them"
+            )
+        notes = (f"{told}: left out",)
+    used = [symbol for symbol in symbols if symbol in have]
+    since_ns, until_ns = _period(reader, used, int(interval_s), options)
+    series = {}
+    for number, symbol in enumerate(used):
+        progress(number / len(used), "reading stored bars")
+        bars = read_period(reader, symbol, int(interval_s), since_ns, until_ns, adjust=options.adjust)
+        if len(bars):
+            series[symbol] = Series(bars.open_ns, bars.values, bars.provenance == Provenance.FILLED)
+    empty = [symbol for symbol in used if symbol not in series]
+    if empty:
+        notes = (*notes, f"no bars in that time of {_names(empty)}: left out")
+    if len(series) < 2:
+        raise ModelError(
+            "training ranks symbols against each other: bars of at least 2 are needed in that time"
+        )
+    adjusted = ", adjusted" if options.adjust else ""
+    source = f"stored bars of {interval_s:g} s, {len(series)} symbols{adjusted}"
+    return TrainingBars(series, float(interval_s), source, notes)
+
+
+def _period(
+    reader: BarReader, symbols: Sequence[str], interval_s: int, options: TrainingOptions
+) -> tuple[int, int]:
+    until_ns = 1 << 62 if options.until_ns is None else options.until_ns
+    if options.days is None:
+        return options.since_ns or 0, until_ns
+    newest = [reader.last(symbol, interval_s, 1, until_ns) for symbol in symbols]
+    end_ns = max((int(bars.open_ns[-1]) for bars in newest if len(bars)), default=0)
+    return max(0, end_ns - round(options.days * _DAY_NS) + 1), until_ns
+
+
+def _names(symbols: Sequence[str]) -> str:
+    more = f" and {len(symbols) - _TOLD} more" if len(symbols) > _TOLD else ""
+    return clean(", ".join(symbols[:_TOLD]), 150) + more
+
+
+# --- simulated ---
+
+
+def _simulated(
+    config: Config, symbols: Sequence[str], options: TrainingOptions, progress: Progress
+) -> TrainingBars:
+    if options.days is not None or options.since_ns is not None or options.until_ns is not None:
+        raise ConfigError("the simulated venue has no history: say how much of it by --seconds")
+    if options.adjust:
+        raise ConfigError("the simulated venue knows neither splits nor dividends: leave --adjust out")
+    seconds = SIMULATED_S if options.seconds is None else options.seconds
+    if not 1 <= seconds <= MAX_SIMULATED_S:
+        raise ModelError(f"train on 1 to {MAX_SIMULATED_S} seconds of the simulated venue, not {seconds}")
+    features = config.features
+    if options.bar_s is not None:
+        if not 0.1 <= options.bar_s <= 3600:
+            raise ConfigError("bars of the simulated venue take 0.1 to 3600 seconds: give another --bars")
+        features = msgspec.structs.replace(features, bar_s=options.bar_s)
+    natives = [symbol.partition(":")[2] for symbol in symbols]
+    series = simulated_bars(natives, seconds, options.seed, features, progress)
+    if len(series) < len(symbols):
+        raise ModelError(
+            f"too little data: {seconds} seconds give some symbols no bar; train on more seconds"
+        )
+    return TrainingBars(series, features.bar_s, f"simulated venue, seed {options.seed}, {seconds} s")
