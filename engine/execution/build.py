@@ -17,6 +17,8 @@ STAGE = "execution"
 _ALL = Decimal(100)
 """Percent."""
 _NOTHING, _ONE = Decimal(0), Decimal(1)
+_ENTRY, _MARKET = Purpose.ENTRY, OrderType.MARKET
+# An enum's members are looked up at a cost, which between a frame and its order counts.
 
 
 class Held(Protocol):
@@ -65,7 +67,7 @@ class OrderBuilder:
         if now_ns >= opportunity.expires_ns:
             return _drop(opportunity, "EXPIRED", f"expired at {opportunity.expires_ns}", now_ns)
         budget = equity * self._share * Decimal(repr(opportunity.confidence))
-        if rate != 1:
+        if rate != _ONE:
             budget /= rate
         exact_price = Decimal(repr(price))
         quantity = instrument.quantity(budget / exact_price)
@@ -76,12 +78,12 @@ class OrderBuilder:
             return _drop(opportunity, "TOO_SMALL", detail, now_ns)
         symbol, side, opportunity_id = opportunity.symbol, opportunity.side, opportunity.opportunity_id
         return OrderRequest(  # by position: naming a dozen fields takes twice as long
-            client_order_id(Purpose.ENTRY, symbol, side, now_ns, opportunity_id),
+            client_order_id(_ENTRY, symbol, side, now_ns, opportunity_id),
             symbol,
             side,
-            OrderType.MARKET,
+            _MARKET,
             quantity,
-            Purpose.ENTRY,
+            _ENTRY,
             False,
             now_ns,
             price,

@@ -223,6 +223,11 @@ class FeatureEngine:
         """Clock at the symbol's last consumed tick; 0 before the first."""
         return self._words[index * _ROW_WORDS + _RECV_NS]
 
+    def last_times(self, index: int) -> tuple[int, int, int]:
+        """``last_recv_ns``, ``quote_ns`` and ``trade_ns`` at once."""
+        words, at = self._words, index * _ROW_WORDS
+        return words[at + _RECV_NS], words[at + _QUOTE_NS], words[at + _TRADE_NS]
+
     def recv_times(self) -> Array:
         """``last_recv_ns`` of all symbols, as a view."""
         view: Array = self._state["recv_ns"][: len(self._symbols)]

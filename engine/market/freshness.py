@@ -30,6 +30,9 @@ class LastSeen(Protocol):
 
     def last_recv_ns(self, index: int) -> int: ...
 
+    def last_times(self, index: int) -> tuple[int, int, int]:
+        """When the last tick, quote and trade were."""
+
     def recv_times(self) -> npt.NDArray[Any]: ...
 
     def quote_ns(self, index: int) -> int: ...
@@ -124,15 +127,20 @@ class Freshness:
 
     def fault(self, index: int, now_ns: int) -> str:
         """Why the symbol must not be entered, beside silence; "" when nothing speaks against it."""
+        return self.look(index, now_ns)[1]
+
+    def look(self, index: int, now_ns: int) -> tuple[int | None, str]:
+        """(``age_ns``, ``fault``) at once, for an order that waits."""
+        recv_ns, quote_ns, trade_ns = self._seen.last_times(index)
+        age_ns = (now_ns - recv_ns if now_ns > recv_ns else 0) if recv_ns else None
         if self._faults and index in self._faults:
-            return self._faults[index]
-        seen = self._seen
-        quote_ns, trade_ns = seen.quote_ns(index), seen.trade_ns(index)
+            return age_ns, self._faults[index]
         if quote_ns:
-            return _old("quote", now_ns - quote_ns) if now_ns - quote_ns > self._quote_ns else ""
-        if trade_ns and now_ns - trade_ns > self._trade_ns:
-            return _old("trade", now_ns - trade_ns)
-        return ""
+            if now_ns - quote_ns > self._quote_ns:
+                return age_ns, _old("quote", now_ns - quote_ns)
+        elif trade_ns and now_ns - trade_ns > self._trade_ns:
+            return age_ns, _old("trade", now_ns - trade_ns)
+        return age_ns, ""
 
     def reason(self, index: int, now_ns: int, limit_ns: int) -> str:
         """Why the symbol is stale, for who looks at it; "" when it is not. ``limit_ns``: of silence."""

@@ -19,6 +19,7 @@ from engine.opportunities.rules import (
     CODES,
     DUPLICATE,
     HOLD,
+    STANDING,
     Limits,
     detail,
     judge,
@@ -33,6 +34,11 @@ HISTORY = 1000
 """So many opportunities are remembered."""
 
 _BUY, _SELL, _TECHNICAL = Side.BUY, Side.SELL, Family.TECHNICAL
+_WORDS = STANDING.itemsize // 8
+_SIDE, _EXPIRES_NS, _BUY_NS, _SELL_NS, _SPENT, _MERGES, _SCORE = (
+    STANDING.names.index(name)  # a field is a word
+    for name in ("side", "expires_ns", "buy_ns", "sell_ns", "spent", "merges", "score")
+)
 _TEXT = {side: side.value for side in Side}
 # An enum's members and values are looked up at a cost, which between a frame and its order counts.
 
@@ -173,7 +179,7 @@ class Aggregator:
         """Nothing comes of a live opportunity any more unless there is newer evidence: it is only kept up."""
         live = self._live.get(opportunity.symbol)
         if live is not None and live.opportunity is opportunity:
-            self._spent[self._index[opportunity.symbol]] = 1
+            self._words[self._index[opportunity.symbol] * _WORDS + _SPENT] = 1
 
     def close(self, opportunity_id: str, status: str) -> None:
         """Note what became of an opportunity (``ordered``, ``denied:<CODE>``, …); it is live no more."""
@@ -219,13 +225,13 @@ class Aggregator:
     def _follow(self, record: _Record) -> Opportunity:
         """The opportunity with what ``sift`` did to it."""
         symbol = record.opportunity.symbol
-        index = self._index[symbol]
-        merges = int(self._merges[index])
+        at = self._index[symbol] * _WORDS
+        merges = self._words[at + _MERGES]
         if merges and self._live.get(symbol) is record:
-            expires_ns, merged = int(self._expires_ns[index]), record.opportunity.merged + merges
+            expires_ns, merged = self._words[at + _EXPIRES_NS], record.opportunity.merged + merges
             record.opportunity = replace(record.opportunity, expires_ns=expires_ns, merged=merged)
-            record.seen_ns, record.score = expires_ns - self._ttl_ns, float(self._scores[index])
-            self._merges[index] = 0
+            record.seen_ns, record.score = expires_ns - self._ttl_ns, self._floats[at + _SCORE]
+            self._words[at + _MERGES] = 0
         return record.opportunity
 
     def _duplicate(self, last: _Record, blend: Blend, evidence_ns: int) -> str:
@@ -296,25 +302,24 @@ class Aggregator:
     def _note(self, record: _Record) -> None:
         """Tell ``sift`` of a live opportunity."""
         opportunity = record.opportunity
-        index = self._index[opportunity.symbol]
-        self._expires_ns[index] = opportunity.expires_ns
-        self._spent[index] = 0
+        at = self._index[opportunity.symbol] * _WORDS
+        words = self._words
+        words[at + _EXPIRES_NS], words[at + _SPENT] = opportunity.expires_ns, 0
         if opportunity.side is _BUY:
-            self._sides[index], self._buys_ns[index] = 1, record.evidence_ns
+            words[at + _SIDE], words[at + _BUY_NS] = 1, record.evidence_ns
         else:
-            self._sides[index], self._sells_ns[index] = -1, record.evidence_ns
+            words[at + _SIDE], words[at + _SELL_NS] = -1, record.evidence_ns
 
     def _stand(self, standing: npt.NDArray[np.void]) -> None:
-        """Keep the columns that are written to: to select a field costs more than to write it."""
+        """Keep the memory and the views through which single values are read and written."""
         self._standing = standing
-        self._sides, self._expires_ns = standing["side"], standing["expires_ns"]
-        self._buys_ns, self._sells_ns = standing["buy_ns"], standing["sell_ns"]
-        self._spent, self._merges, self._scores = standing["spent"], standing["merges"], standing["score"]
+        memory = standing.view(np.uint8).data.cast("B")
+        self._words, self._floats = memory.cast("q"), memory.cast("d")
 
     def _end(self, symbol: str) -> None:
         self._follow(self._live[symbol])
         del self._live[symbol]
-        self._sides[self._index[symbol]] = 0
+        self._words[self._index[symbol] * _WORDS + _SIDE] = 0
 
     def _expire(self, record: _Record, now_ns: int) -> None:
         opportunity = record.opportunity

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from engine.config import BlendWeights
 from engine.errors import ConfigError
@@ -40,6 +41,7 @@ from engine.opportunities.blend_kernel import (
     take_apart,
 )
 
+_WORDS = HELD.itemsize // 8
 EXTERNAL = "external:"
 """Sources of an external quant server begin with this."""
 
@@ -61,7 +63,7 @@ class Blender:
         self._reasons: list[list[str]] = []
         """By symbol and source: why the newest signal was given."""
         self._sources = np.zeros(0, SOURCE)
-        self._held = np.zeros((64, 0), HELD)
+        self._hold(np.zeros((64, 0), HELD))
         self._parts = np.zeros((0, PARTS))
         self._absent: dict[int, tuple[Family, ...]] = {}
         """By the bits of the families that are present."""
@@ -78,7 +80,7 @@ class Blender:
         if index == len(self._held):
             held = np.zeros((2 * index, len(self._names)), HELD)
             held[:index] = self._held
-            self._held = held
+            self._hold(held)
         return index
 
     def knows(self, symbol: str) -> bool:
@@ -95,7 +97,7 @@ class Blender:
                 reasons.append("")
             held = np.zeros((len(self._held), column + 1), HELD)
             held[:, :column] = self._held
-            self._held = held
+            self._hold(held)
             self._sources = np.zeros(column + 1, SOURCE)
             self._parts = np.zeros((column + 1, PARTS))
         elif self._families[column] is family:
@@ -112,6 +114,12 @@ class Blender:
             raise ConfigError("opportunities.weights: at least one weight must be above 0")
         self._percent = percent
         self._weights = np.array(percent)
+
+    def _hold(self, held: npt.NDArray[np.void]) -> None:
+        """Keep the memory and the views through which single values are written: several times as fast."""
+        self._held = held
+        memory = memoryview(held.reshape(-1).view(np.uint8)).cast("B")
+        self._words, self._floats = memory.cast("q"), memory.cast("d")
 
     def _describe_sources(self) -> None:
         """Put families and weights where the kernels read them."""
@@ -132,7 +140,9 @@ class Blender:
         column = self._columns.get(signal.source, -1)
         if column < 0 or self._families[column] is not signal.family:
             column = self.column(signal.source, signal.family)
-        self._held[index, column] = signal.score, signal.confidence, signal.ns, signal.ttl_ns
+        at = (index * len(self._names) + column) * _WORDS
+        self._floats[at], self._floats[at + 1] = signal.score, signal.confidence
+        self._words[at + 2], self._words[at + 3] = signal.ns, signal.ttl_ns
         self._reasons[index][column] = signal.reason
 
     def update_many(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
     Bars = Callable[[str, int], Array]
 
+_TECHNICAL = Family.TECHNICAL
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Above0 = Annotated[float, Meta(gt=0)]
 From0 = Annotated[float, Meta(ge=0)]
@@ -106,4 +107,4 @@ class Strategy(ABC):
 
     def signal(self, symbol: str, ns: int, score: float, confidence: float, reason: str) -> Signal:
         """A signal of this strategy. ``score`` in [-1, 1], ``confidence`` in [0, 1], ``reason`` one line."""
-        return Signal(symbol, self.name, Family.TECHNICAL, score, confidence, ns, self._ttl_ns, reason)
+        return Signal(symbol, self.name, _TECHNICAL, score, confidence, ns, self._ttl_ns, reason)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SLOW_CALLS = 3
 """A strategy is disabled after so many calls in a row above the limit: a first one may import something."""
 MAX_TTL_NS = 86_400 * NS
+_TECHNICAL = Family.TECHNICAL
 
 
 class StrategyFault(Exception):
@@ -193,7 +194,7 @@ class Entry:
             raise StrategyFault(f"ttl_ns {signal.ttl_ns} is not above 0")
         if signal.source != self.kind.name:
             raise StrategyFault(f"source {signal.source!r} is not the strategy's name")
-        if signal.family is not Family.TECHNICAL:
+        if signal.family is not _TECHNICAL:
             raise StrategyFault(f"family {signal.family} is not a strategy's: technical")
 
 

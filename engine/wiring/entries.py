@@ -127,5 +127,9 @@ def _behind(opportunity: Opportunity) -> tuple[str, ...]:
 
 def _evidence_ns(opportunity: Opportunity) -> int:
     """When the newest technical signal in it was given."""
-    ages = [part.age_ns for part in opportunity.blend.inputs if part.family is Family.TECHNICAL]
-    return opportunity.blend.ns - min(ages, default=opportunity.blend.ns)
+    blend = opportunity.blend
+    youngest = blend.ns
+    for part in blend.inputs:
+        if part.family is _TECHNICAL and part.age_ns < youngest:
+            youngest = part.age_ns
+    return blend.ns - youngest

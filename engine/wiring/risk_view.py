@@ -109,6 +109,7 @@ class RiskViews:
             if work.known(request.client_order_id):
                 symbol_orders -= 1
                 open_orders -= 1
+        age_ns, fault = self._freshness.look(instrument.index, now)
         view = RiskView(  # by position: naming the fields takes twice as long
             now,
             instrument,
@@ -118,7 +119,7 @@ class RiskViews:
             bid,
             ask,
             last,
-            self._freshness.age_ns(instrument.index, now),
+            age_ns,
             self._clock_skew_ns(venue_of(symbol)),
             self._ledger.quantity(symbol),
             symbol_orders,
@@ -132,7 +133,6 @@ class RiskViews:
             found.own_bid,
             found.own_ask,
         )
-        fault = self._freshness.fault(instrument.index, now)
         if fault:
             view.data_fault = fault
         if self._limits.asks_more or MODEL in sources or self.unknown_accounts or request.parent_id:
@@ -160,12 +160,13 @@ class RiskViews:
         return (gross, max(net + bought, net - sold, key=abs)) if gross.is_finite() else (_NAN, _NAN)
 
     def _budgets(self, sources: tuple[str, ...], own_id: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
-        bounded = []
+        bounded: list[tuple[str, Decimal, Decimal]] | None = None
         for source in sources:
             percent = self.budget_pct(source)
             if percent:
+                bounded = bounded or []
                 bounded.append((source, Decimal(repr(float(percent))) / 100, self.used(source, own_id)))
-        return tuple(bounded)
+        return tuple(bounded) if bounded else ()
 
     # --- orders at work
 
