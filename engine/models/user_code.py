@@ -6,15 +6,17 @@ engine.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import re
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine import user_module
 from engine.errors import ConfigError, ModelError
-from engine.models.text_format import MAX_BYTES
 from engine.models.user_model import UserModel
 from engine.text import clean
 from engine.user_module import told
@@ -22,7 +24,9 @@ from engine.user_module import told
 CODE, DATA = "model.py", "data"
 """The artefact's copy of the user's file, and the folder of what ``save`` wrote."""
 MAX_FILES = 900
-"""That ``save`` may write; together they hold at most ``MAX_BYTES``."""
+"""That ``save`` may write."""
+MAX_BYTES = 30 << 20
+"""Of all files together; an artefact holds little more."""
 MAX_DEPTH = 3
 """Folders in each other below ``data``."""
 MAX_PARAMETERS = 50
@@ -50,10 +54,8 @@ def load_class(path: Path) -> type[UserModel]:
 def class_of(path: Path, text: bytes) -> type[UserModel]:
     """The one model class that ``text``, the content of ``path``, defines; runs it. Raises ModelError."""
     name = f"_tickdesk_model_{hashlib.sha256(text).hexdigest()[:12]}"
-    try:
+    with running(f"file {path.name}", path):
         module = user_module.run(path, text, name)
-    except (Exception, SystemExit) as error:
-        raise ModelError(f"{path.name} cannot be run: {told(error)}{_line(error, path)}") from error
     found = [
         kind
         for kind in vars(module).values()
@@ -85,21 +87,26 @@ def _line(error: BaseException, path: Path) -> str:
     return f" (line {line})" if line else ""
 
 
-def failure(doing: str, error: BaseException, path: Path) -> ModelError:
-    """What the user's code raised while ``doing`` (e.g. ``predict``), in one line."""
-    if isinstance(error, ModelError):
-        return error
-    found = ModelError(f"the model's {doing} failed: {told(error)}{_line(error, path)}")
-    found.__cause__ = error
-    return found
+@contextlib.contextmanager
+def running(doing: str, path: Path) -> Iterator[None]:
+    """Around the user's code of the file at ``path``, ``doing`` e.g. ``predict``.
+
+    What it raises is a ModelError of one line; what it prints goes to standard error, for a training run's
+    output may be a program's input.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except ModelError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"the model's {doing} failed: {told(error)}{_line(error, path)}") from error
 
 
 def make(kind: type[UserModel], path: Path) -> UserModel:
     """A model of the class, neither fitted nor loaded. Raises ModelError."""
-    try:
+    with running("making without arguments", path):
         return kind()
-    except (Exception, SystemExit) as error:
-        raise failure("making without arguments", error, path) from error
 
 
 def parameters(kind: type[UserModel]) -> Parameters:
@@ -136,10 +143,8 @@ def pack(code_path: Path, model: UserModel) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
         directory = Path(folder) / DATA
         directory.mkdir()
-        try:
+        with running("save", code_path):
             model.save(directory)
-        except (Exception, SystemExit) as error:
-            raise failure("save", error, code_path) from error
         try:
             _collect(directory, DATA, files, 0)
         except OSError as error:

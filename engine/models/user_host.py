@@ -22,7 +22,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models.user_answer import numbers
-from engine.models.user_code import CODE, DATA, class_of, failure, make
+from engine.models.user_code import CODE, DATA, class_of, make, running
 from engine.models.user_frames import (
     FLOAT,
     HEADER,
@@ -91,10 +91,8 @@ def _load(directory: Path) -> UserModel:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from None
     model = make(class_of(path, text), path)
-    try:
+    with running("load", path):
         model.load(data)
-    except (Exception, SystemExit) as error:
-        raise failure("load", error, path) from error
     return model
 
 
@@ -113,9 +111,11 @@ def _requests(pipe: io.BufferedIOBase) -> Iterator[tuple[int, bytearray]]:
 def _answer(model: UserModel, number: int, rows: bytearray, path: Path) -> bytes:
     table = np.frombuffer(rows, "<f8").reshape(-1, WIDTH)
     try:
-        predictions = numbers(model.predict(table), len(table))
-    except (Exception, SystemExit) as error:
-        return _reason(number, failure("predict", error, path))
+        with running("predict", path):
+            answer = model.predict(table)
+        predictions = numbers(answer, len(table))
+    except ModelError as error:
+        return _reason(number, error)
     return frame(number, PREDICTIONS, predictions.tobytes())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.features.alpha158 import NAMES
-from engine.models import user_code
+from engine.models import user_code, user_fit
 from engine.models.artefact import MODEL, Importance
 from engine.models.training.label import Floats
 from engine.models.user_model import UserModel
@@ -143,11 +143,7 @@ class UserLearner:
         return {**user_code.parameters(self._class), "seed": self._seed}
 
     def fit(self, train: Data, stop: Data, tick: Tick) -> Fitted:
-        model = user_code.make(self._class, self._path)
-        try:
-            model.fit(*train, *stop, self._seed)
-        except (Exception, SystemExit) as error:
-            raise user_code.failure("fit", error, self._path) from error
+        model = user_fit.fit(self._class, self._path, train, stop, self._seed)
         tick(1.0)
         return _UserFitted(self._path, model)
 
@@ -163,16 +159,7 @@ class _UserFitted:
         self._path, self._model = path, model
 
     def predict(self, rows: Floats) -> Floats:
-        try:
-            found = np.asarray(self._model.predict(rows), np.float64)
-        except (Exception, SystemExit) as error:
-            raise user_code.failure("predict", error, self._path) from error
-        if found.shape != (len(rows),) or not np.isfinite(found).all():
-            raise ModelError(
-                f"the model's predict must give {len(rows)} finite numbers for {len(rows)} rows, NaN cells "
-                "included"
-            )
-        return found
+        return user_fit.predict(self._model, self._path, rows)
 
     def files(self) -> dict[str, bytes]:
         return user_code.pack(self._path, self._model)
