@@ -41,6 +41,10 @@ class ModelError(TickdeskError):
     """A model artefact or registry entry is refused."""
 
 
+class UnknownModelError(ModelError):
+    """No model, or no prediction of one, is known by this name."""
+
+
 class SignalsError(TickdeskError):
     """A request for signals cannot be answered: its candles are none."""
 

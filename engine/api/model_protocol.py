@@ -201,7 +201,8 @@ class ContributionRow(Row, frozen=True):
 
 
 class Contributions(Row, frozen=True):
-    """One prediction taken apart: ``base`` plus all contributions is ``prediction``."""
+    """One prediction taken apart: ``base`` plus all contributions is ``prediction``, unless ``note`` tells of
+    an objective that makes something else of them."""
 
     symbol: str
     version: str
@@ -218,6 +219,8 @@ class Contributions(Row, frozen=True):
     base: float
     rows: tuple[ContributionRow, ...]
     """Largest magnitude first."""
+    note: str = ""
+    """One line."""
 
 
 class TrainingOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
