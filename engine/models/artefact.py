@@ -174,13 +174,18 @@ class Artefact(msgspec.Struct, frozen=True):
 
     def forest(self) -> Forest:
         """The model's arrays; it must take the desk's features. Raises ModelError."""
-        forest, names = parse(self.model)
-        if forest.width != WIDTH:
-            raise ModelError(f"the model takes {forest.width} features, the desk has {WIDTH}: train it again")
-        unnamed = all(name == f"Column_{i}" for i, name in enumerate(names))
-        if names != NAMES and not unnamed:
-            raise ModelError("the model's features have other names or another order: train it again")
-        return forest
+        return forest_of(self.model)
+
+
+def forest_of(text: bytes) -> Forest:
+    """The arrays of LightGBM's ``text``; it must take the desk's features. Raises ModelError."""
+    forest, names = parse(text)
+    if forest.width != WIDTH:
+        raise ModelError(f"the model takes {forest.width} features, the desk has {WIDTH}: train it again")
+    unnamed = all(name == f"Column_{i}" for i, name in enumerate(names))
+    if names != NAMES and not unnamed:
+        raise ModelError("the model's features have other names or another order: train it again")
+    return forest
 
 
 def checksums(files: Mapping[str, bytes]) -> dict[str, str]:

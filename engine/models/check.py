@@ -10,6 +10,7 @@ import ctypes.util
 import os
 import resource
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models import artefact
-from engine.models.artefact import Artefact
 from engine.models.forest import Floats
 from engine.models.walker import predict
 
 VERDICT = "verdict.json"
 MEMORY_BYTES = 8 << 30
+CPU_S = 120
+"""Of the child: where its parent is killed, nobody else ends one that hangs."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -31,20 +33,29 @@ class Verdict(msgspec.Struct, frozen=True):
 
     error: str = ""
     note: str = ""
+    version: str = ""
+    """Of the artefact that was checked."""
 
 
-def check(path: Path, out: Path) -> str:
-    """Check the artefact at ``path`` and write its arrays to ``out``; returns a note. Raises ModelError."""
+class NoLightGBMError(ModelError):
+    """LightGBM cannot be imported."""
+
+
+def check(path: Path, out: Path) -> Verdict:
+    """Check the artefact at ``path`` and write its arrays to ``out``. Raises ModelError."""
     found = artefact.read(path)
     forest = found.forest()
     forest.save(out)
     rows, stored = artefact.golden(found.manifest)
     ours = predict(forest, rows)
     accept(ours, stored, "the manifest's")
-    theirs, note = _lightgbm(found, rows)
-    if theirs is not None:
+    note = ""
+    try:
+        theirs, _ = lightgbm_predictions(found.model, rows)
         accept(ours, theirs, "LightGBM's")
-    return note
+    except NoLightGBMError as error:
+        note = f"checked against stored predictions only: {error}"
+    return Verdict(note=note, version=found.manifest.version)
 
 
 def accept(ours: Floats, expected: Floats, whose: str) -> None:
@@ -57,28 +68,34 @@ def accept(ours: Floats, expected: Floats, whose: str) -> None:
         raise ModelError(f"the golden rows' predictions differ from {whose}: copy or train the model again")
 
 
-def _lightgbm(found: Artefact, rows: Floats) -> tuple[Floats | None, str]:
+def lightgbm_predictions(text: bytes, rows: Floats) -> tuple[Floats, Any]:
+    """LightGBM's predictions of ``rows``, and its booster; ``text`` was read by ``text_format`` before.
+
+    Raises NoLightGBMError, and ModelError for a text that it refuses.
+    """
     try:
         import lightgbm
     except (ImportError, OSError) as error:
         cause = "libgomp is missing" if ctypes.util.find_library("gomp") is None else type(error).__name__
-        return None, f"checked against stored predictions only: lightgbm cannot be imported ({cause})"
+        raise NoLightGBMError(f"lightgbm cannot be imported ({cause})") from None
     try:
-        booster: Any = lightgbm.Booster(model_str=found.model.decode("ascii"))
-        return np.asarray(booster.predict(rows), np.float64), ""
+        booster: Any = lightgbm.Booster(model_str=text.decode("ascii"))
+        return np.asarray(booster.predict(rows), np.float64), booster
     except lightgbm.basic.LightGBMError as error:
         raise ModelError(f"LightGBM refuses the model: {str(error)[:100]}") from None
 
 
-def main(arguments: list[str]) -> int:
+def in_child(check: Callable[[Path, Path], Verdict], arguments: Sequence[str]) -> int:
+    """The child's ``main``: its arguments are what to check and where to leave the verdict."""
     path, out = (Path(argument) for argument in arguments)
     # no core dump of a crash, no swallowing of the machine's memory
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.nice(5)
     try:
-        verdict = Verdict(note=check(path, out))
+        verdict = check(path, out)
     except ModelError as error:
         verdict = Verdict(error=str(error))
     (out / VERDICT).write_bytes(msgspec.json.encode(verdict))
@@ -86,4 +103,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(in_child(check, sys.argv[1:]))

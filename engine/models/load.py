@@ -95,9 +95,11 @@ async def load(
         return await _user(path, manifest, timeout_s, answer_s)
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
         out = Path(folder)
-        verdict = await _try(path, out, timeout_s)
+        verdict = await try_in_child("engine.models.check", path, out, timeout_s)
         if verdict.error:
             raise ModelError(clean(verdict.error, 400))
+        if verdict.version != manifest.version:
+            raise ModelError(f"the model at {path} was exchanged while it was checked: load it again")
         return await asyncio.to_thread(_open, manifest, out, clean(verdict.note))
 
 
@@ -152,10 +154,11 @@ def _environment() -> dict[str, str]:
     return plain | {"OMP_NUM_THREADS": "1", "PYTHONPATH": python_path()}
 
 
-async def _try(path: Path, out: Path, timeout_s: float) -> Verdict:
+async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> Verdict:
+    """What ``python -m module path out`` says of the model; a crash, and silence, are refusals too."""
     with (out / "stderr").open("wb") as stderr:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine.models.check", str(path), str(out)),
+            *(sys.executable, "-m", module, str(path), str(out)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
