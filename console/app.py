@@ -21,6 +21,7 @@ from console.driver import DeskDriver, PatientApp, bytes_written
 from console.keymap import OPENING_PANES
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
+from console.models import ModelsApp
 from console.screens.account import AccountScreen
 from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
@@ -31,7 +32,6 @@ from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveSc
 from console.screens.signals import SignalsScreen
 from console.screens.strategy import StrategyScreen
 from console.screens.weights import WeightsScreen
-from console.trading import TradingApp
 from console.view import DeskView
 from engine.api.protocol import StrategyPatch
 from engine.errors import LinkError
@@ -44,7 +44,7 @@ ACCOUNT_S = 2.0
 """How often the totals of the positions are asked for while they are shown."""
 
 
-class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
+class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"
@@ -176,10 +176,10 @@ class DeskApp(TradingApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         elif grid is pane.strategies and grid.cursor_key not in self.view.models:
             self.command("the strategies' reload", self.link.reload_strategies)
         else:
-            self.command("the model's reload", self.link.reload_model)
+            self.action_reload_model()
 
     def action_reload_all(self) -> None:
-        self.command("the model's reload", self.link.reload_model)
+        self.action_reload_model()
         self.command("the strategies' reload", self.link.reload_strategies)
 
     def action_switch_row(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from console.keymap import KEYS, Key
+from console.keymap import KEYS, MODEL_KEYS, Key
+from console.screens.models import ModelsScreen
 
 
 def _entry(key: Key) -> str:
@@ -15,14 +16,19 @@ def _entry(key: Key) -> str:
 
 
 class DeskCommands(Provider):
+    @property
+    def keys(self) -> Sequence[Key]:
+        """Of the screen that the palette was opened on."""
+        return MODEL_KEYS if isinstance(self.screen, ModelsScreen) else KEYS
+
     async def discover(self) -> Hits:
-        for key in KEYS:
+        for key in self.keys:
             if key.palette:
                 yield DiscoveryHit(Content(_entry(key)), self._runner(key), text=key.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for key in KEYS:
+        for key in self.keys:
             if key.palette and (score := matcher.match(key.help)) > 0:
                 yield Hit(score, Content(_entry(key)), self._runner(key), text=key.help)
 

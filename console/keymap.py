@@ -100,6 +100,16 @@ KEYS: tuple[Key, ...] = (
         "feeds", "F", "app.feeds", "F", "feeds", "Feeds: health by venue, data by symbol, what was set aside"
     ),
     Key(
+        "models",
+        "M",
+        "app.models",
+        "M",
+        "models",
+        "Models: versions, shadow, drift, training; switch them here",
+    ),
+    Key("rollback", "b", "app.rollback", "b", "", "Roll back to the model that was active before (asks)"),
+    Key("train", "", "app.train", "", "", "Train a model while the desk trades"),
+    Key(
         "reload",
         "r",
         "app.reload",
@@ -153,6 +163,85 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q,ctrl+c", "app.leave", "q", "leave", "Leave: detach, halt & stop, or flatten & stop"),
     Key("help", "question_mark,f1", "app.help", "?", "help", "The keys that work here"),
 )
+MODEL_KEYS: tuple[Key, ...] = (
+    Key(
+        "activate",
+        "a",
+        "activate",
+        "a",
+        "activate",
+        "Activate the selected version; shows old against new (asks)",
+    ),
+    Key(
+        "shadow",
+        "v",
+        "shadow",
+        "v",
+        "shadow",
+        "Run the selected version as the shadow of the active one",
+    ),
+    Key(
+        "rollback",
+        "b",
+        "app.rollback",
+        "b",
+        "roll back",
+        "Roll back to the model that was active before (asks)",
+    ),
+    Key("train", "t", "app.train", "t", "train", "Train a model while the desk trades"),
+    Key(
+        "contributions",
+        "e",
+        "contributions",
+        "e",
+        "explain",
+        "Explain a symbol's newest prediction, feature by feature",
+    ),
+    Key("cancel_training", "c", "cancel_training", "c", "end run", "End the training run (asks)"),
+    Key(
+        "details", "enter", "details", "Enter", "details", "All of the selected version, on the whole screen"
+    ),
+    Key(
+        "tab_right",
+        "right_square_bracket",
+        "tab(1)",
+        "]",
+        "more",
+        "Next part: details, shadow, drift, training",
+    ),
+    Key("tab_left", "left_square_bracket", "tab(-1)", "[", "", "Part before"),
+    Key(
+        "reload",
+        "r",
+        "app.reload_model",
+        "r",
+        "reload",
+        "Load the registry's active model anew, without a stop",
+    ),
+    Key("no_shadow", "V", "no_shadow", "V", "no shadow", "No shadow any more"),
+    Key(
+        "deactivate",
+        "d",
+        "deactivate",
+        "d",
+        "deactivate",
+        "Go on without a model: the active one steps down (asks)",
+    ),
+    Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, newest first"),
+    Key("copy", "y", "copy", "y", "copy", "Copy the row to the clipboard (works over SSH)"),
+    Key("down", "j,down", "move(1)", "j ↓", "", "Down", palette=False),
+    Key("up", "k,up", "move(-1)", "k ↑", "", "Up", palette=False),
+    Key("home", "g,home", "home", "g", "", "First row", palette=False),
+    Key("end", "G,end", "end", "G", "", "Last row", palette=False),
+    Key(
+        "pagedown", "pagedown,space", "page(1)", "PgDn space", "", "Page down below the table", palette=False
+    ),
+    Key("pageup", "pageup", "page(-1)", "PgUp", "", "Page up below the table", palette=False),
+    Key("palette", "ctrl+p", "app.command_palette", "ctrl+p", "", "Find any action by name", palette=False),
+    Key("close", "q", "close", "q", "close", "Back to the desk", palette=False),
+    Key("help", "question_mark,f1", "help", "?", "help", "The keys that work here", palette=False),
+)
+"""Of the models screen; ``H`` halts there as in every dialog."""
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
 POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE = 3, 4, 5
@@ -169,12 +258,12 @@ _TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
 
 
-def bindings(overrides: dict[str, str] | None = None) -> list[Binding]:
-    """The desk's bindings; ``overrides`` gives other keys by id."""
+def bindings(overrides: dict[str, str] | None = None, table: Iterable[Key] = KEYS) -> list[Binding]:
+    """The bindings of the desk, or of another table of keys; ``overrides`` gives other keys by id."""
     keys = overrides or {}
     return [
         Binding(keys.get(key.id, key.keys), key.action, key.help, show=False, id=key.id)
-        for key in KEYS
+        for key in table
         if keys.get(key.id, key.keys)
     ]
 
@@ -197,3 +286,8 @@ def footer(pane: int, risk_state: str = "active", *, tiny: bool = False) -> list
         for key in (key.in_pane(pane) for key in KEYS)
         if key.label and works_in(key, pane) and (not tiny or key.id in _TINY)
     ]
+
+
+def model_footer() -> list[tuple[str, str]]:
+    """(key, label) for the foot of the models screen."""
+    return [(key.shown, key.label) for key in MODEL_KEYS if key.label]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.api.model_protocol import ContributionRow, Contributions
 from widgets import figures
 from widgets.cells import Cell, padded
@@ -14,18 +16,16 @@ _HALF = 12
 _ROWS = (
     Column("feature", "feature", 12, 0, grow=6),
     Column("value", "value", 11, 0, right=True),
-    Column("contribution", "moves by", 11, 0, right=True),
+    Column("contribution", "moves by", 13, 0, right=True),
     Column("bar", "down        0         up", 2 * _HALF + 1, 1),
     Column("share", "of all", 6, 2, right=True, grow=2),
     Column("", "", 1, 3, grow=FILL),
 )
 
 
-def raw(value: float | None) -> str:
-    """A raw prediction or a part of one: five digits that count, signed."""
-    if value is None:
-        return figures.UNKNOWN
-    return f"{value:+.4e}" if value and abs(value) < 1e-4 else f"{value:+.6f}"
+def decimals_for(largest: float) -> int:
+    """So many that the largest shows four digits that count, and all stand below each other; 3 to 9."""
+    return 3 if largest <= 0 else min(max(3 - math.floor(math.log10(largest)), 3), 9)
 
 
 def contribution_lines(parts: Contributions, width: int) -> list[Line]:
@@ -34,6 +34,7 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
     still = len(parts.rows) - len(moved)
     whole = sum(abs(row.contribution) for row in moved)
     largest = max((abs(row.contribution) for row in moved), default=0.0)
+    decimals = decimals_for(largest)
     lines: list[Line] = [
         (
             (parts.symbol, "bold"),
@@ -50,28 +51,28 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
         ),
         (
             ("base ", "muted"),
-            (raw(parts.base), "text"),
+            (figures.signed(parts.base, decimals), "text"),
             ("  all features ", "muted"),
-            (raw(sum(row.contribution for row in moved)), "text"),
+            (figures.signed(sum(row.contribution for row in moved), decimals), "text"),
             ("  = prediction ", "muted"),
-            (raw(parts.prediction), "bold"),
+            (figures.signed(parts.prediction, decimals), "bold"),
         ),
     ]
     lines += section("Features", "largest first; they add up, from the base, to the prediction")
     if not moved:
         return [*lines, (("no feature moved it: the model said its base", "muted"),)]
-    lines += table_lines(_ROWS, [_row(row, largest, whole) for row in moved], width)
+    lines += table_lines(_ROWS, [_row(row, decimals, largest, whole) for row in moved], width)
     if still:
-        lines.append(((f"the other {still} moved it by nothing", "muted"),))
+        lines.append(((f"{still} other feature{'' if still == 1 else 's'} moved it by nothing", "muted"),))
     return lines
 
 
-def _row(row: ContributionRow, largest: float, whole: float) -> list[Cell]:
+def _row(row: ContributionRow, decimals: int, largest: float, whole: float) -> list[Cell]:
     style = figures.direction(row.contribution)
     return [
         (row.feature, "text"),
         ("missing" if row.value is None else f"{row.value:.5g}", "muted" if row.value is None else "text"),
-        (figures.arrow(row.contribution) + raw(row.contribution), style),
+        (figures.arrow(row.contribution) + figures.signed(row.contribution, decimals), style),
         (_bar(row.contribution, largest), style),
         (figures.percent(abs(row.contribution) / whole if whole else None), "muted"),
         ("", "text"),

@@ -52,7 +52,7 @@ def _live_pairs(left: LiveRow | None, right: LiveRow | None) -> list[Line]:
         _pair(
             "paper P&L", gain_cell(one.pnl_pct if one else None), gain_cell(other.pnl_pct if other else None)
         ),
-        _pair("predictions scored", *(_plain(_scored(live)) for live in (left, right))),
+        _pair("scored", *(_plain(_scored(live)) for live in (left, right))),
     ]
 
 

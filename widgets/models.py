@@ -141,9 +141,9 @@ def head_lines(detail: ModelsDetail, now_ns: int) -> list[Line]:
     else:
         cells += [("● active ", "good"), (active.version, "bold"), *_live_cells(active, now_ns)]
     if shadow is not None:
-        cells += [("  ◐ shadow ", "accent"), (shadow.version, "bold")]
+        cells += [(" ◐ shadow ", "accent"), (shadow.version, "bold")]
         live = scored(shadow.live)
-        cells.append((f" live {ic(live.rank_ic)}" if live else "", "text"))
+        cells.append((f" {ic(live.rank_ic)}" if live else "", "text"))
     lines: list[Line] = [tuple(cells)]
     if detail.error:
         lines.append((("! reload failed, the old model was kept: ", "bad"), (detail.error, "bad")))
@@ -157,5 +157,5 @@ def _live_cells(row: ModelEntry, now_ns: int) -> list[Cell]:
     cells: list[Cell] = [(f" for {since}" if since else "", "muted")]
     live = scored(row.live)
     if live is None:
-        return [*cells, (" · not scored yet: a horizon has to pass first", "muted")]
-    return [*cells, (" · live rank IC ", "muted"), (ic(live.rank_ic), figures.direction(live.rank_ic))]
+        return [*cells, (", not scored yet", "muted")]
+    return [*cells, (", live IC ", "muted"), (ic(live.rank_ic), figures.direction(live.rank_ic))]

@@ -15,9 +15,9 @@ from widgets.lines import FixedLines, Line
 class TabLine(FixedLines):
     """Which of the tabs is open and how many rows each holds, where no border has room to say it."""
 
-    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
+    def __init__(self, names: Sequence[str], *, id: str | None = None, counted: bool = True) -> None:
         super().__init__(id=id)
-        self._names = names
+        self._names, self._counted = names, counted
         self._active = 0
         self._counts: tuple[int, ...] = (0,) * len(names)
 
@@ -29,7 +29,8 @@ class TabLine(FixedLines):
         cells: list[Cell] = []
         for number, (name, count) in enumerate(zip(self._names, self._counts, strict=True)):
             here = number == self._active
-            cells.append((f"{'▸' if here else ' '}{name.lower()} {count} ", "bold" if here else "muted"))
+            shown = f"{name.lower()} {count}" if self._counted else name.lower()
+            cells.append((f"{'▸' if here else ' '}{shown} ", "bold" if here else "muted"))
         cells.append((" [ ] switch", "stale"))
         return (tuple(cells),)
 

@@ -83,25 +83,29 @@ def _next(row: TrainingRow, now_ns: int) -> Line:
 
 def progress_line(row: TrainingRow, now_ns: int) -> Line:
     """``▶ running ━━━━╸  42%  1m, about 2m left``, in one line."""
-    state = _STATES.get(row.state, (row.state, "muted"))
     if row.state != "running":
-        return (state,)
+        return (_STATES.get(row.state, (row.state, "muted")),)
+    return (*_progress(row), (f"  {_times(row, now_ns)}", "muted"))
+
+
+def _progress(row: TrainingRow) -> Line:
     share = min(max(row.share, 0.0), 1.0)
+    bar: Cell = (figures.bar(share, _BAR), "accent")
+    return (_STATES["running"], (" ", "text"), bar, (figures.percent(share).rjust(5), "bold"))
+
+
+def _times(row: TrainingRow, now_ns: int) -> str:
+    """How long it has run, and about how long it has to go."""
     spent = now_ns - row.started_ns if row.started_ns else 0
-    took = figures.age(spent) if spent > 0 else ""
-    left = f", about {figures.age(spent * (1 - share) / share)} left" if spent > 0 and share >= 0.05 else ""
-    return (
-        state,
-        (" ", "text"),
-        (figures.bar(share, _BAR), "accent"),
-        (figures.percent(share).rjust(5), "bold"),
-        (f"  {took}{left}", "muted"),
-    )
+    if spent <= 0:
+        return ""
+    left = f", about {figures.age(spent * (1 - row.share) / row.share)} left" if row.share >= 0.05 else ""
+    return figures.age(spent) + left
 
 
-def brief_line(row: TrainingRow, now_ns: int) -> Line:
-    """The same with what it does, for where one line is all there is."""
-    return (("training ", "muted"), *progress_line(row, now_ns), (f"  {row.text}", "muted"))
+def brief_line(row: TrainingRow) -> Line:
+    """How far it is and what it does, for where one line is all there is."""
+    return (("training ", "muted"), *_progress(row), (f"  {row.text}", "muted"))
 
 
 # --- the form
@@ -168,5 +172,5 @@ def order_lines(order: TrainingOrder, sources: Sources) -> list[Line]:
     return [
         ((what, "bold"), (f" on {symbols}", "text")),
         ((_THEN_WORDS[order.then], "warn" if order.then == "activate" else "text"),),
-        (("in a process of its own, at low priority; the desk trades on", "muted"),),
+        (("in a process of its own, at low priority", "muted"),),
     ]

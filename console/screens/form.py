@@ -91,12 +91,17 @@ class FormScreen(Modal[None], inherit_bindings=True):
         """Ask once; what is pressed while an answer is on its way asks nothing."""
 
         def answered(answer: str | None) -> None:
-            if answer == "yes" and not self.sending:
-                self.sending = True
-                # The app's: closing the dialog must not cut off the answer.
-                self.app.run_worker(self._deliver(), group="commands")
+            if answer == "yes":
+                self.send()
 
         self.app.push_screen(screen, answered)
+
+    def send(self) -> None:
+        """Once: what is pressed while one is on its way sends nothing."""
+        if not self.sending:
+            self.sending = True
+            # The app's: closing the dialog must not cut off the answer.
+            self.app.run_worker(self._deliver(), group="commands")
 
     async def _deliver(self) -> None:
         done = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from console.keymap import DESK, ORDERS_PANE, PANES, STRATEGIES_PANE, keys_for
+from collections.abc import Iterable
+
+from console.keymap import DESK, MODEL_KEYS, ORDERS_PANE, PANES, STRATEGIES_PANE, Key, keys_for
 from console.screens.reader import Reader
 from widgets.cells import fit
 from widgets.lines import Line
@@ -16,6 +18,33 @@ class HelpScreen(Reader):
         super().__init__("Keys", help_lines(pane))
 
 
+class ModelsHelpScreen(Reader):
+    """The keys of the models screen, and what its words mean."""
+
+    def __init__(self) -> None:
+        super().__init__("Keys of the models", model_help_lines())
+
+
+def model_help_lines() -> list[Line]:
+    words = (
+        ("IC", "correlation across symbols of what was predicted with what came; rank IC: of the ranks"),
+        ("ICIR", "mean IC over its deviation; an interval that holds 0 may be chance"),
+        ("live IC", "rank IC on this desk, of predictions whose horizon has passed (scored)"),
+        ("paper", "P&L of the model's own equal weights, after costs, of one side; nothing is traded for it"),
+        ("shadow", "predicts on the same bars beside the active model, and trades nothing"),
+        ("PSI", "how far a feature has moved from training: ~ from 0.1, ! from 0.25"),
+    )
+    lines = _keys("On the models", MODEL_KEYS)
+    lines += [(), (("Words", "heading"),)]
+    return lines + [((fit(word, 11, right=True), "bold"), (f"  {said}", "text")) for word, said in words]
+
+
+def _keys(title: str, keys: Iterable[Key]) -> list[Line]:
+    lines: list[Line] = [((title, "heading"),)]
+    lines += [((fit(key.shown, 11, right=True), "key"), (f"  {key.help}", "text")) for key in keys]
+    return lines
+
+
 def help_lines(pane: int) -> list[Line]:
     lines: list[Line] = []
     here = [key for key in keys_for(pane) if key.where != DESK]
@@ -24,8 +53,7 @@ def help_lines(pane: int) -> list[Line]:
     for title, keys in ((f"In {PANES[pane - 1]}", here), ("Everywhere", everywhere), ("Panes", panes)):
         if lines:
             lines.append(())
-        lines.append(((title, "heading"),))
-        lines.extend(((fit(key.shown, 11, right=True), "key"), (f"  {key.help}", "text")) for key in keys)
+        lines += _keys(title, keys)
     lines.append(())
     if pane == STRATEGIES_PANE:
         lines.append(

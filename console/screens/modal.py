@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
@@ -32,3 +33,14 @@ class Modal(ModalScreen[Result], inherit_bindings=False):
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+    def keep_asking(self, every_s: float, fill: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``fill`` now and every so often, one at a time: one that put an end to the one before would, on
+        a slow line, never have its answer."""
+
+        def ask() -> None:
+            if all(worker.is_finished for worker in self.workers if worker.group == "fill"):
+                self.run_worker(fill(), group="fill")
+
+        self.set_interval(every_s, ask)
+        ask()

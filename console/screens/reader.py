@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -47,17 +47,6 @@ class Reader(Modal[None], inherit_bindings=True):
 
     def on_mount(self) -> None:
         self.set_focus(self._lines)
-
-    def keep_asking(self, every_s: float, fill: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run ``fill`` now and every so often, one at a time: one that put an end to the one before would, on
-        a slow line, never have its answer."""
-
-        def ask() -> None:
-            if all(worker.is_finished for worker in self.workers if worker.group == "fill"):
-                self.run_worker(fill(), group="fill")
-
-        self.set_interval(every_s, ask)
-        ask()
 
     @property
     def lines_width(self) -> int:

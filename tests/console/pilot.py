@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 
 from console.app import DeskApp
+from console.screens.models import ModelsScreen
 from tests.console.fake_link import FakeLink
 from widgets.lines import Lines
 
@@ -42,3 +43,17 @@ def text_of(app: DeskApp) -> str:
 
 def toasts(app: DeskApp) -> list[str]:
     return [note.message for note in app._notifications]
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause()
+
+
+async def open_models(app: DeskApp, pilot: Pilot[None], *keys: str) -> ModelsScreen:
+    await press(pilot, "M")
+    await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and bool(app.screen._details))
+    screen = app.screen
+    assert isinstance(screen, ModelsScreen)
+    await press(pilot, *keys)
+    return screen

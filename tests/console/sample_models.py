@@ -1,4 +1,4 @@
-"""Models made up for tests: an active one, its shadow, older ones, a user's, one that may not be activated."""
+"""Models made up for tests: an active one, its shadow, older ones, a user's, one not validated."""
 
 from __future__ import annotations
 

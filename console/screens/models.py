@@ -1,0 +1,329 @@
+"""The models screen: versions to walk through, and below or beside them all that is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+
+from console.keymap import MODEL_KEYS, bindings, model_footer
+from console.link_protocol import ModelsLink
+from console.screens.confirm import ConfirmScreen
+from console.screens.contributions import ContributionsScreen
+from console.screens.help import ModelsHelpScreen
+from console.screens.modal import Modal
+from console.screens.model import ModelScreen
+from console.screens.switch_model import ActivateScreen
+from console.view import DeskView
+from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
+from engine.errors import LinkError
+from widgets.grid import Grid
+from widgets.keys import KeysBar
+from widgets.lines import Line, Lines, faded
+from widgets.model_compare import comparison_lines, drift_lines
+from widgets.model_detail import detail_lines
+from widgets.models import VersionsGrid, head_lines
+from widgets.tabbed import TabLine
+from widgets.training import brief_line, training_lines
+
+if TYPE_CHECKING:
+    from console.models import ModelsApp
+
+REFRESH_S = 1.0
+BESIDE = (150, 30)
+"""Least columns and rows for the parts side by side; below, one at a time."""
+PARTS = ("Details", "Shadow", "Drift", "Training")
+
+
+class ModelsScreen(Modal[None], inherit_bindings=True):
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(table=MODEL_KEYS)]
+    DEFAULT_CSS = """
+    ModelsScreen {
+        & > .dialog { width: 100%; height: 100%; max-width: 220; }
+        & #head { height: auto; max-height: 6; }
+        & #versions { height: auto; max-height: 40%; min-height: 3; }
+        & #parts { height: 1fr; }
+        & #parts > Lines { width: 1fr; height: 1fr; }
+        & #beside { display: none; }
+        & #part-tabs { height: 1; }
+        & #keys { height: 1; }
+        &.-beside #part-tabs { display: none; }
+        &.-beside #parts { border-top: solid $rule; }
+        &.-beside #beside { display: block; border-left: solid $rule; padding-left: 1; }
+    }
+    """
+
+    def __init__(self, link: ModelsLink, view: DeskView, symbol: str) -> None:
+        """``symbol``: whose prediction is explained first."""
+        super().__init__()
+        self._link, self._view, self._symbol = link, view, symbol
+        self._known: ModelsDetail | None = None
+        self._details: dict[str, tuple[ModelEntry, ModelDetail]] = {}
+        """By version, with the entry as it was then: asked anew when that has changed."""
+        self._fault, self._detail_fault = "", ""
+        self._part = 0
+        self._head = Lines(id="head")
+        self._head.can_focus = False
+        self.grid = VersionsGrid(id="versions")
+        self._tabs = TabLine(PARTS, id="part-tabs", counted=False)
+        self._below, self._beside = Lines(id="below"), Lines(id="beside")
+        self._keys = KeysBar(id="keys")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Models"
+            yield self._head
+            yield self.grid
+            yield self._tabs
+            with Horizontal(id="parts"):
+                yield self._below
+                yield self._beside
+            yield self._keys
+
+    def on_mount(self) -> None:
+        self.set_focus(self.grid)
+        self._keys.show(model_footer())
+        self.keep_asking(REFRESH_S, self._fill)
+
+    def on_resize(self, event: events.Resize) -> None:
+        columns, rows = BESIDE
+        self.set_class(event.size.width >= columns and event.size.height >= rows, "-beside")
+        self.call_after_refresh(self._draw)
+
+    # --- what is asked ---------------------------------------------------------------------------
+
+    async def _fill(self) -> None:
+        try:
+            self._known = await self._link.models()
+            self._fault = ""
+        except LinkError as error:
+            self._fault = str(error)
+        self._draw()
+        await self._fill_detail()
+
+    async def _fill_detail(self) -> None:
+        """Of the selected version: once, and anew when something became of it."""
+        entry = self.selected
+        if entry is None or self._fault or self._is_told(entry):
+            return
+        try:
+            self._details[entry.version] = entry, await self._link.model(entry.version)
+            self._detail_fault = ""
+        except LinkError as error:
+            self._detail_fault = str(error)
+        self._draw()
+
+    def _is_told(self, entry: ModelEntry) -> bool:
+        before = self._details.get(entry.version)
+        return before is not None and _state(before[0]) == _state(entry)
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    @property
+    def selected(self) -> ModelEntry | None:
+        models = self._known.models if self._known is not None else ()
+        return next((row for row in models if row.version == self.grid.cursor_key), None)
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        known, now = self._known, self._view.now_ns
+        if known is None:
+            said: Line = ((self._fault or "asking the engine…", "bad" if self._fault else "muted"),)
+            self._head.set_lines([said])
+            return
+        self.grid.faded = bool(self._fault)
+        self.grid.show(known.models, now)
+        head = head_lines(known, now)
+        if known.training.state == "running":
+            head.append(brief_line(known.training))
+        if self._fault:
+            head = [((self._fault, "bad"),), *(faded(line) for line in head)]
+        self._head.set_lines(head)
+        self._tabs.show(self._part, (0,) * len(PARTS))
+        if self._below.size.width <= 1:
+            return  # has no place yet
+        if self.has_class("-beside"):
+            self._show(self._below, self._part_lines(0, self._below))
+            rest = [line for part in (1, 3, 2) for line in self._part_lines(part, self._beside)]
+            self._show(self._beside, rest[1:])
+        else:
+            lines = self._part_lines(self._part, self._below)
+            self._show(self._below, lines[1:] if self._part else lines)
+
+    def _show(self, where: Lines, lines: Sequence[Line]) -> None:
+        where.set_lines([faded(line) for line in lines] if self._fault else lines)
+
+    def _part_lines(self, part: int, where: Lines) -> list[Line]:
+        """The lines of a part of ``PARTS``; all but the first begin with a blank one."""
+        assert self._known is not None
+        width, now = where.size.width - 2, self._view.now_ns
+        if part == 1:
+            return comparison_lines(self._known)
+        if part == 2:
+            return drift_lines(self._known, width)
+        if part == 3:
+            return training_lines(self._known.training, now)
+        return self._detail_lines(width, now)
+
+    def _detail_lines(self, width: int, now_ns: int) -> list[Line]:
+        entry = self.selected
+        if entry is None:
+            return [(("no version to tell of yet: t trains one, `tickdesk models` registers one", "muted"),)]
+        before = self._details.get(entry.version)
+        lines = detail_lines(entry, before[1] if before else None, width, now_ns)
+        return [((self._detail_fault, "bad"),), *lines] if self._detail_fault else lines
+
+    # --- keys: moving ----------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        self._detail_fault = ""
+        self._below.move_home()
+        self._draw()
+        self.run_worker(self._fill_detail(), group="detail", exclusive=True)
+
+    def action_move(self, lines: int) -> None:
+        self.grid.move_by(lines)
+        self._moved()
+
+    def action_home(self) -> None:
+        self.grid.move_home()
+        self._moved()
+
+    def action_end(self) -> None:
+        self.grid.move_end()
+        self._moved()
+
+    def action_page(self, pages: int) -> None:
+        """Of what is below the table, and beside it where that is longer than its place."""
+        for lines in (self._below, self._beside):
+            lines.move_page(pages)
+
+    def action_tab(self, step: int) -> None:
+        self._part = (self._part + step) % len(PARTS)
+        self._below.move_home()
+        self._draw()
+
+    def action_sort(self) -> None:
+        self.grid.next_sort()
+        self.say_sort()
+
+    def say_sort(self) -> None:
+        mode = self.grid.sort_mode
+        self.query_one(".dialog").border_title = "Models" + (f" · by {mode}" if mode else "")
+
+    def on_grid_activated(self, event: Grid.Activated) -> None:
+        event.stop()
+        self.action_details()
+
+    # --- keys: what is done ----------------------------------------------------------------------
+
+    @property
+    def commands(self) -> ModelsApp:
+        """Who sends, and says what became of it."""
+        return cast("ModelsApp", self.app)
+
+    def _chosen(self) -> ModelEntry | None:
+        """The selected version; None, and said so, when there is none."""
+        entry = self.selected
+        if entry is None:
+            self.commands.say("no version is selected: train one with t")
+        return entry
+
+    def action_details(self) -> None:
+        entry = self._chosen()
+        if entry is not None:
+            self.app.push_screen(ModelScreen(entry, self._link, lambda: self._view.now_ns))
+
+    def action_activate(self) -> None:
+        entry = self._chosen()
+        if entry is None or self._known is None:
+            return
+        if entry.role == "active":
+            self.commands.say(f"model {entry.version} is active already; r loads it anew")
+            return
+        before = self._details.get(entry.version)
+        version = entry.version
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.commands.command(f"activating {version}", lambda: self._link.activate_model(version))
+            elif answer == "shadow":
+                self._shadow(version)
+
+        screen = ActivateScreen(self._known, entry, before[1] if before else None)
+        self.app.push_screen(screen, answered)
+
+    def action_shadow(self) -> None:
+        entry = self._chosen()
+        if entry is None:
+            return
+        if entry.role:
+            self.commands.say(f"model {entry.version} is the {entry.role} one already")
+        else:
+            self._shadow(entry.version)
+
+    def _shadow(self, version: str) -> None:
+        self.commands.command(f"shadow {version}", lambda: self._link.shadow_model(version))
+
+    def action_no_shadow(self) -> None:
+        if self._known is not None and not any(row.role == "shadow" for row in self._known.models):
+            self.commands.say("no shadow runs")
+        else:
+            self.commands.command("ending the shadow", lambda: self._link.shadow_model(""))
+
+    def action_deactivate(self) -> None:
+        active = (
+            next((row for row in self._known.models if row.role == "active"), None) if self._known else None
+        )
+        if active is None:
+            self.commands.say("no model is active")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.commands.command("deactivating the model", self._link.deactivate_model)
+
+        question = [
+            f"Model {active.version} steps down; its strategy goes on without a model and says nothing.",
+            "Positions and orders stay as they are.",
+        ]
+        self.app.push_screen(ConfirmScreen("Deactivate", question, "Deactivate the model"), answered)
+
+    def action_cancel_training(self) -> None:
+        if self._known is not None and self._known.training.state != "running":
+            self.commands.say("no training run is at work: t starts one")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.commands.command("ending the training", self._link.cancel_training)
+
+        question = ["What the run has learned so far is lost; the models stay as they are."]
+        self.app.push_screen(ConfirmScreen("End training", question, "End the run"), answered)
+
+    def action_contributions(self) -> None:
+        symbols = sorted(self._view.ticks)
+        if not symbols:
+            self.commands.say("no symbol is known yet: wait for the feed")
+            return
+        chosen = self._symbol if self._symbol in symbols else symbols[0]
+        self.app.push_screen(ContributionsScreen(self._link, symbols, chosen))
+
+    def action_copy(self) -> None:
+        key = self.grid.cursor_key
+        if key is not None:
+            self.app.copy_to_clipboard(self.grid.row_text(key))
+            self.commands.say("row copied")
+
+    def action_help(self) -> None:
+        self.app.push_screen(ModelsHelpScreen())
+
+
+def _state(entry: ModelEntry) -> tuple[object, ...]:
+    """What becomes of a model, without its live figures."""
+    return entry.status, entry.role, entry.last_good, entry.activated_ns, entry.registered_ns
