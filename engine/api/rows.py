@@ -238,6 +238,14 @@ class ModelRow(Row, frozen=True):
     """E.g. ``rank IC 0.041``."""
     error: str
     """Why the last reload kept the old one."""
+    live_rank_ic: float | None = None
+    """Mean over the newest scored steps; None: none is scored yet."""
+    live_steps: int = 0
+    """Scored so far."""
+    shadow: str = ""
+    """Version that runs beside it; "" when none does."""
+    rollback: str = ""
+    """What the desk rolled back by itself last, and why; "" when it has not."""
 
 
 class LogRow(Row, frozen=True):

@@ -11,10 +11,12 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from engine.api.address import prepare, socket_path
 from engine.api.hub import Hub
@@ -40,6 +42,8 @@ from engine.wiring.compile import compile_all
 from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
+from engine.wiring.kept import forget
+from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
@@ -56,6 +60,8 @@ log = logging.getLogger("engine")
 
 ANSWER_S = 0.5
 """How long a stopping engine waits for the answers to its cancels."""
+AFTER_DECISIONS_S = 0.01
+"""When the orders of a bar close are out: then models are compared."""
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
 
@@ -149,7 +155,12 @@ class LiveEngine:
             clock=lambda: self.clock(),
             alert=lambda level, text: self.desk.alert(level, "recording", text),
         )
-        self.model = ModelSlot(options.state_dir, self.desk)
+        self.model = ModelSlot(
+            options.state_dir,
+            self.desk,
+            keep=self.writing.keep if tape is None else forget,
+            spawn=self._spawn_beside if tape is None else None,
+        )
         self.performance = LivePerformance(
             self.desk,
             reader=self.store.reader,
@@ -167,6 +178,9 @@ class LiveEngine:
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
+
+    def _spawn_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.spawn(work, vital=False)
 
     @property
     def ready(self) -> bool:
@@ -267,6 +281,7 @@ class LiveEngine:
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
         await self.tasks.cancel()
+        self.model.close()
         self.recording.close()
         await self.beside.close()
         self.desk.trading_enabled = False
@@ -304,9 +319,15 @@ class LiveEngine:
             gc.freeze()
             gc.enable()
         # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        loading = self.tasks.spawn(self.model.start(), vital=False)
+        kept = self.store.settings() if self._tape is None else {}
+        loading = self.tasks.spawn(self.model.start(kept), vital=False)
         if self._tape is not None:
             await asyncio.wait([loading])  # a tape can wait for its model; a market does not
+        else:
+            assert self._loop is not None
+            self.desk.signals.scoring.go_live(
+                time.perf_counter_ns, partial(self._loop.call_later, AFTER_DECISIONS_S)
+            )
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.desk.advance(self.clock())
@@ -330,7 +351,7 @@ class LiveEngine:
             self.beside.start()
             if self.bars is not None:
                 self.tasks.spawn(self.bars.run(), vital=False)
-        self.tasks.spawn(self.model.poll(self.config.models.poll_s), vital=False)
+        self.tasks.spawn(poll(self.model, self.config.models.poll_s), vital=False)
 
     def _open_tape(self, tape: Tape) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""

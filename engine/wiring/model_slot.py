@@ -1,83 +1,316 @@
-"""The active model of the desk: loaded in a child, swapped as one reference between two batches."""
+"""The desk's model and its shadow: what the registry says, loaded in a child and swapped between two batches.
+
+Whatever fails leaves the model at work as it was, and the registry too: a model is loaded and tried first,
+then the registry is changed in one transaction, then one reference is exchanged.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from engine.api.protocol import ModelRow
 from engine.errors import ModelError
 from engine.events import NS
-from engine.models.builtin import dated_ns, ensure_builtin
-from engine.models.load import load
-from engine.models.registry import Registry
+from engine.models.builtin import ensure_builtin
+from engine.models.predictor import Predictor
+from engine.models.registry import Entry, Registry, Roles
 from engine.wiring.desk import Desk
+from engine.wiring.kept import forget
+from engine.wiring.loaded_models import LoadedModels
+from engine.wiring.model_watch import TRACKS
+from engine.wiring.scoring import Fall
 
 log = logging.getLogger("engine.models")
 
 STRATEGY = "model"
+DESK = "desk"
+"""Who goes back from a model by itself, in the registry's history."""
 _DAY_NS = 86_400 * NS
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class ModelSlot:
-    """Loads and reloads the registry's active model. A failed reload keeps the old one and says why."""
+    """Everything raises ModelError, one line, and then nothing has changed."""
 
-    def __init__(self, state_dir: Path, desk: Desk) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        desk: Desk,
+        *,
+        keep: Callable[[str, object], None] = forget,
+        spawn: Spawn | None = None,
+    ) -> None:
+        """``keep``: takes a setting. ``spawn`` runs work beside the desk; None: the registry is not changed
+        when the desk goes back by itself (a tape)."""
         self._state_dir = state_dir
         self._desk = desk
+        self.scoring = desk.signals.scoring
+        self._keep = keep
+        self._spawn = spawn
+        self._models = LoadedModels(desk)
         self._registry: Registry | None = None
         self._busy = asyncio.Lock()
-        self._error = ""
+        self._ready: Predictor | None = None
+        """The last good model, loaded."""
+        self._activated_ns = 0
+        """When the model at work was made active."""
+        self._owed: tuple[Fall, int] | None = None
+        """What the registry does not know yet, and when the model that fell was made active."""
+        self.error = ""
+        """Why the last reload kept the old model; "" when it did not."""
+        self.rollback_note = ""
+        """What the desk rolled back by itself last, and why, one line."""
+        self.swap_ns = 0
+        """How long the last exchange of the active model took."""
+        self.scoring.fallback = self._last_good
+        self.scoring.on_fall = self._on_fall
 
     @property
-    def row(self) -> ModelRow:
-        predictor = self._desk.signals.scoring.active
-        error = self._error or self._desk.signals.scoring.error
-        if predictor is None:
-            loading = self._busy.locked() or (self._registry is None and not error)
-            return ModelRow(STRATEGY, "", "loading" if loading else "none", 0, "", error)
-        return ModelRow(STRATEGY, predictor.version, "active", predictor.created_ns, predictor.metric, error)
+    def registry(self) -> Registry:
+        if self._registry is None:
+            raise ModelError(self.error or "the model registry is not open yet: try again in a moment")
+        return self._registry
 
-    async def start(self) -> None:
-        """Open the registry, put the shipped model in when it is empty, and load the active one."""
+    @property
+    def loading(self) -> bool:
+        return self._busy.locked() or (self._registry is None and not self.error)
+
+    @property
+    def ready_version(self) -> str:
+        """Of the last good model that is loaded; "": none is."""
+        return "" if self._ready is None else self._ready.version
+
+    # --- the start and the end ---
+
+    async def start(self, settings: Mapping[str, Any] | None = None) -> None:
+        """Open the registry, put the shipped model in when it is empty, and load what has a role."""
+        if settings is not None and TRACKS in settings:
+            try:
+                self.scoring.watch.take_up(settings[TRACKS])
+            except ValueError as error:  # msgspec's errors are
+                log.warning("setting %s is not taken up: %s", TRACKS, error)
         try:
             self._registry = await asyncio.to_thread(self._open)
+            roles = await self._roles()
         except ModelError as error:
             self._fail(error)
             return
-        with contextlib.suppress(ModelError):  # reload has logged and kept it
-            await self.reload()
+        async with self._busy:
+            with contextlib.suppress(ModelError):  # logged and kept
+                if roles.active is None:
+                    raise self._fail(ModelError("no model is active: `tickdesk train` makes one"))
+                await self._swap_to(roles.active, anew=False)
+            await self._follow_beside(roles)
 
     def _open(self) -> Registry:
         registry = Registry(self._state_dir)
         ensure_builtin(registry)
         return registry
 
+    def keep_tracks(self) -> None:
+        """Keep how the models did, for the next run."""
+        self._keep(TRACKS, self.scoring.watch.kept())
+
+    def close(self) -> None:
+        """The desk ends: no model speaks any more."""
+        self.keep_tracks()
+        self.scoring.set_active(None)
+        self.scoring.set_shadow(None)
+        self._ready = None
+        self._models.close()
+
+    # --- what a person or a schedule asks for ---
+
     async def reload(self) -> str:
-        """Load the registry's active model; returns what happened, one line. Raises ModelError."""
+        """Load the registry's active model anew; returns what happened, one line."""
         async with self._busy:
-            if self._registry is None:
-                raise ModelError("the model registry is not open: see the log")
-            entry = await asyncio.to_thread(self._registry.active, STRATEGY)
-            if entry is None:
-                raise ModelError("no model is active: `tickdesk train` makes one")
-            try:
-                dated = await asyncio.to_thread(dated_ns, entry)
-                predictor = await load(entry.path, bar_interval_s=self._desk.config.features.bar_s)
-            except ModelError as error:
-                self._fail(error)
-                raise
-            before = self._desk.signals.scoring.active
-            self._desk.signals.scoring.set_active(predictor, dated)
-            self._error = ""
-            log.info("model loaded", extra={"fields": {"version": predictor.version}})
-            if predictor.note:
-                log.warning("model %s: %s", predictor.version, predictor.note)
-            self._tell_old(predictor.version, dated)
+            roles = await self._roles()
+            if roles.active is None:
+                raise ModelError("no model is active: `tickdesk models activate VERSION` makes one")
+            before = self.scoring.active
+            predictor = await self._swap_to(roles.active, reload=True)
+            await self._follow_beside(roles)
             same = before is not None and before.version == predictor.version
             return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
+
+    async def activate(self, version: str, who: str, reason: str = "") -> str:
+        """Load and try a model, make it active in the registry, put it to work; one line."""
+        async with self._busy:
+            entry = await asyncio.to_thread(self.registry.get, version)
+            if entry.strategy != STRATEGY:
+                raise ModelError(f"model {entry.version} is of strategy {entry.strategy}, not of {STRATEGY}")
+            await self._change(entry, partial(self.registry.activate, entry.version, who=who, reason=reason))
+            return f"model {entry.version} is active ({entry.metric})"
+
+    async def rollback(self, who: str, reason: str = "") -> str:
+        """Go back to the model that was active before; one line."""
+        async with self._busy:
+            entry = (await self._roles()).last_good
+            if entry is None:
+                raise ModelError("there is no earlier model to go back to")
+            entry = await self._change(
+                entry, partial(self.registry.rollback, STRATEGY, who=who, reason=reason)
+            )
+            return f"back to model {entry.version} ({entry.metric})"
+
+    async def deactivate(self, who: str, reason: str = "") -> str:
+        """Go on without a model; one line."""
+        async with self._busy:
+            left = await asyncio.to_thread(
+                partial(self.registry.deactivate, STRATEGY, who=who, reason=reason)
+            )
+            self._without()
+            await self._follow_beside(await self._roles())
+            return f"model {left.version} is off: the strategy goes on without a model"
+
+    async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
+        """Let a model run beside the active one, "": none any more; one line."""
+        async with self._busy:
+            registry, found = self.registry, None
+            if version:
+                entry = await asyncio.to_thread(registry.get, version)
+                found = await self._models.get(entry)
+                version = entry.version
+            try:
+                await asyncio.to_thread(
+                    partial(registry.set_shadow, version or None, STRATEGY, who=who, reason=reason)
+                )
+            except ModelError:
+                if found is not None:
+                    self._models.refuse(found[0])
+                raise
+            if found is None:
+                self.scoring.set_shadow(None)
+                self._let_go()
+                return "no shadow runs any more"
+            self._models.take(*found)
+            self.scoring.set_shadow(found[0])
+            self._let_go()
+            return f"model {version} runs as shadow from now on"
+
+    async def _change(self, entry: Entry, change: Callable[[], Entry]) -> Entry:
+        """Load ``entry``, let ``change`` write it down, put it to work."""
+        try:
+            found = await self._models.get(entry)
+        except ModelError as error:
+            raise self._fail(error) from None
+        try:
+            now = await asyncio.to_thread(change)
+            if now.version != entry.version:  # one whose files are damaged by now was passed over
+                self._models.refuse(found[0])
+                found = await self._models.get(now)
+        except ModelError as error:
+            self._models.refuse(found[0])
+            raise self._fail(error) from None
+        self._put_to_work(now, *found)
+        roles = await self._roles()
+        await self._follow_shadow(roles)
+        if self._spawn is None:
+            await self._follow_last_good(roles)
+        else:
+            self._spawn(self._fetch_last_good())  # who asked need not wait for it
+        return now
+
+    async def _fetch_last_good(self) -> None:
+        try:
+            async with self._busy:
+                await self._follow_last_good(await self._roles())
+        except ModelError as error:
+            log.error("the last good model is not known: %s", error)
+
+    # --- what the registry says ---
+
+    async def follow(self) -> None:
+        """Take up what another process changed in the registry."""
+        async with self._busy:
+            await self._settle_fall()
+            roles = await self._roles()
+            loaded = self.scoring.active
+            if self._owed is not None:
+                pass  # the registry's active model is the one that the desk went back from
+            elif roles.active is None:
+                if loaded is not None:
+                    self._without()
+                    log.info("model deactivated", extra={"fields": {"version": loaded.version}})
+            elif loaded is None or loaded.version != roles.active.version:
+                with contextlib.suppress(ModelError):  # logged and kept, and tried again
+                    await self._swap_to(roles.active)
+            await self._follow_beside(roles)
+
+    async def _roles(self) -> Roles:
+        return await asyncio.to_thread(self.registry.roles, STRATEGY)
+
+    async def _swap_to(self, entry: Entry, *, reload: bool = False, anew: bool = True) -> Predictor:
+        try:
+            predictor, dated = await self._models.get(entry, anew=reload)
+        except ModelError as error:
+            raise self._fail(error) from None
+        active = self.scoring.active
+        same = active is not None and active.version == predictor.version
+        self._put_to_work(entry, predictor, dated, anew=anew and not same)
+        return predictor
+
+    async def _follow_beside(self, roles: Roles) -> None:
+        """The shadow and the last good model, as the registry has them."""
+        await self._follow_shadow(roles)
+        await self._follow_last_good(roles)
+
+    async def _follow_shadow(self, roles: Roles) -> None:
+        shadow = self.scoring.shadow
+        if roles.shadow is None:
+            self.scoring.set_shadow(None)
+        elif shadow is None or shadow.version != roles.shadow.version:
+            try:
+                found = await self._models.get(roles.shadow)
+                self._models.take(*found)
+                self.scoring.set_shadow(found[0])
+            except ModelError as error:
+                self.scoring.set_shadow(None)
+                self.scoring.shadow_error = f"shadow {roles.shadow.version} not loaded: {error}"
+                log.error("%s", self.scoring.shadow_error)
+
+    async def _follow_last_good(self, roles: Roles) -> None:
+        """Have the model loaded that the desk goes back to, so that it can at any moment."""
+        ready = None
+        if roles.last_good is not None:
+            try:
+                found = await self._models.get(roles.last_good)
+                self._models.take(*found)
+                ready = found[0]
+            except ModelError as error:
+                log.warning("the last good model %s cannot be loaded: %s", roles.last_good.version, error)
+        active = self.scoring.active
+        self._ready = ready if active is None or ready is None or ready.version != active.version else None
+        self._let_go()
+
+    # --- the exchange ---
+
+    def _put_to_work(self, entry: Entry, predictor: Predictor, dated: int, *, anew: bool = True) -> None:
+        began_ns = time.perf_counter_ns()
+        shadow = self.scoring.shadow
+        self.scoring.set_active(predictor, dated, anew=anew)
+        if shadow is not None and shadow.version == predictor.version:
+            self.scoring.set_shadow(None)
+        self.swap_ns = time.perf_counter_ns() - began_ns
+        self._models.take(predictor, dated)
+        self._activated_ns, self._owed, self.error = entry.activated_ns, None, ""
+        log.info("model loaded", extra={"fields": {"version": predictor.version}})
+        self._tell_old(predictor.version, dated)
+
+    def _without(self) -> None:
+        self.scoring.set_active(None)
+        self._owed, self.error = None, ""
+
+    def _let_go(self) -> None:
+        used = (self.scoring.active, self.scoring.shadow, self._ready)
+        self._models.keep([one.version for one in used if one is not None])
 
     def _tell_old(self, version: str, dated: int) -> None:
         limit_ns = self._desk.trading.gate.book.limits.model_age_ns
@@ -87,20 +320,52 @@ class ModelSlot:
             text = f"{version} is {days:.0f} days old, beyond max_model_age_s: its entries are denied"
             self._desk.alert("warning", "model", f"{text}; `tickdesk train` makes a new one")
 
-    async def poll(self, every_s: float) -> None:
-        """Take up what another process activated."""
-        while True:
-            await asyncio.sleep(every_s)
-            if self._registry is None:
-                continue
-            try:
-                entry = await asyncio.to_thread(self._registry.active, STRATEGY)
-                loaded = self._desk.signals.scoring.active
-                if entry is not None and (loaded is None or loaded.version != entry.version):
-                    await self.reload()
-            except (ModelError, OSError) as error:  # tried again: the registry may be busy, a fork refused
-                log.error("model poll: %s", error)
+    # --- the desk went back by itself ---
 
-    def _fail(self, error: ModelError) -> None:
-        self._error = str(error)
+    def _last_good(self) -> Predictor | None:
+        ready, self._ready = self._ready, None
+        return ready
+
+    def _on_fall(self, fall: Fall) -> None:
+        where = f"back to {fall.to}" if fall.to else "the strategy goes on without a model"
+        self.rollback_note = f"model {fall.version} was rolled back, {where}: {fall.reason}"
+        log.error("%s", self.rollback_note)
+        self._desk.alert("error", "model", self.rollback_note)
+        self.scoring.dated_ns = self._models.dated_ns(fall.to)
+        self._owed = fall, self._activated_ns
+        if self._spawn is not None:
+            self._spawn(self._tell_registry())
+
+    async def _tell_registry(self) -> None:
+        try:
+            await self.follow()
+        except ModelError as error:  # the poll tries again
+            log.error("the registry does not know of the rollback yet: %s", error)
+
+    async def _settle_fall(self) -> None:
+        """Write into the registry what the desk did by itself, unless a person was faster. Raises
+        ModelError."""
+        if self._owed is None:
+            return
+        fall, activated_ns = self._owed
+        active = (await self._roles()).active
+        if active is None or (active.version, active.activated_ns) != (fall.version, activated_ns):
+            self._owed = None  # somebody has decided since
+            return
+        if self._spawn is None:
+            return
+        if not fall.to:
+            await asyncio.to_thread(
+                partial(self.registry.deactivate, STRATEGY, who=DESK, reason=fall.reason, bad=True)
+            )
+        else:
+            entry = await asyncio.to_thread(
+                partial(self.registry.rollback, STRATEGY, who=DESK, reason=fall.reason)
+            )
+            self._activated_ns = entry.activated_ns
+        self._owed = None
+
+    def _fail(self, error: ModelError) -> ModelError:
+        self.error = str(error)
         log.error("model not loaded, the old one stays: %s", error)
+        return error

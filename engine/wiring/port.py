@@ -30,6 +30,7 @@ from engine.store.read import Reader
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
+from engine.wiring.model_view import model_row
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
 from engine.wiring.tickets import find
@@ -78,7 +79,7 @@ class LivePort:
             feeds=engine.feeds,
             beside=(*engine.beside.context, *engine.beside.collected),
             loading=engine.loading(),
-            model=engine.model.row,
+            model=model_row(engine.model),
             logs=engine.ring.since(0),
             last_seq=engine.hub.last_seq,
             pending_writes=engine.store.pending,
@@ -110,7 +111,7 @@ class LivePort:
         desk = self._engine.desk
         wanted = sought(desk, identity)
         read = await asyncio.to_thread(past, self._open_reader(), wanted)
-        return explain(desk, wanted, read, self._engine.model.row)
+        return explain(desk, wanted, read, model_row(self._engine.model))
 
     def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
         return self._open_reader().events_since(since, limit)

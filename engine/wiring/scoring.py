@@ -95,12 +95,12 @@ class Scoring:
         self.on_fall = _nobody
         self._judge = Judge(config.models.rollback)
         self._timer: Callable[[], int] | None = None
-        self._defer: Callable[[Callable[[], None]], None] = _at_once
+        self._defer: Callable[[Callable[[], None]], object] = _at_once
         self._asked: _Asked | None = None
         self._after: Callable[[], None] | None = None
 
     def go_live(
-        self, timer: Callable[[], int], defer: Callable[[Callable[[], None]], None] = _at_once
+        self, timer: Callable[[], int], defer: Callable[[Callable[[], None]], object] = _at_once
     ) -> None:
         """From now on in a live process: ``timer`` (ns, monotonic) judges latencies, models in processes of
         their own answer when they do, and what no decision waits for is given to ``defer``."""
@@ -161,6 +161,14 @@ class Scoring:
     def batch(self, ns: int = 0) -> Batch | None:
         """The active model's batch of the bar close at ``ns``, 0: the newest; None when it is gone."""
         return self.batches.get(ns)
+
+    def rows_for(self, predictor: Predictor) -> Floats | None:
+        """The newest rows that ``predictor`` could be tried on; None: there are none of its bars yet."""
+        batch, lead = self.batches.get(), self.lead
+        if batch is None or lead is None:
+            return None
+        alike = predictor.manifest.bar_interval_s == lead.manifest.bar_interval_s
+        return batch.rows if alike else None
 
     # --- at a boundary ---
 

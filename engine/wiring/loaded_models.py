@@ -1,0 +1,109 @@
+"""Models that are loaded: each once, tried on the desk's own rows before it is used, ended when unused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import ModelError
+from engine.models.builtin import dated_ns
+from engine.models.load import load
+from engine.models.predictor import Answer, Predictor
+from engine.models.registry import Entry
+from engine.models.user_predictor import UserPredictor
+from engine.wiring.desk import Desk
+
+log = logging.getLogger("engine.models")
+
+Floats = npt.NDArray[np.float64]
+
+
+class LoadedModels:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._loaded: dict[str, tuple[Predictor, int]] = {}
+
+    async def get(self, entry: Entry, *, anew: bool = False) -> tuple[Predictor, int]:
+        """(predictor, from when its age counts), loaded before or now; ``anew``: now. Raises ModelError."""
+        if not anew and entry.version in self._loaded:
+            return self._loaded[entry.version]
+        config = self._desk.config
+        dated = await asyncio.to_thread(dated_ns, entry)
+        try:
+            predictor = await load(
+                entry.path, bar_interval_s=config.features.bar_s, answer_s=config.models.answer_ms / 1e3
+            )
+        except OSError as error:
+            raise ModelError(
+                f"model {entry.version} cannot be tried, no process for it: {error.strerror}; try again"
+            ) from None
+        try:
+            await self._try(predictor)
+        except BaseException:
+            _end(predictor)
+            raise
+        if predictor.note:
+            log.warning("model %s: %s", predictor.version, predictor.note)
+        return predictor, dated
+
+    def take(self, predictor: Predictor, dated: int) -> None:
+        """It is used from now on; another one of its version is not any more."""
+        before = self._loaded.get(predictor.version)
+        self._loaded[predictor.version] = predictor, dated
+        if before is not None and before[0] is not predictor:
+            _end(before[0])
+
+    def dated_ns(self, version: str) -> int | None:
+        """From when the age of a loaded model counts."""
+        found = self._loaded.get(version)
+        return None if found is None else found[1]
+
+    def keep(self, versions: Collection[str]) -> None:
+        """Only these are used any more."""
+        for version in self._loaded.keys() - set(versions):
+            _end(self._loaded.pop(version)[0])
+
+    def refuse(self, predictor: Predictor) -> None:
+        """It was loaded, and is not used after all."""
+        if all(predictor is not one for one, _ in self._loaded.values()):
+            _end(predictor)
+
+    def close(self) -> None:
+        self.keep(())
+
+    async def _try(self, predictor: Predictor) -> None:
+        """Let it predict the newest rows of the desk, which also warms it up. Raises ModelError."""
+        rows = self._desk.signals.scoring.rows_for(predictor)
+        if rows is None:
+            return
+        answer = await _ask(predictor, rows)
+        if answer.shape != (len(rows),) or not np.isfinite(answer).all():
+            raise ModelError(
+                f"model {predictor.version} predicts numbers that are not finite, of what the desk sees now: "
+                "train it again"
+            )
+
+
+async def _ask(predictor: Predictor, rows: Floats) -> Floats:
+    if not isinstance(predictor, UserPredictor):
+        return predictor.predict(rows)
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def done(answer: Answer) -> None:
+        if not answered.done():
+            answered.set_result(answer)
+
+    predictor.request(0, rows, done)
+    answer = await answered
+    if isinstance(answer, ModelError):
+        raise answer
+    return answer
+
+
+def _end(predictor: Predictor) -> None:
+    if isinstance(predictor, UserPredictor):
+        predictor.close()
