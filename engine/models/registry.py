@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import ModelError
+from engine.errors import ModelError, UnknownModelError
 from engine.models import artefact, model_folders
 from engine.models.artefact import Manifest, Metrics, digest
 from engine.models.registry_file import RegistryFile, decode_metrics
@@ -367,7 +367,7 @@ class Registry:
         if len(rows) == 1 and version:
             return self._row(rows[0])
         what = "several models begin with" if rows else "no model has version"
-        raise ModelError(f"{what} {clean(version, 40)!r}: `tickdesk models list` shows them")
+        raise UnknownModelError(f"{what} {clean(version, 40)!r}: `tickdesk models list` shows them")
 
     def _switch(self, db: sqlite3.Connection, entry: Entry, now_ns: int) -> None:
         self._retire(db, entry.strategy)
