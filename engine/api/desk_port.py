@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.api.data_port import DataPort
+from engine.api.model_port import ModelPort
 from engine.api.protocol import (
     AutomationRow,
     Explanation,
@@ -29,6 +30,11 @@ class DeskPort(Protocol):
     @property
     def trading(self) -> TradingPort:
         """Orders, limits, the account."""
+        ...
+
+    @property
+    def models(self) -> ModelPort:
+        """Models, their training, and what they said."""
         ...
 
     @property
@@ -93,7 +99,5 @@ class DeskPort(Protocol):
     async def remove_automation(self, name: str, who: str) -> Reply: ...
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply: ...
-
-    async def reload_model(self, who: str) -> Reply: ...
 
     def stop(self, who: str) -> Reply: ...

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from engine.api.hub import encode
 from engine.api.protocol import ErrorReply
-from engine.errors import NotReadyError, TickdeskError
+from engine.errors import NotReadyError, TickdeskError, UnknownModelError
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -87,6 +87,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return json_response(ErrorReply(clean(error.reason), f"HTTP_{error.status}"), error.status)
     except NotReadyError as error:
         return json_response(ErrorReply(str(error), type(error).__name__), 503)
+    except UnknownModelError as error:
+        return not_found(str(error))
     except TickdeskError as error:
         return json_response(ErrorReply(str(error), type(error).__name__), 409)
     except asyncio.CancelledError:

@@ -24,13 +24,13 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     PUT  /v1/automations/{name}         a definition -> Reply
     POST /v1/automations/{name}         AutomationPatch -> Reply
     DELETE /v1/automations/{name}       Reply
-    POST /v1/model/reload               Reply
     POST /v1/risk                       RiskPatch -> Reply
     POST /v1/stop                       Reply; the engine then ends
     WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
                                         rows) and EventFrame (every one, gap-free sequence) messages
 
-Orders, limits, the account and reconciliation: see trading_protocol.py.
+Orders, limits, the account and reconciliation: see trading_protocol.py. Models and training: see
+model_protocol.py.
 
 Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Money and quantities are decimal
 text; market data are JSON numbers, null where unknown.

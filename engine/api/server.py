@@ -18,6 +18,7 @@ from engine.api.desk_port import DeskPort
 from engine.api.http import MAX_BODY, body, errors, json_response, not_found, who
 from engine.api.hub import Hub
 from engine.api.limit_routes import limit_routes
+from engine.api.model_routes import model_routes
 from engine.api.order_routes import order_routes
 from engine.api.protocol import RiskPatch
 from engine.api.signal_routes import signal_routes
@@ -41,7 +42,6 @@ class ApiServer:
                 web.get("/v1/health", self._health),
                 web.get("/v1/snapshot", self._snapshot),
                 web.get("/v1/explain/{id}", self._explain),
-                web.post("/v1/model/reload", self._reload),
                 web.post("/v1/risk", self._risk),
                 web.post("/v1/stop", self._stop),
                 web.get("/v1/stream", self.streams.serve),
@@ -49,6 +49,7 @@ class ApiServer:
                 *signal_routes(self._desk),
                 *automation_routes(self._desk),
                 *data_routes(self._desk.data),
+                *model_routes(self._desk.models),
                 *order_routes(self._desk.trading),
                 *limit_routes(self._desk.trading),
                 *account_routes(self._desk.trading),
@@ -86,9 +87,6 @@ class ApiServer:
         if explanation is None:
             return not_found(f"nothing is known of {clean(identity, 60)}: it may be older than the history")
         return json_response(explanation)
-
-    async def _reload(self, request: web.Request) -> web.Response:
-        return json_response(await self._desk.reload_model(who(request)))
 
     async def _risk(self, request: web.Request) -> web.Response:
         patch = await body(request, RiskPatch)

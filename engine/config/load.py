@@ -280,7 +280,7 @@ def one_of(key: str, text: str, known: list[str], config: Config) -> str:
 
 
 def _check(config: Config) -> None:
-    features, risk = config.features, config.risk
+    features, risk, retrain = config.features, config.risk, config.models.retrain
     rules = (
         (features.ema_fast < features.ema_slow, "features.ema_fast must be below features.ema_slow"),
         (features.sma_fast < features.sma_slow, "features.sma_fast must be below features.sma_slow"),
@@ -299,6 +299,14 @@ def _check(config: Config) -> None:
         (
             config.account.currency in config.account.pegged,
             "account.pegged must contain account.currency",
+        ),
+        (
+            retrain.every_s is None or retrain.at is None,
+            "models.retrain.every_s and models.retrain.at both say when: give one",
+        ),
+        (
+            retrain.at is not None or not retrain.days,
+            "models.retrain.days goes with models.retrain.at, the time of day",
         ),
     )
     for holds, rule in rules:

@@ -33,7 +33,15 @@ class RetrainConfig(Section, frozen=True):
     """With ``at``: only on these; empty: every day."""
     then: Literal["register", "shadow", "activate"] = "shadow"
     """What becomes of the new model; ``activate`` only where its validated rank IC is not below the active
-    one's."""
+    one's, else it runs as the shadow."""
+    bar_s: Annotated[float, Meta(gt=0, le=604_800)] | None = None
+    """Length of the bars; like what follows, not set: as ``tickdesk train`` has it."""
+    horizon: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """Bars ahead."""
+    days_of_bars: Annotated[float, Meta(gt=0, le=36_500)] | None = None
+    """The newest so many days of stored bars."""
+    model: Annotated[str, Meta(max_length=400, pattern="^([~/].*)?$")] = ""
+    """The file of a model of your own, whole path; "": LightGBM."""
 
 
 class ModelsConfig(Section, frozen=True):
@@ -53,5 +61,7 @@ class ModelsConfig(Section, frozen=True):
     """Feature rows that the index is over, newest first."""
     keep: Count = 20
     """Models of a strategy that ``models prune`` leaves, newest first."""
+    training_limit_s: Annotated[float, Meta(ge=1, le=604_800)] = 43_200.0
+    """A training run that the desk started is ended after so long."""
     rollback: RollbackConfig = RollbackConfig()
     retrain: RetrainConfig = RetrainConfig()

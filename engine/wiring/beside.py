@@ -1,4 +1,4 @@
-"""What runs beside the venues' feeds: context, polling sources, notifications, reports."""
+"""What runs beside the venues' feeds: context, polling sources, notifications, reports, training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from engine.config import QuantConfig
 from engine.wiring.daily_reports import DailyReports
 from engine.wiring.notifications import Notifications
+from engine.wiring.retrain import Retrain
+from engine.wiring.training_run import TrainingRun
 
 if TYPE_CHECKING:
     from engine.feeds.base import Watched
@@ -27,6 +29,14 @@ class Beside:
         """What is asked about the market; the desk is well without."""
         self.collected: list[Watched] = []
         """The collection loop and its sources."""
+        self.training = TrainingRun(
+            engine.config,
+            engine.options.state_dir,
+            engine.model,
+            clock=lambda: engine.clock(),
+            alert=engine.desk.alert,
+            spawn=lambda work: engine.tasks.spawn(work, vital=False),
+        )
         self.notifications: Notifications | None = None
         if self._config.notify.enabled and not engine.on_tape:  # what is long past is no news
             self.notifications = Notifications(
@@ -56,6 +66,7 @@ class Beside:
         self._ask_around()
         self._collect()
         self._report()
+        self._train_again()
 
     def _ask_around(self) -> None:
         """Ask for market context and external quant servers, where any is enabled."""
@@ -101,3 +112,14 @@ class Beside:
             tell=(lambda day, text: None) if told is None else told.daily_report,
         )
         engine.tasks.spawn(reports.run(), vital=False)
+
+    def _train_again(self) -> None:
+        """Train by the clock, where that is configured."""
+        engine = self._engine
+        retrain = Retrain(
+            self._config.models.retrain,
+            self.training,
+            clock=lambda: engine.clock(),
+            keep=engine.writing.keep,
+        )
+        engine.tasks.spawn(retrain.run(engine.store.settings()), vital=False)

@@ -30,6 +30,7 @@ from engine.store.read import Reader
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
+from engine.wiring.model_port import LiveModels
 from engine.wiring.model_view import model_row
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
@@ -49,6 +50,7 @@ class LivePort:
     def __init__(self, engine: LiveEngine) -> None:
         self._engine = engine
         self.trading = LiveTrading(engine)
+        self.models = LiveModels(engine)
         bars = None if engine.bars is None else engine.bars.cache
         self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
         self._reader: Reader | None = None
@@ -215,9 +217,6 @@ class LivePort:
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
-
-    async def reload_model(self, who: str) -> Reply:
-        return Reply(True, await self._engine.model.reload())
 
     def stop(self, who: str) -> Reply:
         engine = self._engine

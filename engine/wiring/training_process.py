@@ -66,6 +66,7 @@ class TrainingProcess:
         self._limit_s = limit_s
         self._grace_s = grace_s
         self._child: Process | None = None
+        self._to_end = False
         self._said = Line()
         self._tail = b""
 
@@ -83,6 +84,8 @@ class TrainingProcess:
             start_new_session=True,
         )
         self._child = child = Process(transport, protocol, loop)
+        if self._to_end:
+            self.end()
         try:
             async with asyncio.timeout(self._limit_s):
                 code = await self._follow(child)
@@ -95,6 +98,7 @@ class TrainingProcess:
 
     def end(self) -> None:
         """Ask it to end; a second time: at once."""
+        self._to_end = True
         if self._child is not None and self._child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._child.terminate()

@@ -36,6 +36,7 @@ from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
+from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
 from tests.console import sample_desk as sample
 
@@ -77,6 +78,7 @@ class FakeDesk:
         self.asked: list[tuple[object, ...]] = []
         self.trading = FakeTrading(self.asked)
         self.data = FakeData(self.asked)
+        self.models = FakeModels(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 
@@ -150,10 +152,6 @@ class FakeDesk:
     async def set_risk(self, state: str, reason: str, who: str) -> Reply:
         self.asked.append(("risk", state, reason, who))
         return Reply(True, state)
-
-    async def reload_model(self, who: str) -> Reply:
-        self.asked.append(("reload", who))
-        return Reply(True, "model loaded")
 
     def stop(self, who: str) -> Reply:
         self.asked.append(("stop", who))

@@ -1,0 +1,130 @@
+"""The desk's models as the API sees them: rows and commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.api.model_protocol import (
+    Contributions,
+    LiveRow,
+    ModelDetail,
+    ModelsDetail,
+    TrainingOrder,
+    TrainingRow,
+)
+from engine.api.protocol import Reply
+from engine.errors import OrderError, UnknownModelError
+from engine.models.registry import Entry, Registry, Roles
+from engine.wiring.contributions import Contributing
+from engine.wiring.model_rows import detail
+from engine.wiring.model_slot import STRATEGY
+from engine.wiring.model_view import comparison, drift_rows, live_row, model_entry, role_of
+from engine.wiring.tickets import find
+
+if TYPE_CHECKING:
+    from engine.wiring.live import LiveEngine
+
+
+class LiveModels:
+    """Implements ``engine.api.model_port.ModelPort``. The registry is read beside the loop."""
+
+    def __init__(self, engine: LiveEngine) -> None:
+        self._engine = engine
+        self._slot = engine.model
+        self._scoring = engine.desk.signals.scoring
+        self._contributing = Contributing(self._scoring.batch, self._folder)
+
+    # --- looking ---
+
+    async def models(self) -> ModelsDetail:
+        entries, roles = await asyncio.to_thread(_all, self._slot.registry)
+        scoring = self._scoring
+        last_good = "" if roles.last_good is None else roles.last_good.version
+        drift, rows = drift_rows(scoring)
+        return ModelsDetail(
+            models=tuple(model_entry(entry, scoring, last_good) for entry in entries),
+            error=self._slot.error or scoring.error,
+            rollback=self._slot.rollback_note,
+            comparison=comparison(scoring),
+            drift=drift,
+            drift_rows=rows,
+            training=self.training(),
+        )
+
+    async def model(self, version: str) -> ModelDetail:
+        active = self._scoring.active
+        if not version and active is not None:
+            version = active.version
+        found = await asyncio.to_thread(_one, self._slot.registry, version)
+        whole = found.entry.version
+        entry = msgspec.structs.replace(
+            found.entry, role=role_of(self._scoring, whole), live=self._live(whole)
+        )
+        return msgspec.structs.replace(found, entry=entry)
+
+    def _live(self, version: str) -> LiveRow | None:
+        track = self._scoring.watch.tracks.get(version) if role_of(self._scoring, version) else None
+        return None if track is None else live_row(track)
+
+    async def contributions(self, symbol: str, ns: int) -> Contributions:
+        try:
+            known = find(self._engine.desk, symbol).symbol
+        except OrderError as error:
+            raise UnknownModelError(str(error)) from None
+        return await self._contributing.of(known, ns)
+
+    def _folder(self, version: str) -> Path:
+        return self._slot.registry.directory / version
+
+    # --- exchanging ---
+
+    async def reload(self, who: str) -> Reply:
+        return await self._told(self._slot.reload(), who)
+
+    async def activate(self, version: str, who: str) -> Reply:
+        return await self._told(self._slot.activate(version, who), who)
+
+    async def deactivate(self, who: str) -> Reply:
+        return await self._told(self._slot.deactivate(who), who)
+
+    async def rollback(self, who: str) -> Reply:
+        return await self._told(self._slot.rollback(who), who)
+
+    async def shadow(self, version: str, who: str) -> Reply:
+        return await self._told(self._slot.set_shadow(version, who), who)
+
+    async def _told(self, change: Awaitable[str], who: str) -> Reply:
+        """All who watch the desk learn what trades from now on."""
+        text = await change
+        self._engine.desk.alert("info", who, text)
+        return Reply(True, text)
+
+    # --- training ---
+
+    def training(self) -> TrainingRow:
+        return self._engine.beside.training.row
+
+    async def train(self, order: TrainingOrder, who: str) -> Reply:
+        return Reply(True, self._engine.beside.training.start(order, who))
+
+    async def cancel_training(self, who: str) -> Reply:
+        return Reply(True, await self._engine.beside.training.cancel(who))
+
+
+def _all(registry: Registry) -> tuple[list[Entry], Roles]:
+    return registry.list(), registry.roles(STRATEGY)
+
+
+def _one(registry: Registry, version: str) -> ModelDetail:
+    """By version; without one the active one."""
+    if not version:
+        active = registry.active(STRATEGY)
+        if active is None:
+            raise UnknownModelError("no model is active: `tickdesk models list` shows what there is")
+        version = active.version
+    return detail(registry, version)
