@@ -22,13 +22,16 @@ from engine.errors import ModelError
 from engine.models import artefact
 from engine.models.artefact import Manifest
 from engine.models.predictor import Answer, Floats
-from engine.models.user_process import UserProcess
+from engine.models.user_process import EndedError, UserProcess
 
 log = logging.getLogger("engine.models")
 
 REPLAY_S = 60.0
 """How long a replay waits for one answer."""
 _REAP_S = 0.02
+_LOOKS = 20
+"""How often it is looked whether a process that closed its pipes has ended, every 5 ms."""
+_LOOK_S = 0.005
 
 
 class OvertakenError(ModelError):
@@ -182,7 +185,7 @@ class UserPredictor:
         try:
             process.ask(request.rows)
         except ModelError as error:
-            request.tell(error)
+            request.tell(self._named(error))
             return
         self._work = request
         self._expect(self._answer_s)
@@ -211,8 +214,8 @@ class UserPredictor:
             return
         try:
             process.writable()
-        except ModelError as error:
-            self._break(error)
+        except EndedError:
+            self._ended(process)
             return
         if process.writing:
             self._loop.add_writer(process.write_end, self._write)
@@ -225,6 +228,9 @@ class UserPredictor:
             return
         try:
             answer = process.readable()
+        except EndedError:
+            self._ended(process)
+            return
         except ModelError as error:
             self._break(error)
             return
@@ -240,6 +246,22 @@ class UserPredictor:
         if work is not None and answer is not None:
             work.tell(self._named(answer) if isinstance(answer, ModelError) else answer)
         self._next()
+
+    def _ended(self, process: UserProcess) -> None:
+        """Its pipes are closed; how it ended is known in a moment."""
+        assert self._loop is not None
+        self._loop.remove_reader(process.read_end)
+        self._loop.remove_writer(process.write_end)
+        self._look(process, _LOOKS)
+
+    def _look(self, process: UserProcess, looks: int) -> None:
+        if process is not self._process or self._loop is None:
+            return
+        cause = process.cause()
+        if cause is None and looks:
+            self._loop.call_later(_LOOK_S, self._look, process, looks - 1)
+        else:
+            self._break(cause or EndedError())
 
     def _break(self, error: ModelError) -> None:
         """The process cannot go on: another one takes its place, or none does."""
@@ -302,7 +324,8 @@ class UserPredictor:
             self._wait(self._process, self._start_s)
             self._process.ask(rows)
             answer = self._wait(self._process, REPLAY_S)
-        except ModelError as error:
+        except ModelError as ended:
+            error = _cause(self._process, ended)
             broken = self._process is None or not self._process.ready or self._process.busy
             if broken:
                 self._end()
@@ -372,6 +395,18 @@ class UserPredictor:
 
     def _named(self, error: ModelError) -> ModelError:
         return ModelError(f"model {self.version}: {error}")
+
+
+def _cause(process: UserProcess | None, error: ModelError) -> ModelError:
+    """How the process ended, where it did."""
+    if process is None or not isinstance(error, EndedError):
+        return error
+    for _ in range(_LOOKS):
+        cause = process.cause()
+        if cause is not None:
+            return cause
+        time.sleep(_LOOK_S)
+    return error
 
 
 def _reap(loop: asyncio.AbstractEventLoop, process: UserProcess) -> None:

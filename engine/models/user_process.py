@@ -36,6 +36,13 @@ def environment() -> dict[str, str]:
     return kept | _ONE_THREAD | {"PYTHONPATH": python_path()}
 
 
+class EndedError(ModelError):
+    """It has closed its pipes; ``cause`` knows how it ended, now or in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("its process has closed its pipes")
+
+
 class UserProcess:
     """It is ready once it has predicted the golden rows as at training. Then it answers one request after the
     other. It ends with the thread that started it."""
@@ -100,7 +107,7 @@ class UserProcess:
         except BlockingIOError:
             pass
         except OSError:
-            raise self._died() from None
+            raise EndedError from None
 
     def readable(self) -> Floats | ModelError | None:
         """Read once; an answer, when it is there. A ModelError that is returned is the model's own refusal.
@@ -112,7 +119,7 @@ class UserProcess:
         except BlockingIOError:
             return None
         if not data:
-            raise self._died()
+            raise EndedError
         if not self.busy or self._left:
             raise ModelError("its process sends what it was not asked for")
         found = self._due.feed(data)
@@ -143,17 +150,16 @@ class UserProcess:
 
     # --- ending ---
 
-    def _died(self) -> ModelError:
-        """Why its pipes are closed. Whatever it was, it is dead from now on."""
-        self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(0.001)
-        code = self._child.returncode
-        if code is None:
-            return ModelError("its process has closed its output")
-        return ModelError(
-            f"its process was ended by signal {-code}" if code < 0 else f"its process ended with code {code}"
-        )
+    def cause(self) -> ModelError | None:
+        """How it ended; None: it has not, or nobody can tell. It is still to be killed and reaped."""
+        if self._child.returncode is not None or not hasattr(os, "waitid"):
+            return None
+        # its number stays its own, for what it may have started
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return None
+        how = "ended with code" if found.si_code == os.CLD_EXITED else "was ended by signal"
+        return ModelError(f"its process {how} {found.si_status}")
 
     def kill(self) -> None:
         """End it with all that it started; any number of times."""

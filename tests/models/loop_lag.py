@@ -1,0 +1,44 @@
+"""How long the loop was held up by one callback, as far as that was the callback's doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import time
+from collections.abc import Iterator
+
+import pytest
+
+_THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+
+
+class Lag:
+    worst_ms = 0.0
+    what = ""
+    excused_s = 0.0
+    """Told not to count; grows."""
+
+
+@contextlib.contextmanager
+def loop_lag(lag: Lag) -> Iterator[None]:
+    """Measures every callback of the loops of this process.
+
+    Where the machine took the processor away meanwhile, only the time that the callback computed counts.
+    """
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        taken, excused = resource.getrusage(_THREAD).ru_nivcsw, lag.excused_s
+        began, computed = time.perf_counter(), time.thread_time()
+        run(handle)
+        wall, own = time.perf_counter() - began, time.thread_time() - computed
+        wall -= lag.excused_s - excused
+        left_alone = resource.getrusage(_THREAD).ru_nivcsw == taken
+        took_ms = 1e3 * (wall if left_alone else own)
+        if took_ms > lag.worst_ms:
+            lag.worst_ms, lag.what = took_ms, repr(handle)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.Handle, "_run", timed)
+        yield
