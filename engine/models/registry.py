@@ -95,6 +95,11 @@ class Registry:
         """The model that a rollback goes to; None: there is no earlier one."""
         return self.roles(strategy).last_good
 
+    def earlier(self, strategy: str) -> Sequence[Entry]:
+        """Where rollbacks go, one after the other: the last good model first."""
+        with self._file.reading() as db:
+            return self._earlier(db, strategy)
+
     def roles(self, strategy: str) -> Roles:
         with self._file.reading() as db:
             earlier = self._earlier(db, strategy)

@@ -14,8 +14,8 @@ from engine.models.builtin import dated_ns
 from engine.models.load import load
 from engine.models.predictor import Answer, Predictor
 from engine.models.registry import Entry
-from engine.models.user_predictor import UserPredictor
 from engine.wiring.desk import Desk
+from engine.wiring.scoring import remote_of
 
 log = logging.getLogger("engine.models")
 
@@ -44,8 +44,11 @@ class LoadedModels:
         try:
             await self._try(predictor)
         except BaseException:
-            _end(predictor)
+            predictor.close()
             raise
+        remote = remote_of(predictor)
+        if remote is not None:
+            remote.on_trouble = self._tell_trouble
         if predictor.note:
             log.warning("model %s: %s", predictor.version, predictor.note)
         return predictor, dated
@@ -55,7 +58,7 @@ class LoadedModels:
         before = self._loaded.get(predictor.version)
         self._loaded[predictor.version] = predictor, dated
         if before is not None and before[0] is not predictor:
-            _end(before[0])
+            before[0].close()
 
     def dated_ns(self, version: str) -> int | None:
         """From when the age of a loaded model counts."""
@@ -65,22 +68,26 @@ class LoadedModels:
     def keep(self, versions: Collection[str]) -> None:
         """Only these are used any more."""
         for version in self._loaded.keys() - set(versions):
-            _end(self._loaded.pop(version)[0])
+            self._loaded.pop(version)[0].close()
 
     def refuse(self, predictor: Predictor) -> None:
         """It was loaded, and is not used after all."""
         if all(predictor is not one for one, _ in self._loaded.values()):
-            _end(predictor)
+            predictor.close()
 
     def close(self) -> None:
         self.keep(())
+
+    def _tell_trouble(self, text: str) -> None:
+        log.error("%s", text)
+        self._desk.alert("warning", "model", text)
 
     async def _try(self, predictor: Predictor) -> None:
         """Let it predict the newest rows of the desk, which also warms it up. Raises ModelError."""
         rows = self._desk.signals.scoring.rows_for(predictor)
         if rows is None:
             return
-        answer = await _ask(predictor, rows)
+        answer = await _ask(predictor, rows, self._desk.config.models.answer_ms / 1e3)
         if answer.shape != (len(rows),) or not np.isfinite(answer).all():
             raise ModelError(
                 f"model {predictor.version} predicts numbers that are not finite, of what the desk sees now: "
@@ -88,8 +95,9 @@ class LoadedModels:
             )
 
 
-async def _ask(predictor: Predictor, rows: Floats) -> Floats:
-    if not isinstance(predictor, UserPredictor):
+async def _ask(predictor: Predictor, rows: Floats, answer_s: float) -> Floats:
+    remote = remote_of(predictor)
+    if remote is None:
         return predictor.predict(rows)
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
@@ -97,13 +105,12 @@ async def _ask(predictor: Predictor, rows: Floats) -> Floats:
         if not answered.done():
             answered.set_result(answer)
 
-    predictor.request(0, rows, done)
-    answer = await answered
+    remote.request(0, rows, done)
+    try:
+        async with asyncio.timeout(answer_s + 1.0):  # its own limit comes first
+            answer = await answered
+    except TimeoutError:
+        raise ModelError(f"model {predictor.version}: no answer within {answer_s:g} s") from None
     if isinstance(answer, ModelError):
         raise answer
     return answer
-
-
-def _end(predictor: Predictor) -> None:
-    if isinstance(predictor, UserPredictor):
-        predictor.close()

@@ -11,20 +11,17 @@ from pathlib import Path
 import msgspec
 
 from engine.config import Config
-from engine.errors import ModelError, StoreError
+from engine.errors import StoreError
 from engine.events import Fill, JournalEvent, OrderEvent
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
-from engine.models.builtin import ensure_builtin
-from engine.models.load import load
 from engine.models.predictor import Predictor
-from engine.models.registry import Registry
 from engine.store.quarantine import prune
 from engine.store.store import Store
 from engine.wiring.compile import compile_all
 from engine.wiring.decimal_text import money
 from engine.wiring.desk import Desk
-from engine.wiring.model_slot import STRATEGY
+from engine.wiring.replay_models import ReplayModels
 from engine.wiring.sources import adopt
 from engine.wiring.store_query import queried
 
@@ -80,7 +77,11 @@ def replay(
     tape = Tape(tapes, venue=venue, book_levels={name: one.book_levels for name, one in config.feeds.items()})
     compile_all(note)
     store = _store(state_dir)
-    predictor: Predictor | None = None
+    try:
+        models = ReplayModels(state_dir, config.features.bar_s, note)
+    except BaseException:
+        store.close()
+        raise
     try:
 
         def commit(events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
@@ -88,8 +89,8 @@ def replay(
             done()
 
         desk = Desk(config, Instruments(), commit=commit, record=store.behind)
-        predictor = _model(state_dir, config.features.bar_s, note)
-        desk.signals.scoring.set_active(predictor)
+        desk.signals.scoring.fallback = models.fallback
+        desk.signals.scoring.set_active(models.active)
         adopt(desk, tape.specs)
         began = time.perf_counter()
         for batch in tape.blocks():
@@ -104,10 +105,9 @@ def replay(
         asyncio.run(queried(store, lambda connection: prune(connection, rows)))
         sha256 = _digest(store)
     finally:
-        if predictor is not None:
-            predictor.close()
+        models.close()
         store.close()
-    return _report(desk, tape, tapes, predictor, seconds, sha256)
+    return _report(desk, tape, tapes, models.active, seconds, sha256)
 
 
 def _digest(store: Store) -> str:
@@ -133,18 +133,6 @@ def _store(state_dir: Path) -> Store:
     store = Store(state_dir / DATABASE, durable=False)
     store.start()
     return store
-
-
-def _model(state_dir: Path, bar_interval_s: float, note: Callable[[str], None]) -> Predictor | None:
-    """The active model, or None with the reason noted: a tape can be replayed without one."""
-    try:
-        registry = Registry(state_dir)
-        ensure_builtin(registry)
-        entry = registry.active(STRATEGY)
-        return None if entry is None else asyncio.run(load(entry.path, bar_interval_s=bar_interval_s))
-    except ModelError as error:
-        note(f"replaying without a model: {error}")
-        return None
 
 
 def _report(

@@ -155,7 +155,7 @@ class Scoring:
         """How long what the active model says must count at least: until it speaks again."""
         if self.active is None:
             return 0
-        answer_ms = self._config.answer_ms if _remote(self.active) and self._timer is not None else 0.0
+        answer_ms = self._config.answer_ms if remote_of(self.active) and self._timer is not None else 0.0
         return self.every_ns(self.active) + round(answer_ms * 1e6)
 
     def batch(self, ns: int = 0) -> Batch | None:
@@ -189,7 +189,7 @@ class Scoring:
             if trading:
                 self._after = partial(self._beside, job, None)
             return None
-        remote = _remote(predictor)
+        remote = remote_of(predictor)
         if remote is not None and self._timer is not None:
             if trading:  # what was is not worth a question
                 self._ask(remote, job, self._timer())
@@ -306,7 +306,7 @@ class Scoring:
             )
             return
         began_ns = 0 if self._timer is None else self._timer()
-        remote = _remote(shadow)
+        remote = remote_of(shadow)
         if remote is not None and self._timer is not None:
             remote.request(job.ns, job.rows, partial(self._on_shadow, shadow, job, active, began_ns))
             return
@@ -354,5 +354,6 @@ def _said(batch: Batch | None, took_ms: float | None) -> Answered | None:
     return None if batch is None else Answered(batch.version, batch.predictions, took_ms)
 
 
-def _remote(predictor: Predictor) -> RemotePredictor | None:
+def remote_of(predictor: Predictor) -> RemotePredictor | None:
+    """The same, where it runs in a process of its own."""
     return predictor if getattr(predictor, "remote", False) else None  # type: ignore[return-value]

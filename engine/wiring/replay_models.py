@@ -1,0 +1,56 @@
+"""The models of a replay: the registry's, read only. It goes back from one that fails as a live desk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.builtin import ensure_builtin
+from engine.models.load import load
+from engine.models.predictor import Predictor
+from engine.models.registry import Entry, Registry
+from engine.wiring.model_slot import STRATEGY
+
+
+class ReplayModels:
+    """The earlier models are loaded when they are wanted, which is rarely."""
+
+    def __init__(self, state_dir: Path, bar_interval_s: float, note: Callable[[str], None]) -> None:
+        """``note`` gets a line for what cannot be loaded: a tape can be replayed without a model."""
+        self._bar_interval_s = bar_interval_s
+        self._note = note
+        self._loaded: list[Predictor] = []
+        self._earlier: deque[Entry] = deque()
+        self.active: Predictor | None = None
+        try:
+            registry = Registry(state_dir)
+            ensure_builtin(registry)
+            entry = registry.active(STRATEGY)
+            self._earlier.extend(registry.earlier(STRATEGY))
+            if entry is not None:
+                self.active = self._load(entry)
+        except ModelError as error:
+            note(f"replaying without a model: {error}")
+
+    def fallback(self) -> Predictor | None:
+        """The last good model before the one at work; None: there is none."""
+        while self._earlier:
+            entry = self._earlier.popleft()
+            try:
+                return self._load(entry)
+            except ModelError as error:
+                self._note(f"model {entry.version} is passed over: {error}")
+        return None
+
+    def close(self) -> None:
+        """End the processes of users' models."""
+        for predictor in self._loaded:
+            predictor.close()
+
+    def _load(self, entry: Entry) -> Predictor:
+        predictor = asyncio.run(load(entry.path, bar_interval_s=self._bar_interval_s))
+        self._loaded.append(predictor)
+        return predictor
