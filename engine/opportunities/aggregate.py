@@ -34,9 +34,9 @@ HISTORY = 1000
 """So many opportunities are remembered."""
 
 _BUY, _SELL, _TECHNICAL = Side.BUY, Side.SELL, Family.TECHNICAL
-_WORDS = STANDING.itemsize // 8
+_WORDS, _FIELDS = STANDING.itemsize // 8, STANDING.names or ()
 _SIDE, _EXPIRES_NS, _BUY_NS, _SELL_NS, _SPENT, _MERGES, _SCORE = (
-    STANDING.names.index(name)  # a field is a word
+    _FIELDS.index(name)  # a field is a word
     for name in ("side", "expires_ns", "buy_ns", "sell_ns", "spent", "merges", "score")
 )
 _TEXT = {side: side.value for side in Side}

@@ -118,7 +118,7 @@ class Blender:
     def _hold(self, held: npt.NDArray[np.void]) -> None:
         """Keep the memory and the views through which single values are written: several times as fast."""
         self._held = held
-        memory = memoryview(held.reshape(-1).view(np.uint8)).cast("B")
+        memory = held.reshape(-1).view(np.uint8).data.cast("B")
         self._words, self._floats = memory.cast("q"), memory.cast("d")
 
     def _describe_sources(self) -> None:

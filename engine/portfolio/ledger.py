@@ -144,34 +144,39 @@ class Ledger:
         Raises ValueError, and marks nothing, unless every price is finite and above zero.
         """
         for symbol, price in prices:
-            if not (price.is_finite() and price > 0):
+            if not (price.is_finite() and price > ZERO):
                 raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
         if self._day.unvalued:
             with localcontext(EXACT):
                 for symbol, price in prices:
                     self._value_start(symbol, price)
-        marks, positions, at_fill = self._marks, self._positions, self._at_fill
-        value, gross = self._value, self._gross
+        if self._at_fill:
+            self._at_fill.difference_update([symbol for symbol, _ in prices])
         if self._foreign:
-            for symbol, price in prices:
-                marks[symbol] = price
-                at_fill.discard(symbol)
+            self._marks.update(prices)
             self._revalue()
-            return
+        elif self._move(prices):
+            self._revalue()
+
+    @exactly
+    def _move(self, prices: Sequence[tuple[str, Decimal]]) -> bool:
+        """Take marks over, and what they change of the values; False when that is nothing."""
+        marks, positions = self._marks, self._positions
+        value, gross = self._value, self._gross
         for symbol, price in prices:
             old = marks.get(symbol)
             marks[symbol] = price
-            at_fill.discard(symbol)
             position = positions.get(symbol)
             if position is not None and old is not None and old != price:
                 quantity = position.quantity
                 if quantity:
-                    gain = multiply(quantity, subtract(price, old))
-                    value = add(value, gain)
-                    gross = add(gross, gain) if quantity > 0 else subtract(gross, gain)
-        if value is not self._value:
-            self._value, self._gross = value, gross
-            self._revalue()
+                    gain = quantity * (price - old)
+                    value += gain
+                    gross = gross + gain if quantity > ZERO else gross - gain
+        if value is self._value:
+            return False
+        self._value, self._gross = value, gross
+        return True
 
     def _revalue(self) -> None:
         """Cash, a value or a rate changed."""

@@ -78,6 +78,8 @@ class ExitWatch:
         self._armed: dict[str, _Armed] = {}
         self._followed: dict[str, int] = {}
         """By symbol, of which position the kernel follows the best price: when it was opened."""
+        self._watched: dict[str, tuple[_Armed, bool]] = {}
+        """By symbol: what the kernel was last told to watch, with the target or without."""
         self._marked: list[Instrument | None] = []
         self._indices = np.zeros(0, np.int64)
         self._ticks = np.zeros(0)
@@ -96,6 +98,14 @@ class ExitWatch:
             self._followed.pop(symbol, None)
             self._features.clear_exit(instrument.index)
             return
+        watched = self._watched.get(symbol)
+        if (
+            watched is not None
+            and watched[0] is armed
+            and watched[1] is target
+            and self._features.exit_armed(instrument.index)
+        ):
+            return  # the kernel watches these very levels
         self._watch(armed, self._best(armed.position, instrument), target=target)
 
     def arm_all(self) -> None:
@@ -124,6 +134,7 @@ class ExitWatch:
         known = math.isfinite(best) and best * side > entry * side
         trail = self._exits.distances(position.symbol).trail
         self._followed[position.symbol] = position.opened_ns
+        self._watched[position.symbol] = armed, target
         self._features.watch_exit(
             instrument.index,
             side,
@@ -166,6 +177,20 @@ class ExitWatch:
             level = self._exits.trailing(position, instrument, best)
             since = f", best {best:g} since the entry at {float(position.average_price):g}"
         return Crossed(purpose, f"{purpose.value.replace('_', ' ')} {level} crossed at {price:g}{since}")
+
+    def due(self, positions: Sequence[Position], now_ns: int) -> list[str]:
+        """The symbols of those positions that may be ``overdue``: of the others it is known that none is."""
+        armed_of = self._armed.get
+        found = []
+        for position in positions:
+            armed = armed_of(position.symbol)
+            if (
+                armed is None
+                or armed.position is not position
+                or (armed.leave_ns is not None and now_ns >= armed.leave_ns)
+            ):
+                found.append(position.symbol)
+        return found
 
     def overdue(self, symbol: str, now_ns: int) -> Crossed | None:
         """The position's time is over."""

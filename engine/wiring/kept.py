@@ -35,6 +35,8 @@ class Kept:
 
     def sweep(self) -> None:
         """Every few seconds: all of it."""
+        if self._keep is forget:
+            return
         self._keep(LEDGER_DAY, msgspec.to_builtins(self._trading.ledger.day_state()))
         self._keep(TRAILING, self._trading.watch.trailing())
         self.orders()

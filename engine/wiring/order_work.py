@@ -101,7 +101,7 @@ class OrderWork:
 
     def exiting(self, symbol: str) -> bool:
         """Whether an exit of the symbol is at work that waits for no price."""
-        return any(True for _ in self._exits(symbol))
+        return self.count(symbol) > 0 and any(True for _ in self._exits(symbol))
 
     def closing(self, symbol: str, *, but_id: str = "") -> Decimal:
         """Unsigned quantity of the symbol that such exits (but one) may still close."""

@@ -184,8 +184,8 @@ class Trading:
             change = self.gate.on_equity(day_pnl, start, now, ledger.day_high(now))
             if change is not None:
                 self._state.changed(change)
-        for position in positions:
-            self._exits.send_if_overdue(position.symbol)
+        for symbol in flow.watch.due(positions, now):
+            self._exits.send_if_overdue(symbol)
         if now < self._next_sweep_ns:
             return False
         self._next_sweep_ns = now + self._sweep_ns
