@@ -1,0 +1,218 @@
+"""The desk's training run: one at a time, told as it goes, and what becomes of its model."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.model_protocol import TrainingOrder
+from engine.config import Config, load
+from engine.errors import ModelError
+from engine.models import artefact, builtin
+from engine.models.artefact import Artefact, Estimate, Metrics
+from engine.models.registry import Registry
+from engine.wiring.training_run import TrainingRun, take_up
+from tests.models.conftest import reseal
+
+NOW_NS = 1_700_000_000_000_000_000
+CONFIG = load(environ={})
+SLEEP = 'print(\'{"share": 0.25, "text": "features"}\', flush=True); import time; time.sleep(300)'
+
+
+class Slot:
+    """The registry, and what was asked of the desk's slot."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.registry = Registry(state_dir)
+        self.asked: list[tuple[str, ...]] = []
+        self.refusal = ""
+
+    async def activate(self, version: str, who: str, reason: str = "") -> str:
+        return self._ask("activate", version, who, reason)
+
+    async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
+        return self._ask("shadow", version, who, reason)
+
+    def _ask(self, *what: str) -> str:
+        if self.refusal:
+            raise ModelError(self.refusal)
+        self.asked.append(what)
+        return "done"
+
+
+class Desk:
+    """A run of a script in place of the training."""
+
+    def __init__(self, state_dir: Path, script: str = SLEEP, config: Config = CONFIG) -> None:
+        self.slot = Slot(state_dir)
+        self.alerts: list[tuple[str, str]] = []
+        self.now_ns = NOW_NS
+        self.run = TrainingRun(
+            config,
+            state_dir,
+            self.slot,
+            clock=lambda: self.now_ns,
+            alert=lambda level, source, text: self.alerts.append((level, text)),
+            spawn=lambda work: asyncio.get_running_loop().create_task(work),
+            command=(sys.executable, "-c", script),
+            grace_s=0.3,
+        )
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30.0
+        while not holds():
+            assert time.monotonic() < deadline, self.run.row
+            await asyncio.sleep(0.01)
+
+    async def ended(self) -> None:
+        await self.until(lambda: not self.run.running)
+
+
+def said(version: str) -> str:
+    return f'print(\'{{"version": "{version}", "then": "registered", "text": "x"}}\')'
+
+
+def ranked(found: Artefact, rank_ic: float | None, **changes: object) -> Artefact:
+    """Another model, with another validated rank IC."""
+    metrics = found.manifest.metrics
+    if rank_ic is None:
+        return reseal(found, metrics=None, validation="none", folds=(), **changes)
+    assert isinstance(metrics, Metrics)
+    other = msgspec.structs.replace(metrics, rank_ic=Estimate(rank_ic, rank_ic - 0.01, rank_ic + 0.01))
+    return reseal(found, metrics=other, **changes)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Artefact:
+    return artefact.read(builtin.PATH)
+
+
+def registered(slot: Slot, found: Artefact, folder: Path) -> str:
+    artefact.write(found, folder / found.manifest.version)
+    return slot.registry.register(folder / found.manifest.version).version
+
+
+async def test_a_run_is_told_from_its_start_to_its_model(shipped: Artefact, tmp_path: Path) -> None:
+    version = shipped.manifest.version
+    desk = Desk(
+        tmp_path,
+        "import json, pathlib, sys, time\n"
+        "given = json.loads(sys.stdin.read())\n"
+        "pathlib.Path(sys.argv[2], 'told').write_text(json.dumps([sys.argv[1:], given]))\n"
+        'print(\'{"share": 0.5, "text": "fold 2 of 4"}\', flush=True)\n'
+        "while not pathlib.Path(sys.argv[2], 'go').exists(): time.sleep(0.01)\n" + said(version),
+        load(overrides=["cache.redis_url=redis://me:secret@host"], environ={}),
+    )
+    assert desk.run.row.state == "none" and not desk.run.running
+    registered(desk.slot, shipped, tmp_path)
+    order = TrainingOrder(symbols=("kraken:BTC/USD", "A"), bar_s=60.0, horizon=5, seed=3, model="/x/my.py")
+    desk.run.start(order, "anna")
+    assert (desk.run.row.state, desk.run.row.who, desk.run.row.started_ns) == ("running", "anna", NOW_NS)
+    await desk.until(lambda: desk.run.row.share == 0.5)
+    assert desk.run.row.text == "fold 2 of 4"
+    with pytest.raises(ModelError, match="a training run is at work"):
+        desk.run.start(TrainingOrder(), "bert")
+    desk.now_ns += 5
+    (tmp_path / "go").touch()
+    await desk.ended()
+    row = desk.run.row
+    assert (row.state, row.share, row.version, row.ended_ns) == ("done", 1.0, version, NOW_NS + 5)
+    assert row.text == f"model {version} is trained ({shipped.manifest.metric}) and registered"
+    assert desk.alerts == [("info", row.text)] and not desk.slot.asked
+    options, config = msgspec.json.decode((tmp_path / "told").read_bytes())
+    assert options == [
+        *("--state-dir", str(tmp_path), "--config", "-", "--progress", "json", "--who", "anna"),
+        *("--then=register", "--bars=60.0", "--horizon=5", "--seed=3", "--model=/x/my.py"),
+        *("--symbols", "kraken:BTC/USD", "A"),
+    ]
+    assert msgspec.convert(config, Config).features == CONFIG.features and "secret" not in str(config)
+
+
+async def test_a_canceled_run_has_ended_and_the_next_may_start(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with pytest.raises(ModelError, match="no training run is at work"):
+        await desk.run.cancel("anna")
+    desk.run.start(TrainingOrder(), "anna")
+    assert "canceled" in await desk.run.cancel("bert")  # before its process is there
+    assert (desk.run.row.state, desk.run.row.text) == ("canceled", "canceled by bert")
+    desk.run.start(TrainingOrder(), "anna")
+    await desk.until(lambda: desk.run.row.share == 0.25)
+    await desk.run.cancel("bert")
+    assert desk.run.row.state == "canceled" and not desk.run.running
+    assert desk.alerts == [("info", "canceled by bert")] * 2
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ('print(\'{"error": "too little data"}\'); raise SystemExit(1)', "too little data"),
+        ("raise RuntimeError('odd')", "RuntimeError: odd"),
+    ],
+)
+async def test_a_failed_run_says_why_on_the_desk(tmp_path: Path, script: str, says: str) -> None:
+    desk = Desk(tmp_path, script)
+    desk.run.start(TrainingOrder(then="activate"), "anna")
+    await desk.ended()
+    assert desk.run.row.state == "failed" and says in desk.run.row.text
+    assert desk.alerts == [("error", f"no model was trained: {desk.run.row.text}")]
+
+
+async def test_what_cannot_be_taken_up_stays_registered(shipped: Artefact, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, said(shipped.manifest.version))
+    registered(desk.slot, shipped, tmp_path)
+    desk.slot.refusal = "the desk's bars are others"
+    desk.run.start(TrainingOrder(then="shadow"), "anna")
+    await desk.ended()
+    assert desk.run.row.state == "done"
+    (alert,) = desk.alerts
+    assert alert[0] == "warning" and "registered, and no more: the desk's bars are others" in alert[1]
+
+
+async def test_a_symbol_is_no_option(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    with pytest.raises(ModelError, match="is no symbol"):
+        desk.run.start(TrainingOrder(symbols=("--mlflow", "http://elsewhere")), "anna")
+    assert not desk.run.running
+
+
+@pytest.mark.parametrize(
+    ("then", "new", "old", "asked", "says"),
+    [
+        ("register", 0.05, 0.04, None, "and registered"),
+        ("shadow", 0.05, 0.04, "shadow", "runs as shadow"),
+        ("activate", 0.05, 0.04, "activate", "and active"),
+        ("activate", 0.04, 0.04, "activate", "and active"),
+        ("activate", 0.03, 0.04, "shadow", "not active: its validated rank IC of 0.030 is below 0.040"),
+        ("activate", -0.03, None, "activate", "and active"),
+        ("activate", None, 0.04, "shadow", "not active: nobody knows how it was validated"),
+    ],
+)
+async def test_active_becomes_only_what_is_not_worse(
+    shipped: Artefact,
+    tmp_path: Path,
+    then: str,
+    new: float | None,
+    old: float | None,
+    asked: str | None,
+    says: str,
+) -> None:
+    slot = Slot(tmp_path)
+    if old is not None:
+        slot.registry.activate(registered(slot, ranked(shipped, old), tmp_path))
+    version = registered(slot, ranked(shipped, new, seed=99), tmp_path)
+    assert says in await take_up(slot, version, then, "anna")
+    assert [(what, of) for what, of, *_ in slot.asked] == ([] if asked is None else [(asked, version)])
+
+
+async def test_the_active_model_trained_again_changes_nothing(shipped: Artefact, tmp_path: Path) -> None:
+    slot = Slot(tmp_path)
+    version = registered(slot, shipped, tmp_path)
+    slot.registry.activate(version)
+    assert "active already" in await take_up(slot, version, "activate", "anna")
+    assert not slot.asked
