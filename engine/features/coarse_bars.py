@@ -114,11 +114,11 @@ class CoarseBars:
         rows = self._row_of[indices]
         return alpha158_rings(self._values, rows, self._counts[rows])
 
-    def closes(self, indices: Integers) -> Floats:
-        """The newest close of symbols that are ready."""
+    def newest(self, indices: Integers) -> tuple[Floats, Kinds]:
+        """The newest close, and what it rests on, of symbols that are ready."""
         rows = self._row_of[indices]
-        found: Floats = self._values[rows, (self._counts[rows] - 1) & (KEPT - 1), CLOSE]
-        return found
+        slots = (self._counts[rows] - 1) & (KEPT - 1)
+        return self._values[rows, slots, CLOSE], self._kinds[rows, slots]
 
     def bars(self, symbol: str) -> tuple[Integers, Floats]:
         """When the bars begin that are held, and (n, 6) of open, high, low, close, volume, vwap; copies,

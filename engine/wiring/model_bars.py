@@ -15,7 +15,7 @@ from engine.feature_table import COLUMN, FeatureTable
 from engine.features.alpha158 import HISTORY, alpha158_live
 from engine.features.coarse_bars import KEPT, CoarseBars
 from engine.features.engine import FeatureEngine
-from engine.store.bar import Bar
+from engine.store.bar import Bar, Provenance
 from engine.store.bars_read import Bars
 from engine.symbols import name_of, round_the_clock
 from engine.wiring.market_news import POLLED
@@ -23,7 +23,7 @@ from engine.wiring.market_news import POLLED
 log = logging.getLogger("engine.models")
 
 Floats = npt.NDArray[np.float64]
-_CLOSE = COLUMN["close"]
+_CLOSE, _FILLED = COLUMN["close"], COLUMN["filled"]
 SEEDED = KEPT
 """Stored bars of each symbol that are worth telling."""
 
@@ -37,6 +37,8 @@ class Rows(NamedTuple):
     """(n, 158) of Alpha158."""
     closes: Floats
     """Of the bars that closed."""
+    traded: npt.NDArray[np.bool_]
+    """Whether anything was traded in these, or they were filled."""
 
 
 def _nobody(interval_s: int) -> None:
@@ -105,16 +107,16 @@ class ModelBars:
             if not len(positions):
                 return None
             indices = table.indices[positions]
-            return Rows(
-                indices, alpha158_live(indices, self._features.address), table.values[positions, _CLOSE]
-            )
+            rows, told = alpha158_live(indices, self._features.address), table.values[positions]
+            return Rows(indices, rows, told[:, _CLOSE], told[:, _FILLED] == 0.0)
         coarse = self._coarse.get(round(interval_s))
         if coarse is None or boundary_ns % (coarse.interval_s * NS):
             return None
         indices = coarse.ready(boundary_ns)
         if not len(indices):
             return None
-        return Rows(indices, coarse.features(indices), coarse.closes(indices))
+        closes, kinds = coarse.newest(indices)
+        return Rows(indices, coarse.features(indices), closes, kinds != Provenance.FILLED)
 
     # --- what the store knows ---
 

@@ -61,7 +61,7 @@ class Desk:
         self.coarse.take(table, vwaps)
         ready = self.coarse.ready(table.ns)
         for index, row, close in zip(
-            ready.tolist(), self.coarse.features(ready), self.coarse.closes(ready).tolist(), strict=True
+            ready.tolist(), self.coarse.features(ready), self.coarse.newest(ready)[0].tolist(), strict=True
         ):
             key = SYMBOLS[index], table.ns - self.step_ns
             self.rows[key], self.closes[key] = row, close

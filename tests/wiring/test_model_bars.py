@@ -335,10 +335,11 @@ def test_the_desks_own_bars_are_as_they_were() -> None:
             own = bench.desk.features.bars(0, HISTORY)
             assert rows.rows.tobytes() == alpha158_series(own)[-1:].tobytes()
             assert rows.closes.tolist() == [own[-1, 3]]
+            assert rows.traded.tolist() == [own[-1, 4] > 0]
             found.append((len(rows.indices), table.ns))
 
     bench.desk.on_table = note
-    for second in range(65):
+    for second in (*range(63), 64):
         ns = NOW + second * NS
         bench.desk.on_events([Trade(SYMBOL, -1, 100.0 + second % 3, 1.0, 1, ns, ns)])
     bench.desk.advance(NOW + 65 * NS)
