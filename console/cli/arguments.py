@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from console.cli.models_arguments import add_models
 from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
 from engine.text import clean
@@ -168,6 +169,8 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
     replay.add_argument("--json", action="store_true", help="machine-readable")
 
+    doctor = command("doctor", "look at terminal, disk, SQLite, clock, venues, Redis; say what to do")
+    doctor.add_argument("--json", action="store_true", help="machine-readable")
     config = command("config", "show or check the configuration")
     config.add_argument("what", choices=("show", "check"))
 
@@ -234,10 +237,8 @@ def parser() -> argparse.ArgumentParser:
     quarantine.add_argument("--limit", type=_count, metavar="N", default=100, help="rows (default 100)")
     quarantine.add_argument("--json", action="store_true", help="machine-readable")
 
-    models = command("models", "list the registered models, or activate one")
-    models.add_argument("what", choices=("list", "activate", "rollback"), nargs="?", default="list")
-    models.add_argument("version", nargs="?", help="for activate: a version, or its first characters")
-    models.add_argument("--json", action="store_true", help="machine-readable")
+    models = command("models", "list, compare, activate and look after the registered models")
+    add_models(models, _common("own_overrides"), _lazy, _duration)
 
     verify = command("verify", "check every invariant of a state directory, without changing it")
     verify.add_argument("--json", action="store_true", help="machine-readable")
@@ -292,8 +293,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for name in ("config", "state_dir"):
         if not hasattr(arguments, name):
             setattr(arguments, name, None)
-    first, own = (getattr(arguments, name, []) for name in ("first_overrides", "overrides"))
-    arguments.overrides = [*first, *own]
+    given = ("first_overrides", "overrides", "own_overrides")
+    arguments.overrides = [text for name in given for text in getattr(arguments, name, [])]
     for name, value in vars(arguments).items():
         if name != "out" and not all(map(_is_text, value if isinstance(value, list) else [value])):
             parser().error(f"{name.replace('_', ' ')}: {clean(value, 60)!r} is not UTF-8 text")

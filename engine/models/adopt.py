@@ -114,7 +114,7 @@ def _parameters(text: bytes) -> dict[str, int | float | str | bool]:
     for name, value in _PARAMETER.findall(tail):
         if name in _TOLD:
             try:
-                found[name] = float(value) if not value.isdecimal() else int(value)
+                found[name] = int(value) if value.lstrip("-").isdecimal() else float(value)
             except ValueError:
                 found[name] = value
     return found

@@ -81,7 +81,10 @@ class RegistryFile:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # the state directory is private too; what is above it is not ours
+            directory.parent.parent.mkdir(parents=True, exist_ok=True)
+            directory.parent.mkdir(mode=0o700, exist_ok=True)
+            directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise ModelError(
                 f"cannot use {directory}: {error.strerror}; choose another --state-dir"

@@ -1,4 +1,4 @@
-"""Whether registered models are still what they were: every file's checksum, and the whole check in a child."""
+"""Whether registered models are still what they were: every checksum, and the whole check in a child."""
 
 from __future__ import annotations
 

@@ -412,7 +412,7 @@ def test_models_without_any(capsys: Capture, tmp_path: Path) -> None:
     code, err = refused(capsys, "models", "activate", "nosuch", *where)
     assert code == 1 and "nosuch" in err
     code, err = refused(capsys, "models", "activate", *where)
-    assert code == 1 and "version" in err
+    assert code == 2 and "VERSION" in err
 
 
 def test_a_bug_of_ours_is_one_line_and_its_traceback_is_kept(

@@ -1,0 +1,109 @@
+"""``tickdesk models activate|deactivate|rollback|shadow``: by the engine that runs, else in the registry."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from console.cli.client import ask, quoted
+from console.cli.output import as_json
+from console.cli.settings import state_dir
+from engine.api.protocol import Reply
+from engine.errors import NoEngineError
+from engine.text import clean
+
+_WHO = "command line"
+_STRATEGY = "model"
+"""That a running engine swaps models for."""
+_TIMEOUT_S = 60.0
+"""The engine loads and tries a model before it answers."""
+
+
+class Switched(msgspec.Struct, frozen=True):
+    ok: bool
+    text: str
+    engine: bool
+    """Whether a running engine did it."""
+
+
+def activate(arguments: argparse.Namespace) -> int:
+    from engine.models.load import load
+    from engine.models.registry import Registry
+
+    where = state_dir(arguments)
+    registry = Registry(where)
+    entry = registry.get(arguments.version)
+
+    def directly() -> str:
+        if entry.promotable and entry.status != "active":  # else the registry says what is
+            loaded = asyncio.run(load(entry.path, bar_interval_s=entry.bar_interval_s or 1.0))
+            loaded.close()
+        registry.activate(entry.version, who=_WHO)
+        return f"model {entry.version} is active"
+
+    path = f"/v1/models/{quoted(entry.version)}/activate"
+    return _do(arguments, entry.strategy, "POST", path, directly)
+
+
+def deactivate(arguments: argparse.Namespace) -> int:
+    from engine.models.registry import Registry
+
+    def directly() -> str:
+        entry = Registry(state_dir(arguments)).deactivate(arguments.strategy, who=_WHO)
+        return f"model {entry.version} is off: strategy {clean(entry.strategy, 40)} goes on without a model"
+
+    return _do(arguments, arguments.strategy, "POST", "/v1/model/deactivate", directly)
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    from engine.models.registry import Registry
+
+    def directly() -> str:
+        entry = Registry(state_dir(arguments)).rollback(arguments.strategy, who=_WHO)
+        return f"rolled back to model {entry.version}"
+
+    return _do(arguments, arguments.strategy, "POST", "/v1/model/rollback", directly)
+
+
+def shadow(arguments: argparse.Namespace) -> int:
+    from engine.models.registry import Registry
+
+    registry = Registry(state_dir(arguments))
+    if arguments.none:
+
+        def ended() -> str:
+            registry.set_shadow(None, arguments.strategy, who=_WHO)
+            return f"strategy {clean(arguments.strategy, 40)} has no shadow"
+
+        return _do(arguments, arguments.strategy, "DELETE", "/v1/models/shadow", ended)
+    entry = registry.get(arguments.version)
+
+    def begun() -> str:
+        registry.set_shadow(entry.version, entry.strategy, who=_WHO)
+        return f"model {entry.version} is the shadow of strategy {clean(entry.strategy, 40)}"
+
+    return _do(arguments, entry.strategy, "POST", f"/v1/models/{quoted(entry.version)}/shadow", begun)
+
+
+def _do(
+    arguments: argparse.Namespace, strategy: str, method: str, path: str, directly: Callable[[], str]
+) -> int:
+    where = state_dir(arguments)
+    told = _by_the_engine(where, method, path) if strategy == _STRATEGY else None
+    if told is None:
+        told = Switched(True, f"{directly()}; a desk takes it up at its next start or poll", engine=False)
+    print(as_json(told) if arguments.json else told.text)
+    return 0 if told.ok else 1
+
+
+def _by_the_engine(where: Path, method: str, path: str) -> Switched | None:
+    """None: no engine runs."""
+    try:
+        reply = ask(where, method, path, Reply, timeout_s=_TIMEOUT_S)
+    except NoEngineError:
+        return None
+    return Switched(reply.ok, reply.text, engine=True)
