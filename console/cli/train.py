@@ -17,7 +17,7 @@ from engine.wiring.training_options import options_of
 
 if TYPE_CHECKING:
     from engine.models.artefact import Estimate, Fold, Metrics
-    from engine.wiring.training import Outcome
+    from engine.wiring.training_job import Outcome
 
 _HEAD = ("FOLD", "TEST FROM", "UNTIL", "STEPS", "IC", "RANK IC", "ICIR", "LONG-SHORT SHARPE")
 _ALIGNED = "<<<>>>>>"
@@ -29,7 +29,8 @@ _CONTROL = ("golden_rows", "golden_predictions", "reference", "files")
 def run(arguments: argparse.Namespace) -> int:
     from engine.wiring import low_priority
     from engine.wiring.interruption import Interruption
-    from engine.wiring.training import run_training, supervised
+    from engine.wiring.training import supervised
+    from engine.wiring.training_job import run_training
 
     options = options_of(arguments)
     config, where = configuration(arguments), state_dir(arguments)
