@@ -41,9 +41,8 @@ class TrainingBars(msgspec.Struct, frozen=True):
 def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Progress) -> TrainingBars:
     """The bars that ``options`` ask for. Raises ConfigError, ModelError, StoreError or FeedError."""
     # A store that cannot be read is no matter for who only simulates.
-    reader = (
-        _reader(state_dir) if options.symbols or any(feed.enabled for feed in config.feeds.values()) else None
-    )
+    wanted = bool(options.symbols) or any(feed.enabled for feed in config.feeds.values())
+    reader = _reader(state_dir) if wanted else None
     try:
         symbols = _chosen(config, reader, options)
         simulated = [symbol for symbol in symbols if symbol.startswith(f"{SIMULATED}:")]

@@ -12,6 +12,8 @@ from engine.models.artefact import Artefact, Metrics
 from engine.text import clean
 
 EXPERIMENT = "tickdesk"
+_PARAMS, _METRICS = 100, 1000
+"""That MLflow takes in one batch."""
 _FIGURES = ("ic", "rank_ic", "icir", "long_short_sharpe")
 
 
@@ -56,6 +58,8 @@ class MLflowLog:
             ) from None
 
     def _write(self, made: Artefact, directory: Path) -> str:
+        from mlflow.entities import Metric, Param
+
         client, manifest = self._client, made.manifest
         run = client.create_run(self._experiment, run_name=manifest.version)
         run_id: str = run.info.run_id
@@ -70,29 +74,33 @@ class MLflowLog:
             "symbols": len(manifest.symbols),
             "training_rows": manifest.training_rows,
         }
-        for name, value in {**manifest.parameters, **about}.items():
-            client.log_param(run_id, name, value)
+        settings = {**manifest.parameters, **about}
+        params = [Param(name, str(value)) for name, value in settings.items()]
+        figures = _figures("", manifest.metrics, 0, manifest.created_ns) if manifest.metrics else []
         for number, fold in enumerate(manifest.folds, 1):
-            self._figures(run_id, "fold.", fold.metrics, number)
-            client.log_metric(run_id, "fold.rounds", fold.rounds, step=number)
-        if manifest.metrics is not None:
-            self._figures(run_id, "", manifest.metrics, 0)
-        for one in manifest.importance:
-            client.log_metric(run_id, f"importance.{one.feature}", one.share)
+            figures += _figures("fold.", fold.metrics, number, manifest.created_ns)
+            figures.append(Metric("fold.rounds", fold.rounds, manifest.created_ns // 1_000_000, number))
+        shares = [
+            Metric(f"importance.{one.feature}", one.share, manifest.created_ns // 1_000_000, 0)
+            for one in manifest.importance
+        ]
+        client.log_batch(run_id, params=params[:_PARAMS], metrics=shares)
+        for start in range(0, len(figures), _METRICS):
+            client.log_batch(run_id, metrics=figures[start : start + _METRICS])
         client.log_artifacts(run_id, str(directory), "model")
         client.set_terminated(run_id)
         return run_id
 
-    def _figures(self, run_id: str, prefix: str, metrics: Metrics, step: int) -> None:
-        for name in _FIGURES:
-            estimate = getattr(metrics, name)
-            for part, value in (
-                ("", estimate.value),
-                (".low", estimate.low),
-                (".high", estimate.high),
-            ):
-                self._client.log_metric(run_id, f"{prefix}{name}{part}", value, step=step)
-        self._client.log_metric(run_id, f"{prefix}steps", metrics.steps, step=step)
+
+def _figures(prefix: str, metrics: Metrics, step: int, ns: int) -> list[Any]:
+    from mlflow.entities import Metric
+
+    found = [Metric(f"{prefix}steps", metrics.steps, ns // 1_000_000, step)]
+    for name in _FIGURES:
+        estimate = getattr(metrics, name)
+        parts = (("", estimate.value), (".low", estimate.low), (".high", estimate.high))
+        found += [Metric(f"{prefix}{name}{part}", value, ns // 1_000_000, step) for part, value in parts]
+    return found
 
 
 def _beside(uri: str) -> str | None:

@@ -57,10 +57,11 @@ def _fooled() -> list[Figure]:
         fooled.append(shuffled_split(made, seed).ic.value)
         honest.append(_honest(made, seed).ic.value)
     note = f"{_LONG_SEEDS} sets of {_LONG_SYMBOLS} random walks, labels {_HORIZON} bars ahead"
+    ours = f"the same sets; most {max(honest):.3f}"
     return [
-        Figure("shuffled split: IC", float(np.mean(fooled)), "IC", at_least(0.3), f"{note}; least {min(fooled):.3f}"),
-        Figure("ours: IC", float(np.mean(honest)), "IC", at_most(0.05), f"the same sets; most {max(honest):.3f}"),
-    ]  # fmt: skip
+        Figure("shuffled split: IC", min(fooled), "IC", at_least(0.3), f"least of {note}"),
+        Figure("ours: IC", float(np.mean(honest)), "IC", at_most(0.05), ours),
+    ]
 
 
 def _honest(made: Panel, seed: int) -> Metrics:

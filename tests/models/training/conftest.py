@@ -20,12 +20,10 @@ def silent(share: float, text: str) -> None:
     assert 0.0 <= share <= 1.0 + 1e-9 and text
 
 
-def series(
-    n: int, seed: int, *, pull: float = 0.0, interval_s: int = 60, without: Sequence[int] = ()
-) -> Series:
-    """A random walk of bars; ``without``: those are missing. With ``pull`` it returns to its mean."""
+def series(n: int, seed: int, *, pull: float = 0.0, without: Sequence[int] = ()) -> Series:
+    """A random walk of minutes; ``without``: those are missing. With ``pull`` it returns to its mean."""
     keep = np.setdiff1d(np.arange(n), without)
-    opens = START_NS + keep * interval_s * NS
+    opens = START_NS + keep * 60 * NS
     return Series(opens, bars(n, seed, pull=pull)[keep], np.zeros(len(keep), np.bool_))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from tests.models.training.conftest import START_NS, hollow, series
 
 def test_the_gap_is_at_least_the_horizon_and_one_bar() -> None:
     assert gap_of(20, None, 5) == (21, 5) and gap_of(20, 30, 0) == (30, 0)
-    with pytest.raises(ModelError, match="purge gap of 20 bars leaks.*at least 21"):
+    with pytest.raises(ModelError, match=r"purge gap of 20 bars leaks.*at least 21"):
         gap_of(20, 20, 100)  # an embargo does not make up for it
     with pytest.raises(ModelError, match="embargo"):
         gap_of(20, None, -1)
@@ -45,7 +47,7 @@ def test_no_label_reaches_into_what_follows_its_piece(
         assert "too little data" in str(error)
         return
     assert len(found) == folds
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.test.until == after.test.first, "the tests follow each other"
     for fold in found:
         lengths = {fold.stop.until - fold.stop.first, fold.test.until - fold.test.first}
@@ -79,14 +81,14 @@ def test_a_label_that_overlaps_is_refused_whatever_the_gap() -> None:
 @pytest.mark.parametrize(("steps", "folds"), [(350, 4), (0, 4), (2000, 40)])
 def test_too_little_data_is_refused(steps: int, folds: int) -> None:
     made = hollow(np.arange(max(1, steps)), START_NS + np.arange(max(1, steps)))
-    with pytest.raises(ModelError, match="too little data.*fewer --folds"):
+    with pytest.raises(ModelError, match=r"too little data.*fewer --folds"):
         split(made, folds=folds, gap=6, window="expanding")
 
 
 def test_pieces_without_labels_are_refused() -> None:
     steps = np.r_[np.arange(300), np.arange(1500, 2000)]
     made = hollow(steps, START_NS + steps, axis=START_NS + np.arange(2000) * 60 * NS)
-    with pytest.raises(ModelError, match="piece of fold . of 4 has . time steps"):
+    with pytest.raises(ModelError, match=r"piece of fold . of 4 has . time steps"):
         split(made, folds=4, gap=6, window="expanding")
     with pytest.raises(ModelError, match="give 1 to 100"):
         split(made, folds=0, gap=6, window="expanding")

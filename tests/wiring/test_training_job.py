@@ -1,0 +1,139 @@
+"""A training run, end to end: registered and judged, or nothing changed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.config import Config, FeedConfig, SimulatedConfig
+from engine.errors import ConfigError, ModelError
+from engine.models import artefact
+from engine.models.registry import Registry
+from engine.wiring.training_bars import load
+from engine.wiring.training_job import Outcome, run_training
+from engine.wiring.training_options import TrainingOptions
+from tests.wiring.stored_bars import store_walks
+
+SIMULATED = Config(simulated=SimulatedConfig(symbols=("BTC-USD", "ETH-USD", "SOL-USD")))
+NATIVE = ("AUSDT", "BUSDT", "CUSDT", "DUSDT")
+DESK = Config(feeds={"binance": FeedConfig(symbols=NATIVE)})
+
+
+@pytest.fixture(autouse=True)
+def _lightgbm() -> None:
+    pytest.importorskip("lightgbm", exc_type=Exception)
+
+
+def stored(state_dir: Path, *, pull: float = 0.3, count: int = 620) -> None:
+    store_walks(state_dir, [f"binance:{name}" for name in NATIVE], count, pull=pull)
+
+
+def train(config: Config, state_dir: Path, **options: object) -> Outcome:
+    given = TrainingOptions(**{"horizon": 5, **options})  # type: ignore[arg-type]
+    return run_training(config, state_dir, given, lambda share, text: None)
+
+
+def test_simulated_bars_make_a_registered_model(tmp_path: Path) -> None:
+    shares: list[float] = []
+    options = TrainingOptions(seconds=520, horizon=5, then="activate")
+    outcome = run_training(SIMULATED, tmp_path, options, lambda share, text: shares.append(share))
+    active = Registry(tmp_path).active("model")
+    assert active is not None and active.version == outcome.version and outcome.then == "active"
+    assert shares == sorted(shares) and shares[-1] == 1.0 and shares[0] == 0.0
+    assert any("3 symbols are few" in note for note in outcome.notes)
+
+
+def test_stored_history_makes_a_model_that_is_activated_for_its_skill(tmp_path: Path) -> None:
+    stored(tmp_path)
+    outcome = train(DESK, tmp_path)
+    assert outcome.skill and outcome.then == "active" and "no skill" not in outcome.text
+    manifest = artefact.read(Path(outcome.path)).manifest
+    assert manifest == outcome.manifest and manifest.bar_interval_s == 60.0
+    assert manifest.source == "stored bars of 60 s, 4 symbols" and manifest.promotable
+    again = train(DESK, tmp_path, then="register")
+    assert again.version == outcome.version, "the same bars and seed"
+
+
+def test_a_model_without_skill_is_not_activated_unless_told(tmp_path: Path) -> None:
+    stored(tmp_path, pull=0.0)
+    outcome = train(DESK, tmp_path)
+    assert not outcome.skill and outcome.then == "registered" and outcome.text.endswith("no skill shown")
+    assert any("contains 0" in note for note in outcome.notes)
+    assert any("models activate" in note for note in outcome.notes)
+    registry = Registry(tmp_path)
+    assert registry.active("model") is None
+    assert train(DESK, tmp_path, then="shadow", seed=2).then == "shadow"
+    shadow = registry.shadow("model")
+    assert shadow is not None and shadow.version != outcome.version
+    assert train(DESK, tmp_path, then="activate", seed=3).then == "active"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"purge": 5}, "leaks"),
+        ({"horizon": 200}, "too little data"),
+        ({"folds": 60}, "too little data"),
+        ({"model": Path("/nowhere/mine.py")}, "mine.py"),
+        ({"mlflow": "runs"}, "MLflow refuses folders"),
+        ({"every": 10}, "too little data"),
+        ({"memory_gb": 0.01}, "memory"),
+    ],
+)
+def test_what_is_refused_registers_nothing(tmp_path: Path, options: dict[str, object], words: str) -> None:
+    if "mlflow" in options:
+        pytest.importorskip("mlflow")
+    stored(tmp_path)
+    with pytest.raises((ModelError, ConfigError), match=words):
+        train(DESK, tmp_path, **options)
+    assert Registry(tmp_path).list() == []
+
+
+def test_what_does_not_fit_into_memory_is_thinned_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path, count=1500)
+    bars = load(DESK, tmp_path, TrainingOptions(), lambda share, text: None)
+    count = sum(len(one.open_ns) for one in bars.series.values())
+    # as much as half of the rows take, beside what is always taken
+    monkeypatch.setattr("engine.wiring.training_job.FIXED_BYTES", 0)
+    monkeypatch.setattr("engine.models.training.panel.FIXED_BYTES", 0)
+    half = count * (1644 / 2 + 80) / (1 << 30)
+    outcome = train(DESK, tmp_path, memory_gb=half * 1.01, folds=2)
+    assert outcome.manifest.parameters["every"] == 2
+    assert any("one of every 2 time steps" in note for note in outcome.notes)
+    with pytest.raises(ModelError, match="give --every 2 or more"):
+        train(DESK, tmp_path, memory_gb=half * 1.01, folds=2, every=1)
+
+
+def test_mlflow_has_the_run(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    stored(tmp_path)
+    uri = f"sqlite:///{tmp_path}/runs.db"
+    outcome = train(DESK, tmp_path, mlflow=uri)
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("tickdesk")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED" and run.data.params["version"] == outcome.version
+    assert run.data.params["horizon_bars"] == "5" and run.data.params["num_leaves"] == "15"
+    metrics = outcome.manifest.metrics
+    assert metrics is not None and run.data.metrics["rank_ic"] == metrics.rank_ic.value
+    assert run.data.metrics["rank_ic.low"] == metrics.rank_ic.low
+    folds = client.get_metric_history(run.info.run_id, "fold.ic")
+    assert [(one.step, one.value) for one in folds] == [
+        (number, fold.metrics.ic.value) for number, fold in enumerate(outcome.manifest.folds, 1)
+    ]
+    top = outcome.manifest.importance[0]
+    assert run.data.metrics[f"importance.{top.feature}"] == top.share
+    names = {one.path for one in client.list_artifacts(run.info.run_id, "model")}
+    assert names == {"model/manifest.json", "model/model.txt"}
+    assert run.info.artifact_uri.startswith((tmp_path / "runs-artifacts").as_uri())
+
+
+def test_without_mlflow_it_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    stored(tmp_path)
+    with pytest.raises(ConfigError, match=r"tickdesk\[mlflow\]"):
+        train(DESK, tmp_path, mlflow="sqlite:///runs.db")
