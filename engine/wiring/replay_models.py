@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.features.alpha158 import HISTORY
 from engine.models.builtin import ensure_builtin
 from engine.models.load import load
 from engine.models.predictor import Predictor
@@ -32,6 +33,7 @@ class ReplayModels:
             self._earlier.extend(registry.earlier(STRATEGY))
             if entry is not None:
                 self.active = self._load(entry)
+                self._tell_bars(self.active)
         except ModelError as error:
             note(f"replaying without a model: {error}")
 
@@ -49,6 +51,15 @@ class ReplayModels:
         """End the processes of users' models."""
         for predictor in self._loaded:
             predictor.close()
+
+    def _tell_bars(self, active: Predictor) -> None:
+        """A replay rests on its tapes alone: with what is stored of before it would not be the same twice."""
+        bar_s = active.manifest.bar_interval_s
+        if bar_s != self._bar_interval_s:
+            self._note(
+                f"model {active.version} is fed bars of {bar_s:g} s out of the tape alone: "
+                f"it predicts from the {HISTORY}st on, {HISTORY * bar_s / 60:g} minutes in"
+            )
 
     def _load(self, entry: Entry) -> Predictor:
         predictor = asyncio.run(load(entry.path, bar_interval_s=self._bar_interval_s))
