@@ -310,3 +310,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """Of the order, weighted by quantity."""
     order_changes: tuple[OrderChange, ...] = ()
     """Amendments and cancels of the order, asked for and answered, in order of time."""
+    model_version: str = ""
+    """Of the model that spoke in it, whichever is active now; "" when none did."""
+    model_ns: int = 0
+    """Of the bar close at which it did: ``/v1/model/contributions/{symbol}?ns=`` takes that apart while it is
+    kept; 0 when that is no longer known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,10 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self._ring)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Oldest first."""
+        return iter(self._ring)
 
     def add(self, batch: Batch) -> None:
         self._ring.append(batch)

@@ -138,6 +138,7 @@ class Desk:
                 sees=partial(self.signals.strategies.sees, Model.name),
                 on_drop=self._on_drop,
                 on_outcome=self._on_outcome,
+                spoke=self.signals.scoring.spoke,
             )
             self.signals.on_scores = self.targets.on_scores
             self._act = self.targets.act

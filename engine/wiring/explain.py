@@ -25,6 +25,7 @@ from engine.execution.order import Order
 from engine.opportunities.explain import absent_lines, basis, filter_checks, headline, market_line
 from engine.store.read import Reader
 from engine.wiring.desk import Desk
+from engine.wiring.model_behind import model_behind
 from engine.wiring.view import opportunity_row
 
 ORDERS_TOLD = 8
@@ -104,6 +105,7 @@ def _chain(
     events, fills = read.events, read.fills
     verdict: Verdict | None = next((event.verdict for event in events if event.verdict is not None), None)
     slips = tuple(slippage_bps(fill) for fill in fills)
+    spoke = model_behind(desk, opportunity, _request(order, events))
     status = "" if opportunity is None else _status(desk, opportunity, order)
     return Explanation(
         id=identity,
@@ -124,6 +126,8 @@ def _chain(
         slippages_bps=slips,
         slippage_bps=_weighted(fills, slips),
         order_changes=read.changes,
+        model_version=spoke.version,
+        model_ns=spoke.ns,
     )
 
 

@@ -162,6 +162,11 @@ class Scoring:
         """The active model's batch of the bar close at ``ns``, 0: the newest; None when it is gone."""
         return self.batches.get(ns)
 
+    def spoke(self) -> str:
+        """The version that predicted last; "" before the first batch."""
+        batch = self.batches.get()
+        return "" if batch is None else batch.version
+
     def rows_for(self, predictor: Predictor) -> Floats | None:
         """The newest rows that ``predictor`` could be tried on; None: there are none of its bars yet."""
         batch, lead = self.batches.get(), self.lead

@@ -53,8 +53,10 @@ class Targets:
         sees: Callable[[str], bool],
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
+        spoke: Callable[[], str] = lambda: "",
     ) -> None:
-        """``sees(symbol)``: whether the model strategy is let see the symbol."""
+        """``sees(symbol)``: whether the model strategy is let see the symbol. ``spoke()``: the version of the
+        model that the scores are of."""
         self._config = config.targets
         self._instruments = instruments
         self._features = features
@@ -63,6 +65,9 @@ class Targets:
         self._sees = sees
         self._on_drop = on_drop
         self._on_outcome = on_outcome
+        self._spoke = spoke
+        self._told = ""
+        """Whose scores the rebalance rests on."""
         self._every_ns = int(config.targets.every_bars * config.features.bar_s * NS)
         self._stale_ns = int(config.risk.stale_data_s * NS)
         self._again_ns = int(config.risk.duplicate_window_s * NS)
@@ -120,6 +125,11 @@ class Targets:
         """From when on scores lead to the next rebalance, by the desk's clock; 0 before the first scores."""
         return (self._period + 1) * self._every_ns
 
+    def period(self, ns: int) -> tuple[int, int]:
+        """From when to when (ns, without it) the first scores led to the rebalance that ``ns`` falls into."""
+        start_ns = ns // self._every_ns * self._every_ns
+        return start_ns, start_ns + self._every_ns
+
     def _equity(self) -> Decimal:
         """NaN when it cannot be told."""
         equity = self._trading.ledger.equity()
@@ -129,6 +139,8 @@ class Targets:
 
     def _rebalance(self) -> None:
         self.last, self.last_ns = self.plan(), self._features.now_ns
+        version = self._spoke()
+        self._told = f"model {version}: " if version else ""
         self._reduced.clear()
         self._additions.clear()
         for change in self.last.changes:
@@ -242,7 +254,7 @@ class Targets:
             reduce_only=not entry,
             decision_ns=now,
             decision_price=mid if math.isfinite(mid) and mid > 0 else 0.0,
-            reason=f"target {change.target:f}, held {change.held:f}, weight {change.weight:+.3f}",
+            reason=f"{self._told}target {change.target:f}, held {change.held:f}, weight {change.weight:+.3f}",
             sources=(Model.name,) if entry else (),
         )
 
