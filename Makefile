@@ -4,12 +4,13 @@ PY := .venv/bin/python
 ARGS ?=
 
 # How much chaos: kill -9 of processes that commit, canceled tasks, seeded sessions, seeded feeds, seconds of
-# SIGSTOP.
+# SIGSTOP, damaged models.
 KILLS ?= 500
 CANCELS ?= 1500
 SEEDS ?= 1000
 FEEDS ?= 200
 STOP_S ?= 30
+MODELS ?= 200
 
 .PHONY: run test bench peers chaos lint lock clean
 
@@ -24,7 +25,7 @@ bench: .venv
 
 chaos: .venv
 	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
-		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
+		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_MODELS=$(MODELS) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:

@@ -19,6 +19,8 @@ SEEDS = _amount("SEEDS", 20)
 """Whole sessions on the simulated venue, each made by its seed."""
 FEEDS = _amount("FEEDS", 20)
 """Feeds on venues that go wrong, each run made by its seed."""
+MODELS = _amount("MODELS", 8)
+"""Damaged model files, as many damaged manifests, and kill -9 of processes that change the registry."""
 STOP_S = _amount("STOP_S", 2)
 """How long a process is stopped by SIGSTOP."""
 SEED = _amount("SEED", 20_260_107)
