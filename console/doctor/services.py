@@ -1,0 +1,126 @@
+"""What the desk talks to: venues, their clocks and ours, Redis, an engine that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from console.cli.client import ask
+from console.doctor.finding import Finding, bad, ok, warn
+from engine.api.protocol import Health
+from engine.config import Config
+from engine.errors import ConfigError, LinkError, NoEngineError
+from engine.feeds.address import place
+from engine.feeds.registry import VENUES
+from engine.text import clean
+from engine.wiring.redis_cache import check_redis
+
+TIMEOUT_S = 5.0
+DATE_S = 1.0
+"""The header tells whole seconds."""
+OLDEST_REDIS = (6, 2)
+
+
+def venues(config: Config) -> list[Finding]:
+    """Of each venue that is configured: whether it answers, how fast, and how far its clock is from ours."""
+    return asyncio.run(_venues(config))
+
+
+async def _venues(config: Config) -> list[Finding]:
+    wanted = []
+    for name, feed in config.feeds.items():
+        entry = VENUES.get(name)
+        if feed.enabled and entry is not None:
+            try:
+                wanted.append((name, feed.rest_url or entry.venue(feed).rest_url))
+            except ConfigError as error:
+                return [bad(f"venue {name}", clean(error, 200), "correct the configuration")]
+    if not wanted:
+        return [ok("venues", "none: the simulated venue needs no network")]
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session:
+        told = await asyncio.gather(
+            *(_venue(session, name, url, config.risk.clock_skew_s) for name, url in wanted)
+        )
+    return [finding for found in told for finding in found]
+
+
+async def _venue(session: aiohttp.ClientSession, name: str, url: str, limit_s: float) -> list[Finding]:
+    what = f"venue {name}"
+    began, monotonic = time.time(), time.monotonic()
+    try:
+        # Any answer will do: that it is there, and when it thinks that it is.
+        async with session.get(url, allow_redirects=False) as answer:
+            date = answer.headers.get("Date", "")
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        why = clean(error, 80) or type(error).__name__
+        advice = "see to the network, a proxy (HTTPS_PROXY) or the address in the configuration"
+        return [bad(what, f"{place(url)} does not answer: {why}", advice)]
+    took_s = time.monotonic() - monotonic
+    found = [ok(what, f"{place(url)} answers in {took_s * 1e3:.0f} ms")]
+    try:
+        theirs = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return found
+    at = (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)).timestamp()
+    # It was cut to a second somewhere between the question and the answer.
+    ahead_s = max(began - (at + DATE_S), at - (began + took_s), 0.0)
+    ours = "ahead of" if began > at else "behind"
+    clock = f"clock and {name}"
+    if ahead_s > limit_s:
+        text = f"ours is at least {ahead_s:.1f} s {ours} the venue's"
+        found.append(bad(clock, text, "let the system keep time (chrony, systemd-timesyncd)"))
+    else:
+        found.append(ok(clock, f"within {max(ahead_s, DATE_S):.0f} s of the venue's"))
+    return found
+
+
+def redis(config: Config) -> Finding | None:
+    """None where the desk does not use it."""
+    what, url = "Redis", config.cache.redis_url
+    if not url:
+        return None
+    try:
+        check_redis(config.cache)
+    except ConfigError as error:
+        return bad(what, clean(error, 200), "or leave cache.redis_url empty")
+    import redis as library
+
+    client = library.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    try:
+        return _redis(what, client.info())
+    except (library.RedisError, OSError) as error:
+        return bad(what, f"does not answer: {clean(error, 100)}", "start it, or correct cache.redis_url")
+    finally:
+        client.close()
+
+
+def _redis(what: str, info: Any) -> Finding:
+    version = clean(info.get("redis_version", "?"), 20)
+    policy = clean(info.get("maxmemory_policy", "noeviction"), 20)
+    told = f"{version}, {policy}, append-only file {'on' if info.get('aof_enabled') else 'off'}"
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_REDIS:
+        return bad(what, told, "use Redis 6.2 or newer")
+    if info.get("maxmemory") and policy.startswith("allkeys"):
+        return warn(what, told, "it may drop what is needed: maxmemory-policy noeviction or volatile-lru")
+    return ok(what, told)
+
+
+def engine(state_dir: Path) -> Finding:
+    what = "engine"
+    try:
+        health = ask(state_dir, "GET", "/v1/health", Health, timeout_s=TIMEOUT_S)
+    except NoEngineError:
+        return ok(what, "none runs for this state directory")
+    except LinkError as error:
+        return bad(what, clean(error, 200), "`tickdesk stop`, or see engine.log in the state directory")
+    if not health.ok:
+        return bad(what, f"pid {health.pid} runs and is not well", "`tickdesk status` says why")
+    return ok(what, f"pid {health.pid} runs, {health.status.mode} {health.status.risk_state}")
