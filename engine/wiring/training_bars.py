@@ -45,6 +45,8 @@ def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Pr
     reader = _reader(state_dir) if wanted else None
     try:
         symbols = _chosen(config, reader, options)
+        if len(symbols) < 2:
+            raise ModelError("training ranks symbols against each other: name at least 2")
         simulated = [symbol for symbol in symbols if symbol.startswith(f"{SIMULATED}:")]
         if not simulated:
             return _stored(config, state_dir, reader, symbols, options, progress)

@@ -24,6 +24,7 @@ class MLflowLog:
         """Raises ConfigError without the extra, or for a URI that cannot be used."""
         # It tells its makers of every use; a trading desk tells nobody.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         try:
             import mlflow
             from mlflow import MlflowClient

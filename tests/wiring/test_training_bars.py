@@ -11,6 +11,9 @@ import pytest
 from engine.config import Config, FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.errors import ConfigError, ModelError, StoreError
 from engine.events import NS
+from engine.features.alpha158 import HISTORY, alpha158, alpha158_live
+from engine.features.engine import FeatureEngine
+from engine.models.training.panel import build
 from engine.wiring.simulated_bars import simulated_bars
 from engine.wiring.training_bars import TrainingBars, load
 from engine.wiring.training_options import TrainingOptions
@@ -45,6 +48,26 @@ def test_simulated_bars_are_a_function_of_the_seed() -> None:
     assert longer.values[: len(short.values)].tobytes() == short.values.tobytes()
     other = simulated_bars(SYMBOLS, 40, 4, features, silent)["sim:BTC-USD"]
     assert other.values.tobytes() != short.values.tobytes()
+
+
+def test_live_features_are_those_of_training_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    live: list[FeatureEngine] = []
+
+    class Watched(FeatureEngine):
+        def __init__(self, config: FeaturesConfig) -> None:
+            super().__init__(config)
+            live.append(self)
+
+    monkeypatch.setattr("engine.wiring.simulated_bars.FeatureEngine", Watched)
+    found = simulated_bars(SYMBOLS, 90, 3, FeaturesConfig(), silent)
+    rows = alpha158_live(np.arange(3), live[0].address)
+    for row, one in zip(rows, found.values(), strict=True):
+        assert row.tobytes() == alpha158(one.values[-HISTORY:]).tobytes()
+    made = build(found, interval_s=1.0, horizon=5, progress=silent)
+    for row in range(0, len(made.labels), 7):
+        one = found[made.symbols[made.symbol[row]]]
+        at = int(np.searchsorted(one.open_ns, made.axis[made.step[row]]))
+        assert made.features[row].tobytes() == alpha158(one.values[at + 1 - HISTORY : at + 1]).tobytes()
 
 
 def test_a_desk_without_feeds_trains_on_its_simulated_venue(tmp_path: Path) -> None:
