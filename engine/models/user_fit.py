@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ModelError
+from engine.features.alpha158 import WIDTH
 from engine.models import artefact
 from engine.models.user_answer import Floats, alike, finite, numbers
 from engine.models.user_code import DATA, make, pack, running
@@ -20,7 +21,8 @@ from engine.models.user_model import UserModel
 from engine.models.user_predictor import UserPredictor
 
 PROBE_ROWS = 64
-"""With which a fitted model is probed."""
+"""With which a fitted model is probed: the newest, and one in which all features are missing."""
+_MISSING = np.full((1, WIDTH), np.nan)
 
 Data = tuple[Floats, Floats]
 """Rows (n, 158) and labels (n,)."""
@@ -35,7 +37,7 @@ def fit(kind: type[UserModel], path: Path, train: Data, stop: Data, seed: int) -
     rows, labels, stop_rows, stop_labels = (np.array(part, np.float64) for part in (*train, *stop))
     with running("fit", path):
         model.fit(rows, labels, stop_rows, stop_labels, seed)
-    _probe(model, path, train[0][-PROBE_ROWS:])
+    _probe(model, path, np.concatenate([train[0][1 - PROBE_ROWS :], _MISSING]))
     return model
 
 
