@@ -54,10 +54,12 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
             (figures.signed(parts.base, decimals), "text"),
             ("  all features ", "muted"),
             (figures.signed(sum(row.contribution for row in moved), decimals), "text"),
-            ("  = prediction ", "muted"),
+            ("  → prediction " if parts.note else "  = prediction ", "muted"),
             (figures.signed(parts.prediction, decimals), "bold"),
         ),
     ]
+    if parts.note:
+        lines.append(((parts.note, "warn"),))
     lines += section("Features", "largest first; they add up, from the base, to the prediction")
     if not moved:
         return [*lines, (("no feature moved it: the model said its base", "muted"),)]

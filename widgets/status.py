@@ -35,6 +35,8 @@ _SEPARATOR: Cell = (" │ ", "muted")
 _LEAST_REASON = 12
 """Fewer cells of a reason say nothing."""
 _VENUE = 12
+_SHADOW = 7
+"""Cells of a version that is recognised by its beginning."""
 
 
 class StatusView(NamedTuple):
@@ -121,6 +123,7 @@ def status_items(view: StatusView) -> StatusItems:
         (3, stale),
         (4, _locked(status)),
         (5, _model(view.models, status.engine_ns)),
+        (6, _model_live(view.models)),
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
@@ -247,5 +250,21 @@ def _model(models: Sequence[ModelRow], now_ns: int) -> Line:
     if not model.version:
         return (("model ", "muted"), ("none", "warn"))
     age = figures.age(now_ns - model.created_ns) if model.created_ns else figures.UNKNOWN
-    bad: Line = ((" ! kept: reload failed", "bad"),) if model.error else ()
-    return (("model ", "muted"), (model.version, "text"), (f" {age}", "muted"), *bad)
+    told: Line = ((" ! rolled back, M", "warn"),) if model.rollback else ()
+    if model.error:
+        told = ((" ! kept: reload failed", "bad"),)
+    return (("model ", "muted"), (model.version, "text"), (f" {age}", "muted"), *told)
+
+
+def _model_live(models: Sequence[ModelRow]) -> Line:
+    """How it does here, and what runs beside it."""
+    if not models or not models[0].version:
+        return ()
+    model = models[0]
+    cells: list[Cell] = []
+    if model.live_steps and model.live_rank_ic is not None:
+        style = figures.direction(model.live_rank_ic)
+        cells += [("live IC ", "muted"), (figures.signed(model.live_rank_ic, 3), style)]
+    if model.shadow:
+        cells.append((f"{' ' if cells else ''}◐ {fit(model.shadow, _SHADOW).rstrip()}", "accent"))
+    return tuple(cells)

@@ -45,9 +45,11 @@ class StrategiesGrid(Grid):
 class ModelsGrid(Grid):
     COLUMNS = (
         Column("version", "model", 9, 0, grow=6),
-        Column("status", "status", 8, 2),
-        Column("age", "age", 4, 3, right=True),
-        Column("metric", "metric", 12, 1, grow=FILL),
+        Column("status", "status", 7, 3),
+        Column("age", "age", 4, 4, right=True),
+        Column("live", "live IC", 7, 1, right=True),
+        Column("shadow", "shadow", 8, 2, grow=6),
+        Column("metric", "metric", 12, 0, grow=FILL),
     )
     EMPTY = "no model loaded"
 
@@ -151,6 +153,20 @@ def model_cells(row: ModelRow, now_ns: int) -> GridRow:
             (row.version or "none", "bold" if row.version else "muted"),
             (row.status, "warn" if bad else "good"),
             (age, "muted"),
-            (f"! {row.error}", "bad") if bad else (row.metric, "text"),
+            live_ic_cell(row.live_rank_ic),
+            (f"◐{row.shadow}" if row.shadow else "", "accent"),
+            _model_note(row),
         ),
     )
+
+
+def live_ic_cell(rank_ic: float | None) -> Cell:
+    """``+0.032``, of the newest scored steps; unknown before the first."""
+    return (figures.signed(rank_ic, 3), figures.direction(rank_ic) if rank_ic is not None else "muted")
+
+
+def _model_note(row: ModelRow) -> Cell:
+    """What a person must know of it, else how it was validated."""
+    if row.error:
+        return (f"! {row.error}", "bad")
+    return (f"! rolled back: {row.rollback}", "warn") if row.rollback else (row.metric, "text")

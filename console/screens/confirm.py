@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 
 from console.screens.modal import Modal
+from engine.text import clean
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 
@@ -30,7 +32,7 @@ class AskScreen(Modal[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = Content(clean(self._title, 50))
             dialog.border_subtitle = "↑↓ Enter · esc cancels"
             yield self._lines
             yield self.choices

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.screens.models import ModelsScreen
+from tests.console import sample_models
 from tests.console.fake_link import FakeLink
 from widgets.lines import Lines
 
@@ -57,3 +58,10 @@ async def open_models(app: DeskApp, pilot: Pilot[None], *keys: str) -> ModelsScr
     assert isinstance(screen, ModelsScreen)
     await press(pilot, *keys)
     return screen
+
+
+def models_link(**changes: object) -> FakeLink:
+    """With another answer for the models screen."""
+    link = FakeLink()
+    link.registry = sample_models.models(**changes)
+    return link

@@ -305,7 +305,19 @@ def strategies() -> tuple[StrategyRow, ...]:
 
 
 def models() -> tuple[ModelRow, ...]:
-    return (ModelRow("model", "a1b2c3", "loaded", NOW_NS - 3 * 3600 * NS, "rank IC 0.041", ""),)
+    return (
+        ModelRow(
+            "model",
+            "a1b2c3d4e5f6",
+            "active",
+            NOW_NS - 3 * 3600 * NS,
+            "rank IC 0.041",
+            "",
+            live_rank_ic=0.032,
+            live_steps=196,
+            shadow="5f0c9d1e2a3b",
+        ),
+    )
 
 
 def automations() -> tuple[AutomationRow, ...]:

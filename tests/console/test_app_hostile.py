@@ -12,10 +12,12 @@ from textual.widgets import Input
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
+from engine.api.model_protocol import ModelsDetail
 from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
 from tests.api import samples
 from tests.console import sample_desk as sample
+from tests.console import sample_models
 from tests.console.fake_link import FakeLink
 from widgets.explanation import explanation_lines
 from widgets.grid import Grid
@@ -148,14 +150,51 @@ async def test_hostile_text_in_a_dialog(keys: tuple[str, ...], size: tuple[int, 
             if keys == ("5", "enter"):
                 await pilot.press("j", "j", "j", "enter")  # the symbols: text to type over
             await pilot.pause()
-            for widget in app.screen.walk_children(Widget):
-                if isinstance(widget, Grid | FixedLines | Lines) and widget.display and widget.size.width:
-                    check(widget)
-                assert widget.border_title is None or printable(str(widget.border_title))
-            (dialog,) = app.screen.query(".dialog")
-            assert dialog._border_title is not None and not dialog._border_title.spans
+            check_dialog(app)
             for field in app.screen.query(Input):
                 assert all(ch.isprintable() for ch in field.value)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (200, 50)], ids=str)
+async def test_hostile_text_of_models(size: tuple[int, int]) -> None:
+    """Versions, sources and reasons come from files and from whoever registers models."""
+    link = FakeLink()
+    app = DeskApp(link, frames_per_s=0.5)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        for text in HOSTILE:
+            link.on_message(poison(sample.full_frame(), text))
+            link.registry = hostile_models(text)
+            link.model_details = Anything(poison(sample_models.model(), text))
+            link.taken_apart = poison(sample_models.contributions(), text)
+            app.paint()
+            for keys in ("M", "left_square_bracket", "left_square_bracket"), ("M", "a"), ("M", "e"), ("b",):
+                await pilot.press(*keys)
+                await pilot.pause()
+                assert app.screen is not app.desk
+                check_dialog(app)
+                while app.screen is not app.desk:
+                    await pilot.press("escape")
+
+
+def hostile_models(text: str) -> ModelsDetail:
+    """Each with its role, none that may be activated."""
+    detail = sample_models.models()
+    models = tuple(
+        msgspec.structs.replace(poison(row, text), version=f"{text}{number}", role=row.role, promotable=False)
+        for number, row in enumerate(detail.models)
+    )
+    training = msgspec.structs.replace(poison(sample_models.running(), text), state="running")
+    return msgspec.structs.replace(poison(detail, text), models=models, training=training)
+
+
+def check_dialog(app: DeskApp) -> None:
+    for widget in app.screen.walk_children(Widget):
+        if isinstance(widget, Grid | FixedLines | Lines) and widget.display and widget.size.width:
+            check(widget)
+        assert widget.border_title is None or printable(str(widget.border_title))
+    (dialog,) = app.screen.query(".dialog")
+    assert dialog._border_title is not None and not dialog._border_title.spans
 
 
 async def test_an_empty_desk_draws() -> None:

@@ -18,14 +18,8 @@ from console.screens.training import TrainingScreen
 from engine.errors import LinkError
 from tests.console import sample_models as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, desk, open_models, press, text_of, toasts, until
+from tests.console.pilot import COMPACT, desk, models_link, open_models, press, text_of, toasts, until
 from tests.console.sample_models import ACTIVE, GOOD, LEAKY, SHADOW, USERS
-
-
-def link_of(**changes: object) -> FakeLink:
-    link = FakeLink()
-    link.registry = sample.models(**changes)
-    return link
 
 
 async def test_activate_asks_with_old_against_new_and_cancel_first() -> None:
@@ -83,7 +77,7 @@ async def test_v_runs_the_selected_as_the_shadow_and_capital_v_none() -> None:
 
 
 async def test_no_shadow_without_one_sends_nothing() -> None:
-    link = link_of(models=(sample.entry(),), comparison=None)
+    link = models_link(models=(sample.entry(),), comparison=None)
     async with desk(link) as (app, pilot):
         await open_models(app, pilot, "V")
         assert toasts(app)[-1] == "no shadow runs"
@@ -106,7 +100,7 @@ async def test_b_rolls_back_after_one_question(where: tuple[str, ...]) -> None:
 
 
 async def test_a_rollback_to_nowhere_says_so() -> None:
-    link = link_of(models=(sample.entry(),))
+    link = models_link(models=(sample.entry(),))
     async with desk(link) as (app, pilot):
         await press(pilot, "b")
         await until(pilot, lambda: "no model to go back to" in text_of(app))
@@ -149,7 +143,7 @@ async def test_a_command_on_its_way_is_not_sent_twice() -> None:
 
 
 async def test_the_end_of_a_run_asks() -> None:
-    link = link_of(training=sample.running())
+    link = models_link(training=sample.running())
     async with desk(link) as (app, pilot):
         await open_models(app, pilot, "c")
         assert isinstance(app.screen, ConfirmScreen)

@@ -10,14 +10,8 @@ from console.screens.models import ModelsScreen
 from engine.errors import LinkError
 from tests.console import sample_models as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, open_models, press, text_of, toasts, until
+from tests.console.pilot import COMPACT, WIDE, desk, models_link, open_models, press, text_of, toasts, until
 from tests.console.sample_models import ACTIVE, GOOD, LEAKY, SHADOW, USERS
-
-
-def link_of(**changes: object) -> FakeLink:
-    link = FakeLink()
-    link.registry = sample.models(**changes)
-    return link
 
 
 def cells(screen: ModelsScreen) -> dict[str, list[str]]:
@@ -40,7 +34,7 @@ async def test_every_version_with_what_it_does_here(size: tuple[int, int]) -> No
 
 
 async def test_a_model_that_the_registry_has_active_and_the_desk_has_not_is_told() -> None:
-    link = link_of(models=(sample.entry(role="", live=None),))
+    link = models_link(models=(sample.entry(role="", live=None),))
     async with desk(link) as (app, pilot):
         screen = await open_models(app, pilot)
         assert cells(screen)[ACTIVE][1] == "! not loaded"
@@ -100,7 +94,7 @@ async def test_the_parts_are_walked_where_they_do_not_fit() -> None:
 
 
 async def test_what_the_desk_did_by_itself_and_what_failed_stand_above() -> None:
-    link = link_of(
+    link = models_link(
         error="golden rows differ", rollback=f"{ACTIVE}: not finite", training=sample.running(0.42)
     )
     async with desk(link) as (app, pilot):
@@ -115,7 +109,7 @@ async def test_what_the_desk_did_by_itself_and_what_failed_stand_above() -> None
 
 async def test_the_progress_of_a_run_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models_module, "REFRESH_S", 0.02)
-    link = link_of(training=sample.running(0.42))
+    link = models_link(training=sample.running(0.42))
     async with desk(link) as (app, pilot):
         await open_models(app, pilot)
         link.registry = sample.models(training=sample.running(0.57))
