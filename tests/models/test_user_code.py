@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ModelError
-from engine.models import text_format, user_code, user_frames
+from engine.models import text_format, user_code, user_frames, user_model
 from engine.models.artefact import WIDTH
 from engine.models.user_code import class_of, load_class, make, pack, parameters
 from engine.models.user_frames import HEADER, PREDICTIONS, READY, REASON, Incoming, frame
@@ -186,3 +186,12 @@ def test_junk_is_refused_or_waited_for_and_never_more(junk: bytes, number: int, 
         assert len(junk) < HEADER.size + max(8 * rows, user_frames.MAX_REASON)
     else:
         assert frame(number, *found) == junk and found[0] in (READY, PREDICTIONS, REASON)
+
+
+def test_the_documented_example_is_the_one_that_is_tested() -> None:
+    assert user_model.__doc__ is not None
+    shown = user_model.__doc__.split("A whole one:\n")[1].split("What it may rely on:")[0]
+    _, _, code = RIDGE.read_text().partition('"""\n\n')
+    assert (
+        textwrap.dedent(shown).strip() == code.replace("  # noqa: RUF012 - as a user writes it", "").strip()
+    )
