@@ -51,10 +51,11 @@ MOST_LEAVES = 64
 class Walker:
     """Predicts with one forest, any number of rows at a time."""
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, *, many: bool = True) -> None:
+        """``many``: be ready for rows side by side."""
         self._forest = forest
         self._bits: tuple[npt.NDArray[np.uint64], Floats] | None = None
-        if int(np.diff(forest.node_start).max()) < MOST_LEAVES:
+        if many and int(np.diff(forest.node_start).max()) < MOST_LEAVES:
             self._bits = np.zeros(len(forest.nodes), np.uint64), np.zeros(len(forest.leaves))
             _lay_out(forest.nodes, forest.node_start, forest.leaves, *self._bits)
             for array in self._bits:
@@ -89,7 +90,7 @@ class Walker:
 
 def predict(forest: Forest, rows: npt.NDArray[Any]) -> Floats:
     """Predictions of ``rows`` (n, width), once: shape (n,). ValueError for another width."""
-    return Walker(forest).predict(rows)
+    return Walker(forest, many=len(rows) >= WORTH).predict(rows)
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
