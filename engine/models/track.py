@@ -31,7 +31,7 @@ _LEFT = 5
 """After so many intervals without a prediction the paper weights count as left."""
 
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
-Count = Annotated[int, Meta(ge=0, le=1 << 60)]
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -41,7 +41,9 @@ class Scripted:
     remote = False
 
     def __init__(self, version: str, says: Says = by_index, **manifest: Any) -> None:
-        self.manifest = msgspec.structs.replace(_MANIFEST, version=version, **manifest)
+        self.manifest = msgspec.structs.replace(
+            _MANIFEST, **{"version": version, "reference": b"", **manifest}
+        )
         self.version = version
         self.created_ns = START_NS
         self.metric = "scripted"
