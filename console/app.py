@@ -215,7 +215,7 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
             row = lambda: view.automations.get(key)  # noqa: E731
             self.push_screen(AutomationScreen(key, self.link, row, lambda: view.now_ns))
         else:
-            self.push_screen(ExplainScreen(key, self.link.explain))
+            self.push_screen(ExplainScreen(key, self.link))
 
     def on_grid_activated(self) -> None:
         self.action_open_row()

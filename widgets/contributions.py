@@ -24,8 +24,8 @@ _ROWS = (
 
 
 def decimals_for(largest: float) -> int:
-    """So many that the largest shows four digits that count, and all stand below each other; 3 to 9."""
-    return 3 if largest <= 0 else min(max(3 - math.floor(math.log10(largest)), 3), 9)
+    """So many that the largest shows four digits that count, and all stand below each other; 0 to 9."""
+    return 3 if largest <= 0 else min(max(3 - math.floor(math.log10(largest)), 0), 9)
 
 
 def contribution_lines(parts: Contributions, width: int) -> list[Line]:

@@ -56,18 +56,34 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
         lines += _verdict(explanation.verdict)
     if explanation.order_events or explanation.fills:
         lines += _order(explanation)
-    if explanation.model is not None:
-        model = explanation.model
-        lines += section("Model")
+    if explanation.model is not None or explanation.model_version:
+        lines += _model(explanation)
+    if explanation.features is not None:
+        lines += feature_lines(explanation.features)
+    return lines
+
+
+def _model(explanation: Explanation) -> list[Line]:
+    """The one that spoke in it, and the one that is active now."""
+    lines = section("Model")
+    model, spoke = explanation.model, explanation.model_version
+    if spoke:
+        when = f" on the bar closed {figures.clock(explanation.model_ns)}" if explanation.model_ns else ""
+        what = "e: what moved it" if explanation.model_ns else "which prediction it was is no longer known"
+        lines.append(((spoke, "bold"), (f" spoke{when}", "text"), (f"  {what}", "muted")))
+    if model is not None:
         lines.append(
             (
-                (model.version or "none", "bold"),
+                ("now " if spoke else "", "muted"),
+                (model.version or "none", "text" if spoke else "bold"),
                 (f"  {model.status}  {model.metric}", "text"),
+                (
+                    f"  live rank IC {figures.signed(model.live_rank_ic, 3)}" if model.live_steps else "",
+                    "muted",
+                ),
                 (f"  ! {model.error}" if model.error else "", "bad"),
             )
         )
-    if explanation.features is not None:
-        lines += feature_lines(explanation.features)
     return lines
 
 

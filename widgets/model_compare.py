@@ -7,7 +7,7 @@ from widgets import figures
 from widgets.cells import Cell, fit
 from widgets.columns import FILL, Column
 from widgets.lines import Line, section
-from widgets.models import gain_cell, ic, interval, scored
+from widgets.models import gain_cell, ic, interval, millis, scored
 from widgets.text_table import table_lines
 
 SHIFTED, DRIFTED = 0.1, 0.25
@@ -96,8 +96,8 @@ def comparison_lines(detail: ModelsDetail) -> list[Line]:
     lines += _live_pairs(left, right)
     turnover = (_plain(figures.percent(side.turnover)) for side in (left, right))
     lines.append(_pair("turnover", *turnover))
-    millis = (_plain(figures.number(side.latency_p50_ms, 1)) for side in (left, right))
-    lines.append(_pair("milliseconds", *millis))
+    latency = (_plain(millis(side.latency_p50_ms)) for side in (left, right))
+    lines.append(_pair("milliseconds", *latency))
     return lines + _agreement(comparison)
 
 

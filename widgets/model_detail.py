@@ -9,7 +9,7 @@ from widgets import figures
 from widgets.cells import Cell, padded
 from widgets.columns import FILL, Column
 from widgets.lines import Line, section
-from widgets.models import KINDS, bars_of, gain_cell, ic, interval, scored, status_cell
+from widgets.models import KINDS, bars_of, gain_cell, ic, interval, millis, scored, status_cell
 from widgets.text_table import table_lines
 
 _LABEL = 10
@@ -46,11 +46,11 @@ def detail_lines(entry: ModelEntry, detail: ModelDetail | None, width: int, now_
     if detail.folds:
         lines += section(f"Folds, {len(detail.folds)}", "each tested on what came after its training")
         lines += table_lines(_FOLDS, [_fold(n, row) for n, row in enumerate(detail.folds, 1)], width)
-    lines += _history(detail.history)
+    lines += _origin(detail) + _history(detail.history)
     if detail.importance:
         lines += section("Features", "share of the gain of all splits")
         lines += importance_lines(detail.importance)
-    return lines + _origin(detail)
+    return lines
 
 
 def _headline(entry: ModelEntry, now_ns: int) -> Line:
@@ -116,8 +116,7 @@ def live_lines(live: LiveRow | None) -> list[Line]:
 def _latency(live: LiveRow) -> str:
     if live.latency_p50_ms is None:
         return ""
-    longest = figures.number(live.latency_max_ms, 1)
-    return f"{figures.number(live.latency_p50_ms, 1)} ms, at most {longest}"
+    return f"{millis(live.latency_p50_ms)} ms, at most {millis(live.latency_max_ms)}"
 
 
 def _validation(entry: ModelEntry, detail: ModelDetail | None, width: int) -> list[Line]:

@@ -62,6 +62,11 @@ def status_cell(row: ModelEntry) -> Cell:
     return (f"○ {row.status}", "muted")
 
 
+def millis(ms: float | None) -> str:
+    """Of a batch: hundredths below ten."""
+    return figures.number(ms, 2 if ms is not None and ms < 10 else 0)
+
+
 def bars_of(row: ModelEntry) -> str:
     """``1m×5``: the bars it reads, and how many of them ahead it predicts."""
     return f"{figures.age(row.bar_interval_s * NS)}×{row.horizon_bars}"
@@ -106,7 +111,7 @@ def version_cells(row: ModelEntry, now_ns: int) -> GridRow:
             (figures.percent(hit), "text" if hit is not None else "muted"),
             gain_cell(pnl),
             (figures.percent(running.turnover if running else None), "muted"),
-            (figures.number(running.latency_p50_ms if running else None, 1), "muted"),
+            (millis(running.latency_p50_ms if running else None), "muted"),
             note_cell(row),
         ),
         (

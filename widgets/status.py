@@ -123,7 +123,7 @@ def status_items(view: StatusView) -> StatusItems:
         (3, stale),
         (4, _locked(status)),
         (5, _model(view.models, status.engine_ns)),
-        (6, _model_live(view.models)),
+        (6, _model_live(view.models) if reason is None else ()),
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),

@@ -44,7 +44,7 @@ class StrategiesGrid(Grid):
 
 class ModelsGrid(Grid):
     COLUMNS = (
-        Column("version", "model", 9, 0, grow=6),
+        Column("version", "model", 12, 0),
         Column("status", "status", 7, 3),
         Column("age", "age", 4, 4, right=True),
         Column("live", "live IC", 7, 1, right=True),

@@ -12,7 +12,8 @@ from widgets.form import Form
 from widgets.lines import Line
 from widgets.training import BEGIN, Sources, order_lines, progress_line, training_fields, training_order
 
-SIMULATED = "simulated:"
+SIMULATED = "sim:"
+"""Before the symbols of the simulated venue, which has no stored bars."""
 
 
 class TrainingScreen(FormScreen):

@@ -595,6 +595,8 @@ def explanation() -> Explanation:
             ),
         ),
         model=models()[0],
+        model_version="77aa88bb99cc",
+        model_ns=NOW_NS - 7 * NS,
         status="ordered",
         weights={"technical": 40.0, "speed": 15.0, "microstructure": 15.0, "options": 10.0},
         filters=(

@@ -7,9 +7,10 @@ import pytest
 
 from console.screens import signals as signals_module
 from console.screens.automation import AutomationScreen
+from console.screens.explain import ExplainScreen
 from console.screens.signals import SignalsScreen
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import desk, text_of, until
+from tests.console.pilot import desk, text_of, toasts, until
 
 
 async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
@@ -65,3 +66,34 @@ async def test_an_automation_that_is_gone_says_so() -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert text_of(app) == "unknown automation buy_the_cross"
+
+
+async def test_e_in_an_explanation_takes_the_models_prediction_apart() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await pilot.press("2", "j", "enter")
+        await until(pilot, lambda: "77aa88bb99cc spoke on the bar closed 12:00:00" in text_of(app))
+        assert "now a1b2c3d4e5f6  active" in text_of(app)
+        await pilot.press("e")
+        await until(pilot, lambda: "ROC60" in text_of(app))
+        assert link.sent[-1] == ("contributions", link.story.symbol, link.story.model_ns)
+        await pilot.press("escape")
+        assert isinstance(app.screen, ExplainScreen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"model_version": "", "model_ns": 0, "model": None}, "no model spoke in it"),
+        ({"model_ns": 0}, "which of its predictions it was is no longer known"),
+    ],
+)
+async def test_e_says_why_there_is_nothing_to_take_apart(changes: dict[str, object], says: str) -> None:
+    link = FakeLink()
+    link.story = msgspec.structs.replace(link.story, **changes)
+    async with desk(link) as (app, pilot):
+        await pilot.press("2", "j", "enter")
+        await until(pilot, lambda: link.story.headline in text_of(app))
+        await pilot.press("e")
+        await until(pilot, lambda: toasts(app)[-1:] == [says])
+        assert isinstance(app.screen, ExplainScreen)

@@ -1,0 +1,149 @@
+"""Models as lines: what is unknown is a dash with its reason, what is beyond a bound has a word for it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.api.model_protocol import ContributionRow, DriftRow, EstimateRow, MetricsRow, TrainingOrder
+from engine.events import NS
+from tests.console import sample_desk
+from tests.console import sample_models as sample
+from tests.console.sample_desk import NOW_NS
+from tests.console.sample_models import ACTIVE, LEAKY, SHADOW
+from widgets.contributions import contribution_lines
+from widgets.lines import Line
+from widgets.model_compare import comparison_lines, drift_lines, switch_lines
+from widgets.model_detail import detail_lines, refusal
+from widgets.models import head_lines, version_cells
+from widgets.status import StatusView, status_items
+from widgets.strategies import model_cells
+from widgets.training import BEGIN, training_lines, training_order
+
+
+def text(lines: list[Line]) -> str:
+    return "\n".join("".join(part for part, _ in line) for line in lines)
+
+
+def test_a_model_that_is_not_scored_yet_has_no_live_figures() -> None:
+    young = sample.entry(live=sample.live(steps=0, rank_ic=0.0, pnl_pct=0.0, hit_rate=0.0))
+    cells = [cell for cell, _ in version_cells(young, NOW_NS).cells]
+    assert cells[9] == "–" and cells[11:13] == ["–", "–"], "nothing scored is no zero"
+    assert "214 predictions, none scored yet" in text(detail_lines(young, None, 70, NOW_NS))
+    assert "not scored yet" in text(head_lines(sample.models(models=(young,)), NOW_NS))
+
+
+def test_an_interval_that_holds_zero_is_called_chance() -> None:
+    chance = EstimateRow(0.01, -0.02, 0.04)
+    metrics = MetricsRow(chance, chance, EstimateRow(0.5, 0.1, 0.9), chance, 100)
+    said = text(detail_lines(sample.entry(metrics=metrics), None, 100, NOW_NS)).splitlines()
+    rows = {line.split("  ")[0]: line for line in said}
+    assert "may be chance" in rows["rank IC"] and "may be chance" not in rows["ICIR"]
+
+
+@pytest.mark.parametrize(
+    ("gap", "says"),
+    [(5, "5 bars between training and test, 6 are needed"), (6, "cannot prove")],
+)
+def test_why_a_model_may_not_trade(gap: int, says: str) -> None:
+    detail = msgspec.structs.replace(sample.model(), purge_gap_bars=gap)
+    assert says in refusal(detail.entry, detail)
+    assert "not validated" in refusal(sample.entry(metrics=None), None)
+
+
+@pytest.mark.parametrize(
+    ("psi", "word"),
+    [(0.0999, "alike"), (0.1, "~ shifted"), (0.2499, "~ shifted"), (0.25, "! drifted"), (9.0, "! drifted")],
+)
+def test_drift_has_words(psi: float, word: str) -> None:
+    said = text(drift_lines(sample.models(drift=(DriftRow("KMID", psi, 0.0, 0.1),)), 70))
+    assert word in said.splitlines()[-1]
+
+
+def test_why_drift_is_unknown() -> None:
+    assert "120 live rows are too few" in text(drift_lines(sample.models(drift=(), drift_rows=120), 70))
+    assert "no model is active" in text(drift_lines(sample.nothing_yet(), 70))
+
+
+def test_the_live_figures_of_a_switch_are_those_of_the_common_batches() -> None:
+    detail = sample.models()
+    by_version = {row.version: row for row in detail.models}
+    said = text(switch_lines(by_version[ACTIVE], by_version[SHADOW], detail.comparison))
+    assert "+0.039" in said and "+0.032" not in said
+    assert "rank correlation 0.83" in said
+    other = text(switch_lines(by_version[ACTIVE], by_version[LEAKY], detail.comparison))
+    assert "+0.032" in other and "0.83" not in other and "not compared" in other
+    first = text(switch_lines(None, by_version[SHADOW], None))
+    assert "no model" in first and "not compared" not in first
+    for lines in (
+        switch_lines(by_version[ACTIVE], by_version[SHADOW], detail.comparison),
+        switch_lines(None, by_version[LEAKY], None),
+    ):
+        assert len(lines) <= 11 and all(len("".join(t for t, _ in line)) <= 55 for line in lines)
+
+
+def test_a_shadow_without_a_common_batch_waits() -> None:
+    early = msgspec.structs.replace(sample.comparison(), batches=0)
+    assert "no prediction of both yet" in text(comparison_lines(sample.models(comparison=early)))
+    assert "nothing to compare it with yet" in text(comparison_lines(sample.models(comparison=None)))
+
+
+@pytest.mark.parametrize("state", ["none", "running", "done", "failed", "canceled", "of another day"])
+def test_every_state_of_a_run_is_told(state: str) -> None:
+    row = msgspec.structs.replace(sample.done(), state=state, text="too little data")
+    said = text(training_lines(row, NOW_NS))
+    assert state.split()[0] in said and "too little data" in said and "in 6h" in said
+
+
+@given(share=st.floats(-1, 2), spent=st.integers(-(10**6), 10**9))
+def test_progress_fits_its_line_whatever_the_engine_says(share: float, spent: int) -> None:
+    row = msgspec.structs.replace(sample.running(), share=share, started_ns=NOW_NS - spent * NS)
+    line = training_lines(row, NOW_NS)[2]
+    assert "%" in text([line]) and len(text([line])) <= 75
+
+
+parts = st.lists(
+    st.builds(
+        ContributionRow,
+        st.sampled_from(["ROC60", "KMID", "STD20"]),
+        st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32),
+        st.floats(-1e6, 1e6),
+    ),
+    max_size=20,
+)
+
+
+@given(rows=parts, width=st.sampled_from([54, 66, 120]))
+def test_contributions_of_any_size_stay_in_their_columns(rows: list[ContributionRow], width: int) -> None:
+    taken = msgspec.structs.replace(sample.contributions(), rows=tuple(rows))
+    lines = contribution_lines(taken, width)
+    moved = [row for row in rows if row.contribution]
+    table = lines[6 : 6 + len(moved)]
+    assert all(len("".join(t for t, _ in line)) <= width for line in table)
+    assert all("#" not in cell for line in table for cell, _ in line)
+
+
+def test_what_the_model_makes_of_the_sum_is_said() -> None:
+    taken = msgspec.structs.replace(sample.contributions(), note="they add up to 0.1, of which")
+    said = text(contribution_lines(taken, 70))
+    assert "they add up to 0.1" in said and "→ prediction" in said and "= prediction" not in said
+
+
+def test_an_empty_form_is_what_the_configuration_says() -> None:
+    assert training_order(BEGIN) == TrainingOrder(then="shadow")
+
+
+def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -> None:
+    (row,) = sample_desk.models()
+    view = StatusView(sample_desk.status(), (), (row,), "up")
+    said = text([line for _, line in status_items(view).second])
+    assert "live IC +0.032 ◐ 5f0c9d…" in said and "rolled back" not in said
+    cells = [cell for cell, _ in model_cells(row, NOW_NS).cells]
+    assert cells[3:] == ["+0.032", "◐5f0c9d1e2a3b", "rank IC 0.041"]
+    back = msgspec.structs.replace(row, rollback="not finite", live_rank_ic=None, live_steps=0, shadow="")
+    said = text([line for _, line in status_items(view._replace(models=(back,))).second])
+    assert "! rolled back, M" in said and "live IC" not in said
+    cells = [cell for cell, _ in model_cells(back, NOW_NS).cells]
+    assert cells[3:] == ["–", "", "! rolled back: not finite"]
