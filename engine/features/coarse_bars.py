@@ -100,13 +100,13 @@ class CoarseBars:
 
     # --- out ---
 
-    def ready(self, boundary_ns: int) -> Integers:
-        """Indices of the symbols whose newest bar ended at ``boundary_ns`` and is at least the 61st."""
+    def ready(self, boundary_ns: int, least: int = HISTORY) -> Integers:
+        """Indices of the symbols whose newest bar ended at ``boundary_ns`` and that have ``least`` bars."""
         known = (self._row_of != _NO_ROW).nonzero()[0]
         rows = self._row_of[known]
         counts = self._counts[rows]
         newest = self._opens[rows, (counts - 1) & (KEPT - 1)]
-        found: Integers = known[(counts >= HISTORY) & (newest == boundary_ns - self._interval_ns)]
+        found: Integers = known[(counts >= least) & (newest == boundary_ns - self._interval_ns)]
         return found
 
     def features(self, indices: Integers) -> Floats:
@@ -115,7 +115,7 @@ class CoarseBars:
         return alpha158_rings(self._values, rows, self._counts[rows])
 
     def newest(self, indices: Integers) -> tuple[Floats, Kinds]:
-        """The newest close, and what it rests on, of symbols that are ready."""
+        """The newest close, and what it rests on, of symbols that have a bar."""
         rows = self._row_of[indices]
         slots = (self._counts[rows] - 1) & (KEPT - 1)
         return self._values[rows, slots, CLOSE], self._kinds[rows, slots]

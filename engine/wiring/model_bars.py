@@ -24,6 +24,7 @@ log = logging.getLogger("engine.models")
 
 Floats = npt.NDArray[np.float64]
 _CLOSE, _FILLED = COLUMN["close"], COLUMN["filled"]
+_NONE = np.zeros(0, np.int64)
 SEEDED = KEPT
 """Stored bars of each symbol that are worth telling."""
 
@@ -80,7 +81,7 @@ class ModelBars:
 
         Raises ValueError where the desk's bars do not make up theirs; ``load`` refuses such a model.
         """
-        wanted = {round(interval_s) for interval_s in intervals if interval_s != self._bar_s}
+        wanted = {round(interval_s) for interval_s in intervals if not self._is_own(interval_s)}
         for interval_s in self._coarse.keys() - wanted - {self.stored_s}:
             del self._coarse[interval_s]
         self.wanted = tuple(sorted(wanted))
@@ -102,21 +103,35 @@ class ModelBars:
     def rows(self, interval_s: float, table: FeatureTable, boundary_ns: int) -> Rows | None:
         """Symbols whose bar of ``interval_s`` closed at ``boundary_ns`` and that have at least 61 of them;
         None when none did. ``table``: of that boundary."""
-        if interval_s == self._bar_s:
+        if self._is_own(interval_s):
             positions = (table.bars >= HISTORY).nonzero()[0]
             if not len(positions):
                 return None
             indices = table.indices[positions]
             rows, told = alpha158_live(indices, self._features.address), table.values[positions]
             return Rows(indices, rows, told[:, _CLOSE], told[:, _FILLED] == 0.0)
-        coarse = self._coarse.get(round(interval_s))
-        if coarse is None or boundary_ns % (coarse.interval_s * NS):
-            return None
-        indices = coarse.ready(boundary_ns)
-        if not len(indices):
+        coarse = self._closing(interval_s, boundary_ns)
+        indices = coarse.ready(boundary_ns) if coarse is not None else _NONE
+        if coarse is None or not len(indices):
             return None
         closes, kinds = coarse.newest(indices)
         return Rows(indices, coarse.features(indices), closes, kinds != Provenance.FILLED)
+
+    def closes(
+        self, interval_s: float, table: FeatureTable, boundary_ns: int
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Indices and closes of the symbols whose bar of ``interval_s`` closed at ``boundary_ns`` and rests
+        on a trade, however many bars they have. ``table``: of that boundary."""
+        if self._is_own(interval_s):
+            there = table.values[:, _FILLED] == 0.0
+            return table.indices[there], table.values[there, _CLOSE]
+        coarse = self._closing(interval_s, boundary_ns)
+        if coarse is None:
+            return _NONE, np.zeros(0)
+        indices = coarse.ready(boundary_ns, 1)
+        closes, kinds = coarse.newest(indices)
+        traded = kinds != Provenance.FILLED
+        return indices[traded], closes[traded]
 
     # --- what the store knows ---
 
@@ -154,6 +169,15 @@ class ModelBars:
         """Since ``ns`` all trades of ``venue`` come, or do not."""
         for coarse in self._coarse.values():
             coarse.on_feed(venue, ns, up=up)
+
+    def _is_own(self, interval_s: float) -> bool:
+        """Whether the desk's own bars are what a model is fed. Not where they are stored as well: what is
+        stored of earlier runs counts then too."""
+        return interval_s == self._bar_s != self.stored_s
+
+    def _closing(self, interval_s: float, boundary_ns: int) -> CoarseBars | None:
+        coarse = self._coarse.get(round(interval_s))
+        return None if coarse is None or boundary_ns % (coarse.interval_s * NS) else coarse
 
     def _hold(self, interval_s: int) -> None:
         self._coarse[interval_s] = CoarseBars(

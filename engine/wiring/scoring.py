@@ -18,7 +18,7 @@ import numpy.typing as npt
 from engine.config import Config
 from engine.errors import ModelError
 from engine.events import NS
-from engine.feature_table import COLUMN, FeatureTable
+from engine.feature_table import FeatureTable
 from engine.models.load import normalise
 from engine.models.predictor import Answer, Predictor, RemotePredictor
 from engine.models.rollback import Judge
@@ -27,8 +27,6 @@ from engine.wiring.model_bars import ModelBars
 from engine.wiring.model_watch import Answered, Job, ModelWatch
 
 Floats = npt.NDArray[np.float64]
-
-_CLOSE, _FILLED = COLUMN["close"], COLUMN["filled"]
 
 
 class Fall(NamedTuple):
@@ -76,7 +74,6 @@ class Scoring:
         ``top_n()``: longs, and shorts, that the model strategy takes."""
         self._config = config.models
         self._bars = bars
-        self._desk_bar_s = config.features.bar_s
         self._symbols = symbols
         self._on_batch = on_batch
         self.watch = ModelWatch(config.models, top_n)
@@ -219,28 +216,17 @@ class Scoring:
 
     def job(self, predictor: Predictor, table: FeatureTable, boundary_ns: int) -> Job | None:
         """What ``predictor`` would be asked now; None with fewer than two symbols that have enough bars."""
-        interval_s = predictor.manifest.bar_interval_s
-        found = self._bars.rows(interval_s, table, boundary_ns)
+        found = self._bars.rows(predictor.manifest.bar_interval_s, table, boundary_ns)
         if found is None or len(found.indices) < 2:
             return None
         symbols = tuple([self._symbols[index] for index in found.indices.tolist()])
-        traded = np.ones(len(symbols), np.bool_)
-        if interval_s == self._desk_bar_s:
-            traded = table.values[np.searchsorted(table.indices, found.indices), _FILLED] == 0.0
-        return Job(table.ns, symbols, found.rows, found.closes, traded)
+        return Job(table.ns, symbols, found.rows, found.closes, found.traded)
 
     def _score(self, lead: Predictor, table: FeatureTable, boundary_ns: int) -> None:
         """Tell the watch what became of earlier predictions; the active model may have to go for it."""
-        closes: dict[str, float] = {}
-        if lead.manifest.bar_interval_s == self._desk_bar_s:
-            there = (table.values[:, _FILLED] == 0.0).nonzero()[0]
-            names = [self._symbols[index] for index in table.indices[there].tolist()]
-            closes = dict(zip(names, table.values[there, _CLOSE].tolist(), strict=True))
-        else:
-            job = self.job(lead, table, boundary_ns)
-            if job is not None:
-                closes = dict(zip(job.symbols, job.closes.tolist(), strict=True))
-        self.watch.on_closes(boundary_ns, closes)
+        indices, closes = self._bars.closes(lead.manifest.bar_interval_s, table, boundary_ns)
+        names = [self._symbols[index] for index in indices.tolist()]
+        self.watch.on_closes(boundary_ns, dict(zip(names, closes.tolist(), strict=True)))
         active = self.active
         if active is not None:
             track = self.watch.tracks[active.version]

@@ -325,6 +325,40 @@ def test_a_warm_up_makes_no_bars() -> None:
     assert len(model_bars._coarse[60].bars(SYMBOL)[0]) == 0
 
 
+async def test_where_the_desks_own_bars_are_stored_those_of_earlier_runs_count(tmp_path: Path) -> None:
+    async with running(tmp_path, *DATA, "features.bar_s=60") as one:
+        told = [bar(100.0 + n % 3, open_ns=NOW + n * MINUTE) for n in range(-61, 0)]
+        one.bars._store.call(one.bars._store.page(told))
+        desk = one.engine.desk
+        found = record(desk)
+        one.run()
+        coarse = desk.model_bars._coarse[60]
+        await until(lambda: len(coarse.bars(SYMBOL)[0]) == HISTORY)
+        one.minutes(0, 3)
+        assert [(name, (ns - NOW) // MINUTE) for name, ns in found] == [(SYMBOL, n) for n in (1, 2, 3)]
+        held_is_stored(one)
+
+
+def test_closes_are_those_at_which_somebody_traded() -> None:
+    bench = Bench()
+    model_bars = bench.desk.model_bars
+    model_bars.need([5.0])
+    found: dict[float, list[int]] = {1.0: [], 5.0: []}
+
+    def note(table: FeatureTable) -> None:
+        for interval_s, seconds in found.items():
+            indices, closes = model_bars.closes(interval_s, table, table.ns)
+            assert closes.tolist() == [100.0] * len(indices)
+            seconds += [(table.ns - NOW) // NS] * len(indices)
+
+    bench.desk.on_table = note
+    for second in (0, 7, 12, 26):
+        ns = NOW + second * NS + 1
+        bench.desk.on_events([Trade(SYMBOL, -1, 100.0, 1.0, 1, ns, ns)])
+    bench.desk.advance(NOW + 30 * NS)
+    assert found == {1.0: [1, 8, 13, 27], 5.0: [5, 10, 15, 30]}
+
+
 def test_the_desks_own_bars_are_as_they_were() -> None:
     bench = Bench()
     found: list[tuple[int, int]] = []
