@@ -60,6 +60,20 @@ def add_models(
     which.add_argument("--none", action="store_true", help="no shadow any more")
     shadow.add_argument("--strategy", metavar="NAME", default="model", help="with --none; default: model")
 
+    command("reload", "let the running engine load its active model anew", "models_live", "reload")
+    command("info", "the running engine's model: figures, live results, shadow, drift", "models_live", "info")
+    explain = command("explain", "what each feature did to a symbol's prediction", "models_live", "explain")
+    explain.add_argument("symbol", metavar="SYMBOL", help="as orders take it")
+    explain.add_argument(
+        "--ns",
+        type=_ns,
+        metavar="NS",
+        default=0,
+        help="of the bar close, as `tickdesk explain --json` tells it",
+    )
+    training = command("training", "how far the engine's training run is", "models_live", "training")
+    training.add_argument("--cancel", action="store_true", help="end it")
+
     verify = command(
         "verify", "check every file, and load every model in a child; exit code 1 if one is bad",
         "models_verify", "run",
@@ -120,6 +134,12 @@ def _bar_s(text: str) -> float:
 def _horizon(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 6 and 1 <= int(text) <= 100_000):
         raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no number of bars: 1 to 100000")
+    return int(text)
+
+
+def _ns(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < 1 << 63):
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no time: ns since 1970, UTC")
     return int(text)
 
 
