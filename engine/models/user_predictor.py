@@ -26,8 +26,8 @@ from engine.models.user_process import EndedError, UserProcess
 
 log = logging.getLogger("engine.models")
 
-REPLAY_S = 60.0
-"""How long a replay waits for one answer."""
+REPLAY_S = 20.0
+"""How long a replay waits for one answer at least: it should not depend on how busy the machine is."""
 _REAP_S = 0.02
 _LOOKS = 20
 """How often it is looked whether a process that closed its pipes has ended, every 5 ms."""
@@ -309,7 +309,7 @@ class UserPredictor:
     # --- in a replay ---
 
     def predict(self, rows: npt.NDArray[Any]) -> Floats:
-        """Predictions (n,) of rows (n, 158), waited for: up to a minute. Raises ModelError.
+        """Predictions (n,) of rows (n, 158), waited for: longer than live. Raises ModelError.
 
         For replays and tapes; never while ``request`` is used.
         """
@@ -323,7 +323,7 @@ class UserPredictor:
                 self._process = UserProcess(self._directory, self._golden)
             self._wait(self._process, self._start_s)
             self._process.ask(rows)
-            answer = self._wait(self._process, REPLAY_S)
+            answer = self._wait(self._process, max(REPLAY_S, self._answer_s))
         except ModelError as ended:
             error = _cause(self._process, ended)
             broken = self._process is None or not self._process.ready or self._process.busy

@@ -147,7 +147,7 @@ def test_a_replay_waits_for_answers_and_for_a_process_that_died(
         if rows[0, 1] < -90: time.sleep(600)
     """
     directory = user_artefact(tmp_path / "model", body)
-    made = asyncio.run(load(directory))
+    made = asyncio.run(load(directory, answer_s=0.3))
     try:
         pids = [made.pid]
         for value, words in ((99.0, "ended with code 5"), (-99.0, "did not answer within 0.3 s")):
