@@ -139,6 +139,7 @@ class Desk:
                 on_drop=self._on_drop,
                 on_outcome=self._on_outcome,
                 spoke=self.signals.scoring.spoke,
+                mark=self.signals.scoring.mark,
             )
             self.signals.on_scores = self.targets.on_scores
             self._act = self.targets.act
@@ -241,14 +242,19 @@ class Desk:
     def _on_bars(self) -> None:
         table = self.features.closed_table()
         self.bars += len(table)
+        awaited = self.model_bars.awaited(table.ns)
         if self.trading_enabled:
             self._on_time()
-            self.model_bars.take(table)
+            if awaited:
+                self.model_bars.take(table)
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()
-        if self.on_table is not None and self.trading_enabled:
-            self.on_table(table)
+        if self.trading_enabled:
+            if not awaited:
+                self.model_bars.take(table)
+            if self.on_table is not None:
+                self.on_table(table)
 
     def _on_time(self) -> None:
         self._timed_ns = self.now_ns

@@ -91,9 +91,13 @@ class ModelBars:
             self._hold(interval_s)
             self.on_new(interval_s)
 
+    def awaited(self, boundary_ns: int) -> bool:
+        """Whether a model may be asked at this boundary: the desk's bars must be taken before. Else they can
+        be when the decisions are out."""
+        return any(boundary_ns % (interval_s * NS) == 0 for interval_s in self.wanted)
+
     def take(self, table: FeatureTable) -> None:
-        """The desk's bars that closed just now, before any model is asked for this boundary; not those of a
-        warm-up."""
+        """The desk's bars that closed just now, once per boundary; not those of a warm-up."""
         self.on_take()
         if self._coarse:
             vwaps = self._features.last_vwaps(table.indices)

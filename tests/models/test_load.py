@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.features.alpha158 import schema_hash
 from engine.models import builtin
 from engine.models import load as loading
 from engine.models.artefact import MANIFEST, Artefact, golden
 from engine.models.load import load, normalise
 from tests.models.conftest import reseal, written
+from tests.models.other_bars import of_bars
 
 ENGINE_LOADS_A_MODEL = """
 import asyncio, sys
@@ -69,16 +69,14 @@ async def test_bars_of_another_interval_are_refused() -> None:
 
 
 async def test_bars_that_the_desks_make_up_are_accepted(shipped: Artefact, tmp_path: Path) -> None:
-    minutes = reseal(shipped, bar_interval_s=60.0, schema_hash=schema_hash(60.0))
-    path = written(minutes, tmp_path / "minutes")
+    path = written(of_bars(shipped, 60.0), tmp_path / "minutes")
     for desk_s in (60.0, 1.0, 0.5):
         predictor = await load(path, bar_interval_s=desk_s)
         assert predictor.manifest.bar_interval_s == 60.0
     with pytest.raises(ModelError, match=r"bars of 60 s, the desk's of 7 s .* set features.bar_s to 1"):
         await load(path, bar_interval_s=7.0)
-    days = reseal(shipped, bar_interval_s=86_400.0, schema_hash=schema_hash(86_400.0))
     with pytest.raises(ModelError, match=r"a market's day is not the clock's"):
-        await load(written(days, tmp_path / "days"))
+        await load(written(of_bars(shipped, 86_400.0), tmp_path / "days"))
 
 
 async def with_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, timeout_s: float) -> str:

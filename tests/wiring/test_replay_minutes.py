@@ -12,12 +12,12 @@ import pytest
 
 from engine.config import Config, load
 from engine.events import NS, MarketEvent, Signal
-from engine.features.alpha158 import schema_hash
 from engine.models import artefact, builtin
 from engine.models.load import load as load_model
 from engine.models.registry import Registry
 from engine.wiring.replay import DATABASE, replay
-from tests.models.conftest import reseal, written
+from tests.models.conftest import written
+from tests.models.other_bars import of_bars
 from tests.wiring.conftest import START_NS, Bench, quote, trade
 from tests.wiring.test_intake import A, B
 from tests.wiring.test_live_equals_replay import recorded
@@ -34,8 +34,7 @@ def config() -> Config:
 @pytest.fixture(scope="module")
 def minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped model as if it had been trained on minutes."""
-    found = reseal(artefact.read(builtin.PATH), bar_interval_s=60.0, schema_hash=schema_hash(60.0))
-    return written(found, tmp_path_factory.mktemp("minutes") / "model")
+    return written(of_bars(artefact.read(builtin.PATH), 60.0), tmp_path_factory.mktemp("minutes") / "model")
 
 
 @cache
