@@ -11,10 +11,9 @@ import asyncio
 import logging
 import select
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy.typing as npt
 
@@ -23,6 +22,7 @@ from engine.models import artefact
 from engine.models.artefact import Manifest
 from engine.models.predictor import Answer, Floats
 from engine.models.user_process import EndedError, UserProcess
+from engine.models.user_restarts import RESTARTS, Breaks, Restarts
 
 log = logging.getLogger("engine.models")
 
@@ -36,20 +36,6 @@ _LOOK_S = 0.005
 
 class OvertakenError(ModelError):
     """The request was dropped through no fault of the model: a newer one came, or the model was unloaded."""
-
-
-class Restarts(NamedTuple):
-    """How often a process is started again."""
-
-    most: int = 5
-    """Within ``within_s``; once more and it stays down."""
-    within_s: float = 3600.0
-    first_s: float = 0.5
-    """Pause before the first; doubled for each further one."""
-    longest_s: float = 30.0
-
-
-RESTARTS = Restarts()
 
 
 def _log_trouble(text: str) -> None:
@@ -109,8 +95,7 @@ class UserPredictor:
         self._directory = directory.absolute()
         self._golden = artefact.golden(manifest)
         self._answer_s, self._start_s = answer_s, start_s
-        self._restarts = restarts
-        self._breaks: deque[float] = deque(maxlen=restarts.most + 1)
+        self._breaks = Breaks(restarts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process: UserProcess | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -272,7 +257,7 @@ class UserPredictor:
             if not self._started.done():
                 self._started.set_exception(told)
             return
-        pause_s = self._pause()
+        pause_s = self._breaks.pause_s(time.monotonic())
         if pause_s is None:
             self._stay_down(told)
         else:
@@ -282,15 +267,6 @@ class UserPredictor:
         if work is not None:
             work.tell(told)
 
-    def _pause(self) -> float | None:
-        """Note a break; seconds until the next start, None: there is none."""
-        now, limits = time.monotonic(), self._restarts
-        self._breaks.append(now)
-        recent = sum(now - at <= limits.within_s for at in self._breaks)
-        if recent > limits.most:
-            return None
-        return float(min(limits.first_s * 2 ** (recent - 1), limits.longest_s))
-
     def _restart(self) -> None:
         self._timer = None
         try:
@@ -299,8 +275,7 @@ class UserPredictor:
             self._break(error)
 
     def _stay_down(self, error: ModelError) -> None:
-        hours = self._restarts.within_s / 3600.0
-        self.down = f"{error}; it broke {self._restarts.most + 1} times within {hours:g} h and stays off"
+        self.down = f"{error}; {self._breaks.told}"
         self.on_trouble(self.down)
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
@@ -329,7 +304,7 @@ class UserPredictor:
             broken = self._process is None or not self._process.ready or self._process.busy
             if broken:
                 self._end()
-                if self._pause() is None:
+                if self._breaks.pause_s(time.monotonic()) is None:
                     self._stay_down(self._named(error))
             raise self._named(error) from None
         if answer is None or isinstance(answer, ModelError):

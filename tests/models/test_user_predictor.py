@@ -18,6 +18,7 @@ from engine.models import user_predictor
 from engine.models.artefact import MANIFEST, golden, read_manifest
 from engine.models.load import load
 from engine.models.user_predictor import OvertakenError, UserPredictor
+from engine.models.user_restarts import Breaks, Restarts
 from tests.models.user_artefacts import RIDGE, fitted_artefact, rows, user_artefact
 from tests.models.user_predictors import ask, gone, refused, started, until
 
@@ -115,7 +116,7 @@ async def test_one_killed_between_two_batches_is_back_for_the_next(tmp_path: Pat
 
 
 async def test_a_request_that_waits_for_a_restart_is_told_in_time(tmp_path: Path) -> None:
-    slow = user_predictor.Restarts(first_s=600.0, longest_s=600.0)
+    slow = Restarts(first_s=600.0, longest_s=600.0)
     async with started(user_artefact(tmp_path / "model"), answer_s=0.2, restarts=slow) as (made, troubles):
         os.kill(made.pid, signal.SIGKILL)
         await until(lambda: troubles)
@@ -255,3 +256,10 @@ def test_it_ends_with_the_desk_however_that_ends(tmp_path: Path) -> None:
         assert time.monotonic() < ends
         time.sleep(0.01)
     desk.stdout.close()
+
+
+def test_it_is_started_again_later_each_time_and_not_for_ever() -> None:
+    breaks = Breaks(Restarts(most=4, within_s=3600.0, first_s=1.0, longest_s=3.0))
+    assert [breaks.pause_s(at) for at in (0.0, 1.0, 2.0, 3.0, 4.0)] == [1.0, 2.0, 3.0, 3.0, None]
+    assert breaks.pause_s(3603.5) == 2.0, "the one a moment ago counts, the older ones do not"
+    assert "5 times within 1 h" in breaks.told

@@ -14,7 +14,8 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models import artefact
-from engine.models.user_predictor import Restarts, UserPredictor
+from engine.models.user_predictor import UserPredictor
+from engine.models.user_restarts import Restarts
 from tests.models.loop_lag import Lag, loop_lag
 
 LAG_MS = 5.0
