@@ -20,10 +20,10 @@ from engine.api.model_protocol import ContributionRow, Contributions
 from engine.errors import ModelError, UnknownModelError
 from engine.features.alpha158 import NAMES
 from engine.models import artefact
+from engine.models.child_environment import child_environment
 from engine.models.contributions import RESULT, ROW, Parts
 from engine.text import clean
 from engine.wiring.batches import Batch
-from engine.wiring.child_environment import child_environment
 
 TIMEOUT_S = 20.0
 REMEMBERED = 64
@@ -81,7 +81,12 @@ class Contributing:
     async def _take_apart(self, batch: Batch, index: int) -> Contributions:
         path = self._folder(batch.version)
         await asyncio.to_thread(_check_kind, path, batch.version)
-        row = batch.rows[index]
+        row = batch.row(index)
+        if row is None:
+            raise UnknownModelError(
+                f"of that moment only what led to an order is kept, {batch.symbols[index]} did not: ask for "
+                "the newest"
+            )
         with tempfile.TemporaryDirectory(prefix="tickdesk-contributions-") as folder:
             out = Path(folder)
             await asyncio.to_thread(np.save, out / ROW, row, False)
@@ -112,7 +117,7 @@ async def _run(path: Path, out: Path, timeout_s: float) -> int:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
-            env=child_environment() | {"OMP_NUM_THREADS": "1"},
+            env=child_environment(),
             start_new_session=True,
         )
     try:

@@ -164,6 +164,12 @@ class Scoring:
         batch = self.batches.get()
         return "" if batch is None else batch.version
 
+    def mark(self, symbol: str) -> None:
+        """The newest prediction of ``symbol`` leads to an order: it is kept longer."""
+        batch = self.batches.get()
+        if batch is not None:
+            self.batches.mark(symbol, batch.version, batch.ns)
+
     def rows_for(self, predictor: Predictor) -> Floats | None:
         """The newest rows that ``predictor`` could be tried on; None: there are none of its bars yet."""
         batch, lead = self.batches.get(), self.lead

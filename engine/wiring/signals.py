@@ -23,6 +23,9 @@ from engine.wiring.batches import Batch
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.scoring import Scoring
 
+_TOLD = "model "
+"""How what a model says begins; its version follows."""
+
 
 def _nobody(signal: Signal) -> None:
     """Nobody listens to signals."""
@@ -176,8 +179,17 @@ class Signals:
                 self.opportunities += 1
             self._on_opportunity(outcome)
             self._record(outcome)
+            if outcome.merged == 0:
+                self._mark_prediction(blend)
         if fresh:
             self._keep(blend, row)
+
+    def _mark_prediction(self, blend: Blend) -> None:
+        """An order may come of it: what the model said can then be taken apart for longer."""
+        for part in blend.inputs:
+            if part.source == Model.name and part.reason.startswith(_TOLD):
+                version = part.reason[len(_TOLD) :].partition(":")[0]
+                self.scoring.batches.mark(blend.symbol, version, blend.ns - part.age_ns)
 
     def _keep(self, blend: Blend, row: FeatureRow) -> None:
         """Record a blend with new evidence in it, and the features that it rests on.
@@ -209,7 +221,7 @@ class Signals:
             if self._trading:
                 self.on_scores(ns, scores)
         # Which model spoke must be known when another is loaded; what it says counts until it speaks again.
-        told, lives_ns = f"model {batch.version}: ", self.scoring.lives_ns()
+        told, lives_ns = f"{_TOLD}{batch.version}: ", self.scoring.lives_ns()
         for signal in self.strategies.on_scores(ns, scores, without=silent):
             ttl_ns = max(signal.ttl_ns, lives_ns)
             self._take(

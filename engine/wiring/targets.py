@@ -54,9 +54,10 @@ class Targets:
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
         spoke: Callable[[], str] = lambda: "",
+        mark: Callable[[str], None] = lambda symbol: None,
     ) -> None:
         """``sees(symbol)``: whether the model strategy is let see the symbol. ``spoke()``: the version of the
-        model that the scores are of."""
+        model that the scores are of. ``mark(symbol)``: its newest score leads to an order."""
         self._config = config.targets
         self._instruments = instruments
         self._features = features
@@ -66,6 +67,7 @@ class Targets:
         self._on_drop = on_drop
         self._on_outcome = on_outcome
         self._spoke = spoke
+        self._mark = mark
         self._told = ""
         """Whose scores the rebalance rests on."""
         self._every_ns = int(config.targets.every_bars * config.features.bar_s * NS)
@@ -151,6 +153,8 @@ class Targets:
             if change.reduction:
                 self._reduce(change)
         self._add()
+        for change in self.last.trades:
+            self._mark(change.symbol)
 
     def _asset(self, instrument: Instrument) -> Asset:
         symbol, trading = instrument.symbol, self._trading

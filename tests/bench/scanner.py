@@ -90,7 +90,7 @@ def _run(model: Predictor) -> tuple[Desk, list[int], int]:
     gc.freeze()
     try:
         for bar in range(_WARM_UP + _MEASURED):
-            desk.on_block(_bar(bar, log_price, ids, random), SYMBOLS)
+            desk.on_block(bar_of_ticks(bar, log_price, ids, random), SYMBOLS)
             began = time.perf_counter_ns()
             desk.advance(_START_NS + (bar + 1) * NS)
             times.append(time.perf_counter_ns() - began)
@@ -99,7 +99,7 @@ def _run(model: Predictor) -> tuple[Desk, list[int], int]:
     return desk, times, commits
 
 
-def _bar(number: int, log_price: np.ndarray, ids: np.ndarray, random: np.random.Generator) -> Ticks:
+def bar_of_ticks(number: int, log_price: np.ndarray, ids: np.ndarray, random: np.random.Generator) -> Ticks:
     """One bar's ticks of all symbols, quotes and trades in turn; ``log_price`` and ``ids`` go on."""
     count = len(SYMBOLS)
     path = log_price + np.cumsum(random.normal(0.0, _VOLATILITY, (_TICKS, count)), axis=0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from engine.events import NS
+from engine.events import NS, Opportunity
 from engine.features.alpha158 import HISTORY, alpha158_series
 from engine.models import builtin
 from engine.models.load import load, normalise
@@ -320,6 +320,35 @@ def test_the_ring_of_batches_is_bounded_by_bytes() -> None:
     assert newest is not None and newest.ns == 7 and old is not None and old.ns == 5
     ring.add(batch(9, 100))
     assert len(ring) == 1 and ring.get() is not None, "the newest is kept whatever its size"
+
+
+def test_the_features_behind_an_order_outlive_their_batch() -> None:
+    floor = Floor("opportunities.min_confidence=0.01", "opportunities.min_score=0.01")
+    floor.scoring.set_active(Scripted("a" * 12))
+    floor.scoring.batches._max_bytes = 40_000
+    floor.run(150)
+    made = [one for one in floor.bench.records if isinstance(one, Opportunity)]
+    marked = [batch for batch in floor.scoring.batches if batch.of is not None]
+    assert made and marked and marked[0].ns not in {batch.ns for batch in floor.scoring.batches._ring}
+    first = marked[0]
+    found = floor.scoring.batch(first.ns)
+    assert found is first and first.of is not None and len(first.predictions) == len(NAMES)
+    bars = floor.desk.features.bars(first.of[0], 150)
+    row = first.row(first.of[0])
+    assert row is not None and same(row, alpha158_series(bars)[(first.ns - START_NS) // NS - 1])
+    gone = next(n for n in range(len(NAMES)) if n not in first.of)
+    assert first.row(gone) is None
+    assert floor.scoring.batches._marked_bytes <= 40_000
+
+
+def test_the_features_behind_a_rebalance_outlive_their_batch() -> None:
+    floor = Floor("targets.enabled=true", "targets.every_bars=5", "targets.longs=1", "targets.shorts=1")
+    floor.scoring.set_active(Scripted("a" * 12))
+    floor.run(75)
+    assert floor.desk.targets is not None
+    traded = {change.symbol for change in floor.desk.targets.last.trades}
+    marked = [batch for batch in floor.scoring.batches if batch.of is not None]
+    assert marked and traded == {marked[0].symbols[n] for n in marked[0].of or ()}
 
 
 def test_warming_up_asks_no_process_and_takes_no_notes() -> None:
