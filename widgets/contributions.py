@@ -73,7 +73,7 @@ def _row(row: ContributionRow, decimals: int, largest: float, whole: float) -> l
     style = figures.direction(row.contribution)
     return [
         (row.feature, "text"),
-        ("missing" if row.value is None else f"{row.value:.5g}", "muted" if row.value is None else "text"),
+        ("missing", "muted") if row.value is None else (_value(row.value), "text"),
         (figures.arrow(row.contribution) + figures.signed(row.contribution, decimals), style),
         (_bar(row.contribution, largest), style),
         (figures.percent(abs(row.contribution) / whole if whole else None), "muted"),
@@ -87,3 +87,8 @@ def _bar(value: float, largest: float) -> str:
     if value < 0:
         return padded(" " * (_HALF - len(filled)) + filled.replace("╸", "╺")[::-1] + "│", 2 * _HALF + 1)
     return " " * _HALF + "│" + filled
+
+
+def _value(value: float) -> str:
+    """With its points below each other as far as sizes allow."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.3e}"

@@ -12,6 +12,8 @@ from widgets.text_table import table_lines
 
 SHIFTED, DRIFTED = 0.1, 0.25
 """Population stability index: below alike, above another distribution."""
+FEW_ROWS = 1_000
+"""Neighbouring rows are alike: fewer say little about a distribution."""
 _LABEL, _SIDE = 17, 17
 _DRIFT = (
     Column("feature", "feature", 12, 0, grow=4),
@@ -155,7 +157,10 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
         (f" (from {SHIFTED:g})  ", "muted"),
         (f"{alike} alike", "text"),
     )
-    return [*lines, counts, *table_lines(_DRIFT, [_drift(row) for row in detail.drift], width)]
+    lines.append(counts)
+    if detail.drift_rows < FEW_ROWS:
+        lines.append(((f"fewer than {FEW_ROWS:,} rows yet: much of this may be chance", "warn"),))
+    return [*lines, *table_lines(_DRIFT, [_drift(row) for row in detail.drift], width)]
 
 
 def _drift(row: DriftRow) -> list[Cell]:

@@ -196,7 +196,9 @@ def _origin(detail: ModelDetail) -> list[Line]:
     window = f"{figures.moment(detail.trained_from_ns)} to {figures.moment(detail.trained_until_ns)} UTC"
     sizes = f"{detail.training_bars:,} bars, {detail.training_rows:,} rows"
     names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in detail.symbols)
-    settings = ", ".join(f"{name} {_setting(value)}" for name, value in detail.parameters.items())
+    settings = ", ".join(
+        f"{name} {_setting(value)}" for name, value in detail.parameters.items() if name != "seed"
+    )
     facts = (
         ("window", window if detail.trained_from_ns else f"{figures.UNKNOWN} not written down"),
         ("data", f"{sizes}{f', {detail.source}' if detail.source else ''}"),

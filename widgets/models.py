@@ -142,7 +142,8 @@ def head_lines(detail: ModelsDetail, now_ns: int) -> list[Line]:
     cells: list[Cell] = []
     if active is None:
         cells.append(("○ no model is active: ", "warn"))
-        cells.append(("its strategy says nothing" if detail.models else "t trains the first one", "text"))
+        said = "a activates the selected version" if detail.models else "t trains the first one"
+        cells.append((said, "text"))
     else:
         cells += [("● active ", "good"), (active.version, "bold"), *_live_cells(active, now_ns)]
     if shadow is not None:

@@ -38,7 +38,7 @@ async def test_a_model_that_the_registry_has_active_and_the_desk_has_not_is_told
     async with desk(link) as (app, pilot):
         screen = await open_models(app, pilot)
         assert cells(screen)[ACTIVE][1] == "! not loaded"
-        assert "no model is active" in text_of(app)
+        assert "no model is active: a activates the selected version" in text_of(app)
 
 
 async def test_details_of_the_selected_version_and_why_a_figure_is_unknown() -> None:

@@ -62,6 +62,11 @@ def test_drift_has_words(psi: float, word: str) -> None:
     assert word in said.splitlines()[-1]
 
 
+def test_drift_over_few_rows_may_be_chance() -> None:
+    assert "may be chance" in text(drift_lines(sample.models(drift_rows=999), 70))
+    assert "may be chance" not in text(drift_lines(sample.models(drift_rows=1_000), 70))
+
+
 def test_why_drift_is_unknown() -> None:
     assert "120 live rows are too few" in text(drift_lines(sample.models(drift=(), drift_rows=120), 70))
     assert "no model is active" in text(drift_lines(sample.nothing_yet(), 70))
