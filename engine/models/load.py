@@ -20,13 +20,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-import engine
 from engine.errors import ModelError
 from engine.events import NS
 from engine.features.alpha158 import schema_hash
 from engine.models import artefact
 from engine.models.artefact import Manifest
 from engine.models.check import VERDICT, Verdict, accept
+from engine.models.child_environment import child_environment
 from engine.models.forest import Floats, Forest
 from engine.models.walker import Walker
 from engine.text import clean
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 SCORE_STD = 0.02
 _DAY_S = 86_400
-_ROOT = Path(engine.__file__).resolve().parent.parent
 
 
 class Predictor:
@@ -148,12 +147,6 @@ def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
     return predictor
 
 
-def _environment() -> dict[str, str]:
-    """The child's: what loads a file from outside is not told the desk's keys and secrets."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("TICKDESK_")}
-    return plain | {"OMP_NUM_THREADS": "1", "PYTHONPATH": python_path()}
-
-
 async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> Verdict:
     """What ``python -m module path out`` says of the model; a crash, and silence, are refusals too."""
     with (out / "stderr").open("wb") as stderr:
@@ -162,7 +155,7 @@ async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> 
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=stderr,
-            env=_environment(),
+            env=child_environment(),
             start_new_session=True,
         )
     try:
@@ -178,12 +171,6 @@ async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> 
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
     return _verdict(out, code)
-
-
-def python_path() -> str:
-    """For a child that imports the engine from where this process did."""
-    given = os.environ.get("PYTHONPATH")
-    return f"{_ROOT}{os.pathsep}{given}" if given else str(_ROOT)
 
 
 def _verdict(out: Path, code: int) -> Verdict:

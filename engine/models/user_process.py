@@ -16,24 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ModelError
-from engine.models.load import python_path
+from engine.models.child_environment import child_environment
 from engine.models.user_answer import Floats, accept
 from engine.models.user_frames import MAX_ROWS, REASON, ROWS, WIDTH, Incoming, frame
 from engine.text import clean
 
 CHUNK = 1 << 16
 SAID_BYTES = 4_000
-_KEPT = frozenset(("HOME", "LANG", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "SYSTEMROOT"))
-_KEPT_FAMILIES = ("LC_", "LD_", "DYLD_", "CUDA_", "NUMBA_")
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-def environment() -> dict[str, str]:
-    """The process's: of the desk's only what a library needs to be found and run, so no keys and secrets."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
-    }
-    return kept | _ONE_THREAD | {"PYTHONPATH": python_path()}
 
 
 class EndedError(ModelError):
@@ -65,7 +54,7 @@ class UserProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._said,
                 bufsize=0,
-                env=environment(),
+                env=child_environment(),
                 cwd="/",
                 start_new_session=True,
             )

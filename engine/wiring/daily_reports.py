@@ -17,7 +17,7 @@ import msgspec
 from engine.config import Config
 from engine.errors import StoreError
 from engine.events import NS
-from engine.models.load import python_path
+from engine.models.child_environment import python_path
 from engine.store.read import DATABASE, Reader
 from engine.text import clean
 from engine.wiring.day_report import DAY_NS, begin_of

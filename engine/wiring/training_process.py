@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from engine.errors import ModelError
+from engine.models.child_environment import child_environment
 from engine.text import clean
-from engine.wiring.child_environment import child_environment
 
 TRAINING = (sys.executable, "-m", "engine.wiring.training")
 GRACE_S = 3.0

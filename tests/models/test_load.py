@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.models import builtin
 from engine.models import load as loading
 from engine.models.artefact import MANIFEST, Artefact, golden
+from engine.models.child_environment import child_environment
 from engine.models.load import load, normalise
 from tests.models.conftest import reseal, written
 from tests.models.other_bars import of_bars
@@ -99,7 +100,7 @@ def test_the_child_is_not_told_keys_and_secrets(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TICKDESK_ALPACA_SECRET", "hidden")
     monkeypatch.setenv("TICKDESK_QUANT_TOKEN", "hidden")
     monkeypatch.setenv("LD_BIND_NOW", "1")
-    given = loading._environment()
+    given = child_environment()
     assert "hidden" not in given.values() and given["LD_BIND_NOW"] == "1"
 
 
