@@ -53,26 +53,31 @@ class Judgement:
 
     def verdict(self) -> Verdict:
         """All checks with their values and limits; ``code`` is the first failed one's."""
-        made = zip(self._checks, self._outcomes, strict=True)
         scopes = self._scopes
         try:
-            told = tuple(
-                [
-                    Check(check.code, bool(passed), *check.tell(value, limit))
-                    if scopes is None
-                    else _told_scoped(check, passed, value, limit, scopes)
-                    for check, (passed, value, limit) in made
-                ]
-            )
+            told = self._plainly() if scopes is None else self._by_scope(scopes)
         except Exception:  # one of them has no words: each by itself
             made = zip(self._checks, self._outcomes, strict=True)
-            told = tuple([_told(check, outcome, scopes) for check, outcome in made])
+            told = [_told(check, outcome, scopes) for check, outcome in made]
         code = detail = ""
         if not self.approved:
             failed = next(check for check in told if not check.passed)
             code, detail = failed.code, f"{failed.value}, limit {failed.limit}"
         request = self.request
-        return Verdict(request.client_order_id, request.symbol, self.approved, code, detail, told, self._ns)
+        return Verdict(
+            request.client_order_id, request.symbol, self.approved, code, detail, tuple(told), self._ns
+        )
+
+    def _plainly(self) -> list[Check]:
+        told = []
+        for check, (passed, value, limit) in zip(self._checks, self._outcomes, strict=True):
+            said, bound = check.tell(value, limit)
+            told.append(Check(check.code, passed is True or bool(passed), said, bound))
+        return told
+
+    def _by_scope(self, scopes: Mapping[str, str]) -> list[Check]:
+        made = zip(self._checks, self._outcomes, strict=True)
+        return [_told_scoped(check, *outcome, scopes) for check, outcome in made]
 
 
 def _told_scoped(

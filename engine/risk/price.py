@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from engine.events import OrderRequest, OrderType, Side
 
@@ -25,8 +26,14 @@ def at_work(
         if stop_price is not None:
             return stop_price
         if trail is not None:
-            return Decimal(repr(request.decision_price)) + trail
-    return Decimal(repr(request.decision_price))
+            return _exact(request.decision_price) + trail
+    return _exact(request.decision_price)
+
+
+@lru_cache(256, typed=True)
+def _exact(price: float) -> Decimal:
+    """Asked again of every order at work whenever another one is judged."""
+    return Decimal(repr(price))
 
 
 def worth(request: OrderRequest, touch: Decimal) -> Decimal | None:

@@ -103,7 +103,8 @@ class RiskViews:
         found, symbol_orders = _NO_WORK, 0
         open_orders = work.count()
         if open_orders:
-            found, symbol_orders = self._at_work(request), work.count(symbol)
+            symbol_orders = work.count(symbol)
+            found = self._at_work(request, alone=not symbol_orders)
             gross += found.gross
             net += found.net
             if work.known(request.client_order_id):
@@ -188,10 +189,11 @@ class RiskViews:
                     request = as_it_becomes(order, wanted)
                     yield request, request.quantity - order.filled
 
-    def _at_work(self, judged: OrderRequest) -> _Work:
+    def _at_work(self, judged: OrderRequest, *, alone: bool) -> _Work:
+        """``alone``: no order of the symbol is at work."""
         symbol, own_id = judged.symbol, judged.client_order_id
         gross = net = working = _ZERO
-        exiting = self._work.closing(symbol, but_id=own_id) if self._work.count() else _ZERO
+        exiting = _ZERO if alone else self._work.closing(symbol, but_id=own_id)
         own_bid: Decimal | None = None
         own_ask: Decimal | None = None
         for other, leaves in self._orders():
