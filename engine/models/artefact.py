@@ -145,6 +145,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 f"it was validated with a gap of {self.purge_gap_bars} bars for a horizon of "
                 f"{self.horizon_bars}: its metrics leak"
             )
+        if not self.folds:
+            return "it does not say on which folds it was validated"
         needed_ns = int((self.horizon_bars + 1) * self.bar_interval_s * 1e9)
         for number, fold in enumerate(self.folds, 1):
             ordered = fold.train_from_ns <= fold.train_until_ns and fold.test_from_ns <= fold.test_until_ns
