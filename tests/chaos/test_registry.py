@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from engine.errors import ModelError
 from engine.models import artefact, builtin
 from engine.models.registry import Registry
 from tests.chaos.amounts import MODELS, SEED
+from tests.chaos.small_disk import small_disk
 from tests.conftest import ROOT
+from tests.models.conftest import reseal, written
 
 KILLS = max(3, MODELS // 2)
 WRITERS = 2
@@ -33,11 +36,16 @@ def check(state_dir: Path, *, alone: bool = True) -> int:
     registry = Registry(state_dir)
     entries = registry.list()
     for entry in entries:
-        try:
-            assert artefact.check(Path(entry.path)).version == entry.version
-        except ModelError:
-            if alone or any(entry.version == one.version for one in registry.list()):
-                raise  # else another process has pruned it by now
+        while True:
+            try:
+                assert artefact.check(Path(entry.path)).version == entry.version
+            except ModelError:
+                if alone:
+                    raise
+                if all(entry.version != one.version for one in registry.list()):
+                    break  # another process has pruned it by now
+            else:
+                break
     assert sum(entry.status == "active" for entry in entries) <= 1
     if alone:
         roles = registry.roles("model")
@@ -86,3 +94,29 @@ def test_killed_in_the_middle_of_a_change(tmp_path: Path) -> None:
     assert check(tmp_path) >= 1
     print(f"{kills} kills in {changes:,} changes of {most} models at most, {leftovers} folders left over")
     assert changes > kills
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """Whatever fails for lack of room says so and leaves the registry as it was."""
+    with small_disk(tmp_path / "disk", 700_000) as disk:
+        registry = Registry(disk)
+        kept: list[str] = []
+        with pytest.raises(ModelError, match="the disk is full"):
+            for number in range(50):
+                made = reseal(artefact.read(builtin.PATH), seed=number)
+                folder = written(made, tmp_path / str(number))
+                kept.append(registry.register(folder).version)
+        assert kept and check(disk) == len(kept)
+        (disk / "filler").write_bytes(b"\0" * _free(disk))
+        with pytest.raises(ModelError, match="the disk is full"):
+            for _ in range(100):
+                registry.activate(kept[0], reason="x" * 300)
+                registry.deactivate("model", reason="x" * 300)
+        assert check(disk) == len(kept)
+        (disk / "filler").unlink()
+        assert registry.activate(kept[0]).status == "active"
+
+
+def _free(disk: Path) -> int:
+    found = os.statvfs(disk)
+    return found.f_bavail * found.f_frsize
