@@ -70,7 +70,10 @@ class Contributing:
         try:
             async with self._one:
                 if key not in self._known:
-                    self._known[key] = await self._take_apart(batch, batch.symbols.index(symbol))
+                    try:
+                        self._known[key] = await self._take_apart(batch, batch.symbols.index(symbol))
+                    except OSError as error:  # no process, no room
+                        raise ModelError(f"no contributions: {clean(error, 120)}; try again") from None
                     if len(self._known) > REMEMBERED:
                         self._known.popitem(last=False)
                 self._known.move_to_end(key)
@@ -100,7 +103,7 @@ class Contributing:
                 f"the files of model {batch.version} predict {parts.prediction!r}, the desk used "
                 f"{prediction!r}: they were exchanged; copy or train the model again"
             )
-        return _contributions(batch, index, parts)
+        return _contributions(batch, index, row, parts)
 
 
 def _check_kind(path: Path, version: str) -> None:
@@ -145,10 +148,10 @@ def _read(out: Path, code: int) -> Parts:
     return parts
 
 
-def _contributions(batch: Batch, index: int, parts: Parts) -> Contributions:
+def _contributions(batch: Batch, index: int, row: npt.NDArray[np.float64], parts: Parts) -> Contributions:
     rows = [
         ContributionRow(name, _known(value), contribution)
-        for name, value, contribution in zip(NAMES, batch.rows[index].tolist(), parts.values, strict=True)
+        for name, value, contribution in zip(NAMES, row.tolist(), parts.values, strict=True)
     ]
     rows.sort(key=lambda row: -abs(row.contribution))
     note = ""

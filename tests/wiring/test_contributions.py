@@ -135,3 +135,22 @@ async def test_a_child_that_hangs_is_killed(shipped: Artefact, monkeypatch: pyte
         await asked.of("B", 5)
     assert time.monotonic() - began < 30.0
     assert [child.returncode for child in children] == [-9, -9]
+
+
+async def test_of_a_batch_that_led_to_an_order_its_symbols_are_kept(shipped: Artefact) -> None:
+    pytest.importorskip("lightgbm")
+    whole = batch_of(shipped)
+    marked = whole._replace(rows=whole.rows[[2]], of=(2,))
+    found = await contributing(marked).of("C", 5)
+    assert found == await contributing(whole).of("C", 5)
+    with pytest.raises(UnknownModelError, match="only what led to an order is kept"):
+        await contributing(marked).of("A", 5)
+
+
+async def test_a_machine_that_refuses_is_told(shipped: Artefact, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*command: str, **options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(contributions.asyncio, "create_subprocess_exec", refused)
+    with pytest.raises(ModelError, match="Resource temporarily unavailable; try again"):
+        await contributing(batch_of(shipped)).of("A", 5)
