@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 from engine.errors import ModelError
 from engine.models.training.label import Times
@@ -81,7 +82,7 @@ def split(panel: Panel, *, folds: int, gap: int, window: Window) -> list[Split]:
 def _check(panel: Panel, one: Split, number: int, folds: int) -> None:
     for name, piece in (("training", one.train), ("stopping", one.stop), ("test", one.test)):
         rows = panel.rows(piece.first, piece.until)
-        steps = len(set(panel.step[rows].tolist()))
+        steps = len(np.unique(panel.step[rows]))
         if steps < MIN_STEPS:
             raise ModelError(
                 f"too little data: the {name} piece of fold {number} of {folds} has {steps} time steps with "
