@@ -44,10 +44,9 @@ class LiveModels:
     async def models(self) -> ModelsDetail:
         entries, roles = await asyncio.to_thread(_all, self._slot.registry)
         scoring = self._scoring
-        last_good = "" if roles.last_good is None else roles.last_good.version
         drift, rows = drift_rows(scoring)
         return ModelsDetail(
-            models=tuple(model_entry(entry, scoring, last_good) for entry in entries),
+            models=tuple(model_entry(entry, scoring, roles) for entry in entries),
             error=self._slot.error or scoring.error,
             rollback=self._slot.rollback_note,
             comparison=comparison(scoring),

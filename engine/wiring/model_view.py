@@ -6,19 +6,12 @@ import math
 
 import msgspec
 
-from engine.api.model_protocol import (
-    Comparison,
-    DriftRow,
-    EstimateRow,
-    LiveRow,
-    MetricsRow,
-    ModelEntry,
-)
+from engine.api.model_protocol import Comparison, DriftRow, LiveRow, ModelEntry
 from engine.api.protocol import ModelRow
 from engine.features.alpha158 import NAMES
-from engine.models.artefact import Estimate, Metrics
-from engine.models.registry import Entry
+from engine.models.registry import Entry, Roles
 from engine.models.track import Track
+from engine.wiring.model_rows import entry_row
 from engine.wiring.model_slot import STRATEGY, ModelSlot
 from engine.wiring.scoring import Scoring
 
@@ -44,16 +37,12 @@ def model_row(slot: ModelSlot) -> ModelRow:
     )
 
 
-def model_entry(entry: Entry, scoring: Scoring, last_good: str) -> ModelEntry:
-    """A registered model; ``last_good``: the version that a rollback goes to, "" none."""
+def model_entry(entry: Entry, scoring: Scoring, roles: Roles) -> ModelEntry:
+    """A registered model, and what it does on this desk; ``roles``: of its strategy."""
     role = role_of(scoring, entry.version)
     track = scoring.watch.tracks.get(entry.version) if role else None
-    return ModelEntry(
-        *(entry.version, entry.strategy, entry.kind, entry.status, role, entry.promotable),
-        *(entry.version == last_good, entry.created_ns, entry.registered_ns, entry.activated_ns),
-        *(entry.bar_interval_s, entry.horizon_bars, metrics_row(entry.metrics)),
-        None if track is None else live_row(track),
-    )
+    row = entry_row(entry, roles, None if track is None else live_row(track))
+    return msgspec.structs.replace(row, role=role)
 
 
 def role_of(scoring: Scoring, version: str) -> str:
@@ -66,18 +55,6 @@ def role_of(scoring: Scoring, version: str) -> str:
 
 def live_row(track: Track) -> LiveRow:
     return LiveRow(*msgspec.structs.astuple(track.tally.figures()))
-
-
-def metrics_row(metrics: Metrics | None) -> MetricsRow | None:
-    if metrics is None:
-        return None
-    return MetricsRow(
-        _estimate(metrics.ic),
-        _estimate(metrics.rank_ic),
-        _estimate(metrics.icir),
-        _estimate(metrics.long_short_sharpe),
-        metrics.steps,
-    )
 
 
 def comparison(scoring: Scoring) -> Comparison | None:
@@ -109,7 +86,3 @@ def drift_rows(scoring: Scoring) -> tuple[tuple[DriftRow, ...], int]:
         if math.isfinite(index)
     ]
     return tuple(sorted(rows, key=lambda row: (-row.psi, row.feature))), drift.rows
-
-
-def _estimate(one: Estimate) -> EstimateRow:
-    return EstimateRow(one.value, one.low, one.high)

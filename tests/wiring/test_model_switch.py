@@ -173,7 +173,8 @@ def test_a_shadow_is_compared_and_promoted_without_loading(stage: Stage) -> None
     assert found is not None and (found.active, found.shadow, found.batches) == (stage.a, stage.b, 8)
     assert found.active_live.predictions == found.shadow_live.predictions == 8
     assert found.rank_correlation is not None and found.turnover_to_switch is not None
-    entries = {e.version: model_entry(e, stage.scoring, "") for e in stage.registry.list()}
+    known = stage.registry.roles(STRATEGY)
+    entries = {e.version: model_entry(e, stage.scoring, known) for e in stage.registry.list()}
     assert [entries[v].role for v in (stage.a, stage.b, stage.c)] == ["active", "shadow", ""]
     assert entries[stage.c].live is None and entries[stage.b].live is not None
     assert model_row(stage.slot).shadow == stage.b
