@@ -12,52 +12,18 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from engine.errors import ModelError, UnknownModelError
+from engine.errors import ModelError
 from engine.models import artefact, model_folders
-from engine.models.artefact import Manifest, Metrics, digest
-from engine.models.registry_file import RegistryFile, decode_metrics
+from engine.models.artefact import Manifest, digest
+from engine.models.registered import Entry as Entry
+from engine.models.registered import Roles as Roles
+from engine.models.registered import Rows
+from engine.models.registry_file import RegistryFile
 from engine.models.registry_history import Event, events, tell
 from engine.text import clean
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A registered model. Times are ns since the epoch, UTC; 0: never."""
-
-    version: str
-    strategy: str
-    path: str
-    """Directory of the artefact."""
-    sha256: str
-    """Of ``model.txt``; of the whole manifest for a user's model."""
-    status: str
-    """inactive, active, deprecated (was active before)"""
-    metric: str
-    metrics: Metrics | None
-    config: dict[str, int | float | str | bool]
-    """The parameters it was trained with."""
-    created_ns: int
-    registered_ns: int
-    activated_ns: int
-    kind: str = "lightgbm"
-    """lightgbm or user"""
-    promotable: bool = True
-    """False: it may only run as a shadow."""
-    bar_interval_s: float = 0.0
-    """0: unknown, of a format that this desk does not read."""
-    horizon_bars: int = 0
-
-
-class Roles(msgspec.Struct, frozen=True):
-    """What a strategy's models are for, all of one moment."""
-
-    active: Entry | None
-    shadow: Entry | None
-    last_good: Entry | None
-    """A rollback goes to this one, if its files are still intact."""
 
 
 class Registry:
@@ -69,6 +35,7 @@ class Registry:
     def __init__(self, state_dir: Path) -> None:
         self.directory = state_dir / "models"
         self._file = RegistryFile(self.directory)
+        self._rows = Rows(self.directory)
 
     # --- looking -------------------------------------------------------------------------------------
 
@@ -76,12 +43,12 @@ class Registry:
         """All models, newest registration first."""
         with self._file.reading() as db:
             rows = db.execute("SELECT * FROM models ORDER BY registered_ns DESC, version").fetchall()
-            return [self._row(row) for row in rows]
+            return [self._rows.row(row) for row in rows]
 
     def get(self, version: str) -> Entry:
         """By version or its first characters. Raises ModelError when that names none, or several."""
         with self._file.reading() as db:
-            return self._entry(db, version)
+            return self._rows.entry(db, version)
 
     def active(self, strategy: str) -> Entry | None:
         """The strategy's active model."""
@@ -98,13 +65,15 @@ class Registry:
     def earlier(self, strategy: str) -> Sequence[Entry]:
         """Where rollbacks go, one after the other: the last good model first."""
         with self._file.reading() as db:
-            return self._earlier(db, strategy)
+            return self._rows.earlier(db, strategy)
 
     def roles(self, strategy: str) -> Roles:
         with self._file.reading() as db:
-            earlier = self._earlier(db, strategy)
+            earlier = self._rows.earlier(db, strategy)
             return Roles(
-                self._active(db, strategy), self._shadow(db, strategy), earlier[0] if earlier else None
+                self._rows.active(db, strategy),
+                self._rows.shadow(db, strategy),
+                earlier[0] if earlier else None,
             )
 
     def history(
@@ -142,11 +111,11 @@ class Registry:
         name = self.get(version).version
         self._check(name)
         with self._file.writing() as db:
-            entry = self._entry(db, name)
+            entry = self._rows.entry(db, name)
             if entry.status == "active":
                 return entry
             now = _now(now_ns)
-            before = self._active(db, entry.strategy)
+            before = self._rows.active(db, entry.strategy)
             self._switch(db, entry, now)
             db.execute(
                 "INSERT INTO activations (strategy, version, ns) VALUES (?, ?, ?)",
@@ -155,7 +124,7 @@ class Registry:
             if before is not None:
                 tell(db, now, before, "replaced", who, f"by {entry.version}")
             tell(db, now, entry, "activated", who, reason)
-            return self._entry(db, entry.version)
+            return self._rows.entry(db, entry.version)
 
     def deactivate(
         self,
@@ -171,7 +140,7 @@ class Registry:
         ``bad``: no rollback returns to it.
         """
         with self._file.writing() as db:
-            entry = self._active(db, strategy)
+            entry = self._rows.active(db, strategy)
             if entry is None:
                 raise ModelError(f"no model of strategy {clean(strategy, 40)} is active")
             self._retire(db, strategy)
@@ -181,7 +150,7 @@ class Registry:
                     (strategy, entry.version),
                 )
             tell(db, _now(now_ns), entry, "deactivated", who, reason)
-            return self._entry(db, entry.version)
+            return self._rows.entry(db, entry.version)
 
     def rollback(self, strategy: str, *, who: str = "", reason: str = "", now_ns: int | None = None) -> Entry:
         """Go back to the model that was active before; again goes back further.
@@ -190,7 +159,7 @@ class Registry:
         there is none to go back to.
         """
         with self._file.reading() as db:
-            left, earlier = self._active(db, strategy), self._earlier(db, strategy)
+            left, earlier = self._rows.active(db, strategy), self._rows.earlier(db, strategy)
         passed: list[tuple[Entry, str]] = []
         for entry in earlier:
             try:
@@ -219,8 +188,8 @@ class Registry:
         if name is not None:
             artefact.check(self.directory / name)
         with self._file.writing() as db:
-            now, before = _now(now_ns), self._shadow(db, strategy)
-            entry = None if name is None else self._entry(db, name)
+            now, before = _now(now_ns), self._rows.shadow(db, strategy)
+            entry = None if name is None else self._rows.entry(db, name)
             if entry is not None:
                 if entry.strategy != strategy:
                     raise ModelError(
@@ -259,7 +228,7 @@ class Registry:
         with self._file.writing() as db:
             gone = [
                 entry
-                for entry in self._beyond(db, keep)
+                for entry in self._rows.beyond(db, keep)
                 if strategy in (None, entry.strategy) and entry.registered_ns <= now - older_than_ns
             ]
             if dry_run:
@@ -296,7 +265,7 @@ class Registry:
                 *(manifest.created_ns, now_ns),
             ),
         )
-        entry = self._entry(db, manifest.version)
+        entry = self._rows.entry(db, manifest.version)
         if added.rowcount:
             tell(db, now_ns, entry, "registered", who, reason)
         return entry
@@ -312,9 +281,9 @@ class Registry:
         now_ns: int,
     ) -> Entry:
         with self._file.writing() as db:
-            if self._active(db, strategy) != left:
+            if self._rows.active(db, strategy) != left:
                 raise ModelError(f"strategy {clean(strategy, 40)} got another model meanwhile: look again")
-            entry = self._entry(db, entry.version)
+            entry = self._rows.entry(db, entry.version)
             self._switch(db, entry, now_ns)
             db.execute(
                 "UPDATE activations SET undone = 1 WHERE strategy = ? AND id > "
@@ -326,60 +295,14 @@ class Registry:
             if left is not None:
                 tell(db, now_ns, left, "rolled back", who, reason)
             tell(db, now_ns, entry, "restored", who, reason)
-            return self._entry(db, entry.version)
-
-    def _beyond(self, db: sqlite3.Connection, keep: int) -> Sequence[Entry]:
-        """Models that are not among the ``keep`` newest of their strategy and have no role."""
-        rows = db.execute("SELECT * FROM models ORDER BY registered_ns DESC, rowid DESC").fetchall()
-        of: dict[str, Any] = {}
-        for row in rows:
-            entry = self._row(row)
-            of.setdefault(entry.strategy, []).append(entry)
-        beyond = []
-        for strategy, entries in of.items():
-            earlier = self._earlier(db, strategy)
-            roles = (self._active(db, strategy), self._shadow(db, strategy), *earlier[:1])
-            held = {role.version for role in roles if role is not None}
-            beyond += [entry for entry in entries[max(keep, 0) :] if entry.version not in held]
-        return beyond
-
-    def _active(self, db: sqlite3.Connection, strategy: str) -> Entry | None:
-        row = db.execute(
-            "SELECT * FROM models WHERE strategy = ? AND status = 'active'", (strategy,)
-        ).fetchone()
-        return None if row is None else self._row(row)
-
-    def _shadow(self, db: sqlite3.Connection, strategy: str) -> Entry | None:
-        row = db.execute(
-            "SELECT models.* FROM models JOIN shadows USING (version) WHERE shadows.strategy = ?", (strategy,)
-        ).fetchone()
-        return None if row is None else self._row(row)
-
-    def _earlier(self, db: sqlite3.Connection, strategy: str) -> Sequence[Entry]:
-        """Models that were active and were not rolled back, newest activation first, without the active."""
-        rows = db.execute(
-            "SELECT models.* FROM models JOIN (SELECT version, max(id) AS last FROM activations "
-            "WHERE strategy = ? AND NOT undone GROUP BY version) USING (version) "
-            "WHERE status != 'active' AND promotable ORDER BY last DESC",
-            (strategy,),
-        ).fetchall()
-        return [self._row(row) for row in rows]
-
-    def _entry(self, db: sqlite3.Connection, version: str) -> Entry:
-        rows = db.execute(
-            "SELECT * FROM models WHERE substr(version, 1, ?) = ? LIMIT 2", (len(version), version)
-        ).fetchall()
-        if len(rows) == 1 and version:
-            return self._row(rows[0])
-        what = "several models begin with" if rows else "no model has version"
-        raise UnknownModelError(f"{what} {clean(version, 40)!r}: `tickdesk models list` shows them")
+            return self._rows.entry(db, entry.version)
 
     def _switch(self, db: sqlite3.Connection, entry: Entry, now_ns: int) -> None:
         self._retire(db, entry.strategy)
         db.execute(
             "UPDATE models SET status = 'active', activated_ns = ? WHERE version = ?", (now_ns, entry.version)
         )
-        shadow = self._shadow(db, entry.strategy)
+        shadow = self._rows.shadow(db, entry.strategy)
         if shadow is not None and shadow.version == entry.version:
             self._end_shadow(db, shadow, now_ns, "", "it is the active one now")
 
@@ -391,14 +314,6 @@ class Registry:
     def _end_shadow(self, db: sqlite3.Connection, entry: Entry, now_ns: int, who: str, why: str) -> None:
         db.execute("DELETE FROM shadows WHERE strategy = ?", (entry.strategy,))
         tell(db, now_ns, entry, "shadow ended", who, why)
-
-    def _row(self, row: sqlite3.Row) -> Entry:
-        values: dict[str, Any] = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row iterates its values
-        values["path"] = str(self.directory / values["version"])
-        values["promotable"] = bool(values["promotable"])
-        values["metrics"] = decode_metrics(values["metrics"])
-        values["config"] = msgspec.json.decode(values["config"])
-        return Entry(**values)
 
 
 def _now(now_ns: int | None) -> int:
