@@ -32,9 +32,8 @@ def model_behind(desk: Desk, opportunity: Opportunity | None, request: OrderRequ
         return Spoke(version)
     begin_ns, end_ns = desk.targets.period(request.decision_ns)
     end_ns = min(end_ns, request.decision_ns + 1)
-    batches = desk.signals.scoring.batches
-    ns = next((one.ns for one in batches if one.version == version and begin_ns <= one.ns < end_ns), 0)
-    return Spoke(version, ns)
+    known = [one.ns for one in desk.signals.scoring.batches if one.version == version]
+    return Spoke(version, min((ns for ns in known if begin_ns <= ns < end_ns), default=0))
 
 
 def _in_blend(desk: Desk, blend: Blend) -> Spoke:
