@@ -21,6 +21,8 @@ from engine.features.alpha158_columns import CLOSE
 KEPT = 64
 """Bars of each symbol; a power of two no smaller than ``HISTORY``. With when they begin and what they rest on
 they take 57 bytes each: 3.7 MB for 1,000 symbols, for each interval."""
+MOST = 10_000
+"""Symbols that are told of from outside; of more nothing is kept until the desk itself has their bars."""
 _NO_ROW = -1
 _FIRST = 64
 
@@ -64,7 +66,7 @@ class CoarseBars:
     def fill(self, symbol: str, open_ns: Integers, values: Floats, kinds: Kinds) -> None:
         """Stored bars of one symbol, rising: when they begin, (n, 6), and ``Provenance``. Those that are not
         held are put at their place, those that are held are replaced by what is no worse."""
-        if not len(open_ns):
+        if not len(open_ns) or self._is_too_many(symbol):
             return
         row = self._take_row(symbol)
         opens, held, held_kinds = self._held(row)
@@ -80,6 +82,8 @@ class CoarseBars:
 
     def put(self, symbol: str, open_ns: int, bar: Sequence[float], kind: int) -> None:
         """``fill`` with one bar."""
+        if self._is_too_many(symbol):
+            return
         row = self._take_row(symbol)
         count = int(self._counts[row])
         newest = int(self._opens[row, (count - 1) & (KEPT - 1)]) if count else -1
@@ -153,7 +157,7 @@ class CoarseBars:
         self._values[to, slots] = merged.values[newer]
         self._kinds[to, slots] = merged.provenance[newer]
         self._counts[to] += 1
-        for at in (~newer).nonzero()[0].tolist():  # the store was faster
+        for at in (~newer).nonzero()[0].tolist():  # the store was faster: the row is there
             name = self._merge.names[int(merged.indices[at])]
             self.put(name, merged.start_ns, merged.values[at].tolist(), int(merged.provenance[at]))
 
@@ -173,6 +177,9 @@ class CoarseBars:
             index = int(indices[at])
             rows[at] = self._row_of[index] = self._take_row(self._merge.names[index])
         return rows
+
+    def _is_too_many(self, symbol: str) -> bool:
+        return len(self._row) >= MOST and symbol not in self._row
 
     def _take_row(self, symbol: str) -> int:
         row = self._row.setdefault(symbol, len(self._row))

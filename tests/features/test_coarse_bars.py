@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.bar_merge import Provenance
 from engine.config import FeaturesConfig
 from engine.events import NS
+from engine.features import coarse_bars
 from engine.features.alpha158 import HISTORY, alpha158_series
 from engine.features.coarse_bars import KEPT, CoarseBars
 from engine.features.engine import BARS, NONE, FeatureEngine
@@ -240,6 +241,15 @@ def test_more_symbols_than_there_was_room_for() -> None:
     for number in range(200):
         coarse.put(f"a:{number}", START, [float(number)] * 6, Provenance.VENUE)
     assert [coarse.bars(f"a:{number}")[1][0, 0] for number in range(200)] == list(range(200))
+
+
+def test_what_is_told_of_ever_more_symbols_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coarse_bars, "MOST", 3)
+    coarse = CoarseBars(60, 1.0)
+    for number in range(5):
+        coarse.put(f"a:{number}", START, [1.0] * 6, Provenance.VENUE)
+        coarse.fill(f"a:{number}", np.array([START - 60 * NS]), np.ones((1, 6)), np.array([3], np.int8))
+    assert [len(coarse.bars(f"a:{number}")[0]) for number in range(5)] == [2, 2, 2, 0, 0]
 
 
 def test_a_thousand_symbols_fit_in_four_megabytes() -> None:
