@@ -25,7 +25,7 @@ CODE, DATA = "model.py", "data"
 """The artefact's copy of the user's file, and the folder of what ``save`` wrote."""
 MAX_FILES = 900
 """That ``save`` may write."""
-MAX_BYTES = 30 << 20
+MAX_BYTES = 240 << 20
 """Of all files together; an artefact holds little more."""
 MAX_DEPTH = 3
 """Folders in each other below ``data``."""
@@ -149,6 +149,8 @@ def pack(code_path: Path, model: UserModel) -> dict[str, bytes]:
             _collect(directory, DATA, files, 0)
         except OSError as error:
             raise ModelError(f"cannot read what save wrote: {error.strerror}") from None
+    if len({name.lower() for name in files}) < len(files):
+        raise ModelError("save wrote two files whose names differ in upper and lower case alone")
     return files
 
 

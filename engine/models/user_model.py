@@ -100,7 +100,7 @@ class UserModel(ABC):
     def save(self, directory: Path) -> None:
         """Write all that ``fit`` learnt into the empty ``directory``; the class's own file is kept beside it.
 
-        At most 900 files and 30 MB, in up to 3 folders in each other, named with letters, digits and ``_.-``.
+        At most 900 files and 240 MB, up to 3 folders in each other, names of letters, digits and ``_.-``.
         Prefer data to pickles (``numpy.save``, JSON): a pickle breaks with the next version of its library.
         """
 

@@ -28,7 +28,7 @@ log = logging.getLogger("engine.models")
 
 REPLAY_S = 20.0
 """How long a replay waits for one answer at least: it should not depend on how busy the machine is."""
-_REAP_S = 0.02
+_REAP_S, _REAP_MOST_S = 0.02, 5.0
 _LOOKS = 20
 """How often it is looked whether a process that closed its pipes has ended, every 5 ms."""
 _LOOK_S = 0.005
@@ -343,7 +343,7 @@ class UserPredictor:
                 request.tell(OvertakenError(self.down))
 
     def _end(self) -> None:
-        """Kill the process, log what it said, and see that it is waited for."""
+        """Kill the process, and see that it is waited for."""
         self._cancel_timer()
         process, self._process = self._process, None
         if process is None:
@@ -353,11 +353,25 @@ class UserPredictor:
             loop.remove_reader(process.read_end)
             loop.remove_writer(process.write_end)
         process.kill()
-        self._said(process, logging.WARNING)
         if loop is not None:
-            _reap(loop, process)
+            self._reap(loop, process)
         else:
-            _reap_now(process)
+            self._reap_now(process)
+
+    def _reap(self, loop: asyncio.AbstractEventLoop, process: UserProcess) -> None:
+        """It is gone as soon as its memory is given back, which no loop should wait for."""
+        if process.reaped():
+            self._said(process, logging.WARNING)
+            process.close()
+        else:
+            loop.call_later(_REAP_S, self._reap, loop, process)
+
+    def _reap_now(self, process: UserProcess) -> None:
+        until = time.monotonic() + _REAP_MOST_S
+        while not process.reaped() and time.monotonic() < until:
+            time.sleep(_REAP_S / 10)
+        self._said(process, logging.WARNING)
+        process.close()
 
     def _said(self, process: UserProcess, level: int) -> None:
         for line in process.said():
@@ -382,15 +396,3 @@ def _cause(process: UserProcess | None, error: ModelError) -> ModelError:
             return cause
         time.sleep(_LOOK_S)
     return error
-
-
-def _reap(loop: asyncio.AbstractEventLoop, process: UserProcess) -> None:
-    """It is gone as soon as its memory is given back, which no loop should wait for."""
-    if not process.reaped():
-        loop.call_later(_REAP_S, _reap, loop, process)
-
-
-def _reap_now(process: UserProcess) -> None:
-    until = time.monotonic() + 5.0
-    while not process.reaped() and time.monotonic() < until:
-        time.sleep(_REAP_S / 10)

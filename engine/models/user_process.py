@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -23,6 +24,13 @@ from engine.text import clean
 
 CHUNK = 1 << 16
 SAID_BYTES = 4_000
+
+
+def _nameless_file() -> BinaryIO:
+    """In memory where there is such a thing: letting go of one on a disk takes its time."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("printed"), "w+b")
+    return cast(BinaryIO, tempfile.TemporaryFile())
 
 
 class EndedError(ModelError):
@@ -47,7 +55,7 @@ class UserProcess:
         self._left = memoryview(b"")
         """Not yet written of the request."""
         try:
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+            self._said = _nameless_file()
             self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-P", "-m", "engine.models.user_host", str(directory), str(os.getpid())],
                 stdin=subprocess.PIPE,
@@ -159,17 +167,17 @@ class UserProcess:
         self._left = memoryview(b"")
 
     def reaped(self) -> bool:
-        """Whether it is gone; after ``kill``, a moment later. What it printed can be read until then."""
-        if self._child.poll() is None:
-            return False
+        """Whether it is gone; after ``kill``, a moment later."""
+        return self._child.poll() is not None
+
+    def close(self) -> None:
+        """Let go of its files; when it is gone."""
         for file in (self._in, self._out, self._said):
             file.close()
-        return True
 
     def said(self) -> list[str]:
-        """The newest lines that the model printed, cleaned."""
-        if self._said.closed:
-            return []
+        """The newest lines that the model printed, cleaned. Only while it is not at work, or is gone: who
+        writes holds up who reads."""
         size = os.fstat(self._said.fileno()).st_size
         text = os.pread(self._said.fileno(), SAID_BYTES, max(0, size - SAID_BYTES)).decode("utf-8", "replace")
         return [clean(line) for line in text.splitlines() if line.strip()][-20:]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ModelError
-from engine.models import text_format, user_code, user_frames, user_model
-from engine.models.artefact import WIDTH
+from engine.models import user_code, user_frames, user_model
+from engine.models.artefact import MAX_USER_BYTES, WIDTH
 from engine.models.user_code import class_of, load_class, make, pack, parameters
 from engine.models.user_frames import HEADER, PREDICTIONS, READY, REASON, Incoming, frame
 from tests.models.user_artefacts import FIRST, RIDGE, user_file
@@ -103,8 +103,9 @@ SAVES = {
     "(directory / 'link').symlink_to('/etc/passwd')": "data/link, which is no plain file",
     "os.mkfifo(directory / 'pipe')": "data/pipe, which is no plain file",
     "(directory / 'a/b/c/d').mkdir(parents=True)": "at most 3 folders",
+    "[(directory / name).touch() for name in ('w', 'W')]": "upper and lower case alone",
     "[(directory / str(i)).touch() for i in range(901)]": "more than 900 files",
-    "os.truncate(os.open(directory / 'x', os.O_CREAT | os.O_RDWR), 1 << 40)": "or 30 MB",
+    "os.truncate(os.open(directory / 'x', os.O_CREAT | os.O_RDWR), 1 << 40)": "or 240 MB",
     "raise KeyError('weights')": "the model's save failed: KeyError: 'weights' (line",
 }
 
@@ -117,7 +118,7 @@ def test_what_an_artefact_cannot_hold_is_refused(tmp_path: Path, save: str) -> N
 
 
 def test_its_bounds_are_those_of_an_artefact() -> None:
-    assert user_code.MAX_BYTES + 1_000_000 <= text_format.MAX_BYTES
+    assert user_code.MAX_BYTES + 1_000_000 <= MAX_USER_BYTES
     assert user_code.MAX_FILES < 1000 and user_frames.WIDTH == WIDTH
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.features.alpha158 import WIDTH, schema_hash
 from engine.models import artefact
-from engine.models.artefact import GOLDEN_ROWS, Artefact, Estimate, Manifest, Metrics
+from engine.models.artefact import GOLDEN_ROWS, Artefact, Estimate, Fold, Manifest, Metrics
 from engine.models.user_code import class_of, make, pack, parameters
 
 RIDGE = Path(__file__).parent / "users" / "ridge.py"
@@ -75,8 +75,18 @@ def artefact_of(
 ) -> Path:
     sure = Estimate(0.1, 0.05, 0.15)
     metrics = Metrics(ic=sure, rank_ic=sure, icir=sure, long_short_sharpe=sure, steps=100)
+    second = 1_000_000_000
+    fold = Fold(
+        train_from_ns=0,
+        train_until_ns=100 * second,
+        test_from_ns=121 * second,
+        test_until_ns=300 * second,
+        rounds=0,
+        metrics=metrics,
+    )
     known = {
         "seed": 1,
+        "folds": (fold,),
         "parameters": {},
         "validation": "walk-forward",
         "purge_gap_bars": 21,
