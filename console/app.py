@@ -209,7 +209,9 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
             self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
         elif grid is self.desk.ticks:
             self.push_screen(SignalsScreen(key, self.link))
-        elif grid in (pane.strategies, pane.models):
+        elif grid is pane.models:
+            self.action_models()
+        elif grid is pane.strategies:
             self.push_screen(StrategyScreen(key, self.link, lambda: view.now_ns))
         elif grid is pane.automations:
             row = lambda: view.automations.get(key)  # noqa: E731

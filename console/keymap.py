@@ -48,7 +48,7 @@ KEYS: tuple[Key, ...] = (
             1: ("signals", "The signals of this symbol: all that is live for it, taken apart"),
             2: ("explain", "Explain this: every number behind it"),
             4: ("explain", "Explain this: every number behind it"),
-            5: ("settings", "Settings of this strategy; definition of this automation"),
+            5: ("settings", "Settings of this strategy; all models; definition of this automation"),
         },
     ),
     Key(

@@ -35,8 +35,8 @@ _SEPARATOR: Cell = (" │ ", "muted")
 _LEAST_REASON = 12
 """Fewer cells of a reason say nothing."""
 _VENUE = 12
-_SHADOW = 7
-"""Cells of a version that is recognised by its beginning."""
+_VERSION = 8
+"""A version is recognised by its first characters."""
 
 
 class StatusView(NamedTuple):
@@ -253,7 +253,7 @@ def _model(models: Sequence[ModelRow], now_ns: int) -> Line:
     told: Line = ((" ! rolled back, M", "warn"),) if model.rollback else ()
     if model.error:
         told = ((" ! kept: reload failed", "bad"),)
-    return (("model ", "muted"), (model.version, "text"), (f" {age}", "muted"), *told)
+    return (("model ", "muted"), (model.version[:_VERSION], "text"), (f" {age}", "muted"), *told)
 
 
 def _model_live(models: Sequence[ModelRow]) -> Line:
@@ -266,5 +266,5 @@ def _model_live(models: Sequence[ModelRow]) -> Line:
         style = figures.direction(model.live_rank_ic)
         cells += [("live IC ", "muted"), (figures.signed(model.live_rank_ic, 3), style)]
     if model.shadow:
-        cells.append((f"{' ' if cells else ''}◐ {fit(model.shadow, _SHADOW).rstrip()}", "accent"))
+        cells.append((f"{' ' if cells else ''}◐ {model.shadow[:_VERSION]}", "accent"))
     return tuple(cells)

@@ -94,12 +94,19 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self.set_class(event.size.width >= columns and event.size.height >= rows, "-beside")
         self.call_after_refresh(self._draw)
 
+    def on_screen_resume(self) -> None:
+        """Back from a dialog: what was asked for there may have come true."""
+        if self._known is not None:
+            self.run_worker(self._fill(), group="fill")
+
     # --- what is asked ---------------------------------------------------------------------------
 
     async def _fill(self) -> None:
         try:
             self._known = await self._link.models()
             self._fault = ""
+            versions = {row.version for row in self._known.models}
+            self._details = {version: told for version, told in self._details.items() if version in versions}
         except LinkError as error:
             self._fault = str(error)
         self._draw()
@@ -210,9 +217,9 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
 
     def action_sort(self) -> None:
         self.grid.next_sort()
-        self.say_sort()
+        self._say_sort()
 
-    def say_sort(self) -> None:
+    def _say_sort(self) -> None:
         mode = self.grid.sort_mode
         self.query_one(".dialog").border_title = "Models" + (f" · by {mode}" if mode else "")
 

@@ -163,7 +163,7 @@ def running(share: float = 0.42) -> TrainingRow:
         text="fold 3 of 5: 180 rounds",
         started_ns=NOW_NS - 84 * NS,
         who="console",
-        next_ns=NOW_NS + 6 * 3600 * NS,
+        next_ns=NOW_NS + 390 * 60 * NS,
     )
 
 
@@ -176,7 +176,7 @@ def done() -> TrainingRow:
         ended_ns=NOW_NS - 41 * 60 * NS,
         version=SHADOW,
         who="schedule",
-        next_ns=NOW_NS + 6 * 3600 * NS,
+        next_ns=NOW_NS + 390 * 60 * NS,
     )
 
 

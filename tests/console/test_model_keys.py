@@ -184,6 +184,24 @@ async def test_enter_tells_all_of_it_and_keeps_it_when_the_line_is_cut(
         assert "Made of" in text_of(app)
 
 
+async def test_enter_in_the_models_of_pane_5_opens_the_models_screen() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        await press(pilot, "5", "right_square_bracket", "enter")
+        assert isinstance(app.screen, ModelsScreen)
+
+
+async def test_what_a_dialog_brought_about_is_asked_for_at_once() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await open_models(app, pilot, "t")
+        link.registry = models_link(training=sample.running()).registry
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await until(pilot, lambda: "▶ running" in text_of(app))
+        await press(pilot, "c")
+        assert isinstance(app.screen, ConfirmScreen)
+
+
 async def test_sort_and_copy_and_moving() -> None:
     async with desk(FakeLink()) as (app, pilot):
         screen = await open_models(app, pilot)

@@ -20,7 +20,7 @@ from widgets.model_detail import detail_lines, refusal
 from widgets.models import head_lines, version_cells
 from widgets.status import StatusView, status_items
 from widgets.strategies import model_cells
-from widgets.training import BEGIN, training_lines, training_order
+from widgets.training import BEGIN, NUMBERS, training_lines, training_order
 
 
 def text(lines: list[Line]) -> str:
@@ -136,6 +136,17 @@ def test_what_the_model_makes_of_the_sum_is_said() -> None:
     assert "they add up to 0.1" in said and "→ prediction" in said and "= prediction" not in said
 
 
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_form_takes_what_an_order_takes(name: str) -> None:
+    most = NUMBERS[name].most
+    assert getattr(training_order({**BEGIN, name: f"{most:.0f}"}), name) == most
+    for value in (most + 1, NUMBERS[name].least - (1 if NUMBERS[name].whole else 0)):
+        with pytest.raises(ValueError, match=NUMBERS[name].words):
+            training_order({**BEGIN, name: f"{value:.0f}"})
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({name: value}, TrainingOrder, strict=False)
+
+
 def test_an_empty_form_is_what_the_configuration_says() -> None:
     assert training_order(BEGIN) == TrainingOrder(then="shadow")
 
@@ -144,7 +155,7 @@ def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -
     (row,) = sample_desk.models()
     view = StatusView(sample_desk.status(), (), (row,), "up")
     said = text([line for _, line in status_items(view).second])
-    assert "live IC +0.032 ◐ 5f0c9d…" in said and "rolled back" not in said
+    assert "live IC +0.032 ◐ 5f0c9d1e" in said and "rolled back" not in said
     cells = [cell for cell, _ in model_cells(row, NOW_NS).cells]
     assert cells[3:] == ["+0.032", "◐5f0c9d1e2a3b", "rank IC 0.041"]
     back = msgspec.structs.replace(row, rollback="not finite", live_rank_ic=None, live_steps=0, shadow="")
