@@ -143,6 +143,14 @@ def test_compare(says: Says, registry: Registry, second: str) -> None:
     assert told["parameters"]["num_leaves"][1] == 9
 
 
+def test_compare_with_a_model_that_cannot_be_loaded(says: Says, registry: Registry, second: str) -> None:
+    """What the manifests say is still shown."""
+    (registry.directory / second / MODEL).write_bytes(b"tree\n")
+    code, out, _ = says("compare", active(registry), second)
+    assert code == 0 and "num_leaves" in out
+    assert "how far they agree is unknown" in out and "vouches" in out
+
+
 def test_switching_without_an_engine(says: Says, registry: Registry, second: str) -> None:
     first = active(registry)
     code, out, _ = says("activate", second[:8])
