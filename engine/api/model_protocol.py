@@ -152,6 +152,8 @@ class ModelsDetail(Row, frozen=True):
     drift_rows: int
     """Live rows that ``drift`` is over."""
     training: TrainingRow
+    drift_psi: float = 0.25
+    """From which index on a feature counts as drifted (``models.drift_psi``)."""
 
 
 class FoldRow(Row, frozen=True):

@@ -246,6 +246,8 @@ class ModelRow(Row, frozen=True):
     """Version that runs beside it; "" when none does."""
     rollback: str = ""
     """What the desk rolled back by itself last, and why; "" when it has not."""
+    drifted: int = 0
+    """Features whose live values are of another distribution than in training."""
 
 
 class LogRow(Row, frozen=True):

@@ -53,6 +53,7 @@ class LiveModels:
             drift=drift,
             drift_rows=rows,
             training=self.training(),
+            drift_psi=self._engine.config.models.drift_psi,
         )
 
     async def model(self, version: str) -> ModelDetail:

@@ -34,6 +34,7 @@ def model_row(slot: ModelSlot) -> ModelRow:
         live_steps=0 if figures is None else figures.steps,
         shadow="" if shadow is None else shadow.version,
         rollback=slot.rollback_note,
+        drifted=scoring.watch.drifted(),
     )
 
 

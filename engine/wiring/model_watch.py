@@ -97,6 +97,10 @@ class ModelWatch:
             except ModelError as error:
                 log.warning("model %s: no drift is shown: %s", active.version, error)
 
+    def drifted(self) -> int:
+        """Features of the active model whose live values are of another distribution than in training."""
+        return 0 if self.drift is None else int((self.drift.psi() >= self._config.drift_psi).sum())
+
     def _begin(self, model: Predictor) -> None:
         version, manifest = model.version, model.manifest
         bar_ns = round(manifest.bar_interval_s * NS)

@@ -22,7 +22,8 @@ from engine.events import NS, JournalEvent
 from engine.feeds.columnar import Ticks
 from engine.instruments import Instruments
 from engine.models.builtin import ensure_builtin
-from engine.models.load import Predictor, load
+from engine.models.load import load
+from engine.models.predictor import Predictor
 from engine.models.registry import Registry
 from engine.ticks import QUOTE, TICK, TRADE
 from engine.wiring.compile import compile_all

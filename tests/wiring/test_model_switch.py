@@ -313,3 +313,4 @@ def test_drift_is_told_most_drifted_first(stage: Stage) -> None:
     assert count == 6 * 20 and len(rows) == 158
     assert [row.psi for row in rows] == sorted((row.psi for row in rows), reverse=True)
     assert rows[0].psi > 0.25
+    assert model_row(stage.slot).drifted == sum(row.psi >= 0.25 for row in rows) > 0
