@@ -53,7 +53,7 @@ class _Printed(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         view = memoryview(data)
-        with contextlib.suppress(OSError):  # a full disk: its predictions are worth more than its words
+        with contextlib.suppress(OSError):  # its predictions are worth more than its words
             trim(len(view))
             os.write(_ERROR, view[-OUTPUT_BYTES:])
         return len(view)
@@ -133,7 +133,8 @@ def main(arguments: list[str]) -> int:
     def send(data: bytes) -> None:
         answers.write(data)
         answers.flush()
-        trim()
+        with contextlib.suppress(OSError):  # the user's code may have closed it
+            trim()
 
     with contextlib.suppress(BrokenPipeError):  # the desk wants no answer any more
         try:

@@ -136,6 +136,14 @@ async def test_a_flood_of_words_is_cut_and_answers_go_on(
     assert 0 < len(told) <= 20 and told[-1].endswith("printed: line 199999 [31m")
 
 
+async def test_one_that_closes_its_output_answers_on(tmp_path: Path) -> None:
+    body = "def misbehave(self, rows):\n    os.closerange(0, 3)\n    print('lost')\n"
+    async with started(user_artefact(tmp_path / "model", body)) as (made, troubles):
+        for seed in range(3):
+            assert not isinstance(await ask(made, rows(40, seed)), ModelError)
+        assert not troubles
+
+
 async def test_numbers_that_are_not_finite_are_passed_on_to_who_judges_them(tmp_path: Path) -> None:
     body = "def misbehave(self, rows): self.answer = lambda rows: rows[:, 0] * float('nan')"
     async with started(user_artefact(tmp_path / "model", body)) as (made, _):
