@@ -69,6 +69,7 @@ class ModelWatch:
         self.pair: Pair | None = None
         self.drift: Drift | None = None
         """Of the active model; None without its training's distribution."""
+        self._drift_of = ""
 
     def use(self, active: Predictor | None, shadow: Predictor | None) -> None:
         """These two run from the next batch on."""
@@ -89,8 +90,11 @@ class ModelWatch:
             self.tracks[active.version].judged = 0
 
     def watch_drift(self, active: Predictor | None) -> None:
-        """Compare the live rows with those of this model's training from now on."""
-        self.drift = None
+        """Compare the live rows with those of this model's training, from when it was put to work."""
+        version = "" if active is None else active.version
+        if version and version == self._drift_of:
+            return
+        self.drift, self._drift_of = None, version
         if active is not None and active.manifest.reference:
             try:
                 self.drift = Drift(active.manifest.reference, self._config.drift_rows)

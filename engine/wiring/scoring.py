@@ -88,6 +88,8 @@ class Scoring:
         """Answers that came too late, or never."""
         self.error = ""
         """What is wrong with the active model, one line."""
+        self._silent = False
+        """``error`` is that of a batch without an answer: the next answer ends it."""
         self.fallback = lambda: None
         self.on_fall = _nobody
         self._judge = Judge(config.models.rollback)
@@ -114,7 +116,7 @@ class Scoring:
         ``anew``: its live IC is judged by what comes from now on, not by what was kept of it.
         """
         self.active, self.dated_ns = predictor, dated_ns
-        self.error = ""
+        self.error, self._silent = "", False
         self._judge = Judge(self._config.rollback)
         if self._asked is not None:
             self._asked, self.late = None, self.late + 1
@@ -185,13 +187,14 @@ class Scoring:
         lead = self.lead
         if trading and 0 < self.watch.due_ns <= boundary_ns and lead is not None:
             self._score(lead, table, boundary_ns)
-            lead = self.lead
+        if self.active is not None and boundary_ns % self.every_ns(self.active) == 0:
+            self._forget_asked()
+        lead = self.lead  # one may have had to go
         if lead is None or boundary_ns % self.every_ns(lead):
             return None
         job = self.job(lead, table, boundary_ns)
         if job is None:
             return None
-        self._forget_asked()
         predictor = self.active
         if predictor is None:
             if trading:
@@ -252,6 +255,8 @@ class Scoring:
             self.fall(reason, job.ns)
             if not np.isfinite(predictions).all():
                 return None
+        if self._silent:
+            self.error, self._silent = "", False
         batch = Batch(job.ns, predictor.version, job.symbols, job.rows, predictions, normalise(predictions))
         self.batches.add(batch)
         return batch
@@ -330,7 +335,7 @@ class Scoring:
     # --- a model that must go ---
 
     def _silence(self, why: str, ns: int) -> None:
-        self.error = why
+        self.error, self._silent = why, True
         reason = self._judge.on_silence(why)
         if reason:
             self.fall(reason, ns)

@@ -230,6 +230,24 @@ def test_a_model_that_never_answers_is_left_after_strikes() -> None:
     assert floor.scoring.active is None and "it broke" in floor.scoring.error
 
 
+def test_an_error_is_told_until_the_model_answers_again() -> None:
+    floor, remote, _ = live_floor()
+    floor.run(65)
+    remote.answer(error="it broke")
+    assert "it broke" in floor.scoring.error and floor.scoring.active is remote
+    floor.run(5)
+    remote.answer()
+    assert floor.scoring.error == "" and floor.scoring.batch() is not None
+
+
+def test_a_model_that_falls_silent_leaves_its_place_to_one_of_other_bars() -> None:
+    floor, *_ = live_floor("models.rollback.strikes=1")
+    other = Scripted("a" * 12, bar_interval_s=10.0)
+    floor.scoring.fallback = lambda: other
+    floor.run(70)
+    assert floor.scoring.active is other and not other.asked, "it has no bars of its own yet"
+
+
 def test_a_replay_waits_for_the_answer() -> None:
     outcomes = []
     for kind in (Scripted, Remote):
