@@ -81,7 +81,11 @@ def toml_lines(tree: dict[str, Any], prefix: str = "") -> list[str]:
     """``tree`` as TOML, sections in order, so that the output is a valid configuration file."""
     plain = {key: value for key, value in tree.items() if not isinstance(value, dict)}
     lines = [f"[{prefix}]"] if prefix and plain else []
-    lines += [f"{_key(key)} = {_toml(value)}" for key, value in plain.items()]
+    lines += [
+        # TOML has no word for what is not set.
+        f"{_key(key)} = {_toml(value)}" if value is not None else f"# {_key(key)}: not set"
+        for key, value in plain.items()
+    ]
     if plain:
         lines.append("")
     for key, value in tree.items():
