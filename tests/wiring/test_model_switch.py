@@ -22,6 +22,7 @@ from engine.models.drift import reference
 from engine.models.predictor import Predictor
 from engine.models.registry import Registry
 from engine.wiring import loaded_models
+from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import DESK, STRATEGY, ModelSlot
 from engine.wiring.model_view import comparison, drift_rows, model_entry, model_row
 from engine.wiring.model_watch import TRACKS
@@ -314,3 +315,18 @@ def test_drift_is_told_most_drifted_first(stage: Stage) -> None:
     assert [row.psi for row in rows] == sorted((row.psi for row in rows), reverse=True)
     assert rows[0].psi > 0.25
     assert model_row(stage.slot).drifted == sum(row.psi >= 0.25 for row in rows) > 0
+
+
+def test_polling_follows_the_registry_and_keeps_the_tracks(stage: Stage) -> None:
+    stage.registry.activate(stage.b)
+
+    async def until_followed() -> None:
+        work = asyncio.create_task(poll(stage.slot, 0.01))
+        async with asyncio.timeout(20):
+            while stage.version != stage.b:
+                await asyncio.sleep(0.01)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(until_followed())
+    assert [one["version"] for one in stage.kept[TRACKS]][0] == stage.a
