@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,17 @@ LINKED = {
     "logging.level": "debug",
     "feeds.kraken.transport": "picows",
     "history.interval_s": "300",
+    "models.compare_n": "3",
+    "models.drift_psi": "0.5",
+    "models.rollback.min_live_ic": "0.01",
+    "models.retrain.every_s": "600.5",
+    "models.retrain.at": "02:30",
+    "models.retrain.days": "mon,fri",
+    "models.retrain.then": "activate",
+    "models.retrain.bar_s": "60.5",
+    "models.retrain.horizon": "5",
+    "models.retrain.days_of_bars": "30.5",
+    "models.retrain.model": "/srv/my.py",
     "strategies_dir": "/srv/123",  # a relative one is completed
     "opportunities.sessions": "mon-fri 13:30-20:00,sat 22:00-02:00",
 }
@@ -96,6 +108,8 @@ def test_every_value_is_set_by_the_environment_and_by_set(name: str) -> None:
             expected = type(LEAVES[name])(text)
         case tuple() | list():
             expected = tuple(text.split(","))
+        case None if re.fullmatch(r"[0-9.]+", text):
+            expected = float(text)
     assert expected != LEAVES[name]
     base = {"TICKDESK_FEEDS__KRAKEN__SYMBOLS": "XBT/USD"}
     assert value_of(load(environ=base | {variable(name): text}), name) == expected

@@ -305,8 +305,8 @@ def _check(config: Config) -> None:
             "models.retrain.every_s and models.retrain.at both say when: give one",
         ),
         (
-            retrain.at is not None or not retrain.days,
-            "models.retrain.days goes with models.retrain.at, the time of day",
+            retrain.every_s is None or not retrain.days,
+            "models.retrain.days goes with models.retrain.at, not with every_s",
         ),
     )
     for holds, rule in rules:

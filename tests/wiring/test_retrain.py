@@ -136,7 +136,7 @@ async def test_without_a_schedule_nothing_runs() -> None:
     ("settings", "says"),
     [
         (["models.retrain.every_s=600", 'models.retrain.at="02:30"'], "both say when"),
-        (['models.retrain.days=["mon"]'], "goes with models.retrain.at"),
+        (["models.retrain.every_s=600", 'models.retrain.days=["mon"]'], "goes with models.retrain.at"),
         (["models.retrain.every_s=5"], "every_s"),
         (['models.retrain.model="my.py"'], "model"),
     ],
