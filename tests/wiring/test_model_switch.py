@@ -329,4 +329,4 @@ def test_polling_follows_the_registry_and_keeps_the_tracks(stage: Stage) -> None
         await asyncio.gather(work, return_exceptions=True)
 
     asyncio.run(until_followed())
-    assert [one["version"] for one in stage.kept[TRACKS]][0] == stage.a
+    assert stage.kept[TRACKS][0]["version"] == stage.a
