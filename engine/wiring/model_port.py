@@ -47,7 +47,7 @@ class LiveModels:
         drift, rows = drift_rows(scoring)
         return ModelsDetail(
             models=tuple(model_entry(entry, scoring, roles) for entry in entries),
-            error=self._slot.error or scoring.error,
+            error=self._slot.error or scoring.error or scoring.shadow_error,
             rollback=self._slot.rollback_note,
             comparison=comparison(scoring),
             drift=drift,
