@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.models import artefact, builtin
+from engine.models import artefact, builtin, walker
 from engine.models.adopt import golden_rows
 from engine.models.artefact import Artefact
 from engine.models.load import load
@@ -36,6 +36,7 @@ _ROWS = hostile_rows(np.random.default_rng(3), 200, 158)
 def models() -> list[Artefact]:
     """The shipped one, and one with categories of many kinds."""
     lightgbm: Any = pytest.importorskip("lightgbm")
+    walker.compile_kernels()  # as every engine does at its start
     shipped = artefact.read(builtin.PATH)
     booster = trained(lightgbm, {"num_leaves": 15}, categorical=True, width=158, trees=12)
     text = booster.model_to_string().encode()
@@ -49,6 +50,13 @@ def lightgbm_says(text: bytes) -> bytes:
     lightgbm: Any = pytest.importorskip("lightgbm")
     found: np.ndarray = lightgbm.Booster(model_str=text.decode()).predict(_ROWS, num_threads=1)
     return found.tobytes()
+
+
+def damage(good: Artefact, sealed: bool, path: Path, rng: random.Random) -> tuple[str, bytes]:
+    """Write a damaged model; returns what was done to its text, and the text. ``sealed``: checksums fit."""
+    what, text = damaged_text(good.model, rng)
+    written(reseal(good, model=text) if sealed else Artefact(good.manifest, {artefact.MODEL: text}), path)
+    return what, text
 
 
 class Outcomes:
@@ -121,10 +129,9 @@ async def test_damaged_model_files(models: list[Artefact], tmp_path: Path) -> No
 
         async def run() -> None:
             good = models[number % 2]
-            what, text = damaged_text(good.model, rng)
             sealed = rng.random() < 0.75
-            made = reseal(good, model=text) if sealed else Artefact(good.manifest, {artefact.MODEL: text})
-            path = await asyncio.to_thread(written, made, tmp_path / str(number))
+            path = tmp_path / str(number)
+            what, text = await asyncio.to_thread(damage, good, sealed, path, rng)
             await outcomes.judge(what, path, lambda: lightgbm_says(text if sealed else good.model))
 
         return run
