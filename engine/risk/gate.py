@@ -32,7 +32,6 @@ from engine.risk.judgement import CHECK_FAILED, Judgement, raised
 from engine.risk.legs import LEG, LIST, exits, fits, seen_by
 from engine.risk.limit_book import LimitBook
 from engine.risk.pace import Pace
-from engine.risk.plain_entry import PlainEntry
 from engine.risk.plan import Plan, plan
 from engine.risk.state import StateLatch
 from engine.risk.stop_lock import StopLocks
@@ -68,8 +67,6 @@ class RiskGate:
         self._limits = self.book.limits
         self._latch = StateLatch(self._limits)
         self._pace = Pace(self._limits)
-        self.passes = PlainEntry(self._limits, self._latch, self._pace, self.locks, self.cooldown).passes
-        """Whether nothing speaks against an entry, at one look: True only where ``judge`` approves."""
         self._plan()
         self.book.on_change = self._plan
 

@@ -160,16 +160,11 @@ class OrderFlow:
         now = self._features.now_ns
         if quote is None:
             quote = self._features.live_quote(instrument.index)
-        view = self.views.view(request, instrument, quote, now)
-        if self.gate.passes(request, view):
+        judgement = self.gate.judge(request, self.views.view(request, instrument, quote, now))
+        if judgement.approved:
             self._on_approved()
-            # The order is decided: each check's words and all records follow.
-            verdict = self.gate.check(request, view)
-        else:
-            judgement = self.gate.judge(request, view)
-            if judgement.approved:
-                self._on_approved()
-            verdict = judgement.verdict()
+        # The order is decided: words and records follow.
+        verdict = judgement.verdict()
         self._record(verdict)
         if not verdict.approved:
             self._count_denied(request, verdict)

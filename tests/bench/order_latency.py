@@ -40,7 +40,7 @@ from engine.feeds.binance import BinanceDecoder
 from engine.instruments import Instruments
 from engine.opportunities.aggregate import Aggregator
 from engine.opportunities.blend import Blender
-from engine.risk.plain_entry import PlainEntry
+from engine.risk.gate import RiskGate
 from engine.store.rows import Record
 from engine.store.store import Store
 from engine.strategies.registry import StrategySet
@@ -135,7 +135,7 @@ _SEGMENTS: tuple[tuple[str, type, str], ...] = (
     ("offer", Aggregator, "offer"),
     ("order building", OrderBuilder, "entry"),
     ("view", RiskViews, "view"),
-    ("risk", PlainEntry, "passes"),
+    ("judge", RiskGate, "judge"),
 )
 
 
