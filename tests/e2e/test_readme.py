@@ -21,6 +21,7 @@ from engine.feeds.registry import VENUES
 from engine.risk.checks import ENTRY_CHECKS, EXIT_CHECKS
 from engine.strategies.registry import STRATEGIES, StrategySet
 from tests.console import sample_desk as sample
+from tests.models.user_artefacts import RIDGE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,7 +48,7 @@ def code(text: str) -> list[str]:
 
 
 def test_the_strategy_is_one_and_speaks(tmp_path: Path) -> None:
-    (source,) = blocks("python")
+    (source,) = [text for text in blocks("python") if "(Strategy)" in text]
     (tmp_path / "dip.py").write_text(source, encoding="utf-8")
     strategies = StrategySet({}, tmp_path)
     detail = strategies.detail("dip")
@@ -59,6 +60,12 @@ def test_the_strategy_is_one_and_speaks(tmp_path: Path) -> None:
     signal = strategy.on_bar(row)
     assert signal is not None and 0 < signal.score < 1 and signal.source == "dip"
     assert strategy.on_bar(msgspec.structs.replace(row, window_vwap=float("nan"))) is None
+
+
+def test_the_model_is_the_one_that_is_tested() -> None:
+    (source,) = [text for text in blocks("python") if "(UserModel)" in text]
+    _, _, tested = RIDGE.read_text(encoding="utf-8").partition('"""\n\n')
+    assert source.strip() == re.sub(r"  # noqa.*", "", tested).strip()
 
 
 def test_the_configurations_are_right(tmp_path: Path) -> None:
@@ -129,6 +136,8 @@ def test_every_key_does_what_it_does() -> None:
         "explain",
         "features",
         "train",
+        "models",
+        "doctor",
         "replay",
         "config",
         "history",
