@@ -10,8 +10,10 @@ from widgets.lines import Line, section
 from widgets.models import gain_cell, ic, interval, millis, scored
 from widgets.text_table import table_lines
 
-SHIFTED, DRIFTED = 0.1, 0.25
-"""Population stability index: below alike, above another distribution."""
+SHIFTED = 0.1
+"""Population stability index from which a feature is told to be on its way."""
+_FULL = 0.5
+"""Index of a full bar."""
 FEW_ROWS = 1_000
 """Neighbouring rows are alike: fewer say little about a distribution."""
 _LABEL, _SIDE = 17, 17
@@ -146,13 +148,14 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
             return [*lines, (("– no model is active", "muted"),)]
         said = f"– not known: {detail.drift_rows:,} live rows are too few yet, or its file has no reference"
         return [*lines, ((said, "muted"),)]
-    drifted = sum(row.psi >= DRIFTED for row in detail.drift)
-    shifted = sum(SHIFTED <= row.psi < DRIFTED for row in detail.drift)
+    limit = detail.drift_psi
+    drifted = sum(row.psi >= limit for row in detail.drift)
+    shifted = sum(SHIFTED <= row.psi < limit for row in detail.drift)
     alike = len(detail.drift) - drifted - shifted
     lines = section("Drift of features", f"{detail.drift_rows:,} live rows against training")
     counts: Line = (
         (f"{drifted} drifted", "bad" if drifted else "text"),
-        (f" (PSI from {DRIFTED:g})  ", "muted"),
+        (f" (PSI from {limit:g})  ", "muted"),
         (f"{shifted} shifted", "warn" if shifted else "text"),
         (f" (from {SHIFTED:g})  ", "muted"),
         (f"{alike} alike", "text"),
@@ -160,18 +163,18 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
     lines.append(counts)
     if detail.drift_rows < FEW_ROWS:
         lines.append(((f"fewer than {FEW_ROWS:,} rows yet: much of this may be chance", "warn"),))
-    return [*lines, *table_lines(_DRIFT, [_drift(row) for row in detail.drift], width)]
+    return [*lines, *table_lines(_DRIFT, [_drift(row, limit) for row in detail.drift], width)]
 
 
-def _drift(row: DriftRow) -> list[Cell]:
-    word, style = ("alike", "muted")
-    if row.psi >= SHIFTED:
-        word, style = ("! drifted", "bad") if row.psi >= DRIFTED else ("~ shifted", "warn")
+def _drift(row: DriftRow, limit: float) -> list[Cell]:
+    word, style = ("~ shifted", "warn") if row.psi >= SHIFTED else ("alike", "muted")
+    if row.psi >= limit:
+        word, style = "! drifted", "bad"
     return [
         (row.feature, "text"),
         (figures.number(row.psi, 3), style),
         (word, style),
         (figures.percent(row.importance, 1), "muted"),
         (figures.percent(row.missing, 1), "muted"),
-        (figures.bar(row.psi, 10, 2 * DRIFTED), style),
+        (figures.bar(row.psi, 10, _FULL), style),
     ]

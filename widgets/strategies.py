@@ -169,4 +169,6 @@ def _model_note(row: ModelRow) -> Cell:
     """What a person must know of it, else how it was validated."""
     if row.error:
         return (f"! {row.error}", "bad")
-    return (f"! rolled back: {row.rollback}", "warn") if row.rollback else (row.metric, "text")
+    if row.rollback:
+        return (f"! rolled back: {row.rollback}", "warn")
+    return (f"! {row.drifted} drifted, {row.metric}", "warn") if row.drifted else (row.metric, "text")

@@ -62,6 +62,16 @@ def test_drift_has_words(psi: float, word: str) -> None:
     assert word in said.splitlines()[-1]
 
 
+def test_when_a_feature_counts_as_drifted_is_configured() -> None:
+    row = DriftRow("KMID", 0.3, 0.0, 0.1)
+    said = text(drift_lines(sample.models(drift=(row,), drift_psi=0.4), 70))
+    assert "0 drifted (PSI from 0.4)  1 shifted" in said and "~ shifted" in said
+    said = text(
+        drift_lines(sample.models(drift=(msgspec.structs.replace(row, psi=0.06),), drift_psi=0.05), 70)
+    )
+    assert "1 drifted (PSI from 0.05)  0 shifted" in said and "! drifted" in said
+
+
 def test_drift_over_few_rows_may_be_chance() -> None:
     assert "may be chance" in text(drift_lines(sample.models(drift_rows=999), 70))
     assert "may be chance" not in text(drift_lines(sample.models(drift_rows=1_000), 70))
@@ -158,6 +168,8 @@ def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -
     assert "live IC +0.032 ◐ 5f0c9d1e" in said and "rolled back" not in said
     cells = [cell for cell, _ in model_cells(row, NOW_NS).cells]
     assert cells[3:] == ["+0.032", "◐5f0c9d1e2a3b", "rank IC 0.041"]
+    moved = msgspec.structs.replace(row, drifted=3)
+    assert model_cells(moved, NOW_NS).cells[-1] == ("! 3 drifted, rank IC 0.041", "warn")
     back = msgspec.structs.replace(row, rollback="not finite", live_rank_ic=None, live_steps=0, shadow="")
     said = text([line for _, line in status_items(view._replace(models=(back,))).second])
     assert "! rolled back, M" in said and "live IC" not in said
