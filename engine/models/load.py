@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from engine.models.user_predictor import UserPredictor
 
 SCORE_STD = 0.02
+NICE = 15
+"""Of the child that tries a model."""
 _DAY_S = 86_400
 
 
@@ -158,6 +160,9 @@ async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> 
             env=child_environment(),
             start_new_session=True,
         )
+    # From its first import on: the desk's decisions go before it.
+    with contextlib.suppress(OSError):  # it may have ended already
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
     try:
         async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation
             code = await child.wait()
