@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from engine.models.artefact import Estimate, Metrics
+from engine.models.correlation import correlation, rank_correlation
 from engine.models.training.bootstrap import mean_and_ratio
 from engine.models.training.label import Floats, Times
 
@@ -35,7 +36,7 @@ def score(steps: Times, predictions: Floats, labels: Floats, returns: Floats) ->
         predicted, label = predictions[start:stop], labels[start:stop]
         ic = correlation(predicted, label)
         if math.isfinite(ic):
-            rank_ic = correlation(ranks(predicted), ranks(label))
+            rank_ic = rank_correlation(predicted, label)
             found.append((ic, rank_ic, _long_short(predicted, returns[start:stop])))
     return Scores(*np.array(found, np.float64).reshape(-1, 3).T.copy())
 
@@ -64,27 +65,6 @@ def measure(scores: Scores, overlap: int, seed: int) -> Metrics:
 def shows_skill(metrics: Metrics) -> bool:
     """Whether the rank IC's interval lies above 0."""
     return metrics.rank_ic.low > 0.0
-
-
-def correlation(x: Floats, y: Floats) -> float:
-    """Pearson's; NaN where one of them does not vary."""
-    dx, dy = x - x.sum() / len(x), y - y.sum() / len(y)
-    sx, sy = float(dx @ dx), float(dy @ dy)
-    # rounding leaves a trace of dispersion in equal values
-    if not (sx > _trace(x) and sy > _trace(y)):
-        return math.nan
-    return float(dx @ dy) / math.sqrt(sx * sy)
-
-
-def _trace(x: Floats) -> float:
-    return 1e-24 * float(x @ x)
-
-
-def ranks(values: Floats) -> Floats:
-    """Ranks from 0; ties share their average."""
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    found: Floats = (np.cumsum(counts) - (counts + 1) / 2.0)[group]
-    return found
 
 
 def _long_short(predicted: Floats, returns: Floats) -> float:

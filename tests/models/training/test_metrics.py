@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.models.training.metrics import correlation, joined, measure, ranks, score, shows_skill
+from engine.models.correlation import correlation, ranks
+from engine.models.training.metrics import joined, measure, score, shows_skill
 
 finite = st.floats(-1e6, 1e6)
 
