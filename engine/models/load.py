@@ -28,6 +28,7 @@ from engine.models.artefact import Manifest
 from engine.models.check import VERDICT, Verdict, accept
 from engine.models.child_environment import child_environment
 from engine.models.forest import Floats, Forest
+from engine.models.usable import MOST
 from engine.models.walker import Walker
 from engine.text import clean
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from engine.models.user_predictor import UserPredictor
 
 SCORE_STD = 0.02
+_LEAST = 1e-100
 NICE = 15
 """Of the child that tries a model."""
 _DAY_S = 86_400
@@ -70,11 +72,16 @@ def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
     zeros = np.zeros(len(predictions))
     if len(predictions) < 2 or not np.isfinite(predictions).all():
         return zeros
+    largest = float(np.abs(predictions).max())
+    if not _LEAST < largest < MOST:  # whose squares are no numbers any more
+        if largest == 0.0:
+            return zeros
+        predictions, largest = predictions / largest, 1.0
     # Plain sums: for a few symbols, mean() and std() cost more than all the rest.
     centred = predictions - predictions.sum() / len(predictions)
     std = math.sqrt(float((centred * centred).sum()) / len(predictions))
     # rounding leaves a trace of dispersion in equal predictions
-    if not std > 1e-12 * float(np.abs(predictions).max()):
+    if not std > 1e-12 * largest:
         return zeros
     scores: Floats = centred * (SCORE_STD / std)
     return scores

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config import RollbackConfig
+from engine.models.usable import MOST, usable
 
 SAME = 1e-12
 """Relative to the largest: rounding leaves a trace of dispersion in equal predictions."""
@@ -19,10 +20,11 @@ class Judge:
         self._same = self._slow = self._silent = 0
 
     def on_batch(self, predictions: npt.NDArray[np.float64], took_ms: float | None) -> str:
-        """A batch of at least two symbols; ``took_ms`` None: its time says nothing (a replay)."""
+        """A batch of at least two symbols; ``took_ms`` None: its time is not judged (in a replay, or of a
+        model in a process of its own)."""
         self._silent = 0
-        if not np.isfinite(predictions).all():
-            return "it predicted a number that is not finite"
+        if not usable(predictions):
+            return f"it predicted a number that is not finite, or beyond {MOST:g}"
         strikes = self._config.strikes
         least = SAME * float(np.abs(predictions).max())
         self._same = 0 if float(np.ptp(predictions)) > least else self._same + 1

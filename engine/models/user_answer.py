@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ModelError
+from engine.models.usable import MOST, usable
+from engine.text import clean
+from engine.user_module import told
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,24 +23,30 @@ def numbers(answer: Any, rows: int) -> Floats:
     """What ``predict`` returned for so many rows, as float64 (rows,), finite or not. Raises ModelError."""
     try:
         found = np.asarray(answer)
-    except (TypeError, ValueError):
-        found = np.empty(0, object)
+    except Exception as error:  # an array of another library converts itself
+        raise ModelError(f"predict's {_kind(answer)} becomes no array: {told(error)}") from None
     if found.dtype.kind not in "fiu":
-        raise ModelError(f"predict must return an array of numbers, not {type(answer).__name__}")
+        raise ModelError(f"predict must return an array of numbers, not {_kind(answer)}")
     if found.shape != (rows,):
         hint = "; use .ravel()" if found.size == rows else ""
         raise ModelError(f"predict returned shape {found.shape} for {rows} rows, not ({rows},){hint}")
     return np.ascontiguousarray(found, "<f8")
 
 
+def _kind(answer: Any) -> str:
+    return clean(type(answer).__name__, 40)
+
+
 def finite(predictions: Floats) -> Floats:
-    """The same. Raises ModelError when one is no finite number."""
+    """The same. Raises ModelError when one is no finite number, or too large to compute with."""
     wrong = int((~np.isfinite(predictions)).sum())
     if wrong:
         raise ModelError(
             f"predict returned {wrong} of {len(predictions)} numbers that are not finite: rows may hold NaN "
             "in any feature, fill them in fit's and predict's rows alike"
         )
+    if not usable(predictions):
+        raise ModelError(f"predict returned numbers beyond {MOST:g}: keep them small, their order counts")
     return predictions
 
 

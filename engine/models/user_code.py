@@ -97,8 +97,6 @@ def running(doing: str, path: Path) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
-    except ModelError:
-        raise
     except (Exception, SystemExit) as error:
         raise ModelError(f"the model's {doing} failed: {told(error)}{_line(error, path)}") from error
 

@@ -122,7 +122,7 @@ def _answer(model: UserModel, number: int, rows: bytearray, path: Path) -> bytes
 def _reason(number: int, error: ModelError) -> bytes:
     """The answer, and for who looks for the cause the whole traceback in the output."""
     traceback.print_exception(error)
-    return frame(number, REASON, str(error).encode()[:MAX_REASON])
+    return frame(number, REASON, str(error).encode("utf-8", "replace")[:MAX_REASON])
 
 
 def main(arguments: list[str]) -> int:

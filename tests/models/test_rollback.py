@@ -11,7 +11,7 @@ from engine.models.rollback import Judge
 FINE, SAME = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.1, 0.1])
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e100, -1.7e308])
 def test_what_is_not_finite_goes_at_once(bad: float) -> None:
     assert "not finite" in Judge(RollbackConfig(strikes=9)).on_batch(np.array([1.0, bad]), None)
 

@@ -55,6 +55,8 @@ ANSWERS = {
     "return rows": "shape (64, 158) for 64 rows",
     "return rows[:, :1]": "use .ravel()",
     "return None": "not NoneType",
+    "return rows[:, 0] * 1e101": "beyond 1e+100",
+    "return type('Odd', (), {'__array__': lambda self, *_, **__: 1 / 0})()": "no array: ZeroDivisionError",
     "raise ValueError('no')": "the model's predict failed: ValueError: no (line",
     "return rows[:, 0] * self.learnt": "the model's predict failed: AttributeError",
 }
