@@ -14,7 +14,8 @@ class RollbackConfig(Section, frozen=True):
     without any dispersion, always do."""
 
     latency_ms: Annotated[float, Meta(ge=0, le=60_000)] = 250.0
-    """Longest time for the predictions of one batch, ``strikes`` times in a row; 0: not judged."""
+    """Longest time for the predictions of one batch, ``strikes`` times in a row; 0: not judged. Of a model
+    in a process of its own, which holds up nobody, ``models.answer_ms`` is the limit instead."""
     strikes: Count = 3
     """Batches in a row, also for predictions without dispersion."""
     min_live_ic: Annotated[float, Meta(ge=-1, le=1)] | None = None
@@ -49,7 +50,8 @@ class ModelsConfig(Section, frozen=True):
     every_bars: Count = 5
     """The model strategy predicts once in so many of the model's bars."""
     answer_ms: Annotated[float, Meta(ge=1, le=60_000)] = 2_000.0
-    """How long a model in a process of its own may take to answer; a later answer does not count."""
+    """How long a model in a process of its own may take to answer, and no longer than until it is asked
+    again. A later answer does not count; ``rollback.strikes`` of them in a row end the model."""
     compare_n: Annotated[int, Meta(ge=1, le=1000)] | None = None
     """Longs, and shorts, of the paper weights by which models are compared; not set: the model strategy's
     ``top_n``."""

@@ -39,6 +39,8 @@ class RemotePredictor(Predictor, Protocol):
 
     remote: bool
     """True."""
+    down: str
+    """Why it will not answer any more, one line; "" while it may."""
     on_trouble: Callable[[str], None]
     """Called on the loop with one line when its process broke: that it is started again, or is not."""
 

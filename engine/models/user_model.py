@@ -40,8 +40,8 @@ What it may rely on:
 - Arrays are float64 and its own to change.
 - On the desk: one process, loaded once, asked with one batch after the other, a row per symbol (10,000 at
   most). It has one thread for BLAS, may start threads but no processes, and gets at most 8 GB or half of the
-  machine's memory. An answer takes ``models.answer_ms`` (2 s) at most, and not three times in a row longer
-  than ``models.rollback.latency_ms`` (250 ms). Of the desk's environment it is told no keys and secrets.
+  machine's memory. An answer takes ``models.answer_ms`` (2 s) at most, and no longer than until the next
+  question (``models.every_bars`` bars). Of the desk's environment it is told no keys and secrets.
 - When its process hangs or dies it is started again, up to five times an hour. A batch without an answer is
   left out; after ``models.rollback.strikes`` of them in a row, or a number that is not finite, the desk goes
   back to the model before.

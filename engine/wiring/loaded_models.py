@@ -14,6 +14,7 @@ from engine.models.builtin import dated_ns
 from engine.models.load import load
 from engine.models.predictor import Answer, Predictor
 from engine.models.registry import Entry
+from engine.models.usable import usable
 from engine.wiring.desk import Desk
 from engine.wiring.scoring import remote_of
 
@@ -29,8 +30,9 @@ class LoadedModels:
 
     async def get(self, entry: Entry, *, anew: bool = False) -> tuple[Predictor, int]:
         """(predictor, from when its age counts), loaded before or now; ``anew``: now. Raises ModelError."""
-        if not anew and entry.version in self._loaded:
-            return self._loaded[entry.version]
+        found = self._loaded.get(entry.version)
+        if found is not None and not anew and not _is_down(found[0]):
+            return found
         config = self._desk.config
         dated = await asyncio.to_thread(dated_ns, entry)
         try:
@@ -88,11 +90,16 @@ class LoadedModels:
         if rows is None:
             return
         answer = await _ask(predictor, rows, self._desk.config.models.answer_ms / 1e3)
-        if answer.shape != (len(rows),) or not np.isfinite(answer).all():
+        if answer.shape != (len(rows),) or not usable(answer):
             raise ModelError(
-                f"model {predictor.version} predicts numbers that are not finite, of what the desk sees now: "
-                "train it again"
+                f"model {predictor.version} predicts numbers that are not finite, or too large, of what the "
+                "desk sees now: train it again"
             )
+
+
+def _is_down(predictor: Predictor) -> bool:
+    remote = remote_of(predictor)
+    return remote is not None and bool(remote.down)
 
 
 async def _ask(predictor: Predictor, rows: Floats, answer_s: float) -> Floats:

@@ -77,7 +77,7 @@ class ModelBars:
             self._hold(self.stored_s)
 
     def need(self, intervals: Iterable[float]) -> None:
-        """The active model and its shadow want these, in seconds; the bars of others are forgotten.
+        """Models want these, in seconds; the bars of others are forgotten.
 
         Raises ValueError where the desk's bars do not make up theirs; ``load`` refuses such a model.
         """

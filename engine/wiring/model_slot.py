@@ -288,6 +288,7 @@ class ModelSlot:
                 log.warning("the last good model %s cannot be loaded: %s", roles.last_good.version, error)
         active = self.scoring.active
         self._ready = ready if active is None or ready is None or ready.version != active.version else None
+        self._hold(self._ready)
         self._let_go()
 
     # --- the exchange ---
@@ -295,6 +296,8 @@ class ModelSlot:
     def _put_to_work(self, entry: Entry, predictor: Predictor, dated: int, *, anew: bool = True) -> None:
         began_ns = time.perf_counter_ns()
         shadow = self.scoring.shadow
+        # Until it is known to which one the desk would go back.
+        self._hold(self.scoring.active, self._ready, predictor)
         self.scoring.set_active(predictor, dated, anew=anew)
         if shadow is not None and shadow.version == predictor.version:
             self.scoring.set_shadow(None)
@@ -305,8 +308,12 @@ class ModelSlot:
         self._tell_old(predictor.version, dated)
 
     def _without(self) -> None:
+        self._hold(self.scoring.active, self._ready)
         self.scoring.set_active(None)
         self._owed, self.error = None, ""
+
+    def _hold(self, *models: Predictor | None) -> None:
+        self.scoring.hold(*(one.manifest.bar_interval_s for one in models if one is not None))
 
     def _let_go(self) -> None:
         used = (self.scoring.active, self.scoring.shadow, self._ready)

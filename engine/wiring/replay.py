@@ -78,7 +78,7 @@ def replay(
     compile_all(note)
     store = _store(state_dir)
     try:
-        models = ReplayModels(state_dir, config.features.bar_s, note)
+        models = ReplayModels(state_dir, config, note)
     except BaseException:
         store.close()
         raise
@@ -89,8 +89,11 @@ def replay(
             done()
 
         desk = Desk(config, Instruments(), commit=commit, record=store.behind)
-        desk.signals.scoring.fallback = models.fallback
-        desk.signals.scoring.set_active(models.active)
+        scoring = desk.signals.scoring
+        scoring.fallback = models.fallback
+        scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
+        scoring.hold(*models.spare_s())
+        scoring.set_active(models.active)
         adopt(desk, tape.specs)
         began = time.perf_counter()
         for batch in tape.blocks():

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.config import Config
 from engine.errors import ModelError
 from engine.features.alpha158 import HISTORY
 from engine.models.builtin import ensure_builtin
-from engine.models.load import load
+from engine.models.load import load, refuse_interval
 from engine.models.predictor import Predictor
 from engine.models.registry import Entry, Registry
 from engine.wiring.model_slot import STRATEGY
@@ -19,9 +20,10 @@ from engine.wiring.model_slot import STRATEGY
 class ReplayModels:
     """The earlier models are loaded when they are wanted, which is rarely."""
 
-    def __init__(self, state_dir: Path, bar_interval_s: float, note: Callable[[str], None]) -> None:
+    def __init__(self, state_dir: Path, config: Config, note: Callable[[str], None]) -> None:
         """``note`` gets a line for what cannot be loaded: a tape can be replayed without a model."""
-        self._bar_interval_s = bar_interval_s
+        self._bar_interval_s = config.features.bar_s
+        self._answer_s = config.models.answer_ms / 1e3
         self._note = note
         self._loaded: list[Predictor] = []
         self._earlier: deque[Entry] = deque()
@@ -47,6 +49,14 @@ class ReplayModels:
                 self._note(f"model {entry.version} is passed over: {error}")
         return None
 
+    def spare_s(self) -> tuple[float, ...]:
+        """Of the bars of the model that ``fallback`` tries next; empty: there is none."""
+        for entry in self._earlier:
+            interval_s = entry.bar_interval_s  # 0: of a format that cannot be loaded
+            if interval_s and not refuse_interval(interval_s, self._bar_interval_s):
+                return (interval_s,)
+        return ()
+
     def close(self) -> None:
         """End the processes of users' models."""
         for predictor in self._loaded:
@@ -62,6 +72,8 @@ class ReplayModels:
             )
 
     def _load(self, entry: Entry) -> Predictor:
-        predictor = asyncio.run(load(entry.path, bar_interval_s=self._bar_interval_s))
+        predictor = asyncio.run(
+            load(entry.path, bar_interval_s=self._bar_interval_s, answer_s=self._answer_s)
+        )
         self._loaded.append(predictor)
         return predictor

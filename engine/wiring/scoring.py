@@ -22,6 +22,7 @@ from engine.feature_table import FeatureTable
 from engine.models.load import normalise
 from engine.models.predictor import Answer, Predictor, RemotePredictor
 from engine.models.rollback import Judge
+from engine.models.usable import usable
 from engine.wiring.batches import Batch, Batches
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.model_watch import Answered, Job, ModelWatch
@@ -92,6 +93,7 @@ class Scoring:
         """``error`` is that of a batch without an answer: the next answer ends it."""
         self.fallback = lambda: None
         self.on_fall = _nobody
+        self._held_s: tuple[float, ...] = ()
         self._judge = Judge(config.models.rollback)
         self._timer: Callable[[], int] | None = None
         self._defer: Callable[[Callable[[], None]], object] = _at_once
@@ -130,10 +132,19 @@ class Scoring:
         self.shadow, self.shadow_error = predictor, ""
         self._use()
 
+    def hold(self, *interval_s: float) -> None:
+        """Keep bars of these intervals too: a model on them may be put to work at any moment, and must not
+        begin without."""
+        self._held_s = interval_s
+        self._need()
+
     def _use(self) -> None:
         self.watch.use(self.active, self.shadow)
+        self._need()
+
+    def _need(self) -> None:
         used = [one for one in (self.active, self.shadow) if one is not None]
-        self._bars.need(one.manifest.bar_interval_s for one in used)
+        self._bars.need((*self._held_s, *(one.manifest.bar_interval_s for one in used)))
 
     def created_ns(self) -> int | None:
         """From when the age of the active model counts; None without one."""
@@ -253,7 +264,7 @@ class Scoring:
         reason = self._judge.on_batch(predictions, took_ms)
         if reason:
             self.fall(reason, job.ns)
-            if not np.isfinite(predictions).all():
+            if not usable(predictions):
                 return None
         if self._silent:
             self.error, self._silent = "", False
@@ -280,7 +291,7 @@ class Scoring:
             self._silence(str(answer), job.ns)
             self._defer(partial(self._beside, job, None))
             return
-        batch = self._accept(predictor, job, answer, took_ms)
+        batch = self._accept(predictor, job, answer, None)
         if batch is not None:
             self._on_batch(batch)
         self._defer(partial(self._beside, job, _said(batch, took_ms)))
@@ -325,8 +336,10 @@ class Scoring:
             return  # another one runs by now
         if isinstance(answer, ModelError):
             self.shadow_error = f"shadow {shadow.version}: {answer}"
-        elif answer.shape != (len(job.symbols),) or not np.isfinite(answer).all():
-            self.shadow_error = f"shadow {shadow.version} predicted numbers that are not finite, or too few"
+        elif answer.shape != (len(job.symbols),) or not usable(answer):
+            self.shadow_error = (
+                f"shadow {shadow.version} predicted numbers that are not finite, too large, or too few"
+            )
         else:
             self.shadow_error = ""
             took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6

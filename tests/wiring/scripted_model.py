@@ -65,6 +65,7 @@ class Remote(Scripted):
     """One that answers when the test says so."""
 
     remote = True
+    down = ""
 
     def __init__(self, version: str, says: Says = by_index, **manifest: Any) -> None:
         super().__init__(version, says, **manifest)

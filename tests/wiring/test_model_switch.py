@@ -44,6 +44,8 @@ class Stage:
         self.a, self.b, self.c = (self._registered(shipped, folder / str(n), n) for n in (1, 2, 3))
         self.made: list[Scripted] = []
         self.broken: set[str] = set()
+        self.bars_s: dict[str, float] = {}
+        """Of models whose bars are not the desk's own."""
         self.floor = Floor(*RULES, *rules)
         self.kept: dict[str, Any] = {}
         self.work: list[Coroutine[Any, Any, None]] = []
@@ -63,7 +65,8 @@ class Stage:
         version = Path(path).name
         if version in self.broken:
             raise ModelError(f"model {version} is damaged")
-        self.made.append(Scripted(version, by_feature, horizon_bars=2))
+        bar_s = self.bars_s.get(version, 1.0)
+        self.made.append(Scripted(version, by_feature, horizon_bars=2, bar_interval_s=bar_s))
         return self.made[-1]
 
     @property
@@ -132,6 +135,27 @@ def test_a_failure_anywhere_leaves_all_as_it_was(
         assert all(one.closed for one in stage.made if one.version == stage.b)
     stage.floor.run(5)
     assert stage.floor.signals()[-1].reason.startswith(f"model {stage.a}: ")
+
+
+def test_the_bars_of_the_last_good_model_are_held_while_another_is_at_work(stage: Stage) -> None:
+    stage.bars_s[stage.b] = 2.0
+    bars = stage.floor.desk.model_bars
+    asyncio.run(stage.slot.activate(stage.b, "ann"))
+    held = bars._coarse[2]
+    for change in (
+        lambda: stage.slot.activate(stage.c, "ann"),
+        stage.settle,
+        lambda: stage.slot.rollback("ann"),
+        stage.settle,
+        lambda: stage.slot.deactivate("ann"),
+        lambda: stage.slot.activate(stage.c, "ann"),
+        stage.settle,
+    ):
+        asyncio.run(change())
+        assert bars._coarse.get(2) is held
+    asyncio.run(stage.slot.activate(stage.a, "ann"))
+    asyncio.run(stage.settle())
+    assert bars.wanted == () and 2 not in bars._coarse, "nobody would go back to it"
 
 
 def test_a_reload_loads_anew_and_a_failed_one_keeps_the_old(stage: Stage) -> None:
@@ -314,7 +338,7 @@ def test_drift_is_told_most_drifted_first(stage: Stage) -> None:
     assert count == 6 * 20 and len(rows) == 158
     assert [row.psi for row in rows] == sorted((row.psi for row in rows), reverse=True)
     assert rows[0].psi > 0.25
-    assert model_row(stage.slot).drifted == sum(row.psi >= 0.25 for row in rows) > 0
+    assert model_row(stage.slot).drifted == sum(row.psi >= 0.25 and row.psi > row.noise for row in rows) > 0
 
 
 def test_polling_follows_the_registry_and_keeps_the_tracks(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.config import load as load_config
 from engine.errors import ModelError
 from engine.models import artefact, builtin
 from engine.models.predictor import Predictor
@@ -16,6 +17,8 @@ from engine.wiring.model_slot import STRATEGY
 from engine.wiring.replay_models import ReplayModels
 from tests.models.conftest import reseal, written
 from tests.wiring.scripted_model import Floor, Scripted, by_feature
+
+CONFIG = load_config(environ={})
 
 
 def test_a_replay_goes_back_as_the_desk_does_and_changes_no_registry(
@@ -41,7 +44,7 @@ def test_a_replay_goes_back_as_the_desk_does_and_changes_no_registry(
 
     monkeypatch.setattr(replay_models, "load", load)
     before, notes = registry.roles(STRATEGY), list[str]()
-    models = ReplayModels(tmp_path / "state", 1.0, notes.append)
+    models = ReplayModels(tmp_path / "state", CONFIG, notes.append)
     assert models.active is not None and models.active.version == worst and set(made) == {worst}
     floor = Floor()
     floor.scoring.fallback = models.fallback
@@ -61,5 +64,5 @@ def test_a_tape_can_be_replayed_without_a_model(tmp_path: Path) -> None:
     entry = registry.register(builtin.PATH)
     registry.activate(entry.version)
     (Path(entry.path) / "model.txt").write_bytes(b"cut")
-    models = ReplayModels(tmp_path, 1.0, notes.append)
+    models = ReplayModels(tmp_path, CONFIG, notes.append)
     assert models.active is None and "replaying without a model" in notes[0]

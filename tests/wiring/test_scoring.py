@@ -230,6 +230,17 @@ def test_a_model_that_never_answers_is_left_after_strikes() -> None:
     assert floor.scoring.active is None and "it broke" in floor.scoring.error
 
 
+def test_a_process_is_judged_by_when_it_must_answer_and_not_as_one_that_holds_up_the_desk() -> None:
+    floor, remote, clock = live_floor("models.rollback.latency_ms=10", "models.answer_ms=2000")
+    for seconds in (65, 5, 5, 5, 5):
+        floor.run(seconds)
+        clock[0] += 1_900_000_000
+        remote.answer()
+    assert floor.scoring.active is remote and floor.scoring.late == 0
+    latencies = floor.scoring.watch.tracks[remote.version].tally.latencies
+    assert latencies == [1_900.0] * 5, "shown all the same"
+
+
 def test_an_error_is_told_until_the_model_answers_again() -> None:
     floor, remote, _ = live_floor()
     floor.run(65)
