@@ -39,7 +39,7 @@ OBJECTIVES = {
     "cross_entropy_lambda": LOG1P_EXP,
 }
 """What is made of the sum of the trees. A model of an objective of one's own names none: the plain sum."""
-_SQRT = frozenset(("regression", "regression_l1", "huber", "fair", "quantile", "mape"))
+_SQRT = frozenset(("regression", "regression_l1", "fair", "quantile", "mape"))
 
 _HEADER = frozenset(
     (
@@ -56,6 +56,9 @@ _TREE = frozenset((*_TREE_NEEDS, *_NODE_NEEDS, *_TREE_MAY, *_SETS, "shrinkage"))
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?|-?inf")
 """``inf`` is a threshold that only missing values do not pass; a leaf's value must be finite."""
+_UNSIGNED = re.compile(r"([0-9]{1,40})(?:\.([0-9]{1,40}))?(?:[eE]([+-]?[0-9]{1,3}))?")
+_NOT_OF_A_LINE = re.compile(r"[^\n -~]")
+"""LightGBM ends lines at a carriage return too: behind one it would read what is not read here."""
 
 
 def parse(text: bytes) -> tuple[Forest, tuple[str, ...]]:
@@ -69,6 +72,8 @@ def parse(text: bytes) -> tuple[Forest, tuple[str, ...]]:
     head, mark, rest = whole.partition("\nTree=0\n")
     if not mark:
         raise _damaged("it has no trees")
+    if _NOT_OF_A_LINE.search(whole, 0, max(whole.find("\nend of trees\n"), len(head))):
+        raise _damaged("it has control characters")
     if not head.startswith("tree\n"):
         raise _damaged("it is not a LightGBM text model")
     header = _pairs(head[len("tree\n") :], _HEADER, "the header")
@@ -99,8 +104,8 @@ def _pairs(text: str, allowed: frozenset[str], where: str) -> dict[str, str]:
     for line in text.split("\n"):
         if not line:
             continue
-        key, _, value = line.partition("=")
-        if key not in allowed or key in pairs:
+        key, mark, value = line.partition("=")
+        if key not in allowed or key in pairs or not (mark or key == "average_output"):
             raise _damaged(f"{where} has an unknown or repeated line {clean(key, 30)!r}")
         pairs[key] = value
     return pairs
@@ -127,6 +132,40 @@ def _numbers(text: str, count: int, what: str) -> Floats:
     if not all(map(match, tokens)):
         raise _damaged(f"{what} has something that is not a number")
     return np.array([float(token) for token in tokens], np.float64)
+
+
+def _rough(text: str, what: str) -> float:
+    """As LightGBM's own ``Atof`` reads it, which may miss the nearest number by the last bit."""
+    found = _UNSIGNED.fullmatch(text)
+    if found is None:
+        raise _damaged(f"{what} has something that is not a number")
+    whole, fraction, exponent = found.groups(default="")
+    value = _sum_of(whole) + _sum_of(fraction) / _power(10.0, len(fraction))
+    power = int(exponent or "0")
+    scale, left = 1.0, min(abs(power), 308)
+    for step, factor in ((50, 1e50), (8, 1e8), (1, 10.0)):
+        while left >= step:
+            scale *= factor
+            left -= step
+    return value / scale if power < 0 else value * scale
+
+
+def _sum_of(digits: str) -> float:
+    value = 0.0
+    for digit in digits:
+        value = value * 10.0 + int(digit)
+    return value
+
+
+def _power(base: float, exponent: int) -> float:
+    """Its order of multiplications."""
+    if exponent == 0:
+        return 1.0
+    if exponent % 2 == 0:
+        return _power(base * base, exponent // 2)
+    if exponent % 3 == 0:
+        return _power(base * base * base, exponent // 3)
+    return base * _power(base, exponent - 1)
 
 
 def _integer(pairs: dict[str, str], key: str, low: int, high: int, where: str) -> int:
@@ -166,7 +205,7 @@ def _link(header: dict[str, str]) -> Floats:
         if option == "sqrt" and objective in _SQRT:
             link = SIGNED_SQUARE
         elif objective == "binary" and name == "sigmoid":
-            parameter = float(_numbers(value, 1, "sigmoid of the objective")[0])
+            parameter = _rough(value, "sigmoid of the objective")
         else:
             raise _unsupported(f"objective {text}")
     if not 0.0 < parameter < np.inf:
@@ -185,7 +224,10 @@ def _blocks(text: str, sizes_text: str) -> list[str]:
         block = text[at : at + size] if 0 < size <= len(text) else ""
         if len(block) != size or not block.startswith(first) or not block.endswith("\n\n"):
             raise _damaged(f"tree {tree} is not where the header says")
-        blocks.append(block[len(first) :])
+        lines = block[len(first) :].rstrip("\n")
+        if lines.startswith("\n") or "\n\n" in lines:  # where LightGBM stops reading it
+            raise _damaged(f"tree {tree} has an empty line")
+        blocks.append(lines)
         at += size
     if not text.startswith("end of trees\n", at):
         raise _damaged("the end of the trees is not where the header says")

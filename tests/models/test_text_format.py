@@ -67,17 +67,27 @@ HOSTILE = [
     edit(r"^objective=regression", "objective=binary sigmoid:inf"),
     edit(r"^objective=regression", "objective=binary sigmoid:1 sigmoid:2"),
     edit(r"^objective=regression", "objective=poisson sqrt"),
+    edit(r"^objective=regression", "objective=huber sqrt"),  # LightGBM leaves out the square
     edit(r"^objective=regression", "objective="),
     edit(r"^objective=regression", "objective=\x1b[2J"),
     edit(r"^version=v4", "version=v9"),
     edit(r"^Tree=1$", "Tree=7"),
     edit(r"^end of trees$", "end of wood"),
+    # what LightGBM would read otherwise: a carriage return ends its lines, an empty line its trees, and a name
+    # reaches to the next "="
+    edit(r"^shrinkage=\S+", "shrinkage=1\rleaf_value=0"),
+    edit(r"^label_index=\S+", "label_index=0\raverage_output"),
+    edit(r"^(decision_type=)", r"\n\1"),
+    edit(r"^(num_leaves=)", r"\n\1"),
+    edit(r"^(decision_type=)", r"shrinkage\n\1"),
 ]
 
 
 @pytest.mark.parametrize("change", HOSTILE, ids=lambda change: f"{change[0]}->{change[1][:24]}")
 def test_hostile_texts_are_refused(shipped: Artefact, change: tuple[str, str]) -> None:
     text = shipped.model.decode()
+    if change[1].startswith(r"shrinkage\n"):
+        text = re.sub(r"^shrinkage=.*\n", "", text, flags=re.M)
     changed, count = re.subn(change[0], change[1], text, count=1, flags=re.M)
     assert count == 1 and changed != text
     if "end of trees\n" in changed:

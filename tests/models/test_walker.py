@@ -66,6 +66,18 @@ def test_bit_equal_to_lightgbm(lightgbm: Any, parameters: dict[str, Any], catego
     assert np.ptp(ours) > 0
 
 
+@pytest.mark.parametrize("sigmoid", ["2.61649", "3.33307", "1.23457e-05", "1e-300", "12345.6789012345678901"])
+def test_the_parameter_of_the_sigmoid_is_read_as_lightgbm_reads_it(lightgbm: Any, sigmoid: str) -> None:
+    """Not always as the nearest number."""
+    text = trained(lightgbm, {"objective": "binary"}, categorical=False).model_to_string()
+    changed = text.replace("sigmoid:1\n", f"sigmoid:{sigmoid}\n", 1)
+    assert changed != text
+    forest, _ = text_format.parse(changed.encode())
+    equal_everywhere(
+        lightgbm.Booster(model_str=changed), forest, hostile_rows(np.random.default_rng(6), 1000)
+    )
+
+
 def test_bit_equal_with_more_categories_than_any_word_holds(lightgbm: Any) -> None:
     """Sets of several words, and categories beyond them."""
     booster = trained(lightgbm, {"max_cat_threshold": 400}, categorical=True, categories=1500)
