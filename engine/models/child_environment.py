@@ -1,4 +1,4 @@
-"""The environment of a process that the engine starts for a model: without the desk's keys and secrets."""
+"""The environment of a process that the engine starts: without the desk's keys and secrets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
     kept = {
         name: value for name, value in environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
     }
-    return kept | _ONE_THREAD | {"PYTHONPATH": python_path()}
+    return kept | _ONE_THREAD | {"PYTHONPATH": _python_path()}
 
 
-def python_path() -> str:
+def _python_path() -> str:
     """For a child that imports the engine from where this process did."""
     given = os.environ.get("PYTHONPATH")
     return f"{_ROOT}{os.pathsep}{given}" if given else str(_ROOT)

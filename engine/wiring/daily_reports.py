@@ -17,7 +17,7 @@ import msgspec
 from engine.config import Config
 from engine.errors import StoreError
 from engine.events import NS
-from engine.models.child_environment import python_path
+from engine.models.child_environment import child_environment
 from engine.store.read import DATABASE, Reader
 from engine.text import clean
 from engine.wiring.day_report import DAY_NS, begin_of
@@ -108,7 +108,7 @@ async def _made(request: Request) -> Made:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=dict(os.environ, PYTHONPATH=python_path()),
+        env=child_environment(),
         start_new_session=True,
     )
     try:

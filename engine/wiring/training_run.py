@@ -96,8 +96,7 @@ class TrainingRun:
                 "-",
                 "--progress",
                 "json",
-                "--who",
-                who,
+                f"--who={who}",
                 *options,
             ],
             self._given,
@@ -138,16 +137,22 @@ class TrainingRun:
         except (ModelError, OSError) as error:  # the system may refuse another process
             self._failed(clean(error, 300))
             return
+        except Exception as error:  # our own bug, which must not look like a run that goes on
+            self._failed(f"internal error ({type(error).__name__})")
+            raise
         finally:
             self._process = None
         self._change(share=1.0, text=f"model {version} is trained, and taken up", version=version)
         if self._canceled_by:
             then = "register"
-        level = "info"
+        level, no_more = "info", f"model {version} is trained and registered, and no more"
         try:
             text = await take_up(self._models, version, then, who)
         except ModelError as error:
-            level, text = "warning", f"model {version} is trained and registered, and no more: {error}"
+            level, text = "warning", f"{no_more}: {error}"
+        except Exception as error:
+            self._end("done", f"{no_more}: internal error ({type(error).__name__})")
+            raise
         self._end("done", text)
         self._alert(level, SOURCE, clean(text, 300))
 
@@ -214,20 +219,31 @@ def _needed(config: Config) -> Config:
 
 
 def _options(order: TrainingOrder) -> list[str]:
-    """The command line. Raises ModelError for a symbol that would be read as an option."""
+    """The command line. Raises ModelError for a symbol that would be read as an option, and for what no
+    command line can hold."""
     given = {
         "--bars": order.bar_s,
         "--horizon": order.horizon,
         "--days": order.days,
         "--seconds": order.seconds,
         "--seed": order.seed,
-        "--model": str(Path(order.model).expanduser()) if order.model else None,
+        "--model": _file(order.model) if order.model else None,
     }
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     for symbol in order.symbols:
-        if not symbol or symbol.startswith("-"):
+        if not symbol.isprintable() or not symbol or symbol.startswith("-"):
             raise ModelError(f"{clean(symbol, 40)!r} is no symbol")
     if order.symbols:
         options += ["--symbols", *order.symbols]
     # What becomes of it is decided here, where the active model is.
     return ["--then=register", *options]
+
+
+def _file(text: str) -> str:
+    """A whole path. Raises ModelError."""
+    if not text.isprintable():
+        raise ModelError(f"{clean(text, 60)!r} is no name of a file")
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:  # what pathlib raises where there is no such person
+        raise ModelError(f"{clean(text, 60)}: nobody here is called so; give the whole path") from None

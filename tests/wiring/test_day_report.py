@@ -263,6 +263,21 @@ class Made:
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_the_process_of_a_report_gets_no_secret(
+    state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    seen = site / "environment"
+    (site / "sitecustomize.py").write_text(
+        f"import os, pathlib; pathlib.Path({str(seen)!r}).write_text(repr(dict(os.environ)))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("BROKER_KEY", "only the desk knows this")
+    await Made(state_dir, datetime(2025, 3, 5, 0, 1, tzinfo=UTC)).until(2)
+    assert "PYTHONPATH" in seen.read_text() and "only the desk" not in seen.read_text()
+
+
 async def test_missed_reports_are_made_once(state_dir: Path) -> None:
     first = Made(state_dir, datetime(2025, 3, 5, 0, 1, tzinfo=UTC))
     await first.until(2)

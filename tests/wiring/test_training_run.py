@@ -17,6 +17,7 @@ from engine.errors import ModelError
 from engine.models import artefact, builtin
 from engine.models.artefact import Artefact, Estimate, Metrics
 from engine.models.registry import Registry
+from engine.wiring.training_process import TrainingProcess
 from engine.wiring.training_run import TrainingRun, take_up
 from tests.models.conftest import reseal
 
@@ -127,7 +128,7 @@ async def test_a_run_is_told_from_its_start_to_its_model(shipped: Artefact, tmp_
     assert desk.alerts == [("info", row.text)] and not desk.slot.asked
     options, config = msgspec.json.decode((tmp_path / "told").read_bytes())
     assert options == [
-        *("--state-dir", str(tmp_path), "--config", "-", "--progress", "json", "--who", "anna"),
+        *("--state-dir", str(tmp_path), "--config", "-", "--progress", "json", "--who=anna"),
         *("--then=register", "--bars=60.0", "--horizon=5", "--seed=3", "--model=/x/my.py"),
         *("--symbols", "kraken:BTC/USD", "A"),
     ]
@@ -174,11 +175,36 @@ async def test_what_cannot_be_taken_up_stays_registered(shipped: Artefact, tmp_p
     assert alert[0] == "warning" and "registered, and no more: the desk's bars are others" in alert[1]
 
 
-async def test_a_symbol_is_no_option(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        (TrainingOrder(symbols=("--mlflow", "http://elsewhere")), "is no symbol"),
+        (TrainingOrder(symbols=("BTC-USD\0",)), "is no symbol"),
+        (TrainingOrder(model="/x/my\0.py"), "is no name of a file"),
+        (TrainingOrder(model="~nobody_of_that_name/my.py"), "nobody here is called so"),
+    ],
+)
+async def test_what_no_command_line_can_hold_starts_nothing(
+    tmp_path: Path, order: TrainingOrder, says: str
+) -> None:
     desk = Desk(tmp_path)
-    with pytest.raises(ModelError, match="is no symbol"):
-        desk.run.start(TrainingOrder(symbols=("--mlflow", "http://elsewhere")), "anna")
-    assert not desk.run.running
+    with pytest.raises(ModelError, match=says):
+        desk.run.start(order, "anna")
+    assert not desk.run.running and desk.run.row.state == "none"
+
+
+async def test_a_bug_does_not_look_like_a_run_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(process: TrainingProcess) -> str:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(TrainingProcess, "run", broken)
+    desk = Desk(tmp_path)
+    desk.run.start(TrainingOrder(), "anna")
+    await desk.ended()
+    assert (desk.run.row.state, desk.run.row.text) == ("failed", "internal error (ValueError)")
+    assert desk.alerts and desk.alerts[0][0] == "error"
 
 
 @pytest.mark.parametrize(
