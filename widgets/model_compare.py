@@ -14,8 +14,10 @@ SHIFTED = 0.1
 """Population stability index from which a feature is told to be on its way."""
 _FULL = 0.5
 """Index of a full bar."""
-FEW_ROWS = 1_000
-"""Neighbouring rows are alike: fewer say little about a distribution."""
+_ALIKE: Cell = ("alike", "muted")
+_EARLY: Cell = ("? chance", "muted")
+_SHIFTED: Cell = ("~ shifted", "warn")
+_DRIFTED: Cell = ("! drifted", "bad")
 _LABEL, _SIDE = 17, 17
 _DRIFT = (
     Column("feature", "feature", 12, 0, grow=4),
@@ -149,27 +151,33 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
         said = f"– not known: {detail.drift_rows:,} live rows are too few yet, or its file has no reference"
         return [*lines, ((said, "muted"),)]
     limit = detail.drift_psi
-    drifted = sum(row.psi >= limit for row in detail.drift)
-    shifted = sum(SHIFTED <= row.psi < limit for row in detail.drift)
-    alike = len(detail.drift) - drifted - shifted
+    said = [_verdict(row, limit) for row in detail.drift]
+    drifted, shifted, early = (said.count(verdict) for verdict in (_DRIFTED, _SHIFTED, _EARLY))
     lines = section("Drift of features", f"{detail.drift_rows:,} live rows against training")
     counts: Line = (
         (f"{drifted} drifted", "bad" if drifted else "text"),
         (f" (PSI from {limit:g})  ", "muted"),
         (f"{shifted} shifted", "warn" if shifted else "text"),
         (f" (from {SHIFTED:g})  ", "muted"),
-        (f"{alike} alike", "text"),
+        (f"{said.count(_ALIKE)} alike", "text"),
     )
     lines.append(counts)
-    if detail.drift_rows < FEW_ROWS:
-        lines.append(((f"fewer than {FEW_ROWS:,} rows yet: much of this may be chance", "warn"),))
+    if early:
+        lines.append(((f"{early} may be chance: {detail.drift_rows:,} rows are too few to tell", "text"),))
     return [*lines, *table_lines(_DRIFT, [_drift(row, limit) for row in detail.drift], width)]
 
 
+def _verdict(row: DriftRow, limit: float) -> Cell:
+    """What its index says: nothing yet where chance would make as much of so few rows."""
+    if row.psi < min(limit, SHIFTED):
+        return _ALIKE
+    if row.psi <= row.noise:
+        return _EARLY
+    return _DRIFTED if row.psi >= limit else _SHIFTED
+
+
 def _drift(row: DriftRow, limit: float) -> list[Cell]:
-    word, style = ("~ shifted", "warn") if row.psi >= SHIFTED else ("alike", "muted")
-    if row.psi >= limit:
-        word, style = "! drifted", "bad"
+    word, style = _verdict(row, limit)
     return [
         (row.feature, "text"),
         (figures.number(row.psi, 3), style),

@@ -73,15 +73,11 @@ def refusal_lines(entry: ModelEntry, detail: ModelDetail | None) -> list[Line]:
 
 def refusal(entry: ModelEntry, detail: ModelDetail | None) -> str:
     """In words, why a model that is not promotable is not."""
-    if detail is not None and detail.validation == "walk-forward" and entry.metrics is not None:
-        needed = entry.horizon_bars + 1
-        if detail.purge_gap_bars < needed:
-            return (
-                f"{detail.purge_gap_bars} bars between training and test, {needed} are needed: labels overlap"
-            )
+    if detail is not None and detail.objection:
+        return detail.objection
     if entry.metrics is None:
-        return "it was not validated, so nobody knows how good it is"
-    return "its file cannot prove that it was validated on what it had not seen"
+        return "nobody knows how good it is, as it was not validated"
+    return "its file does not show that it was validated on what it had not seen"
 
 
 def live_lines(live: LiveRow | None) -> list[Line]:

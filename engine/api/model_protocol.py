@@ -119,6 +119,8 @@ class DriftRow(Row, frozen=True):
     """Share of live values that are missing."""
     importance: float
     """Share of the model's gain."""
+    noise: float = 0.0
+    """Index that chance alone seldom exceeds in so few rows: a ``psi`` up to it says nothing."""
 
 
 class TrainingRow(Row, frozen=True):
@@ -192,6 +194,8 @@ class ModelDetail(Row, frozen=True):
     importance: tuple[ImportanceRow, ...]
     history: tuple[str, ...]
     """What became of it: activated, rolled back, by whom and why; newest first, a line each."""
+    objection: str = ""
+    """Why it is not promotable, half a sentence; "" when it is."""
 
 
 class ContributionRow(Row, frozen=True):

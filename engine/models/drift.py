@@ -3,6 +3,11 @@
 For each feature the training's values are cut into ten bins at their deciles; the eleventh bin is of the
 missing ones. With the share ``a`` of live rows in a bin and ``e`` of the training's, PSI is the sum of
 (a - e) ln(a / e): below 0.1 the two are alike, above 0.25 they are of another distribution.
+
+Of finitely many rows the index is never zero: n live rows against m of training, all independent and of the
+same distribution, give about (bins - 1)(1/n + 1/m). Rows of closes that lie nearer together than the widest
+window share its bars and say less, so both are counted once per window. What is not clearly beyond that
+noise says nothing yet.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ModelError
-from engine.features.alpha158 import WIDTH
+from engine.features.alpha158 import HISTORY, WIDTH
 from engine.kernels import kernel, warm
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +34,11 @@ FLOOR = 1e-4
 """Least share of a bin: an empty one must not make the index infinite."""
 MIN_ROWS = 100
 """Live rows below which nothing is said: the index of a few rows is noise."""
+CLEAR = 3.0
+"""So many times its mean, or deviations, the noise exceeds about once in a thousand (chi-squared, ten degrees
+of freedom)."""
+WINDOW_BARS = HISTORY - 1
+"""The widest of the features' windows."""
 _CHUNKS = 50
 """Steps in which the window of live rows moves on."""
 
@@ -94,10 +104,16 @@ def psi(shares: Floats, counts: Counts) -> Floats:
 
 class Drift:
     """Live rows of one model against the ``reference`` of its training: the newest ``rows``, or a little
-    more (2 %). Raises ModelError for a reference that is none."""
+    more (2 %). Raises ModelError for a reference that is none.
 
-    def __init__(self, packed: bytes, rows: int) -> None:
+    A symbol has a row every ``every_bars`` bars; the training had ``trained_rows`` of them, one each bar (0: so
+    many that they add no noise).
+    """
+
+    def __init__(self, packed: bytes, rows: int, *, every_bars: int = 1, trained_rows: int = 0) -> None:
         self._edges, self._shares = read_reference(packed)
+        self._overlap = max(1.0, WINDOW_BARS / every_bars)
+        self._trained = WINDOW_BARS / trained_rows if trained_rows > 0 else 0.0
         self._limit = rows
         self._chunk = max(1, rows // _CHUNKS)
         self._chunks: deque[tuple[int, Counts]] = deque()
@@ -123,6 +139,25 @@ class Drift:
     def psi(self) -> Floats:
         """Of each feature (158,); NaN before the first ``MIN_ROWS``."""
         return psi(self._shares, self._counts if self.rows >= MIN_ROWS else np.zeros_like(self._counts))
+
+    def noise(self) -> Floats:
+        """Index of each feature (158,) that chance alone seldom exceeds in so many rows; infinite without."""
+        if not self.rows:
+            return np.full(WIDTH, np.inf)
+        rows, expected = self.rows / self._overlap, self._shares
+        free = np.maximum((expected > 0).sum(axis=1) - 1, 1)
+        # a bin that no row fell into adds more than small deviations do, by its floor
+        empty = (1.0 - expected) ** rows
+        adds = np.where(expected > FLOOR, expected * np.log(np.maximum(expected, FLOOR) / FLOOR), 0.0)
+        mean, variance = empty * adds, empty * (1.0 - empty) * adds**2
+        found: Floats = CLEAR * free * (1.0 / rows + self._trained)
+        found += mean.sum(axis=1) + CLEAR * np.sqrt(variance.sum(axis=1))
+        return found
+
+    def drifted(self, limit: float) -> int:
+        """Features whose index is ``limit`` or more, and beyond its noise."""
+        index = self.psi()
+        return int(((index >= limit) & (index > self.noise())).sum())
 
     def missing(self) -> Floats:
         """Share of live values that are missing, of each feature (158,); 0 without rows."""

@@ -77,6 +77,7 @@ def detail(registry: Registry, version: str, live: LiveRow | None = None) -> Mod
         ),
         importance=tuple(ImportanceRow(one.feature, one.share) for one in manifest.importance),
         history=history(registry, entry.version),
+        objection=manifest.objection,
     )
 
 

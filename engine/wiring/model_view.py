@@ -82,8 +82,10 @@ def drift_rows(scoring: Scoring) -> tuple[tuple[DriftRow, ...], int]:
         return (), 0
     importance = {one.feature: one.share for one in active.manifest.importance}
     rows = [
-        DriftRow(name, index, missing, importance.get(name, 0.0))
-        for name, index, missing in zip(NAMES, drift.psi().tolist(), drift.missing().tolist(), strict=True)
+        DriftRow(name, index, missing, importance.get(name, 0.0), noise)
+        for name, index, missing, noise in zip(
+            NAMES, drift.psi().tolist(), drift.missing().tolist(), drift.noise().tolist(), strict=True
+        )
         if math.isfinite(index)
     ]
     return tuple(sorted(rows, key=lambda row: (-row.psi, row.feature))), drift.rows

@@ -97,13 +97,19 @@ class ModelWatch:
         self.drift, self._drift_of = None, version
         if active is not None and active.manifest.reference:
             try:
-                self.drift = Drift(active.manifest.reference, self._config.drift_rows)
+                self.drift = Drift(
+                    active.manifest.reference,
+                    self._config.drift_rows,
+                    every_bars=self._config.every_bars,
+                    trained_rows=active.manifest.training_rows,
+                )
             except ModelError as error:
                 log.warning("model %s: no drift is shown: %s", active.version, error)
 
     def drifted(self) -> int:
-        """Features of the active model whose live values are of another distribution than in training."""
-        return 0 if self.drift is None else int((self.drift.psi() >= self._config.drift_psi).sum())
+        """Features of the active model whose live values are of another distribution than in training, as
+        far as the rows so far can tell."""
+        return 0 if self.drift is None else self.drift.drifted(self._config.drift_psi)
 
     def _begin(self, model: Predictor) -> None:
         version, manifest = model.version, model.manifest

@@ -165,7 +165,7 @@ def _simulated(
     config: Config, symbols: Sequence[str], options: TrainingOptions, progress: Progress
 ) -> TrainingBars:
     if options.days is not None or options.since_ns is not None or options.until_ns is not None:
-        raise ConfigError("the simulated venue has no history: say how much of it by --seconds")
+        raise ConfigError("the simulated venue has no history: say in seconds how much of it (--seconds)")
     if options.adjust:
         raise ConfigError("the simulated venue knows neither splits nor dividends: leave --adjust out")
     seconds = SIMULATED_S if options.seconds is None else options.seconds

@@ -86,6 +86,36 @@ def test_alike_rows_do_not_drift_and_shifted_ones_do() -> None:
     assert moved.missing()[10] == 1.0 and moved.missing()[3] == 0.25
 
 
+@pytest.mark.parametrize("live_rows", [100, 240, 480, 960, 4800])
+def test_rows_that_share_their_bars_drift_by_chance_and_are_not_told_of(live_rows: int) -> None:
+    """Features of the widest window, a row every fifth bar: twelve rows in a row are nearly one."""
+    rng = np.random.default_rng(live_rows)
+    drift = Drift(reference(rng.normal(size=(20_000, WIDTH))), 5000, every_bars=5, trained_rows=60 * 20_000)
+    drift.add(np.repeat(rng.normal(size=(-(-live_rows // 12), WIDTH)), 12, axis=0)[:live_rows])
+    assert drift.drifted(0.25) <= 1, "of 158"
+    assert (drift.psi() >= 0.25).sum() > 40 or live_rows > 480, "which the index alone calls drifted"
+
+
+def test_what_is_beyond_chance_is_told_and_sooner_the_farther() -> None:
+    rng = np.random.default_rng(1)
+    packed = reference(rng.normal(size=(20_000, WIDTH)))
+    near, far = (Drift(packed, 5000, every_bars=5, trained_rows=60 * 20_000) for _ in range(2))
+    assert np.isinf(near.noise()).all() and near.drifted(0.25) == 0
+    for drift, moved in ((near, 0.8), (far, 3.0)):
+        drift.add(rng.normal(moved, 1.0, (200, WIDTH)))
+    assert near.drifted(0.25) == 0 and far.drifted(0.25) == WIDTH
+    near.add(rng.normal(0.8, 1.0, (3000, WIDTH)))
+    assert near.drifted(0.25) == WIDTH and near.drifted(5.0) == 0
+
+
+def test_few_rows_of_training_are_noise_as_well() -> None:
+    rng = np.random.default_rng(2)
+    few = rng.normal(size=(40, WIDTH))
+    small = Drift(reference(np.repeat(few, 60, axis=0)), 5000, every_bars=60, trained_rows=2400)
+    small.add(rng.normal(size=(5000, WIDTH)))
+    assert small.drifted(0.25) == 0 < (small.psi() >= 0.25).sum()
+
+
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=60))
 def test_the_window_is_of_the_newest_rows(sizes: list[int]) -> None:
     packed = reference(rows(300, 1))

@@ -43,13 +43,10 @@ def test_an_interval_that_holds_zero_is_called_chance() -> None:
     assert "may be chance" in rows["rank IC"] and "may be chance" not in rows["ICIR"]
 
 
-@pytest.mark.parametrize(
-    ("gap", "says"),
-    [(5, "5 bars between training and test, 6 are needed"), (6, "cannot prove")],
-)
-def test_why_a_model_may_not_trade(gap: int, says: str) -> None:
-    detail = msgspec.structs.replace(sample.model(), purge_gap_bars=gap)
-    assert says in refusal(detail.entry, detail)
+def test_why_a_model_may_not_trade_is_said_as_the_engine_says_it() -> None:
+    detail = msgspec.structs.replace(sample.model(), objection="fold 3 tests on what it was trained on")
+    assert refusal(detail.entry, detail) == "fold 3 tests on what it was trained on"
+    assert "does not show" in refusal(detail.entry, None), "before the engine has answered"
     assert "not validated" in refusal(sample.entry(metrics=None), None)
 
 
@@ -72,9 +69,15 @@ def test_when_a_feature_counts_as_drifted_is_configured() -> None:
     assert "1 drifted (PSI from 0.05)  0 shifted" in said and "! drifted" in said
 
 
-def test_drift_over_few_rows_may_be_chance() -> None:
-    assert "may be chance" in text(drift_lines(sample.models(drift_rows=999), 70))
-    assert "may be chance" not in text(drift_lines(sample.models(drift_rows=1_000), 70))
+@pytest.mark.parametrize(
+    ("psi", "noise", "word"),
+    [(0.3, 0.3, "? chance"), (0.3, 0.29, "! drifted"), (0.15, 0.2, "? chance"), (0.09, 0.2, "alike")],
+)
+def test_an_index_that_chance_makes_of_so_few_rows_says_nothing(psi: float, noise: float, word: str) -> None:
+    said = text(drift_lines(sample.models(drift=(DriftRow("KMID", psi, 0.0, 0.1, noise),)), 70))
+    assert word in said.splitlines()[-1]
+    assert ("1 may be chance: 4,120 rows are too few" in said) == (word == "? chance")
+    assert ("1 drifted" in said) == (word == "! drifted")
 
 
 def test_why_drift_is_unknown() -> None:
