@@ -114,7 +114,6 @@ async def load(
 async def _user(path: Path, manifest: Manifest, timeout_s: float, answer_s: float) -> UserPredictor:
     from engine.models.user_predictor import UserPredictor  # which needs this module
 
-    await asyncio.to_thread(artefact.read, path)
     made = UserPredictor(path, manifest, start_s=timeout_s, answer_s=answer_s)
     await made.start()
     return made

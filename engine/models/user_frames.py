@@ -2,9 +2,10 @@
 
     frame: payload's length (4 bytes), request's number (8 bytes), kind (1 byte), payload; little-endian
 
-The desk sends ROWS (float64, 158 a row), one request at a time; the process answers with the request's
-number: PREDICTIONS (float64, one a row) or REASON (UTF-8 text: why there are none). It begins by itself with
-READY, or with REASON when the model cannot be loaded, both numbered 0.
+The desk begins with FILES (JSON: checksums of the artefact's files by name), which the process answers with
+READY, or with REASON when the model cannot be loaded, all numbered 0. Then the desk sends ROWS (float64, 158
+a row), one request at a time; the process answers with the request's number: PREDICTIONS (float64, one a row)
+or REASON (UTF-8 text: why there are none).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import struct
 from engine.errors import ModelError
 
 HEADER = struct.Struct("<IQB")
-READY, ROWS, PREDICTIONS, REASON = range(4)
+READY, ROWS, PREDICTIONS, REASON, FILES = range(5)
 WIDTH = 158
 """Numbers in a row."""
 FLOAT = 8

@@ -1,9 +1,9 @@
 """``python -m engine.models.user_host DIR PARENT``: a user's model in a process of its own.
 
 The child of ``engine.models.user_process``, which is process PARENT. It loads the model of the artefact in
-DIR, says so, and predicts what it is sent, one request after the other, until its input ends. See
-``user_frames`` for the words. What the model prints goes to standard error, a file, of which the newest is
-kept.
+DIR when its files are those that it is told of, says so, and predicts what it is sent, one request after the
+other, until its input ends. See ``user_frames`` for the words. What the model prints goes to standard error,
+a file, of which the newest is kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import io
+import json
 import os
 import sys
 import traceback
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import ModelError
+from engine.models import folder_files
 from engine.models.user_answer import numbers
-from engine.models.user_code import CODE, DATA, class_of, make, running
+from engine.models.user_code import CODE, DATA, MAX_BYTES, class_of, make, running
 from engine.models.user_frames import (
+    FILES,
     FLOAT,
     HEADER,
     MAX_REASON,
@@ -83,6 +86,19 @@ def _own_pipes() -> tuple[io.BufferedIOBase, io.BufferedIOBase]:
     return requests, answers
 
 
+def _check(directory: Path, pipe: io.BufferedIOBase) -> None:
+    """Also of a process that is started anew: files may have been damaged, or exchanged, since."""
+    length, _, kind = HEADER.unpack(pipe.read(HEADER.size))
+    if kind != FILES:
+        raise RuntimeError(f"a request of kind {kind} before the files are known")
+    for name, expected in json.loads(pipe.read(length)).items():
+        found, _ = folder_files.sha256(directory, name, MAX_BYTES)
+        if found != expected:
+            raise ModelError(
+                f"{directory / name} is not the file its manifest vouches for: copy or train it again"
+            )
+
+
 def _load(directory: Path) -> UserModel:
     path, data = directory / CODE, directory / DATA
     try:
@@ -138,6 +154,7 @@ def main(arguments: list[str]) -> int:
 
     with contextlib.suppress(BrokenPipeError):  # the desk wants no answer any more
         try:
+            _check(directory, requests)
             model = _load(directory)
         except ModelError as error:
             send(_reason(0, error))

@@ -80,8 +80,9 @@ class UserPredictor:
         start_s: float = 20.0,
         restarts: Restarts = RESTARTS,
     ) -> None:
-        """Of the artefact in ``directory``, checked by who calls. ``answer_s``: for each request, from the
-        moment it is made; ``start_s``: for loading and the golden rows. ``start`` makes it work."""
+        """Of the artefact in ``directory``: its manifest is checked by who calls, its files by each process.
+        ``answer_s``: for each request, from the moment it is made; ``start_s``: for loading and the golden
+        rows. ``start`` makes it work."""
         self.manifest = manifest
         self.version = manifest.version
         self.strategy = manifest.strategy
@@ -179,9 +180,13 @@ class UserPredictor:
     def _begin(self) -> None:
         """A new process; what follows is told by its pipes. Raises ModelError."""
         assert self._loop is not None
-        self._process = UserProcess(self._directory, self._golden)
+        self._process = self._new_process()
         self._loop.add_reader(self._process.read_end, self._readable)
         self._expect(self._start_s)
+        self._write()
+
+    def _new_process(self) -> UserProcess:
+        return UserProcess(self._directory, self.manifest.files, self._golden)
 
     def _expect(self, seconds: float) -> None:
         assert self._loop is not None
@@ -295,7 +300,7 @@ class UserPredictor:
         self._cancel_timer()
         try:
             if self._process is None:
-                self._process = UserProcess(self._directory, self._golden)
+                self._process = self._new_process()
             self._wait(self._process, self._start_s)
             self._process.ask(rows)
             answer = self._wait(self._process, max(REPLAY_S, self._answer_s))

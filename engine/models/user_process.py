@@ -6,11 +6,13 @@ Nothing here waits: who owns it calls ``readable`` and ``writable`` when its pip
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,7 +21,7 @@ import numpy as np
 from engine.errors import ModelError
 from engine.models.child_environment import child_environment
 from engine.models.user_answer import Floats, accept
-from engine.models.user_frames import MAX_ROWS, REASON, ROWS, WIDTH, Incoming, frame
+from engine.models.user_frames import FILES, MAX_ROWS, REASON, ROWS, WIDTH, Incoming, frame
 from engine.text import clean
 
 CHUNK = 1 << 16
@@ -44,15 +46,16 @@ class UserProcess:
     """It is ready once it has predicted the golden rows as at training. Then it answers one request after the
     other. It ends with the thread that started it."""
 
-    def __init__(self, directory: Path, golden: tuple[Floats, Floats]) -> None:
-        """Start it. Raises ModelError when the machine refuses."""
+    def __init__(self, directory: Path, files: Mapping[str, str], golden: tuple[Floats, Floats]) -> None:
+        """Start it; ``files``: SHA-256 (hex) by name, of what is in ``directory``. Raises ModelError when the
+        machine refuses."""
         self.ready = False
         self.busy = True
         """Loading, or asked."""
         self._rows, self._expected = golden
         self._number = 0
         self._due = Incoming(0, 0)
-        self._left = memoryview(b"")
+        self._left = memoryview(frame(0, FILES, json.dumps(dict(files)).encode()))
         """Not yet written of the request."""
         try:
             self._said = _nameless_file()

@@ -15,11 +15,11 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models import user_predictor
-from engine.models.artefact import MANIFEST, golden, read_manifest
+from engine.models.artefact import GOLDEN_ROWS, MANIFEST, golden, read_manifest
 from engine.models.load import load
 from engine.models.user_predictor import OvertakenError, UserPredictor
 from engine.models.user_restarts import Breaks, Restarts
-from tests.models.user_artefacts import RIDGE, fitted_artefact, rows, user_artefact
+from tests.models.user_artefacts import RIDGE, artefact_of, fitted_artefact, rows, user_artefact, user_file
 from tests.models.user_predictors import ask, gone, refused, started, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,6 +206,21 @@ async def test_files_that_the_manifest_does_not_vouch_for_are_not_run(tmp_path: 
     with pytest.raises(ModelError, match="is damaged"):
         await load(directory)
     assert not (directory / "model.py.ran").exists()
+
+
+async def test_files_that_changed_meanwhile_are_not_run_either(tmp_path: Path) -> None:
+    """By the process that takes the place of one that died."""
+    body = "def load(self, directory): (directory / 'weights').read_bytes()"
+    source = user_file(tmp_path / "sources", body)
+    golden = rows(GOLDEN_ROWS)
+    files = {"model.py": source.read_bytes(), "data/weights": b"0123456789"}
+    directory = artefact_of(tmp_path / "model", files, golden, golden[:, 0].copy())
+    async with started(directory) as (made, troubles):
+        (directory / "data" / "weights").write_bytes(b"0123456780")
+        os.kill(made.pid, signal.SIGKILL)
+        await until(lambda: made.down)
+        assert "vouches for" in made.down and any("vouches for" in text for text in troubles)
+        assert "vouches for" in await refused(made, rows(5))
 
 
 async def test_its_process_is_told_no_secrets_and_is_kept_small(
