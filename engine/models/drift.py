@@ -106,8 +106,8 @@ class Drift:
     """Live rows of one model against the ``reference`` of its training: the newest ``rows``, or a little
     more (2 %). Raises ModelError for a reference that is none.
 
-    A symbol has a row every ``every_bars`` bars; the training had ``trained_rows`` of them, one each bar (0: so
-    many that they add no noise).
+    A symbol has a row every ``every_bars`` bars; the training had ``trained_rows`` of them, one each bar (0:
+    so many that they add no noise).
     """
 
     def __init__(self, packed: bytes, rows: int, *, every_bars: int = 1, trained_rows: int = 0) -> None:
