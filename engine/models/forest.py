@@ -38,6 +38,10 @@ ZERO = float(np.float32(1e-35))
 """LightGBM's kZeroThreshold: what is not farther from zero is zero."""
 
 
+MOST_STEPS = 200_000
+"""That a row may take through all trees: what takes more would keep the desk waiting for its predictions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forest:
     """Trees one after another. Tree t has nodes node_start[t]:node_start[t+1], its root first, and one leaf
@@ -162,12 +166,14 @@ def _check_structure(forest: Forest) -> None:
     index = np.arange(len(nodes))
     tree = np.repeat(np.arange(forest.trees), np.diff(starts))
     reached_nodes = np.zeros(len(nodes), np.int64)
+    parent = index.copy()
     reached_leaves = np.zeros(len(forest.leaves), np.int64)
     for side in ("left", "right"):
         child = nodes[side].astype(np.int64)
         inner = child >= 0
         # a child behind its parent, inside its tree: no walk can go in circles or leave the tree
         _refuse(np.all((child > index)[inner] & (child < starts[tree + 1])[inner]), "a child index")
+        parent[child[inner]] = index[inner]
         leaf, of = ~child[~inner], tree[~inner]
         _refuse(np.all((leaf >= starts[of] + of) & (leaf <= starts[of + 1] + of)), "a leaf index")
         reached_nodes += np.bincount(child[inner], minlength=len(nodes))
@@ -181,3 +187,20 @@ def _check_structure(forest: Forest) -> None:
         reached_leaves, expected_leaves
     )
     _refuse(reached_once, "a node is reached twice or never")
+    steps = _longest_way(parent, starts[:-1][grown])
+    if steps > MOST_STEPS:
+        raise ModelError(
+            f"the model takes up to {steps:,} steps for one prediction, more than {MOST_STEPS:,}: train it "
+            "with fewer trees, or a smaller max_depth"
+        )
+
+
+def _longest_way(parent: npt.NDArray[np.int64], roots: npt.NDArray[np.int64]) -> int:
+    """Decisions on the longest path of every tree, together. A root is its own parent."""
+    if not len(roots):
+        return 0
+    above, depth = parent, (parent != np.arange(len(parent))).astype(np.int64)
+    while (further := depth[above]).any():  # twice as far up each time
+        depth = depth + further
+        above = above[above]
+    return int((np.maximum.reduceat(depth, roots) + 1).sum())

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
+from engine.models import forest as forests
 from engine.models import text_format, walker
 from engine.models.artefact import Artefact
-from engine.models.forest import Forest
+from engine.models.forest import MOST_STEPS, Forest
 
 
 def with_sizes(text: str) -> bytes:
@@ -73,8 +74,8 @@ HOSTILE = [
     edit(r"^version=v4", "version=v9"),
     edit(r"^Tree=1$", "Tree=7"),
     edit(r"^end of trees$", "end of wood"),
-    # what LightGBM would read otherwise: a carriage return ends its lines, an empty line its trees, and a name
-    # reaches to the next "="
+    # what LightGBM would read otherwise: a carriage return ends its lines, an empty line its trees, and its
+    # names reach to the next "="
     edit(r"^shrinkage=\S+", "shrinkage=1\rleaf_value=0"),
     edit(r"^label_index=\S+", "label_index=0\raverage_output"),
     edit(r"^(decision_type=)", r"\n\1"),
@@ -130,6 +131,29 @@ def test_flipped_and_deleted_bytes_never_do_harm(shipped: Artefact) -> None:
             continue
         assert np.isfinite(walker.predict(forest, rows)).all()
     assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("depths", "refused"), [((3, 0, MOST_STEPS - 3), False), ((3, 0, MOST_STEPS - 2), True)]
+)
+def test_a_model_that_takes_too_long_is_refused(depths: tuple[int, ...], refused: bool) -> None:
+    """Trees that are one long path each: small files, and the desk would wait seconds for every batch."""
+    starts = np.cumsum((0, *depths))
+    nodes = np.zeros(starts[-1], forests.NODE)
+    nodes["left"] = np.arange(1, len(nodes) + 1)
+    for tree, depth in enumerate(depths):
+        here = slice(starts[tree], starts[tree + 1])
+        nodes["right"][here] = ~(np.arange(depth) + starts[tree] + tree)
+        nodes["left"][here][depth - 1 :] = ~(starts[tree + 1] + tree)
+    nodes["kind"] |= forests.missing_left(nodes)
+    none = np.zeros(1, np.int64), np.zeros(0, np.uint32)
+    leaves = np.zeros(len(nodes) + len(depths))
+    forest = Forest(nodes, starts, leaves, *none, np.array([1, 0]), np.array([forests.IDENTITY, 1.0]))
+    if not refused:
+        forest.check()
+        return
+    with pytest.raises(ModelError, match=r"up to 200,001 steps for one prediction .* smaller max_depth"):
+        forest.check()
 
 
 def test_arrays_are_checked_again_when_mapped(shipped: Artefact, tmp_path) -> None:
