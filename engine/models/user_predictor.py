@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import select
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +22,13 @@ from engine.models.artefact import Manifest
 from engine.models.predictor import Answer, Floats
 from engine.models.user_process import EndedError, UserProcess
 from engine.models.user_restarts import RESTARTS, Breaks, Restarts
+from engine.models.user_wait import LOOK_S, LOOKS, cause, wait
 
 log = logging.getLogger("engine.models")
 
 REPLAY_S = 20.0
 """How long a replay waits for one answer at least: it should not depend on how busy the machine is."""
 _REAP_S, _REAP_MOST_S = 0.02, 5.0
-_LOOKS = 20
-"""How often it is looked whether a process that closed its pipes has ended, every 5 ms."""
-_LOOK_S = 0.005
 
 
 class OvertakenError(ModelError):
@@ -242,14 +239,14 @@ class UserPredictor:
         assert self._loop is not None
         self._loop.remove_reader(process.read_end)
         self._loop.remove_writer(process.write_end)
-        self._look(process, _LOOKS)
+        self._look(process, LOOKS)
 
     def _look(self, process: UserProcess, looks: int) -> None:
         if process is not self._process or self._loop is None:
             return
         cause = process.cause()
         if cause is None and looks:
-            self._loop.call_later(_LOOK_S, self._look, process, looks - 1)
+            self._loop.call_later(LOOK_S, self._look, process, looks - 1)
         else:
             self._break(cause or EndedError())
 
@@ -289,23 +286,27 @@ class UserPredictor:
     # --- in a replay ---
 
     def predict(self, rows: npt.NDArray[Any]) -> Floats:
-        """Predictions (n,) of rows (n, 158), waited for: longer than live. Raises ModelError.
+        """Predictions (n,) of rows (n, 158), waited for. Raises ModelError.
 
-        For replays and tapes; never while ``request`` is used.
+        For replays and tapes; never while ``request`` is used. A replay waits longer than a live desk; a tape
+        does not, nor for a process to start: its loop, which serves consoles too, stands still meanwhile.
         """
         if self.down:
             raise ModelError(self.down)
         if self._work is not None:
             raise RuntimeError("a request is at work")
         self._cancel_timer()
+        start_s, answer_s = self._start_s, max(REPLAY_S, self._answer_s)
+        if _on_loop():
+            start_s = answer_s = self._answer_s
         try:
             if self._process is None:
                 self._process = self._new_process()
-            self._wait(self._process, self._start_s)
+            wait(self._process, start_s)
             self._process.ask(rows)
-            answer = self._wait(self._process, max(REPLAY_S, self._answer_s))
+            answer = wait(self._process, answer_s)
         except ModelError as ended:
-            error = _cause(self._process, ended)
+            error = cause(self._process, ended)
             broken = self._process is None or not self._process.ready or self._process.busy
             if broken:
                 self._end()
@@ -314,25 +315,6 @@ class UserPredictor:
             raise self._named(error) from None
         if answer is None or isinstance(answer, ModelError):
             raise self._named(answer or ModelError("its process gave no answer"))
-        return answer
-
-    def _wait(self, process: UserProcess, seconds: float) -> Answer | None:
-        """Write and read until the process is free; what it answered. Raises ModelError."""
-        until = time.monotonic() + seconds
-        answer: Answer | None = None
-        while process.busy:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise ModelError(f"its process did not answer within {seconds:g} s")
-            polled = select.poll()
-            polled.register(process.read_end, select.POLLIN)
-            if process.writing:
-                polled.register(process.write_end, select.POLLOUT)
-            for end, _ in polled.poll(1e3 * left):
-                if end == process.read_end:
-                    answer = process.readable()
-                else:
-                    process.writable()
         return answer
 
     # --- ending ---
@@ -391,13 +373,9 @@ class UserPredictor:
         return ModelError(f"model {self.version}: {error}")
 
 
-def _cause(process: UserProcess | None, error: ModelError) -> ModelError:
-    """How the process ended, where it did."""
-    if process is None or not isinstance(error, EndedError):
-        return error
-    for _ in range(_LOOKS):
-        cause = process.cause()
-        if cause is not None:
-            return cause
-        time.sleep(_LOOK_S)
-    return error
+def _on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

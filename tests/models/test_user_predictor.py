@@ -17,6 +17,7 @@ from engine.errors import ModelError
 from engine.models import user_predictor
 from engine.models.artefact import GOLDEN_ROWS, MANIFEST, golden, read_manifest
 from engine.models.load import load
+from engine.models.predictor import Predictor
 from engine.models.user_predictor import OvertakenError, UserPredictor
 from engine.models.user_restarts import Breaks, Restarts
 from tests.models.user_artefacts import RIDGE, artefact_of, fitted_artefact, rows, user_artefact, user_file
@@ -167,6 +168,36 @@ def test_a_replay_waits_for_answers_and_for_a_process_that_died(
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_a_tape_waits_no_longer_than_a_live_desk(tmp_path: Path) -> None:
+    """Its loop serves consoles too. Afterwards the model is up again."""
+    body = """
+    def misbehave(self, rows):
+        if rows[0, 1] > 90: time.sleep(600)
+    """
+    directory = user_artefact(tmp_path / "model", body)
+    made = await load(directory, answer_s=2.0)
+    try:
+        bad = rows(9)
+        bad[0, 1] = 99.0
+        began = time.monotonic()
+        with pytest.raises(ModelError, match="did not answer within 2 s"):
+            made.predict(bad)
+        assert time.monotonic() - began < 3.0
+        await until(lambda: _predicts(made))
+    finally:
+        pid = made.pid  # type: ignore[union-attr]
+        made.close()
+        await gone(pid)
+
+
+def _predicts(made: Predictor) -> bool:
+    """On a machine that is busy, a process may not be up again in the time of an answer."""
+    try:
+        return bool((made.predict(rows(9)) == rows(9)[:, 0]).all())
+    except ModelError:
+        return False
 
 
 AT_LOADING = {
