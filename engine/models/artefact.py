@@ -27,10 +27,11 @@ MAX_USER_BYTES = 256 * 1024 * 1024
 GOLDEN_ROWS = 32
 REFERENCE_BYTES = 8 * WIDTH * 20
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9_.:/-]{1,64}$")]
+# \Z, as $ would let a line end follow
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:/-]{1,64}\Z")]
 FileName = Annotated[
-    str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,4}$")
+    str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}){0,4}\Z")
 ]
 """Relative, without ``..``."""
 Bars = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -57,7 +58,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     icir: Estimate
     """Mean IC over its standard deviation."""
     long_short_sharpe: Estimate
-    """Mean over deviation of the return, over one horizon, of the best fifth less the worst."""
+    """Mean over deviation of the return, over one horizon, of the best fifth less the worst: that of trading
+    once in a horizon, whichever step it begins at; before costs, and of a horizon, not of a year."""
     steps: Bars
     """Time steps that were scored."""
 
@@ -86,7 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     format: Literal[2] = 2
     kind: Literal["lightgbm", "user"] = "lightgbm"
     """user: a Python class of the user's, see ``user_model.py``."""
-    version: Annotated[str, Meta(pattern="^[0-9a-f]{12}$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}\Z")]
     """First digits of ``digest``."""
     strategy: Name
     created_ns: Time

@@ -13,11 +13,12 @@ Floats = npt.NDArray[np.float64]
 def correlation(x: Floats, y: Floats) -> float:
     """Pearson's; NaN where one of them does not vary."""
     dx, dy = x - x.sum() / len(x), y - y.sum() / len(y)
-    sx, sy = float(dx @ dx), float(dy @ dy)
+    # not by a dot product: BLAS adds up in an order of each processor's own
+    sx, sy = float((dx * dx).sum()), float((dy * dy).sum())
     # rounding leaves a trace of dispersion in equal values
-    if not (sx > 1e-24 * float(x @ x) and sy > 1e-24 * float(y @ y)):
+    if not (sx > 1e-24 * float((x * x).sum()) and sy > 1e-24 * float((y * y).sum())):
         return math.nan
-    return float(dx @ dy) / math.sqrt(sx * sy)
+    return float((dx * dy).sum()) / math.sqrt(sx * sy)
 
 
 def rank_correlation(x: Floats, y: Floats) -> float:

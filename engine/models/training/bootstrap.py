@@ -4,7 +4,8 @@ Blocks of consecutive steps are drawn with replacement (Künsch 1989), so that w
 stays beside them. Blocks are three horizons long where there is data for it, and one at least. Two known
 biases are taken out: blocks cut dependence at their edges (for labels that overlap by ``h`` steps the
 correlation falls off linearly, so how much is cut is known), and few blocks say little (Student's quantile in
-place of the normal one).
+place of the normal one). A third is that of the ratio: values that overlap lie closer to their own mean than
+to the true one, which makes the deviation too small.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def block_length(count: int, horizon: int) -> int:
 
 def mean_and_ratio(values: Floats, horizon: int, seed: int) -> tuple[Estimate, Estimate]:
     """The mean of ``values`` (one per step, in order), and mean over deviation, each with its 95 % interval.
+    The deviation is that of values which do not overlap.
 
     ``horizon``: steps over which two labels overlap, 1 or more. All 0 for fewer than two values; the ratio is
     0 where nothing varies. The same arguments give the same intervals.
@@ -49,8 +51,10 @@ def mean_and_ratio(values: Floats, horizon: int, seed: int) -> tuple[Estimate, E
     widening = _widening(n, length, horizon)
     # in units of the deviation, about the mean; the ratio of each resample is its own
     spread = np.sqrt(np.maximum(squares - sums * sums, 1e-12))
+    narrow = math.sqrt(max(1.0, n - _alike(n, horizon)) / (n - 1))
     ratio = mean / std
-    return _around(mean, std * sums, widening), _around(ratio, (ratio + sums) / spread, widening)
+    resampled = narrow * (ratio + sums) / spread
+    return _around(mean, std * sums, widening), _around(narrow * ratio, resampled, widening)
 
 
 def _resample(values: Floats, length: int, seed: int) -> tuple[Floats, Floats]:
@@ -66,16 +70,19 @@ def _resample(values: Floats, length: int, seed: int) -> tuple[Floats, Floats]:
 
 def _widening(n: int, length: int, horizon: int) -> float:
     """What the resamples' spread is to be multiplied by."""
-    lags = np.arange(1, horizon)
-    correlation = 1.0 - lags / horizon
-    real = 1.0 + 2.0 * float((np.maximum(0.0, 1.0 - lags / n) * correlation).sum())
-    kept = 1.0 + 2.0 * float((np.maximum(0.0, 1.0 - lags / length) * correlation).sum())
+    real, kept = _alike(n, horizon), _alike(length, horizon)
     blocks = n / length
     drawn = math.ceil(blocks) * length / n
     freedom = max(1.0, blocks - 1.0)
     # of the blocks' means about their own mean, instead of about the true one
     own_mean = blocks / freedom
     return math.sqrt(real / kept * drawn * own_mean) * _student(freedom) / _NORMAL
+
+
+def _alike(n: int, horizon: int) -> float:
+    """How many of ``n`` values that overlap say together what one would that does not."""
+    lags = np.arange(1, horizon)
+    return 1.0 + 2.0 * float((np.maximum(0.0, 1.0 - lags / n) * (1.0 - lags / horizon)).sum())
 
 
 def _student(freedom: float) -> float:

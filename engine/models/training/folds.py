@@ -18,7 +18,7 @@ from engine.models.training.panel import Panel
 MIN_STEPS = 60
 """Scored time steps that every piece of a fold must have."""
 MIN_HORIZONS = 5
-"""Labels overlap: a piece must hold so many that do not."""
+"""Labels overlap: the steps of a piece must make up so many that do not."""
 
 Window = Literal["expanding", "rolling"]
 
@@ -49,6 +49,11 @@ def gap_of(horizon: int, purge: int | None, embargo: int) -> tuple[int, int]:
     return least if purge is None else purge, embargo
 
 
+def least_steps(panel: Panel) -> int:
+    """Time steps that a piece must have labels of, and a test scores: fewer say nothing."""
+    return max(MIN_STEPS, -(-MIN_HORIZONS * panel.horizon // panel.every))
+
+
 def split(panel: Panel, *, folds: int, gap: int, window: Window) -> list[Split]:
     """The folds over all steps that have rows: ``folds`` test pieces of one length, one after the other.
 
@@ -60,7 +65,7 @@ def split(panel: Panel, *, folds: int, gap: int, window: Window) -> list[Split]:
     first, until = int(panel.step[0]), int(panel.step[-1]) + 1
     # the first fold: a training piece, a gap, a stopping piece, a gap, a test piece; each fold adds one piece
     length = (until - first - 2 * gap) // (folds + 2)
-    least = max(MIN_STEPS * panel.every, MIN_HORIZONS * panel.horizon)
+    least = least_steps(panel) * panel.every
     if length < least:
         have, need = len(panel.axis), len(panel.axis) - (until - first) + (folds + 2) * least + 2 * gap
         raise ModelError(
@@ -83,10 +88,10 @@ def _check(panel: Panel, one: Split, number: int, folds: int) -> None:
     for name, piece in (("training", one.train), ("stopping", one.stop), ("test", one.test)):
         rows = panel.rows(piece.first, piece.until)
         steps = len(np.unique(panel.step[rows]))
-        if steps < MIN_STEPS:
+        if steps < least_steps(panel):
             raise ModelError(
                 f"too little data: the {name} piece of fold {number} of {folds} has {steps} time steps with "
-                f"labels, it needs {MIN_STEPS}; train on a longer time, or with fewer --folds"
+                f"labels, it needs {least_steps(panel)}; train on a longer time, or with fewer --folds"
             )
     before_stop, before_test = panel.rows(one.train.first, one.train.until), panel.rows(0, one.stop.until)
     prove(panel.end_ns[before_stop], int(panel.axis[one.stop.first]))

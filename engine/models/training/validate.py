@@ -7,7 +7,7 @@ import msgspec
 from engine.errors import ModelError
 from engine.models.artefact import Fold, Metrics
 from engine.models.training.fit import Learner
-from engine.models.training.folds import Piece, Split, Window, gap_of, split
+from engine.models.training.folds import Piece, Split, Window, gap_of, least_steps, split
 from engine.models.training.metrics import Scores, joined, measure, score
 from engine.models.training.panel import Panel, Progress
 
@@ -50,11 +50,16 @@ def validate(panel: Panel, plan: Plan, learner: Learner, progress: Progress) -> 
     for number, one in enumerate(splits):
         text = f"fold {number + 1} of {len(splits)}"
         rounds, scores = _fold(panel, one, learner, _part(progress, number / len(splits), len(splits), text))
+        # without an opinion at many steps it may still be judged, without one at nearly all it cannot
+        least = least_steps(panel) // 2
+        if len(scores.ic) < least:
+            raise ModelError(
+                f"{text}: the predictions differ between symbols at {len(scores.ic)} time steps only, it takes "
+                f"{least} to judge them: train on more data, or with fewer --folds"
+            )
         parts.append(scores)
         folds.append(_told(panel, one, rounds, measure(scores, overlap, plan.seed)))
     scores = joined(parts)
-    if len(scores.ic) < 2:
-        raise ModelError("the folds' predictions do not differ between symbols: train on more data")
     return Validation(purge, embargo, tuple(folds), measure(scores, overlap, plan.seed), scores)
 
 

@@ -42,6 +42,17 @@ def test_a_mean_that_is_not_0_is_seen() -> None:
     assert ratio.low > 0.2 and ratio.low < ratio.value < ratio.high
 
 
+def test_few_horizons_do_not_make_the_ratio_larger() -> None:
+    """Five horizons of 20 steps: values lie close to their own mean, which is no smaller deviation."""
+    values = [noise(seed, 100, 20) / np.sqrt(20) + 0.5 for seed in range(100)]
+    ratios = [mean_and_ratio(one, 20, 1)[1] for one in values]
+    naive = [one.mean() / one.std(ddof=1) for one in values]
+    assert np.median([one.value for one in ratios]) < 0.93 * np.median(naive)
+    assert sum(one.low <= 0.5 <= one.high for one in ratios) >= 88
+    long = noise(1, 20_000, 20) / np.sqrt(20) + 0.5
+    assert mean_and_ratio(long, 20, 1)[1].value == pytest.approx(long.mean() / long.std(), rel=1e-3)
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = noise(3, 200, 4)
     assert mean_and_ratio(values, 4, 7) == mean_and_ratio(values.copy(), 4, 7)

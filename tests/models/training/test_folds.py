@@ -90,5 +90,10 @@ def test_pieces_without_labels_are_refused() -> None:
     made = hollow(steps, START_NS + steps, axis=START_NS + np.arange(2000) * 60 * NS)
     with pytest.raises(ModelError, match=r"piece of fold . of 4 has . time steps"):
         split(made, folds=4, gap=6, window="expanding")
+    # long enough by the clock, but with labels at every tenth step only: less than five horizons of them
+    steps = np.arange(0, 6000, 10)
+    made = hollow(steps, START_NS + steps, axis=START_NS + np.arange(6000) * 60 * NS, horizon=100)
+    with pytest.raises(ModelError, match=r"has 97 time steps with labels, it needs 500"):
+        split(made, folds=4, gap=101, window="expanding")
     with pytest.raises(ModelError, match="give 1 to 100"):
         split(made, folds=0, gap=6, window="expanding")

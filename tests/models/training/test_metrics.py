@@ -47,6 +47,25 @@ def test_steps_are_scored_by_themselves() -> None:
     assert both.ic.tolist() == [*found.ic, *found.ic]
 
 
+def test_symbols_predicted_alike_share_the_places_they_compete_for() -> None:
+    steps, returns = np.zeros(10, np.int64), np.arange(10.0)
+    predicted = np.r_[-1.0, np.zeros(7), 2.0, 2.0]
+    found = score(steps, predicted, returns, returns)
+    # two of ten on each side; of the seven in the middle none is preferred for its name
+    assert found.long_short == pytest.approx([8.5 - (0.0 + 4.0) / 2.0])
+    backwards = score(steps, predicted[::-1], returns[::-1], returns[::-1])
+    assert backwards.long_short == pytest.approx(found.long_short)
+
+
+def test_what_was_the_same_at_every_step_is_not_certain() -> None:
+    """Of two symbols the one that was ahead all the time: five horizons do not prove skill, two hundred do."""
+    for apart, skill in ((5, False), (200, True)):
+        steps, label = np.repeat(np.arange(20 * apart), 2), np.tile([-1.0, 1.0], 20 * apart)
+        metrics = measure(score(steps, label, label, label), 20, 1)
+        assert metrics.rank_ic.value == metrics.rank_ic.high == 1.0 and shows_skill(metrics) is skill
+    assert metrics.rank_ic.low == pytest.approx(2.0 * 0.025 ** (1 / 200) - 1.0)
+
+
 def test_no_step_at_all_is_no_skill() -> None:
     nothing = score(np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
     metrics = measure(nothing, 5, 1)

@@ -154,7 +154,11 @@ def test_a_users_model_is_validated_like_any_other(pulled: Panel, tmp_path: Path
         ("return self.clean(rows) @ self.weights", "return rows[:3, 0]", "shape"),
         ("return self.clean(rows) @ self.weights", "return rows[:, 0] * np.nan", "finite"),
         ("x = self.clean(rows)", "raise ValueError('no idea')", "no idea"),
-        ("return self.clean(rows) @ self.weights", "return np.zeros(len(rows))", "do not differ"),
+        (
+            "return self.clean(rows) @ self.weights",
+            "return np.zeros(len(rows))",
+            "predictions differ between symbols",
+        ),
     ],
 )
 def test_a_users_model_that_cannot_be_used_is_refused(
