@@ -54,8 +54,8 @@ def validate(panel: Panel, plan: Plan, learner: Learner, progress: Progress) -> 
         least = least_steps(panel) // 2
         if len(scores.ic) < least:
             raise ModelError(
-                f"{text}: the predictions differ between symbols at {len(scores.ic)} time steps only, it takes "
-                f"{least} to judge them: train on more data, or with fewer --folds"
+                f"{text}: the predictions differ between symbols at {len(scores.ic)} time steps only, and "
+                f"{least} are needed: train on more data, or with fewer --folds"
             )
         parts.append(scores)
         folds.append(_told(panel, one, rounds, measure(scores, overlap, plan.seed)))

@@ -58,7 +58,7 @@ def test_symbols_predicted_alike_share_the_places_they_compete_for() -> None:
 
 
 def test_what_was_the_same_at_every_step_is_not_certain() -> None:
-    """Of two symbols the one that was ahead all the time: five horizons do not prove skill, two hundred do."""
+    """Of two symbols one was ahead all the time: five horizons do not prove skill, two hundred do."""
     for apart, skill in ((5, False), (200, True)):
         steps, label = np.repeat(np.arange(20 * apart), 2), np.tile([-1.0, 1.0], 20 * apart)
         metrics = measure(score(steps, label, label, label), 20, 1)
