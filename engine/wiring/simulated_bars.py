@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from engine.bar_merge import BarMerge, Merged, Provenance
 from engine.config import FeaturesConfig
 from engine.events import NS, Quote, Trade
 from engine.feature_table import COLUMN
@@ -31,9 +32,10 @@ def simulated_bars(
     seed: int,
     features: FeaturesConfig,
     progress: Callable[[float, str], None],
+    merge: BarMerge | None = None,
 ) -> dict[str, Series]:
     """Bars of ``features.bar_s`` of each symbol over ``seconds`` of the simulated venue, as the desk makes
-    them. Raises FeedError."""
+    them; with ``merge`` those that it makes of these, a new one. Raises FeedError."""
     venue = SimulatedVenue(symbols, seed=seed, start_ns=START_NS)
     engine = FeatureEngine(features)
     names = [spec.symbol for spec in venue.instruments()]
@@ -47,9 +49,9 @@ def simulated_bars(
         while code != NONE:
             code, position, _ = engine.feed(block, position, len(block))
             if code == BARS:
-                _collect(engine, found)
+                found += _closed(engine, merge)
         while engine.advance(until) != NONE:
-            _collect(engine, found)
+            found += _closed(engine, merge)
     if not found:
         return {}
     rows, opens, values = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -60,13 +62,21 @@ def simulated_bars(
     }
 
 
-def _collect(engine: FeatureEngine, found: list[_Boundary]) -> None:
+def _closed(engine: FeatureEngine, merge: BarMerge | None) -> list[_Boundary]:
     table = engine.closed_table()
-    if not len(table):
-        return
     vwaps = engine.last_vwaps(table.indices)
+    if merge is not None:
+        return [_boundary(one) for one in merge.take(table, vwaps)]
+    if not len(table):
+        return []
     values = np.column_stack((table.values[:, _PRICES], vwaps, table.values[:, _FILLED]))
-    found.append((table.indices, table.bar_start_ns, values))
+    return [(table.indices, table.bar_start_ns, values)]
+
+
+def _boundary(merged: Merged) -> _Boundary:
+    filled = merged.provenance == Provenance.FILLED
+    opens = np.full(len(merged.indices), merged.start_ns)
+    return merged.indices, opens, np.column_stack((merged.values, filled))
 
 
 def _pack(events: Sequence[Trade | Quote], index: dict[str, int]) -> npt.NDArray[np.void]:

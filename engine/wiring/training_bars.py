@@ -7,19 +7,21 @@ from pathlib import Path
 
 import msgspec
 
+from engine.bar_merge import BarMerge
 from engine.config import Config
 from engine.config.load import traded
 from engine.errors import AmbiguousSymbolError, ConfigError, ModelError, StoreError, SymbolError
 from engine.events import NS
 from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.feeds.sources.collection import VENUE as POLLED
+from engine.models.load import refuse_interval
 from engine.models.training.label import Series
 from engine.models.training.panel import Progress
 from engine.store.bar import Provenance
 from engine.store.bars import BARS_DATABASE
 from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader
-from engine.symbols import find, resolve
+from engine.symbols import find, name_of, resolve, round_the_clock
 from engine.text import clean
 from engine.wiring.simulated_bars import simulated_bars
 from engine.wiring.training_options import MAX_SIMULATED_S, SIMULATED_S, TrainingOptions
@@ -171,15 +173,22 @@ def _simulated(
     seconds = SIMULATED_S if options.seconds is None else options.seconds
     if not 1 <= seconds <= MAX_SIMULATED_S:
         raise ModelError(f"train on 1 to {MAX_SIMULATED_S} seconds of the simulated venue, not {seconds}")
-    features = config.features
-    if options.bar_s is not None:
-        if not 0.1 <= options.bar_s <= 3600:
+    features, merge, bar_s = config.features, None, options.bar_s
+    if bar_s is not None and bar_s != features.bar_s:
+        if not 0.1 <= bar_s <= 3600:
             raise ConfigError("bars of the simulated venue take 0.1 to 3600 seconds: give another --bars")
-        features = msgspec.structs.replace(features, bar_s=options.bar_s)
+        if refuse_interval(bar_s, features.bar_s):
+            features = msgspec.structs.replace(features, bar_s=bar_s)
+        else:  # made of the desk's own, to the last bit as a model of them will be fed
+            merge = BarMerge(
+                int(bar_s),
+                features.bar_s,
+                never_closes=lambda symbol: round_the_clock(name_of(symbol, config.symbols)),
+            )
     natives = [symbol.partition(":")[2] for symbol in symbols]
-    series = simulated_bars(natives, seconds, options.seed, features, progress)
+    series = simulated_bars(natives, seconds, options.seed, features, progress, merge)
     if len(series) < len(symbols):
         raise ModelError(
             f"too little data: {seconds} seconds give some symbols no bar; train on more seconds"
         )
-    return TrainingBars(series, features.bar_s, f"simulated venue, seed {options.seed}, {seconds} s")
+    return TrainingBars(series, bar_s or features.bar_s, f"simulated venue, seed {options.seed}, {seconds} s")

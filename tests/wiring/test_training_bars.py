@@ -10,13 +10,17 @@ import pytest
 
 from engine.config import Config, FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.errors import ConfigError, ModelError, StoreError
-from engine.events import NS
+from engine.events import NS, Quote, Trade
 from engine.features.alpha158 import HISTORY, alpha158, alpha158_live
 from engine.features.engine import FeatureEngine
+from engine.feeds.simulation.venue import SimulatedVenue
 from engine.models.training.panel import build
+from engine.wiring.simulated_bars import START_NS as SIMULATED_NS
 from engine.wiring.simulated_bars import simulated_bars
+from engine.wiring.sources import adopt
 from engine.wiring.training_bars import TrainingBars, load
 from engine.wiring.training_options import TrainingOptions
+from tests.wiring.conftest import Bench
 from tests.wiring.stored_bars import START_NS, store_walks
 
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
@@ -68,6 +72,23 @@ def test_live_features_are_those_of_training_bit_for_bit(monkeypatch: pytest.Mon
         one = found[made.symbols[made.symbol[row]]]
         at = int(np.searchsorted(one.open_ns, made.axis[made.step[row]]))
         assert made.features[row].tobytes() == alpha158(one.values[at + 1 - HISTORY : at + 1]).tobytes()
+
+
+@pytest.mark.parametrize("bar_s", [5.0, 60.0])
+def test_longer_bars_are_those_that_a_model_is_fed_bit_for_bit(tmp_path: Path, bar_s: float) -> None:
+    config, seconds = Config(simulated=SimulatedConfig(symbols=SYMBOLS)), round(bar_s * 20)
+    found = loaded(config, tmp_path, seconds=seconds, seed=3, bar_s=bar_s)
+    bench, venue = Bench(config), SimulatedVenue(SYMBOLS, seed=3, start_ns=SIMULATED_NS)
+    adopt(bench.desk, venue.instruments())
+    bench.desk.model_bars.need([bar_s])
+    for second in (*range(0, seconds, 7), seconds):
+        ns = SIMULATED_NS + second * NS
+        bench.desk.on_events([one for one in venue.advance(ns) if isinstance(one, Trade | Quote)])
+    bench.desk.advance(ns)
+    for symbol, one in found.series.items():
+        opens, values = bench.desk.model_bars._coarse[round(bar_s)].bars(symbol)
+        assert one.open_ns.tolist() == opens.tolist() and len(opens) >= 20
+        assert one.values.tobytes() == values.tobytes()
 
 
 def test_a_desk_without_feeds_trains_on_its_simulated_venue(tmp_path: Path) -> None:
