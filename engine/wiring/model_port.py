@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,16 +18,20 @@ from engine.api.model_protocol import (
     TrainingRow,
 )
 from engine.api.protocol import Reply
-from engine.errors import OrderError, UnknownModelError
+from engine.errors import ModelError, OrderError, UnknownModelError
 from engine.models.registry import Entry, Registry, Roles
 from engine.wiring.contributions import Contributing
 from engine.wiring.model_rows import detail
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.model_view import comparison, drift_rows, live_row, model_entry, role_of
+from engine.wiring.registry_looks import RegistryLooks
 from engine.wiring.tickets import find
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
+
+MOST_WAITING = 8
+"""Exchanges at once; they are done one after another, and who waits too long has gone when it comes."""
 
 
 class LiveModels:
@@ -38,11 +42,13 @@ class LiveModels:
         self._slot = engine.model
         self._scoring = engine.desk.signals.scoring
         self._contributing = Contributing(self._scoring.batch, self._folder)
+        self._looks = RegistryLooks()
+        self._exchanging = 0
 
     # --- looking ---
 
     async def models(self) -> ModelsDetail:
-        entries, roles = await asyncio.to_thread(_all, self._slot.registry)
+        entries, roles = await self._looks.ask("all", partial(_all, self._slot.registry))
         scoring = self._scoring
         drift, rows = drift_rows(scoring)
         return ModelsDetail(
@@ -60,7 +66,7 @@ class LiveModels:
         active = self._scoring.active
         if not version and active is not None:
             version = active.version
-        found = await asyncio.to_thread(_one, self._slot.registry, version)
+        found = await self._looks.ask(f"one {version}", partial(_one, self._slot.registry, version))
         whole = found.entry.version
         entry = msgspec.structs.replace(
             found.entry, role=role_of(self._scoring, whole), live=self._live(whole)
@@ -98,9 +104,16 @@ class LiveModels:
     async def shadow(self, version: str, who: str) -> Reply:
         return await self._told(self._slot.set_shadow(version, who), who)
 
-    async def _told(self, change: Awaitable[str], who: str) -> Reply:
+    async def _told(self, change: Coroutine[Any, Any, str], who: str) -> Reply:
         """All who watch the desk learn what trades from now on."""
-        text = await change
+        if self._exchanging >= MOST_WAITING:
+            change.close()
+            raise ModelError("too many exchange models at once: try again in a moment")
+        self._exchanging += 1
+        try:
+            text = await change
+        finally:
+            self._exchanging -= 1
         self._engine.desk.alert("info", who, text)
         return Reply(True, text)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import math
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,8 +22,10 @@ from engine.feeds.simulation.venue import SimulatedVenue
 from engine.logs import LogRing
 from engine.models import artefact, builtin
 from engine.models.artefact import Estimate
+from engine.models.registry_file import DATABASE
 from engine.wiring.live import EngineOptions, LiveEngine
-from engine.wiring.model_port import LiveModels
+from engine.wiring.model_port import MOST_WAITING, LiveModels
+from engine.wiring.model_slot import STRATEGY
 from engine.wiring.port import LivePort
 from engine.wiring.sources import adopt
 from tests.models.conftest import reseal
@@ -153,6 +156,41 @@ async def test_models_are_exchanged_and_all_learn_of_it(desk: Desk, tmp_path: Pa
     with pytest.raises(ModelError, match="no model"):
         await desk.models.reload("anna")
     assert any("anna" in line for line in (await desk.models.model(version)).history)
+
+
+async def test_a_crowd_of_exchanges_is_refused_and_desk_and_registry_agree(
+    desk: Desk, tmp_path: Path
+) -> None:
+    version = desk.engine.model.registry.register(candidate(tmp_path)).version
+    asked = [
+        *(desk.models.shadow("", "anna") for _ in range(MOST_WAITING - 2)),
+        desk.models.activate(version, "anna"),
+        desk.models.shadow(version, "anna"),
+        *(desk.models.rollback("bert") for _ in range(20)),
+    ]
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [str(one) for one in told if isinstance(one, ModelError)]
+    assert sum("too many exchange models at once" in text for text in refused) == 20
+    assert sum("cannot be its own shadow" in text for text in refused) == 1 and len(refused) == 21
+    roles = desk.engine.model.registry.roles(STRATEGY)
+    assert roles.active is not None and roles.active.version == version and roles.shadow is None
+    scoring = desk.engine.desk.signals.scoring
+    assert scoring.active is not None and scoring.active.version == version and scoring.shadow is None
+    assert (await desk.models.rollback("bert")).ok
+
+
+async def test_a_registry_that_another_process_holds_costs_one_thread(desk: Desk) -> None:
+    with contextlib.closing(
+        sqlite3.connect(desk.engine.model.registry.directory / DATABASE, isolation_level=None)
+    ) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        asked = [asyncio.create_task(desk.models.models()) for _ in range(50)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5.0):
+            assert await asyncio.gather(*(asyncio.to_thread(lambda: 1) for _ in range(20))) == [1] * 20
+        assert not any(one.done() for one in asked)
+        holder.execute("ROLLBACK")
+    assert all(one.models for one in await asyncio.gather(*asked))
 
 
 async def test_a_prediction_is_explained_by_the_version_that_made_it(desk: Desk, tmp_path: Path) -> None:
