@@ -45,6 +45,10 @@ class UnknownModelError(ModelError):
     """No model, or no prediction of one, is known by this name."""
 
 
+class NoEarlierError(ModelError):
+    """There is no model to go back to."""
+
+
 class SignalsError(TickdeskError):
     """A request for signals cannot be answered: its candles are none."""
 

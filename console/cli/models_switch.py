@@ -40,7 +40,8 @@ def activate(arguments: argparse.Namespace) -> int:
 
     def directly() -> str:
         if entry.promotable and entry.status != "active":  # else the registry says what is
-            loaded = asyncio.run(load(entry.path, bar_interval_s=entry.bar_interval_s or 1.0))
+            interval_s = entry.bar_interval_s or 1.0
+            loaded = asyncio.run(load(entry.path, version=entry.version, bar_interval_s=interval_s))
             loaded.close()
         registry.activate(entry.version, who=_WHO)
         return f"model {entry.version} is active"

@@ -88,17 +88,23 @@ def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
 
 
 async def load(
-    path: Path | str, *, timeout_s: float = 20.0, bar_interval_s: float = 1.0, answer_s: float = 2.0
+    path: Path | str,
+    *,
+    version: str = "",
+    timeout_s: float = 20.0,
+    bar_interval_s: float = 1.0,
+    answer_s: float = 2.0,
 ) -> Predictor | UserPredictor:
     """Check the artefact in a child process and map its arrays, ready to predict. A user's model stays in its
     process, which is ended by ``close``; ``answer_s`` is how long each of its answers may take.
 
-    ``bar_interval_s`` is of the desk's own bars: a model of bars that these do not make up is refused.
+    ``version`` is the model that must be there, "": any. ``bar_interval_s`` is of the desk's own bars: a
+    model of bars that these do not make up is refused.
     Raises ModelError, one line, for whatever is wrong with it; a child that crashes or outlives ``timeout_s``
     is such a reason, and is killed with all it started.
     """
     path = Path(path)
-    manifest = await asyncio.to_thread(_manifest, path, bar_interval_s)
+    manifest = await asyncio.to_thread(_manifest, path, version, bar_interval_s)
     if manifest.kind == "user":
         return await _user(path, manifest, timeout_s, answer_s)
     with tempfile.TemporaryDirectory(prefix="tickdesk-model-") as folder:
@@ -119,8 +125,12 @@ async def _user(path: Path, manifest: Manifest, timeout_s: float, answer_s: floa
     return made
 
 
-def _manifest(path: Path, desk_s: float) -> Manifest:
+def _manifest(path: Path, version: str, desk_s: float) -> Manifest:
     manifest = artefact.read_manifest(path)
+    if version not in ("", manifest.version):
+        raise ModelError(
+            f"{path} holds model {manifest.version}: register that, and a good copy of {version} again"
+        )
     interval_s = manifest.bar_interval_s
     if manifest.schema_hash != schema_hash(interval_s):
         raise ModelError(f"model {manifest.version} was trained on other features than these: train it again")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import artefact, folder_files
-from engine.models.artefact import Artefact
+from engine.models.artefact import Artefact, Manifest
 from engine.models.registry_file import RegistryFile, os_refusal
 
 _VERSION = re.compile(r"[0-9a-f]{12}")
@@ -41,10 +41,28 @@ def staged(file: RegistryFile, found: Artefact) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def check(home: Path) -> Manifest:
+    """The manifest of the model whose folder this is, every file as it vouches for. Raises ModelError."""
+    return _its_own(home, artefact.check(home))
+
+
+def manifest(home: Path) -> Manifest:
+    """The checked manifest alone. Raises ModelError."""
+    return _its_own(home, artefact.read_manifest(home))
+
+
+def _its_own(home: Path, found: Manifest) -> Manifest:
+    if found.version != home.name:
+        raise ModelError(
+            f"{home} holds model {found.version}: register that, and a good copy of {home.name} again"
+        )
+    return found
+
+
 def intact(home: Path) -> bool:
-    """Whether the files there are what their manifest vouches for."""
+    """Whether it holds its own model, as it was."""
     try:
-        artefact.check(home)
+        check(home)
     except ModelError:
         return False
     return True

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import ModelError
+from engine.errors import ModelError, NoEarlierError
 from engine.models import artefact, model_folders
 from engine.models.artefact import Manifest, digest
 from engine.models.registered import Entry as Entry
@@ -145,18 +145,24 @@ class Registry:
                 raise ModelError(f"no model of strategy {clean(strategy, 40)} is active")
             self._retire(db, strategy)
             if bad:
-                db.execute(
-                    "UPDATE activations SET undone = 1 WHERE strategy = ? AND version = ?",
-                    (strategy, entry.version),
-                )
+                self._spoil(db, entry)
             tell(db, _now(now_ns), entry, "deactivated", who, reason)
             return self._rows.entry(db, entry.version)
 
-    def rollback(self, strategy: str, *, who: str = "", reason: str = "", now_ns: int | None = None) -> Entry:
+    def rollback(
+        self,
+        strategy: str,
+        *,
+        who: str = "",
+        reason: str = "",
+        bad: bool = False,
+        now_ns: int | None = None,
+    ) -> Entry:
         """Go back to the model that was active before; again goes back further.
 
-        One whose files are damaged by now is passed over, and its history says so. Raises ModelError when
-        there is none to go back to.
+        ``bad``: no rollback returns to the one that is left, however often it was active before. One whose
+        files are damaged by now is passed over, and its history says so. Raises ModelError when there is none
+        to go back to.
         """
         with self._file.reading() as db:
             left, earlier = self._rows.active(db, strategy), self._rows.earlier(db, strategy)
@@ -167,9 +173,9 @@ class Registry:
             except ModelError as error:
                 passed.append((entry, str(error)))
                 continue
-            return self._go_back(strategy, left, entry, passed, who, reason, _now(now_ns))
+            return self._go_back(strategy, left, entry, passed, who, reason, bad, _now(now_ns))
         why = f" ({passed[0][1]})" if passed else ""
-        raise ModelError(f"strategy {clean(strategy, 40)} has no earlier model to go back to{why}")
+        raise NoEarlierError(f"strategy {clean(strategy, 40)} has no earlier model to go back to{why}")
 
     def set_shadow(
         self,
@@ -186,7 +192,7 @@ class Registry:
         """
         name = None if version is None else self.get(version).version
         if name is not None:
-            artefact.check(self.directory / name)
+            model_folders.check(self.directory / name)
         with self._file.writing() as db:
             now, before = _now(now_ns), self._rows.shadow(db, strategy)
             entry = None if name is None else self._rows.entry(db, name)
@@ -243,7 +249,7 @@ class Registry:
 
     def _check(self, version: str) -> Manifest:
         """Its files are intact and it may be active. Raises ModelError."""
-        manifest = artefact.check(self.directory / version)
+        manifest = model_folders.check(self.directory / version)
         if manifest.objection:
             raise ModelError(
                 f"model {version} cannot be made active: {manifest.objection}; it can run as a shadow: "
@@ -278,6 +284,7 @@ class Registry:
         passed: Sequence[tuple[Entry, str]],
         who: str,
         reason: str,
+        bad: bool,
         now_ns: int,
     ) -> Entry:
         with self._file.writing() as db:
@@ -293,6 +300,8 @@ class Registry:
             for other, why in passed:
                 tell(db, now_ns, other, "passed over", who, why)
             if left is not None:
+                if bad:
+                    self._spoil(db, left)
                 tell(db, now_ns, left, "rolled back", who, reason)
             tell(db, now_ns, entry, "restored", who, reason)
             return self._rows.entry(db, entry.version)
@@ -309,6 +318,13 @@ class Registry:
     def _retire(self, db: sqlite3.Connection, strategy: str) -> None:
         db.execute(
             "UPDATE models SET status = 'deprecated' WHERE strategy = ? AND status = 'active'", (strategy,)
+        )
+
+    def _spoil(self, db: sqlite3.Connection, entry: Entry) -> None:
+        """No rollback goes to it any more, until it is activated again."""
+        db.execute(
+            "UPDATE activations SET undone = 1 WHERE strategy = ? AND version = ?",
+            (entry.strategy, entry.version),
         )
 
     def _end_shadow(self, db: sqlite3.Connection, entry: Entry, now_ns: int, who: str, why: str) -> None:

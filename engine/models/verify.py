@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import ModelError
-from engine.models import artefact
+from engine.models import model_folders
 from engine.models.load import load
 from engine.models.registry import Entry
 
@@ -30,9 +30,7 @@ async def verify(entry: Entry) -> Verified:
     """Read, check and load a registered model, without changing anything."""
     told = (entry.version, entry.strategy, entry.status)
     try:
-        manifest = artefact.check(Path(entry.path))
-        if manifest.version != entry.version:
-            raise ModelError(f"{entry.path} holds model {manifest.version}")
+        manifest = model_folders.check(Path(entry.path))
         predictor = await load(entry.path, bar_interval_s=manifest.bar_interval_s)
         predictor.close()
     except ModelError as error:

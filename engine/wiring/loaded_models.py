@@ -37,7 +37,10 @@ class LoadedModels:
         dated = await asyncio.to_thread(dated_ns, entry)
         try:
             predictor = await load(
-                entry.path, bar_interval_s=config.features.bar_s, answer_s=config.models.answer_ms / 1e3
+                entry.path,
+                version=entry.version,
+                bar_interval_s=config.features.bar_s,
+                answer_s=config.models.answer_ms / 1e3,
             )
         except OSError as error:
             raise ModelError(

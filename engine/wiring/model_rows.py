@@ -13,7 +13,7 @@ from engine.api.model_protocol import (
     ModelDetail,
     ModelEntry,
 )
-from engine.models import artefact
+from engine.models import model_folders
 from engine.models.artefact import Estimate, Metrics
 from engine.models.registry import Entry, Registry, Roles
 
@@ -48,7 +48,7 @@ def entry_row(entry: Entry, roles: Roles, live: LiveRow | None = None) -> ModelE
 def detail(registry: Registry, version: str, live: LiveRow | None = None) -> ModelDetail:
     """One model (a version, or its first characters), whole. Raises ModelError."""
     entry = registry.get(version)
-    manifest = artefact.read_manifest(Path(entry.path))
+    manifest = model_folders.manifest(Path(entry.path))
     return ModelDetail(
         entry=entry_row(entry, registry.roles(entry.strategy), live),
         path=entry.path,

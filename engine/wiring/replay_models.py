@@ -73,7 +73,12 @@ class ReplayModels:
 
     def _load(self, entry: Entry) -> Predictor:
         predictor = asyncio.run(
-            load(entry.path, bar_interval_s=self._bar_interval_s, answer_s=self._answer_s)
+            load(
+                entry.path,
+                version=entry.version,
+                bar_interval_s=self._bar_interval_s,
+                answer_s=self._answer_s,
+            )
         )
         self._loaded.append(predictor)
         return predictor

@@ -65,6 +65,9 @@ def test_any_damage_to_a_file_is_refused(shipped: Artefact, tmp_path: Path, name
         ({"horizon_bars": 100_001}, "is damaged"),
         ({"strategy": "../../etc"}, None),
         ({"strategy": "a b"}, "is damaged"),
+        ({"strategy": "model\n"}, "is damaged"),
+        ({"symbols": ("sim:BTC-USD\n",)}, "is damaged"),
+        ({"parameters": {"seed\n": 1}}, "is damaged"),
     ],
 )
 def test_manifests_that_cannot_be_right(

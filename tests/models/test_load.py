@@ -64,6 +64,14 @@ async def test_refusals_of_the_child_reach_the_caller(shipped: Artefact, tmp_pat
         assert "\n" not in str(refusal.value)
 
 
+async def test_another_model_in_the_place_of_the_one_that_was_asked_for_is_refused() -> None:
+    """As a folder restored from elsewhere: whatever is there never came past the registry."""
+    with pytest.raises(
+        ModelError, match=r"holds model [0-9a-f]{12}: register that, and a good copy of 0{12}"
+    ):
+        await load(builtin.PATH, version="0" * 12)
+
+
 async def test_bars_of_another_interval_are_refused() -> None:
     with pytest.raises(ModelError, match=r"bars of 1 s"):
         await load(builtin.PATH, bar_interval_s=60.0)

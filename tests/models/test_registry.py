@@ -18,6 +18,7 @@ from engine.models import builtin
 from engine.models.artefact import MODEL, Artefact
 from engine.models.registry import Registry
 from engine.models.registry_file import DATABASE
+from engine.wiring.model_rows import detail
 from tests.models.conftest import reseal, written
 from tests.models.old_registry import FIRST_SHIPPED, old_registry
 
@@ -205,6 +206,39 @@ def test_a_rollback_passes_over_damaged_files(registry: Registry, shipped: Artef
     assert active is not None and active.version == third
     registry.register(tmp_path / "new-0")
     assert registry.rollback("model").version == first, "registered again, it is whole again"
+
+
+def test_a_model_that_failed_is_not_gone_back_to_though_it_was_active_earlier(
+    registry: Registry, shipped: Artefact, tmp_path: Path
+) -> None:
+    first, second = versions(registry, shipped, tmp_path, 2)
+    for version in (first, second, first):
+        registry.activate(version)
+    assert registry.rollback("model", bad=True).version == second
+    assert registry.last_good("model") is None
+    registry.activate(first)
+    registry.activate(second)
+    assert registry.rollback("model").version == first, "a person may try it again"
+
+
+def test_a_folder_that_holds_another_model_is_a_damaged_one(
+    registry: Registry, shipped: Artefact, tmp_path: Path
+) -> None:
+    """As after a restore from elsewhere: a model without validation would be active under a good name."""
+    first, second = versions(registry, shipped, tmp_path, 2)
+    bare = reseal(shipped, validation="none", metrics=None)
+    registry.activate(first)
+    written(bare, tmp_path / "models" / second)
+    for change in (registry.activate, registry.set_shadow):
+        with pytest.raises(ModelError, match=f"holds model {bare.manifest.version}"):
+            change(second)
+    with pytest.raises(ModelError, match="holds model"):
+        detail(registry, second)
+    registry.register(tmp_path / "new-1")
+    registry.activate(second)
+    written(bare, tmp_path / "models" / first)
+    with pytest.raises(ModelError, match="no earlier model"):
+        registry.rollback("model")
 
 
 def test_prune_keeps_what_has_a_role(registry: Registry, shipped: Artefact, tmp_path: Path) -> None:

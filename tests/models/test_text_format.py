@@ -152,7 +152,7 @@ def test_a_model_that_takes_too_long_is_refused(depths: tuple[int, ...], refused
     if not refused:
         forest.check()
         return
-    with pytest.raises(ModelError, match=r"up to 200,001 steps for one prediction .* smaller max_depth"):
+    with pytest.raises(ModelError, match=r"up to 200,001 steps for one prediction, .* smaller max_depth"):
         forest.check()
 
 
