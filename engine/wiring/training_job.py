@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from engine.models.training.trainer import train
 from engine.models.training.validate import Plan
 from engine.wiring import low_priority, training_bars
 from engine.wiring.training_bars import TrainingBars
+from engine.wiring.training_folder import training_folder
 from engine.wiring.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -99,23 +99,23 @@ def run_training(
         embargo=options.embargo,
         window=options.window,
     )
-    with tempfile.TemporaryDirectory(prefix="tickdesk-training-") as out:
+    with training_folder() as out:
         made = train(
             panel,
             plan,
             learner,
             created_ns=time.time_ns(),
-            out=Path(out),
+            out=out,
             progress=_part(progress, _SHARES[1], 1.0),
             source=bars.source,
         )
         finishing()
-        then, path = _register(registry, Path(out), made, options, who)
+        then, path = _register(registry, out, made, options, who)
         notes = (*bars.notes, *notes, *_judged(made.manifest, then, options))
         if log is not None:
             progress(1.0, "logging the run")
             try:
-                log.write(made, Path(out))
+                log.write(made, out)
             except ModelError as error:  # the model is there and good
                 notes = (*notes, str(error))
     return Outcome(made.manifest, then, path, notes)

@@ -25,6 +25,9 @@ class MLflowLog:
         # It tells its makers of every use; a trading desk tells nobody.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        # A server that does not answer is asked for minutes otherwise, in a run that cannot be interrupted.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         try:
             import mlflow
             from mlflow import MlflowClient

@@ -146,13 +146,14 @@ class TrainingProcess:
 
     def _version(self, code: int) -> str:
         said = self._said
-        if code == 0 and _VERSION.fullmatch(said.version):
+        number = code - 128 if code > 128 else -code
+        # It says so when it is done: a signal that comes after that has undone nothing.
+        if (code == 0 or number > 0) and _VERSION.fullmatch(said.version):
             return said.version
         if said.error:
             raise ModelError(clean(said.error, 300))
         lines = self._tail.decode("utf-8", "replace").strip().splitlines()
         why = f": {clean(lines[-1], 160)}" if lines else ""
-        number = code - 128 if code > 128 else -code
         if number > 0:
             memory = " (is there enough memory?)" if number == signal.SIGKILL else ""
             raise ModelError(f"its process was ended by signal {number}{memory}{why}")

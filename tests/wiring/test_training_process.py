@@ -85,6 +85,7 @@ async def test_progress_is_heard_and_the_version_comes_of_it() -> None:
         ("raise RuntimeError('odd')", "ended with code 1, and no model: RuntimeError: odd"),
         ("print('nothing')", "ended with code 0, and no model"),
         (DONE + "raise SystemExit(1)", "ended with code 1"),
+        ("import os; os.kill(os.getpid(), 15)", "ended by signal 15"),
         ('print(\'{"version": "../../etc"}\')', "no model"),
         ("import os; os.kill(os.getpid(), 9)", "ended by signal 9 (is there enough memory?)"),
         ("import os\nwhile True: os.write(1, b'{}\\n' * 9999)", "printed more than"),
@@ -133,6 +134,11 @@ async def test_asked_to_end_it_may_put_its_things_in_order() -> None:
     await until(lambda: run.heard)
     run.process.end()
     assert "signal 15" in await refused
+
+
+async def test_a_signal_after_it_was_done_undoes_nothing() -> None:
+    run = Run(DONE + "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert await run.process.run() == "0123456789ab"
 
 
 async def test_a_stubborn_run_is_killed_with_all_it_started(tmp_path: Path) -> None:
