@@ -2,7 +2,9 @@
 
 A prediction is scored when its horizon has passed, by the closes of its own bars: the correlation across
 symbols of predictions and forward returns (IC), and of their ranks. A symbol without a close at either end
-is left out. The paper weights of a prediction are held until the next one.
+is left out. The paper weights of a prediction are taken up symbol by symbol, each at the close of the first
+bar with a trade after that prediction: its own close was known to it, and nobody can trade there any more.
+They are held until those of the next one are.
 """
 
 from __future__ import annotations
@@ -81,12 +83,10 @@ class Tally(msgspec.Struct):
             self.latencies.append(took_ms)
             del self.latencies[:-LATENCIES]
 
-    def traded(self, turnover: float | None, pnl: float) -> None:
-        """``turnover`` None: of a first entry, which is a cost, and no exchange."""
-        if turnover is not None:
-            self.turnover += turnover
-            self.turns += 1
-        self.pnl += pnl
+    def turned(self, turnover: float) -> None:
+        """From the weights of one prediction to those of the next one."""
+        self.turnover += turnover
+        self.turns += 1
 
     def figures(self) -> Figures:
         slowest = sorted(self.latencies)
@@ -137,11 +137,20 @@ class Track:
     """Of one version."""
 
     def __init__(
-        self, version: str, *, horizon_ns: int, every_ns: int, cost_pct: float, keep_steps: int
+        self,
+        version: str,
+        *,
+        interval_s: float,
+        horizon_ns: int,
+        every_ns: int,
+        cost_pct: float,
+        keep_steps: int,
     ) -> None:
-        """``horizon_ns``: of its labels; ``every_ns``: between two predictions; ``cost_pct``: of the paper
-        weights, percent per unit of turnover; ``keep_steps``: that the IC's mean is over."""
+        """``interval_s``: of its bars; ``horizon_ns``: of its labels; ``every_ns``: between two predictions;
+        ``cost_pct``: of the paper weights, percent per unit of turnover; ``keep_steps``: that the IC's mean
+        is over."""
         self.version = version
+        self.interval_s = interval_s
         self.tally = Tally()
         self.judged = 0
         """Steps scored since it was put to work."""
@@ -153,13 +162,19 @@ class Track:
         self._pending: deque[_Pending] = deque()
         self.weights: Weights = {}
         """Of the newest prediction."""
-        self._prices: dict[str, float] = {}
         self._weighed_ns = 0
+        self._held: dict[str, tuple[float, float]] = {}
+        """(weight, price that its gain counts from) by symbol."""
+        self._wanted: dict[str, float] = {}
+        """Weights that wait for the next price of their symbol."""
 
     @property
     def due_ns(self) -> int:
-        """When closes are wanted next; 0: none are."""
-        return self._pending[0].due_ns if self._pending else 0
+        """From when on closes are wanted; 0: none are."""
+        due_ns = self._pending[0].due_ns if self._pending else 0
+        if not self._wanted:
+            return due_ns
+        return min(due_ns, self._weighed_ns + 1) if due_ns else self._weighed_ns + 1
 
     def put_to_work(self) -> None:
         """Judge it by what comes from now on."""
@@ -180,33 +195,40 @@ class Track:
         ``traded``: the bars in which something was; no label begins or ends at another, as in training.
         """
         self.tally.predicted(ns, took_ms)
-        self._trade(ns, dict(zip(symbols, closes.tolist(), strict=True)), weights)
+        self._weigh(ns, weights)
         if ns // self._every_ns % self._stride == 0:
             known = np.where(traded, closes, np.nan)
             self._pending.append(_Pending(ns + self._horizon_ns, symbols, predictions, known, weights))
 
-    def _trade(self, ns: int, closes: dict[str, float], weights: Weights) -> None:
-        """What the old weights earned, and what it costs to have the new ones."""
-        held = self.weights
+    def _weigh(self, ns: int, weights: Weights) -> None:
+        """These are wanted from the next prices on."""
         if ns - self._weighed_ns > _LEFT * self._every_ns:
-            held = {}
-        pnl = 0.0
-        for symbol, weight in held.items():
-            before, now = self._prices[symbol], closes.get(symbol, math.nan)
-            if before > 0.0 and now > 0.0 and math.isfinite(now):
-                pnl += float(weight) * (now / before - 1.0)
-        turned = turnover(held, weights)
-        self.tally.traded(turned if held else None, pnl - self._cost * turned)
-        self._prices = {symbol: closes.get(symbol, math.nan) for symbol in weights}
+            self.weights = {}
+            self._held.clear()
+        if self.weights:
+            self.tally.turned(turnover(self.weights, weights))
+        self._wanted = {symbol: float(weights.get(symbol, 0)) for symbol in (*self._held, *weights)}
         self.weights, self._weighed_ns = weights, ns
+
+    def _take_up(self, symbol: str, weight: float, price: float) -> None:
+        """What the old weight earned, and what it costs to have the new one."""
+        held, since = self._held.pop(symbol, (0.0, price))
+        gain = held * (price / since - 1.0) - self._cost * abs(weight - held) / 2.0
+        if math.isfinite(gain):
+            self.tally.pnl += gain
+        if weight:
+            self._held[symbol] = weight, price
 
     def on_closes(self, ns: int, closes: Mapping[str, float]) -> None:
         """The closes of the bars with trades that closed at ``ns``: what is due is scored, what was due
-        before is given up."""
+        before is given up. Weights that were wanted before ``ns`` are taken up."""
         while self._pending and self._pending[0].due_ns <= ns:
             one = self._pending.popleft()
             if one.due_ns == ns:
                 self._score(one, closes)
+        if ns > self._weighed_ns:
+            for symbol in [symbol for symbol in self._wanted if closes.get(symbol, 0.0) > 0.0]:
+                self._take_up(symbol, self._wanted.pop(symbol), closes[symbol])
 
     def _score(self, one: _Pending, closes: Mapping[str, float]) -> None:
         now = np.array([closes.get(symbol, math.nan) for symbol in one.symbols])

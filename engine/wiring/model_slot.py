@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import ModelError, NoEarlierError
 from engine.events import NS
 from engine.models.builtin import ensure_builtin
 from engine.models.predictor import Predictor
@@ -60,9 +60,9 @@ class ModelSlot:
         self._ready: Predictor | None = None
         """The last good model, loaded."""
         self._activated_ns = 0
-        """When the model at work was made active."""
-        self._owed: tuple[Fall, int] | None = None
-        """What the registry does not know yet, and when the model that fell was made active."""
+        """When the model at work, or that the desk went back from since, was made active."""
+        self._owed: list[Fall] = []
+        """What the registry does not know yet; the first one fell from the model that it has as active."""
         self.error = ""
         """Why the last reload kept the old model; "" when it did not."""
         self.rollback_note = ""
@@ -131,6 +131,7 @@ class ModelSlot:
     async def reload(self) -> str:
         """Load the registry's active model anew; returns what happened, one line."""
         async with self._busy:
+            await self._settle_falls()
             roles = await self._roles()
             if roles.active is None:
                 raise ModelError("no model is active: `tickdesk models activate VERSION` makes one")
@@ -143,6 +144,7 @@ class ModelSlot:
     async def activate(self, version: str, who: str, reason: str = "") -> str:
         """Load and try a model, make it active in the registry, put it to work; one line."""
         async with self._busy:
+            await self._settle_falls()
             entry = await asyncio.to_thread(self.registry.get, version)
             if entry.strategy != STRATEGY:
                 raise ModelError(f"model {entry.version} is of strategy {entry.strategy}, not of {STRATEGY}")
@@ -152,17 +154,23 @@ class ModelSlot:
     async def rollback(self, who: str, reason: str = "") -> str:
         """Go back to the model that was active before; one line."""
         async with self._busy:
+            await self._settle_falls()
             entry = (await self._roles()).last_good
             if entry is None:
                 raise ModelError("there is no earlier model to go back to")
-            entry = await self._change(
-                entry, partial(self.registry.rollback, STRATEGY, who=who, reason=reason)
-            )
+            entry = await self._change(entry, partial(self._go_back, entry.version, who, reason))
             return f"back to model {entry.version} ({entry.metric})"
+
+    def _go_back(self, version: str, who: str, reason: str) -> Entry:
+        active = self.registry.active(STRATEGY)
+        if active is not None and active.version == version:
+            return active  # the desk was faster, by itself
+        return self.registry.rollback(STRATEGY, who=who, reason=reason)
 
     async def deactivate(self, who: str, reason: str = "") -> str:
         """Go on without a model; one line."""
         async with self._busy:
+            await self._settle_falls()
             left = await asyncio.to_thread(
                 partial(self.registry.deactivate, STRATEGY, who=who, reason=reason)
             )
@@ -173,6 +181,7 @@ class ModelSlot:
     async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
         """Let a model run beside the active one, "": none any more; one line."""
         async with self._busy:
+            await self._settle_falls()
             registry, found = self.registry, None
             if version:
                 entry = await asyncio.to_thread(registry.get, version)
@@ -202,6 +211,7 @@ class ModelSlot:
         except ModelError as error:
             raise self._fail(error) from None
         try:
+            await self._settle_falls()  # the desk may have gone back meanwhile
             now = await asyncio.to_thread(change)
             if now.version != entry.version:  # one whose files are damaged by now was passed over
                 self._models.refuse(found[0])
@@ -230,10 +240,10 @@ class ModelSlot:
     async def follow(self) -> None:
         """Take up what another process changed in the registry."""
         async with self._busy:
-            await self._settle_fall()
+            await self._settle_falls()
             roles = await self._roles()
             loaded = self.scoring.active
-            if self._owed is not None:
+            if self._owed:
                 pass  # the registry's active model is the one that the desk went back from
             elif roles.active is None:
                 if loaded is not None:
@@ -248,8 +258,12 @@ class ModelSlot:
         return await asyncio.to_thread(self.registry.roles, STRATEGY)
 
     async def _swap_to(self, entry: Entry, *, reload: bool = False, anew: bool = True) -> Predictor:
+        fallen = len(self._owed)
         try:
             predictor, dated = await self._models.get(entry, anew=reload)
+            if any(fall.version == entry.version for fall in self._owed[fallen:]):
+                self._models.refuse(predictor)
+                raise ModelError(f"model {entry.version} was rolled back while it was loaded again")
         except ModelError as error:
             raise self._fail(error) from None
         active = self.scoring.active
@@ -295,22 +309,23 @@ class ModelSlot:
 
     def _put_to_work(self, entry: Entry, predictor: Predictor, dated: int, *, anew: bool = True) -> None:
         began_ns = time.perf_counter_ns()
-        shadow = self.scoring.shadow
+        if self._ready is not None and self._ready.version == predictor.version:
+            self._ready = None
         # Until it is known to which one the desk would go back.
         self._hold(self.scoring.active, self._ready, predictor)
         self.scoring.set_active(predictor, dated, anew=anew)
-        if shadow is not None and shadow.version == predictor.version:
-            self.scoring.set_shadow(None)
         self.swap_ns = time.perf_counter_ns() - began_ns
         self._models.take(predictor, dated)
-        self._activated_ns, self._owed, self.error = entry.activated_ns, None, ""
+        self._activated_ns, self.error = entry.activated_ns, ""
+        self._owed.clear()
         log.info("model loaded", extra={"fields": {"version": predictor.version}})
         self._tell_old(predictor.version, dated)
 
     def _without(self) -> None:
         self._hold(self.scoring.active, self._ready)
         self.scoring.set_active(None)
-        self._owed, self.error = None, ""
+        self._owed.clear()
+        self.error = ""
 
     def _hold(self, *models: Predictor | None) -> None:
         self.scoring.hold(*(one.manifest.bar_interval_s for one in models if one is not None))
@@ -339,7 +354,7 @@ class ModelSlot:
         log.error("%s", self.rollback_note)
         self._desk.alert("error", "model", self.rollback_note)
         self.scoring.dated_ns = self._models.dated_ns(fall.to)
-        self._owed = fall, self._activated_ns
+        self._owed.append(fall)
         if self._spawn is not None:
             self._spawn(self._tell_registry())
 
@@ -349,28 +364,28 @@ class ModelSlot:
         except ModelError as error:  # the poll tries again
             log.error("the registry does not know of the rollback yet: %s", error)
 
-    async def _settle_fall(self) -> None:
+    async def _settle_falls(self) -> None:
         """Write into the registry what the desk did by itself, unless a person was faster. Raises
         ModelError."""
-        if self._owed is None:
-            return
-        fall, activated_ns = self._owed
-        active = (await self._roles()).active
-        if active is None or (active.version, active.activated_ns) != (fall.version, activated_ns):
-            self._owed = None  # somebody has decided since
-            return
-        if self._spawn is None:
-            return
-        if not fall.to:
-            await asyncio.to_thread(
-                partial(self.registry.deactivate, STRATEGY, who=DESK, reason=fall.reason, bad=True)
-            )
-        else:
-            entry = await asyncio.to_thread(
-                partial(self.registry.rollback, STRATEGY, who=DESK, reason=fall.reason)
-            )
-            self._activated_ns = entry.activated_ns
-        self._owed = None
+        while self._owed:
+            fall, active = self._owed[0], (await self._roles()).active
+            if active is None or (active.version, active.activated_ns) != (fall.version, self._activated_ns):
+                self._owed.clear()  # somebody has decided since
+                return
+            if self._spawn is None:
+                return
+            self._activated_ns = await asyncio.to_thread(self._write_down, fall)
+            del self._owed[:1]
+
+    def _write_down(self, fall: Fall) -> int:
+        """Also where the last good model was not loaded yet when it was wanted. When the model that is active
+        now was made so; 0: none is."""
+        try:
+            back = self.registry.rollback(STRATEGY, who=DESK, reason=fall.reason, bad=True)
+        except NoEarlierError:
+            self.registry.deactivate(STRATEGY, who=DESK, reason=fall.reason, bad=True)
+            return 0
+        return back.activated_ns
 
     def _fail(self, error: ModelError) -> ModelError:
         self.error = str(error)

@@ -62,8 +62,8 @@ class ModelWatch:
         self._config = config
         self._top_n = top_n
         self._kept: dict[str, Kept] = {}
-        self._horizons: dict[str, tuple[int, int]] = {}
-        self._long_bars: set[str] = set()
+        self._intervals: dict[str, tuple[float, int]] = {}
+        """Seconds of a bar, and bars of the horizon, by version."""
         self.tracks: dict[str, Track] = {}
         """By version, those that ran last are last."""
         self.pair: Pair | None = None
@@ -76,8 +76,9 @@ class ModelWatch:
         for one in (active, shadow):
             if one is not None:
                 self._begin(one)
-        if active is None or shadow is None:
-            self.pair = None
+        alike = shadow is not None and active is not None and _interval_s(shadow) == _interval_s(active)
+        if active is None or shadow is None or not alike:
+            self.pair = None  # of other bars there are no common batches
         elif self.pair is None or (self.pair.active.version, self.pair.shadow.version) != (
             active.version,
             shadow.version,
@@ -112,11 +113,8 @@ class ModelWatch:
         return 0 if self.drift is None else self.drift.drifted(self._config.drift_psi)
 
     def _begin(self, model: Predictor) -> None:
-        version, manifest = model.version, model.manifest
-        bar_ns = round(manifest.bar_interval_s * NS)
-        self._horizons[version] = (manifest.horizon_bars * bar_ns, self._config.every_bars * bar_ns)
-        if manifest.bar_interval_s >= LONG_BAR_S:
-            self._long_bars.add(version)
+        version = model.version
+        self._intervals[version] = _interval_s(model), model.manifest.horizon_bars
         track = self.tracks.pop(version, None)
         if track is None:
             track = self._track(version)
@@ -126,15 +124,16 @@ class ModelWatch:
         self.tracks[version] = track
         while len(self.tracks) > MAX_TRACKS:
             oldest = next(iter(self.tracks))
-            del self.tracks[oldest], self._horizons[oldest]
-            self._long_bars.discard(oldest)
+            del self.tracks[oldest], self._intervals[oldest]
 
     def _track(self, version: str) -> Track:
-        horizon_ns, every_ns = self._horizons[version]
+        interval_s, horizon_bars = self._intervals[version]
+        bar_ns = round(interval_s * NS)
         return Track(
             version,
-            horizon_ns=horizon_ns,
-            every_ns=every_ns,
+            interval_s=interval_s,
+            horizon_ns=horizon_bars * bar_ns,
+            every_ns=self._config.every_bars * bar_ns,
             cost_pct=self._config.cost_pct,
             keep_steps=self._config.rollback.live_ic_steps,
         )
@@ -145,7 +144,7 @@ class ModelWatch:
         """The active model's batch: finite."""
         self._on_batch(job, said)
         if self.drift is not None:
-            self.drift.add(job.rows)
+            self.drift.add(job.rows[job.traded])  # as training: no label begins at another bar
 
     def on_shadow(self, job: Job, said: Answered, active: Answered | None) -> None:
         """The shadow's of the same close: finite; ``active``: what the active one said, if it did."""
@@ -174,29 +173,34 @@ class ModelWatch:
         pair = [] if self.pair is None else [self.pair.active, self.pair.shadow]
         return [*self.tracks.values(), *pair]
 
-    @property
-    def due_ns(self) -> int:
-        """When closes are wanted next; 0: none are."""
-        return min((track.due_ns for track in self._all() if track.due_ns), default=0)
+    def due(self, boundary_ns: int) -> set[float]:
+        """Seconds of the bars whose closes at ``boundary_ns`` are wanted."""
+        wanted = {track.interval_s for track in self._all() if 0 < track.due_ns <= boundary_ns}
+        return {interval_s for interval_s in wanted if boundary_ns % round(interval_s * NS) == 0}
 
-    def on_closes(self, ns: int, closes: Mapping[str, float]) -> None:
-        """The closes of the bars that closed at ``ns``."""
+    def on_closes(self, interval_s: float, ns: int, closes: Mapping[str, float]) -> None:
+        """The closes of the bars of ``interval_s`` that closed at ``ns`` and rest on a trade."""
         for track in self._all():
-            track.on_closes(ns, closes)
+            if track.interval_s == interval_s:
+                track.on_closes(ns, closes)
 
     # --- between runs of the desk ---
 
     def kept(self) -> list[Any]:
-        """A setting's value."""
-        return [
-            msgspec.to_builtins(track.kept(MAX_CELLS if version in self._long_bars else 0))
-            for version, track in self.tracks.items()
+        """A setting's value; of what was taken up too, whose models are not loaded (yet)."""
+        tracks = [
+            track.kept(MAX_CELLS if track.interval_s >= LONG_BAR_S else 0) for track in self.tracks.values()
         ]
+        return [msgspec.to_builtins(one) for one in (*self._kept.values(), *tracks)][-MAX_TRACKS:]
 
     def take_up(self, value: object) -> None:
         """What an earlier run kept; models take it up when they are loaded. Raises ValueError."""
         kept = msgspec.convert(value, list[Kept])
         self._kept = {one.version: one for one in kept[-MAX_TRACKS:]}
+
+
+def _interval_s(model: Predictor) -> float:
+    return model.manifest.bar_interval_s
 
 
 def _add(track: Track, job: Job, said: Answered, found: Weights) -> None:

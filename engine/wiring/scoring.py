@@ -40,6 +40,12 @@ class Fall(NamedTuple):
     ns: int
 
 
+class _Closes(NamedTuple):
+    interval_s: float
+    indices: npt.NDArray[np.int64]
+    closes: Floats
+
+
 class _Asked(NamedTuple):
     job: Job
     began_ns: int
@@ -47,6 +53,10 @@ class _Asked(NamedTuple):
 
 def _nobody(fall: Fall) -> None:
     """Nobody is told."""
+
+
+def _nothing() -> None:
+    """Nothing follows."""
 
 
 def _at_once(work: Callable[[], None]) -> None:
@@ -70,13 +80,16 @@ class Scoring:
         *,
         on_batch: Callable[[Batch], None],
         top_n: Callable[[], int],
+        on_gone: Callable[[], None] = _nothing,
     ) -> None:
         """``symbols``: by index, live. ``on_batch``: takes an answer that came later than its bar close.
-        ``top_n()``: longs, and shorts, that the model strategy takes."""
+        ``top_n()``: longs, and shorts, that the model strategy takes. ``on_gone()``: what the active model
+        said last counts no more: it had to go, or none is to take its place."""
         self._config = config.models
         self._bars = bars
         self._symbols = symbols
         self._on_batch = on_batch
+        self._on_gone = on_gone
         self.watch = ModelWatch(config.models, top_n)
         self.active: Predictor | None = None
         self.dated_ns: int | None = None
@@ -120,6 +133,10 @@ class Scoring:
         self.active, self.dated_ns = predictor, dated_ns
         self.error, self._silent = "", False
         self._judge = Judge(self._config.rollback)
+        if predictor is None:
+            self._on_gone()
+        elif self.shadow is not None and self.shadow.version == predictor.version:
+            self.shadow, self.shadow_error = None, ""
         if self._asked is not None:
             self._asked, self.late = None, self.late + 1
         self._use()
@@ -129,8 +146,11 @@ class Scoring:
 
     def set_shadow(self, predictor: Predictor | None) -> None:
         """Let another model predict beside the active one, from the next batch on."""
+        if predictor is not None and self.active is not None and predictor.version == self.active.version:
+            predictor = None  # none is its own shadow
         self.shadow, self.shadow_error = predictor, ""
         self._use()
+        self.shadow_error = self._apart()
 
     def hold(self, *interval_s: float) -> None:
         """Keep bars of these intervals too: a model on them may be put to work at any moment, and must not
@@ -195,9 +215,7 @@ class Scoring:
 
     def on_bars(self, table: FeatureTable, boundary_ns: int, *, trading: bool) -> Batch | None:
         """The batch of this bar close; None when there is none, or none yet."""
-        lead = self.lead
-        if trading and 0 < self.watch.due_ns <= boundary_ns and lead is not None:
-            self._score(lead, table, boundary_ns)
+        self._after = None
         if self.active is not None and boundary_ns % self.every_ns(self.active) == 0:
             self._forget_asked()
         lead = self.lead  # one may have had to go
@@ -228,11 +246,23 @@ class Scoring:
             self._after = partial(self._beside, job, _said(batch, took_ms))
         return batch
 
-    def after(self) -> None:
+    def after(self, table: FeatureTable, boundary_ns: int) -> None:
         """The decisions of this boundary are out: what nothing waited for may be done."""
-        work, self._after = self._after, None
-        if work is not None:
-            self._defer(work)
+        works, self._after = [self._after], None
+        closes = self._closes(table, boundary_ns)
+        if closes:
+            score = partial(self._score, closes, boundary_ns)
+            if self._config.rollback.min_live_ic is None:
+                works.insert(0, score)
+            else:
+                score()  # the model may have to go for it, in a replay at the same moment
+        shadow = self.shadow
+        if shadow is not None and self._apart() and boundary_ns % self.every_ns(shadow) == 0:
+            job = self.job(shadow, table, boundary_ns)
+            works.append(None if job is None else partial(self._ask_shadow, shadow, job, None))
+        for work in works:
+            if work is not None:
+                self._defer(work)
 
     def job(self, predictor: Predictor, table: FeatureTable, boundary_ns: int) -> Job | None:
         """What ``predictor`` would be asked now; None with fewer than two symbols that have enough bars."""
@@ -242,14 +272,19 @@ class Scoring:
         symbols = tuple([self._symbols[index] for index in found.indices.tolist()])
         return Job(table.ns, symbols, found.rows, found.closes, found.traded)
 
-    def _score(self, lead: Predictor, table: FeatureTable, boundary_ns: int) -> None:
+    def _closes(self, table: FeatureTable, boundary_ns: int) -> list[_Closes]:
+        """What the watch wants to know of the bars that closed just now."""
+        wanted = sorted(self.watch.due(boundary_ns))
+        return [_Closes(each_s, *self._bars.closes(each_s, table, boundary_ns)) for each_s in wanted]
+
+    def _score(self, closes: Sequence[_Closes], boundary_ns: int) -> None:
         """Tell the watch what became of earlier predictions; the active model may have to go for it."""
-        indices, closes = self._bars.closes(lead.manifest.bar_interval_s, table, boundary_ns)
-        names = [self._symbols[index] for index in indices.tolist()]
-        self.watch.on_closes(boundary_ns, dict(zip(names, closes.tolist(), strict=True)))
-        active = self.active
-        if active is not None:
-            track = self.watch.tracks[active.version]
+        for one in closes:
+            names = [self._symbols[index] for index in one.indices.tolist()]
+            found = dict(zip(names, one.closes.tolist(), strict=True))
+            self.watch.on_closes(one.interval_s, boundary_ns, found)
+        if self.active is not None:
+            track = self.watch.tracks[self.active.version]
             reason = self._judge.on_live_ic(track.live_rank_ic(), track.judged)
             if reason:
                 self.fall(reason, boundary_ns)
@@ -264,8 +299,7 @@ class Scoring:
         reason = self._judge.on_batch(predictions, took_ms)
         if reason:
             self.fall(reason, job.ns)
-            if not usable(predictions):
-                return None
+            return None
         if self._silent:
             self.error, self._silent = "", False
         batch = Batch(job.ns, predictor.version, job.symbols, job.rows, predictions, normalise(predictions))
@@ -309,14 +343,23 @@ class Scoring:
         """The decisions on a batch are out: take notes of it, and let the shadow predict the same."""
         if active is not None:
             self.watch.on_active(job, active)
-        shadow, lead = self.shadow, self.lead
-        if shadow is None or lead is None:
-            return
-        if shadow.manifest.bar_interval_s != lead.manifest.bar_interval_s:
-            self.shadow_error = (
-                f"shadow {shadow.version} does not predict: its bars are of "
-                f"{shadow.manifest.bar_interval_s:g} s, the active one's of {lead.manifest.bar_interval_s:g}"
-            )
+        shadow = self.shadow
+        if shadow is not None and not self._apart():
+            self._ask_shadow(shadow, job, active)
+
+    def _apart(self) -> str:
+        """Why the shadow is asked at other bar closes than the active model; "": it is not."""
+        active, shadow = self.active, self.shadow
+        if active is None or shadow is None:
+            return ""
+        ours, its = (one.manifest.bar_interval_s for one in (active, shadow))
+        if its == ours:
+            return ""
+        told = f"its bars are of {its:g} s, the active one's of {ours:g}"
+        return f"shadow {shadow.version} is not compared: {told}"
+
+    def _ask_shadow(self, shadow: Predictor, job: Job, active: Answered | None) -> None:
+        if shadow is not self.shadow:
             return
         began_ns = 0 if self._timer is None else self._timer()
         remote = remote_of(shadow)
@@ -341,7 +384,7 @@ class Scoring:
                 f"shadow {shadow.version} predicted numbers that are not finite, too large, or too few"
             )
         else:
-            self.shadow_error = ""
+            self.shadow_error = self._apart()
             took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
             self.watch.on_shadow(job, Answered(shadow.version, answer, took_ms), active)
 
@@ -360,8 +403,9 @@ class Scoring:
             return
         to = self.fallback()
         self.set_active(to)
-        where = f"back to {to.version}" if to is not None else "the strategy goes on without a model"
-        self.error = f"model {fallen.version} is off, {where}: {reason}"
+        self._on_gone()
+        if to is None:
+            self.error = f"model {fallen.version} is off, the strategy goes on without a model: {reason}"
         self.on_fall(Fall(fallen.version, "" if to is None else to.version, reason, ns))
 
 

@@ -83,7 +83,12 @@ class Signals:
         )
         self._ttl_ns = np.array(quant.TTL_NS)
         self.scoring = Scoring(
-            config, model_bars, self._symbols, on_batch=self._on_late_batch, top_n=self._top_n
+            config,
+            model_bars,
+            self._symbols,
+            on_batch=self._on_late_batch,
+            top_n=self._top_n,
+            on_gone=lambda: self.blender.drop_source(Model.name),
         )
         self._trading = False
         self.signals = 0
@@ -113,7 +118,7 @@ class Signals:
             self._take_batch(batch, table.ns)
         if trading:
             self._decide(table)
-            self.scoring.after()
+            self.scoring.after(table, self._features.boundary_ns)
 
     def _decide(self, table: FeatureTable) -> None:
         """Blends of all symbols whose bar closed, and the opportunities in them."""

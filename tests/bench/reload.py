@@ -164,7 +164,7 @@ async def _weights(folder: Path) -> tuple[list[float], list[float], list[float]]
             weights(dict(zip(batch.symbols, batch.scores.tolist(), strict=True)), 2, 2)
             times.append((time.perf_counter_ns() - began) / 1e6)
             began = time.perf_counter_ns()
-            scoring.after()
+            scoring.after(table, features.boundary_ns)
             if shadow:
                 beside.append((time.perf_counter_ns() - began) / 1e6)
     return alone, shadowed, beside

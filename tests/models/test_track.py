@@ -22,7 +22,7 @@ EVERY, HORIZON, STEP = 5, 10, 5
 
 
 def track(*, horizon: int = HORIZON, every: int = EVERY, cost_pct: float = 0.1, keep: int = 20) -> Track:
-    return Track("v", horizon_ns=horizon, every_ns=every, cost_pct=cost_pct, keep_steps=keep)
+    return Track("v", interval_s=1e-9, horizon_ns=horizon, every_ns=every, cost_pct=cost_pct, keep_steps=keep)
 
 
 def prices(n: int, seed: int = 1) -> np.ndarray:
@@ -61,8 +61,8 @@ def test_the_figures_are_as_defined(seed: int) -> None:
     ]
     assert figures.hit_rate == pytest.approx(np.mean(hits))
     earned = sum(
-        closes[k + 1, best[k]] / closes[k, best[k]] - closes[k + 1, worst[k]] / closes[k, worst[k]]
-        for k in range(n - 1)
+        closes[k + 2, best[k]] / closes[k + 1, best[k]] - closes[k + 2, worst[k]] / closes[k + 1, worst[k]]
+        for k in range(n - 2)
     )
     changed = [
         turnover(
@@ -72,7 +72,7 @@ def test_the_figures_are_as_defined(seed: int) -> None:
         for a, b in pairwise(predictions)
     ]
     assert figures.turnover == pytest.approx(np.mean(changed))
-    assert figures.pnl_pct == pytest.approx(100 * earned - 0.1 * (sum(changed) + 1.0), abs=1e-9)
+    assert figures.pnl_pct == pytest.approx(100 * earned - 0.1 * (1.0 + sum(changed[:-1])), abs=1e-9)
     assert (figures.latency_p50_ms, figures.latency_max_ms, figures.since_ns) == (6.0, 11.0, EVERY)
 
 
@@ -118,12 +118,53 @@ def test_a_bar_close_that_never_came_scores_nothing() -> None:
 
 def test_paper_weights_are_left_after_a_long_silence() -> None:
     one, there, held = track(), np.ones(5, np.bool_), {"A": Fraction(1), "B": Fraction(-1)}
-    one.on_batch(5, SYMBOLS, np.arange(5.0), np.full(5, 100.0), there, held, None)
-    later = np.array([200.0, 100.0, 100.0, 100.0, 100.0])
-    one.on_batch(5 + 6 * EVERY, SYMBOLS, np.arange(5.0), later, there, held, None)
+
+    def step(ns: int, price: float) -> None:
+        one.on_closes(ns, {"A": price, "B": 100.0})
+        one.on_batch(ns, SYMBOLS, np.arange(5.0), np.full(5, 100.0), there, held, None)
+
+    step(5, 50.0)
+    one.on_closes(6, {"A": 100.0, "B": 100.0})
+    step(5 + 6 * EVERY, 200.0)
+    one.on_closes(6 + 6 * EVERY, {"A": 200.0, "B": 100.0})
     assert one.tally.figures().pnl_pct == pytest.approx(-0.2), "bought twice, and nothing earned between"
-    one.on_batch(5 + 7 * EVERY, SYMBOLS, np.arange(5.0), later * [1.1, 1, 1, 1, 1], there, held, None)
+    step(5 + 7 * EVERY, 210.0)
+    one.on_closes(6 + 7 * EVERY, {"A": 220.0, "B": 100.0})
     assert one.tally.figures().pnl_pct == pytest.approx(-0.2 + 10.0)
+
+
+def test_paper_weights_are_taken_up_at_the_first_trade_after_the_prediction() -> None:
+    one, there = track(cost_pct=0.0), np.ones(5, np.bool_)
+    one.on_batch(
+        5, SYMBOLS, np.arange(5.0), np.full(5, 100.0), there, {"A": Fraction(1), "B": Fraction(-1)}, None
+    )
+    one.on_closes(6, {"B": 100.0})
+    assert one.due_ns == 6, "A still waits"
+    one.on_closes(7, {"A": 110.0, "B": 90.0})
+    one.on_batch(
+        10, SYMBOLS, np.arange(5.0), np.full(5, 100.0), there, {"C": Fraction(1), "A": Fraction(-1)}, None
+    )
+    assert one.tally.pnl == 0.0
+    one.on_closes(11, {"A": 121.0, "B": 80.0, "C": 100.0})
+    assert one.tally.pnl == pytest.approx(121.0 / 110.0 - 1.0 + 0.2), "A from 110, B from 100 down to 80"
+    one.on_closes(12, {"A": 1.0, "B": 1.0, "C": 1.0})
+    assert one.tally.pnl == pytest.approx(0.3), (
+        "nobody holds B any more, and the next batch tells of the rest"
+    )
+    one.on_batch(15, SYMBOLS, np.arange(5.0), np.full(5, 100.0), there, {}, None)
+    one.on_closes(16, {"A": 121.0, "C": 110.0})
+    assert one.tally.pnl == pytest.approx(0.3 + 0.1) and not one._held and not one._wanted
+
+
+def test_prices_that_jump_between_bid_and_ask_earn_nothing() -> None:
+    """Every price is 100 to buy and 99.9 to sell; who trades at the close it has seen takes the difference."""
+    random, n = np.random.default_rng(5), 4000
+    closes = np.where(random.random((n, 5)) < 0.5, 99.9, 100.0)
+    one = track(cost_pct=0.0)
+    feed(one, -closes + random.normal(0, 1e-6, closes.shape), closes)
+    assert one.tally.rank_ics and np.mean(one.tally.rank_ics) > 0.3, "as the label has it"
+    per_batch = one.tally.pnl / n
+    assert abs(per_batch) < 5e-5, "a tenth of a percent would be 1e-3"
 
 
 def test_nothing_grows_without_bound() -> None:
