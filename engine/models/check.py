@@ -7,8 +7,6 @@ itself is asked for the golden rows' predictions only after the strict reader ha
 from __future__ import annotations
 
 import ctypes.util
-import os
-import resource
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,13 +17,11 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models import artefact
+from engine.models.child_process import restrict
 from engine.models.forest import Floats
 from engine.models.walker import predict
 
 VERDICT = "verdict.json"
-MEMORY_BYTES = 8 << 30
-CPU_S = 120
-"""Of the child: where its parent is killed, nobody else ends one that hangs."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -35,10 +31,6 @@ class Verdict(msgspec.Struct, frozen=True):
     note: str = ""
     version: str = ""
     """Of the artefact that was checked."""
-
-
-_UNUSED = ("pandas", "pyarrow", "sklearn", "dask", "matplotlib")
-"""LightGBM imports these where they are installed; it predicts without them, and starts twice as fast."""
 
 
 class NoLightGBMError(ModelError):
@@ -92,14 +84,7 @@ def lightgbm_predictions(text: bytes, rows: Floats) -> tuple[Floats, Any]:
 def in_child(check: Callable[[Path, Path], Verdict], arguments: Sequence[str]) -> int:
     """The child's ``main``: its arguments are what to check and where to leave the verdict."""
     path, out = (Path(argument) for argument in arguments)
-    # no core dump of a crash, no swallowing of the machine's memory
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    os.nice(5)
-    for name in _UNUSED:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # "not installed"
+    restrict()
     try:
         verdict = check(path, out)
     except ModelError as error:

@@ -9,8 +9,6 @@ count only where they add up to what our own walk through the trees gives.
 from __future__ import annotations
 
 import math
-import os
-import resource
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy.typing as npt
 from engine.errors import ModelError
 from engine.features.alpha158 import WIDTH
 from engine.models import artefact
+from engine.models.child_process import restrict
 from engine.models.forest import IDENTITY
 from engine.models.walker import predict
 from engine.text import clean
@@ -30,7 +29,6 @@ from engine.text import clean
 ROW, RESULT = "row.npy", "contributions.json"
 TOLERANCE = 1e-9
 """Relative: of the sum of the parts against the prediction."""
-MEMORY_BYTES = 8 << 30
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -90,10 +88,7 @@ def _shap(model: bytes, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 def main(arguments: list[str]) -> int:
     path, out = (Path(argument) for argument in arguments)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    os.nice(10)
+    restrict()
     try:
         parts = take_apart(path, np.load(out / ROW, allow_pickle=False))
     except ModelError as error:

@@ -7,11 +7,7 @@ LightGBM is ever imported here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import os
-import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +22,7 @@ from engine.features.alpha158 import schema_hash
 from engine.models import artefact
 from engine.models.artefact import Manifest
 from engine.models.check import VERDICT, Verdict, accept
-from engine.models.child_environment import child_environment
+from engine.models.child_process import STDERR, run_child
 from engine.models.forest import Floats, Forest
 from engine.models.usable import MOST
 from engine.models.walker import Walker
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 
 SCORE_STD = 0.02
 _LEAST = 1e-100
-NICE = 15
-"""Of the child that tries a model."""
 _DAY_S = 86_400
 
 
@@ -167,30 +161,12 @@ def _open(manifest: Manifest, out: Path, note: str) -> Predictor:
 
 async def try_in_child(module: str, path: Path, out: Path, timeout_s: float) -> Verdict:
     """What ``python -m module path out`` says of the model; a crash, and silence, are refusals too."""
-    with (out / "stderr").open("wb") as stderr:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, str(path), str(out)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=stderr,
-            env=child_environment(),
-            start_new_session=True,
-        )
-    # From its first import on: the desk's decisions go before it.
-    with contextlib.suppress(OSError):  # it may have ended already
-        os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
     try:
-        async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation
-            code = await child.wait()
+        code = await run_child(module, path, out, timeout_s)
     except TimeoutError:
         raise ModelError(
             f"the model at {path} did not pass its check within {timeout_s:g} s: copy or train it again"
         ) from None
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
     return _verdict(out, code)
 
 
@@ -200,6 +176,6 @@ def _verdict(out: Path, code: int) -> Verdict:
     except (OSError, msgspec.DecodeError):
         if code < 0:
             return Verdict(f"the model's check died by signal {-code}: the file is damaged; train it again")
-        lines = (out / "stderr").read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        lines = (out / STDERR).read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
         why = clean(lines[-1], 120) if lines else "no message"
         return Verdict(f"the model's check failed with exit code {code}: {why}")

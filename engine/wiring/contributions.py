@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -20,7 +16,7 @@ from engine.api.model_protocol import ContributionRow, Contributions
 from engine.errors import ModelError, UnknownModelError
 from engine.features.alpha158 import NAMES
 from engine.models import artefact
-from engine.models.child_environment import child_environment
+from engine.models.child_process import STDERR, run_child
 from engine.models.contributions import RESULT, ROW, Parts
 from engine.text import clean
 from engine.wiring.batches import Batch
@@ -114,25 +110,10 @@ def _check_kind(path: Path, version: str) -> None:
 
 
 async def _run(path: Path, out: Path, timeout_s: float) -> int:
-    with (out / "stderr").open("wb") as stderr:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine.models.contributions", str(path), str(out)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=stderr,
-            env=child_environment(),
-            start_new_session=True,
-        )
     try:
-        async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation
-            return await child.wait()
+        return await run_child("engine.models.contributions", path, out, timeout_s)
     except TimeoutError:
         raise ModelError(f"the contributions took longer than {timeout_s:g} s: try again") from None
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
 
 
 def _read(out: Path, code: int) -> Parts:
@@ -141,7 +122,7 @@ def _read(out: Path, code: int) -> Parts:
     except (OSError, msgspec.DecodeError):
         if code < 0:
             return Parts(f"the contributions' process died by signal {-code}")
-        lines = (out / "stderr").read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        lines = (out / STDERR).read_bytes()[-2000:].decode("utf-8", "replace").strip().splitlines()
         return Parts(f"no contributions, exit code {code}: {lines[-1] if lines else 'no message'}")
     if not parts.error and len(parts.values) != len(NAMES):
         return Parts(f"{len(parts.values)} contributions of {len(NAMES)} features")

@@ -14,7 +14,6 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models import builtin
-from engine.models import load as loading
 from engine.models.artefact import MANIFEST, Artefact, golden
 from engine.models.child_environment import child_environment
 from engine.models.load import load, normalise
@@ -93,7 +92,7 @@ async def with_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str,
     stand_in = tmp_path / "python"
     stand_in.write_text(f"#!{sys.executable}\n{code}\n")
     stand_in.chmod(0o700)
-    monkeypatch.setattr(loading.sys, "executable", str(stand_in))
+    monkeypatch.setattr(sys, "executable", str(stand_in))
     with pytest.raises(ModelError) as refusal:
         await load(builtin.PATH, timeout_s=timeout_s)
     return str(refusal.value)
@@ -134,7 +133,7 @@ async def test_a_canceled_load_leaves_no_child(monkeypatch: pytest.MonkeyPatch, 
     code = f"import os, time; open({str(pipe)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     stand_in.write_text(f"#!{sys.executable}\n{code}\n")
     stand_in.chmod(0o700)
-    monkeypatch.setattr(loading.sys, "executable", str(stand_in))
+    monkeypatch.setattr(sys, "executable", str(stand_in))
     task = asyncio.create_task(load(builtin.PATH))
     pid = int(await asyncio.wait_for(asyncio.to_thread(pipe.read_text), 20))
     task.cancel()
