@@ -333,9 +333,9 @@ def test_drift_is_told_most_drifted_first(stage: Stage) -> None:
     trained = np.tile(batch.rows, (40, 1))
     trained[:, 7] += 1e6
     stage.scoring.set_active(Scripted("e" * 12, by_feature, reference=reference(trained)))
-    stage.floor.run(5 * 20)
+    stage.floor.run(5 * 80)
     rows, count = drift_rows(stage.scoring)
-    assert count == 6 * 20 and len(rows) == 158
+    assert count == 6 * 80 and len(rows) == 158
     assert [row.psi for row in rows] == sorted((row.psi for row in rows), reverse=True)
     assert rows[0].psi > 0.25
     assert model_row(stage.slot).drifted == sum(row.psi >= 0.25 and row.psi > row.noise for row in rows) > 0
