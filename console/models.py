@@ -21,11 +21,13 @@ class ModelsApp(TradingApp):
     def action_rollback(self) -> None:
         """Back to the model that was active before: asked once, with what it goes back to."""
 
+        screen = RollbackScreen(self.link)
+
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self.command("the model's rollback", self.link.roll_back_model)
+                self.command("the model's rollback", screen.send)
 
-        self.push_screen(RollbackScreen(self.link), answered)
+        self.push_screen(screen, answered)
 
     def action_train(self) -> None:
         self.push_screen(TrainingScreen(self.link, self.view))

@@ -69,6 +69,10 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
             self.choices = choices
             self.refresh()
 
+    def again(self) -> None:
+        """The choice was not taken: ask for another one."""
+        self._done = False
+
     def action_step(self, step: int) -> None:
         self.index = (self.index + step) % len(self.choices)
         self.refresh()

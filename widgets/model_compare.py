@@ -151,15 +151,15 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
         said = f"– not known: {detail.drift_rows:,} live rows are too few yet, or its file has no reference"
         return [*lines, ((said, "muted"),)]
     limit = detail.drift_psi
-    said = [_verdict(row, limit) for row in detail.drift]
-    drifted, shifted, early = (said.count(verdict) for verdict in (_DRIFTED, _SHIFTED, _EARLY))
+    verdicts = [_verdict(row, limit) for row in detail.drift]
+    drifted, shifted, early = (verdicts.count(one) for one in (_DRIFTED, _SHIFTED, _EARLY))
     lines = section("Drift of features", f"{detail.drift_rows:,} live rows against training")
     counts: Line = (
         (f"{drifted} drifted", "bad" if drifted else "text"),
         (f" (PSI from {limit:g})  ", "muted"),
         (f"{shifted} shifted", "warn" if shifted else "text"),
         (f" (from {SHIFTED:g})  ", "muted"),
-        (f"{said.count(_ALIKE)} alike", "text"),
+        (f"{verdicts.count(_ALIKE)} alike", "text"),
     )
     lines.append(counts)
     if early:

@@ -153,8 +153,10 @@ def head_lines(detail: ModelsDetail, now_ns: int) -> list[Line]:
     lines: list[Line] = [tuple(cells)]
     if detail.error:
         lines.append((("! reload failed, the old model was kept: ", "bad"), (detail.error, "bad")))
+    if detail.trouble:
+        lines.append((("! ", "bad"), (detail.trouble, "bad")))
     if detail.rollback:
-        lines.append((("! rolled back by the desk: ", "warn"), (detail.rollback, "warn")))
+        lines.append((("! by the desk itself: ", "warn"), (detail.rollback, "warn")))
     return lines
 
 
@@ -164,4 +166,9 @@ def _live_cells(row: ModelEntry, now_ns: int) -> list[Cell]:
     live = scored(row.live)
     if live is None:
         return [*cells, (", not scored yet", "muted")]
-    return [*cells, (", live IC ", "muted"), (ic(live.rank_ic), figures.direction(live.rank_ic))]
+    return [
+        *cells,
+        (", live IC ", "muted"),
+        (ic(live.rank_ic), figures.direction(live.rank_ic)),
+        (f" over {figures.compact(live.steps)}", "muted"),
+    ]

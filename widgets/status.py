@@ -247,12 +247,16 @@ def _model(models: Sequence[ModelRow], now_ns: int) -> Line:
     if not models:
         return ()
     model = models[0]
-    if not model.version:
-        return (("model ", "muted"), ("none", "warn"))
-    age = figures.age(now_ns - model.created_ns) if model.created_ns else figures.UNKNOWN
-    told: Line = ((" ! rolled back, M", "warn"),) if model.rollback else ()
+    told: Line = ()
     if model.error:
-        told = ((" ! kept: reload failed", "bad"),)
+        told = ((" ! reload failed, M", "bad"),)
+    elif model.trouble:
+        told = ((" ! trouble, M", "bad"),)
+    elif model.rollback:
+        told = ((" ! rolled back, M", "warn"),)
+    if not model.version:
+        return (("model ", "muted"), ("none", "warn"), *told)
+    age = figures.age(now_ns - model.created_ns) if model.created_ns else figures.UNKNOWN
     return (("model ", "muted"), (model.version[:_VERSION], "text"), (f" {age}", "muted"), *told)
 
 

@@ -145,13 +145,13 @@ def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
 
 
 def model_cells(row: ModelRow, now_ns: int) -> GridRow:
-    bad = bool(row.error)
+    bad = bool(row.error or row.trouble)
     age = figures.age(now_ns - row.created_ns) if row.created_ns else figures.UNKNOWN
     return GridRow(
         row.strategy,
         (
             (row.version or "none", "bold" if row.version else "muted"),
-            (row.status, "warn" if bad else "good"),
+            (row.status, "good" if row.status == "active" and not bad else "warn"),
             (age, "muted"),
             live_ic_cell(row.live_rank_ic),
             (f"◐{row.shadow}" if row.shadow else "", "accent"),
@@ -168,7 +168,9 @@ def live_ic_cell(rank_ic: float | None) -> Cell:
 def _model_note(row: ModelRow) -> Cell:
     """What a person must know of it, else how it was validated."""
     if row.error:
-        return (f"! {row.error}", "bad")
+        return (f"! reload failed: {row.error}", "bad")
+    if row.trouble:
+        return (f"! trouble: {row.trouble}", "bad")
     if row.rollback:
         return (f"! rolled back: {row.rollback}", "warn")
     return (f"! {row.drifted} drifted, {row.metric}", "warn") if row.drifted else (row.metric, "text")

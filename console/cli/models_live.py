@@ -32,7 +32,7 @@ def info(arguments: argparse.Namespace) -> int:
     desk = ask(where, "GET", "/v1/models", ModelsDetail)
     lines = detail_lines(found.entry, found, _WIDTH, time.time_ns())
     print("\n".join(plain([*lines, *comparison_lines(desk), *drift_lines(desk, _WIDTH)])))
-    for told in (desk.error, desk.rollback):
+    for told in (desk.error, desk.trouble, desk.rollback):
         if told:
             print(told)
     return 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from console.link_protocol import ModelsLink
 from console.screens.confirm import AskScreen
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
+from engine.api.protocol import Reply
 from engine.errors import LinkError
-from widgets.choices import Choice
+from widgets.choices import Choice, Choices
 from widgets.lines import Line
 from widgets.model_compare import switch_lines
 from widgets.model_detail import refusal
@@ -45,12 +47,13 @@ class ActivateScreen(SwitchScreen):
 
 
 class RollbackScreen(SwitchScreen):
-    """Opened at once; filled with where it goes when the engine answers."""
+    """Opened at once; filled with where it goes when the engine answers, and till then it goes nowhere."""
 
     def __init__(self, link: ModelsLink) -> None:
         yes = Choice("yes", "Roll back", "to the model before", "warn")
         super().__init__("Roll back the model?", [(("asking the engine where to…", "muted"),)], [CANCEL, yes])
         self._link = link
+        self._move: Move | None = None
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -62,7 +65,37 @@ class RollbackScreen(SwitchScreen):
         except LinkError as error:
             self.tell([((str(error), "bad"),)])
         else:
+            self._move = Move.of(known)
             self.tell(rollback_lines(known))
+
+    def on_choices_chosen(self, event: Choices.Chosen) -> None:
+        if event.id == "yes" and (self._move is None or not self._move.to):
+            event.prevent_default()  # what is said above tells why
+            event.stop()
+            event.choices.again()
+
+    async def send(self) -> Reply:
+        """Roll back as was shown, unless somebody, or the desk itself, was faster: twice is one too far."""
+        move = Move.of(await self._link.models())
+        if move == self._move:
+            return await self._link.roll_back_model()
+        return Reply(False, f"not rolled back: {move.words} by now; b asks again")
+
+
+class Move(NamedTuple):
+    """A rollback: from the active model, to the one before; "" for none."""
+
+    active: str
+    to: str
+
+    @classmethod
+    def of(cls, known: ModelsDetail) -> Move:
+        active = next((row.version for row in known.models if row.role == "active"), "")
+        return cls(active, next((row.version for row in known.models if row.last_good), ""))
+
+    @property
+    def words(self) -> str:
+        return f"{self.active or 'no model'} is active and {self.to or 'none'} the one before"
 
 
 def rollback_lines(known: ModelsDetail) -> Sequence[Line]:

@@ -156,6 +156,8 @@ class ModelsDetail(Row, frozen=True):
     training: TrainingRow
     drift_psi: float = 0.25
     """From which index on a feature counts as drifted (``models.drift_psi``)."""
+    trouble: str = ""
+    """What is wrong with the model at work, or with the shadow; "" when nothing is."""
 
 
 class FoldRow(Row, frozen=True):

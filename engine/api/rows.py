@@ -248,6 +248,8 @@ class ModelRow(Row, frozen=True):
     """What the desk rolled back by itself last, and why; "" when it has not."""
     drifted: int = 0
     """Features whose live values are of another distribution than in training."""
+    trouble: str = ""
+    """What is wrong with the model at work, or with the shadow; "" when nothing is."""
 
 
 class LogRow(Row, frozen=True):

@@ -23,7 +23,7 @@ from engine.models.registry import Entry, Registry, Roles
 from engine.wiring.contributions import Contributing
 from engine.wiring.model_rows import detail
 from engine.wiring.model_slot import STRATEGY
-from engine.wiring.model_view import comparison, drift_rows, live_row, model_entry, role_of
+from engine.wiring.model_view import comparison, drift_rows, live_row, model_entry, role_of, trouble
 from engine.wiring.registry_looks import RegistryLooks
 from engine.wiring.tickets import find
 
@@ -53,13 +53,14 @@ class LiveModels:
         drift, rows = drift_rows(scoring)
         return ModelsDetail(
             models=tuple(model_entry(entry, scoring, roles) for entry in entries),
-            error=self._slot.error or scoring.error or scoring.shadow_error,
+            error=self._slot.error,
             rollback=self._slot.rollback_note,
             comparison=comparison(scoring),
             drift=drift,
             drift_rows=rows,
             training=self.training(),
             drift_psi=self._engine.config.models.drift_psi,
+            trouble=trouble(scoring),
         )
 
     async def model(self, version: str) -> ModelDetail:

@@ -20,7 +20,6 @@ def model_row(slot: ModelSlot) -> ModelRow:
     """The model at work, or why there is none."""
     scoring = slot.scoring
     predictor, shadow = scoring.active, scoring.shadow
-    error = slot.error or scoring.error or scoring.shadow_error
     track = None if predictor is None else scoring.watch.tracks.get(predictor.version)
     figures = None if track is None else track.tally.figures()
     return ModelRow(
@@ -29,13 +28,19 @@ def model_row(slot: ModelSlot) -> ModelRow:
         "active" if predictor is not None else "loading" if slot.loading else "none",
         0 if predictor is None else predictor.created_ns,
         "" if predictor is None else predictor.metric,
-        error,
+        slot.error,
         live_rank_ic=None if figures is None else figures.rank_ic,
         live_steps=0 if figures is None else figures.steps,
         shadow="" if shadow is None else shadow.version,
         rollback=slot.rollback_note,
         drifted=scoring.watch.drifted(),
+        trouble=trouble(scoring),
     )
+
+
+def trouble(scoring: Scoring) -> str:
+    """Of the models that run, or should; not of those that could not be loaded."""
+    return scoring.error or scoring.shadow_error
 
 
 def model_entry(entry: Entry, scoring: Scoring, roles: Roles) -> ModelEntry:

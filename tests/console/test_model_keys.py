@@ -110,6 +110,32 @@ async def test_a_rollback_to_nowhere_says_so() -> None:
     assert link.sent == []
 
 
+async def test_a_rollback_goes_nowhere_before_it_is_known_where_to() -> None:
+    link = models_link(models=(sample.entry(),))
+    async with desk(link) as (app, pilot):
+        await press(pilot, "b")
+        await until(pilot, lambda: "no model to go back to" in text_of(app))
+        await press(pilot, "down", "enter")
+        assert isinstance(app.screen, RollbackScreen)
+        await press(pilot, "up", "enter")
+        assert app.screen is app.desk
+    assert link.sent == []
+
+
+async def test_a_rollback_after_the_desks_own_does_not_go_back_twice() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "b")
+        await until(pilot, lambda: GOOD in text_of(app))
+        rows = (sample.entry(GOOD), sample.entry(USERS, role="", status="deprecated", last_good=True))
+        link.registry = sample.models(models=rows)
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: bool(toasts(app)))
+        said = f"not rolled back: {GOOD} is active and {USERS} the one before by now; b asks again"
+        assert toasts(app)[-1] == said
+    assert link.sent == []
+
+
 async def test_deactivate_asks() -> None:
     link = FakeLink()
     async with desk(link) as (app, pilot):

@@ -178,3 +178,30 @@ def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -
     assert "! rolled back, M" in said and "live IC" not in said
     cells = [cell for cell, _ in model_cells(back, NOW_NS).cells]
     assert cells[3:] == ["–", "", "! rolled back: not finite"]
+
+
+def test_only_a_reload_that_failed_is_called_one() -> None:
+    (row,) = sample_desk.models()
+    view = StatusView(sample_desk.status(), (), (row,), "up")
+    for name, told, noted in (
+        ("error", "! reload failed, M", "! reload failed: it broke"),
+        ("trouble", "! trouble, M", "! trouble: it broke"),
+        ("rollback", "! rolled back, M", "! rolled back: it broke"),
+    ):
+        for version in (row.version, ""):
+            bad = msgspec.structs.replace(row, version=version, **{name: "it broke"})
+            said = text([line for _, line in status_items(view._replace(models=(bad,))).second])
+            assert told in said and said.count("!") == 1
+            assert model_cells(bad, NOW_NS).cells[-1][0] == noted
+        said = text(head_lines(sample.models(**{name: "it broke"}), NOW_NS))
+        assert "it broke" in said and ("reload failed" in said) == (name == "error")
+
+
+def test_how_many_steps_a_live_figure_is_over_stands_beside_it() -> None:
+    assert "live IC +0.032 over 196" in text(head_lines(sample.models(), NOW_NS))
+
+
+def test_no_model_is_not_told_as_good() -> None:
+    (row,) = sample_desk.models()
+    gone = msgspec.structs.replace(row, version="", status="none")
+    assert model_cells(gone, NOW_NS).cells[1] == ("none", "warn")
