@@ -143,7 +143,8 @@ class BarHistory:
     def close_due(self) -> None:
         """Where nothing trades no bar of the desk's own closes the last one."""
         self._watch()
-        until_ns = self._clock() - round(AFTER_S / 2 * NS)
+        # No further than the desk is: after a sleep of the machine it has still to close its own bars.
+        until_ns = min(self._clock() - round(AFTER_S / 2 * NS), self._desk.now_ns)
         self._desk.model_bars.due(until_ns)
         bars = self._live.due(until_ns) if self._live is not None else []
         if bars:

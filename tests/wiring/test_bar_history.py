@@ -116,8 +116,26 @@ async def test_what_the_clock_closes_while_the_feed_is_away_is_partial(tmp_path:
         one.engine.desk.advance(NOW + 122 * NS)
         one.feed.stats.state = State.DOWN
         one.now_ns = NOW + 3 * MINUTE + 12 * NS
+        one.engine.desk.advance(one.now_ns)
         one.bars.close_due()
         assert one.stored() == {0: PARTIAL, 1: LIVE, 2: PARTIAL}
+
+
+async def test_a_desk_that_slept_closes_its_own_bars_first(tmp_path: Path) -> None:
+    """The clock is past the minute by more than any bar's close takes, and the desk is not."""
+    async with running(tmp_path) as one:
+        one.trade(1.0, 100.0)
+        one.trade(50.5, 90.0)
+        one.now_ns = NOW + 75 * NS
+        one.bars.close_due()
+        one.engine.desk.advance(one.now_ns)
+        one.bars.close_due()
+        one.bars._store.flush()
+        reader = BarReader(one.bars._store.path)
+        first = reader.bars(SYMBOL, 60)
+        reader.close()
+        held = one.engine.desk.model_bars._coarse[60].bars(SYMBOL)[1]
+        assert first.values[0, :5].tolist() == held[0, :5].tolist() == [100.0, 100.0, 90.0, 90.0, 2.0]
 
 
 async def test_what_live_saw_is_stored_and_at_hand(tmp_path: Path) -> None:

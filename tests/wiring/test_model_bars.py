@@ -242,6 +242,7 @@ async def test_a_feed_that_was_away_is_known_to_both(tmp_path: Path) -> None:
         one.feed.stats.state, one.feed.stats.reconnects = State.UP, 1
         one.trade(180.5, 100.0)
         one.now_ns = NOW + 4 * MINUTE + 12 * NS
+        one.engine.desk.advance(one.now_ns)
         one.bars.close_due()
         for number in range(5):
             one.engine.desk.on_events([minute(number, 200.0 + number)])
