@@ -314,7 +314,7 @@ def test_a_shadow_that_fails_is_told_of_and_the_active_one_goes_on() -> None:
     assert floor.scoring.shadow_error == ""
 
 
-def test_a_shadow_of_other_bars_does_not_predict() -> None:
+def test_a_shadow_of_other_bars_waits_for_its_own() -> None:
     floor = Floor()
     shadow = Scripted("d" * 12, bar_interval_s=60.0)
     floor.scoring.set_active(Scripted("a" * 12))
