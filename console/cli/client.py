@@ -68,7 +68,7 @@ async def _ask(
             return nan_json.decode(found, reply)
     except (aiohttp.ClientConnectorError, FileNotFoundError):
         raise no_engine(state_dir) from None
-    except ConnectionError:
+    except (ConnectionError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError):
         raise LinkError(f"the engine for {state_dir} hung up before it answered") from None
     except TimeoutError:
         raise LinkError(f"the engine for {state_dir} does not answer within {timeout_s:.0f} s") from None
