@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
+from console.screens.models import ModelsScreen
 from engine.api.model_protocol import ModelsDetail
 from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
@@ -38,6 +39,8 @@ HOSTILE = (
     "\u200b\u2028\ufeff\ue000",
     "",
 )
+WIDE_OR_LONG = HOSTILE[6:9] + HOSTILE[10:11]
+"""What takes more or fewer cells than it has characters, or more than there are."""
 KEPT = {"kind", "family", "side", "status", "state", "risk_state", "mode", "level", "code", "phase"}
 
 
@@ -155,26 +158,36 @@ async def test_hostile_text_in_a_dialog(keys: tuple[str, ...], size: tuple[int, 
                 assert all(ch.isprintable() for ch in field.value)
 
 
-@pytest.mark.parametrize("size", [(60, 16), (200, 50)], ids=str)
-async def test_hostile_text_of_models(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "texts"), [((60, 16), HOSTILE), ((200, 50), WIDE_OR_LONG)], ids=["60x16", "200x50"]
+)
+async def test_hostile_text_of_models(size: tuple[int, int], texts: tuple[str, ...]) -> None:
     """Versions, sources and reasons come from files and from whoever registers models."""
     link = FakeLink()
     app = DeskApp(link, frames_per_s=0.5)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        for text in HOSTILE:
+        link.registry = hostile_models("")
+        link.model_details = Anything(sample_models.model())
+        await pilot.press("M")
+        models = app.screen
+        assert isinstance(models, ModelsScreen)
+        for text in texts:
             link.on_message(poison(sample.full_frame(), text))
             link.registry = hostile_models(text)
             link.model_details = Anything(poison(sample_models.model(), text))
             link.taken_apart = poison(sample_models.contributions(), text)
             app.paint()
-            for keys in ("M", "left_square_bracket", "left_square_bracket"), ("M", "a"), ("M", "e"), ("b",):
-                await pilot.press(*keys)
+            await models._fill()
+            for _ in range(4):
+                models.action_tab(1)
                 await pilot.pause()
-                assert app.screen is not app.desk
                 check_dialog(app)
-                while app.screen is not app.desk:
-                    await pilot.press("escape")
+            for key in "aeb":
+                await pilot.press(key)
+                assert app.screen is not models
+                check_dialog(app)
+                await pilot.press("escape")
 
 
 def hostile_models(text: str) -> ModelsDetail:
