@@ -10,34 +10,18 @@ import msgspec
 from engine.bar_merge import BarMerge
 from engine.config import Config
 from engine.config.load import traded
-from engine.errors import AmbiguousSymbolError, ConfigError, ModelError, StoreError, SymbolError
-from engine.events import NS
+from engine.errors import AmbiguousSymbolError, ConfigError, ModelError, SymbolError
 from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.feeds.sources.collection import VENUE as POLLED
 from engine.models.load import refuse_interval
-from engine.models.training.label import Series
 from engine.models.training.panel import Progress
-from engine.store.bar import Provenance
 from engine.store.bars import BARS_DATABASE
-from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader
 from engine.symbols import find, name_of, resolve, round_the_clock
 from engine.text import clean
 from engine.wiring.simulated_bars import simulated_bars
+from engine.wiring.stored_bars import TrainingBars, stored_bars
 from engine.wiring.training_options import MAX_SIMULATED_S, SIMULATED_S, TrainingOptions
-
-_DAY_NS = 86_400 * NS
-_TOLD = 5
-"""Names in a message."""
-
-
-class TrainingBars(msgspec.Struct, frozen=True):
-    series: dict[str, Series]
-    interval_s: float
-    source: str
-    """Where they came from, one line."""
-    notes: tuple[str, ...] = ()
-    """What the person should know of them."""
 
 
 def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Progress) -> TrainingBars:
@@ -51,7 +35,8 @@ def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Pr
             raise ModelError("training ranks symbols against each other: name at least 2")
         simulated = [symbol for symbol in symbols if symbol.startswith(f"{SIMULATED}:")]
         if not simulated:
-            return _stored(config, state_dir, reader, symbols, options, progress)
+            reader = reader or BarReader(state_dir / BARS_DATABASE)  # which says what is missing
+            return stored_bars(config, reader, symbols, options, progress)
         if len(simulated) < len(symbols):
             real = next(symbol for symbol in symbols if symbol not in simulated)
             raise ConfigError(
@@ -94,70 +79,9 @@ def _one(config: Config, text: str, known: Sequence[str], stored: Sequence[str])
     raise ConfigError(f"{unknown}; `tickdesk history list` shows of what bars are stored")
 
 
-# --- stored ---
-
-
 def _reader(state_dir: Path) -> BarReader | None:
     path = state_dir / BARS_DATABASE
     return BarReader(path) if path.is_file() else None
-
-
-def _stored(
-    config: Config,
-    state_dir: Path,
-    reader: BarReader | None,
-    symbols: Sequence[str],
-    options: TrainingOptions,
-    progress: Progress,
-) -> TrainingBars:
-    if options.seconds is not None:
-        raise ConfigError("--seconds is of the simulated venue: choose stored bars by --days or --since")
-    reader = reader or BarReader(state_dir / BARS_DATABASE)  # which says what is missing
-    interval_s = config.history.interval_s if options.bar_s is None else options.bar_s
-    have = {symbol for symbol, interval in reader.series() if interval == interval_s}
-    missing = [symbol for symbol in symbols if symbol not in have]
-    notes: tuple[str, ...] = ()
-    if missing:
-        told = f"no bars of {interval_s:g} s are stored of {_names(missing)}"
-        if options.symbols or len(symbols) - len(missing) < 2:
-            raise StoreError(
-                f"{told}: `tickdesk history list` shows of what, `tickdesk history load` loads them"
-            )
-        notes = (f"{told}: left out",)
-    used = [symbol for symbol in symbols if symbol in have]
-    since_ns, until_ns = _period(reader, used, int(interval_s), options)
-    series = {}
-    for number, symbol in enumerate(used):
-        progress(number / len(used), "reading stored bars")
-        bars = read_period(reader, symbol, int(interval_s), since_ns, until_ns, adjust=options.adjust)
-        if len(bars):
-            series[symbol] = Series(bars.open_ns, bars.values, bars.provenance == Provenance.FILLED)
-    empty = [symbol for symbol in used if symbol not in series]
-    if empty:
-        notes = (*notes, f"no bars in that time of {_names(empty)}: left out")
-    if len(series) < 2:
-        raise ModelError(
-            "training ranks symbols against each other: bars of at least 2 are needed in that time"
-        )
-    adjusted = ", adjusted" if options.adjust else ""
-    source = f"stored bars of {interval_s:g} s, {len(series)} symbols{adjusted}"
-    return TrainingBars(series, float(interval_s), source, notes)
-
-
-def _period(
-    reader: BarReader, symbols: Sequence[str], interval_s: int, options: TrainingOptions
-) -> tuple[int, int]:
-    until_ns = 1 << 62 if options.until_ns is None else options.until_ns
-    if options.days is None:
-        return options.since_ns or 0, until_ns
-    newest = [reader.last(symbol, interval_s, 1, until_ns) for symbol in symbols]
-    end_ns = max((int(bars.open_ns[-1]) for bars in newest if len(bars)), default=0)
-    return max(0, end_ns - round(options.days * _DAY_NS) + 1), until_ns
-
-
-def _names(symbols: Sequence[str]) -> str:
-    more = f" and {len(symbols) - _TOLD} more" if len(symbols) > _TOLD else ""
-    return clean(", ".join(symbols[:_TOLD]), 150) + more
 
 
 # --- simulated ---

@@ -19,7 +19,7 @@ from engine.models.training.panel import FIXED_BYTES, ROW_BYTES, Progress, build
 from engine.models.training.trainer import train
 from engine.models.training.validate import Plan
 from engine.wiring import low_priority, training_bars
-from engine.wiring.training_bars import TrainingBars
+from engine.wiring.stored_bars import TrainingBars
 from engine.wiring.training_folder import training_folder
 from engine.wiring.training_options import TrainingOptions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,12 +21,16 @@ def store_walks(
     *,
     pull: float = 0.05,
     starts: Mapping[str, int] | None = None,
+    vwaps: int | None = None,
 ) -> None:
-    """``count`` minutes of each symbol; of those in ``starts`` only from that minute on."""
+    """``count`` minutes of each symbol; of those in ``starts`` only from that minute on. ``vwaps``: only the
+    first so many tell theirs."""
     store = BarStore(state_dir / BARS_DATABASE)
     store.start()
     for number, symbol in enumerate(symbols):
-        rows = bars(count, 70 + number, pull=pull).tolist()
+        values = bars(count, 70 + number, pull=pull)
+        values[count if vwaps is None else vwaps :, 5] = math.nan
+        rows = values.tolist()
         first = (starts or {}).get(symbol, 0)
         told = [
             Bar(

@@ -18,7 +18,8 @@ from engine.models.training.panel import build
 from engine.wiring.simulated_bars import START_NS as SIMULATED_NS
 from engine.wiring.simulated_bars import simulated_bars
 from engine.wiring.sources import adopt
-from engine.wiring.training_bars import TrainingBars, load
+from engine.wiring.stored_bars import TrainingBars
+from engine.wiring.training_bars import load
 from engine.wiring.training_options import TrainingOptions
 from tests.wiring.conftest import Bench
 from tests.wiring.stored_bars import START_NS, store_walks
@@ -132,7 +133,8 @@ def test_symbols_in_any_spelling_and_a_period(tmp_path: Path) -> None:
         ({"symbols": ("BTCUSDT", "sim:BTC-USD")}, ConfigError, "train on one kind"),
         ({"symbols": ("BTCUSDT", "XRPUSDT")}, StoreError, "XRPUSDT.*history load"),
         ({"symbols": ("BTCUSDT", "NOSUCH")}, ConfigError, "NOSUCH"),
-        ({"bar_s": 300.0}, StoreError, "no bars of 300 s"),
+        ({"bar_s": 90.0}, StoreError, "no bars of 90 s"),
+        ({"bar_s": 86_400.0}, StoreError, "no bars of 86400 s"),
         ({"seconds": 50}, ConfigError, "simulated venue"),
         ({"since_ns": START_NS * 2}, ModelError, "at least 2"),
     ],
