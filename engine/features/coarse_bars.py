@@ -136,14 +136,15 @@ class CoarseBars:
     def missing(self) -> dict[str, int]:
         """How many bars are not there between those that the next row of features rests on, by symbol; those
         that lack none, and those of markets that close, are left out."""
-        found = {}
-        for symbol, row in self._row.items():
-            opens = self._held(row)[0][-HISTORY:]
-            if len(opens) > 1:
-                missing = int(opens[-1] - opens[0]) // self._interval_ns + 1 - len(opens)
-                if missing > 0 and self._never_closes(symbol):
-                    found[symbol] = missing
-        return found
+        names = list(self._row)
+        rows, counts = np.arange(len(names)), self._counts[: len(names)]
+        due = np.minimum(counts, HISTORY)
+        newest = self._opens[rows, (counts - 1) & (KEPT - 1)]
+        oldest = self._opens[rows, (counts - due) & (KEPT - 1)]
+        missing = np.where(due > 1, (newest - oldest) // self._interval_ns + 1 - due, 0)
+        return {
+            names[row]: int(missing[row]) for row in missing.nonzero()[0] if self._never_closes(names[row])
+        }
 
     # --- inside ---
 

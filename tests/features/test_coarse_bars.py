@@ -236,6 +236,20 @@ def test_a_symbol_has_rows_from_61_bars_on_and_only_when_its_bar_closed() -> Non
     assert coarse.missing() == {"b:HOLE": 2}
 
 
+@given(st.lists(st.lists(st.integers(0, 200), max_size=150), min_size=1, max_size=5))
+def test_what_is_missing_between_the_bars_of_the_next_row(series: list[list[int]]) -> None:
+    coarse = CoarseBars(60, 1.0, never_closes=lambda symbol: symbol != "venue:S1")
+    expected = {}
+    for number, steps in enumerate(series):
+        name = f"venue:S{number}"
+        for step in steps:
+            coarse.put(name, step * 60 * NS, (1.0,) * 6, Provenance.VENUE)
+        last = sorted(set(steps))[-KEPT:][-HISTORY:]
+        if last and number != 1 and last[-1] - last[0] + 1 > len(last):
+            expected[name] = last[-1] - last[0] + 1 - len(last)
+    assert coarse.missing() == expected
+
+
 def test_more_symbols_than_there_was_room_for() -> None:
     coarse = CoarseBars(60, 1.0)
     for number in range(200):
