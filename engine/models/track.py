@@ -21,6 +21,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from engine.models.correlation import correlation, rank_correlation
+from engine.models.usable import usable
 
 Floats = npt.NDArray[np.float64]
 Weights = Mapping[str, Fraction]
@@ -116,9 +117,11 @@ class Waiting(msgspec.Struct, frozen=True):
     """A prediction that waits for its horizon, as it is kept between runs of the desk."""
 
     due_ns: Count
-    symbols: list[str]
-    predictions: list[Finite]
-    closes: list[Finite]
+    symbols: str
+    """One a line."""
+    predictions: bytes
+    """Little-endian float64; thousands of numbers as text would hold up who keeps them."""
+    closes: bytes
     longs: list[str]
     shorts: list[str]
 
@@ -274,27 +277,36 @@ class Track:
             del values[: -self._keep]
         del self.tally.latencies[:-LATENCIES]
         for one in reversed(kept.waiting[:MAX_PENDING]):
-            if len(one.symbols) == len(one.predictions) == len(one.closes):
-                self._pending.append(_unpacked(one))
+            found = _unpacked(one)
+            if found is not None:
+                self._pending.append(found)
 
 
 def _packed(one: _Pending) -> Waiting:
     known = np.isfinite(one.closes).nonzero()[0].tolist()
     return Waiting(
         one.due_ns,
-        [one.symbols[at] for at in known],
-        one.predictions[known].tolist(),
-        one.closes[known].tolist(),
+        "\n".join([one.symbols[at] for at in known]),
+        one.predictions[known].astype("<f8").tobytes(),
+        one.closes[known].astype("<f8").tobytes(),
         [symbol for symbol, weight in one.weights.items() if weight > 0],
         [symbol for symbol, weight in one.weights.items() if weight < 0],
     )
 
 
-def _unpacked(one: Waiting) -> _Pending:
+def _unpacked(one: Waiting) -> _Pending | None:
+    """None: it makes no sense."""
+    symbols = tuple(one.symbols.split("\n")) if one.symbols else ()
+    if not len(one.predictions) == len(one.closes) == 8 * len(symbols):
+        return None
+    predictions, closes = (
+        np.frombuffer(each, "<f8").astype(np.float64) for each in (one.predictions, one.closes)
+    )
+    if not (usable(predictions) and usable(closes)):
+        return None
     weights = {symbol: Fraction(1, len(one.longs)) for symbol in one.longs}
     weights |= {symbol: Fraction(-1, len(one.shorts)) for symbol in one.shorts}
-    symbols, closes = tuple(one.symbols), np.array(one.closes)
-    return _Pending(one.due_ns, symbols, np.array(one.predictions), closes, weights)
+    return _Pending(one.due_ns, symbols, predictions, closes, weights)
 
 
 def turnover(before: Weights, after: Weights) -> float:

@@ -157,7 +157,7 @@ def test_paper_weights_are_taken_up_at_the_first_trade_after_the_prediction() ->
 
 
 def test_prices_that_jump_between_bid_and_ask_earn_nothing() -> None:
-    """Every price is 100 to buy and 99.9 to sell; who trades at the close it has seen takes the difference."""
+    """All buy at 100 and sell at 99.9; who trades at the close it has seen takes the difference."""
     random, n = np.random.default_rng(5), 4000
     closes = np.where(random.random((n, 5)) < 0.5, 99.9, 100.0)
     one = track(cost_pct=0.0)
@@ -207,6 +207,18 @@ def test_what_was_kept_is_checked(change: dict[str, object]) -> None:
     assert msgspec.convert(good, Kept)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({**good, **change}, Kept)
+
+
+@pytest.mark.parametrize("change", [{"predictions": b"x"}, {"closes": b"\xff" * 40}, {"symbols": "A\nB"}])
+def test_a_waiting_prediction_that_makes_no_sense_is_left_out(change: dict[str, object]) -> None:
+    one = track()
+    one.on_batch(5, SYMBOLS, np.arange(5.0), np.full(5, 100.0), np.ones(5, np.bool_), {}, None)
+    kept = one.kept(100)
+    good, bad = track(), track()
+    good.take_up(kept)
+    waiting = [msgspec.structs.replace(kept.waiting[0], **change)]
+    bad.take_up(msgspec.structs.replace(kept, waiting=waiting))
+    assert good.due_ns == 15 and bad.due_ns == 0
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
