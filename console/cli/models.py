@@ -60,6 +60,8 @@ def _cells(row: ModelEntry) -> tuple[str, ...]:
 
 def remark(row: ModelEntry) -> str:
     """What else one must know of it."""
+    if not row.bar_interval_s:
+        return "of an older format: train it again"
     if row.last_good:
         return "a rollback goes to this one"
     return "" if row.promotable else "can only be a shadow"

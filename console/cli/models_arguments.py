@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def _add_register(register: argparse.ArgumentParser) -> None:
         "--bars", type=_bar_s, metavar="SECONDS", help="interval of the bars it was trained on"
     )
     group.add_argument("--horizon", type=_horizon, metavar="N", help="bars ahead that its label looks")
-    group.add_argument("--strategy", metavar="NAME", help="default: model")
+    group.add_argument("--strategy", type=_strategy, metavar="NAME", help="default: model")
 
 
 def _add_prune(prune: argparse.ArgumentParser, duration: Callable[[str], float]) -> None:
@@ -129,6 +130,14 @@ def _bar_s(text: str) -> float:
     if not 0 < value <= 7 * _DAY_S:
         raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no bar interval: seconds, up to a week's")
     return value
+
+
+def _strategy(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:/-]{1,64}", text):
+        raise argparse.ArgumentTypeError(
+            f"{clean(text, 40)!r} is no strategy's name: up to 64 letters, digits and _ . : / -"
+        )
+    return text
 
 
 def _horizon(text: str) -> int:

@@ -7,7 +7,7 @@ import errno
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ from engine.models.text_format import MAX_BYTES, parse
 from engine.text import clean
 
 MODEL, MANIFEST = "model.txt", "manifest.json"
+FORMAT: Final = 2
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_USER_BYTES = 256 * 1024 * 1024
 """Of all files of a user's model."""
@@ -85,7 +86,7 @@ class Importance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is known of a model. All but ``version`` and ``created_ns`` goes into the version."""
 
-    format: Literal[2] = 2
+    format: Literal[2] = FORMAT
     kind: Literal["lightgbm", "user"] = "lightgbm"
     """user: a Python class of the user's, see ``user_model.py``."""
     version: Annotated[str, Meta(pattern=r"^[0-9a-f]{12}\Z")]
@@ -160,6 +161,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def most_bytes(self) -> int:
         """That its files may have together."""
         return MAX_BYTES if self.kind == "lightgbm" else MAX_USER_BYTES
+
+
+class _Format(msgspec.Struct):
+    format: Annotated[int, Meta(ge=0, le=1_000_000)] = FORMAT
+    """That is not there stands for the one of now, as in the manifest itself."""
 
 
 class Artefact(msgspec.Struct, frozen=True):
@@ -268,10 +274,12 @@ def _accept(path: Path, found: str, expected: str) -> None:
 def read_manifest(directory: Path) -> Manifest:
     """The checked manifest alone. Raises ModelError, also for one whose validation leaks."""
     path = directory / MANIFEST
+    text = folder_files.read(directory, MANIFEST, MAX_MANIFEST_BYTES)
     try:
-        manifest = msgspec.json.decode(
-            folder_files.read(directory, MANIFEST, MAX_MANIFEST_BYTES), type=Manifest
-        )
+        form = msgspec.json.decode(text, type=_Format).format
+        if form != FORMAT:
+            raise ModelError(f"{path} is of format {form}, this desk reads {FORMAT}: train the model again")
+        manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({clean(error, 80)}): copy or train the model again") from None
     if manifest.version != digest(manifest)[:12]:

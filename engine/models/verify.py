@@ -34,11 +34,13 @@ async def verify(entry: Entry) -> Verified:
         predictor = await load(entry.path, bar_interval_s=manifest.bar_interval_s)
         predictor.close()
     except ModelError as error:
-        return Verified(*told, error=f"{error}; {_cure(entry)}")
+        return Verified(*told, error=f"{error}{_cure(entry)}")
     return Verified(*told, error="", note=predictor.note)
 
 
 def _cure(entry: Entry) -> str:
+    if not entry.bar_interval_s:  # of an older format: no copy of it is better
+        return ""
     if entry.status == "active":
-        return "`tickdesk models rollback` goes back to the model before it"
-    return f"`tickdesk models register PATH` of a good copy of {entry.version} makes it whole"
+        return "; `tickdesk models rollback` goes back to the model before it"
+    return f"; `tickdesk models register PATH` of a good copy of {entry.version} makes it whole"

@@ -23,6 +23,7 @@ from engine.models.artefact import MODEL, Artefact, Estimate, Fold, Importance, 
 from engine.models.builtin import ensure_builtin
 from engine.models.registry import Registry
 from tests.models.conftest import reseal, written
+from tests.models.old_registry import FIRST_SHIPPED, old_registry
 
 Says = Callable[..., tuple[int, str, str]]
 DAY_NS = 86_400 * 10**9
@@ -287,3 +288,22 @@ async def test_a_running_engine_does_it(
     finally:
         await runner.cleanup()
     assert (registry.list(), registry.history()) == before, "the engine owns the change"
+
+
+def test_models_of_an_older_format_are_told_apart_from_damaged_ones(says: Says, tmp_path: Path) -> None:
+    old_registry(tmp_path / "state", artefact.read(builtin.PATH), FIRST_SHIPPED)
+    assert "of an older format: train it again" in says("list")[1]
+    code, out, _ = says("verify")
+    line = out.splitlines()[0]
+    assert code == 1 and line.endswith("is of format 1, this desk reads 2: train the model again")
+
+
+def test_a_strategy_that_is_no_name_is_a_wrong_command(
+    says: Says, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = ("register", str(builtin.PATH / MODEL), "--bars", "1", "--horizon", "20", "--strategy")
+    for name in ("a b", "", "model\n", "\x1b[2J", "x" * 65):
+        with pytest.raises(SystemExit, match="2"):
+            says(*bare, name)
+        error = capsys.readouterr().err
+        assert "is no strategy's name" in error and "\x1b" not in error

@@ -276,7 +276,7 @@ def test_an_older_registry_is_taken_over(shipped: Artefact, tmp_path: Path) -> N
     assert (oldest.status, oldest.promotable, oldest.metrics) == ("deprecated", False, None)
     assert oldest.metric == "rank IC 0.029" and oldest.config == {"num_leaves": 8}
     assert registry.last_good("model") is None, "its format is not read any more"
-    with pytest.raises(ModelError, match="is damaged"):
+    with pytest.raises(ModelError, match="is of format 1, this desk reads 2: train the model again"):
         registry.activate(oldest.version)
     assert Registry(tmp_path).list() == [newest, oldest]
 
