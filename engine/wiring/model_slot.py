@@ -171,11 +171,10 @@ class ModelSlot:
         """Go on without a model; one line."""
         async with self._busy:
             await self._settle_falls()
-            left = await asyncio.to_thread(
-                partial(self.registry.deactivate, STRATEGY, who=who, reason=reason)
-            )
+            leave = partial(self.registry.deactivate, STRATEGY, who=who, reason=reason)
+            left = await asyncio.to_thread(leave)
             self._without()
-            await self._follow_beside(await self._roles())
+            await self._follow_change(at_once=True)
             return f"model {left.version} is off: the strategy goes on without a model"
 
     async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
@@ -220,13 +219,22 @@ class ModelSlot:
             self._models.refuse(found[0])
             raise self._fail(error) from None
         self._put_to_work(now, *found)
-        roles = await self._roles()
+        await self._follow_change()
+        return now
+
+    async def _follow_change(self, *, at_once: bool = False) -> None:
+        """What stands beside the active model now: that one is exchanged already, so what fails here is no
+        answer to who asked. The poll does it again."""
+        try:
+            roles = await self._roles()
+        except ModelError as error:
+            log.error("the shadow and the last good model are not known: %s", error)
+            return
         await self._follow_shadow(roles)
-        if self._spawn is None:
+        if at_once or self._spawn is None:
             await self._follow_last_good(roles)
         else:
             self._spawn(self._fetch_last_good())  # who asked need not wait for it
-        return now
 
     async def _fetch_last_good(self) -> None:
         try:

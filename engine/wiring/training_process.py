@@ -30,6 +30,8 @@ _PART = 2048
 """Bytes that are looked at in one go: what they hold must not keep the desk waiting."""
 _TAIL = 2000
 _LAST_WORDS_S, _LOOK_S = 2.0, 0.02
+_READ_S = 0.01
+"""Between two looks at what it prints besides: who prints without end waits, and not the desk."""
 _BUFFER = 64 * 1024
 _VERSION = re.compile(r"[0-9a-f]{12}")
 
@@ -129,7 +131,7 @@ class TrainingProcess:
     async def _keep_tail(self, stream: asyncio.StreamReader) -> None:
         while part := await stream.read(65_536):
             self._tail = (self._tail + part)[-_TAIL:]
-            await asyncio.sleep(0)
+            await asyncio.sleep(_READ_S)
 
     def _take(self, raw: bytes) -> None:
         """A line; what is none of ours is passed over."""

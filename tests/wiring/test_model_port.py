@@ -22,6 +22,7 @@ from engine.feeds.simulation.venue import SimulatedVenue
 from engine.logs import LogRing
 from engine.models import artefact, builtin
 from engine.models.artefact import Estimate
+from engine.models.registry import Roles
 from engine.models.registry_file import DATABASE
 from engine.wiring.live import EngineOptions, LiveEngine
 from engine.wiring.model_port import MOST_WAITING, LiveModels
@@ -177,6 +178,34 @@ async def test_a_crowd_of_exchanges_is_refused_and_desk_and_registry_agree(
     scoring = desk.engine.desk.signals.scoring
     assert scoring.active is not None and scoring.active.version == version and scoring.shadow is None
     assert (await desk.models.rollback("bert")).ok
+
+
+@pytest.mark.parametrize("what", ["activate", "deactivate"])
+async def test_what_was_done_is_told_as_done_though_the_registry_is_held_then(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    registry = desk.engine.model.registry
+    version = registry.register(candidate(tmp_path)).version
+    change, roles, held = getattr(registry, what), registry.roles, False
+
+    def changed(*args: object, **options: object) -> object:
+        nonlocal held
+        entry, held = change(*args, **options), True
+        return entry
+
+    def look(strategy: str) -> Roles:
+        if held:
+            raise ModelError("it is in use by another process")
+        return roles(strategy)
+
+    monkeypatch.setattr(registry, what, changed)
+    monkeypatch.setattr(registry, "roles", look)
+    asked = desk.models.activate(version, "anna") if what == "activate" else desk.models.deactivate("anna")
+    assert (await asked).ok
+    held = False
+    active, loaded = registry.roles(STRATEGY).active, desk.engine.desk.signals.scoring.active
+    assert (None if active is None else active.version) == (None if loaded is None else loaded.version)
+    assert (loaded is None) is (what == "deactivate")
 
 
 async def test_a_registry_that_another_process_holds_costs_one_thread(desk: Desk) -> None:

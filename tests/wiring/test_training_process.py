@@ -111,6 +111,13 @@ async def test_rubbish_and_lines_without_end_are_passed_over() -> None:
     assert run.heard == [(0.5, "half")]
 
 
+async def test_one_that_prints_without_end_costs_the_desk_little() -> None:
+    run = Run("import os\nwhile True: os.write(2, b'x' * 65_536)", limit_s=2.0)
+    began = time.thread_time()
+    assert "longer than 2 s" in await run.refused()
+    assert time.thread_time() - began < 0.2
+
+
 async def test_its_lines_keep_the_loop_free() -> None:
     """Thousands of wrong lines at once: the desk beside them is served all the time."""
     run = Run("import os\nfor _ in range(40): os.write(1, b'{\\n' * 30_000)\n" + DONE)
