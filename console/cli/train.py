@@ -72,6 +72,7 @@ def _told(outcome: Outcome) -> list[str]:
         *table(rows, _ALIGNED),
         "",
         "in brackets: 95 % intervals; labels overlap, so they rest on blocks of steps",
+        "returns: from close to close, before costs; the Sharpe ratio is of one horizon, not of a year",
     ]
     if manifest.importance:
         top = ", ".join(f"{one.feature} {one.share:.0%}" for one in manifest.importance[:_TOP])

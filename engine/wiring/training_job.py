@@ -15,7 +15,7 @@ from engine.models.artefact import Artefact, Manifest
 from engine.models.registry import Registry
 from engine.models.training.fit import Learner, LightGBM, UserLearner
 from engine.models.training.metrics import shows_skill
-from engine.models.training.panel import FIXED_BYTES, ROW_BYTES, Progress, build, thinning
+from engine.models.training.panel import ROW_BYTES, Progress, build, fixed_bytes, thinning
 from engine.models.training.trainer import train
 from engine.models.training.validate import Plan
 from engine.wiring import low_priority, training_bars
@@ -177,7 +177,7 @@ def _every(bars: TrainingBars, options: TrainingOptions) -> tuple[int, tuple[str
         raise ModelError(f"{told}, which is less than the bars themselves need: give more --memory, or fewer")
     if options.every is not None:
         if options.every < least:
-            need = (FIXED_BYTES + count * ROW_BYTES / options.every) / _GB
+            need = (fixed_bytes(count) + count * ROW_BYTES / options.every) / _GB
             raise ModelError(
                 f"{told}, every {options.every} steps would take {need:.1f} GB: give --every {least} "
                 "or more, a shorter time, or more --memory"
@@ -185,7 +185,10 @@ def _every(bars: TrainingBars, options: TrainingOptions) -> tuple[int, tuple[str
         return options.every, ()
     if least == 1:
         return 1, ()
-    return least, (f"{told}: trained on one of every {least} time steps; more --memory takes more",)
+    why = "more --memory takes more"
+    if limit < memory:
+        why = f"so little is free just now; with more it is another model, unless --every {least} is given"
+    return least, (f"{told}: trained on one of every {least} time steps; {why}",)
 
 
 def _rising(progress: Progress) -> Progress:

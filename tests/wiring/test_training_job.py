@@ -98,12 +98,17 @@ def test_what_does_not_fit_into_memory_is_thinned_and_told(
     bars = load(DESK, tmp_path, TrainingOptions(), lambda share, text: None)
     count = sum(len(one.open_ns) for one in bars.series.values())
     # as much as half of the rows take, beside what is always taken
-    monkeypatch.setattr("engine.wiring.training_job.FIXED_BYTES", 0)
-    monkeypatch.setattr("engine.models.training.panel.FIXED_BYTES", 0)
-    half = count * (1644 / 2 + 80) / (1 << 30)
+    for module in ("engine.wiring.training_job", "engine.models.training.panel"):
+        monkeypatch.setattr(f"{module}.fixed_bytes", lambda bars: 0)
+    half = count * 1644 / 2 / (1 << 30)
     outcome = train(DESK, tmp_path, memory_gb=half * 1.01, folds=2)
     assert outcome.manifest.parameters["every"] == 2
     assert any("one of every 2 time steps" in note for note in outcome.notes)
+    assert any("more --memory takes more" in note for note in outcome.notes)
+    monkeypatch.setattr("engine.wiring.low_priority.free_bytes", lambda: int(half * 1.01 / 0.8 * (1 << 30)))
+    again = train(DESK, tmp_path, folds=2)
+    assert again.version == outcome.version
+    assert any("with more it is another model, unless --every 2" in note for note in again.notes)
     with pytest.raises(ModelError, match="give --every 2 or more"):
         train(DESK, tmp_path, memory_gb=half * 1.01, folds=2, every=1)
 

@@ -23,8 +23,9 @@ Progress = Callable[[float, str], None]
 
 ROW_BYTES = WIDTH * (8 + 2) + 64
 """Of a row while it is trained on: its features, LightGBM's bins of them, its label."""
-FIXED_BYTES = 400 << 20
-"""LightGBM's sample of rows for its bins, and the libraries."""
+_LIBRARIES_BYTES = 200 << 20
+_SAMPLE_ROWS, _SAMPLE_BYTES = 200_000, WIDTH * 16
+"""Of which LightGBM makes its bins, and whose spread is kept for drift; its default."""
 _BAR_BYTES = 80
 _CHUNK = 4096
 """Windows that are copied at a time."""
@@ -61,9 +62,14 @@ class Panel(msgspec.Struct, frozen=True):
         return slice(low, high)
 
 
+def fixed_bytes(bars: int) -> int:
+    """What is taken whatever ``every`` is."""
+    return _LIBRARIES_BYTES + min(bars, _SAMPLE_ROWS) * _SAMPLE_BYTES + bars * _BAR_BYTES
+
+
 def thinning(bars: int, memory_bytes: int) -> int:
     """The least ``every`` with which that many bars fit into the memory; 0: none does."""
-    left = memory_bytes - FIXED_BYTES - bars * _BAR_BYTES
+    left = memory_bytes - fixed_bytes(bars)
     return -(-bars * ROW_BYTES // left) if left > 0 else 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import ModelError
 from engine.features.alpha158 import HISTORY, alpha158
 from engine.models.training.label import Series
-from engine.models.training.panel import FIXED_BYTES, build, thinning
+from engine.models.training.panel import build, fixed_bytes, thinning
 from tests.models.training.conftest import panel, series, silent, walks
 
 
@@ -92,6 +92,6 @@ def test_symbols_that_never_have_a_bar_at_the_same_time_are_refused() -> None:
 def test_thinning_fits_the_memory() -> None:
     assert thinning(10_000, 4 << 30) == 1
     assert thinning(10_000_000, 4 << 30) > 1, "500 symbols of 20,000 bars do not fit whole"
-    assert thinning(10_000_000, FIXED_BYTES) == 0
+    assert thinning(10_000_000, fixed_bytes(10_000_000)) == 0
     with pytest.raises(ModelError, match="every"):
         build(walks(2, 200, 1), interval_s=60, horizon=5, every=0, progress=silent)
