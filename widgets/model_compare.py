@@ -94,7 +94,8 @@ def comparison_lines(detail: ModelsDetail) -> list[Line]:
             return [*lines, ((said, "muted"),)]
         said = "none runs: v on a version runs it beside the active one, without trading"
         return [*lines, ((said, "muted"),)]
-    lines = section("Shadow against active", f"the same {comparison.batches:,} batches")
+    batches = f"{comparison.batches:,} batches" if comparison.batches != 1 else "batch"
+    lines = section("Shadow against active", f"the same {batches}")
     if comparison.batches == 0:
         return [*lines, (("no prediction of both yet: wait for the next one", "muted"),)]
     left, right = comparison.active_live, comparison.shadow_live

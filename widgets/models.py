@@ -166,9 +166,4 @@ def _live_cells(row: ModelEntry, now_ns: int) -> list[Cell]:
     live = scored(row.live)
     if live is None:
         return [*cells, (", not scored yet", "muted")]
-    return [
-        *cells,
-        (", live IC ", "muted"),
-        (ic(live.rank_ic), figures.direction(live.rank_ic)),
-        (f" over {figures.compact(live.steps)}", "muted"),
-    ]
+    return [*cells, (", live IC ", "muted"), (ic(live.rank_ic), figures.direction(live.rank_ic))]

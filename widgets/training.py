@@ -168,7 +168,9 @@ def _number(name: str, text: str) -> float:
 def order_lines(order: TrainingOrder, sources: Sources) -> list[Line]:
     """What the order comes to, in words."""
     what = order.model or "LightGBM"
-    symbols = f"{len(order.symbols)} symbols" if order.symbols else f"the desk's {sources.symbols} symbols"
+    count = len(order.symbols) or sources.symbols
+    whose = "" if order.symbols else "the desk's "
+    symbols = f"{whose}{count} symbol{'' if count == 1 else 's'}"
     return [
         ((what, "bold"), (f" on {symbols}", "text")),
         ((_THEN_WORDS[order.then], "warn" if order.then == "activate" else "text"),),

@@ -147,7 +147,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self.grid.show(known.models, now)
         head = head_lines(known, now)
         if known.training.state == "running":
-            head.append(brief_line(known.training))
+            head.insert(1, brief_line(known.training))
         if self._fault:
             head = [((self._fault, "bad"),), *(faded(line) for line in head)]
         self._head.set_lines(head)

@@ -10,11 +10,16 @@ from console.screens.confirm import AskScreen
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
 from engine.api.protocol import Reply
 from engine.errors import LinkError
+from widgets.cells import fit
 from widgets.choices import Choice, Choices
 from widgets.lines import Line
 from widgets.model_compare import switch_lines
 from widgets.model_detail import refusal
 
+FELL = " rolled back by "
+"""In a line of a model's history: it was active, and had to go."""
+WIDTH = 54
+"""Of a line: a longer one would take the place of the last."""
 CANCEL = Choice("cancel", "Cancel", "nothing changes")
 
 
@@ -35,6 +40,9 @@ class ActivateScreen(SwitchScreen):
     def __init__(self, known: ModelsDetail, entry: ModelEntry, detail: ModelDetail | None) -> None:
         active = next((row for row in known.models if row.role == "active"), None)
         lines = switch_lines(active, entry, known.comparison)
+        fell = next((line for line in detail.history if FELL in line), "") if detail is not None else ""
+        if fell:
+            lines = [((fit(f"! {fell}", WIDTH), "warn"),), *lines]
         if entry.promotable:
             choices = [CANCEL, Choice("yes", "Activate", "it trades from its next prediction on", "warn")]
             super().__init__(f"Activate {entry.version}?", lines, choices)

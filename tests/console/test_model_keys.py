@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from console.app import DeskApp
@@ -20,6 +21,7 @@ from tests.console import sample_models as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, desk, models_link, open_models, press, text_of, toasts, until
 from tests.console.sample_models import ACTIVE, GOOD, LEAKY, SHADOW, USERS
+from widgets.lines import Lines
 
 
 async def test_activate_asks_with_old_against_new_and_cancel_first() -> None:
@@ -42,6 +44,20 @@ async def test_a_model_that_never_ran_beside_it_is_activated_knowing_that() -> N
         await open_models(app, pilot, "G", "a")
         assert isinstance(app.screen, ActivateScreen)
         assert "not compared: it does not run as the shadow" in text_of(app)
+
+
+@pytest.mark.parametrize("size", [(60, 16), COMPACT], ids=str)
+async def test_activating_what_had_to_go_before_says_so(size: tuple[int, int]) -> None:
+    link = FakeLink()
+    why = "it predicted a number that is not finite, or beyond 1e+100"
+    fell = f"2026-01-01 08:59:07Z  rolled back by desk: {why}"
+    history = ("2026-01-01 09:01:07Z  shadow by console", fell, "2026-01-01 08:58:41Z  activated by console")
+    link.model_details[SHADOW] = msgspec.structs.replace(sample.model(SHADOW), history=history)
+    async with desk(link, size) as (app, pilot):
+        await open_models(app, pilot, "a")
+        assert "! 2026-01-01 08:59:07Z  rolled back by desk: it" in text_of(app)
+        shown = app.screen.query_one(Lines)
+        assert shown.virtual_size.height <= shown.size.height, "and the rest is still in sight"
 
 
 async def test_the_active_model_is_not_activated_again() -> None:

@@ -197,10 +197,6 @@ def test_only_a_reload_that_failed_is_called_one() -> None:
         assert "it broke" in said and ("reload failed" in said) == (name == "error")
 
 
-def test_how_many_steps_a_live_figure_is_over_stands_beside_it() -> None:
-    assert "live IC +0.032 over 196" in text(head_lines(sample.models(), NOW_NS))
-
-
 def test_no_model_is_not_told_as_good() -> None:
     (row,) = sample_desk.models()
     gone = msgspec.structs.replace(row, version="", status="none")
