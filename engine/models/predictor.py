@@ -47,3 +47,8 @@ class RemotePredictor(Predictor, Protocol):
     def request(self, ns: int, rows: npt.NDArray[Any], done: Callable[[Answer], None]) -> None:
         """Ask; ``done`` is called later on the loop, once, or never when there is no answer in time."""
         ...
+
+
+def remote_of(predictor: Predictor) -> RemotePredictor | None:
+    """The same, where it runs in a process of its own."""
+    return predictor if getattr(predictor, "remote", False) else None  # type: ignore[return-value]

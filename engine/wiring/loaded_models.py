@@ -12,11 +12,10 @@ import numpy.typing as npt
 from engine.errors import ModelError
 from engine.models.builtin import dated_ns
 from engine.models.load import load
-from engine.models.predictor import Answer, Predictor
+from engine.models.predictor import Answer, Predictor, remote_of
 from engine.models.registry import Entry
 from engine.models.usable import usable
 from engine.wiring.desk import Desk
-from engine.wiring.scoring import remote_of
 
 log = logging.getLogger("engine.models")
 

@@ -294,8 +294,7 @@ class ModelSlot:
                 self._models.take(*found)
                 self.scoring.set_shadow(found[0])
             except ModelError as error:
-                self.scoring.set_shadow(None)
-                self.scoring.shadow_error = f"shadow {roles.shadow.version} not loaded: {error}"
+                self.scoring.no_shadow(f"shadow {roles.shadow.version} not loaded: {error}")
                 log.error("%s", self.scoring.shadow_error)
 
     async def _follow_last_good(self, roles: Roles) -> None:

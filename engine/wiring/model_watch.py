@@ -40,6 +40,8 @@ class Job(NamedTuple):
     """What the models are asked at one bar close."""
 
     ns: int
+    interval_s: float
+    """Of the bars."""
     symbols: tuple[str, ...]
     rows: Floats
     closes: Floats
@@ -143,7 +145,7 @@ class ModelWatch:
     def on_active(self, job: Job, said: Answered) -> None:
         """The active model's batch: finite."""
         self._on_batch(job, said)
-        if self.drift is not None:
+        if self.drift is not None and said.version == self._drift_of:
             self.drift.add(job.rows[job.traded])  # as training: no label begins at another bar
 
     def on_shadow(self, job: Job, said: Answered, active: Answered | None) -> None:

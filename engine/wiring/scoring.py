@@ -20,12 +20,12 @@ from engine.errors import ModelError
 from engine.events import NS
 from engine.feature_table import FeatureTable
 from engine.models.load import normalise
-from engine.models.predictor import Answer, Predictor, RemotePredictor
+from engine.models.predictor import Answer, Predictor, RemotePredictor, remote_of
 from engine.models.rollback import Judge
-from engine.models.usable import usable
 from engine.wiring.batches import Batch, Batches
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.model_watch import Answered, Job, ModelWatch
+from engine.wiring.shadow import Shadow
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,9 +94,7 @@ class Scoring:
         self.active: Predictor | None = None
         self.dated_ns: int | None = None
         """From when the age of the active model counts; None: from when it was made."""
-        self.shadow: Predictor | None = None
-        self.shadow_error = ""
-        """Why it does not predict, one line."""
+        self._shadow = Shadow(self.watch)
         self.batches = Batches()
         self.late = 0
         """Answers that came too late, or never."""
@@ -118,7 +116,7 @@ class Scoring:
     ) -> None:
         """From now on in a live process: ``timer`` (ns, monotonic) judges latencies, models in processes of
         their own answer when they do, and what no decision waits for is given to ``defer``."""
-        self._timer = timer
+        self._timer = self._shadow.timer = timer
         self._defer = defer
 
     # --- which models ---
@@ -136,7 +134,7 @@ class Scoring:
         if predictor is None:
             self._on_gone()
         elif self.shadow is not None and self.shadow.version == predictor.version:
-            self.shadow, self.shadow_error = None, ""
+            self._shadow.set(None)
         if self._asked is not None:
             self._asked, self.late = None, self.late + 1
         self._use()
@@ -144,13 +142,27 @@ class Scoring:
             self.watch.put_to_work(predictor)
         self.watch.watch_drift(predictor)
 
+    @property
+    def shadow(self) -> Predictor | None:
+        """Predicts beside the active one."""
+        return self._shadow.predictor
+
+    @property
+    def shadow_error(self) -> str:
+        """Why it does not predict, or is not compared, one line."""
+        return self._shadow.error
+
+    def no_shadow(self, why: str) -> None:
+        """The one that was wanted cannot predict."""
+        self.set_shadow(None)
+        self._shadow.error = why
+
     def set_shadow(self, predictor: Predictor | None) -> None:
         """Let another model predict beside the active one, from the next batch on."""
         if predictor is not None and self.active is not None and predictor.version == self.active.version:
             predictor = None  # none is its own shadow
-        self.shadow, self.shadow_error = predictor, ""
+        self._shadow.set(predictor)
         self._use()
-        self.shadow_error = self._apart()
 
     def hold(self, *interval_s: float) -> None:
         """Keep bars of these intervals too: a model on them may be put to work at any moment, and must not
@@ -160,6 +172,7 @@ class Scoring:
 
     def _use(self) -> None:
         self.watch.use(self.active, self.shadow)
+        self._shadow.stand_beside(self.active)
         self._need()
 
     def _need(self) -> None:
@@ -257,20 +270,21 @@ class Scoring:
             else:
                 score()  # the model may have to go for it, in a replay at the same moment
         shadow = self.shadow
-        if shadow is not None and self._apart() and boundary_ns % self.every_ns(shadow) == 0:
+        if shadow is not None and self._shadow.apart and boundary_ns % self.every_ns(shadow) == 0:
             job = self.job(shadow, table, boundary_ns)
-            works.append(None if job is None else partial(self._ask_shadow, shadow, job, None))
+            works.append(None if job is None else partial(self._shadow.ask, job, None))
         for work in works:
             if work is not None:
                 self._defer(work)
 
     def job(self, predictor: Predictor, table: FeatureTable, boundary_ns: int) -> Job | None:
         """What ``predictor`` would be asked now; None with fewer than two symbols that have enough bars."""
-        found = self._bars.rows(predictor.manifest.bar_interval_s, table, boundary_ns)
+        interval_s = predictor.manifest.bar_interval_s
+        found = self._bars.rows(interval_s, table, boundary_ns)
         if found is None or len(found.indices) < 2:
             return None
         symbols = tuple([self._symbols[index] for index in found.indices.tolist()])
-        return Job(table.ns, symbols, found.rows, found.closes, found.traded)
+        return Job(table.ns, interval_s, symbols, found.rows, found.closes, found.traded)
 
     def _closes(self, table: FeatureTable, boundary_ns: int) -> list[_Closes]:
         """What the watch wants to know of the bars that closed just now."""
@@ -343,50 +357,7 @@ class Scoring:
         """The decisions on a batch are out: take notes of it, and let the shadow predict the same."""
         if active is not None:
             self.watch.on_active(job, active)
-        shadow = self.shadow
-        if shadow is not None and not self._apart():
-            self._ask_shadow(shadow, job, active)
-
-    def _apart(self) -> str:
-        """Why the shadow is asked at other bar closes than the active model; "": it is not."""
-        active, shadow = self.active, self.shadow
-        if active is None or shadow is None:
-            return ""
-        ours, its = (one.manifest.bar_interval_s for one in (active, shadow))
-        if its == ours:
-            return ""
-        told = f"its bars are of {its:g} s, the active one's of {ours:g}"
-        return f"shadow {shadow.version} is not compared: {told}"
-
-    def _ask_shadow(self, shadow: Predictor, job: Job, active: Answered | None) -> None:
-        if shadow is not self.shadow:
-            return
-        began_ns = 0 if self._timer is None else self._timer()
-        remote = remote_of(shadow)
-        if remote is not None and self._timer is not None:
-            remote.request(job.ns, job.rows, partial(self._on_shadow, shadow, job, active, began_ns))
-            return
-        try:
-            answer: Answer = shadow.predict(job.rows)
-        except ModelError as error:
-            answer = error
-        self._on_shadow(shadow, job, active, began_ns, answer)
-
-    def _on_shadow(
-        self, shadow: Predictor, job: Job, active: Answered | None, began_ns: int, answer: Answer
-    ) -> None:
-        if shadow is not self.shadow:
-            return  # another one runs by now
-        if isinstance(answer, ModelError):
-            self.shadow_error = f"shadow {shadow.version}: {answer}"
-        elif answer.shape != (len(job.symbols),) or not usable(answer):
-            self.shadow_error = (
-                f"shadow {shadow.version} predicted numbers that are not finite, too large, or too few"
-            )
-        else:
-            self.shadow_error = self._apart()
-            took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
-            self.watch.on_shadow(job, Answered(shadow.version, answer, took_ms), active)
+        self._shadow.ask(job, active)
 
     # --- a model that must go ---
 
@@ -411,8 +382,3 @@ class Scoring:
 
 def _said(batch: Batch | None, took_ms: float | None) -> Answered | None:
     return None if batch is None else Answered(batch.version, batch.predictions, took_ms)
-
-
-def remote_of(predictor: Predictor) -> RemotePredictor | None:
-    """The same, where it runs in a process of its own."""
-    return predictor if getattr(predictor, "remote", False) else None  # type: ignore[return-value]
