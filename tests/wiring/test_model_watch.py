@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -152,3 +154,21 @@ def test_bars_without_a_trade_do_not_count_as_drift() -> None:
         if open_ns + NS in ends and not filled
     ]
     assert drift is not None and drift.rows == len(traded) < 6 * 31
+
+
+def test_rows_of_other_bars_reach_neither_a_shadow_nor_the_drift_of_another_model() -> None:
+    """The models are exchanged between a bar close and what follows it later."""
+    floor = Floor("models.every_bars=1")
+    later: list[Callable[[], None]] = []
+    floor.scoring.go_live(lambda: 0, later.append)
+    floor.scoring.set_active(Scripted("a" * 12, bar_interval_s=10.0))
+    floor.run(10 * HISTORY)
+    assert later
+    spread = reference(np.random.default_rng(1).normal(size=(500, 158)))
+    shadow = Scripted("d" * 12)
+    floor.scoring.set_active(Scripted("b" * 12, reference=spread))
+    floor.scoring.set_shadow(shadow)
+    for work in later:
+        work()
+    drift = floor.scoring.watch.drift
+    assert not shadow.asked and drift is not None and drift.rows == 0
