@@ -288,34 +288,48 @@ class UserPredictor:
     def predict(self, rows: npt.NDArray[Any]) -> Floats:
         """Predictions (n,) of rows (n, 158), waited for. Raises ModelError.
 
-        For replays and tapes; never while ``request`` is used. A replay waits longer than a live desk; a tape
+        For replays and tapes; never while ``request`` is used. A replay waits longer than a live desk. A tape
         does not, nor for a process to start: its loop, which serves consoles too, stands still meanwhile.
         """
         if self.down:
             raise ModelError(self.down)
         if self._work is not None:
             raise RuntimeError("a request is at work")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._predict(rows, max(REPLAY_S, self._answer_s), self._drop)
+        if loop is not self._loop:
+            self._move(loop)
+        if self._process is None and self._timer is None:
+            self._restart()
+        if self._process is None or self._process.busy:
+            raise self._named(ModelError("its process is not up yet"))
+        return self._predict(rows, self._answer_s, self._break)
+
+    def _predict(self, rows: Floats, answer_s: float, drop: Callable[[ModelError], None]) -> Floats:
+        """``drop``: called with what broke the process."""
         self._cancel_timer()
-        start_s, answer_s = self._start_s, max(REPLAY_S, self._answer_s)
-        if _on_loop():
-            start_s = answer_s = self._answer_s
         try:
             if self._process is None:
                 self._process = self._new_process()
-            wait(self._process, start_s)
+            wait(self._process, self._start_s)
             self._process.ask(rows)
             answer = wait(self._process, answer_s)
         except ModelError as ended:
             error = cause(self._process, ended)
-            broken = self._process is None or not self._process.ready or self._process.busy
-            if broken:
-                self._end()
-                if self._breaks.pause_s(time.monotonic()) is None:
-                    self._stay_down(self._named(error))
+            if self._process is None or not self._process.ready or self._process.busy:
+                drop(error)
             raise self._named(error) from None
         if answer is None or isinstance(answer, ModelError):
             raise self._named(answer or ModelError("its process gave no answer"))
         return answer
+
+    def _drop(self, error: ModelError) -> None:
+        """Without a loop the next request starts another process."""
+        self._end()
+        if self._breaks.pause_s(time.monotonic()) is None:
+            self._stay_down(self._named(error))
 
     # --- ending ---
 
@@ -371,11 +385,3 @@ class UserPredictor:
 
     def _named(self, error: ModelError) -> ModelError:
         return ModelError(f"model {self.version}: {error}")
-
-
-def _on_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -182,18 +182,16 @@ async def test_a_tape_waits_no_longer_than_a_live_desk(tmp_path: Path) -> None:
         bad = rows(9)
         bad[0, 1] = 99.0
         began = time.monotonic()
-        with pytest.raises(ModelError, match="did not answer within 2 s"):
-            made.predict(bad)
+        for words in ("did not answer within 2 s", "not up yet", "not up yet"):
+            with pytest.raises(ModelError, match=words):
+                made.predict(bad)
         assert time.monotonic() - began < 3.0
         await until(lambda: _predicts(made))
     finally:
-        pid = made.pid  # type: ignore[union-attr]
         made.close()
-        await gone(pid)
 
 
 def _predicts(made: Predictor) -> bool:
-    """On a machine that is busy, a process may not be up again in the time of an answer."""
     try:
         return bool((made.predict(rows(9)) == rows(9)[:, 0]).all())
     except ModelError:
