@@ -15,31 +15,25 @@ import msgspec
 from engine.config import Config
 from engine.errors import OrderError
 from engine.events import (
-    Amendment,
-    ChangeKind,
-    OrderChange,
     OrderEvent,
     OrderRequest,
     OrderState,
     OrderType,
-    Pending,
     RiskState,
     Verdict,
 )
-from engine.execution.amendment import amended
 from engine.execution.blotter import Blotter
 from engine.execution.gateway import Gateway, Report
 from engine.execution.ids import client_order_id
 from engine.execution.order import PAPER, Order
 from engine.execution.paper import PaperVenue
-from engine.execution.ticket import TicketView
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
 from engine.portfolio.books import Books
 from engine.risk.gate import RiskGate
-from engine.risk.judgement import Judgement
 from engine.text import clean
+from engine.wiring.amendments import Amendments
 from engine.wiring.blocks import Blocks
 from engine.wiring.booking import Booking
 from engine.wiring.cancels import Cancels
@@ -50,7 +44,7 @@ from engine.wiring.order_work import OrderWork
 from engine.wiring.own_exits import OwnExits
 from engine.wiring.paper_market import PaperMarket
 from engine.wiring.replacements import Replacements
-from engine.wiring.risk_view import RiskViews, as_it_is
+from engine.wiring.risk_view import RiskViews
 
 _OFF, _EXITING = "entries off", "an exit is at work"
 LiveQuote = tuple[float, float, float, float, float]
@@ -131,6 +125,18 @@ class OrderFlow:
         )
         self.entry_cancels = EntryCancels(features, self.gate, self.work, self.journal, self.cancels, alert)
         self.denied: Counter[str] = Counter()
+        self.amendments = Amendments(
+            instruments,
+            features,
+            self.ledger,
+            self.work,
+            self.gate,
+            self.views,
+            self.journal,
+            self.gateways,
+            judged=self._judged,
+            asked=self._asked,
+        )
         self.orders = 0
         self.on_unbookable: Callable[[str], None] = lambda why: None
         """Called when a gateway reported money that the books cannot take up: the account is another than
@@ -310,59 +316,11 @@ class OrderFlow:
         """Cancel what is at work and could open a position (of one symbol, or all); returns how many."""
         return len(self.cancels.cancel_entries(symbol, _OFF if symbol is None else _EXITING))
 
-    def amend(self, client_order_id: str, amendment: Amendment, who: str) -> Verdict:
-        """Have a change of a working order judged; ask its gateway for it when that is durable.
-
-        Raises OrderError when the order is unknown, not at work, or cannot become so.
-        """
-        order, judgement = self._judge_amendment(client_order_id, amendment)
-        verdict, now = judgement.verdict(), self._features.now_ns
+    def _judged(self, verdict: Verdict) -> None:
+        """A change."""
         self._record(verdict)
         if not verdict.approved:
             self.denied[verdict.code] += 1
-            return verdict
-        self.gate.amended(judgement.request, now)
-        self.work.asked[client_order_id] = amendment
-        asked = OrderChange(
-            client_order_id, order.request.symbol, ChangeKind.UPDATE_ASKED, who, now, amendment, verdict
-        )
-        self.journal.write([asked], lambda: self._amend(order.request, amendment))
-        return verdict
-
-    def judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[OrderRequest, Verdict]:
-        """What would still fill of the changed order, and what risk would say now; nothing is asked for.
-
-        Raises as ``amend``.
-        """
-        order, judgement = self._judge_amendment(client_order_id, amendment)
-        request = judgement.request
-        rest = msgspec.structs.replace(request, quantity=request.quantity - order.filled)
-        return rest, judgement.verdict()
-
-    def _judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[Order, Judgement]:
-        order = self.journal.order(client_order_id)
-        if order is None:
-            raise OrderError(f"no order {client_order_id}: `tickdesk orders --open` lists what works")
-        instrument = self._instruments[self._index(order.request.symbol)]
-        now = self._features.now_ns
-        quote = self._features.live_quote(instrument.index)
-        bid, _, ask, _, last = quote
-        held = self.ledger.quantity(instrument.symbol)
-        market = TicketView(
-            instrument=instrument, now_ns=now, bid=bid, ask=ask, last=last, position=held, equity=None
-        )
-        request = amended(order, amendment, market)
-        view = self.views.view(request, instrument, quote, now)
-        return order, self.gate.judge_amendment(as_it_is(order), amendment, order.filled, view)
-
-    def _amend(self, request: OrderRequest, amendment: Amendment) -> None:
-        """The change is durable: the gateway is asked, unless the order is over by now."""
-        order = self.journal.order(request.client_order_id)
-        if order is None or order.pending is not Pending.UPDATE:
-            return
-        now = self._features.now_ns
-        self.journal.write(self.gateways[request.gateway].amend(request.client_order_id, amendment, now))
-        self._asked(request)
 
     def _asked(self, request: OrderRequest) -> None:
         """A gateway was asked about an order of ours: the paper venue may wait for another moment now."""

@@ -140,12 +140,12 @@ class Trading:
         return self._flow.judge(requests)
 
     def amend(self, client_order_id: str, amendment: Amendment, who: str) -> Verdict:
-        """Change a working order; see ``OrderFlow.amend``."""
-        return self._flow.amend(client_order_id, amendment, who)
+        """Change a working order; see ``Amendments.ask``."""
+        return self._flow.amendments.ask(client_order_id, amendment, who)
 
     def judge_amendment(self, client_order_id: str, amendment: Amendment) -> tuple[OrderRequest, Verdict]:
-        """What risk would say of a change now; see ``OrderFlow.judge_amendment``."""
-        return self._flow.judge_amendment(client_order_id, amendment)
+        """What risk would say of a change now; see ``Amendments.judge``."""
+        return self._flow.amendments.judge(client_order_id, amendment)
 
     def cancel(self, client_order_id: str, reason: str) -> None:
         """Cancel what is left of an order. Raises OrderError when nothing is."""
