@@ -18,6 +18,8 @@ class Lag:
     what = ""
     excused_s = 0.0
     """Told not to count; grows."""
+    excused_own_s = 0.0
+    """What was computed of it."""
 
 
 @contextlib.contextmanager
@@ -29,11 +31,11 @@ def loop_lag(lag: Lag) -> Iterator[None]:
     run = asyncio.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:
-        taken, excused = resource.getrusage(_THREAD).ru_nivcsw, lag.excused_s
+        taken, excused = resource.getrusage(_THREAD).ru_nivcsw, (lag.excused_s, lag.excused_own_s)
         began, computed = time.perf_counter(), time.thread_time()
         run(handle)
         wall, own = time.perf_counter() - began, time.thread_time() - computed
-        wall -= lag.excused_s - excused
+        wall, own = wall - (lag.excused_s - excused[0]), own - (lag.excused_own_s - excused[1])
         left_alone = resource.getrusage(_THREAD).ru_nivcsw == taken
         took_ms = 1e3 * (wall if left_alone else own)
         if took_ms > lag.worst_ms:

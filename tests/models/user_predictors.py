@@ -42,9 +42,10 @@ async def started(
     begin, lag = made._begin, Lag()
 
     def noted() -> None:
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.thread_time()
         begin()
         lag.excused_s += time.perf_counter() - began
+        lag.excused_own_s += time.thread_time() - computed
         pids.add(made.pid)
 
     made._begin = noted
