@@ -67,6 +67,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.header = self.HEADER
+        self.empty = self.EMPTY
+        """Said where there is no row."""
         self.sort_column: int | None = None
         self.sort_reverse = False
         self.lines_drawn = 0
@@ -297,7 +299,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         index = y - self.header + int(self.scroll_offset.y)
         if index >= len(self._rows):
             if index == 0:
-                cells = [(fit(" " + self.EMPTY, width), "muted")]
+                cells = [(fit(" " + self.empty, width), "muted")]
                 return Strip(segments(cells, self._cell_styles()), width)
             return Strip.blank(width, self._cell_styles()["text"])
         row = self._rows[index]

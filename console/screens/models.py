@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from console.models import ModelsApp
 
 REFRESH_S = 1.0
+SLOW_S = 3.0
+"""An answer that takes longer is told of: until it is there, the screen shows the past."""
 BESIDE = (150, 30)
 """Least columns and rows for the parts side by side; below, one at a time."""
 PARTS = ("Details", "Shadow", "Drift", "Training")
@@ -65,10 +68,13 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self._details: dict[str, tuple[ModelEntry, ModelDetail]] = {}
         """By version, with the entry as it was then: asked anew when that has changed."""
         self._fault, self._detail_fault = "", ""
+        self._asked_at: float | None = None
+        """When the engine was asked what it has not answered yet; seconds of a clock that only runs on."""
         self._part = 0
         self._head = Lines(id="head")
         self._head.can_focus = False
         self.grid = VersionsGrid(id="versions")
+        self.grid.empty = ""  # not known yet
         self._tabs = TabLine(PARTS, id="part-tabs", counted=False)
         self._below, self._beside = Lines(id="below"), Lines(id="beside")
         self._keys = KeysBar(id="keys")
@@ -88,6 +94,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self.set_focus(self.grid)
         self._keys.show(model_footer())
         self.keep_asking(REFRESH_S, self._fill)
+        self.set_interval(REFRESH_S, self._tell_waiting)
 
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = BESIDE
@@ -102,15 +109,22 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
     # --- what is asked ---------------------------------------------------------------------------
 
     async def _fill(self) -> None:
+        self._asked_at = time.monotonic()
+        try:
+            await self._fill_models()
+            await self._fill_detail()
+        finally:
+            self._asked_at = None
+
+    async def _fill_models(self) -> None:
         try:
             self._known = await self._link.models()
-            self._fault = ""
+            self._asked_at, self._fault = time.monotonic(), ""
             versions = {row.version for row in self._known.models}
             self._details = {version: told for version, told in self._details.items() if version in versions}
         except LinkError as error:
             self._fault = str(error)
         self._draw()
-        await self._fill_detail()
 
     async def _fill_detail(self) -> None:
         """Of the selected version: once, and anew when something became of it."""
@@ -131,6 +145,18 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
     # --- what is seen ----------------------------------------------------------------------------
 
     @property
+    def _past(self) -> str:
+        """Why what is shown is the past; "" while it is of now."""
+        waited_s = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+        if self._fault or waited_s < SLOW_S:
+            return self._fault
+        return f"no answer from the engine for {waited_s:.0f} s: what you see is the past"
+
+    def _tell_waiting(self) -> None:
+        if self._past and not self._fault:
+            self._draw()
+
+    @property
     def selected(self) -> ModelEntry | None:
         models = self._known.models if self._known is not None else ()
         return next((row for row in models if row.version == self.grid.cursor_key), None)
@@ -138,18 +164,21 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        known, now = self._known, self._view.now_ns
+        known, now, past = self._known, self._view.now_ns, self._past
         if known is None:
-            said: Line = ((self._fault or "asking the engine…", "bad" if self._fault else "muted"),)
+            said: Line = ((past or "asking the engine…", "bad" if past else "muted"),)
             self._head.set_lines([said])
             return
-        self.grid.faded = bool(self._fault)
+        self.grid.faded = bool(past)
+        if not self.grid.empty:
+            self.grid.empty = self.grid.EMPTY
+            self.grid.refresh()
         self.grid.show(known.models, now)
         head = head_lines(known, now)
         if known.training.state == "running":
             head.insert(1, brief_line(known.training))
-        if self._fault:
-            head = [((self._fault, "bad"),), *(faded(line) for line in head)]
+        if past:
+            head = [((past, "bad"),), *(faded(line) for line in head)]
         self._head.set_lines(head)
         self._tabs.show(self._part, (0,) * len(PARTS))
         if self._below.size.width <= 1:
@@ -163,7 +192,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
             self._show(self._below, lines[1:] if self._part else lines)
 
     def _show(self, where: Lines, lines: Sequence[Line]) -> None:
-        where.set_lines([faded(line) for line in lines] if self._fault else lines)
+        where.set_lines([faded(line) for line in lines] if self._past else lines)
 
     def _part_lines(self, part: int, where: Lines) -> list[Line]:
         """The lines of a part of ``PARTS``; all but the first begin with a blank one."""

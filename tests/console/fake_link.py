@@ -79,6 +79,8 @@ class FakeLink:
         """The text of every reply, unless it is empty."""
         self.gate: asyncio.Event | None = None
         """When set, commands wait for it."""
+        self.models_gate: asyncio.Event | None = None
+        """When set, the models wait for it."""
         self.story = sample.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
         self.blend_weights = BlendWeights(speed=20.0)
@@ -186,6 +188,8 @@ class FakeLink:
 
     async def models(self) -> ModelsDetail:
         self.asked += 1
+        if self.models_gate is not None:
+            await self.models_gate.wait()
         self._fail()
         return self.registry
 

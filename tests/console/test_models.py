@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -132,6 +134,30 @@ async def test_a_desk_without_a_model_says_what_to_do(size: tuple[int, int]) -> 
             await press(pilot, key)
             assert any(says in text for text in toasts(app)), key
         assert link.sent == []
+
+
+async def test_an_engine_that_takes_its_time_is_told_and_no_model_is_not_claimed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(models_module, "REFRESH_S", 0.02)
+    monkeypatch.setattr(models_module, "SLOW_S", 0.05)
+    link = FakeLink()
+    gate = link.models_gate = asyncio.Event()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "M")
+        screen = app.screen
+        assert isinstance(screen, ModelsScreen)
+        assert screen.grid.render_line(1).text.strip() == "", "nothing is known of any model yet"
+        await until(pilot, lambda: "no answer from the engine for" in text_of(app))
+        gate.set()
+        await until(pilot, lambda: f"active {ACTIVE}" in text_of(app))
+        assert "no answer" not in text_of(app) and not screen.grid.faded
+        gate.clear()
+        await until(pilot, lambda: "what you see is the past" in text_of(app))
+        assert ACTIVE in text_of(app) and screen.grid.faded
+        gate.set()
+        await until(pilot, lambda: "the past" not in text_of(app) and not screen.grid.faded)
+    assert link.sent == []
 
 
 async def test_an_engine_that_does_not_answer_is_told_and_what_was_known_stays(
