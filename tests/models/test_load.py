@@ -16,7 +16,7 @@ from engine.errors import ModelError
 from engine.models import builtin
 from engine.models.artefact import MANIFEST, Artefact, golden
 from engine.models.child_environment import child_environment
-from engine.models.load import load, normalise
+from engine.models.load import load, normalise, refuse_interval
 from tests.models.conftest import reseal, written
 from tests.models.other_bars import of_bars
 
@@ -78,7 +78,7 @@ async def test_bars_of_another_interval_are_refused() -> None:
 
 async def test_bars_that_the_desks_make_up_are_accepted(shipped: Artefact, tmp_path: Path) -> None:
     path = written(of_bars(shipped, 60.0), tmp_path / "minutes")
-    assert not any(loading.refuse_interval(60.0, desk_s) for desk_s in (60.0, 1.0, 0.5))
+    assert not any(refuse_interval(60.0, desk_s) for desk_s in (60.0, 1.0, 0.5))
     predictor = await load(path, bar_interval_s=0.5)
     assert predictor.manifest.bar_interval_s == 60.0
     with pytest.raises(ModelError, match=r"bars of 60 s, the desk's of 7 s .* set features.bar_s to 1"):
