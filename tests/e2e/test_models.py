@@ -35,8 +35,6 @@ WAIT_S = 90.0
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     with RunningEngine(tmp_path_factory.mktemp("models") / "state", *SETTINGS) as running:
         yield running
-        running.signal(signal.SIGTERM)
-        assert running.wait() == 0, running.stderr.read_text()[-2000:]
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -153,15 +151,25 @@ def test_a_run_is_watched_and_canceled(engine: RunningEngine) -> None:
     assert engine.health().status.phase == "running"
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
-def test_no_training_outlives_its_engine(tmp_path: Path, end: signal.Signals) -> None:
+def in_training(engine: RunningEngine) -> None:
+    order = msgspec.json.encode(TrainingOrder(seconds=20_000))
+    assert ask(engine.state_dir, "POST", "/v1/training", Reply, body=order).ok
+    until(lambda: ask(engine.state_dir, "GET", "/v1/training", TrainingRow).share > 0)
+    assert processes_of(engine.state_dir)
+
+
+def test_no_training_outlives_an_engine_that_stops(engine: RunningEngine) -> None:
+    """The last one here: it ends the engine of the others."""
+    in_training(engine)
+    engine.signal(signal.SIGTERM)
+    assert engine.wait() == 0, engine.stderr.read_text()[-2000:]
+    assert not processes_of(engine.state_dir)
+
+
+def test_no_training_outlives_an_engine_that_is_killed(tmp_path: Path) -> None:
     with RunningEngine(tmp_path / "state", "--set", "models.retrain.every_s=86400") as engine:
-        active(engine)
-        order = msgspec.json.encode(TrainingOrder(seconds=20_000))
-        assert ask(engine.state_dir, "POST", "/v1/training", Reply, body=order).ok
-        until(lambda: ask(engine.state_dir, "GET", "/v1/training", TrainingRow).share > 0)
+        in_training(engine)
         assert ask(engine.state_dir, "GET", "/v1/training", TrainingRow).next_ns > 0
-        assert processes_of(engine.state_dir)
-        engine.signal(end)
+        engine.signal(signal.SIGKILL)
         engine.wait()
         until(lambda: not processes_of(engine.state_dir))
