@@ -176,8 +176,9 @@ def parser() -> argparse.ArgumentParser:
 
     train = command("train", "train the model strategy's model, validate it walk-forward and register it")
     train.epilog = (
-        "Without --symbols on a desk without feeds it trains on the simulated venue. A model is activated "
-        "only where its validation shows skill, unless --then says otherwise."
+        "Without --symbols on a desk without feeds it trains on the simulated venue, whose prices are made "
+        "to be predictable. Unless --then says otherwise, a model is activated only where its validation "
+        "shows skill and its rank IC is not below the active one's, of the same bars and horizon."
     )
     add_options(train)
     train.add_argument("--progress", choices=("json",), help="an object a line on standard output")

@@ -19,6 +19,7 @@ from engine.text import clean
 _WHO = "command line"
 _STRATEGY = "model"
 """That a running engine swaps models for."""
+NONE_RUNS = "no desk runs for this state directory: it takes it up at its next start"
 _TIMEOUT_S = 60.0
 """The engine loads and tries a model before it answers."""
 
@@ -94,14 +95,14 @@ def _do(
     arguments: argparse.Namespace, strategy: str, method: str, path: str, directly: Callable[[], str]
 ) -> int:
     where = state_dir(arguments)
-    told = _by_the_engine(where, method, path) if strategy == _STRATEGY else None
+    told = by_the_engine(where, method, path) if strategy == _STRATEGY else None
     if told is None:
-        told = Switched(True, f"{directly()}; a desk takes it up at its next start or poll", engine=False)
+        told = Switched(True, f"{directly()}; {NONE_RUNS}", engine=False)
     print(as_json(told) if arguments.json else told.text)
     return 0 if told.ok else 1
 
 
-def _by_the_engine(where: Path, method: str, path: str) -> Switched | None:
+def by_the_engine(where: Path, method: str, path: str) -> Switched | None:
     """None: no engine runs."""
     try:
         reply = ask(where, method, path, Reply, timeout_s=_TIMEOUT_S)

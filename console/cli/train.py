@@ -5,22 +5,27 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from console.cli.client import quoted
+from console.cli.models_switch import NONE_RUNS, by_the_engine
 from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.text import clean
 from engine.wiring.training_options import options_of
 
 if TYPE_CHECKING:
     from engine.models.artefact import Estimate, Fold, Metrics
-    from engine.wiring.training_job import Outcome
+    from engine.models.registry import Entry
+    from engine.wiring.training_job import Exchange, Outcome
 
 _HEAD = ("FOLD", "TEST FROM", "UNTIL", "STEPS", "IC", "RANK IC", "ICIR", "LONG-SHORT SHARPE")
 _ALIGNED = "<<<>>>>>"
+_WHO = "tickdesk train"
 _TOP = 10
 _CONTROL = ("golden_rows", "golden_predictions", "reference", "files")
 """Of the manifest: not for people."""
@@ -34,15 +39,36 @@ def run(arguments: argparse.Namespace) -> int:
 
     options = options_of(arguments)
     config, where = configuration(arguments), state_dir(arguments)
+    exchange = _exchange(where)
     if arguments.progress == "json":
         if arguments.json:
             raise ConfigError("--json and --progress json both speak on standard output: give one")
-        return supervised(config, where, options, who="tickdesk train")
+        return supervised(config, where, options, who=_WHO, exchange=exchange)
     low_priority.step_back()
     with Interruption() as interruption, _Bar() if sys.stderr.isatty() else _Lines() as shown:
-        outcome = run_training(config, where, options, shown.show, finishing=interruption.hold)
+        outcome = run_training(
+            config, where, options, shown.show, finishing=interruption.hold, who=_WHO, exchange=exchange
+        )
     print(_json(outcome) if arguments.json else "\n".join(_told(outcome)))
     return 0
+
+
+def _exchange(where: Path) -> Exchange:
+    """By the engine that runs, which loads and tries it first; else in the registry."""
+
+    from engine.models.registry import Registry
+    from engine.wiring.training_job import directly
+
+    def exchange(what: Literal["activate", "shadow"], entry: Entry) -> str:
+        told = by_the_engine(where, "POST", f"/v1/models/{quoted(entry.version)}/{what}")
+        if told is not None:
+            if not told.ok:
+                raise ModelError(told.text)
+            return f"the desk that runs: {told.text}"
+        directly(Registry(where), _WHO)(what, entry)
+        return NONE_RUNS
+
+    return exchange
 
 
 def _json(outcome: Outcome) -> str:
@@ -53,6 +79,8 @@ def _json(outcome: Outcome) -> str:
             "version": outcome.version,
             "then": outcome.then,
             "skill": outcome.skill,
+            "why": outcome.why,
+            "desk": outcome.desk,
             "path": outcome.path,
             "notes": outcome.notes,
             "manifest": shown,
@@ -78,12 +106,10 @@ def _told(outcome: Outcome) -> list[str]:
         top = ", ".join(f"{one.feature} {one.share:.0%}" for one in manifest.importance[:_TOP])
         lines.append(f"gain of features: {top}")
     lines += [f"note: {clean(note, 300)}" for note in outcome.notes]
-    hint = {
-        "active": "; a running desk takes it up at its next look, or press r there",
-        "shadow": "; a running desk takes it up at its next look",
-        "registered": f"; activate it by `tickdesk models activate {outcome.version}`",
-    }[outcome.then]
-    return [*lines, f"{outcome.text}{hint}"]
+    hint = "" if outcome.then != "registered" or outcome.why else (
+        f"; activate it by `tickdesk models activate {outcome.version}`"
+    )  # fmt: skip
+    return [*lines, f"{outcome.text}{hint}", *([clean(outcome.desk, 300)] if outcome.desk else [])]
 
 
 def _fold(number: int, fold: Fold) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from engine.models.registered import Entry as Entry
 from engine.models.registered import Roles as Roles
 from engine.models.registered import Rows
 from engine.models.registry_file import RegistryFile
-from engine.models.registry_history import Event, events, tell
+from engine.models.registry_history import Event, chosen_by, events, fell, tell
 from engine.text import clean
 
 
@@ -82,6 +82,18 @@ class Registry:
         """What became of a model (its whole version), of a strategy's models, or of all; newest first."""
         with self._file.reading() as db:
             return events(db, version, strategy, limit)
+
+    def fell(self, version: str) -> bool:
+        """Whether the desk went back from it by itself, and nobody has made it active since (its whole
+        version)."""
+        with self._file.reading() as db:
+            return fell(db, version)
+
+    def shadow_by(self, strategy: str) -> str:
+        """Who made the strategy's shadow one; "": nobody said, or there is none."""
+        with self._file.reading() as db:
+            shadow = self._rows.shadow(db, strategy)
+            return "" if shadow is None else chosen_by(db, shadow.version)
 
     # --- changing ------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from engine.text import clean
 
 MOST = 20_000
 """Lines that are kept."""
+DESK = "desk"
+"""Who goes back from a model by itself."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -49,6 +51,24 @@ def tell(db: sqlite3.Connection, ns: int, model: _Model, what: str, who: str, re
         (ns, model.strategy, model.version, what, clean(who, 60), clean(reason, 300)),
     )
     db.execute("DELETE FROM history WHERE id <= ?", ((added.lastrowid or 0) - MOST,))
+
+
+def fell(db: sqlite3.Connection, version: str) -> bool:
+    """Whether the desk went back from it by itself, and nobody has made it active since."""
+    row = db.execute(
+        "SELECT who, what FROM history WHERE version = ? AND what IN "
+        "('activated', 'restored', 'rolled back', 'deactivated') ORDER BY id DESC LIMIT 1",
+        (version,),
+    ).fetchone()
+    return row is not None and row["who"] == DESK and row["what"] in ("rolled back", "deactivated")
+
+
+def chosen_by(db: sqlite3.Connection, version: str) -> str:
+    """Who made it a shadow last; "": nobody said."""
+    row = db.execute(
+        "SELECT who FROM history WHERE version = ? AND what = 'shadow' ORDER BY id DESC LIMIT 1", (version,)
+    ).fetchone()
+    return "" if row is None else str(row["who"])
 
 
 def events(db: sqlite3.Connection, version: str | None, strategy: str | None, limit: int) -> list[Event]:

@@ -13,12 +13,12 @@ from engine.automation.schedule import next_due
 from engine.config import RetrainConfig
 from engine.errors import ModelError
 from engine.events import NS
+from engine.wiring.take_up import SCHEDULE
 from engine.wiring.training_run import TrainingRun
 
 log = logging.getLogger("engine.models")
 
 SETTING = "models:retrain"
-WHO = "schedule"
 LOOK_S = 15.0
 """The clock may jump, after a sleep of the machine."""
 SETTLE_S = 60.0
@@ -90,6 +90,6 @@ class Retrain:
 
     def _start(self) -> None:
         try:
-            self._run.start(self._order, WHO)
+            self._run.start(self._order, SCHEDULE)
         except ModelError as error:
             log.warning("no scheduled training this time: %s", error)

@@ -34,7 +34,7 @@ from engine.errors import ConfigError, TickdeskError
 from engine.text import clean
 from engine.wiring import low_priority
 from engine.wiring.interruption import Interruption, Terminated
-from engine.wiring.training_job import Outcome, run_training
+from engine.wiring.training_job import Exchange, Outcome, run_training
 from engine.wiring.training_options import TrainingOptions, add_options, options_of
 
 MAX_CONFIG_BYTES = 8 << 20
@@ -62,6 +62,7 @@ def supervised(
     who: str,
     told: TextIO | None = None,
     as_json: bool = True,
+    exchange: Exchange | None = None,
 ) -> int:
     """Train for whoever reads what is told (standard output by default), at low priority; the exit code."""
     say = _Said(_own_output() if told is None else told, as_json=as_json)
@@ -69,7 +70,13 @@ def supervised(
     with Interruption() as interruption:
         try:
             outcome = run_training(
-                config, state_dir, options, say.progress, finishing=interruption.hold, who=who
+                config,
+                state_dir,
+                options,
+                say.progress,
+                finishing=interruption.hold,
+                who=who,
+                exchange=exchange,
             )
         except TickdeskError as error:
             say.failed(str(error))
@@ -111,7 +118,7 @@ class _Said:
             print(f"tickdesk: {share:4.0%} {clean(text)}", file=self._file, flush=True)
 
     def done(self, outcome: Outcome) -> None:
-        text = "; ".join((outcome.text, *outcome.notes))
+        text = "; ".join((outcome.text, *((outcome.desk,) if outcome.desk else ()), *outcome.notes))
         if self._json:
             self._put({"version": outcome.version, "then": outcome.then, "text": clean(text, 400)})
         else:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from engine.config import Config
-from engine.errors import ModelError
-from engine.models.artefact import Artefact, Manifest
-from engine.models.registry import Registry
+from engine.errors import LinkError, ModelError
+from engine.models import promotion
+from engine.models.artefact import Manifest
+from engine.models.registry import Entry, Registry
 from engine.models.training.fit import Learner, LightGBM, UserLearner
 from engine.models.training.metrics import shows_skill
 from engine.models.training.panel import ROW_BYTES, Progress, build, fixed_bytes, thinning
@@ -32,6 +33,11 @@ _SHARES = 0.25, 0.4
 """Of the progress: until the bars are there, until their features are."""
 
 
+Exchange = Callable[[Literal["activate", "shadow"], Entry], str]
+"""Gives a registered model a role, and tells what the desk makes of it, one line; raises ModelError or
+LinkError."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What a run came to."""
 
@@ -41,6 +47,10 @@ class Outcome(msgspec.Struct, frozen=True):
     """Directory of the artefact."""
     notes: tuple[str, ...]
     """What the person should know: what was left out, that no skill was shown, ..."""
+    why: str = ""
+    """Why it is active, or is not, with the figures, half a sentence; "" where nothing was to be decided."""
+    desk: str = ""
+    """What the desk makes of it, one line; "" where its roles are as they were."""
 
     @property
     def version(self) -> str:
@@ -58,9 +68,9 @@ class Outcome(msgspec.Struct, frozen=True):
             "shadow": "is registered and the shadow",
             "active": "is registered and active",
         }[self.then]
-        return f"model {self.version} {what}: {self.manifest.metric}" + (
-            "" if self.skill else ", no skill shown"
-        )
+        skill = "" if self.skill else ", no skill shown"
+        why = f" ({self.why})" if self.why else ""
+        return f"model {self.version} {what}: {self.manifest.metric}{skill}{why}"
 
 
 def run_training(
@@ -71,11 +81,13 @@ def run_training(
     *,
     finishing: Callable[[], None] = lambda: None,
     who: str = "tickdesk train",
+    exchange: Exchange | None = None,
 ) -> Outcome:
     """Train as ``options`` say, put the model into the registry, and make of it what they say.
 
     ``finishing`` is called before the registry is changed: what comes then takes moments and should not be
-    interrupted. Raises ModelError, ConfigError, StoreError or FeedError; nothing is then registered.
+    interrupted. ``exchange``: None changes the registry alone. Raises ModelError, ConfigError, StoreError or
+    FeedError; nothing is then registered.
     """
     progress = _rising(progress)
     learner: Learner = (
@@ -110,15 +122,15 @@ def run_training(
             source=bars.source,
         )
         finishing()
-        then, path = _register(registry, out, made, options, who)
-        notes = (*bars.notes, *notes, *_judged(made.manifest, then, options))
+        became = _register(registry, out, made.manifest, options, who, exchange or directly(registry, who))
+        notes = (*bars.notes, *notes, *became.notes, *_judged(made.manifest))
         if log is not None:
             progress(1.0, "logging the run")
             try:
                 log.write(made, out)
             except ModelError as error:  # the model is there and good
                 notes = (*notes, str(error))
-    return Outcome(made.manifest, then, path, notes)
+    return msgspec.structs.replace(became, notes=notes)
 
 
 def _log(options: TrainingOptions) -> MLflowLog | None:
@@ -129,22 +141,49 @@ def _log(options: TrainingOptions) -> MLflowLog | None:
     return MLflowLog(options.mlflow)
 
 
+def directly(registry: Registry, who: str) -> Exchange:
+    """In the registry alone."""
+
+    def exchange(what: Literal["activate", "shadow"], entry: Entry) -> str:
+        if what == "activate":
+            registry.activate(entry.version, who=who, reason="trained")
+        else:
+            registry.set_shadow(entry.version, entry.strategy, who=who, reason="trained")
+        return ""
+
+    return exchange
+
+
 def _register(
-    registry: Registry, out: Path, made: Artefact, options: TrainingOptions, who: str
-) -> tuple[Literal["registered", "shadow", "active"], str]:
+    registry: Registry, out: Path, manifest: Manifest, options: TrainingOptions, who: str, exchange: Exchange
+) -> Outcome:
+    """What a person tells is done; without a word only what ``promotion`` allows."""
     entry = registry.register(out, who=who)
-    metrics = made.manifest.metrics
-    skill = metrics is not None and shows_skill(metrics)
-    if options.then == "activate" or (options.then is None and skill):
-        registry.activate(entry.version, who=who)
-        return "active", entry.path
-    if options.then == "shadow":
-        registry.set_shadow(entry.version, entry.strategy, who=who)
-        return "shadow", entry.path
-    return "registered", entry.path
+    active = registry.active(entry.strategy)
+    outcome = Outcome(manifest, "registered", entry.path, ())
+    if active is not None and active.version == entry.version and options.then != "register":
+        return msgspec.structs.replace(outcome, then="active", why="these bars and seed gave it before")
+    if options.then == "register":
+        return outcome
+    if options.then is None:
+        against = promotion.objection(entry, active, fell=registry.fell(entry.version))
+        if against:
+            anyway = (
+                f"; `tickdesk models activate {entry.version}` does it anyway" if entry.promotable else ""
+            )
+            return msgspec.structs.replace(outcome, why=f"not activated: {against}{anyway}")
+    try:
+        if options.then == "shadow":
+            return msgspec.structs.replace(outcome, then="shadow", desk=exchange("shadow", entry))
+        desk = exchange("activate", entry)
+    except (ModelError, LinkError) as error:
+        return msgspec.structs.replace(outcome, notes=(f"it is registered, and no more: {error}",))
+    reasons = [promotion.grounds(entry, active)] if options.then is None else []
+    reasons += [text for text in (promotion.replaced(entry, active),) if text]
+    return msgspec.structs.replace(outcome, then="active", desk=desk, why="; ".join(reasons))
 
 
-def _judged(manifest: Manifest, then: str, options: TrainingOptions) -> list[str]:
+def _judged(manifest: Manifest) -> list[str]:
     notes = []
     metrics = manifest.metrics
     if metrics is not None and not shows_skill(metrics):
@@ -153,10 +192,6 @@ def _judged(manifest: Manifest, then: str, options: TrainingOptions) -> list[str
             f"no skill shown: the rank IC's 95 % interval, {low:.3f} to {high:.3f}, "
             + ("contains 0" if high >= 0 else "lies below 0")
         )
-        if options.then is None:
-            notes.append(
-                f"so it is not activated: `tickdesk models activate {manifest.version}` does it anyway"
-            )
     if len(manifest.symbols) < FEW_SYMBOLS:
         notes.append(
             f"{len(manifest.symbols)} symbols are few: the best and the worst fifth are "

@@ -47,7 +47,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True):
     memory_gb: float = MEMORY_GB
     mlflow: str = ""
     then: Then | None = None
-    """None: activate where the validation shows skill, else register."""
+    """None: activate where ``promotion`` has nothing against it, else register."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--then",
         choices=("register", "shadow", "activate"),
-        help="what becomes of the model (default: activate where the validation shows skill, else register)",
+        help="what becomes of the model (default: activate what shows skill and is not below the active "
+        "one's rank IC of the same bars and horizon, else register)",
     )
 
 

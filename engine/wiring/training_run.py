@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -21,24 +21,13 @@ from engine.config import (
     QuantConfig,
 )
 from engine.errors import ModelError
-from engine.models.registry import Entry, Registry
 from engine.text import clean
+from engine.wiring.take_up import Models, known, take_up
 from engine.wiring.training_process import GRACE_S, TRAINING, TrainingProcess
 
 log = logging.getLogger("engine.models")
 
 SOURCE = "training"
-
-
-class Models(Protocol):
-    """What the desk's models are exchanged by. Raises ModelError."""
-
-    @property
-    def registry(self) -> Registry: ...
-
-    async def activate(self, version: str, who: str, reason: str = "") -> str: ...
-
-    async def set_shadow(self, version: str, who: str, reason: str = "") -> str: ...
 
 
 class TrainingRun:
@@ -133,6 +122,7 @@ class TrainingRun:
 
     async def _run(self, process: TrainingProcess, then: str, who: str) -> None:
         try:
+            before = await asyncio.to_thread(known, self._models)
             version = await process.run()
         except (ModelError, OSError) as error:  # the system may refuse another process
             self._failed(clean(error, 300))
@@ -147,7 +137,7 @@ class TrainingRun:
             then = "register"
         level, no_more = "info", f"model {version} is trained and registered, and no more"
         try:
-            text = await take_up(self._models, version, then, who)
+            text = await take_up(self._models, version, then, who, known=version in before)
         except ModelError as error:
             level, text = "warning", f"{no_more}: {error}"
         except Exception as error:
@@ -166,43 +156,6 @@ class TrainingRun:
 
     def _end(self, state: str, text: str) -> None:
         self._change(state=state, text=text, ended_ns=self._clock())
-
-
-async def take_up(models: Models, version: str, then: str, who: str) -> str:
-    """Make of a registered model what ``then`` says (register, shadow, activate); one line.
-
-    Active becomes only what may be, and whose validated rank IC is not below the active one's; any other runs
-    as the shadow, so that it can be seen beside it. Raises ModelError.
-    """
-    entry, active = await asyncio.to_thread(_both, models.registry, version)
-    told = f"model {entry.version} is trained ({entry.metric})"
-    if active is not None and active.version == entry.version:
-        return f"{told}: the same bars and seed gave the model that is active already"
-    if then == "register":
-        return f"{told} and registered"
-    objection = _objection(entry, active) if then == "activate" else ""
-    if then == "activate" and not objection:
-        await models.activate(entry.version, who, "trained")
-        return f"{told} and active"
-    await models.set_shadow(entry.version, who, objection or "trained")
-    return f"{told} and runs as shadow" + (f", not active: {objection}" if objection else "")
-
-
-def _both(registry: Registry, version: str) -> tuple[Entry, Entry | None]:
-    entry = registry.get(version)
-    return entry, registry.active(entry.strategy)
-
-
-def _objection(entry: Entry, active: Entry | None) -> str:
-    """Why a new model is not activated by itself; "" when nothing speaks against it."""
-    if not entry.promotable or entry.metrics is None:
-        return "nobody knows how it was validated"
-    if active is None or active.metrics is None:
-        return ""
-    new, old = entry.metrics.rank_ic.value, active.metrics.rank_ic.value
-    if not new >= old:
-        return f"its validated rank IC of {new:.3f} is below {old:.3f}, that of {active.version}"
-    return ""
 
 
 def _needed(config: Config) -> Config:

@@ -155,7 +155,7 @@ def test_compare_with_a_model_that_cannot_be_loaded(says: Says, registry: Regist
 def test_switching_without_an_engine(says: Says, registry: Registry, second: str) -> None:
     first = active(registry)
     code, out, _ = says("activate", second[:8])
-    assert (code, active(registry)) == (0, second) and "next start or poll" in out
+    assert (code, active(registry)) == (0, second) and "no desk runs for this state directory" in out
     code, out, _ = says("rollback", "--json")
     assert json.loads(out)["ok"] and not json.loads(out)["engine"] and active(registry) == first
     assert says("deactivate")[0] == 0 and active(registry) == ""

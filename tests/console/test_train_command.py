@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
+from aiohttp import web
 
 from console.cli import main
+from engine.api import address
+from engine.api.protocol import Reply
 from engine.models.registry import Registry
 
 ARGUMENTS = ("--seconds", "520", "--horizon", "5", "--symbols", "BTC-USD", "ETH/USD", "SOL-USD")
@@ -30,8 +35,43 @@ def test_folds_intervals_features_and_what_became_of_it(tmp_path: Path, capsys: 
     assert any(line.startswith("gain of features: ") for line in lines)
     assert any("3 symbols are few" in line for line in lines)
     (entry,) = Registry(tmp_path).list()
-    assert lines[-1].startswith(f"model {entry.version} is registered")
+    assert lines[-2].startswith(f"model {entry.version} is registered and active")
+    assert "lies above 0" in lines[-2] and lines[-1].startswith("no desk runs for this state directory")
     assert "fold 4 of 4" in err and "\r" not in err and "\x1b" not in err
+
+
+@pytest.mark.parametrize(("then", "became"), [("shadow", "shadow"), ("activate", "active")])
+async def test_a_running_engine_gives_the_role(
+    tmp_path: Path, capsys: Capture, then: str, became: str
+) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(f"{request.method} {request.path}")
+        return web.Response(body=msgspec.json.encode(Reply(True, "done by the engine")))
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(address.prepare(tmp_path))).start()
+    try:
+        words = ["train", "--state-dir", str(tmp_path), *ARGUMENTS, "--then", then, "--json"]
+        assert await asyncio.to_thread(main, words) == 0
+    finally:
+        await runner.cleanup()
+    told = json.loads(capsys.readouterr().out)
+    assert seen == [f"POST /v1/models/{told['version']}/{then}"], "nothing but that"
+    assert told["then"] == became and told["desk"] == "the desk that runs: done by the engine"
+    (entry,) = Registry(tmp_path).list()
+    assert entry.status == "inactive" and Registry(tmp_path).shadow("model") is None, "it owns the change"
+    assert await asyncio.to_thread(main, words) == 0, "and where none runs, the registry is changed"
+    assert "takes it up at its next start" in json.loads(capsys.readouterr().out)["desk"]
+    roles = Registry(tmp_path).roles("model")
+    assert [role is not None for role in (roles.active, roles.shadow)] == [
+        then == "activate",
+        then == "shadow",
+    ]
 
 
 def test_json_has_the_manifest_without_its_bytes(tmp_path: Path, capsys: Capture) -> None:

@@ -12,7 +12,8 @@ from engine.api.model_protocol import TrainingOrder
 from engine.config import RetrainConfig, load
 from engine.errors import ConfigError, ModelError
 from engine.events import NS
-from engine.wiring.retrain import SETTING, WHO, Retrain
+from engine.wiring.retrain import SETTING, Retrain
+from engine.wiring.take_up import SCHEDULE
 
 NIGHT = 1_700_006_400 * NS
 """A Wednesday, 00:00 UTC."""
@@ -75,7 +76,7 @@ async def test_a_night_s_training_starts_at_its_time() -> None:
     assert not night.runs.started and night.runs.next_ns == NIGHT + 2 * HOUR + HOUR // 2
     await night.look(NIGHT + 2 * HOUR + HOUR // 2)
     assert night.runs.started == [
-        (TrainingOrder(then="activate", horizon=5, bar_s=60.0, days=30.0), WHO),
+        (TrainingOrder(then="activate", horizon=5, bar_s=60.0, days=30.0), SCHEDULE),
     ]
     assert night.runs.next_ns == NIGHT + DAY + 2 * HOUR + HOUR // 2
     assert night.kept == {SETTING: night.now_ns}

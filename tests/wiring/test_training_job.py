@@ -10,7 +10,7 @@ import pytest
 from engine.config import Config, FeedConfig, SimulatedConfig
 from engine.errors import ConfigError, ModelError
 from engine.models import artefact
-from engine.models.registry import Registry
+from engine.models.registry import Entry, Registry
 from engine.wiring.training_bars import load
 from engine.wiring.training_job import Outcome, run_training
 from engine.wiring.training_options import TrainingOptions
@@ -56,12 +56,39 @@ def test_stored_history_makes_a_model_that_is_activated_for_its_skill(tmp_path: 
     assert again.version == outcome.version, "the same bars and seed"
 
 
+def test_a_better_model_stays_unless_somebody_says_otherwise(tmp_path: Path) -> None:
+    stored(tmp_path)
+    best = train(DESK, tmp_path)
+    registry = Registry(tmp_path)
+    other = train(DESK, tmp_path, horizon=4)
+    assert other.then == "registered" and "other horizon (4 bars, not 5)" in other.why
+    active = registry.active("model")
+    assert active is not None and active.version == best.version
+    again = train(DESK, tmp_path)
+    assert (again.version, again.then, again.desk) == (best.version, "active", "")
+    told = train(DESK, tmp_path, horizon=4, then="activate")
+    assert told.then == "active" and f"it replaces {best.version} (rank IC" in told.why
+    assert "horizon 5" in told.why and told.why in told.text
+
+
+def test_who_gives_the_roles_may_refuse(tmp_path: Path) -> None:
+    def refuses(what: str, entry: Entry) -> str:
+        raise ModelError(f"cannot {what}: it is loading")
+
+    stored(tmp_path)
+    options = TrainingOptions(horizon=5, then="shadow")
+    outcome = run_training(DESK, tmp_path, options, lambda share, text: None, exchange=refuses)
+    assert outcome.then == "registered" and Registry(tmp_path).shadow("model") is None
+    assert "it is registered, and no more: cannot shadow: it is loading" in outcome.notes
+
+
 def test_a_model_without_skill_is_not_activated_unless_told(tmp_path: Path) -> None:
     stored(tmp_path, pull=0.0)
     outcome = train(DESK, tmp_path)
-    assert not outcome.skill and outcome.then == "registered" and outcome.text.endswith("no skill shown")
+    assert not outcome.skill and outcome.then == "registered" and "no skill shown" in outcome.text
     assert any("contains 0" in note for note in outcome.notes)
-    assert any("models activate" in note for note in outcome.notes)
+    assert "not activated: its validation shows no skill" in outcome.why
+    assert f"models activate {outcome.version}" in outcome.why
     registry = Registry(tmp_path)
     assert registry.active("model") is None
     assert train(DESK, tmp_path, then="shadow", seed=2).then == "shadow"

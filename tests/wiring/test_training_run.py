@@ -15,36 +15,15 @@ from engine.api.model_protocol import TrainingOrder
 from engine.config import Config, load
 from engine.errors import ModelError
 from engine.models import artefact, builtin
-from engine.models.artefact import Artefact, Estimate, Metrics
-from engine.models.registry import Registry
+from engine.models.artefact import Artefact
+from engine.wiring.take_up import SCHEDULE
 from engine.wiring.training_process import TrainingProcess
-from engine.wiring.training_run import TrainingRun, take_up
-from tests.models.conftest import reseal
+from engine.wiring.training_run import TrainingRun
+from tests.wiring.trained import Slot, registered
 
 NOW_NS = 1_700_000_000_000_000_000
 CONFIG = load(environ={})
 SLEEP = 'print(\'{"share": 0.25, "text": "features"}\', flush=True); import time; time.sleep(300)'
-
-
-class Slot:
-    """The registry, and what was asked of the desk's slot."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self.registry = Registry(state_dir)
-        self.asked: list[tuple[str, ...]] = []
-        self.refusal = ""
-
-    async def activate(self, version: str, who: str, reason: str = "") -> str:
-        return self._ask("activate", version, who, reason)
-
-    async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
-        return self._ask("shadow", version, who, reason)
-
-    def _ask(self, *what: str) -> str:
-        if self.refusal:
-            raise ModelError(self.refusal)
-        self.asked.append(what)
-        return "done"
 
 
 class Desk:
@@ -79,24 +58,21 @@ def said(version: str) -> str:
     return f'print(\'{{"version": "{version}", "then": "registered", "text": "x"}}\')'
 
 
-def ranked(found: Artefact, rank_ic: float | None, **changes: object) -> Artefact:
-    """Another model, with another validated rank IC."""
-    metrics = found.manifest.metrics
-    if rank_ic is None:
-        return reseal(found, metrics=None, validation="none", folds=(), **changes)
-    assert isinstance(metrics, Metrics)
-    other = msgspec.structs.replace(metrics, rank_ic=Estimate(rank_ic, rank_ic - 0.01, rank_ic + 0.01))
-    return reseal(found, metrics=other, **changes)
-
-
 @pytest.fixture(scope="module")
 def shipped() -> Artefact:
     return artefact.read(builtin.PATH)
 
 
-def registered(slot: Slot, found: Artefact, folder: Path) -> str:
-    artefact.write(found, folder / found.manifest.version)
-    return slot.registry.register(folder / found.manifest.version).version
+async def test_a_scheduled_run_that_gave_it_before_changes_nothing(shipped: Artefact, tmp_path: Path) -> None:
+    version = shipped.manifest.version
+    desk = Desk(tmp_path, said(version))
+    registered(desk.slot, shipped, tmp_path)
+    desk.run.start(TrainingOrder(then="shadow"), SCHEDULE)
+    await desk.ended()
+    assert "gave it before, so nothing changes" in desk.run.row.text and not desk.slot.asked
+    desk.run.start(TrainingOrder(then="shadow"), "anna")
+    await desk.ended()
+    assert desk.slot.asked == [("shadow", version, "anna", "trained")], "a person is obeyed"
 
 
 async def test_a_run_is_told_from_its_start_to_its_model(shipped: Artefact, tmp_path: Path) -> None:
@@ -205,40 +181,3 @@ async def test_a_bug_does_not_look_like_a_run_that_goes_on(
     await desk.ended()
     assert (desk.run.row.state, desk.run.row.text) == ("failed", "internal error (ValueError)")
     assert desk.alerts and desk.alerts[0][0] == "error"
-
-
-@pytest.mark.parametrize(
-    ("then", "new", "old", "asked", "says"),
-    [
-        ("register", 0.05, 0.04, None, "and registered"),
-        ("shadow", 0.05, 0.04, "shadow", "runs as shadow"),
-        ("activate", 0.05, 0.04, "activate", "and active"),
-        ("activate", 0.04, 0.04, "activate", "and active"),
-        ("activate", 0.03, 0.04, "shadow", "not active: its validated rank IC of 0.030 is below 0.040"),
-        ("activate", -0.03, None, "activate", "and active"),
-        ("activate", None, 0.04, "shadow", "not active: nobody knows how it was validated"),
-    ],
-)
-async def test_active_becomes_only_what_is_not_worse(
-    shipped: Artefact,
-    tmp_path: Path,
-    then: str,
-    new: float | None,
-    old: float | None,
-    asked: str | None,
-    says: str,
-) -> None:
-    slot = Slot(tmp_path)
-    if old is not None:
-        slot.registry.activate(registered(slot, ranked(shipped, old), tmp_path))
-    version = registered(slot, ranked(shipped, new, seed=99), tmp_path)
-    assert says in await take_up(slot, version, then, "anna")
-    assert [(what, of) for what, of, *_ in slot.asked] == ([] if asked is None else [(asked, version)])
-
-
-async def test_the_active_model_trained_again_changes_nothing(shipped: Artefact, tmp_path: Path) -> None:
-    slot = Slot(tmp_path)
-    version = registered(slot, shipped, tmp_path)
-    slot.registry.activate(version)
-    assert "active already" in await take_up(slot, version, "activate", "anna")
-    assert not slot.asked
