@@ -47,7 +47,7 @@ class MetricsRow(Row, frozen=True):
 
 
 class LiveRow(Row, frozen=True):
-    """How a model has done on the desk since it runs here. Without ``steps`` all figures are unknown."""
+    """How a model has done on the desk since it first ran here. Without ``steps`` all figures are unknown."""
 
     since_ns: int
     predictions: int
@@ -65,6 +65,11 @@ class LiveRow(Row, frozen=True):
     """Sum of the paper weights' returns, of one side's notional, after costs."""
     latency_p50_ms: float | None
     latency_max_ms: float | None
+    independent: float = 0.0
+    """Labels overlap: about how many steps that do not would say as much as those that the ICs are over."""
+    rank_ic_low: float | None = None
+    """95 % interval of ``rank_ic``; None: of too few independent steps."""
+    rank_ic_high: float | None = None
 
 
 class ModelEntry(Row, frozen=True):
@@ -89,7 +94,9 @@ class ModelEntry(Row, frozen=True):
     horizon_bars: int
     metrics: MetricsRow | None
     live: LiveRow | None
-    """None: it does not run here."""
+    """None: it never ran here, or so long ago that nothing of it is kept."""
+    running_ns: int = 0
+    """Since when it is the active one on this desk; 0: it is not."""
 
 
 class Comparison(Row, frozen=True):
@@ -154,6 +161,8 @@ class ModelsDetail(Row, frozen=True):
     drift_rows: int
     """Live rows that ``drift`` is over."""
     training: TrainingRow
+    drift_missing: str = ""
+    """Why ``drift`` is empty, half a sentence; "" when it is not."""
     drift_psi: float = 0.25
     """From which index on a feature counts as drifted (``models.drift_psi``)."""
     trouble: str = ""

@@ -248,6 +248,8 @@ class ModelRow(Row, frozen=True):
     """What the desk rolled back by itself last, and why; "" when it has not."""
     drifted: int = 0
     """Features whose live values are of another distribution than in training."""
+    live_independent: float = 0.0
+    """About how many of ``live_steps`` that do not overlap would say as much."""
     trouble: str = ""
     """What is wrong with the model at work, or with the shadow; "" when nothing is."""
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from msgspec import Meta
 
 from engine.models.correlation import correlation, rank_correlation
+from engine.models.overlap import independent, mean_interval
 from engine.models.usable import usable
 
 Floats = npt.NDArray[np.float64]
@@ -50,6 +51,11 @@ class Figures(msgspec.Struct, frozen=True):
     pnl_pct: float | None
     latency_p50_ms: float | None
     latency_max_ms: float | None
+    independent: float = 0.0
+    """About how many steps without an overlap would say as much as those that the ICs are over."""
+    rank_ic_low: float | None = None
+    """95 % interval of ``rank_ic``; None: of too few independent steps."""
+    rank_ic_high: float | None = None
 
 
 class Tally(msgspec.Struct):
@@ -89,8 +95,10 @@ class Tally(msgspec.Struct):
         self.turnover += turnover
         self.turns += 1
 
-    def figures(self) -> Figures:
+    def figures(self, overlap: int = 1) -> Figures:
+        """``overlap``: steps that a label reaches over."""
         slowest = sorted(self.latencies)
+        low, high = mean_interval(self.rank_ics, overlap) or (None, None)
         return Figures(
             self.since_ns,
             self.predictions,
@@ -102,6 +110,9 @@ class Tally(msgspec.Struct):
             100.0 * self.pnl if self.predictions else None,
             slowest[len(slowest) // 2] if slowest else None,
             slowest[-1] if slowest else None,
+            independent(len(self.rank_ics), overlap),
+            low,
+            high,
         )
 
 
@@ -161,7 +172,7 @@ class Track:
         self._every_ns = every_ns
         self._cost = cost_pct / 100.0
         self._keep = keep_steps
-        self._stride = max(1, math.ceil(horizon_ns / every_ns / MAX_PENDING))
+        self._stride = stride(horizon_ns, every_ns)
         self._pending: deque[_Pending] = deque()
         self.weights: Weights = {}
         """Of the newest prediction."""
@@ -182,6 +193,9 @@ class Track:
     def put_to_work(self) -> None:
         """Judge it by what comes from now on."""
         self.judged = 0
+
+    def figures(self) -> Figures:
+        return self.tally.figures(overlapping(self._horizon_ns, self._every_ns))
 
     def on_batch(
         self,
@@ -307,6 +321,16 @@ def _unpacked(one: Waiting) -> _Pending | None:
     weights = {symbol: Fraction(1, len(one.longs)) for symbol in one.longs}
     weights |= {symbol: Fraction(-1, len(one.shorts)) for symbol in one.shorts}
     return _Pending(one.due_ns, symbols, predictions, closes, weights)
+
+
+def stride(horizon_ns: int, every_ns: int) -> int:
+    """Of so many predictions one is scored."""
+    return max(1, math.ceil(horizon_ns / every_ns / MAX_PENDING))
+
+
+def overlapping(horizon_ns: int, every_ns: int) -> int:
+    """Steps that a label reaches over."""
+    return max(1, math.ceil(horizon_ns / (every_ns * stride(horizon_ns, every_ns))))
 
 
 def turnover(before: Weights, after: Weights) -> float:

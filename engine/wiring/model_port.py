@@ -11,7 +11,6 @@ import msgspec
 
 from engine.api.model_protocol import (
     Contributions,
-    LiveRow,
     ModelDetail,
     ModelsDetail,
     TrainingOrder,
@@ -21,9 +20,9 @@ from engine.api.protocol import Reply
 from engine.errors import ModelError, OrderError, UnknownModelError
 from engine.models.registry import Entry, Registry, Roles
 from engine.wiring.contributions import Contributing
-from engine.wiring.model_rows import detail
+from engine.wiring.model_rows import detail, entry_row
 from engine.wiring.model_slot import STRATEGY
-from engine.wiring.model_view import comparison, drift_rows, live_row, model_entry, role_of, trouble
+from engine.wiring.model_view import comparison, drift_missing, drift_rows, model_entry, trouble
 from engine.wiring.registry_looks import RegistryLooks
 from engine.wiring.tickets import find
 
@@ -52,7 +51,7 @@ class LiveModels:
         scoring = self._scoring
         drift, rows = drift_rows(scoring)
         return ModelsDetail(
-            models=tuple(model_entry(entry, scoring, roles) for entry in entries),
+            models=tuple(model_entry(entry_row(entry, roles), self._slot) for entry in entries),
             error=self._slot.error,
             rollback=self._slot.rollback_note,
             comparison=comparison(scoring),
@@ -60,7 +59,8 @@ class LiveModels:
             drift_rows=rows,
             training=self.training(),
             drift_psi=self._engine.config.models.drift_psi,
-            trouble=trouble(scoring),
+            trouble=trouble(self._slot),
+            drift_missing=drift_missing(scoring),
         )
 
     async def model(self, version: str) -> ModelDetail:
@@ -68,15 +68,7 @@ class LiveModels:
         if not version and active is not None:
             version = active.version
         found = await self._looks.ask(f"one {version}", partial(_one, self._slot.registry, version))
-        whole = found.entry.version
-        entry = msgspec.structs.replace(
-            found.entry, role=role_of(self._scoring, whole), live=self._live(whole)
-        )
-        return msgspec.structs.replace(found, entry=entry)
-
-    def _live(self, version: str) -> LiveRow | None:
-        track = self._scoring.watch.tracks.get(version) if role_of(self._scoring, version) else None
-        return None if track is None else live_row(track)
+        return msgspec.structs.replace(found, entry=model_entry(found.entry, self._slot))
 
     async def contributions(self, symbol: str, ns: int) -> Contributions:
         try:

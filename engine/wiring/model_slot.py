@@ -66,7 +66,9 @@ class ModelSlot:
         self.error = ""
         """Why the last reload kept the old model; "" when it did not."""
         self.rollback_note = ""
-        """What the desk rolled back by itself last, and why, one line."""
+        """What the desk rolled back by itself last, and why, one line; till somebody decides otherwise."""
+        self.running_ns = 0
+        """Since when the model at work is."""
         self.swap_ns = 0
         """How long the last exchange of the active model took."""
         self.scoring.fallback = self._last_good
@@ -205,19 +207,16 @@ class ModelSlot:
 
     async def _change(self, entry: Entry, change: Callable[[], Entry]) -> Entry:
         """Load ``entry``, let ``change`` write it down, put it to work."""
-        try:
-            found = await self._models.get(entry)
-        except ModelError as error:
-            raise self._fail(error) from None
+        found = await self._models.get(entry)
         try:
             await self._settle_falls()  # the desk may have gone back meanwhile
             now = await asyncio.to_thread(change)
             if now.version != entry.version:  # one whose files are damaged by now was passed over
                 self._models.refuse(found[0])
                 found = await self._models.get(now)
-        except ModelError as error:
+        except ModelError:
             self._models.refuse(found[0])
-            raise self._fail(error) from None
+            raise
         self._put_to_work(now, *found)
         await self._follow_change()
         return now
@@ -316,6 +315,11 @@ class ModelSlot:
 
     def _put_to_work(self, entry: Entry, predictor: Predictor, dated: int, *, anew: bool = True) -> None:
         began_ns = time.perf_counter_ns()
+        before = self.scoring.active
+        if before is None or before.version != predictor.version:
+            self.running_ns = self._desk.now_ns
+        if entry.activated_ns != self._activated_ns:
+            self.rollback_note = ""  # whoever decided it knows
         if self._ready is not None and self._ready.version == predictor.version:
             self._ready = None
         # Until it is known to which one the desk would go back.
@@ -332,7 +336,7 @@ class ModelSlot:
         self._hold(self.scoring.active, self._ready)
         self.scoring.set_active(None)
         self._owed.clear()
-        self.error = ""
+        self.error = self.rollback_note = ""
 
     def _hold(self, *models: Predictor | None) -> None:
         self.scoring.hold(*(one.manifest.bar_interval_s for one in models if one is not None))
@@ -358,6 +362,7 @@ class ModelSlot:
     def _on_fall(self, fall: Fall) -> None:
         where = f"back to {fall.to}" if fall.to else "the strategy goes on without a model"
         self.rollback_note = f"model {fall.version} was rolled back, {where}: {fall.reason}"
+        self.running_ns = fall.ns
         log.error("%s", self.rollback_note)
         self._desk.alert("error", "model", self.rollback_note)
         self.scoring.dated_ns = self._models.dated_ns(fall.to)

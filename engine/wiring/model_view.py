@@ -9,9 +9,8 @@ import msgspec
 from engine.api.model_protocol import Comparison, DriftRow, LiveRow, ModelEntry
 from engine.api.protocol import ModelRow
 from engine.features.alpha158 import NAMES
-from engine.models.registry import Entry, Roles
+from engine.models.drift import MIN_ROWS
 from engine.models.track import Track
-from engine.wiring.model_rows import entry_row
 from engine.wiring.model_slot import STRATEGY, ModelSlot
 from engine.wiring.scoring import Scoring
 
@@ -21,7 +20,7 @@ def model_row(slot: ModelSlot) -> ModelRow:
     scoring = slot.scoring
     predictor, shadow = scoring.active, scoring.shadow
     track = None if predictor is None else scoring.watch.tracks.get(predictor.version)
-    figures = None if track is None else track.tally.figures()
+    figures = None if track is None else track.figures()
     return ModelRow(
         STRATEGY,
         "" if predictor is None else predictor.version,
@@ -31,24 +30,33 @@ def model_row(slot: ModelSlot) -> ModelRow:
         slot.error,
         live_rank_ic=None if figures is None else figures.rank_ic,
         live_steps=0 if figures is None else figures.steps,
+        live_independent=0.0 if figures is None else figures.independent,
         shadow="" if shadow is None else shadow.version,
         rollback=slot.rollback_note,
         drifted=scoring.watch.drifted(),
-        trouble=trouble(scoring),
+        trouble=trouble(slot),
     )
 
 
-def trouble(scoring: Scoring) -> str:
-    """Of the models that run, or should; not of those that could not be loaded."""
-    return scoring.error or scoring.shadow_error
+def trouble(slot: ModelSlot) -> str:
+    """Of the models that run, or should; not of those that could not be loaded, and not what the note of the
+    last rollback tells already."""
+    scoring = slot.scoring
+    told = scoring.active is None and slot.rollback_note
+    return scoring.shadow_error if told else scoring.error or scoring.shadow_error
 
 
-def model_entry(entry: Entry, scoring: Scoring, roles: Roles) -> ModelEntry:
-    """A registered model, and what it does on this desk; ``roles``: of its strategy."""
-    role = role_of(scoring, entry.version)
-    track = scoring.watch.tracks.get(entry.version) if role else None
-    row = entry_row(entry, roles, None if track is None else live_row(track))
-    return msgspec.structs.replace(row, role=role)
+def model_entry(row: ModelEntry, slot: ModelSlot) -> ModelEntry:
+    """The ``row`` of a registered model, with what it does on this desk."""
+    scoring = slot.scoring
+    role = role_of(scoring, row.version)
+    return msgspec.structs.replace(
+        row,
+        role=role,
+        last_good=row.last_good and role != "active",
+        live=_record(scoring, row),
+        running_ns=slot.running_ns if role == "active" else 0,
+    )
 
 
 def role_of(scoring: Scoring, version: str) -> str:
@@ -60,7 +68,13 @@ def role_of(scoring: Scoring, version: str) -> str:
 
 
 def live_row(track: Track) -> LiveRow:
-    return LiveRow(*msgspec.structs.astuple(track.tally.figures()))
+    return LiveRow(*msgspec.structs.astuple(track.figures()))
+
+
+def _record(scoring: Scoring, row: ModelEntry) -> LiveRow | None:
+    """Also of a model that does not run now, as far as it is kept."""
+    figures = scoring.watch.record(row.version, row.bar_interval_s, row.horizon_bars)
+    return None if figures is None else LiveRow(*msgspec.structs.astuple(figures))
 
 
 def comparison(scoring: Scoring) -> Comparison | None:
@@ -94,3 +108,15 @@ def drift_rows(scoring: Scoring) -> tuple[tuple[DriftRow, ...], int]:
         if math.isfinite(index)
     ]
     return tuple(sorted(rows, key=lambda row: (-row.psi, row.feature))), drift.rows
+
+
+def drift_missing(scoring: Scoring) -> str:
+    """Why there are no ``drift_rows``; "" when there are."""
+    drift, active = scoring.watch.drift, scoring.active
+    if active is None:
+        return "no model is active"
+    if not active.manifest.reference:
+        return "its file does not tell how the features of its training were spread"
+    if drift is None:
+        return "its file tells nonsense of how the features of its training were spread"
+    return f"{drift.rows} of the {MIN_ROWS} live rows it takes" if drift.rows < MIN_ROWS else ""

@@ -19,7 +19,7 @@ from engine.events import NS
 from engine.models.compare import Pair
 from engine.models.drift import Drift
 from engine.models.predictor import Predictor
-from engine.models.track import Kept, Track, Weights
+from engine.models.track import Figures, Kept, Track, Weights, overlapping
 from engine.portfolio.targets import weights
 
 log = logging.getLogger("engine.models")
@@ -108,6 +108,16 @@ class ModelWatch:
                 )
             except ModelError as error:
                 log.warning("model %s: no drift is shown: %s", active.version, error)
+
+    def record(self, version: str, interval_s: float, horizon_bars: int) -> Figures | None:
+        """How a model does, or did when it ran last; None: nothing is kept of it."""
+        track, kept = self.tracks.get(version), self._kept.get(version)
+        if track is not None:
+            return track.figures()
+        if kept is None or not interval_s > 0.0:
+            return None
+        bar_ns = round(interval_s * NS)
+        return kept.tally.figures(overlapping(horizon_bars * bar_ns, self._config.every_bars * bar_ns))
 
     def drifted(self) -> int:
         """Features of the active model whose live values are of another distribution than in training, as

@@ -14,6 +14,7 @@ from engine.models.predictor import Predictor
 from engine.models.registry import Registry
 from engine.wiring import loaded_models
 from engine.wiring.model_slot import DESK, STRATEGY, ModelSlot
+from engine.wiring.model_view import trouble
 from tests.wiring.scripted_model import Floor, Scripted
 from tests.wiring.test_model_switch import Stage, fall
 from tests.wiring.test_model_switch import stage as stage
@@ -48,6 +49,38 @@ class Locked:
 
     def __exit__(self, *_: object) -> None:
         self._context.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("asked", ["activate", "rollback", "deactivate", "elsewhere"])
+def test_the_note_of_a_rollback_stays_till_somebody_decides(stage: Stage, asked: str) -> None:
+    work(stage, stage.b, stage.c)
+    stage.floor.run(3)
+    fall(stage)
+    asyncio.run(stage.settle())
+    asyncio.run(stage.slot.follow())
+    assert stage.version == stage.b and stage.c in stage.slot.rollback_note
+    assert not stage.slot.error and not trouble(stage.slot), "told once, and as no failed reload"
+    running_ns = stage.slot.running_ns
+    assert 0 < running_ns <= stage.floor.desk.now_ns, "it runs here since the fall"
+    asyncio.run(stage.slot.reload())
+    assert stage.slot.rollback_note and stage.slot.running_ns == running_ns, "loaded again, the same runs on"
+    if asked == "activate":
+        asyncio.run(stage.slot.activate(stage.a, "ann"))
+    elif asked == "rollback":
+        asyncio.run(stage.slot.rollback("ann"))
+    elif asked == "deactivate":
+        asyncio.run(stage.slot.deactivate("ann"))
+    else:
+        stage.registry.activate(stage.a, who="bob")
+        asyncio.run(stage.slot.follow())
+    assert stage.slot.rollback_note == ""
+
+
+def test_without_an_earlier_model_a_fall_is_told_once(stage: Stage) -> None:
+    fall(stage)
+    asyncio.run(stage.settle())
+    assert stage.version == "" and stage.slot.rollback_note
+    assert not trouble(stage.slot) and not stage.slot.error
 
 
 @pytest.mark.parametrize("asked", ["follow", "reload", "activate", "rollback", "shadow"])

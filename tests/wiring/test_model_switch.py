@@ -23,6 +23,7 @@ from engine.models.predictor import Predictor
 from engine.models.registry import Registry
 from engine.wiring import loaded_models
 from engine.wiring.model_poll import poll
+from engine.wiring.model_rows import entry_row
 from engine.wiring.model_slot import DESK, STRATEGY, ModelSlot
 from engine.wiring.model_view import comparison, drift_rows, model_entry, model_row
 from engine.wiring.model_watch import TRACKS
@@ -131,7 +132,8 @@ def test_a_failure_anywhere_leaves_all_as_it_was(
     assert (stage.registry.roles(STRATEGY), stage.scoring.active) == before[:2]
     assert stage.floor.desk.trading.ledger.positions() == before[2]
     if what != "objection":
-        assert stage.slot.error and model_row(stage.slot).version == stage.a
+        assert model_row(stage.slot).version == stage.a
+        assert stage.slot.error == "", "who asked was refused: no alarm stays behind"
         assert all(one.closed for one in stage.made if one.version == stage.b)
     stage.floor.run(5)
     assert stage.floor.signals()[-1].reason.startswith(f"model {stage.a}: ")
@@ -199,7 +201,7 @@ def test_a_shadow_is_compared_and_promoted_without_loading(stage: Stage) -> None
     assert found.active_live.predictions == found.shadow_live.predictions == 8
     assert found.rank_correlation is not None and found.turnover_to_switch is not None
     known = stage.registry.roles(STRATEGY)
-    entries = {e.version: model_entry(e, stage.scoring, known) for e in stage.registry.list()}
+    entries = {e.version: model_entry(entry_row(e, known), stage.slot) for e in stage.registry.list()}
     assert [entries[v].role for v in (stage.a, stage.b, stage.c)] == ["active", "shadow", ""]
     assert entries[stage.c].live is None and entries[stage.b].live is not None
     assert model_row(stage.slot).shadow == stage.b

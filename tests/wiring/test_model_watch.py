@@ -172,3 +172,21 @@ def test_rows_of_other_bars_reach_neither_a_shadow_nor_the_drift_of_another_mode
         work()
     drift = floor.scoring.watch.drift
     assert not shadow.asked and drift is not None and drift.rows == 0
+
+
+def test_what_is_kept_of_a_model_that_does_not_run_is_told() -> None:
+    floor = Floor("models.every_bars=1")
+    first, second = Scripted("a" * 12), Scripted("b" * 12)
+    floor.scoring.set_active(first)
+    floor.run(HISTORY + 40)
+    watch = floor.scoring.watch
+    bars = first.manifest.horizon_bars
+    before = watch.record(first.version, 1.0, bars)
+    assert before is not None and before.steps > bars
+    assert before.independent < before.steps / (0.5 * bars), "neighbours share bars"
+    floor.scoring.set_active(second)
+    assert watch.record(first.version, 1.0, bars) == before, "it ran here before"
+    again = Floor("models.every_bars=1").scoring.watch
+    again.take_up(watch.kept())
+    assert again.record(first.version, 1.0, bars) == before, "another run of the desk kept it"
+    assert again.record("c" * 12, 1.0, bars) is None

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.models.artefact import Estimate
+from engine.models.overlap import NORMAL, alike, student
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 2000
 _BLOCKS = 5
 """Blocks are not made longer than leaves so many."""
-_NORMAL = 1.959964
 
 
 def block_length(count: int, horizon: int) -> int:
@@ -51,7 +51,7 @@ def mean_and_ratio(values: Floats, horizon: int, seed: int) -> tuple[Estimate, E
     widening = _widening(n, length, horizon)
     # in units of the deviation, about the mean; the ratio of each resample is its own
     spread = np.sqrt(np.maximum(squares - sums * sums, 1e-12))
-    narrow = math.sqrt(max(1.0, n - _alike(n, horizon)) / (n - 1))
+    narrow = math.sqrt(max(1.0, n - alike(n, horizon)) / (n - 1))
     ratio = mean / std
     resampled = narrow * (ratio + sums) / spread
     return _around(mean, std * sums, widening), _around(narrow * ratio, resampled, widening)
@@ -70,30 +70,13 @@ def _resample(values: Floats, length: int, seed: int) -> tuple[Floats, Floats]:
 
 def _widening(n: int, length: int, horizon: int) -> float:
     """What the resamples' spread is to be multiplied by."""
-    real, kept = _alike(n, horizon), _alike(length, horizon)
+    real, kept = alike(n, horizon), alike(length, horizon)
     blocks = n / length
     drawn = math.ceil(blocks) * length / n
     freedom = max(1.0, blocks - 1.0)
     # of the blocks' means about their own mean, instead of about the true one
     own_mean = blocks / freedom
-    return math.sqrt(real / kept * drawn * own_mean) * _student(freedom) / _NORMAL
-
-
-def _alike(n: int, horizon: int) -> float:
-    """How many of ``n`` values that overlap say together what one would that does not."""
-    lags = np.arange(1, horizon)
-    return 1.0 + 2.0 * float((np.maximum(0.0, 1.0 - lags / n) * (1.0 - lags / horizon)).sum())
-
-
-def _student(freedom: float) -> float:
-    """The 97.5 % quantile, by Fisher's expansion about the normal one (within 1 % from 3 degrees on)."""
-    if freedom < 3.0:
-        return 12.7 if freedom < 2.0 else 4.3
-    z = _NORMAL
-    first = (z**3 + z) / 4.0
-    second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
-    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+    return math.sqrt(real / kept * drawn * own_mean) * student(freedom) / NORMAL
 
 
 def _around(value: float, resampled: Floats, widening: float) -> Estimate:
