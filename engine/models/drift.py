@@ -89,6 +89,17 @@ def read_reference(packed: bytes) -> tuple[Floats, Floats]:
     return edges, shares
 
 
+def untold(packed: bytes) -> Counts:
+    """The features, by number, that no row of the training had a value of; none for an empty ``reference``.
+
+    Raises ModelError for what is none.
+    """
+    if not packed:
+        return np.empty(0, np.int64)
+    _, shares = read_reference(packed)
+    return np.flatnonzero(shares[:, -1] == 1.0)
+
+
 def psi(shares: Floats, counts: Counts) -> Floats:
     """Index of each feature (158,): training's ``shares`` against live ``counts``, both (158, 11).
 
@@ -137,8 +148,11 @@ class Drift:
             self.rows -= count
 
     def psi(self) -> Floats:
-        """Of each feature (158,); NaN before the first ``MIN_ROWS``."""
-        return psi(self._shares, self._counts if self.rows >= MIN_ROWS else np.zeros_like(self._counts))
+        """Of each feature (158,); NaN before the first ``MIN_ROWS``. 0 of one that training had no value of:
+        the model does not see it."""
+        if self.rows < MIN_ROWS:
+            return np.full(WIDTH, np.nan)
+        return np.where(self._shares[:, -1] == 1.0, 0.0, psi(self._shares, self._counts))
 
     def noise(self) -> Floats:
         """Index of each feature (158,) that chance alone seldom exceeds in so many rows; infinite without."""

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from engine.errors import ModelError
 from engine.models import artefact
 from engine.models.artefact import Manifest
+from engine.models.drift import untold
 from engine.models.predictor import Answer, Floats
 from engine.models.user_process import EndedError, UserProcess
 from engine.models.user_restarts import RESTARTS, Breaks, Restarts
@@ -92,6 +94,7 @@ class UserPredictor:
         """Why it is not started any more; "" while it may answer."""
         self._directory = directory.absolute()
         self._golden = artefact.golden(manifest)
+        self._untold = untold(manifest.reference)
         self._answer_s, self._start_s = answer_s, start_s
         self._breaks = Breaks(restarts)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,7 +138,7 @@ class UserPredictor:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._move(loop)
-        request = _Request(ns, rows, done)
+        request = _Request(ns, self._as_trained(rows), done)
         if self.down:
             loop.call_soon(request.tell, ModelError(self.down))
             return
@@ -314,7 +317,7 @@ class UserPredictor:
             if self._process is None:
                 self._process = self._new_process()
             wait(self._process, self._start_s)
-            self._process.ask(rows)
+            self._process.ask(self._as_trained(rows))
             answer = wait(self._process, answer_s)
         except ModelError as ended:
             error = cause(self._process, ended)
@@ -324,6 +327,14 @@ class UserPredictor:
         if answer is None or isinstance(answer, ModelError):
             raise self._named(answer or ModelError("its process gave no answer"))
         return answer
+
+    def _as_trained(self, rows: npt.NDArray[Any]) -> Floats:
+        """Without the features that its training had no value of: those it has no use for, and a tree would
+        never have asked about them."""
+        if len(self._untold):
+            rows = rows.copy()
+            rows[:, self._untold] = np.nan
+        return rows
 
     def _drop(self, error: ModelError) -> None:
         """Without a loop the next request starts another process."""

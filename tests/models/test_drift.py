@@ -21,6 +21,7 @@ from engine.models.drift import (
     psi,
     read_reference,
     reference,
+    untold,
 )
 
 
@@ -144,3 +145,14 @@ def test_what_is_no_reference_is_refused() -> None:
     assert reference(np.zeros((0, WIDTH))) == b""
     with pytest.raises(ValueError, match="158"):
         reference(np.zeros((3, 4)))
+
+
+def test_what_training_had_no_value_of_cannot_drift() -> None:
+    rng = np.random.default_rng(8)
+    trained, live = rng.normal(size=(2000, WIDTH)), rng.normal(size=(2000, WIDTH))
+    trained[:, 5] = np.nan
+    trained[1:, 6] = np.nan
+    assert untold(reference(trained)).tolist() == [5] and not len(untold(b""))
+    drift = Drift(reference(trained), 5000)
+    drift.add(live)
+    assert drift.psi()[5] == 0.0 and drift.psi()[6] > 1.0

@@ -16,6 +16,7 @@ import pytest
 from engine.errors import ModelError
 from engine.models import user_predictor
 from engine.models.artefact import GOLDEN_ROWS, MANIFEST, golden, read_manifest
+from engine.models.drift import reference
 from engine.models.load import load
 from engine.models.predictor import Predictor
 from engine.models.user_predictor import OvertakenError, UserPredictor
@@ -307,3 +308,27 @@ def test_it_is_started_again_later_each_time_and_not_for_ever() -> None:
     assert [breaks.pause_s(at) for at in (0.0, 1.0, 2.0, 3.0, 4.0)] == [1.0, 2.0, 3.0, 3.0, None]
     assert breaks.pause_s(3603.5) == 2.0, "the one a moment ago counts, the older ones do not"
     assert "5 times within 1 h" in breaks.told
+
+
+async def test_what_training_had_no_value_of_is_not_told_either(tmp_path: Path) -> None:
+    """Stored bars of some services have no vwap, live ones do."""
+    trained = rows(200, 3)
+    trained[:, 1] = np.nan
+    body = "def answer(self, rows): return np.nan_to_num(rows[:, 0] + np.nan_to_num(rows[:, 1], nan=7.0))"
+    golden_rows = rows(GOLDEN_ROWS)
+    golden_rows[:, 1] = np.nan
+    predicted = np.nan_to_num(golden_rows[:, 0] + 7.0)
+    code = user_file(tmp_path / "sources", body).read_bytes()
+    directory = artefact_of(
+        tmp_path / "model", {"model.py": code}, golden_rows, predicted, reference=reference(trained)
+    )
+    made = await load(directory)
+    try:
+        live = rows(5, 4)
+        kept = live.copy()
+        expected = live[:, 0] + 7.0
+        np.testing.assert_allclose(await ask(made, live), expected)
+        np.testing.assert_allclose(made.predict(live), expected)
+        assert np.array_equal(live, kept), "others are told all of it"
+    finally:
+        made.close()
