@@ -12,6 +12,7 @@ import msgspec
 from engine.errors import UnknownModelError
 from engine.models.artefact import Metrics
 from engine.models.registry_file import decode_metrics
+from engine.models.registry_history import RAN
 from engine.text import clean
 
 
@@ -70,12 +71,15 @@ class Rows:
         return None if row is None else self.row(row)
 
     def earlier(self, db: sqlite3.Connection, strategy: str) -> Sequence[Entry]:
-        """Models that were active and were not rolled back, newest activation first, without the active."""
+        """Models that were active and were not rolled back, without the active: newest activation first, and
+        before all others those that a desk ran."""
         rows = db.execute(
             "SELECT models.* FROM models JOIN (SELECT version, max(id) AS last FROM activations "
             "WHERE strategy = ? AND NOT undone GROUP BY version) USING (version) "
-            "WHERE status != 'active' AND promotable ORDER BY last DESC",
-            (strategy,),
+            "WHERE status != 'active' AND promotable ORDER BY "
+            "EXISTS (SELECT 1 FROM history WHERE history.version = models.version AND what = ?) DESC, "
+            "last DESC",
+            (strategy, RAN),
         ).fetchall()
         return [self.row(row) for row in rows]
 

@@ -22,7 +22,7 @@ from engine.models.registered import Entry as Entry
 from engine.models.registered import Roles as Roles
 from engine.models.registered import Rows
 from engine.models.registry_file import RegistryFile
-from engine.models.registry_history import Event, chosen_by, events, fell, tell
+from engine.models.registry_history import Event, chosen_by, events, fell, tell, tell_ran
 from engine.text import clean
 
 
@@ -138,6 +138,11 @@ class Registry:
             tell(db, now, entry, "activated", who, reason)
             return self._rows.entry(db, entry.version)
 
+    def ran(self, version: str, *, now_ns: int | None = None) -> None:
+        """A desk has put ``version`` to work: rollbacks go there before they go to what never ran."""
+        with self._file.writing() as db:
+            tell_ran(db, _now(now_ns), self._rows.entry(db, version))
+
     def deactivate(
         self,
         strategy: str,
@@ -168,9 +173,11 @@ class Registry:
         who: str = "",
         reason: str = "",
         bad: bool = False,
+        to: str | None = None,
         now_ns: int | None = None,
     ) -> Entry:
-        """Go back to the model that was active before; again goes back further.
+        """Go back to the model that was active before, of those that ran on a desk where any did; again goes
+        back further. ``to``: to this one of them (its whole version).
 
         ``bad``: no rollback returns to the one that is left, however often it was active before. One whose
         files are damaged by now is passed over, and its history says so. Raises ModelError when there is none
@@ -180,6 +187,8 @@ class Registry:
             left, earlier = self._rows.active(db, strategy), self._rows.earlier(db, strategy)
         passed: list[tuple[Entry, str]] = []
         for entry in earlier:
+            if to is not None and entry.version != to:
+                continue
             try:
                 self._check(entry.version)
             except ModelError as error:

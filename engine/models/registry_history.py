@@ -12,6 +12,7 @@ from engine.text import clean
 
 MOST = 20_000
 """Lines that are kept."""
+RAN = "first ran here"
 DESK = "desk"
 """Who goes back from a model by itself."""
 
@@ -23,7 +24,8 @@ class Event(msgspec.Struct, frozen=True):
     version: str
     what: str
     """registered, activated, replaced, deactivated, rolled back (away from it), restored (by a rollback),
-    passed over (by a rollback), shadow, shadow ended or pruned."""
+    passed over (by a rollback), first ran here, shadow, shadow ended or
+    pruned."""
     who: str
     """A person, a command or the engine; "": nobody said."""
     reason: str
@@ -61,6 +63,15 @@ def fell(db: sqlite3.Connection, version: str) -> bool:
         (version,),
     ).fetchone()
     return row is not None and row["who"] == DESK and row["what"] in ("rolled back", "deactivated")
+
+
+def tell_ran(db: sqlite3.Connection, ns: int, model: _Model) -> None:
+    """That a desk put it to work; once is enough."""
+    known = db.execute(
+        "SELECT 1 FROM history WHERE version = ? AND what = ?", (model.version, RAN)
+    ).fetchone()
+    if known is None:
+        tell(db, ns, model, RAN, DESK, "")
 
 
 def chosen_by(db: sqlite3.Connection, version: str) -> str:

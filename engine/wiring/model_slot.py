@@ -20,7 +20,9 @@ from engine.events import NS
 from engine.models.builtin import ensure_builtin
 from engine.models.predictor import Predictor
 from engine.models.registry import Entry, Registry, Roles
+from engine.models.registry_history import DESK as DESK
 from engine.wiring.desk import Desk
+from engine.wiring.first_model import first_model
 from engine.wiring.kept import forget
 from engine.wiring.loaded_models import LoadedModels
 from engine.wiring.model_watch import TRACKS
@@ -29,8 +31,6 @@ from engine.wiring.scoring import Fall
 log = logging.getLogger("engine.models")
 
 STRATEGY = "model"
-DESK = "desk"
-"""Who goes back from a model by itself, in the registry's history."""
 _DAY_NS = 86_400 * NS
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -63,6 +63,8 @@ class ModelSlot:
         """When the model at work, or that the desk went back from since, was made active."""
         self._owed: list[Fall] = []
         """What the registry does not know yet; the first one fell from the model that it has as active."""
+        self._ran: set[str] = set()
+        """Of which the registry knows that they ran here."""
         self.error = ""
         """Why the last reload kept the old model; "" when it did not."""
         self.rollback_note = ""
@@ -89,6 +91,11 @@ class ModelSlot:
         """Of the last good model that is loaded; "": none is."""
         return "" if self._ready is None else self._ready.version
 
+    def next_ns(self, model: Predictor) -> int:
+        """When it predicts next, given enough bars."""
+        every_ns = self.scoring.every_ns(model)
+        return (self._desk.now_ns // every_ns + 1) * every_ns
+
     # --- the start and the end ---
 
     async def start(self, settings: Mapping[str, Any] | None = None) -> None:
@@ -105,11 +112,25 @@ class ModelSlot:
             self._fail(error)
             return
         async with self._busy:
-            with contextlib.suppress(ModelError):  # logged and kept
-                if roles.active is None:
-                    raise self._fail(ModelError("no model is active: `tickdesk train` makes one"))
-                await self._swap_to(roles.active, anew=False)
+            if roles.active is None:
+                self._fail(ModelError("no model is active: `tickdesk train` makes one"))
+            elif await self._begin(roles.active):
+                roles = await self._roles()
             await self._follow_beside(roles)
+
+    async def _begin(self, active: Entry) -> bool:
+        """Whether the registry went back from ``active``."""
+        try:
+            first = await first_model(self.registry, self._models, active, write=self._spawn is not None)
+        except ModelError as error:
+            self._desk.alert("error", "model", str(self._fail(error)))
+            return False
+        self._put_to_work(first.entry, first.predictor, first.dated_ns, anew=False)
+        if first.note:
+            self.rollback_note = first.note
+            log.error("%s", first.note)
+            self._desk.alert("error", "model", first.note)
+        return bool(first.note)
 
     def _open(self) -> Registry:
         registry = Registry(self._state_dir)
@@ -329,8 +350,18 @@ class ModelSlot:
         self._models.take(predictor, dated)
         self._activated_ns, self.error = entry.activated_ns, ""
         self._owed.clear()
+        if self._spawn is not None and predictor.version not in self._ran:
+            self._spawn(self._tell_ran(predictor.version))
         log.info("model loaded", extra={"fields": {"version": predictor.version}})
         self._tell_old(predictor.version, dated)
+
+    async def _tell_ran(self, version: str) -> None:
+        """A rollback goes to what ran here rather than to what was active in the registry alone."""
+        try:
+            await asyncio.to_thread(self.registry.ran, version)
+            self._ran.add(version)
+        except ModelError as error:  # told again when it is put to work again
+            log.warning("the registry does not know that model %s ran here: %s", version, error)
 
     def _without(self) -> None:
         self._hold(self.scoring.active, self._ready)
@@ -397,9 +428,12 @@ class ModelSlot:
         except NoEarlierError:
             self.registry.deactivate(STRATEGY, who=DESK, reason=fall.reason, bad=True)
             return 0
+        self.registry.ran(back.version)
         return back.activated_ns
 
     def _fail(self, error: ModelError) -> ModelError:
         self.error = str(error)
-        log.error("model not loaded, the old one stays: %s", error)
+        active = self.scoring.active
+        stays = "the strategy goes on without one" if active is None else f"{active.version} stays at work"
+        log.error("model not loaded, %s: %s", stays, error)
         return error

@@ -221,6 +221,26 @@ def test_a_model_that_failed_is_not_gone_back_to_though_it_was_active_earlier(
     assert registry.rollback("model").version == first, "a person may try it again"
 
 
+def test_a_rollback_goes_to_what_ran_before_what_was_only_active(
+    registry: Registry, shipped: Artefact, tmp_path: Path
+) -> None:
+    ran, never, left = versions(registry, shipped, tmp_path, 3)
+    for version in (ran, never, left):
+        registry.activate(version)
+    good = registry.last_good("model")
+    assert good is not None and good.version == never, "as long as none is known to have run"
+    for _ in range(2):
+        registry.ran(ran)
+    assert [event.what for event in registry.history(ran)].count("first ran here") == 1
+    good = registry.last_good("model")
+    assert good is not None and good.version == ran
+    assert registry.rollback("model").version == ran
+    registry.activate(left)
+    assert registry.rollback("model", to=ran).version == ran
+    with pytest.raises(ModelError, match="no earlier model"):
+        registry.rollback("model", to=left[:3])
+
+
 def test_a_folder_that_holds_another_model_is_a_damaged_one(
     registry: Registry, shipped: Artefact, tmp_path: Path
 ) -> None:
