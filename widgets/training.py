@@ -70,10 +70,11 @@ def training_lines(row: TrainingRow, now_ns: int) -> list[Line]:
         lines.append(((" · ".join(facts), "muted"),))
     if row.state == "running":
         lines.append((("c ends it; what runs stays as it is", "muted"),))
-    return [*lines, _next(row, now_ns)]
+    return [*lines, next_line(row, now_ns)]
 
 
-def _next(row: TrainingRow, now_ns: int) -> Line:
+def next_line(row: TrainingRow, now_ns: int) -> Line:
+    """When the schedule starts the next one."""
     if not row.next_ns:
         return (("no run is scheduled: [models.retrain] in the configuration", "muted"),)
     ahead = row.next_ns - now_ns

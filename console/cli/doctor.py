@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         found.append(ok("configuration", "every setting is known and in range"))
         found += _outside(config)
-    found.append(services.engine(state_dir(arguments)))
+    found += services.engine(state_dir(arguments))
     print(as_json(found) if arguments.json else "\n".join(lines(found)))
     return 1 if any(finding.state == "bad" for finding in found) else 0
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from console.cli.client import ask, quoted
 from console.cli.output import as_json, plain
 from console.cli.settings import state_dir
 from engine.api.model_protocol import Contributions, ModelDetail, ModelsDetail, TrainingRow
 from engine.api.protocol import Reply
+
+if TYPE_CHECKING:
+    from widgets.lines import Line
 
 _WIDTH = 100
 _TIMEOUT_S = 60.0
@@ -22,20 +26,29 @@ def reload(arguments: argparse.Namespace) -> int:
 
 def info(arguments: argparse.Namespace) -> int:
     where = state_dir(arguments)
-    found = ask(where, "GET", "/v1/model/info", ModelDetail)
-    if arguments.json:
-        print(as_json(found))
-        return 0
-    from widgets.model_compare import comparison_lines, drift_lines
-    from widgets.model_detail import detail_lines
-
     desk = ask(where, "GET", "/v1/models", ModelsDetail)
-    lines = detail_lines(found.entry, found, _WIDTH, time.time_ns())
-    print("\n".join(plain([*lines, *comparison_lines(desk), *drift_lines(desk, _WIDTH)])))
-    for told in (desk.error, desk.trouble, desk.rollback):
+    runs = {row.role: row.version for row in desk.models if row.role}
+    shown = runs.get("active") or runs.get("shadow")
+    if arguments.json:
+        print(as_json(ask(where, "GET", f"/v1/models/{shown}" if shown else "/v1/model/info", ModelDetail)))
+        return 0
+    if "active" not in runs:
+        print(f"no model is at work: {desk.error or 'none is active'}")
+    if shown:
+        found = ask(where, "GET", f"/v1/models/{shown}", ModelDetail)
+        print("\n".join(plain(_page(found, desk))))
+    for told in (desk.error if "active" in runs else "", desk.trouble, desk.rollback):
         if told:
             print(told)
     return 0
+
+
+def _page(found: ModelDetail, desk: ModelsDetail) -> list[Line]:
+    from widgets.model_compare import comparison_lines, drift_lines
+    from widgets.model_detail import detail_lines
+
+    lines = detail_lines(found.entry, found, _WIDTH, time.time_ns())
+    return [*lines, *comparison_lines(desk), *drift_lines(desk, _WIDTH)]
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -57,11 +70,13 @@ def training(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json(found))
         return 0
-    from widgets.training import progress_line
+    from widgets.training import next_line, progress_line
 
-    print("\n".join(plain([progress_line(found, time.time_ns())])))
+    now_ns = time.time_ns()
+    print("\n".join(plain([progress_line(found, now_ns)])))
     if found.text:
         print(found.text)
+    print("\n".join(plain([next_line(found, now_ns)])))
     return 0
 
 

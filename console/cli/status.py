@@ -9,6 +9,7 @@ import msgspec
 
 from console.cli.client import ask
 from console.cli.settings import state_dir
+from console.model_line import model_line
 from engine.api.protocol import FeedRow, Health
 from widgets.figures import apart
 
@@ -42,6 +43,8 @@ def lines(health: Health) -> list[str]:
             f"feed {feed.venue}: {state}, {age}, {feed.messages} messages{_faults(feed)} "
             f"{feed.detail}".rstrip()
         )
+    if health.model is not None:
+        text.append(model_line(health.model))
     if status.stale_symbols:
         symbols = "symbol is" if status.stale_symbols == 1 else "symbols are"
         text.append(f"{status.stale_symbols} {symbols} stale: entries are denied there")

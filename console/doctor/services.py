@@ -13,7 +13,8 @@ import aiohttp
 
 from console.cli.client import ask
 from console.doctor.finding import Finding, bad, ok, warn
-from engine.api.protocol import Health
+from console.model_line import model_line, trouble
+from engine.api.protocol import Health, ModelRow
 from engine.config import Config
 from engine.errors import ConfigError, LinkError, NoEngineError
 from engine.feeds.address import place
@@ -113,14 +114,25 @@ def _redis(what: str, info: Any) -> Finding:
     return ok(what, told)
 
 
-def engine(state_dir: Path) -> Finding:
+def engine(state_dir: Path) -> list[Finding]:
+    """The engine of this state directory, and its model."""
     what = "engine"
     try:
         health = ask(state_dir, "GET", "/v1/health", Health, timeout_s=TIMEOUT_S)
     except NoEngineError:
-        return ok(what, "none runs for this state directory")
+        return [ok(what, "none runs for this state directory")]
     except LinkError as error:
-        return bad(what, clean(error, 200), "`tickdesk stop`, or see engine.log in the state directory")
+        advice = "`tickdesk stop`, or see engine.log in the state directory"
+        return [bad(what, clean(error, 200), advice)]
+    found = ok(what, f"pid {health.pid} runs, {health.status.mode} {health.status.risk_state}")
     if not health.ok:
-        return bad(what, f"pid {health.pid} runs and is not well", "`tickdesk status` says why")
-    return ok(what, f"pid {health.pid} runs, {health.status.mode} {health.status.risk_state}")
+        found = bad(what, f"pid {health.pid} runs and is not well", "`tickdesk status` says why")
+    return [found] if health.model is None else [found, model(health.model)]
+
+
+def model(row: ModelRow) -> Finding:
+    """What is at work, and what is wrong with it."""
+    if trouble(row):
+        advice = "`tickdesk models verify` looks at the files; `models activate VERSION` takes another model"
+        return warn("model", model_line(row), advice)
+    return ok("model", model_line(row))

@@ -156,6 +156,8 @@ class Health(msgspec.Struct, frozen=True):
     feeds: tuple[FeedRow, ...]
     stale_data_s: float = 3.0
     """A feed that is up and has brought nothing for longer is late."""
+    model: ModelRow | None = None
+    """Of the model strategy."""
 
 
 class Reply(msgspec.Struct, frozen=True):

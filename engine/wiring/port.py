@@ -107,6 +107,7 @@ class LivePort:
             status=state.status,
             feeds=state.feeds,
             stale_data_s=engine.desk.config.risk.stale_data_s,
+            model=model_row(engine.model),
         )
 
     async def explain(self, identity: str) -> Explanation | None:
