@@ -266,6 +266,18 @@ def test_variables_of_ours_that_are_no_configuration() -> None:
     assert load(environ=dict.fromkeys(names, "x")) == load(environ={})
 
 
+@pytest.mark.parametrize(
+    ("override", "allowed"),
+    [
+        ("history.interval_s=30", "allowed are 60, 300, 900, 3600, 86400"),
+        ("models.retrain.then=trade", "allowed are activate, register, shadow"),
+    ],
+)
+def test_what_is_allowed_is_told(override: str, allowed: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"at `$.{override.partition('=')[0]}`: {allowed};")):
+        load(overrides=[override], environ={})
+
+
 def test_an_unknown_key_is_named() -> None:
     assert "nosuch" in refusal(environ={"TICKDESK_RISK__NOSUCH": "1"})
     assert "nosuch" in refusal(environ={"TICKDESK_NOSUCH__KEY": "1"})

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 import platformdirs
 
+from engine.config.choices import with_choices
 from engine.config.desk import Config
 from engine.config.own_limits import check_own_limits
 from engine.config.values import Section
@@ -76,7 +77,7 @@ def load(
     try:
         config = msgspec.convert(raw, Config, strict=False)
     except msgspec.ValidationError as error:
-        wrong = _with_table(raw, error)
+        wrong = with_choices(_with_table(raw, error), Config)
         raise ConfigError(
             f"configuration: {wrong}; `tickdesk config show` prints every key with its value"
         ) from None

@@ -27,7 +27,9 @@ from engine.wiring.training_options import MAX_SIMULATED_S, SIMULATED_S, Trainin
 def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Progress) -> TrainingBars:
     """The bars that ``options`` ask for. Raises ConfigError, ModelError, StoreError or FeedError."""
     # A store that cannot be read is no matter for who only simulates.
-    wanted = bool(options.symbols) or any(feed.enabled for feed in config.feeds.values())
+    wanted = (
+        bool(options.symbols) or _names_stored(options) or any(feed.enabled for feed in config.feeds.values())
+    )
     reader = _reader(state_dir) if wanted else None
     try:
         symbols = _chosen(config, reader, options)
@@ -43,6 +45,9 @@ def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Pr
                 f"{clean(simulated[0], 60)} is of the simulated venue and {clean(real, 60)} is not: what is "
                 "learnt of both is true of neither; train on one kind"
             )
+        if _wants_stored(config, reader, symbols, options):
+            reader = reader or BarReader(state_dir / BARS_DATABASE)
+            return stored_bars(config, reader, symbols, options, progress)
         return _simulated(config, symbols, options, progress)
     finally:
         if reader is not None:
@@ -50,6 +55,35 @@ def load(config: Config, state_dir: Path, options: TrainingOptions, progress: Pr
 
 
 # --- which ---
+
+
+def _names_stored(options: TrainingOptions) -> bool:
+    """Whether only stored bars can be meant, or, by ``bar_s`` alone, may be."""
+    period = (options.days, options.since_ns, options.until_ns)
+    return any(one is not None for one in period) or (options.bar_s is not None and options.seconds is None)
+
+
+def _wants_stored(
+    config: Config, reader: BarReader | None, symbols: Sequence[str], options: TrainingOptions
+) -> bool:
+    """Whether the bars of simulated ``symbols`` are those that desks stored while they ran. By their length
+    alone only where there are some. Raises ConfigError where they are asked for and there are none."""
+    if not _names_stored(options):
+        return False
+    interval_s = config.history.interval_s if options.bar_s is None else options.bar_s
+    known = {
+        symbol
+        for symbol, stored_s in (reader.series() if reader is not None else ())
+        if stored_s == interval_s or interval_s % stored_s == 0
+    }
+    if len(known.intersection(symbols)) >= 2:
+        return True
+    if options.days is None and options.since_ns is None and options.until_ns is None:
+        return False
+    raise ConfigError(
+        f"the simulated venue has no history but what a desk stored while it ran, and of {interval_s:g} s "
+        "that is nothing yet (`tickdesk history list`): say in seconds how much to simulate (--seconds)"
+    )
 
 
 def _chosen(config: Config, reader: BarReader | None, options: TrainingOptions) -> list[str]:
@@ -90,8 +124,6 @@ def _reader(state_dir: Path) -> BarReader | None:
 def _simulated(
     config: Config, symbols: Sequence[str], options: TrainingOptions, progress: Progress
 ) -> TrainingBars:
-    if options.days is not None or options.since_ns is not None or options.until_ns is not None:
-        raise ConfigError("the simulated venue has no history: say in seconds how much of it (--seconds)")
     if options.adjust:
         raise ConfigError("the simulated venue knows neither splits nor dividends: leave --adjust out")
     seconds = SIMULATED_S if options.seconds is None else options.seconds

@@ -161,6 +161,19 @@ def test_the_simulated_venue_has_no_history(tmp_path: Path, options: dict[str, o
         loaded(Config(), tmp_path, **options)
 
 
+def test_stored_bars_of_the_simulated_venue_when_they_are_asked_for(tmp_path: Path) -> None:
+    config = Config(simulated=SimulatedConfig(symbols=SYMBOLS))
+    store_walks(tmp_path, [f"sim:{name}" for name in SYMBOLS], 300)
+    for options in ({"days": 1.0}, {"since_ns": START_NS}, {"bar_s": 60.0}, {"bar_s": 120.0}):
+        found = loaded(config, tmp_path, **options)
+        assert found.source.startswith(f"stored bars of {options.get('bar_s', 60.0):g} s"), found.source
+        assert sorted(found.series) == sorted(f"sim:{name}" for name in SYMBOLS)
+    for options in ({}, {"seconds": 300, "bar_s": 60.0}, {"bar_s": 5.0, "seconds": 30}):
+        assert loaded(config, tmp_path, **options).source.startswith("simulated venue"), options
+    with pytest.raises(ConfigError, match="--seconds is of the simulated venue"):
+        loaded(config, tmp_path, days=1.0, seconds=300)
+
+
 def test_without_a_store_it_says_how_to_load_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="history load"):
         loaded(DESK, tmp_path)
