@@ -18,8 +18,9 @@ from widgets.lines import Line, section
 from widgets.opportunities import SIDES, status_cell
 
 
-def explanation_lines(explanation: Explanation) -> list[Line]:
-    """From the decision back to what it rests on, then forward to what became of it."""
+def explanation_lines(explanation: Explanation, taken_apart: str = "e: what moved it") -> list[Line]:
+    """From the decision back to what it rests on, then forward to what became of it. ``taken_apart``: how the
+    reader gets its prediction taken apart."""
     lines: list[Line] = [((explanation.headline, "bold"),)]
     if explanation.opportunity is not None:
         row = explanation.opportunity
@@ -57,19 +58,19 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
     if explanation.order_events or explanation.fills:
         lines += _order(explanation)
     if explanation.model is not None or explanation.model_version:
-        lines += _model(explanation)
+        lines += _model(explanation, taken_apart)
     if explanation.features is not None:
         lines += feature_lines(explanation.features)
     return lines
 
 
-def _model(explanation: Explanation) -> list[Line]:
+def _model(explanation: Explanation, taken_apart: str) -> list[Line]:
     """The one that spoke in it, and the one that is active now."""
     lines = section("Model")
     model, spoke = explanation.model, explanation.model_version
     if spoke:
         when = f" on the bar closed {figures.clock(explanation.model_ns)}" if explanation.model_ns else ""
-        what = "e: what moved it" if explanation.model_ns else "which prediction it was is no longer known"
+        what = taken_apart if explanation.model_ns else "which prediction it was is no longer known"
         lines.append(((spoke, "bold"), (f" spoke{when}", "text"), (f"  {what}", "muted")))
     if model is not None:
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from console.cli.client import ask, quoted
 from console.cli.orders import whole_id
@@ -20,5 +21,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from widgets.explanation import explanation_lines  # the very lines of the screen
 
-    print("\n".join(plain(explanation_lines(found))))
+    command = f"tickdesk models explain {shlex.quote(found.symbol)} --ns {found.model_ns}"
+    print("\n".join(plain(explanation_lines(found, f"what moved it: `{command}`"))))
     return 0

@@ -48,8 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run and gone:
         print("\n".join(_lines(gone)))
     word = "would be removed" if arguments.dry_run else "removed"
-    print(f"{len(gone)} models {word}" if gone else "nothing to remove")
+    print(f"{_count(gone)} {word}" if gone else "nothing to remove")
     return 0
+
+
+def _count(entries: Sequence[Entry]) -> str:
+    return f"{len(entries)} model" + ("" if len(entries) == 1 else "s")
 
 
 def _lines(entries: Sequence[Entry]) -> list[str]:
@@ -61,10 +65,10 @@ def _lines(entries: Sequence[Entry]) -> list[str]:
 
 def _agreed(going: Sequence[Entry], json: bool) -> bool:
     if json or not sys.stdin.isatty():
-        raise ConfigError(f"{len(going)} models would be removed and nobody can be asked: add --yes")
+        raise ConfigError(f"{_count(going)} would be removed and nobody can be asked: add --yes")
     print("\n".join(_lines(going)))
     try:
-        wanted = input(f"Remove these {len(going)} models with their files? [y/N] ").strip().lower()
+        wanted = input(f"Remove {_count(going)} with all files? [y/N] ").strip().lower()
     except EOFError:
         wanted = ""
     if wanted not in ("y", "yes"):

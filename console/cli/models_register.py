@@ -53,6 +53,11 @@ def _check(arguments: argparse.Namespace, path: Path, bare: bool) -> None:
             raise ConfigError(
                 "--bars, --horizon and --strategy are of a bare text file: a model's directory says them"
             )
+    elif path.suffix == ".py":
+        raise ModelError(
+            f"{clean(path)} is a Python file: register takes what is trained already, a model's directory or "
+            f"a LightGBM text file; `tickdesk train --model {clean(path)}` trains and registers yours"
+        )
     elif arguments.bars is None or arguments.horizon is None:
         raise ConfigError(
             "a bare text file does not say what it was trained on: add --bars SECONDS --horizon N"

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(as_json({"ok": not bad, "models": found}))
     elif found:
-        print(f"{bad} of {len(found)} models are BAD" if bad else f"all {len(found)} models are whole")
+        whole = "the model is whole" if len(found) == 1 else f"all {len(found)} models are whole"
+        print(f"{bad} of {len(found)} models {'is' if bad == 1 else 'are'} BAD" if bad else whole)
     else:
         print("no models are registered")
     return 1 if bad else 0

@@ -52,4 +52,4 @@ async def first_model(registry: Registry, models: LoadedModels, active: Entry, *
                 log.error("the registry does not know of the rollback: %s", error)
         note = f"model {active.version} was rolled back, back to {entry.version}: {reason}"
         return First(entry, predictor, dated_ns, note)
-    raise ModelError(f"the strategy goes on without a model: {why}")
+    raise ModelError(why)

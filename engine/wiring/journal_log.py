@@ -18,7 +18,8 @@ _orders = logging.getLogger("engine.orders")
 def note(event: JournalEvent) -> None:
     """Log a durable event: alerts at their level, risk changes, fills, and orders that ended unfilled."""
     if isinstance(event, Alert):
-        write(_desk, _LEVELS.get(event.level, logging.INFO), f"{event.source}: {event.text}")
+        text = event.text.removeprefix(f"{event.source} ")  # "model: model a1b2c3 was ..." says it twice
+        write(_desk, _LEVELS.get(event.level, logging.INFO), f"{event.source}: {text}")
     elif isinstance(event, RiskChange):
         text = f"{event.previous.value.upper()} → {event.state.value.upper()}"
         write(_risk, logging.WARNING, text, reason=event.reason, who=event.who)

@@ -123,7 +123,8 @@ class ModelSlot:
         try:
             first = await first_model(self.registry, self._models, active, write=self._spawn is not None)
         except ModelError as error:
-            self._desk.alert("error", "model", str(self._fail(error)))
+            self._fail(error)
+            self._desk.alert("error", "model", f"{self._stays()}: {error}")
             return False
         self._put_to_work(first.entry, first.predictor, first.dated_ns, anew=False)
         if first.note:
@@ -159,7 +160,10 @@ class ModelSlot:
             if roles.active is None:
                 raise ModelError("no model is active: `tickdesk models activate VERSION` makes one")
             before = self.scoring.active
-            predictor = await self._swap_to(roles.active, reload=True)
+            try:
+                predictor = await self._swap_to(roles.active, reload=True)
+            except ModelError as error:
+                raise ModelError(f"{error}; {self._stays()}") from None
             await self._follow_beside(roles)
             same = before is not None and before.version == predictor.version
             return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
@@ -433,7 +437,9 @@ class ModelSlot:
 
     def _fail(self, error: ModelError) -> ModelError:
         self.error = str(error)
-        active = self.scoring.active
-        stays = "the strategy goes on without one" if active is None else f"{active.version} stays at work"
-        log.error("model not loaded, %s: %s", stays, error)
+        log.error("model not loaded, %s: %s", self._stays(), error)
         return error
+
+    def _stays(self) -> str:
+        active = self.scoring.active
+        return "the strategy goes on without a model" if active is None else f"{active.version} stays at work"

@@ -179,7 +179,7 @@ def test_a_model_that_fails_its_check_is_not_activated(
     assert code == 1 and "golden rows" in err and active(registry) == first
     code, out, _ = says("verify")
     assert code == 1 and f"{bad}  BAD" in out and "register PATH" in out and "1 of 2" in out
-    assert says("verify", first) == (0, f"{first}  ok\nall 1 models are whole\n", "")
+    assert says("verify", first) == (0, f"{first}  ok\nthe model is whole\n", "")
     (registry.directory / first / MODEL).unlink()
     told = json.loads(says("verify", "--json")[1])
     assert not told["ok"]
@@ -191,6 +191,9 @@ def test_register(says: Says, registry: Registry, shipped: Artefact, tmp_path: P
     made = reseal(shipped, seed=99)
     code, out, _ = says("register", str(written(made, tmp_path / "made")))
     assert code == 0 and f"models activate {made.manifest.version}" in out
+    (tmp_path / "ridge.py").touch()
+    code, _, err = says("register", str(tmp_path / "ridge.py"), "--bars", "60", "--horizon", "5")
+    assert code == 1 and f"`tickdesk train --model {tmp_path / 'ridge.py'}`" in err
     code, _, err = says("register", str(tmp_path / "nothing"))
     assert code == 1 and "there is nothing at" in err
     code, _, err = says("register", str(tmp_path / "made"), "--bars", "60")
@@ -235,7 +238,7 @@ def test_register_a_bare_lightgbm_file(says: Says, registry: Registry, tmp_path:
 def test_prune(says: Says, registry: Registry, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert says("prune") == (0, "nothing to remove\n", ""), "twenty stay"
     code, out, _ = says("prune", "--keep", "0", "--dry-run")
-    assert code == 0 and second in out and "1 models would be removed" in out
+    assert code == 0 and second in out and "1 model would be removed" in out
     code, _, err = says("prune", "--keep", "0")
     assert code == 2 and "add --yes" in err
     assert says("prune", "--older-than", "30d", "--yes")[1] == "nothing to remove\n"

@@ -104,3 +104,13 @@ async def test_status_and_doctor_tell_the_model(
     assert code == 0 and msgspec.json.decode(out)["model"]["error"] == row.error
     engine, model = await asyncio.to_thread(services.engine, tmp_path)
     assert (engine.state, model.state, model.text) == ("ok", state, told)
+
+
+async def test_in_a_shell_a_prediction_is_taken_apart_by_a_command(says: Says) -> None:
+    story = msgspec.structs.replace(
+        sample_desk.explanation(), symbol="kraken:BTC/USD", model_version="a1b2c3d4e5f6", model_ns=17
+    )
+    identity = "0123456789abcdef0123456789abcdef"
+    code, out, err = await says({f"/v1/explain/{identity}": story}, "explain", identity)
+    assert code == 0, err
+    assert "what moved it: `tickdesk models explain kraken:BTC/USD --ns 17`" in out and "e: what" not in out

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import ModelError
+from engine.events import Alert
 from engine.models.registry_history import DESK
+from engine.wiring.journal_log import note
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.model_view import model_row
 from tests.wiring.test_model_switch import Stage
@@ -80,8 +83,8 @@ def test_without_any_that_loads_the_desk_says_so_and_tries_again(
         start(begun)
     row = model_row(begun.slot)
     assert (row.version, row.status) == ("", "none")
-    assert row.error == f"the strategy goes on without a model: model {begun.c} is damaged"
-    assert begun.alerts() == [row.error]
+    assert row.error == f"model {begun.c} is damaged"
+    assert begun.alerts() == [f"the strategy goes on without a model: {row.error}"]
     assert "stays at work" not in caplog.text and "the old one" not in caplog.text
     active = begun.registry.active(STRATEGY)
     assert active is not None and active.version == begun.c, "as it was: its files may be made good"
@@ -89,6 +92,15 @@ def test_without_any_that_loads_the_desk_says_so_and_tries_again(
     asyncio.run(begun.slot.follow())
     assert begun.version == begun.c and begun.slot.error == ""
     asyncio.run(begun.settle())
+
+
+def test_a_reload_that_fails_says_which_model_stays(begun: Stage) -> None:
+    begun.broken.clear()
+    start(begun)
+    begun.broken.add(begun.c)
+    with pytest.raises(ModelError, match=f"{begun.c} is damaged; {begun.c} stays at work"):
+        asyncio.run(begun.slot.reload())
+    assert begun.version == begun.c and begun.slot.error == f"model {begun.c} is damaged"
 
 
 def test_a_model_that_was_put_to_work_is_known_to_have_run(begun: Stage) -> None:
@@ -99,3 +111,13 @@ def test_a_model_that_was_put_to_work_is_known_to_have_run(begun: Stage) -> None
         told = [event.what for event in begun.registry.history(version)]
         assert told.count("first ran here") == 1
     assert "first ran here" not in [event.what for event in begun.registry.history(begun.c)]
+
+
+def test_the_log_names_what_speaks_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "engine.desk"):
+        note(Alert("error", "model", "model a1b2 was rolled back", 1))
+        note(Alert("info", "anna", "model a1b2 is active", 1))
+    assert [record.getMessage() for record in caplog.records] == [
+        "model: a1b2 was rolled back",
+        "anna: model a1b2 is active",
+    ]
