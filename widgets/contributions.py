@@ -58,6 +58,8 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
             (figures.signed(parts.prediction, decimals), "bold"),
         ),
     ]
+    said = f"score: the predictions of the {parts.of} symbols of its batch, made mean 0 and deviation 0.02"
+    lines.append(((said, "muted"),))
     if parts.note:
         lines.append(((parts.note, "warn"),))
     lines += section("Features", "largest first; they add up, from the base, to the prediction")

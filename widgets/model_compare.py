@@ -7,7 +7,7 @@ from widgets import figures
 from widgets.cells import Cell, fit
 from widgets.columns import FILL, Column
 from widgets.lines import Line, section
-from widgets.models import gain_cell, ic, interval, millis, scored
+from widgets.models import bars_of, gain_cell, ic, interval, is_few, live_style, millis, scored, steps_cell
 from widgets.text_table import table_lines
 
 SHIFTED = 0.1
@@ -19,6 +19,8 @@ _EARLY: Cell = ("? chance", "muted")
 _SHIFTED: Cell = ("~ shifted", "warn")
 _DRIFTED: Cell = ("! drifted", "bad")
 _LABEL, _SIDE = 17, 17
+HIT = "hit rate"
+"""The line that a dialog without room for all is without."""
 _DRIFT = (
     Column("feature", "feature", 12, 0, grow=4),
     Column("psi", "PSI", 6, 0, right=True),
@@ -42,28 +44,33 @@ def _plain(text: str) -> Cell:
 
 
 def _live_pairs(left: LiveRow | None, right: LiveRow | None) -> list[Line]:
-    """Live figures of both; unknown where a side runs not here, or is not scored yet."""
-    one, other = scored(left), scored(right)
-
-    def both(label: str, cell: str) -> Line:
-        cells = []
-        for live in (one, other):
-            value = getattr(live, cell) if live is not None else None
-            cells.append(_plain(ic(value) if "ic" in cell else figures.percent(value, 1)))
-        return _pair(label, cells[0], cells[1])
-
+    """Live figures of both; unknown where a side never ran here, or is not scored yet."""
+    sides = scored(left), scored(right)
     return [
-        both("live rank IC", "rank_ic"),
-        both("hit rate", "hit_rate"),
-        _pair(
-            "paper P&L", gain_cell(one.pnl_pct if one else None), gain_cell(other.pnl_pct if other else None)
-        ),
-        _pair("scored", *(_plain(_scored(live)) for live in (left, right))),
+        _pair("live rank IC", *map(_live_ic, sides)),
+        _pair(HIT, *map(_hit, sides)),
+        _pair("paper P&L", *(gain_cell(live.pnl_pct if live else None) for live in sides)),
+        _pair("steps≈independent", *map(_steps, (left, right))),
     ]
 
 
-def _scored(live: LiveRow | None) -> str:
-    return figures.UNKNOWN if live is None else f"{live.steps:,} of {live.predictions:,}"
+def _live_ic(live: LiveRow | None) -> Cell:
+    value = None if live is None else live.rank_ic
+    return (ic(value), live_style(live, value))
+
+
+def _hit(live: LiveRow | None) -> Cell:
+    return (
+        figures.percent(None if live is None else live.hit_rate, 1),
+        "muted" if live is None or is_few(live) else "text",
+    )
+
+
+def _steps(live: LiveRow | None) -> Cell:
+    known = scored(live)
+    if known is not None and is_few(known):
+        return (f"{steps_cell(known)}, few", "warn")
+    return (steps_cell(live), "text" if known is not None else "muted")
 
 
 def _agreement(comparison: Comparison) -> list[Line]:
@@ -90,14 +97,15 @@ def comparison_lines(detail: ModelsDetail) -> list[Line]:
     if comparison is None:
         lines = section("Shadow")
         if shadow is not None:
-            said = f"{shadow.version} runs beside the desk; nothing to compare it with yet"
-            return [*lines, ((said, "muted"),)]
+            active = next((row for row in detail.models if row.role == "active"), None)
+            return [*lines, *_alone(shadow, active)]
         said = "none runs: v on a version runs it beside the active one, without trading"
         return [*lines, ((said, "muted"),)]
     batches = f"{comparison.batches:,} batches" if comparison.batches != 1 else "batch"
     lines = section("Shadow against active", f"the same {batches}")
     if comparison.batches == 0:
-        return [*lines, (("no prediction of both yet: wait for the next one", "muted"),)]
+        said = "no prediction of both yet"
+        return [*lines, ((f"{said}{_first(shadow)}", "muted"),)]
     left, right = comparison.active_live, comparison.shadow_live
     lines.append(_pair("", (f"● {comparison.active}", "good"), (f"◐ {comparison.shadow}", "accent")))
     lines += _live_pairs(left, right)
@@ -108,23 +116,57 @@ def comparison_lines(detail: ModelsDetail) -> list[Line]:
     return lines + _agreement(comparison)
 
 
-def switch_lines(old: ModelEntry | None, new: ModelEntry, comparison: Comparison | None) -> list[Line]:
-    """Old against new, as asked before a switch; at most eleven lines, 55 wide."""
+def _first(shadow: ModelEntry | None) -> str:
+    """When it speaks, at the earliest."""
+    if shadow is None or not shadow.next_ns:
+        return ""
+    return f": the next one is at {figures.clock(shadow.next_ns)} UTC, when enough bars are known"
+
+
+def _alone(shadow: ModelEntry, active: ModelEntry | None) -> list[Line]:
+    """Why a shadow is not compared, and how it does by itself."""
+    said = f"{shadow.version} runs beside the desk; nothing to compare it with yet"
+    if active is not None and shadow.bar_interval_s != active.bar_interval_s:
+        said = f"{shadow.version} is not compared: {bars_of(shadow)} bars, the active one's {bars_of(active)}"
+    lines: list[Line] = [((said, "muted"),)]
+    live = scored(shadow.live)
+    if live is None:
+        return [*lines, ((f"its own figures: none scored yet{_first(shadow)}", "muted"),)]
+    own: Line = (("by its own bars: live rank IC ", "muted"), _live_ic(live), ("  hit ", "muted"), _hit(live))
+    return [*lines, (*own, ("  steps ", "muted"), _steps(live))]
+
+
+def switch_lines(
+    old: ModelEntry | None,
+    new: ModelEntry,
+    comparison: Comparison | None,
+    windows: tuple[str, str] = ("", ""),
+) -> list[Line]:
+    """Old against new, as asked before a switch; at most eleven lines, 55 wide.
+
+    ``windows``: what each was trained on, in a few characters; "" unknown.
+    """
     known = comparison
     if known is not None and (old is None or (known.active, known.shadow) != (old.version, new.version)):
         known = None
     sides = (old, new)
     names = ("● " + old.version if old is not None else "no model", "→ " + new.version)
     lines = [_pair("", (names[0], "bold"), (names[1], "bold"))]
+    lines.append(
+        _pair("bars × horizon", *(_plain(bars_of(row) if row else figures.UNKNOWN) for row in sides))
+    )
+    lines.append(_pair("trained on", *(_plain(window or figures.UNKNOWN) for window in windows)))
     lines.append(_pair("validated rank IC", *(_plain(_validated(row, "rank_ic")) for row in sides)))
     lines.append(_pair("  95 % interval", *(_plain(_interval(row)) for row in sides)))
-    lines.append(_pair("ICIR", *(_plain(_validated(row, "icir", 2)) for row in sides)))
     left = known.active_live if known else old.live if old else None
     right = known.shadow_live if known else new.live
     lines += _live_pairs(left, right)
+    other = old is not None and bars_of(old) != bars_of(new)
+    if other:
+        lines.append((("not comparable: other bars, or another horizon", "warn"),))
     if known is not None and known.batches:
-        return [*lines, *_agreement(known)]
-    if old is not None:
+        return [*lines, *_agreement(known)[int(other) :]]
+    if old is not None and not other:
         lines.append((("not compared: it does not run as the shadow now", "warn"),))
     return lines
 
@@ -133,9 +175,9 @@ def _estimate(row: ModelEntry | None, name: str) -> EstimateRow | None:
     return None if row is None or row.metrics is None else getattr(row.metrics, name)
 
 
-def _validated(row: ModelEntry | None, name: str, decimals: int = 3) -> str:
+def _validated(row: ModelEntry | None, name: str) -> str:
     estimate = _estimate(row, name)
-    return figures.signed(estimate.value if estimate is not None else None, decimals)
+    return ic(estimate.value if estimate is not None else None)
 
 
 def _interval(row: ModelEntry | None) -> str:
@@ -149,12 +191,12 @@ def drift_lines(detail: ModelsDetail, width: int) -> list[Line]:
         lines = section("Drift of features")
         if not any(row.role == "active" for row in detail.models):
             return [*lines, (("– no model is active", "muted"),)]
-        said = f"– not known: {detail.drift_rows:,} live rows are too few yet, or its file has no reference"
-        return [*lines, ((said, "muted"),)]
+        why = detail.drift_missing or f"{detail.drift_rows:,} live rows are too few"
+        return [*lines, ((f"– not known of the active model: {why}", "muted"),)]
     limit = detail.drift_psi
     verdicts = [_verdict(row, limit) for row in detail.drift]
     drifted, shifted, early = (verdicts.count(one) for one in (_DRIFTED, _SHIFTED, _EARLY))
-    lines = section("Drift of features", f"{detail.drift_rows:,} live rows against training")
+    lines = section("Drift of features", f"active model, {detail.drift_rows:,} live rows against training")
     counts: Line = (
         (f"{drifted} drifted", "bad" if drifted else "text"),
         (f" (PSI from {limit:g})  ", "muted"),

@@ -9,9 +9,24 @@ from widgets import figures
 from widgets.cells import Cell, padded
 from widgets.columns import FILL, Column
 from widgets.lines import Line, section
-from widgets.models import KINDS, bars_of, gain_cell, ic, interval, millis, scored, status_cell
+from widgets.models import (
+    KINDS,
+    bars_of,
+    between,
+    gain_cell,
+    ic,
+    interval,
+    is_chance,
+    is_few,
+    live_style,
+    millis,
+    scored,
+    status_cell,
+)
 from widgets.text_table import table_lines
 
+SIMULATED = "simulated venue"
+"""How the source of a model begins whose bars nobody traded."""
 _LABEL = 10
 _BAR = 24
 _MOST_IMPORTANT = 30
@@ -27,8 +42,8 @@ _FOLDS = (
     Column("rank_ic", "rank IC", 7, 0, right=True),
     Column("interval", "95 % interval", 16, 1),
     Column("ic", "IC", 7, 4, right=True),
-    Column("icir", "ICIR", 6, 2, right=True),
-    Column("sharpe", "Sharpe", 6, 3, right=True),
+    Column("icir", "ICIR", 7, 2, right=True),
+    Column("sharpe", "Sharpe", 7, 3, right=True),
     Column("steps", "steps", 6, 3, right=True),
     Column("rounds", "rounds", 6, 5, right=True),
     Column("train", "trained on", 25, 6),
@@ -39,13 +54,13 @@ def detail_lines(entry: ModelEntry, detail: ModelDetail | None, width: int, now_
     """``detail``: None while it is asked for; what the table knows is shown at once."""
     lines: list[Line] = [_headline(entry, now_ns)]
     lines += refusal_lines(entry, detail)
-    lines += live_lines(entry.live)
+    lines += live_lines(entry.live, here=bool(entry.role))
     lines += _validation(entry, detail, width)
     if detail is None:
         return [*lines, (), (("asking the engine for the rest…", "muted"),)]
     if detail.folds:
         lines += section(f"Folds, {len(detail.folds)}", "each tested on what came after its training")
-        lines += table_lines(_FOLDS, [_fold(n, row) for n, row in enumerate(detail.folds, 1)], width)
+        lines += _folds(entry, detail, width)
     lines += _origin(detail) + _history(detail.history)
     if detail.importance:
         lines += section("Features", "share of the gain of all splits")
@@ -80,11 +95,11 @@ def refusal(entry: ModelEntry, detail: ModelDetail | None) -> str:
     return "its file does not show that it was validated on what it had not seen"
 
 
-def live_lines(live: LiveRow | None) -> list[Line]:
-    """How it does on this desk, or why that is unknown."""
-    label: Cell = (padded("live", _LABEL), "muted")
+def live_lines(live: LiveRow | None, *, here: bool) -> list[Line]:
+    """How it does on this desk (``here``), or did when it ran, or why that is unknown."""
+    label: Cell = (padded("live" if here or live is None else "ran here", _LABEL), "muted")
     if live is None:
-        return [(label, ("– it does not run here", "muted"))]
+        return [(label, ("– it never ran here, or nothing of it is kept", "muted"))]
     if scored(live) is None:
         said = f"– {live.predictions:,} predictions, none scored yet: a horizon has to pass first"
         return [(label, (said, "muted"))]
@@ -92,7 +107,8 @@ def live_lines(live: LiveRow | None) -> list[Line]:
         (
             label,
             ("rank IC ", "muted"),
-            (ic(live.rank_ic), figures.direction(live.rank_ic)),
+            (ic(live.rank_ic), live_style(live, live.rank_ic)),
+            (_interval(live), "muted"),
             ("  IC ", "muted"),
             (ic(live.ic), "text"),
             ("  hit ", "muted"),
@@ -106,7 +122,25 @@ def live_lines(live: LiveRow | None) -> list[Line]:
             (f"  turnover {figures.percent(live.turnover)}", "muted"),
             (f"  {_latency(live)}", "muted"),
         ),
+        (
+            (padded("", _LABEL), "muted"),
+            (_caution(live), "warn" if is_few(live) or is_chance(live) else "muted"),
+        ),
     ]
+
+
+def _interval(live: LiveRow) -> str:
+    low, high = live.rank_ic_low, live.rank_ic_high
+    return "" if low is None or high is None else f" {between(low, high)}"
+
+
+def _caution(live: LiveRow) -> str:
+    """What the live figures rest on: labels overlap."""
+    count = max(live.independent, 1)
+    said = f"as labels overlap, worth about {count:.0f} independent step{'' if round(count) == 1 else 's'}"
+    if is_chance(live):
+        return f"{said}: may be chance"
+    return f"{said}: few" if is_few(live) else said
 
 
 def _latency(live: LiveRow) -> str:
@@ -128,10 +162,13 @@ def _validation(entry: ModelEntry, detail: ModelDetail | None, width: int) -> li
     rows = [
         _metric("rank IC", known.rank_ic, 3),
         _metric("IC", known.ic, 3),
-        _metric("ICIR", known.icir, 2),
-        _metric("long-short", known.long_short_sharpe, 2, "Sharpe over one horizon"),
+        _metric("ICIR", known.icir, 3),
+        _metric("long-short", known.long_short_sharpe, 3, "Sharpe over one horizon, before costs"),
     ]
-    return lines + table_lines(_METRICS, rows, width)
+    lines += table_lines(_METRICS, rows, width)
+    if detail is not None and detail.source.startswith(SIMULATED):
+        lines.append((("of the simulated venue, which is made to be predictable", "warn"),))
+    return lines
 
 
 def _metric(name: str, estimate: EstimateRow, decimals: int, says: str = "") -> list[Cell]:
@@ -142,9 +179,17 @@ def _metric(name: str, estimate: EstimateRow, decimals: int, says: str = "") -> 
     return [
         (name, "muted"),
         (figures.signed(estimate.value, decimals), "bold"),
-        (f"{low} … {high}", "text"),
+        (f"[{low}, {high}]", "text"),
         ("; ".join(words), "warn" if chance else "muted"),
     ]
+
+
+def _folds(entry: ModelEntry, detail: ModelDetail, width: int) -> list[Line]:
+    columns, rows = list(_FOLDS), [_fold(n, row) for n, row in enumerate(detail.folds, 1)]
+    if entry.kind == "user":  # trees only have rounds
+        at = next(index for index, column in enumerate(columns) if column.key == "rounds")
+        columns, rows = [*columns[:at], *columns[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in rows]
+    return table_lines(columns, rows, width)
 
 
 def _fold(number: int, row: FoldRow) -> list[Cell]:
@@ -155,8 +200,8 @@ def _fold(number: int, row: FoldRow) -> list[Cell]:
         (ic(known.rank_ic.value), figures.direction(known.rank_ic.value)),
         (interval(known.rank_ic), "muted"),
         (ic(known.ic.value), "text"),
-        (figures.signed(known.icir.value), "text"),
-        (figures.signed(known.long_short_sharpe.value), "text"),
+        (ic(known.icir.value), "text"),
+        (ic(known.long_short_sharpe.value), "text"),
         (figures.compact(known.steps), "muted"),
         (figures.compact(row.rounds), "muted"),
         (figures.span(row.train_from_ns, row.train_until_ns), "muted"),

@@ -14,9 +14,15 @@ from widgets.lines import Line
 from widgets.rows import GridRow
 
 ROLES: dict[str, Cell] = {"active": ("● active", "good"), "shadow": ("◐ shadow", "accent")}
-KINDS = {"lightgbm": "LightGBM", "user": "own"}
+KINDS = {"lightgbm": "LightGBM"}
 SHADOW_ONLY = "shadow only"
 LAST_GOOD = "last good"
+WAITS = "press r"
+"""Active in the registry, and not taken up here yet."""
+FEW = 10.0
+"""Fewer independent steps say little, however good they look."""
+_BANNER = 148
+"""Cells of a banner: two lines where they are narrow."""
 
 
 class VersionsGrid(Grid):
@@ -28,10 +34,10 @@ class VersionsGrid(Grid):
         Column("bars", "bars", 6, 5, right=True),
         Column("rank_ic", "rank IC", 7, 0, right=True),
         Column("interval", "95 % interval", 16, 4),
-        Column("icir", "ICIR", 6, 4, right=True),
-        Column("sharpe", "Sharpe", 6, 5, right=True),
+        Column("icir", "ICIR", 7, 4, right=True),
+        Column("sharpe", "Sharpe", 7, 5, right=True),
         Column("live", "live IC", 7, 0, right=True),
-        Column("steps", "scored", 6, 2, right=True),
+        Column("steps", "scored", 8, 2, right=True),
         Column("hit", "hit", 5, 3, right=True),
         Column("pnl", "paper", 8, 0, right=True),
         Column("turnover", "turn", 5, 6, right=True),
@@ -50,7 +56,37 @@ def ic(value: float | None) -> str:
 
 
 def interval(estimate: EstimateRow) -> str:
-    return f"{ic(estimate.low)} … {ic(estimate.high)}"
+    return between(estimate.low, estimate.high)
+
+
+def between(low: float, high: float) -> str:
+    """A 95 % interval, as the command line writes it."""
+    return f"[{ic(low)}, {ic(high)}]"
+
+
+def is_few(live: LiveRow) -> bool:
+    """Its figures rest on too few independent steps to be believed."""
+    return live.independent < FEW
+
+
+def is_chance(live: LiveRow) -> bool:
+    """Its rank IC may as well be zero."""
+    low, high = live.rank_ic_low, live.rank_ic_high
+    return low is None or high is None or low <= 0.0 <= high
+
+
+def steps_cell(live: LiveRow | None) -> str:
+    """``31≈8``: steps, and about how many of the newest that do not overlap would say as much."""
+    if live is None or not live.steps:
+        return figures.UNKNOWN if live is None else "0"
+    return f"{figures.compact(live.steps)}≈{max(live.independent, 1):.0f}"
+
+
+def live_style(live: LiveRow | None, value: float | None) -> str:
+    """Of a live figure with a sign: dim where it says little."""
+    if live is None or value is None or is_few(live):
+        return "muted"
+    return figures.direction(value)
 
 
 def status_cell(row: ModelEntry) -> Cell:
@@ -58,7 +94,7 @@ def status_cell(row: ModelEntry) -> Cell:
     if row.role in ROLES:
         return ROLES[row.role]
     if row.status == "active":
-        return ("! not loaded", "warn")
+        return ("! waiting", "warn")
     return (f"○ {row.status}", "muted")
 
 
@@ -83,8 +119,11 @@ def gain_cell(percent: float | None) -> Cell:
 
 def note_cell(row: ModelEntry) -> Cell:
     notes = [SHADOW_ONLY] if not row.promotable else []
+    notes += [WAITS] if row.status == "active" and not row.role else []
     notes += [LAST_GOOD] if row.last_good else []
-    return (", ".join(notes), "muted" if row.promotable else "warn")
+    live = scored(row.live)
+    notes += ["few"] if live is not None and is_few(live) else []
+    return (", ".join(notes), "warn" if not row.promotable or WAITS in notes else "muted")
 
 
 def version_cells(row: ModelEntry, now_ns: int) -> GridRow:
@@ -104,12 +143,12 @@ def version_cells(row: ModelEntry, now_ns: int) -> GridRow:
             (bars_of(row), "muted"),
             (ic(known.rank_ic.value if known else None), "text" if known else "muted"),
             (interval(known.rank_ic) if known else figures.UNKNOWN, "muted"),
-            (figures.signed(known.icir.value if known else None), "text" if known else "muted"),
-            (figures.signed(known.long_short_sharpe.value if known else None), "text" if known else "muted"),
-            (ic(live_ic), figures.direction(live_ic) if live_ic is not None else "muted"),
-            (figures.compact(running.steps) if running else figures.UNKNOWN, "muted"),
-            (figures.percent(hit), "text" if hit is not None else "muted"),
-            gain_cell(pnl),
+            (ic(known.icir.value if known else None), "text" if known else "muted"),
+            (ic(known.long_short_sharpe.value if known else None), "text" if known else "muted"),
+            (ic(live_ic), live_style(live, live_ic) if here else "muted"),
+            (steps_cell(running), "muted"),
+            (figures.percent(hit), "text" if live and here and not is_few(live) else "muted"),
+            gain_cell(pnl) if here else (gain_cell(pnl)[0], "muted"),
             (figures.percent(running.turnover if running else None), "muted"),
             (millis(running.latency_p50_ms if running else None), "muted"),
             note_cell(row),
@@ -149,21 +188,34 @@ def head_lines(detail: ModelsDetail, now_ns: int) -> list[Line]:
     if shadow is not None:
         cells += [(" ◐ shadow ", "accent"), (shadow.version, "bold")]
         live = scored(shadow.live)
-        cells.append((f" {ic(live.rank_ic)}" if live else "", "text"))
+        if live is not None:
+            cells += [(f" {ic(live.rank_ic)}", live_style(live, live.rank_ic)), *_rests_on(live)]
     lines: list[Line] = [tuple(cells)]
     if detail.error:
-        lines.append((("! reload failed, the old model was kept: ", "bad"), (detail.error, "bad")))
+        kept = "reload failed, the old model was kept: " if active is not None else "not loaded: "
+        lines.append(_banner(f"! {kept}{detail.error}", "bad"))
     if detail.trouble:
-        lines.append((("! ", "bad"), (detail.trouble, "bad")))
+        lines.append(_banner(f"! {detail.trouble}", "bad"))
     if detail.rollback:
-        lines.append((("! by the desk itself: ", "warn"), (detail.rollback, "warn")))
+        lines.append(_banner(f"! by the desk itself: {detail.rollback}", "warn"))
     return lines
 
 
 def _live_cells(row: ModelEntry, now_ns: int) -> list[Cell]:
-    since = figures.age(now_ns - row.activated_ns) if row.activated_ns else ""
+    began_ns = row.running_ns or row.activated_ns
+    since = figures.age(now_ns - began_ns) if began_ns else ""
     cells: list[Cell] = [(f" for {since}" if since else "", "muted")]
     live = scored(row.live)
     if live is None:
         return [*cells, (", not scored yet", "muted")]
-    return [*cells, (", live IC ", "muted"), (ic(live.rank_ic), figures.direction(live.rank_ic))]
+    value: Cell = (ic(live.rank_ic), live_style(live, live.rank_ic))
+    return [*cells, (", live IC ", "muted"), value, *_rests_on(live)]
+
+
+def _rests_on(live: LiveRow) -> list[Cell]:
+    few = ", few" if is_few(live) else ""
+    return [(f" (n {steps_cell(live)}{few})", "warn" if few else "muted")]
+
+
+def _banner(text: str, style: str) -> Line:
+    return ((text if len(text) <= _BANNER else f"{text[: _BANNER - 1]}…", style),)

@@ -9,6 +9,7 @@ from engine.api.protocol import FeedRow, ModelRow, StatusRow
 from widgets import figures
 from widgets.cells import Cell, fit, printable, width_of
 from widgets.lines import FixedLines, Line, faded, join_items
+from widgets.models import FEW
 from widgets.positions import signed_money
 
 RISK_BADGES = {
@@ -249,13 +250,14 @@ def _model(models: Sequence[ModelRow], now_ns: int) -> Line:
     model = models[0]
     told: Line = ()
     if model.error:
-        told = ((" ! reload failed, M", "bad"),)
+        told = ((f" ! {'reload failed' if model.version else 'not loaded'}, M", "bad"),)
     elif model.trouble:
         told = ((" ! trouble, M", "bad"),)
     elif model.rollback:
         told = ((" ! rolled back, M", "warn"),)
     if not model.version:
-        return (("model ", "muted"), ("none", "warn"), *told)
+        loading = model.status == "loading" and not told
+        return (("model ", "muted"), ("loading", "accent") if loading else ("none", "warn"), *told)
     age = figures.age(now_ns - model.created_ns) if model.created_ns else figures.UNKNOWN
     return (("model ", "muted"), (model.version[:_VERSION], "text"), (f" {age}", "muted"), *told)
 
@@ -267,8 +269,11 @@ def _model_live(models: Sequence[ModelRow]) -> Line:
     model = models[0]
     cells: list[Cell] = []
     if model.live_steps and model.live_rank_ic is not None:
-        style = figures.direction(model.live_rank_ic)
+        few = model.live_independent < FEW
+        style = "muted" if few else figures.direction(model.live_rank_ic)
         cells += [("live IC ", "muted"), (figures.signed(model.live_rank_ic, 3), style)]
+        count = f"{figures.compact(model.live_steps)}≈{max(model.live_independent, 1):.0f}"
+        cells.append((f" n {count}{' few' if few else ''}", "muted"))
     if model.shadow:
         cells.append((f"{' ' if cells else ''}◐ {model.shadow[:_VERSION]}", "accent"))
     return tuple(cells)

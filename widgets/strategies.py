@@ -12,6 +12,7 @@ from widgets.automations import AutomationsGrid
 from widgets.cells import Cell
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
+from widgets.models import FEW
 from widgets.rows import GridRow
 from widgets.tabbed import TabbedPane
 
@@ -153,16 +154,18 @@ def model_cells(row: ModelRow, now_ns: int) -> GridRow:
             (row.version or "none", "bold" if row.version else "muted"),
             (row.status, "good" if row.status == "active" and not bad else "warn"),
             (age, "muted"),
-            live_ic_cell(row.live_rank_ic),
+            live_ic_cell(row),
             (f"◐{row.shadow}" if row.shadow else "", "accent"),
             _model_note(row),
         ),
     )
 
 
-def live_ic_cell(rank_ic: float | None) -> Cell:
-    """``+0.032``, of the newest scored steps; unknown before the first."""
-    return (figures.signed(rank_ic, 3), figures.direction(rank_ic) if rank_ic is not None else "muted")
+def live_ic_cell(row: ModelRow) -> Cell:
+    """``+0.032``, of the newest scored steps; unknown before the first, dim where they say little."""
+    rank_ic = row.live_rank_ic
+    told = rank_ic is not None and row.live_independent >= FEW
+    return (figures.signed(rank_ic, 3), figures.direction(rank_ic) if told else "muted")
 
 
 def _model_note(row: ModelRow) -> Cell:

@@ -29,7 +29,13 @@ def model_help_lines() -> list[Line]:
     words = (
         ("IC", "correlation across symbols of what was predicted with what came; rank IC: of the ranks"),
         ("ICIR", "mean IC over its deviation; an interval that holds 0 may be chance"),
+        ("Sharpe", "long-short return of one horizon over its deviation, before costs, not of a year"),
         ("live IC", "rank IC on this desk, of predictions whose horizon has passed (scored)"),
+        ("n 31≈8", "steps scored; as labels overlap, worth about 8. few: below 10, may be chance"),
+        ("hit", "share of the paper positions that went their way over the horizon"),
+        ("turn", "turnover, mean per prediction: 0 nothing changes, 100 % all of one side is exchanged"),
+        ("score", "a prediction across the symbols of its batch, made mean 0 and deviation 0.02"),
+        ("gain", "share of a feature in what all splits of the trees made better"),
         ("paper", "P&L of the model's own equal weights, after costs, of one side; nothing is traded for it"),
         ("shadow", "predicts on the same bars beside the active model, and trades nothing"),
         ("PSI", "how far a feature has moved from training: ~ from 0.1, ! from 0.25"),

@@ -291,7 +291,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
             elif answer == "shadow":
                 self._shadow(version)
 
-        screen = ActivateScreen(self._known, entry, before[1] if before else None)
+        screen = ActivateScreen(self._link, self._known, entry, before[1] if before else None)
         self.app.push_screen(screen, answered)
 
     def action_shadow(self) -> None:

@@ -97,6 +97,8 @@ class ModelEntry(Row, frozen=True):
     """None: it never ran here, or so long ago that nothing of it is kept."""
     running_ns: int = 0
     """Since when it is the active one on this desk; 0: it is not."""
+    next_ns: int = 0
+    """When it predicts next, at the earliest; 0: it does not run."""
 
 
 class Comparison(Row, frozen=True):

@@ -50,12 +50,14 @@ def model_entry(row: ModelEntry, slot: ModelSlot) -> ModelEntry:
     """The ``row`` of a registered model, with what it does on this desk."""
     scoring = slot.scoring
     role = role_of(scoring, row.version)
+    model = {"active": scoring.active, "shadow": scoring.shadow}.get(role)
     return msgspec.structs.replace(
         row,
         role=role,
         last_good=row.last_good and role != "active",
         live=_record(scoring, row),
         running_ns=slot.running_ns if role == "active" else 0,
+        next_ns=0 if model is None else slot.next_ns(model),
     )
 
 

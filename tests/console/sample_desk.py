@@ -315,6 +315,7 @@ def models() -> tuple[ModelRow, ...]:
             "",
             live_rank_ic=0.032,
             live_steps=196,
+            live_independent=39.4,
             shadow="5f0c9d1e2a3b",
         ),
     )

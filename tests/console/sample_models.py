@@ -58,8 +58,17 @@ def live(rank_ic: float = 0.032, **changes: object) -> LiveRow:
         pnl_pct=0.84,
         latency_p50_ms=0.42,
         latency_max_ms=3.1,
+        independent=39.4,
+        rank_ic_low=rank_ic - 0.018,
+        rank_ic_high=rank_ic + 0.018,
     )
     return msgspec.structs.replace(row, **changes)
+
+
+def young(rank_ic: float, **changes: object) -> LiveRow:
+    """Of few steps."""
+    around = {"rank_ic_low": rank_ic - 0.06, "rank_ic_high": rank_ic + 0.06}
+    return live(rank_ic, predictions=36, steps=31, independent=6.6, **{**around, **changes})
 
 
 def entry(version: str = ACTIVE, **changes: object) -> ModelEntry:
@@ -91,7 +100,7 @@ def entries() -> tuple[ModelEntry, ...]:
             created_ns=NOW_NS - 40 * 60 * NS,
             activated_ns=0,
             metrics=metrics(0.052),
-            live=live(0.047, steps=31, predictions=36, hit_rate=0.561, pnl_pct=0.31),
+            live=young(0.047, hit_rate=0.561, pnl_pct=0.31),
         ),
         entry(),
         entry(
@@ -124,7 +133,7 @@ def entries() -> tuple[ModelEntry, ...]:
             created_ns=NOW_NS - 5 * DAY,
             activated_ns=NOW_NS - 5 * DAY,
             metrics=metrics(0.036),
-            live=None,
+            live=live(0.021, steps=1_204),
         ),
     )
 
@@ -137,8 +146,8 @@ def comparison() -> Comparison:
         rank_correlation=0.83,
         weight_overlap=0.72,
         turnover_to_switch=0.28,
-        active_live=live(0.039, predictions=36, steps=31, pnl_pct=-0.12, hit_rate=0.516, ic=0.03),
-        shadow_live=live(0.047, predictions=36, steps=31, pnl_pct=0.31, hit_rate=0.561, turnover=0.26),
+        active_live=young(0.039, pnl_pct=-0.12, hit_rate=0.516, ic=0.03),
+        shadow_live=young(0.047, pnl_pct=0.31, hit_rate=0.561, turnover=0.26),
     )
 
 

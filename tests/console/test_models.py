@@ -27,8 +27,8 @@ async def test_every_version_with_what_it_does_here(size: tuple[int, int]) -> No
         shown = cells(screen)
         assert list(shown) == [SHADOW, ACTIVE, USERS, LEAKY, GOOD], "newest registration first"
         assert shown[ACTIVE][1:6] == ["● active", "LightGBM", "3h", "1m×5", "+0.041"]
-        assert shown[ACTIVE][9:13] == ["+0.032", "196", "53%", "▲+0.84%"]
-        assert shown[SHADOW][1] == "◐ shadow" and shown[USERS][2:5] == ["own", "1d", "5m×12"]
+        assert shown[ACTIVE][9:13] == ["+0.032", "196≈39", "53%", "▲+0.84%"]
+        assert shown[SHADOW][1] == "◐ shadow" and shown[USERS][2:5] == ["user", "1d", "5m×12"]
         assert shown[LEAKY][5] == "–" and shown[LEAKY][-1] == "shadow only"
         assert shown[GOOD][1] == "○ deprecated" and shown[GOOD][-1] == "last good"
         assert f"active {ACTIVE}" in text_of(app) and f"shadow {SHADOW}" in text_of(app)
@@ -39,7 +39,7 @@ async def test_a_model_that_the_registry_has_active_and_the_desk_has_not_is_told
     link = models_link(models=(sample.entry(role="", live=None),))
     async with desk(link) as (app, pilot):
         screen = await open_models(app, pilot)
-        assert cells(screen)[ACTIVE][1] == "! not loaded"
+        assert cells(screen)[ACTIVE][1] == "! waiting"
         assert "no model is active: a activates the selected version" in text_of(app)
 
 
@@ -51,7 +51,7 @@ async def test_details_of_the_selected_version_and_why_a_figure_is_unknown() -> 
         for text in (
             "196 of 214 predictions scored",
             "walk-forward, gap 6 + 2 bars",
-            "+0.022 … +0.060",
+            "[+0.022, +0.060]",
             "Folds, 5",
             "activated by console",
             "ROC60        5.4%",
@@ -62,7 +62,7 @@ async def test_details_of_the_selected_version_and_why_a_figure_is_unknown() -> 
             assert text in said
         await press(pilot, "j", "j")
         await until(pilot, lambda: "it was not validated" in text_of(app))
-        assert "– it does not run here" in text_of(app)
+        assert "– it never ran here, or nothing of it is kept" in text_of(app)
 
 
 async def test_all_parts_are_seen_at_once_where_they_fit_and_follow_a_resize() -> None:

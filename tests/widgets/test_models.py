@@ -12,7 +12,7 @@ from engine.events import NS
 from tests.console import sample_desk
 from tests.console import sample_models as sample
 from tests.console.sample_desk import NOW_NS
-from tests.console.sample_models import ACTIVE, LEAKY, SHADOW
+from tests.console.sample_models import ACTIVE, GOOD, LEAKY, SHADOW
 from widgets.contributions import contribution_lines
 from widgets.lines import Line
 from widgets.model_compare import comparison_lines, drift_lines, switch_lines
@@ -33,6 +33,81 @@ def test_a_model_that_is_not_scored_yet_has_no_live_figures() -> None:
     assert cells[9] == "–" and cells[11:13] == ["–", "–"], "nothing scored is no zero"
     assert "214 predictions, none scored yet" in text(detail_lines(young, None, 70, NOW_NS))
     assert "not scored yet" in text(head_lines(sample.models(models=(young,)), NOW_NS))
+
+
+def test_few_independent_steps_are_no_facts() -> None:
+    few = sample.entry(live=sample.live(steps=4, independent=1.4, rank_ic_low=None, rank_ic_high=None))
+    cells = version_cells(few, NOW_NS).cells
+    assert cells[9] == ("+0.032", "muted") and cells[10][0] == "4≈1" and "few" in cells[-1][0]
+    assert cells[11][1] == "muted"
+    said = text(detail_lines(few, None, 70, NOW_NS))
+    assert "about 1 independent step: may be chance" in said
+    assert "(n 4≈1, few)" in text(head_lines(sample.models(models=(few,)), NOW_NS))
+    dialog = text(switch_lines(few, sample.entry(SHADOW), None))
+    assert "4≈1, few" in dialog and "196≈39" in dialog
+    enough = sample.entry()
+    assert version_cells(enough, NOW_NS).cells[9] == ("+0.032", "up")
+    said = text(detail_lines(enough, None, 70, NOW_NS))
+    assert "+0.032 [+0.014, +0.050]" in said and "chance" not in said.split("Validated")[0]
+    (row,) = sample_desk.models()
+    early = msgspec.structs.replace(row, live_steps=4, live_independent=1.4)
+    view = StatusView(sample_desk.status(), (), (early,), "up")
+    assert "live IC +0.032 n 4≈1 few" in text([line for _, line in status_items(view).second])
+    assert model_cells(early, NOW_NS).cells[3] == ("+0.032", "muted")
+
+
+def test_what_a_model_did_when_it_ran_is_told_dim() -> None:
+    gone = sample.entry(GOOD, role="", status="deprecated", last_good=True)
+    cells = version_cells(gone, NOW_NS).cells
+    assert cells[9] == ("+0.032", "muted") and cells[12] == ("▲+0.84%", "muted")
+    assert "ran here" in text(detail_lines(gone, None, 70, NOW_NS))
+    assert "+0.032" in text(switch_lines(sample.entry(), gone, None)).split("live rank IC")[1]
+
+
+def test_models_of_other_bars_or_horizons_are_not_comparable() -> None:
+    other = sample.entry(SHADOW, horizon_bars=7, role="shadow")
+    lines = switch_lines(sample.entry(), other, sample.comparison(), ("2025-11-28…01-01", ""))
+    said = text(lines)
+    assert "1m×5" in said and "1m×7" in said and "2025-11-28…01-01" in said
+    assert "not comparable" in said and len(lines) <= 11
+    assert "not comparable" not in text(switch_lines(sample.entry(), sample.entry(SHADOW), None))
+
+
+def test_a_shadow_of_other_bars_is_told_by_itself() -> None:
+    shadow = sample.entry(SHADOW, role="shadow", bar_interval_s=300.0, next_ns=NOW_NS, live=None)
+    detail = sample.models(models=(shadow, sample.entry()), comparison=None)
+    said = text(comparison_lines(detail))
+    assert "not compared: 5m×5 bars, the active one's 1m×5" in said and "the next one is at" in said
+    scored = msgspec.structs.replace(shadow, live=sample.live())
+    said = text(comparison_lines(sample.models(models=(scored, sample.entry()), comparison=None)))
+    assert "by its own bars: live rank IC +0.032" in said
+
+
+def test_a_model_that_waits_to_be_taken_up_says_which_key_does_it() -> None:
+    cells = [cell for cell, _ in version_cells(sample.entry(role=""), NOW_NS).cells]
+    assert cells[1] == "! waiting" and "press r" in cells[-1]
+
+
+def test_the_active_model_is_told_since_it_runs_here() -> None:
+    row = sample.entry(running_ns=NOW_NS - 35 * NS)
+    assert f"{ACTIVE} for 35s" in text(head_lines(sample.models(models=(row,)), NOW_NS))
+
+
+def test_banners_take_two_lines_at_most() -> None:
+    lines = head_lines(sample.models(error="e" * 400, trouble="t" * 400, rollback="r" * 400), NOW_NS)
+    assert len(lines) == 4 and all(len(text([line])) <= 2 * 76 for line in lines[1:])
+
+
+def test_figures_of_the_simulated_venue_and_before_costs_say_so() -> None:
+    detail = msgspec.structs.replace(sample.model(), source="simulated venue, seed 7, 7200 s")
+    said = text(detail_lines(sample.entry(), detail, 100, NOW_NS))
+    assert "made to be predictable" in said and "before costs" in said
+    assert "predictable" not in text(detail_lines(sample.entry(), sample.model(), 100, NOW_NS))
+
+
+def test_a_users_model_has_no_rounds() -> None:
+    assert "rounds" in text(detail_lines(sample.entry(), sample.model(), 140, NOW_NS))
+    assert "rounds" not in text(detail_lines(sample.entry(kind="user"), sample.model(), 140, NOW_NS))
 
 
 def test_an_interval_that_holds_zero_is_called_chance() -> None:
@@ -82,6 +157,8 @@ def test_an_index_that_chance_makes_of_so_few_rows_says_nothing(psi: float, nois
 
 def test_why_drift_is_unknown() -> None:
     assert "120 live rows are too few" in text(drift_lines(sample.models(drift=(), drift_rows=120), 70))
+    early = sample.models(drift=(), drift_missing="72 of the 100 live rows it takes")
+    assert "of the active model: 72 of the 100 live rows" in text(drift_lines(early, 70))
     assert "no model is active" in text(drift_lines(sample.nothing_yet(), 70))
 
 
@@ -168,7 +245,7 @@ def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -
     (row,) = sample_desk.models()
     view = StatusView(sample_desk.status(), (), (row,), "up")
     said = text([line for _, line in status_items(view).second])
-    assert "live IC +0.032 ◐ 5f0c9d1e" in said and "rolled back" not in said
+    assert "live IC +0.032 n 196≈39 ◐ 5f0c9d1e" in said and "rolled back" not in said
     cells = [cell for cell, _ in model_cells(row, NOW_NS).cells]
     assert cells[3:] == ["+0.032", "◐5f0c9d1e2a3b", "rank IC 0.041"]
     moved = msgspec.structs.replace(row, drifted=3)
@@ -189,6 +266,8 @@ def test_only_a_reload_that_failed_is_called_one() -> None:
         ("rollback", "! rolled back, M", "! rolled back: it broke"),
     ):
         for version in (row.version, ""):
+            if name == "error" and not version:
+                told = "! not loaded, M"  # there is none that was kept
             bad = msgspec.structs.replace(row, version=version, **{name: "it broke"})
             said = text([line for _, line in status_items(view._replace(models=(bad,))).second])
             assert told in said and said.count("!") == 1
