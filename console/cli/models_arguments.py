@@ -43,7 +43,9 @@ def add_models(
     compare.add_argument("first", metavar="A", help=_VERSION)
     compare.add_argument("second", metavar="B", help=_VERSION)
 
-    _add_register(command("register", "take a model in; nothing runs it yet", "models_register", "run"))
+    _add_register(
+        command("register", "take a trained model in; nothing runs it yet", "models_register", "run")
+    )
 
     activate = command("activate", "let a model trade, after a check", "models_switch", "activate")
     activate.add_argument("version", metavar="VERSION", help=_VERSION)
@@ -89,7 +91,8 @@ def _add_register(register: argparse.ArgumentParser) -> None:
         "path",
         type=Path,
         metavar="PATH",
-        help="a model's directory, or the text file of a LightGBM model trained elsewhere on Alpha158",
+        help="a model's directory, or the text file of a LightGBM model trained elsewhere on Alpha158; "
+        "a model of your own in Python is for `tickdesk train --model FILE.py`",
     )
     group = register.add_argument_group("of a bare text file")
     group.add_argument(
