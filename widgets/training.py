@@ -20,7 +20,9 @@ _THEN_WORDS = {
     "shadow": "then runs beside the active one, without trading",
     "activate": "then trades, if its validation allows it and is no worse",
 }
-BEGIN: Values = {"then": "shadow"}
+BEGIN: Values = {"then": "shadow", "window": "expanding"}
+DEFAULTS = {"horizon": "20", "seconds": "7200", "seed": "7", "folds": "4"}
+"""Of `tickdesk train` too."""
 _BAR = 20
 _STATES: Mapping[str, Cell] = {
     "none": ("○ none yet", "muted"),
@@ -46,6 +48,9 @@ NUMBERS = {
     "days": Number("days", False, 0, 36_500),
     "seconds": Number("seconds", True, 1, 604_800),
     "seed": Number("seed", True, 0, 2**31 - 1),
+    "folds": Number("folds", True, 1, 1_000),
+    "purge": Number("purge: bars", True, 0, 200_000),
+    "embargo": Number("embargo: bars", True, 0, 200_000),
 }
 
 
@@ -126,19 +131,22 @@ def training_fields(values: Values, sources: Sources) -> list[FormField]:
     def of(key: str, label: str, column: int, **more: Any) -> FormField:
         return FormField(key, label, values.get(key, ""), column=column, **more)
 
-    default = "default"
     fields = [
         of("symbols", "symbols", 0, hint=f"the desk's {sources.symbols}", text=True),
-        of("bar_s", "bars, s", 0, hint=default),
-        of("horizon", "horizon", 0, hint=default),
+        of("bar_s", "bars, s", 0, hint="as configured"),
+        of("horizon", "horizon", 0, hint=f"{DEFAULTS['horizon']} bars"),
     ]
     if sources.stored:
-        fields.append(of("days", "days back", 0, hint=default))
+        fields.append(of("days", "days back", 0, hint="all stored"))
     if sources.simulated:
-        fields.append(of("seconds", "seconds", 0, hint=default))
+        fields.append(of("seconds", "seconds", 0, hint=DEFAULTS["seconds"]))
     return [
         *fields,
-        of("seed", "seed", 1, hint=default),
+        of("folds", "folds", 0, hint=DEFAULTS["folds"]),
+        of("window", "window", 0, choices=tuple((name, name) for name in ("expanding", "rolling"))),
+        of("seed", "seed", 1, hint=DEFAULTS["seed"]),
+        of("purge", "purge", 1, hint="horizon + 1"),
+        of("embargo", "embargo", 1, hint="the horizon"),
         of("model", "own model", 1, hint="LightGBM", text=True),
         of("then", "then", 1, choices=tuple(THEN.items())),
     ]
@@ -151,6 +159,8 @@ def training_order(values: Values) -> TrainingOrder:
     if any(len(symbol) > 80 for symbol in symbols):
         raise ValueError("symbols: as venue:NATIVE, with a blank between; nothing typed: the desk's")
     model = values.get("model", "").strip()
+    window = values.get("window", BEGIN["window"])
+    given["window"] = None if window == BEGIN["window"] else window
     return TrainingOrder(symbols=symbols, model=model, then=values["then"], **given)
 
 
@@ -175,5 +185,7 @@ def order_lines(order: TrainingOrder, sources: Sources) -> list[Line]:
     return [
         ((what, "bold"), (f" on {symbols}", "text")),
         ((_THEN_WORDS[order.then], "warn" if order.then == "activate" else "text"),),
-        (("in a process of its own, at low priority", "muted"),),
+        (("in a process of its own, at low priority", "muted"),)
+        if not order.model or order.model.startswith(("/", "~"))
+        else (("a path counts from where the engine was started", "muted"),),
     ]

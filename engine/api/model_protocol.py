@@ -254,6 +254,13 @@ class TrainingOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     seconds: Annotated[int, Meta(ge=1, le=604_800)] | None = None
     """Of the simulated venue."""
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    folds: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    """Of the walk-forward validation."""
+    window: Annotated[str, Meta(pattern="^(expanding|rolling)$")] | None = None
+    purge: Annotated[int, Meta(ge=0, le=200_000)] | None = None
+    """Bars between training and test; never less than the horizon + 1."""
+    embargo: Annotated[int, Meta(ge=0, le=200_000)] | None = None
+    """Further bars."""
     model: Annotated[str, Meta(max_length=400)] = ""
-    """A file with a user's model; "": LightGBM."""
+    """A file with a user's model, a relative path from where the engine was started; "": LightGBM."""
     then: Annotated[str, Meta(pattern="^(register|shadow|activate)$")] = "register"

@@ -180,6 +180,10 @@ def _options(order: TrainingOrder) -> list[str]:
         "--days": order.days,
         "--seconds": order.seconds,
         "--seed": order.seed,
+        "--folds": order.folds,
+        "--window": order.window,
+        "--purge": order.purge,
+        "--embargo": order.embargo,
         "--model": _file(order.model) if order.model else None,
     }
     options = [f"{name}={value}" for name, value in given.items() if value is not None]

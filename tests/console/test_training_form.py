@@ -52,9 +52,13 @@ async def test_everything_that_is_typed_is_sent() -> None:
     async with desk(link) as (app, pilot):
         await press(pilot, *OPEN)
         assert isinstance(app.screen, TrainingScreen)
-        assert labels(app.screen) == ["symbols", "bars, s", "horizon", "seconds", "seed", "own model", "then"]
+        assert labels(app.screen) == [
+            *("symbols", "bars, s", "horizon", "seconds", "folds", "window"),
+            *("seed", "purge", "embargo", "own model", "then"),
+        ]
         await press(pilot, *"sim:BTC-USD, sim:ETH-USD", "down")
-        await press(pilot, *"60", "down", *"12", "down", *"7200", "down", *"42", "down")
+        await press(pilot, *"60", "down", *"12", "down", *"7200", "down", *"6", "down", "right", "down")
+        await press(pilot, *"42", "down", *"30", "down", *"40", "down")
         await press(pilot, *"/home/me/jkl_qH.py", "backspace", "y", "down", "right")
         assert "is no worse" in text_of(app)
         await press(pilot, "left", "left", "enter")
@@ -65,6 +69,10 @@ async def test_everything_that_is_typed_is_sent() -> None:
             horizon=12,
             seconds=7200,
             seed=42,
+            folds=6,
+            window="rolling",
+            purge=30,
+            embargo=40,
             model="/home/me/jkl_qH.py",
             then="register",
         )

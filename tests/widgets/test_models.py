@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.api.model_protocol import ContributionRow, DriftRow, EstimateRow, MetricsRow, TrainingOrder
 from engine.events import NS
+from engine.wiring.training_options import SIMULATED_S, TrainingOptions
 from tests.console import sample_desk
 from tests.console import sample_models as sample
 from tests.console.sample_desk import NOW_NS
@@ -20,7 +21,7 @@ from widgets.model_detail import detail_lines, refusal
 from widgets.models import head_lines, version_cells
 from widgets.status import StatusView, status_items
 from widgets.strategies import model_cells
-from widgets.training import BEGIN, NUMBERS, training_lines, training_order
+from widgets.training import BEGIN, DEFAULTS, NUMBERS, Sources, order_lines, training_lines, training_order
 
 
 def text(lines: list[Line]) -> str:
@@ -239,6 +240,17 @@ def test_the_form_takes_what_an_order_takes(name: str) -> None:
 
 def test_an_empty_form_is_what_the_configuration_says() -> None:
     assert training_order(BEGIN) == TrainingOrder(then="shadow")
+    rolling = training_order({**BEGIN, "window": "rolling", "purge": "30", "embargo": "0", "folds": "6"})
+    assert (rolling.window, rolling.purge, rolling.embargo, rolling.folds) == ("rolling", 30, 0, 6)
+    options = TrainingOptions()
+    assert all(str(getattr(options, name)) == said for name, said in DEFAULTS.items() if name != "seconds")
+    assert DEFAULTS["seconds"] == str(SIMULATED_S) and options.window == BEGIN["window"]
+
+
+def test_where_a_path_counts_from_is_said() -> None:
+    sources = Sources(8, True, False)
+    assert "where the engine was started" in text(order_lines(TrainingOrder(model="mine.py"), sources))
+    assert "where the engine" not in text(order_lines(TrainingOrder(model="/home/me/mine.py"), sources))
 
 
 def test_the_status_bar_and_the_models_pane_tell_live_ic_shadow_and_rollback() -> None:

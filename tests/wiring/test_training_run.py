@@ -89,6 +89,7 @@ async def test_a_run_is_told_from_its_start_to_its_model(shipped: Artefact, tmp_
     assert desk.run.row.state == "none" and not desk.run.running
     registered(desk.slot, shipped, tmp_path)
     order = TrainingOrder(symbols=("kraken:BTC/USD", "A"), bar_s=60.0, horizon=5, seed=3, model="/x/my.py")
+    order = msgspec.structs.replace(order, folds=6, window="rolling", purge=30, embargo=0)
     desk.run.start(order, "anna")
     assert (desk.run.row.state, desk.run.row.who, desk.run.row.started_ns) == ("running", "anna", NOW_NS)
     await desk.until(lambda: desk.run.row.share == 0.5)
@@ -105,7 +106,8 @@ async def test_a_run_is_told_from_its_start_to_its_model(shipped: Artefact, tmp_
     options, config = msgspec.json.decode((tmp_path / "told").read_bytes())
     assert options == [
         *("--state-dir", str(tmp_path), "--config", "-", "--progress", "json", "--who=anna"),
-        *("--then=register", "--bars=60.0", "--horizon=5", "--seed=3", "--model=/x/my.py"),
+        *("--then=register", "--bars=60.0", "--horizon=5", "--seed=3"),
+        *("--folds=6", "--window=rolling", "--purge=30", "--embargo=0", "--model=/x/my.py"),
         *("--symbols", "kraken:BTC/USD", "A"),
     ]
     assert msgspec.convert(config, Config).features == CONFIG.features and "secret" not in str(config)
