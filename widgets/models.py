@@ -21,7 +21,7 @@ WAITS = "press r"
 """Active in the registry, and not taken up here yet."""
 FEW = 10.0
 """Fewer independent steps say little, however good they look."""
-_BANNER = 148
+_BANNER = 136
 """Cells of a banner: two lines where they are narrow."""
 
 
@@ -197,7 +197,7 @@ def head_lines(detail: ModelsDetail, now_ns: int) -> list[Line]:
     if detail.trouble:
         lines.append(_banner(f"! {detail.trouble}", "bad"))
     if detail.rollback:
-        lines.append(_banner(f"! by the desk itself: {detail.rollback}", "warn"))
+        lines.append(_banner(f"! by the desk: {detail.rollback}", "warn"))
     return lines
 
 

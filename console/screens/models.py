@@ -54,6 +54,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         & #beside { display: none; }
         & #part-tabs { height: 1; }
         & #keys { height: 1; }
+        & ToastRack { margin-bottom: 2; }  /* above the keys */
         &.-beside #part-tabs { display: none; }
         &.-beside #parts { border-top: solid $rule; }
         &.-beside #beside { display: block; border-left: solid $rule; padding-left: 1; }

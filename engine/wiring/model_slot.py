@@ -176,6 +176,7 @@ class ModelSlot:
             if entry.strategy != STRATEGY:
                 raise ModelError(f"model {entry.version} is of strategy {entry.strategy}, not of {STRATEGY}")
             await self._change(entry, partial(self.registry.activate, entry.version, who=who, reason=reason))
+            self.rollback_note = ""  # also where it is the one that the desk went back to
             return f"model {entry.version} is active ({entry.metric})"
 
     async def rollback(self, who: str, reason: str = "") -> str:

@@ -103,7 +103,7 @@ async def test_what_the_desk_did_by_itself_and_what_failed_stand_above() -> None
         await open_models(app, pilot)
         said = text_of(app)
         assert "the old model was kept: golden rows differ" in said
-        assert f"by the desk itself: {ACTIVE}: not finite" in said
+        assert f"by the desk: {ACTIVE}: not finite" in said
         assert "▶ running" in said and "42%" in said and "fold 3 of 5: 180 rounds" in said
         await press(pilot, "left_square_bracket")
         assert "1m, about 1m left" in text_of(app)

@@ -51,7 +51,7 @@ class Locked:
         self._context.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("asked", ["activate", "rollback", "deactivate", "elsewhere"])
+@pytest.mark.parametrize("asked", ["activate", "same", "rollback", "deactivate", "elsewhere"])
 def test_the_note_of_a_rollback_stays_till_somebody_decides(stage: Stage, asked: str) -> None:
     work(stage, stage.b, stage.c)
     stage.floor.run(3)
@@ -66,6 +66,8 @@ def test_the_note_of_a_rollback_stays_till_somebody_decides(stage: Stage, asked:
     assert stage.slot.rollback_note and stage.slot.running_ns == running_ns, "loaded again, the same runs on"
     if asked == "activate":
         asyncio.run(stage.slot.activate(stage.a, "ann"))
+    elif asked == "same":
+        asyncio.run(stage.slot.activate(stage.b, "ann"))
     elif asked == "rollback":
         asyncio.run(stage.slot.rollback("ann"))
     elif asked == "deactivate":
