@@ -131,13 +131,17 @@ async def test_hostile_text_in_an_explanation() -> None:
                 check(lines)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=str)
+@pytest.mark.parametrize(
+    ("size", "texts"), [((80, 24), HOSTILE), ((200, 50), WIDE_OR_LONG)], ids=["80x24", "200x50"]
+)
 @pytest.mark.parametrize(
     "keys", [("5", "enter"), ("w",), ("1", "enter"), ("5", "left_square_bracket", "enter")], ids=" ".join
 )
-async def test_hostile_text_in_a_dialog(keys: tuple[str, ...], size: tuple[int, int]) -> None:
+async def test_hostile_text_in_a_dialog(
+    keys: tuple[str, ...], size: tuple[int, int], texts: tuple[str, ...]
+) -> None:
     """What a user's strategy, a quant server or an automation is called and says."""
-    for text in HOSTILE:
+    for text in texts:
         link = FakeLink(poison(sample.full_frame(), text))
         # By whatever name they are asked for.
         link.details = Anything(poison(samples.strategy_details()[1], text))
