@@ -98,7 +98,9 @@ class Tally(msgspec.Struct):
     def figures(self, overlap: int = 1) -> Figures:
         """``overlap``: steps that a label reaches over."""
         slowest = sorted(self.latencies)
-        low, high = mean_interval(self.rank_ics, overlap) or (None, None)
+        found = mean_interval(self.rank_ics, overlap)
+        # a correlation's does not leave [-1, 1]
+        low, high = (None, None) if found is None else (max(-1.0, found[0]), min(1.0, found[1]))
         return Figures(
             self.since_ns,
             self.predictions,

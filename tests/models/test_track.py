@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.models.compare import Pair
 from engine.models.correlation import correlation, rank_correlation, ranks
-from engine.models.track import LATENCIES, MAX_PENDING, Kept, Track, overlap, turnover
+from engine.models.track import LATENCIES, MAX_PENDING, Kept, Tally, Track, overlap, turnover
 from engine.portfolio.targets import weights
 
 SYMBOLS = ("A", "B", "C", "D", "E")
@@ -248,3 +248,9 @@ def test_a_pair_is_compared_over_its_batches() -> None:
     pair.on_batch(up, held, up, held)
     pair.on_batch(up, held, -up, {"A": Fraction(1), "E": Fraction(-1)})
     assert (pair.batches, pair.rank_correlation, pair.weight_overlap) == (2, 0.0, 0.5)
+
+
+def test_the_interval_of_a_correlation_stays_one() -> None:
+    tally = Tally(steps=3, ics=[0.9, -0.9, 0.8], rank_ics=[0.9, -0.9, 0.8])
+    figures = tally.figures()
+    assert (figures.rank_ic_low, figures.rank_ic_high) == (-1.0, 1.0)
