@@ -14,6 +14,7 @@ import msgspec
 
 from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
+from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
     ModelDetail,
@@ -31,6 +32,7 @@ from engine.api.protocol import (
     Resync,
     RiskPatch,
     SignalStatistics,
+    StateFrame,
     StrategyDetail,
     StrategyPatch,
     StreamMessage,
@@ -80,6 +82,8 @@ class UnixLink:
         self._decoder: msgspec.json.Decoder[StreamMessage] = msgspec.json.Decoder(StreamMessage)
         self._last_seq: int | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._stream: aiohttp.ClientWebSocketResponse | None = None
+        self._watched = Watch()
         self.bytes_received = 0
 
     async def run(
@@ -99,6 +103,7 @@ class UnixLink:
                     ) as stream:
                         failures = 0
                         on_state(LinkState.UP, "")
+                        await self._say_what_is_watched(stream)
                         await self._read(stream, on_message)
                     on_state(LinkState.LOST, "the engine closed the link")
                 except TimeoutError:
@@ -123,6 +128,21 @@ class UnixLink:
             with contextlib.suppress(Exception):
                 await self._session.close()
             self._session = None
+
+    async def watch(self, watch: Watch) -> None:
+        self._watched = watch
+        stream = self._stream
+        if stream is not None and not stream.closed:
+            with contextlib.suppress(ConnectionError):  # the stream's reader says that the line is cut
+                await stream.send_bytes(msgspec.json.encode(watch))
+
+    async def _say_what_is_watched(self, stream: aiohttp.ClientWebSocketResponse) -> None:
+        self._stream = stream
+        if self._watched.symbol:
+            await self.watch(self._watched)
+
+    async def latency(self) -> LatencyDetail:
+        return await self._request("GET", "/v1/latency", LatencyDetail)
 
     async def strategy(self, name: str) -> StrategyDetail:
         return await self._request("GET", f"/v1/strategies/{_quoted(name)}", StrategyDetail)
@@ -277,7 +297,7 @@ class UnixLink:
                 self._last_seq = message.seq
             elif isinstance(message, Resync):
                 self._last_seq = None
-            elif self._last_seq is None:
+            elif isinstance(message, StateFrame) and self._last_seq is None:
                 self._last_seq = message.last_seq
             on_message(message)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
     ModelDetail,
@@ -53,6 +54,17 @@ class LinkState(StrEnum):
 
 class NoAnswerError(LinkError):
     """A command was sent and nobody said what became of it: it may still happen."""
+
+
+class MarketLink(Protocol):
+    """One symbol's market, and how fast the desk is; raises as ``Link`` does."""
+
+    async def watch(self, watch: Watch) -> None:
+        """The stream brings ``MarketFrame`` messages of this symbol from now on, also after a cut. Never
+        raises."""
+        ...
+
+    async def latency(self) -> LatencyDetail: ...
 
 
 class TradingLink(Protocol):
@@ -133,7 +145,7 @@ class ModelsLink(Protocol):
     async def cancel_training(self) -> Reply: ...
 
 
-class Link(TradingLink, ModelsLink, Protocol):
+class Link(MarketLink, TradingLink, ModelsLink, Protocol):
     """The stream of the desk and the commands to it.
 
     Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``

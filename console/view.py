@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from console.link_protocol import LinkState
+from engine.api.market_protocol import MarketFrame
 from engine.api.protocol import (
     AutomationRow,
     EventFrame,
@@ -27,6 +28,7 @@ from engine.api.protocol import (
 )
 from engine.api.trading_protocol import AccountDetail
 from engine.events import NS, Alert, RiskChange
+from widgets.market.detail import MarketDetail
 from widgets.orders import FINAL
 
 KEPT_OPPORTUNITIES = 200
@@ -58,6 +60,8 @@ class DeskView:
         """Not shown yet."""
         self.account: AccountDetail | None = None
         """As last asked for; None: not known yet."""
+        self.market = MarketDetail()
+        """Of the symbol that is watched."""
         self.link = LinkState.CONNECTING
         self.link_detail = ""
         self.changed = True
@@ -87,6 +91,8 @@ class DeskView:
         self.changed = True
         if isinstance(message, StateFrame):
             self._merge_frame(message)
+        elif isinstance(message, MarketFrame):
+            self.market.merge(message)
         elif isinstance(message, EventFrame):
             if isinstance(message.event, Alert):
                 self.alerts.append(message.event)

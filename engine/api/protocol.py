@@ -27,10 +27,11 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     POST /v1/risk                       RiskPatch -> Reply
     POST /v1/stop                       Reply; the engine then ends
     WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
-                                        rows) and EventFrame (every one, gap-free sequence) messages
+                                        rows) and EventFrame (every one, gap-free sequence) messages;
+                                        MarketFrame of the symbol that the client watches
 
 Orders, limits, the account and reconciliation: see trading_protocol.py. Models and training: see
-model_protocol.py.
+model_protocol.py. One symbol's market, and latencies: see market_protocol.py.
 
 Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Money and quantities are decimal
 text; market data are JSON numbers, null where unknown.
@@ -42,6 +43,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.api.market_protocol import MarketFrame
 from engine.api.rows import (
     AutomationRow,
     BarsRow,
@@ -145,7 +147,7 @@ class Resync(msgspec.Struct, frozen=True, tag_field="type", tag="resync"):
     oldest_seq: int
 
 
-StreamMessage = StateFrame | EventFrame | Resync
+StreamMessage = StateFrame | EventFrame | Resync | MarketFrame
 
 
 class Health(msgspec.Struct, frozen=True):

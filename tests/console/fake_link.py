@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from console.link_protocol import LinkState
+from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
     ModelDetail,
@@ -81,6 +82,8 @@ class FakeLink:
         """When set, commands wait for it."""
         self.models_gate: asyncio.Event | None = None
         """When set, the models wait for it."""
+        self.watched: list[Watch] = []
+        self.latencies = LatencyDetail(0, ())
         self.story = sample.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
         self.blend_weights = BlendWeights(speed=20.0)
@@ -128,6 +131,13 @@ class FakeLink:
             await self.gate.wait()
         self._fail()
         return Reply(self.ok, self.reply or text)
+
+    async def watch(self, watch: Watch) -> None:
+        self.watched.append(watch)
+
+    async def latency(self) -> LatencyDetail:
+        self._fail()
+        return self.latencies
 
     async def strategy(self, name: str) -> StrategyDetail:
         self._fail()

@@ -1,0 +1,76 @@
+"""What each key does and where: the tables that bindings, footer, help and palette are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.binding import Binding
+
+from console.keymap.desk_keys import KEYS
+from console.keymap.key import DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.model_keys import MODEL_KEYS
+
+__all__ = [
+    "DESK",
+    "KEYS",
+    "MODEL_KEYS",
+    "OPENING_PANES",
+    "PANES",
+    "TABLE",
+    "Key",
+    "bindings",
+    "footer",
+    "keys_for",
+    "model_footer",
+    "works_in",
+]
+
+PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
+"""By number, from 1."""
+POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE = 3, 4, 5
+OPENING_PANES = frozenset({1, 2, 4, 5})
+_PLACES = {
+    STRATEGIES: frozenset({STRATEGIES_PANE}),
+    OPENING: OPENING_PANES,
+    POSITIONS: frozenset({POSITIONS_PANE}),
+    ORDERS: frozenset({ORDERS_PANE}),
+    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE}),
+}
+"""Which panes a place is; DESK and TABLE are everywhere."""
+_TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})
+"""What the footer offers where only status and positions fit."""
+
+
+def bindings(overrides: dict[str, str] | None = None, table: Iterable[Key] = KEYS) -> list[Binding]:
+    """The bindings of the desk, or of another table of keys; ``overrides`` gives other keys by id."""
+    keys = overrides or {}
+    return [
+        Binding(keys.get(key.id, key.keys), key.action, key.help, show=False, id=key.id)
+        for key in table
+        if keys.get(key.id, key.keys)
+    ]
+
+
+def works_in(key: Key, pane: int) -> bool:
+    """Whether a key does something in a pane (1 to 6)."""
+    return key.where not in _PLACES or pane in _PLACES[key.where]
+
+
+def keys_for(pane: int) -> Iterable[Key]:
+    """The keys that work in a pane, its own first."""
+    mine = [key.in_pane(pane) for key in KEYS if works_in(key, pane)]
+    return sorted(mine, key=lambda key: key.where == DESK)
+
+
+def footer(pane: int, risk_state: str = "active", *, tiny: bool = False) -> list[tuple[str, str]]:
+    """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``."""
+    return [
+        (key.shown, "resume…" if key.id == "entries" and risk_state != "active" else key.label)
+        for key in (key.in_pane(pane) for key in KEYS)
+        if key.label and works_in(key, pane) and (not tiny or key.id in _TINY)
+    ]
+
+
+def model_footer() -> list[tuple[str, str]]:
+    """(key, label) for the foot of the models screen."""
+    return [(key.shown, key.label) for key in MODEL_KEYS if key.label]

@@ -1,0 +1,1 @@
+"""One symbol's market: its book, its trades, its chart."""
