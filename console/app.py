@@ -21,6 +21,7 @@ from console.driver import DeskDriver, PatientApp, bytes_written
 from console.keymap import OPENING_PANES
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
+from console.memory import ConsoleMemory
 from console.models import ModelsApp
 from console.screens.account import AccountScreen
 from console.screens.automation import AutomationScreen
@@ -61,9 +62,10 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         frames_per_s: float = 4.0,
         first_run: bool = False,
         stale_s: float = STALE_S,
+        memory: ConsoleMemory | None = None,
         driver_class: Any = None,
     ) -> None:
-        super().__init__(driver_class=driver_class)
+        super().__init__(memory=memory, driver_class=driver_class)
         self.link = link
         self.view = DeskView()
         self.animation_level = "none"
@@ -283,6 +285,7 @@ def run(
     frames_per_s: float = 4.0,
     first_run: bool = False,
     stale_s: float = STALE_S,
+    memory: ConsoleMemory | None = None,
 ) -> int:
     """Run the console in this terminal until the person leaves. Returns the exit code."""
     os.nice(10)  # the engine next door goes first
@@ -292,6 +295,7 @@ def run(
         frames_per_s=frames_per_s,
         first_run=first_run,
         stale_s=stale_s,
+        memory=memory,
         driver_class=DeskDriver,
     )
     app.run()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from pathlib import Path
 
 from console import app
 from console.cli.client import ask
 from console.link import UnixLink
+from console.memory import FILE as MEMORY
+from console.memory import ConsoleMemory, RememberError
 from engine.api.address import socket_path
 from engine.api.protocol import Health, Reply
 from engine.config import Config
@@ -21,6 +24,8 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
     gc.freeze()
     gc.enable()
     link = UnixLink(socket_path(state_dir))
+    memory = ConsoleMemory(state_dir / MEMORY)
+    _recall(memory)
     try:
         code = app.run(
             link,
@@ -28,6 +33,7 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
             frames_per_s=config.console.frames_per_s,
             first_run=first_run,
             stale_s=config.risk.stale_data_s,
+            memory=memory,
         )
     finally:
         if stop_on_exit:
@@ -36,6 +42,15 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
     if code == 0:  # left by a person, not by a signal or a closed terminal
         _say_what_goes_on(state_dir, stopped=stop_on_exit)
     return code
+
+
+def _recall(memory: ConsoleMemory) -> None:
+    """What cannot be read must not keep the desk from being seen: it is told of, and moved by the person."""
+    try:
+        memory.load()
+    except RememberError as error:
+        print(f"tickdesk: {error}", file=sys.stderr)
+        memory.path = None  # what is there is not written over
 
 
 def _say_what_goes_on(state_dir: Path, *, stopped: bool) -> None:

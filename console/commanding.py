@@ -8,7 +8,9 @@ from typing import Any, Protocol, TypeVar
 from textual import work
 from textual.app import App
 
+from console.command_line.command import Command
 from console.link_protocol import NoAnswerError
+from console.memory import ConsoleMemory
 from console.replies import Replies
 from console.screens.desk import DeskScreen
 from engine.errors import LinkError
@@ -39,11 +41,17 @@ class CommandingApp(App[None]):
 
     desk: DeskScreen
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, memory: ConsoleMemory | None = None, **options: Any) -> None:
+        """``memory``: what is remembered from one time to the next; None: nothing is kept."""
         super().__init__(**options)
+        self.memory = ConsoleMemory() if memory is None else memory
         self._in_flight: set[str] = set()
         self._wanted_state = ""
         self._replies = Replies()
+
+    def typed_commands(self) -> list[Command]:
+        """What can be typed on the command line; every class with commands adds its own."""
+        return []
 
     def say(self, text: str, level: str = "info", *, title: str = "") -> None:
         """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
