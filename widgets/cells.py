@@ -35,6 +35,7 @@ CELL_STYLES = (
     "badge-good",
     "badge-warn",
     "badge-bad",
+    "hit",
 )
 """Each is a component class ``cell--<name>`` of the widgets that draw cells."""
 
@@ -58,6 +59,7 @@ CELL_CSS = """
     & .cell--badge-good { color: $badge-ink; background: $success; text-style: bold; }
     & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: bold; }
     & .cell--badge-bad { color: $badge-ink; background: $error; text-style: bold; }
+    & .cell--hit { color: $foreground; text-style: reverse; }
 """
 """For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
 

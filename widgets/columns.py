@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+Exported = Literal["value", "text", "time"]
 FILL = 10_000
 """A column that grows without end."""
 
@@ -21,6 +22,13 @@ class Column(NamedTuple):
     """How many cells more it may take of what is left of the line; ``FILL`` for all."""
     shorten: bool = False
     """Amounts: one too long for the line is rounded, with a ``~``; the row keeps all its digits."""
+    ranks: tuple[str, ...] = ()
+    """Of what it sorts by, from least to most: ``info+`` filters by it."""
+    exported: Exported = "value"
+    """What a file of the table holds of it: what it sorts by, where there is that; the cell's text; or the
+    time of ns since the epoch (negated where the newest sort first) that it sorts by."""
+    heading: str = ""
+    """What it is called in a file, where that is not ``title``: with its unit."""
 
 
 def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:

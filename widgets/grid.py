@@ -7,7 +7,7 @@ key whatever is inserted, removed or sorted around it; columns that do not fit a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,9 +17,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from widgets.arrangement import Arrangement
 from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, SCROLL_CSS, Cell, fit, segments
 from widgets.columns import Column, choose_columns
 from widgets.figures import shortened
+from widgets.highlight import marked
 from widgets.rows import GridRow
 
 
@@ -31,6 +33,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     FOLLOW: ClassVar[bool] = False
     """Start at the end and stay there until the cursor is moved up."""
     HEADER: ClassVar[bool] = True
+    SEARCHES: ClassVar[bool] = False
+    """The words of a filter mark rows, and hide none."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "grid--cursor", "grid--cursor-idle"}
     """
@@ -69,8 +73,9 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.header = self.HEADER
         self.empty = self.EMPTY
         """Said where there is no row."""
-        self.sort_column: int | None = None
-        self.sort_reverse = False
+        self.arrangement = Arrangement(self.COLUMNS, searches=self.SEARCHES)
+        self.foot = ""
+        """Said in the last line, where no border can; "" leaves the line to the rows."""
         self.lines_drawn = 0
         """Row strips built so far: what a refresh really cost."""
         self._rows: list[GridRow] = []
@@ -108,8 +113,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             self._redraw()
 
     def set_rows(self, rows: Sequence[GridRow]) -> int:
-        """Show ``rows``, sorted when a sort column is chosen. Returns the number of lines that changed."""
-        new = self._sorted(rows)
+        """Show ``rows``, filtered and sorted as chosen. Returns the number of lines that changed."""
+        new = self.arrangement.arrange(rows)
         old = self._rows
         cells_before = {row.key: row.cells for row in old} if len(old) != len(new) else None
         dirty: list[int] = []
@@ -144,41 +149,58 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def sort_by(self, column: int | None, reverse: bool = False) -> None:
         """Sort by a column's order values; None: as given."""
-        self.sort_column, self.sort_reverse = column, reverse
-        self._rows = self._sorted(self._rows)
-        self._keep_cursor()
-        self._redraw()
-        self._scroll_to_cursor()
+        self.arrangement.sort_column, self.arrangement.sort_reverse = column, reverse
+        self._arrange_anew()
+
+    @property
+    def sort_column(self) -> int | None:
+        return self.arrangement.sort_column
+
+    @property
+    def sort_reverse(self) -> bool:
+        return self.arrangement.sort_reverse
 
     def next_sort(self) -> None:
         """Walk on: each column down, then up, then as given."""
-        if self.sort_column is None:
-            self.sort_by(0, True)
-        elif self.sort_reverse:
-            self.sort_by(self.sort_column, False)
-        elif self.sort_column + 1 < len(self.COLUMNS):
-            self.sort_by(self.sort_column + 1, True)
-        else:
-            self.sort_by(None)
+        self.sort_by(*self.arrangement.next_sort())
 
     @property
     def sort_mode(self) -> str:
         """The column it is sorted by and which way, for a person; "" as it comes."""
-        if self.sort_column is None:
-            return ""
-        return f"{self.COLUMNS[self.sort_column].title or 'column'} {'▼' if self.sort_reverse else '▲'}"
+        return self.arrangement.sort_mode
 
-    def _sorted(self, rows: Sequence[GridRow]) -> list[GridRow]:
-        column = self.sort_column
-        if column is None:
-            return list(rows)
+    def filter_by(self, text: str) -> None:
+        """Show the rows that ``text`` lets through; "" all. Where words mark rows, go to the last."""
+        self.arrangement.filter_by(text)
+        self._arrange_anew()
+        if self.arrangement.searches and text:
+            self.find(-1, here=True)
 
-        def value(row: GridRow) -> Any:
-            return row.order[column] if row.order else row.cells[column][0]
+    def set_foot(self, text: str) -> None:
+        if text != self.foot:
+            self.foot = text
+            self._resize_virtual()
+            self.refresh()
+            self._scroll_to_cursor()
 
-        known = [row for row in rows if value(row) is not None]
-        known.sort(key=value, reverse=self.sort_reverse)
-        return known + [row for row in rows if value(row) is None]
+    def find(self, step: int, *, here: bool = False) -> bool:
+        """Put the cursor on the next row that is looked for (``step`` -1: the one before), round and round.
+
+        ``here``: the one it is on counts too. False: there is none.
+        """
+        hits = [index for index, row in enumerate(self._rows) if self.arrangement.is_hit(row)]
+        if not hits:
+            return False
+        after = [index for index in hits if (index - self._cursor_index) * step >= (0 if here else 1)]
+        self.move_cursor((after or hits)[0 if step > 0 else -1])
+        return True
+
+    def _arrange_anew(self) -> None:
+        self._rows = self.arrangement.arrange(self.arrangement.given)
+        self._keep_cursor()
+        self._resize_virtual()
+        self._redraw()
+        self._scroll_to_cursor()
 
     # --- the cursor ------------------------------------------------------------------------------
 
@@ -223,7 +245,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.move_cursor(len(self._rows) - 1)
 
     def _page_lines(self) -> int:
-        return max(1, self.size.height - self.header)
+        return max(1, self.size.height - self.header - bool(self.foot))
 
     def _scroll_to_cursor(self) -> None:
         top, page = int(self.scroll_offset.y), self._page_lines()
@@ -257,7 +279,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self._refresh_lines([self._cursor_index])
 
     def _resize_virtual(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._rows) + self.header)
+        self.virtual_size = Size(self.size.width, len(self._rows) + self.header + bool(self.foot))
 
     def _redraw(self) -> None:
         self._strips.clear()
@@ -296,6 +318,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             self._strips.clear()
         if self.header and y == 0:
             return self._header_strip(width)
+        if self.foot and y == self.size.height - 1:
+            return Strip(segments([(fit(f" {self.foot}", width), "badge-warn")], self._cell_styles()), width)
         index = y - self.header + int(self.scroll_offset.y)
         if index >= len(self._rows):
             if index == 0:
@@ -315,6 +339,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.lines_drawn += 1
         cells: list[Cell] = []
         used, columns = 0, self.COLUMNS
+        needles = self.arrangement.needles
         style_before = "text"
         for index, column_width in self._plan:
             text, style = row.cells[index]
@@ -326,7 +351,11 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
                 used += 1
             if columns[index].shorten:
                 text = shortened(text, column_width)
-            cells.append((fit(text, column_width, columns[index].right), style))
+            cell = (fit(text, column_width, columns[index].right), style)
+            if needles is None:
+                cells.append(cell)
+            else:
+                cells.extend(marked(cell, needles))
             style_before = "text" if style.startswith("badge") else style
             used += column_width
         if used < width:

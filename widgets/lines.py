@@ -24,6 +24,7 @@ from widgets.cells import (
     segments,
     width_of,
 )
+from widgets.highlight import marked_line, pattern
 
 Line = tuple[Cell, ...]
 
@@ -111,6 +112,11 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._given: list[Line] = list(lines)
         self._lines: list[Line] = list(lines)
+        self._needle: re.Pattern[str] | None = None
+        self._hits: list[int] = []
+        """Wrapped lines with something that is searched for."""
+        self._at = 0
+        """The one of the hits that was gone to."""
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -142,6 +148,7 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._lines = (
             [part for line in self._given for part in wrap_line(line, width)] if width > 0 else self._given
         )
+        self._look()
         self.virtual_size = Size(self.size.width, len(self._lines))
 
     def move_by(self, lines: int) -> None:
@@ -160,7 +167,45 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         width = self.size.width - self.scrollbar_size_vertical
         index = y + int(self.scroll_offset.y)
         line = self._lines[index] if index < len(self._lines) else ()
+        if self._needle is not None:
+            line = marked_line(line, self._needle)
         return line_strip(line, width, self.cell_styles())
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def search(self, text: str) -> None:
+        """Mark ``text`` wherever it stands, and go to the first from here on; "" marks nothing."""
+        self._needle = pattern([text.strip()])
+        self._look()
+        self.refresh()
+        self.find(1, here=True)
+
+    def find(self, step: int, *, here: bool = False) -> bool:
+        """Go to the next hit (``step`` -1: the one before), round and round. False: there is none."""
+        if not self._hits:
+            return False
+        if here:
+            top = int(self.scroll_offset.y)
+            self._at = next((n for n, y in enumerate(self._hits) if y >= top), 0)
+        else:
+            self._at = (self._at + step) % len(self._hits)
+        y, top, page = self._hits[self._at], int(self.scroll_offset.y), max(1, self.size.height)
+        if not top <= y < top + page:
+            self.scroll_to(y=max(0, y - page // 2), animate=False, force=True)
+        return True
+
+    @property
+    def found(self) -> str:
+        """Which hit of how many, for a person."""
+        return f"{min(self._at + 1, len(self._hits))} of {len(self._hits)}"
+
+    def _look(self) -> None:
+        needle = self._needle
+        if needle is None:
+            self._hits = []
+            return
+        self._hits = [y for y, line in enumerate(self._lines) if needle.search("".join(t for t, _ in line))]
+        self._at = min(self._at, max(0, len(self._hits) - 1))
 
 
 class FixedLines(CellStyles, inherit_bindings=False):
