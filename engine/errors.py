@@ -79,6 +79,10 @@ class RefusedError(LinkError):
     exit_code = 1
 
 
+class ControlError(TickdeskError):
+    """Another console controls the desk, or this one is read-only."""
+
+
 class NotReadyError(TickdeskError):
     """The desk cannot do it yet: it is starting. The same again in a moment may be done."""
 

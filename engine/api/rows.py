@@ -301,3 +301,8 @@ class StatusRow(Row, frozen=True):
     """Symbols that are not entered for a while, because their stops were hit too often."""
     loading: str = ""
     """How far history is loaded, one line; "" when nothing is."""
+    consoles: int = 0
+    """Attached now."""
+    controller: str = ""
+    """Label of the console that controls; "": none does. See control_protocol.py."""
+    controller_id: str = ""

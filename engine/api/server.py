@@ -1,18 +1,21 @@
 """The engine's HTTP and WebSocket server on a Unix-domain socket.
 
-Routes: see protocol.py and trading_protocol.py.
+Routes: see protocol.py and trading_protocol.py; which console may do what, control_protocol.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 from aiohttp import web
 
 from engine.api.account_routes import account_routes
 from engine.api.automation_routes import automation_routes
+from engine.api.control import Control
+from engine.api.control_routes import Guard
 from engine.api.data_routes import data_routes
 from engine.api.desk_port import DeskPort
 from engine.api.http import MAX_BODY, body, errors, json_response, not_found, who
@@ -30,13 +33,16 @@ from engine.text import clean
 class ApiServer:
     """Serves one desk. ``frames_per_s`` is the rate of conflated state to each client."""
 
-    def __init__(self, desk: DeskPort, hub: Hub, *, frames_per_s: float) -> None:
+    def __init__(
+        self, desk: DeskPort, hub: Hub, *, frames_per_s: float, control: Control | None = None
+    ) -> None:
         self._desk = desk
-        self.streams = Streams(desk, hub, frames_per_s=frames_per_s)
+        self._guard = Guard(control or Control(), time.monotonic_ns)
+        self.streams = Streams(desk, hub, self._guard, frames_per_s=frames_per_s)
         self._runner: web.AppRunner | None = None
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[errors])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[errors, self._guard.middleware()])
         app.add_routes(
             [
                 web.get("/v1/health", self._health),
@@ -45,6 +51,7 @@ class ApiServer:
                 web.post("/v1/risk", self._risk),
                 web.post("/v1/stop", self._stop),
                 web.get("/v1/stream", self.streams.serve),
+                *self._guard.routes(self._desk),
                 *strategy_routes(self._desk),
                 *signal_routes(self._desk),
                 *automation_routes(self._desk),
@@ -90,6 +97,7 @@ class ApiServer:
 
     async def _risk(self, request: web.Request) -> web.Response:
         patch = await body(request, RiskPatch)
+        self._guard.check_state(request, patch.state, self._desk.risk_state)
         return json_response(await self._desk.set_risk(patch.state, clean(patch.reason), who(request)))
 
     async def _stop(self, request: web.Request) -> web.Response:

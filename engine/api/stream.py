@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
+from engine.api.control_routes import Guard
 from engine.api.desk_port import DeskPort
 from engine.api.hub import Conflator, Hub, encode
 from engine.api.protocol import EventFrame, Resync
@@ -23,9 +24,10 @@ SEND_TIMEOUT_S = 10.0
 class Streams:
     """Every open stream of one desk. ``frames_per_s`` is the rate of conflated state to each client."""
 
-    def __init__(self, desk: DeskPort, hub: Hub, *, frames_per_s: float) -> None:
+    def __init__(self, desk: DeskPort, hub: Hub, guard: Guard, *, frames_per_s: float) -> None:
         self._desk = desk
         self._hub = hub
+        self._guard = guard
         self._interval = 1.0 / frames_per_s
         self.open: set[web.WebSocketResponse] = set()
 
@@ -39,7 +41,16 @@ class Streams:
         """``WS /v1/stream``."""
         since = _since(request.query.get("since"), self._hub.last_seq)
         stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
-        await stream.prepare(request)
+        console = self._guard.attach(request)
+        try:
+            await stream.prepare(request)
+            await self._serve(stream, since, request)
+        finally:
+            # Whoever leaves says so; of others the line was cut.
+            self._guard.detach(console, left=stream.close_code == WSCloseCode.GOING_AWAY)
+        return stream
+
+    async def _serve(self, stream: web.WebSocketResponse, since: int, request: web.Request) -> None:
         self.open.add(stream)
         sender = asyncio.create_task(self._send(stream, since, request.transport))
         try:
@@ -52,7 +63,6 @@ class Streams:
             with contextlib.suppress(asyncio.CancelledError):
                 await sender
             self.open.discard(stream)
-        return stream
 
     async def _send(
         self, stream: web.WebSocketResponse, since: int, transport: asyncio.Transport | None

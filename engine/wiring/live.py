@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api.address import prepare, socket_path
+from engine.api.control import Control
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
@@ -117,6 +118,7 @@ class LiveEngine:
         self.ring = ring
         self._tape = tape
         self.hub = Hub()
+        self.control = Control()
         self._consoles = ConsoleWatch(self.config.risk)
         self.phase = "starting"
         self.phase_detail = ""
@@ -221,7 +223,9 @@ class LiveEngine:
         self.store.start()
         socket = socket_path(self.options.state_dir)
         prepare(self.options.state_dir)
-        server = ApiServer(LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s)
+        server = ApiServer(
+            LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s, control=self.control
+        )
         try:
             self.hub.start_at(self.store.last_seq)  # before it: a restart journals too
             restore(

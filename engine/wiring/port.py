@@ -74,6 +74,7 @@ class LivePort:
         engine = self._engine
         gateways = engine.gateways
         compared = None if gateways is None else gateways.reconciliation
+        seated = engine.control.controller(time.monotonic_ns())
         return engine.view.frame(
             self._now_ns(),
             phase=engine.phase,
@@ -89,6 +90,8 @@ class LivePort:
             automations=self.automations(),
             drifts=0 if compared is None else compared.drifts,
             gateway="" if gateways is None else gateways.text(),
+            consoles=engine.control.count,
+            controller=("", "") if seated is None else (seated.id, seated.label),
         )
 
     def health(self) -> Health:
@@ -203,6 +206,13 @@ class LivePort:
         return Reply(True, await self._engine.automations.remove(name, who))
 
     # --- risk ---
+
+    @property
+    def risk_state(self) -> str:
+        return self._engine.desk.trading.gate.state.value
+
+    def tell(self, level: str, source: str, text: str) -> None:
+        self._engine.desk.alert(level, source, text)
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply:
         """Answers when the change is on disk; tightening works before that."""

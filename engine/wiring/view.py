@@ -65,8 +65,11 @@ class DeskView:
         drifts: int = 0,
         gateway: str = "",
         loading: str = "",
+        consoles: int = 0,
+        controller: tuple[str, str] = ("", ""),
     ) -> StateFrame:
-        """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market."""
+        """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market;
+        ``controller``: id and label."""
         return StateFrame(
             full=True,
             status=msgspec.structs.replace(
@@ -74,6 +77,9 @@ class DeskView:
                 drifts=drifts,
                 gateway=gateway,
                 loading=loading,
+                consoles=consoles,
+                controller_id=controller[0],
+                controller=controller[1],
             ),
             feeds=(
                 *(

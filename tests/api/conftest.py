@@ -153,6 +153,13 @@ class FakeDesk:
         self.asked.append(("risk", state, reason, who))
         return Reply(True, state)
 
+    @property
+    def risk_state(self) -> str:
+        return self.frame.status.risk_state
+
+    def tell(self, level: str, source: str, text: str) -> None:
+        self.asked.append(("tell", level, source, text))
+
     def stop(self, who: str) -> Reply:
         self.asked.append(("stop", who))
         return Reply(True, "engine stops")
