@@ -34,6 +34,8 @@ class MarketDetail:
         """Ours, oldest first."""
         self.missed_trades = 0
         """Not shown, because too many came at once."""
+        self.taken = 0
+        """Trades and fills that came, of this symbol."""
         self.changed = False
 
     def clear(self) -> None:
@@ -42,7 +44,7 @@ class MarketDetail:
         self.trades.clear()
         self.bars = {}
         self.fills.clear()
-        self.missed_trades = 0
+        self.missed_trades = self.taken = 0
         self.changed = True
 
     def merge(self, frame: MarketFrame) -> None:
@@ -52,6 +54,7 @@ class MarketDetail:
             return  # of what was watched before
         self.symbol, self.interval_s, self.frame = frame.symbol, frame.interval_s, frame
         self.trades.extend(frame.trades)
+        self.taken += len(frame.trades) + len(frame.fills)
         self.missed_trades += frame.missed_trades
         for bar in frame.bars:
             self.bars[bar.open_ns] = bar

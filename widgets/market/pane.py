@@ -1,0 +1,153 @@
+"""The market of one symbol: chart, book, time & sales; side by side where it is wide, else one at a time."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+
+from engine.text import clean
+from widgets import figures
+from widgets.cells import Cell
+from widgets.lines import FixedLines, Line
+from widgets.market.detail import MarketDetail
+from widgets.market.ladder import LadderPart
+from widgets.market.part import MarketPart
+from widgets.market.prices import decimals_of, price_text
+from widgets.market.surroundings import NOWHERE, Surroundings
+from widgets.market.trades import TradesPart
+
+BESIDE = 110
+"""Columns from which on the parts stand side by side."""
+
+
+class MarketHead(FixedLines):
+    """What the border would say, where there is none."""
+
+    _line: Line = ()
+
+    def show(self, cells: list[Cell]) -> int:
+        self._line = tuple(cells)
+        return self.update_lines() if self.display else 0
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        return (self._line,)
+
+
+class MarketPane(Vertical):
+    """``around`` says what is wanted and what we have in it; ``number`` stands before the title."""
+
+    DEFAULT_CSS = """
+    MarketPane {
+        & MarketHead { display: none; }
+        &.-tabbed MarketHead { display: block; }
+        & #market-parts { height: 1fr; }
+        &.-beside LadderPart { width: 1fr; max-width: 52; min-width: 36; border-left: solid $rule; }
+        &.-beside TradesPart { width: 40; border-left: solid $rule; }
+        &.-beside ChartPart { width: 2fr; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, number: int = 7) -> None:
+        super().__init__(id=id, classes="-tab-0")
+        self.number = number
+        self.around: Surroundings = NOWHERE
+        self.head = MarketHead()
+        self.ladder = LadderPart(id="market-ladder")
+        self.trades = TradesPart(id="market-trades")
+        self.grids: tuple[MarketPart, ...] = (self.ladder, self.trades)
+        self.names = tuple(part.NAME for part in self.grids)
+        self.tab = 0
+        self.beside = False
+        self._facts = ""
+        self._show_open()
+
+    def compose(self) -> ComposeResult:
+        yield self.head
+        with Horizontal(id="market-parts"):
+            yield from self.grids
+
+    @property
+    def grid(self) -> MarketPart:
+        """The part that the keys work on."""
+        return self.grids[self.tab]
+
+    @property
+    def title(self) -> str:
+        """The parts, the open one marked, and what the market is at."""
+        tabs = " ".join(
+            f"{'▸' if number == self.tab else ''}{name}" for number, name in enumerate(self.names)
+        )
+        return f"Market {tabs}" + (f" · {self._facts}" if self._facts else "")
+
+    def go_to(self, tab: int) -> None:
+        self.tab = tab
+        self._show_open()
+        self._entitle()
+
+    def make_tabbed(self, tabbed: bool) -> None:
+        """Title and tabs in a line of their own, where no border shows them."""
+        self.set_class(tabbed, "-tabbed")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.beside = event.size.width >= BESIDE
+        self.set_class(self.beside, "-beside")
+        self._show_open()
+
+    def _show_open(self) -> None:
+        for number, part in enumerate(self.grids):
+            part.display = self.beside or number == self.tab
+
+    def show(self, detail: MarketDetail, now_ns: int, *, faded: bool = False) -> int:
+        """Draw what changed. Returns the number of lines."""
+        detail.changed = False
+        self._facts = facts(detail, self.around)
+        lines = self._entitle()
+        for part in self.grids:
+            part.faded = faded
+            lines += part.show(detail, self.around, now_ns)
+        return lines
+
+    def _entitle(self) -> int:
+        title = f"{self.number} {self.title}"
+        if str(self.border_title or "") != title:
+            self.border_title = Content(title)
+        tabs: list[Cell] = [
+            (
+                f"{'▸' if number == self.tab else ' '}{name.lower()} ",
+                "bold" if number == self.tab else "muted",
+            )
+            for number, name in enumerate(self.names)
+        ]
+        return self.head.show([*tabs, (f" {self._facts}", "text"), ("  [ ] switch", "stale")])
+
+
+def facts(detail: MarketDetail, around: Surroundings) -> str:
+    """Symbol, interval, last price, spread: ``BTC-USD 1m · 64,218.37 ▲ · spread 1.30``."""
+    wanted = clean(figures.symbol_parts(around.symbol)[1], 24)
+    frame = detail.frame
+    if frame is None or detail.symbol != around.symbol:
+        return f"{wanted}…" if wanted else "no symbol"
+    out = f"{wanted} {interval_words(detail.interval_s)}"
+    last = detail.trades[-1] if detail.trades else None
+    best = tuple(side[0][0] for side in (frame.bids, frame.asks) if side)
+    decimals = decimals_of(frame.tick_size, best if last is None else (last.price,))
+    if last is not None:
+        out += f" · {price_text(last.price, decimals)} {figures.arrow(last.side)}".rstrip()
+    if len(best) == 2:
+        out += f" · spread {price_text(best[1] - best[0], decimals)}"
+    return f"{out} · ~stale" if around.stale or frame.book_fault else out
+
+
+def interval_words(seconds: int) -> str:
+    """``1s``, ``15s``, ``1m``, ``1h30m``."""
+    if seconds <= 0:
+        return ""
+    parts = (
+        (seconds // 86400, "d"),
+        (seconds // 3600 % 24, "h"),
+        (seconds // 60 % 60, "m"),
+        (seconds % 60, "s"),
+    )
+    return "".join(f"{count}{unit}" for count, unit in parts if count)

@@ -1,0 +1,53 @@
+"""How prices and sizes of one market are written: all with the decimals of its tick."""
+
+from __future__ import annotations
+
+import math
+
+from widgets import figures
+
+MOST_DECIMALS = 10
+WIDEST = 13
+"""Cells that a price takes at most."""
+
+
+def decimals_of(tick_size: str, prices: tuple[float, ...] = ()) -> int:
+    """How many decimals a price has by the tick; from the size of ``prices`` where that is not known."""
+    tick = figures.decimal(tick_size)
+    if tick is not None and tick > 0:
+        exponent = tick.normalize().as_tuple().exponent
+        return min(max(-int(exponent), 0), MOST_DECIMALS)
+    known = [abs(price) for price in prices if math.isfinite(price) and price]
+    if not known:
+        return 2
+    return min(max(5 - math.floor(math.log10(max(known))), 2), 8)
+
+
+def price_text(price: float, decimals: int) -> str:
+    """``64,218.37``, in at most ``WIDEST`` cells; what would need more is written with an exponent."""
+    if not math.isfinite(price):
+        return figures.UNKNOWN
+    if abs(price) < 1e12:
+        text = f"{price:z,.{decimals}f}"
+        if len(text) <= WIDEST:
+            return text
+        text = f"{price:z.{decimals}f}"
+        if len(text) <= WIDEST:
+            return text
+    return f"{price:.5g}"
+
+
+def size_text(size: float | None) -> str:
+    """A quantity in at most seven cells, three digits or more of it."""
+    if size is None or not math.isfinite(size):
+        return figures.UNKNOWN
+    amount = abs(size)
+    if amount >= 1e12:
+        return f"{size:.1e}"
+    if amount >= 10_000:
+        return figures.compact(size)
+    if amount >= 100:
+        return f"{size:z.1f}"
+    if amount >= 1 or not amount:
+        return f"{size:z.3f}"
+    return f"{size:.5f}" if amount >= 0.00001 else f"{size:.0e}"
