@@ -9,6 +9,7 @@ from textual import work
 from textual.app import App
 
 from console.command_line.command import Command
+from console.keymap import DEFAULT_KEYS, KeyMap
 from console.link_protocol import NoAnswerError
 from console.memory import ConsoleMemory
 from console.replies import Replies
@@ -41,9 +42,13 @@ class CommandingApp(App[None]):
 
     desk: DeskScreen
 
-    def __init__(self, *, memory: ConsoleMemory | None = None, **options: Any) -> None:
+    def __init__(
+        self, *, memory: ConsoleMemory | None = None, keys: KeyMap = DEFAULT_KEYS, **options: Any
+    ) -> None:
         """``memory``: what is remembered from one time to the next; None: nothing is kept."""
         super().__init__(**options)
+        self.key_map = keys
+        self.set_keymap(keys.for_textual)
         self.memory = ConsoleMemory() if memory is None else memory
         self._in_flight: set[str] = set()
         self._wanted_state = ""
@@ -61,30 +66,61 @@ class CommandingApp(App[None]):
             clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
         )
 
+    # --- whether ---------------------------------------------------------------------------------
+
+    def refusal(self, *, safer: bool = False) -> str:
+        """Why this console may send no command now; "": it may. ``safer``: one that makes the desk safer."""
+        return ""
+
+    async def why_not(self, name: str, *, safer: bool = False) -> str:
+        """As ``refusal``, after a person was asked what has to be asked. Waits: only in a worker."""
+        return self.refusal(safer=safer)
+
+    def refused(self, *, safer: bool = False) -> bool:
+        """Says why, where a key would only ask for what cannot be sent."""
+        text = self.refusal(safer=safer)
+        if text:
+            self.say(text, "warning")
+        return bool(text)
+
     # --- commands --------------------------------------------------------------------------------
 
-    def command(self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str = "") -> None:
+    def command(
+        self,
+        name: str,
+        send: Callable[[], Awaitable[Answer]],
+        wanted_state: str = "",
+        *,
+        safer: bool = False,
+    ) -> None:
         """Send once: a second key press while the first is on its way only says so.
 
-        ``name`` as a person reads it; ``wanted_state``: the risk state in which it has come true.
+        ``name`` as a person reads it; ``wanted_state``: the risk state in which it has come true; ``safer``:
+        every console but a read-only one may send it, not the one alone that controls.
         """
         if name in self._in_flight:
             self.say(f"{name} is already on its way")
-        else:
+        elif not self.refused(safer=safer):
             self._in_flight.add(name)
-            self._send(name, send, wanted_state)
+            self._send(name, send, wanted_state, safer)
 
     @work(group="commands")
-    async def _send(self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str) -> None:
+    async def _send(
+        self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str, safer: bool
+    ) -> None:
         try:
-            await self.ask_engine(name, send, wanted_state)
+            await self.ask_engine(name, send, wanted_state, safer=safer)
         finally:
             self._in_flight.discard(name)
 
     async def ask_engine(
-        self, name: str, send: Callable[[], Awaitable[A]], wanted_state: str = ""
+        self, name: str, send: Callable[[], Awaitable[A]], wanted_state: str = "", *, safer: bool = False
     ) -> A | None:
         """The engine's answer, shown; None when there was none."""
+        why_not = await self.why_not(name, safer=safer)
+        if why_not:
+            self.say(why_not, "warning")
+            return None
         self._notice("")
         slow = self.set_timer(ANSWER_S, lambda: self._wait_for(name))
         try:

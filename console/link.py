@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
+from engine.api.control_protocol import HEADER, Access, Console, ControlPatch
 from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
@@ -23,6 +25,7 @@ from engine.api.model_protocol import (
     TrainingRow,
 )
 from engine.api.protocol import (
+    VERSION,
     AutomationPatch,
     ErrorReply,
     EventFrame,
@@ -74,13 +77,22 @@ CLOSE_S = 0.5
 """How long a hanging engine may take to answer that we close the line."""
 
 
+class _OtherVersionError(Exception):
+    pass
+
+
 class UnixLink:
     """Implements ``console.link_protocol.Link`` over the engine's Unix socket; reconnects by itself."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, console: Console | None = None) -> None:
+        """``console``: how this console names itself; None: it is none, as a test or a script."""
         self._socket = socket
+        self._console = console
         self._decoder: msgspec.json.Decoder[StreamMessage] = msgspec.json.Decoder(StreamMessage)
         self._last_seq: int | None = None
+        self._was_up = False
+        self._failures = 0
+        """Since the link was up."""
         self._session: aiohttp.ClientSession | None = None
         self._stream: aiohttp.ClientWebSocketResponse | None = None
         self._watched = Watch()
@@ -91,9 +103,9 @@ class UnixLink:
     ) -> None:
         """Deliver messages until cancelled, resuming events after the last one seen.
 
-        Raises LinkError for an engine that speaks another version: trying again cannot help.
+        Raises LinkError for an engine that speaks another version from the start: trying again cannot help.
+        When one comes back that does, what was shown stays, and it is said.
         """
-        failures = 0
         on_state(LinkState.CONNECTING, "")
         try:
             while True:
@@ -101,25 +113,32 @@ class UnixLink:
                     async with self._open().ws_connect(
                         self._stream_url(), max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
                     ) as stream:
-                        failures = 0
-                        on_state(LinkState.UP, "")
                         await self._say_what_is_watched(stream)
-                        await self._read(stream, on_message)
+                        try:
+                            await self._read(stream, on_message, on_state)
+                        except asyncio.CancelledError:
+                            # Without this, the engine would keep our seat for a while: we may come back.
+                            await stream.close(code=aiohttp.WSCloseCode.GOING_AWAY)
+                            raise
                     on_state(LinkState.LOST, "the engine closed the link")
                 except TimeoutError:
                     on_state(LinkState.LOST, f"nothing from the engine for {SILENCE_S:.0f} s")
-                except msgspec.MsgspecError as error:
-                    raise LinkError(
-                        f"what the engine sends is not understood ({clean(error, 80)}): versions differ; "
-                        "restart the engine: `tickdesk stop`, then `tickdesk`"
-                    ) from None
+                except (msgspec.MsgspecError, _OtherVersionError) as error:
+                    if not self._was_up:
+                        raise LinkError(
+                            f"what the engine sends is not understood ({clean(error, 80)}): versions differ; "
+                            "restart the engine: `tickdesk stop`, then `tickdesk`"
+                        ) from None
+                    self._failures = len(RETRY_S)
+                    why = "the engine that came back speaks another version: q leaves, `tickdesk` starts ours"
+                    on_state(LinkState.LOST, why)
                 except (aiohttp.ClientError, OSError) as error:
                     if _nobody_listens(error):
                         on_state(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
                     else:
                         on_state(LinkState.LOST, clean(error, 80))
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
+                self._failures += 1
         finally:
             await self.close()
 
@@ -128,6 +147,18 @@ class UnixLink:
             with contextlib.suppress(Exception):
                 await self._session.close()
             self._session = None
+
+    @property
+    def console(self) -> Console | None:
+        return self._console
+
+    async def take_control(self) -> Reply:
+        patch = ControlPatch("take")
+        return await self._request("POST", "/v1/control", Reply, patch, timeout_s=RISK_S)
+
+    async def give_control(self) -> Reply:
+        patch = ControlPatch("give")
+        return await self._request("POST", "/v1/control", Reply, patch, timeout_s=RISK_S)
 
     async def watch(self, watch: Watch) -> None:
         self._watched = watch
@@ -275,18 +306,30 @@ class UnixLink:
     async def explain(self, id: str) -> Explanation:
         return await self._request("GET", f"/v1/explain/{_quoted(id)}", Explanation)
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        named = {} if self._console is None else {HEADER: self._console.text}
+        return {"X-Tickdesk-Client": "console", **named}
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)))
         return self._session
 
-    def _stream_url(self) -> str:
-        since = "" if self._last_seq is None else f"?since={self._last_seq}"
-        return f"http://engine/v1/stream{since}"
+    def _stream_url(self) -> URL:
+        query = {} if self._last_seq is None else {"since": str(self._last_seq)}
+        if self._console is not None:
+            query["console"] = self._console.text
+        return URL("http://engine/v1/stream").with_query(query)
 
     async def _read(
-        self, stream: aiohttp.ClientWebSocketResponse, on_message: Callable[[StreamMessage], None]
+        self,
+        stream: aiohttp.ClientWebSocketResponse,
+        on_message: Callable[[StreamMessage], None],
+        on_state: Callable[[LinkState, str], None],
     ) -> None:
+        """Until the engine closes the stream. The link is up with the first state that is understood."""
+        up = False
         while True:
             raw = await stream.receive(timeout=SILENCE_S)
             if raw.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
@@ -297,9 +340,25 @@ class UnixLink:
                 self._last_seq = message.seq
             elif isinstance(message, Resync):
                 self._last_seq = None
-            elif isinstance(message, StateFrame) and self._last_seq is None:
-                self._last_seq = message.last_seq
+            elif isinstance(message, StateFrame):
+                if message.version != VERSION:
+                    raise _OtherVersionError(f"it speaks version {message.version}, this console {VERSION}")
+                if not up:
+                    up = self._was_up = True
+                    self._failures = 0
+                    on_state(LinkState.UP, "")
+                if self._last_seq is None:
+                    self._last_seq = message.last_seq
+                self._remember_seat(message.status.controller_id)
             on_message(message)
+
+    def _remember_seat(self, controller_id: str) -> None:
+        """To another engine, after a restart, we come back as what we were here."""
+        known = self._console
+        if known is not None and not known.read_only:
+            access: Access = "seat" if controller_id == known.id else "watch"
+            if access != known.access:
+                self._console = msgspec.structs.replace(known, access=access)
 
     def _decode(self, data: bytes) -> StreamMessage:
         try:
@@ -318,7 +377,7 @@ class UnixLink:
                 method,
                 f"http://engine{path}",
                 data=data,
-                headers={"X-Tickdesk-Client": "console"},
+                headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
                 content = await answer.read()

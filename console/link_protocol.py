@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from engine.api.control_protocol import Console
 from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
@@ -145,7 +146,20 @@ class ModelsLink(Protocol):
     async def cancel_training(self) -> Reply: ...
 
 
-class Link(MarketLink, TradingLink, ModelsLink, Protocol):
+class ControlLink(Protocol):
+    """Of several consoles one controls; raises as ``Link`` does."""
+
+    @property
+    def console(self) -> Console | None:
+        """How this console names itself; None: not at all, and the engine judges none of its commands."""
+        ...
+
+    async def take_control(self) -> Reply: ...
+
+    async def give_control(self) -> Reply: ...
+
+
+class Link(ControlLink, MarketLink, TradingLink, ModelsLink, Protocol):
     """The stream of the desk and the commands to it.
 
     Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``

@@ -32,7 +32,9 @@ class TradingApp(CommandingApp):
     # --- the desk's state ------------------------------------------------------------------------
 
     def action_halt(self) -> None:
-        self.command("HALT", lambda: self.link.set_risk("halted", "halted from the console"), "halted")
+        self.command(
+            "HALT", lambda: self.link.set_risk("halted", "halted from the console"), "halted", safer=True
+        )
 
     def action_entries_off(self) -> None:
         if self.view.risk_state == "active":
@@ -40,12 +42,15 @@ class TradingApp(CommandingApp):
                 "ENTRIES OFF",
                 lambda: self.link.set_risk("reducing", "entries off from the console"),
                 "reducing",
+                safer=True,
             )
         else:
             # From HALTED, REDUCING would be a step up: that is resuming, and asks.
             self.action_resume()
 
     def action_resume(self) -> None:
+        if self.refused():
+            return
         status = self.view.status
 
         def answered(state: str | None) -> None:
@@ -61,12 +66,15 @@ class TradingApp(CommandingApp):
         )
 
     def action_flatten(self) -> None:
+        if self.refused():
+            return
         question = f"Entries off, cancel entries, close {_counted(len(self.view.positions), 'position')}."
         screen = ConfirmScreen("Flatten", [question], "Flatten everything", "at the market, cannot be undone")
         self._confirm(screen, "FLATTEN", self.flatten)
 
     def action_kill(self) -> None:
-        self._confirm(kill_screen(self.view), "KILL", self.kill)
+        if not self.refused(safer=True):
+            self._confirm(kill_screen(self.view), "KILL", self.kill, safer=True)
 
     async def flatten(self) -> Answer:
         return self._receipt("FLATTEN", await self.link.flatten())
@@ -81,10 +89,12 @@ class TradingApp(CommandingApp):
         self.desk.paint(force=True)
         return reply
 
-    def _confirm(self, screen: AskScreen, name: str, send: Callable[[], Awaitable[Answer]]) -> None:
+    def _confirm(
+        self, screen: AskScreen, name: str, send: Callable[[], Awaitable[Answer]], *, safer: bool = False
+    ) -> None:
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self.command(name, send)
+                self.command(name, send, safer=safer)
 
         self.push_screen(screen, answered)
 
@@ -114,10 +124,10 @@ class TradingApp(CommandingApp):
     def action_cancel_order(self) -> None:
         row = self._working_order("cancel")
         if row is not None:
-            self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id))
+            self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id), safer=True)
 
     def action_cancel_all(self) -> None:
-        self.command("CANCEL ALL", self.link.cancel_all)
+        self.command("CANCEL ALL", self.link.cancel_all, safer=True)
 
     def action_amend(self) -> None:
         row = self._working_order("amend")
@@ -143,6 +153,8 @@ class TradingApp(CommandingApp):
         )
         if row is None:
             self.say("select the position to close first: 3, then j and k")
+            return
+        if self.refused():
             return
         symbol = row.symbol
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import msgspec
 
 from console.link_protocol import LinkState
+from console.standing import Standing, standing
+from engine.api.control_protocol import Console
 from engine.api.market_protocol import MarketFrame
 from engine.api.protocol import (
     AutomationRow,
@@ -62,6 +64,8 @@ class DeskView:
         """As last asked for; None: not known yet."""
         self.market = MarketDetail()
         """Of the symbol that is watched."""
+        self.console: Console | None = None
+        """This one, as it names itself to the engine."""
         self.link = LinkState.CONNECTING
         self.link_detail = ""
         self.changed = True
@@ -79,6 +83,11 @@ class DeskView:
     def risk_state(self) -> str:
         """``active``, ``reducing`` or ``halted``; "active" before the first frame."""
         return self.status.risk_state if self.status is not None else "active"
+
+    @property
+    def standing(self) -> Standing:
+        """What this console may do."""
+        return standing(self.console, self.status, up=self.link is LinkState.UP)
 
     @property
     def silent_s(self) -> float:

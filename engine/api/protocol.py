@@ -30,8 +30,10 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
                                         rows) and EventFrame (every one, gap-free sequence) messages;
                                         MarketFrame of the symbol that the client watches
 
-Orders, limits, the account and reconciliation: see trading_protocol.py. Models and training: see
-model_protocol.py. One symbol's market, and latencies: see market_protocol.py.
+Several consoles, of which one controls: see control_protocol.py. Orders, limits, the account and
+reconciliation: see trading_protocol.py. Models and training: see
+model_protocol.py. One symbol's market, and latencies: see market_protocol.py. A tape's playback: see
+playback_protocol.py.
 
 Errors are ``{"error": "one line", "code": "..."}`` with a 4xx or 5xx status. Money and quantities are decimal
 text; market data are JSON numbers, null where unknown.
@@ -53,6 +55,7 @@ from engine.api.rows import (
     ModelRow,
     OpportunityRow,
     OrderRow,
+    PlaybackRow,
     PositionRow,
     QuarantineRow,
     StatusRow,
@@ -89,6 +92,7 @@ __all__ = [
     "OrderRow",
     "ParamRow",
     "ParamValue",
+    "PlaybackRow",
     "PositionRow",
     "QuarantineRow",
     "Reply",
@@ -129,6 +133,8 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     automations: tuple[AutomationRow, ...] = ()
     gone: dict[str, tuple[str, ...]] = {}
     """Names of ``strategies`` and ``automations`` rows that are no more since the client's last frame."""
+    version: int = VERSION
+    """A client of another one does not go on."""
 
 
 Sequenced = JournalEvent

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from console.link_protocol import LinkState
+from engine.api.control_protocol import Console
 from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
@@ -68,6 +69,7 @@ class FakeLink:
     def __init__(self, *messages: StreamMessage) -> None:
         self.messages = messages or (sample.full_frame(),)
         self.sent: list[tuple[object, ...]] = []
+        self.console: Console | None = None
         self.asked = 0
         """How often for a symbol's signals, or for the models."""
         self.bytes_received = 0
@@ -131,6 +133,12 @@ class FakeLink:
             await self.gate.wait()
         self._fail()
         return Reply(self.ok, self.reply or text)
+
+    async def take_control(self) -> Reply:
+        return await self._command("take control", text="control taken")
+
+    async def give_control(self) -> Reply:
+        return await self._command("give control", text="control given up")
 
     async def watch(self, watch: Watch) -> None:
         self.watched.append(watch)

@@ -17,7 +17,16 @@ from aiohttp import web
 from console import link as link_module
 from console.link import UnixLink
 from console.link_protocol import LinkState, NoAnswerError
-from engine.api.protocol import EventFrame, Resync, StateFrame, StrategyPatch, StreamMessage, WeightsPatch
+from engine.api.control_protocol import Console, ControlDetail
+from engine.api.protocol import (
+    VERSION,
+    EventFrame,
+    Resync,
+    StateFrame,
+    StrategyPatch,
+    StreamMessage,
+    WeightsPatch,
+)
 from engine.api.server import ApiServer
 from engine.api.trading_protocol import AmendPatch, FlattenPatch, LimitPatch, OrderTicket
 from engine.errors import LinkError
@@ -31,8 +40,8 @@ __all__ = ["serve"]
 class Client:
     """A running link and what it delivered."""
 
-    def __init__(self, socket: Path) -> None:
-        self.link = UnixLink(socket)
+    def __init__(self, socket: Path, console: Console | None = None) -> None:
+        self.link = UnixLink(socket, console)
         self.messages: list[StreamMessage] = []
         self.states: list[tuple[LinkState, str]] = []
         self.task: asyncio.Task[None] | None = None
@@ -59,8 +68,8 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connected(socket: Path) -> AsyncIterator[Client]:
-    client = Client(socket)
+async def connected(socket: Path, console: Console | None = None) -> AsyncIterator[Client]:
+    client = Client(socket, console)
     client.task = asyncio.create_task(
         client.link.run(client.messages.append, lambda state, why: client.states.append((state, why)))
     )
@@ -187,6 +196,47 @@ async def test_another_version_is_said_in_one_line(serve: Serve, monkeypatch: py
         with pytest.raises(LinkError, match="versions differ") as caught:
             await asyncio.wait_for(client.link.run(client.messages.append, lambda *_: None), 5)
         assert str(caught.value).isprintable()
+
+
+async def test_another_version_that_comes_back_is_said_and_what_was_shown_stays(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.api import stream
+
+    async with serve() as served, connected(served.socket) as client:
+        await client.until(lambda: client.full_frames == 1)
+        now = served.desk.frame
+        served.desk.frame = msgspec.structs.replace(now, version=VERSION + 1)
+        await client.until(lambda: "another version" in client.states[-1][1])
+        known, asked = len(client.messages), served.server.streams.open
+        served.desk.frame = now
+        await client.until(lambda: client.state is LinkState.UP)
+        assert len(client.messages) > known and len(asked) == 1
+        monkeypatch.setattr(stream, "encode", lambda value: b'{"type":"state","from":"the future"}')
+        await client.until(lambda: client.state is LinkState.LOST)
+        assert "q leaves" in client.states[-1][1]
+
+
+async def test_a_console_that_leaves_says_so_and_one_that_is_cut_off_keeps_its_seat(serve: Serve) -> None:
+    name = Console("0123abcd", "seat", "ana@pts/3/4242")
+
+    async def controller(served: Served) -> ControlDetail:
+        return msgspec.json.decode((await served.request("GET", "/v1/control"))[1], type=ControlDetail)
+
+    async with serve() as served:
+        async with connected(served.socket, name) as client:
+            await client.until(lambda: client.full_frames == 1)
+            assert (await controller(served)).controller == name.label
+            await cut(served)
+            await client.until(lambda: client.full_frames == 2)
+            assert (await controller(served)).controller == name.label
+            assert (await client.link.give_control()).ok and (await client.link.take_control()).ok
+            # The fake desk's frames say that nobody controls: to a next engine it comes as one that watches.
+            assert client.link.console == msgspec.structs.replace(name, access="watch")
+        async with asyncio.timeout(5):
+            while (await controller(served)).consoles:
+                await asyncio.sleep(0.005)
+        assert (await controller(served)).controller == ""
 
 
 async def test_an_event_with_an_unknown_price_is_delivered(serve: Serve) -> None:

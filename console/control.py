@@ -1,0 +1,67 @@
+"""Who controls: K takes the desk over or gives it up, and nothing is sent from a console that may not."""
+
+from __future__ import annotations
+
+from console.commanding import CommandingApp
+from console.link_protocol import Link
+from console.screens.confirm import ConfirmScreen
+from console.standing import READ_ONLY, Standing
+from console.view import DeskView
+from engine.errors import LinkError
+
+
+class ControlApp(CommandingApp):
+    link: Link
+    view: DeskView
+
+    @property
+    def standing(self) -> Standing:
+        return self.view.standing
+
+    def action_control(self) -> None:
+        """A free seat is taken at once; one that is not, is asked for once."""
+        now = self.standing
+        if now.read_only:
+            self.say(READ_ONLY, "warning")
+        elif now.seat_is_free:
+            self.command("TAKE CONTROL", self.link.take_control, safer=True)
+        elif now.watching:
+            self._ask(
+                f"{now.controller} controls the desk.", "Take over", "it watches from then on", take=True
+            )
+        else:
+            self._ask(
+                "This console controls the desk.", "Give up control", "nobody controls then", take=False
+            )
+
+    def _ask(self, question: str, label: str, detail: str, *, take: bool) -> None:
+        name, send = (
+            ("TAKE CONTROL", self.link.take_control) if take else ("GIVE UP CONTROL", self.link.give_control)
+        )
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.command(name, send, safer=True)
+
+        self.push_screen(ConfirmScreen("Control", [question], label, detail), answered)
+
+    # --- before a command ------------------------------------------------------------------------
+
+    def refusal(self, *, safer: bool = False) -> str:
+        return self.standing.refusal(safer=safer)
+
+    async def why_not(self, name: str, *, safer: bool = False) -> str:
+        refusal = self.refusal(safer=safer)
+        if refusal or safer or not self.standing.seat_is_free:
+            return refusal
+        question = ConfirmScreen(
+            "Control", ["Nobody controls the desk."], "Take control", f"and send: {name[:40]}"
+        )
+        # On top of the dialog that sends, which waits for the answer.
+        if await self.push_screen_wait(question) != "yes":
+            return f"NOT SENT: {name}: nobody controls the desk"
+        try:
+            reply = await self.link.take_control()
+        except LinkError as error:
+            return str(error)
+        return "" if reply.ok else reply.text

@@ -1,0 +1,62 @@
+"""What this console may do: control the desk, watch while another one controls, or only read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.api.control_protocol import Console, place
+from engine.api.protocol import StatusRow
+
+READ_ONLY = "READ ONLY: this console sends nothing; start one without --read-only"
+
+
+class Standing(NamedTuple):
+    read_only: bool = False
+    watching: bool = False
+    """It does not control, and knows it. Before the first frame, and without a name, nobody does: the engine
+    judges."""
+    controller: str = ""
+    """Where the console is that controls; "": none does."""
+    consoles: int = 0
+
+    @property
+    def controls(self) -> bool:
+        return not (self.read_only or self.watching)
+
+    @property
+    def seat_is_free(self) -> bool:
+        """And this console could take it."""
+        return self.watching and not self.read_only and not self.controller
+
+    def refusal(self, *, safer: bool) -> str:
+        """Why a command may not be sent; "": it may, or a free seat has to be taken first. ``safer``: of one
+        that makes the desk safer."""
+        if self.read_only:
+            return READ_ONLY
+        if self.watching and self.controller and not safer:
+            return f"NOT SENT: {self.controller} controls the desk: K takes over"
+        return ""
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        """For the status bar, with what is said beside it; "" where there is nothing to say."""
+        who = f"{self.controller} controls" if self.controller else "nobody controls"
+        if self.read_only:
+            return "READ ONLY", who if self.watching else ""
+        if self.watching:
+            return "WATCHING", f"{who} · K takes {'over' if self.controller else 'control'}"
+        return "", f"{self.consoles} consoles" if self.consoles > 1 else ""
+
+
+def standing(console: Console | None, status: StatusRow | None, *, up: bool) -> Standing:
+    """``up``: whether the link is; while it is not, nobody knows who controls."""
+    if console is None:
+        return Standing()
+    if status is None or not up:
+        return Standing(read_only=console.read_only)
+    return Standing(
+        console.read_only,
+        console.read_only or status.controller_id != console.id,
+        place(status.controller) if status.controller and status.controller_id != console.id else "",
+        status.consoles,
+    )
