@@ -11,6 +11,7 @@ from engine.text import clean
 from widgets import figures
 from widgets.cells import Cell
 from widgets.lines import FixedLines, Line
+from widgets.market.chart_part import ChartPart
 from widgets.market.detail import MarketDetail
 from widgets.market.ladder import LadderPart
 from widgets.market.part import MarketPart
@@ -43,9 +44,9 @@ class MarketPane(Vertical):
         & MarketHead { display: none; }
         &.-tabbed MarketHead { display: block; }
         & #market-parts { height: 1fr; }
-        &.-beside LadderPart { width: 1fr; max-width: 52; min-width: 36; border-left: solid $rule; }
-        &.-beside TradesPart { width: 40; border-left: solid $rule; }
         &.-beside ChartPart { width: 2fr; }
+        &.-beside LadderPart { width: 1fr; min-width: 34; max-width: 48; border-left: solid $rule; }
+        &.-beside TradesPart { width: 38; border-left: solid $rule; }
     }
     """
 
@@ -54,9 +55,10 @@ class MarketPane(Vertical):
         self.number = number
         self.around: Surroundings = NOWHERE
         self.head = MarketHead()
+        self.chart = ChartPart(id="market-chart")
         self.ladder = LadderPart(id="market-ladder")
         self.trades = TradesPart(id="market-trades")
-        self.grids: tuple[MarketPart, ...] = (self.ladder, self.trades)
+        self.grids: tuple[MarketPart, ...] = (self.chart, self.ladder, self.trades)
         self.names = tuple(part.NAME for part in self.grids)
         self.tab = 0
         self.beside = False
