@@ -28,13 +28,18 @@ def main() -> int:
     parser.add_argument("--tape", type=Path, action="append", default=[])
     parser.add_argument("--venue")
     parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--paused", action="store_true")
+    parser.add_argument("--temporary", action="store_true", help="remove the state directory at the end")
+    parser.add_argument("--life-fd", type=int, help="pipe at whose end the engine ends")
     parser.add_argument("--ready-fd", type=int, help="file descriptor that is told when the engine listens")
     arguments = parser.parse_args()
     tell = _teller(arguments.ready_fd)
     # The many objects of the imports are all kept: the engine turns collection on when it runs.
     gc.disable()
     try:
-        from engine.wiring.live import EngineOptions, run_engine
+        from engine.wiring.live import EngineOptions
+        from engine.wiring.run import run_engine
+        from engine.wiring.tape_playback import Begin
 
         return run_engine(
             EngineOptions(
@@ -42,7 +47,9 @@ def main() -> int:
                 state_dir=arguments.state_dir.absolute(),
                 tapes=tuple(arguments.tape),
                 venue=arguments.venue,
-                speed=arguments.speed,
+                begin=Begin(arguments.speed, arguments.paused),
+                temporary=arguments.temporary,
+                life_fd=arguments.life_fd,
                 log_to_stderr=arguments.ready_fd is None,
                 note=lambda text: tell({"note": text}),
                 ready=lambda: tell({}, last=True),

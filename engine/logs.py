@@ -122,6 +122,11 @@ class LogRing(logging.Handler):
             self._last_seq += 1
             self._rows.append(LogRow(self._last_seq, ns, record.levelname.lower(), source(record), text))
 
+    def clear(self) -> None:
+        """Hold no line any more; the numbers go on."""
+        with self._guard:
+            self._rows.clear()
+
     def since(self, seq: int) -> tuple[LogRow, ...]:
         """Lines after ``seq`` that are still held, oldest first."""
         with self._guard:

@@ -88,12 +88,17 @@ def _common(overrides: str) -> _Parser:
     return common
 
 
+_READ_ONLY = "join a running engine, watch, and send it nothing"
+
+
 def _desk_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-ui", action="store_true", help="run the engine alone, in the foreground")
+    parser.add_argument("--read-only", action="store_true", help=_READ_ONLY)
     parser.add_argument(
         "--tape", type=Path, nargs="+", metavar="FILE", default=[], help="play tapes instead of live feeds"
     )
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="tape speed: 1, 10, … or max")
+    parser.add_argument("--paused", action="store_true", help="open the tape and wait: p plays")
     parser.add_argument("--venue", metavar="NAME", help="decode the tape as this venue's (default: detected)")
 
 
@@ -117,7 +122,9 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=_lazy(module or name, function))
         return sub
 
-    command("attach", "join a running engine")
+    attach = command("attach", "join a running engine")
+    # Without a default of its own, which would take back what stands before the command.
+    attach.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help=_READ_ONLY)
     status = command("status", "what the running engine does")
     status.add_argument("--json", action="store_true", help="machine-readable")
     command("stop", "stop the running engine")

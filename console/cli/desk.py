@@ -43,7 +43,9 @@ def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:
 
 
 def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> int:
-    from engine.wiring.live import EngineOptions, run_engine
+    from engine.wiring.live import EngineOptions
+    from engine.wiring.run import run_engine
+    from engine.wiring.tape_playback import Begin
 
     return run_engine(
         EngineOptions(
@@ -51,7 +53,7 @@ def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> 
             state_dir=where,
             tapes=tuple(arguments.tape),
             venue=arguments.venue,
-            speed=arguments.speed,
+            begin=Begin(arguments.speed, arguments.paused),
             log_to_stderr=True,
         )
     )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.api.data_port import DataPort
 from engine.api.model_port import ModelPort
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     AutomationRow,
     Explanation,
@@ -107,6 +108,10 @@ class DeskPort(Protocol):
 
     def tell(self, level: str, source: str, text: str) -> None:
         """An alert to every console, journaled."""
+        ...
+
+    def set_playback(self, patch: PlaybackPatch, who: str) -> Reply:
+        """All of the patch, or nothing. Raises TapeError, also on a desk that plays no tape."""
         ...
 
     def stop(self, who: str) -> Reply: ...

@@ -262,6 +262,25 @@ class LogRow(Row, frozen=True):
     text: str
 
 
+class PlaybackRow(Row, frozen=True):
+    """Where a tape is, and how it is played."""
+
+    state: str
+    """playing, paused, seeking or ended."""
+    speed: float
+    """Times real time; 0: as fast as it goes."""
+    at_ns: int
+    """The time reached."""
+    first_ns: int
+    """Of its first event; 0: it is not read yet."""
+    last_ns: int
+    """Of its last event; 0: not known, or not yet."""
+    goal_ns: int = 0
+    """Where a seek goes; 0 when there is none."""
+    rewinds: int = 0
+    """How often the desk began anew from the tape's start."""
+
+
 class StatusRow(Row, frozen=True):
     mode: str
     """PAPER or REPLAY."""
@@ -301,6 +320,8 @@ class StatusRow(Row, frozen=True):
     """Symbols that are not entered for a while, because their stops were hit too often."""
     loading: str = ""
     """How far history is loaded, one line; "" when nothing is."""
+    playback: PlaybackRow | None = None
+    """Of a tape's desk; None when live."""
     consoles: int = 0
     """Attached now."""
     controller: str = ""

@@ -23,6 +23,7 @@ from engine.api.hub import Hub
 from engine.api.limit_routes import limit_routes
 from engine.api.model_routes import model_routes
 from engine.api.order_routes import order_routes
+from engine.api.playback_routes import playback_routes
 from engine.api.protocol import RiskPatch
 from engine.api.signal_routes import signal_routes
 from engine.api.strategy_routes import strategy_routes
@@ -60,6 +61,7 @@ class ApiServer:
                 *order_routes(self._desk.trading),
                 *limit_routes(self._desk.trading),
                 *account_routes(self._desk.trading),
+                *playback_routes(self._desk),
             ]
         )
         return app
@@ -77,8 +79,9 @@ class ApiServer:
         finally:
             os.umask(mask)
 
-    async def close(self) -> None:
-        await self.streams.close()
+    async def close(self, *, restarts: bool = False) -> None:
+        """``restarts``: clients are told to come back, to a desk that begins anew."""
+        await self.streams.close(restarts=restarts)
         if self._runner is not None:
             await self._runner.cleanup()
 

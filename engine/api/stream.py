@@ -31,11 +31,13 @@ class Streams:
         self._interval = 1.0 / frames_per_s
         self.open: set[web.WebSocketResponse] = set()
 
-    async def close(self) -> None:
+    async def close(self, *, restarts: bool = False) -> None:
+        code = WSCloseCode.SERVICE_RESTART if restarts else WSCloseCode.OK
+        message = b"the desk begins anew" if restarts else b"engine stops"
         for stream in list(self.open):
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(1.0):
-                    await stream.close(message=b"engine stops")
+                    await stream.close(code=code, message=message)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """``WS /v1/stream``."""

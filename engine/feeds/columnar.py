@@ -204,6 +204,8 @@ class ColumnarReader:
         """As many as its blocks say; a cut one may hold fewer."""
         self.specs: list[InstrumentSpec] = []
         """Of its instruments, in the order in which they were first told of."""
+        self._newest: list[int] = []
+        """Where its last two blocks of ticks begin, the last one first."""
         try:
             with path.open("rb") as file:
                 self.version, self.symbols = self._header(file)
@@ -240,6 +242,7 @@ class ColumnarReader:
                 break
             if count:
                 self.ticks += count
+                self._newest = [file.tell() - _BLOCK.size, *self._newest[:1]]
                 file.seek(length, 1)
                 continue
             tables = _read(_tables, file.read(length), length, crc)
@@ -248,6 +251,19 @@ class ColumnarReader:
             self.symbols += [clean(symbol, 80) for symbol in tables.symbols]
             specs |= {spec.symbol: spec for spec in tables.specs if _is_sound(spec)}
         self.specs = list(specs.values())
+
+    def span(self) -> tuple[int, int]:
+        """Receipt of its first and of its last tick, ns, without what lies between; 0 for what is not
+        there."""
+        first = next((int(block["recv_ns"][0]) for block in self.blocks()), 0)
+        decompressor = zstandard.ZstdDecompressor()
+        with self._path.open("rb") as file:
+            for place in self._newest:
+                file.seek(place)
+                block = self._block(file.read(_BLOCK.size), file, decompressor)
+                if block is not None and not isinstance(block, list):  # else a crash cut it off
+                    return first, int(block["recv_ns"].max())
+        return first, first
 
     def blocks(self) -> Iterator[Ticks]:
         """Blocks of ticks as they were stored, in order."""

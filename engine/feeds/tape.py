@@ -8,6 +8,7 @@ tapes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -19,13 +20,14 @@ import msgspec
 import numpy as np
 
 from engine.errors import TapeError
-from engine.events import NS, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, FeedStats, InstrumentSpec, Sink
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
 from engine.feeds.columnar import MAGIC, ColumnarReader
 from engine.feeds.lines import LineChunks
 from engine.feeds.news import Placed
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
+from engine.feeds.playback import Playback
 from engine.feeds.registry import VENUES
 from engine.text import clean
 from engine.ticks import BACKFILLED, TRADE
@@ -280,56 +282,62 @@ def _venue_of(rows: list[Row], path: Path) -> str:
 
 
 class TapeFeed:
-    """Plays a tape as a feed, paced by ``recv_ns`` at ``speed`` times real time (0: as fast as it goes).
+    """Plays a tape as a feed, at the pace that ``playback`` keeps by ``recv_ns``.
 
     Events keep the tape's times. ``clock`` is only measured against itself; it returns ns.
     """
 
-    def __init__(self, tape: Tape, speed: float, clock: Callable[[], int]) -> None:
-        if not speed >= 0:
-            raise ValueError("speed is 0 (unpaced) or above")
+    def __init__(self, tape: Tape, playback: Playback, clock: Callable[[], int]) -> None:
         self.venue = tape.venue
         self.stats = FeedStats()
+        self.playback = playback
+        self.clock = clock
         self._tape = tape
-        self._speed = speed
-        self._clock = clock
+        self._asked = asyncio.Event()
 
     async def instruments(self) -> list[InstrumentSpec]:
         return self._tape.specs
 
+    def look(self) -> None:
+        """Something was asked of the playback: whoever waits looks again."""
+        self._asked.set()
+
     async def run(self, sink: Sink) -> None:
         """Play to the tape's end, which is told by a FeedStatus with the detail "end of tape"."""
-        start_ns, first_ns, last_ns = self._clock(), -1, 0
+        playback, begun = self.playback, False
         for batch in self._tape.batches(_PACED):
             events = batch if isinstance(batch, list) else events_of(batch, self._tape.symbols)
             if not events:
                 continue
-            if first_ns < 0:
-                first_ns = events[0].recv_ns
+            if not begun:
+                begun, first_ns = True, events[0].recv_ns
+                playback.begin(first_ns, self.clock())
                 self._tell(FeedState.UP, f"playing {self._tape.paths[0].name}", first_ns, sink)
-            last_ns = events[-1].recv_ns
-            await self._play(events, start_ns, first_ns, sink)
+            await self._play(events, sink)
+        playback.end()
         detail = "end of tape (it was cut off there)" if self._tape.truncated else "end of tape"
-        self._tell(FeedState.ENDED, detail, last_ns, sink)
+        self._tell(FeedState.ENDED, detail, playback.last_ns, sink)
 
-    async def _play(self, events: list[MarketEvent], start_ns: int, first_ns: int, sink: Sink) -> None:
+    async def _play(self, events: list[MarketEvent], sink: Sink) -> None:
         """Deliver ``events`` in runs, each as soon as it is due."""
         done = 0
         while done < len(events):
-            end = len(events)
-            if self._speed > 0:
-                now_ns = first_ns + int((self._clock() - start_ns) * self._speed)
-                end = done
-                while end < len(events) and events[end].recv_ns <= now_ns:
-                    end += 1
-                if end == done:
-                    wait_s = (events[done].recv_ns - now_ns) / self._speed / NS
-                    await asyncio.sleep(min(wait_s, _LONGEST_WAIT_S))
-                    continue
+            now = self.clock()
+            end = self.playback.due(events, done, now)
+            if end == done:
+                await self._wait(self.playback.wait_s(events[done].recv_ns, now))
+                continue
             self._note(events[done:end])
             sink(events[done:end])
             done = end
             await asyncio.sleep(0)
+
+    async def _wait(self, wait_s: float | None) -> None:
+        """So long, or until something is asked for."""
+        self._asked.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)):
+                await self._asked.wait()
 
     def _note(self, events: list[MarketEvent]) -> None:
         self.stats.messages += len(events)

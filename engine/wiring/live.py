@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import gc
 import logging
-import math
 import os
 import random
 import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,22 +22,20 @@ from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
 from engine.config import Config, RecordConfig
-from engine.errors import InternalError, StoreError, TickdeskError
+from engine.errors import StoreError
 from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
 from engine.instruments import Instruments
-from engine.logs import LogRing, configure
+from engine.logs import LogRing
 from engine.risk.console_watch import ConsoleWatch
 from engine.risk.state import RISK
-from engine.store.lock import StateLock
 from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
 from engine.wiring.beside import Beside
-from engine.wiring.compile import compile_all
 from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
@@ -49,10 +45,10 @@ from engine.wiring.model_slot import ModelSlot
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
-from engine.wiring.redis_cache import check_redis
 from engine.wiring.restore import restore, tell_unfed
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
+from engine.wiring.tape_playback import Begin, TapePlayback
 from engine.wiring.tasks import Tasks
 from engine.wiring.view import DeskView
 from engine.wiring.writing import Writing
@@ -78,47 +74,34 @@ class EngineOptions:
     state_dir: Path
     tapes: tuple[Path, ...] = ()
     venue: str | None = None
-    speed: float = 1.0
+    begin: Begin = field(default_factory=Begin)
+    """How the tape is played at first."""
+    temporary: bool = False
+    """The state directory was made for this run: it goes with it."""
+    life_fd: int | None = None
+    """A pipe whose other end the console holds: the engine ends when that is closed, however it was."""
     log_to_stderr: bool = False
     ready: Callable[[], None] = field(default=lambda: None)
     note: Callable[[str], None] = field(default=lambda text: None)
 
 
-def run_engine(options: EngineOptions) -> int:
-    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
-    lock = StateLock.acquire(options.state_dir)
-    try:
-        logs = configure(
-            options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
-        )
-        check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
-        tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
-
-        def note(text: str) -> None:
-            log.info(text)
-            options.note(text)
-
-        compile_all(note)
-        return asyncio.run(LiveEngine(options, logs.ring, tape).main())
-    except TickdeskError:
-        raise
-    except Exception as error:
-        log.exception("internal error")
-        raise InternalError(options.state_dir / "engine.log", error) from error
-    finally:
-        lock.release()
-
-
 class LiveEngine:
     """One engine process. Everything below runs on its loop; only the store has a thread."""
 
-    def __init__(self, options: EngineOptions, ring: LogRing, tape: Tape | None) -> None:
+    def __init__(
+        self,
+        options: EngineOptions,
+        ring: LogRing,
+        tape: Tape | None,
+        begin: Begin | None = None,
+        control: Control | None = None,
+    ) -> None:
         self.options = options
         self.config = options.config
         self.ring = ring
         self._tape = tape
         self.hub = Hub()
-        self.control = Control()
+        self.control = control or Control()
         self._consoles = ConsoleWatch(self.config.risk)
         self.phase = "starting"
         self.phase_detail = ""
@@ -127,8 +110,16 @@ class LiveEngine:
         self.feeds: list[Feed] = []
         self.loading: Callable[[], str] = lambda: ""
         """How far history is loaded, one line."""
-        self.store = Store(options.state_dir / DATABASE)
-        self.writing = Writing(self.store, self.hub, failed=self._storage_failed, fault=self.internal_error)
+        # On a tape, what is committed is answered at once: how long a disk takes must not change what is
+        # decided, or no two runs were the same.
+        self.store = Store(options.state_dir / DATABASE, durable=tape is None)
+        self.writing = Writing(
+            self.store,
+            self.hub,
+            failed=self._storage_failed,
+            fault=self.internal_error,
+            at_once=tape is not None,
+        )
         self.desk = Desk(
             self.config,
             Instruments(),
@@ -175,6 +166,19 @@ class LiveEngine:
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
         )
+        self.playback = (
+            None
+            if tape is None
+            else TapePlayback(
+                tape,
+                begin or options.begin,
+                int(self.config.features.bar_s * NS),
+                time.monotonic_ns,
+                self._begin_anew,
+            )
+        )
+        self.anew: Begin | None = None
+        """How the next engine begins, where this one ends to begin anew."""
         self.stopping = asyncio.Event()
         self.crash: Exception | None = None
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
@@ -195,12 +199,12 @@ class LiveEngine:
 
     def tape_text(self) -> str:
         """Name, speed and the time reached on the tape; "" when live."""
-        if self._tape is None:
-            return ""
-        names = ", ".join(path.name for path in self.options.tapes)
-        reached = datetime.fromtimestamp(self.desk.now_ns / NS, UTC)
-        speed = "max" if math.isinf(self.options.speed) else f"{self.options.speed:g}×"
-        return f"{names} {speed} at {reached:%Y-%m-%d %H:%M:%S}"
+        return "" if self.playback is None else self.playback.text(self.desk.now_ns)
+
+    def _begin_anew(self, begin: Begin) -> None:
+        self.anew = begin
+        self.phase, self.phase_detail = "rewinding", "the desk begins anew from the tape's start"
+        self.stop("rewind")
 
     def _storage_failed(self, error: StoreError) -> None:
         self.phase, self.phase_detail = "failed", str(error)
@@ -252,7 +256,7 @@ class LiveEngine:
             await self.stopping.wait()
             await self._shut_down()
         finally:
-            await server.close()
+            await server.close(restarts=self.anew is not None)
             with contextlib.suppress(FileNotFoundError):
                 socket.unlink()
             if self.bars is not None:
@@ -271,6 +275,16 @@ class LiveEngine:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         self._loop.add_signal_handler(signal.SIGHUP, lambda: log.info("SIGHUP: the engine stays"))
+        if self.options.life_fd is not None:
+            # Nothing is ever written to it: that it can be read is its end.
+            self._loop.add_reader(self.options.life_fd, self._console_ended)
+
+    def _console_ended(self) -> None:
+        assert self._loop is not None and self.options.life_fd is not None
+        self._loop.remove_reader(self.options.life_fd)
+        self.anew = None
+        if not self.stopping.is_set():
+            self.stop("its console has ended")
 
     def stop(self, who: str) -> None:
         """End, in order; a second call ends at once."""
@@ -281,7 +295,8 @@ class LiveEngine:
         self.stopping.set()
 
     async def _shut_down(self) -> None:
-        self.phase, self.phase_detail = "stopping", ""
+        if self.anew is None:
+            self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
         await self.tasks.cancel()
@@ -289,7 +304,8 @@ class LiveEngine:
         self.recording.close()
         await self.beside.close()
         self.desk.trading_enabled = False
-        await self._leave_orders()
+        if self.anew is None:
+            await self._leave_orders()
         if self.writing.failure is None:
             with contextlib.suppress(StoreError):  # the store says what it could not write
                 await self.writing.durable()
@@ -311,8 +327,8 @@ class LiveEngine:
     async def _run(self) -> None:
         self.phase, self.phase_detail = "warming up", ""
         try:
-            if self._tape is not None:
-                self.clock = self._open_tape(self._tape)
+            if self._tape is not None and self.playback is not None:
+                self.clock = self._open_tape(self._tape, self.playback)
             for feed in self.feeds:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())
@@ -357,11 +373,11 @@ class LiveEngine:
                 self.tasks.spawn(self.bars.run(), vital=False)
         self.tasks.spawn(poll(self.model, self.config.models.poll_s), vital=False)
 
-    def _open_tape(self, tape: Tape) -> Clock:
+    def _open_tape(self, tape: Tape, playback: TapePlayback) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""
         adopt(self.desk, tape.specs)
-        speed = self.options.speed
-        self.feeds = [TapeFeed(tape, 0.0 if math.isinf(speed) else speed, time.monotonic_ns)]
+        self.feeds = [playback.feed]
+        self.tasks.spawn(playback.measure(), vital=False)
         return lambda: self.desk.now_ns
 
     async def _warm_up(self, feed: SimulatedFeed) -> None:
@@ -384,7 +400,8 @@ class LiveEngine:
             try:
                 if isinstance(self.clock, LiveClock):
                     self.clock.resync()
-                self.desk.advance(self.clock())
+                if self._tape is None:  # a tape's time is its events' alone: else no two runs were the same
+                    self.desk.advance(self.clock())
                 self._watch_consoles()
             except Exception as error:
                 self.internal_error(error)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     VERSION,
     AutomationRow,
@@ -23,7 +25,7 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.config import BlendWeights
-from engine.errors import OrderError
+from engine.errors import OrderError, TapeError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
@@ -39,6 +41,8 @@ from engine.wiring.trading_port import LiveTrading
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
+
+log = logging.getLogger("engine")
 
 MAX_FRAME_AGE_S = 0.05
 _DELIVERING = (FeedState.UP, FeedState.POLLING)
@@ -87,6 +91,7 @@ class LivePort:
             last_seq=engine.hub.last_seq,
             pending_writes=engine.store.pending,
             tape=engine.tape_text(),
+            playback=None if engine.playback is None else engine.playback.row(),
             automations=self.automations(),
             drifts=0 if compared is None else compared.drifts,
             gateway="" if gateways is None else gateways.text(),
@@ -228,6 +233,14 @@ class LivePort:
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
+
+    def set_playback(self, patch: PlaybackPatch, who: str) -> Reply:
+        playback = self._engine.playback
+        if playback is None:
+            raise TapeError("this desk plays no tape: its market is of now")
+        told = playback.change(patch)
+        log.info("%s: %s", who, told)
+        return Reply(True, told)
 
     def stop(self, who: str) -> Reply:
         engine = self._engine

@@ -15,6 +15,7 @@ from engine.api.protocol import (
     ModelRow,
     OpportunityRow,
     OrderRow,
+    PlaybackRow,
     PositionRow,
     StateFrame,
     StatusRow,
@@ -65,6 +66,7 @@ class DeskView:
         drifts: int = 0,
         gateway: str = "",
         loading: str = "",
+        playback: PlaybackRow | None = None,
         consoles: int = 0,
         controller: tuple[str, str] = ("", ""),
     ) -> StateFrame:
@@ -77,6 +79,7 @@ class DeskView:
                 drifts=drifts,
                 gateway=gateway,
                 loading=loading,
+                playback=playback,
                 consoles=consoles,
                 controller_id=controller[0],
                 controller=controller[1],

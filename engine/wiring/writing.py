@@ -33,11 +33,14 @@ class Writing:
         *,
         failed: Callable[[StoreError], None],
         fault: Callable[[Exception], None],
+        at_once: bool = False,
     ) -> None:
+        """``at_once``: what is committed is answered before it is on disk, on the spot."""
         self._store = store
         self._hub = hub
         self._failed = failed
         self._fault = fault
+        self._at_once = at_once
         self._loop: asyncio.AbstractEventLoop | None = None
         self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
         self._waiters: deque[tuple[int, asyncio.Event]] = deque()
@@ -62,6 +65,11 @@ class Writing:
         assert self._loop is not None
         loop = self._loop
         try:
+            if self._at_once:
+                self._undurable.append((self._store.commit_now(events), events, done))
+                self._committed += 1
+                self._durable()
+                return
             seqs = self._store.commit(events, lambda _: _post(loop, self._durable))
         except StoreError as error:
             self.fail(error)

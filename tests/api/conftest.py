@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from engine.api.hub import Hub
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     VERSION,
     AutomationRow,
@@ -159,6 +160,10 @@ class FakeDesk:
 
     def tell(self, level: str, source: str, text: str) -> None:
         self.asked.append(("tell", level, source, text))
+
+    def set_playback(self, patch: PlaybackPatch, who: str) -> Reply:
+        self.asked.append(("playback", patch, who))
+        return Reply(True, "paused")
 
     def stop(self, who: str) -> Reply:
         self.asked.append(("stop", who))

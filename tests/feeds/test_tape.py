@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from engine.errors import TapeError
 from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.columnar import ColumnarWriter
+from engine.feeds.playback import Playback
 from engine.feeds.tape import Tape, TapeFeed
 from engine.ticks import TICK
 
@@ -183,7 +185,7 @@ async def test_a_tape_plays_at_its_pace_and_ends(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", *(row(1_000 * ms * i, binance_trade(i)) for i in range(1, 5)))
     seen: list[tuple[float, MarketEvent]] = []
     start = time.monotonic()
-    feed = TapeFeed(Tape([path]), 50.0, time.monotonic_ns)
+    feed = TapeFeed(Tape([path]), Playback(50.0), time.monotonic_ns)
     await feed.run(lambda events: seen.extend((time.monotonic() - start, event) for event in events))
     trades = [at for at, event in seen if isinstance(event, Trade)]
     assert len(trades) == 4
@@ -195,7 +197,7 @@ async def test_a_tape_plays_at_its_pace_and_ends(tmp_path: Path) -> None:
 async def test_a_columnar_tape_plays_as_events(tmp_path: Path) -> None:
     path = columnar(tmp_path / "a.tape", ["a:A", "b:B"], [1, 2, 3])
     seen: list[MarketEvent] = []
-    await TapeFeed(Tape([path]), 0, time.monotonic_ns).run(seen.extend)
+    await TapeFeed(Tape([path]), Playback(math.inf), time.monotonic_ns).run(seen.extend)
     assert [event.symbol for event in seen if isinstance(event, Trade)] == ["a:A", "b:B", "a:A"]
 
 

@@ -1,0 +1,67 @@
+"""Running the engine: the lock, the log, the compiled kernels, then one live engine after another.
+
+There is more than one only on a tape that is sought backward: each is a fresh desk from the tape's start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import shutil
+
+from engine.api.control import Control
+from engine.errors import InternalError, TickdeskError
+from engine.feeds.tape import Tape
+from engine.logs import LogRing, configure
+from engine.store.lock import StateLock
+from engine.wiring.compile import compile_all
+from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.redis_cache import check_redis
+from engine.wiring.tape_playback import forget_journal
+
+log = logging.getLogger("engine")
+
+
+def run_engine(options: EngineOptions) -> int:
+    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
+    lock = StateLock.acquire(options.state_dir)
+    try:
+        logs = configure(
+            options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
+        )
+        check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
+        tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
+
+        def note(text: str) -> None:
+            log.info(text)
+            options.note(text)
+
+        compile_all(note)
+        code = _run(options, logs.ring, tape)
+    except TickdeskError:
+        raise
+    except Exception as error:
+        log.exception("internal error")
+        raise InternalError(options.state_dir / "engine.log", error) from error
+    finally:
+        lock.release()
+    if options.temporary:
+        shutil.rmtree(options.state_dir, ignore_errors=True)
+    return code
+
+
+def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:
+    begin, control = options.begin, Control()
+    while True:
+        engine = LiveEngine(options, ring, tape, begin, control)
+        code = asyncio.run(engine.main())
+        if engine.anew is None or code:
+            return code
+        begin = engine.anew
+        del engine
+        gc.unfreeze()  # the engine before, and all that it held
+        gc.collect()
+        forget_journal(options.state_dir)
+        ring.clear()
+        log.info("the desk begins anew from the tape's start")
