@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.features.indicators import update
-from engine.features.state import BARS_KEPT, CLOSE, HIGH, LOW, OPEN, VOLUME, VWAP
+from engine.features.state import BAR_NUMBER, BARS_KEPT, CLOSE, HIGH, LOW, OPEN, VOLUME, VWAP
 from engine.kernels import part
 
 
@@ -56,7 +56,7 @@ def _extend(s: Any, price: float) -> None:
 
 
 @part
-def close_bar(s: Any, desk: Any, ring: Any, end_ns: int) -> bool:
+def close_bar(s: Any, desk: Any, ring: Any, marks: Any, end_ns: int) -> bool:
     """Close the symbol's bar that ends at ``end_ns``; False when it has none (not started, or paused)."""
     if s.bar_live == 1:
         s.open, s.high, s.low, s.close = s.bar_open, s.bar_high, s.bar_low, s.bar_close
@@ -77,7 +77,16 @@ def close_bar(s: Any, desk: Any, ring: Any, end_ns: int) -> bool:
     else:
         s.volume_gapped = 0.0
     keep_bar(s, desk, ring, value)
+    _mark(s, desk, marks[(s.bar_count - 1) & (BARS_KEPT - 1)])
     return True
+
+
+@part
+def _mark(s: Any, desk: Any, mark: Any) -> None:
+    """Keep ``SHOWN`` and the number of the bar that closed just now."""
+    mark[0], mark[1], mark[2] = s.ema_fast, s.ema_slow, s.vwap
+    mark[3], mark[4], mark[5], mark[6] = s.bb_upper, s.bb_middle, s.bb_lower, s.rsi
+    mark[BAR_NUMBER] = s.bar_start_ns // desk.bar_ns
 
 
 @part

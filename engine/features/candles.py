@@ -22,6 +22,7 @@ from engine.features.state import (
     Array,
     new_bars,
     new_desk,
+    new_marks,
     new_ring,
     new_state,
     point,
@@ -45,16 +46,35 @@ def candle_values(bars: Floats, config: FeaturesConfig) -> Floats:
     ``first_unsound``. A vwap of NaN stands for the bar's typical price. What candles cannot tell (window,
     quote, last trade, trade count) is NaN.
     """
-    rows = np.array(bars, np.float64, order="C")
-    typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0
-    rows[:, VWAP] = np.where(np.isnan(rows[:, VWAP]), typical, rows[:, VWAP])
-    desk, state, ring_of_bars, ring = new_desk(config, 1.0), new_state(1), new_bars(1), new_ring(1)
-    start_row(state, 0, 1)
-    point(desk, state, ring_of_bars, ring)
-    values = np.empty((len(rows), len(FLOAT_FIELDS)))
-    _take(rows, int(desk.ctypes.data), values)
-    values[:, _UNKNOWN] = np.nan
-    return values
+    return Candles(config).add(bars)
+
+
+class Candles:
+    """``candle_values`` of candles that come one after the other."""
+
+    def __init__(self, config: FeaturesConfig) -> None:
+        self._desk, self._ring = new_desk(config, 1.0), new_ring(1)
+        self._memory = new_state(1), new_bars(1), new_marks(1)
+        start_row(self._memory[0], 0, 1)
+
+    def add(self, bars: Floats) -> Floats:
+        """The values at each of ``bars`` that follow those before."""
+        return self._take(bars, self._memory)
+
+    def peek(self, bars: Floats) -> Floats:
+        """What ``add`` would return; nothing is kept."""
+        state, ring, marks = self._memory
+        return self._take(bars, (state.copy(), ring.copy(), marks))
+
+    def _take(self, bars: Floats, memory: tuple[Array, Array, Array]) -> Floats:
+        rows = np.array(bars, np.float64, order="C")
+        typical = (rows[:, HIGH] + rows[:, LOW] + rows[:, CLOSE]) / 3.0
+        rows[:, VWAP] = np.where(np.isnan(rows[:, VWAP]), typical, rows[:, VWAP])
+        point(self._desk, *memory, self._ring)
+        values = np.empty((len(rows), len(FLOAT_FIELDS)))
+        _take(rows, int(self._desk.ctypes.data), values)
+        values[:, _UNKNOWN] = np.nan
+        return values
 
 
 def first_unsound(bars: Floats) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.feature_table import COLUMN
 from engine.features.bars import add_quote, add_trade, close_bar, miss_trades
-from engine.features.memory import bars_of, desk_at, fields_at, ring_of, rows_of, ticks_at
+from engine.features.memory import bars_of, desk_at, fields_at, marks_of, ring_of, rows_of, ticks_at
 from engine.features.state import ENTRY
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
 from engine.features.window import expire, measure, push
@@ -37,9 +37,9 @@ def _close_bars(now_ns: int, desk: Any) -> bool:
     step = desk.bar_ns
     closed = False
     if end_ns > 0:
-        state, bars, ring = rows_of(desk), bars_of(desk), ring_of(desk)
+        state, bars, marks, ring = rows_of(desk), bars_of(desk), marks_of(desk), ring_of(desk)
         for index in range(desk.count):
-            if close_bar(state[index], desk, bars[index], end_ns):
+            if close_bar(state[index], desk, bars[index], marks[index], end_ns):
                 closed = True
             expire(state[index], ring, end_ns - desk.window_ns)
     if not closed:
@@ -112,6 +112,8 @@ def consume_ticks(ticks: Any, start: int, stop: int, desk: Any) -> int:
             add_trade(s, tick.a, tick.b)
             s.trade_ns = now
             s.aggressor = tick.aggressor
+            if tick.aggressor == 0:
+                s.untold = 1
             _fetch_next_places(s, desk)
         else:
             s.bid, s.ask, s.bid_size, s.ask_size = tick.a, tick.b, tick.c, tick.d
@@ -144,6 +146,17 @@ def pass_time(now_ns: int, address: int) -> int:
             return BARS
         desk.now_ns = now_ns
     return NONE
+
+
+@kernel
+def close_first(address: int) -> bool:
+    """Close the open bar of the first symbol before its time, on a copy that is made for this; False when it
+    has none."""
+    desk = desk_at(address)
+    s = rows_of(desk)[0]
+    if s.bar_live == 0:
+        return False
+    return close_bar(s, desk, bars_of(desk)[0], marks_of(desk)[0], desk.boundary_ns)
 
 
 @kernel

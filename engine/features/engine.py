@@ -14,7 +14,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from engine.features.consume import (
     NONE,
     RISE,
     WAKE,
+    close_first,
     consume,
     find_mids,
     note_missing,
@@ -51,6 +52,7 @@ from engine.features.state import (
     Array,
     new_bars,
     new_desk,
+    new_marks,
     new_ring,
     new_state,
     point,
@@ -107,6 +109,19 @@ _TRACE = 1e-12
 """Of a price: more than the rounding of its products, less than a tick."""
 
 
+class Held(NamedTuple):
+    """Where the memory of one symbol is; views, which are right until the engine is given more ticks."""
+
+    desk: Array
+    """One row of DESK."""
+    state: Array
+    """One row of STATE."""
+    bars: Array
+    marks: Array
+    ring: Array
+    """Of all symbols."""
+
+
 class FeatureEngine:
     """Windows, bars, indicators and triggers of all symbols.
 
@@ -123,7 +138,7 @@ class FeatureEngine:
         """Of the desk's row, for kernels built upon ``consume_ticks``; the same for the engine's life."""
         self._ring = new_ring(rows * (RING_START + RING_GAP))
         self._ring_used = 0
-        self._place(new_state(rows), new_bars(rows))
+        self._place(new_state(rows), new_bars(rows), new_marks(rows))
         self._take_ticks(np.zeros(0, TICK))
 
     def __len__(self) -> int:
@@ -133,9 +148,9 @@ class FeatureEngine:
         """The symbol's index: dense, from 0, in the order of the calls."""
         index = len(self._symbols)
         if index == len(self._state):
-            state, bars = new_state(2 * index), new_bars(2 * index)
-            state[:index], bars[:index] = self._state, self._bars
-            self._place(state, bars)
+            state, bars, marks = new_state(2 * index), new_bars(2 * index), new_marks(2 * index)
+            state[:index], bars[:index], marks[:index] = self._state, self._bars, self._marks
+            self._place(state, bars, marks)
         start_row(self._state[index : index + 1], self._take_ring(RING_START), RING_START)
         self._symbols.append(symbol)
         self._desk["count"] = index + 1
@@ -315,6 +330,11 @@ class FeatureEngine:
             return found
         return np.concatenate((bars[BARS_KEPT + end - kept : BARS_KEPT], bars[:end]))
 
+    def held(self, index: int) -> Held:
+        """For who looks back further than a row does: see ``look_back.py``. It must change nothing."""
+        rows = slice(index, index + 1)
+        return Held(self._desk, self._state[rows], self._bars[index], self._marks[index], self._ring)
+
     def quote(self, index: int) -> tuple[float, float, float, float, float]:
         """(bid, bid size, ask, ask size, last trade); NaN where unknown."""
         bid, ask, bid_size, ask_size, last = _read_quote(self._bytes, index * _ROW_BYTES + _QUOTE_AT)
@@ -438,14 +458,14 @@ class FeatureEngine:
 
     # --- room ------------------------------------------------------------------------------------
 
-    def _place(self, state: Array, bars: Array) -> None:
+    def _place(self, state: Array, bars: Array, marks: Array) -> None:
         """Keep the memory and the views through which it is read."""
-        self._state, self._bars = state, bars
+        self._state, self._bars, self._marks = state, bars, marks
         self._rows = row_view(state)
         self._bar_starts, self._bar_counts = state["bar_start_ns"], state["bar_count"]
         memory = state.view(np.uint8).data.cast("B")
         self._bytes, self._words, self._floats = memory.cast("b"), memory.cast("q"), memory.cast("d")
-        point(self._desk, state, bars, self._ring)
+        point(self._desk, state, bars, marks, self._ring)
 
     def _take_ring(self, capacity: int) -> int:
         offset = self._ring_used
@@ -454,7 +474,7 @@ class FeatureEngine:
             ring = new_ring(max(2 * len(self._ring), self._ring_used))
             ring[:offset] = self._ring[:offset]
             self._ring = ring
-            point(self._desk, self._state, self._bars, ring)
+            point(self._desk, self._state, self._bars, self._marks, ring)
         return offset
 
     def _grow(self, index: int) -> None:
@@ -490,13 +510,14 @@ def _compile(report: Callable[[str], None] | None) -> None:
 
 def _exercise() -> None:
     desk, state, bars = new_desk(FeaturesConfig(), 1.0), new_state(1), new_bars(1)
-    ring, ticks = new_ring(RING_START), np.zeros(1, TICK)
-    point(desk, state, bars, ring)
+    marks, ring, ticks = new_marks(1), new_ring(RING_START), np.zeros(1, TICK)
+    point(desk, state, bars, marks, ring)
     address = desk.ctypes.data
     consume(ticks.ctypes.data, 0, 0, address)
     pass_time(NS, address)
     refresh(np.zeros(0, np.int64), address)
     refresh_one(0, address)
+    close_first(address)
     note_missing(0, 0, address)
     find_mids(np.zeros(0, np.int64), np.zeros(0), address)
     none = np.zeros(0, np.int64)

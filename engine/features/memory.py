@@ -50,5 +50,10 @@ def bars_of(desk: Any) -> Any:
 
 
 @part
+def marks_of(desk: Any) -> Any:
+    return carray(pointer(desk.marks), (desk.rows, BAR_SLOTS, BAR_WIDTH), np.float64)
+
+
+@part
 def ring_of(desk: Any) -> Any:
     return carray(pointer(desk.ring), desk.entries, ENTRY)

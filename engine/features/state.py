@@ -31,6 +31,10 @@ OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP, RETURN = range(7)
 """Columns of the bar ring; RETURN is the log return from the bar before."""
 BAR_WIDTH = 8
 """A bar fills a line."""
+SHOWN = ("ema_fast", "ema_slow", "vwap", "bb_upper", "bb_middle", "bb_lower", "rsi")
+"""What is kept of the row at each bar's close, for who looks back: columns of the ring of marks."""
+BAR_NUMBER = 7
+"""The last column of a mark: the bar's start, counted in bars. Exact: bars are no shorter than 0.1 s."""
 
 CLOSES, CLOSES_FAST, CLOSES_SLOW, VOLUMES, RETURNS, RETURNS_LONG = range(6)
 """Rows of ``moments``: sliding mean and variance over the Bollinger, SMA, volume and return windows."""
@@ -61,7 +65,7 @@ _FIELDS: list[Any] = [
     ("exit_armed", "u1"),
     ("rise_armed", "u1"),
     ("aggressor", "i1"),  # of the last trade
-    ("spare", "u1"),
+    ("untold", "u1"),  # of a trade so far the taker's side was not told
     # lines 1 and 2: trades. The window: entries head..tail of this symbol's part of the ring; sums are
     # offset by window_base
     ("offset", "<i8"),
@@ -160,6 +164,7 @@ DESK = np.dtype(
         ("rows", "<i8"),
         ("state", "<i8"),
         ("bars", "<i8"),
+        ("marks", "<i8"),
         ("entries", "<i8"),
         ("ring", "<i8"),
     ]
@@ -185,6 +190,11 @@ def new_bars(rows: int) -> Array:
     return zeros(rows * BAR_SLOTS * BAR_WIDTH, np.dtype(np.float64)).reshape(rows, BAR_SLOTS, BAR_WIDTH)
 
 
+def new_marks(rows: int) -> Array:
+    """(rows, BAR_SLOTS, BAR_WIDTH): ``SHOWN`` at the close of each bar in the ring, and its number."""
+    return new_bars(rows)
+
+
 def new_ring(entries: int) -> Array:
     """Room for the trades of all windows."""
     return zeros(entries, ENTRY)
@@ -208,9 +218,10 @@ def new_desk(config: FeaturesConfig, quote_max_age_s: float) -> Array:
     return desk
 
 
-def point(desk: Array, state: Array, bars: Array, ring: Array) -> None:
+def point(desk: Array, state: Array, bars: Array, marks: Array, ring: Array) -> None:
     """Write where the memory is. Whoever calls keeps the arrays alive."""
-    desk["rows"], desk["state"], desk["bars"] = len(state), state.ctypes.data, bars.ctypes.data
+    desk["rows"], desk["state"] = len(state), state.ctypes.data
+    desk["bars"], desk["marks"] = bars.ctypes.data, marks.ctypes.data
     desk["entries"], desk["ring"] = len(ring), ring.ctypes.data
 
 
