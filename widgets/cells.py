@@ -42,24 +42,24 @@ CELL_STYLES = (
 COMPONENTS = {f"cell--{name}" for name in CELL_STYLES}
 
 CELL_CSS = """
-    & .cell--text { color: $foreground; }
-    & .cell--muted { color: $muted; }
-    & .cell--stale { color: $stale; }
-    & .cell--bold { color: $foreground; text-style: bold; }
-    & .cell--heading { color: $heading; }
-    & .cell--up { color: $price-up; }
-    & .cell--down { color: $price-down; }
-    & .cell--flat { color: $price-flat; }
-    & .cell--good { color: $success; }
-    & .cell--warn { color: $warning; }
-    & .cell--bad { color: $error; text-style: bold; }
-    & .cell--accent { color: $accent; }
-    & .cell--key { color: $accent; text-style: bold; }
-    & .cell--badge { color: $badge-ink; background: $primary; text-style: bold; }
-    & .cell--badge-good { color: $badge-ink; background: $success; text-style: bold; }
-    & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: bold; }
-    & .cell--badge-bad { color: $badge-ink; background: $error; text-style: bold; }
-    & .cell--hit { color: $foreground; text-style: reverse; }
+    & .cell--text { color: $foreground; text-style: $style-text; }
+    & .cell--muted { color: $muted; text-style: $style-muted; }
+    & .cell--stale { color: $stale; text-style: $style-stale; }
+    & .cell--bold { color: $foreground; text-style: $style-bold; }
+    & .cell--heading { color: $heading; text-style: $style-heading; }
+    & .cell--up { color: $price-up; text-style: $style-up; }
+    & .cell--down { color: $price-down; text-style: $style-down; }
+    & .cell--flat { color: $price-flat; text-style: $style-flat; }
+    & .cell--good { color: $success; text-style: $style-good; }
+    & .cell--warn { color: $warning; text-style: $style-warn; }
+    & .cell--bad { color: $error; text-style: $style-bad; }
+    & .cell--accent { color: $accent; text-style: $style-accent; }
+    & .cell--key { color: $accent; text-style: $style-key; }
+    & .cell--badge { color: $badge-ink; background: $primary; text-style: $style-badge; }
+    & .cell--badge-good { color: $badge-ink; background: $success; text-style: $style-badge-good; }
+    & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: $style-badge-warn; }
+    & .cell--badge-bad { color: $badge-ink; background: $error; text-style: $style-badge-bad; }
+    & .cell--hit { color: $foreground; text-style: $style-hit; }
 """
 """For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
 
@@ -124,6 +124,16 @@ def segments(cells: Iterable[Cell], styles: Mapping[str, Style]) -> list[Segment
     if run:
         out.append(Segment(run, run_style))
     return out
+
+
+def without_ink(style: Style) -> Style:
+    """What the cursor's line lays over its cells: they keep their own inks."""
+    return Style(
+        bgcolor=style.bgcolor,
+        bold=style.bold or None,
+        underline=style.underline or None,
+        reverse=style.reverse or None,
+    )
 
 
 def width_of(cells: Iterable[Cell]) -> int:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS
+from widgets.cells import CELL_CSS, COMPONENTS, without_ink
 from widgets.lines import CellStyles, line_strip
 
 
@@ -27,8 +26,10 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
     """The first choice is the safe one: the cursor starts there. Posts ``Chosen`` once and never again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,shift+tab", "step(-1)", show=False),
-        Binding("down,j,tab", "step(1)", show=False),
+        Binding("up,shift+tab", "step(-1)", show=False),
+        Binding("down,tab", "step(1)", show=False),
+        Binding("k", "step(-1)", show=False, id="up"),
+        Binding("j", "step(1)", show=False, id="down"),
         Binding("enter", "choose", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "choices--cursor"}
@@ -37,7 +38,7 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
     Choices {
         height: auto;
         background: $surface;
-        & .choices--cursor { background: $cursor; }
+        & .choices--cursor { background: $cursor; text-style: $style-cursor; }
     """
         + CELL_CSS
         + "}"
@@ -102,5 +103,5 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
         strip = line_strip(cells, width, self.cell_styles())
         if not here:
             return strip
-        cursor = Style(bgcolor=self.get_component_rich_style("choices--cursor").bgcolor)
+        cursor = without_ink(self.get_component_rich_style("choices--cursor"))
         return Strip(Segment.apply_style(strip, post_style=cursor), width)

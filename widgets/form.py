@@ -7,13 +7,12 @@ from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit
+from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit, without_ink
 from widgets.lines import CellStyles, line_strip
 
 _LABEL = 10
@@ -47,10 +46,14 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,shift+tab", "step(-1)", show=False),
-        Binding("down,j,tab", "step(1)", show=False),
-        Binding("left,h", "choose(-1)", show=False),
-        Binding("right,l,space", "choose(1)", show=False),
+        Binding("up,shift+tab", "step(-1)", show=False),
+        Binding("down,tab", "step(1)", show=False),
+        Binding("left", "choose(-1)", show=False),
+        Binding("right,space", "choose(1)", show=False),
+        Binding("k", "step(-1)", show=False, id="up"),
+        Binding("j", "step(1)", show=False, id="down"),
+        Binding("h", "choose(-1)", show=False, id="left"),
+        Binding("l", "choose(1)", show=False, id="right"),
         Binding("backspace", "rub_out", show=False),
         Binding("delete,ctrl+u", "clear", show=False),
         Binding("enter", "submit", show=False),
@@ -67,7 +70,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
     Form {
         height: auto;
         background: $surface;
-        & .form--cursor { background: $cursor; }
+        & .form--cursor { background: $cursor; text-style: $style-cursor; }
     """
         + CELL_CSS
         + "}"
@@ -211,7 +214,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         strip = line_strip(cells, width, self.cell_styles())
         if not here:
             return strip
-        cursor = Style(bgcolor=self.get_component_rich_style("form--cursor").bgcolor)
+        cursor = without_ink(self.get_component_rich_style("form--cursor"))
         return Strip(Segment.apply_style(strip, post_style=cursor), width)
 
 

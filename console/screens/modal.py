@@ -8,28 +8,34 @@ from typing import Any, ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from console.keymap import keys_of
+
 Result = TypeVar("Result")
 
 
 class Modal(ModalScreen[Result], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "close", show=False),
-        Binding("H", "app.halt", show=False),
+        Binding("H", "app.halt", show=False, id="halt"),
     ]
     DEFAULT_CSS = """
     Modal {
         align: center middle;
         background: $background 60%;
         & > .dialog {
-            border: round $rule-focus;
+            border: $focus-frame $rule-focus;
             border-title-color: $primary;
-            border-title-style: bold;
+            border-title-style: $style-focus-title;
             border-subtitle-color: $muted;
             background: $surface;
             padding: 0 1;
         }
     }
     """
+
+    def key(self, id: str) -> str:
+        """The key of an action as it is mapped, to be shown."""
+        return keys_of(self.app).shown(id)
 
     def action_close(self) -> None:
         self.dismiss(None)
