@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from console.cli.client import no_engine
+from console.cli.client import no_engine, none_to_watch
 from console.cli.desk import answers
-from console.cli.settings import configuration, state_dir
+from console.cli.settings import configuration, is_read_only, state_dir
 from console.cli.terminal import require_terminal, require_theme
 from engine.api.address import socket_path
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
-    where = state_dir(arguments)
+    where, read_only = state_dir(arguments), is_read_only(arguments, config)
     if not answers(socket_path(where)):
-        raise no_engine(where)
+        raise none_to_watch(where) if read_only else no_engine(where)
     require_terminal()
     require_theme(config.console.theme)
     from console.attach import attach
 
-    return attach(config, where)
+    return attach(config, where, read_only=read_only)

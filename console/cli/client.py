@@ -23,6 +23,12 @@ def no_engine(state_dir: Path) -> NoEngineError:
     return NoEngineError(f"no engine runs for {state_dir}: start one with `tickdesk` or `tickdesk --no-ui`")
 
 
+def none_to_watch(state_dir: Path) -> NoEngineError:
+    return NoEngineError(
+        f"no engine runs for {state_dir}, and a read-only console starts none: `tickdesk --no-ui` does"
+    )
+
+
 def quoted(name: str) -> str:
     """A name as one part of a path."""
     return quote(name, safe="")

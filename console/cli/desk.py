@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from console.cli.settings import config_path, configuration, state_dir
+from console.cli.settings import config_path, configuration, is_read_only, state_dir
 from console.cli.terminal import require_terminal, require_theme
 from engine.api.address import check, socket_path
 from engine.config import Config
@@ -19,6 +19,8 @@ from engine.errors import ConfigError
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
+    if arguments.no_ui and arguments.read_only:
+        raise ConfigError("--no-ui runs an engine, --read-only is of a screen: leave one of them out")
     with contextlib.ExitStack() as stack:
         # The many objects of the imports are all kept: engine and screen turn collection on when they run.
         gc.disable()
@@ -27,8 +29,19 @@ def run(arguments: argparse.Namespace) -> int:
         return (
             _engine_only(arguments, config, where)
             if arguments.no_ui
+            else _watch(arguments)
+            if is_read_only(arguments, config)
             else _with_screen(arguments, config, where)
         )
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    """A read-only console starts no engine: it joins the one that runs."""
+    from console.cli import attach
+
+    if arguments.tape:
+        raise ConfigError("a tape needs an engine of its own, and a read-only console starts none")
+    return attach.run(arguments)
 
 
 def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:

@@ -27,6 +27,11 @@ def configuration(arguments: argparse.Namespace) -> Config:
     return config
 
 
+def is_read_only(arguments: argparse.Namespace, config: Config) -> bool:
+    """Whether the console that is asked for only watches."""
+    return bool(arguments.read_only or config.console.read_only)
+
+
 def state_dir(arguments: argparse.Namespace) -> Path:
     """The state directory, absolute. Raises ConfigError when it cannot be one."""
     chosen = arguments.state_dir or os.environ.get("TICKDESK_STATE_DIR") or default_state_dir()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from engine.api.control import Control, Need
 from engine.api.control_protocol import HEADER, Console, ControlPatch, parse
@@ -67,7 +68,7 @@ class Guard:
         if _BY_STATE.index(wanted) < _BY_STATE.index(now):
             self.check(request, "control")
 
-    def middleware(self) -> Callable[..., object]:
+    def middleware(self) -> Middleware:
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             self.check(request, need_of(request))
