@@ -54,6 +54,8 @@ class StatusView(NamedTuple):
     """How long the engine has sent nothing; 0 while it sends as it should."""
     stale_s: float = STALE_S
     """A feed whose last datum is older is not fresh, whatever its state says."""
+    control: tuple[str, str] = ("", "")
+    """What this console may not do, in a word or two, and who controls; "" where there is nothing to say."""
 
 
 class StatusItems(NamedTuple):
@@ -100,8 +102,10 @@ class StatusBar(FixedLines):
 
 def status_items(view: StatusView) -> StatusItems:
     status = view.status
+    badge, who = view.control
+    watches: Line = ((f" {badge} ", "badge-warn"),) if badge else ()
     if status is None:
-        return StatusItems([(0, _link(view.link))], [])
+        return StatusItems([(0, _link(view.link)), (0, watches)], [])
     lost = view.link != "up"
     mode: Line = ((f" {status.mode} ", "badge" if status.mode == "PAPER" else "badge-warn"),)
     phase: Line = ()
@@ -120,6 +124,9 @@ def status_items(view: StatusView) -> StatusItems:
     ]
     reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
     second: list[tuple[int, Line]] = [
+        (0, watches),
+        (1, ((who, "warn"),) if badge and who else ()),
+        (7, ((who, "muted"),) if who and not badge else ()),
         (4, (("tick→order p99 ", "muted"), (figures.micros(status.latency_p99_us), "text"))),
         (3, stale),
         (4, _locked(status)),

@@ -1,8 +1,12 @@
-"""Leaving: detach, halt & stop, flatten & stop, or the kill switch; without an engine, just leave."""
+"""Leaving: detach, halt & stop, flatten & stop, or the kill switch; without an engine, just leave.
+
+A console that watches does not stop the engine that another one controls, and a read-only one only detaches.
+"""
 
 from __future__ import annotations
 
 from console.screens.confirm import AskScreen
+from console.standing import Standing
 from widgets.choices import Choice
 from widgets.lines import Line
 
@@ -33,18 +37,27 @@ def _held(open_positions: int, *, engine_gone: bool) -> Line:
 class LeaveScreen(AskScreen):
     """Dismisses with one of the ids above."""
 
-    def __init__(self, open_positions: int, *, risk_state: str = "active", engine_gone: bool = False) -> None:
+    def __init__(
+        self,
+        open_positions: int,
+        may: Standing = Standing(),  # noqa: B008 - frozen
+        *,
+        risk_state: str = "active",
+        engine_gone: bool = False,
+    ) -> None:
         self._engine_gone = engine_gone
         lines = [_held(open_positions, engine_gone=engine_gone)]
         if engine_gone:
             choices = [Choice(DETACH, "Leave")]
         else:
-            choices = [
-                Choice(DETACH, "Detach", _goes_on(risk_state)),
-                Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
-                Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
-                Choice(KILL, "Kill", "halt, cancel all, flatten, verify", "warn"),
-            ]
+            choices = [Choice(DETACH, "Detach", _goes_on(risk_state))]
+            if may.controls:
+                choices += [
+                    Choice(HALT_STOP, "Halt & stop", "positions stay, without stop-losses", "warn"),
+                    Choice(FLATTEN_STOP, "Flatten & stop", "close everything, then stop", "warn"),
+                ]
+            if not may.read_only:
+                choices.append(Choice(KILL, "Kill", "halt, cancel all, flatten, verify", "warn"))
         super().__init__("Leave", lines, choices)
 
     def follow(self, risk_state: str, open_positions: int) -> None:
