@@ -9,6 +9,8 @@ from pathlib import Path
 
 from console import app
 from console.cli.client import ask
+from console.identity import this_console
+from console.keymap import DEFAULT_KEYS, KeyMap
 from console.link import UnixLink
 from console.memory import FILE as MEMORY
 from console.memory import ConsoleMemory, RememberError
@@ -18,12 +20,20 @@ from engine.config import Config
 from engine.errors import LinkError
 
 
-def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_exit: bool = False) -> int:
+def attach(
+    config: Config,
+    state_dir: Path,
+    *,
+    keys: KeyMap = DEFAULT_KEYS,
+    first_run: bool = False,
+    stop_on_exit: bool = False,
+    read_only: bool = False,
+) -> int:
     """Run the console until the person leaves; returns the exit code."""
     # What the imports made stays for good: it need not be walked while the screen is drawn.
     gc.freeze()
     gc.enable()
-    link = UnixLink(socket_path(state_dir))
+    link = UnixLink(socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
     try:
@@ -34,6 +44,7 @@ def attach(config: Config, state_dir: Path, *, first_run: bool = False, stop_on_
             first_run=first_run,
             stale_s=config.risk.stale_data_s,
             memory=memory,
+            keys=keys,
         )
     finally:
         if stop_on_exit:

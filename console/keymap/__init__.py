@@ -8,6 +8,7 @@ from textual.binding import Binding
 
 from console.keymap.desk_keys import KEYS
 from console.keymap.key import DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.key_map import KeyMap, no_key
 from console.keymap.model_keys import MODEL_KEYS
 
 __all__ = [
@@ -18,36 +19,47 @@ __all__ = [
     "PANES",
     "TABLE",
     "Key",
+    "KeyMap",
     "bindings",
     "footer",
     "keys_for",
+    "keys_of",
     "model_footer",
     "works_in",
 ]
 
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
 """By number, from 1."""
-POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE = 3, 4, 5
+POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE, LOG_PANE = 3, 4, 5, 6
 OPENING_PANES = frozenset({1, 2, 4, 5})
 _PLACES = {
     STRATEGIES: frozenset({STRATEGIES_PANE}),
     OPENING: OPENING_PANES,
     POSITIONS: frozenset({POSITIONS_PANE}),
     ORDERS: frozenset({ORDERS_PANE}),
-    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE}),
+    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE, LOG_PANE}),
 }
 """Which panes a place is; DESK and TABLE are everywhere."""
 _TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
 
 
-def bindings(overrides: dict[str, str] | None = None, table: Iterable[Key] = KEYS) -> list[Binding]:
-    """The bindings of the desk, or of another table of keys; ``overrides`` gives other keys by id."""
-    keys = overrides or {}
+DEFAULT_KEYS = KeyMap()
+
+
+def keys_of(app: object) -> KeyMap:
+    """The keys of a running console."""
+    keys = getattr(app, "key_map", DEFAULT_KEYS)
+    assert isinstance(keys, KeyMap)
+    return keys
+
+
+def bindings(table: Iterable[Key] = KEYS) -> list[Binding]:
+    """The bindings of a table. Other keys than its own come by ``App.set_keymap``, which goes by the id."""
     return [
-        Binding(keys.get(key.id, key.keys), key.action, key.help, show=False, id=key.id)
+        Binding(key.keys or no_key(key.id), key.action, key.help, show=False, id=key.id)
         for key in table
-        if keys.get(key.id, key.keys)
+        if key.action
     ]
 
 
@@ -56,21 +68,23 @@ def works_in(key: Key, pane: int) -> bool:
     return key.where not in _PLACES or pane in _PLACES[key.where]
 
 
-def keys_for(pane: int) -> Iterable[Key]:
+def keys_for(pane: int, keys: KeyMap = DEFAULT_KEYS) -> Iterable[Key]:
     """The keys that work in a pane, its own first."""
-    mine = [key.in_pane(pane) for key in KEYS if works_in(key, pane)]
+    mine = [key.in_pane(pane) for key in keys.desk if works_in(key, pane)]
     return sorted(mine, key=lambda key: key.where == DESK)
 
 
-def footer(pane: int, risk_state: str = "active", *, tiny: bool = False) -> list[tuple[str, str]]:
+def footer(
+    pane: int, risk_state: str = "active", *, tiny: bool = False, keys: KeyMap = DEFAULT_KEYS
+) -> list[tuple[str, str]]:
     """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``."""
     return [
-        (key.shown, "resume…" if key.id == "entries" and risk_state != "active" else key.label)
-        for key in (key.in_pane(pane) for key in KEYS)
-        if key.label and works_in(key, pane) and (not tiny or key.id in _TINY)
+        (keys.shown(key.id), "resume…" if key.id == "entries" and risk_state != "active" else key.label)
+        for key in (key.in_pane(pane) for key in keys.desk)
+        if key.label and key.shown and works_in(key, pane) and (not tiny or key.id in _TINY)
     ]
 
 
-def model_footer() -> list[tuple[str, str]]:
+def model_footer(keys: KeyMap = DEFAULT_KEYS) -> list[tuple[str, str]]:
     """(key, label) for the foot of the models screen."""
-    return [(key.shown, key.label) for key in MODEL_KEYS if key.label]
+    return [(keys.shown(key.id), key.label) for key in keys.models if key.label and key.shown]

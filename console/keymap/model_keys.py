@@ -6,7 +6,7 @@ from console.keymap.key import Key
 
 MODEL_KEYS: tuple[Key, ...] = (
     Key(
-        "activate",
+        "model_activate",
         "a",
         "activate",
         "a",
@@ -14,7 +14,7 @@ MODEL_KEYS: tuple[Key, ...] = (
         "Activate the selected version; shows old against new (asks)",
     ),
     Key(
-        "shadow",
+        "model_shadow",
         "v",
         "shadow",
         "v",
@@ -29,19 +29,17 @@ MODEL_KEYS: tuple[Key, ...] = (
         "roll back",
         "Roll back to the model that was active before (asks)",
     ),
-    Key("train", "t", "app.train", "t", "train", "Train a model while the desk trades"),
+    Key("model_train", "t", "app.train", "t", "train", "Train a model while the desk trades"),
     Key(
-        "contributions",
+        "model_contributions",
         "e",
         "contributions",
         "e",
         "explain",
         "Explain a symbol's newest prediction, feature by feature",
     ),
-    Key("cancel_training", "c", "cancel_training", "c", "end run", "End the training run (asks)"),
-    Key(
-        "details", "enter", "details", "Enter", "details", "All of the selected version, on the whole screen"
-    ),
+    Key("model_cancel_training", "c", "cancel_training", "c", "end run", "End the training run (asks)"),
+    Key("open", "enter", "details", "Enter", "details", "All of the selected version, on the whole screen"),
     Key(
         "tab_right",
         "right_square_bracket",
@@ -59,9 +57,9 @@ MODEL_KEYS: tuple[Key, ...] = (
         "reload",
         "Load the registry's active model anew, without a stop",
     ),
-    Key("no_shadow", "V", "no_shadow", "V", "no shadow", "No shadow any more"),
+    Key("model_no_shadow", "V", "no_shadow", "V", "no shadow", "No shadow any more"),
     Key(
-        "deactivate",
+        "model_deactivate",
         "d",
         "deactivate",
         "d",
@@ -69,7 +67,12 @@ MODEL_KEYS: tuple[Key, ...] = (
         "Go on without a model: the active one steps down (asks)",
     ),
     Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, newest first"),
-    Key("copy", "y", "copy", "y", "copy", "Copy the row to the clipboard (works over SSH)"),
+    Key("search", "slash", "search", "/", "filter", "Filter the versions: word, !not, column:text, column>5"),
+    Key("match", "n", "match(1)", "n", "", "Next version that was looked for"),
+    Key("match_before", "N", "match(-1)", "N", "", "The version before that was looked for"),
+    Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)"),
+    Key("dialog_export", "ctrl+e", "app.export", "ctrl+e", "", "Export the versions as shown to a CSV file"),
+    Key("screenshot", "S", "app.screenshot", "S", "", "Screenshot: the screen as an SVG file"),
     Key("down", "j,down", "move(1)", "j ↓", "", "Down", palette=False),
     Key("up", "k,up", "move(-1)", "k ↑", "", "Up", palette=False),
     Key("home", "g,home", "home", "g", "", "First row", palette=False),
@@ -79,6 +82,6 @@ MODEL_KEYS: tuple[Key, ...] = (
     ),
     Key("pageup", "pageup", "page(-1)", "PgUp", "", "Page up below the table", palette=False),
     Key("palette", "ctrl+p", "app.command_palette", "ctrl+p", "", "Find any action by name", palette=False),
-    Key("close", "q", "close", "q", "close", "Back to the desk", palette=False),
+    Key("dialog_close", "q", "close", "q", "close", "Back to the desk", palette=False),
     Key("help", "question_mark,f1", "help", "?", "help", "The keys that work here", palette=False),
 )

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class AccountScreen(Reader):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "compare", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "compare", show=False, id="account_compare")]
 
     def __init__(self, link: TradingLink, view: DeskView) -> None:
         super().__init__("Account", [(("asking the engine…", "muted"),)])

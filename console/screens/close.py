@@ -25,8 +25,10 @@ class CloseScreen(Modal[FlattenPatch]):
     """Dismisses with what to close, None for nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,right,space,h,l", "turn", show=False),
-        Binding("q", "close", show=False),
+        Binding("left,right,space", "turn", show=False),
+        Binding("h", "turn", show=False, id="left"),
+        Binding("l", "turn", show=False, id="right"),
+        Binding("q", "close", show=False, id="dialog_close"),
     ]
     DEFAULT_CSS = """
     CloseScreen {

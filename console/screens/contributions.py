@@ -20,9 +20,11 @@ class ContributionsScreen(Reader):
     """``symbol`` first, the others of ``symbols`` by ``[`` and ``]``; ``ns`` as in ``Link.contributions``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "ask", show=False),
-        Binding("right_square_bracket,tab", "walk(1)", show=False),
-        Binding("left_square_bracket,shift+tab", "walk(-1)", show=False),
+        Binding("r", "ask", show=False, id="contributions_ask"),
+        Binding("tab", "walk(1)", show=False),
+        Binding("shift+tab", "walk(-1)", show=False),
+        Binding("right_square_bracket", "walk(1)", show=False, id="tab_right"),
+        Binding("left_square_bracket", "walk(-1)", show=False, id="tab_left"),
     ]
 
     def __init__(self, link: ModelsLink, symbols: Sequence[str], symbol: str, ns: int = 0) -> None:
@@ -33,7 +35,11 @@ class ContributionsScreen(Reader):
     def on_mount(self) -> None:
         super().on_mount()
         walks = "[ ] symbol · " if len(self._symbols) > 1 else ""
-        self.query_one(".dialog").border_subtitle = f"{walks}r asks anew · j k scroll · esc close"
+        self.query_one(
+            ".dialog"
+        ).border_subtitle = (
+            f"{walks}{self.key('contributions_ask')} asks anew · {self.scroll_keys} · esc close"
+        )
         self.action_ask()
 
     def on_resize(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,7 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input
 
+from console.export_files import Export
 from console.screens.modal import Modal
+from console.table_csv import grid_csv
 from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
 from engine.plain_number import is_plain, plain_number
@@ -19,6 +21,9 @@ from engine.text import clean
 from widgets.grid import Grid
 from widgets.lines import Line, Lines
 from widgets.value_input import ValueInput
+
+if TYPE_CHECKING:
+    from console.commanding import CommandingApp
 
 Value = ParamValue | tuple[str, ...]
 REFRESH_S = 1.0
@@ -67,15 +72,23 @@ class Editor(Modal[None], inherit_bindings=True):
     """Subclasses fill ``grid`` and ``fields`` in ``load`` and send in ``commit``."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "close", show=False),
+        Binding("q", "close", show=False, id="dialog_close"),
         Binding("enter", "edit", show=False),
-        Binding("space", "switch", show=False),
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("g,home", "home", show=False),
-        Binding("G,end", "end", show=False),
+        Binding("space", "switch", show=False, id="toggle"),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("j", "move(1)", show=False, id="down"),
+        Binding("k", "move(-1)", show=False, id="up"),
+        Binding("pagedown", "page(1)", show=False, id="pagedown"),
+        Binding("pageup", "page(-1)", show=False, id="pageup"),
+        Binding("g,home", "home", show=False, id="home"),
+        Binding("G,end", "end", show=False, id="end"),
+        Binding("slash", "search", show=False, id="search"),
+        Binding("n", "match(1)", show=False, id="match"),
+        Binding("N", "match(-1)", show=False, id="match_before"),
+        Binding("y", "app.copy_row", show=False, id="copy"),
+        Binding("e", "app.export", show=False, id="export"),
+        Binding("ctrl+e", "app.export", show=False, id="dialog_export"),
     ]
     DEFAULT_CSS = """
     Editor {
@@ -113,7 +126,8 @@ class Editor(Modal[None], inherit_bindings=True):
     def compose(self) -> ComposeResult:
         with self._dialog as dialog:
             dialog.border_title = Content(clean(self._title, 80))
-            dialog.border_subtitle = "j k · enter edits · space on/off · esc"
+            moves = f"{self.key('down')} {self.key('up')}"
+            dialog.border_subtitle = f"{moves} · enter edits · {self.key('toggle')} on/off · esc"
             yield self._head
             yield self.grid
             yield self._detail
@@ -195,9 +209,12 @@ class Editor(Modal[None], inherit_bindings=True):
             self.say("space switches what is on or off; enter edits this", "muted")
 
     def action_edit(self) -> None:
-        key = self.grid.cursor_key
-        field = self.fields.get(key or "")
-        if key is None or field is None:
+        self.edit(self.grid.cursor_key or "")
+
+    def edit(self, key: str) -> None:
+        """Type the value of ``key``, where there is such a field."""
+        field = self.fields.get(key)
+        if field is None:
             return
         if field.kind == "flag":
             self.action_switch()
@@ -225,6 +242,22 @@ class Editor(Modal[None], inherit_bindings=True):
         event.stop()
         self.action_edit()
 
+    # --- searching, copying, exporting -----------------------------------------------------------
+
+    def searched(self) -> Grid:
+        return self.grid
+
+    def search_changed(self) -> None:
+        sought = f" · /{self.grid.sought} {self.grid.found}" if self.grid.sought else ""
+        self._dialog.border_title = Content(clean(f"{self._title}{sought}", 110))
+        self.show_detail()
+
+    def copied(self) -> tuple[str, str]:
+        return "row", self.grid.row_text(self.grid.cursor_key or "")
+
+    def exports(self) -> Sequence[Export]:
+        return [Export(self._title, ".csv", grid_csv(self.grid.COLUMNS, self.grid.rows))]
+
     def action_close(self) -> None:
         if self.editing:
             self.stop_editing()
@@ -248,6 +281,10 @@ class Editor(Modal[None], inherit_bindings=True):
 
     async def _send(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         try:
+            why_not = await cast("CommandingApp", self.app).why_not(self._title)
+            if why_not:
+                self.say(why_not, "bad")
+                return
             reply = await command()
         except LinkError as error:
             self.say(str(error), "bad")

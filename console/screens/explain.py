@@ -18,7 +18,9 @@ from widgets.explanation import explanation_lines
 class ExplainScreen(Reader):
     """Of an opportunity's or an order's ``id``."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("e", "contributions", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "contributions", show=False, id="explain_contributions")
+    ]
 
     def __init__(self, id: str, link: Link) -> None:
         super().__init__("Explain", [(("asking the engine…", "muted"),)])
@@ -36,7 +38,10 @@ class ExplainScreen(Reader):
             return
         self.show(explanation_lines(self._story))
         if self._story.model_version:
-            self.query_one(".dialog").border_subtitle = "e what moved the model · j k scroll · esc close"
+            said = (
+                f"{self.key('explain_contributions')} what moved the model · {self.scroll_keys} · esc close"
+            )
+            self.query_one(".dialog").border_subtitle = said
 
     def action_contributions(self) -> None:
         """The prediction that spoke in it, taken apart."""

@@ -27,7 +27,7 @@ CLOSE_S = 0.3
 class FormScreen(Modal[None], inherit_bindings=True):
     """Subclasses give the fields, what they come to (``follow``), and send (``deliver``)."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "close", show=False, id="dialog_close")]
     DEFAULT_CSS = """
     FormScreen {
         & > .dialog { width: 60; max-width: 100%; height: auto; max-height: 100%; }

@@ -24,9 +24,12 @@ DESK, EXITS, STRATEGY, SYMBOL = "desk", "exits", "strategy:", "symbol:"
 
 class LimitsScreen(Editor):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket,tab", "scope(1)", show=False),
-        Binding("left_square_bracket,shift+tab", "scope(-1)", show=False),
-        Binding("d,delete", "reset", show=False),
+        Binding("tab", "scope(1)", show=False),
+        Binding("shift+tab", "scope(-1)", show=False),
+        Binding("right_square_bracket", "scope(1)", show=False, id="tab_right"),
+        Binding("left_square_bracket", "scope(-1)", show=False, id="tab_left"),
+        Binding("delete", "reset", show=False),
+        Binding("d", "reset", show=False, id="limits_reset"),
     ]
 
     def __init__(self, link: TradingLink, view: DeskView) -> None:
@@ -37,7 +40,12 @@ class LimitsScreen(Editor):
         self._limits: dict[str, LimitRow] = {}
 
     def on_mount(self) -> None:
-        self._dialog.border_subtitle = "j k · enter edits · d default · [ ] of what · esc"
+        moves, scopes = (
+            f"{self.key(a)} {self.key(b)}" for a, b in (("down", "up"), ("tab_left", "tab_right"))
+        )
+        self._dialog.border_subtitle = (
+            f"{moves} · enter edits · {self.key('limits_reset')} default · {scopes} of what · esc"
+        )
 
     async def load(self) -> None:
         scope = self.scope

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
+from console.export_files import Export
 from console.screens.modal import Modal
 from engine.text import clean
 from widgets.lines import Line, Lines, faded
@@ -17,13 +18,23 @@ from widgets.lines import Line, Lines, faded
 
 class Reader(Modal[None], inherit_bindings=True):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,enter", "close", show=False),
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("g,home", "home", show=False),
-        Binding("G,end", "end", show=False),
+        Binding("enter", "close", show=False),
+        Binding("q", "close", show=False, id="dialog_close"),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("j", "move(1)", show=False, id="down"),
+        Binding("k", "move(-1)", show=False, id="up"),
+        Binding("space", "page(1)", show=False),
+        Binding("pagedown", "page(1)", show=False, id="pagedown"),
+        Binding("pageup", "page(-1)", show=False, id="pageup"),
+        Binding("g,home", "home", show=False, id="home"),
+        Binding("G,end", "end", show=False, id="end"),
+        Binding("slash", "search", show=False, id="search"),
+        Binding("n", "match(1)", show=False, id="match"),
+        Binding("N", "match(-1)", show=False, id="match_before"),
+        Binding("y", "app.copy_row", show=False, id="copy"),
+        Binding("e", "app.export", show=False, id="export"),
+        Binding("ctrl+e", "app.export", show=False, id="dialog_export"),
     ]
     DEFAULT_CSS = """
     Reader > .dialog {
@@ -42,11 +53,15 @@ class Reader(Modal[None], inherit_bindings=True):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 80))
-            dialog.border_subtitle = "j k scroll · esc close"
+            dialog.border_subtitle = f"{self.scroll_keys} · esc close"
             yield self._lines
 
     def on_mount(self) -> None:
         self.set_focus(self._lines)
+
+    @property
+    def scroll_keys(self) -> str:
+        return f"{self.key('down')} {self.key('up')} scroll".lstrip()
 
     @property
     def lines_width(self) -> int:
@@ -60,6 +75,20 @@ class Reader(Modal[None], inherit_bindings=True):
     def fail(self, error: str) -> None:
         """Say why nothing newer comes; what was known before stays, as the past."""
         self._lines.set_lines([((error, "bad"),), *(faded(line) for line in self._filled)])
+
+    def searched(self) -> Lines:
+        return self._lines
+
+    def search_changed(self) -> None:
+        lines = self._lines
+        sought = f" · /{lines.sought} {lines.found}" if lines.sought else ""
+        self.query_one(".dialog").border_title = Content(clean(f"{self._title}{sought}", 110))
+
+    def copied(self) -> tuple[str, str]:
+        return "text", "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines.lines)
+
+    def exports(self) -> Sequence[Export]:
+        return [Export(self._title, ".txt", f"{self.copied()[1]}\n")]
 
     def action_move(self, lines: int) -> None:
         self._lines.move_by(lines)

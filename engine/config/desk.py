@@ -39,6 +39,12 @@ class LinkConfig(Section, frozen=True):
 class ConsoleConfig(Section, frozen=True):
     theme: str = "tickdesk-dark"
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
+    read_only: bool = False
+    """Consoles watch, and send nothing; also ``--read-only``."""
+    keys: dict[str, str | tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Other keys, by the action's id (``tickdesk keys`` prints them): ``halt = "H f12"``, "" for none."""
+    keys_file: str = ""
+    """The same as a file; relative to the configuration file, and ``keys.toml`` beside it when empty."""
 
 
 class LoggingConfig(Section, frozen=True):

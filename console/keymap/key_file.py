@@ -1,0 +1,85 @@
+"""The key map as a file: ``keys.toml``, one line for each action."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from console.keymap.key import Key
+from console.keymap.key_map import Given, KeyMap, KeyMapError
+from console.keymap.key_names import shown_key
+from engine.config import ConsoleConfig
+from engine.errors import ConfigError
+from engine.text import clean
+
+FILE = "keys.toml"
+"""Beside the configuration file, where no other is named."""
+_LARGEST = 1 << 18
+
+
+def key_map(config: ConsoleConfig, folder: Path) -> KeyMap:
+    """The file's keys, and the configuration's over them. ``folder``: of the configuration file.
+
+    Raises KeyMapError with a line for each mistake, ConfigError where the file cannot be read.
+    """
+    path = folder / Path(config.keys_file or FILE).expanduser()
+    from_file = _read(path) if config.keys_file or path.exists() else {}
+    given = [Given(str(path), id, keys) for id, keys in from_file.items()]
+    return KeyMap([*given, *(Given("console.keys", id, keys) for id, keys in config.keys.items())])
+
+
+def _read(path: Path) -> dict[str, str | tuple[str, ...]]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {clean(path, 120)}: {error.strerror}; check console.keys_file"
+        ) from None
+    if len(raw) > _LARGEST:
+        raise ConfigError(f"{clean(path, 120)} is no key map: it is longer than {_LARGEST // 1024} kB")
+    try:
+        table = tomllib.loads(raw.decode())
+    except (ValueError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
+        raise ConfigError(f"{clean(path, 120)} is no TOML: {clean(error)}") from None
+    return _checked(path, table)
+
+
+def _checked(path: Path, table: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, str | tuple[str, ...]] = {}
+    mistakes = []
+    for id, keys in table.items():
+        if isinstance(keys, str):
+            found[id] = keys
+        elif isinstance(keys, list) and all(isinstance(key, str) for key in keys):
+            found[id] = tuple(keys)
+        else:
+            mistakes.append(
+                f'{clean(path, 80)}: {clean(id, 40)}: give its keys as text, as in {clean(id, 40)} = "f5"'
+            )
+    if mistakes:
+        raise KeyMapError(mistakes)
+    return found
+
+
+def file_lines(keys: KeyMap) -> list[str]:
+    """The map as a file that can be edited: everything that has keys, and what it does."""
+    lines = [
+        '# The keys of the console. Several are parted by blanks; "" is none. What is left out stays.',
+        "# H halts, Enter opens, Esc closes and ctrl+c leaves, always.",
+    ]
+    told: set[str] = set()
+    for title, table in (("the desk", keys.desk), ("the models", keys.models), ("dialogs", keys.dialogs)):
+        mine = [key for key in table if key.action and key.id not in told]
+        told |= {key.id for key in mine}
+        lines += ["", f"# {title}", *map(_line, mine)]
+    return lines
+
+
+def _line(key: Key) -> str:
+    names = [name for name in key.keys.split(",") if name]
+    shown = " ".join("comma" if name == "comma" else shown_key(name) for name in names)
+    quoted = f"'{shown}'" if '"' in shown or "\\" in shown else f'"{shown}"'
+    return f"{f'{key.id} = {quoted}':<34} # {key.help}"

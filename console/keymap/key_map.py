@@ -1,0 +1,163 @@
+"""The keys as a person has them: the tables, with other keys where the configuration or a file gives some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from console.keymap.desk_keys import KEYS
+from console.keymap.dialog_keys import DIALOG_KEYS, DIALOGS, FORM
+from console.keymap.key import Key
+from console.keymap.key_names import key_name, shown_key
+from console.keymap.model_keys import MODEL_KEYS
+from engine.errors import ConfigError
+from engine.text import clean
+
+HELD: Mapping[str, str] = {"H": "halt", "escape": "dismiss", "enter": "open", "ctrl+c": "quit"}
+"""Keys that always do the same: no other action takes them, and theirs keeps them."""
+_ALWAYS = frozenset({"help"})
+"""What must keep some key, besides those above."""
+_TYPED = frozenset("0123456789") | {"full_stop", "minus"}
+"""What is typed into forms."""
+_MOST_KEYS = 8
+
+
+class Given(NamedTuple):
+    """Keys for one action, as a person wrote them."""
+
+    origin: str
+    """Where: a file, or the configuration's table."""
+    id: str
+    keys: str | tuple[str, ...]
+    """One text of keys parted by blanks or commas, or one key each; none: unbound."""
+
+
+class KeyMapError(ConfigError):
+    """Every mistake on a line of its own."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\ntickdesk: ".join(self.mistakes))
+
+
+class KeyMap:
+    """What each action's keys are. An id means the same in every table, and has the same keys there."""
+
+    def __init__(self, given: Iterable[Given] = ()) -> None:
+        """``given``: the later takes the place of the earlier. Raises KeyMapError, with all that is wrong."""
+        self._given: dict[str, tuple[str, ...]] = {}
+        mistakes: list[str] = []
+        origins: dict[str, str] = {}
+        for each in given:
+            try:
+                self._given[each.id] = _keys_of(each)
+                origins[each.id] = each.origin
+            except ValueError as error:
+                mistakes.append(f"{clean(each.origin, 80)}: {clean(each.id, 40)}: {error}")
+        self.desk, self.models, self.dialogs = (
+            tuple(map(self._mapped, table)) for table in (KEYS, MODEL_KEYS, DIALOG_KEYS)
+        )
+        self._by_id = {key.id: key for table in (self.dialogs, self.models, self.desk) for key in table}
+        mistakes += _clashes(self, origins)
+        if mistakes:
+            raise KeyMapError(mistakes)
+
+    def _mapped(self, key: Key) -> Key:
+        names = self._given.get(key.id)
+        if names is None:
+            return key
+        return key._replace(keys=",".join(names), shown=" ".join(map(shown_key, names)))
+
+    @property
+    def changed(self) -> Mapping[str, tuple[str, ...]]:
+        """Textual's names of the keys that were given, by id."""
+        return self._given
+
+    @property
+    def for_textual(self) -> dict[str, str]:
+        """As ``App.set_keymap`` takes it; what has no key is put on one that no terminal sends."""
+        return {id: ",".join(names) or no_key(id) for id, names in self._given.items()}
+
+    def key(self, id: str) -> Key:
+        """Raises KeyError for an id that is in no table."""
+        return self._by_id[id]
+
+    def shown(self, id: str) -> str:
+        """The first key of an action as a person reads it; "" when it has none."""
+        shown = self.key(id).shown
+        return shown.partition(" ")[0] if id in self._given else shown
+
+    def screens(self) -> dict[str, list[Key]]:
+        """All keys that are there at the same time, by where that is."""
+        screens = {"the desk": list(self.desk), "the models screen": [*self.models, self.key("halt")]}
+        return screens | {
+            name: [self.key(id) for id in sorted(ids)] for name, ids in (DIALOGS | {"a form": FORM}).items()
+        }
+
+
+def no_key(id: str) -> str:
+    """Stands for no key at all, where Textual wants one."""
+    return f"no_key_{id}"
+
+
+def ids() -> tuple[str, ...]:
+    """Everything that can be given other keys."""
+    return tuple(dict.fromkeys(key.id for key in (*KEYS, *MODEL_KEYS, *DIALOG_KEYS) if key.action))
+
+
+def _keys_of(given: Given) -> tuple[str, ...]:
+    """Textual's names. Raises ValueError, the rest of the line."""
+    known = ids()
+    if given.id not in known:
+        near = get_close_matches(given.id, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else "; `tickdesk keys` prints them all"
+        raise ValueError(f"no action is called so{hint}")
+    if isinstance(given.keys, str):
+        text = given.keys.strip()
+        written = [text] if text == "," else re.split(r"[,\s]+", text)
+    else:
+        written = list(given.keys)
+    written = [part for part in written if part.strip()]
+    names = tuple(dict.fromkeys(map(key_name, written)))
+    if len(names) > _MOST_KEYS:
+        raise ValueError(f"{len(names)} keys for one action; give at most {_MOST_KEYS}")
+    _check_held(given.id, names)
+    return names
+
+
+def _check_held(id: str, names: tuple[str, ...]) -> None:
+    for name, holder in HELD.items():
+        if id == holder and name not in names:
+            raise ValueError(f"{shown_key(name)} stays there: give it beside others, as in {_beside(name)}")
+        if id != holder and name in names:
+            raise ValueError(f"{shown_key(name)} is always {holder}: choose another key")
+    if id in _ALWAYS and not names:
+        raise ValueError(f"{id} must have a key, so that it can be found")
+    typed = [shown_key(name) for name in names if name in _TYPED]
+    if id in FORM and typed:
+        raise ValueError(f"{typed[0]} is typed into forms, where this works too: choose another key")
+
+
+def _beside(name: str) -> str:
+    return f'"{shown_key(name)} f12"'
+
+
+def _clashes(keys: KeyMap, origins: Mapping[str, str]) -> list[str]:
+    """One line for every pair of actions that share a key where both work."""
+    found: dict[tuple[str, str, str], str] = {}
+    for screen, table in keys.screens().items():
+        takers: dict[str, str] = {}
+        for key in table:
+            for name in filter(None, key.keys.split(",")):
+                other = takers.setdefault(name, key.id)
+                if other == key.id:
+                    continue
+                first, second = sorted((other, key.id), key=lambda id: id not in origins)
+                line = (
+                    f"{clean(origins.get(first, 'keys'), 80)}: {first}: {shown_key(name)} is {second} too, on"
+                    f' {screen}: give one of them another key, or "" for none'
+                )
+                found.setdefault((name, first, second), line)
+    return list(found.values())
