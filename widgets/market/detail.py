@@ -18,7 +18,7 @@ KEPT_TRADES = 2 * MOST_TRADES
 
 
 class MarketDetail:
-    """Merging is all that a frame costs; ``changed`` says whether there is anything to draw."""
+    """Merging is all that a frame costs."""
 
     def __init__(self) -> None:
         self.symbol = ""
@@ -36,7 +36,6 @@ class MarketDetail:
         """Not shown, because too many came at once."""
         self.taken = 0
         """Trades and fills that came, of this symbol."""
-        self.changed = False
 
     def clear(self) -> None:
         """Of another symbol, or another engine: nothing is known yet."""
@@ -45,7 +44,6 @@ class MarketDetail:
         self.bars = {}
         self.fills.clear()
         self.missed_trades = self.taken = 0
-        self.changed = True
 
     def merge(self, frame: MarketFrame) -> None:
         if frame.full:
@@ -62,4 +60,3 @@ class MarketDetail:
             newest = sorted(self.bars)[-MOST_BARS:]
             self.bars = {ns: self.bars[ns] for ns in newest}
         self.fills.extend(frame.fills)
-        self.changed = True

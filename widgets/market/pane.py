@@ -37,7 +37,7 @@ class MarketHead(FixedLines):
 
 
 class MarketPane(Vertical):
-    """``around`` says what is wanted and what we have in it; ``number`` stands before the title."""
+    """``around`` says what is wanted and what we have in it; ``number``: before the title, unless it is 0."""
 
     DEFAULT_CSS = """
     MarketPane {
@@ -47,6 +47,7 @@ class MarketPane(Vertical):
         &.-beside ChartPart { width: 2fr; }
         &.-beside LadderPart { width: 1fr; min-width: 34; max-width: 48; border-left: solid $rule; }
         &.-beside TradesPart { width: 38; border-left: solid $rule; }
+        &.-beside MarketPart:focus { border-left: solid $rule-focus; }
     }
     """
 
@@ -103,7 +104,6 @@ class MarketPane(Vertical):
 
     def show(self, detail: MarketDetail, now_ns: int, *, faded: bool = False) -> int:
         """Draw what changed. Returns the number of lines."""
-        detail.changed = False
         self._facts = facts(detail, self.around)
         lines = self._entitle()
         for part in self.grids:
@@ -112,7 +112,7 @@ class MarketPane(Vertical):
         return lines
 
     def _entitle(self) -> int:
-        title = f"{self.number} {self.title}"
+        title = f"{self.number} {self.title}" if self.number else self.title
         if str(self.border_title or "") != title:
             self.border_title = Content(title)
         tabs: list[Cell] = [
