@@ -185,3 +185,34 @@ class BarMerge:
         with np.errstate(divide="ignore", invalid="ignore"):
             found: Floats = np.where(volume > 0.0, np.where(np.isnan(told), value / volume, told), close)
         return found
+
+
+def merged_series(open_ns: Integers, values: Floats, interval_ns: int) -> tuple[Integers, Floats]:
+    """One symbol's bars, rising and none longer than ``interval_ns``, as longer ones by the rules of
+    ``BarMerge``: when they begin, and (n, 6). What has no volume counts as not traded; one whose volume is
+    NaN, as told by who knows none, as traded, and its long bar has none either.
+    """
+    if not len(open_ns):
+        return open_ns, values
+    starts = open_ns // interval_ns * interval_ns
+    traded = ~(values[:, 4] == 0.0)
+    # Where anything traded, only what traded makes the price.
+    firsts = np.flatnonzero(np.append(True, starts[1:] != starts[:-1]))
+    any_traded = np.logical_or.reduceat(traded, firsts)
+    sizes = np.diff(np.append(firsts, len(starts)))
+    counts = traded | ~np.repeat(any_traded, sizes)
+    kept, begins = values[counts], starts[counts]
+    firsts = np.flatnonzero(np.append(True, begins[1:] != begins[:-1]))
+    ends = np.append(firsts[1:], len(begins))
+    volumes = kept[:, 4]
+    made = np.empty((len(firsts), 6))
+    made[:, 0], made[:, 3] = kept[firsts, 0], kept[ends - 1, 3]
+    made[:, 1] = np.maximum.reduceat(kept[:, 1], firsts)
+    made[:, 2] = np.minimum.reduceat(kept[:, 2], firsts)
+    made[:, 4] = np.add.reduceat(volumes, firsts)
+    money = np.add.reduceat(np.where(volumes == 0.0, 0.0, kept[:, 5] * volumes), firsts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(made[:, 4] == 0.0, made[:, 3], money / made[:, 4])
+    # Of one bar alone its very vwap.
+    made[:, 5] = np.where((ends - firsts == 1) & any_traded, kept[firsts, 5], mean)
+    return begins[firsts], made
