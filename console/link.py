@@ -24,6 +24,7 @@ from engine.api.model_protocol import (
     TrainingOrder,
     TrainingRow,
 )
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     VERSION,
     AutomationPatch,
@@ -73,6 +74,10 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 SILENCE_S = 5.0
 """The engine sends a frame at least every two seconds: this long without one, it hangs or the line is cut."""
 
+ANEW_S = 60.0
+"""A desk that said that it begins anew is waited for so long, before it counts as gone."""
+ANEW = "the desk begins anew from the tape's start"
+
 CLOSE_S = 0.5
 """How long a hanging engine may take to answer that we close the line."""
 
@@ -96,6 +101,8 @@ class UnixLink:
         self._session: aiohttp.ClientSession | None = None
         self._stream: aiohttp.ClientWebSocketResponse | None = None
         self._watched = Watch()
+        self._anew_until = 0.0
+        """Of the loop's time: until then, that nobody listens means that the desk begins anew."""
         self.bytes_received = 0
 
     async def run(
@@ -120,7 +127,7 @@ class UnixLink:
                             # Without this, the engine would keep our seat for a while: we may come back.
                             await stream.close(code=aiohttp.WSCloseCode.GOING_AWAY)
                             raise
-                    on_state(LinkState.LOST, "the engine closed the link")
+                    on_state(LinkState.LOST, self._why_closed(stream))
                 except TimeoutError:
                     on_state(LinkState.LOST, f"nothing from the engine for {SILENCE_S:.0f} s")
                 except (msgspec.MsgspecError, _OtherVersionError) as error:
@@ -133,7 +140,9 @@ class UnixLink:
                     why = "the engine that came back speaks another version: q leaves, `tickdesk` starts ours"
                     on_state(LinkState.LOST, why)
                 except (aiohttp.ClientError, OSError) as error:
-                    if _nobody_listens(error):
+                    if _nobody_listens(error) and asyncio.get_running_loop().time() < self._anew_until:
+                        on_state(LinkState.LOST, ANEW)
+                    elif _nobody_listens(error):
                         on_state(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
                     else:
                         on_state(LinkState.LOST, clean(error, 80))
@@ -141,6 +150,13 @@ class UnixLink:
                 self._failures += 1
         finally:
             await self.close()
+
+    def _why_closed(self, stream: aiohttp.ClientWebSocketResponse) -> str:
+        if stream.close_code != aiohttp.WSCloseCode.SERVICE_RESTART:
+            return "the engine closed the link"
+        # Its events are numbered from the start again.
+        self._last_seq, self._anew_until = None, asyncio.get_running_loop().time() + ANEW_S
+        return ANEW
 
     async def close(self) -> None:
         if self._session is not None:
@@ -299,6 +315,9 @@ class UnixLink:
 
     async def quarantine(self, limit: int) -> list[QuarantineRow]:
         return await self._request("GET", f"/v1/quarantine?limit={limit}", list[QuarantineRow])
+
+    async def set_playback(self, patch: PlaybackPatch) -> Reply:
+        return await self._request("POST", "/v1/playback", Reply, patch)
 
     async def stop_engine(self) -> Reply:
         return await self._request("POST", "/v1/stop", Reply)

@@ -15,6 +15,7 @@ from engine.api.model_protocol import (
     TrainingOrder,
     TrainingRow,
 )
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     Explanation,
     QuarantineRow,
@@ -210,6 +211,10 @@ class Link(ControlLink, MarketLink, TradingLink, ModelsLink, Protocol):
 
     async def set_risk(self, state: str, reason: str) -> Reply:
         """``state`` is ``"active"``, ``"reducing"`` or ``"halted"``."""
+        ...
+
+    async def set_playback(self, patch: PlaybackPatch) -> Reply:
+        """Of a desk that plays a tape; others refuse."""
         ...
 
     async def stop_engine(self) -> Reply: ...

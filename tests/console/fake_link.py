@@ -18,6 +18,7 @@ from engine.api.model_protocol import (
     TrainingOrder,
     TrainingRow,
 )
+from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     Explanation,
     QuarantineRow,
@@ -323,6 +324,9 @@ class FakeLink:
 
     async def reconcile(self) -> Reply:
         return await self._command("reconcile", text="paper agrees with the desk")
+
+    async def set_playback(self, patch: PlaybackPatch) -> Reply:
+        return await self._command("playback", patch, text="paused")
 
     async def stop_engine(self) -> Reply:
         return await self._command("stop", text="engine stops")
