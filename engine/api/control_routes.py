@@ -105,8 +105,7 @@ class Guard:
                 raise ControlError("only a console takes control: `tickdesk attach`, then K")
             patch = await body(request, ControlPatch)
             text = self._take(console) if patch.action == "take" else self._give(console)
-            if text:
-                log.info("control: %s", text)
+            if text:  # an alert is logged too
                 desk.tell("warning", "control", text)
             return json_response(Reply(True, text or "as it was: nothing to change"))
 

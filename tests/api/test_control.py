@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api.control import SEAT_S, Control
-from engine.api.control_protocol import HEADER, Console, ControlDetail, parse, place
+from engine.api.control_protocol import HEADER, MOST_LABEL, Console, ControlDetail, parse, place
 from engine.api.protocol import ErrorReply, Reply
 from engine.errors import ControlError
 from engine.events import NS
+from engine.text import clean
 from tests.api.conftest import Serve, Served
 
 A = Console("aaaaaaaa", "seat", "ana@pts/3/4242")
@@ -44,7 +45,8 @@ def test_a_name_is_read_as_it_was_written_and_nothing_else_is_one() -> None:
 @given(st.text(max_size=300))
 def test_whatever_is_sent_as_a_name_is_one_line_or_refused(text: str) -> None:
     with contextlib.suppress(ValueError):
-        assert parse(f"0123abcd seat {text}").label.isprintable()
+        label = parse(f"0123abcd seat {text}").label
+        assert label == clean(label) and 0 < len(label) <= MOST_LABEL
 
 
 def test_the_first_that_may_command_controls_and_keeps_its_seat_through_a_short_cut() -> None:
