@@ -20,3 +20,9 @@ def clean(text: object, limit: int = 200) -> str:
         if ch in _BLANKS or unicodedata.category(ch) not in _DROPPED
     )
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def clean_block(text: object, limit: int = 100_000) -> str:
+    """As ``clean``, of text that may have several lines and columns: line ends and tabs stay."""
+    lines = str(text)[: limit * 4].split("\n")
+    return "\n".join("\t".join(clean(part, limit) for part in line.split("\t")) for line in lines)[:limit]

@@ -36,6 +36,8 @@ CELL_STYLES = (
     "badge-warn",
     "badge-bad",
     "hit",
+    "flash-up",
+    "flash-down",
 )
 """Each is a component class ``cell--<name>`` of the widgets that draw cells."""
 
@@ -59,6 +61,8 @@ CELL_CSS = """
     & .cell--badge-good { color: $badge-ink; background: $success; text-style: $style-badge-good; }
     & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: $style-badge-warn; }
     & .cell--badge-bad { color: $badge-ink; background: $error; text-style: $style-badge-bad; }
+    & .cell--flash-up { color: $badge-ink; background: $price-up; text-style: $style-badge; }
+    & .cell--flash-down { color: $badge-ink; background: $price-down; text-style: $style-badge; }
     & .cell--hit { color: $foreground; text-style: $style-hit; }
 """
 """For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
@@ -73,15 +77,20 @@ SCROLL_CSS = """
 """
 """For the DEFAULT_CSS of a widget that scrolls (inside its rule)."""
 
-_VARIATION_SELECTORS = {0xFE0E: None, 0xFE0F: None}
+_DISPUTED: dict[int, str | None] = {
+    **dict.fromkeys((0xFE0E, 0xFE0F)),
+    **dict.fromkeys(range(0x1F3FB, 0x1F400)),
+    **{0x1F1E6 + place: letter for place, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")},
+}
+"""Characters about whose width terminals disagree: variation selectors and skin tones go, the halves of a flag
+become their letters."""
 
 
 def printable(text: str) -> str:
     """``text`` as it may reach a terminal: one line, nothing but printable characters of a known width."""
     if text.isascii() and text.isprintable():
         return text
-    # Terminals disagree about the width of a character with a variation selector; without it they agree.
-    return clean(text, 2000).translate(_VARIATION_SELECTORS)
+    return clean(text, 2000).translate(_DISPUTED)
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from typing import Any, Literal, get_origin
 
 import msgspec
 
@@ -68,17 +69,25 @@ def hostile_texts(seed: int) -> Iterator[str]:
 
 
 def poison(value: Any, text: str | Iterator[str]) -> Any:
-    """The same struct with every free text replaced, by ``text`` or by the next of them."""
+    """The same struct with every free text replaced, by ``text`` or by the next of them.
+
+    A field of few given values stays: the link refuses any other.
+    """
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.replace(
-            value,
-            **{name: poison(getattr(value, name), text) for name in value.__struct_fields__ if name != "id"},
+            value, **{name: poison(getattr(value, name), text) for name in _free(type(value))}
         )
     if isinstance(value, (tuple, list)):
         return type(value)(poison(item, text) for item in value)
     if isinstance(value, dict):
         return {_one(text): 3, **value}
     return _one(text) if type(value) is str else value
+
+
+@cache
+def _free(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    fields = msgspec.structs.fields(kind)
+    return tuple(f.name for f in fields if f.name != "id" and get_origin(f.type) is not Literal)
 
 
 def _one(text: str | Iterator[str]) -> str:

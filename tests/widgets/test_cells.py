@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.style import Style
+from wcwidth import wcwidth
 
-from widgets.cells import fit, segments
+from widgets.cells import fit, printable, segments
 from widgets.lines import join_items, line_strip, wrap_line
 
 anything = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -58,3 +59,12 @@ def test_items_fall_by_priority() -> None:
     items = [(0, (("mode", "text"),)), (9, (("traffic", "muted"),)), (1, (("clock", "text"),)), (2, ())]
     text = "".join(text for text, _ in join_items(items, 15))
     assert text == "mode │ clock"
+
+
+def test_terminals_agree_on_the_width_of_what_is_printed() -> None:
+    """By each character alone, as tmux and xterm count, and by whole letters, as newer ones do."""
+    for code in range(0x20, 0x32000):  # no letters above
+        text = printable(f"a{chr(code)}b")
+        if not text.isascii():
+            assert sum(wcwidth(ch) for ch in text) == cell_len(text), hex(code)
+    assert printable("🇩🇪 👍🏽") == "DE 👍"
