@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gc
-import math
 import os
 import time
 from collections.abc import Iterable
@@ -17,15 +15,18 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from console.commands import DeskCommands
+from console.control import ControlApp
 from console.driver import DeskDriver, PatientApp, bytes_written
-from console.keymap import OPENING_PANES
+from console.exporting import ExportingApp
+from console.keymap import DEFAULT_KEYS, OPENING_PANES, KeyMap
 from console.keystrokes import KeystrokesApp
+from console.layouts import LayoutsApp
 from console.link_protocol import Link, LinkState
 from console.memory import ConsoleMemory
 from console.models import ModelsApp
-from console.screens.account import AccountScreen
 from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
+from console.screens.desk_layout import DESK
 from console.screens.explain import ExplainScreen
 from console.screens.feeds import FeedsScreen
 from console.screens.help import HelpScreen
@@ -33,19 +34,28 @@ from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveSc
 from console.screens.signals import SignalsScreen
 from console.screens.strategy import StrategyScreen
 from console.screens.weights import WeightsScreen
+from console.themes import PLAIN, Looks, ThemesApp
 from console.view import DeskView
+from console.watchlists import WatchlistsApp
 from engine.api.protocol import StrategyPatch
 from engine.errors import LinkError
 from engine.events import NS
 from engine.text import clean
-from themes import THEMES, VARIABLE_DEFAULTS, next_theme
+from widgets.desk_pane import EQUITY, LATENCY
 from widgets.status import STALE_S
 
-ACCOUNT_S = 2.0
-"""How often the totals of the positions are asked for while they are shown."""
 
-
-class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
+class DeskApp(
+    ControlApp,
+    LayoutsApp,
+    ModelsApp,
+    WatchlistsApp,
+    ExportingApp,
+    ThemesApp,
+    KeystrokesApp,
+    PatientApp,
+    inherit_bindings=False,
+):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
 
     TITLE = "tickdesk"
@@ -59,29 +69,33 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         link: Link,
         *,
         theme: str = "tickdesk-dark",
+        looks: Looks = PLAIN,
         frames_per_s: float = 4.0,
         first_run: bool = False,
         stale_s: float = STALE_S,
+        flash: bool = True,
         memory: ConsoleMemory | None = None,
+        keys: KeyMap = DEFAULT_KEYS,
+        exports: Path | None = None,
         driver_class: Any = None,
     ) -> None:
-        super().__init__(memory=memory, driver_class=driver_class)
+        super().__init__(
+            theme=theme,
+            looks=looks,
+            memory=memory,
+            keys=keys,
+            exports=exports,
+            driver_class=driver_class,
+        )
         self.link = link
         self.view = DeskView()
+        self.view.console = link.console
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
         self._stale_s = stale_s
-        self._asking_account = False
-        self._account_at = -math.inf
         self._traffic_at = (0, 0, 0)
         self._traffic = ""
-        for each in THEMES.values():
-            self.register_theme(each)
-        self.theme = theme if theme in self.available_themes else next(iter(THEMES))
-        self.desk = DeskScreen(self.view, first_run=first_run, stale_s=stale_s)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return VARIABLE_DEFAULTS
+        self.desk = DeskScreen(self.view, first_run=first_run, stale_s=stale_s, flash=flash)
 
     def get_default_screen(self) -> Screen[Any]:
         return self.desk
@@ -91,6 +105,7 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         return ()
 
     def on_mount(self) -> None:
+        self.begin_with_layout()
         self.set_interval(1 / self._frames_per_s, self.paint)
         self._run_link()
         # What is there now stays: the collector need not walk it again and again.
@@ -109,35 +124,13 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         ended = (state is LinkState.ENGINE_GONE) != (self.view.link is LinkState.ENGINE_GONE)
         self.view.set_link(state, clean(detail, 120))
         if state is LinkState.UP:
-            self._account_at = -math.inf  # another engine may answer now
-            self._ask_account()
+            self.ask_anew()
         else:
             self.paint()  # at once, not at the next frame
         if ended and isinstance(self.screen, LeaveScreen):
             # What it says and offers is no longer so.
             self.screen.dismiss(None)
             self.action_leave()
-
-    def _ask_account(self) -> None:
-        """What the totals rest on, while somebody sees them; one question at a time."""
-        due = time.monotonic() - self._account_at >= ACCOUNT_S
-        if due and self.view.link is LinkState.UP and not self._asking_account and self._totals_are_seen():
-            self._asking_account, self._account_at = True, time.monotonic()
-            self._take_account()
-
-    def _totals_are_seen(self) -> bool:
-        """The account's own dialog covers them, and asks for itself."""
-        shown = self.desk.positions.display and not self.desk.frozen
-        return shown and not isinstance(self.screen, AccountScreen)
-
-    @work(group="account")
-    async def _take_account(self) -> None:
-        try:
-            self.view.take_account(await self.link.account())
-        except LinkError:
-            self.view.account, self.view.changed = None, True  # shown as not known
-        finally:
-            self._asking_account = False
 
     def paint(self) -> None:
         """Draw what changed; toast what must be seen."""
@@ -147,7 +140,7 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         if self._wanted_state and heard and self.view.risk_state == self._wanted_state:
             # It came after all.
             self._wanted_state = self.desk.notice = ""
-        self._ask_account()
+        self.ask_what_is_due()
         self.desk.paint(traffic=self._measure_traffic())
         if isinstance(self.screen, LeaveScreen):
             self.screen.follow(self.view.risk_state, len(self.view.positions))
@@ -207,7 +200,10 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         """What stands behind the selected row."""
         view, pane, grid = self.view, self.desk.strategies, self.desk.grid
         key = grid.cursor_key
-        if key is None or self.desk.active not in OPENING_PANES:
+        if self.desk.active == DESK:
+            tabs = {EQUITY: self.action_account, LATENCY: self.action_feeds}
+            tabs.get(self.desk.desk_pane.tab, self.action_risk)()
+        elif key is None or self.desk.active not in OPENING_PANES:
             self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
         elif grid is self.desk.ticks:
             self.push_screen(SignalsScreen(key, self.link))
@@ -227,32 +223,14 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
     # --- the console itself ----------------------------------------------------------------------
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen(self.desk.active))
-
-    def action_next_theme(self) -> None:
-        self.theme = next_theme(self.theme)
-
-    def action_copy_row(self) -> None:
-        grid = self.desk.grid
-        if grid.cursor_key is not None:
-            self.copy_to_clipboard(grid.row_text(grid.cursor_key))
-            self.say("row copied")
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """OSC 52, so that it works over SSH; wrapped for tmux, which swallows it otherwise."""
-        self._clipboard = text
-        if self._driver is None:
-            return
-        payload = base64.b64encode(text.encode()).decode()
-        sequence = f"\x1b]52;c;{payload}\a"
-        if os.environ.get("TMUX"):
-            sequence = "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-        self._driver.write(sequence)
+        self.push_screen(HelpScreen(self.desk.active, self.key_map))
 
     def action_leave(self) -> None:
         gone = self.view.link is LinkState.ENGINE_GONE
         held = len(self.view.positions)
-        self.push_screen(LeaveScreen(held, risk_state=self.view.risk_state, engine_gone=gone), self._left)
+        may = self.view.standing
+        screen = LeaveScreen(held, may, risk_state=self.view.risk_state, engine_gone=gone)
+        self.push_screen(screen, self._left)
 
     def _left(self, how: str | None) -> None:
         if how == DETACH:
@@ -260,7 +238,7 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
         elif how in (HALT_STOP, FLATTEN_STOP):
             self._stop_engine(how)
         elif how == KILL:
-            self.command("KILL", self.kill)
+            self.command("KILL", self.kill, safer=True)
 
     @work(group="leave", exclusive=True)
     async def _stop_engine(self, how: str) -> None:
@@ -269,7 +247,10 @@ class DeskApp(ModelsApp, KeystrokesApp, PatientApp, inherit_bindings=False):
             made_safe = await self.ask_engine("FLATTEN", self.flatten)
         else:
             made_safe = await self.ask_engine(
-                "HALT", lambda: self.link.set_risk("halted", "stopped from the console"), "halted"
+                "HALT",
+                lambda: self.link.set_risk("halted", "stopped from the console"),
+                "halted",
+                safer=True,
             )
         if made_safe is None or not made_safe.ok:
             return
@@ -282,21 +263,30 @@ def run(
     link: Link,
     *,
     theme: str = "tickdesk-dark",
+    looks: Looks = PLAIN,
     frames_per_s: float = 4.0,
     first_run: bool = False,
     stale_s: float = STALE_S,
+    flash: bool = True,
     memory: ConsoleMemory | None = None,
+    keys: KeyMap = DEFAULT_KEYS,
+    exports: Path | None = None,
+    driver_class: Any = DeskDriver,
 ) -> int:
     """Run the console in this terminal until the person leaves. Returns the exit code."""
     os.nice(10)  # the engine next door goes first
     app = DeskApp(
         link,
         theme=theme,
+        looks=looks,
         frames_per_s=frames_per_s,
         first_run=first_run,
         stale_s=stale_s,
+        flash=flash,
         memory=memory,
-        driver_class=DeskDriver,
+        keys=keys,
+        exports=exports,
+        driver_class=driver_class,
     )
     app.run()
     return app.return_code or 0
