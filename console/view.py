@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from console.link_protocol import LinkState
 from console.standing import Standing, standing
 from engine.api.control_protocol import Console
-from engine.api.market_protocol import MarketFrame
+from engine.api.market_protocol import LatencyDetail, MarketFrame
 from engine.api.protocol import (
     AutomationRow,
     EventFrame,
@@ -28,7 +28,7 @@ from engine.api.protocol import (
     StreamMessage,
     TickRow,
 )
-from engine.api.trading_protocol import AccountDetail
+from engine.api.trading_protocol import AccountDetail, EquityCurve, LimitRow
 from engine.events import NS, Alert, RiskChange
 from widgets.market.detail import MarketDetail
 from widgets.orders import FINAL
@@ -36,6 +36,7 @@ from widgets.orders import FINAL
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
 KEPT_LOGS = 1000
+KEPT_RISK_CHANGES = 50
 QUIET_S = 2.0
 """An engine at work sends several frames a second: this long without one, its figures are of the past."""
 
@@ -61,7 +62,12 @@ class DeskView:
         self.alerts: deque[Alert] = deque(maxlen=20)
         """Not shown yet."""
         self.account: AccountDetail | None = None
-        """As last asked for; None: not known yet."""
+        """As last asked for, as what follows; None: not known yet."""
+        self.limits: Sequence[LimitRow] | None = None
+        self.curve: EquityCurve | None = None
+        self.latency: LatencyDetail | None = None
+        self.risk_changes: deque[RiskChange] = deque(maxlen=KEPT_RISK_CHANGES)
+        """Since this console is attached, oldest first."""
         self.market = MarketDetail()
         """Of the symbol that is watched."""
         self.console: Console | None = None
@@ -107,6 +113,7 @@ class DeskView:
                 self.alerts.append(message.event)
             elif isinstance(message.event, RiskChange):
                 event = message.event
+                self.risk_changes.append(event)
                 text = f"{event.previous.upper()} → {event.state.upper()}: {event.reason or event.who}"
                 self.alerts.append(Alert(level="warning", source="risk", text=text, ns=event.ns))
         elif isinstance(message, Resync):
@@ -116,9 +123,11 @@ class DeskView:
     def set_link(self, state: LinkState, detail: str) -> None:
         self.link, self.link_detail, self.changed = state, detail, True
 
-    def take_account(self, account: AccountDetail) -> None:
-        if account != self.account:
-            self.account, self.changed = account, True
+    def take(self, name: str, answer: object) -> None:
+        """What was asked for; ``name``: the attribute that keeps it."""
+        if answer != getattr(self, name):
+            setattr(self, name, answer)
+            self.changed = True
 
     def tick_age_ns(self, row: TickRow) -> float | None:
         """The age of a symbol's newest datum now; a row that did not change was not sent again, and aged."""
@@ -134,7 +143,7 @@ class DeskView:
     def _merge_frame(self, frame: StateFrame) -> None:
         self._frame_at = self._clock()
         if self._is_another_engine(frame):
-            self.account = None
+            self.account = self.limits = self.curve = self.latency = None
             self._begin_log_anew(frame.status.engine_ns)
         if frame.full:
             for known in (

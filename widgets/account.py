@@ -76,8 +76,7 @@ def account_lines(account: AccountDetail | None, width: int) -> list[Line]:
     ]
     lines += section("P&L", f"{account.currency}; the strategies and {MANUAL} add up to the desk")
     lines += table_lines(_PNL, [_pnl(row) for row in sorted(account.pnl, key=_desk_first)], width)
-    lines += section("Exposure", account.currency)
-    lines += table_lines(_EXPOSURES, [_exposure(row) for row in account.exposures], width)
+    lines += exposure_lines(account, width)
     lines += section("Balances")
     balances = [
         (
@@ -89,6 +88,12 @@ def account_lines(account: AccountDetail | None, width: int) -> list[Line]:
         for row in account.balances
     ]
     return lines + table_lines(_BALANCES, balances, width)
+
+
+def exposure_lines(account: AccountDetail, width: int) -> list[Line]:
+    """What is held long and short, in all and by what."""
+    rows = [_exposure(row) for row in account.exposures]
+    return [*section("Exposure", account.currency), *table_lines(_EXPOSURES, rows, width)]
 
 
 def _desk_first(row: PnlRow) -> tuple[bool, bool, str]:

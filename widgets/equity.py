@@ -13,26 +13,41 @@ _LABEL = 13
 
 
 def curve_lines(equity: EquityCurve | None, width: int) -> list[Line]:
-    """The curve over ``width`` cells, its range at the right."""
+    """Under a heading: the curve over ``width`` cells, its range at the right."""
     if equity is None or len(equity.equity) < 2:
         return [*section("Equity curve"), (("not known yet", "muted"),)]
-    values, drawdowns = equity.equity, equity.drawdown_pct
-    span = f"{figures.clock(equity.ns[0])}Z, {figures.age(equity.ns[-1] - equity.ns[0])}"
-    across = max(width - _LABEL - 1, 1)
-    lines = section("Equity curve", f"since {span}")
-    rows = curve(values, across, HEIGHT)
-    labels = {0: figures.number(max(values)), HEIGHT - 1: figures.number(min(values))}
-    lines += [_row(row, labels.get(index, ""), "accent") for index, row in enumerate(rows)]
-    # Drawn downwards: the deeper the fall, the lower the line.
-    falls = curve([-fall for fall in drawdowns], across, DRAWDOWN_HEIGHT)
-    deepest = f"{-max(drawdowns):z.2f}%"
-    labels = {0: "drawdown 0", DRAWDOWN_HEIGHT - 1: f"max {deepest}"}
-    lines += [_row(row, labels.get(index, ""), "warn") for index, row in enumerate(falls)]
-    now = f"now {-drawdowns[-1]:z.2f}%"
     return [
-        *lines,
-        (("equity ", "muted"), (figures.number(values[-1]), "text"), (f"  drawdown {now}", "muted")),
+        *section("Equity curve", f"since {since(equity)}"),
+        *drawn_lines(equity, width, HEIGHT, DRAWDOWN_HEIGHT),
+        now_line(equity),
     ]
+
+
+def since(equity: EquityCurve) -> str:
+    """``12:00:07Z, 3h``."""
+    return f"{figures.clock(equity.ns[0])}Z, {figures.age(equity.ns[-1] - equity.ns[0])}"
+
+
+def drawn_lines(equity: EquityCurve, width: int, height: int, fall_height: int) -> list[Line]:
+    """The account over ``height`` lines, below it the drawdown over ``fall_height`` lines (0: none)."""
+    values, drawdowns = equity.equity, equity.drawdown_pct
+    across = max(width - _LABEL - 1, 1)
+    labels = {0: figures.number(max(values)), height - 1: figures.number(min(values))}
+    lines = [
+        _row(row, labels.get(index, ""), "accent") for index, row in enumerate(curve(values, across, height))
+    ]
+    if fall_height:
+        # Drawn downwards: the deeper the fall, the lower the line.
+        falls = curve([-fall for fall in drawdowns], across, fall_height)
+        labels = {0: "drawdown 0", fall_height - 1: f"max {-max(drawdowns):z.2f}%"}
+        lines += [_row(row, labels.get(index, ""), "warn") for index, row in enumerate(falls)]
+    return lines
+
+
+def now_line(equity: EquityCurve) -> Line:
+    """Where the account is now."""
+    fall = f"  drawdown now {-equity.drawdown_pct[-1]:z.2f}%"
+    return (("equity ", "muted"), (figures.number(equity.equity[-1]), "text"), (fall, "muted"))
 
 
 def _row(drawn: str, label: str, style: str) -> Line:

@@ -1,4 +1,4 @@
-"""A pane of several tables, one at a time; its tabs stand in the border, or in a line where there is none."""
+"""A pane of several parts, one at a time; its tabs stand in the border, or in a line where there is none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from textual.containers import Vertical
 from widgets.cells import Cell
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Line
+from widgets.sheet import Sheet
+
+Part = Grid | Sheet
+"""A table, or lines to read."""
 
 
 class TabLine(FixedLines):
@@ -36,30 +40,46 @@ class TabLine(FixedLines):
 
 
 class TabbedPane(Vertical):
-    """``grids``: one per name of ``names``, the first one open."""
+    """``parts``: one per name of ``names``, the first one open."""
 
     DEFAULT_CSS = """
     TabbedPane {
         & TabLine { display: none; }
         &.-tabbed TabLine { display: block; }
-        & Grid { height: 1fr; }
+        & Grid, & Sheet { height: 1fr; }
     }
     """
 
     def __init__(
-        self, names: Sequence[str], grids: Sequence[Grid], *, id: str | None = None, heading: str = ""
+        self,
+        names: Sequence[str],
+        parts: Sequence[Part],
+        *,
+        id: str | None = None,
+        heading: str = "",
+        counted: bool = True,
     ) -> None:
+        """``counted``: the line of tabs tells how many rows each holds."""
         super().__init__(id=id, classes="-tab-0")
         self.names, self.heading = tuple(names), heading
         self.tab = 0
-        self.tabs = TabLine(self.names)
-        self.grids: tuple[Grid, ...] = tuple(grids)
+        self.tabs = TabLine(self.names, counted=counted)
+        self.parts: tuple[Part, ...] = tuple(parts)
+        self.grids: tuple[Grid, ...] = tuple(part for part in parts if isinstance(part, Grid))
+        """The tables among them."""
         self._show_open()
 
     @property
+    def part(self) -> Part:
+        """What the open tab shows."""
+        return self.parts[self.tab]
+
+    @property
     def grid(self) -> Grid:
-        """The table of the open tab."""
-        return self.grids[self.tab]
+        """The table of the open tab, in a pane of tables."""
+        part = self.part
+        assert isinstance(part, Grid)
+        return part
 
     @property
     def title(self) -> str:
@@ -77,8 +97,8 @@ class TabbedPane(Vertical):
 
     def _show_open(self) -> None:
         """Display what the open tab shows."""
-        for number, grid in enumerate(self.grids):
-            grid.display = number == self.tab
+        for number, part in enumerate(self.parts):
+            part.display = number == self.tab
 
     def make_tabbed(self, tabbed: bool) -> None:
         """The tabs in a line of their own, where no border shows them."""
@@ -86,4 +106,4 @@ class TabbedPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self.tabs
-        yield from self.grids
+        yield from self.parts

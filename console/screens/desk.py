@@ -2,69 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
-from textual.screen import Screen
-from textual.widget import Widget
+from textual.content import Content
 
-from console.keymap import PANES, bindings, footer
+from console.export_files import Export
+from console.keymap import PANES, bindings, footer, keys_of
 from console.link_protocol import LinkState
+from console.screens.desk_banner import Said, banner
+from console.screens.desk_layout import (
+    DESK,
+    LAYOUTS,
+    LOG,
+    MARKET,
+    POSITIONS,
+    TICKS,
+    PanesArea,
+    Scene,
+    layout_for,
+)
+from console.screens.desk_panes import DeskPanes, Part, part_of
+from console.screens.searching import SearchingScreen
+from console.table_csv import grid_csv
 from console.view import DeskView
+from console.watchlist import Watchlist
 from widgets.banner import Banner
 from widgets.coach import Coach
-from widgets.funnel import FunnelStrip
 from widgets.grid import Grid
 from widgets.keys import KeysBar
 from widgets.logs import LogsPane
-from widgets.opportunities import OpportunitiesPane
-from widgets.orders import FINAL, OrdersPane
-from widgets.positions import PositionsPane
-from widgets.status import STALE_S, WARMING, StatusBar, StatusView
-from widgets.strategies import StrategiesPane
+from widgets.market.pane import MarketPane
+from widgets.search_line import SearchLine
+from widgets.sheet import Sheet
+from widgets.status import STALE_S, StatusBar, StatusView
 from widgets.tabbed import TabbedPane
 from widgets.tabs import PaneTabs
 from widgets.ticks import TicksPane
 
-COMPACT = (80, 24)
-"""Least columns and rows for one full pane; below, only status and positions are shown."""
-MEDIUM = (110, 36)
-"""Least for two panes side by side."""
-WIDE = (160, 36)
-"""Least for three."""
-_OPPORTUNITIES, _POSITIONS = 2, 3
-_LAYOUTS = ("-tiny", "-compact", "-medium", "-wide")
+LEAST_POINTS, MOST_POINTS = 60, 1000
 
 
-def layout_for(width: int, height: int) -> str:
-    """The name of the layout that fits a terminal of this size."""
-    fitting = "-tiny"
-    for name, (columns, rows) in zip(_LAYOUTS[1:], (COMPACT, MEDIUM, WIDE), strict=True):
-        if width >= columns and height >= rows:
-            fitting = name
-    return fitting
+def left_out(part: Part) -> list[str]:
+    """Which rows a table does not show, or what is looked for in it, for a title."""
+    if not isinstance(part, (Grid, Sheet)):
+        return []
+    said = [part.mode] if isinstance(part, (LogsPane, TicksPane)) and part.mode else []
+    return [*said, f"/{part.sought} {part.found}"] if part.sought else said
 
 
-def grid_of(pane: Widget) -> Grid:
-    """The table of a pane: the pane itself, or the one that is open in it."""
-    if isinstance(pane, Grid):
-        return pane
-    assert isinstance(pane, (TabbedPane, PositionsPane))
-    return pane.grid
-
-
-class DeskScreen(Screen[None], inherit_bindings=False):
+class DeskScreen(SearchingScreen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = None
 
-    def __init__(self, view: DeskView, *, first_run: bool = False, stale_s: float = STALE_S) -> None:
+    def __init__(
+        self, view: DeskView, *, first_run: bool = False, stale_s: float = STALE_S, flash: bool = True
+    ) -> None:
+        """``stale_s``: see ``StatusView``; ``flash``: see ``DeskPanes``."""
         super().__init__(id="desk")
         self.view = view
         self.frozen = False
         self.zoomed = False
+        self.hidden: frozenset[int] = frozenset()
+        """Panes that a person does not want to see."""
+        self.watchlist: Watchlist | None = None
+        """Of the ticks; None: all symbols."""
         self.notice = ""
         """What became, or may become, of a command; above all else but a wait."""
         self.receipt = ""
@@ -72,50 +77,26 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.waiting = ""
         """The command that the engine has not answered yet."""
         self._chosen = 1
+        self._beside = MARKET
         self._stale_s = stale_s
         self._silent_s = 0
         self._first_run = first_run
         self.status_bar = StatusBar(id="status")
         self.banner = Banner(id="banner")
         self.tabs = PaneTabs(PANES, id="tabs")
-        self.ticks = TicksPane(id="ticks")
-        self.opportunities = OpportunitiesPane(id="opportunities")
-        self.positions = PositionsPane(id="positions")
-        self.orders = OrdersPane(id="orders")
-        self.strategies = StrategiesPane(id="strategies")
-        self.funnel = FunnelStrip(id="funnel")
-        self.logs = LogsPane(id="logs")
         self.keys = KeysBar(id="keys")
-        self.panes: tuple[Widget, ...] = (
-            self.ticks,
-            self.opportunities,
-            self.positions,
-            self.orders,
-            self.strategies,
-            self.logs,
-        )
-
-        self.grids: tuple[Grid, ...] = (
-            self.ticks,
-            self.opportunities,
-            self.positions.grid,
-            *self.orders.grids,
-            *self.strategies.grids,
-            self.logs,
-        )
+        panes = self._panes = DeskPanes(flash=flash)
+        self.ticks, self.opportunities, self.positions = panes.ticks, panes.opportunities, panes.positions
+        self.orders, self.strategies, self.logs = panes.orders, panes.strategies, panes.logs
+        self.market, self.desk_pane, self.funnel = panes.market, panes.desk, panes.funnel
+        self.panes, self.grids = panes.all, panes.grids
+        self.area = PanesArea(panes.numbers, id="panes")
 
     def compose(self) -> ComposeResult:
         yield self.status_bar
         yield self.banner
         yield self.tabs
-        with Container(id="panes"):
-            yield self.ticks
-            yield self.opportunities
-            yield self.strategies
-            yield self.positions
-            yield self.orders
-            yield self.funnel
-            yield self.logs
+        yield self.area
         yield self.keys
         if self._first_run:
             yield Coach(id="coach")
@@ -124,31 +105,32 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
             self._entitle(number)
-        self.funnel.border_title = "Funnel"
         self.go_to(1)
 
     def on_resize(self, event: events.Resize) -> None:
         layout = layout_for(*event.size)
-        for name in _LAYOUTS:
+        for name in LAYOUTS:
             self.set_class(name == layout, name)
-        self._show_layout()
+        self.show_layout()
+        self.close_search()
         self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
     def layout_name(self) -> str:
-        return next((name for name in _LAYOUTS if self.has_class(name)), "-wide")
+        return next((name for name in LAYOUTS if self.has_class(name)), "-wide")
 
     @property
     def active(self) -> int:
-        """The pane (1 to 6) that the keys work on: the chosen one, where there is more than one."""
-        return _POSITIONS if self.has_class("-tiny") else self._chosen
+        """The pane (1 to 8) that the keys work on: the chosen one, where there is more than one."""
+        return POSITIONS if self.has_class("-tiny") else self._chosen
 
     # --- drawing ---------------------------------------------------------------------------------
 
     def paint(self, *, force: bool = False, traffic: str = "") -> int:
         """Draw what changed in the view since the last time. Returns the number of lines that changed."""
         view, silent_s = self.view, int(self.view.silent_s)
-        if not (view.changed or force or silent_s != self._silent_s) or not self.is_mounted:
+        changed = view.changed or force or silent_s != self._silent_s
+        if not changed or not self.is_mounted:
             return 0
         view.changed = False
         self._silent_s = silent_s
@@ -161,118 +143,104 @@ class DeskScreen(Screen[None], inherit_bindings=False):
                 traffic,
                 silent_s,
                 self._stale_s,
+                view.standing.badge,
             )
         )
         self._paint_banner()
         self._paint_keys()
         if self.frozen:
             return lines
-        lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
-        for grid in self.grids:
-            grid.faded = lost
-        return lines + self._paint_panes(lost)
-
-    def _paint_panes(self, lost: bool) -> int:
-        view, now, lines = self.view, self.view.now_ns, 0
-        if self.ticks.display:
-            warm = view.status is None or view.status.phase not in WARMING
-            lines += self.ticks.show(
-                (row, view.tick_age_ns(row) if warm else None) for row in view.ticks.values()
-            )
-        if self.opportunities.display:
-            lines += self.opportunities.show(view.opportunities.values(), now)
-        if self.positions.display:
-            halted = view.risk_state == "halted"
-            lines += self.positions.grid.show(view.positions.values(), now, halted=halted)
-            lines += self.positions.totals.show(view.account, lost)
-        if self.orders.display:
-            lines += self.orders.show(view.orders.values())
-        if self.strategies.display:
-            lines += self._paint_strategies(now)
-        if self.logs.display:
-            lines += self.logs.show(view.logs.values())
-        if self.funnel.display and view.status is not None:
-            lines += self.funnel.show(view.status.funnel, view.status.drops, faded=lost)
+        mode, lost = self.ticks.mode, view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
+        lines += self._panes.paint(view, lost=lost, watchlist=self.watchlist)
         if self.tabs.display:
-            live = sum(row.status == "live" for row in view.opportunities.values())
-            at_work = sum(row.state not in FINAL for row in view.orders.values())
-            counts = (len(view.ticks), live, len(view.positions), at_work, len(view.strategies), 0)
-            lines += self.tabs.show(self.active, counts)
+            lines += self.tabs.show(self.active, self._panes.counts(view))
+        for number, pane in enumerate(self.panes, 1):
+            if left_out(part_of(pane)):
+                self._entitle(number)  # its counts change
+        if mode != self.ticks.mode:
+            self._entitle(TICKS)
         return lines
 
-    def _paint_strategies(self, now: int) -> int:
-        view, pane = self.view, self.strategies
-        lines = 0
-        if pane.strategies.display:
-            lines += pane.strategies.show(view.strategies.values(), now)
-        if pane.models.display:
-            lines += pane.models.show(view.models.values(), now)
-        if pane.automations.display:
-            lines += pane.automations.show(view.automations.values(), now)
-        if pane.tabs.display:
-            counts = (len(view.strategies), len(view.models), len(view.automations))
-            lines += pane.tabs.show(pane.tab, counts)
-        return lines
+    def sees(self, name: str) -> bool:
+        """Whether a pane in sight is drawn from what ``DeskView`` keeps under ``name``."""
+        if self.frozen:
+            return False
+        if name == "account" and self.positions.display:
+            return True
+        return self.desk_pane.display and self.desk_pane.needs(name)
+
+    @property
+    def curve_points(self) -> int:
+        """Of the equity curve: two for every cell."""
+        return min(max(2 * self.desk_pane.size.width, LEAST_POINTS), MOST_POINTS)
 
     def _paint_banner(self) -> None:
-        """The most urgent thing to say across the screen, or nothing."""
-        view = self.view
-        detail = f": {view.link_detail}" if view.link_detail else ""
-        if self.waiting:
-            self.banner.show(f"{self.waiting} sent, waiting for the engine…", "badge-warn")
-        elif self.notice:
-            self.banner.show(self.notice)
-        elif view.link is LinkState.ENGINE_GONE:
-            self.banner.show(f"ENGINE GONE{detail} · what you see is the past")
-        elif view.link is LinkState.LOST:
-            self.banner.show(f"LINK LOST{detail} · what you see is the past · reconnecting")
-        elif self.frozen:
-            self.banner.show("DISPLAY FROZEN · the desk goes on behind it · f thaws", "badge-warn")
-        elif self.has_class("-tiny"):
-            columns, rows = COMPACT
-            self.banner.show(f"terminal too small: {columns}×{rows} shows the desk", "badge-warn")
-        elif self.receipt:
-            self.banner.show(f"{self.receipt} · Esc closes", "badge-good")
-        elif view.status is not None and not self.status_bar.reason_is_whole:
-            self.banner.show(f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn")
-        else:
-            self.banner.show("")
+        said = Said(
+            self.waiting,
+            self.notice,
+            self.receipt,
+            self.frozen,
+            self.has_class("-tiny"),
+            self.status_bar.reason_is_whole,
+        )
+        self.banner.show(*banner(self.view, said))
 
     def _paint_keys(self) -> None:
-        self.keys.show(footer(self.active, self.view.risk_state, tiny=self.has_class("-tiny")))
+        tiny, keys = self.has_class("-tiny"), keys_of(self.app)
+        self.keys.show(footer(self.active, self.view.risk_state, tiny=tiny, keys=keys))
 
     # --- panes -----------------------------------------------------------------------------------
 
     @property
-    def grid(self) -> Grid:
-        """The table of the active pane."""
-        return grid_of(self.panes[self.active - 1])
+    def grid(self) -> Part:
+        """What the keys of the active pane work on."""
+        return part_of(self.panes[self.active - 1])
 
     def go_to(self, number: int) -> None:
-        """Make a pane (1 to 6) the active one; where only the positions fit, they stay."""
+        """Make a pane (1 to 8) the active one; where only the positions fit, they stay."""
         if self.has_class("-tiny"):
             return
         self._chosen = number
-        self._show_layout()
+        self.hidden -= {number}  # who goes there wants to see it
+        if number in (MARKET, DESK):
+            self._beside = number
+        self.show_layout()
         self.set_focus(self.grid)
 
-    def _show_layout(self) -> None:
-        layout = self.layout_name
-        single = self.zoomed or layout == "-compact"
-        for index, pane in enumerate(self.panes, 1):
-            pane.set_class(index == self.active, "-active")
-            if layout == "-tiny":
-                pane.display = pane is self.positions
-            else:
-                pane.display = not single or index == self.active or (pane is self.logs and not self.zoomed)
-        # Where there is no room for the funnel, what fell stands below the opportunities.
-        below = layout == "-compact" and self.active == _OPPORTUNITIES and not self.zoomed
-        self.funnel.display = below or (not single and layout != "-tiny")
-        self.strategies.make_brief(layout == "-medium" and not single)
-        for pane in (self.orders, self.strategies):
-            pane.make_tabbed(layout == "-compact")
-        self.set_class(single, "-single")
-        self.logs.header = self.logs.HEADER and not (layout == "-compact" and self.active != len(PANES))
+    def hide(self, number: int) -> None:
+        """Do without a pane, or show it again; the last one stays."""
+        if number in self.hidden:
+            self.go_to(number)
+            return
+        left = [other for other in range(1, len(PANES) + 1) if other not in self.hidden | {number}]
+        if left:
+            self.hidden |= {number}
+            self.go_to(self._chosen if self._chosen in left else left[0])
+
+    @property
+    def scene(self) -> Scene:
+        return Scene(self.layout_name, self.size.height, self.active, self.zoomed, self.hidden, self._beside)
+
+    def show_layout(self) -> None:
+        """Put each pane where it belongs now, and draw what is seen."""
+        scene, layout = self.scene, self.layout_name
+        shown = scene.shown()
+        for pane, number in self._panes.numbers.items():
+            pane.display = number in shown
+            pane.set_class(number == self.active, "-active")
+        shared = scene.shared and not {MARKET, DESK} & self.hidden
+        for number, other in ((MARKET, DESK), (DESK, MARKET)):
+            here = f"{other} {PANES[other - 1]} stands here too"
+            self.panes[number - 1].border_subtitle = here if shared else ""
+        self.strategies.make_brief(layout == "-medium" and not self.zoomed)
+        for tabbed in (self.orders, self.strategies, self.market, self.desk_pane):
+            tabbed.make_tabbed(layout == "-compact")
+        self.set_class(scene.single, "-single")
+        # A few lines of the log need no heading.
+        self.logs.header = self.logs.HEADER and scene.single and self.active == LOG
+        for number in range(1, len(PANES) + 1):
+            self._entitle(number)
+        self.area.stage(scene)
         self.tabs.activate(self.active)
         self.paint(force=True)
 
@@ -290,7 +258,16 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.go_to(number)
 
     def action_next_pane(self, step: int) -> None:
-        self.go_to((self.active - 1 + step) % len(PANES) + 1)
+        """The next one that is not hidden."""
+        number = self.active
+        for _ in PANES:
+            number = (number - 1 + step) % len(PANES) + 1
+            if number not in self.hidden:
+                break
+        self.go_to(number)
+
+    def action_hide_pane(self, number: int) -> None:
+        self.hide(number)
 
     def action_move(self, lines: int) -> None:
         self.grid.move_by(lines)
@@ -306,11 +283,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     def action_zoom(self) -> None:
         self.zoomed = True
-        self._show_layout()
+        self.show_layout()
 
     def action_unzoom(self) -> None:
         self.zoomed = False
-        self._show_layout()
+        self.show_layout()
 
     def action_sort(self) -> None:
         self.grid.next_sort()
@@ -318,20 +295,62 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         self.paint(force=True)
 
     def action_tab(self, step: int) -> None:
-        """The next table of a pane that has several."""
+        """The next part of a pane that has several; of the log, the next least level."""
         pane = self.panes[self.active - 1]
-        if isinstance(pane, TabbedPane):
-            pane.go_to((pane.tab + step) % len(pane.grids))
-            self._entitle(self.active)
+        if isinstance(pane, LogsPane):
+            pane.step_level(step)
+        elif isinstance(pane, (TabbedPane, MarketPane)):
+            pane.go_to((pane.tab + step) % len(pane.names))
             self.set_focus(self.grid)
-            self.paint(force=True)
+        else:
+            return
+        self._entitle(self.active)
+        self.paint(force=True)
 
     def _entitle(self, number: int) -> None:
-        """Name a pane by number, name or tabs, and how it is sorted."""
+        """Name a pane by number, name or tabs, how it is sorted, and what is left out of it."""
         pane = self.panes[number - 1]
+        if isinstance(pane, MarketPane):
+            return  # its title tells the market, and is its own matter
         name = pane.title if isinstance(pane, TabbedPane) else PANES[number - 1]
-        mode = grid_of(pane).sort_mode
-        pane.border_title = f"{number} {name}" + (f" · by {mode}" if mode else "")
+        part = part_of(pane)
+        mode = f"by {part.sort_mode}" if part.sort_mode else ""
+        title = f"{number} " + " · ".join(said for said in (name, mode, *left_out(part)) if said)
+        if pane.border_title != title:
+            pane.border_title = Content(title)
+        if isinstance(part, Grid):
+            part.set_foot("" if pane.styles.border_bottom[0] else " · ".join(left_out(part)))
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def searched(self) -> Grid | Sheet | None:
+        part = self.grid
+        return part if isinstance(part, (Grid, Sheet)) else None
+
+    async def mount_search(self, line: SearchLine) -> None:
+        await self.mount(line)
+        self._place_search()
+
+    def exports(self) -> Sequence[Export]:
+        """What is shown, for a file."""
+        pane, part = self.panes[self.active - 1], self.grid
+        name = pane.names[pane.tab] if isinstance(pane, (TabbedPane, MarketPane)) else PANES[self.active - 1]
+        if isinstance(part, Grid):
+            return [Export(name, ".csv", grid_csv(part.COLUMNS, part.rows))]
+        return [Export(name, ".txt", part.text())]
+
+    def search_changed(self) -> None:
+        self._entitle(self.active)
+        self.paint(force=True)
+
+    def _place_search(self) -> None:
+        """On the last line of the pane: its border, where it has one."""
+        if self._search is None:
+            return
+        left, top, width, height = self.panes[self.active - 1].region
+        inset = 1 if width < self.size.width else 0
+        self._search.styles.offset = (left + inset, top + height - 1)
+        self._search.styles.width = width - 2 * inset
 
     def action_freeze(self) -> None:
         self.frozen = not self.frozen
@@ -345,6 +364,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         elif self.notice or self.receipt:
             self.notice = self.receipt = ""
             self.paint(force=True)
+        elif self.end_search():
+            pass
         elif self.frozen:
             self.action_freeze()
         elif self.zoomed:

@@ -1,0 +1,78 @@
+"""What is not on the stream is asked for while somebody sees it, one question at a time.
+
+A slow line has one answer on its way, never a queue of them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from textual import work
+
+from console.link_protocol import LinkState
+from console.screens.account import AccountScreen
+from console.screens.risk import RiskScreen
+from console.trading import TradingApp
+from engine.errors import LinkError
+
+ACCOUNT_S = LIMITS_S = LATENCY_S = 2.0
+CURVE_S = 5.0
+
+
+class Question(NamedTuple):
+    name: str
+    """Where ``DeskView`` keeps the answer, and what ``DeskScreen.sees`` is asked for."""
+    every_s: float
+    ask: Callable[[], Awaitable[Any]]
+
+
+class AskingApp(TradingApp):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._asked_at: dict[str, float] = {}
+        self._asking = ""
+        """The question on its way; "": none."""
+
+    def questions(self) -> tuple[Question, ...]:
+        link = self.link
+        return (
+            Question("account", ACCOUNT_S, link.account),
+            Question("limits", LIMITS_S, link.limits),
+            Question("curve", CURVE_S, lambda: link.equity(self.desk.curve_points)),
+            Question("latency", LATENCY_S, link.latency),
+        )
+
+    def ask_anew(self) -> None:
+        """Another engine may answer now."""
+        self._asked_at.clear()
+        self.ask_what_is_due()
+
+    def ask_what_is_due(self) -> None:
+        """The one that has waited longest."""
+        # These dialogs cover the panes, and ask for themselves.
+        covered = isinstance(self.screen, (AccountScreen, RiskScreen))
+        if self._asking or self.view.link is not LinkState.UP or covered:
+            return
+        now = time.monotonic()
+        waits = {
+            one: now - self._asked_at.get(one.name, -math.inf)
+            for one in self.questions()
+            if self.desk.sees(one.name)
+        }
+        due = [one for one, waited in waits.items() if waited >= one.every_s]
+        if due:
+            chosen = max(due, key=lambda one: waits[one] / one.every_s)
+            self._asking, self._asked_at[chosen.name] = chosen.name, now
+            self._take_answer(chosen)
+
+    @work(group="asking")
+    async def _take_answer(self, question: Question) -> None:
+        try:
+            self.view.take(question.name, await question.ask())
+        except LinkError:
+            self.view.take(question.name, None)  # shown as not known
+        finally:
+            self._asking = ""

@@ -1,0 +1,47 @@
+"""The most urgent thing to say across the screen, or nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from console.link_protocol import LinkState
+from console.screens.desk_layout import COMPACT
+from console.view import DeskView
+
+
+class Said(NamedTuple):
+    """What the screen itself has to say."""
+
+    waiting: str = ""
+    """The command that the engine has not answered yet."""
+    notice: str = ""
+    """What became, or may become, of a command; above all else but a wait."""
+    receipt: str = ""
+    """Of what was stopped; until Esc."""
+    frozen: bool = False
+    too_small: bool = False
+    reason_is_whole: bool = True
+    """Whether the reason of the risk state can be read in the status bar."""
+
+
+def banner(view: DeskView, said: Said) -> tuple[str, str]:
+    """(text, style); the text is "" where there is nothing to say."""
+    detail = f": {view.link_detail}" if view.link_detail else ""
+    if said.waiting:
+        return f"{said.waiting} sent, waiting for the engine…", "badge-warn"
+    if said.notice:
+        return said.notice, "badge-bad"
+    if view.link is LinkState.ENGINE_GONE:
+        return f"ENGINE GONE{detail} · what you see is the past", "badge-bad"
+    if view.link is LinkState.LOST:
+        return f"LINK LOST{detail} · what you see is the past · reconnecting", "badge-bad"
+    if said.frozen:
+        return "DISPLAY FROZEN · the desk goes on behind it · f thaws", "badge-warn"
+    if said.too_small:
+        columns, rows = COMPACT
+        return f"terminal too small: {columns}×{rows} shows the desk", "badge-warn"
+    if said.receipt:
+        return f"{said.receipt} · Esc closes", "badge-good"
+    if view.status is not None and not said.reason_is_whole:
+        return f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn"
+    return "", "badge-bad"

@@ -1,0 +1,109 @@
+"""Latencies as lines: a histogram of each stage, with what its percentiles and its worst are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from engine.api.market_protocol import LatencyDetail, LatencyRow
+from widgets import figures
+from widgets.cells import Cell, fit
+from widgets.lines import Line
+
+_NAME, _FIGURE, _COUNT = 14, 8, 7
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_CHART = 5
+"""Lines of a histogram, where there is room for one of each stage."""
+_AROUND = 4
+"""Lines around it: its head, its axis, what it is, a blank one."""
+
+
+def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list[Line]:
+    """A line per stage; a chart of each where ``height`` has room for all of them."""
+    if detail is None:
+        return [(("latencies: not known yet", "muted"),)]
+    if not detail.stages:
+        return [(("nothing has been measured yet", "muted"),)]
+    if height >= len(detail.stages) * (_CHART + _AROUND):
+        return [line for row in detail.stages for line in chart_lines(row, width, _CHART)]
+    columns = max(len(row.counts) for row in detail.stages)
+    across = min(columns, max(width - _NAME - 4 * (_FIGURE + 1) - _COUNT - 2, 0))
+    head: list[Cell] = [(fit("stage", _NAME), "heading"), (" " + fit("spread", across), "heading")]
+    head += [(" " + fit(name, _FIGURE, True), "heading") for name in ("p50", "p90", "p99", "max")]
+    head.append((" " + fit("count", _COUNT, True), "heading"))
+    lines: list[Line] = [tuple(head)]
+    for row in detail.stages:
+        lines.append(
+            (
+                (fit(row.stage, _NAME), "bold"),
+                (" " + "".join(histogram(row.counts, across, 1)), "accent"),
+                *_figures(row),
+                (" " + fit(figures.compact(row.count), _COUNT, True), "muted"),
+            )
+        )
+        if height > 1 + 2 * len(detail.stages):
+            lines.append(((f"  {row.about}", "muted"),))
+    return lines
+
+
+def chart_lines(row: LatencyRow, width: int, height: int) -> list[Line]:
+    """One stage over ``height`` lines, its buckets' bounds below."""
+    across = max(min(len(row.counts) * max((width - 2) // max(len(row.counts), 1), 1), width - 2), 1)
+    head: list[Cell] = [(fit(row.stage, _NAME), "bold")]
+    for name, cell in zip(("p50", "p90", "p99", "max"), _figures(row), strict=True):
+        head += [(f"  {name} ", "muted"), (cell[0].strip(), cell[1])]
+    head.append((f"  of {figures.compact(row.count)}", "muted"))
+    lines: list[Line] = [tuple(head)]
+    lines += [((" " + drawn, "accent"),) for drawn in histogram(row.counts, across, height)]
+    return [
+        *lines,
+        ((" " + _axis(row.bounds_us, len(row.counts), across), "muted"),),
+        ((f" {row.about}", "muted"),),
+        (),
+    ]
+
+
+def histogram(counts: Sequence[int], width: int, height: int) -> list[str]:
+    """``counts`` as bars over ``width`` × ``height`` cells, top line first.
+
+    Heights go by the square root, and what was counted is never drawn as nothing: of latencies, the few that
+    are slow matter.
+    """
+    if width <= 0 or height <= 0:
+        return [""] * max(height, 0)
+    wide = max(width // max(len(counts), 1), 1)
+    # Where there are more buckets than cells, neighbours are added up.
+    buckets = [0] * min(len(counts), width)
+    for index, count in enumerate(counts):
+        buckets[index * len(buckets) // len(counts)] += max(count, 0)
+    most = math.sqrt(max(buckets, default=0))
+    tall = [max(1, round(math.sqrt(n) / most * height * 8)) if n else 0 for n in buckets]
+    lines = []
+    for line in range(height - 1, -1, -1):
+        drawn = "".join(_EIGHTHS[min(max(eighths - line * 8, 0), 8)] * wide for eighths in tall)
+        lines.append(drawn.ljust(width))
+    return lines
+
+
+def _axis(bounds: Sequence[float], buckets: int, width: int) -> str:
+    """Upper bounds below their bars, as many as do not touch; above the last bound, ``>``."""
+    wide = max(width // max(buckets, 1), 1)
+    out = ""
+    for index, bound in enumerate(bounds):
+        label = f"≤{figures.micros(bound)}"
+        at = index * wide
+        if at >= len(out) + bool(out) and at + len(label) <= width:
+            out = out.ljust(at) + label
+    return out
+
+
+def _figures(row: LatencyRow) -> list[Cell]:
+    return [
+        (" " + fit(figures.micros(value), _FIGURE, True), ink)
+        for value, ink in (
+            (row.p50_us, "text"),
+            (row.p90_us, "text"),
+            (row.p99_us, "bold"),
+            (row.max_us, "muted"),
+        )
+    ]
