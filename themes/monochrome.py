@@ -1,4 +1,6 @@
-"""No hue at all: bold, underline, reverse, dim and the marks say it. What is shown where there are no colours."""
+"""No hue at all: bold, underline, reverse, dim and the marks say it. Worn where there are no colours."""
+
+from copy import copy
 
 from textual.theme import Theme
 
@@ -42,13 +44,23 @@ THEME = Theme(
         "style-warn": "underline",
         "style-bad": "bold underline",
         "style-accent": "bold",
-        "style-badge": "bold reverse",
-        "style-badge-good": "reverse",
-        "style-badge-warn": "underline reverse",
-        "style-badge-bad": "bold underline reverse",
+        "style-badge-good": "none",
+        "style-badge-warn": "underline",
+        "style-badge-bad": "bold underline",
+        "style-hit": "bold underline reverse",
         "style-cursor": "reverse",
         "style-cursor-idle": "underline",
         "style-focus-title": "bold reverse",
         "focus-frame": "heavy",
     },
 )
+
+COLOURLESS = copy(THEME)
+"""The same for a terminal that is sent no colour at all: what was a bright surface is reversed."""
+COLOURLESS.variables = {
+    **THEME.variables,
+    "style-badge": "bold reverse",
+    "style-badge-good": "reverse",
+    "style-badge-warn": "underline reverse",
+    "style-badge-bad": "bold underline reverse",
+}
