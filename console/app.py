@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from console.layouts import LayoutsApp
 from console.link_protocol import Link, LinkState
 from console.memory import ConsoleMemory
 from console.models import ModelsApp
+from console.replay import ReplayApp
 from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK
@@ -34,6 +36,7 @@ from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveSc
 from console.screens.signals import SignalsScreen
 from console.screens.strategy import StrategyScreen
 from console.screens.weights import WeightsScreen
+from console.tapes import Tapes
 from console.themes import PLAIN, Looks, ThemesApp
 from console.view import DeskView
 from console.watchlists import WatchlistsApp
@@ -46,6 +49,7 @@ from widgets.status import STALE_S
 
 
 class DeskApp(
+    ReplayApp,
     ControlApp,
     LayoutsApp,
     ModelsApp,
@@ -68,7 +72,7 @@ class DeskApp(
         self,
         link: Link,
         *,
-        theme: str = "tickdesk-dark",
+        theme: str = "",
         looks: Looks = PLAIN,
         frames_per_s: float = 4.0,
         first_run: bool = False,
@@ -77,6 +81,7 @@ class DeskApp(
         memory: ConsoleMemory | None = None,
         keys: KeyMap = DEFAULT_KEYS,
         exports: Path | None = None,
+        tapes: Tapes | None = None,
         driver_class: Any = None,
     ) -> None:
         super().__init__(
@@ -85,6 +90,7 @@ class DeskApp(
             memory=memory,
             keys=keys,
             exports=exports,
+            tapes=tapes,
             driver_class=driver_class,
         )
         self.link = link
@@ -115,14 +121,18 @@ class DeskApp(
 
     @work(group="link", exclusive=True)
     async def _run_link(self) -> None:
+        view = self.view
         try:
-            await self.link.run(self.view.merge, self._link_changed)
+            await self.link.run(view.merge, partial(self.link_changed, view))
         except LinkError as error:
             self.exit(return_code=error.exit_code, message=Text(f"tickdesk: {error}"))
 
-    def _link_changed(self, state: LinkState, detail: str) -> None:
-        ended = (state is LinkState.ENGINE_GONE) != (self.view.link is LinkState.ENGINE_GONE)
-        self.view.set_link(state, clean(detail, 120))
+    def link_changed(self, view: DeskView, state: LinkState, detail: str) -> None:
+        """``view``: of the desk whose link it is, which may be behind a replay."""
+        ended = (state is LinkState.ENGINE_GONE) != (view.link is LinkState.ENGINE_GONE)
+        view.set_link(state, clean(detail, 120))
+        if view is not self.view:
+            return
         if state is LinkState.UP:
             self.ask_anew()
         else:
@@ -262,7 +272,6 @@ class DeskApp(
 def run(
     link: Link,
     *,
-    theme: str = "tickdesk-dark",
     looks: Looks = PLAIN,
     frames_per_s: float = 4.0,
     first_run: bool = False,
@@ -271,13 +280,13 @@ def run(
     memory: ConsoleMemory | None = None,
     keys: KeyMap = DEFAULT_KEYS,
     exports: Path | None = None,
+    tapes: Tapes | None = None,
     driver_class: Any = DeskDriver,
 ) -> int:
     """Run the console in this terminal until the person leaves. Returns the exit code."""
     os.nice(10)  # the engine next door goes first
     app = DeskApp(
         link,
-        theme=theme,
         looks=looks,
         frames_per_s=frames_per_s,
         first_run=first_run,
@@ -286,6 +295,7 @@ def run(
         memory=memory,
         keys=keys,
         exports=exports,
+        tapes=tapes,
         driver_class=driver_class,
     )
     app.run()

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from console import app
 from console.cli.client import ask
+from console.export_files import FOLDER
 from console.identity import this_console
 from console.keymap import DEFAULT_KEYS, KeyMap
 from console.link import UnixLink
 from console.memory import FILE as MEMORY
 from console.memory import ConsoleMemory, RememberError
+from console.tapes import Tapes
+from console.themes import Looks
 from engine.api.address import socket_path
-from engine.api.protocol import Health, Reply
-from engine.config import Config
+from engine.api.protocol import Health
+from engine.config import Config, default_state_dir
 from engine.errors import LinkError
 
 
@@ -24,35 +27,45 @@ def attach(
     config: Config,
     state_dir: Path,
     *,
+    looks: Looks,
     keys: KeyMap = DEFAULT_KEYS,
     first_run: bool = False,
-    stop_on_exit: bool = False,
+    ends_with_screen: bool = False,
+    tapes: Tapes | None = None,
     read_only: bool = False,
 ) -> int:
-    """Run the console until the person leaves; returns the exit code."""
+    """Run the console until the person leaves; returns the exit code.
+
+    ``ends_with_screen``: the caller ends the engine then; ``tapes``: how a tape is opened beside the desk.
+    """
     # What the imports made stays for good: it need not be walked while the screen is drawn.
     gc.freeze()
     gc.enable()
     link = UnixLink(socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
-    try:
-        code = app.run(
-            link,
-            theme=config.console.theme,
-            frames_per_s=config.console.frames_per_s,
-            first_run=first_run,
-            stale_s=config.risk.stale_data_s,
-            memory=memory,
-            keys=keys,
-        )
-    finally:
-        if stop_on_exit:
-            with contextlib.suppress(LinkError):
-                ask(state_dir, "POST", "/v1/stop", Reply)
+    code = app.run(
+        link,
+        looks=looks,
+        frames_per_s=config.console.frames_per_s,
+        first_run=first_run,
+        stale_s=config.risk.stale_data_s,
+        flash=config.console.flash,
+        memory=memory,
+        exports=_exports(config, state_dir, temporary=ends_with_screen),
+        keys=keys,
+        tapes=tapes,
+    )
     if code == 0:  # left by a person, not by a signal or a closed terminal
-        _say_what_goes_on(state_dir, stopped=stop_on_exit)
+        _say_what_goes_on(state_dir, stopped=ends_with_screen)
     return code
+
+
+def _exports(config: Config, state_dir: Path, *, temporary: bool) -> Path:
+    """Where exported files go; never into a state directory that ends with the screen."""
+    if config.console.exports:
+        return Path(config.console.exports).expanduser().absolute()
+    return (default_state_dir() if temporary else state_dir) / FOLDER
 
 
 def _recall(memory: ConsoleMemory) -> None:

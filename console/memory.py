@@ -44,6 +44,8 @@ class Memory(msgspec.Struct):
     """The one to begin with; "": none."""
     watchlists: dict[str, list[str]] = {}
     """Symbols in a person's order, by name."""
+    watchlist: str = ""
+    """The one that is shown; "": all symbols."""
     commands: list[str] = []
     """Typed on the command line, the newest last."""
 

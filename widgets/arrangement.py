@@ -19,7 +19,7 @@ class Arrangement:
         self.columns, self.searches = columns, searches
         self.sort_column: int | None = None
         self.sort_reverse = False
-        self.filter = RowFilter("", columns)
+        self.filter = self._sought = RowFilter("", columns)
         self.given: Sequence[GridRow] = ()
         """All rows, as they came."""
         self.needles: re.Pattern[str] | None = None
@@ -48,22 +48,24 @@ class Arrangement:
 
     def filter_by(self, text: str) -> None:
         self.filter = RowFilter(text, self.columns)
+        if text:
+            self._sought = self.filter
         self.needles = pattern(self.filter.needles) if self.searches else None
         self._judged.clear()
 
     @property
-    def note(self) -> str:
-        """The filter and what it comes to, for a person; "" without one."""
-        if not self.filter.text:
-            return ""
-        count = sum(self.is_hit(row) for row in self.given)
-        return f"/{self.filter.text} {count} of {len(self.given)}"
+    def found(self) -> str:
+        """How many rows the filter is about, for a person."""
+        return f"{sum(map(self.is_hit, self.given))} of {len(self.given)}"
 
     def is_hit(self, row: GridRow) -> bool:
-        """Whether a row is what the filter looks for; a row that did not change is not looked at again."""
+        """Whether a row is what is looked for, or, without a filter, was last; none before there was one.
+
+        A row that did not change is not looked at again.
+        """
         judged = self._judged.get(row.key)
         if judged is None or judged[0] is not row:
-            judged = self._judged[row.key] = (row, self.filter.matches(row))
+            judged = self._judged[row.key] = (row, bool(self._sought) and self._sought.matches(row))
         return judged[1]
 
     def _filtered(self, rows: Sequence[GridRow]) -> Sequence[GridRow]:

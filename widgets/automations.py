@@ -25,7 +25,7 @@ class AutomationsGrid(Grid):
         Column("started", "start", 5, 4, right=True, grow=1),
         Column("succeeded", "ok", 5, 2, right=True, grow=1),
         Column("failed", "fail", 4, 2, right=True, grow=2),
-        Column("last", "last", 4, 3, right=True),
+        Column("last", "last", 4, 3, right=True, exported="time"),
     )
     EMPTY = "no automations: `tickdesk automations` puts one"
 

@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.arrangement import Arrangement
-from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, SCROLL_CSS, Cell, fit, segments
+from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, SCROLL_CSS, Cell, fit, segments, without_ink
 from widgets.columns import Column, choose_columns
 from widgets.figures import shortened
 from widgets.highlight import marked
@@ -35,6 +35,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     HEADER: ClassVar[bool] = True
     SEARCHES: ClassVar[bool] = False
     """The words of a filter mark rows, and hide none."""
+    SEARCH_HINT: ClassVar[str] = "word · !not · column:text · column>5"
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "grid--cursor", "grid--cursor-idle"}
     """
@@ -48,8 +49,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = (
         """
     Grid {
-        & .grid--cursor { background: $cursor; }
-        & .grid--cursor-idle { background: $cursor-idle; }
+        & .grid--cursor { background: $cursor; text-style: $style-cursor; }
+        & .grid--cursor-idle { background: $cursor-idle; text-style: $style-cursor-idle; }
     """
         + SCROLL_CSS
         + CELL_CSS
@@ -169,7 +170,15 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         """The column it is sorted by and which way, for a person; "" as it comes."""
         return self.arrangement.sort_mode
 
-    def filter_by(self, text: str) -> None:
+    @property
+    def sought(self) -> str:
+        return self.arrangement.filter.text
+
+    @property
+    def found(self) -> str:
+        return self.arrangement.found
+
+    def look_for(self, text: str) -> None:
         """Show the rows that ``text`` lets through; "" all. Where words mark rows, go to the last."""
         self.arrangement.filter_by(text)
         self._arrange_anew()
@@ -300,7 +309,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             if name in CELL_STYLES:
                 style = self.get_component_rich_style(f"cell--{name}")
             else:
-                style = Style(bgcolor=self.get_component_rich_style(name).bgcolor)
+                style = without_ink(self.get_component_rich_style(name))
             self._styles_by_name[name] = style
         return style
 

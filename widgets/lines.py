@@ -105,6 +105,7 @@ def wrap_line(line: Line, width: int, indent: int = 4) -> list[Line]:
 class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
     """Scrollable lines of cells, wrapped to the width; only changed lines are drawn again."""
 
+    SEARCH_HINT: ClassVar[str] = "text · n N"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
     DEFAULT_CSS = "Lines {" + SCROLL_CSS + CELL_CSS + "}"
 
@@ -112,6 +113,7 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._given: list[Line] = list(lines)
         self._lines: list[Line] = list(lines)
+        self.sought = self._last_sought = ""
         self._needle: re.Pattern[str] | None = None
         self._hits: list[int] = []
         """Wrapped lines with something that is searched for."""
@@ -173,15 +175,23 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
 
     # --- searching -------------------------------------------------------------------------------
 
-    def search(self, text: str) -> None:
+    def look_for(self, text: str) -> None:
         """Mark ``text`` wherever it stands, and go to the first from here on; "" marks nothing."""
-        self._needle = pattern([text.strip()])
+        self.sought = text.strip()
+        self._last_sought = self.sought or self._last_sought
+        self._needle = pattern([self.sought])
         self._look()
         self.refresh()
         self.find(1, here=True)
 
     def find(self, step: int, *, here: bool = False) -> bool:
-        """Go to the next hit (``step`` -1: the one before), round and round. False: there is none."""
+        """Go to the next hit (``step`` -1: the one before), round and round. False: there is none.
+
+        When nothing is looked for any more, what was last is again.
+        """
+        if not self.sought and self._last_sought:
+            self.look_for(self._last_sought)
+            return bool(self._hits)
         if not self._hits:
             return False
         if here:

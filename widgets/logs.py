@@ -16,25 +16,46 @@ LEVELS = {
     "warning": ("! warn", "warn"),
     "error": ("✗ error", "bad"),
 }
+"""From least to most."""
+LEAST = "debug"
 
 
 class LogsPane(Grid):
     COLUMNS = (
-        Column("time", "time", 8, 1),
-        Column("level", "level", 7, 0),
+        Column("time", "time", 8, 1, exported="time"),
+        Column("level", "level", 7, 0, ranks=tuple(LEVELS)),
         Column("source", "source", 12, 2),
         Column("text", "message", 20, 0, grow=FILL),
     )
     EMPTY = "nothing logged"
     FOLLOW = True
+    SEARCHES = True
+    SEARCH_HINT = "word · !not · source:text · warn+ · n N"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.least = LEAST
+        """The least level that is shown."""
         self._cache: RowCache[LogRow] = RowCache(log_cells)
 
+    def step_level(self, step: int) -> None:
+        """The next level (-1: the one before) as the least that is shown; round and round."""
+        names = tuple(LEVELS)
+        self.least = names[(names.index(self.least) + step) % len(names)]
+
+    @property
+    def mode(self) -> str:
+        """What is left out, for a person; "" nothing."""
+        return "" if self.least == LEAST else f"{self.least} and above"
+
     def show(self, rows: Iterable[LogRow]) -> int:
-        """Draw ``rows``, oldest first."""
-        known = list(rows)
+        """Draw ``rows``, oldest first, without those below the least level."""
+        if self.least == LEAST:
+            known = list(rows)
+        else:
+            names = tuple(LEVELS)
+            enough = {*names[names.index(self.least) :]}
+            known = [row for row in rows if row.level in enough or row.level not in LEVELS]
         self._cache.prune({str(row.seq) for row in known})
         return self.set_rows([self._cache.get(str(row.seq), row) for row in known])
 
@@ -45,5 +66,5 @@ def log_cells(row: LogRow) -> GridRow:
     return GridRow(
         str(row.seq),
         ((figures.clock(row.ns), "muted"), level, (row.source, "heading"), (row.text, ink)),
-        (row.seq, row.level, row.source, row.text),
+        (row.ns, row.level, row.source, row.text),
     )

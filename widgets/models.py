@@ -30,7 +30,7 @@ class VersionsGrid(Grid):
         Column("version", "version", 12, 0),
         Column("status", "status", 12, 0),
         Column("kind", "kind", 8, 6),
-        Column("age", "age", 4, 1, right=True),
+        Column("age", "age", 4, 1, right=True, exported="time", heading="created"),
         Column("bars", "bars", 6, 5, right=True),
         Column("rank_ic", "rank IC", 7, 0, right=True),
         Column("interval", "95 % interval", 16, 4),

@@ -20,7 +20,7 @@ class OpportunitiesPane(Grid):
         Column("score", "score", 6, 1, right=True),
         Column("confidence", "conf", 4, 3, right=True),
         Column("status", "status", 16, 2, grow=4),
-        Column("age", "age", 4, 4, right=True),
+        Column("age", "age", 4, 4, right=True, exported="time", heading="created"),
         Column("sources", "sources", 20, 6, grow=16),
         Column("reason", "reason", 16, 5, grow=FILL),
     )

@@ -74,13 +74,13 @@ def _columns(*, average: int, reason: int) -> tuple[Column, ...]:
         Column("state", "state", 9, 1),
         Column("side", "side", 6, 0),
         Column("symbol", "symbol", 9, 0, grow=5),
-        Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True),
+        Column("quantity", "filled/qty", 13, 0, right=True, grow=12, shorten=True, exported="text"),
         Column("price", "price", 11, 1, right=True, grow=2),
         Column("average", "avg", 10, average, right=True, grow=2),
         Column("type", "type", 12, 4),
         Column("purpose", "purpose", 11, 5),
         Column("stop", "stop", 9, 6, right=True, grow=4),
-        Column("time", "time", 8, 7),
+        Column("time", "time", 8, 7, exported="time"),
         Column("reason", "reason", 18, reason, grow=FILL),
     )
 

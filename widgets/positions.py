@@ -39,8 +39,8 @@ class PositionsGrid(Grid):
         Column("trailing", "trailing", 9, 6, right=True, grow=2),
         Column("target", "target", 9, 7, right=True, grow=2),
         Column("realized", "realised", 10, 8, right=True),
-        Column("held", "held", 4, 10, right=True),
-        Column("exit", "exit in", 7, 9, right=True),
+        Column("held", "held", 4, 10, right=True, exported="time", heading="opened"),
+        Column("exit", "exit in", 7, 9, right=True, exported="time", heading="exit"),
     )
     EMPTY = "flat"
 

@@ -30,7 +30,7 @@ class StrategiesGrid(Grid):
         Column("weight", "wt", 4, 2, right=True),
         Column("budget", "budget", 6, 5, right=True),
         Column("signals", "signals", 7, 2, right=True),
-        Column("last", "last", 4, 4, right=True),
+        Column("last", "last", 4, 4, right=True, exported="time"),
         Column("net", "P&L", 8, 2, right=True, grow=2),
         Column("realized", "realised", 9, 6, right=True, grow=2),
         Column("unrealized", "unreal.", 9, 7, right=True, grow=2),
@@ -47,7 +47,7 @@ class ModelsGrid(Grid):
     COLUMNS = (
         Column("version", "model", 12, 0),
         Column("status", "status", 7, 3),
-        Column("age", "age", 4, 4, right=True),
+        Column("age", "age", 4, 4, right=True, exported="time", heading="created"),
         Column("live", "live IC", 7, 1, right=True),
         Column("shadow", "shadow", 8, 2, grow=6),
         Column("metric", "metric", 12, 0, grow=FILL),
@@ -157,6 +157,14 @@ def model_cells(row: ModelRow, now_ns: int) -> GridRow:
             live_ic_cell(row),
             (f"◐{row.shadow}" if row.shadow else "", "accent"),
             _model_note(row),
+        ),
+        (
+            row.version,
+            row.status,
+            row.created_ns or None,
+            row.live_rank_ic,
+            row.shadow,
+            _model_note(row)[0],
         ),
     )
 

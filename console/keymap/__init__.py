@@ -28,16 +28,16 @@ __all__ = [
     "works_in",
 ]
 
-PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log")
+PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log", "Market", "Desk")
 """By number, from 1."""
-POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE, LOG_PANE = 3, 4, 5, 6
-OPENING_PANES = frozenset({1, 2, 4, 5})
+POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE, LOG_PANE, MARKET_PANE, DESK_PANE = 3, 4, 5, 6, 7, 8
+OPENING_PANES = frozenset({1, 2, 4, 5, DESK_PANE})
 _PLACES = {
     STRATEGIES: frozenset({STRATEGIES_PANE}),
     OPENING: OPENING_PANES,
     POSITIONS: frozenset({POSITIONS_PANE}),
     ORDERS: frozenset({ORDERS_PANE}),
-    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE, LOG_PANE}),
+    TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE, LOG_PANE, MARKET_PANE, DESK_PANE}),
 }
 """Which panes a place is; DESK and TABLE are everywhere."""
 _TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})

@@ -18,6 +18,7 @@ KEYS: tuple[Key, ...] = (
             2: ("explain", "Explain this: every number behind it"),
             4: ("explain", "Explain this: every number behind it"),
             5: ("settings", "Settings of this strategy; all models; definition of this automation"),
+            8: ("details", "What stands behind this tab: the account, the risk, the feeds"),
         },
     ),
     Key(
@@ -63,6 +64,9 @@ KEYS: tuple[Key, ...] = (
     Key("kill", "", "app.kill", "", "", "Kill: halt, cancel all, flatten, verify (asks)"),
     Key("limits", "L", "app.limits", "L", "limits", "Risk limits: see and change them; locks after stops"),
     Key(
+        "risk", "D", "app.risk", "D", "risk", "Risk: state, distance to the limits, denials, exposure, changes"
+    ),
+    Key(
         "account", "P", "app.account", "P", "account", "Account: balances, exposure, P&L, performance, drift"
     ),
     Key(
@@ -94,21 +98,65 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("reload_all", "R", "app.reload_all", "R", "", "Load both: the newest model, changed strategy files"),
     Key("weights", "w", "app.weights", "w", "weights", "The blend's weights: see and change them"),
-    Key("tab_right", "right_square_bracket", "tab(1)", "]", "tabs", "Next tab of this pane", TABBED),
-    Key("tab_left", "left_square_bracket", "tab(-1)", "[", "", "Tab before", TABBED),
+    Key(
+        "tab_right",
+        "right_square_bracket",
+        "tab(1)",
+        "]",
+        "tabs",
+        "Next tab of this pane",
+        TABBED,
+        by_pane={6: ("level", "The next level as the least that is shown")},
+    ),
+    Key(
+        "tab_left",
+        "left_square_bracket",
+        "tab(-1)",
+        "[",
+        "",
+        "Tab before",
+        TABBED,
+        by_pane={6: ("", "The level before as the least that is shown")},
+    ),
+    Key(
+        "search",
+        "slash",
+        "search",
+        "/",
+        "filter",
+        "Filter the rows: word, !not, column:text, column>5",
+        TABLE,
+        by_pane={6: ("search", "Search the log; warn+ shows only that level and above")},
+    ),
+    Key("match", "n", "match(1)", "n", "", "Next row that was looked for", TABLE),
+    Key("match_before", "N", "match(-1)", "N", "", "The row before that was looked for", TABLE),
     Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
     Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
+    Key("export", "e", "app.export", "e", "export", "Export the table as shown to a CSV file", TABLE),
+    Key("screenshot", "S", "app.save_screen", "S", "", "Screenshot: the screen as an SVG file"),
+    Key("watchlists", "W", "app.watchlists", "W", "lists", "Watchlists: choose one, make, change, delete"),
+    Key("watch", "asterisk", "app.watch", "*", "", "Put the row's symbol into the watchlist, or out of it"),
+    Key("control", "K", "app.control", "K", "", "Control: take it over from another console, or give it up"),
     Key("freeze", "f", "freeze", "f", "freeze", "Freeze the display only; the desk trades on"),
     Key("zoom", "plus", "zoom", "+", "zoom", "Zoom the pane to the whole screen"),
     Key("unzoom", "underscore,minus", "unzoom", "_", "", "Back from the zoom"),
     Key("theme", "t", "app.next_theme", "t", "theme", "Next colour theme"),
-    Key("panes", "", "", "1–6", "panes", "Go to a pane", palette=False),
+    Key("layouts", "v", "app.layouts", "v", "layouts", "Layouts: save the desk's arrangement, take one up"),
+    Key("panes", "", "", "1–8", "panes", "Go to a pane", palette=False),
     Key("pane1", "1", "pane(1)", "1", "", "Go to the ticks"),
     Key("pane2", "2", "pane(2)", "2", "", "Go to the opportunities"),
     Key("pane3", "3", "pane(3)", "3", "", "Go to the positions"),
     Key("pane4", "4", "pane(4)", "4", "", "Go to the orders"),
     Key("pane5", "5", "pane(5)", "5", "", "Go to the strategies, models and automations"),
     Key("pane6", "6", "pane(6)", "6", "", "Go to the log"),
+    Key("pane7", "7", "pane(7)", "7", "", "Go to the market: chart, book, time & sales"),
+    Key("pane8", "8", "pane(8)", "8", "", "Go to the desk: equity, risk, latency, funnel"),
+    *(
+        Key(f"hide{number}", "", f"hide_pane({number})", "", "", f"Hide or show pane {number}, the {name}")
+        for number, name in enumerate(
+            ("ticks", "opportunities", "positions", "orders", "strategies", "log", "market", "desk"), 1
+        )
+    ),
     Key("next", "tab", "next_pane(1)", "Tab", "", "Next pane", palette=False),
     Key("previous", "shift+tab", "next_pane(-1)", "shift+Tab", "", "Previous pane", palette=False),
     Key("down", "j,down", "move(1)", "j ↓", "", "Down", TABLE, palette=False),

@@ -28,6 +28,6 @@ class Key(NamedTuple):
     """Label and help in some panes, instead of those above."""
 
     def in_pane(self, pane: int) -> Key:
-        """The key as it is called in a pane (1 to 6)."""
+        """The key as it is called in a pane (1 to 8)."""
         label, help = self.by_pane.get(pane, (self.label, self.help))
         return self._replace(label=label, help=help)

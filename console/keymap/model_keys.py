@@ -72,7 +72,7 @@ MODEL_KEYS: tuple[Key, ...] = (
     Key("match_before", "N", "match(-1)", "N", "", "The version before that was looked for"),
     Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)"),
     Key("dialog_export", "ctrl+e", "app.export", "ctrl+e", "", "Export the versions as shown to a CSV file"),
-    Key("screenshot", "S", "app.screenshot", "S", "", "Screenshot: the screen as an SVG file"),
+    Key("screenshot", "S", "app.save_screen", "S", "", "Screenshot: the screen as an SVG file"),
     Key("down", "j,down", "move(1)", "j ↓", "", "Down", palette=False),
     Key("up", "k,up", "move(-1)", "k ↑", "", "Up", palette=False),
     Key("home", "g,home", "home", "g", "", "First row", palette=False),

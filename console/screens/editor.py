@@ -166,7 +166,7 @@ class Editor(Modal[None], inherit_bindings=True):
         self._said.set_lines([((text, style),)])
 
     def refresh_values(self) -> None:
-        self.run_worker(self._load(), group="load", exclusive=True)
+        self.run_worker(self._load, group="load", exclusive=True)  # type: ignore[arg-type]
 
     async def _load(self) -> None:
         try:

@@ -9,14 +9,17 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from console.keymap import keys_of
+from console.screens.searching import SearchingScreen
+from widgets.search_line import SearchLine
 
 Result = TypeVar("Result")
 
 
-class Modal(ModalScreen[Result], inherit_bindings=False):
+class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "close", show=False),
         Binding("H", "app.halt", show=False, id="halt"),
+        Binding("S", "app.save_screen", show=False, id="screenshot"),
     ]
     DEFAULT_CSS = """
     Modal {
@@ -29,6 +32,7 @@ class Modal(ModalScreen[Result], inherit_bindings=False):
             border-subtitle-color: $muted;
             background: $surface;
             padding: 0 1;
+            & > #search-line { dock: bottom; }
         }
     }
     """
@@ -38,7 +42,11 @@ class Modal(ModalScreen[Result], inherit_bindings=False):
         return keys_of(self.app).shown(id)
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        if not self.end_search():
+            self.dismiss(None)
+
+    async def mount_search(self, line: SearchLine) -> None:
+        await self.query_one(".dialog").mount(line)
 
     def keep_asking(self, every_s: float, fill: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run ``fill`` now and every so often, one at a time: one that put an end to the one before would, on

@@ -10,8 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 
-from console.keymap import MODEL_KEYS, bindings, model_footer
+from console.export_files import Export
+from console.keymap import MODEL_KEYS, bindings, keys_of, model_footer
 from console.link_protocol import ModelsLink
 from console.screens.confirm import ConfirmScreen
 from console.screens.contributions import ContributionsScreen
@@ -19,6 +21,7 @@ from console.screens.help import ModelsHelpScreen
 from console.screens.modal import Modal
 from console.screens.model import ModelScreen
 from console.screens.switch_model import ActivateScreen
+from console.table_csv import struct_csv
 from console.view import DeskView
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
 from engine.errors import LinkError
@@ -93,7 +96,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
 
     def on_mount(self) -> None:
         self.set_focus(self.grid)
-        self._keys.show(model_footer())
+        self._keys.show(model_footer(keys_of(self.app)))
         self.keep_asking(REFRESH_S, self._fill)
         self.set_interval(REFRESH_S, self._tell_waiting)
 
@@ -247,11 +250,30 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
 
     def action_sort(self) -> None:
         self.grid.next_sort()
-        self._say_sort()
+        self._entitle()
 
-    def _say_sort(self) -> None:
-        mode = self.grid.sort_mode
-        self.query_one(".dialog").border_title = "Models" + (f" · by {mode}" if mode else "")
+    def _entitle(self) -> None:
+        """How the versions are sorted, and which are shown."""
+        grid = self.grid
+        mode = f" · by {grid.sort_mode}" if grid.sort_mode else ""
+        sought = f" · /{grid.sought} {grid.found}" if grid.sought else ""
+        self.query_one(".dialog").border_title = Content(f"Models{mode}{sought}")
+
+    def searched(self) -> Grid:
+        return self.grid
+
+    def search_changed(self) -> None:
+        self._entitle()
+        self._moved()
+
+    def copied(self) -> tuple[str, str]:
+        return "row", self.grid.row_text(self.grid.cursor_key or "")
+
+    def exports(self) -> Sequence[Export]:
+        models = self._known.models if self._known is not None else ()
+        shown = {row.key: n for n, row in enumerate(self.grid.rows)}
+        rows = sorted((m for m in models if m.version in shown), key=lambda m: shown[m.version])
+        return [Export("models", ".csv", struct_csv(rows))] if rows else []
 
     def on_grid_activated(self, event: Grid.Activated) -> None:
         event.stop()
@@ -351,14 +373,8 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         chosen = self._symbol if self._symbol in symbols else symbols[0]
         self.app.push_screen(ContributionsScreen(self._link, symbols, chosen))
 
-    def action_copy(self) -> None:
-        key = self.grid.cursor_key
-        if key is not None:
-            self.app.copy_to_clipboard(self.grid.row_text(key))
-            self.commands.say("row copied")
-
     def action_help(self) -> None:
-        self.app.push_screen(ModelsHelpScreen())
+        self.app.push_screen(ModelsHelpScreen(keys_of(self.app)))
 
 
 def _state(entry: ModelEntry) -> tuple[object, ...]:
