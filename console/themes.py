@@ -29,6 +29,8 @@ _SYSTEMS = {
 class Looks(NamedTuple):
     """How the console is drawn in this terminal."""
 
+    theme: str = ""
+    """To begin with; one that there is not: the first of ours."""
     colours: Colours = Colours.TRUE
     ascii: bool = False
     red_up: bool = False
@@ -50,6 +52,7 @@ def looks_of(
         told = f"; {wrong[0]}" if wrong else ""
         raise ConfigError(f"console.theme: no theme {unknown(theme, names)}{told}")
     return Looks(
+        theme=theme,
         colours=colours_of(config.colours, environ),
         ascii=ascii_only(config.ascii, environ),
         red_up=config.up == "red",
@@ -76,17 +79,18 @@ class ThemesApp(CommandingApp):
     """Wears a theme; ``t`` walks through ours and the user's."""
 
     def __init__(self, *, theme: str = "", looks: Looks = PLAIN, **options: Any) -> None:
+        """``theme``: to begin with, in the place of the looks' own."""
         super().__init__(**options)
         self.looks = looks
         self._theme_names: tuple[str, ...] = ()
-        self._wear(looks, theme)
+        self._wear(looks, theme or looks.theme)
 
     def on_mount(self, *_: Any) -> None:
         for warning in self.looks.warnings:
             self.say(warning, "warning")
 
     def _wear(self, looks: Looks, theme: str) -> None:
-        """Before the first line is drawn. A ``theme`` that there is not: the first of ours."""
+        """Before the first line is drawn."""
         for name, each in THEMES.items():
             self.register_theme(dressed(each, name, looks))
         for own in looks.own:

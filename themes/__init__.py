@@ -40,7 +40,7 @@ TEXT_STYLES: dict[str, str] = {
     "style-cursor": "none",
     "style-cursor-idle": "none",
     "style-focus-title": "bold",
-    "focus-frame": "round",
+    "focus-frame": "heavy",
 }
 """What cells, the cursor's line and the focused pane are beside coloured, unless a theme says otherwise."""
 

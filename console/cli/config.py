@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from console.cli.looks import looks
 from console.cli.settings import config_path, configuration
-from console.cli.terminal import require_theme
 from engine.config import Config, default_path
 from engine.feeds.address import without_password
 from engine.spelling import rule_of
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     path = config_path(arguments) or default_path()
     if arguments.what == "check":
-        for warning in _check(config):
+        for warning in _check(arguments, config):
             print(f"tickdesk: {warning}", file=sys.stderr)
         print(f"configuration ok ({path if path.exists() else 'defaults; no file at ' + str(path)})")
         return 0
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(config: Config) -> list[str]:
+def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
     """Raises for what the file's types do not tell: venues and their symbols, the theme, recipients.
 
     Returns what an engine would warn of.
@@ -48,13 +48,18 @@ def _check(config: Config) -> list[str]:
     from engine.wiring.sources import live_feeds, unfed_symbols
 
     feeds = live_feeds(config, time.time_ns, {})
-    require_theme(config.console.theme)
+    worn = looks(arguments, config)
     check_redis(config.cache)
     if config.notify.enabled:
         from engine.wiring.notifications import addresses
 
         addresses(config.notify, os.environ)
-    told = [unfed_symbols(config, feeds), *check_collection(config, os.environ), *_doubtful_names(config)]
+    told = [
+        *worn.warnings,
+        unfed_symbols(config, feeds),
+        *check_collection(config, os.environ),
+        *_doubtful_names(config),
+    ]
     return [one for one in told if one]
 
 
