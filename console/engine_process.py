@@ -1,7 +1,8 @@
 """Starting an engine as a process of its own.
 
 The engine gets its own session, so that a hang-up of the terminal does not reach it. Over a pipe it tells
-that it listens, or in one line why it cannot start.
+that it listens, or in one line why it cannot start. A tape's engine that belongs to its console holds the end
+of another pipe, whose other end is this process's alone: whatever ends the console ends that engine too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from engine.errors import EngineBusyError, LinkError, TickdeskError
 from engine.text import clean
 
 READY_TIMEOUT_S = 30.0
+END_S = 10.0
+"""How long an engine that is told to end may take, before it is killed."""
 
 
 class Readiness(msgspec.Struct):
@@ -32,9 +35,13 @@ class Readiness(msgspec.Struct):
 class EngineProcess:
     """An engine that was just started. ``wait_ready`` must be called once."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: int, state_dir: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], pipe: int, state_dir: Path, life: int | None = None
+    ) -> None:
+        """``life``: our end of the pipe at whose end the engine ends; None: it lives on without us."""
         self._process = process
         self._pipe = pipe
+        self._life = life
         self._state_dir = state_dir
         self._unread = b""
 
@@ -57,6 +64,17 @@ class EngineProcess:
                 note(clean(ready.note))
         finally:
             os.close(self._pipe)
+
+    def end(self, timeout_s: float = END_S) -> None:
+        """End an engine that belongs to this console, and wait for it. May be called again."""
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _next(self, timeout_s: float) -> Readiness:
         while b"\n" not in self._unread:
@@ -83,9 +101,16 @@ def _error(text: str, exit_code: int) -> TickdeskError:
     return error
 
 
-def start_engine(state_dir: Path, options: Sequence[str]) -> EngineProcess:
-    """Start ``python -m engine`` with ``options``, detached from this terminal."""
+def start_engine(state_dir: Path, options: Sequence[str], *, ours: bool = False) -> EngineProcess:
+    """Start ``python -m engine`` with ``options``, detached from this terminal. ``ours``: it ends when this
+    process does, however that is."""
     read_end, write_end = os.pipe()
+    passed = [write_end]
+    life = None
+    if ours:
+        end_of_life, life = os.pipe()
+        passed.append(end_of_life)
+        options = [*options, "--life-fd", str(end_of_life)]
     try:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
             [
@@ -102,8 +127,13 @@ def start_engine(state_dir: Path, options: Sequence[str]) -> EngineProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            pass_fds=(write_end,),
+            pass_fds=passed,
         )
+    except BaseException:
+        for fd in filter(None, (read_end, life)):
+            os.close(fd)
+        raise
     finally:
-        os.close(write_end)
-    return EngineProcess(process, read_end, state_dir)
+        for fd in passed:
+            os.close(fd)
+    return EngineProcess(process, read_end, state_dir, life)

@@ -120,6 +120,7 @@ class UnixLink:
                     async with self._open().ws_connect(
                         self._stream_url(), max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
                     ) as stream:
+                        self._anew_until = 0.0
                         await self._say_what_is_watched(stream)
                         try:
                             await self._read(stream, on_message, on_state)
@@ -280,8 +281,8 @@ class UnixLink:
     async def cancel(self, id: str) -> Reply:
         return await self._request("DELETE", f"/v1/orders/{_quoted(id)}", Reply, timeout_s=RISK_S)
 
-    async def cancel_all(self) -> Reply:
-        return await self._request("POST", "/v1/orders/cancel", Reply, CancelPatch())
+    async def cancel_all(self, symbol: str = "") -> Reply:
+        return await self._request("POST", "/v1/orders/cancel", Reply, CancelPatch(symbol))
 
     async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
         return await self._request("POST", "/v1/flatten", Reply, patch or FlattenPatch(), timeout_s=FLATTEN_S)

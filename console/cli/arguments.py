@@ -88,12 +88,14 @@ def _common(overrides: str) -> _Parser:
     return common
 
 
+_THEME = "the colour theme of this console; `tickdesk themes` lists them"
 _READ_ONLY = "join a running engine, watch, and send it nothing"
 
 
 def _desk_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-ui", action="store_true", help="run the engine alone, in the foreground")
     parser.add_argument("--read-only", action="store_true", help=_READ_ONLY)
+    parser.add_argument("--theme", metavar="NAME", help=_THEME)
     parser.add_argument(
         "--tape", type=Path, nargs="+", metavar="FILE", default=[], help="play tapes instead of live feeds"
     )
@@ -125,6 +127,9 @@ def parser() -> argparse.ArgumentParser:
     attach = command("attach", "join a running engine")
     # Without a default of its own, which would take back what stands before the command.
     attach.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help=_READ_ONLY)
+    attach.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help=_THEME)
+    themes = command("themes", "the colour themes: ours and your own, with a sample of each")
+    themes.add_argument("--json", action="store_true", help="machine-readable")
     status = command("status", "what the running engine does")
     status.add_argument("--json", action="store_true", help="machine-readable")
     command("stop", "stop the running engine")
@@ -156,7 +161,11 @@ def parser() -> argparse.ArgumentParser:
     )
 
     tape = command("tape", "what is on a tape; a part of it; the same in another form")
-    tape.add_argument("what", choices=("info", "cut", "convert"))
+    tape.add_argument(
+        "what",
+        choices=("info", "span", "cut", "convert"),
+        help="info reads it all; span tells only from when to when it goes, at once",
+    )
     tape.add_argument("files", type=Path, nargs="+", metavar="FILE")
     tape.add_argument(
         "-o",
@@ -169,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
     tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")
     tape.add_argument("--symbols", metavar="A,B", help="of cut: canonical, native or venue:NATIVE")
     tape.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
-    tape.add_argument("--json", action="store_true", help="of info: machine-readable")
+    tape.add_argument("--json", action="store_true", help="of info and span: machine-readable")
 
     replay = command("replay", "run the whole engine over tapes, as fast as it goes")
     replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from console.cli.client import no_engine, none_to_watch
-from console.cli.desk import answers
+from console.cli.desk import answers, tapes
+from console.cli.looks import looks, require_looks
 from console.cli.settings import configuration, is_read_only, state_dir
-from console.cli.terminal import require_terminal, require_theme
+from console.cli.terminal import require_terminal
 from engine.api.address import socket_path
 
 
@@ -17,7 +18,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not answers(socket_path(where)):
         raise none_to_watch(where) if read_only else no_engine(where)
     require_terminal()
-    require_theme(config.console.theme)
+    require_looks(arguments, config)
     from console.attach import attach
 
-    return attach(config, where, read_only=read_only)
+    return attach(
+        config,
+        where,
+        looks=looks(arguments, config),
+        read_only=read_only,
+        tapes=tapes(arguments, config, where),
+    )

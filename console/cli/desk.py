@@ -9,12 +9,17 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from console.cli.looks import looks, require_looks
 from console.cli.settings import config_path, configuration, is_read_only, state_dir
-from console.cli.terminal import require_terminal, require_theme
+from console.cli.terminal import require_terminal
 from engine.api.address import check, socket_path
 from engine.config import Config
 from engine.errors import ConfigError
+
+if TYPE_CHECKING:
+    from console.tapes import Tapes
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +81,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     from console.engine_process import start_engine
 
     require_terminal()
-    require_theme(config.console.theme)
+    require_looks(arguments, config)
     running = answers(socket_path(where))
     if running and arguments.overrides:
         note = "the engine that runs keeps its own configuration; `tickdesk stop` it, then --set"
@@ -86,30 +91,56 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
             f"an engine already runs for {where}: `tickdesk stop` it, or choose another --state-dir"
         )
     first_run = not (arguments.tape or (where / "tickdesk.db").exists())
-    engine = None if running else start_engine(where, engine_options(arguments))
+    # A tape's engine lives and dies with its screen: its temporary state goes too.
+    ours = bool(arguments.tape) and arguments.state_dir is None
+    engine = None if running else start_engine(where, engine_options(arguments), ours=ours)
     from console.attach import attach  # imports Textual while the engine starts
 
-    if engine is not None:
-        engine.wait_ready(lambda text: print(f"tickdesk: {text}", file=sys.stderr))
-    # A tape's engine lives and dies with its screen: its temporary state goes too.
-    return attach(
-        config, where, first_run=first_run, stop_on_exit=bool(arguments.tape) and arguments.state_dir is None
-    )
+    try:
+        if engine is not None:
+            engine.wait_ready(lambda text: print(f"tickdesk: {text}", file=sys.stderr))
+        return attach(
+            config,
+            where,
+            looks=looks(arguments, config),
+            first_run=first_run,
+            ends_with_screen=ours,
+            tapes=tapes(arguments, config, where),
+        )
+    finally:
+        if ours and engine is not None:
+            engine.end()
+
+
+def tapes(arguments: argparse.Namespace, config: Config, where: Path) -> Tapes:
+    """How a tape is opened beside the desk of these arguments, and where its recordings are."""
+    from console.tapes import Tapes
+
+    recordings = Path(config.record.dir).expanduser() if config.record.dir else where / "tapes"
+    return Tapes(config_options(arguments), (recordings, Path.cwd()))
 
 
 def engine_options(arguments: argparse.Namespace) -> list[str]:
     """The engine's own command line for these arguments."""
+    options = config_options(arguments)
+    for tape in arguments.tape:
+        options += ["--tape", str(Path(tape).absolute())]
+    if arguments.venue:
+        options += ["--venue", arguments.venue]
+    if arguments.paused:
+        options.append("--paused")
+    return [*options, "--speed", str(arguments.speed)]
+
+
+def config_options(arguments: argparse.Namespace) -> list[str]:
+    """Of the engine's command line, what tells its configuration."""
     options: list[str] = []
     path = config_path(arguments)
     if path is not None:
         options += ["--config", str(path.absolute())]
     for override in arguments.overrides:
         options += ["--set", override]
-    for tape in arguments.tape:
-        options += ["--tape", str(Path(tape).absolute())]
-    if arguments.venue:
-        options += ["--venue", arguments.venue]
-    return [*options, "--speed", str(arguments.speed)]
+    return options
 
 
 def answers(path: Path) -> bool:

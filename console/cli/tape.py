@@ -1,4 +1,4 @@
-"""``tickdesk tape info|cut|convert``: what is on a tape, a part of it, the same in another form."""
+"""``tickdesk tape info|span|cut|convert``: what is on a tape, a part of it, the same in another form."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import argparse
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from console.cli.output import as_json
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TickdeskError
 from engine.events import NS
+from engine.tapes import TapeSpan
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"tape {arguments.what} takes no --from, --to or --symbols: cut the tape first")
     if arguments.what == "info":
         return _info(arguments)
+    if arguments.what == "span":
+        return _spans(arguments)
     if len(arguments.files) != 1 or arguments.output is None:
         raise ConfigError(f"tape {arguments.what} takes one FILE, and -o OUT")
     from engine.feeds.tape_edit import convert, cut
@@ -55,6 +60,24 @@ def _info(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(line for info in found for line in lines(info)))
     return 0
+
+
+def _spans(arguments: argparse.Namespace) -> int:
+    """A line a tape, each as soon as it is known; a file that is none keeps the others from nothing."""
+    from engine.feeds.tape_span import tape_span
+
+    failed = 0
+    for path in arguments.files:
+        try:
+            span = tape_span(path, arguments.venue)
+        except TickdeskError as error:
+            span, failed = TapeSpan(str(path), "", "", 0, 0, 0, error=str(error)), error.exit_code
+        if arguments.json:
+            print(msgspec.json.encode(span).decode(), flush=True)
+        else:
+            what = span.error or f"{span.venue or span.kind}, {_when(span.from_ns)} to {_when(span.to_ns)}"
+            print(f"{span.file}: {what}", flush=True)
+    return failed
 
 
 def lines(info: TapeInfo) -> list[str]:

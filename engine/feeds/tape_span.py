@@ -6,35 +6,18 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import msgspec
-
 from engine.feeds.capture import read_row
 from engine.feeds.columnar import ColumnarReader
 from engine.feeds.lines import LineChunks
 from engine.feeds.normalised import NormalisedDecoder, symbol_of
 from engine.feeds.tape import Tape
 from engine.instruments import venue_of
+from engine.tapes import TapeSpan
 from engine.text import clean
 
 _TAIL = 1 << 20
 """The last line is looked for in so many bytes."""
 _VENUE = 60
-
-
-class TapeSpan(msgspec.Struct, frozen=True):
-    """One file."""
-
-    file: str
-    kind: str
-    """capture (frames), ticks (the desk's own) or lines (normalised); "" for what is no tape."""
-    venue: str
-    """Of a capture its venue, else those of its symbols, where its head tells them."""
-    from_ns: int
-    """Receipt of the first; 0: it is not told."""
-    to_ns: int
-    bytes: int
-    error: str = ""
-    """Why it cannot be played, one line."""
 
 
 def tape_span(

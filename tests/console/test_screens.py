@@ -213,7 +213,7 @@ def test_link_lost(snap_compare: Any) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
         app.paint()
-        app._link_changed(LinkState.LOST, "connection reset")
+        app.link_changed(app.view, LinkState.LOST, "connection reset")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(200, 50), run_before=prepare)
@@ -230,7 +230,7 @@ def test_leave_without_an_engine(snap_compare: Any) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
         app.paint()
-        app._link_changed(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
+        app.link_changed(app.view, LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
         await pilot.press("q")
         await pilot.pause()
 
