@@ -95,7 +95,7 @@ def _in_240(color: Color | None) -> Color | None:
 
 
 def _lab(triplet: ColorTriplet) -> tuple[float, float, float]:
-    """CIELAB (D65): what looks alike is near."""
+    """CIELAB (D65) with more weight on lightness, so that contrasts stay."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in triplet.normalized]
     r, g, b = linear
     x, y, z = (
@@ -106,7 +106,7 @@ def _lab(triplet: ColorTriplet) -> tuple[float, float, float]:
             (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
         )
     )
-    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+    return 2.5 * (116 * y - 16), 500 * (x - y), 200 * (y - z)
 
 
 _PALETTE = {number: _lab(EIGHT_BIT_PALETTE[number]) for number in range(16, 256)}

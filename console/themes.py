@@ -16,7 +16,7 @@ from console.commanding import CommandingApp
 from console.filters import AsciiFilter, StyleFilter, in_eight_bit, in_sixteen, without_colours
 from engine.config.desk import ConsoleConfig
 from engine.errors import ConfigError
-from themes import THEMES, VARIABLE_DEFAULTS, next_theme, renamed, sixteen, swapped
+from themes import THEMES, VARIABLE_DEFAULTS, eight_bit, next_theme, renamed, sixteen, swapped
 from themes.monochrome import COLOURLESS
 from themes.own import OwnTheme, read_themes, unknown
 
@@ -67,6 +67,8 @@ def dressed(theme: Theme, base: str, looks: Looks) -> Theme:
         worn = renamed(COLOURLESS, theme.name)
     elif looks.colours is Colours.SIXTEEN:
         worn = sixteen.in_sixteen(theme, base)
+    elif looks.colours is Colours.EIGHT_BIT:
+        worn = eight_bit.in_eight_bit(theme)
     else:
         worn = theme
     return swapped(worn) if looks.red_up else worn

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from textual.color import Color
+from textual.constants import DIM_FACTOR
 from textual.theme import Theme
 
 AA, AAA = 4.5, 7.0
@@ -58,12 +59,15 @@ def contrast(one: Color, other: Color) -> float:
 
 
 def pairs(theme: Theme) -> Iterator[Pair]:
-    """Everything that is drawn on something else as text."""
+    """Everything that is drawn on something else as text; dimmed ink as it is seen."""
     drawn = [(ink, surface) for ink in INKS for surface in SURFACES]
     drawn += [("badge-ink", surface) for surface in BADGES]
     for ink, surface in drawn:
-        colours = (Color.parse(colour_of(theme, key)) for key in (ink, surface))
-        yield Pair(ink, surface, contrast(*colours))
+        on = Color.parse(colour_of(theme, surface))
+        seen = Color.parse(colour_of(theme, ink))
+        if "dim" in str(theme.variables.get(f"style-{ink}", "")):
+            seen = on.blend(seen, DIM_FACTOR)
+        yield Pair(ink, surface, contrast(seen, on))
 
 
 def worst(theme: Theme) -> Pair:

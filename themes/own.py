@@ -92,7 +92,7 @@ def _checked(document: dict[str, Any], path: Path) -> OwnTheme:
     if name in THEMES:
         raise ConfigError(f"{_told(path)}: name: {name} is one of ours; choose another")
     base = document.get("base", next(iter(THEMES)))
-    if base not in THEMES:
+    if not isinstance(base, str) or base not in THEMES:
         raise ConfigError(f"{_told(path)}: base: {unknown(base, THEMES)}")
     colours = document.get("colours", {})
     if not isinstance(colours, dict):

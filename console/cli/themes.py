@@ -20,7 +20,7 @@ from console.cli.settings import configuration
 from console.colours import Colours, ascii_only, colours_of
 from console.filters import in_ascii, in_eight_bit, in_sixteen, without_colours
 from engine.text import clean
-from themes import THEMES, sixteen
+from themes import THEMES, eight_bit, sixteen
 from themes.contrast import BADGES, INKS, SURFACES, colour_of, worst
 from themes.own import read_themes
 
@@ -86,7 +86,11 @@ def _row(theme: Theme, base: str, file: str, chosen: str) -> ThemeRow:
 
 
 def _sample(theme: Theme, base: str, system: Colours, plain_letters: bool) -> str:
-    worn = sixteen.in_sixteen(theme, base) if system is Colours.SIXTEEN else theme
+    worn = theme
+    if system is Colours.SIXTEEN:
+        worn = sixteen.in_sixteen(theme, base)
+    elif system is Colours.EIGHT_BIT:
+        worn = eight_bit.in_eight_bit(theme)
     convert = {Colours.SIXTEEN: in_sixteen, Colours.EIGHT_BIT: in_eight_bit, Colours.NONE: without_colours}
     console = Console(color_system="truecolor", force_terminal=True, _environ={})
 
