@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from console.cli.client import ask
-from engine.api.protocol import Health, StateFrame, StrategyDetail
+from engine.api.protocol import Health, OrderRow, StateFrame, StrategyDetail
 from engine.config import BlendWeights
 from tests.e2e.engine import options, run, stop_left_over
 from tests.e2e.terminal import ENTER, ESCAPE, Terminal
+from tests.e2e.tmux import Tmux, needs_tmux
 
 pytestmark = pytest.mark.pty
-
-SIZES = [(200, 50), (80, 24)]
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def state(state_dir: Path) -> StateFrame:
     return ask(state_dir, "GET", "/v1/snapshot", StateFrame)
 
 
-def until(state_dir: Path, holds, terminal: Terminal, timeout: float = 10.0) -> StateFrame:  # type: ignore[no-untyped-def]
+def until(state_dir: Path, holds, terminal: Terminal | Tmux, timeout: float = 10.0) -> StateFrame:  # type: ignore[no-untyped-def]
     """Until the engine's state ``holds``, reading the screen meanwhile."""
     deadline = time.monotonic() + timeout
     while not holds(now := state(state_dir)):
@@ -44,26 +43,34 @@ def strategy_on(frame: StateFrame, name: str) -> bool:
     return next(row.enabled for row in frame.strategies if row.name == name)
 
 
-@pytest.mark.parametrize(("columns", "rows"), SIZES, ids=["wide", "compact"])
-def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> None:
+@needs_tmux
+def test_a_session_in_tmux(state_dir: Path, tmp_path: Path) -> None:
+    """Start, watch, explain, toggle, reload, order, halt, resume, flatten, detach, attach, stop; from the
+    narrow screen to the wide one."""
     where = ("--state-dir", str(state_dir))
-    with Terminal(*where, columns=columns, rows=rows) as desk:
+    with Tmux(tmp_path, 80, 24) as desk:
+        desk.tickdesk(*where, *options(simulated__history_s=60))
         desk.wait("First steps", 90)
         desk.wait("BTC-USD")
         assert "PAPER" in desk.lines[0] and "ACTIVE" in desk.lines[0]
-        desk.press(ESCAPE)
+        desk.press("Escape")
         desk.wait(lambda text: "First steps" not in text)
+
+        # Watched: prices move without a key.
+        prices = desk.wait(lambda text: re.search(r"BTC-USD +[\d,]+\.\d\d", text))
+        desk.wait(lambda text: text.split("BTC-USD")[-1] != prices.split("BTC-USD")[-1], 10)
 
         # An opportunity comes within seconds, and Enter explains it.
         desk.press("2")
         until(state_dir, lambda frame: frame.opportunities, desk, 30)
         desk.wait(lambda text: re.search(r"(BUY|SELL) +[+-]0\.\d\d", text), 10)
-        desk.press(ENTER)
+        desk.press("Enter")
         desk.wait("Explain")
-        desk.wait(lambda text: "asking the engine" not in text and re.search(r"score [+-]0", text))
-        explained = desk.text
+        explained = desk.wait(
+            lambda text: "asking the engine" not in text and re.search(r"score [+-]0", text)
+        )
         assert "could not" not in explained and "cannot be reached" not in explained
-        desk.press(ESCAPE)
+        desk.press("Escape")
         desk.wait(lambda text: "╭─ Explain" not in text)
 
         # Space switches the strategy under the cursor.
@@ -72,9 +79,9 @@ def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> 
         desk.press(" ")
         until(state_dir, lambda frame: not strategy_on(frame, "rapid_rise"), desk)
         desk.wait("[ ] rapid_rise")
-        desk.press("j ")
+        desk.press("j", " ")
         until(state_dir, lambda frame: not strategy_on(frame, "golden_cross"), desk)
-        desk.press("k ")
+        desk.press("k", " ")
         until(state_dir, lambda frame: strategy_on(frame, "rapid_rise"), desk)
 
         # R loads the model and the strategies' files again while the ticks go on.
@@ -84,42 +91,72 @@ def test_a_session_at_the_keyboard(state_dir: Path, columns: int, rows: int) -> 
         desk.wait(lambda text: "loaded again" in text and "nothing changed" in text, 20)
         assert state(state_dir).status.ticks > ticks
 
-        # E: entries off at once; H: halt at once.
+        # The same desk on the whole screen; a ticket, judged, asked once, sent once.
+        desk.resize(200, 50)
+        desk.wait(lambda text: "1 Ticks" in text and "Funnel" in text)
+        symbols = sorted(row.symbol for row in state(state_dir).ticks)
+        desk.press("1", "g", *"j" * symbols.index("sim:BTC-USD"), "o")
+        desk.wait("Order · PAPER")
+        desk.press("j", "Left", "j", "j", "0.02")
+        desk.wait("✓ approved", 10)
+        desk.press("Enter")
+        desk.wait("Send this order?")
+        desk.press("j", "Enter")
+        desk.wait(lambda text: "Order · PAPER" not in text)
+        until(state_dir, lambda frame: any(mine(row) for row in frame.orders), desk)
+
+        # E: entries off at once; H: halt at once. A asks first, and Cancel is what Enter means.
         desk.press("E")
         until(state_dir, lambda frame: frame.status.risk_state == "reducing", desk)
         desk.wait("REDUCING")
         desk.press("H")
         until(state_dir, lambda frame: frame.status.risk_state == "halted", desk)
         desk.wait("HALTED")
-
-        # A asks first, and Cancel is what Enter means.
         desk.press("A")
         desk.wait("Resume ACTIVE")
-        desk.press(ENTER)
+        desk.press("Enter")
         desk.wait(lambda text: "Resume ACTIVE" not in text)
         assert state(state_dir).status.risk_state == "halted"
+        desk.press("A")
+        desk.wait("Resume ACTIVE")
+        desk.press("j", "j", "Enter")
+        until(state_dir, lambda frame: frame.status.risk_state == "active", desk)
 
-        # q, Enter: detach. The engine goes on.
+        # X asks; the receipt says that everything is closed.
+        desk.press("X")
+        desk.wait("Flatten everything")
+        desk.press("j", "Enter")
+        desk.wait("verified flat", 20)
+        assert not any(row.quantity != "0" for row in state(state_dir).positions)
+
+        # q, Enter: detach. The engine goes on; the next console finds it as it was left.
         desk.press("q")
         desk.wait("Detach")
-        desk.press(ENTER)
-        assert desk.end() == 0
-    pid = ask(state_dir, "GET", "/v1/health", Health).pid
-    with Terminal("attach", *where, columns=columns, rows=rows) as again:
-        again.wait("HALTED", 20)
-        assert "First steps" not in again.text
-        again.press("5")
-        again.wait("[ ] golden_cross")
-        again.press("q")
-        again.wait("Detach")
-        again.press(ENTER)
-        assert again.end() == 0
-    assert ask(state_dir, "GET", "/v1/health", Health).pid == pid
-    stopped = run("stop", *where)
-    assert stopped.returncode == 0 and "engine stops" in stopped.stdout
-    assert run("status", *where).returncode == 4
+        desk.press("Enter")
+        desk.wait("left with 0")
+        pid = ask(state_dir, "GET", "/v1/health", Health).pid
+        desk.resize(80, 24)
+        desk.tickdesk("attach", *where)
+        desk.wait("REDUCING", 20)
+        assert "First steps" not in desk.text and "WATCHING" not in desk.text
+        desk.press("5")
+        desk.wait("[ ] golden_cross")
+        desk.press("q")
+        desk.wait("Detach")
+        desk.press("Enter")
+        desk.wait("left with 0")
+        assert ask(state_dir, "GET", "/v1/health", Health).pid == pid
+        desk.tickdesk("stop", *where)
+        desk.wait("engine stops")
+        desk.tickdesk("status", *where)
+        desk.wait("left with 4")
     log = (state_dir / "engine.log").read_text()
     assert "Traceback" not in log and "stopped" in log
+
+
+def mine(row: OrderRow) -> bool:
+    """The order of the ticket above."""
+    return row.symbol == "sim:BTC-USD" and (row.quantity, row.side, row.state) == ("0.02", "buy", "filled")
 
 
 OWN = """
