@@ -15,6 +15,7 @@ from textual import work
 from textual.app import SystemCommand
 from textual.screen import Screen
 
+from console.command_line.prompt import PromptApp
 from console.commands import DeskCommands
 from console.control import ControlApp
 from console.driver import DeskDriver, PatientApp, bytes_written
@@ -24,17 +25,12 @@ from console.keystrokes import KeystrokesApp
 from console.layouts import LayoutsApp
 from console.link_protocol import Link, LinkState
 from console.memory import ConsoleMemory
-from console.models import ModelsApp
 from console.replay import ReplayApp
-from console.screens.automation import AutomationScreen
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK
-from console.screens.explain import ExplainScreen
 from console.screens.feeds import FeedsScreen
-from console.screens.help import HelpScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
-from console.screens.strategy import StrategyScreen
 from console.screens.weights import WeightsScreen
 from console.tapes import Tapes
 from console.themes import PLAIN, Looks, ThemesApp
@@ -52,7 +48,7 @@ class DeskApp(
     ReplayApp,
     ControlApp,
     LayoutsApp,
-    ModelsApp,
+    PromptApp,
     WatchlistsApp,
     ExportingApp,
     ThemesApp,
@@ -208,7 +204,7 @@ class DeskApp(
 
     def action_open_row(self) -> None:
         """What stands behind the selected row."""
-        view, pane, grid = self.view, self.desk.strategies, self.desk.grid
+        pane, grid = self.desk.strategies, self.desk.grid
         key = grid.cursor_key
         if self.desk.active == DESK:
             tabs = {EQUITY: self.action_account, LATENCY: self.action_feeds}
@@ -220,20 +216,16 @@ class DeskApp(
         elif grid is pane.models:
             self.action_models()
         elif grid is pane.strategies:
-            self.push_screen(StrategyScreen(key, self.link, lambda: view.now_ns))
+            self.open_strategy(key)
         elif grid is pane.automations:
-            row = lambda: view.automations.get(key)  # noqa: E731
-            self.push_screen(AutomationScreen(key, self.link, row, lambda: view.now_ns))
+            self.open_automation(key)
         else:
-            self.push_screen(ExplainScreen(key, self.link))
+            self.open_explanation(key)
 
     def on_grid_activated(self) -> None:
         self.action_open_row()
 
     # --- the console itself ----------------------------------------------------------------------
-
-    def action_help(self) -> None:
-        self.push_screen(HelpScreen(self.desk.active, self.key_map))
 
     def action_leave(self) -> None:
         gone = self.view.link is LinkState.ENGINE_GONE

@@ -58,6 +58,9 @@ class CommandingApp(App[None]):
         """What can be typed on the command line; every class with commands adds its own."""
         return []
 
+    async def learn_for_typing(self) -> None:
+        """Ask for what completions rest on and the stream does not tell. Raises LinkError."""
+
     def say(self, text: str, level: str = "info", *, title: str = "") -> None:
         """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
         for old in list(self._notifications)[: 1 - TOASTS]:

@@ -1,41 +1,82 @@
-"""The command palette: every action of the key table by name."""
+"""The command palette: every action of the key tables by name, and where one can go."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from console.keymap import KEYS, MODEL_KEYS, Key
+from console.command_line.command import Candidate, Command
+from console.keymap import Key, keys_of
 from console.screens.models import ModelsScreen
+from engine.errors import TickdeskError
+from engine.text import clean
+
+if TYPE_CHECKING:
+    from console.command_line.prompt import PromptApp
+
+MOST = 500
+"""Entries of one command."""
 
 
-def _entry(key: Key) -> str:
-    return f"{key.help}  ({key.shown})" if key.shown else key.help
+class Entry(NamedTuple):
+    text: str
+    shown: str
+    """Its key; "" none."""
+    run: Callable[[], Awaitable[None]]
+
+    @property
+    def content(self) -> Content:
+        """Never markup."""
+        return Content(f"{self.text}  ({self.shown})" if self.shown else self.text)
 
 
 class DeskCommands(Provider):
-    @property
-    def keys(self) -> Sequence[Key]:
-        """Of the screen that the palette was opened on."""
-        return MODEL_KEYS if isinstance(self.screen, ModelsScreen) else KEYS
-
     async def discover(self) -> Hits:
-        for key in self.keys:
-            if key.palette:
-                yield DiscoveryHit(Content(_entry(key)), self._runner(key), text=key.help)
+        for entry in self._actions():
+            yield DiscoveryHit(entry.content, entry.run, text=entry.text)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for key in self.keys:
-            if key.palette and (score := matcher.match(key.help)) > 0:
-                yield Hit(score, Content(_entry(key)), self._runner(key), text=key.help)
+        for entry in (*self._actions(), *self._places()):
+            if (score := matcher.match(entry.text)) > 0:
+                yield Hit(score, entry.content, entry.run, text=entry.text)
 
-    def _runner(self, key: Key) -> Callable[[], Awaitable[None]]:
+    def _actions(self) -> Iterator[Entry]:
+        """Of the screen that the palette was opened on."""
+        keys = keys_of(self.app)
+        for key in keys.models if isinstance(self.screen, ModelsScreen) else keys.desk:
+            if key.palette and key.action:
+                yield Entry(key.help, key.shown, self._action(key))
+
+    def _action(self, key: Key) -> Callable[[], Awaitable[None]]:
         screen = self.screen
 
         async def run() -> None:
             await screen.run_action(key.action)
+
+        return run
+
+    def _places(self) -> Iterator[Entry]:
+        """What a command of the command line takes, one entry each."""
+        app = cast("PromptApp", self.app)
+        if self.screen is not app.desk:
+            return
+        for command in app.typed_commands():
+            if command.palette and command.arguments:
+                for candidate in list(command.arguments[0].candidates(()))[:MOST]:
+                    text = command.palette.format(clean(candidate.text, 60))
+                    yield Entry(text, "", self._typed(app, command, candidate))
+
+    def _typed(self, app: PromptApp, command: Command, candidate: Candidate) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            try:
+                done = command.run((candidate.text,))
+                if done is not None:
+                    await done
+            except TickdeskError as error:
+                app.say(str(error), "error")
 
         return run

@@ -88,7 +88,9 @@ class TradingLink(Protocol):
 
     async def cancel(self, id: str) -> Reply: ...
 
-    async def cancel_all(self) -> Reply: ...
+    async def cancel_all(self, symbol: str = "") -> Reply:
+        """Every open order; of one symbol when it is named."""
+        ...
 
     async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
         """Everything at the market, or what ``patch`` names; the text is the receipt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.theme import Theme
 
 from console.colours import Colours, ascii_only, colours_of
+from console.command_line.command import Argument, Candidate, Command, CommandError
+from console.command_line.completion import one_of
 from console.commanding import CommandingApp
 from console.filters import AsciiFilter, StyleFilter, in_eight_bit, in_sixteen, without_colours
 from engine.config.desk import ConsoleConfig
@@ -118,6 +120,18 @@ class ThemesApp(CommandingApp):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLE_DEFAULTS
+
+    def typed_commands(self) -> list[Command]:
+        names = Argument("NAME", "of the theme", lambda before: map(Candidate, self._theme_names))
+        return [
+            *super().typed_commands(),
+            Command("theme", "Wear a theme", self._wear_named, (names,), palette="Theme {}"),
+        ]
+
+    def _wear_named(self, words: Sequence[str]) -> None:
+        if self.looks.colours is Colours.NONE:
+            raise CommandError("no colours here (NO_COLOR, TERM or console.colours): there is but one theme")
+        self.theme = one_of(words[0], self._theme_names, "theme")
 
     def action_next_theme(self) -> None:
         if self.looks.colours is Colours.NONE:

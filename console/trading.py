@@ -5,11 +5,14 @@ What makes the desk safer is sent at once; what adds risk, or cannot be undone, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
+from console.command_line.command import Command
+from console.command_line.trading import trading_commands
 from console.commanding import Answer, CommandingApp
 from console.link_protocol import Link
+from console.loosening import becomes, loosens
 from console.screens.account import AccountScreen
 from console.screens.amend import AmendScreen
 from console.screens.close import CloseScreen
@@ -17,8 +20,8 @@ from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
 from console.screens.limits import LimitsScreen
 from console.screens.ticket import TicketScreen
 from console.view import DeskView
-from engine.api.protocol import OrderRow
-from engine.api.trading_protocol import FlattenPatch
+from engine.api.protocol import OrderRow, PositionRow
+from engine.api.trading_protocol import FlattenPatch, LimitPatch, LimitRow
 from widgets import figures
 from widgets.orders import FINAL
 
@@ -28,6 +31,13 @@ class TradingApp(CommandingApp):
 
     link: Link
     view: DeskView
+
+    def typed_commands(self) -> list[Command]:
+        return [*super().typed_commands(), *trading_commands(self)]
+
+    async def learn_for_typing(self) -> None:
+        await super().learn_for_typing()
+        self.view.take("limits", await self.link.limits())
 
     # --- the desk's state ------------------------------------------------------------------------
 
@@ -106,9 +116,11 @@ class TradingApp(CommandingApp):
             self.say("no symbol is known yet: wait for the feed")
             return
         chosen = self.selected_symbol()
-        self.push_screen(
-            TicketScreen(self.link, self.view, symbols, chosen if chosen in symbols else symbols[0])
-        )
+        self.open_ticket({"symbol": chosen if chosen in symbols else symbols[0]})
+
+    def open_ticket(self, values: Mapping[str, str]) -> None:
+        """The order ticket with these values, ``symbol`` among them; nothing is sent."""
+        self.push_screen(TicketScreen(self.link, self.view, sorted(self.view.ticks), values))
 
     def selected_symbol(self) -> str:
         """Of the selected row, or of the row last selected in the ticks."""
@@ -124,7 +136,10 @@ class TradingApp(CommandingApp):
     def action_cancel_order(self) -> None:
         row = self._working_order("cancel")
         if row is not None:
-            self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id), safer=True)
+            self.cancel_order(row)
+
+    def cancel_order(self, row: OrderRow) -> None:
+        self.command(f"cancel of {order_words(row)}", partial(self.link.cancel, row.id), safer=True)
 
     def action_cancel_all(self) -> None:
         self.command("CANCEL ALL", self.link.cancel_all, safer=True)
@@ -154,18 +169,43 @@ class TradingApp(CommandingApp):
         if row is None:
             self.say("select the position to close first: 3, then j and k")
             return
+        self.close_position(row)
+
+    def close_position(self, row: PositionRow, percent: float | None = None) -> None:
+        """Asks once: how much of it, or whether so many percent."""
         if self.refused():
             return
-        symbol = row.symbol
+        native = figures.symbol_parts(row.symbol)[1]
 
-        def answered(patch: FlattenPatch | None) -> None:
-            if patch is not None:
-                name = f"CLOSE {patch.percent:g} % of {figures.symbol_parts(symbol)[1]}"
-                self.command(name, lambda: self.link.flatten(patch))
+        def close(patch: FlattenPatch) -> None:
+            self.command(f"CLOSE {patch.percent:g} % of {native}", lambda: self.link.flatten(patch))
 
-        self.push_screen(CloseScreen(row), answered)
+        if percent is None:
+            self.push_screen(CloseScreen(row), lambda patch: close(patch) if patch is not None else None)
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                close(FlattenPatch(symbol=row.symbol, percent=percent))
+
+        question = f"Close {percent:g} % of {figures.amount(row.quantity)} {native}."
+        screen = ConfirmScreen("Close a position", [question], f"Close {percent:g} %", "at the market")
+        self.push_screen(screen, answered)
 
     # --- limits and the account ------------------------------------------------------------------
+
+    def change_limit(self, row: LimitRow, patch: LimitPatch) -> None:
+        """What is tighter is sent at once, what is looser after one question."""
+
+        def send() -> None:
+            self.command(f"the limit {patch.name}", lambda: self.link.set_limit(patch))
+
+        if not loosens(row, patch):
+            send()
+        elif not self.refused():
+            question = [f"{becomes(row, patch)}.", row.about]
+            screen = ConfirmScreen("Allow more?", question, "Loosen the limit")
+            self.push_screen(screen, lambda answer: send() if answer == "yes" else None)
 
     def action_limits(self) -> None:
         self.push_screen(LimitsScreen(self.link, self.view))

@@ -25,6 +25,7 @@ class WatchlistsApp(TradingApp):
                 "Show one watchlist, or all symbols",
                 self._watch,
                 (Argument("NAME", "of a watchlist, or all", self._names),),
+                palette="Watchlist {}",
             ),
             Command(
                 "filter",

@@ -17,10 +17,10 @@ Every class of ``DeskApp`` that has commands gives them in a method of its own b
         def _names(self, before: Sequence[str]) -> Iterable[Candidate]:
             return [Candidate(name) for name in self.memory.memory.watchlists]
 
-``run`` takes the words behind the command's name, as many as the arguments allow (counted, cleaned and unquoted
-before). It does what the key does, through the same action or the same call of the link, and asks where the key
-asks. It may be a coroutine function: the line then waits for it. What cannot be done is raised as
-``CommandError`` (or ``LinkError``): one line, shown in place, and what was typed stays.
+``run`` takes the words behind the command's name, as many as the arguments allow (counted, cleaned and
+unquoted before). It does what the key does, through the same action or the same call of the link, and asks
+where the key asks. It may be a coroutine function: the line then waits for it. What cannot be done is raised
+as ``CommandError`` (or ``LinkError``): one line, shown in place, and what was typed stays.
 
 An action of the key tables needs no command: its id is one already, without arguments. A command of the same
 name takes its place.
@@ -71,6 +71,8 @@ class Command(NamedTuple):
     """What it does, one line of at most 60 characters."""
     run: Callable[[Sequence[str]], Awaitable[None] | None]
     arguments: tuple[Argument, ...] = ()
+    palette: str = ""
+    """How it stands in the palette with each candidate of its first argument, ``Go to {}``; "": not there."""
 
     @property
     def usage(self) -> str:

@@ -64,7 +64,12 @@ KEYS: tuple[Key, ...] = (
     Key("kill", "", "app.kill", "", "", "Kill: halt, cancel all, flatten, verify (asks)"),
     Key("limits", "L", "app.limits", "L", "limits", "Risk limits: see and change them; locks after stops"),
     Key(
-        "risk", "D", "app.risk", "D", "risk", "Risk: state, distance to the limits, denials, exposure, changes"
+        "risk",
+        "D",
+        "app.risk",
+        "D",
+        "risk",
+        "Risk: state, distance to the limits, denials, exposure, changes",
     ),
     Key(
         "account", "P", "app.account", "P", "account", "Account: balances, exposure, P&L, performance, drift"
@@ -174,6 +179,15 @@ KEYS: tuple[Key, ...] = (
         "Esc",
         "",
         "Close what is open: a dialog, the first steps, a zoom",
+        palette=False,
+    ),
+    Key(
+        "command_line",
+        "colon",
+        "app.command_line",
+        ":",
+        "command",
+        "Command line: type what is to be done; Tab completes",
         palette=False,
     ),
     Key("palette", "ctrl+p", "app.command_palette", "ctrl+p", "", "Find any action by name", palette=False),

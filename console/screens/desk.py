@@ -294,16 +294,29 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._entitle(self.active)
         self.paint(force=True)
 
+    def sort_by(self, column: int | None, reverse: bool) -> None:
+        """The active pane's table; None: as it comes."""
+        if isinstance(self.grid, Grid):
+            self.grid.sort_by(column, reverse)
+        self._entitle(self.active)
+        self.paint(force=True)
+
     def action_tab(self, step: int) -> None:
         """The next part of a pane that has several; of the log, the next least level."""
         pane = self.panes[self.active - 1]
         if isinstance(pane, LogsPane):
             pane.step_level(step)
+            self._entitle(self.active)
+            self.paint(force=True)
         elif isinstance(pane, (TabbedPane, MarketPane)):
-            pane.go_to((pane.tab + step) % len(pane.names))
-            self.set_focus(self.grid)
-        else:
-            return
+            self.go_to_tab((pane.tab + step) % len(pane.names))
+
+    def go_to_tab(self, tab: int) -> None:
+        """A part of the active pane, from 0; of one that has several."""
+        pane = self.panes[self.active - 1]
+        assert isinstance(pane, (TabbedPane, MarketPane))
+        pane.go_to(tab)
+        self.set_focus(self.grid)
         self._entitle(self.active)
         self.paint(force=True)
 

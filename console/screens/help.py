@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from console.command_line.command import Command
 from console.keymap import (
     DEFAULT_KEYS,
     DESK,
@@ -25,9 +26,18 @@ _STOPS = {"halt", "entries", "resume", "cancel_all", "flatten", "kill"}
 class HelpScreen(Reader):
     """``pane``: where the cursor was, from 1. ``word``: only what speaks of it."""
 
-    def __init__(self, pane: int, keys: KeyMap = DEFAULT_KEYS, word: str = "") -> None:
-        title = f"Keys · {word}" if word else "Keys"
-        super().__init__(title, word_lines(word, keys) if word else help_lines(pane, keys))
+    def __init__(
+        self,
+        pane: int,
+        keys: KeyMap = DEFAULT_KEYS,
+        word: str = "",
+        commands: Sequence[Command] = (),
+    ) -> None:
+        if word:
+            lines = word_lines(word, keys, commands)
+        else:
+            lines = [*help_lines(pane, keys), *typed_lines(keys, commands)]
+        super().__init__(f"Help · {word}" if word else "Keys", lines)
 
 
 class ModelsHelpScreen(Reader):
@@ -64,8 +74,21 @@ def _keys(title: str, keys: Iterable[Key]) -> list[Line]:
     return lines
 
 
-def word_lines(word: str, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
-    """Every key whose help, name or key itself holds ``word``, wherever it works."""
+def typed_lines(keys: KeyMap, commands: Sequence[Command]) -> list[Line]:
+    """The commands that take words; the others are actions with keys, called by their names."""
+    mine = [command for command in commands if command.arguments]
+    if not mine:
+        return []
+    lines: list[Line] = [(), ((f"Command line ({keys.shown('command_line')})", "heading"),)]
+    return lines + [_usage(command) for command in mine]
+
+
+def _usage(command: Command) -> Line:
+    return ((f"  {command.usage}", "key"), (f"  {command.about}", "text"))
+
+
+def word_lines(word: str, keys: KeyMap = DEFAULT_KEYS, commands: Sequence[Command] = ()) -> list[Line]:
+    """Every key and command that speaks of ``word``, wherever it works."""
     wanted = word.casefold()
     lines: list[Line] = []
     for title, table in (
@@ -84,6 +107,20 @@ def word_lines(word: str, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
         ]
         if found:
             lines += [*([()] if lines else []), *_keys(title, found)]
+    typed = [
+        command
+        for command in commands
+        if wanted in command.usage.casefold() or wanted in command.about.casefold()
+    ]
+    if typed:
+        lines += [*([()] if lines else []), (("On the command line", "heading"),)]
+        for command in typed:
+            lines.append(_usage(command))
+            lines += [
+                ((f"      {argument.name}  ", "bold"), (argument.about, "muted"))
+                for argument in command.arguments
+                if command.name == wanted
+            ]
     return lines or [(("nothing speaks of ", "muted"), (word, "bold"))]
 
 

@@ -15,12 +15,10 @@ from textual.content import Content
 from console.export_files import Export
 from console.keymap import MODEL_KEYS, bindings, keys_of, model_footer
 from console.link_protocol import ModelsLink
-from console.screens.confirm import ConfirmScreen
 from console.screens.contributions import ContributionsScreen
 from console.screens.help import ModelsHelpScreen
 from console.screens.modal import Modal
 from console.screens.model import ModelScreen
-from console.screens.switch_model import ActivateScreen
 from console.table_csv import struct_csv
 from console.view import DeskView
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
@@ -306,16 +304,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
             self.commands.say(f"model {entry.version} is active already; r loads it anew")
             return
         before = self._details.get(entry.version)
-        version = entry.version
-
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                self.commands.command(f"activating {version}", lambda: self._link.activate_model(version))
-            elif answer == "shadow":
-                self._shadow(version)
-
-        screen = ActivateScreen(self._link, self._known, entry, before[1] if before else None)
-        self.app.push_screen(screen, answered)
+        self.commands.ask_activation(self._known, entry, before[1] if before else None)
 
     def action_shadow(self) -> None:
         entry = self._chosen()
@@ -324,10 +313,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         if entry.role:
             self.commands.say(f"model {entry.version} is the {entry.role} one already")
         else:
-            self._shadow(entry.version)
-
-    def _shadow(self, version: str) -> None:
-        self.commands.command(f"shadow {version}", lambda: self._link.shadow_model(version))
+            self.commands.shadow_model(entry.version)
 
     def action_no_shadow(self) -> None:
         if self._known is not None and not any(row.role == "shadow" for row in self._known.models):
@@ -336,34 +322,14 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
             self.commands.command("ending the shadow", lambda: self._link.shadow_model(""))
 
     def action_deactivate(self) -> None:
-        active = (
-            next((row for row in self._known.models if row.role == "active"), None) if self._known else None
-        )
-        if active is None:
-            self.commands.say("no model is active")
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                self.commands.command("deactivating the model", self._link.deactivate_model)
-
-        question = [
-            f"Model {active.version} steps down; its strategy goes on without a model and says nothing.",
-            "Positions and orders stay as they are.",
-        ]
-        self.app.push_screen(ConfirmScreen("Deactivate", question, "Deactivate the model"), answered)
+        self.commands.ask_deactivation(self._known)
 
     def action_cancel_training(self) -> None:
         if self._known is not None and self._known.training.state != "running":
             self.commands.say("no training run is at work: t starts one")
             return
 
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                self.commands.command("ending the training", self._link.cancel_training)
-
-        question = ["What the run has learned so far is lost; the models stay as they are."]
-        self.app.push_screen(ConfirmScreen("End training", question, "End the run"), answered)
+        self.commands.ask_end_of_training()
 
     def action_contributions(self) -> None:
         symbols = sorted(self._view.ticks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 import msgspec
@@ -28,13 +28,15 @@ from widgets.ticket import (
 
 
 class TicketScreen(FormScreen):
-    """``symbol`` is offered first, the others of ``symbols`` by left and right."""
+    """``values``: what it begins with; its symbol is offered first, the others by left and right."""
 
-    def __init__(self, link: TradingLink, view: DeskView, symbols: Sequence[str], symbol: str) -> None:
+    def __init__(
+        self, link: TradingLink, view: DeskView, symbols: Sequence[str], values: Mapping[str, str]
+    ) -> None:
         status = view.status
         super().__init__(f"Order · {status.mode if status is not None else 'mode unknown'}")
         self._link, self._view, self._symbols = link, view, symbols
-        self._values = {**BEGIN, "symbol": symbol}
+        self._values = {**BEGIN, **values}
         self._token = uuid4().hex
         """Of this ticket: however often it is sent, one order is placed. Another one after a refusal."""
         self._judging = False
@@ -46,7 +48,7 @@ class TicketScreen(FormScreen):
         """The limit that we put there, and nobody typed."""
         self._offer_price()
         self._show_fields()
-        self.form.move_to("side")
+        self.form.move_to("size" if values.get("size") else "side")
 
     def _show_fields(self) -> None:
         self.form.show(ticket_fields(self._values, self._symbols))
@@ -127,7 +129,7 @@ class TicketScreen(FormScreen):
     def _confirm(self, ticket: OrderTicket, preview: OrderPreview) -> None:
         if self.app.screen is not self or self.sending:
             return
-        self._asked = ticket
+        self._asked = sized(ticket, preview)
         detail = "" if preview.approved else "risk denies it as it stands"
         lines = [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
         self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail))
@@ -145,3 +147,10 @@ class TicketScreen(FormScreen):
             self._token = uuid4().hex
             self.say(reply.text, "bad")
         return reply.ok
+
+
+def sized(ticket: OrderTicket, preview: OrderPreview) -> OrderTicket:
+    """The ticket of the quantity that is shown: a notional or a share of equity would be another by now."""
+    if ticket.quantity is not None:
+        return ticket
+    return msgspec.structs.replace(ticket, quantity=preview.quantity, notional=None, equity_pct=None)

@@ -275,8 +275,8 @@ class FakeLink:
     async def cancel(self, id: str) -> Reply:
         return await self._command("cancel", id, text=f"order {id}: canceled")
 
-    async def cancel_all(self) -> Reply:
-        return await self._command("cancel all", text="canceled 2/2")
+    async def cancel_all(self, symbol: str = "") -> Reply:
+        return await self._command("cancel all", *([symbol] if symbol else []), text="canceled 2/2")
 
     async def flatten(self, patch: FlattenPatch | None = None) -> Reply:
         what = ("flatten",) if patch is None else ("flatten", patch)

@@ -1,0 +1,136 @@
+"""``:`` opens the command line; what is typed there does what keys do."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+
+from textual import work
+
+from console.command_line.command import Command, CommandError
+from console.command_line.completion import Completion, complete, put, understood
+from console.command_line.desk import desk_commands
+from console.command_line.grammar import LONGEST
+from console.keymap import Key
+from console.link_protocol import Link
+from console.memory import RememberError
+from console.models import ModelsApp
+from console.screens.explain import ExplainScreen
+from console.screens.help import HelpScreen
+from console.view import DeskView
+from engine.errors import LinkError, TickdeskError
+from engine.text import clean
+from widgets.command_line import CommandLine
+
+
+class PromptApp(ModelsApp):
+    link: Link
+    view: DeskView
+    _line: CommandLine | None = None
+
+    def typed_commands(self) -> list[Command]:
+        return [*super().typed_commands(), *desk_commands(self)]
+
+    def known_commands(self) -> dict[str, Command]:
+        """By name: every action of the desk by its id, and over them the commands that take words."""
+        actions = [
+            Command(key.id, key.help, partial(self._press, key))
+            for key in self.key_map.desk
+            if key.action and key.palette
+        ]
+        by_name = {command.name: command for command in (*actions, *self.typed_commands())}
+        return dict(sorted(by_name.items()))
+
+    async def _press(self, key: Key, words: object) -> None:
+        await self.desk.run_action(key.action)
+
+    def open_explanation(self, id: str) -> None:
+        self.push_screen(ExplainScreen(id, self.link))
+
+    def open_help(self, word: str = "") -> None:
+        """Of the pane, or of all that speaks of ``word``."""
+        commands = list(self.known_commands().values())
+        self.push_screen(HelpScreen(self.desk.active, self.key_map, word, commands))
+
+    def action_help(self) -> None:
+        self.open_help()
+
+    # --- the line --------------------------------------------------------------------------------
+
+    async def action_command_line(self, text: str = "") -> None:
+        if self._line is not None or self.screen is not self.desk:
+            return
+        commands = self.known_commands()
+
+        def offer(typed: str) -> Completion:
+            return complete(typed, commands)
+
+        self._line = CommandLine(offer, put, self.memory.memory.commands)
+        self._line.input.max_length = LONGEST
+        await self.desk.mount(self._line)
+        self._line.begin(text)
+        self._learn(self._line)
+
+    @work(group="learn", exclusive=True)
+    async def _learn(self, line: CommandLine) -> None:
+        """What candidates are made of and the stream does not tell."""
+        try:
+            await self.learn_for_typing()
+        except LinkError as error:
+            if line is self._line:
+                line.say(str(error), "warn")
+
+    def on_command_line_dropped(self) -> None:
+        self._close_line()
+
+    def _close_line(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.closing = True
+            line.remove()
+            self.desk.set_focus(self.desk.grid)
+
+    def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
+        line = self._line
+        if line is None or line.waiting:
+            return
+        if not event.text.strip():
+            self._close_line()
+            return
+        try:
+            command, words = understood(event.text, self.known_commands())
+        except CommandError as error:
+            line.say(str(error), "bad")
+            return
+        line.wait()
+        # Behind the next frame, so that a screenshot has no line in it.
+        self.call_after_refresh(self._run_typed, line, command, tuple(words), event.text)
+
+    @work(group="typed")
+    async def _run_typed(
+        self, line: CommandLine, command: Command, words: tuple[str, ...], text: str
+    ) -> None:
+        try:
+            result = command.run(words)
+            if inspect.isawaitable(result):
+                await result
+        except TickdeskError as error:
+            if line is self._line:
+                line.go_on(clean(error, LONGEST))
+            else:
+                self.say(str(error), "error")
+            return
+        self._remember(text)
+        if line is self._line:
+            self._close_line()
+
+    def _remember(self, text: str) -> None:
+        kept = self.memory.memory.commands
+        text = clean(text, LONGEST).strip()
+        if kept and kept[-1] == text:
+            return
+        kept.append(text)
+        try:
+            self.memory.save()
+        except RememberError as error:
+            self.say(str(error), "warning")

@@ -1,0 +1,291 @@
+"""The command line: one line to type in, above it what it may become, and what the command takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from widgets.cells import fit
+from widgets.lines import FixedLines, Line
+from widgets.value_input import ValueInput
+
+MOST_ROWS = 8
+"""Candidates in sight at a time; fewer on a low screen."""
+_WIDEST = 28
+"""Cells of a candidate."""
+
+
+class Offer(Protocol):
+    """What is offered for a line up to the cursor."""
+
+    @property
+    def candidates(self) -> Sequence[tuple[str, str]]:
+        """(text, about)."""
+        ...
+
+    @property
+    def usage(self) -> str: ...
+
+    @property
+    def about(self) -> str: ...
+
+    @property
+    def common(self) -> str:
+        """How all candidates begin."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Where in the line the word begins that a candidate takes the place of."""
+        ...
+
+
+class _Candidates(FixedLines):
+    DEFAULT_CSS = "_Candidates { height: auto; background: $status; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.candidates: Sequence[tuple[str, str]] = ()
+        self.index = -1
+
+    def show(self, candidates: Sequence[tuple[str, str]], index: int) -> None:
+        before = self._rows()
+        self.candidates, self.index = candidates, index
+        self.update_lines()
+        if self._rows() != before:
+            self.refresh(layout=True)
+
+    def _rows(self) -> int:
+        return min(len(self.candidates), MOST_ROWS, max(2, self.app.size.height - 10))
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return self._rows()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        rows, count = self._rows(), len(self.candidates)
+        first = min(max(0, self.index - rows // 2), count - rows)
+        shown = self.candidates[first : first + rows]
+        wide = min(max((len(text) for text, _ in shown), default=0), _WIDEST)
+        lines: list[Line] = []
+        for at, (text, about) in enumerate(shown, first):
+            here = at == self.index
+            more = f"  {count - rows} more" if at == first and count > rows else ""
+            lines.append(
+                (
+                    (" ▶ " if here else "   ", "key"),
+                    (fit(text, wide), "bold" if here else "text"),
+                    (f"  {about}", "text" if here else "muted"),
+                    (more, "key"),
+                )
+            )
+        return tuple(lines)
+
+
+class _About(FixedLines):
+    def __init__(self) -> None:
+        super().__init__()
+        self.line: Line = ()
+
+    def show(self, line: Line) -> None:
+        self.line = line
+        self.update_lines()
+
+    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
+        return (self.line,)
+
+
+class CommandInput(ValueInput):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete(1)", show=False),
+        Binding("shift+tab", "complete(-1)", show=False),
+        Binding("up", "recall(-1)", show=False),
+        Binding("down", "recall(1)", show=False),
+        Binding("escape,ctrl+c", "drop", show=False),
+    ]
+
+    @property
+    def line(self) -> CommandLine:
+        return next(node for node in self.ancestors if isinstance(node, CommandLine))
+
+    def action_complete(self, step: int) -> None:
+        self.line.complete(step)
+
+    def action_recall(self, step: int) -> None:
+        self.line.recall(step)
+
+    def action_drop(self) -> None:
+        self.line.post_message(CommandLine.Dropped())
+
+    def on_blur(self) -> None:
+        # A resize gives the focus to a pane, a click to another one: who types goes on typing.
+        self.call_later(self._take_back)
+
+    def _take_back(self) -> None:
+        if (
+            self.is_attached
+            and self.screen is self.app.screen
+            and not (self.line.closing or self.line.waiting)
+        ):
+            self.screen.set_focus(self, scroll_visible=False)
+
+
+class CommandLine(Vertical):
+    """Posts ``Submitted`` and ``Dropped``. Lies over the foot of its screen, which keeps its own layout."""
+
+    DEFAULT_CSS = """
+    CommandLine {
+        layer: over;
+        dock: bottom;
+        width: 100%;
+        height: auto;
+        & > Horizontal { height: 1; background: $cursor; }
+        & ._colon { width: 2; background: $cursor; }
+        & Input { width: 1fr; background: $cursor; }
+        & Input:focus { background: $cursor; background-tint: $cursor 0%; }
+    }
+    """
+
+    class Submitted(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Dropped(Message):
+        """Nothing is to be done."""
+
+    def __init__(
+        self,
+        offer: Callable[[str], Offer],
+        put: Callable[[str, int, str, bool], str],
+        history: Sequence[str],
+    ) -> None:
+        """``offer`` tells what fits a line up to the cursor; ``put`` gives the line with a candidate from
+        a place on, and whether it goes on behind it; ``history``: lines of before, the newest last."""
+        super().__init__(id="command-line")
+        self._offer, self._put, self._history = offer, put, list(history)
+        self.input = CommandInput(id="command")
+        self._list, self._about, self._colon = _Candidates(), _About(), _About()
+        self._colon.add_class("_colon")
+        self.closing = False
+        self.waiting = False
+        """For what was typed to be done; hidden meanwhile."""
+        self._at = len(self._history)
+        """Where in the history; its length: at what is typed now."""
+        self._kept = ""
+        """What was typed before the history was walked."""
+        self._walk: tuple[Offer, str, int, str] | None = None
+        """While Tab walks through candidates: the offer, the line it was for, which one, the line it made."""
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        yield self._about
+        with Horizontal():
+            yield self._colon
+            yield self.input
+
+    def on_mount(self) -> None:
+        self._colon.show(((" :", "key"),))
+
+    def begin(self, text: str = "") -> None:
+        self.input.edit(text, numeric=False)
+        self.input.cursor_position = len(text)
+        self.show_offer()
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    @property
+    def said(self) -> str:
+        """The words of the line above."""
+        return "".join(text for text, _ in self._about.line)
+
+    @property
+    def offered(self) -> list[str]:
+        return [text for text, _ in self._list.candidates]
+
+    def say(self, text: str, style: str) -> None:
+        """Instead of what the command takes, until something is typed."""
+        self._about.show(((" ", "text"), (text, style)))
+
+    def wait(self) -> None:
+        self.waiting, self.display = True, False
+
+    def go_on(self, error: str) -> None:
+        """It could not be done: here again, with what was typed."""
+        self.waiting, self.display = False, True
+        self.screen.set_focus(self.input, scroll_visible=False)
+        self.say(error, "bad")
+
+    def show_offer(self) -> None:
+        offer = self._offer(self._typed)
+        usage = ((f" {offer.usage}", "bold"), ("  ", "text")) if offer.usage else ((" ", "text"),)
+        self._about.show((*usage, (offer.about, "muted")))
+        self._list.show(offer.candidates, -1)
+
+    @property
+    def _typed(self) -> str:
+        """Up to the cursor."""
+        return self.input.value[: self.input.cursor_position]
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    def complete(self, step: int) -> None:
+        """What all candidates share, then one after the other; the only one is put there at once."""
+        behind = self.input.value[self.input.cursor_position :]
+        if self._walk is None or self._walk[3] != self._typed:
+            before, offer = self._typed, self._offer(self._typed)
+            count = len(offer.candidates)
+            if not count:
+                return
+            if count == 1:
+                self._become(self._put(before, offer.start, offer.candidates[0][0], True), behind)
+                self.show_offer()
+                return
+            if (
+                offer.common.startswith(before[offer.start :])
+                and len(offer.common) > len(before) - offer.start
+            ):
+                self._become(self._put(before, offer.start, offer.common, False), behind)
+                self.show_offer()
+                return
+            at = 0 if step > 0 else count - 1
+        else:
+            offer, before, at, _ = self._walk
+            at = (at + step) % len(offer.candidates)
+        made = self._put(before, offer.start, offer.candidates[at][0], True)
+        self._become(made.rstrip(" "), behind)
+        self._walk = (offer, before, at, self._typed)
+        self._list.show(offer.candidates, at)
+
+    def recall(self, step: int) -> None:
+        """The line before in the history, or the one after; behind the newest, what was typed."""
+        at = min(max(self._at + step, 0), len(self._history))
+        if at == self._at:
+            return
+        if self._at == len(self._history):
+            self._kept = self.input.value
+        self._at = at
+        self._become(self._kept if at == len(self._history) else self._history[at], "")
+        self.show_offer()
+
+    def _become(self, text: str, behind: str) -> None:
+        with self.input.prevent(Input.Changed):
+            self.input.value = text + behind
+            self.input.cursor_position = len(text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.value != self.input.value:
+            return  # it has gone on since
+        self._walk = None
+        self._at = len(self._history)
+        self.show_offer()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Submitted(event.value))
