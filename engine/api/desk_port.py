@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.api.data_port import DataPort
+from engine.api.market_port import MarketPort
 from engine.api.model_port import ModelPort
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
@@ -41,6 +42,11 @@ class DeskPort(Protocol):
     @property
     def data(self) -> DataPort:
         """How good the market data is."""
+        ...
+
+    @property
+    def market(self) -> MarketPort:
+        """One symbol's market, and how long the desk's stages take."""
         ...
 
     def state(self) -> StateFrame:

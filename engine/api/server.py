@@ -52,6 +52,7 @@ class ApiServer:
                 web.post("/v1/risk", self._risk),
                 web.post("/v1/stop", self._stop),
                 web.get("/v1/stream", self.streams.serve),
+                web.get("/v1/latency", self._latency),
                 *self._guard.routes(self._desk),
                 *strategy_routes(self._desk),
                 *signal_routes(self._desk),
@@ -90,6 +91,9 @@ class ApiServer:
 
     async def _snapshot(self, request: web.Request) -> web.Response:
         return json_response(self._desk.state())
+
+    async def _latency(self, request: web.Request) -> web.Response:
+        return json_response(self._desk.market.latency())
 
     async def _explain(self, request: web.Request) -> web.Response:
         identity = request.match_info["id"]

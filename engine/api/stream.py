@@ -1,17 +1,23 @@
-"""The WebSocket of the link: events without a gap, state at the frame rate, slow clients dropped."""
+"""The WebSocket of the link: events without a gap, state and the watched market at the frame rate, slow
+clients dropped."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import time
 
-from aiohttp import WSCloseCode, WSMsgType, web
+import msgspec
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from engine.api.control_routes import Guard
 from engine.api.desk_port import DeskPort
 from engine.api.hub import Conflator, Hub, encode
-from engine.api.protocol import EventFrame, Resync
+from engine.api.market_conflator import MarketConflator
+from engine.api.market_protocol import MarketFrame, Watch
+from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.text import clean
 
 log = logging.getLogger("engine.api")
 
@@ -19,6 +25,11 @@ MAX_RESUME = 10_000
 """Events that a client which comes back is sent at once; it is told to resync for more."""
 SEND_TIMEOUT_S = 10.0
 """A client that takes nothing for this long is dropped; nothing is kept for it meanwhile."""
+MARKET_S = 0.05
+"""Another symbol is shown at once, but not more often than this."""
+MOST_SYMBOL = 100
+"""Characters."""
+_watch_of = msgspec.json.Decoder(Watch).decode
 
 
 class Streams:
@@ -54,12 +65,21 @@ class Streams:
 
     async def _serve(self, stream: web.WebSocketResponse, since: int, request: web.Request) -> None:
         self.open.add(stream)
-        sender = asyncio.create_task(self._send(stream, since, request.transport))
+        market, wake = MarketConflator(self._desk.market), asyncio.Event()
+        sender = asyncio.create_task(self._send(stream, since, request.transport, market, wake))
         try:
-            # Clients say nothing here; reading answers pings and sees the end.
+            # Reading answers pings and sees the end, too.
             async for message in stream:
                 if message.type is WSMsgType.ERROR:
                     break
+                watch = _watch(message)
+                if isinstance(watch, str):
+                    log.warning("a client is cut off: %s", watch)
+                    await stream.close(code=WSCloseCode.POLICY_VIOLATION, message=watch.encode())
+                    break
+                await self._desk.market.recall(watch.symbol)
+                market.watch(watch)
+                wake.set()
         finally:
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -67,24 +87,33 @@ class Streams:
             self.open.discard(stream)
 
     async def _send(
-        self, stream: web.WebSocketResponse, since: int, transport: asyncio.Transport | None
+        self,
+        stream: web.WebSocketResponse,
+        since: int,
+        transport: asyncio.Transport | None,
+        market: MarketConflator,
+        wake: asyncio.Event,
     ) -> None:
-        """State at the frame rate, events at once, until the client goes or stops taking them."""
-        wake = asyncio.Event()
+        """State at the frame rate, events at once, until the client goes or stops taking them. The market
+        goes with the state, another one than before at once."""
         unsubscribe = self._hub.subscribe(wake.set)
         conflator = Conflator()
         loop = asyncio.get_running_loop()
-        next_frame = loop.time()
+        next_frame = next_market = loop.time()
         try:
             while not stream.closed:
                 wake.clear()
                 since = await self._send_events(stream, since)
-                if loop.time() >= next_frame:
-                    frame = conflator.frame(self._desk.state(), since)
-                    await _say(stream, encode(frame))
+                framed = loop.time() >= next_frame
+                if framed:
+                    await self._tell(stream, conflator.frame(self._desk.state(), since))
                     next_frame = max(next_frame + self._interval, loop.time() + self._interval / 2)
+                if framed or (market.anew and loop.time() >= next_market):
+                    await self._send_market(stream, market)
+                    next_market = loop.time() + MARKET_S
+                due = min(next_frame, next_market) if market.anew else next_frame
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(next_frame):
+                    async with asyncio.timeout_at(due):
                         await wake.wait()
         except TimeoutError:
             log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
@@ -99,6 +128,18 @@ class Streams:
                 transport.abort()
         finally:
             unsubscribe()
+
+    async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:
+        began = time.perf_counter_ns()
+        frame = market.frame()
+        if frame is not None:
+            self._desk.market.framed(time.perf_counter_ns() - began)
+            await self._tell(stream, frame)
+
+    async def _tell(self, stream: web.WebSocketResponse, frame: StateFrame | MarketFrame) -> None:
+        began = time.perf_counter_ns()
+        await _say(stream, encode(frame))
+        self._desk.market.sent(time.perf_counter_ns() - began)
 
     async def _send_events(self, stream: web.WebSocketResponse, since: int) -> int:
         events = self._hub.since(since)
@@ -121,6 +162,19 @@ async def _say(stream: web.WebSocketResponse, frame: bytes) -> None:
     """Raises TimeoutError for a client that does not take it."""
     async with asyncio.timeout(SEND_TIMEOUT_S):  # wait_for may swallow a cancellation
         await stream.send_bytes(frame)
+
+
+def _watch(message: WSMessage) -> Watch | str:
+    """What a client says that it watches, or one line about what is wrong with it."""
+    if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+        return "not understood: a Watch is text or bytes"
+    try:
+        watch = _watch_of(message.data)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        return f"not understood: {clean(error, 60)}"
+    if len(watch.symbol) > MOST_SYMBOL:
+        return f"not understood: a symbol has at most {MOST_SYMBOL} characters"
+    return watch
 
 
 def _since(text: str | None, newest: int) -> int:

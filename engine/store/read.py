@@ -33,6 +33,8 @@ _DAY_NS = 86_400 * NS
 _END = (1 << 63) - 1
 _PAGE = 10_000
 """Rows of a long table that are read at once."""
+_LOOKED_AT = 50_000
+"""Fills among which those of one symbol are sought: they have no index by symbol."""
 
 COUNTED = (
     *(
@@ -197,6 +199,18 @@ class Reader:
         rows = self._rows(
             "SELECT body FROM journal WHERE seq IN (SELECT seq FROM fills ORDER BY seq DESC LIMIT ?) "
             "ORDER BY seq DESC",
+            limit,
+        )
+        return [fill for row in rows if isinstance(fill := decode_journal(row[0]), Fill)]
+
+    def fills_of(self, symbol: str, limit: int = 100) -> list[Fill]:
+        """Fills of one symbol among the newest of all, newest first."""
+        rows = self._rows(
+            "SELECT journal.body FROM (SELECT seq, symbol FROM fills ORDER BY seq DESC LIMIT ?) AS newest "
+            "JOIN journal ON journal.seq = newest.seq WHERE newest.symbol = ? "
+            "ORDER BY newest.seq DESC LIMIT ?",
+            _LOOKED_AT,
+            symbol,
             limit,
         )
         return [fill for row in rows if isinstance(fill := decode_journal(row[0]), Fill)]

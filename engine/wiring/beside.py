@@ -42,7 +42,7 @@ class Beside:
             self.notifications = Notifications(
                 self._config.notify, feeds=lambda: engine.feeds, alert=engine.desk.alert
             )
-            engine.writing.told = self.notifications.on_event
+            engine.writing.watchers.append(self.notifications.on_event)
 
     @cached_property
     def sources(self) -> Sources:

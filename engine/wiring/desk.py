@@ -40,7 +40,7 @@ from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
 from engine.wiring.intake import Intake, Ticks
 from engine.wiring.kept import Kept, forget
-from engine.wiring.latency import LatencyWindow
+from engine.wiring.latency import Stages
 from engine.wiring.market_news import MarketNews
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.order_restore import STATE
@@ -73,6 +73,7 @@ class Desk:
         keep: Callable[[str, object], None] = forget,
         timer: Callable[[], int] | None = None,
         judge_skew: bool = False,
+        stages: Stages | None = None,
     ) -> None:
         self.config = config
         self.instruments = instruments
@@ -92,12 +93,15 @@ class Desk:
         self.on_table: Callable[[FeatureTable], None] | None = None
         """Called with the bars of each boundary, last of all, except while the past is fed; it must neither
         raise nor wait."""
-        self.latency = LatencyWindow()
+        self.stages = stages or Stages()
+        self.latency = self.stages.approved
         self.clock_offset = ClockOffset()
         self._beat_ns = min(int(config.features.bar_s * NS), NS)
         self._timed_ns = 0
         self._timer = timer
         self._began = 0
+        self._bars_began = 0, 0
+        """The last boundary, and when its bars closed by the timer."""
         self.model_bars = ModelBars(config, self.features)
         self.signals = Signals(
             config,
@@ -125,6 +129,8 @@ class Desk:
             budget_pct=self.signals.strategies.budget,
             model_created_ns=self.signals.scoring.created_ns,
         )
+        self.signals.on_batch = self._on_batch
+        self.signals.scoring.on_scored = self.stages.scored.add
         self._history = History(self.trading.ledger)
         self.targets: Targets | None = None
         self._act = self.trading.act
@@ -240,7 +246,10 @@ class Desk:
             self._note_faults()
 
     def _on_bars(self) -> None:
+        timer = self._timer if self.trading_enabled else None
+        began = 0 if timer is None else timer()
         table = self.features.closed_table()
+        self._bars_began = table.ns, began
         self.bars += len(table)
         awaited = self.model_bars.awaited(table.ns)
         if self.trading_enabled:
@@ -250,6 +259,8 @@ class Desk:
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()
+        if timer is not None:
+            self.stages.bars.add(timer() - began)
         if self.trading_enabled:
             if not awaited:
                 self.model_bars.take(table)
@@ -293,7 +304,14 @@ class Desk:
         for instrument in self.instruments:
             self.features.watch_rise(instrument.index, *watch)
 
+    def _on_batch(self, ns: int) -> None:
+        closed_ns, began = self._bars_began
+        if self._timer is not None and began and ns == closed_ns:
+            self.stages.batch.add(self._timer() - began)
+
     def _on_opportunity(self, opportunity: Opportunity) -> None:
+        if self._timer is not None:
+            self.stages.decided.add(self._timer() - self._began)
         self._act(opportunity)
         if self.trading.holds(opportunity):
             # It is left by an exit only, and its evidence is older than that then.

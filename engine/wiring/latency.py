@@ -1,8 +1,14 @@
-"""Frame → risk-approved order latencies of the newest orders."""
+"""How long each stage of the desk takes: stamped per order, per bar or per frame, never per tick."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+
+from engine.api.market_protocol import LatencyRow
+
+BOUNDS_US = (*(step * 10.0**power for power in range(7) for step in (1, 2, 5)), 1e7)
+"""1 µs to 10 s, three to a decade."""
 
 
 class LatencyWindow:
@@ -10,13 +16,69 @@ class LatencyWindow:
 
     def __init__(self, capacity: int = 1024) -> None:
         self._values: deque[int] = deque(maxlen=capacity)
+        self.count = 0
+        """Since start."""
 
     def add(self, ns: int) -> None:
         self._values.append(ns)
+        self.count += 1
 
     def percentile_us(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the latencies lie, in µs; None when there are none."""
-        if not self._values:
-            return None
+        return _at(sorted(self._values), share)
+
+    def row(self, stage: str, about: str) -> LatencyRow:
+        """Percentiles and histogram of what is held."""
         ordered = sorted(self._values)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1_000
+        counts = [0] * (len(BOUNDS_US) + 1)
+        for ns in ordered:
+            counts[bisect_left(BOUNDS_US, ns / 1_000)] += 1
+        return LatencyRow(
+            stage,
+            about,
+            self.count,
+            _at(ordered, 0.5),
+            _at(ordered, 0.9),
+            _at(ordered, 0.99),
+            _at(ordered, 1.0),
+            BOUNDS_US,
+            tuple(counts),
+        )
+
+
+class Stages:
+    """The windows of all stages. Those of decisions count from when the desk was given what one read of a
+    socket held, decoded, or from when the clock moved it."""
+
+    def __init__(self) -> None:
+        self.decided, self.approved, self.journaled = LatencyWindow(), LatencyWindow(), LatencyWindow()
+        self.submitted, self.acknowledged, self.filled = LatencyWindow(), LatencyWindow(), LatencyWindow()
+        self.bars, self.batch, self.scored = LatencyWindow(), LatencyWindow(), LatencyWindow()
+        self.frame, self.market, self.sent = LatencyWindow(), LatencyWindow(), LatencyWindow()
+
+    def rows(self) -> tuple[LatencyRow, ...]:
+        """In the order of the flow."""
+        return tuple(getattr(self, name).row(stage, about) for name, stage, about in _ABOUT)
+
+
+_ABOUT = (
+    ("decided", "decision", "ticks received, decoded → opportunity made of them"),
+    ("approved", "approval", "ticks received, decoded → order approved by risk"),
+    ("journaled", "journal", "journal events handed to the writer → on disk, the desk told"),
+    ("submitted", "submission", "order approved → on disk and handed to its gateway"),
+    ("acknowledged", "acknowledged", "order handed to its gateway → accepted, and that on disk"),
+    ("filled", "first fill", "order handed to its gateway → first fill, and that on disk"),
+    ("bars", "bar close", "bars closed → strategies and quant heard, all decided"),
+    ("scored", "model", "feature rows handed to the model → its predictions"),
+    ("batch", "bar to batch", "bars closed → the model's predictions of them heard"),
+    ("frame", "frame", "every row of the desk made into a frame, once for all consoles"),
+    ("market", "market frame", "what is new of a watched symbol made into a frame"),
+    ("sent", "frame sent", "a console's frame encoded → taken by its socket"),
+)
+
+
+def _at(ordered: list[int], share: float) -> float | None:
+    """µs."""
+    if not ordered:
+        return None
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] / 1_000

@@ -40,8 +40,10 @@ from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.gateways import Gateways
 from engine.wiring.kept import forget
+from engine.wiring.latency import Stages
 from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
+from engine.wiring.order_times import OrderTimes
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
@@ -120,14 +122,16 @@ class LiveEngine:
             fault=self.internal_error,
             at_once=tape is not None,
         )
+        stages = Stages()
         self.desk = Desk(
             self.config,
             Instruments(),
-            commit=self.writing.commit,
+            commit=OrderTimes(self.writing.commit, stages, time.perf_counter_ns).commit,
             record=self.store.behind,
             keep=self.writing.keep,
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
+            stages=stages,
         )
         self.gateways = (
             None

@@ -32,6 +32,7 @@ from engine.store.read import Reader
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
+from engine.wiring.market_view import LiveMarket
 from engine.wiring.model_port import LiveModels
 from engine.wiring.model_view import model_row
 from engine.wiring.signal_answer import answer
@@ -56,6 +57,10 @@ class LivePort:
         self.trading = LiveTrading(engine)
         self.models = LiveModels(engine)
         bars = None if engine.bars is None else engine.bars.cache
+        self.market = LiveMarket(
+            engine.desk, self._now_ns, lambda: self._open_reader(), engine.desk.stages, bars
+        )
+        engine.writing.watchers.append(self.market.on_event)
         self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
@@ -71,7 +76,9 @@ class LivePort:
             and shared.last_seq == self._engine.hub.last_seq
         ):
             return shared
+        began = time.perf_counter_ns()
         self._frame, self._framed_at = self._build(), now
+        self._engine.desk.stages.frame.add(time.perf_counter_ns() - began)
         return self._frame
 
     def _build(self) -> StateFrame:
@@ -91,6 +98,7 @@ class LivePort:
             last_seq=engine.hub.last_seq,
             pending_writes=engine.store.pending,
             tape=engine.tape_text(),
+            recording=engine.recording.state,
             playback=None if engine.playback is None else engine.playback.row(),
             automations=self.automations(),
             drifts=0 if compared is None else compared.drifts,

@@ -51,6 +51,10 @@ class _Asked(NamedTuple):
     began_ns: int
 
 
+def _unmeasured(ns: int) -> None:
+    """Nobody measures."""
+
+
 def _nobody(fall: Fall) -> None:
     """Nobody is told."""
 
@@ -107,6 +111,8 @@ class Scoring:
         self._held_s: tuple[float, ...] = ()
         self._judge = Judge(config.models.rollback)
         self._timer: Callable[[], int] | None = None
+        self.on_scored: Callable[[int], None] = _unmeasured
+        """Called with how many ns the active model took, in a live process."""
         self._defer: Callable[[Callable[[], None]], object] = _at_once
         self._asked: _Asked | None = None
         self._after: Callable[[], None] | None = None
@@ -253,7 +259,11 @@ class Scoring:
         except ModelError as error:
             self._silence(str(error), job.ns)
             return None
-        took_ms = None if self._timer is None else (self._timer() - began_ns) / 1e6
+        took_ms = None
+        if self._timer is not None:
+            took_ns = self._timer() - began_ns
+            self.on_scored(took_ns)
+            took_ms = took_ns / 1e6
         batch = self._accept(predictor, job, predictions, took_ms)
         if trading:
             self._after = partial(self._beside, job, _said(batch, took_ms))
@@ -329,7 +339,9 @@ class Scoring:
     def _answered(self, predictor: Predictor, asked: _Asked, answer: Answer) -> None:
         if asked is not self._asked or self._timer is None:
             return  # counted when it was given up
-        took_ms = (self._timer() - asked.began_ns) / 1e6
+        took_ns = self._timer() - asked.began_ns
+        self.on_scored(took_ns)
+        took_ms = took_ns / 1e6
         if took_ms > self._config.answer_ms:
             self._forget_asked()
             return

@@ -27,6 +27,10 @@ _TOLD = "model "
 """How what a model says begins; its version follows."""
 
 
+def _no_batch(ns: int) -> None:
+    """Nobody measures."""
+
+
 def _nobody(signal: Signal) -> None:
     """Nobody listens to signals."""
 
@@ -39,6 +43,9 @@ class Signals:
     on_scores: Callable[[int, Mapping[str, float]], None] | None
     """Called with the model's scores while trading, in place of the model strategy; None: the strategy
     speaks."""
+
+    on_batch: Callable[[int], None]
+    """Called with the bar close of a model's predictions when they are heard."""
 
     def __init__(
         self,
@@ -63,6 +70,7 @@ class Signals:
         self._record = record
         self.on_signal = _nobody
         self.on_scores = None
+        self.on_batch = _no_batch
         self._indices: dict[str, int] = {}
         self._symbols: list[str] = []
         self.strategies = StrategySet(
@@ -219,6 +227,7 @@ class Signals:
 
     def _take_batch(self, batch: Batch, ns: int) -> None:
         """Cross-sectional scores of every symbol with enough bars, told at ``ns``."""
+        self.on_batch(batch.ns)
         scores = dict(zip(batch.symbols, batch.scores.tolist(), strict=True))
         silent = ""
         if self.on_scores is not None and self.strategies.enabled(Model.name):

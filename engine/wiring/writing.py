@@ -45,8 +45,8 @@ class Writing:
         self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
         self._waiters: deque[tuple[int, asyncio.Event]] = deque()
         self._committed = self._durables = 0
-        self.told: Callable[[JournalEvent], None] = lambda event: None
-        """Called with each event that is durable."""
+        self.watchers: list[Callable[[JournalEvent], None]] = []
+        """Each is called with each event that is durable."""
         self.failure: StoreError | None = None
         """Why nothing can be written any more."""
 
@@ -123,7 +123,8 @@ class Writing:
             for seq, event in zip(seqs, events, strict=True):
                 self._hub.publish(seq, event)
                 note(event)
-                self.told(event)
+                for watch in self.watchers:
+                    watch(event)
         except Exception as error:
             self._fault(error)
         try:

@@ -37,6 +37,7 @@ from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
+from tests.api.fake_market import FakeMarket
 from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
 from tests.console import sample_desk as sample
@@ -80,6 +81,7 @@ class FakeDesk:
         self.trading = FakeTrading(self.asked)
         self.data = FakeData(self.asked)
         self.models = FakeModels(self.asked)
+        self.market = FakeMarket()
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 

@@ -1,0 +1,73 @@
+"""What one client has been sent of the market that it watches: a few numbers, so that nothing can grow."""
+
+from __future__ import annotations
+
+from engine.api.market_port import Book, MarketPort
+from engine.api.market_protocol import MarketFrame, Watch
+
+_NOTHING = Book((), (), False, None, "", "", False)
+
+
+class MarketConflator:
+    """Frames of one client; a client that takes none for a while is sent what is newest then."""
+
+    def __init__(self, port: MarketPort) -> None:
+        self._port = port
+        self._watch = Watch()
+        self._anew = True
+        self._book = _NOTHING
+        self._generation = self._revision = self._trades = self._fills = 0
+        """What this client was told of, by the port's numbers."""
+
+    @property
+    def anew(self) -> bool:
+        """Another market than before is to be told, in full."""
+        return self._anew and bool(self._watch.symbol)
+
+    def watch(self, watch: Watch) -> None:
+        self._watch = watch
+        self._anew = True
+
+    def frame(self) -> MarketFrame | None:
+        """What this client does not know yet; None while that is nothing."""
+        symbol, port = self._watch.symbol, self._port
+        if not symbol:
+            return None
+        book = port.book(symbol)
+        full = self._anew or book.known != self._book.known
+        if full:
+            self._forget()
+        bars = port.bars(symbol, self._watch.interval_s, self._generation, self._revision)
+        if bars.generation != self._generation and not full:
+            full = True
+            self._forget()
+            bars = port.bars(symbol, self._watch.interval_s, 0, 0)
+        count, trades = port.trades(symbol, self._trades)
+        missed = 0 if full else max(0, count - self._trades - len(trades))
+        filled, fills = port.fills(symbol, self._fills)
+        if not (full or bars.rows or trades or fills or book != self._book):
+            return None
+        self._anew, self._book = False, book
+        self._generation, self._revision = bars.generation, bars.revision
+        self._trades, self._fills = count, filled
+        return MarketFrame(
+            full=full,
+            symbol=symbol,
+            ns=port.now_ns(),
+            interval_s=bars.interval_s,
+            bids=book.bids,
+            asks=book.asks,
+            depth=book.depth,
+            book_age_ms=book.age_ms,
+            book_fault=book.fault,
+            tick_size=book.tick_size,
+            trades=trades,
+            missed_trades=missed,
+            indicators=bars.indicators,
+            bars=bars.rows,
+            fills=fills,
+        )
+
+    def _forget(self) -> None:
+        self._book = _NOTHING
+        self._generation = self._revision = self._trades = self._fills = 0
