@@ -131,6 +131,7 @@ def status_items(view: StatusView) -> StatusItems:
         (3, stale),
         (4, _locked(status)),
         (5, _model(view.models, status.engine_ns)),
+        (2 if status.recording == "failed" else 6, _recording(status)),
         (6, _model_live(view.models) if reason is None else ()),
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
@@ -158,6 +159,13 @@ def _equity(status: StatusRow) -> Cell:
     return (
         (f"{figures.money(status.equity)} {status.account_currency}", "text") if status.equity else _UNKNOWN
     )
+
+
+def _recording(status: StatusRow) -> Line:
+    """Whether what arrives is written to a tape."""
+    if not status.recording:
+        return ()
+    return (("● REC", "good"),) if status.recording == "on" else (("✗ REC ended", "bad"),)
 
 
 def _locked(status: StatusRow) -> Line:
@@ -219,7 +227,9 @@ def _feeds(view: StatusView) -> Line:
     if up == len(feeds):
         ages = [feed.age_ms for feed in feeds if feed.age_ms is not None]
         age = figures.age(max(ages) * 1e6) if ages else figures.UNKNOWN
-        return (("FEED ", "muted"), (f"{mark} ", style), (age, "text"))
+        delays = [feed.latency_ms for feed in feeds if feed.latency_ms is not None]
+        delay = f" {figures.millis(max(delays))}ms" if delays else ""
+        return (("FEED ", "muted"), (f"{mark} ", style), (age, "text"), (delay, "muted"))
     what = worst.state
     if worst.is_late(view.stale_s):
         what = f"late {figures.age((worst.age_ms or 0.0) * 1e6)}"

@@ -9,7 +9,13 @@ from widgets.cells import Cell
 from widgets.lines import FixedLines, Line
 
 
+SHORT = {"Opportunities": "Opps", "Positions": "Pos", "Strategies": "Strat"}
+"""Where the whole names do not fit."""
+
+
 class PaneTabs(FixedLines):
+    """The open tab is marked, and stands out."""
+
     class Picked(Message):
         """A tab was clicked; ``number`` from 1."""
 
@@ -33,11 +39,18 @@ class PaneTabs(FixedLines):
         return self.show(active, self._counts)
 
     def _labels(self, width: int) -> list[str]:
-        labels = [
-            f" {n} {title}{f' {count}' if count else ''} "
-            for n, (title, count) in enumerate(zip(self._titles, self._counts, strict=True), 1)
-        ]
-        return labels if sum(map(len, labels)) <= width else [label.rstrip() for label in labels]
+        """Whole names, else short ones, else without the counts."""
+        short = tuple(SHORT.get(title, title) for title in self._titles)
+        none = (0,) * len(short)
+        for titles, counts in ((self._titles, self._counts), (short, self._counts), (short, none)):
+            labels = [
+                f"{'▸' if n == self._active else ' '}{n} {title}{f' {count}' if count else ''}"
+                for n, (title, count) in enumerate(zip(titles, counts, strict=True), 1)
+            ]
+            for padding in (" ", ""):
+                if sum(map(len, labels)) + len(labels) * len(padding) <= width:
+                    return [label + padding for label in labels]
+        return labels
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
         cells: list[Cell] = []

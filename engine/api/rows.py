@@ -322,6 +322,8 @@ class StatusRow(Row, frozen=True):
     """How far history is loaded, one line; "" when nothing is."""
     playback: PlaybackRow | None = None
     """Of a tape's desk; None when live."""
+    recording: str = ""
+    """``on`` while tapes are written, ``failed`` when their end was not wanted; "" without."""
     consoles: int = 0
     """Attached now."""
     controller: str = ""

@@ -56,6 +56,13 @@ class Recording:
             ),
         )
 
+    @property
+    def state(self) -> str:
+        """``on`` while tapes are written, ``failed`` when their end was not wanted; "" without tapes."""
+        if self._recorder is None:
+            return ""
+        return "failed" if self._recorder.error else "on"
+
     def start(self) -> None:
         """What has come into the intake before is history, and on no tape."""
         if self._recorder is not None and self._config.ticks:

@@ -67,6 +67,7 @@ class DeskView:
         gateway: str = "",
         loading: str = "",
         playback: PlaybackRow | None = None,
+        recording: str = "",
         consoles: int = 0,
         controller: tuple[str, str] = ("", ""),
     ) -> StateFrame:
@@ -80,6 +81,7 @@ class DeskView:
                 gateway=gateway,
                 loading=loading,
                 playback=playback,
+                recording=recording,
                 consoles=consoles,
                 controller_id=controller[0],
                 controller=controller[1],

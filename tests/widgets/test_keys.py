@@ -36,7 +36,7 @@ def test_the_footer_follows_the_risk_state_and_the_size() -> None:
 
 def test_the_tabs_fit_80_columns_with_counts() -> None:
     tabs = PaneTabs(PANES)
-    tabs.show(4, (8, 12, 5, 17, 5, 0))
+    tabs.show(4, (8, 12, 5, 17, 5, 0, 0, 0))
     (line,) = tabs.layout_lines(80, 1)
     assert width_of(line) <= 80 and "6 Log" in text(line)
     tabs.activate(2)

@@ -102,6 +102,17 @@ def test_zero_has_no_minus_and_a_model_from_the_future_no_age() -> None:
     assert "DD 0.0% loss 0.0/-3.0%" in both and "model a1 –" in both
 
 
+def test_a_recording_is_told_and_its_end_is_not_overlooked() -> None:
+    told = lambda **changes: "".join(map(text, bar(120, view(**changes))))  # noqa: E731
+    assert "REC" not in told()
+    assert "● REC" in told(recording="on") and "✗ REC ended" in told(recording="failed")
+
+
+def test_how_long_a_datum_takes_stands_beside_its_age() -> None:
+    slow = msgspec.structs.replace(UP, venue="kraken", latency_ms=34.2)
+    assert text(feed(UP, slow)) == "FEED ● <1s 34ms"
+
+
 def test_only_the_market_counts_as_a_feed() -> None:
     redis = FeedRow("redis", "down", "", None, 0, 0, 0, market=False)
     assert text(feed(UP, redis)) == "FEED ● <1s"

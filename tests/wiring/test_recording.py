@@ -110,6 +110,7 @@ def test_a_desk_records_what_it_takes_and_decides_as_without(tmp_path: Path) -> 
         alert=lambda level, text: pytest.fail(text),
     )
     recording.start()
+    assert recording.state == "on"
     for at in range(0, len(events), 7):
         plain.desk.on_events(events[at : at + 7])
         bench.desk.on_events(events[at : at + 7])
@@ -152,6 +153,7 @@ def test_a_folder_that_cannot_be_used_is_an_alert_and_the_desk_goes_on(tmp_path:
     assert bench.desk.funnel()["trades"] > 0
     assert [level for level, _ in told] == ["error"]
     assert "recording ends: record.dir: cannot use" in told[0][1]
+    assert recording.state == "failed"
 
 
 def test_off_there_is_no_file_and_no_tap(tmp_path: Path) -> None:
