@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from console.export_files import Export
 from engine.events import NS
 from engine.plain_number import is_plain
 from widgets.columns import Column
@@ -49,6 +50,11 @@ def struct_csv(rows: Sequence[msgspec.Struct]) -> str:
                 yield iso(value) if isinstance(value, int) else ""
 
     return _written(header, (list(values(row)) for row in rows))
+
+
+def exported(tables: Iterable[tuple[str, Sequence[msgspec.Struct]]]) -> list[Export]:
+    """A file per (name, rows) that has any."""
+    return [Export(name, ".csv", struct_csv(rows)) for name, rows in tables if rows]
 
 
 def iso(ns: int) -> str:

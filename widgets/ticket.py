@@ -27,6 +27,8 @@ TYPES = {
 SIZINGS = {"quantity": "quantity", "notional": "notional", "equity_pct": "% of equity"}
 FORCES = {"gtc": "GTC", "gtd": "GTD", "ioc": "IOC", "fok": "FOK"}
 TRIGGERS = {"last": "last trade", "quote": "bid/ask", "mark": "mid"}
+GROSS = "GROSS_LIMIT"
+"""The check whose value and limit are the desk's whole exposure."""
 _ON = {"": "no", "on": "yes"}
 BEGIN: Values = {
     "side": "buy",
@@ -174,6 +176,7 @@ def preview_lines(preview: OrderPreview) -> list[Line]:
             (figures.amount(preview.position_after), "text"),
             ("  cash ", "muted"),
             (figures.money(preview.cash_after), "text"),
+            *_gross(preview),
         ),
     ]
     outcomes: list[tuple[str, str]] = []
@@ -183,6 +186,21 @@ def preview_lines(preview: OrderPreview) -> list[Line]:
     if outcomes:
         lines.append(tuple(outcomes))
     return [*lines, verdict_line(preview)]
+
+
+def _gross(preview: OrderPreview) -> Line:
+    """How much of what the desk may hold altogether is in use with it: no venue of paper lends a margin."""
+    checks = preview.verdicts[0].checks if preview.verdicts else ()
+    check = next((one for one in checks if one.code == GROSS), None)
+    if check is None:
+        return ()
+    ink = "text" if check.passed else "bad"
+    most = check.limit.removeprefix("<= ")
+    return (("  gross ", "muted"), (f"{_whole(check.value)} of {_whole(most)}", ink))
+
+
+def _whole(text: str) -> str:
+    return figures.money(text.replace(",", ""), decimals=0)
 
 
 def verdict_line(preview: OrderPreview) -> Line:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import ClassVar, TypeVar
 
+import msgspec
 from textual.binding import Binding, BindingType
 
+from console.export_files import Export
 from console.link_protocol import TradingLink
 from console.screens.reader import Reader
+from console.table_csv import exported
 from console.view import DeskView
 from engine.api.trading_protocol import AccountDetail, EquityCurve, Performance, ReconciliationRow
 from engine.errors import LinkError
@@ -53,6 +56,20 @@ class AccountScreen(Reader):
         self._curve = await _known(self._link.equity(POINTS), self._curve)
         self._draw()
 
+    def exports(self) -> Sequence[Export]:
+        account, figures = self._account, self._performance
+        drifts = [drift for row in self._gateways or () for drift in row.drifts]
+        return exported(
+            (
+                ("balances", account.balances if account is not None else ()),
+                ("exposure", account.exposures if account is not None else ()),
+                ("pnl", account.pnl if account is not None else ()),
+                ("performance", figures.rows if figures is not None else ()),
+                ("equity", _points(self._curve)),
+                ("drift", drifts),
+            )
+        )
+
     def _draw(self) -> None:
         width = self.lines_width
         if width <= 0:
@@ -82,6 +99,18 @@ class AccountScreen(Reader):
         except LinkError as error:
             self._said = ((str(error), "bad"),)
         self._draw()
+
+
+class EquityPoint(msgspec.Struct, frozen=True):
+    ns: int
+    equity: float
+    drawdown_pct: float
+
+
+def _points(curve: EquityCurve | None) -> list[EquityPoint]:
+    if curve is None:
+        return []
+    return [EquityPoint(*point) for point in zip(curve.ns, curve.equity, curve.drawdown_pct, strict=False)]
 
 
 async def _known(asked: Awaitable[T], before: T | None) -> T | None:

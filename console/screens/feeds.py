@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from console.export_files import Export
 from console.link_protocol import Link
 from console.screens.reader import Reader
+from console.table_csv import exported
 from console.view import DeskView
 from engine.api.protocol import QuarantineRow, SymbolDataRow
 from engine.errors import LinkError
@@ -43,6 +45,12 @@ class FeedsScreen(Reader):
         except LinkError as error:
             self._fault = str(error)
         self._draw()
+
+    def exports(self) -> Sequence[Export]:
+        feeds = sorted(self._view.feeds.values(), key=lambda feed: (not feed.market, feed.venue))
+        return exported(
+            (("feeds", feeds), ("symbols", self._symbols or ()), ("set-aside", self._aside or ()))
+        )
 
     def _draw(self) -> None:
         width, view = self.lines_width, self._view

@@ -1,0 +1,81 @@
+"""Watchlists: which symbols the ticks show, what is typed, and the keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from console.memory import FILE, ConsoleMemory
+from console.screens.watchlists import WatchlistsScreen
+from console.watchlist import MOST_SYMBOLS, Watchlist, list_name, typed, typed_symbols
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
+
+KNOWN = ["a:BTC-USD", "a:ETH-USD", "b:BTC-USD", "b:SOL-USD"]
+
+
+def test_what_is_held_is_never_hidden() -> None:
+    chosen = Watchlist("x", ("b:SOL-USD", "gone:X", "a:BTC-USD"))
+    assert chosen.shown(KNOWN, {"a:ETH-USD", "a:BTC-USD", "gone:Y"}) == [
+        "b:SOL-USD",
+        "a:BTC-USD",
+        "a:ETH-USD",
+    ]
+
+
+def test_symbols_as_they_are_typed() -> None:
+    assert typed_symbols("sol-usd, a:btc-usd  SOL-USD", KNOWN, ()) == ["b:SOL-USD", "a:BTC-USD"]
+    assert typed_symbols("OLD-USD", KNOWN, ["c:OLD-USD"]) == ["c:OLD-USD"]
+    assert typed(["b:SOL-USD", "a:BTC-USD"], KNOWN) == "SOL-USD a:BTC-USD"
+    with pytest.raises(ValueError, match="several venues"):
+        typed_symbols("btc-usd", KNOWN, ())
+    with pytest.raises(ValueError, match="no symbol of this desk"):
+        typed_symbols("doge", KNOWN, ())
+    with pytest.raises(ValueError, match="at most"):
+        typed_symbols(" ".join(f"S{n}" for n in range(MOST_SYMBOLS + 1)), [f"a:S{n}" for n in range(600)], ())
+    for name in ("", " ", "all", "taken", "x" * 25):
+        with pytest.raises(ValueError, match=r"name|taken"):
+            list_name(name, {"taken"})
+
+
+async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
+    memory = ConsoleMemory(tmp_path / FILE)
+    async with desk(FakeLink(), memory=memory) as (app, pilot):
+        app.view.positions.clear()
+        app.view.orders.clear()
+        everything = len(app.view.ticks)
+        await press(pilot, "1", "j", "asterisk")
+        chosen = app.desk.ticks.cursor_key
+        assert memory.memory.watchlists == {"watchlist": [chosen]} and "W shows it" in toasts(app)[-1]
+        await press(pilot, "W", "a", *"my list", "enter")
+        assert isinstance(app.screen, WatchlistsScreen)
+        await until(pilot, lambda: "my list is made" in text_of(app))
+        await press(pilot, "G", "e", *"eth-usd btc-usd", "enter")
+        await until(pilot, lambda: "my list: 2 symbols" in text_of(app))
+        await press(pilot, "e", *"doge", "enter")
+        await until(pilot, lambda: "no symbol of this desk is called doge" in text_of(app))
+        await press(pilot, "escape", "r", *"crypto", "enter")
+        await until(pilot, lambda: "my list is called crypto" in text_of(app))
+        await press(pilot, "G", "K", "enter")
+        assert list(memory.memory.watchlists) == ["crypto", "watchlist"]
+        assert [row.key for row in app.desk.ticks.rows] == ["simulated:ETH-USD", "simulated:BTC-USD"]
+        assert f"crypto (2 of {everything})" in str(app.desk.ticks.border_title)
+        await press(pilot, "asterisk")
+        assert [row.key for row in app.desk.ticks.rows] == ["simulated:BTC-USD"]
+        await press(pilot, "W", "j", "d", "down", "enter")
+        await until(pilot, lambda: "crypto is deleted" in text_of(app))
+        assert len(app.desk.ticks.rows) == everything
+    again = ConsoleMemory(tmp_path / FILE)
+    again.load()
+    assert again.memory.watchlists == {"watchlist": [chosen]} and again.memory.watchlist == ""
+
+
+@pytest.mark.parametrize("size", [COMPACT, WIDE, (60, 16)], ids=str)
+async def test_the_dialog_fits(size: tuple[int, int]) -> None:
+    async with desk(FakeLink(), size) as (app, pilot):
+        app.memory.memory.watchlists = {"x": ["simulated:BTC-USD"]}
+        await press(pilot, "W", "a", "y")
+        screen = app.screen
+        assert isinstance(screen, WatchlistsScreen)
+        assert screen._input.region.bottom < size[1] and screen._input.region.height == 1
