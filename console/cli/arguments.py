@@ -209,6 +209,13 @@ def parser() -> argparse.ArgumentParser:
     )
     features.add_argument("--out", type=Path, metavar="FILE.npz", required=True, help="where to write them")
 
+    keys = command("keys", "the keys of the console as they are mapped")
+    form = keys.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="machine-readable")
+    form.add_argument(
+        "--toml", action="store_true", help="as a file to edit: keys.toml beside the configuration"
+    )
+
     automations = command("automations", "list, show, store, switch or remove the desk's automations")
     automations.add_argument(
         "what",

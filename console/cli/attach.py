@@ -7,7 +7,7 @@ import argparse
 from console.cli.client import no_engine, none_to_watch
 from console.cli.desk import answers, tapes
 from console.cli.looks import looks, require_looks
-from console.cli.settings import configuration, is_read_only, state_dir
+from console.cli.settings import configuration, is_read_only, key_map, state_dir
 from console.cli.terminal import require_terminal
 from engine.api.address import socket_path
 
@@ -19,12 +19,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise none_to_watch(where) if read_only else no_engine(where)
     require_terminal()
     require_looks(arguments, config)
+    keys = key_map(arguments, config)
     from console.attach import attach
 
     return attach(
         config,
         where,
         looks=looks(arguments, config),
+        keys=keys,
         read_only=read_only,
         tapes=tapes(arguments, config, where),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from console.cli.looks import looks
-from console.cli.settings import config_path, configuration
+from console.cli.settings import config_path, configuration, key_map
 from engine.config import Config, default_path
 from engine.feeds.address import without_password
 from engine.spelling import rule_of
@@ -48,6 +48,7 @@ def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
     from engine.wiring.sources import live_feeds, unfed_symbols
 
     feeds = live_feeds(config, time.time_ns, {})
+    key_map(arguments, config)
     worn = looks(arguments, config)
     check_redis(config.cache)
     if config.notify.enabled:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.looks import looks, require_looks
-from console.cli.settings import config_path, configuration, is_read_only, state_dir
+from console.cli.settings import config_path, configuration, is_read_only, key_map, state_dir
 from console.cli.terminal import require_terminal
 from engine.api.address import check, socket_path
 from engine.config import Config
@@ -82,6 +82,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
 
     require_terminal()
     require_looks(arguments, config)
+    keys = key_map(arguments, config)
     running = answers(socket_path(where))
     if running and arguments.overrides:
         note = "the engine that runs keeps its own configuration; `tickdesk stop` it, then --set"
@@ -103,6 +104,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
             config,
             where,
             looks=looks(arguments, config),
+            keys=keys,
             first_run=first_run,
             ends_with_screen=ours,
             tapes=tapes(arguments, config, where),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engine.config import Config, default_state_dir, load
+from engine.config import Config, default_path, default_state_dir, load
 from engine.errors import ConfigError
 from engine.text import clean
+
+if TYPE_CHECKING:
+    from console.keymap import KeyMap
 
 
 def config_path(arguments: argparse.Namespace) -> Path | None:
@@ -25,6 +29,13 @@ def configuration(arguments: argparse.Namespace) -> Config:
     config = load(config_path(arguments), overrides=arguments.overrides)
     check_settings(config.strategies, Path(config.strategies_dir))
     return config
+
+
+def key_map(arguments: argparse.Namespace, config: Config) -> KeyMap:
+    """The keys as they are given. Raises ConfigError, with a line for every mistake."""
+    from console.keymap.key_file import key_map as read
+
+    return read(config.console, (config_path(arguments) or default_path()).expanduser().absolute().parent)
 
 
 def is_read_only(arguments: argparse.Namespace, config: Config) -> bool:

@@ -52,7 +52,11 @@ class KeyMap:
         origins: dict[str, str] = {}
         for each in given:
             try:
-                self._given[each.id] = _keys_of(each)
+                names = _keys_of(each)
+                if names == _own_keys(each.id):
+                    self._given.pop(each.id, None)  # as a whole file says of most
+                else:
+                    self._given[each.id] = names
                 origins[each.id] = each.origin
             except ValueError as error:
                 mistakes.append(f"{clean(each.origin, 80)}: {clean(each.id, 40)}: {error}")
@@ -105,6 +109,12 @@ def no_key(id: str) -> str:
 def ids() -> tuple[str, ...]:
     """Everything that can be given other keys."""
     return tuple(dict.fromkeys(key.id for key in (*KEYS, *MODEL_KEYS, *DIALOG_KEYS) if key.action))
+
+
+def _own_keys(id: str) -> tuple[str, ...]:
+    """Of the first table that has it: what a file of the whole map says of it."""
+    key = next(key for key in (*KEYS, *MODEL_KEYS, *DIALOG_KEYS) if key.id == id)
+    return tuple(name for name in key.keys.split(",") if name)
 
 
 def _keys_of(given: Given) -> tuple[str, ...]:
