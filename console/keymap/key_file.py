@@ -81,5 +81,6 @@ def file_lines(keys: KeyMap) -> list[str]:
 def _line(key: Key) -> str:
     names = [name for name in key.keys.split(",") if name]
     shown = " ".join("comma" if name == "comma" else shown_key(name) for name in names)
-    quoted = f"'{shown}'" if '"' in shown or "\\" in shown else f'"{shown}"'
-    return f"{f'{key.id} = {quoted}':<34} # {key.help}"
+    escaped = shown.replace("\\", "\\\\").replace('"', '\\"')
+    given = f'{key.id} = "{escaped}"'
+    return f"{given:<34} # {key.help}"
