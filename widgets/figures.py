@@ -87,7 +87,8 @@ def shortened(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     values = [decimal(part.replace(",", "")) for part in text.split("/")]
-    for decimals in range(12, -1, -1):
+    most_digits = max((value.adjusted() for value in values if value), default=0)
+    for decimals in range(min(12, 26 - most_digits), -1, -1):  # what a Decimal can be rounded to
         parts = []
         for value in values:
             if value is None or (value and not round(value, decimals)):

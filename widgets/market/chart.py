@@ -6,10 +6,12 @@ import math
 from bisect import bisect_right
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.api.market_protocol import CandleRow, FillRow
 from engine.events import NS
 from widgets import figures
-from widgets.cells import Cell, fit
+from widgets.cells import Cell, fit, printable
 from widgets.lines import Line, join_items
 from widgets.market.candles import draw_candle, draw_volume
 from widgets.market.canvas import Canvas
@@ -220,8 +222,9 @@ def _draw_prices(canvas: Canvas, chart: Chart, scale: Scale, frame: _Frame) -> d
 
 def _write_in(canvas: Canvas, y: int, words: str, style: str) -> None:
     """Into the first stretch of a line of ours that is long enough."""
-    shown = f" {words} "
-    at = "".join(canvas.chars[y]).find(_OURS * len(shown)) if words and words.isascii() else -1
+    shown = f" {printable(words)} "
+    simple = bool(words) and cell_len(shown) == len(shown)
+    at = "".join(canvas.chars[y]).find(_OURS * len(shown)) if simple else -1
     if at >= 0:
         canvas.write(at, y, shown, style)
 

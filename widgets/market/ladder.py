@@ -174,7 +174,8 @@ def book_age_ns(frame: MarketFrame, now_ns: int) -> float | None:
     """It goes on growing while no frame comes."""
     if frame.book_age_ms is None or not math.isfinite(frame.book_age_ms):
         return None
-    return frame.book_age_ms * 1e6 + max(now_ns - frame.ns, 0)
+    age = frame.book_age_ms * 1e6 + max(now_ns - frame.ns, 0)
+    return age if math.isfinite(age) else None
 
 
 def _head(frame: MarketFrame, book: Book, now_ns: int) -> list[Cell]:

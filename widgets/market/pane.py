@@ -47,7 +47,7 @@ class MarketPane(Vertical):
         &.-beside ChartPart { width: 2fr; }
         &.-beside LadderPart { width: 1fr; min-width: 34; max-width: 48; border-left: solid $rule; }
         &.-beside TradesPart { width: 38; border-left: solid $rule; }
-        &.-beside MarketPart:focus { border-left: solid $rule-focus; }
+        &.-beside LadderPart:focus, &.-beside TradesPart:focus { border-left: solid $rule-focus; }
     }
     """
 

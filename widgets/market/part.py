@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from textual import events
 
-from widgets.cells import Cell, fit, width_of
+from engine.text import clean
+from widgets.cells import Cell, fit, printable, width_of
 from widgets.lines import FixedLines, Line, faded
 from widgets.market.detail import MarketDetail
 from widgets.market.surroundings import NOWHERE, Surroundings
@@ -48,7 +49,7 @@ class MarketPart(FixedLines, can_focus=True, inherit_bindings=False):
         if not wanted:
             said = "no symbol is selected: 1, then j and k"
         elif self.detail.frame is None or self.detail.symbol != wanted:
-            said = f"asking for {wanted}…"
+            said = f"asking for {clean(wanted, 40)}…"
         else:
             lines = tuple(self.content(width, height))
             return tuple(faded(line) for line in lines) if self.faded else lines
@@ -108,6 +109,7 @@ def exact(cells: list[Cell], width: int) -> Line:
     for text, style in cells:
         if left <= 0:
             break
+        text = printable(text)
         if (length := width_of([(text, style)])) > left:
             text, length = fit(text, left), left
         out.append((text, style))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.api.protocol import OrderRow, PositionRow, TickRow
+from engine.text import clean
 from widgets import figures
 from widgets.orders import FINAL, TRIGGER
 
@@ -82,5 +83,5 @@ def _order_marks(row: OrderRow) -> Iterable[Mark]:
     left = figures.decimal(row.leaves) or figures.decimal(row.quantity) or Decimal(0)
     mark = TRIGGER if trigger is not None else ""
     held = " held" if row.state == "held" else ""
-    words = f"{mark}{row.side} {figures.shortened(figures.amount(str(left)), 9)}{held}"
+    words = f"{mark}{clean(row.side, 8)} {figures.shortened(figures.amount(str(left)), 9)}{held}"
     yield Mark(price, "b" if row.side == "buy" else "s", words)

@@ -16,6 +16,7 @@ from widgets.market.detail import MarketDetail
 from widgets.market.part import MarketPart, blank_lines, exact
 from widgets.market.prices import decimals_of, price_text, size_text
 from widgets.market.surroundings import price_of
+from widgets.market.time_axis import clock_text
 
 LARGE = 5.0
 """So many times the median size, a print is a large one."""
@@ -81,11 +82,11 @@ def _print(row: TradeRow, tape: Tape, large: float) -> list[Cell]:
     price = fit(price_text(row.price, tape.decimals), 11, right=True)
     size = fit(size_text(row.size), 8, right=True)
     return [
-        (figures.clock(row.ns), "muted"),
+        (clock_text(row.ns), "muted"),
         (f" {mark}", style),
         (price, "bold" if is_large else style),
         (f" {size}", "bold" if is_large else "text"),
-        (f" {word}{' !' if is_large else ''}", "bold" if is_large else style),
+        (f" {word}{'!' if is_large else ''}", "bold" if is_large else style),
     ]
 
 
@@ -95,7 +96,7 @@ def _fill(row: FillRow, tape: Tape) -> list[Cell]:
     shown = figures.UNKNOWN if price is None else price_text(price, tape.decimals)
     quantity = figures.shortened(figures.amount(row.quantity), 8)
     return [
-        (figures.clock(row.ns), "key"),
+        (clock_text(row.ns), "key"),
         (f" {mark}{fit(shown, 11, right=True)} {fit(quantity, 8, right=True)} {OURS}{did}", "key"),
     ]
 
