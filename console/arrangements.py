@@ -1,4 +1,4 @@
-"""The desk's arrangement as it can be kept: which pane is active, which tabs are open, how tables are sorted."""
+"""The desk's arrangement as it can be kept: the active pane, the open tabs, what is sorted and hidden."""
 
 from __future__ import annotations
 

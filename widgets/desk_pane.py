@@ -1,4 +1,4 @@
-"""The desk as a whole: how its account went, how near its limits are, how fast it is, what it lets through."""
+"""The desk as a whole: how its account went, how near its limits are, how fast it is, what gets through."""
 
 from __future__ import annotations
 

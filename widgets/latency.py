@@ -12,8 +12,8 @@ from widgets.lines import Line
 
 _NAME, _FIGURE, _COUNT = 14, 8, 7
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-_CHART = 5
-"""Lines of a histogram, where there is room for one of each stage."""
+_CHART, _MOST_CHART = 4, 10
+"""Least and most lines of a histogram, where there is room for one of each stage."""
 _AROUND = 4
 """Lines around it: its head, its axis, what it is, a blank one."""
 
@@ -24,8 +24,9 @@ def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list
         return [(("latencies: not known yet", "muted"),)]
     if not detail.stages:
         return [(("nothing has been measured yet", "muted"),)]
-    if height >= len(detail.stages) * (_CHART + _AROUND):
-        return [line for row in detail.stages for line in chart_lines(row, width, _CHART)]
+    each = height // len(detail.stages) - _AROUND
+    if each >= _CHART:
+        return [line for row in detail.stages for line in chart_lines(row, width, min(each, _MOST_CHART))]
     columns = max(len(row.counts) for row in detail.stages)
     across = min(columns, max(width - _NAME - 4 * (_FIGURE + 1) - _COUNT - 2, 0))
     head: list[Cell] = [(fit("stage", _NAME), "heading"), (" " + fit("spread", across), "heading")]
@@ -78,9 +79,14 @@ def histogram(counts: Sequence[int], width: int, height: int) -> list[str]:
         buckets[index * len(buckets) // len(counts)] += max(count, 0)
     most = math.sqrt(max(buckets, default=0))
     tall = [max(1, round(math.sqrt(n) / most * height * 8)) if n else 0 for n in buckets]
+
+    def bar(cell: str) -> str:
+        # Wide ones stand apart.
+        return cell * (wide - 1) + " " if wide >= 3 else cell * wide
+
     lines = []
     for line in range(height - 1, -1, -1):
-        drawn = "".join(_EIGHTHS[min(max(eighths - line * 8, 0), 8)] * wide for eighths in tall)
+        drawn = "".join(bar(_EIGHTHS[min(max(eighths - line * 8, 0), 8)]) for eighths in tall)
         lines.append(drawn.ljust(width))
     return lines
 

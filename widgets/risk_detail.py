@@ -26,7 +26,7 @@ MOST_DENIED = 8
 """Newest orders that were denied."""
 
 
-def state_lines(status: StatusRow | None, now_ns: int) -> list[Line]:
+def state_lines(status: StatusRow | None) -> list[Line]:
     """What the desk may do, and what holds it back."""
     if status is None:
         return [(("the state of the desk is not known yet", "muted"),)]

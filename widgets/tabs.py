@@ -8,7 +8,6 @@ from textual.message import Message
 from widgets.cells import Cell
 from widgets.lines import FixedLines, Line
 
-
 SHORT = {"Opportunities": "Opps", "Positions": "Pos", "Strategies": "Strat"}
 """Where the whole names do not fit."""
 

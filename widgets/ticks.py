@@ -57,8 +57,9 @@ class TicksPane(Grid):
 
 
 def tick_cells(row: TickRow, age: str, flash: int = 0) -> GridRow:
-    """A stale symbol's figures are dimmed and its last price carries ``~``; ``flash``: which way its last price
-    went just now, 0 for not at all.
+    """A stale symbol's figures are dimmed and its last price carries ``~``.
+
+    ``flash``: which way its last price went just now, 0 for not at all.
 
     In place of a fresh symbol's age stands what its figures lack: ``book`` while its book is wrong, ``gap``
     while trades are missing in its windows.

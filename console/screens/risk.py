@@ -51,7 +51,7 @@ class RiskScreen(Reader):
         if self._limits is not None:
             found = gauges(self._limits, self._account, view.strategies.values())
         drops = view.status.drops if view.status is not None else {}
-        lines = state_lines(view.status, view.now_ns)
+        lines = state_lines(view.status)
         lines += limit_lines(found, width)
         lines += change_lines(view.risk_changes)
         lines += denial_lines(drops, view.orders.values())

@@ -86,7 +86,7 @@ class FakeLink:
         self.models_gate: asyncio.Event | None = None
         """When set, the models wait for it."""
         self.watched: list[Watch] = []
-        self.latencies = LatencyDetail(0, ())
+        self.latencies = sample_account.latency()
         self.story = sample.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
         self.blend_weights = BlendWeights(speed=20.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.api.market_protocol import LatencyDetail, LatencyRow
 from engine.api.trading_protocol import (
     AccountDetail,
     BalanceRow,
@@ -126,6 +127,24 @@ def curve() -> EquityCurve:
         ns=tuple(NOW_NS - (len(points) - n) * 30 * NS for n in range(len(points))),
         equity=tuple(float(point) for point in points),
         drawdown_pct=tuple((high - point) / high * 100 for high, point in zip(highs, points, strict=True)),
+    )
+
+
+def latency() -> LatencyDetail:
+    """Two stages, one of them with a slow end."""
+    bounds = (50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0)
+    return LatencyDetail(
+        NOW_NS,
+        (
+            LatencyRow(
+                *("tick to order", "from the frame to the order that risk approved", 61),
+                *(310.0, 720.0, 1_180.0, 12_400.0, bounds, (0, 4, 17, 25, 11, 3, 0, 1)),
+            ),
+            LatencyRow(
+                *("features", "a block of ticks into features", 31_204),
+                *(41.0, 66.0, 140.0, 2_130.0, bounds, (24_100, 6_600, 480, 20, 3, 1, 0, 0)),
+            ),
+        ),
     )
 
 

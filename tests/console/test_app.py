@@ -307,16 +307,16 @@ async def test_unused_keys_do_nothing() -> None:
 
 async def test_numbers_tab_and_sideways_keys_walk_the_panes() -> None:
     async with desk(FakeLink()) as (app, pilot):
-        for number in range(1, 7):
+        for number in range(1, 9):
             await pilot.press(str(number))
             assert app.desk.active == number
             assert app.focused is app.desk.grid
         await pilot.press("tab")
         assert app.desk.active == 1
         await pilot.press("shift+tab")
-        assert app.desk.active == 6
+        assert app.desk.active == 8
         await pilot.press("l", "right", "h", "left")
-        assert app.desk.active == 6
+        assert app.desk.active == 8
 
 
 async def test_rows_are_walked_by_keys() -> None:
@@ -362,9 +362,9 @@ async def test_freeze_holds_the_panes_but_not_the_status() -> None:
 async def test_zoom_shows_one_pane_and_back() -> None:
     async with desk(FakeLink(), WIDE) as (app, pilot):
         await pilot.press("3", "plus")
-        assert [pane.display for pane in app.desk.panes] == [n == 3 for n in range(1, 7)]
+        assert [pane.display for pane in app.desk.panes] == [n == 3 for n in range(1, 9)]
         await pilot.press("4")
-        assert [pane.display for pane in app.desk.panes] == [n == 4 for n in range(1, 7)]
+        assert [pane.display for pane in app.desk.panes] == [n == 4 for n in range(1, 9)]
         await pilot.press("underscore")
         assert all(pane.display for pane in app.desk.panes)
 

@@ -252,8 +252,7 @@ async def test_one_question_about_the_account_at_a_time() -> None:
         before = asked
         assert before == 1
         for _ in range(3):
-            app._account_at = -math.inf
-            app._ask_account()
+            app.ask_anew()
             await pilot.pause()
         assert asked == 1
         gate.set()
@@ -278,7 +277,7 @@ async def test_the_account_is_asked_for_only_where_its_totals_are_seen() -> None
     async def questions(app: DeskApp, pilot: Pilot[None]) -> int:
         """Of two frames, long after the last question."""
         before = asked
-        app._account_at = -math.inf
+        app._asked_at.clear()
         for _ in range(2):
             app.paint()
             await pilot.pause()

@@ -1,0 +1,64 @@
+"""The desk's pane: figures always, the curve and the nearest limits as far as there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from engine.api.trading_protocol import EquityCurve
+from tests.console import sample_account as account
+from tests.console import sample_desk as sample
+from widgets.cells import width_of
+from widgets.desk_pane import EQUITY, FUNNEL, LATENCY, RISK, DeskPane, equity_lines
+from widgets.funnel_detail import funnel_lines
+from widgets.gauges import gauges
+from widgets.lines import Line
+
+FOUND = gauges(account.limits(), account.account())
+
+
+def text(lines: Sequence[Line]) -> str:
+    return "\n".join("".join(cell for cell, _ in line) for line in lines)
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 4), (52, 8), (73, 14), (78, 19), (198, 44)])
+def test_equity_fills_its_place_and_no_more(width: int, height: int) -> None:
+    lines = equity_lines(account.curve(), sample.status(), FOUND, width, height)
+    assert len(lines) == height
+    assert all(width_of(line) <= width for line in lines[: height - 4])
+    assert "equity 100,012.40 USD" in text(lines)
+    assert ("max_open_orders" in text(lines)) == (height >= 8), "the limit that is nearest"
+
+
+def test_equity_says_what_is_not_known() -> None:
+    said = text(equity_lines(None, sample.status(equity="", day_pnl=""), (), 70, 10))
+    assert "equity unknown" in said and "not known yet" in said
+    one_point = EquityCurve((1,), (1.0,), (0.0,))
+    assert "not known yet" in text(equity_lines(one_point, None, FOUND, 70, 10))
+
+
+def test_a_tab_needs_what_it_shows_and_nothing_else() -> None:
+    pane = DeskPane()
+    asked = {}
+    for tab in (EQUITY, RISK, LATENCY, FUNNEL):
+        pane.go_to(tab)
+        asked[tab] = {name for name in ("account", "limits", "curve", "latency") if pane.needs(name)}
+    assert asked == {
+        EQUITY: {"account", "limits", "curve"},
+        RISK: {"account", "limits"},
+        LATENCY: {"latency"},
+        FUNNEL: set(),
+    }
+
+
+def test_the_funnel_tells_shares_and_what_each_code_means() -> None:
+    status = sample.status(drops={**sample.status().drops, "odd:THING": 2, "market:CROSSED": 0})
+    said = text(funnel_lines(status.funnel, status.drops, 75))
+    stages = [line.split()[0] for line in said.split("\n") if not line.startswith(" ✗")]
+    assert stages == list(status.funnel)
+    assert "1.6 % of blends" in said and "93.4 % of orders" in said
+    assert said.index("STALE_DATA") < said.index("orders "), "above the stage that it did not reach"
+    assert "risk: the symbol's data is old or wrong" in said
+    assert said.rstrip().endswith("odd") and "CROSSED" not in said
+    assert "nothing has come in yet" in text(funnel_lines({}, {}, 75))
