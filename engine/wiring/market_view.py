@@ -71,8 +71,9 @@ class LiveMarket:
         self._bar_ns = round(desk.config.features.bar_s * NS)
         self._charts: OrderedDict[tuple[str, int], Chart] = OrderedDict()
         self._fills: OrderedDict[str, _Fills] = OrderedDict()
-        self._coming: dict[str, list[Fill]] = {}
-        """Fills of symbols whose past is being read."""
+        self._newest: deque[Fill] = deque(maxlen=MOST_FILLS)
+        """Of all symbols: they may not be on disk yet."""
+        self._reading: set[str] = set()
         self.framed, self.sent = stages.market.add, stages.sent.add
 
     # --- the book ---
@@ -129,9 +130,9 @@ class LiveMarket:
 
     async def recall(self, symbol: str) -> None:
         """Fills of the past are read on a thread; of a symbol that the desk does not have there are none."""
-        if symbol in self._fills or symbol in self._coming or self._desk.instruments.get(symbol) is None:
+        if symbol in self._fills or symbol in self._reading or self._desk.instruments.get(symbol) is None:
             return
-        coming = self._coming[symbol] = list[Fill]()
+        self._reading.add(symbol)
         try:
             async with asyncio.timeout(RECALL_S):
                 past = await asyncio.to_thread(lambda: self._reader().fills_of(symbol, MOST_FILLS))
@@ -139,10 +140,11 @@ class LiveMarket:
             log.warning("%s: its fills of the past are not shown: %s", symbol, error or "the disk is slow")
             past = []
         finally:
-            del self._coming[symbol]
+            self._reading.discard(symbol)
         fills = self._fills[symbol] = _Fills(past[::-1])
-        for fill in coming:
-            fills.add(fill)
+        for fill in self._newest:
+            if fill.symbol == symbol:
+                fills.add(fill)
         if len(self._fills) > MOST_RECALLED:
             self._fills.popitem(last=False)
 
@@ -156,9 +158,8 @@ class LiveMarket:
     def on_event(self, event: JournalEvent) -> None:
         """An event that is durable."""
         if isinstance(event, Fill):
-            if event.symbol in self._coming:
-                self._coming[event.symbol].append(event)
-            elif event.symbol in self._fills:
+            self._newest.append(event)
+            if event.symbol in self._fills:
                 self._fills[event.symbol].add(event)
 
     # --- how long it takes ---
