@@ -182,7 +182,8 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._needle = pattern([self.sought])
         self._look()
         self.refresh()
-        self.find(1, here=True)
+        if self.sought:
+            self.find(1, here=True)
 
     def find(self, step: int, *, here: bool = False) -> bool:
         """Go to the next hit (``step`` -1: the one before), round and round. False: there is none.

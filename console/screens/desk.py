@@ -352,6 +352,13 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             return [Export(name, ".csv", grid_csv(part.COLUMNS, part.rows))]
         return [Export(name, ".txt", part.text())]
 
+    def copied(self) -> tuple[str, str]:
+        """The selected row of a table, else all that is read."""
+        part = self.grid
+        if isinstance(part, Grid):
+            return "row", part.row_text(part.cursor_key or "")
+        return "text", part.text()
+
     def search_changed(self) -> None:
         self._entitle(self.active)
         self.paint(force=True)

@@ -222,7 +222,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self._detail_fault = ""
         self._below.move_home()
         self._draw()
-        self.run_worker(self._fill_detail(), group="detail", exclusive=True)
+        self.run_worker(self._fill_detail, group="detail", exclusive=True)  # type: ignore[arg-type]
 
     def action_move(self, lines: int) -> None:
         self.grid.move_by(lines)

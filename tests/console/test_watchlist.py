@@ -61,7 +61,7 @@ async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
         assert list(memory.memory.watchlists) == ["crypto", "watchlist"]
         assert [row.key for row in app.desk.ticks.rows] == ["simulated:ETH-USD", "simulated:BTC-USD"]
         assert f"crypto (2 of {everything})" in str(app.desk.ticks.border_title)
-        await press(pilot, "asterisk")
+        await press(pilot, "g", "asterisk")
         assert [row.key for row in app.desk.ticks.rows] == ["simulated:BTC-USD"]
         await press(pilot, "W", "j", "d", "down", "enter")
         await until(pilot, lambda: "crypto is deleted" in text_of(app))
