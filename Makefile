@@ -4,13 +4,15 @@ PY := .venv/bin/python
 ARGS ?=
 
 # How much chaos: kill -9 of processes that commit, canceled tasks, seeded sessions, seeded feeds, seconds of
-# SIGSTOP, damaged models.
+# SIGSTOP, damaged models, consoles that come and go, seconds that a console's terminal reads nothing.
 KILLS ?= 500
 CANCELS ?= 1500
 SEEDS ?= 1000
 FEEDS ?= 200
 STOP_S ?= 30
 MODELS ?= 200
+CONSOLES ?= 100
+STALL_S ?= 60
 
 .PHONY: run test bench peers chaos lint lock clean
 
@@ -25,7 +27,8 @@ bench: .venv
 
 chaos: .venv
 	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
-		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_MODELS=$(MODELS) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
+		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_MODELS=$(MODELS) \
+		TICKDESK_CHAOS_CONSOLES=$(CONSOLES) TICKDESK_CHAOS_STALL_S=$(STALL_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:
