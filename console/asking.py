@@ -45,6 +45,12 @@ class AskingApp(TradingApp):
             Question("latency", LATENCY_S, link.latency),
         )
 
+    def begin_with_desk(self) -> None:
+        super().begin_with_desk()
+        self.workers.cancel_group(self, "asking")
+        self._asked_at.clear()
+        self._asking = ""
+
     def ask_anew(self) -> None:
         """Another engine may answer now."""
         self._asked_at.clear()
@@ -70,9 +76,11 @@ class AskingApp(TradingApp):
 
     @work(group="asking")
     async def _take_answer(self, question: Question) -> None:
+        view = self.view  # another desk may be shown when the answer comes
         try:
-            self.view.take(question.name, await question.ask())
+            view.take(question.name, await question.ask())
         except LinkError:
-            self.view.take(question.name, None)  # shown as not known
+            view.take(question.name, None)  # shown as not known
         finally:
-            self._asking = ""
+            if view is self.view:
+                self._asking = ""

@@ -54,6 +54,12 @@ class CommandingApp(App[None]):
         self._wanted_state = ""
         self._replies = Replies()
 
+    def begin_with_desk(self) -> None:
+        """Another desk is shown from now on: nothing is known of it, and nothing on its way to the one before
+        may reach it."""
+        self._wanted_state = ""
+        self._replies = Replies()
+
     def typed_commands(self) -> list[Command]:
         """What can be typed on the command line; every class with commands adds its own."""
         return []

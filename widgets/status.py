@@ -10,6 +10,7 @@ from widgets import figures
 from widgets.cells import Cell, fit, printable, width_of
 from widgets.lines import FixedLines, Line, faded, join_items
 from widgets.models import FEW
+from widgets.playback import badge as playback_badge
 from widgets.positions import signed_money
 
 RISK_BADGES = {
@@ -107,7 +108,10 @@ def status_items(view: StatusView) -> StatusItems:
     if status is None:
         return StatusItems([(0, _link(view.link)), (0, watches)], [])
     lost = view.link != "up"
-    mode: Line = ((f" {status.mode} ", "badge" if status.mode == "PAPER" else "badge-warn"),)
+    played = (
+        f"{status.mode} {playback_badge(status.playback)}" if status.playback is not None else status.mode
+    )
+    mode: Line = ((f" {played} ", "badge" if status.mode == "PAPER" else "badge-warn"),)
     phase: Line = ()
     if status.phase != "running":
         phase = ((" ".join(part for part in (status.phase, status.phase_detail) if part), "accent"),)
@@ -135,7 +139,8 @@ def status_items(view: StatusView) -> StatusItems:
         (6, _model_live(view.models) if reason is None else ()),
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
-        (3, ((f"tape {status.tape}", "accent"),) if status.tape else ()),
+        # Where its playback is told, it has a line of its own.
+        (3, ((f"tape {status.tape}", "accent"),) if status.tape and status.playback is None else ()),
         (3, ((status.loading, "accent"),) if status.loading else ()),
         # Why the desk does not trade matters more than the line's load.
         (8, ((view.traffic, "muted"),) if view.traffic and reason is None else ()),
