@@ -7,8 +7,11 @@ import gc
 import sys
 from pathlib import Path
 
+from textual.driver import Driver
+
 from console import app
 from console.cli.client import ask
+from console.driver import DeskDriver
 from console.export_files import FOLDER
 from console.identity import this_console
 from console.keymap import DEFAULT_KEYS, KeyMap
@@ -33,6 +36,7 @@ def attach(
     ends_with_screen: bool = False,
     tapes: Tapes | None = None,
     read_only: bool = False,
+    driver_class: type[Driver] = DeskDriver,
 ) -> int:
     """Run the console until the person leaves; returns the exit code.
 
@@ -55,6 +59,7 @@ def attach(
         exports=_exports(config, state_dir, temporary=ends_with_screen),
         keys=keys,
         tapes=tapes,
+        driver_class=driver_class,
     )
     if code == 0:  # left by a person, not by a signal or a closed terminal
         _say_what_goes_on(state_dir, stopped=ends_with_screen)

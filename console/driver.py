@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
@@ -64,7 +65,9 @@ class Outbox(WriterThread):
         self.written = 0
 
     def write(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
+        self.send(text.encode("utf-8", "replace"))
+
+    def send(self, data: bytes) -> None:
         with self._wake:
             self._waiting.append(data)
             first, self._busy = not self._busy, True
@@ -130,44 +133,20 @@ class PatientApp(App[None]):
         self.screen.check_idle()
 
 
-class DeskDriver(LinuxDriver):
-    """Skips frames on a busy line, ends on a hang-up, leaves the terminal as it was."""
+class PatientDriver(Driver):
+    """Mixin: while bytes are on their way, frames are skipped, not queued."""
 
     outbox: Outbox | None = None
     _batching = False
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
-        self._file = sys.__stdout__
-
-    @property
-    def _out_fd(self) -> int:
-        assert self._file is not None, "the console checked that there is a terminal"
-        return self._file.fileno()
+    _loop_thread = 0
 
     @property
     def bytes_written(self) -> int:
         return self.outbox.written if self.outbox is not None else 0
 
-    def start_application_mode(self) -> None:
-        self._loop_thread = threading.get_ident()
-        super().start_application_mode()  # type: ignore[no-untyped-call]
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, self._end)
-
-    def _new_outbox(self) -> Outbox:
-        self.outbox = Outbox(self._out_fd, self._line_busy, self._line_idle_soon)
+    def _new_outbox(self, fd: int) -> Outbox:
+        self.outbox = Outbox(fd, self._line_busy, self._line_idle_soon)
         return self.outbox
-
-    def write(self, data: str) -> None:
-        if not isinstance(self._writer_thread, Outbox):
-            # Textual has just started a writer of its own; nothing went through it yet.
-            if self._writer_thread is not None:
-                self._writer_thread.stop()
-            self._writer_thread = self._new_outbox()
-            self._writer_thread.start()
-        self._writer_thread.write(data)
 
     def _line_busy(self) -> None:
         if threading.get_ident() == self._loop_thread and not self._batching:
@@ -185,6 +164,35 @@ class DeskDriver(LinuxDriver):
         self._app._end_batch()
         if isinstance(self._app, PatientApp):
             self._app.line_free()
+
+
+class DeskDriver(PatientDriver, LinuxDriver):
+    """Skips frames on a busy line, ends on a hang-up, leaves the terminal as it was."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
+        self._file = sys.__stdout__
+
+    @property
+    def _out_fd(self) -> int:
+        assert self._file is not None, "the console checked that there is a terminal"
+        return self._file.fileno()
+
+    def start_application_mode(self) -> None:
+        self._loop_thread = threading.get_ident()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, self._end)
+
+    def write(self, data: str) -> None:
+        if not isinstance(self._writer_thread, Outbox):
+            # Textual has just started a writer of its own; nothing went through it yet.
+            if self._writer_thread is not None:
+                self._writer_thread.stop()
+            self._writer_thread = self._new_outbox(self._out_fd)
+            self._writer_thread.start()
+        self._writer_thread.write(data)
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -248,4 +256,4 @@ class Keyboard(XTermParser):
 
 def bytes_written(app: App[Any]) -> int | None:
     """What the app has sent to its terminal; None under a driver that does not count."""
-    return app._driver.bytes_written if isinstance(app._driver, DeskDriver) else None
+    return app._driver.bytes_written if isinstance(app._driver, PatientDriver) else None

@@ -55,6 +55,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no port: 0 to 65535")
+    return int(text)
+
+
+def _tabs(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 32):
+        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no number of consoles: 1 to 32")
+    return int(text)
+
+
 def _duration(text: str) -> float:
     """Seconds of ``90``, ``90s``, ``10m``, ``2h`` or ``1d``."""
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -104,6 +116,20 @@ def _desk_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--venue", metavar="NAME", help="decode the tape as this venue's (default: detected)")
 
 
+def _serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help=_READ_ONLY)
+    serve.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help=_THEME)
+    serve.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="default 127.0.0.1")
+    serve.add_argument("--port", type=_port, default=8710, metavar="N", help="default 8710; 0: a free one")
+    serve.add_argument("--tabs", type=_tabs, default=4, metavar="N", help="at once, 1 to 32 (default 4)")
+    serve.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="a token of your own, mode 600 (default: a new one)"
+    )
+    serve.add_argument(
+        "--public-url", metavar="URL", help="https://NAME of the server with TLS in front; needs --token-file"
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     common = _common("overrides")
     top = _Parser(
@@ -128,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     # Without a default of its own, which would take back what stands before the command.
     attach.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help=_READ_ONLY)
     attach.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help=_THEME)
+    _serve_options(command("serve", "the console in a web browser, on this machine unless told otherwise"))
     themes = command("themes", "the colour themes: ours and your own, with a sample of each")
     themes.add_argument("--json", action="store_true", help="machine-readable")
     status = command("status", "what the running engine does")

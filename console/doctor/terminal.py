@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Mapping
 
+from console.colours import Colours, ascii_only, colours_of
 from console.doctor.finding import Finding, bad, ok, warn
 from engine.text import clean
 
@@ -26,29 +27,36 @@ def size(columns: int, rows: int) -> Finding:
     return ok(what, told)
 
 
-def characters(encoding: str) -> Finding:
-    what = "characters"
+def characters(encoding: str, environ: Mapping[str, str]) -> Finding:
+    """``encoding``: what standard output is written in."""
+    what, advice = "characters", "set a UTF-8 locale: export LANG=C.UTF-8"
     try:
         name = codecs.lookup(encoding or "ascii").name
     except LookupError:
         name = clean(encoding, 20)
+    if ascii_only("auto", environ):
+        return warn(what, "the locale knows ASCII alone: lines and signs are drawn in it", advice)
     if name == "utf-8":
         return ok(what, "UTF-8")
-    return bad(what, f"{name}: lines and signs cannot be drawn", "set a UTF-8 locale: export LANG=C.UTF-8")
+    return bad(what, f"{name}: lines and signs cannot be drawn", advice)
 
 
 def colours(environ: Mapping[str, str]) -> Finding:
     what, term = "colours", environ.get("TERM", "")
     if environ.get("NO_COLOR"):
         return ok(what, "none, as NO_COLOR asks for; no meaning rests on colour alone")
-    if environ.get("COLORTERM", "") in ("truecolor", "24bit"):
+    found = colours_of("auto", environ)
+    if found is Colours.TRUE:
         return ok(what, "16 million")
-    if "256color" in term:
+    if found is Colours.EIGHT_BIT:
         return ok(what, "256; COLORTERM=truecolor tells of more, where the terminal has them")
     if term in ("", "dumb"):
         return bad(what, f"TERM is {term or 'not set'}", "export TERM=xterm-256color")
+    told = "16" if found is Colours.SIXTEEN else "none"
     return warn(
-        what, f"16 (TERM={clean(term, 20)})", "export TERM=xterm-256color where the terminal has them"
+        what,
+        f"{told} (TERM={clean(term, 20)})",
+        "export TERM=xterm-256color where the terminal has them",
     )
 
 
@@ -69,4 +77,4 @@ def looked_at(encoding: str, environ: Mapping[str, str]) -> list[Finding]:
         columns, rows = os.get_terminal_size(1)
     except OSError:
         columns = rows = 0
-    return [size(columns, rows), characters(encoding), colours(environ), clipboard(environ)]
+    return [size(columns, rows), characters(encoding, environ), colours(environ), clipboard(environ)]

@@ -32,8 +32,13 @@ def test_terminal_size(columns: int, rows: int, state: str) -> None:
     [("utf-8", "ok"), ("UTF8", "ok"), ("ANSI_X3.4-1968", "bad"), ("", "bad"), ("no\x1bne", "bad")],
 )
 def test_characters(encoding: str, state: str) -> None:
-    found = terminal.characters(encoding)
+    found = terminal.characters(encoding, {})
     assert found.state == state and "\x1b" not in found.text
+
+
+def test_a_locale_of_ascii_is_told() -> None:
+    found = terminal.characters("utf-8", {"LANG": "C"})
+    assert found.state == "warn" and "ASCII" in found.text and "C.UTF-8" in found.advice
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""``tickdesk serve``: the console in a web browser, on this machine alone unless it is told otherwise."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from console.cli.client import none_to_watch
+from console.cli.desk import answers, config_options, engine_options
+from console.cli.looks import require_looks
+from console.cli.settings import configuration, is_read_only, state_dir
+from console.engine_process import start_engine
+from engine.api.address import socket_path
+from engine.errors import ConfigError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    where, read_only = state_dir(arguments), is_read_only(arguments, config)
+    if importlib.util.find_spec("textual_serve") is None:
+        raise ConfigError("a console in a browser needs textual-serve: pip install 'tickdesk[web]'")
+    require_looks(arguments, config)
+    from console.browser import gate
+    from console.browser.server import DeskServer, listen, serve
+
+    public = gate.checked_public(arguments.public_url)
+    token = gate.checked_token(arguments.host, public, arguments.token_file)
+    gate.check_reach(arguments.host, public)
+    with listen(arguments.host, arguments.port) as listening:
+        running = answers(socket_path(where))
+        if not running and read_only:
+            raise none_to_watch(where)
+        first_run = not running and not (where / "tickdesk.db").exists()
+        if not running:
+            start_engine(where, engine_options(arguments)).wait_ready(_note)
+        address = gate.Address(arguments.host, listening.getsockname()[1], public)
+        command = tab_command(arguments, where, read_only=read_only, first_run=first_run)
+        server = DeskServer(gate.Gate(address, token), command, arguments.tabs)
+
+        def ready() -> None:
+            known = "" if arguments.token_file else f"/?token={quote(token)}"
+            print(f"the desk is at {address.url}{known}")
+            if arguments.token_file:
+                print("add /?token= and the token of the file, once in each browser")
+            print("Ctrl-C ends the consoles in browsers; the engine goes on", flush=True)
+
+        asyncio.run(serve(listening, server, ready))
+    return 0
+
+
+def tab_command(arguments: argparse.Namespace, where: Path, *, read_only: bool, first_run: bool) -> list[str]:
+    """The console of a tab, for the engine of ``where``."""
+    command = [sys.executable, "-m", "console.browser.tab", "--state-dir", str(where)]
+    command += config_options(arguments)
+    if getattr(arguments, "theme", None):
+        command += ["--theme", arguments.theme]
+    return [*command, *(["--read-only"] if read_only else []), *(["--first-run"] if first_run else [])]
+
+
+def _note(text: str) -> None:
+    print(f"tickdesk: {text}", file=sys.stderr)
