@@ -120,6 +120,8 @@ class ConsoleProcess(AppService):
                 process.kill()
             await process.wait()
         finally:
+            # Nobody will read what it wrote last.
+            process._transport.close()  # type: ignore[attr-defined]
             if self._task is not None:
                 self._task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
