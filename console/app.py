@@ -22,12 +22,12 @@ from console.driver import DeskDriver, PatientApp, bytes_written
 from console.exporting import ExportingApp
 from console.keymap import DEFAULT_KEYS, OPENING_PANES, KeyMap
 from console.keystrokes import KeystrokesApp
-from console.layouts import LayoutsApp
 from console.link_protocol import Link, LinkState
+from console.market import MarketApp
 from console.memory import ConsoleMemory
 from console.replay import ReplayApp
 from console.screens.desk import DeskScreen
-from console.screens.desk_layout import DESK
+from console.screens.desk_layout import DESK, MARKET
 from console.screens.feeds import FeedsScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
@@ -47,7 +47,7 @@ from widgets.status import STALE_S
 class DeskApp(
     ReplayApp,
     ControlApp,
-    LayoutsApp,
+    MarketApp,
     PromptApp,
     WatchlistsApp,
     ExportingApp,
@@ -147,6 +147,7 @@ class DeskApp(
             # It came after all.
             self._wanted_state = self.desk.notice = ""
         self.ask_what_is_due()
+        self.follow_market()
         self.desk.paint(traffic=self._measure_traffic())
         if isinstance(self.screen, LeaveScreen):
             self.screen.follow(self.view.risk_state, len(self.view.positions))
@@ -209,6 +210,8 @@ class DeskApp(
         if self.desk.active == DESK:
             tabs = {EQUITY: self.action_account, LATENCY: self.action_feeds}
             tabs.get(self.desk.desk_pane.tab, self.action_risk)()
+        elif self.desk.active == MARKET:
+            self.action_market()
         elif key is None or self.desk.active not in OPENING_PANES:
             self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
         elif grid is self.desk.ticks:
@@ -228,6 +231,8 @@ class DeskApp(
     # --- the console itself ----------------------------------------------------------------------
 
     def action_leave(self) -> None:
+        if self.offer_way_back():
+            return
         gone = self.view.link is LinkState.ENGINE_GONE
         held = len(self.view.positions)
         may = self.view.standing
@@ -290,5 +295,8 @@ def run(
         tapes=tapes,
         driver_class=driver_class,
     )
-    app.run()
+    try:
+        app.run()
+    finally:
+        app.end_replay()
     return app.return_code or 0

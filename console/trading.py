@@ -17,6 +17,7 @@ from console.screens.account import AccountScreen
 from console.screens.amend import AmendScreen
 from console.screens.close import CloseScreen
 from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
+from console.screens.desk_panes import Part
 from console.screens.limits import LimitsScreen
 from console.screens.ticket import TicketScreen
 from console.view import DeskView
@@ -124,14 +125,18 @@ class TradingApp(CommandingApp):
 
     def selected_symbol(self) -> str:
         """Of the selected row, or of the row last selected in the ticks."""
-        desk, view, key = self.desk, self.view, self.desk.grid.cursor_key or ""
-        if desk.grid is desk.positions.grid:
+        return self.symbol_at(self.desk.grid, self.desk.grid.cursor_key) or self.desk.ticks.cursor_key or ""
+
+    def symbol_at(self, part: Part, row: str | None) -> str:
+        """Of a row of the ticks, opportunities, positions, orders; "" of any other, or of one that is gone."""
+        desk, view, key = self.desk, self.view, row or ""
+        if part is desk.ticks or part is desk.positions.grid:
             return key
-        if desk.grid is desk.opportunities and key in view.opportunities:
+        if part is desk.opportunities and key in view.opportunities:
             return view.opportunities[key].symbol
-        if desk.grid in desk.orders.grids and key in view.orders:
+        if part in desk.orders.grids and key in view.orders:
             return view.orders[key].symbol
-        return desk.ticks.cursor_key or ""
+        return ""
 
     def action_cancel_order(self) -> None:
         row = self._working_order("cancel")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.binding import Binding
 
 from console.keymap.desk_keys import KEYS
-from console.keymap.key import DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.key import CHART, DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
 from console.keymap.key_map import KeyMap, no_key
 from console.keymap.model_keys import MODEL_KEYS
 
@@ -31,12 +31,13 @@ __all__ = [
 PANES = ("Ticks", "Opportunities", "Positions", "Orders", "Strategies", "Log", "Market", "Desk")
 """By number, from 1."""
 POSITIONS_PANE, ORDERS_PANE, STRATEGIES_PANE, LOG_PANE, MARKET_PANE, DESK_PANE = 3, 4, 5, 6, 7, 8
-OPENING_PANES = frozenset({1, 2, 4, 5, DESK_PANE})
+OPENING_PANES = frozenset({1, 2, 4, 5, MARKET_PANE, DESK_PANE})
 _PLACES = {
     STRATEGIES: frozenset({STRATEGIES_PANE}),
     OPENING: OPENING_PANES,
     POSITIONS: frozenset({POSITIONS_PANE}),
     ORDERS: frozenset({ORDERS_PANE}),
+    CHART: frozenset({MARKET_PANE}),
     TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE, LOG_PANE, MARKET_PANE, DESK_PANE}),
 }
 """Which panes a place is; DESK and TABLE are everywhere."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.keymap.key import OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.key import CHART, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -18,6 +18,7 @@ KEYS: tuple[Key, ...] = (
             2: ("explain", "Explain this: every number behind it"),
             4: ("explain", "Explain this: every number behind it"),
             5: ("settings", "Settings of this strategy; all models; definition of this automation"),
+            7: ("whole", "The market on the whole screen: chart, book, time & sales"),
             8: ("details", "What stands behind this tab: the account, the risk, the feeds"),
         },
     ),
@@ -135,6 +136,16 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("match", "n", "match(1)", "n", "", "Next row that was looked for", TABLE),
     Key("match_before", "N", "match(-1)", "N", "", "The row before that was looked for", TABLE),
+    Key(
+        "interval",
+        "i",
+        "app.interval",
+        "i",
+        "interval",
+        "Chart: longer bars, then the desk's own again",
+        CHART,
+    ),
+    Key("study", "I", "app.study", "I", "indicators", "Chart: averages, Bollinger, RSI, none", CHART),
     Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
     Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
     Key("export", "e", "app.export", "e", "export", "Export the table as shown to a CSV file", TABLE),
@@ -170,14 +181,45 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("next", "tab", "next_pane(1)", "Tab", "", "Next pane", palette=False),
     Key("previous", "shift+tab", "next_pane(-1)", "shift+Tab", "", "Previous pane", palette=False),
-    Key("down", "j,down", "move(1)", "j ↓", "", "Down", TABLE, palette=False),
-    Key("up", "k,up", "move(-1)", "k ↑", "", "Up", TABLE, palette=False),
+    Key(
+        "down",
+        "j,down",
+        "move(1)",
+        "j ↓",
+        "",
+        "Down",
+        TABLE,
+        palette=False,
+        by_pane={7: ("", "Down the book, to older trades; on the chart to newer bars")},
+    ),
+    Key(
+        "up",
+        "k,up",
+        "move(-1)",
+        "k ↑",
+        "",
+        "Up",
+        TABLE,
+        palette=False,
+        by_pane={7: ("", "Up the book, to newer trades; on the chart to older bars")},
+    ),
     Key("right", "l,right", "next_pane(1)", "l →", "", "Next pane", palette=False),
     Key("left", "h,left", "next_pane(-1)", "h ←", "", "Previous pane", palette=False),
     Key("home", "g,home", "home", "g", "", "First row", TABLE, palette=False),
     Key("end", "G,end", "end", "G", "", "Last row; follows the log", TABLE, palette=False),
-    Key("pagedown", "pagedown", "page(1)", "PgDn", "", "Page down", TABLE, palette=False),
-    Key("pageup", "pageup", "page(-1)", "PgUp", "", "Page up", TABLE, palette=False),
+    Key(
+        "pagedown",
+        "pagedown",
+        "page(1)",
+        "PgDn",
+        "",
+        "Page down; on a chart to newer bars",
+        TABLE,
+        palette=False,
+    ),
+    Key(
+        "pageup", "pageup", "page(-1)", "PgUp", "", "Page up; on a chart to older bars", TABLE, palette=False
+    ),
     Key(
         "dismiss",
         "escape",

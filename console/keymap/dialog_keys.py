@@ -41,6 +41,10 @@ DIALOGS: dict[str, frozenset[str]] = {
     "the account": frozenset(_READ | {"account_compare"}),
     "a table of values": frozenset(_EDIT),
     "the limits": frozenset(_EDIT | {"tab_right", "tab_left", "limits_reset"}),
+    "the market": frozenset(
+        {"halt", "dialog_close", "down", "up", "left", "right", "home", "end", "pagedown", "pageup"}
+        | {"interval", "study", "tab_right", "tab_left", "ticket", "freeze", "screenshot"}
+    ),
 }
 """What works in each kind of dialog, by id: there, too, a key does one thing."""
 FORM = frozenset({"halt", "dialog_close", "down", "up", "left", "right"})

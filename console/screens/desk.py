@@ -20,6 +20,7 @@ from console.screens.desk_layout import (
     LOG,
     MARKET,
     POSITIONS,
+    SYMBOL_PANES,
     TICKS,
     PanesArea,
     Scene,
@@ -76,6 +77,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         """Of what was stopped; until Esc."""
         self.waiting = ""
         """The command that the engine has not answered yet."""
+        self.left: tuple[Part, str | None] | None = None
+        """The table of ``SYMBOL_PANES`` that was active before, and the row selected there."""
         self._chosen = 1
         self._beside = MARKET
         self._stale_s = stale_s
@@ -200,6 +203,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         """Make a pane (1 to 8) the active one; where only the positions fit, they stay."""
         if self.has_class("-tiny"):
             return
+        if self._chosen in SYMBOL_PANES and number != self._chosen:
+            self.left = self.grid, self.grid.cursor_key
         self._chosen = number
         self.hidden -= {number}  # who goes there wants to see it
         if number in (MARKET, DESK):

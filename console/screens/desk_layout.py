@@ -16,6 +16,8 @@ from textual.widget import Widget
 
 FUNNEL = 0
 TICKS, OPPORTUNITIES, POSITIONS, ORDERS, STRATEGIES, LOG, MARKET, DESK = range(1, 9)
+SYMBOL_PANES = frozenset({TICKS, OPPORTUNITIES, POSITIONS, ORDERS})
+"""Whose rows are of a symbol."""
 
 COMPACT = (80, 24)
 """Least columns and rows for one full pane; below, only status and positions are shown."""
@@ -47,7 +49,7 @@ _THREE_ACROSS = (
 _TWO_ACROSS = (
     Row(((TICKS, 1), (OPPORTUNITIES, 1)), 11, 4),
     Row(((MARKET, 1), (DESK, 1), (STRATEGIES, 1)), 9, 5),
-    Row(((POSITIONS, 1), (ORDERS, 1)), 6, 2),
+    Row(((POSITIONS, 1), (ORDERS, 1)), 7, 2),
     Row(((FUNNEL, 1),), 2),
     Row(((LOG, 1),), 4, 1),
 )

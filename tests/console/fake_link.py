@@ -10,7 +10,7 @@ import msgspec
 
 from console.link_protocol import LinkState
 from engine.api.control_protocol import Console
-from engine.api.market_protocol import LatencyDetail, Watch
+from engine.api.market_protocol import LatencyDetail, MarketFrame, Watch
 from engine.api.model_protocol import (
     Contributions,
     ModelDetail,
@@ -47,7 +47,7 @@ from engine.api.trading_protocol import (
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from tests.api import samples
-from tests.console import sample_account, sample_models
+from tests.console import sample_account, sample_market, sample_models
 from tests.console import sample_desk as sample
 
 DEFINITION = {
@@ -86,6 +86,8 @@ class FakeLink:
         self.models_gate: asyncio.Event | None = None
         """When set, the models wait for it."""
         self.watched: list[Watch] = []
+        self.market: Callable[[str], MarketFrame | None] = sample_market.full_frame
+        """What a watched symbol is answered with."""
         self.latencies = sample_account.latency()
         self.story = sample.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
@@ -143,6 +145,10 @@ class FakeLink:
 
     async def watch(self, watch: Watch) -> None:
         self.watched.append(watch)
+        market = self.market(watch.symbol) if watch.symbol else None
+        if market is not None:
+            interval_s = watch.interval_s or market.interval_s
+            self.on_message(msgspec.structs.replace(market, interval_s=interval_s))
 
     async def latency(self) -> LatencyDetail:
         self._fail()

@@ -8,12 +8,11 @@ import msgspec
 
 from engine.api.market_protocol import CandleRow, FillRow, MarketFrame, TradeRow
 from engine.events import NS
-from tests.console.sample_desk import NOW_NS
+from tests.console.sample_desk import NOW_NS, PRICES
 
 SYMBOL = "simulated:BTC-USD"
-TICK = 0.01
 INDICATORS = ("EMA 12", "EMA 26", "VWAP", "BB upper", "BB mid", "BB lower", "RSI 14")
-LAST = 64_218.37
+LAST = PRICES["BTC-USD"]
 """Where the last bar closes."""
 
 
@@ -51,25 +50,25 @@ def bars(count: int = 160, interval_s: int = 60, seed: int = 7, last: float = LA
     return tuple(out)
 
 
-def trades(count: int = 60, seed: int = 8) -> tuple[TradeRow, ...]:
+def trades(count: int = 60, seed: int = 8, last: float = LAST) -> tuple[TradeRow, ...]:
     """Oldest first."""
     rng = random.Random(seed)
     rows = []
     for index in range(count):
         side = rng.choice((1, 1, -1, -1, 0)) if index % 9 == 0 else rng.choice((1, -1))
         size = rng.expovariate(1 / 0.05) * (30 if index % 17 == 5 else 1)
-        price = round(LAST + rng.gauss(0, 2) + side * 0.6, 2)
+        price = last * (1 + (rng.gauss(0, 2) + side * 0.6) / LAST)
         rows.append(TradeRow(NOW_NS - (count - index) * NS // 3, price, round(size, 5), side))
-    return (*rows[:-1], msgspec.structs.replace(rows[-1], price=LAST, side=1))
+    return (*rows[:-1], msgspec.structs.replace(rows[-1], price=last, side=1))
 
 
-def levels(side: int, count: int = 20, seed: int = 9) -> tuple[tuple[float, float], ...]:
+def levels(side: int, count: int = 20, seed: int = 9, last: float = LAST) -> tuple[tuple[float, float], ...]:
     """``side`` 1: asks, -1: bids; best first."""
     rng = random.Random(seed + side)
-    price, out = LAST + side * 0.65, []
+    away, out = 0.65, []
     for _ in range(count):
-        out.append((round(price, 2), round(rng.uniform(0.02, 2.5), 4)))
-        price += side * rng.choice((0.5, 1.0, 1.5))
+        out.append((last * (1 + side * away / LAST), round(rng.uniform(0.02, 2.5), 4)))
+        away += rng.choice((0.5, 1.0, 1.5))
     return tuple(out)
 
 
@@ -77,25 +76,27 @@ def fills() -> tuple[FillRow, ...]:
     return (
         FillRow(NOW_NS - 41 * 60 * NS, "buy", "0.0312", "64120.10", "ord-0007"),
         FillRow(NOW_NS - 15 * 60 * NS, "sell", "0.0100", "64255.00", "ord-0009"),
-        FillRow(NOW_NS - 8 * NS, "buy", "0.0100", "64217.20", "ord-0010"),
+        FillRow(NOW_NS - 3 * NS, "buy", "0.0100", "64217.20", "ord-0010"),
     )
 
 
-def full_frame(**changes: object) -> MarketFrame:
+def full_frame(symbol: str = SYMBOL, **changes: object) -> MarketFrame:
+    """Of any symbol of the made-up desk; our fills are in one of them."""
+    last = PRICES.get(symbol.rpartition(":")[2], 10.0)
     frame = MarketFrame(
         full=True,
-        symbol=SYMBOL,
+        symbol=symbol,
         ns=NOW_NS,
         interval_s=60,
-        bids=levels(-1),
-        asks=levels(1),
+        bids=levels(-1, last=last),
+        asks=levels(1, last=last),
         depth=True,
         book_age_ms=240.0,
-        tick_size=str(TICK),
-        trades=trades(),
+        tick_size="0.01" if last > 1000 else "0.00001",
+        trades=trades(last=last),
         missed_trades=12,
         indicators=INDICATORS,
-        bars=bars(),
-        fills=fills(),
+        bars=bars(last=last),
+        fills=fills() if symbol == SYMBOL else (),
     )
     return msgspec.structs.replace(frame, **changes)

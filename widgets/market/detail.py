@@ -45,6 +45,14 @@ class MarketDetail:
         self.fills.clear()
         self.missed_trades = self.taken = 0
 
+    def copy(self) -> MarketDetail:
+        """As it is now; what comes later does not change it."""
+        other = MarketDetail()
+        other.symbol, other.interval_s, other.frame = self.symbol, self.interval_s, self.frame
+        other.trades, other.fills, other.bars = self.trades.copy(), self.fills.copy(), dict(self.bars)
+        other.missed_trades, other.taken = self.missed_trades, self.taken
+        return other
+
     def merge(self, frame: MarketFrame) -> None:
         if frame.full:
             self.clear()

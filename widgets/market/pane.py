@@ -111,6 +111,12 @@ class MarketPane(Vertical):
             lines += part.show(detail, self.around, now_ns)
         return lines
 
+    def hold(self, detail: MarketDetail) -> None:
+        """Stay with ``detail`` as it is now, whatever becomes of it, until ``show``."""
+        held = detail.copy()
+        for part in self.grids:
+            part.detail = held
+
     def _entitle(self) -> int:
         title = f"{self.number} {self.title}" if self.number else self.title
         if str(self.border_title or "") != title:
