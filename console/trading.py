@@ -128,7 +128,7 @@ class TradingApp(CommandingApp):
         return self.symbol_at(self.desk.grid, self.desk.grid.cursor_key) or self.desk.ticks.cursor_key or ""
 
     def symbol_at(self, part: Part, row: str | None) -> str:
-        """Of a row of the ticks, opportunities, positions, orders; "" of any other, or of one that is gone."""
+        """Of a row of the ticks, opportunities, positions, orders; "" of any other or one that is gone."""
         desk, view, key = self.desk, self.view, row or ""
         if part is desk.ticks or part is desk.positions.grid:
             return key

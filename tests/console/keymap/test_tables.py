@@ -45,4 +45,4 @@ def test_help_is_in_every_footer_and_last(pane: int) -> None:
     assert ("cancel" in ids) == ("amend" in ids) == (pane == 4)
     assert ("close" in ids) == (pane == 3)
     assert {"ticket", "cancel_all", "flatten", "limits", "account"} <= set(ids)
-    assert ("open" in ids) == (pane in (1, 2, 4, 5, 8))
+    assert ("open" in ids) == (pane in (1, 2, 4, 5, 7, 8))
