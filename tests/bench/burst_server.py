@@ -30,6 +30,17 @@ def framed(text: bytes) -> bytes:
     ) + text
 
 
+def accepted(request: str) -> bytes | None:
+    """The answer to who asks for a WebSocket; None to others."""
+    lines = request.split("\r\n")
+    key = next((line[19:] for line in lines if line.startswith("Sec-WebSocket-Key: ")), "")
+    if not key:
+        return None
+    accept = base64.b64encode(hashlib.sha1(key.encode() + _MAGIC).digest()).decode()
+    head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+
+
 class Server:
     def __init__(self, rows: Rows, rate: float) -> None:
         self._frames = [framed(raw) for kind, raw, _ in rows if kind != "snapshot"]
@@ -39,11 +50,10 @@ class Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
-                key = next(
-                    (one[19:] for one in request.split("\r\n") if one.startswith("Sec-WebSocket-Key: ")), ""
-                )
-                if key:
-                    await self._stream(key, reader, writer)
+                switch = accepted(request)
+                if switch is not None:
+                    writer.write(switch)
+                    await self._stream(reader, writer)
                     return
                 found = request.startswith("GET /api/v3/depth?")
                 status, body = ("200 OK", self._snapshot) if found else ("404 Not Found", b"{}")
@@ -54,10 +64,7 @@ class Server:
         finally:
             writer.close()
 
-    async def _stream(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        accept = base64.b64encode(hashlib.sha1(key.encode() + _MAGIC).digest()).decode()
-        head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        writer.write(f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began, sent = time.perf_counter(), 0
         while sent < len(self._frames):
             due = sent + _AT_ONCE

@@ -1,0 +1,118 @@
+"""What consoles cost the engine's decisions: how long after a trade was sent it was decided on.
+
+A venue in a process of its own sends a thousand scripted frames a second through a real WebSocket into a real
+engine, which trades on them. Spells without a console and with two of them, each in a terminal of 200x50 and
+watching the market of one symbol, take turns. The time is from the sending of a trade until the desk has
+handled it, with all that it waits for: what the engine's loop does for its consoles is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from tests.bench.machine import ROOT, child_environment, console, defaults
+from tests.bench.registry import Figure, at_most, bench
+from tests.bench.running_engine import health
+from tests.bench.terminal import Terminal
+
+_RATE = 1_000
+_SPELL_S, _SETTLE_S, _TURNS = 8.0, 4.0, 3
+_START_S = 40.0
+_MARKET = "7"
+Spell = tuple[int, int]
+"""From and to, ns UTC."""
+
+
+@bench("console_load")
+def console_load(scratch: Path) -> list[Figure]:
+    """From a trade's sending to the decision on it, without a console and with two that watch a symbol."""
+    state, out = scratch / "console-load", scratch / "console-load.times"
+    without: list[Spell] = []
+    attended: list[Spell] = []
+    with _engine(state, out):
+        time.sleep(_SETTLE_S)
+        for _ in range(_TURNS):
+            without.append(_spell())
+            with contextlib.ExitStack() as screens:
+                for down in ("j", "jj"):
+                    screen = screens.enter_context(
+                        Terminal(console("attach", "--state-dir", str(state), *defaults(state)), 200, 50)
+                    )
+                    if (
+                        screen.wait(lambda shown: any("S0USDT" in line for line in shown.display), 20.0)
+                        is None
+                    ):
+                        raise RuntimeError(f"no tick on the screen: {screen.text}")
+                    screen.press(down + _MARKET)
+                time.sleep(_SETTLE_S)
+                attended.append(_spell())
+            time.sleep(_SETTLE_S / 2)
+    times = np.frombuffer(out.read_bytes(), "<i8").reshape(-1, 3)
+    figures = []
+    found: dict[str, dict[float, float]] = {}
+    for name, spells in (("no console", without), ("two consoles", attended)):
+        runs = [_within(times, spell) for spell in spells]
+        found[name] = {share: median(float(np.quantile(run, share)) for run in runs) for share in (0.5, 0.99)}
+        orders = sum(int(_within(times, spell, 2).sum()) for spell in spells)
+        for share, value in found[name].items():
+            best = min(float(np.quantile(run, share)) for run in runs)
+            note = (
+                f"median of {_TURNS} x {_SPELL_S:g} s, best {best / 1e3:.0f}; {sum(map(len, runs)):,} trades"
+            )
+            figures.append(
+                Figure(f"{name}, p{share * 100:g}", value / 1e3, "us", note=f"{note}, {orders} with orders")
+            )
+    ratio = found["two consoles"][0.99] / found["no console"][0.99]
+    return [*figures, Figure("p99 with two consoles, of that without", ratio, "times", at_most(1.2))]
+
+
+def _spell() -> Spell:
+    began = time.time_ns()
+    time.sleep(_SPELL_S)
+    return began, time.time_ns()
+
+
+def _within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
+    return times[(times[:, 0] >= spell[0]) & (times[:, 0] < spell[1]), column]
+
+
+@contextlib.contextmanager
+def _engine(state: Path, out: Path) -> Iterator[None]:
+    """A running engine on a running server; both are gone afterwards, and its times are written."""
+    run = [sys.executable, "-m"]
+    options = {"cwd": ROOT, "env": child_environment()}
+    server = subprocess.Popen(
+        [*run, "tests.bench.script_server", str(_RATE)], stdout=subprocess.PIPE, text=True, **options
+    )
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        engine = subprocess.Popen(
+            [*run, "tests.bench.timed_engine", port, str(state), str(out)],
+            stderr=subprocess.DEVNULL, start_new_session=True, **options,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + _START_S
+            while (found := health(state)) is None or found.status.ticks < _RATE:
+                if engine.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the engine takes no ticks: see {state / 'engine.log'}")
+                time.sleep(0.05)
+            yield
+        finally:
+            engine.terminate()
+            try:
+                engine.wait(10.0)
+            except subprocess.TimeoutExpired:
+                engine.kill()
+                engine.wait()
+    finally:
+        server.kill()
+        server.wait()
