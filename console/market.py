@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from textual import work
 
 from console.command_line.command import Argument, Candidate, Command
-from console.command_line.completion import one_of
+from console.command_line.symbols import symbol_candidates, symbol_named
 from console.layouts import LayoutsApp
 from console.link_protocol import Link, LinkState, MarketLink
 from console.memory import Layout
@@ -54,10 +54,10 @@ class MarketApp(LayoutsApp):
         ]
 
     def _symbols(self, before: Sequence[str]) -> Iterable[Candidate]:
-        return [Candidate(symbol) for symbol in sorted(self.view.ticks)]
+        return symbol_candidates(self.view.ticks)
 
     def _chart(self, words: Sequence[str]) -> None:
-        symbol = one_of(words[0], self.view.ticks, "symbol")
+        symbol = symbol_named(words[0], self.view.ticks)
         self.desk.go_to(MARKET)
         self.desk.left, self.market_symbol = None, symbol
 
@@ -74,7 +74,7 @@ class MarketApp(LayoutsApp):
         self._held = frozen
         for screen in self._market_screens():
             screen.tell_frozen(frozen)
-            if not frozen:
+            if not frozen and screen.pane.is_mounted:
                 lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
                 screen.pane.show(view.market, view.now_ns, faded=lost)
 

@@ -64,11 +64,10 @@ class MarketScreen(Modal[None], inherit_bindings=True):
         self.pane = MarketPane(number=0)
         self.pane.chart.study = study
         self._keys = KeysBar()
+        self._dialog = Vertical(self.pane, self._keys, classes="dialog")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield self.pane
-            yield self._keys
+        yield self._dialog
 
     def on_mount(self) -> None:
         self.pane.make_tabbed(True)
@@ -84,7 +83,7 @@ class MarketScreen(Modal[None], inherit_bindings=True):
         return cast("MarketApp", self.app)
 
     def tell_frozen(self, frozen: bool) -> None:
-        self.query_one(".dialog").border_title = "FROZEN · the desk goes on behind it" if frozen else ""
+        self._dialog.border_title = "FROZEN · the desk goes on behind it" if frozen else ""
 
     def action_tab(self, step: int) -> None:
         self.pane.go_to((self.pane.tab + step) % len(self.pane.names))

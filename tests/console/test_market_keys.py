@@ -35,7 +35,7 @@ async def test_the_selected_symbol_is_watched_while_the_market_is_in_sight() -> 
         assert market.ladder.has_focus
         await press(pilot, "right_square_bracket")
         app.paint()
-        assert "◂bought" in shown(market.trades)
+        assert "◂ours" in shown(market.trades)
         assert "▸Trades" in str(market.border_title) and "spread 1.30" in str(market.border_title)
 
         await press(pilot, "right_square_bracket", "i")

@@ -46,5 +46,10 @@ def _text(seconds: int, step_s: int, *, is_new_day: bool) -> str:
 
 
 def clock_text(ns: int) -> str:
-    """``12:00:07``; unknown for what no calendar holds."""
-    return figures.clock(ns) if ns < _LAST_NS else figures.UNKNOWN
+    """``12:00:07``; unknown, as wide, for what no calendar holds."""
+    return f"{figures.clock(ns) if ns < _LAST_NS else figures.UNKNOWN:<8}"
+
+
+def clock_ms_text(ns: int) -> str:
+    """``12:00:07.250``, as wide when it is unknown."""
+    return clock_text(ns) + (f".{ns % NS // 1_000_000:03d}" if 0 < ns < _LAST_NS else "    ")

@@ -16,14 +16,16 @@ from widgets.market.detail import MarketDetail
 from widgets.market.part import MarketPart, blank_lines, exact
 from widgets.market.prices import decimals_of, price_text, size_text
 from widgets.market.surroundings import price_of
-from widgets.market.time_axis import clock_text
+from widgets.market.time_axis import clock_ms_text, clock_text
 
 LARGE = 5.0
 """So many times the median size, a print is a large one."""
 LEAST_FOR_LARGE = 10
 """Prints that a median is taken of."""
 _SIDES = {1: ("▲", "buy ", "up"), -1: ("▼", "sell", "down")}
-OURS = "◂"
+OURS = "◂ours"
+WITH_MILLIS = 42
+"""Columns from which on the time is told to the millisecond."""
 
 
 class Tape(NamedTuple):
@@ -61,7 +63,9 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
     """``height`` lines of ``width`` cells: a head, then prints from the ``scrolled`` newest on."""
     if height <= 0:
         return []
-    head: list[Cell] = [("time          price        size", "heading")]
+    exactly = width >= WITH_MILLIS
+    blank = "    " if exactly else ""
+    head: list[Cell] = [(f"time{blank}          price     size", "heading")]
     if scrolled:
         head = [(f"{scrolled} newer above · g newest", "warn")]
     lines = [exact(head, width)]
@@ -70,7 +74,8 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
     large = large_size(tape.trades)
     for row in islice(_merged(tape), scrolled, scrolled + height - len(lines)):
         cells = _fill(row, tape) if isinstance(row, FillRow) else _print(row, tape, large)
-        lines.append(exact(cells, width))
+        when = clock_ms_text(row.ns) if exactly else clock_text(row.ns)
+        lines.append(exact([(when, "key" if isinstance(row, FillRow) else "muted"), *cells], width))
     if len(lines) == 1:
         lines.append(exact([(" no trade seen yet", "muted")], width))
     return blank_lines(lines, width, height)
@@ -82,7 +87,6 @@ def _print(row: TradeRow, tape: Tape, large: float) -> list[Cell]:
     price = fit(price_text(row.price, tape.decimals), 11, right=True)
     size = fit(size_text(row.size), 8, right=True)
     return [
-        (clock_text(row.ns), "muted"),
         (f" {mark}", style),
         (price, "bold" if is_large else style),
         (f" {size}", "bold" if is_large else "text"),
@@ -92,13 +96,10 @@ def _print(row: TradeRow, tape: Tape, large: float) -> list[Cell]:
 
 def _fill(row: FillRow, tape: Tape) -> list[Cell]:
     price = price_of(row.price)
-    mark, did = ("▲", "bought") if row.side == "buy" else ("▼", "sold")
+    mark = "▲" if row.side == "buy" else "▼"
     shown = figures.UNKNOWN if price is None else price_text(price, tape.decimals)
     quantity = figures.shortened(figures.amount(row.quantity), 8)
-    return [
-        (clock_text(row.ns), "key"),
-        (f" {mark}{fit(shown, 11, right=True)} {fit(quantity, 8, right=True)} {OURS}{did}", "key"),
-    ]
+    return [(f" {mark}{fit(shown, 11, right=True)} {fit(quantity, 8, right=True)} {OURS}", "key")]
 
 
 class TradesPart(MarketPart):

@@ -26,14 +26,14 @@ def test_newest_first_with_our_fills_at_their_time() -> None:
     fills = (FillRow(NOW_NS + NS, "sell", "0.5", "9.99", "a"),)
     lines = shown(Tape((print_(0), print_(1, side=-1), print_(2, side=0)), fills))
     assert [line[9:10] for line in lines[1:5]] == ["·", "▼", "▼", "▲"]
-    assert "◂sold" in lines[2]
+    assert "◂ours" in lines[2]
     assert "0.5" in lines[2]
 
 
 def test_a_fill_older_than_what_is_known_is_left_out() -> None:
     fills = (FillRow(NOW_NS - 9 * NS, "buy", "1", "9", "a"),)
     assert not any("◂" in line for line in shown(Tape((print_(0),), fills)))
-    assert any("◂bought" in line for line in shown(Tape((), fills)))
+    assert any("◂ours" in line for line in shown(Tape((), fills)))
 
 
 def test_large_prints_are_marked() -> None:
