@@ -26,7 +26,16 @@ SPACED = 44
 """Columns from which on a blank stands between two candles."""
 _LETTERS = 2
 """Of our prices before a label of the axis."""
-_INKS = {"E": "accent", "S": "down", "t": "down", "T": "up", "b": "key", "s": "key", "◂": "bold"}
+_INKS = {
+    "E": "accent",
+    "S": "down",
+    "t": "down",
+    "T": "up",
+    "b": "key",
+    "s": "key",
+    "◂": "bold",
+    "~": "stale",
+}
 _OURS = "┄"
 _RSI_ROWS = 4
 _RSI_LINES = (70.0, 30.0)
@@ -49,6 +58,8 @@ class Chart(NamedTuple):
     interval_s: int = 60
     back: int = 0
     """Bars that are newer than these."""
+    stale: bool = False
+    """The newest price is not of now."""
 
 
 class _Frame(NamedTuple):
@@ -127,7 +138,7 @@ def _frame(chart: Chart, width: int, height: int) -> _Frame:
     step = 2 if plot >= SPACED else 1
     head, times = int(height >= 6), int(height >= 4)
     rows = height - head - times
-    rsi = _RSI_ROWS if chart.study == "RSI" and rows >= 3 * _RSI_ROWS else 0
+    rsi = max(_RSI_ROWS, rows // 5) if chart.study == "RSI" and rows >= 3 * _RSI_ROWS else 0
     volume = max(2, (rows - rsi) // 6) if rows - rsi >= 9 else 0
     return _Frame(plot, axis, step, head, rows - rsi - volume, volume, rsi, times)
 
@@ -206,7 +217,11 @@ def _draw_prices(canvas: Canvas, chart: Chart, scale: Scale, frame: _Frame) -> d
             canvas.line(y, "·", "stale")
             labels[y] = (fit(f"{value:.0f}", frame.axis, right=True), "muted")
     rows: dict[int, list[Mark]] = {}
-    newest = [] if chart.last is None or not math.isfinite(chart.last) else [Mark(chart.last, "◂", "")]
+    newest = (
+        []
+        if chart.last is None or not math.isfinite(chart.last)
+        else [Mark(chart.last, "~" if chart.stale else "◂", "")]
+    )
     for mark in (*newest, *chart.marks):
         if scale.holds(mark.price):
             rows.setdefault(scale.row(mark.price), []).append(mark)

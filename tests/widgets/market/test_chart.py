@@ -87,6 +87,15 @@ def test_our_prices_are_lines_with_letter_and_words_and_the_far_ones_are_told() 
     assert "◂" in shown
 
 
+def test_a_stale_price_is_marked_as_such() -> None:
+    fresh, stale = (
+        odd.words(chart_lines(chart(bar(0, 10, 20), last=15.0, stale=stale), 40, 10))
+        for stale in (False, True)
+    )
+    assert "◂ " in fresh and "~ " not in fresh
+    assert "~ " in stale and "◂ " not in stale
+
+
 def test_a_near_price_of_ours_stretches_the_scale() -> None:
     near, far = scale_of([10, 20], [22.0], 10), scale_of([10, 20], [30.0], 10)
     assert near.holds(22.0)
