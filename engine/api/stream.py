@@ -107,7 +107,7 @@ class Streams:
                 framed = loop.time() >= next_frame
                 if framed:
                     await self._tell(stream, conflator.frame(self._desk.state(), since))
-                    next_frame = max(next_frame + self._interval, loop.time() + self._interval / 2)
+                    next_frame = self._after(loop.time())
                 if framed or (market.anew and loop.time() >= next_market):
                     await self._send_market(stream, market)
                     next_market = loop.time() + MARKET_S
@@ -128,6 +128,11 @@ class Streams:
                 transport.abort()
         finally:
             unsubscribe()
+
+    def _after(self, now: float) -> float:
+        """When the next frame is due: all clients' at once, so that the desk makes one for all of them."""
+        due = (now // self._interval + 1) * self._interval
+        return due if due - now >= self._interval / 2 else due + self._interval
 
     async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:
         began = time.perf_counter_ns()

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from engine.api.rows import OrderRow
 from engine.execution.order import Order
 from engine.instruments import Instruments
 from engine.wiring.decimal_text import plain
+
+
+class OrderRows:
+    """Rows of many orders, frame after frame: those of orders that are over are made once."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._instruments = instruments
+        self._over: dict[str, tuple[tuple[object, ...], OrderRow]] = {}
+
+    def rows(self, orders: Iterable[Order], waiting: Mapping[str, str]) -> tuple[OrderRow, ...]:
+        """In their order; what is kept for the next call is of these alone."""
+        before, self._over = self._over, {}
+        return tuple([self._row(order, waiting, before) for order in orders])
+
+    def _row(
+        self,
+        order: Order,
+        waiting: Mapping[str, str],
+        before: Mapping[str, tuple[tuple[object, ...], OrderRow]],
+    ) -> OrderRow:
+        if not order.state.terminal:
+            return order_row(order, waiting, self._instruments)
+        # A fill may come after the end.
+        now = order.state, order.updated_ns, order.filled, order.reason, order.pending
+        kept = before.get(order.client_order_id)
+        if kept is None or kept[0] != now:
+            kept = now, order_row(order, waiting, self._instruments)
+        self._over[order.client_order_id] = kept
+        return kept[1]
 
 
 def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:

@@ -29,7 +29,7 @@ from engine.market.clock_offset import ClockOffset
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.market_news import POLLED
-from engine.wiring.order_rows import order_row
+from engine.wiring.order_rows import OrderRows
 
 SPARK_BARS = 24
 RECENT_ORDERS = 100
@@ -45,6 +45,7 @@ class DeskView:
         self._started_ns = started_ns
         self._stale_ns = int(desk.config.risk.stale_data_s * NS)
         self._most_skew_ns = int(desk.config.risk.clock_skew_s * NS)
+        self._order_rows = OrderRows(desk.instruments)
         self._rate_ns = 0
         self._rate_ticks = 0
         self._rate = 0.0
@@ -221,11 +222,10 @@ class DeskView:
 
     def _orders(self) -> tuple[OrderRow, ...]:
         """The newest, and every one that is at work, however old."""
-        trading, instruments = self._desk.trading, self._desk.instruments
-        waiting = trading.waiting()
+        trading = self._desk.trading
         shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
         shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
-        return tuple(order_row(order, waiting, instruments) for order in shown.values())
+        return self._order_rows.rows(shown.values(), trading.waiting())
 
     def _strategies(self) -> tuple[StrategyRow, ...]:
         earned = {row.name: row for row in self._desk.trading.books.pnl()}

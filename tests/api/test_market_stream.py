@@ -165,6 +165,21 @@ async def test_a_message_without_end_is_cut_off(serve: Serve) -> None:
         assert message.type is aiohttp.WSMsgType.CLOSE and message.data == 1009
 
 
+async def test_clients_are_told_at_the_same_moment_so_that_one_frame_does_for_all(serve: Serve) -> None:
+    async with serve(frames_per_s=5.0) as served, Stream(served) as one:
+        await one.until_state()
+        await asyncio.sleep(0.07)
+        async with Stream(served) as other:
+            await other.until_state()
+            loop, times = asyncio.get_running_loop(), []
+            for _ in range(2):
+                await asyncio.gather(one.until_state(), other.until_state())
+            for stream in (one, other):
+                await stream.until_state()
+                times.append(loop.time())
+            assert times[1] - times[0] < 0.1
+
+
 async def test_latencies_by_stage(serve: Serve) -> None:
     async with serve() as served:
         status, body = await served.request("GET", "/v1/latency")

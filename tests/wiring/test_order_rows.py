@@ -1,0 +1,29 @@
+"""Rows of orders that are over are made once, and anew when a late fill comes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.events import OrderState
+from engine.execution.blotter import Blotter
+from engine.instruments import Instruments
+from engine.wiring.order_rows import OrderRows, order_row
+from tests.store.samples import fill, request, transition
+
+
+def test_only_what_may_still_change_is_made_again() -> None:
+    blotter, instruments = Blotter(), Instruments()
+    rows = OrderRows(instruments)
+    for number in (1, 2):
+        blotter.apply(transition(number, OrderState.INITIALIZED, request(number)))
+        blotter.apply(transition(number, OrderState.SUBMITTED))
+    blotter.apply(transition(1, OrderState.CANCELED, reason="asked"))
+    orders = blotter.recent(10)
+    first, second = rows.rows(orders, {}), rows.rows(orders, {"o2": "queued"})
+    assert first[1] is second[1] and second[1].state == "canceled"
+    assert (first[0].reason, second[0].reason) == ("", "queued")
+    blotter.apply(fill(1))  # the venue was faster than our cancel
+    late = rows.rows(blotter.recent(10), {})
+    assert Decimal(late[1].filled) == 1
+    assert list(late) == [order_row(order, {}, instruments) for order in blotter.recent(10)]
+    assert rows.rows(orders[:1], {}) and not rows._over, "nothing is kept of what is not asked for"
