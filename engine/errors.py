@@ -105,6 +105,10 @@ class OrderError(TickdeskError):
     """An illegal order or order transition."""
 
 
+class AlertError(TickdeskError):
+    """A rule for an alert is wrong, or there is none of this id."""
+
+
 class AutomationError(TickdeskError):
     """A definition of an automation is wrong, or one of its steps could not be done."""
 

@@ -34,6 +34,9 @@ _SAFER = frozenset(
         ("POST", "/v1/kill"),
         ("POST", "/v1/reconcile"),
         ("POST", "/v1/control"),
+        ("POST", "/v1/alerts"),  # who is told of what risks nothing
+        ("POST", "/v1/alerts/{id}"),
+        ("DELETE", "/v1/alerts/{id}"),
     }
 )
 _BY_STATE = ("active", "reducing", "halted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine.api.alert_port import AlertPort
 from engine.api.data_port import DataPort
 from engine.api.market_port import MarketPort
 from engine.api.model_port import ModelPort
@@ -47,6 +48,11 @@ class DeskPort(Protocol):
     @property
     def market(self) -> MarketPort:
         """One symbol's market, and how long the desk's stages take."""
+        ...
+
+    @property
+    def alerts(self) -> AlertPort:
+        """What persons want to be told of."""
         ...
 
     def state(self) -> StateFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from engine.api.account_routes import account_routes
+from engine.api.alert_routes import alert_routes
 from engine.api.automation_routes import automation_routes
 from engine.api.control import Control
 from engine.api.control_routes import Guard
@@ -63,6 +64,7 @@ class ApiServer:
                 *limit_routes(self._desk.trading),
                 *account_routes(self._desk.trading),
                 *playback_routes(self._desk),
+                *alert_routes(self._desk.alerts),
             ]
         )
         return app

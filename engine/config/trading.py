@@ -195,6 +195,7 @@ class NotifyConfig(Section, frozen=True):
     drift: bool = True
     feed_loss: bool = True
     daily_report: bool = True
+    alerts: bool = True
     quiet_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     """The same news is told again only after this long."""
 

@@ -33,6 +33,7 @@ from engine.risk.console_watch import ConsoleWatch
 from engine.risk.state import RISK
 from engine.store.read import DATABASE
 from engine.store.store import Store
+from engine.wiring.alerts import Alerts
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
 from engine.wiring.beside import Beside
@@ -170,6 +171,7 @@ class LiveEngine:
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
         )
+        self.alerts = Alerts(self.desk, lambda: self.feeds, keep=self.writing.keep)
         self.playback = (
             None
             if tape is None
@@ -246,6 +248,7 @@ class LiveEngine:
             if self.gateways is not None:
                 self.gateways.take_up(self.store.settings(), self.clock())
             await self.automations.take_up(self.store.settings())
+            self.alerts.take_up(self.store.settings())
             if self.bars is not None:
                 self.bars.start()
             self._signals()
@@ -406,6 +409,7 @@ class LiveEngine:
                     self.clock.resync()
                 if self._tape is None:  # a tape's time is its events' alone: else no two runs were the same
                     self.desk.advance(self.clock())
+                self.alerts.look()
                 self._watch_consoles()
             except Exception as error:
                 self.internal_error(error)

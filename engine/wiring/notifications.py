@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.api.alert_protocol import SOURCE as ALERT
 from engine.automation.notification import Notifier
 from engine.automation.parts import Level
 from engine.config import NotifyConfig
@@ -92,6 +93,8 @@ class Notifications:
                 self._tell("trading state", f"{states} by {event.who}: {event.reason}", level)
         elif isinstance(event, Alert) and config.drift and event.source == RECONCILIATION:
             self._tell("reconciliation", event.text, "error" if event.level == "error" else "info")
+        elif isinstance(event, Alert) and config.alerts and event.source == ALERT:
+            self._tell("alert", event.text, "warning")
 
     def daily_report(self, day: str, text: str) -> None:
         if self._config.daily_report:

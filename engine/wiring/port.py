@@ -29,6 +29,7 @@ from engine.errors import OrderError, TapeError
 from engine.events import FeedState, JournalEvent, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
+from engine.wiring.alerts import LiveAlerts
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
@@ -62,6 +63,7 @@ class LivePort:
         )
         engine.writing.watchers.append(self.market.on_event)
         self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
+        self.alerts = LiveAlerts(engine)
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0

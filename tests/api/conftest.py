@@ -37,6 +37,7 @@ from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
+from tests.api.fake_alerts import FakeAlerts
 from tests.api.fake_market import FakeMarket
 from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
@@ -82,6 +83,7 @@ class FakeDesk:
         self.data = FakeData(self.asked)
         self.models = FakeModels(self.asked)
         self.market = FakeMarket()
+        self.alerts = FakeAlerts(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 

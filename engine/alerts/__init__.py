@@ -1,0 +1,1 @@
+"""Alerts: rules a person made, looked at a few times a second, and told of when they come true."""
