@@ -31,7 +31,7 @@ class OrderRows:
     ) -> OrderRow:
         if not order.state.terminal:
             return order_row(order, waiting, self._instruments)
-        # A fill may come after the end.
+        # More may be told of its end.
         now = order.state, order.updated_ns, order.filled, order.reason, order.pending
         kept = before.get(order.client_order_id)
         if kept is None or kept[0] != now:

@@ -1,8 +1,8 @@
-"""Rows of orders that are over are made once, and anew when a late fill comes."""
+"""Rows of orders that are over are made once, and anew when more is told of their end."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import msgspec
 
 from engine.events import OrderState
 from engine.execution.blotter import Blotter
@@ -22,8 +22,15 @@ def test_only_what_may_still_change_is_made_again() -> None:
     first, second = rows.rows(orders, {}), rows.rows(orders, {"o2": "queued"})
     assert first[1] is second[1] and second[1].state == "canceled"
     assert (first[0].reason, second[0].reason) == ("", "queued")
-    blotter.apply(fill(1))  # the venue was faster than our cancel
-    late = rows.rows(blotter.recent(10), {})
-    assert Decimal(late[1].filled) == 1
-    assert list(late) == [order_row(order, {}, instruments) for order in blotter.recent(10)]
-    assert rows.rows(orders[:1], {}) and not rows._over, "nothing is kept of what is not asked for"
+    for part in (0, 1):
+        blotter.apply(msgspec.structs.replace(fill(2, part), ns=5))
+    filled = rows.rows(orders, {})
+    assert filled[1] is first[1] and filled[0].state == "filled"
+    blotter.apply(
+        msgspec.structs.replace(transition(2, OrderState.FILLED), ns=9)
+    )  # told by the venue as well
+    told = rows.rows(orders, {})
+    assert list(told) == [order_row(order, {}, instruments) for order in orders]
+    assert rows.rows(orders[1:], {}) and list(rows._over) == ["o1"], (
+        "nothing is kept of what is not asked for"
+    )
