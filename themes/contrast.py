@@ -31,7 +31,7 @@ INKS = (
 )
 SURFACES = ("background", "surface", "status", "panel", "cursor", "cursor-idle")
 """Any ink can stand on any of these."""
-BADGES = ("primary", "success", "warning", "error")
+BADGES = ("primary", "success", "warning", "error", "price-up", "price-down")
 """``badge-ink`` stands on these."""
 
 

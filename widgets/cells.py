@@ -82,8 +82,8 @@ _DISPUTED: dict[int, str | None] = {
     **dict.fromkeys(range(0x1F3FB, 0x1F400)),
     **{0x1F1E6 + place: letter for place, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ")},
 }
-"""Characters about whose width terminals disagree: variation selectors and skin tones go, the halves of a flag
-become their letters."""
+"""Characters about whose width terminals disagree: variation selectors and skin tones go, the halves of a
+flag become their letters."""
 
 
 def printable(text: str) -> str:
@@ -133,6 +133,16 @@ def segments(cells: Iterable[Cell], styles: Mapping[str, Style]) -> list[Segment
     if run:
         out.append(Segment(run, run_style))
     return out
+
+
+def on_cursor(line: Iterable[Segment], cursor: Style, plain: Style) -> list[Segment]:
+    """``line`` as the cursor's: what has a surface of its own, a badge or a flash, keeps it, since its ink is
+    made for that. ``plain``: the style of cells that have none."""
+    marked = Style(bold=cursor.bold, underline=cursor.underline, reverse=cursor.reverse)
+    return [
+        Segment(text, style + (cursor if style.bgcolor == plain.bgcolor else marked) if style else cursor)
+        for text, style, _ in line
+    ]
 
 
 def without_ink(style: Style) -> Style:

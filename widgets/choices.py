@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS, without_ink
+from widgets.cells import CELL_CSS, COMPONENTS, on_cursor, without_ink
 from widgets.lines import CellStyles, line_strip
 
 
@@ -104,4 +103,4 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
         if not here:
             return strip
         cursor = without_ink(self.get_component_rich_style("choices--cursor"))
-        return Strip(Segment.apply_style(strip, post_style=cursor), width)
+        return Strip(on_cursor(strip, cursor, self.cell_styles()["text"]), width)

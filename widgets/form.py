@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit, without_ink
+from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit, on_cursor, without_ink
 from widgets.lines import CellStyles, line_strip
 
 _LABEL = 10
@@ -215,7 +214,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         if not here:
             return strip
         cursor = without_ink(self.get_component_rich_style("form--cursor"))
-        return Strip(Segment.apply_style(strip, post_style=cursor), width)
+        return Strip(on_cursor(strip, cursor, self.cell_styles()["text"]), width)
 
 
 def _typed(field: FormField, character: str) -> bool:

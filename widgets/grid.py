@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -18,7 +17,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.arrangement import Arrangement
-from widgets.cells import CELL_CSS, CELL_STYLES, COMPONENTS, SCROLL_CSS, Cell, fit, segments, without_ink
+from widgets.cells import (
+    CELL_CSS,
+    CELL_STYLES,
+    COMPONENTS,
+    SCROLL_CSS,
+    Cell,
+    fit,
+    on_cursor,
+    segments,
+    without_ink,
+)
 from widgets.columns import Column, choose_columns
 from widgets.figures import shortened
 from widgets.highlight import marked
@@ -341,7 +350,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
             strip = self._strips[row.key] = self._row_strip(row, width)
         if index == self._cursor_index and self.can_focus:
             cursor = self._style("grid--cursor" if self.has_focus else "grid--cursor-idle")
-            return Strip(Segment.apply_style(strip, post_style=cursor), width)
+            return Strip(on_cursor(strip, cursor, self._cell_styles()["text"]), width)
         return strip
 
     def _row_strip(self, row: GridRow, width: int) -> Strip:
