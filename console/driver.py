@@ -29,6 +29,8 @@ from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from console.thrift import Thrift
+
 if TYPE_CHECKING:
     from textual.screen import Screen
 
@@ -171,6 +173,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._thrift = Thrift()
         # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
         self._file = sys.__stdout__
 
@@ -192,7 +195,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
                 self._writer_thread.stop()
             self._writer_thread = self._new_outbox(self._out_fd)
             self._writer_thread.start()
-        self._writer_thread.write(data)
+        self._writer_thread.write(self._thrift.spare(data, self._app.size))
 
     # --- ending ----------------------------------------------------------------------------------
 

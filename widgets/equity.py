@@ -40,7 +40,7 @@ def drawn_lines(equity: EquityCurve, width: int, height: int, fall_height: int) 
         # Drawn downwards: the deeper the fall, the lower the line.
         falls = curve([-fall for fall in drawdowns], across, fall_height)
         labels = {0: "drawdown 0", fall_height - 1: f"max {-max(drawdowns):z.2f}%"}
-        lines += [_row(row, labels.get(index, ""), "warn") for index, row in enumerate(falls)]
+        lines += [_row(row, labels.get(index, ""), "down") for index, row in enumerate(falls)]
     return lines
 
 

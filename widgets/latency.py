@@ -14,6 +14,8 @@ _NAME, _FIGURE, _COUNT = 14, 8, 7
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _CHART, _MOST_CHART = 4, 10
 """Least and most lines of a histogram, where there is room for one of each stage."""
+_MOST_BAR = 9
+"""Cells of one bar: its bound stands below it."""
 _AROUND = 4
 """Lines around it: its head, its axis, what it is, a blank one."""
 
@@ -49,7 +51,8 @@ def latency_lines(detail: LatencyDetail | None, width: int, height: int) -> list
 
 def chart_lines(row: LatencyRow, width: int, height: int) -> list[Line]:
     """One stage over ``height`` lines, its buckets' bounds below."""
-    across = max(min(len(row.counts) * max((width - 2) // max(len(row.counts), 1), 1), width - 2), 1)
+    each = min((width - 2) // max(len(row.counts), 1), _MOST_BAR)
+    across = max(min(len(row.counts) * max(each, 1), width - 2), 1)
     head: list[Cell] = [(fit(row.stage, _NAME), "bold")]
     for name, cell in zip(("p50", "p90", "p99", "max"), _figures(row), strict=True):
         head += [(f"  {name} ", "muted"), (cell[0].strip(), cell[1])]

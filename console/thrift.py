@@ -1,0 +1,251 @@
+"""What the terminal shows already is not sent again, and a style only as far as it changes.
+
+Textual draws whole lines, and gives every run of a style all its attributes and a reset: most of what goes
+over the wire is that. Here each frame is compared with what was sent before.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+_TOKEN = re.compile(
+    r"\x1b\[(?P<row>\d+);(?P<column>\d+)H|\x1b\[(?P<style>[\d;]*)m|(?P<sync>\x1b\[\?2026[hl])|(?P<line>\r?\n)"
+    r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<other>[\x00-\x1f\x7f])"
+)
+JOINED = 6
+"""Cells that are the same between two that are not, and sent all the same: to jump costs as much."""
+WHOLE = 0.9
+"""A frame of so much of the screen is a new picture: it is sent whole, and heals what a terminal lost."""
+_OFF = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
+
+_Cell = tuple[str, str]
+"""(character, style); the second half of a wide character is ""."""
+
+
+class Thrift:
+    def __init__(self) -> None:
+        self._size = (0, 0)
+        self._rows: dict[int, list[_Cell | None]] = {}
+        """By row from 1, None for what is not known."""
+        self._at = (0, 0)
+        """Where the terminal's cursor is, row and column from 1; (0, 0): not known."""
+
+    def forget(self) -> None:
+        """Whatever it shows, it is not known any more."""
+        self._rows, self._at = {}, (0, 0)
+
+    def spare(self, frame: str, size: tuple[int, int]) -> str:
+        """``frame`` without what the terminal of ``size`` (columns, rows) shows already."""
+        if size != self._size:
+            self._size = size
+            self.forget()
+        runs = _parsed(frame)
+        if runs is None:
+            # Modes, a clipboard: nothing to compare, and what it did to the screen is not known.
+            self.forget()
+            return frame
+        if sum(len(run.cells) for run in runs.drawn) >= WHOLE * size[0] * size[1]:
+            self.forget()
+        out: list[str] = [runs.begin]
+        style = ""
+        for run in runs.drawn:
+            style = self._draw(run, style, out)
+        if style:
+            out.append("\x1b[0m")
+        if runs.end != (0, 0) and runs.end != self._at:
+            out.append(f"\x1b[{runs.end[0]};{runs.end[1]}H")
+            self._at = runs.end
+        out.append(runs.finish)
+        return "".join(out)
+
+    def _draw(self, run: _Run, style: str, out: list[str]) -> str:
+        """Send what differs of one run; returns the terminal's style after it."""
+        cells, begin = run.cells, run.column - 1
+        row = self._rows.setdefault(run.row, [])
+        if len(row) < begin + len(cells) + 1:
+            row.extend([None] * (begin + len(cells) + 1 - len(row)))
+        before = row[begin : begin + len(cells)]
+        if before == cells:
+            return style
+        for first, last in _differing(before, cells):
+            out.append(self._move(run.row, run.column + first))
+            if style != run.style:
+                out.append(transition(style, run.style))
+                style = run.style
+            out.append("".join(cell[0] for cell in cells[first:last]))
+            self._at = (run.row, run.column + last)
+            # Half of a wide character that is overwritten takes its other half with it.
+            left, right = begin + first, begin + last
+            if left and (old := row[left]) is not None and old[0] == "":
+                row[left - 1] = None
+            if (old := row[right]) is not None and old[0] == "":
+                row[right] = None
+            row[left:right] = cells[first:last]
+        if self._at[1] > self._size[0]:
+            self._at = (0, 0)  # at the edge: terminals differ in where that is
+        return style
+
+    def _move(self, row: int, column: int) -> str:
+        here, at = self._at
+        if (here, at) == (row, column):
+            return ""
+        if here == row and 0 < at < column:
+            return f"\x1b[{column - at}C" if column - at > 1 else "\x1b[C"
+        return f"\x1b[{row};{column}H"
+
+
+class _Run(NamedTuple):
+    row: int
+    column: int
+    style: str
+    cells: list[_Cell]
+
+
+class _Runs(NamedTuple):
+    begin: str
+    drawn: list[_Run]
+    end: tuple[int, int]
+    """Where the cursor is left; (0, 0): where it was."""
+    finish: str
+
+
+def _parsed(frame: str) -> _Runs | None:
+    """The runs of a frame; None for what is more than a drawing at given places."""
+    row = column = 0
+    style = begin = finish = ""
+    drawn: list[_Run] = []
+    for token in _TOKEN.finditer(frame):
+        kind = token.lastgroup
+        if kind == "text":
+            if not row:
+                return None
+            cells = _cells(token["text"], style)
+            drawn.append(_Run(row, column, style, cells))
+            column += len(cells)
+        elif kind == "style":
+            style = (
+                ""
+                if token["style"] in ("", "0")
+                else f"{style};{token['style']}"
+                if style
+                else token["style"]
+            )
+        elif kind == "column":
+            row, column = int(token["row"]), int(token["column"])
+        elif kind == "line":
+            row, column = (row + 1, 1) if row else (0, 0)
+        elif kind == "sync" and token["sync"].endswith("h") and not drawn:
+            begin += token["sync"]
+        elif kind == "sync" and token["sync"].endswith("l") and token.end() == len(frame):
+            finish = token["sync"]
+        else:
+            return None
+    return _Runs(begin, drawn, (row, column), finish)
+
+
+def _cells(text: str, style: str) -> list[_Cell]:
+    if text.isascii() or _single(text):
+        return [(character, style) for character in text]
+    return _wide(text, style)
+
+
+@lru_cache(4096)
+def _single(text: str) -> bool:
+    """Whether each character takes one cell."""
+    return all(cell_len(character) == 1 for character in text)
+
+
+def _wide(text: str, style: str) -> list[_Cell]:
+    cells: list[_Cell] = []
+    for character in text:
+        width = cell_len(character)
+        if width == 0 and cells:
+            at = -1 if cells[-1][0] else -2
+            cells[at] = (cells[at][0] + character, style)
+        else:
+            cells.append((character, style))
+            cells.extend([("", style)] * (width - 1))
+    return cells
+
+
+def _differing(before: list[_Cell | None], cells: list[_Cell]) -> list[tuple[int, int]]:
+    """(first, after the last) of the parts that differ, whole characters, near ones as one."""
+    out: list[tuple[int, int]] = []
+    for index, cell in enumerate(cells):
+        if before[index] == cell:
+            continue
+        first, last = index, index + 1
+        while first and cells[first][0] == "":
+            first -= 1
+        while last < len(cells) and cells[last][0] == "":
+            last += 1
+        if out and first - out[-1][1] <= JOINED:
+            out[-1] = (out[-1][0], max(last, out[-1][1]))
+        else:
+            out.append((first, last))
+    return out
+
+
+class _Style(NamedTuple):
+    attributes: frozenset[int]
+    ink: str
+    ground: str
+
+
+@lru_cache(1024)
+def _style(parameters: str) -> _Style | None:
+    """None for one that holds something unusual."""
+    attributes: set[int] = set()
+    ink = ground = ""
+    parts = parameters.split(";") if parameters else []
+    at = 0
+    while at < len(parts):
+        code = int(parts[at] or 0)
+        if code in (38, 48):
+            long = 5 if parts[at + 1 : at + 2] == ["2"] else 3
+            told = ";".join(parts[at : at + long])
+            ink, ground = (told, ground) if code == 38 else (ink, told)
+            at += long
+            continue
+        if code in _OFF:
+            attributes.add(code)
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            ink = str(code)
+        elif 40 <= code <= 47 or 100 <= code <= 107:
+            ground = str(code)
+        elif code == 39:
+            ink = ""
+        elif code == 49:
+            ground = ""
+        else:
+            return None
+        at += 1
+    return _Style(frozenset(attributes), ink, ground)
+
+
+@lru_cache(4096)
+def transition(before: str, after: str) -> str:
+    """From one style to another, in as few bytes as there are; both as all their parameters, "" for none."""
+    anew = f"\x1b[0;{after}m" if after else "\x1b[0m"
+    old, new = _style(before), _style(after)
+    if old is None or new is None:
+        return anew
+    codes: list[str] = []
+    gone = old.attributes - new.attributes
+    off = {_OFF[one] for one in gone}
+    codes += [str(code) for code in sorted(off)]
+    # Bold and faint, slow and fast share their end.
+    kept = {one for one in new.attributes & old.attributes if _OFF[one] in off}
+    codes += [str(one) for one in sorted((new.attributes - old.attributes) | kept)]
+    if old.ink != new.ink:
+        codes.append(new.ink or "39")
+    if old.ground != new.ground:
+        codes.append(new.ground or "49")
+    if not codes:
+        return ""
+    short = f"\x1b[{';'.join(codes)}m"
+    return short if len(short) < len(anew) else anew
