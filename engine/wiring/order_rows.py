@@ -16,28 +16,19 @@ class OrderRows:
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
-        self._over: dict[str, tuple[tuple[object, ...], OrderRow]] = {}
+        self._over: dict[str, OrderRow] = {}
 
     def rows(self, orders: Iterable[Order], waiting: Mapping[str, str]) -> tuple[OrderRow, ...]:
         """In their order; what is kept for the next call is of these alone."""
         before, self._over = self._over, {}
         return tuple([self._row(order, waiting, before) for order in orders])
 
-    def _row(
-        self,
-        order: Order,
-        waiting: Mapping[str, str],
-        before: Mapping[str, tuple[tuple[object, ...], OrderRow]],
-    ) -> OrderRow:
+    def _row(self, order: Order, waiting: Mapping[str, str], before: Mapping[str, OrderRow]) -> OrderRow:
         if not order.state.terminal:
             return order_row(order, waiting, self._instruments)
-        # More may be told of its end.
-        now = order.state, order.updated_ns, order.filled, order.reason, order.pending
         kept = before.get(order.client_order_id)
-        if kept is None or kept[0] != now:
-            kept = now, order_row(order, waiting, self._instruments)
-        self._over[order.client_order_id] = kept
-        return kept[1]
+        row = self._over[order.client_order_id] = kept or order_row(order, waiting, self._instruments)
+        return row
 
 
 def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:
