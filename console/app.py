@@ -32,6 +32,7 @@ from console.screens.feeds import FeedsScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
 from console.screens.weights import WeightsScreen
+from console.style_cache import keep_no_closed_widgets
 from console.tapes import Tapes
 from console.themes import PLAIN, Looks, ThemesApp
 from console.view import DeskView
@@ -89,6 +90,7 @@ class DeskApp(
             tapes=tapes,
             driver_class=driver_class,
         )
+        keep_no_closed_widgets()
         self.link = link
         self.view = DeskView()
         self.view.console = link.console

@@ -58,7 +58,7 @@ def attach(
         memory=memory,
         exports=_exports(config, state_dir, temporary=ends_with_screen),
         keys=keys,
-        tapes=tapes,
+        tapes=None if read_only else tapes,  # a tape has an engine of its own
         driver_class=driver_class,
     )
     if code == 0:  # left by a person, not by a signal or a closed terminal
