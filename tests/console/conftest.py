@@ -1,8 +1,21 @@
-"""The console's tests see no colour or theme setting of the person who runs them."""
+"""The console's tests see no colour or theme setting of the person who runs them; a screen's picture is taken in
+three themes."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
 import pytest
+from pytest_textual_snapshot import SVGImageExtension
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
+
+from console.app import DeskApp
+
+THEMES = ("tickdesk-dark", "tickdesk-light", "tickdesk-contrast")
+"""The first one's pictures carry no name of a theme."""
+Compare = Callable[[DeskApp, tuple[int, int], Callable[[Pilot[None]], Awaitable[None]]], None]
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +23,36 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TEXTUAL_THEME", "TMUX", "COLORTERM", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture
+def compare_pictures(snapshot: SnapshotAssertion, tmp_path: Path) -> Compare:
+    """Compare what an app shows, once prepared, with the pictures that are kept, one for each theme.
+
+    ``--snapshot-update`` keeps what is shown now. One run of the app serves all themes.
+    """
+    kept = snapshot.use_extension(SVGImageExtension)
+
+    def compare(
+        app: DeskApp, size: tuple[int, int], prepare: Callable[[Pilot[None]], Awaitable[None]]
+    ) -> None:
+        pictures: dict[str, str] = {}
+
+        async def take(pilot: Pilot[None]) -> None:
+            await prepare(pilot)
+            for theme in THEMES:
+                app.theme = theme
+                await pilot.pause()
+                pictures[theme] = app.export_screenshot(title=app.title, simplify=True)
+            app.exit()
+
+        app.run(headless=True, auto_pilot=take, size=size)
+        assert list(pictures) == list(THEMES), "the app ended before its pictures were taken"
+        differing = []
+        for theme, picture in pictures.items():
+            if picture != (kept if theme == THEMES[0] else kept(name=theme)):
+                differing.append(tmp_path / f"{theme}.svg")
+                differing[-1].write_text(picture)
+        assert not differing, f"shown now: {', '.join(map(str, differing))}"
+
+    return compare
