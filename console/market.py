@@ -44,6 +44,7 @@ class MarketApp(LayoutsApp):
         if self._told is not None and self._said.symbol:
             self._say_no_more(self._told)
         self._watched = self._said = Watch()
+        self.desk.left = None
         self.market_symbol, self.chart_interval_s, self._own_interval_s = "", 0, 0
 
     def typed_commands(self) -> list[Command]:

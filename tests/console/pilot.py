@@ -36,6 +36,15 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
     raise AssertionError("never came true")
 
 
+async def comes_true(pilot: Pilot[None], holds: Callable[[], bool]) -> bool:
+    """Where many things are tried in one run, and those that failed are told together."""
+    try:
+        await until(pilot, holds)
+    except AssertionError:
+        return False
+    return True
+
+
 def text_of(app: DeskApp) -> str:
     """What the lines of the dialog on top say."""
     shown = [lines for lines in app.screen.query(Lines) if lines.display]

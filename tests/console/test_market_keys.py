@@ -64,6 +64,13 @@ async def test_the_selected_symbol_is_watched_while_the_market_is_in_sight() -> 
         assert "9,999" in str(market.border_title)
         assert link.watched[-1] == Watch(ETH, 300)
 
+        before_replay, app.link = link, FakeLink()
+        app.begin_with_desk()
+        app.follow_market()
+        await until(pilot, lambda: before_replay.watched[-1] == Watch())  # the desk behind is asked no more
+        assert isinstance(app.link, FakeLink)
+        assert [watch.interval_s for watch in app.link.watched] == [0]
+
 
 async def test_scrolling_stays_where_it_is_while_more_comes() -> None:
     async with desk(FakeLink(), COMPACT) as (app, pilot):

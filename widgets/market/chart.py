@@ -150,10 +150,12 @@ def _columns(frame: _Frame, count: int) -> list[int]:
 
 
 def _scale(chart: Chart, bars: list[CandleRow], curves: list[Curve], rows: int) -> Scale:
+    """The candles decide: indicators and prices of ours that are far from them do not flatten them."""
     prices = [price for bar in bars for price in (bar.high, bar.low, bar.open, bar.close)]
+    others = [mark.price for mark in chart.marks]
     for bar in bars:
-        prices += [value for curve in curves if (value := _value(bar, curve.place)) is not None]
-    return scale_of(prices, [mark.price for mark in chart.marks], rows)
+        others += [value for curve in curves if (value := _value(bar, curve.place)) is not None]
+    return scale_of(prices, others, rows)
 
 
 def _value(bar: CandleRow, index: int) -> float | None:
@@ -163,7 +165,7 @@ def _value(bar: CandleRow, index: int) -> float | None:
 
 def _dot(bar: CandleRow, index: int, scale: Scale) -> int | None:
     value = _value(bar, index)
-    return None if value is None else scale.place(value, 4)
+    return None if value is None or not scale.holds(value) else scale.place(value, 4)
 
 
 def _draw_fills(
@@ -257,7 +259,7 @@ def _head(chart: Chart, bars: list[CandleRow], curves: list[Curve], scale: Scale
     bar = bars[-1]
     items: list[tuple[int, Line]] = []
     if chart.back:
-        items.append((0, ((f"◂ {chart.back} bars back · G newest", "warn"),)))
+        items.append((0, ((f"◂ {chart.back} bar{'' if chart.back == 1 else 's'} back · G newest", "warn"),)))
     for priority, name, value in (
         (4, "O", bar.open),
         (2, "H", bar.high),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 
 from engine.text import clean
 from widgets import figures
@@ -18,6 +17,7 @@ from widgets.market.part import MarketPart
 from widgets.market.prices import decimals_of, price_text
 from widgets.market.surroundings import NOWHERE, Surroundings
 from widgets.market.trades import TradesPart
+from widgets.titles import entitle
 
 BESIDE = 110
 """Columns from which on the parts stand side by side."""
@@ -118,9 +118,7 @@ class MarketPane(Vertical):
             part.detail = held
 
     def _entitle(self) -> int:
-        title = f"{self.number} {self.title}" if self.number else self.title
-        if str(self.border_title or "") != title:
-            self.border_title = Content(title)
+        entitle(self, f"{self.number} {self.title}" if self.number else self.title)
         tabs: list[Cell] = [
             (
                 f"{'▸' if number == self.tab else ' '}{name.lower()} ",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,14 @@ def test_our_prices_are_lines_with_letter_and_words_and_the_far_ones_are_told() 
     assert "buy 3 ┄" in shown
     assert "target 90.00↑" in shown
     assert "◂" in shown
+
+
+def test_a_band_far_away_does_not_flatten_the_candles() -> None:
+    near = bar(0, 10, 20)
+    far = msgspec.structs.replace(near, indicators=(900.0, -900.0, 70.0))
+    lines = [chart_lines(chart(each, study="averages"), 40, 12) for each in (near, far)]
+    bodies = [odd.words(each).count("┃") for each in lines]
+    assert bodies[0] == bodies[1] > 5
 
 
 def test_a_stale_price_is_marked_as_such() -> None:
