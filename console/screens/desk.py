@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 
 from console.export_files import Export
 from console.keymap import PANES, bindings, footer, keys_of
@@ -43,6 +42,7 @@ from widgets.status import STALE_S, StatusBar, StatusView
 from widgets.tabbed import TabbedPane
 from widgets.tabs import PaneTabs
 from widgets.ticks import TicksPane
+from widgets.titles import entitle
 
 LEAST_POINTS, MOST_POINTS = 60, 1000
 
@@ -69,6 +69,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.zoomed = False
         self.hidden: frozenset[int] = frozenset()
         """Panes that a person does not want to see."""
+        self.alerts = 0
+        """That came and were not seen off by Esc yet."""
         self.watchlist: Watchlist | None = None
         """Of the ticks; None: all symbols."""
         self.notice = ""
@@ -147,6 +149,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
                 silent_s,
                 self._stale_s,
                 view.standing.badge,
+                self.alerts,
             )
         )
         self._paint_banner()
@@ -334,8 +337,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         part = part_of(pane)
         mode = f"by {part.sort_mode}" if part.sort_mode else ""
         title = f"{number} " + " · ".join(said for said in (name, mode, *left_out(part)) if said)
-        if pane.border_title != title:
-            pane.border_title = Content(title)
+        entitle(pane, title)
         if isinstance(part, Grid):
             part.set_foot("" if pane.styles.border_bottom[0] else " · ".join(left_out(part)))
 
@@ -377,6 +379,11 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._search.styles.offset = (left + inset, top + height - 1)
         self._search.styles.width = width - 2 * inset
 
+    def note_alert(self) -> None:
+        """One came: marked until Esc."""
+        self.alerts += 1
+        self.paint(force=True)
+
     def action_freeze(self) -> None:
         self.frozen = not self.frozen
         self.paint(force=True)
@@ -388,6 +395,9 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             coach.remove()
         elif self.notice or self.receipt:
             self.notice = self.receipt = ""
+            self.paint(force=True)
+        elif self.alerts:
+            self.alerts = 0
             self.paint(force=True)
         elif self.end_search():
             pass
