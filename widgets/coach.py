@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from widgets.lines import FixedLines, Line
 
-TIPS: tuple[Line, ...] = (
-    (
-        (" Welcome. ", "bold"),
-        ("PAPER", "key"),
-        (" in the top left is the mode: no real money moves.", "text"),
-    ),
-    ((" Enter", "key"), (" on an opportunity or an order explains it.", "text")),
-    (
-        (" H", "key"),
-        (" halts at once: only stop-losses still leave; ", "text"),
-        ("E", "key"),
-        (" stops new entries.", "text"),
-    ),
-    (
-        (" ?", "key"),
-        (" shows the keys that work where you are; ", "text"),
-        ("ctrl+p", "key"),
-        (" finds any action.", "text"),
-    ),
-    (
-        (" q", "key"),
-        (" leaves: the engine trades on unless you stop it.", "text"),
-        ("   esc closes this", "muted"),
-    ),
-)
+
+def tips(shown: Callable[[str], str]) -> tuple[Line, ...]:
+    """``shown``: the key of an action by its id, as a person reads it."""
+    return (
+        (
+            (" Welcome. ", "bold"),
+            ("PAPER", "key"),
+            (" in the top left is the mode: no real money moves.", "text"),
+        ),
+        ((f" {shown('open')}", "key"), (" on an opportunity or an order explains it.", "text")),
+        (
+            (f" {shown('halt')}", "key"),
+            (" halts at once: only stop-losses still leave; ", "text"),
+            (shown("entries"), "key"),
+            (" stops new entries.", "text"),
+        ),
+        (
+            (f" {shown('help')}", "key"),
+            (" shows the keys that work where you are; ", "text"),
+            (shown("palette"), "key"),
+            (" finds any action.", "text"),
+        ),
+        (
+            (f" {shown('quit')}", "key"),
+            (" leaves: the engine trades on unless you stop it.", "text"),
+            (f"   {shown('dismiss').lower()} closes this", "muted"),
+        ),
+    )
 
 
 class Coach(FixedLines):
@@ -42,8 +47,13 @@ class Coach(FixedLines):
     }
     """
 
+    def __init__(self, shown: Callable[[str], str], *, id: str | None = None) -> None:
+        """``shown``: the key of an action by its id, as a person reads it."""
+        super().__init__(id=id)
+        self._tips = tips(shown)
+
     def on_mount(self) -> None:
         self.border_title = "First steps"
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        return TIPS
+        return self._tips
