@@ -104,7 +104,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         yield self.area
         yield self.keys
         if self._first_run:
-            yield Coach(id="coach")
+            yield Coach(keys_of(self.app).shown, id="coach")
 
     def on_mount(self) -> None:
         for number, pane in enumerate(self.panes, 1):
