@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import compress
+from operator import ne
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -71,12 +73,13 @@ class Thrift:
         before = row[begin : begin + len(cells)]
         if before == cells:
             return style
-        for first, last in _differing(before, cells):
+        for first, last in _differing(before, cells, wide=not run.single):
             out.append(self._move(run.row, run.column + first))
             if style != run.style:
                 out.append(transition(style, run.style))
                 style = run.style
-            out.append("".join(cell[0] for cell in cells[first:last]))
+            told = run.single[first:last] if run.single else "".join([cell[0] for cell in cells[first:last]])
+            out.append(told)
             self._at = (run.row, run.column + last)
             # Half of a wide character that is overwritten takes its other half with it.
             left, right = begin + first, begin + last
@@ -103,6 +106,8 @@ class _Run(NamedTuple):
     column: int
     style: str
     cells: list[_Cell]
+    single: str
+    """Its characters, where each takes one cell; else ""."""
 
 
 class _Runs(NamedTuple):
@@ -123,8 +128,10 @@ def _parsed(frame: str) -> _Runs | None:
         if kind == "text":
             if not row:
                 return None
-            cells = _cells(token["text"], style)
-            drawn.append(_Run(row, column, style, cells))
+            text = token["text"]
+            single = text if text.isascii() or _single(text) else ""
+            cells = [(character, style) for character in single] if single else _wide(text, style)
+            drawn.append(_Run(row, column, style, cells, single))
             column += len(cells)
         elif kind == "style":
             style = (
@@ -147,12 +154,6 @@ def _parsed(frame: str) -> _Runs | None:
     return _Runs(begin, drawn, (row, column), finish)
 
 
-def _cells(text: str, style: str) -> list[_Cell]:
-    if text.isascii() or _single(text):
-        return [(character, style) for character in text]
-    return _wide(text, style)
-
-
 @lru_cache(4096)
 def _single(text: str) -> bool:
     """Whether each character takes one cell."""
@@ -172,16 +173,17 @@ def _wide(text: str, style: str) -> list[_Cell]:
     return cells
 
 
-def _differing(before: list[_Cell | None], cells: list[_Cell]) -> list[tuple[int, int]]:
+def _differing(before: list[_Cell | None], cells: list[_Cell], *, wide: bool) -> list[tuple[int, int]]:
     """(first, after the last) of the parts that differ, whole characters, near ones as one."""
+    if before.count(None) == len(cells):
+        return [(0, len(cells))]
     out: list[tuple[int, int]] = []
-    for index, cell in enumerate(cells):
-        if before[index] == cell:
-            continue
+    # Most cells are the same: they are gone through without a line of Python for each.
+    for index in compress(range(len(cells)), map(ne, before, cells)):
         first, last = index, index + 1
-        while first and cells[first][0] == "":
+        while wide and first and cells[first][0] == "":
             first -= 1
-        while last < len(cells) and cells[last][0] == "":
+        while wide and last < len(cells) and cells[last][0] == "":
             last += 1
         if out and first - out[-1][1] <= JOINED:
             out[-1] = (out[-1][0], max(last, out[-1][1]))
