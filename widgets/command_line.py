@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from widgets.cells import fit
 from widgets.lines import FixedLines, Line
@@ -46,17 +47,20 @@ class Offer(Protocol):
         ...
 
 
-class _Candidates(FixedLines):
-    DEFAULT_CSS = "_Candidates { height: auto; background: $status; }"
+class _Offers(FixedLines):
+    """The candidates, and below them what the command takes, or why it cannot be done."""
+
+    DEFAULT_CSS = "_Offers { height: auto; background: $status; }"
 
     def __init__(self) -> None:
         super().__init__()
         self.candidates: Sequence[tuple[str, str]] = ()
-        self.index = -1
+        self.about: Line = ()
+        self._index = -1
 
-    def show(self, candidates: Sequence[tuple[str, str]], index: int) -> None:
+    def show(self, candidates: Sequence[tuple[str, str]], about: Line, index: int = -1) -> None:
         before = self._rows()
-        self.candidates, self.index = candidates, index
+        self.candidates, self.about, self._index = candidates, about, index
         self.update_lines()
         if self._rows() != before:
             self.refresh(layout=True)
@@ -65,16 +69,16 @@ class _Candidates(FixedLines):
         return min(len(self.candidates), MOST_ROWS, max(2, self.app.size.height - 10))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        return self._rows()
+        return self._rows() + 1
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
         rows, count = self._rows(), len(self.candidates)
-        first = min(max(0, self.index - rows // 2), count - rows)
+        first = max(0, min(self._index - rows // 2, count - rows))
         shown = self.candidates[first : first + rows]
-        wide = min(max((len(text) for text, _ in shown), default=0), _WIDEST)
+        wide = min(max((cell_len(text) for text, _ in shown), default=0), _WIDEST)
         lines: list[Line] = []
         for at, (text, about) in enumerate(shown, first):
-            here = at == self.index
+            here = at == self._index
             more = f"  {count - rows} more" if at == first and count > rows else ""
             lines.append(
                 (
@@ -84,20 +88,7 @@ class _Candidates(FixedLines):
                     (more, "key"),
                 )
             )
-        return tuple(lines)
-
-
-class _About(FixedLines):
-    def __init__(self) -> None:
-        super().__init__()
-        self.line: Line = ()
-
-    def show(self, line: Line) -> None:
-        self.line = line
-        self.update_lines()
-
-    def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        return (self.line,)
+        return (*lines, self.about)
 
 
 class CommandInput(ValueInput):
@@ -145,7 +136,7 @@ class CommandLine(Vertical):
         width: 100%;
         height: auto;
         & > Horizontal { height: 1; background: $cursor; }
-        & ._colon { width: 2; background: $cursor; }
+        & Label { width: 2; color: $accent; text-style: bold; }
         & Input { width: 1fr; background: $cursor; }
         & Input:focus { background: $cursor; background-tint: $cursor 0%; }
     }
@@ -170,8 +161,7 @@ class CommandLine(Vertical):
         super().__init__(id="command-line")
         self._offer, self._put, self._history = offer, put, list(history)
         self.input = CommandInput(id="command")
-        self._list, self._about, self._colon = _Candidates(), _About(), _About()
-        self._colon.add_class("_colon")
+        self._offers = _Offers()
         self.closing = False
         self.waiting = False
         """For what was typed to be done; hidden meanwhile."""
@@ -183,14 +173,10 @@ class CommandLine(Vertical):
         """While Tab walks through candidates: the offer, the line it was for, which one, the line it made."""
 
     def compose(self) -> ComposeResult:
-        yield self._list
-        yield self._about
+        yield self._offers
         with Horizontal():
-            yield self._colon
+            yield Label(" :")
             yield self.input
-
-    def on_mount(self) -> None:
-        self._colon.show(((" :", "key"),))
 
     def begin(self, text: str = "") -> None:
         self.input.edit(text, numeric=False)
@@ -202,15 +188,15 @@ class CommandLine(Vertical):
     @property
     def said(self) -> str:
         """The words of the line above."""
-        return "".join(text for text, _ in self._about.line)
+        return "".join(text for text, _ in self._offers.about)
 
     @property
     def offered(self) -> list[str]:
-        return [text for text, _ in self._list.candidates]
+        return [text for text, _ in self._offers.candidates]
 
     def say(self, text: str, style: str) -> None:
         """Instead of what the command takes, until something is typed."""
-        self._about.show(((" ", "text"), (text, style)))
+        self._offers.show(self._offers.candidates, ((" ", "text"), (text, style)))
 
     def wait(self) -> None:
         self.waiting, self.display = True, False
@@ -224,8 +210,7 @@ class CommandLine(Vertical):
     def show_offer(self) -> None:
         offer = self._offer(self._typed)
         usage = ((f" {offer.usage}", "bold"), ("  ", "text")) if offer.usage else ((" ", "text"),)
-        self._about.show((*usage, (offer.about, "muted")))
-        self._list.show(offer.candidates, -1)
+        self._offers.show(offer.candidates, (*usage, (offer.about, "muted")))
 
     @property
     def _typed(self) -> str:
@@ -260,7 +245,7 @@ class CommandLine(Vertical):
         made = self._put(before, offer.start, offer.candidates[at][0], True)
         self._become(made.rstrip(" "), behind)
         self._walk = (offer, before, at, self._typed)
-        self._list.show(offer.candidates, at)
+        self._offers.show(offer.candidates, self._offers.about, at)
 
     def recall(self, step: int) -> None:
         """The line before in the history, or the one after; behind the newest, what was typed."""

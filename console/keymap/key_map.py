@@ -90,8 +90,7 @@ class KeyMap:
 
     def shown(self, id: str) -> str:
         """The first key of an action as a person reads it; "" when it has none."""
-        shown = self.key(id).shown
-        return shown.partition(" ")[0] if id in self._given else shown
+        return self.key(id).shown.partition(" ")[0]
 
     def screens(self) -> dict[str, list[Key]]:
         """All keys that are there at the same time, by where that is."""

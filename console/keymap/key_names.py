@@ -107,4 +107,5 @@ def _of_character(character: str) -> str | None:
         return "comma"
     if not character.isprintable() or character.isspace() or unicodedata.combining(character):
         return None
-    return next(iter(Binding.make_bindings([Binding(character, "")]))).key
+    name = next(iter(Binding.make_bindings([Binding(character, "")]))).key
+    return name if _character(name) == character else None  # it could not be shown again

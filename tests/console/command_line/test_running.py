@@ -1,0 +1,270 @@
+"""Every command of the command line does what its key does, and says in place what it cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from console.app import DeskApp
+from console.memory import ConsoleMemory, Layout
+from console.screens.confirm import ConfirmScreen
+from console.screens.ticket import TicketScreen
+from engine.api.protocol import StrategyPatch, WeightsPatch
+from engine.api.trading_protocol import FlattenPatch, LimitPatch
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import comes_true, desk, press, text_of, toasts, until
+from tests.console.sample_models import ACTIVE, GOOD, SHADOW
+from widgets.command_line import CommandLine
+
+BTC = "simulated:BTC-USD"
+
+
+def line_of(app: DeskApp) -> CommandLine:
+    return app.screen.query_one(CommandLine)
+
+
+async def typed(app: DeskApp, pilot: Pilot[None], text: str) -> None:
+    """Enter ``text`` and wait until it is done, or said why not."""
+    await app.action_command_line(text)
+    line = line_of(app)
+    await line.input.action_submit()
+    for _ in range(200):
+        if not app.desk.query(CommandLine):
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"{text}: {line.said}")
+
+
+async def test_a_person_types_completes_errs_and_walks_back() -> None:
+    """Key by key, at the least size."""
+    link, memory = FakeLink(), ConsoleMemory()
+    memory.memory.commands = ["freeze"]
+    async with desk(link, (60, 16), memory=memory) as (app, pilot):
+        await press(pilot, "colon", *"bux", "backspace", "tab")
+        line = line_of(app)
+        assert line.input.value == "buy " and line.said == " buy SYM SIZE [WORDS …]  SYM: the symbol"
+        assert line.region.bottom == 16 and line.region.y >= 4  # the status stays in sight
+        await press(pilot, "tab", "tab", "shift+tab", "shift+tab")
+        assert line.input.value == "buy XRP-USD" and len(line.offered) == 8
+        await press(pilot, "ctrl+u", *"buy", "space", *"bt", "tab")
+        assert line.input.value == "buy BTC-USD "
+        await press(pilot, *"1", "space", *"lever", "enter")
+        await until(pilot, lambda: "lever is no part of an order" in line.said)
+        assert (
+            line.input.value == "buy BTC-USD 1 lever" and app.screen is app.desk and app.focused is line.input
+        )
+        await press(pilot, "up")
+        assert line.input.value == "freeze"
+        await press(pilot, "down")
+        assert line.input.value == "buy BTC-USD 1 lever"
+        await press(pilot, "H")  # is typed: a line holds letters
+        assert link.sent == [] and line.input.value.endswith("H")
+        await press(pilot, "escape")
+        assert (
+            app.focused is app.desk.grid
+            and not app.screen.query(CommandLine)
+            and memory.memory.commands == ["freeze"]
+        )
+
+
+async def test_an_order_is_filled_in_and_sent_by_the_ticket_alone() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await typed(app, pilot, "sell btc-usd $500 @ 60000 tp 50000 post")
+        screen = app.screen
+        assert isinstance(screen, TicketScreen)
+        values = {field.key: field.value for field in screen.form.fields}
+        assert (values["side"], values["sizing"], values["size"], values["price"]) == (
+            "sell",
+            "notional",
+            "500",
+            "60000",
+        )
+        await until(pilot, lambda: bool(link.previewed) and "risk" in text_of(app))
+        assert link.previewed[-1].notional == "500" and link.previewed[-1].post_only and link.sent == []
+        await press(pilot, "enter")
+        assert isinstance(app.screen, ConfirmScreen) and app.screen.choices.index == 0
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: len(link.placed) == 1)
+    assert [command for command, *_ in link.sent] == ["place"]
+
+
+SENT: dict[str, tuple[object, ...]] = {
+    "halt": ("risk", "halted"),
+    "reduce": ("risk", "reducing"),
+    "entries": ("risk", "reducing"),
+    "cancel all": ("cancel all",),
+    "cancel_all": ("cancel all",),
+    "cancel sol-usd": ("cancel all", "simulated:SOL-USD"),
+    "cancel ord-0008": ("cancel", "ord-0008"),
+    "strategy rapid_rise off": ("strategy", "rapid_rise", StrategyPatch(enabled=False)),
+    "automation tell_me off": ("automation", "tell_me", False),
+    "weight speed 30": ("weights", WeightsPatch(speed=30.0)),
+    "limit max_open_orders 1": ("limit", LimitPatch("desk", "max_open_orders", 1.0)),
+    "limit max_position_pct 1 symbol:BTC-USD": (
+        "limit",
+        LimitPatch(f"symbol:{BTC}", "max_position_pct", 1.0),
+    ),
+    "model reload": ("reload",),
+    "reload": ("reload",),
+    f"model shadow {GOOD[:6]}": ("shadow", GOOD),
+    "model shadow off": ("shadow", ""),
+}
+"""Sent at once."""
+ASKS: dict[str, tuple[object, ...]] = {
+    "flatten": ("flatten",),
+    "kill": ("kill",),
+    "close BTC-USD 50%": ("flatten", FlattenPatch(symbol=BTC, percent=50.0)),
+    "close BTC-USD 12.5": ("flatten", FlattenPatch(symbol=BTC, percent=12.5)),
+    "close BTC-USD": ("flatten", FlattenPatch(symbol=BTC, percent=100.0)),
+    "limit max_open_orders default": ("limit", LimitPatch("desk", "max_open_orders", None)),
+    "limit max_open_orders 500": ("limit", LimitPatch("desk", "max_open_orders", 500.0)),
+    f"model activate {SHADOW}": ("activate", SHADOW),
+    "model rollback": ("roll back",),
+    "rollback": ("roll back",),
+    "model deactivate": ("deactivate",),
+    "model cancel": ("cancel training",),
+}
+"""Sent after one question, which begins at Cancel."""
+
+
+async def test_what_is_safer_is_sent_at_once_and_what_is_not_after_one_question() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        for line, command in (SENT | ASKS).items():
+            link.sent.clear()
+            await typed(app, pilot, line)
+            if line in ASKS:
+                assert app.screen is not app.desk and link.sent == [], line
+                await press(pilot, "down", "enter")
+            came = await comes_true(pilot, lambda: bool(link.sent) and app.screen is app.desk)
+            assert came and link.sent[-1] == command, (line, link.sent, toasts(app))
+            await press(pilot, "escape")
+            app.desk.notice = app.desk.receipt = ""
+
+
+OPENS = {
+    "buy ETH-USD 1": "TicketScreen",
+    "sell ETH-USD 10%": "TicketScreen",
+    "explain ord-0001": "ExplainScreen",
+    "help": "HelpScreen",
+    "help limit": "HelpScreen",
+    "limits": "LimitsScreen",
+    "risk": "RiskScreen",
+    "account": "AccountScreen",
+    "feeds": "FeedsScreen",
+    "models": "ModelsScreen",
+    "model": "ModelsScreen",
+    "model train": "TrainingScreen",
+    "train": "TrainingScreen",
+    "weights": "WeightsScreen",
+    "watchlists": "WatchlistsScreen",
+    "layouts": "LayoutsScreen",
+    "ticket": "TicketScreen",
+    "strategy rapid_rise": "StrategyScreen",
+    "automation tell_me": "AutomationScreen",
+    "quit": "LeaveScreen",
+    "open": "SignalsScreen",
+}
+
+
+async def test_what_opens_a_screen_opens_the_one_of_its_key() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        for line, name in OPENS.items():
+            await typed(app, pilot, line)
+            await until(pilot, lambda: app.screen is not app.desk)
+            assert type(app.screen).__name__ == name, line
+            await press(pilot, "escape")
+            assert app.screen is app.desk
+
+
+async def test_the_screen_is_arranged_by_typing(tmp_path: Path) -> None:
+    memory = ConsoleMemory(tmp_path / "console.json")
+    memory.memory.watchlists["mine"] = [BTC]
+    memory.memory.layouts["orders"] = Layout(pane=4)
+    async with desk(FakeLink(), memory=memory, exports=tmp_path / "out") as (app, pilot):
+        view = app.desk
+        for line, holds in {
+            "go ETH-USD": lambda: view.ticks.cursor_key == "simulated:ETH-USD",
+            "chart XRP-USD": lambda: view.active == 7 and app.market_symbol == "simulated:XRP-USD",
+            "go orders": lambda: view.active == 4,
+            "go filled": lambda: view.orders.tab == 1,
+            "go 2": lambda: view.active == 2,
+            "pane3": lambda: view.active == 3,
+            "sort symbol up": lambda: view.positions.grid.sort_mode.endswith("▲"),
+            "sort none": lambda: not view.positions.grid.sort_mode,
+            "filter usd": lambda: view.positions.grid.sought == "usd",
+            "filter": lambda: not view.positions.grid.sought,
+            "theme tickdesk-light": lambda: app.theme == "tickdesk-light",
+            "layout orders": lambda: view.active == 4,
+            "layout save now": lambda: memory.memory.layouts["now"].pane == 4,
+            "watch mine": lambda: view.watchlist is not None and view.watchlist.name == "mine",
+            "watch all": lambda: view.watchlist is None,
+            "export": lambda: any((tmp_path / "out").glob("*.csv")),
+            "screenshot": lambda: any((tmp_path / "out").glob("*.svg")),
+            "zoom": lambda: view.zoomed,
+            "unzoom": lambda: not view.zoomed,
+            "freeze": lambda: view.frozen,
+        }.items():
+            await typed(app, pilot, line)
+            assert await comes_true(pilot, holds), line
+            assert app.screen is view and not app.screen.query(CommandLine), line
+        (picture,) = (tmp_path / "out").glob("*.svg")
+        assert ":screenshot" not in picture.read_text() and "ETH-USD" in picture.read_text()
+    again = ConsoleMemory(tmp_path / "console.json")
+    again.load()
+    assert again.memory.commands[-2:] == ["unzoom", "freeze"] and "now" in again.memory.layouts
+
+
+FAILS = {
+    "byu BTC-USD 1": "no command is called byu; did you mean buy?",
+    "buy DOGE-USD 1": "there is no symbol DOGE-USD",
+    "buy BTC-USD": "SIZE is missing",
+    "buy BTC-USD 0": "size: give a number above 0",
+    "cancel ord-0007": "order ord-0007 is filled: nothing to cancel",
+    "cancel nothing": "there is no symbol nothing",
+    "close DOGE-USD": "there is no symbol DOGE-USD",
+    "close BTC-USD 101%": "give 1% to 100%",
+    "limit max_open_orders x": "'x' is no number; give one, or default",
+    "limit max_opn_orders 5": "there is no limit of desk max_opn_orders; did you mean max_open_orders?",
+    "limit max_open_orders 5 strategy:nope": "there is no scope strategy:nope",
+    "weight speed fast": "'fast' is no number",
+    "weight spede 5": "did you mean speed?",
+    "strategy nope on": "there is no strategy nope",
+    "strategy rapid_rise maybe": "there is no switch (on or off) maybe",
+    "model activate zz": "there is no model zz",
+    "model activate": "VERSION is missing",
+    f"model activate {ACTIVE}": "is the active one already",
+    "model reload now": "model reload takes no version",
+    "theme pink": "there is no theme pink",
+    "layout none": "there is no layout none",
+    "watch none": "no watchlist is called none",
+    "sort nothing": "there is no column nothing",
+    "chart nowhere": "there is no symbol nowhere",
+    "seek 50%": "this desk plays no tape",
+    "go nowhere": "there is no symbol nowhere",
+    "halt now": "now is too much: halt",
+}
+
+
+async def test_what_cannot_be_done_is_said_in_place_and_the_text_stays() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await app.action_command_line()
+        line = line_of(app)
+        for text, says in {**FAILS, "limit max_open_orders 5": "the engine is away"}.items():
+            link.error = says if text not in FAILS else None
+            line.begin(text)
+            await line.input.action_submit()
+            await until(pilot, lambda wanted=says: wanted in line.said and not line.waiting)
+            assert line.input.value == text and app.focused is line.input
+        assert not app.memory.memory.commands and link.sent == [] and not toasts(app)
+
+
+def test_every_command_is_tried() -> None:
+    """Those of a tape by the tests of replays, those of the market by its own."""
+    names = {text.split()[0] for text in (*SENT, *ASKS, *OPENS, *FAILS)}
+    names |= {"chart", "go", "sort", "filter", "theme", "layout", "watch", "export", "screenshot"}
+    with_words = {name for name, command in DeskApp(FakeLink()).known_commands().items() if command.arguments}
+    assert with_words - names <= {"alert", "alerts", "replay", "step", "seek", "speed"}
