@@ -13,6 +13,7 @@ from textual.drivers._byte_stream import ByteStream
 from textual.drivers.web_driver import WebDriver, _ExitInput
 
 from console.driver import Keyboard, PatientDriver
+from console.thrift import Thrift
 
 
 class BrowserDriver(PatientDriver, WebDriver):
@@ -22,8 +23,12 @@ class BrowserDriver(PatientDriver, WebDriver):
         super().__init__(*args, **options)
         outbox = self._new_outbox(self.fileno)
         outbox.start()
+        self._thrift = Thrift()
         # Frames, and what the server is told between them, keep their order.
         self._write = outbox.send  # type: ignore[assignment]
+
+    def write(self, data: str) -> None:
+        super().write(self._thrift.spare(data, self._app.size))
 
     def start_application_mode(self) -> None:
         self._loop_thread = threading.get_ident()
