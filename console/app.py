@@ -15,6 +15,7 @@ from textual import work
 from textual.app import SystemCommand
 from textual.screen import Screen
 
+from console.alerts import SILENT, AlertsApp, Notices
 from console.command_line.prompt import PromptApp
 from console.commands import DeskCommands
 from console.control import ControlApp
@@ -51,6 +52,7 @@ class DeskApp(
     MarketApp,
     PromptApp,
     WatchlistsApp,
+    AlertsApp,
     ExportingApp,
     ThemesApp,
     KeystrokesApp,
@@ -78,6 +80,7 @@ class DeskApp(
         memory: ConsoleMemory | None = None,
         keys: KeyMap = DEFAULT_KEYS,
         exports: Path | None = None,
+        notices: Notices = SILENT,
         tapes: Tapes | None = None,
         driver_class: Any = None,
     ) -> None:
@@ -87,6 +90,7 @@ class DeskApp(
             memory=memory,
             keys=keys,
             exports=exports,
+            notices=notices,
             tapes=tapes,
             driver_class=driver_class,
         )
@@ -154,8 +158,7 @@ class DeskApp(
         if isinstance(self.screen, LeaveScreen):
             self.screen.follow(self.view.risk_state, len(self.view.positions))
         for alert in self.view.take_alerts():
-            if self._replies.is_new(alert.text):
-                self.say(alert.text, alert.level, title=alert.source)
+            self.tell_alert(alert)
 
     def _measure_traffic(self) -> str:
         """Bytes per second from the engine and to the terminal."""
@@ -279,6 +282,7 @@ def run(
     memory: ConsoleMemory | None = None,
     keys: KeyMap = DEFAULT_KEYS,
     exports: Path | None = None,
+    notices: Notices = SILENT,
     tapes: Tapes | None = None,
     driver_class: Any = DeskDriver,
 ) -> int:
@@ -294,6 +298,7 @@ def run(
         memory=memory,
         keys=keys,
         exports=exports,
+        notices=notices,
         tapes=tapes,
         driver_class=driver_class,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.driver import Driver
 
 from console import app
+from console.alerts import Notices
 from console.cli.client import ask
 from console.driver import DeskDriver
 from console.export_files import FOLDER
@@ -56,6 +57,7 @@ def attach(
         stale_s=config.risk.stale_data_s,
         flash=config.console.flash,
         memory=memory,
+        notices=Notices(config.console.bell, config.console.desktop_notifications),
         exports=_exports(config, state_dir, temporary=ends_with_screen),
         keys=keys,
         tapes=None if read_only else tapes,  # a tape has an engine of its own

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from console.alert_link import AlertRequests
 from console.link_protocol import LinkState, NoAnswerError
 from engine import nan_json
 from engine.api.control_protocol import HEADER, Access, Console, ControlPatch
@@ -86,7 +87,7 @@ class _OtherVersionError(Exception):
     pass
 
 
-class UnixLink:
+class UnixLink(AlertRequests):
     """Implements ``console.link_protocol.Link`` over the engine's Unix socket; reconnects by itself."""
 
     def __init__(self, socket: Path, console: Console | None = None) -> None:

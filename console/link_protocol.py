@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
 
+from console.alert_link import AlertsLink
 from engine.api.control_protocol import Console
 from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
@@ -162,7 +163,7 @@ class ControlLink(Protocol):
     async def give_control(self) -> Reply: ...
 
 
-class Link(ControlLink, MarketLink, TradingLink, ModelsLink, Protocol):
+class Link(AlertsLink, ControlLink, MarketLink, TradingLink, ModelsLink, Protocol):
     """The stream of the desk and the commands to it.
 
     Commands return the engine's answer. They raise ``NoAnswerError`` when there was none, and ``LinkError``

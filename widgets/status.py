@@ -57,6 +57,8 @@ class StatusView(NamedTuple):
     """A feed whose last datum is older is not fresh, whatever its state says."""
     control: tuple[str, str] = ("", "")
     """What this console may not do, in a word or two, and who controls; "" where there is nothing to say."""
+    alerts: int = 0
+    """That came, until somebody has seen them."""
 
 
 class StatusItems(NamedTuple):
@@ -121,6 +123,7 @@ def status_items(view: StatusView) -> StatusItems:
         stale = ((f"~{status.stale_symbols} stale", "warn"),)
     rest: list[tuple[int, Line]] = [
         (0, _drift(status)),
+        (0, ((f" ! {view.alerts} ", "badge-warn"),) if view.alerts else ()),
         (1, (("day ", "muted"), signed_money(status.day_pnl, lost) if status.day_pnl else _UNKNOWN)),
         (2, _drawdown(status)),
         (3, phase),

@@ -243,6 +243,16 @@ def parser() -> argparse.ArgumentParser:
         "--toml", action="store_true", help="as a file to edit: keys.toml beside the configuration"
     )
 
+    alerts = command("alerts", "list, make, switch or remove what the running engine tells of")
+    alerts.add_argument("what", choices=("list", "add", "on", "off", "remove"), nargs="?", default="list")
+    alerts.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="for add: last BTC-USD above 70000 [repeat] [rearm X] [pause S] [note WORDS]; else an id",
+    )
+    alerts.add_argument("--json", action="store_true", help="machine-readable")
+
     automations = command("automations", "list, show, store, switch or remove the desk's automations")
     automations.add_argument(
         "what",

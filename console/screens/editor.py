@@ -145,6 +145,10 @@ class Editor(Modal[None], inherit_bindings=True):
         """Ask the engine and show what it says. Raises LinkError."""
         raise NotImplementedError
 
+    async def why_not(self) -> str:
+        """Why this console may send nothing from here; "": it may."""
+        return await cast("CommandingApp", self.app).why_not(self._title)
+
     def commit(self, key: str, value: Value) -> Awaitable[Reply]:
         """Send one value. Raises LinkError when it is refused."""
         raise NotImplementedError
@@ -281,7 +285,7 @@ class Editor(Modal[None], inherit_bindings=True):
 
     async def _send(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         try:
-            why_not = await cast("CommandingApp", self.app).why_not(self._title)
+            why_not = await self.why_not()
             if why_not:
                 self.say(why_not, "bad")
                 return

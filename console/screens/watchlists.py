@@ -69,6 +69,9 @@ class WatchlistsScreen(Editor):
         self.fields[_NEW] = Field("text", "", "name")
         self._table.set_rows(rows)
 
+    async def why_not(self) -> str:
+        return ""  # nothing is sent
+
     def describe(self, key: str) -> Sequence[Line]:
         if not self._chosen():
             return [(("* on the desk puts the selected row's symbol into the list that is shown", "muted"),)]

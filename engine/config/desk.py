@@ -48,6 +48,10 @@ class ConsoleConfig(Section, frozen=True):
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
     flash: bool = True
     """A last price that changed is marked for a moment."""
+    bell: bool = True
+    """The terminal's, when an alert comes."""
+    desktop_notifications: Literal["auto", "osc9", "osc777", "notify-send", "off"] = "auto"
+    """How the desktop tells of an alert; auto: by what the terminal says of itself."""
     exports: str = ""
     """Folder for exported tables and screenshots; "": ``exports`` in the state directory."""
     read_only: bool = False

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from console.link_protocol import LinkState
+from engine.alert_rule import AlertRule
+from engine.api.alert_protocol import AlertReply, AlertRow
 from engine.api.control_protocol import Console
 from engine.api.market_protocol import LatencyDetail, MarketFrame, Watch
 from engine.api.model_protocol import (
@@ -47,6 +49,7 @@ from engine.api.trading_protocol import (
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from tests.api import samples
+from tests.api.fake_alerts import FakeAlerts
 from tests.console import sample_account, sample_market, sample_models
 from tests.console import sample_desk as sample
 
@@ -89,6 +92,7 @@ class FakeLink:
         self.market: Callable[[str], MarketFrame | None] = sample_market.full_frame
         """What a watched symbol is answered with."""
         self.latencies = sample_account.latency()
+        self.rules = FakeAlerts(self.sent)
         self.story = sample.explanation()
         self.details = {detail.name: detail for detail in samples.strategy_details()}
         self.blend_weights = BlendWeights(speed=20.0)
@@ -153,6 +157,22 @@ class FakeLink:
     async def latency(self) -> LatencyDetail:
         self._fail()
         return self.latencies
+
+    async def alerts(self) -> list[AlertRow]:
+        self._fail()
+        return list(self.rules.rows())
+
+    async def add_alert(self, rule: AlertRule) -> AlertReply:
+        self._fail()
+        return self.rules.add(rule, "console")
+
+    async def switch_alert(self, id: str, on: bool) -> Reply:
+        self._fail()
+        return self.rules.switch(id, on, "console")
+
+    async def remove_alert(self, id: str) -> Reply:
+        self._fail()
+        return self.rules.remove(id, "console")
 
     async def strategy(self, name: str) -> StrategyDetail:
         self._fail()
