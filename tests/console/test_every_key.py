@@ -1,4 +1,4 @@
-"""Every key of the desk is pressed where it works, and something comes of it; so do other keys in its place."""
+"""Every key of the desk is pressed where it works, and something comes of it; other keys do the same."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_every_key_of_the_desk(tmp_path: Path) -> None:
             for name in (name for name in key.keys.split(",") if key.action and name):
                 await settle(app, pilot, key)
                 before, wanted = state(app), SAYS.get(key.id, "")
-                await press(pilot, name)
+                await pilot.press(name)
                 if not await comes_true(pilot, lambda old=before, said=wanted: changed(app, old, said)):
                     nothing.append(f"{key.id} ({name}) {wanted}")
         assert nothing == []
