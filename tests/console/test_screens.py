@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.link_protocol import LinkState
+from console.memory import ConsoleMemory, Layout, Memory
 from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
@@ -33,18 +34,25 @@ async def answered(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def drawn(app: DeskApp, pilot: Pilot[None]) -> None:
+    """Until everything that is in sight was asked for and is drawn: one question at a time."""
+    for _ in app.questions():
+        app.paint()
+        await answered(pilot)
+    app.paint()
+    await pilot.pause()
+
+
 def take(snap_compare: Any, size: tuple[int, int], theme: str, *keys: str, **options: Any) -> None:
     """Compare the screen after ``keys``; frames come only where the test paints."""
     app = still(DeskApp(options.pop("link", None) or FakeLink(), theme=theme, frames_per_s=0.5, **options))
 
     async def prepare(pilot: Pilot[None]) -> None:
         await pilot.pause()
-        await answered(pilot)
-        app.paint()
-        await pilot.pause()
+        await drawn(app, pilot)
         for key in keys:
             await pilot.press(key)
-        await answered(pilot)
+        await drawn(app, pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
@@ -107,6 +115,14 @@ class TestBothSizes:
     def test_curve_and_performance(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "P", "G")
 
+    @pytest.mark.parametrize("tab", ["equity", "risk", "latency", "funnel"])
+    def test_desk_pane(self, snap_compare: Any, size: tuple[int, int], tab: str) -> None:
+        walked = ["equity", "risk", "latency", "funnel"].index(tab)
+        take(snap_compare, size, "tickdesk-dark", "8", *["right_square_bracket"] * walked)
+
+    def test_risk(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "D")
+
     def test_models(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "5", "right_square_bracket")
 
@@ -126,7 +142,14 @@ def test_a_users_strategy_at_the_least_size(snap_compare: Any) -> None:
     assert snap_compare(app, terminal_size=(80, 24), run_before=prepare)
 
 
-@pytest.mark.parametrize("pane", [1, 3, 4, 5, 6])
+def test_layouts_at_the_least_size(snap_compare: Any) -> None:
+    memory = ConsoleMemory()
+    layouts = {"scalp": Layout(2, False, {}, {"ticks": (4, True)}, [5, 6]), "night": Layout(8, True)}
+    memory.memory = Memory(layouts, "night")
+    take(snap_compare, (60, 16), "tickdesk-dark", "v", "j", "s", memory=memory)
+
+
+@pytest.mark.parametrize("pane", [1, 3, 4, 5, 6, 7])
 def test_compact_pane(snap_compare: Any, pane: int) -> None:
     take(snap_compare, (80, 24), "tickdesk-dark", str(pane))
 
