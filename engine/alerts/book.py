@@ -38,6 +38,10 @@ class AlertBook:
         """Whether there is anything to look at."""
         return any(one.state.on for one in self._watched.values())
 
+    def armed(self) -> tuple[str, ...]:
+        """The ids of the rules that may fire."""
+        return tuple(id for id, one in self._watched.items() if one.state.armed)
+
     def add(self, rule: AlertRule, now_ns: int) -> str:
         """Returns its id. Raises AlertError: it cannot be, or there are too many."""
         rule = checked(rule)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -36,12 +35,8 @@ class AlertState(msgspec.Struct, forbid_unknown_fields=True):
     """Until then it pauses."""
 
 
-class Reading(NamedTuple):
-    """``far``: the farthest in the rule's direction since the last look; ``now``: where it stands."""
-
-    now: float
-    far: float
-    said: str
+_Reading = tuple[float, float]
+"""Where it stands, and the farthest in the rule's direction since the last look."""
 
 
 class Watched:
@@ -49,15 +44,15 @@ class Watched:
 
     def __init__(self, state: AlertState) -> None:
         self.state = state
+        self.rule = state.rule
+        self._window_ns = round(state.rule.window_s * NS)
         self.now: float | None = None
         """What it looks at, at the last look; None: not known."""
         self._samples: deque[tuple[int, float]] = deque()
+        self._worst = ""
+        """The feed that is silent the longest."""
         self._silent: dict[str, int] = {}
         """Since when a feed is away, or is awaited, by venue."""
-
-    @property
-    def rule(self) -> AlertRule:
-        return self.state.rule
 
     def begin(self, now_ns: int) -> None:
         """Made, or switched on."""
@@ -71,17 +66,18 @@ class Watched:
         if self.rule.what == "opportunity":
             return self._look_for_chances(now_ns, sight)
         reading = self._read(now_ns, sight)
-        self.now = None if reading is None else reading.now
         if reading is None:
+            self.now = None
             return ""
-        state, beyond = self.state, self._beyond(reading.far)
-        if not state.armed:
-            if self._back(reading.now):
-                state.armed, state.armed_ns = True, now_ns
+        self.now, far = reading
+        if not self._beyond(far):
+            # The usual case, 20 times a second for every rule.
+            if not self.state.armed and self._back(self.now):
+                self.state.armed, self.state.armed_ns = True, now_ns
             return ""
-        if not beyond or self._pausing(now_ns):
+        if not self.state.armed or self._pausing(now_ns):
             return ""
-        return self._fire(now_ns, reading.said)
+        return self._fire(now_ns, self._say(self.now, far, sight))
 
     def _fire(self, now_ns: int, said: str) -> str:
         state, rule = self.state, self.rule
@@ -107,7 +103,8 @@ class Watched:
 
     # --- what each kind looks at -----------------------------------------------------------------
 
-    def _read(self, now_ns: int, sight: Sight) -> Reading | None:
+    def _read(self, now_ns: int, sight: Sight) -> _Reading | None:
+        """None: not known."""
         rule = self.rule
         if rule.what in PRICES:
             return self._price(sight)
@@ -123,38 +120,45 @@ class Watched:
             value = sight.drawdown_pct()
         else:
             value = sight.unrealized(rule.symbol)
-        if value is None or not math.isfinite(value):
-            return None
-        return Reading(value, value, f"{words(rule)}: {value:+,.10g}")
+        return None if value is None or not math.isfinite(value) else (value, value)
 
-    def _farthest(self, values: list[float]) -> float:
-        return max(values) if self.rule.beyond == "above" else min(values)
-
-    def _price(self, sight: Sight) -> Reading | None:
+    def _say(self, now: float, far: float, sight: Sight) -> str:
         rule = self.rule
-        prices = sight.prices(rule.symbol)
-        now: float = getattr(prices, rule.what)
+        said = words(rule)
+        if rule.what in PRICES:
+            passed = far != now and not self._beyond(now)
+            return f"{said}: it was {far:,.12g}, now {now:,.12g}" if passed else f"{said}: {now:,.12g}"
+        if rule.what == "change":
+            return f"{said}: {far:+.3f} %, last {sight.prices(rule.symbol).last:,.12g}"
+        if rule.what == "feed":
+            return f"{said}: {self._worst}, {now:.0f} s"
+        return f"{said}: {now:+,.10g}"
+
+    def _farthest(self, now: float, ends: list[float]) -> float:
+        if not ends:
+            return now
+        return max(now, *ends) if self.rule.beyond == "above" else min(now, *ends)
+
+    def _price(self, sight: Sight) -> _Reading | None:
+        what = self.rule.what
+        prices = sight.prices(self.rule.symbol)
+        now = prices.last if what == "last" else prices.bid if what == "bid" else prices.ask
         if not math.isfinite(now):
             return None
-        far = now
-        if rule.what == "last":
-            far = self._farthest([now, *self._passed(prices.bars)])
-        said = f"{words(rule)}: {now:,.12g}"
-        if self._beyond(far) and not self._beyond(now):
-            said = f"{words(rule)}: it was {far:,.12g}, now {now:,.12g}"
-        return Reading(now, far, said)
+        if what != "last" or not prices.bars:
+            return now, now
+        return now, self._farthest(now, self._passed(prices.bars))
 
     def _passed(self, bars: Sequence[tuple[int, float, float]]) -> list[float]:
         """The ends of the bars that began after the rule was armed."""
         above = self.rule.beyond == "above"
         return [high if above else low for begin, low, high in bars if begin >= self.state.armed_ns]
 
-    def _change(self, now_ns: int, sight: Sight) -> Reading | None:
-        rule, samples = self.rule, self._samples
-        prices = sight.prices(rule.symbol)
+    def _change(self, now_ns: int, sight: Sight) -> _Reading | None:
+        samples, prices = self._samples, sight.prices(self.rule.symbol)
         if not (math.isfinite(prices.last) and prices.last > 0):
             return None
-        window = round(rule.window_s * NS)
+        window = self._window_ns
         if samples and now_ns < samples[-1][0]:
             samples.clear()  # a clock that went back
         if not samples or now_ns - samples[-1][0] >= window // SAMPLES:
@@ -163,18 +167,18 @@ class Watched:
             samples.popleft()
         base = samples[0][1]
         now = (prices.last / base - 1.0) * 100.0
-        ends = [(end / base - 1.0) * 100.0 for end in self._passed(prices.bars)]
-        far = self._farthest([now, *ends])
-        return Reading(now, far, f"{words(rule)}: {far:+.3f} %, last {prices.last:,.12g}")
+        if not prices.bars:
+            return now, now
+        return now, self._farthest(now, [(end / base - 1.0) * 100.0 for end in self._passed(prices.bars)])
 
-    def _feed(self, now_ns: int, feeds: Sequence[FeedSight]) -> Reading | None:
-        worst = (-1.0, "")
+    def _feed(self, now_ns: int, feeds: Sequence[FeedSight]) -> _Reading | None:
+        worst = -1.0
         for feed in feeds:
             if self.rule.source in ("", feed.venue):
-                worst = max(worst, (self._silence_s(now_ns, feed), f"{feed.venue} is {feed.state}"))
-        if worst[0] < 0:
-            return None
-        return Reading(worst[0], worst[0], f"{words(self.rule)}: {worst[1]}, {worst[0]:.0f} s")
+                silence = self._silence_s(now_ns, feed)
+                if silence > worst:
+                    worst, self._worst = silence, f"{feed.venue} is {feed.state}"
+        return None if worst < 0 else (worst, worst)
 
     def _silence_s(self, now_ns: int, feed: FeedSight) -> float:
         since = feed.last_data_ns

@@ -43,12 +43,14 @@ class DeskSight:
         self._counts: dict[str, int] = {}
         """Closed bars that were seen, by symbol."""
         self._bars: dict[str, list[tuple[int, float, float]]] = {}
+        self._prices: dict[str, Prices] = {}
         self._found = 0
         self._chances: list[Chance] = []
         self._newest = ""
 
     def begin(self, symbols: set[str]) -> None:
         self._bars.clear()
+        self._prices.clear()
         boundary = self._desk.features.boundary_ns
         if boundary != self._boundary:
             self._boundary = boundary
@@ -85,11 +87,14 @@ class DeskSight:
     # --- Sight -----------------------------------------------------------------------------------
 
     def prices(self, symbol: str) -> Prices:
-        instrument = self._desk.instruments.get(symbol)
-        if instrument is None:
-            return _UNKNOWN
-        bid, _, ask, _, last = self._desk.features.live_quote(instrument.index)
-        return Prices(last, bid, ask, self._bars.get(symbol, ()))
+        found = self._prices.get(symbol)
+        if found is None:
+            instrument = self._desk.instruments.get(symbol)
+            if instrument is None:
+                return _UNKNOWN
+            bid, _, ask, _, last = self._desk.features.live_quote(instrument.index)
+            found = self._prices[symbol] = Prices(last, bid, ask, self._bars.get(symbol, ()))
+        return found
 
     def score(self, symbol: str) -> float | None:
         return self._desk.signals.blender.score(symbol, self._desk.now_ns)
@@ -126,7 +131,7 @@ class Alerts:
         self._desk, self._keep = desk, keep
         self.book = AlertBook()
         self._sight = DeskSight(desk, feeds)
-        self._armed: list[bool] = []
+        self._armed: tuple[str, ...] = ()
 
     def take_up(self, settings: Mapping[str, Any]) -> None:
         """The rules of earlier runs. One that cannot be read is left out, and said so."""
@@ -140,7 +145,7 @@ class Alerts:
             except (TickdeskError, ValueError) as error:  # msgspec's errors are ValueErrors
                 log.warning("an alert of the setting %s is not taken up: %s", SETTING, clean(error))
         self.book.take_up(states)
-        self._armed = [state.armed for state in self.book.kept()]
+        self._armed = self.book.armed()
 
     def look(self) -> None:
         if not self.book.active or not self._desk.trading_enabled:
@@ -149,14 +154,12 @@ class Alerts:
         fired = self.book.look(self._desk.now_ns, self._sight)
         for one in fired:
             self._desk.alert("warning", SOURCE, clean(one.text, 300))
-        armed = [state.armed for state in self.book.kept()]
-        if fired or armed != self._armed:
+        if fired or self.book.armed() != self._armed:
             self._save()
 
     def _save(self) -> None:
-        states = self.book.kept()
-        self._armed = [state.armed for state in states]
-        self._keep(SETTING, msgspec.to_builtins(states))
+        self._armed = self.book.armed()
+        self._keep(SETTING, msgspec.to_builtins(self.book.kept()))
 
     # --- commands --------------------------------------------------------------------------------
 
