@@ -61,6 +61,17 @@ class _Behind(NamedTuple):
         return view.risk_state.upper(), "good" if view.risk_state == "active" else "badge-warn"
 
 
+class EndScreen(AskScreen):
+    """What ``q`` offers where the replay's desk ends with this console: dismisses with LEAVE."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Leave the replay",
+            [(("The tape's desk ends with its screen; --state-dir keeps one.", "text"),)],
+            (Choice(LEAVE, "Leave", "the replay ends"), Choice("stay", "Stay", "nothing changes")),
+        )
+
+
 class BackScreen(AskScreen):
     """What ``q`` offers in a replay that took a desk's place: dismisses with BACK or LEAVE."""
 
@@ -243,8 +254,6 @@ class ReplayApp(TradingApp):
 
     def offer_way_back(self) -> bool:
         """Whether leaving is first of all leaving the replay: then it is asked."""
-        if self._behind is None or self._opened is None:
-            return False
 
         def answered(answer: str | None) -> None:
             if answer == BACK:
@@ -252,6 +261,11 @@ class ReplayApp(TradingApp):
             elif answer == LEAVE:
                 self.exit(return_code=0)
 
+        if self._behind is None or self._opened is None:
+            if self._tapes is None or not self._tapes.bound or self.view.link is LinkState.ENGINE_GONE:
+                return False
+            self.push_screen(EndScreen(), answered)
+            return True
         self.push_screen(BackScreen(clean(self._opened.path.name, 40), self._behind.name), answered)
         return True
 

@@ -51,11 +51,12 @@ class OpenTape:
 
 class Tapes:
     """``options``: of the engine's command line, its configuration. ``folders``: where tapes may lie, the
-    recordings first."""
+    recordings first. ``bound``: the desk that is shown at first plays a tape, and ends with this console."""
 
-    def __init__(self, options: Sequence[str], folders: Sequence[Path]) -> None:
+    def __init__(self, options: Sequence[str], folders: Sequence[Path], *, bound: bool = False) -> None:
         self._options = tuple(options)
         self.folders = tuple(folders)
+        self.bound = bound
 
     def start(self, path: Path, note: Callable[[str], None]) -> OpenTape:
         """Start an engine that plays ``path``, and wait until it listens: call it on a thread. Raises

@@ -119,7 +119,8 @@ def tapes(arguments: argparse.Namespace, config: Config, where: Path) -> Tapes:
     from console.tapes import Tapes
 
     recordings = Path(config.record.dir).expanduser() if config.record.dir else where / "tapes"
-    return Tapes(config_options(arguments), (recordings, Path.cwd()))
+    bound = bool(getattr(arguments, "tape", ())) and arguments.state_dir is None
+    return Tapes(config_options(arguments), (recordings, Path.cwd()), bound=bound)
 
 
 def engine_options(arguments: argparse.Namespace) -> list[str]:

@@ -70,11 +70,9 @@ class Playback:
 
     def at_ns(self, now: int) -> int:
         """The time reached on the tape: it goes on through quiet stretches, and waits for what is late."""
-        if self.state is not PlayState.PLAYING:
-            return self.last_ns if self.state is PlayState.SEEKING else self._at_ns
-        if self.unpaced or self._next_ns is None:
-            return self.last_ns
-        return max(min(self._reached(now), self._next_ns), self.last_ns)
+        if self.state is PlayState.PLAYING and not self.unpaced and self._next_ns is not None:
+            return max(min(self._reached(now), self._next_ns), self.last_ns)
+        return max(self._at_ns, self.last_ns)
 
     # --- what is asked for -----------------------------------------------------------------------
 

@@ -106,14 +106,14 @@ def replay(
             raise StoreError(f"the replay's records could not be written to {state_dir / DATABASE}")
         rows = config.quality.quarantine_rows
         asyncio.run(queried(store, lambda connection: prune(connection, rows)))
-        sha256 = _digest(store)
+        sha256 = digest(store)
     finally:
         models.close()
         store.close()
     return _report(desk, tape, tapes, models.active, seconds, sha256)
 
 
-def _digest(store: Store) -> str:
+def digest(store: Store) -> str:
     """SHA-256 over all orders and fills as the journal has them, a line each."""
     sha = hashlib.sha256()
     reader = store.reader()

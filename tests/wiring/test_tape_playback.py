@@ -1,0 +1,224 @@
+"""A tape's desk decides the same whatever is asked of its playback, forward and backward."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.playback_protocol import PlaybackPatch
+from engine.api.rows import PlaybackRow
+from engine.config import load
+from engine.errors import TapeError
+from engine.events import NS, MarketEvent
+from engine.feeds.normalised import lines_of
+from engine.feeds.playback import Playback, PlayState
+from engine.feeds.simulation.venue import SimulatedVenue
+from engine.feeds.tape import Tape, TapeFeed
+from engine.logs import LogRing
+from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.port import LivePort
+from engine.wiring.replay import digest, replay
+from engine.wiring.sources import adopt
+from engine.wiring.tape_playback import Begin, forget_journal
+from tests.wiring.conftest import START_NS, Bench, taped
+
+SECONDS = 90
+CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    venue = SimulatedVenue(("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"), seed=3, start_ns=START_NS)
+    events: list[MarketEvent] = []
+    for step in range(1, SECONDS * 4 + 1):
+        events += venue.advance(START_NS + step * NS // 4)
+    path = tmp_path_factory.mktemp("tape") / "simulated.jsonl"
+    path.write_bytes(lines_of(events))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(path: Path) -> list[bytes]:
+    """What is journaled when nothing is asked."""
+    bench = Bench()
+    taped(bench, path)
+    assert bench.desk.trading.fills > 0
+    return [msgspec.json.encode(event) for event in bench.journal]
+
+
+def ask(playback: Playback, draw: random.Random, now: int) -> None:
+    what = draw.randrange(7)
+    if what == 0:
+        playback.pause(now)
+    elif what == 1:
+        playback.play(now)
+    elif what == 2:
+        playback.set_speed(draw.choice((0.1, 1.0, 10.0, 1000.0)), now)
+    elif what == 3:
+        playback.step_events(draw.randrange(1, 600), now)
+    elif what == 4:
+        playback.step_frame(now)
+    elif what == 5:
+        playback.step_bars(draw.randrange(1, 9), now)
+    else:
+        playback.seek(playback.at_ns(now) + draw.randrange(12 * NS), now)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_pauses_steps_speeds_and_seeks_change_no_decision(
+    seed: int, path: Path, plain: list[bytes]
+) -> None:
+    draw, now = random.Random(seed), [0]
+    bench, tape, playback = Bench(), Tape([path]), Playback(1.0, paused=bool(seed % 2))
+    adopt(bench.desk, tape.specs)
+    feed = TapeFeed(tape, playback, lambda: now[0])
+    running = asyncio.create_task(feed.run(bench.desk.on_events))
+    for _ in range(60):
+        now[0] += draw.randrange(3 * NS)
+        ask(playback, draw, now[0])
+        feed.look()
+        for _ in range(draw.randrange(1, 12)):
+            await asyncio.sleep(0)
+    assert feed.stats.messages > 0
+    while not running.done():
+        playback.set_speed(math.inf, now[0])
+        playback.play(now[0])
+        feed.look()
+        await asyncio.sleep(0)
+    assert playback.state is PlayState.ENDED
+    assert [msgspec.json.encode(event) for event in bench.journal] == plain
+
+
+class Desk:
+    """A live engine on a tape."""
+
+    def __init__(self, state_dir: Path, path: Path, begin: Begin) -> None:
+        state_dir.mkdir(mode=0o700, exist_ok=True)
+        options = EngineOptions(load(environ={}), state_dir, tapes=(path,))
+        self.engine = LiveEngine(options, LogRing(), Tape([path]), begin)
+        self.port = LivePort(self.engine)
+        self.life: asyncio.Task[int] | None = None
+
+    def ask(self, **patch: object) -> str:
+        return self.port.set_playback(PlaybackPatch(**patch), "test").text  # type: ignore[arg-type]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds():
+                assert self.life is not None
+                assert not self.life.done(), self.life.exception()
+                await asyncio.sleep(0.005)
+
+    async def until_state(self, *states: str) -> None:
+        await self.until(lambda: self.row.first_ns > 0 and self.row.state in states)
+
+    @property
+    def row(self) -> PlaybackRow:
+        assert self.engine.playback is not None
+        return self.engine.playback.row()
+
+    async def run(self, script: Callable[[], Awaitable[None]]) -> str:
+        """The digest of its orders and fills after the script."""
+        self.life = asyncio.create_task(self.engine.main())
+        await self.until(lambda: self.engine.phase == "running" and self.row.first_ns > 0)
+        await script()
+        assert await asyncio.to_thread(self.engine.store.flush, 30.0)
+        found = digest(self.engine.store)
+        if self.engine.anew is None:
+            self.engine.stop("test")
+        assert await self.life == 0
+        return found
+
+
+async def test_the_engine_steps_seeks_and_begins_anew_with_the_digest_of_a_replay(
+    path: Path, tmp_path: Path
+) -> None:
+    report = await asyncio.to_thread(replay, load(environ={}), [path], tmp_path / "replayed")
+    assert report.fills > 0
+    desk = Desk(tmp_path / "state", path, Begin(paused=True))
+
+    async def first() -> None:
+        await asyncio.sleep(0.1)  # paused: nothing comes however long it stands
+        status = desk.port.state().status
+        assert (desk.row.state, status.mode, status.ticks) == ("paused", "REPLAY", 0)
+        first_ns = desk.row.first_ns
+        assert desk.ask(step="event", count=3) == "3 events on"
+        await desk.until(lambda: desk.engine.desk.intake.trades + desk.engine.desk.intake.quotes == 3)
+        await desk.until(lambda: desk.row.last_ns > 0)
+        assert desk.ask(speed=100.0) == "speed 100×"
+        with pytest.raises(TapeError, match=r"not on the tape, which goes from 2023-11-14 22:13:20 to"):
+            desk.ask(to_ns=1)
+        with pytest.raises(TapeError, match=r"speed 0\.01: 0\.1 to 1000 times real time, or max"):
+            desk.ask(speed=0.01)
+        with pytest.raises(TapeError, match="one of a step, a time"):
+            desk.ask(step="bar", by_s=1.0)
+        assert desk.ask(by_s=20.0).startswith("to 2023-11-14 22:13:40, deciding on all")
+        await desk.until_state("paused")
+        assert desk.row.at_ns == pytest.approx(first_ns + 20 * NS, abs=NS)
+        standing = desk.engine.desk.now_ns, desk.engine.desk.bars
+        await asyncio.sleep(0.15)  # the timer's beat: it must close no bar on a clock that stands
+        assert (desk.engine.desk.now_ns, desk.engine.desk.bars) == standing
+        assert desk.ask(state="playing", speed=0).startswith("playing max from")
+        await desk.until_state("ended")
+        with pytest.raises(TapeError, match="at its end: seek back"):
+            desk.ask(state="playing")
+
+    assert await desk.run(first) == report.sha256
+
+    async def back() -> None:
+        await desk.until_state("ended")
+        told = desk.ask(to_share=0.5)
+        assert "the desk begins anew from the tape's start" in told
+        with pytest.raises(TapeError, match="begins anew"):
+            desk.ask(state="paused")
+
+    forget_journal(tmp_path / "state")
+    desk = Desk(tmp_path / "state", path, Begin(speed=math.inf))
+    await desk.run(back)
+    begin = desk.engine.anew
+    assert begin is not None and begin.rewinds == 1 and begin.last_ns > begin.goal_ns > 0
+
+    forget_journal(tmp_path / "state")
+    desk = Desk(tmp_path / "state", path, msgspec.structs.replace(begin, paused=True))
+
+    async def again() -> None:
+        await desk.until_state("paused")
+        assert (desk.row.at_ns, desk.row.rewinds) == (begin.goal_ns, 1)
+        desk.ask(state="playing")
+        await desk.until_state("ended")
+
+    assert await desk.run(again) == report.sha256
+
+
+@pytest.mark.data
+async def test_a_real_capture_played_by_the_engine_is_the_one_replayed(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    path = data_dir / CAPTURE
+    report = await asyncio.to_thread(replay, load(environ={}), [path], tmp_path / "replayed")
+    desk = Desk(tmp_path / "state", path, Begin(speed=1000.0))
+
+    async def script() -> None:
+        desk.ask(step="bar", count=30)
+        await desk.until_state("paused")
+        desk.ask(by_s=200.0)
+        await desk.until_state("paused")
+        desk.ask(state="playing", speed=0)
+        await desk.until_state("ended")
+
+    assert await desk.run(script) == report.sha256
+    assert report.fills > 0
+
+
+def test_a_live_desk_refuses(tmp_path: Path) -> None:
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    port = LivePort(engine)
+    assert port.state().status.playback is None
+    with pytest.raises(TapeError, match=r"^this desk plays no tape: its market is of now$"):
+        port.set_playback(PlaybackPatch(state="paused"), "test")
