@@ -28,11 +28,13 @@ class Arrangement:
 
     def next_sort(self) -> tuple[int | None, bool]:
         """The sort after the one of now: each column down, then up, then as given."""
+        walk = sorted(range(len(self.columns)), key=lambda index: not self.columns[index].strength)
         if self.sort_column is None:
-            return 0, True
+            return walk[0], True
         if self.sort_reverse:
             return self.sort_column, False
-        return (self.sort_column + 1, True) if self.sort_column + 1 < len(self.columns) else (None, False)
+        after = walk.index(self.sort_column) + 1
+        return (walk[after], True) if after < len(walk) else (None, False)
 
     @property
     def sort_mode(self) -> str:
@@ -81,8 +83,11 @@ class Arrangement:
         if column is None:
             return list(rows)
 
+        strength = self.columns[column].strength
+
         def value(row: GridRow) -> Any:
-            return row.order[column] if row.order else row.cells[column][0]
+            found = row.order[column] if row.order else row.cells[column][0]
+            return abs(found) if strength and isinstance(found, (int, float)) else found
 
         known = [row for row in rows if value(row) is not None]
         known.sort(key=value, reverse=self.sort_reverse)

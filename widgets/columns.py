@@ -29,6 +29,8 @@ class Column(NamedTuple):
     time of ns since the epoch (negated where the newest sort first) that it sorts by."""
     heading: str = ""
     """What it is called in a file, where that is not ``title``: with its unit."""
+    strength: bool = False
+    """Sorts by how far it is from zero, and before the other columns: what is strongest, either way."""
 
 
 def choose_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:

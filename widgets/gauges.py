@@ -141,10 +141,10 @@ def _state(name: str, said: tuple[str, str, str], urgent: bool) -> GridRow:
 class GaugesGrid(Grid):
     COLUMNS = (
         Column("mark", "", 1, 0),
-        Column("name", "limit", 16, 0, grow=7),
+        Column("name", "limit", 23, 0),
         Column("bar", "", _BAR, 3),
         Column("share", "used", 5, 0, right=True),
-        Column("left", "to go", 22, 0, grow=20),
+        Column("left", "to go", 22, 0, grow=10),
         Column("about", "", 16, 5, grow=FILL),
     )
     EMPTY = "asking the engine…"

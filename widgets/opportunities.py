@@ -17,7 +17,7 @@ class OpportunitiesPane(Grid):
     COLUMNS = (
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("side", "side", 6, 0),
-        Column("score", "score", 6, 1, right=True),
+        Column("score", "score", 6, 1, right=True, strength=True),
         Column("confidence", "conf", 4, 3, right=True),
         Column("status", "status", 16, 2, grow=4),
         Column("age", "age", 4, 4, right=True, exported="time", heading="created"),

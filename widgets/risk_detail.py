@@ -52,7 +52,8 @@ def state_lines(status: StatusRow | None) -> list[Line]:
         names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)
         lines.append((("! not entered for a while after stops: ", "warn"), (names, "text")))
     if status.stale_symbols:
-        lines.append(((f"~ {status.stale_symbols} symbols are stale: no entries there", "warn"),))
+        many = "symbol is" if status.stale_symbols == 1 else "symbols are"
+        lines.append(((f"~ {status.stale_symbols} {many} stale: no entries there", "warn"),))
     if status.drifts:
         lines.append(((f"! the gateways and the desk disagree in {status.drifts}: P says where", "bad"),))
     return lines
@@ -60,7 +61,7 @@ def state_lines(status: StatusRow | None) -> list[Line]:
 
 def limit_lines(found: Sequence[Gauge] | None, width: int) -> list[Line]:
     """Every limit that has a number, the nearest first."""
-    note = f"the nearest first; from {WARN:.0%} on marked, from {ALARM:.0%} with !; L changes them"
+    note = f"nearest first; marked from {WARN:.0%}, ! from {ALARM:.0%}; L changes"
     lines = section("Distance to the limits", note)
     if found is None:
         return [*lines, (("not known yet", "muted"),)]

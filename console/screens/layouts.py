@@ -73,7 +73,7 @@ class LayoutsScreen(Modal[Layout]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Layouts"
-            dialog.border_subtitle = "enter takes up · s saves · d deletes · b begins with · esc"
+            dialog.border_subtitle = "enter loads · s saves · d deletes · b begins with · esc"
             yield self.grid
             yield self._prompt
             yield self._said
