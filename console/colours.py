@@ -37,7 +37,7 @@ def colours_of(setting: str, environ: Mapping[str, str]) -> Colours:
     return Colours.SIXTEEN
 
 
-def ascii_only(setting: bool | str, environ: Mapping[str, str]) -> bool:
+def ascii_only(setting: str, environ: Mapping[str, str]) -> bool:
     """Whether nothing but ASCII may be sent. ``setting``: that of ``console.ascii``.
 
     A locale that is not set is common in containers behind terminals that know UTF-8; one that names another
@@ -45,7 +45,7 @@ def ascii_only(setting: bool | str, environ: Mapping[str, str]) -> bool:
     where it finds C: then LANG is what the person said.
     """
     if setting != "auto":
-        return setting is True
+        return setting == "on"
     ctype = environ.get("LC_CTYPE", "")
     if ctype == "C.UTF-8" and environ.get("LANG", "") in ("C", "POSIX"):
         ctype = ""

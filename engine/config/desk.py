@@ -40,11 +40,11 @@ class ConsoleConfig(Section, frozen=True):
     theme: str = "tickdesk-dark"
     themes_dir: str = ""
     """Folder of own themes; relative to the configuration file, and ``themes`` beside it when empty."""
-    up: Annotated[str, Meta(pattern="^(green|red)$")] = "green"
+    up: Literal["green", "red"] = "green"
     """``red``: the inks of up and down change places, in every theme."""
     colours: Annotated[str, Meta(pattern="^(auto|none|16|256|truecolor)$")] = "auto"
-    ascii: bool | Literal["auto"] = "auto"
-    """Nothing but ASCII reaches the terminal; ``auto``: where its locale knows no more."""
+    ascii: Literal["auto", "on", "off"] = "auto"
+    """``on``: nothing but ASCII reaches the terminal; ``auto``: where its locale knows no more."""
     frames_per_s: Annotated[float, Meta(ge=0.5, le=10)] = 4.0
     flash: bool = True
     """A last price that changed is marked for a moment."""

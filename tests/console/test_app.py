@@ -20,6 +20,7 @@ from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
+from themes import THEMES
 from widgets.coach import Coach
 
 
@@ -371,10 +372,11 @@ async def test_zoom_shows_one_pane_and_back() -> None:
 
 async def test_theme_key_walks_the_themes() -> None:
     async with desk(FakeLink()) as (app, pilot):
-        await pilot.press("t")
-        assert app.theme == "tickdesk-light"
-        await pilot.press("t")
-        assert app.theme == "tickdesk-dark"
+        walked = [app.theme]
+        for _ in THEMES:
+            await pilot.press("t")
+            walked.append(app.theme)
+        assert walked == [*THEMES, "tickdesk-dark"]
 
 
 @pytest.mark.parametrize("tmux", [False, True])

@@ -88,7 +88,7 @@ def test_what_the_terminal_says(environ: dict[str, str], colours: Colours) -> No
 )
 def test_letters(environ: dict[str, str], plain: bool) -> None:
     assert ascii_only("auto", environ) is plain
-    assert ascii_only(True, environ) and not ascii_only(False, environ)
+    assert ascii_only("on", environ) and not ascii_only("off", environ)
 
 
 def test_every_glyph_keeps_its_cells() -> None:
@@ -113,7 +113,7 @@ def test_conversions_keep_what_a_click_means() -> None:
 def test_looks(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('name = "mine"\n[colours]\nmuted = "#303030"\n')
     (tmp_path / "b.toml").write_text("nmae = 3\n")
-    config = ConsoleConfig(up="red", colours="16", ascii=True)
+    config = ConsoleConfig(up="red", colours="16", ascii="on")
     looks = looks_of(config, "mine", tmp_path, {})
     assert (looks.theme, looks.colours, looks.ascii, looks.red_up) == ("mine", Colours.SIXTEEN, True, True)
     assert [own.theme.name for own in looks.own] == ["mine"]
