@@ -14,10 +14,12 @@ import pytest
 
 from console.link import UnixLink
 from engine.api.address import socket_path
+from engine.api.market_protocol import LatencyDetail, MarketFrame, Watch
 from engine.api.protocol import EventFrame, Explanation, Health, Reply, StrategyPatch, StreamMessage
 from engine.errors import LinkError
 from engine.store.lock import FILE
 from tests.e2e.engine import RunningEngine, options, refused, run
+from widgets.market.detail import MarketDetail
 
 FAST = options(simulated__history_s=60)
 
@@ -222,3 +224,38 @@ def test_explanations_of_orders_and_opportunities(engine: RunningEngine) -> None
     chain = asyncio.run(explain(told.opportunity.id))
     assert chain.opportunity is not None and chain.opportunity.id == told.opportunity.id
     assert [fill.trade_id for fill in chain.fills] == [fill.trade_id for fill in told.fills]
+
+
+def test_the_market_of_a_traded_symbol_is_watched_with_our_fills_and_latencies(engine: RunningEngine) -> None:
+    engine.wait_for(lambda health: health.status.funnel["fills"] > 0)
+    symbol = next(row.symbol for row in engine.state().orders if row.filled != "0")
+    detail, latency = asyncio.run(_watch(engine.state_dir, Watch(symbol, 5)))
+    assert (detail.symbol, detail.interval_s) == (symbol, 5)
+    assert detail.frame is not None and detail.frame.depth and detail.frame.bids and detail.frame.asks
+    assert detail.fills and len(detail.trades) > 10
+    bars = list(detail.bars.values())
+    assert len(bars) > 10 and not bars[-1].closed and len(bars[-1].indicators) == len(detail.frame.indicators)
+    stages = {row.stage: row for row in latency.stages}
+    for stage in ("decision", "approval", "journal", "submission", "first fill", "bar close", "frame sent"):
+        assert stages[stage].count and stages[stage].p50_us, stage
+
+
+async def _watch(state_dir: Path, watch: Watch) -> tuple[MarketDetail, LatencyDetail]:
+    """Until a second frame has come."""
+    link, detail, frames = UnixLink(socket_path(state_dir)), MarketDetail(), asyncio.Semaphore(0)
+
+    def take(message: StreamMessage) -> None:
+        if isinstance(message, MarketFrame):
+            detail.merge(message)
+            frames.release()
+
+    await link.watch(watch)
+    stream = asyncio.create_task(link.run(take, lambda *_: None))
+    try:
+        async with asyncio.timeout(10):
+            await frames.acquire()
+            await frames.acquire()
+        return detail, await link.latency()
+    finally:
+        stream.cancel()
+        await asyncio.gather(stream, return_exceptions=True)
