@@ -48,7 +48,7 @@ class ControlApp(CommandingApp):
     # --- before a command ------------------------------------------------------------------------
 
     def refusal(self, *, safer: bool = False) -> str:
-        return self.standing.refusal(safer=safer)
+        return self.standing.refusal(self.key_map.words("{control}"), safer=safer)
 
     async def why_not(self, name: str, *, safer: bool = False) -> str:
         refusal = self.refusal(safer=safer)

@@ -28,23 +28,23 @@ class Standing(NamedTuple):
         """And this console could take it."""
         return self.watching and not self.read_only and not self.controller
 
-    def refusal(self, *, safer: bool) -> str:
+    def refusal(self, key: str, *, safer: bool) -> str:
         """Why a command may not be sent; "": it may, or a free seat has to be taken first. ``safer``: of one
-        that makes the desk safer."""
+        that makes the desk safer; ``key``: takes over."""
         if self.read_only:
             return READ_ONLY
         if self.watching and self.controller and not safer:
-            return f"NOT SENT: {self.controller} controls the desk: K takes over"
+            return f"NOT SENT: {self.controller} controls the desk: {key} takes over"
         return ""
 
-    @property
-    def badge(self) -> tuple[str, str]:
-        """For the status bar, with what is said beside it; "" where there is nothing to say."""
+    def badge(self, key: str) -> tuple[str, str]:
+        """For the status bar, with what is said beside it; "" where there is nothing to say. ``key``: takes
+        over."""
         who = f"{self.controller} controls" if self.controller else "nobody controls"
         if self.read_only:
             return "READ ONLY", who if self.watching else ""
         if self.watching:
-            return "WATCHING", f"{who} · K takes {'over' if self.controller else 'control'}"
+            return "WATCHING", f"{who} · {key} takes {'over' if self.controller else 'control'}"
         return "", f"{self.consoles} consoles" if self.consoles > 1 else ""
 
 

@@ -45,6 +45,10 @@ def lines(health: Health) -> list[str]:
         )
     if health.model is not None:
         text.append(model_line(health.model))
+    if status.consoles:
+        consoles = "console" if status.consoles == 1 else "consoles"
+        who = f"{status.controller} controls" if status.controller else "none controls"
+        text.append(f"{status.consoles} {consoles} attached, {who}")
     if status.stale_symbols:
         symbols = "symbol is" if status.stale_symbols == 1 else "symbols are"
         text.append(f"{status.stale_symbols} {symbols} stale: entries are denied there")

@@ -148,7 +148,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
                 traffic,
                 silent_s,
                 self._stale_s,
-                view.standing.badge,
+                view.standing.badge(keys_of(self.app).words("{control}")),
                 self.alerts,
             )
         )
@@ -188,6 +188,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             self.frozen,
             self.has_class("-tiny"),
             self.status_bar.reason_is_whole,
+            keys_of(self.app).shown("freeze") or ":freeze",
         )
         self.banner.show(*banner(self.view, said))
 

@@ -104,9 +104,9 @@ class Control:
         if need == "control":
             seated = self.controller(now_ns)
             if seated is None:
-                raise ControlError("NOT DONE: nobody controls the desk: K takes control")
+                raise ControlError("NOT DONE: nobody controls the desk: take control first")
             if seated.id != console.id:
-                raise ControlError(f"NOT DONE: {seated.place} controls the desk: K takes over")
+                raise ControlError(f"NOT DONE: {seated.place} controls the desk: take over first")
 
     def detail(self, now_ns: int) -> ControlDetail:
         seated = self.controller(now_ns)

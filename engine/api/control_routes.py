@@ -105,7 +105,7 @@ class Guard:
         async def change(request: web.Request) -> web.Response:
             console = self.console(request)
             if console is None:
-                raise ControlError("only a console takes control: `tickdesk attach`, then K")
+                raise ControlError("only a console takes control: attach one")
             patch = await body(request, ControlPatch)
             text = self._take(console) if patch.action == "take" else self._give(console)
             if text:  # an alert is logged too

@@ -76,7 +76,7 @@ def test_who_leaves_frees_the_seat_at_once_and_who_watched_does_not_get_it_unask
     control.attach(B, 0)
     control.detach(A, 1, left=True)
     assert control.controller(1) is None
-    with pytest.raises(ControlError, match="nobody controls the desk: K"):
+    with pytest.raises(ControlError, match="nobody controls the desk: take"):
         control.check(B, "control", 1)
     control.check(B, "safer", 1)
     assert control.take(B, 2) is None and control.controller(2) == B
@@ -88,7 +88,7 @@ def test_taking_over_and_giving_up() -> None:
     control.attach(A, 0)
     control.attach(B, 0)
     control.attach(R, 0)
-    with pytest.raises(ControlError, match="pts/3 controls the desk: K takes over"):
+    with pytest.raises(ControlError, match="pts/3 controls the desk: take over"):
         control.check(B, "control", 0)
     assert control.take(B, 1) == A and control.take(B, 1) is None
     with pytest.raises(ControlError, match="pts/5 controls"):

@@ -60,11 +60,13 @@ def test_where_a_console_stands() -> None:
 
     assert at(None, OTHER) == at(ME, OTHER, up=False) == Standing()
     mine, free, watches, reads = at(ME, ME), at(ME, None), at(ME, OTHER), at(READS, OTHER)
-    assert mine.controls and mine.badge == ("", "2 consoles") and not mine.refusal(safer=False)
-    assert free.seat_is_free and not free.refusal(safer=False)
-    assert watches.badge == ("WATCHING", "pts/5 controls · K takes over")
-    assert "pts/5 controls" in watches.refusal(safer=False) and not watches.refusal(safer=True)
-    assert reads.badge == ("READ ONLY", "pts/5 controls") and "READ ONLY" in reads.refusal(safer=True)
+    assert mine.controls and mine.badge("K") == ("", "2 consoles") and not mine.refusal("K", safer=False)
+    assert free.seat_is_free and not free.refusal("K", safer=False)
+    assert watches.badge("K") == ("WATCHING", "pts/5 controls · K takes over")
+    assert "pts/5 controls" in watches.refusal("K", safer=False) and not watches.refusal("K", safer=True)
+    assert reads.badge("K") == ("READ ONLY", "pts/5 controls") and "READ ONLY" in reads.refusal(
+        "K", safer=True
+    )
     assert standing(READS, None, up=False).read_only
 
 
