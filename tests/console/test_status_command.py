@@ -33,3 +33,10 @@ def test_a_clock_that_denies_entries_and_a_tape_at_its_end() -> None:
     told = lines(Health(True, 1, 42, sample.status(), (off, ended)))
     assert any("clock 12 s off: entries denied" in line for line in told)
     assert "feed okx: ended, no more data, 7 messages end of tape" in told
+
+
+def test_consoles_and_who_controls() -> None:
+    status = msgspec.structs.replace(sample.status(), consoles=2, controller="ana@pts/3/4242")
+    assert "2 consoles attached, ana@pts/3/4242 controls" in lines(Health(True, 1, 42, status, ()))
+    alone = msgspec.structs.replace(status, consoles=1, controller="")
+    assert "1 console attached, none controls" in lines(Health(True, 1, 42, alone, ()))
