@@ -22,15 +22,13 @@ from widgets.cells import (
     CELL_STYLES,
     COMPONENTS,
     SCROLL_CSS,
-    Cell,
     fit,
     on_cursor,
     segments,
     without_ink,
 )
 from widgets.columns import Column, choose_columns
-from widgets.figures import shortened
-from widgets.highlight import marked
+from widgets.row_line import heading, row_cells
 from widgets.rows import GridRow
 
 
@@ -349,45 +347,24 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         if strip is None:
             strip = self._strips[row.key] = self._row_strip(row, width)
         if index == self._cursor_index and self.can_focus:
-            cursor = self._style("grid--cursor" if self.has_focus else "grid--cursor-idle")
+            cursor = self._style("grid--cursor" if self._seems_focused else "grid--cursor-idle")
             return Strip(on_cursor(strip, cursor, self._cell_styles()["text"]), width)
         return strip
 
+    @property
+    def _seems_focused(self) -> bool:
+        """Without colours nothing shades what is below a dialog: there is one cursor with the focus, its own."""
+        return self.has_focus and not (self.app.no_color and self.app.screen is not self.screen)
+
     def _row_strip(self, row: GridRow, width: int) -> Strip:
         self.lines_drawn += 1
-        cells: list[Cell] = []
-        used, columns = 0, self.COLUMNS
         needles = self.arrangement.needles
-        style_before = "text"
-        for index, column_width in self._plan:
-            text, style = row.cells[index]
-            if self._faded:
-                style = "stale"
-            if used:
-                # A blank has no ink: it joins the run before it.
-                cells.append((" ", style_before))
-                used += 1
-            if columns[index].shorten:
-                text = shortened(text, column_width)
-            cell = (fit(text, column_width, columns[index].right), style)
-            if needles is None:
-                cells.append(cell)
-            else:
-                cells.extend(marked(cell, needles))
-            style_before = "text" if style.startswith("badge") else style
-            used += column_width
-        if used < width:
-            cells.append((" " * (width - used), style_before))
+        cells = row_cells(row, self.COLUMNS, self._plan, width, faded=self._faded, needles=needles)
         return Strip(segments(cells, self._cell_styles()), width)
 
     def _header_strip(self, width: int) -> Strip:
-        titles = []
-        for index, column_width in self._plan:
-            column = self.COLUMNS[index]
-            mark = ("▼" if self.sort_reverse else "▲") if index == self.sort_column else ""
-            title = column.title[: column_width - len(mark)] + mark if column_width > len(mark) else ""
-            titles.append(fit(title, column_width, column.right))
-        return Strip(segments([(fit(" ".join(titles), width), "heading")], self._cell_styles()), width)
+        titles = heading(self.COLUMNS, self._plan, self.sort_column, self.sort_reverse)
+        return Strip(segments([(fit(titles, width), "heading")], self._cell_styles()), width)
 
     # --- the mouse (never needed) ----------------------------------------------------------------
 
