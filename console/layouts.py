@@ -11,10 +11,11 @@ from console.command_line.completion import one_of
 from console.memory import Layout
 from console.screens.layouts import LONGEST_NAME, MOST_LAYOUTS, LayoutsScreen
 from console.screens.risk import RiskScreen
+from console.watchlists import WatchlistsApp
 from engine.text import clean
 
 
-class LayoutsApp(AskingApp):
+class LayoutsApp(AskingApp, WatchlistsApp):
     def typed_commands(self) -> list[Command]:
         name = Argument("NAME", "of the layout; save NAME keeps the desk as it stands", self._layout_names)
         more = Argument("NAME", "behind save", optional=True)
@@ -53,9 +54,12 @@ class LayoutsApp(AskingApp):
 
     def capture_layout(self) -> Layout:
         """How the desk stands now."""
-        return captured(self.desk)
+        layout = captured(self.desk)
+        layout.watchlist = self.memory.memory.watchlist
+        return layout
 
     def take_up_layout(self, layout: Layout) -> None:
+        self.choose_watchlist(layout.watchlist)
         take_up(self.desk, layout)
 
     def begin_with_layout(self) -> None:

@@ -29,6 +29,8 @@ async def test_layouts_are_kept_taken_up_begun_with_and_deleted(tmp_path: Path) 
     path = tmp_path / FILE
     async with desk(FakeLink(), WIDE, memory=ConsoleMemory(path)) as (app, pilot):
         screen = app.desk
+        app.memory.memory.watchlists["majors"] = ["simulated:BTC-USD"]
+        app.choose_watchlist("majors")
         await press(pilot, "1", "s", "4", "right_square_bracket")
         screen.hide(7)
         screen.hide(4)
@@ -37,12 +39,14 @@ async def test_layouts_are_kept_taken_up_begun_with_and_deleted(tmp_path: Path) 
         assert isinstance(app.screen, LayoutsScreen) and "scalp is saved" in text_of(app)
         kept = msgspec.json.decode(path.read_bytes(), type=Memory).layouts["scalp"]
         assert kept.hidden == [4, 7] and kept.tabs[4] == 1 and kept.sorts["ticks"] == (0, True)
+        app.choose_watchlist("")
         await press(pilot, "b", "escape", "4", "7", "plus", "left_square_bracket")
         assert shown(app) == {7}, "who goes to a pane wants to see it"
         await press(pilot, "v", "s", *"zoom", "escape")
         assert "zoom" not in app.memory.memory.layouts, "esc keeps nothing"
         await press(pilot, "enter")
         assert app.screen is screen and shown(app) == {1, 2, 3, 5, 6, 8} and screen.orders.tab == 1
+        assert app.desk.watchlist is not None and app.desk.watchlist.name == "majors"
         await press(pilot, "v", "d")
         assert not msgspec.json.decode(path.read_bytes(), type=Memory).layouts
     memory = ConsoleMemory(path)
