@@ -23,7 +23,7 @@ from engine.api.protocol import EventFrame, Explanation, StateFrame
 from engine.events import Alert
 from tests.api import samples
 from tests.console import sample_desk as sample
-from tests.console import sample_models
+from tests.console import sample_market, sample_models
 from tests.console.fake_link import FakeLink
 from tests.console.hostile import HOSTILE, poison
 from widgets.explanation import explanation_lines
@@ -86,8 +86,12 @@ async def test_hostile_text_in_every_widget(size: tuple[int, int]) -> None:
             link.on_message(msgspec.structs.replace(frame, ticks=ticks))
             link.on_message(poison(EventFrame(number, Alert(level="", source="", text="", ns=1)), texts))
             link.on_state(LinkState.UP if number % 2 else LinkState.LOST, next(texts))
+            app.desk.market.go_to(number % len(app.desk.market.names))
             for pane in range(1, len(PANES) + 1) if size == (80, 24) else (1,):
                 app.desk.go_to(pane)
+                app.paint()
+                market = poison(sample_market.full_frame(), texts)
+                link.on_message(msgspec.structs.replace(market, symbol=app.market_symbol))
                 app.paint()
                 for widget in app.screen.walk_children(Widget):
                     if isinstance(widget, Grid | FixedLines | Lines) and widget.display and widget.size.width:

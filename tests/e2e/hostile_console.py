@@ -19,10 +19,12 @@ from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.driver import DeskDriver
+from engine.api.market_protocol import MarketFrame
 from engine.api.protocol import EventFrame
 from engine.errors import LinkError
 from engine.events import Alert
 from tests.console import sample_desk as sample
+from tests.console import sample_market
 from tests.console.fake_link import FakeLink
 from tests.console.hostile import hostile_texts, poison
 
@@ -40,6 +42,8 @@ WALK = (
     ("5", "enter"),
     ("5", "right_square_bracket", "right_square_bracket", "enter", "y"),
     ("6", "G", "y"),
+    ("7", "right_square_bracket", "right_square_bracket", "y"),
+    ("7", "enter", "I", "h"),
     ("w",),
     ("L",),
     ("P",),
@@ -83,6 +87,7 @@ class HostileLink(FakeLink):
     def __init__(self, texts: Counted | None) -> None:
         super().__init__()
         self.texts = texts
+        self.market = self.poisoned_market
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
@@ -101,6 +106,11 @@ class HostileLink(FakeLink):
     def given(self, value: Any) -> Any:
         texts = super().__getattribute__("texts")
         return value if texts is None else poison(value, texts)
+
+    def poisoned_market(self, symbol: str) -> MarketFrame:
+        """Of the symbol that was asked for: another one's would be left out."""
+        market: MarketFrame = self.given(sample_market.full_frame())
+        return msgspec.structs.replace(market, symbol=symbol)
 
     def tell(self) -> None:
         """A whole frame, and an alert."""
