@@ -199,7 +199,8 @@ class DeskApp(
             active = not automation.active
             self.command(f"switching {key}", lambda: self.link.set_automation(key, active))
         else:
-            self.say("select a strategy or an automation first: 5, then j and k")
+            first = "select a strategy or an automation first: {pane5}, then {down} and {up}"
+            self.say(self.key_map.words(first))
 
     def action_weights(self) -> None:
         """The blend's weights, and what they come to for the symbol selected in the ticks."""
@@ -218,7 +219,8 @@ class DeskApp(
         elif self.desk.active == MARKET:
             self.action_market()
         elif key is None or self.desk.active not in OPENING_PANES:
-            self.say("select a symbol (1), an opportunity (2), an order (4) or a strategy (5) first")
+            rows = "a symbol ({pane1}), an opportunity ({pane2}), an order ({pane4}) or a strategy ({pane5})"
+            self.say(self.key_map.words(f"select {rows} first"))
         elif grid is self.desk.ticks:
             self.push_screen(SignalsScreen(key, self.link))
         elif grid is pane.models:

@@ -138,7 +138,7 @@ class MarketApp(LayoutsApp):
         """The next longer bars, then the desk's own again."""
         own, now = self._own_interval_s, self.chart_interval_s
         if not self.market_panes():
-            self.say("no chart is in sight: 7 shows the market")
+            self.say(self.key_map.words("no chart is in sight: {pane7} shows the market"))
         elif not own and not now:
             self.say("no bar is known yet: wait for the chart")
         else:
@@ -153,7 +153,7 @@ class MarketApp(LayoutsApp):
         if panes:
             panes[-1].chart.next_study()
         else:
-            self.say("no chart is in sight: 7 shows the market")
+            self.say(self.key_map.words("no chart is in sight: {pane7} shows the market"))
 
     def action_market(self) -> None:
         """The market of the symbol on the whole screen."""

@@ -159,7 +159,9 @@ class TradingApp(CommandingApp):
         desk = self.desk
         row = self.view.orders.get(desk.grid.cursor_key or "") if desk.grid in desk.orders.grids else None
         if row is None:
-            self.say(f"select the order to {what} first: 4, then j and k")
+            self.say(
+                self.key_map.words(f"select the order to {what} first: {{pane4}}, then {{down}} and {{up}}")
+            )
         elif row.state in FINAL:
             self.say(f"{order_words(row)} is {row.state.replace('_', ' ')}: there is nothing to {what}")
         else:
@@ -172,7 +174,7 @@ class TradingApp(CommandingApp):
             self.view.positions.get(desk.grid.cursor_key or "") if desk.grid is desk.positions.grid else None
         )
         if row is None:
-            self.say("select the position to close first: 3, then j and k")
+            self.say(self.key_map.words("select the position to close first: {pane3}, then {down} and {up}"))
             return
         self.close_position(row)
 

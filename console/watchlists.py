@@ -44,7 +44,9 @@ class WatchlistsApp(TradingApp):
     def _watch(self, words: Sequence[str]) -> None:
         name = "" if words[0] == ALL else words[0]
         if name and name not in self.memory.memory.watchlists:
-            raise CommandError(f"no watchlist is called {name}: W makes one")
+            raise CommandError(
+                f"no watchlist is called {name}: {self.key_map.words('{watchlists}')} makes one"
+            )
         self.choose_watchlist(name)
 
     def _names(self, before: Sequence[str]) -> Iterable[Candidate]:
@@ -74,7 +76,7 @@ class WatchlistsApp(TradingApp):
         """The selected symbol into the list, or out of it; without one that is shown, into the first."""
         symbol, memory = self.selected_symbol(), self.memory.memory
         if not symbol:
-            self.say("select a symbol first: 1, then j and k")
+            self.say(self.key_map.words("select a symbol first: {pane1}, then {down} and {up}"))
             return
         name = memory.watchlist or next(iter(memory.watchlists), FIRST)
         symbols = memory.watchlists.setdefault(name, [])
@@ -84,7 +86,9 @@ class WatchlistsApp(TradingApp):
             said = f"{native} is out of {name}"
         elif len(symbols) < MOST_SYMBOLS:
             symbols.append(symbol)
-            said = f"{native} is in {name}" + ("" if memory.watchlist else " · W shows it")
+            said = f"{native} is in {name}" + (
+                "" if memory.watchlist else self.key_map.words(" · {watchlists} shows it")
+            )
         else:
             self.say(f"{name} holds {MOST_SYMBOLS} symbols: that is as many as it can")
             return

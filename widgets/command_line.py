@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Label
 
-from widgets.cells import fit
+from widgets.cells import fit, printable
 from widgets.lines import FixedLines, Line
 from widgets.value_input import ValueInput
 
@@ -103,6 +103,10 @@ class CommandInput(ValueInput):
     @property
     def line(self) -> CommandLine:
         return next(node for node in self.ancestors if isinstance(node, CommandLine))
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted may hold escapes."""
+        return printable(value)
 
     def action_complete(self, step: int) -> None:
         self.line.complete(step)

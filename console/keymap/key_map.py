@@ -92,6 +92,10 @@ class KeyMap:
         """The first key of an action as a person reads it; "" when it has none."""
         return self.key(id).shown.partition(" ")[0]
 
+    def words(self, text: str) -> str:
+        """``text`` with the key of each ``{id}`` in it; what has none is typed on the command line."""
+        return re.sub(r"\{(\w+)\}", lambda match: self.shown(match[1]) or f":{match[1]}", text)
+
     def screens(self) -> dict[str, list[Key]]:
         """All keys that are there at the same time, by where that is."""
         screens = {"the desk": list(self.desk), "the models screen": [*self.models, self.key("halt")]}

@@ -22,6 +22,8 @@ class Said(NamedTuple):
     too_small: bool = False
     reason_is_whole: bool = True
     """Whether the reason of the risk state can be read in the status bar."""
+    thaws: str = "f"
+    """The key that lets the display go on."""
 
 
 def banner(view: DeskView, said: Said) -> tuple[str, str]:
@@ -36,7 +38,7 @@ def banner(view: DeskView, said: Said) -> tuple[str, str]:
     if view.link is LinkState.LOST:
         return f"LINK LOST{detail} · what you see is the past · reconnecting", "badge-bad"
     if said.frozen:
-        return "DISPLAY FROZEN · the desk goes on behind it · f thaws", "badge-warn"
+        return f"DISPLAY FROZEN · the desk goes on behind it · {said.thaws} thaws", "badge-warn"
     if said.too_small:
         columns, rows = COMPACT
         return f"terminal too small: {columns}×{rows} shows the desk", "badge-warn"

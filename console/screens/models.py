@@ -284,11 +284,15 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         """Who sends, and says what became of it."""
         return cast("ModelsApp", self.app)
 
+    def say_keys(self, text: str) -> None:
+        """With the key of each ``{id}``."""
+        self.commands.say(keys_of(self.app).words(text))
+
     def _chosen(self) -> ModelEntry | None:
         """The selected version; None, and said so, when there is none."""
         entry = self.selected
         if entry is None:
-            self.commands.say("no version is selected: train one with t")
+            self.say_keys("no version is selected: train one with {model_train}")
         return entry
 
     def action_details(self) -> None:
@@ -301,7 +305,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         if entry is None or self._known is None:
             return
         if entry.role == "active":
-            self.commands.say(f"model {entry.version} is active already; r loads it anew")
+            self.say_keys(f"model {entry.version} is active already; {{reload}} loads it anew")
             return
         before = self._details.get(entry.version)
         self.commands.ask_activation(self._known, entry, before[1] if before else None)
@@ -326,7 +330,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
 
     def action_cancel_training(self) -> None:
         if self._known is not None and self._known.training.state != "running":
-            self.commands.say("no training run is at work: t starts one")
+            self.say_keys("no training run is at work: {model_train} starts one")
             return
 
         self.commands.ask_end_of_training()

@@ -153,7 +153,9 @@ async def test_other_keys_work_and_are_shown_where_they_are() -> None:
         assert "Z  Risk limits" in text_of(app) and "H f9  HALT" in text_of(app)
         await press(pilot, "escape", "o", "e")
         assert app.screen.form.cursor == "type"  # type: ignore[attr-defined]
-        await press(pilot, "escape", "q", "e", "i")
+        await press(pilot, "escape", "m")
+        assert "select the order to amend first: 4, then e and i" in toasts(app)
+        await press(pilot, "q", "e", "i")
         assert isinstance(app.screen, LeaveScreen) and app.screen.choices.index == 0
 
 
