@@ -24,6 +24,8 @@ STYLES = 4096
 _SURFACES = 8
 """A Linux console has that many for surfaces."""
 _BLACK, _SILVER, _WHITE = 0, 7, 15
+_BRIGHT = (3, 6, 7)
+"""Surfaces on which black is read best."""
 
 
 class StyleFilter(LineFilter):
@@ -63,9 +65,11 @@ def in_sixteen(style: Style) -> Style:
     ink, surface = _number(style.color), _number(style.bgcolor)
     if surface is not None and surface >= _SURFACES:
         surface = _SILVER if surface == _WHITE else surface - _SURFACES
-    if ink is not None and ink == surface:
-        ink = _BLACK if surface in (_SILVER, 3, 6) else _WHITE
-    return style + Style(color=_coloured(ink), bgcolor=_coloured(surface))
+    if ink is None or ink != surface:
+        return style + Style(color=_coloured(ink), bgcolor=_coloured(surface))
+    # Too near to be told apart, as what lies below the shade of a dialog is.
+    ink = _BLACK if surface in _BRIGHT else _SILVER
+    return style + Style(color=_coloured(ink), bgcolor=_coloured(surface), dim=True)
 
 
 @lru_cache(STYLES)

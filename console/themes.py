@@ -77,6 +77,7 @@ def dressed(theme: Theme, base: str, looks: Looks) -> Theme:
 
 
 PLAIN = Looks()
+ONE_THEME = "no colours here (NO_COLOR, TERM or console.colours): there is but one theme"
 
 
 class ThemesApp(CommandingApp):
@@ -130,12 +131,12 @@ class ThemesApp(CommandingApp):
 
     def _wear_named(self, words: Sequence[str]) -> None:
         if self.looks.colours is Colours.NONE:
-            raise CommandError("no colours here (NO_COLOR, TERM or console.colours): there is but one theme")
+            raise CommandError(ONE_THEME)
         self.theme = one_of(words[0], self._theme_names, "theme")
 
     def action_next_theme(self) -> None:
         if self.looks.colours is Colours.NONE:
-            self.say("no colours here (NO_COLOR, TERM or console.colours): there is but one theme")
+            self.say(ONE_THEME)
             return
         self.theme = next_theme(self.theme, self._theme_names)
         self.say(f"theme {self.theme}, for this time only: `theme` in [console] keeps it")

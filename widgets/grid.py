@@ -353,7 +353,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def _seems_focused(self) -> bool:
-        """Without colours nothing shades what is below a dialog: there is one cursor with the focus, its own."""
+        """Without colours nothing shades what is below a dialog: only the dialog's cursor has the focus."""
         return self.has_focus and not (self.app.no_color and self.app.screen is not self.screen)
 
     def _row_strip(self, row: GridRow, width: int) -> Strip:

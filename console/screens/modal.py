@@ -37,6 +37,19 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     }
     """
 
+    def on_mount(self) -> None:
+        self._mark_focus_anew()
+
+    def on_unmount(self) -> None:
+        self._mark_focus_anew()
+
+    def _mark_focus_anew(self) -> None:
+        """Without colours nothing shades what is below: its cursor is drawn as one without the focus."""
+        if self.app.no_color:
+            for screen in self.app.screen_stack:
+                if screen.focused is not None:
+                    screen.focused.refresh()
+
     def key(self, id: str) -> str:
         """The key of an action as it is mapped, to be shown."""
         return keys_of(self.app).shown(id)

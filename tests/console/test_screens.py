@@ -9,8 +9,11 @@ import pytest
 from textual.pilot import Pilot
 
 from console.app import DeskApp
+from console.colours import Colours
 from console.link_protocol import LinkState
 from console.memory import ConsoleMemory, Layout, Memory
+from console.themes import Looks
+from engine.alert_rule import AlertRule
 from tests.console import sample_account
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
@@ -74,6 +77,29 @@ class TestBothSizesAndThemes:
 class TestBothSizes:
     def test_strategy(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "5", "j", "j", "enter", "G")
+
+    def test_watchlists(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        memory = ConsoleMemory()
+        memory.memory.watchlists = {
+            "majors": ["simulated:ETH-USD", "simulated:BTC-USD"],
+            "to look at": ["simulated:XRP-USD"],
+        }
+        memory.memory.watchlist = "majors"
+        take(snap_compare, size, "tickdesk-dark", "W", "j", "e", memory=memory)
+
+    def test_alert(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        take(snap_compare, size, "tickdesk-dark", "3", "exclamation_mark", "up", "up", "left", "right")
+
+    def test_alerts(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        link = FakeLink()
+        for rule in (
+            AlertRule("last", 70_000.0, symbol="simulated:BTC-USD", repeat=True, rearm=50.0),
+            AlertRule("drawdown", 1.5, note="stop for today"),
+            AlertRule("feed", 10.0),
+        ):
+            link.rules.add(rule, "test")
+        keys = ("exclamation_mark", "exclamation_mark", "j")
+        take(snap_compare, size, "tickdesk-dark", "1", "slash", *"usd", "enter", *keys, link=link)
 
     def test_strategy_edited(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "5", "j", "j", "enter", "j", "enter", "2", "x", "enter")
@@ -242,9 +268,13 @@ def test_link_lost(snap_compare: Any) -> None:
     assert snap_compare(app, terminal_size=(200, 50), run_before=prepare)
 
 
-def test_no_color(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    take(snap_compare, (80, 24), "tickdesk-dark", "3")
+@pytest.mark.parametrize("keys", [("3",), ("3", "X")], ids=["desk", "dialog"])
+def test_no_color(snap_compare: Any, keys: tuple[str, ...]) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", *keys, looks=Looks(colours=Colours.NONE))
+
+
+def test_sixteen_colours_and_ascii(snap_compare: Any) -> None:
+    take(snap_compare, (80, 24), "tickdesk-dark", "3", looks=Looks(colours=Colours.SIXTEEN, ascii=True))
 
 
 def test_leave_without_an_engine(snap_compare: Any) -> None:
