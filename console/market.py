@@ -18,8 +18,10 @@ from engine.api.market_protocol import Watch
 from widgets.market.pane import MarketPane
 from widgets.market.surroundings import surroundings
 
-MULTIPLES = (1, 5, 15, 60, 240)
-"""Bars of the chart, in bars of the desk."""
+INTERVALS_S = (5, 15, 60, 300, 900, 3600, 14_400, 86_400)
+"""Bars of the chart besides the desk's own: those that are made up of them."""
+LONGER = 5
+"""So many of them are walked through."""
 
 
 class MarketApp(LayoutsApp):
@@ -142,9 +144,7 @@ class MarketApp(LayoutsApp):
         elif not own and not now:
             self.say("no bar is known yet: wait for the chart")
         else:
-            self.chart_interval_s = next(
-                (own * times for times in MULTIPLES if own * times > max(now, own)), 0
-            )
+            self.chart_interval_s = next((each for each in longer_than(own) if each > now), 0)
             self.follow_market()
 
     def action_study(self) -> None:
@@ -169,3 +169,8 @@ class MarketApp(LayoutsApp):
     def take_up_layout(self, layout: Layout) -> None:
         self.chart_interval_s = max(layout.interval_s, 0)
         super().take_up_layout(layout)
+
+
+def longer_than(own_s: int) -> list[int]:
+    """Intervals that bars of ``own_s`` make up, seconds; none while that is not known (0)."""
+    return [each for each in INTERVALS_S if own_s and each > own_s and each % own_s == 0][:LONGER]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from console.market import longer_than
 from console.screens.market import MarketScreen
 from console.screens.ticket import TicketScreen
 from engine.api.market_protocol import TradeRow, Watch
@@ -94,8 +95,15 @@ async def test_scrolling_stays_where_it_is_while_more_comes() -> None:
         link.on_message(sample.full_frame(full=False, bars=(), trades=sample.trades()[:5], fills=()))
         app.paint()
         assert "8 newer above" in shown(market.trades)
-        await press(pilot, "left_square_bracket", "G")
-        assert "B " in shown(market.ladder)
+        await press(pilot, "G")
+        assert market.trades.scrolled == 0
+        await press(pilot, "left_square_bracket", "pagedown", "pagedown")
+        assert "spread" not in "\n".join(shown(market.ladder).split("\n")[1:])
+        await press(pilot, "G")
+        assert "── spread" in shown(market.ladder)
+        market.trades.focus()  # as a click does
+        await pilot.pause()
+        assert market.grid is market.trades
 
 
 async def test_enter_shows_the_market_on_the_whole_screen() -> None:
@@ -140,3 +148,9 @@ async def test_the_command_line_shows_a_chart_and_a_layout_keeps_its_bars() -> N
         app.chart_interval_s = 0
         app.take_up_layout(kept)
         assert app.chart_interval_s == 900
+
+
+def test_bars_are_of_round_lengths_that_the_desks_own_make_up() -> None:
+    assert longer_than(1) == [5, 15, 60, 300, 900]
+    assert longer_than(60) == [300, 900, 3600, 14_400, 86_400]
+    assert longer_than(7) == longer_than(0) == []

@@ -97,14 +97,14 @@ def ladder_lines(
         return []
     book = book_of(frame, around.orders)
     trouble = trouble_of(frame, around)
-    lines = [exact(_head(frame, book, now_ns), width)]
-    if trouble:
-        lines.append(exact([trouble], width))
-    rows = height - len(lines)
+    rows = height - 1 - bool(trouble)
     decimals = decimals_of(frame.tick_size, tuple(level.price for level in (*book.asks[:1], *book.bids[:1])))
     full = max((levels[-1].total for levels in (book.asks, book.bids) if levels), default=0.0)
     past = bool(frame.book_fault or around.stale)
     first = len(book.asks) - (rows - 1) // 2 + scrolled
+    lines = [exact([*_head(frame, book, now_ns), *_out_of_sight(book, first, rows)], width)]
+    if trouble:
+        lines.append(exact([trouble], width))
     for index in range(first, first + rows):
         line = exact(_row(frame, book, index, decimals, full, width), width)
         lines.append(faded(line) if past else line)
@@ -188,6 +188,16 @@ def _head(frame: MarketFrame, book: Book, now_ns: int) -> list[Cell]:
     ]
 
 
+def _out_of_sight(book: Book, first: int, rows: int) -> list[Cell]:
+    """How many levels with orders of ours are above and below what is shown."""
+    spread = len(book.asks)
+    at = [spread - 1 - index for index, level in enumerate(book.asks) if level.marks]
+    at += [spread + 1 + index for index, level in enumerate(book.bids) if level.marks]
+    above, below = sum(index < first for index in at), sum(index >= first + rows for index in at)
+    words = " ".join(f"{arrow}{count}" for arrow, count in (("↑", above), ("↓", below)) if count)
+    return [(f" · ours {words}", "key")] if words else []
+
+
 def _age(ns: float | None) -> str:
     return f"{ns / NS:.1f}s" if ns is not None and NS / 10 <= ns < 10 * NS else figures.age(ns)
 
@@ -199,6 +209,10 @@ class LadderPart(MarketPart):
         frame = self.detail.frame
         assert frame is not None
         return ladder_lines(frame, self.around, self.now_ns, width, height, self.scrolled)
+
+    def move_end(self) -> None:
+        """The spread in the middle again."""
+        self.move_to(0)
 
     def scroll_most(self) -> tuple[int, int]:
         """The outermost levels stay in sight."""

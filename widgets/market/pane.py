@@ -98,6 +98,12 @@ class MarketPane(Vertical):
         self.set_class(self.beside, "-beside")
         self._show_open()
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        # A click focuses a part without a key: the tab follows.
+        for number, part in enumerate(self.grids):
+            if part is event.widget and number != self.tab:
+                self.go_to(number)
+
     def _show_open(self) -> None:
         for number, part in enumerate(self.grids):
             part.display = self.beside or number == self.tab

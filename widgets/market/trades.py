@@ -67,7 +67,7 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
     blank = "    " if exactly else ""
     head: list[Cell] = [(f"time{blank}          price     size", "heading")]
     if scrolled:
-        head = [(f"{scrolled} newer above · g newest", "warn")]
+        head = [(f"{scrolled} newer above · G newest", "warn")]
     lines = [exact(head, width)]
     if tape.missed and height > 3:
         lines.append(exact([(f"{tape.missed:,} left out: too many at once", "warn")], width))
@@ -119,6 +119,13 @@ class TradesPart(MarketPart):
             came = max(self.detail.taken - taken, 0)
             self.scrolled = min(self.scrolled + came, self.scroll_most()[1])
         return self.scrolled
+
+    def move_home(self) -> None:
+        """To the oldest, as on the chart."""
+        self.move_to(self.scroll_most()[1])
+
+    def move_end(self) -> None:
+        self.move_to(0)
 
     def scroll_most(self) -> tuple[int, int]:
         count = len(self.detail.trades) + len(self.detail.fills)

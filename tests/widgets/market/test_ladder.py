@@ -68,6 +68,12 @@ def test_our_orders_stand_at_their_prices() -> None:
     assert "spread 1.0" in lines[spread]  # the book's, whatever we have in it
 
 
+def test_orders_out_of_sight_are_counted() -> None:
+    orders = tuple(Mark(price, "s", "sell 1") for price in (90.0, 80.0, 150.0))
+    assert shown(around=Surroundings("x:Y", orders=orders), height=4)[0].rstrip().endswith("ours ↑1 ↓2")
+    assert "ours" not in shown(around=Surroundings("x:Y", orders=orders), height=30)[0]
+
+
 def test_a_wrong_book_is_dim_and_says_why() -> None:
     wrong = msgspec.structs.replace(FRAME, book_fault="sequence gap")
     lines = ladder_lines(wrong, NOWHERE, FRAME.ns, 50, 9)
