@@ -20,15 +20,20 @@ import pyte
 from tests.bench.machine import ROOT, child_environment
 
 _END_S = 5.0
+_PIECES_PER_S = 200
 Shows = Callable[[pyte.Screen], bool]
 _FOREIGN = re.compile(rb"\x1b\[[<>=][0-9;]*[a-z]|\x1b\[\?[0-9;]*\$p")
 """Sequences of the keyboard protocol and mode questions: pyte does not know them and would print them."""
 
 
 class Terminal:
-    """A terminal of ``columns`` x ``rows`` in which ``arguments`` run. Use it in a ``with``."""
+    """A terminal of ``columns`` x ``rows`` in which ``arguments`` run. Use it in a ``with``.
 
-    def __init__(self, arguments: Sequence[str], columns: int, rows: int) -> None:
+    ``bytes_per_s``: what its line carries; 0: all that comes.
+    """
+
+    def __init__(self, arguments: Sequence[str], columns: int, rows: int, *, bytes_per_s: int = 0) -> None:
+        self._bytes_per_s = bytes_per_s
         self._chunks: list[tuple[int, bytes]] = []
         self._fed = 0
         self._news = threading.Condition()
@@ -94,6 +99,16 @@ class Terminal:
                 if left <= 0 or (self._fed == len(self._chunks) and not self._news.wait(left)):
                     return None
 
+    def settle(self, quiet_s: float, timeout_s: float) -> None:
+        """Wait until nothing has arrived for so long: what a key led to is painted to its end."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            last = self._chunks[-1][0] if self._chunks else 0
+            if time.perf_counter_ns() - last >= quiet_s * 1e9:
+                break
+            time.sleep(quiet_s / 4)
+        self.look()
+
     def look(self) -> None:
         """Bring ``screen`` up to what has arrived."""
         while self._fed < len(self._chunks):
@@ -106,8 +121,14 @@ class Terminal:
         return arrived
 
     def _read(self) -> None:
+        most = self._bytes_per_s // _PIECES_PER_S or 65536
+        free = time.monotonic()
         with contextlib.suppress(OSError):  # the program has ended
-            while data := os.read(self._master, 65536):
+            while data := os.read(self._master, most):
+                if self._bytes_per_s:
+                    # Seen when its last byte is through the line.
+                    free = max(free, time.monotonic()) + len(data) / self._bytes_per_s
+                    time.sleep(max(0.0, free - time.monotonic()))
                 with self._news:
                     self._chunks.append((time.perf_counter_ns(), data))
                     self._news.notify_all()
