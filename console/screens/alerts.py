@@ -115,7 +115,9 @@ def last_price(view: DeskView, values: Mapping[str, str]) -> str:
     if tick is None or what not in ("last", "bid", "ask"):
         return ""
     price = {"last": tick.last, "bid": tick.bid, "ask": tick.ask}[what]
-    return "" if price is None else f"{price:.10g}" if abs(price) >= 1e-4 else f"{price:.12f}".rstrip("0")
+    if price is None:
+        return ""
+    return figures.price(price).replace(",", "") if price >= 0.01 else f"{price:.12f}".rstrip("0")
 
 
 class AlertsScreen(Editor):

@@ -41,7 +41,10 @@ class SearchingScreen(Screen[Result]):
 
     async def action_search(self) -> None:
         target = self.searched()
-        if target is None or self._search is not None:
+        if target is None:
+            self.app_says("there is nothing to search in here")
+            return
+        if self._search is not None:
             return
         self._search = SearchLine(target)
         await self.mount_search(self._search)
@@ -100,6 +103,7 @@ class SearchingScreen(Screen[Result]):
         """The next row or line that is looked for, or was last."""
         target = self.searched()
         if target is None:
+            self.app_says("there is nothing to search in here")
             return
         if not target.find(step):
             sought = target.sought or self._last_sought

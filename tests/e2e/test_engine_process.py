@@ -116,9 +116,13 @@ def test_what_a_person_set_outlives_the_engine(state_dir: Path) -> None:
         )
         reply = asyncio.run(command(state_dir, lambda link: link.set_risk("halted", "lunch \x1b[31mtime")))
         assert reply.text.endswith("→ HALTED")
+        added = run("alerts", "add", "drawdown", "99", "--state-dir", str(state_dir))
+        assert added.stdout == "alert a1: drawdown above 99 %\n", added.stderr
         engine.signal(signal.SIGKILL)
         engine.wait()
     with RunningEngine(state_dir, *FAST) as engine:
+        kept = run("alerts", "--state-dir", str(state_dir))
+        assert "a1  on  drawdown above 99 %" in kept.stdout
         state = engine.state()
         assert (state.status.risk_state, state.status.risk_reason) == ("halted", "lunch [31mtime")
         rows = {row.name: row for row in state.strategies}

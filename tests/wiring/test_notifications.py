@@ -116,12 +116,14 @@ async def test_halts_and_drift_and_reports() -> None:
         told.told.on_event(RiskChange(RiskState.ACTIVE, RiskState.HALTED, "mended", "me", T0))
         told.told.on_event(Alert("error", "reconciliation", "alpaca: cash USD: ours 5, theirs 6", T0))
         told.told.on_event(Alert("error", "engine", "not told beyond the desk", T0))
+        told.told.on_event(Alert("warning", "alert", "BTC-USD last above 70,000: 70,001", T0))
         told.told.daily_report("2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00")
-        await until(lambda: len(told.messages) == 4)
+        await until(lambda: len(told.messages) == 5)
         assert told.messages == [
             ("tickdesk: trading state", "ACTIVE → HALTED by risk: daily loss", "failure"),
             ("tickdesk: trading state", "ACTIVE → REDUCING by risk: paper drifts", "warning"),
             ("tickdesk: reconciliation", "alpaca: cash USD: ours 5, theirs 6", "failure"),
+            ("tickdesk: alert", "BTC-USD last above 70,000: 70,001", "warning"),
             ("tickdesk: daily report 2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
         ]
 
@@ -165,11 +167,12 @@ async def test_a_feed_that_is_lost_and_comes_back() -> None:
 
 
 async def test_what_is_switched_off_is_not_told() -> None:
-    off = {"fills": False, "halts": False, "drift": False, "feed_loss": False}
+    off = {"fills": False, "halts": False, "drift": False, "feed_loss": False, "alerts": False}
     async with running(**off) as told:
         told.told.on_event(fill(1))
         told.told.on_event(halted())
         told.told.on_event(Alert("error", "reconciliation", "drift", T0))
+        told.told.on_event(Alert("warning", "alert", "came true", T0))
         told.feed.stats.state = FeedState.DOWN
         told.told.look()
         told.now += 100
