@@ -8,6 +8,7 @@ from console.command_line.command import Command
 from console.keymap import (
     DEFAULT_KEYS,
     DESK,
+    MARKET_PANE,
     ORDERS_PANE,
     PANES,
     STRATEGIES_PANE,
@@ -124,6 +125,14 @@ def word_lines(word: str, keys: KeyMap = DEFAULT_KEYS, commands: Sequence[Comman
     return lines or [(("nothing speaks of ", "muted"), (word, "bold"))]
 
 
+_CHART = (
+    "Candles: slim ┃ rose, full █ fell, ┼ neither.  ▲▼ our fills, ◆ both sides.  ◂ the newest price.",
+    "Lines: E entry, S stop, t trailing stop, T target; b and s our orders to buy and to sell.",
+    "Book: A asks, B bids, ━ all that stands up to that price.  ◂ ours.  ! a large print.",
+)
+"""What the signs of the market are."""
+
+
 def help_lines(pane: int, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
     lines: list[Line] = []
     mine = list(keys_for(pane, keys))
@@ -148,6 +157,8 @@ def help_lines(pane: int, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
         lines.append(
             (("* behind a name: a user's own strategy.  · beside a value: not the default.", "muted"),)
         )
+    if pane == MARKET_PANE:
+        lines += [((said, "muted"),) for said in _CHART]
     if pane == ORDERS_PANE:
         lines.append(((f"{TRIGGER} before a price: it waits until the market gets there.", "muted"),))
     lines += [

@@ -21,6 +21,8 @@ from widgets.titles import entitle
 
 BESIDE = 110
 """Columns from which on the parts stand side by side."""
+_AROUND = 8
+"""Columns of a border that its title does not have: number, corners, a dot."""
 
 
 class MarketHead(FixedLines):
@@ -63,7 +65,7 @@ class MarketPane(Vertical):
         self.names = tuple(part.NAME for part in self.grids)
         self.tab = 0
         self.beside = False
-        self._facts = ""
+        self._facts: list[str] = []
         self._show_open()
 
     def compose(self) -> ComposeResult:
@@ -78,11 +80,16 @@ class MarketPane(Vertical):
 
     @property
     def title(self) -> str:
-        """The parts, the open one marked, and what the market is at."""
+        """The parts, the open one marked, and what the market is at, as far as there is room."""
         tabs = " ".join(
             f"{'▸' if number == self.tab else ''}{name}" for number, name in enumerate(self.names)
         )
-        return f"Market {tabs}" + (f" · {self._facts}" if self._facts else "")
+        title, room = f"Market {tabs}", self.size.width - _AROUND
+        for fact in self._facts:
+            if room > 0 and len(title) + len(fact) > room:
+                break
+            title += f" · {fact}"
+        return title
 
     def go_to(self, tab: int) -> None:
         self.tab = tab
@@ -97,6 +104,7 @@ class MarketPane(Vertical):
         self.beside = event.size.width >= BESIDE
         self.set_class(self.beside, "-beside")
         self._show_open()
+        self._entitle()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         # A click focuses a part without a key: the tab follows.
@@ -132,24 +140,25 @@ class MarketPane(Vertical):
             )
             for number, name in enumerate(self.names)
         ]
-        return self.head.show([*tabs, (f" {self._facts}", "text"), ("  [ ] switch", "stale")])
+        return self.head.show([*tabs, (f" {' · '.join(self._facts)}", "text"), ("  [ ] switch", "stale")])
 
 
-def facts(detail: MarketDetail, around: Surroundings) -> str:
-    """Symbol, interval, last price, spread: ``BTC-USD 1m · 64,218.37 ▲ · spread 1.30``."""
+def facts(detail: MarketDetail, around: Surroundings) -> list[str]:
+    """Symbol and interval, last price, spread: ``BTC-USD 1m``, ``64,218.37 ▲``, ``spread 1.30``."""
     wanted = clean(figures.symbol_parts(around.symbol)[1], 24)
     frame = detail.frame
     if frame is None or detail.symbol != around.symbol:
-        return f"{wanted}…" if wanted else "no symbol"
-    out = f"{wanted} {interval_words(detail.interval_s)}"
+        return [f"{wanted}…" if wanted else "no symbol"]
+    stale = " ~stale" if around.stale or frame.book_fault else ""
+    out = [f"{wanted} {interval_words(detail.interval_s)}{stale}"]
     last = detail.trades[-1] if detail.trades else None
     best = tuple(side[0][0] for side in (frame.bids, frame.asks) if side)
     decimals = decimals_of(frame.tick_size, best if last is None else (last.price,))
     if last is not None:
-        out += f" · {price_text(last.price, decimals)} {figures.arrow(last.side)}".rstrip()
+        out.append(f"{price_text(last.price, decimals)} {figures.arrow(last.side)}".rstrip())
     if len(best) == 2:
-        out += f" · spread {price_text(best[1] - best[0], decimals)}"
-    return f"{out} · ~stale" if around.stale or frame.book_fault else out
+        out.append(f"spread {price_text(best[1] - best[0], decimals)}")
+    return out
 
 
 def interval_words(seconds: int) -> str:
