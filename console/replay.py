@@ -34,7 +34,7 @@ from widgets.lines import Line
 from widgets.playback import PlaybackBar, PlaybackView, next_speed
 
 PAINT_S = 0.25
-_HINT = "p play · . step · < > speed · T seek"
+_HINT = "{tape_play} play · {tape_step} step · {tape_slower} {tape_faster} speed · {tape_seek} seek"
 _CLOSED = LinkState.LOST, LinkState.ENGINE_GONE
 BACK, LEAVE = "back", "leave"
 
@@ -56,8 +56,10 @@ class _Behind(NamedTuple):
         view = self.view
         if view.link is LinkState.ENGINE_GONE:
             return "ENGINE GONE", "badge-bad"
-        if view.link is LinkState.LOST or view.silent_s:
+        if view.link is LinkState.LOST:
             return "LINK LOST", "badge-bad"
+        if view.silent_s:
+            return "SILENT", "badge-bad"
         return view.risk_state.upper(), "good" if view.risk_state == "active" else "badge-warn"
 
 
@@ -81,7 +83,7 @@ class BackScreen(AskScreen):
             [((f"Replay of {tape}. The {behind} went on behind it.", "text"),)],
             (
                 Choice(BACK, f"Back to the {behind}", "the replay ends"),
-                Choice(LEAVE, "Leave", f"the replay ends, the {behind}'s engine goes on", "warn"),
+                Choice(LEAVE, "Leave", f"the {behind} goes on", "warn"),
             ),
         )
 
@@ -120,7 +122,9 @@ class ReplayApp(TradingApp):
         self._tell_behind()
         name = self._opened.path.name if self._opened is not None else self._tape_name()
         # Between two frames of a desk that is away, the line says where it was.
-        self._playback_bar.show(PlaybackView(self.playback, name, self._behind_line(), _HINT))
+        self._playback_bar.show(
+            PlaybackView(self.playback, name, self._behind_line(), self.key_map.words(_HINT))
+        )
 
     def _tape_name(self) -> str:
         """As the engine tells it: the file's name, the speed and the time."""
@@ -149,7 +153,7 @@ class ReplayApp(TradingApp):
         status = behind.view.status
         if behind.view.link in _CLOSED or status is None:
             return behind.view.link_detail or "nothing comes from its engine"
-        return status.risk_reason or "q goes back to it"
+        return status.risk_reason or self.key_map.words("{quit} goes back to it")
 
     # --- one desk in the place of another --------------------------------------------------------
 
@@ -274,7 +278,8 @@ class ReplayApp(TradingApp):
         if self._behind is not None:
             state, _ = self._behind.state
             name = self._behind.name
-            text = f"HALT went to the REPLAY alone · the {name} is {state} · q, Enter: back to it"
+            back = self.key_map.words("{quit}, Enter: back to it")
+            text = f"HALT went to the REPLAY alone · the {name} is {state} · {back}"
             self.desk.receipt = text
             self.desk.paint(force=True)
             self.say(text, "warning", title="REPLAY")
@@ -302,7 +307,7 @@ class ReplayApp(TradingApp):
     def _plays_none(self) -> bool:
         none = self.playback is None
         if none:
-            self.say("this desk plays no tape: O opens one")
+            self.say(self.key_map.words("this desk plays no tape: {tape_open} opens one"))
         return none
 
     def _ask_playback(self, patch: PlaybackPatch) -> None:
