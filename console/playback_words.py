@@ -96,10 +96,10 @@ def step(text: str) -> PlaybackPatch:
 
 def speed(text: str) -> float:
     """Times real time; 0 for ``max``. Raises ValueError."""
-    typed = text.strip().rstrip("x×")
+    typed = text.strip()
     if typed in ("max", "full"):
         return 0.0
-    value = _number(typed)
+    value = _number(typed.rstrip("x×"))
     if not LEAST_SPEED <= value <= MOST_SPEED:
         raise ValueError(f"a speed is from {LEAST_SPEED:g} to {MOST_SPEED:g}, or max")
     return value

@@ -13,6 +13,8 @@ MARKS = {"playing": "▶", "paused": "❚❚", "seeking": "»", "ended": "■"}
 SPEEDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 0.0)
 """What slower and faster go through; 0: as fast as it goes."""
 _LEAST_BAR, _MOST_BAR = 10, 60
+_NARROW, _WIDE = 60, 110
+"""Cells: below, no room is kept for the bar; from there on the year is shown."""
 _NAME = 40
 
 
@@ -85,28 +87,34 @@ def playback_line(view: PlaybackView, width: int) -> Line:
     played = share(row)
     doing = row.state
     if row.goal_ns:
-        doing = f"seeking {figures.clock(row.goal_ns)}"
+        doing = f"seeking to {figures.clock(row.goal_ns)}"
     elif row.state == "playing":
         doing = f"playing {speed_text(row.speed)}"
     state: Line = ((f" {MARKS.get(row.state, '?')} ", "accent"), (doing, "bold"))
-    at: Line = ((_when(row), "text"),)
+    at: Line = ((_when(row, whole=width >= _WIDE), "text"),)
     end: Line = ((figures.clock(row.last_ns), "muted"),) if row.last_ns else (("end not known yet", "muted"),)
-    percent: Line = ((f"{played:4.0%}", "bold"),) if played is not None else ()
-    items: list[tuple[int, Line]] = [(0, state), (0, at), (1, percent), (4, end)]
-    items += [(2, view.behind), (3, ((fit(view.name, min(len(view.name), _NAME)), "muted"),))]
-    items += [(5, ((view.hint, "muted"),) if view.hint else ())]
-    line = join_items(items, max(width - 2, 1))
-    room = min(width - 2 - width_of(line) - 3, _MOST_BAR)
-    if played is None or room < _LEAST_BAR:
+    percent: Line = ((f"{played:.0%}", "bold"),) if played is not None else ()
+    name: Line = ((fit(view.name, min(width_of([(view.name, "muted")]), _NAME)), "muted"),)
+    items = [(0, state), (0, at), (1, percent), (4, end), (2, view.behind), (3, name)]
+    items.append((5, ((view.hint, "muted"),) if view.hint else ()))
+    room = width - 2 if played is None or width < _NARROW else width - 3 - _LEAST_BAR
+    line = join_items(items, max(room, 1))
+    bar = min(width - 3 - width_of(line), _MOST_BAR)
+    if played is None or bar < _LEAST_BAR:
         return line
-    return (*_bar(played, room), *line)
+    return (*_bar(played, bar), *line)
 
 
 def _bar(played: float, width: int) -> tuple[Cell, ...]:
-    done = round(played * width)
-    return ((" ", "text"), ("━" * done, "accent"), ("●", "bold"), ("┄" * (width - done), "muted"))
+    done = round(played * (width - 1))
+    rest = width - 1 - done
+    return ((" ", "text"), ("━" * done, "accent"), ("●", "bold"), ("┄" * rest, "muted"))
 
 
-def _when(row: PlaybackRow) -> str:
-    """The time reached, with its day."""
-    return figures.moment(row.at_ns) if row.at_ns else "nothing read yet"
+def _when(row: PlaybackRow, *, whole: bool) -> str:
+    """The time reached, with its day; to the millisecond while it stands."""
+    if not row.at_ns:
+        return "nothing read yet"
+    clock = figures.clock if row.state == "playing" else figures.clock_ms
+    day = figures.moment(row.at_ns)[:10]
+    return f"{day if whole else day[5:]} {clock(row.at_ns)}"

@@ -1,0 +1,273 @@
+"""A tape in the place of the desk: opened, played, stepped and sought by keys, and left for the live desk."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from textual.widgets import Input
+
+from console import playback_words
+from console.link_protocol import LinkState
+from console.replay import BackScreen, EndScreen
+from console.screens import open_tape
+from console.screens.open_tape import OpenTapeScreen
+from console.screens.seek import SeekScreen
+from console.tapes import Tapes, completed, tapes_in
+from engine.api.playback_protocol import PlaybackPatch
+from engine.api.protocol import EventFrame, StateFrame
+from engine.api.rows import PlaybackRow
+from engine.errors import TapeError
+from engine.events import NS, Alert
+from engine.tapes import TapeSpan
+from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import desk, press, text_of, toasts, until
+from widgets.cells import width_of
+from widgets.playback import PlaybackView, badge, next_speed, playback_line, share
+
+START_NS = 1_700_000_000 * NS  # 2023-11-14 22:13:20 UTC
+ROW = PlaybackRow("playing", 4.0, START_NS + 30 * NS, START_NS, START_NS + 120 * NS)
+
+
+def frame(**playback: object) -> StateFrame:
+    """Of a tape's desk, with a symbol that the live one has not."""
+    tick = msgspec.structs.replace(sample.ticks()[0], symbol="tape:ONLY")
+    row = msgspec.structs.replace(ROW, **playback)
+    status = sample.status(mode="REPLAY", tape="x.tape 4× at 12:00", playback=row, funnel={"trades": 7})
+    return StateFrame(full=True, status=status, ticks=(tick,), last_seq=1)
+
+
+class FakeTape:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.link = FakeLink(frame())
+        self.ended = 0
+
+    def new_link(self) -> FakeLink:
+        return self.link
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+class FakeTapes(Tapes):
+    """Opens no engine. ``error``: why none starts."""
+
+    def __init__(self, *folders: Path, bound: bool = False) -> None:
+        super().__init__((), folders, bound=bound)
+        self.opened: list[FakeTape] = []
+        self.error = ""
+
+    def start(self, path: Path, note: Callable[[str], None]) -> FakeTape:  # type: ignore[override]
+        if self.error:
+            raise TapeError(self.error)
+        note("compiling")
+        self.opened.append(FakeTape(path))
+        return self.opened[-1]
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    path = tmp_path / "recordings" / "first.tape"
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    (path.parent / "notes.txt").write_text("no tape")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spans(paths: Sequence[Path]) -> AsyncIterator[TapeSpan]:
+        for path in paths:
+            yield TapeSpan(str(path), "ticks", "kraken", START_NS, START_NS + 120 * NS, 1)
+
+    monkeypatch.setattr(open_tape, "spans", spans)
+
+
+def screen_text(app: object) -> str:
+    screen = app.screen  # type: ignore[attr-defined]
+    return "\n".join(strip.text for strip in screen._compositor.render_strips(screen.size))
+
+
+async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) -> None:
+    live, tapes = FakeLink(), FakeTapes(tape.parent)
+    async with desk(live, (200, 50), tapes=tapes) as (app, pilot):
+        live_symbol = sample.ticks()[0].symbol.partition(":")[2]
+        assert live_symbol in screen_text(app)
+        await press(pilot, "p")
+        assert toasts(app)[-1].startswith("this desk plays no tape") and not live.sent
+
+        await press(pilot, "O")
+        assert isinstance(app.screen, OpenTapeScreen)
+        await until(pilot, lambda: "2023-11-14" in screen_text(app))
+        assert "first.tape" in screen_text(app) and "notes.txt" not in screen_text(app)
+        tapes.error = "first.tape is not a tape"
+        await press(pilot, "enter")
+        await until(pilot, lambda: "first.tape: first.tape is not a tape" in toasts(app))
+        assert app.link is live
+        tapes.error = ""
+        await press(pilot, "O", "tab")
+        typed = app.screen.query_one(Input)
+        typed.value = str(tape.parent / "fi")
+        await press(pilot, "tab")
+        assert typed.value == str(tape)
+        await press(pilot, "enter")
+        await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
+        opened = tapes.opened[0]
+        live.on_message(StateFrame(full=False, status=sample.status()))  # it is not silent
+        app.paint()
+        app.paint_replay()
+        await pilot.pause()
+        shown = screen_text(app)
+        assert " REPLAY ▶ 4× " in shown and "first.tape" in shown and "live desk ACTIVE" in shown
+        assert "25%" in shown and "22:13:50" in shown
+        assert "ONLY" in shown and live_symbol not in shown
+
+        # What the live desk sends meanwhile reaches its own view, and its alerts are told.
+        live.on_message(EventFrame(2, Alert("error", "storage", "disk full", START_NS)))
+        live.on_message(
+            StateFrame(full=False, status=sample.status(risk_state="halted", risk_reason="lunch"))
+        )
+        app.paint_replay()
+        app.paint()
+        await pilot.pause()
+        assert any("live desk: disk full" in note for note in toasts(app))
+        assert any("live desk: HALTED: lunch" in note for note in toasts(app))
+        assert app.view.risk_state == "active" and live_symbol not in screen_text(app)
+        live.on_state(LinkState.LOST, "cut")
+        assert app.view.link is LinkState.UP
+        app.paint_replay()
+        await pilot.pause()
+        assert any("live desk: LINK LOST: cut" in note for note in toasts(app))
+        live.on_state(LinkState.UP, "")
+
+        link = opened.link
+        await press(pilot, "p", "full_stop", "greater_than_sign")
+        await until(pilot, lambda: len(link.sent) == 3)
+        assert [patch for _, patch in link.sent] == [
+            PlaybackPatch(state="paused"),
+            PlaybackPatch(step="frame"),
+            PlaybackPatch(speed=5.0),
+        ]
+        await press(pilot, "T")
+        assert isinstance(app.screen, SeekScreen)
+        await press(pilot, "1", "0", "percent_sign")
+        assert "begins anew" in text_of(app)
+        await press(pilot, "enter")
+        await until(pilot, lambda: app.screen is app.desk)
+        assert link.sent[-1] == ("playback", PlaybackPatch(to_share=0.1))
+
+        await press(pilot, "H")
+        await until(pilot, lambda: ("risk", "halted") in link.sent)
+        assert "HALT went to the REPLAY alone" in app.desk.receipt
+        assert not live.sent, "nothing of all that reached the live desk"
+
+        await press(pilot, "q")
+        assert isinstance(app.screen, BackScreen)
+        await press(pilot, "enter")
+        await until(pilot, lambda: opened.ended == 1)
+        assert app.link is live and app.view.risk_state == "halted" and app.desk.view is app.view
+        app.paint()
+        app.paint_replay()
+        await pilot.pause()
+        shown = screen_text(app)
+        assert live_symbol in shown and "ONLY" not in shown and "REPLAY" not in shown
+        opened.link.on_message(frame())
+        assert "tape:ONLY" not in app.view.ticks
+
+
+async def test_a_console_on_a_tape_of_its_own_says_that_it_ends() -> None:
+    async with desk(FakeLink(frame(state="paused")), tapes=FakeTapes(Path("/"), bound=True)) as (app, pilot):
+        app.paint_replay()
+        await pilot.pause()
+        assert " REPLAY ❚❚ " in screen_text(app) and "paused" in screen_text(app)
+        await press(pilot, "q")
+        assert isinstance(app.screen, EndScreen)
+        await press(pilot, "enter")
+        assert app.return_code == 0
+
+
+def line_text(row: PlaybackRow, width: int, **more: object) -> str:
+    line = playback_line(PlaybackView(row, "a-long-name-of-a-tape.jsonl.gz", **more), width)  # type: ignore[arg-type]
+    assert width_of(line) <= width
+    return "".join(text for text, _ in line)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_line_fits_and_keeps_what_matters(width: int) -> None:
+    text = line_text(ROW, width, behind=(("live desk ACTIVE", "good"),), hint="p play")
+    assert "▶ playing 4×" in text and "22:13:50" in text
+    assert "25%" in text and ("━●┄" in text) == (width > 60)
+    assert ("2023-11-14" in text) == (width == 200)
+
+
+def test_the_line_says_what_is_not_known_and_where_a_seek_goes() -> None:
+    row = msgspec.structs.replace(ROW, state="seeking", last_ns=0, goal_ns=START_NS + 90 * NS)
+    assert "» seeking to 22:14:50" in line_text(row, 200) and "end not known yet" in line_text(row, 200)
+    assert share(row) is None and share(msgspec.structs.replace(row, state="ended")) == 1.0
+    assert badge(msgspec.structs.replace(ROW, speed=0.0)) == "▶ max"
+
+
+def test_speeds_go_up_to_max_and_down_to_a_tenth() -> None:
+    assert [next_speed(4.0, 1), next_speed(4.0, -1)] == [5.0, 2.0]
+    assert [next_speed(1000.0, 1), next_speed(0.0, 1), next_speed(0.0, -1)] == [0.0, 0.0, 1000.0]
+    assert next_speed(0.1, -1) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "patch"),
+    [
+        ("22:14", PlaybackPatch(to_ns=START_NS + 40 * NS)),
+        ("22:14:00.25", PlaybackPatch(to_ns=START_NS + 40 * NS + NS // 4)),
+        ("2023-11-14 22:14:10", PlaybackPatch(to_ns=START_NS + 50 * NS)),
+        ("+30s", PlaybackPatch(by_s=30.0)),
+        ("-2m", PlaybackPatch(by_s=-120.0)),
+        ("50%", PlaybackPatch(to_share=0.5)),
+        ("start", PlaybackPatch(to_share=0.0)),
+        ("end", PlaybackPatch(to_share=1.0)),
+    ],
+)
+def test_places_on_a_tape(text: str, patch: PlaybackPatch) -> None:
+    assert playback_words.where(text, ROW) == patch
+
+
+def test_a_time_is_of_the_day_that_the_tape_has_it_on() -> None:
+    row = msgspec.structs.replace(ROW, last_ns=START_NS + 4 * 3600 * NS)
+    midnight = START_NS + (3600 + 46 * 60 + 40) * NS
+    assert playback_words.where("00:30", row) == PlaybackPatch(to_ns=midnight + 1800 * NS)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "25:00", "half", "101%", "+x", "2023-13-01 10:00", "1e400%", "-", "+nan"]
+)
+def test_what_is_no_place_is_refused_in_a_line(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]+$"):
+        playback_words.where(text, ROW)
+
+
+def test_steps_and_speeds_as_typed() -> None:
+    assert playback_words.step("") == PlaybackPatch(step="frame")
+    assert playback_words.step("12") == PlaybackPatch(step="event", count=12)
+    assert playback_words.step("10s") == PlaybackPatch(state="paused", by_s=10.0)
+    assert [playback_words.speed(text) for text in ("4x", "max", "0.1")] == [4.0, 0.0, 0.1]
+    for bad in ("0", "frames", "999999999999"):
+        with pytest.raises(ValueError, match=r"^[^\n]+$"):
+            playback_words.step(bad)
+    for bad in ("0", "1001", "-1", "fast"):
+        with pytest.raises(ValueError, match=r"^[^\n]+$"):
+            playback_words.speed(bad)
+
+
+def test_paths_are_completed_as_far_as_all_agree(tmp_path: Path) -> None:
+    for name in ("abc.tape", "abd.jsonl.gz", "abe.txt", ".hidden.tape"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "other").mkdir()
+    assert completed(f"{tmp_path}/a") == (f"{tmp_path}/ab", ["abc.tape", "abd.jsonl.gz"])
+    assert completed(f"{tmp_path}/o") == (f"{tmp_path}/other/", ["other/"])
+    assert completed(f"{tmp_path}/x") == (f"{tmp_path}/x", [])
+    assert {path.name for path in tapes_in(tmp_path)} == {"abc.tape", "abd.jsonl.gz", ".hidden.tape"}
+    with pytest.raises(TapeError, match="No such file"):
+        tapes_in(tmp_path / "none")
