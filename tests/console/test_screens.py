@@ -87,6 +87,10 @@ class TestBothSizes:
         memory.memory.watchlist = "majors"
         take(snap_compare, size, "tickdesk-dark", "W", "j", "e", memory=memory)
 
+    def test_command_line(self, snap_compare: Any, size: tuple[int, int]) -> None:
+        keys = ("colon", *"buy", "space", *"bt", "tab", *"5", "space", *"@", "space", "tab", "tab")
+        take(snap_compare, size, "tickdesk-dark", "1", *keys)
+
     def test_alert(self, snap_compare: Any, size: tuple[int, int]) -> None:
         take(snap_compare, size, "tickdesk-dark", "3", "exclamation_mark", "up", "up", "left", "right")
 
