@@ -69,9 +69,11 @@ def model_help_lines(keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
 
 
 def _keys(title: str, keys: Iterable[Key]) -> list[Line]:
-    """What has no key is found in the palette and on the command line."""
+    """What has no key is typed on the command line."""
     lines: list[Line] = [((title, "heading"),)]
-    lines += [((fit(key.shown, 11, right=True), "key"), (f"  {key.help}", "text")) for key in keys]
+    lines += [
+        ((fit(key.shown or f":{key.id}", 11, right=True), "key"), (f"  {key.help}", "text")) for key in keys
+    ]
     return lines
 
 
