@@ -8,7 +8,7 @@ from engine.api.market_protocol import LatencyDetail
 from engine.api.protocol import StatusRow, StrategyRow
 from engine.api.trading_protocol import AccountDetail, EquityCurve, LimitRow
 from widgets import figures
-from widgets.equity import drawn_lines, since
+from widgets.equity import drawn_lines, since, with_now
 from widgets.funnel_detail import funnel_lines
 from widgets.gauges import Gauge, GaugesGrid, gauge_lines, gauges
 from widgets.latency import latency_lines
@@ -33,7 +33,11 @@ class EquitySheet(Sheet):
         self.gauges: Sequence[Gauge] = ()
 
     def content(self, width: int, height: int) -> list[Line]:
-        lines = equity_lines(self.curve, self.status, self.gauges, width, height)
+        curve, status = self.curve, self.status
+        worth = figures.decimal(status.equity) if status is not None else None
+        if curve is not None and status is not None and worth is not None:
+            curve = with_now(curve, float(worth), status.engine_ns)
+        lines = equity_lines(curve, status, self.gauges, width, height)
         return [faded(line) for line in lines] if self.faded else lines
 
 
@@ -60,7 +64,8 @@ def equity_lines(
     """At least the figures; the curve, its drawdown and the limits as far as ``height`` reaches."""
     head = _figures_line(curve, status, width)
     if curve is None or len(curve.equity) < 2:
-        return [head, (("the curve is not known yet", "muted"),), *gauge_lines(found, width, _MOST_GAUGES)]
+        said = "the curve is not known yet" if curve is None else "the curve begins within minutes"
+        return [head, ((said, "muted"),), *gauge_lines(found, width, _MOST_GAUGES)]
     shown = min(len(found), _MOST_GAUGES, max(height - 1 - 2 * _LEAST_CURVE, 0))
     room = max(height - 1 - shown, 1)
     fall = 0 if room < _LEAST_CURVE + 1 else 1 if room < 6 else room // 4 + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from engine.api.trading_protocol import EquityCurve
 from widgets import figures
 from widgets.braille import curve
@@ -21,6 +23,16 @@ def curve_lines(equity: EquityCurve | None, width: int) -> list[Line]:
         *drawn_lines(equity, width, HEIGHT, DRAWDOWN_HEIGHT),
         now_line(equity),
     ]
+
+
+def with_now(equity: EquityCurve, value: float, ns: int) -> EquityCurve:
+    """The curve as it goes on: measured now and then, worth ``value`` at ``ns``."""
+    if not equity.ns or ns <= equity.ns[-1] or not math.isfinite(value):
+        return equity
+    fallen = equity.drawdown_pct[-1] / 100
+    high = max(equity.equity[-1] / (1 - fallen) if fallen < 1 else value, value)
+    below = (high - value) / high * 100 if high > 0 else 0.0
+    return EquityCurve((*equity.ns, ns), (*equity.equity, value), (*equity.drawdown_pct, below))
 
 
 def since(equity: EquityCurve) -> str:

@@ -11,6 +11,7 @@ from tests.console import sample_account as account
 from tests.console import sample_desk as sample
 from widgets.cells import width_of
 from widgets.desk_pane import EQUITY, FUNNEL, LATENCY, RISK, DeskPane, equity_lines
+from widgets.equity import with_now
 from widgets.funnel_detail import funnel_lines
 from widgets.gauges import gauges
 from widgets.lines import Line
@@ -35,7 +36,18 @@ def test_equity_says_what_is_not_known() -> None:
     said = text(equity_lines(None, sample.status(equity="", day_pnl=""), (), 70, 10))
     assert "equity unknown" in said and "not known yet" in said
     one_point = EquityCurve((1,), (1.0,), (0.0,))
-    assert "not known yet" in text(equity_lines(one_point, None, FOUND, 70, 10))
+    assert "begins within minutes" in text(equity_lines(one_point, None, FOUND, 70, 10))
+
+
+def test_the_curve_goes_on_until_now() -> None:
+    measured = EquityCurve((1, 2), (100.0, 90.0), (0.0, 10.0))
+    assert with_now(measured, 95.0, 3) == EquityCurve((1, 2, 3), (100.0, 90.0, 95.0), (0.0, 10.0, 5.0))
+    assert with_now(measured, 120.0, 3).drawdown_pct[-1] == 0.0, "a new high"
+    assert with_now(measured, 95.0, 2) is measured and with_now(measured, float("nan"), 3) is measured
+    empty = EquityCurve((), (), ())
+    assert with_now(empty, 95.0, 3) is empty
+    ruined = EquityCurve((1,), (0.0,), (100.0,))
+    assert with_now(ruined, 5.0, 2).drawdown_pct[-1] == 0.0 and with_now(ruined, -5.0, 2)
 
 
 def test_a_tab_needs_what_it_shows_and_nothing_else() -> None:
