@@ -94,7 +94,7 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
     first_run = not (arguments.tape or (where / "tickdesk.db").exists())
     # A tape's engine lives and dies with its screen: its temporary state goes too.
     ours = bool(arguments.tape) and arguments.state_dir is None
-    engine = None if running else start_engine(where, engine_options(arguments), ours=ours)
+    engine = None if running else start_engine(where, _options(arguments, temporary=ours), ours=ours)
     from console.attach import attach  # imports Textual while the engine starts
 
     try:
@@ -121,6 +121,10 @@ def tapes(arguments: argparse.Namespace, config: Config, where: Path) -> Tapes:
     recordings = Path(config.record.dir).expanduser() if config.record.dir else where / "tapes"
     bound = bool(getattr(arguments, "tape", ())) and arguments.state_dir is None
     return Tapes(config_options(arguments), (recordings, Path.cwd()), bound=bound)
+
+
+def _options(arguments: argparse.Namespace, *, temporary: bool) -> list[str]:
+    return [*engine_options(arguments), *(["--temporary"] if temporary else [])]
 
 
 def engine_options(arguments: argparse.Namespace) -> list[str]:

@@ -191,7 +191,7 @@ class TapePlayback:
         playback = self._playback
         if only_speed:
             return f"speed {_speed(playback.speed)}"
-        at = _when(playback.at_ns(self._clock()))
+        at = _when(playback.at_ns(self._clock())) if playback.first_ns else "the tape's start"
         if playback.state is PlayState.PAUSED:
             return f"paused at {at}"
         return f"{playback.state.value} {_speed(playback.speed)} from {at}"
