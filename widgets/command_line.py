@@ -122,11 +122,7 @@ class CommandInput(ValueInput):
         self.call_later(self._take_back)
 
     def _take_back(self) -> None:
-        if (
-            self.is_attached
-            and self.screen is self.app.screen
-            and not (self.line.closing or self.line.waiting)
-        ):
+        if self.is_attached and self.screen is self.app.screen and not self.line.closing:
             self.screen.set_focus(self, scroll_visible=False)
 
 
@@ -168,7 +164,7 @@ class CommandLine(Vertical):
         self._offers = _Offers()
         self.closing = False
         self.waiting = False
-        """For what was typed to be done; hidden meanwhile."""
+        """For what was typed to be done."""
         self._at = len(self._history)
         """Where in the history; its length: at what is typed now."""
         self._kept = ""
@@ -203,12 +199,13 @@ class CommandLine(Vertical):
         self._offers.show(self._offers.candidates, ((" ", "text"), (text, style)))
 
     def wait(self) -> None:
-        self.waiting, self.display = True, False
+        """What was entered is on its way."""
+        self.waiting = True
+        self.say("…", "muted")
 
     def go_on(self, error: str) -> None:
-        """It could not be done: here again, with what was typed."""
-        self.waiting, self.display = False, True
-        self.screen.set_focus(self.input, scroll_visible=False)
+        """It could not be done: what was typed can be mended."""
+        self.waiting = False
         self.say(error, "bad")
 
     def show_offer(self) -> None:

@@ -102,9 +102,13 @@ class PromptApp(ModelsApp):
         except CommandError as error:
             line.say(str(error), "bad")
             return
-        line.wait()
-        # Behind the next frame, so that a screenshot has no line in it.
-        self.call_after_refresh(self._run_typed, line, command, tuple(words), event.text)
+        if command.arguments:
+            line.wait()
+            self._run_typed(line, command, tuple(words), event.text)
+        else:
+            # No word can be wrong. Behind the next frame: a screenshot has no line in it.
+            self._close_line()
+            self.call_after_refresh(self._run_typed, line, command, (), event.text)
 
     @work(group="typed")
     async def _run_typed(
