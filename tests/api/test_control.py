@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.api import control_routes
 from engine.api.control import SEAT_S, Control
 from engine.api.control_protocol import HEADER, MOST_LABEL, Console, ControlDetail, parse, place
+from engine.api.hub import Hub
 from engine.api.protocol import ErrorReply, Reply
+from engine.api.server import ApiServer
 from engine.errors import ControlError
 from engine.events import NS
 from engine.text import clean
-from tests.api.conftest import Serve, Served
+from tests.api.conftest import FakeDesk, Serve, Served
 
 A = Console("aaaaaaaa", "seat", "ana@pts/3/4242")
 B = Console("bbbbbbbb", "seat", "bob@pts/5/99")
@@ -153,6 +156,14 @@ async def attached(served: Served, console: Console) -> AsyncIterator[aiohttp.Cl
 
 async def detail_of(served: Served) -> ControlDetail:
     return msgspec.json.decode((await served.request("GET", "/v1/control"))[1], type=ControlDetail)
+
+
+def test_every_route_that_needs_no_control_is_one() -> None:
+    app = ApiServer(FakeDesk(), Hub(10), frames_per_s=4).application()
+    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
+    assert served >= control_routes._LOOKS | control_routes._SAFER
+    risky = {route for route in served if route[0] != "GET"} - control_routes._LOOKS - control_routes._SAFER
+    assert {("POST", "/v1/orders"), ("POST", "/v1/flatten"), ("POST", "/v1/stop")} <= risky
 
 
 async def test_the_engine_refuses_what_a_console_may_not(serve: Serve) -> None:
