@@ -195,7 +195,8 @@ class TradingApp(CommandingApp):
             if answer == "yes":
                 close(FlattenPatch(symbol=row.symbol, percent=percent))
 
-        question = f"Close {percent:g} % of {figures.amount(row.quantity)} {native}."
+        held = ("short " if row.quantity.startswith("-") else "long ") + figures.amount(row.quantity.lstrip("-"))
+        question = f"Close {percent:g} % of {held} {native}."
         screen = ConfirmScreen("Close a position", [question], f"Close {percent:g} %", "at the market")
         self.push_screen(screen, answered)
 
