@@ -195,8 +195,8 @@ class TradingApp(CommandingApp):
             if answer == "yes":
                 close(FlattenPatch(symbol=row.symbol, percent=percent))
 
-        held = ("short " if row.quantity.startswith("-") else "long ") + figures.amount(row.quantity.lstrip("-"))
-        question = f"Close {percent:g} % of {held} {native}."
+        side, held = "short" if row.quantity.startswith("-") else "long", row.quantity.lstrip("-")
+        question = f"Close {percent:g} % of {side} {figures.amount(held)} {native}."
         screen = ConfirmScreen("Close a position", [question], f"Close {percent:g} %", "at the market")
         self.push_screen(screen, answered)
 
