@@ -103,9 +103,9 @@ class AlertsApp(TradingApp):
 
     def _notify_person(self, text: str) -> None:
         way = way_of(self._notices.desktop, os.environ)
-        if self._driver is not None and not self.is_headless:
-            told = sequence(way, "tickdesk", text, os.environ)
-            self._driver.write(("\a" if self._notices.bell else "") + told)
+        told = ("\a" if self._notices.bell else "") + sequence(way, "tickdesk", text, os.environ)
+        if told and self._driver is not None:
+            self._driver.write(told)
         if way == NOTIFY_SEND:
             self._run_notifier(command("tickdesk", text))
 

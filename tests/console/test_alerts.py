@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.alert_words import rule_of
+from console.alerts import Notices
 from console.desktop_notice import command, sequence, way_of
 from console.screens.alerts import AlertScreen, AlertsScreen
 from engine.alert_rule import AlertRule, words
@@ -143,6 +146,24 @@ async def test_one_that_comes_is_told_though_the_display_is_frozen(size: tuple[i
         await press(pilot, "exclamation_mark")
         bottom = max(widget.region.bottom for widget in app.screen.query("#said, #outcome, Form"))
         assert bottom < size[1]
+
+
+async def test_the_bell_rings_and_the_desktop_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "notify-send"
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@" > {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    async with desk(FakeLink(), notices=Notices(bell=True, desktop="osc777")) as (app, pilot):
+        written: list[str] = []
+        monkeypatch.setattr(app._driver, "write", written.append)
+        app.tell_alert(Alert("warning", "alert", "a;b \x1b[31m<c>", 1))
+        assert "\a\x1b]777;notify;tickdesk;a,b [31m‹c›\x1b\\" in written
+        app._notices = Notices(bell=False, desktop="notify-send")
+        app.tell_alert(Alert("warning", "alert", "--hint=x", 1))
+        await until(pilot, lambda: told.exists() and told.read_text().endswith("--hint=x|"))
+        app.tell_alert(Alert("info", "risk", "not a rule's", 1))
+        assert app.desk.alerts == 2
 
 
 def test_the_clipboard_is_not_part_of_a_notification() -> None:

@@ -11,13 +11,14 @@ from textual.pilot import Pilot
 from console.app import DeskApp
 from console.link_protocol import NoAnswerError
 from console.screens.confirm import ConfirmScreen
-from console.screens.ticket import TicketScreen
+from console.screens.ticket import TicketScreen, sized
 from engine.api.trading_protocol import OrderTicket
 from engine.errors import LinkError
+from engine.events import Check
 from tests.console import sample_account
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
-from widgets.ticket import BEGIN, TYPES, ticket_fields, ticket_of
+from widgets.ticket import BEGIN, TYPES, preview_lines, ticket_fields, ticket_of
 
 BTC = "simulated:BTC-USD"
 MARKET = ("3", "o", "down", "left")
@@ -249,6 +250,26 @@ def test_exactly_one_size_is_given(sizing: str) -> None:
 def test_a_size_that_is_no_number_is_no_ticket(text: str) -> None:
     with pytest.raises(ValueError, match="size"):
         ticket_of({**VALUES, "size": text})
+
+
+def test_a_share_is_sent_as_the_quantity_that_was_shown() -> None:
+    preview = sample_account.preview()
+    by_share = ticket_of({**VALUES, "type": "market", "sizing": "equity_pct", "size": "5"}, "t")
+    sent = sized(by_share, preview)
+    assert (sent.quantity, sent.equity_pct, sent.notional) == (preview.quantity, None, None)
+    assert sent.token == "t" and sent.stop_loss == by_share.stop_loss
+    whole = ticket_of({**VALUES, "type": "market"})
+    assert sized(whole, preview) is whole
+
+
+@pytest.mark.parametrize(("value", "limit", "style"), [("9190.50", "100000.00", "text"), ("7", "5", "bad")])
+def test_the_preview_says_what_is_used_of_the_whole_exposure(value: str, limit: str, style: str) -> None:
+    preview = sample_account.preview()
+    check = Check("GROSS_LIMIT", style == "text", value, limit)
+    verdict = msgspec.structs.replace(preview.verdicts[0], checks=(check,))
+    lines = preview_lines(msgspec.structs.replace(preview, verdicts=(verdict,)))
+    said = f"{float(value):,.0f} of {float(limit):,.0f}"
+    assert any((said, style) in line for line in lines) and said.count(" of ") == 1
 
 
 async def test_a_ticket_before_the_first_symbol_says_so() -> None:
