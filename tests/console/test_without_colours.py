@@ -84,7 +84,7 @@ async def test_every_meaning_is_told_without_colours() -> None:
                                 pattern = NUMBER.sub("0", text.strip())
                                 columns[type(widget).__name__, column.key][pattern].add(style)
                 for line in lines_of(widget):
-                    # Candles and curves are told by their shapes, labels by their words: bare numbers need a sign.
+                    # Shapes tell of candles and curves, words of labels: bare numbers need a sign.
                     if any(style in ("up", "down") and BARE.fullmatch(text.strip()) for text, style in line):
                         coloured += 1
                         told = "".join(text for text, _ in line)
