@@ -25,7 +25,7 @@ from console.screens.desk_layout import (
     Scene,
     layout_for,
 )
-from console.screens.desk_panes import DeskPanes, Part, part_of
+from console.screens.desk_panes import DeskPanes, Part, left_out, part_of, title_of
 from console.screens.searching import SearchingScreen
 from console.table_csv import grid_csv
 from console.view import DeskView
@@ -41,18 +41,9 @@ from widgets.sheet import Sheet
 from widgets.status import STALE_S, StatusBar, StatusView
 from widgets.tabbed import TabbedPane
 from widgets.tabs import PaneTabs
-from widgets.ticks import TicksPane
 from widgets.titles import entitle
 
 LEAST_POINTS, MOST_POINTS = 60, 1000
-
-
-def left_out(part: Part) -> list[str]:
-    """Which rows a table does not show, or what is looked for in it, for a title."""
-    if not isinstance(part, (Grid, Sheet)):
-        return []
-    said = [part.mode] if isinstance(part, (LogsPane, TicksPane)) and part.mode else []
-    return [*said, f"/{part.sought} {part.found}"] if part.sought else said
 
 
 class DeskScreen(SearchingScreen[None], inherit_bindings=False):
@@ -334,11 +325,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         pane = self.panes[number - 1]
         if isinstance(pane, MarketPane):
             return  # its title tells the market, and is its own matter
-        name = pane.title if isinstance(pane, TabbedPane) else PANES[number - 1]
+        entitle(pane, title_of(pane, number))
         part = part_of(pane)
-        mode = f"by {part.sort_mode}" if part.sort_mode else ""
-        title = f"{number} " + " · ".join(said for said in (name, mode, *left_out(part)) if said)
-        entitle(pane, title)
         if isinstance(part, Grid):
             part.set_foot("" if pane.styles.border_bottom[0] else " · ".join(left_out(part)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.widget import Widget
 
+from console.keymap import PANES
 from console.screens.desk_layout import FUNNEL
 from console.view import DeskView
 from console.watchlist import Watchlist
@@ -36,6 +37,22 @@ def part_of(pane: Widget) -> Part:
         return pane.part
     assert isinstance(pane, (PositionsPane, MarketPane))
     return pane.grid
+
+
+def left_out(part: Part) -> list[str]:
+    """Which rows a table does not show, or what is looked for in it, for a title."""
+    if not isinstance(part, (Grid, Sheet)):
+        return []
+    said = [part.mode] if isinstance(part, (LogsPane, TicksPane)) and part.mode else []
+    return [*said, f"/{part.sought} {part.found}"] if part.sought else said
+
+
+def title_of(pane: Widget, number: int) -> str:
+    """Number, name or tabs, how it is sorted, and what is left out of it."""
+    name = pane.title if isinstance(pane, TabbedPane) else PANES[number - 1]
+    part = part_of(pane)
+    mode = f"by {part.sort_mode}" if part.sort_mode else ""
+    return f"{number} " + " · ".join(said for said in (name, mode, *left_out(part)) if said)
 
 
 class DeskPanes:
