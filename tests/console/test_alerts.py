@@ -20,7 +20,7 @@ from engine.api.protocol import EventFrame
 from engine.errors import AlertError
 from engine.events import Alert
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
+from tests.console.pilot import COMPACT, desk, press, text_of, toasts, until
 from widgets.alerts import KINDS, alert_fields, alert_of
 
 BTC = "simulated:BTC-USD"
@@ -128,7 +128,7 @@ async def test_an_alert_is_made_listed_switched_and_deleted() -> None:
         assert app.screen is app.desk
 
 
-@pytest.mark.parametrize("size", [COMPACT, WIDE, (60, 16)], ids=str)
+@pytest.mark.parametrize("size", [(60, 16)], ids=str)
 async def test_one_that_comes_is_told_though_the_display_is_frozen(size: tuple[int, int]) -> None:
     link = FakeLink()
     async with desk(link, size) as (app, pilot):

@@ -10,7 +10,7 @@ from console.memory import FILE, ConsoleMemory
 from console.screens.watchlists import WatchlistsScreen
 from console.watchlist import MOST_SYMBOLS, Watchlist, list_name, typed, typed_symbols
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
+from tests.console.pilot import desk, press, text_of, toasts, until
 
 KNOWN = ["a:BTC-USD", "a:ETH-USD", "b:BTC-USD", "b:SOL-USD"]
 
@@ -71,7 +71,7 @@ async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
     assert again.memory.watchlists == {"watchlist": [chosen]} and again.memory.watchlist == ""
 
 
-@pytest.mark.parametrize("size", [COMPACT, WIDE, (60, 16)], ids=str)
+@pytest.mark.parametrize("size", [(60, 16)], ids=str)
 async def test_the_dialog_fits(size: tuple[int, int]) -> None:
     async with desk(FakeLink(), size) as (app, pilot):
         app.memory.memory.watchlists = {"x": ["simulated:BTC-USD"]}
