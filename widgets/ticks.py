@@ -20,7 +20,7 @@ class TicksPane(Grid):
     COLUMNS = (
         Column("symbol", "symbol", 9, 0, grow=5),
         Column("last", "last", _LAST, 1, right=True, grow=2),
-        Column("change", "change", 8, 0, right=True, grow=1),
+        Column("change", "change", 8, 0, right=True, grow=1, heading="change_pct"),
         Column("bid", "bid", 10, 4, right=True, grow=2),
         Column("ask", "ask", 10, 4, right=True, grow=2),
         Column("score", "score", 5, 2, right=True),
