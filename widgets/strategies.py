@@ -83,8 +83,9 @@ class StrategiesPane(TabbedPane):
 
     def make_brief(self, brief: bool) -> None:
         """Models without title and line above, where rows are scarce."""
-        self.set_class(brief, "-brief")
-        self._head_models()
+        if brief != self.has_class("-brief"):
+            self.set_class(brief, "-brief")
+            self._head_models()
 
     def _head_models(self) -> None:
         self.models.header = self.tab == 1 or not self.has_class("-brief")

@@ -109,6 +109,11 @@ class Scene(NamedTuple):
             seen.discard(DESK if self.beside == MARKET else MARKET)
         return frozenset(seen)
 
+    @property
+    def places(self) -> tuple[object, ...]:
+        """What there is to place; scenes where that is the same look the same."""
+        return self.layout, self.shown(), self.rows_of_panes()
+
     def rows_of_panes(self) -> Sequence[Row]:
         if not self.single:
             if self.layout == "-wide":
@@ -188,6 +193,7 @@ class PanesArea(Widget):
 
     def stage(self, scene: Scene) -> None:
         """Show what ``scene`` shows, where it does."""
-        if scene != self._layout.scene or not self.is_mounted:
-            self._layout.scene = scene
+        before, self._layout.scene = self._layout.scene, scene
+        # Another active pane alone stands where it stood: to place all of them anew takes longest of all.
+        if scene.places != before.places or not self.is_mounted:
             self.refresh(layout=True)
