@@ -235,7 +235,6 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.strategies.make_brief(layout == "-medium" and not self.zoomed)
         for tabbed in (self.orders, self.strategies, self.market, self.desk_pane):
             tabbed.make_tabbed(layout == "-compact")
-        self.set_class(scene.single, "-single")
         # A few lines of the log need no heading.
         self.logs.header = self.logs.HEADER and scene.single and self.active == LOG
         for number in range(1, len(PANES) + 1):
