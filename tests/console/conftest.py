@@ -1,5 +1,4 @@
-"""The console's tests see no colour or theme setting of the person who runs them; a screen's picture is taken in
-three themes."""
+"""No colour or theme setting of the person who runs the tests; a screen's picture in three themes."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     python -m tests.e2e.hostile_console COUNT RESULT.json
 
 COUNT texts are drawn, each another one (0: plain samples, to compare with). What was sent to the engine, what
-failed and how many texts there were is written to RESULT.json.
+failed, how many texts there were and where panes have their borders at the end is written to RESULT.json.
 """
 
 from __future__ import annotations
@@ -112,9 +112,12 @@ class HostileLink(FakeLink):
         market: MarketFrame = self.given(sample_market.full_frame())
         return msgspec.structs.replace(market, symbol=symbol)
 
-    def tell(self) -> None:
-        """A whole frame, and an alert."""
+    def tell(self, *, calm: bool = False) -> None:
+        """A whole frame, and an alert. ``calm``: in a state that no banner tells of."""
         frame = self.given(sample.full_frame())
+        if calm:
+            status = msgspec.structs.replace(frame.status, risk_state="active", risk_reason="")
+            frame = msgspec.structs.replace(frame, status=status)
         if self.texts is not None:
             # What is chosen from a list by the desk stays as it is; symbols are still rows of their own.
             ticks = tuple(
@@ -131,14 +134,14 @@ def main(count: int, result: Path) -> None:
     texts = Counted() if count else None
     link = HostileLink(texts)
     app = DeskApp(link, frames_per_s=10, driver_class=DeskDriver)
-    fault = ""
+    fault, edges = "", []
 
     async def walk(pilot: Pilot[None]) -> None:
-        nonlocal fault
+        nonlocal fault, edges
         try:
             await pilot.pause()
             while True:
-                for keys in WALK:
+                for keys in WALK if texts is not None else WALK[:2]:  # the plain one shows how it writes
                     link.tell()
                     app.paint()
                     await pilot.press(*keys)
@@ -154,8 +157,11 @@ def main(count: int, result: Path) -> None:
                 if texts is None or texts.drawn >= count:
                     break
             await pilot.press("1")
+            link.tell(calm=True)
             app.paint()
             await pilot.pause(0.3)  # until it is on the terminal: there it is looked at
+            shown = [pane.region for pane in app.desk.panes if pane.display]
+            edges = [(x, r.y + 1, r.bottom - 1) for r in shown for x in (r.x, r.right - 1)]
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"
         app.exit()
@@ -164,6 +170,7 @@ def main(count: int, result: Path) -> None:
     told = {
         "texts": texts.drawn if texts is not None else 0,
         "sent": [str(what[0]) for what in link.sent if what[0] not in READING],
+        "edges": edges,
         "fault": fault or ("it crashed" if app.return_code else ""),
     }
     result.write_bytes(msgspec.json.encode(told))
