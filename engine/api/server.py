@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import web, web_app
 
 from engine.api.account_routes import account_routes
 from engine.api.alert_routes import alert_routes
@@ -87,6 +87,8 @@ class ApiServer:
         await self.streams.close(restarts=restarts)
         if self._runner is not None:
             await self._runner.cleanup()
+        if restarts:
+            _forget_handlers()
 
     async def _health(self, request: web.Request) -> web.Response:
         return json_response(self._desk.health())
@@ -111,3 +113,10 @@ class ApiServer:
 
     async def _stop(self, request: web.Request) -> web.Response:
         return json_response(self._desk.stop(who(request)))
+
+
+def _forget_handlers() -> None:
+    """aiohttp keeps the handlers of ended applications in a cache, and with them their whole desk."""
+    cache = getattr(web_app, "_cached_build_middleware", None)
+    if cache is not None:
+        cache.cache_clear()
