@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from pytest_textual_snapshot import SVGImageExtension
@@ -14,7 +15,16 @@ from console.app import DeskApp
 
 THEMES = ("tickdesk-dark", "tickdesk-light", "tickdesk-contrast")
 """The first one's pictures carry no name of a theme."""
-Compare = Callable[[DeskApp, tuple[int, int], Callable[[Pilot[None]], Awaitable[None]]], None]
+
+
+class Compare(Protocol):
+    def __call__(
+        self,
+        app: DeskApp,
+        size: tuple[int, int],
+        prepare: Callable[[Pilot[None]], Awaitable[None]],
+        themes: Sequence[str] = THEMES,
+    ) -> None: ...
 
 
 @pytest.fixture(autouse=True)
@@ -33,20 +43,23 @@ def compare_pictures(snapshot: SnapshotAssertion, tmp_path: Path) -> Compare:
     kept = snapshot.use_extension(SVGImageExtension)
 
     def compare(
-        app: DeskApp, size: tuple[int, int], prepare: Callable[[Pilot[None]], Awaitable[None]]
+        app: DeskApp,
+        size: tuple[int, int],
+        prepare: Callable[[Pilot[None]], Awaitable[None]],
+        themes: Sequence[str] = THEMES,
     ) -> None:
         pictures: dict[str, str] = {}
 
         async def take(pilot: Pilot[None]) -> None:
             await prepare(pilot)
-            for theme in THEMES:
+            for theme in themes:
                 app.theme = theme
                 await pilot.pause()
                 pictures[theme] = app.export_screenshot(title=app.title, simplify=True)
             app.exit()
 
         app.run(headless=True, auto_pilot=take, size=size)
-        assert list(pictures) == list(THEMES), "the app ended before its pictures were taken"
+        assert list(pictures) == list(themes), "the app ended before its pictures were taken"
         differing = []
         for theme, picture in pictures.items():
             if picture != (kept if theme == THEMES[0] else kept(name=theme)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 from textual.pilot import Pilot
@@ -11,6 +9,7 @@ from textual.pilot import Pilot
 from console.app import DeskApp
 from engine.api.rows import OrderRow
 from tests.console import sample_desk, sample_market
+from tests.console.conftest import Compare
 from tests.console.fake_link import FakeLink
 from tests.console.test_screens import answered, still
 
@@ -32,7 +31,7 @@ def order(n: int, side: str, price: str, stop_price: str = "") -> OrderRow:
     )
 
 
-def take(snap_compare: Any, size: tuple[int, int], *keys: str, link: FakeLink | None = None) -> None:
+def take(compare_pictures: Compare, size: tuple[int, int], *keys: str, link: FakeLink | None = None) -> None:
     orders = (order(1, "buy", "64215.22"), order(2, "sell", "64224.02"), order(3, "sell", "", "64100.00"))
     shown = msgspec.structs.replace(sample_desk.full_frame(), orders=orders)
     app = still(DeskApp(link or FakeLink(shown), frames_per_s=0.5))
@@ -47,19 +46,19 @@ def take(snap_compare: Any, size: tuple[int, int], *keys: str, link: FakeLink | 
         app.paint()
         await answered(pilot)
 
-    assert snap_compare(app, terminal_size=size, run_before=prepare)
+    compare_pictures(app, size, prepare)
 
 
 @pytest.mark.parametrize("part", ["chart", "book", "trades"])
-def test_one_part_at_a_time(snap_compare: Any, part: str) -> None:
-    take(snap_compare, (80, 24), *["right_square_bracket"] * ["chart", "book", "trades"].index(part))
+def test_one_part_at_a_time(compare_pictures: Compare, part: str) -> None:
+    take(compare_pictures, (80, 24), *["right_square_bracket"] * ["chart", "book", "trades"].index(part))
 
 
-def test_on_the_whole_screen(snap_compare: Any) -> None:
-    take(snap_compare, (200, 50), "enter", "I", "I")
+def test_on_the_whole_screen(compare_pictures: Compare) -> None:
+    take(compare_pictures, (200, 50), "enter", "I", "I")
 
 
-def test_a_wrong_book_of_a_quote(snap_compare: Any) -> None:
+def test_a_wrong_book_of_a_quote(compare_pictures: Compare) -> None:
     link = FakeLink()
     link.market = lambda symbol: sample_market.full_frame(symbol, book_fault="a gap in the sequence", bars=())
-    take(snap_compare, (80, 24), "right_square_bracket", link=link)
+    take(compare_pictures, (80, 24), "right_square_bracket", link=link)
