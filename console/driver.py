@@ -14,6 +14,7 @@ import signal
 import sys
 import termios
 import threading
+import tty
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterator
@@ -22,11 +23,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
+from textual import on
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
 from textual.message import Message
 
 from console.thrift import Thrift
@@ -48,6 +51,9 @@ LEAVE = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
 )
 """Mouse, paste and keyboard modes off, normal screen, cursor on."""
+_MOUSE = "\x1b[?1000h\x1b[?1003h\x1b[?1015h\x1b[?1006h"
+_ENTER = "\x1b[?1049h\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[4l\x1b[?7l\x1b[?25l\x1b[?2004h"
+"""The other screen, and none of the modes, character sets and margins that a program may leave behind."""
 
 
 class Outbox(WriterThread):
@@ -134,6 +140,32 @@ class PatientApp(App[None]):
             self.screen.refresh()
         self.screen.check_idle()
 
+    # --- a terminal that shows something else ----------------------------------------------------
+
+    def action_redraw(self) -> None:
+        """Take the terminal, and send the whole screen again."""
+        if isinstance(self._driver, PatientDriver):
+            self._driver.take_terminal()
+        if self._screen_stack:
+            self.screen.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        """It may have been another size in between, and lost what stood at its edge."""
+        if isinstance(self._driver, PatientDriver):
+            self._driver.forget()
+        if event.size == self._size and self._resize_timer is None and self._screen_stack:
+            self.screen.refresh()
+
+    def _check_resize(self) -> None:
+        event = self._resize_event
+        super()._check_resize()
+        if event is not None and self._screen_stack and self.screen.outer_size == event.size:
+            self.screen.refresh()  # nothing moves, so nothing else draws it
+
+    @on(Driver.SignalResume)
+    def _resumed(self) -> None:
+        self.action_redraw()
+
 
 class PatientDriver(Driver):
     """Mixin: while bytes are on their way, frames are skipped, not queued."""
@@ -141,6 +173,19 @@ class PatientDriver(Driver):
     outbox: Outbox | None = None
     _batching = False
     _loop_thread = 0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._thrift = Thrift()
+
+    def forget(self) -> None:
+        """Nobody knows what the terminal shows: the next frame is sent as it is."""
+        self._thrift.forget()
+
+    def take_terminal(self) -> None:
+        """Have its other screen and modes again, whoever had it."""
+        self.write(_ENTER + (_MOUSE if self._mouse else ""))
+        self.forget()
 
     @property
     def bytes_written(self) -> int:
@@ -173,7 +218,6 @@ class DeskDriver(PatientDriver, LinuxDriver):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._thrift = Thrift()
         # Textual draws on stderr; ours may be redirected, stdout was checked to be the terminal.
         self._file = sys.__stdout__
 
@@ -196,6 +240,32 @@ class DeskDriver(PatientDriver, LinuxDriver):
             self._writer_thread = self._new_outbox(self._out_fd)
             self._writer_thread.start()
         self._writer_thread.write(self._thrift.spare(data, self._app.size))
+
+    # --- stopping and going on -------------------------------------------------------------------
+
+    def _sigtstp_application(self, *_: Any) -> None:
+        # Not in the middle of what the loop does: the writer may be at work.
+        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        self._loop.call_soon_threadsafe(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        elif self._key_thread is not None and self._app.is_running:
+            # Stopped without a warning, it left nothing; but the shell has had the terminal. Textual would
+            # enter a second time: two readers of the keys, and the terminal's own settings lost.
+            self._set_raw()
+            self._app.post_message(self.SignalResume())
+
+    def _set_raw(self) -> None:
+        with suppress(termios.error):
+            attributes = termios.tcgetattr(self.fileno)
+            attributes[tty.IFLAG] = self._patch_iflag(attributes[tty.IFLAG])
+            attributes[tty.LFLAG] = self._patch_lflag(attributes[tty.LFLAG])
+            attributes[tty.CC][termios.VMIN] = 1
+            termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
 
     # --- ending ----------------------------------------------------------------------------------
 

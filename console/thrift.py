@@ -47,7 +47,7 @@ class Thrift:
             self.forget()
         runs = _parsed(frame)
         if runs is None:
-            # Modes, a clipboard: nothing to compare, and what it did to the screen is not known.
+            # Modes, a clipboard, joined characters: what it did to the screen is not known.
             self.forget()
             return frame
         if sum(len(run.cells) for run in runs.drawn) >= WHOLE * size[0] * size[1]:
@@ -131,6 +131,8 @@ def _parsed(frame: str) -> _Runs | None:
             text = token["text"]
             single = text if text.isascii() or _single(text) else ""
             cells = [(character, style) for character in single] if single else _wide(text, style)
+            if not single and (not cell_len(text[0]) or cell_len(text) != len(cells)):
+                return None  # where its characters stand, terminals differ in
             drawn.append(_Run(row, column, style, cells, single))
             column += len(cells)
         elif kind == "style":

@@ -13,7 +13,6 @@ from textual.drivers._byte_stream import ByteStream
 from textual.drivers.web_driver import WebDriver, _ExitInput
 
 from console.driver import Keyboard, PatientDriver
-from console.thrift import Thrift
 
 
 class BrowserDriver(PatientDriver, WebDriver):
@@ -23,7 +22,6 @@ class BrowserDriver(PatientDriver, WebDriver):
         super().__init__(*args, **options)
         outbox = self._new_outbox(self.fileno)
         outbox.start()
-        self._thrift = Thrift()
         # Frames, and what the server is told between them, keep their order.
         self._write = outbox.send  # type: ignore[assignment]
 

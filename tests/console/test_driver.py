@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from pathlib import Path
 
 import pyte
 import pytest
-from textual.events import Key, Paste
+from textual.events import Key, Paste, Resize
+from textual.geometry import Size
 
 from console.app import DeskApp
 from console.driver import LEAVE, Keyboard, Outbox
@@ -154,6 +156,37 @@ def test_a_signal_leaves_the_alternate_screen(console: Console, number: signal.S
 
 
 @pytest.mark.pty
+def test_a_terminal_that_somebody_else_had_is_drawn_anew(console: Console) -> None:
+    before = termios.tcgetattr(console.master)
+    console.read(20, b"Opportunities")
+    raw = termios.tcgetattr(console.master)
+    console.read(1, b"\x1b[?7l")
+    # As a shell does it: stopped without a word, other settings, on.
+    console.process.send_signal(signal.SIGSTOP)
+    termios.tcsetattr(console.master, termios.TCSANOW, before)
+    for number in (signal.SIGCONT, signal.SIGWINCH):
+        console.seen = b""
+        console.process.send_signal(number)
+        assert b"Opportunities" in console.read(10, b"Opportunities"), number
+        assert (b"\x1b[?1049h" in console.seen) == (number is signal.SIGCONT)
+    assert termios.tcgetattr(console.master) == raw
+    console.process.send_signal(signal.SIGTSTP)
+    console.read(10, b"\x1b[?1004l")
+    assert termios.tcgetattr(console.master) == before, "while it is stopped, the terminal is the shell's"
+    console.seen = b""
+    console.process.send_signal(signal.SIGCONT)
+    assert b"Opportunities" in console.read(10, b"Opportunities")
+    console.seen = b""
+    os.write(console.master, b"\x0c")
+    assert b"Opportunities" in console.read(10, b"Opportunities") and b"\x1b[?1049h" in console.seen
+    os.write(console.master, b"q")
+    assert b"Detach" in console.read(10, b"Detach")
+    os.write(console.master, b"\r")
+    assert console.end() == 0
+    assert termios.tcgetattr(console.master) == before, "not what it was while the console had it"
+
+
+@pytest.mark.pty
 def test_a_signal_ends_a_console_whose_terminal_is_stalled(console: Console) -> None:
     console.read(20, b"Opportunities")
     console.wait_for_step(console.step() + 50, 15)
@@ -193,6 +226,22 @@ async def test_a_frame_lost_on_a_busy_line_is_drawn_later(monkeypatch: pytest.Mo
         assert not app._frame_lost
         app.line_free()
         assert len(refreshed) == 1
+
+
+async def test_a_terminal_that_was_another_size_for_a_moment_is_drawn_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = DeskApp(FakeLink(), frames_per_s=0.5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for sizes in ([(80, 24)], [(60, 24), (80, 24)]):
+            refreshed: list[tuple[object, ...]] = []
+            with monkeypatch.context() as patched:
+                patched.setattr(app.screen, "refresh", lambda *to, seen=refreshed, **how: seen.append(to))
+                for size in sizes:
+                    app.post_message(Resize(Size(*size), Size(*size)))
+                await pilot.pause(0.05)
+            assert () in refreshed, f"the whole screen, after {sizes}"
 
 
 @contextmanager

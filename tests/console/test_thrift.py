@@ -100,6 +100,14 @@ def test_a_new_picture_is_sent_as_a_whole() -> None:
         assert thrift.spare(picture, size).count("0123456789") == 2
 
 
+@pytest.mark.parametrize("text", ["\u0301a", "👩\u200d💻 b", "❤\ufe0f b"])
+def test_characters_that_terminals_join_or_not_are_not_counted(text: str) -> None:
+    thrift, size = Thrift(), (80, 24)
+    drawing = f"\x1b[1;1H{text}\x1b[1mnext\x1b[0m"
+    for _ in range(2):
+        assert thrift.spare(drawing, size) == drawing
+
+
 @pytest.mark.parametrize("text", ["日本", "a日"])
 def test_half_of_a_wide_character_takes_the_other_with_it(text: str) -> None:
     both = Both()
