@@ -48,8 +48,8 @@ def compare_pictures(snapshot: SnapshotAssertion, tmp_path: Path) -> Compare:
     """Compare what an app shows, once prepared, with what is kept.
 
     That is the picture in the first theme, and a digest of the picture in each other one. With
-    ``--snapshot-update`` what is shown now is kept. One run of the app serves all themes. A picture that differs
-    is written to a file.
+    ``--snapshot-update`` what is shown now is kept. One run of the app serves all themes. A picture that
+    differs is written to a file.
     """
     kept = snapshot.use_extension(SVGImageExtension)
 
