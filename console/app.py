@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import work
 from textual.app import SystemCommand
+from textual.binding import Binding
 from textual.screen import Screen
 
 from console.alerts import SILENT, AlertsApp, Notices
@@ -65,7 +66,11 @@ class DeskApp(
     CSS_PATH = Path(__file__).with_name("desk.tcss")
     COMMANDS: ClassVar[set[Any]] = {DeskCommands}
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[Any]] = []
+    BINDINGS: ClassVar[list[Any]] = [
+        # Before what has the focus, be it a line of text or the palette of actions.
+        Binding("ctrl+g", "halt", show=False, id="halt_anywhere", priority=True),
+        Binding("ctrl+l", "redraw", show=False, id="redraw", priority=True),
+    ]
 
     def __init__(
         self,
@@ -257,18 +262,19 @@ class DeskApp(
     @work(group="leave", exclusive=True)
     async def _stop_engine(self, how: str) -> None:
         """Make safe, then stop, then leave; stay when either is refused."""
+        link = self.link
         if how == FLATTEN_STOP:
             made_safe = await self.ask_engine("FLATTEN", self.flatten)
         else:
             made_safe = await self.ask_engine(
                 "HALT",
-                lambda: self.link.set_risk("halted", "stopped from the console"),
+                lambda: link.set_risk("halted", "stopped from the console"),
                 "halted",
                 safer=True,
             )
         if made_safe is None or not made_safe.ok:
             return
-        stopped = await self.ask_engine("STOP", self.link.stop_engine)
+        stopped = await self.ask_engine("STOP", link.stop_engine, link=link)
         if stopped is not None and stopped.ok:
             self.exit(return_code=0, message=Text(clean(f"{made_safe.text} · {stopped.text}")))
 

@@ -10,7 +10,7 @@ from textual.app import App
 
 from console.command_line.command import Command
 from console.keymap import DEFAULT_KEYS, KeyMap
-from console.link_protocol import NoAnswerError
+from console.link_protocol import Link, NoAnswerError
 from console.memory import ConsoleMemory
 from console.replies import Replies
 from console.screens.desk import DeskScreen
@@ -41,6 +41,8 @@ class CommandingApp(App[None]):
     """An app that sends commands to an engine and says what became of them. ``desk`` is its first screen."""
 
     desk: DeskScreen
+    link: Link
+    """Of the desk that is shown."""
 
     def __init__(
         self, *, memory: ConsoleMemory | None = None, keys: KeyMap = DEFAULT_KEYS, **options: Any
@@ -111,22 +113,46 @@ class CommandingApp(App[None]):
             self.say(f"{name} is already on its way")
         elif not self.refused(safer=safer):
             self._in_flight.add(name)
-            self._send(name, send, wanted_state, safer)
+            self._send(name, send, wanted_state, safer, self.link)
 
     @work(group="commands")
     async def _send(
-        self, name: str, send: Callable[[], Awaitable[Answer]], wanted_state: str, safer: bool
+        self,
+        name: str,
+        send: Callable[[], Awaitable[Answer]],
+        wanted_state: str,
+        safer: bool,
+        link: Link,
     ) -> None:
         try:
-            await self.ask_engine(name, send, wanted_state, safer=safer)
+            await self.ask_engine(name, send, wanted_state, safer=safer, link=link)
         finally:
             self._in_flight.discard(name)
 
     async def ask_engine(
-        self, name: str, send: Callable[[], Awaitable[A]], wanted_state: str = "", *, safer: bool = False
+        self,
+        name: str,
+        send: Callable[[], Awaitable[A]],
+        wanted_state: str = "",
+        *,
+        safer: bool = False,
+        link: Link | None = None,
     ) -> A | None:
-        """The engine's answer, shown; None when there was none."""
+        """The engine's answer, shown; None when there was none. ``link``: of the desk that the command is
+        for, where that is not the one shown now."""
+        link = self.link if link is None else link
+        self._in_flight.add(name)
+        try:
+            return await self._ask_engine(name, send, wanted_state, safer, link)
+        finally:
+            self._in_flight.discard(name)
+
+    async def _ask_engine(
+        self, name: str, send: Callable[[], Awaitable[A]], wanted_state: str, safer: bool, link: Link
+    ) -> A | None:
         why_not = await self.why_not(name, safer=safer)
+        if link is not self.link:
+            why_not = f"NOT SENT: {name}: its desk is not shown any more"
         if why_not:
             self.say(why_not, "warning")
             return None
@@ -135,6 +161,9 @@ class CommandingApp(App[None]):
         try:
             reply = await send()
         except NoAnswerError as error:
+            if link is not self.link:
+                self.say(f"{name} of the desk before NOT CONFIRMED: {error}", "error")
+                return None
             self._wanted_state = wanted_state
             text = f"{name} NOT CONFIRMED: {error} and may still do it · {name} again, or end it: {END}"
             self._notice(text)

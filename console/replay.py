@@ -22,7 +22,7 @@ from console.playback_words import speed, step, where
 from console.screens.confirm import AskScreen
 from console.screens.open_tape import OpenTapeScreen
 from console.screens.seek import SeekScreen
-from console.tapes import OpenTape, Tapes, completed
+from console.tapes import OpenTape, Tapes, completed, typed_path
 from console.trading import TradingApp
 from console.view import DeskView
 from engine.api.playback_protocol import PlaybackPatch
@@ -35,6 +35,8 @@ from widgets.playback import PlaybackBar, PlaybackView, next_speed
 
 PAINT_S = 0.25
 _HINT = "{tape_play} play · {tape_step} step · {tape_slower} {tape_faster} speed · {tape_seek} seek"
+_OPENS_NONE = "no tape can be opened from here"
+_PLAYS_NONE = "this desk plays no tape: {tape_open} opens one"
 _CLOSED = LinkState.LOST, LinkState.ENGINE_GONE
 BACK, LEAVE = "back", "leave"
 
@@ -159,7 +161,7 @@ class ReplayApp(TradingApp):
 
     def action_open_tape(self) -> None:
         if self._tapes is None:
-            self.say("no tape can be opened from here")
+            self.say(_OPENS_NONE)
         else:
             self.push_screen(OpenTapeScreen(self._tapes), self._tape_chosen)
 
@@ -246,7 +248,7 @@ class ReplayApp(TradingApp):
     def _show_desk(self, link: Link, view: DeskView) -> None:
         """Nothing of the desk before is seen from here on."""
         while self.screen is not self.desk:
-            self.pop_screen()
+            self.screen.dismiss(None)  # who waits for its answer has none, and does not wait for ever
         self.clear_notifications()
         self.begin_with_desk()
         self.link, self.view, self.desk.view = link, view, view
@@ -307,7 +309,7 @@ class ReplayApp(TradingApp):
     def _plays_none(self) -> bool:
         none = self.playback is None
         if none:
-            self.say(self.key_map.words("this desk plays no tape: {tape_open} opens one"))
+            self.say(self.key_map.words(_PLAYS_NONE))
         return none
 
     def _ask_playback(self, patch: PlaybackPatch) -> None:
@@ -371,15 +373,17 @@ class ReplayApp(TradingApp):
         ]
 
     def _type_replay(self, words: Sequence[str]) -> None:
-        path = Path(words[0]).expanduser()
-        if self._tapes is None or not path.is_file():
-            raise CommandError(f"{clean(path, 80)}: there is no such file")
+        if self._tapes is None:
+            raise CommandError(_OPENS_NONE)
+        path, folder = typed_path(words[0])
+        if folder:
+            raise CommandError(f"{clean(path, 80)} is a folder: name a tape in it")
         self.open_tape(path)
 
     def _played(self) -> PlaybackRow:
         row = self.playback
         if row is None:
-            raise CommandError("this desk plays no tape: O opens one")
+            raise CommandError(self.key_map.words(_PLAYS_NONE))
         return row
 
     def _type_patch(

@@ -81,13 +81,24 @@ def tapes_in(folder: Path) -> list[Path]:
         raise TapeError(f"{folder}: {clean(error.strerror or error, 80)}") from None
 
 
+def typed_path(typed: str) -> tuple[Path, bool]:
+    """The file or folder of what was typed, and whether it is a folder. Raises TapeError, one line."""
+    try:
+        path = Path(typed).expanduser()
+        if path.is_dir() or path.is_file():
+            return path, path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; no name at all
+        raise TapeError(f"{clean(typed, 80)}: {clean(getattr(error, 'strerror', '') or error, 80)}") from None
+    raise TapeError(f"{clean(typed, 80)}: there is no such file")
+
+
 def completed(typed: str) -> tuple[str, list[str]]:
     """What was typed of a path, with all that every file and folder of this beginning shares; and their
     names. Only folders and tapes count."""
-    path = Path(typed).expanduser()
-    folder, start = (path, "") if typed.endswith("/") else (path.parent, path.name)
     names = []
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # nothing is there, or it is nobody's home
+        path = Path(typed).expanduser()
+        folder, start = (path, "") if typed.endswith("/") else (path.parent, path.name)
         for one in folder.iterdir():
             if one.name.startswith(start) and (start.startswith(".") or not one.name.startswith(".")):
                 if one.is_dir():

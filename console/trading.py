@@ -88,13 +88,16 @@ class TradingApp(CommandingApp):
             self._confirm(kill_screen(self.view), "KILL", self.kill, safer=True)
 
     async def flatten(self) -> Answer:
-        return self._receipt("FLATTEN", await self.link.flatten())
+        return await self._receipt("FLATTEN", self.link, self.link.flatten())
 
     async def kill(self) -> Answer:
-        return self._receipt("KILL", await self.link.kill())
+        return await self._receipt("KILL", self.link, self.link.kill())
 
-    def _receipt(self, name: str, reply: Answer) -> Answer:
+    async def _receipt(self, name: str, link: Link, asked: Awaitable[Answer]) -> Answer:
         """What was stopped stands there until Esc."""
+        reply = await asked
+        if link is not self.link:
+            return reply  # of a desk that is not shown any more
         text = f"{name}: {reply.text}"
         self.desk.receipt, self.desk.notice = (text, "") if reply.ok else ("", text)
         self.desk.paint(force=True)

@@ -137,6 +137,7 @@ class CommandLine(Vertical):
         height: auto;
         & > Horizontal { height: 1; background: $cursor; }
         & Label { width: 2; color: $accent; text-style: bold; }
+        & .hint { width: auto; color: $muted; text-style: none; }
         & Input { width: 1fr; background: $cursor; }
         & Input:focus { background: $cursor; background-tint: $cursor 0%; }
     }
@@ -155,12 +156,15 @@ class CommandLine(Vertical):
         offer: Callable[[str], Offer],
         put: Callable[[str, int, str, bool], str],
         history: Sequence[str],
+        hint: str = "",
     ) -> None:
         """``offer`` tells what fits a line up to the cursor; ``put`` gives the line with a candidate from
-        a place on, and whether it goes on behind it; ``history``: lines of before, the newest last."""
+        a place on, and whether it goes on behind it; ``history``: lines of before, the newest last; ``hint``:
+        what stands at the line's end."""
         super().__init__(id="command-line")
         self._offer, self._put, self._history = offer, put, list(history)
         self.input = CommandInput(id="command")
+        self._hint = hint
         self._offers = _Offers()
         self.closing = False
         self.waiting = False
@@ -177,6 +181,7 @@ class CommandLine(Vertical):
         with Horizontal():
             yield Label(" :")
             yield self.input
+            yield Label(f" {self._hint} " if self._hint else "", classes="hint", markup=False)
 
     def begin(self, text: str = "") -> None:
         self.input.edit(text, numeric=False)

@@ -78,11 +78,12 @@ class SearchLine(Horizontal):
     }
     """
 
-    def __init__(self, target: Searchable) -> None:
+    def __init__(self, target: Searchable, hint: str = "") -> None:
+        """``hint``: said behind what can be typed."""
         super().__init__(id="search-line")
         self.target = target
         self.input = SearchInput(id="search")
-        self.input.placeholder = f"{target.SEARCH_HINT} · enter keeps · esc clears"
+        self.input.placeholder = f"{target.SEARCH_HINT} · enter keeps · esc clears{hint}"
         self._found = _Note("", "muted")
 
     def compose(self) -> ComposeResult:

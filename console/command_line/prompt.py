@@ -28,6 +28,18 @@ class PromptApp(ModelsApp):
     view: DeskView
     _line: CommandLine | None = None
 
+    def begin_with_desk(self) -> None:
+        """What was typed was meant for the desk before: it is kept to be called back, and not run here."""
+        super().begin_with_desk()
+        self.workers.cancel_group(self, "typed")
+        line = self._line
+        if line is not None:
+            text = line.input.value
+            self._close_line()
+            if text.strip():
+                self._remember(text)
+                self.say(f":{clean(text, 60)} was not run: another desk is shown", "warning")
+
     def typed_commands(self) -> list[Command]:
         return [*super().typed_commands(), *desk_commands(self)]
 
@@ -65,7 +77,8 @@ class PromptApp(ModelsApp):
         def offer(typed: str) -> Completion:
             return complete(typed, commands)
 
-        self._line = CommandLine(offer, put, self.memory.memory.commands)
+        hint = self.key_map.words("{halt_anywhere} HALT")
+        self._line = CommandLine(offer, put, self.memory.memory.commands, hint)
         self._line.input.max_length = LONGEST
         await self.desk.mount(self._line)
         self._line.begin(text)

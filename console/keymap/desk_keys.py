@@ -50,6 +50,15 @@ KEYS: tuple[Key, ...] = (
         "HALT at once: only stop-losses and what you ask for still leave",
     ),
     Key(
+        "halt_anywhere",
+        "ctrl+g",
+        "app.halt",
+        "ctrl+g",
+        "",
+        "HALT at once where letters are typed too: from every line, dialog and screen",
+        palette=False,
+    ),
+    Key(
         "entries",
         "E",
         "app.entries_off",

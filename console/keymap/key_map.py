@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from textual.keys import key_to_character
+
 from console.keymap.desk_keys import KEYS
 from console.keymap.dialog_keys import DIALOG_KEYS, DIALOGS, FORM
 from console.keymap.key import Key
@@ -17,10 +19,15 @@ from engine.text import clean
 
 HELD: Mapping[str, str] = {"H": "halt", "escape": "dismiss", "enter": "open", "ctrl+c": "quit"}
 """Keys that always do the same: no other action takes them, and theirs keeps them."""
-_ALWAYS = frozenset({"help"})
+_ALWAYS = frozenset({"help", "halt_anywhere"})
 """What must keep some key, besides those above."""
 _TYPED = frozenset("0123456789") | {"full_stop", "minus"}
 """What is typed into forms."""
+_IN_A_LINE = frozenset(
+    ("left", "right", "up", "down", "home", "end", "pageup", "pagedown", "tab", "backspace", "delete")
+)
+_EDITS = frozenset("acdefkuvwx")
+"""With ctrl, what a line of text takes."""
 _MOST_KEYS = 8
 
 
@@ -98,9 +105,11 @@ class KeyMap:
 
     def screens(self) -> dict[str, list[Key]]:
         """All keys that are there at the same time, by where that is."""
-        screens = {"the desk": list(self.desk), "the models screen": [*self.models, self.key("halt")]}
+        halts = [self.key("halt"), self.key("halt_anywhere")]
+        screens = {"the desk": list(self.desk), "the models screen": [*self.models, *halts]}
         return screens | {
-            name: [self.key(id) for id in sorted(ids)] for name, ids in (DIALOGS | {"a form": FORM}).items()
+            name: [self.key(id) for id in sorted(ids | {"halt", "halt_anywhere"})]
+            for name, ids in (DIALOGS | {"a form": FORM}).items()
         }
 
 
@@ -149,8 +158,21 @@ def _check_held(id: str, names: tuple[str, ...]) -> None:
     if id in _ALWAYS and not names:
         raise ValueError(f"{id} must have a key, so that it can be found")
     typed = [shown_key(name) for name in names if name in _TYPED]
+    taken = [shown_key(name) for name in names if id == "halt_anywhere" and _is_text(name)]
+    if taken:
+        raise ValueError(f"{taken[0]} is for typing text, where this works too: choose another key")
     if id in FORM and typed:
         raise ValueError(f"{typed[0]} is typed into forms, where this works too: choose another key")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a line of text takes it: to type, to move in what is typed, to change it."""
+    last = name.rpartition("+")[2]
+    return (
+        key_to_character(name) is not None
+        or last in _IN_A_LINE
+        or (name.startswith("ctrl+") and last in _EDITS)
+    )
 
 
 def _beside(name: str) -> str:

@@ -210,7 +210,7 @@ class Editor(Modal[None], inherit_bindings=True):
         if field.kind == "flag":
             self.send(key, not parse("flag", field.text))
         else:
-            self.say("space switches what is on or off; enter edits this", "muted")
+            self.say(f"{self.key('toggle')} switches what is on or off; enter edits this".lstrip(), "muted")
 
     def action_edit(self) -> None:
         self.edit(self.grid.cursor_key or "")
@@ -228,7 +228,9 @@ class Editor(Modal[None], inherit_bindings=True):
         self._label.styles.width = min(len(field.label) + 4, 30)
         self._prompt.display = True
         self._input.edit(clean(field.text, 2000), numeric=field.kind in ("number", "integer"))
-        self.say("enter sends it, esc leaves it as it was", "muted")
+        # Among letters H is one of them.
+        halts = "" if self._input.numeric else f" · {self.key('halt_anywhere')} HALT"
+        self.say(f"enter sends it, esc leaves it as it was{halts}", "muted")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

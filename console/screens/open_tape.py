@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from console.screens.modal import Modal
-from console.tapes import Tapes, completed, spans, tapes_in
+from console.tapes import Tapes, completed, spans, tapes_in, typed_path
 from engine.errors import TapeError
 from engine.tapes import TapeSpan
 from engine.text import clean
@@ -142,16 +142,19 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         typed = event.value.strip()
-        path = Path(typed).expanduser()
         if not typed:
             self.action_open()
-        elif path.is_dir():
+            return
+        try:
+            path, folder = typed_path(typed)
+        except TapeError as error:
+            self._say(str(error), "warn")
+            return
+        if folder:
             self._show_folder(path)
             self.set_focus(self._grid)
-        elif path.is_file():
-            self.dismiss(path)
         else:
-            self._say("there is no such file", "warn")
+            self.dismiss(path)
 
     def on_grid_activated(self, event: TapesGrid.Activated) -> None:
         event.stop()

@@ -8,6 +8,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from console.keymap import keys_of
 from engine.text import clean
 from widgets.row_filter import LONGEST
 from widgets.search_line import Searchable, SearchInput, SearchLine
@@ -46,7 +47,7 @@ class SearchingScreen(Screen[Result]):
             return
         if self._search is not None:
             return
-        self._search = SearchLine(target)
+        self._search = SearchLine(target, keys_of(self.app).words(" · {halt_anywhere} HALT"))
         await self.mount_search(self._search)
         self._search.begin()
 
@@ -107,7 +108,8 @@ class SearchingScreen(Screen[Result]):
             return
         if not target.find(step):
             sought = target.sought or self._last_sought
-            self.app_says(f"nothing here matches {sought}" if sought else "look for something first: /")
+            first = keys_of(self.app).words("look for something first: {search}")
+            self.app_says(f"nothing here matches {sought}" if sought else first)
         self.search_changed()
 
     def app_says(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from console import playback_words
 from console.link_protocol import LinkState
 from console.replay import BackScreen, EndScreen
 from console.screens import open_tape
+from console.screens.confirm import ConfirmScreen
 from console.screens.open_tape import OpenTapeScreen
 from console.screens.seek import SeekScreen
-from console.tapes import Tapes, completed, tapes_in
+from console.tapes import Tapes, completed, tapes_in, typed_path
+from engine.api.control_protocol import Console
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import EventFrame, StateFrame
 from engine.api.rows import PlaybackRow
+from engine.api.trading_protocol import LimitRow
 from engine.errors import TapeError
 from engine.events import NS, Alert
 from engine.tapes import TapeSpan
@@ -26,6 +30,7 @@ from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import desk, press, text_of, toasts, until
 from widgets.cells import width_of
+from widgets.command_line import CommandLine
 from widgets.playback import PlaybackView, badge, next_speed, playback_line, share
 
 START_NS = 1_700_000_000 * NS  # 2023-11-14 22:13:20 UTC
@@ -179,6 +184,56 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
         assert "tape:ONLY" not in app.view.ticks
 
 
+class SlowLink(FakeLink):
+    """Answers what the limits are when it is let."""
+
+    def __init__(self, frame: StateFrame) -> None:
+        super().__init__(frame)
+        self.let = asyncio.Event()
+
+    async def limits(self) -> list[LimitRow]:
+        await self.let.wait()
+        return await super().limits()
+
+
+@pytest.mark.parametrize("entered", [True, False])
+async def test_what_was_typed_for_a_replay_never_reaches_the_live_desk(tape: Path, entered: bool) -> None:
+    live, tapes = FakeLink(), FakeTapes(tape.parent)
+    async with desk(live, tapes=tapes) as (app, pilot):
+        app.open_tape(tape)
+        await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
+        app.link = slow = SlowLink(frame())
+        await app.action_command_line("limit max_open_orders 1")
+        line = app.screen.query_one(CommandLine)
+        if entered:
+            await line.input.action_submit()
+            await until(pilot, lambda: line.waiting)
+        app.go_back()  # as it does by itself when the replay's engine is gone
+        slow.let.set()
+        await pilot.pause()
+        await pilot.pause()
+        assert app.link is live and not live.sent and not slow.sent
+        assert not app.screen.query(CommandLine) and app.memory.memory.commands == ["limit max_open_orders 1"]
+        assert any("was not run: another desk is shown" in note for note in toasts(app))
+
+
+async def test_a_command_that_waits_for_the_seat_of_a_replay_is_not_sent_to_the_live_desk(tape: Path) -> None:
+    live, tapes = FakeLink(), FakeTapes(tape.parent)
+    async with desk(live, tapes=tapes) as (app, pilot):
+        app.open_tape(tape)
+        await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
+        app.view.console = Console("0123abcd", "seat", "ana@pts/3/1")  # a free seat: it is asked for first
+        app.command("the model's reload", lambda: app.link.reload_model())
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        app.open_tape(tape)
+        await pilot.pause()
+        assert any("is on its way: wait for its answer" in note for note in toasts(app))
+        app.go_back()
+        await until(pilot, lambda: not app._in_flight)
+        assert app.screen is app.desk and not live.sent and not tapes.opened[0].link.sent
+        assert any("NOT SENT: the model's reload" in note for note in toasts(app))
+
+
 async def test_a_console_on_a_tape_of_its_own_says_that_it_ends() -> None:
     async with desk(FakeLink(frame(state="paused")), tapes=FakeTapes(Path("/"), bound=True)) as (app, pilot):
         app.paint_replay()
@@ -259,6 +314,13 @@ def test_steps_and_speeds_as_typed() -> None:
     for bad in ("0", "1001", "-1", "fast"):
         with pytest.raises(ValueError, match=r"^[^\n]+$"):
             playback_words.speed(bad)
+
+
+@pytest.mark.parametrize("typed", ["~nobody-of-this-name/x.tape", "x" * 300, "none.tape", "\0"])
+def test_no_path_that_can_be_typed_ends_the_console(typed: str) -> None:
+    with pytest.raises(TapeError, match=r"^[^\n]+$"):
+        typed_path(typed)
+    assert completed(typed) == (typed, [])
 
 
 def test_paths_are_completed_as_far_as_all_agree(tmp_path: Path) -> None:

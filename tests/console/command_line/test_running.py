@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input, Label
 
 from console.app import DeskApp
 from console.command_line.completion import understood
+from console.keymap import KeyMap
+from console.keymap.key_map import Given
 from console.memory import ConsoleMemory, Layout
 from console.screens.confirm import ConfirmScreen
 from console.screens.ticket import TicketScreen
@@ -69,12 +72,30 @@ async def test_a_person_types_completes_errs_and_walks_back() -> None:
         assert line.input.value == "buy BTC-USD 1 lever"
         await press(pilot, "H")  # is typed: a line holds letters
         assert link.sent == [] and line.input.value.endswith("H")
+        assert line.query_one(".hint", Label).region.right == 60
+        await press(pilot, "ctrl+g")
+        assert link.sent == [("risk", "halted")] and line.input.value.endswith("H")
         await press(pilot, "escape")
         assert (
             app.focused is app.desk.grid
             and not app.screen.query(CommandLine)
             and memory.memory.commands == ["freeze"]
         )
+
+
+async def test_one_key_halts_wherever_letters_are_typed() -> None:
+    link, keys = FakeLink(), KeyMap([Given("test", "halt_anywhere", "ctrl+t f8")])
+    async with desk(link, keys=keys) as (app, pilot):
+        for opened, halts in (("/", "ctrl+t"), (":", "f8"), ("ctrl+p", "f8"), ("W a", "ctrl+t")):
+            await press(pilot, *opened.split(), "h", halts)
+            assert await comes_true(pilot, lambda: link.sent == [("risk", "halted")]), opened
+            assert isinstance(app.focused, Input) and app.focused.value == "h"
+            link.sent.clear()
+            await press(pilot, "escape", "escape", "escape")
+        assert app.screen is app.desk
+        await press(pilot, "colon", "ctrl+g")
+        assert link.sent == []  # it is another key now
+        assert "ctrl+t HALT" in str(app.screen.query_one(".hint", Label).render())
 
 
 async def test_an_order_is_filled_in_and_sent_by_the_ticket_alone() -> None:
