@@ -1,21 +1,22 @@
 """Who may see the desk in a browser, and drive it: those who know the token, on a page of our own.
 
-A page of somebody else, open in the same browser, must get nowhere: it does not know the token, its cookie is
-not sent (SameSite=Strict), and where it would be (another port of the same machine is the same site) the
-Origin of its requests is not ours. A name of its own that it points at this machine (DNS rebinding) fails at
-the Host. See https://datatracker.ietf.org/doc/html/rfc6455#section-10.2 for the Origin of WebSockets.
+The token is no cookie: those go to every port of a machine, so that whatever else serves a page there would
+be given it. The page keeps it for its tab, where only pages of our own scheme, name and port can read it,
+and says it where it asks for a console. It is never part of an address that is requested, which histories,
+logs and referrers keep. The Host stops a name of somebody else's that points at this machine (DNS
+rebinding), the Origin a page of somebody else's: https://datatracker.ietf.org/doc/html/rfc6455#section-10.2
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import hmac
 import ipaddress
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,7 +26,12 @@ from engine.text import clean
 
 LEAST_TOKEN, MOST_TOKEN = 32, 500
 """Characters of a token that a person gives."""
+PROTOCOL = "tickdesk"
+"""Of the WebSocket; beside it the page offers the token."""
+_TOLD = "token."
 _PRIVATE = 0o077
+_PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?")
 
 
 class Address(NamedTuple):
@@ -39,32 +45,24 @@ class Address(NamedTuple):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What a Host header may say."""
-        direct = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        """What a Host header may say; what is in front may name the port that browsers leave out."""
+        found = {self.public} if self.public else set()
         if is_loopback(self.host):
-            own = f"[{self.host}]" if ":" in self.host else self.host
-            direct.add(f"{own}:{self.port}")
-        else:
-            direct = set()
-        return frozenset(direct | ({urlsplit(self.public).netloc.lower()} if self.public else set()))
+            names = ("127.0.0.1", "localhost", "::1", self.host)
+            found |= {f"http://{_authority('http', name, self.port)}" for name in names}
+        parts = [urlsplit(each) for each in found]
+        with_port = {f"{part.netloc}:{_PORTS[part.scheme]}" for part in parts if part.port is None}
+        return frozenset(with_port | {part.netloc for part in parts})
 
     @property
     def origins(self) -> frozenset[str]:
         """What an Origin header may say."""
-        if self.public:
-            parts = urlsplit(self.public)
-            return frozenset({f"{parts.scheme}://{parts.netloc}".lower()})
-        return frozenset(f"http://{host}" for host in self.hosts)
+        return frozenset({self.public} if self.public else {f"http://{host}" for host in self.hosts})
 
     @property
     def url(self) -> str:
         """For a person to open."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public.rstrip("/") if self.public else f"http://{host}:{self.port}"
-
-    @property
-    def is_secure(self) -> bool:
-        return self.public.startswith("https://")
+        return self.public or f"http://{_authority('http', self.host, self.port)}"
 
 
 class Refused(Exception):
@@ -72,13 +70,11 @@ class Refused(Exception):
 
 
 class Gate:
-    """Lets those in who know the token; gives them a cookie that is not the token."""
+    """Lets those in who know the token."""
 
     def __init__(self, address: Address, token: str) -> None:
         self.address = address
-        self._token = token.encode()
-        self.cookie_name = f"tickdesk-{address.port}"
-        self._cookie = hmac.new(self._token, b"tickdesk cookie", hashlib.sha256).hexdigest()
+        self._told = told(token).encode()
 
     def check_address(self, headers: Mapping[str, str], *, must_say_origin: bool = False) -> None:
         """Raises Refused for a Host or Origin that is not ours."""
@@ -90,23 +86,26 @@ class Gate:
         ):
             raise Refused("another page asks")
 
-    def knows_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token)
+    def check_token(self, given: str) -> None:
+        """``given``: as ``told`` writes it. Raises Refused."""
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self._told):
+            raise Refused("that is not the token of the `tickdesk serve` that runs now")
 
-    def check_cookie(self, headers: Mapping[str, str]) -> None:
-        """Raises Refused without the cookie that the token was exchanged for."""
-        try:
-            found = SimpleCookie(headers.get("Cookie", "")[:4096]).get(self.cookie_name)
-        except CookieError:
-            found = None
-        if found is None or not hmac.compare_digest(found.value.encode(), self._cookie.encode()):
-            raise Refused("open the address with the token that `tickdesk serve` was started with")
+    def check_offer(self, headers: Mapping[str, str]) -> None:
+        """Raises Refused where none of the protocols that a page offers tells the token."""
+        offered = [each.strip() for each in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        self.check_token(next((each for each in offered if each.startswith(_TOLD)), ""))
 
-    @property
-    def set_cookie(self) -> str:
-        """Read by no script, sent to us alone, forgotten with the browser."""
-        secure = "; Secure" if self.address.is_secure else ""
-        return f"{self.cookie_name}={self._cookie}; Path=/; HttpOnly; SameSite=Strict{secure}"
+
+def told(token: str) -> str:
+    """The token in letters that a protocol's name may have."""
+    return _TOLD + base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
+
+
+def _authority(scheme: str, host: str, port: int | None) -> str:
+    """As browsers say it: without the port that the scheme has anyway."""
+    name = f"[{host}]" if ":" in host else host
+    return name.lower() if port in (None, _PORTS[scheme]) else f"{name}:{port}".lower()
 
 
 def is_loopback(host: str) -> bool:
@@ -117,28 +116,39 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_public(text: str | None) -> str:
-    """The public address; "" for none. Raises ConfigError."""
+    """The public address, as a browser says it in an Origin; "" for none. Raises ConfigError."""
     if not text:
         return ""
     try:
         parts = urlsplit(text)
-        known = parts.port != 0 and parts.hostname and not parts.username
+        host, port = parts.hostname or "", parts.port
+        plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        known = plain and port != 0 and parts.path in ("", "/") and parts.scheme in _PORTS and _is_name(host)
     except ValueError:
-        known = None
-    if not known or parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query:
-        raise ConfigError(f"--public-url {clean(text, 80)}: write it as https://NAME, without a path")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        known = False
+    if not known:
+        raise ConfigError(
+            f"--public-url {clean(text, 80)}: write it as https://NAME, the name as in a certificate, no path"
+        )
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(
             "--public-url: only https beyond this machine, else the token can be read on the way"
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{_authority(parts.scheme, host, port)}"
+
+
+def _is_name(host: str) -> bool:
+    """A browser says any other name in another way: in punycode, say."""
+    return bool(_NAME.fullmatch(host)) or (":" in host and str(ipaddress.IPv6Address(host)) == host)
 
 
 def checked_token(host: str, public: str, path: Path | None) -> str:
     """The file's token, or one of our own where nobody else can reach us. Raises ConfigError."""
     if path is not None:
         return _read_token(path)
-    if is_loopback(host) and not public:
+    if is_loopback(host):
+        if public:
+            raise ConfigError("--public-url: others can ask there: give --token-file FILE, with TLS in front")
         return secrets.token_urlsafe(32)
     raise ConfigError(
         f"--host {clean(host, 60)} is beyond this machine: give --token-file FILE and --public-url https://NAME,"

@@ -1,9 +1,11 @@
-"""The web server of the console: one page, its parts, and a WebSocket for each tab that shows it."""
+"""The web server of the console: one page, its parts, and a WebSocket for each tab that shows it.
+
+The page and its parts tell nothing: anybody has them from the package. The consoles are behind the token.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import html
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -15,7 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve import server as textual_serve
 
-from console.browser.gate import Gate, Refused
+from console.browser.gate import Gate, Refused, is_loopback
 from console.browser.session import show
 from engine.errors import ConfigError
 from engine.text import clean
@@ -24,6 +26,8 @@ FONT = 14
 """Pixels, unless the page is asked for with ``?fontsize=``."""
 _SMALLEST, _LARGEST = 6, 40
 CLOSE_S = 5.0
+IDLE_S = 20.0
+"""A connection that asks for nothing is closed then."""
 STATIC = Path(textual_serve.__file__).parent / "static"
 """The terminal, its styles and fonts: of the package, never from another site."""
 _PARTS = {"/page.js": "text/javascript", "/page.css": "text/css"}
@@ -40,17 +44,25 @@ _HEADERS = {
 class DeskServer:
     """Serves consoles, each started with ``command``. At most ``most_tabs`` at once."""
 
-    def __init__(self, gate: Gate, command: Sequence[str], most_tabs: int) -> None:
+    def __init__(self, gate: Gate, command: Sequence[str], most_tabs: int, first: Sequence[str] = ()) -> None:
+        """``first``: what the first console is told beside."""
         self._gate = gate
         self._command = command
+        self._first = first
         self._most_tabs = most_tabs
         self._tabs: set[asyncio.Task[Any]] = set()
         self._parts = {path: _own_file(path) for path in _PARTS}
         self._page = _own_file("/page.html")
 
-    def application(self) -> web.Application:
+    def runner(self) -> web.AppRunner:
+        return web.AppRunner(
+            self._application(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=CLOSE_S
+        )
+
+    def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._guard()], client_max_size=4096)
         app.router.add_get("/", self._index)
+        app.router.add_post("/ask", self._ask)
         app.router.add_get("/ws", self._tab)
         for path in _PARTS:
             app.router.add_get(path, self._part)
@@ -60,7 +72,8 @@ class DeskServer:
 
     async def _set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_HEADERS)
-        here = f"ws{'s' if self._gate.address.is_secure else ''}://{request.host}"
+        # Not every browser means WebSockets, too, by 'self'.
+        here = " ".join(sorted(origin.replace("http", "ws", 1) for origin in self._gate.address.origins))
         response.headers["Content-Security-Policy"] = (
             "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
             f" font-src 'self'; connect-src 'self' {here}; frame-ancestors 'none'; base-uri 'none';"
@@ -71,38 +84,29 @@ class DeskServer:
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             """Nothing is answered to those who may not ask."""
+            consoles = request.path in ("/ask", "/ws")
             try:
-                self._gate.check_address(request.headers, must_say_origin=request.path == "/ws")
-                given = request.query.get("token") if request.path == "/" else None
-                if given is not None:
-                    return self._exchanged(given)
-                self._gate.check_cookie(request.headers)
-            except Refused as refused:
+                self._gate.check_address(request.headers, must_say_origin=consoles)
+                if request.path == "/ask":
+                    self._gate.check_token(await request.text())
+                elif consoles:
+                    self._gate.check_offer(request.headers)
+            except (Refused, UnicodeDecodeError) as refused:
                 return web.Response(status=403, text=f"tickdesk: {clean(refused)}\n")
+            if consoles and len(self._tabs) >= self._most_tabs:
+                return web.Response(status=503, text=self._full())
             return await handler(request)
 
         return guard
 
-    def _exchanged(self, given: str) -> web.Response:
-        """A cookie for the token, and on to the page. A redirect would not do: after a link on another site
-        the browser keeps such a cookie to itself until a page of ours asks."""
-        if not self._gate.knows_token(given):
-            raise Refused("that is not the token that `tickdesk serve` was started with")
-        response = web.Response(
-            text='<!DOCTYPE html><meta http-equiv="refresh" content="0;url=/"><title>tickdesk</title>',
-            content_type="text/html",
-        )
-        response.headers["Set-Cookie"] = self._gate.set_cookie
-        return response
+    async def _ask(self, request: web.Request) -> web.Response:
+        """Would a console be opened?"""
+        return web.Response(status=204)
 
     async def _index(self, request: web.Request) -> web.Response:
-        if len(self._tabs) >= self._most_tabs:
-            return web.Response(status=503, text=self._full())
         asked = request.query.get("fontsize", "")
         font = int(asked) if asked.isdecimal() and len(asked) < 3 else FONT
-        scheme = "wss" if self._gate.address.is_secure else "ws"
-        page = self._page.replace("@WEBSOCKET@", html.escape(f"{scheme}://{request.host}/ws"))
-        page = page.replace("@FONT@", str(min(max(font, _SMALLEST), _LARGEST)))
+        page = self._page.replace("@FONT@", str(min(max(font, _SMALLEST), _LARGEST)))
         return web.Response(text=page, content_type="text/html")
 
     async def _part(self, request: web.Request) -> web.Response:
@@ -112,13 +116,12 @@ class DeskServer:
         return f"tickdesk: {len(self._tabs)} consoles are open in browsers already: close one, or --tabs N\n"
 
     async def _tab(self, request: web.Request) -> web.StreamResponse:
-        if len(self._tabs) >= self._most_tabs:
-            return web.Response(status=503, text=self._full())
         tab = asyncio.current_task()
         assert tab is not None
         self._tabs.add(tab)
+        first, self._first = self._first, ()
         try:
-            return await show(request, self._command)
+            return await show(request, [*self._command, *first])
         finally:
             self._tabs.discard(tab)
 
@@ -138,10 +141,14 @@ def listen(host: str, port: int) -> socket.socket:
     told = f"{clean(host, 60)}, port {port}"
     try:
         kind, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(where[:2], family=kind)
+        listening = socket.create_server(where[:2], family=kind)
     except (OSError, UnicodeError) as error:
         reason = clean(getattr(error, "strerror", "") or error, 80)
         raise ConfigError(f"cannot listen at {told}: {reason}; choose another --host or --port") from None
+    if is_loopback(host) and not is_loopback(listening.getsockname()[0]):
+        listening.close()
+        raise ConfigError(f"{told}: that name is not this machine's own here; give --host 127.0.0.1")
+    return listening
 
 
 async def serve(listening: socket.socket, server: DeskServer, ready: Callable[[], None]) -> None:
@@ -150,8 +157,7 @@ async def serve(listening: socket.socket, server: DeskServer, ready: Callable[[]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
-    # No log of requests: they name the token.
-    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=CLOSE_S)
+    runner = server.runner()
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()

@@ -19,6 +19,7 @@ from aiohttp import WSMsgType, web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
+from console.browser.gate import PROTOCOL
 from engine.text import clean
 
 MOST_TYPED = 65_536
@@ -131,7 +132,9 @@ class ConsoleProcess(AppService):
 
 async def show(request: web.Request, command: Sequence[str]) -> web.WebSocketResponse:
     """Answer a page's WebSocket with a console, until one of them ends."""
-    websocket = web.WebSocketResponse(heartbeat=15, max_msg_size=MOST_TYPED, compress=False)
+    websocket = web.WebSocketResponse(
+        protocols=(PROTOCOL,), heartbeat=15, max_msg_size=MOST_TYPED, compress=False
+    )
     await websocket.prepare(request)
     columns, rows = size_of(request.query) or (80, 24)
     console = ConsoleProcess(command, websocket)

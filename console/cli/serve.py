@@ -7,7 +7,6 @@ import asyncio
 import importlib.util
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 from console.cli.client import none_to_watch
 from console.cli.desk import answers, config_options, engine_options
@@ -26,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_looks(arguments, config)
     from console.browser import gate
     from console.browser.server import DeskServer, listen, serve
+    from console.browser.tab import FIRST_RUN
 
     public = gate.checked_public(arguments.public_url)
     token = gate.checked_token(arguments.host, public, arguments.token_file)
@@ -38,27 +38,28 @@ def run(arguments: argparse.Namespace) -> int:
         if not running:
             start_engine(where, engine_options(arguments)).wait_ready(_note)
         address = gate.Address(arguments.host, listening.getsockname()[1], public)
-        command = tab_command(arguments, where, read_only=read_only, first_run=first_run)
-        server = DeskServer(gate.Gate(address, token), command, arguments.tabs)
+        command = tab_command(arguments, where, read_only=read_only)
+        first = (FIRST_RUN,) if first_run else ()
+        server = DeskServer(gate.Gate(address, token), command, arguments.tabs, first)
 
         def ready() -> None:
-            known = "" if arguments.token_file else f"/?token={quote(token)}"
-            print(f"the desk is at {address.url}{known}")
+            # What stands behind # is never sent; a token that is kept is not to be in a history either.
+            print(f"the desk is at {address.url}/{'' if arguments.token_file else f'#{token}'}")
             if arguments.token_file:
-                print("add /?token= and the token of the file, once in each browser")
+                print("it asks for the token of the file, once in each tab")
             print("Ctrl-C ends the consoles in browsers; the engine goes on", flush=True)
 
         asyncio.run(serve(listening, server, ready))
     return 0
 
 
-def tab_command(arguments: argparse.Namespace, where: Path, *, read_only: bool, first_run: bool) -> list[str]:
+def tab_command(arguments: argparse.Namespace, where: Path, *, read_only: bool) -> list[str]:
     """The console of a tab, for the engine of ``where``."""
     command = [sys.executable, "-m", "console.browser.tab", "--state-dir", str(where)]
     command += config_options(arguments)
     if getattr(arguments, "theme", None):
         command += ["--theme", arguments.theme]
-    return [*command, *(["--read-only"] if read_only else []), *(["--first-run"] if first_run else [])]
+    return [*command, *(["--read-only"] if read_only else [])]
 
 
 def _note(text: str) -> None:

@@ -68,7 +68,16 @@ class Page:
     async def type(self, text: str) -> None:
         for character in text:
             for kind in ("keyDown", "keyUp"):
-                await self.call("Input.dispatchKeyEvent", type=kind, text=character, key=character)
+                key = "Enter" if character == "\r" else character
+                await self.call("Input.dispatchKeyEvent", type=kind, text=character, key=key)
+
+    async def true(self, script: str) -> None:
+        """Until the page says so."""
+        for _ in range(240):
+            if await self.evaluate(script):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never so: {script}")
 
     async def seen(self, holds: Callable[[str], bool], seconds: float = 12.0) -> str:
         """The terminal's text when ``holds`` is so of it."""

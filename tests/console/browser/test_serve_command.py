@@ -47,9 +47,9 @@ def test_numbers_out_of_range(option: tuple[str, str], capsys: pytest.CaptureFix
 
 def test_the_console_of_a_tab(tmp_path: Path) -> None:
     arguments = parse(["serve", "--theme", "tickdesk-mono", "--set", "console.frames_per_s=2"])
-    command = tab_command(arguments, tmp_path, read_only=True, first_run=False)
+    command = tab_command(arguments, tmp_path, read_only=True)
     assert command[:3] == [sys.executable, "-m", "console.browser.tab"]
     tab = parse(["attach", *command[3:]])
     assert (tab.state_dir, tab.theme, tab.read_only) == (tmp_path, "tickdesk-mono", True)
     assert tab.overrides == ["console.frames_per_s=2"]
-    assert "--read-only" not in tab_command(arguments, tmp_path, read_only=False, first_run=True)
+    assert "--read-only" not in tab_command(arguments, tmp_path, read_only=False)

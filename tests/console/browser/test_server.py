@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from console.browser.gate import Address, Gate
+from console.browser.gate import PROTOCOL, Address, Gate, told
 from console.browser.server import STATIC, DeskServer, listen
 from console.browser.session import environment_of, size_of
 from engine.errors import ConfigError
@@ -24,7 +24,7 @@ import os, sys, json
 out = os.fdopen(1, "wb", 0)
 def packet(kind, data): out.write(kind + len(data).to_bytes(4, "big") + data)
 out.write(b"__GANGLION__\\n")
-packet(b"D", f"{os.environ['COLUMNS']}x{os.environ['ROWS']} {os.getpid()} ".encode())
+packet(b"D", f"{os.environ['COLUMNS']}x{os.environ['ROWS']} {os.getpid()} {sys.argv[1:]}".encode())
 while True:
     head = sys.stdin.buffer.read(5)
     if len(head) < 5: sys.exit()
@@ -47,17 +47,21 @@ class Site:
     def __init__(self, url: str, gate: Gate, session: aiohttp.ClientSession) -> None:
         self.url, self.gate, self.session = url, gate, session
 
-    @property
-    def cookie(self) -> dict[str, str]:
-        return {"Cookie": self.gate.set_cookie.split(";")[0], "Origin": self.url}
-
     async def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         async with self.session.get(f"{self.url}{path}", headers=headers) as answer:
             return answer.status, await answer.text(errors="replace"), dict(answer.headers)
 
-    def tab(self, **headers: str) -> aiohttp.client._WSRequestContextManager:
+    async def ask(self, token: str, **headers: str) -> tuple[int, str]:
+        headers = {"Origin": self.url, **headers}
+        async with self.session.post(f"{self.url}/ask", data=token, headers=headers) as answer:
+            return answer.status, await answer.text()
+
+    def tab(self, token: str = TOKEN, **headers: str) -> aiohttp.client._WSRequestContextManager:
         return self.session.ws_connect(
-            f"{self.url}/ws?width=90&height=30", headers={**self.cookie, **headers}, max_msg_size=0
+            f"{self.url}/ws?width=90&height=30",
+            protocols=(PROTOCOL, told(token)),
+            headers={"Origin": self.url, **headers},
+            max_msg_size=0,
         )
 
 
@@ -65,8 +69,8 @@ class Site:
 async def serving(tabs: int = 2) -> AsyncIterator[Site]:
     listening = listen("127.0.0.1", 0)
     gate = Gate(Address("127.0.0.1", listening.getsockname()[1]), TOKEN)
-    server = DeskServer(gate, [sys.executable, "-c", PROGRAM], tabs)
-    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=1)
+    server = DeskServer(gate, [sys.executable, "-c", PROGRAM], tabs, ["--first-run"])
+    runner = server.runner()
     await runner.setup()
     await web.SockSite(runner, listening).start()
     try:
@@ -91,43 +95,57 @@ async def gone(pid: int) -> bool:
 
 async def test_the_way_in_and_every_way_that_is_none() -> None:
     async with serving() as site:
-        for path in ("/", "/page.js", "/static/js/textual.js", "/nowhere", f"/nowhere?token={TOKEN}"):
-            status, text, _ = await site.get(path)
-            assert status == 403 and "open the address with the token" in text, path
-        status, text, _ = await site.get("/?token=wrong")
-        assert status == 403 and "not the token" in text
-        assert (await site.get(f"/?token={TOKEN}", Host="evil.example"))[0] == 403
-        assert (await site.get(f"/?token={TOKEN}", Origin="http://evil.example"))[0] == 403
-
-        status, text, headers = await site.get(f"/?token={TOKEN}")
-        assert status == 200 and 'content="0;url=/"' in text and TOKEN not in text
-        assert headers["Set-Cookie"] == site.gate.set_cookie and TOKEN not in headers["Set-Cookie"]
-
-        status, text, headers = await site.get("/?fontsize=99", **site.cookie)
-        assert status == 200 and f'"{site.url.replace("http", "ws")}/ws"' in text and 'font-size="40"' in text
-        assert "http" not in text.replace(site.url, ""), "nothing of another site"
+        status, text, headers = await site.get("/?fontsize=99")
+        assert status == 200 and 'font-size="40"' in text and "http" not in text, "nothing of another site"
         assert headers["X-Frame-Options"] == "DENY" and headers["Referrer-Policy"] == "no-referrer"
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert not any(name.lower().startswith("access-control") for name in headers)
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and f" {site.url.replace('http', 'ws')} " in policy
+        assert not any(name.lower().startswith(("access-control", "set-cookie")) for name in headers)
         for path in ("/page.js", "/page.css", "/static/js/textual.js", "/static/css/xterm.css"):
-            assert (await site.get(path, **site.cookie))[0] == 200, path
-        font = (await site.get("/page.css", **site.cookie))[1].split('url("/static/')[1].split('"')[0]
+            status, text, _ = await site.get(path)
+            assert status == 200 and TOKEN not in text and told(TOKEN) not in text, path
+        font = (await site.get("/page.css"))[1].split('url("/static/')[1].split('"')[0]
         assert (STATIC / font).is_file()
-        assert (await site.get("/static/../server.py", **site.cookie))[0] == 404
-        assert (await site.get("/static/", **site.cookie))[0] == 403, "no list of files"
+        for path, refused in (
+            ("/static/../server.py", 404), ("/static/", 403), ("/download/x", 404), ("/ask", 403),
+            ("/ws", 403), (f"/ws?token={TOKEN}", 403), (f"/?token={TOKEN}", 200),
+        ):  # fmt: skip
+            status, _, headers = await site.get(path, Origin=site.url)
+            assert status == refused and "Set-Cookie" not in headers, path
+        assert (await site.get("/", Host="evil.example"))[0] == 403
+        assert (await site.get("/", Origin="http://evil.example"))[0] == 403
 
-        for headers in ({"Origin": "http://evil.example"}, {"Cookie": "x=y"}, {"Host": "evil.example"}):
+        assert (await site.ask(told(TOKEN)))[0] == 204
+        status, text = await site.ask(told("x" * 40))
+        assert status == 403 and "not the token" in text
+        for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}):
+            assert (await site.ask(told(TOKEN), **headers))[0] == 403
             with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
                 await site.tab(**headers)
-        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
-            await site.session.ws_connect(f"{site.url}/ws", headers={"Cookie": site.cookie["Cookie"]})
+        for token in ("x" * 40, TOKEN + "x"):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+                await site.tab(token)
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):  # the token, but no Origin
+            await site.session.ws_connect(f"{site.url}/ws", protocols=(PROTOCOL, told(TOKEN)))
+        assert (await site.ask("x" * 5000))[0] == 413
+        async with site.tab() as tab:
+            assert tab.protocol == PROTOCOL, "the token is not repeated"
+
+
+async def test_a_connection_that_asks_for_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.browser.server.IDLE_S", 0.1)
+    async with serving() as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.gate.address.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost:")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
 
 
 async def test_a_tab_and_its_console_end_with_each_other() -> None:
     async with serving(tabs=1) as site:
         async with site.tab() as tab:
-            size, pid = (await text_of(tab)).split()
-            assert size == "90x30"
+            size, pid, told_first = (await text_of(tab)).split()
+            assert (size, told_first) == ("90x30", "['--first-run']")
             await tab.send_str('["stdin", "é?"]')
             assert await text_of(tab) == "typed é?"
             await tab.send_str('["resize", {"width": 120, "height": 40}]')
@@ -135,12 +153,12 @@ async def test_a_tab_and_its_console_end_with_each_other() -> None:
             await tab.send_str('["resize", {"width": 1e9, "height": -1}]')  # makes no sense: not passed on
             await tab.send_str('["ping", "12345"]')
             assert await tab.receive_json() == ["pong", "12345"]
-            assert (await site.get("/", **site.cookie))[0] == 503
+            assert (await site.ask(told(TOKEN)))[0] == 503
             with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
                 await site.tab()
         assert await gone(int(pid))
-        async with site.tab() as tab:  # there is room again
-            await text_of(tab)
+        async with site.tab() as tab:  # there is room again, and its console is not the first
+            assert (await text_of(tab)).endswith("[]")
             await tab.send_str('["stdin", "leave"]')
             assert (await tab.receive()).type is aiohttp.WSMsgType.CLOSE
 
