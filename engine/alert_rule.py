@@ -23,7 +23,8 @@ What = Literal[
     "feed",
 ]
 PRICES = frozenset({"last", "bid", "ask"})
-OF_SYMBOL = frozenset({*PRICES, "change", "score", "unrealized"})
+OF_PRICES = PRICES | {"change"}
+OF_SYMBOL = frozenset({*OF_PRICES, "score", "unrealized"})
 """These need a symbol; an opportunity may have one."""
 ONLY_ABOVE = frozenset({"opportunity", "drawdown", "feed"})
 MOST_RULES = 200

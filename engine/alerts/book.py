@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engine.alert_rule import MOST_RULES, AlertRule, checked
+from engine.alert_rule import MOST_RULES, OF_PRICES, AlertRule, checked
 from engine.alerts.sight import Sight
 from engine.alerts.watched import AlertState, Watched
 from engine.errors import AlertError
@@ -30,8 +30,9 @@ class AlertBook:
         return list(self._watched.values())
 
     def symbols(self) -> set[str]:
-        """That rules which are on look at."""
-        return {one.rule.symbol for one in self._watched.values() if one.state.on and one.rule.symbol}
+        """Whose prices the rules that are on look at."""
+        rules = (one.rule for one in self._watched.values() if one.state.on)
+        return {rule.symbol for rule in rules if rule.what in OF_PRICES}
 
     @property
     def active(self) -> bool:

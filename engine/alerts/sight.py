@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -10,8 +11,11 @@ class Prices(NamedTuple):
     last: float
     bid: float
     ask: float
-    bars: Sequence[tuple[int, float, float]] = ()
-    """(begin in ns, low, high) of the bars that closed since the last look: what went by in between."""
+    low: float = math.nan
+    high: float = math.nan
+    """Of what was traded since the last look, as far as it is known: what went by in between."""
+    silent: bool = False
+    """Nothing of the symbol was heard for too long: it stands where it was last."""
 
 
 class Chance(NamedTuple):

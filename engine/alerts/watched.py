@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.alert_rule import PRICES, AlertRule, words
-from engine.alerts.sight import Chance, FeedSight, Sight
+from engine.alerts.sight import Chance, FeedSight, Prices, Sight
 
 NS = 1_000_000_000
 SAMPLES = 60
@@ -48,7 +48,11 @@ class Watched:
         self._window_ns = round(state.rule.window_s * NS)
         self.now: float | None = None
         """What it looks at, at the last look; None: not known."""
+        self._looked = False
+        """What went by since the last look counts only where there was one."""
         self._samples: deque[tuple[int, float]] = deque()
+        self._over_ns = 0
+        """From the price that a change is reckoned from."""
         self._worst = ""
         """The feed that is silent the longest."""
         self._silent: dict[str, int] = {}
@@ -58,6 +62,7 @@ class Watched:
         """Made, or switched on."""
         self.state.armed, self.state.armed_ns = self.rule.what not in PRICES, now_ns
         self.state.quiet_ns = 0
+        self.now, self._looked = None, False
         self._samples.clear()
         self._silent.clear()
 
@@ -66,6 +71,7 @@ class Watched:
         if self.rule.what == "opportunity":
             return self._look_for_chances(now_ns, sight)
         reading = self._read(now_ns, sight)
+        self._looked = True
         if reading is None:
             self.now = None
             return ""
@@ -129,15 +135,18 @@ class Watched:
             passed = far != now and not self._beyond(now)
             return f"{said}: it was {far:,.12g}, now {now:,.12g}" if passed else f"{said}: {now:,.12g}"
         if rule.what == "change":
-            return f"{said}: {far:+.3f} %, last {sight.prices(rule.symbol).last:,.12g}"
+            return f"{said}: {far:+.3f} %{self._since()}, last {sight.prices(rule.symbol).last:,.12g}"
         if rule.what == "feed":
             return f"{said}: {self._worst}, {now:.0f} s"
         return f"{said}: {now:+,.10g}"
 
-    def _farthest(self, now: float, ends: list[float]) -> float:
-        if not ends:
+    def _farthest(self, now: float, prices: Prices) -> float:
+        """Of the last price: where it is, or where it was since the last look."""
+        above = self.rule.beyond == "above"
+        end = prices.high if above else prices.low
+        if not self._looked or math.isnan(end):
             return now
-        return max(now, *ends) if self.rule.beyond == "above" else min(now, *ends)
+        return max(now, end) if above else min(now, end)
 
     def _price(self, sight: Sight) -> _Reading | None:
         what = self.rule.what
@@ -145,19 +154,14 @@ class Watched:
         now = prices.last if what == "last" else prices.bid if what == "bid" else prices.ask
         if not math.isfinite(now):
             return None
-        if what != "last" or not prices.bars:
-            return now, now
-        return now, self._farthest(now, self._passed(prices.bars))
-
-    def _passed(self, bars: Sequence[tuple[int, float, float]]) -> list[float]:
-        """The ends of the bars that began after the rule was armed."""
-        above = self.rule.beyond == "above"
-        return [high if above else low for begin, low, high in bars if begin >= self.state.armed_ns]
+        return now, (self._farthest(now, prices) if what == "last" else now)
 
     def _change(self, now_ns: int, sight: Sight) -> _Reading | None:
         samples, prices = self._samples, sight.prices(self.rule.symbol)
         if not (math.isfinite(prices.last) and prices.last > 0):
             return None
+        if prices.silent:
+            return None  # what it stands at is of an earlier time than now
         window = self._window_ns
         if samples and now_ns < samples[-1][0]:
             samples.clear()  # a clock that went back
@@ -165,11 +169,17 @@ class Watched:
             samples.append((now_ns, prices.last))
         while len(samples) > 1 and samples[1][0] <= now_ns - window:
             samples.popleft()
-        base = samples[0][1]
-        now = (prices.last / base - 1.0) * 100.0
-        if not prices.bars:
-            return now, now
-        return now, self._farthest(now, [(end / base - 1.0) * 100.0 for end in self._passed(prices.bars)])
+        since_ns, base = samples[0]
+        self._over_ns = now_ns - since_ns
+        now, far = (
+            (price / base - 1.0) * 100.0 for price in (prices.last, self._farthest(prices.last, prices))
+        )
+        return now, far
+
+    def _since(self) -> str:
+        """Said where nothing was heard as the window began: the change is from before."""
+        late = self._over_ns > self._window_ns * (1.0 + 2.0 / SAMPLES) + NS
+        return f" over {self._over_ns / NS:.0f} s, with none in between" if late else ""
 
     def _feed(self, now_ns: int, feeds: Sequence[FeedSight]) -> _Reading | None:
         worst = -1.0

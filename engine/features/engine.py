@@ -82,6 +82,9 @@ _ROW_BYTES, _ROW_WORDS = STATE.itemsize, STATE.itemsize // 8
 _ROW_AT = _byte(STATE, "bar_start_ns")
 _read_row = struct.Struct(f"<qq{len(ROW_FIELDS)}d").unpack_from
 _QUOTE_AT = _byte(STATE, "bid")
+_BAR_LIVE = _byte(STATE, "bar_live")
+_BAR_COUNT, _BAR_HIGH_AT = _word(STATE, "bar_count"), _byte(STATE, "bar_high")
+_read_range = struct.Struct("<2d").unpack_from
 _read_quote = struct.Struct("<5d").unpack_from
 _DATED_QUOTE_AT = _byte(STATE, "quote_ns")
 _read_dated_quote = struct.Struct(f"<qq{_QUOTE_AT - _DATED_QUOTE_AT - 16}x5d").unpack_from
@@ -309,6 +312,15 @@ class FeatureEngine:
         At most 512 are kept.
         """
         return self._last_bars(index, count)[:, :6]
+
+    def open_bar(self, index: int) -> tuple[int, float, float]:
+        """(bars closed so far, high, low) of the open bar as it stands; NaN while it has nothing in it."""
+        at = index * _ROW_BYTES
+        closed = self._words[index * _ROW_WORDS + _BAR_COUNT]
+        if not self._bytes[at + _BAR_LIVE]:
+            return closed, math.nan, math.nan
+        high, low = _read_range(self._bytes, at + _BAR_HIGH_AT)
+        return closed, high, low
 
     def closes(self, index: int, count: int) -> list[float]:
         """The last closes, oldest first, at most ``count``."""

@@ -244,9 +244,7 @@ class Ledger:
 
     def _begin_day(self) -> None:
         unvalued = {
-            p.symbol: (p.quantity, self._marks[p.symbol])
-            for p in self.positions()
-            if p.symbol in self._at_fill
+            p.symbol: (p.quantity, self._marks[p.symbol]) for p in map(self.position, self.unvalued())
         }
         self._day.begin(self._equity, unvalued)
 
@@ -343,6 +341,10 @@ class Ledger:
         if not position.quantity:
             return ZERO
         return subtract(multiply(position.quantity, self._marks[position.symbol]), position.cost)
+
+    def unvalued(self) -> list[str]:
+        """Held symbols that no mark has valued since they were opened, a restart included."""
+        return [p.symbol for p in self.positions() if p.symbol in self._at_fill] if self._at_fill else []
 
     @property
     def day_start_equity(self) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Alerts of a live desk: what the rules see, what becomes of one that fires, and what is kept."""
+"""Alerts of a live desk: what becomes of one that fires, and what is kept."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import msgspec
 
 from engine.alert_rule import PRICES, AlertRule, checked, words
 from engine.alerts.book import AlertBook
-from engine.alerts.sight import Chance, FeedSight, Prices
 from engine.alerts.watched import AlertState, Watched
 from engine.api.alert_protocol import SOURCE, AlertReply, AlertRow
 from engine.api.protocol import Reply
 from engine.errors import AlertError, OrderError, TickdeskError
-from engine.events import FeedState
 from engine.feeds.base import Feed
 from engine.text import clean
+from engine.wiring.alert_sight import DeskSight
 from engine.wiring.tickets import find
 
 if TYPE_CHECKING:
@@ -27,99 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("engine.desk")
 
 SETTING = "alerts"
-_FLOWING = frozenset({FeedState.UP, FeedState.POLLING})
-_MOST_BARS = 120
-"""Closed bars that one look takes in: more have gone by only where the engine stood still."""
-_UNKNOWN = Prices(float("nan"), float("nan"), float("nan"))
-
-
-class DeskSight:
-    """Implements ``engine.alerts.sight.Sight``. ``begin`` is called before each look."""
-
-    def __init__(self, desk: Desk, feeds: Callable[[], Sequence[Feed]]) -> None:
-        self._desk, self._feeds = desk, feeds
-        self._bar_ns = round(desk.config.features.bar_s * 1_000_000_000)
-        self._boundary = 0
-        self._counts: dict[str, int] = {}
-        """Closed bars that were seen, by symbol."""
-        self._bars: dict[str, list[tuple[int, float, float]]] = {}
-        self._prices: dict[str, Prices] = {}
-        self._found = 0
-        self._chances: list[Chance] = []
-        self._newest = ""
-
-    def begin(self, symbols: set[str]) -> None:
-        self._bars.clear()
-        self._prices.clear()
-        boundary = self._desk.features.boundary_ns
-        if boundary != self._boundary:
-            self._boundary = boundary
-            self._counts = {symbol: self._take_bars(symbol) for symbol in symbols}
-        self._take_chances()
-
-    def _take_bars(self, symbol: str) -> int:
-        """Those that closed since the last look; returns how many there are by now."""
-        instrument, features = self._desk.instruments.get(symbol), self._desk.features
-        if instrument is None:
-            return 0
-        row = features.row(instrument.index)
-        new = min(row.bars - self._counts.get(symbol, row.bars), _MOST_BARS)
-        if new > 0:
-            # Bars without a trade are none: an older one began at this time or before.
-            begins = [row.bar_start_ns - back * self._bar_ns for back in range(new - 1, -1, -1)]
-            values = features.bars(instrument.index, new).tolist()
-            self._bars[symbol] = [(begin, bar[2], bar[1]) for begin, bar in zip(begins, values, strict=False)]
-        return row.bars
-
-    def _take_chances(self) -> None:
-        count = self._desk.signals.opportunities
-        self._chances = []
-        if count == self._found:
-            return
-        recent = self._desk.signals.aggregator.recent(max(1, min(count - self._found, 100)))
-        self._found = count
-        for one, _ in recent:
-            if one.opportunity_id == self._newest:
-                break
-            self._chances.append(Chance(one.created_ns, one.symbol, one.side.value, one.score, one.sources))
-        self._newest = recent[0][0].opportunity_id if recent else ""
-
-    # --- Sight -----------------------------------------------------------------------------------
-
-    def prices(self, symbol: str) -> Prices:
-        found = self._prices.get(symbol)
-        if found is None:
-            instrument = self._desk.instruments.get(symbol)
-            if instrument is None:
-                return _UNKNOWN
-            bid, _, ask, _, last = self._desk.features.live_quote(instrument.index)
-            found = self._prices[symbol] = Prices(last, bid, ask, self._bars.get(symbol, ()))
-        return found
-
-    def score(self, symbol: str) -> float | None:
-        return self._desk.signals.blender.score(symbol, self._desk.now_ns)
-
-    def opportunities(self) -> Sequence[Chance]:
-        return self._chances
-
-    def day_pnl(self) -> float | None:
-        return _number(self._desk.trading.ledger.day_pnl(self._desk.now_ns))
-
-    def drawdown_pct(self) -> float | None:
-        return self._desk.trading.ledger.drawdown_pct()
-
-    def unrealized(self, symbol: str) -> float | None:
-        ledger = self._desk.trading.ledger
-        return _number(ledger.unrealized(symbol)) if ledger.quantity(symbol) else None
-
-    def feeds(self) -> Sequence[FeedSight]:
-        return [
-            FeedSight(
-                feed.venue, feed.stats.state in _FLOWING, feed.stats.last_data_ns, feed.stats.state.value
-            )
-            for feed in self._feeds()
-            if feed.stats.state is not FeedState.ENDED
-        ]
 
 
 class Alerts:
@@ -128,7 +34,7 @@ class Alerts:
     def __init__(
         self, desk: Desk, feeds: Callable[[], Sequence[Feed]], *, keep: Callable[[str, object], None]
     ) -> None:
-        self._desk, self._keep = desk, keep
+        self._desk, self._feeds, self._keep = desk, feeds, keep
         self.book = AlertBook()
         self._sight = DeskSight(desk, feeds)
         self._armed: tuple[str, ...] = ()
@@ -149,6 +55,7 @@ class Alerts:
 
     def look(self) -> None:
         if not self.book.active or not self._desk.trading_enabled:
+            self._sight.forget()
             return
         self._sight.begin(self.book.symbols())
         fired = self.book.look(self._desk.now_ns, self._sight)
@@ -171,6 +78,10 @@ class Alerts:
                 rule = msgspec.structs.replace(rule, symbol=find(self._desk, rule.symbol).symbol)
             except OrderError as error:
                 raise AlertError(str(error)) from None
+        if rule.what == "feed" and rule.source:
+            venues = sorted({feed.venue for feed in self._feeds()})
+            if rule.source not in venues:
+                raise AlertError(f"no feed is called {rule.source}: there is {', '.join(venues) or 'none'}")
         id = self.book.add(rule, self._desk.now_ns)
         self._save()
         return id
@@ -220,10 +131,7 @@ class LiveAlerts:
 
 def _row(one: Watched) -> AlertRow:
     state = one.state
+    now = one.now if state.on else None
     return AlertRow(
-        state.id, state.rule, words(state.rule), state.on, state.armed, state.fired, state.last_ns, one.now
+        state.id, state.rule, words(state.rule), state.on, state.armed, state.fired, state.last_ns, now
     )
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)

@@ -18,6 +18,7 @@ from engine.errors import AlertError
 
 NS = 1_000_000_000
 X = "sim:X"
+CHANGE = "sim:X change in 60 s above 5 %:"
 
 
 class Seen:
@@ -25,13 +26,14 @@ class Seen:
 
     def __init__(self) -> None:
         self.last = self.bid = self.ask = math.nan
-        self.bars: Sequence[tuple[int, float, float]] = ()
+        self.low = self.high = math.nan
+        self.silent = False
         self.value: float | None = None
         self.chances: Sequence[Chance] = ()
         self.venues: Sequence[FeedSight] = ()
 
     def prices(self, symbol: str) -> Prices:
-        return Prices(self.last, self.bid, self.ask, self.bars)
+        return Prices(self.last, self.bid, self.ask, self.low, self.high, self.silent)
 
     def score(self, symbol: str) -> float | None:
         return self.value
@@ -103,14 +105,30 @@ def test_one_that_repeats_waits_until_it_is_back_and_for_its_pause() -> None:
     assert desk.prices(101) == [1], "a clock that went back pauses nothing"
 
 
-def test_a_spike_between_two_looks_is_seen_in_the_bars_that_began_since() -> None:
-    desk = Desk(price(100.0))
+def test_a_spike_between_two_looks_fires_once_and_not_before_the_rule_is_armed() -> None:
+    desk = Desk(price(100.0, repeat=True, pause_s=5.0), AlertRule("change", 5.0, symbol=X, window_s=60.0))
+    desk.seen.high, desk.seen.low = 120.0, 90.0
+    assert desk.prices(95) == [0], "what went by before they were made"
+    desk.seen.high = math.nan
     assert desk.prices(95) == [0]
-    armed = desk.book.kept()[0].armed_ns
-    desk.seen.bars = [(armed - 1, 90.0, 120.0)]
-    assert not desk.look(), "that bar began before the rule was armed"
-    desk.seen.bars = [(armed, 90.0, 101.5)]
-    assert desk.look() == ["sim:X last above 100: it was 101.5, now 95"]
+    desk.seen.high = 101.5
+    assert desk.look() == ["sim:X last above 100: it was 101.5, now 95", f"{CHANGE} +6.842 %, last 95"]
+    assert not desk.look(), "not armed again while it is beyond"
+    desk.seen.high = math.nan
+    assert not desk.look(9.0) and not desk.look(), "it is back, and armed: it does not fire for what is told"
+    desk.seen.high = 100.0
+    assert len(desk.look()) == 1
+
+
+def test_a_change_over_a_silence_says_so() -> None:
+    desk = Desk(AlertRule("change", 5.0, symbol=X, window_s=60.0))
+    desk.seen.last = 100.0
+    assert not desk.look(), "the price of before"
+    desk.seen.silent = True
+    assert not any(desk.look(10.0) for _ in range(30))
+    assert desk.book.watched()[0].now is None, "nobody knows"
+    desk.seen.silent, desk.seen.last = False, 106.0
+    assert desk.look() == [f"{CHANGE} +6.000 % over 300 s, with none in between, last 106"]
 
 
 def test_a_change_within_its_window() -> None:
