@@ -39,33 +39,10 @@ CELL_STYLES = (
     "flash-up",
     "flash-down",
 )
-"""Each is a component class ``cell--<name>`` of the widgets that draw cells."""
+"""What each looks like: ``widgets/cell_styles.py``."""
 
-COMPONENTS = {f"cell--{name}" for name in CELL_STYLES}
-
-CELL_CSS = """
-    & .cell--text { color: $foreground; text-style: $style-text; }
-    & .cell--muted { color: $muted; text-style: $style-muted; }
-    & .cell--stale { color: $stale; text-style: $style-stale; }
-    & .cell--bold { color: $foreground; text-style: $style-bold; }
-    & .cell--heading { color: $heading; text-style: $style-heading; }
-    & .cell--up { color: $price-up; text-style: $style-up; }
-    & .cell--down { color: $price-down; text-style: $style-down; }
-    & .cell--flat { color: $price-flat; text-style: $style-flat; }
-    & .cell--good { color: $success; text-style: $style-good; }
-    & .cell--warn { color: $warning; text-style: $style-warn; }
-    & .cell--bad { color: $error; text-style: $style-bad; }
-    & .cell--accent { color: $accent; text-style: $style-accent; }
-    & .cell--key { color: $accent; text-style: $style-key; }
-    & .cell--badge { color: $badge-ink; background: $primary; text-style: $style-badge; }
-    & .cell--badge-good { color: $badge-ink; background: $success; text-style: $style-badge-good; }
-    & .cell--badge-warn { color: $badge-ink; background: $warning; text-style: $style-badge-warn; }
-    & .cell--badge-bad { color: $badge-ink; background: $error; text-style: $style-badge-bad; }
-    & .cell--flash-up { color: $badge-ink; background: $price-up; text-style: $style-badge; }
-    & .cell--flash-down { color: $badge-ink; background: $price-down; text-style: $style-badge; }
-    & .cell--hit { color: $foreground; text-style: $style-hit; }
-"""
-"""For the DEFAULT_CSS of a widget with these component classes (inside its rule)."""
+CURSOR, CURSOR_IDLE = "cursor", "cursor-idle"
+"""What is laid over the cursor's line, with the focus and without."""
 
 SCROLL_CSS = """
     overflow-x: hidden;

@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS, on_cursor, without_ink
-from widgets.lines import CellStyles, line_strip
+from widgets.cell_styles import CellStyles
+from widgets.cells import CURSOR, on_cursor
+from widgets.lines import line_strip
 
 
 class Choice(NamedTuple):
@@ -31,17 +32,7 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
         Binding("j", "step(1)", show=False, id="down"),
         Binding("enter", "choose", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "choices--cursor"}
-    DEFAULT_CSS = (
-        """
-    Choices {
-        height: auto;
-        background: $surface;
-        & .choices--cursor { background: $cursor; text-style: $style-cursor; }
-    """
-        + CELL_CSS
-        + "}"
-    )
+    DEFAULT_CSS = "Choices { height: auto; background: $surface; }"
 
     class Chosen(Message):
         def __init__(self, choices: Choices, id: str) -> None:
@@ -102,5 +93,5 @@ class Choices(CellStyles, can_focus=True, inherit_bindings=False):
         strip = line_strip(cells, width, self.cell_styles())
         if not here:
             return strip
-        cursor = without_ink(self.get_component_rich_style("choices--cursor"))
-        return Strip(on_cursor(strip, cursor, self.cell_styles()["text"]), width)
+        styles = self.cell_styles()
+        return Strip(on_cursor(strip, styles[CURSOR], styles["text"]), width)

@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.cells import CELL_CSS, COMPONENTS, Cell, fit, on_cursor, without_ink
-from widgets.lines import CellStyles, line_strip
+from widgets.cell_styles import CellStyles
+from widgets.cells import CURSOR, Cell, fit, on_cursor
+from widgets.lines import line_strip
 
 _LABEL = 10
 _LONGEST = 24
@@ -57,23 +58,7 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         Binding("delete,ctrl+u", "clear", show=False),
         Binding("enter", "submit", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "form--cursor"}
-    """
-    | Class | What |
-    | --- | --- |
-    | `cell--<style>` | The style of a cell by its name. |
-    | `form--cursor` | The background of the field under the cursor. |
-    """
-    DEFAULT_CSS = (
-        """
-    Form {
-        height: auto;
-        background: $surface;
-        & .form--cursor { background: $cursor; text-style: $style-cursor; }
-    """
-        + CELL_CSS
-        + "}"
-    )
+    DEFAULT_CSS = "Form { height: auto; background: $surface; }"
 
     class Changed(Message):
         def __init__(self, form: Form, key: str, value: str) -> None:
@@ -213,8 +198,8 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         strip = line_strip(cells, width, self.cell_styles())
         if not here:
             return strip
-        cursor = without_ink(self.get_component_rich_style("form--cursor"))
-        return Strip(on_cursor(strip, cursor, self.cell_styles()["text"]), width)
+        styles = self.cell_styles()
+        return Strip(on_cursor(strip, styles[CURSOR], styles["text"]), width)
 
 
 def _typed(field: FormField, character: str) -> bool:

@@ -6,7 +6,7 @@ key whatever is inserted, removed or sorted around it; columns that do not fit a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.style import Style
@@ -17,22 +17,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.arrangement import Arrangement
-from widgets.cells import (
-    CELL_CSS,
-    CELL_STYLES,
-    COMPONENTS,
-    SCROLL_CSS,
-    fit,
-    on_cursor,
-    segments,
-    without_ink,
-)
+from widgets.cell_styles import CellStyles
+from widgets.cells import CURSOR, CURSOR_IDLE, SCROLL_CSS, fit, on_cursor, segments
 from widgets.columns import Column, choose_columns
 from widgets.row_line import heading, row_cells
 from widgets.rows import GridRow
 
 
-class Grid(ScrollView, can_focus=True, inherit_bindings=False):
+class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
     """A table drawn with the Line API. Subclasses give ``COLUMNS`` and ``EMPTY``."""
 
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
@@ -44,25 +36,7 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
     """The words of a filter mark rows, and hide none."""
     SEARCH_HINT: ClassVar[str] = "word · !not · column:text · column>5"
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*COMPONENTS, "grid--cursor", "grid--cursor-idle"}
-    """
-    | Class | What |
-    | --- | --- |
-    | `cell--<style>` | The style of a cell by its name. |
-    | `grid--cursor` | The background of the cursor's line, with focus. |
-    | `grid--cursor-idle` | The same without focus. |
-    """
-
-    DEFAULT_CSS = (
-        """
-    Grid {
-        & .grid--cursor { background: $cursor; text-style: $style-cursor; }
-        & .grid--cursor-idle { background: $cursor-idle; text-style: $style-cursor-idle; }
-    """
-        + SCROLL_CSS
-        + CELL_CSS
-        + "}"
-    )
+    DEFAULT_CSS = "Grid {" + SCROLL_CSS + "}"
 
     class Activated(Message):
         """A row was double-clicked."""
@@ -88,7 +62,8 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         """Row strips built so far: what a refresh really cost."""
         self._rows: list[GridRow] = []
         self._strips: dict[str, Strip] = {}
-        self._styles_by_name: dict[str, Style] = {}
+        self._drawn_in: Mapping[str, Style] = {}
+        """The styles that the strips were made with."""
         self._cursor_key: str | None = None
         self._cursor_index = 0
         self._following = self.FOLLOW
@@ -272,11 +247,6 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- drawing ---------------------------------------------------------------------------------
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles_by_name.clear()
-        self._strips.clear()
-
     def on_mount(self) -> None:
         self._resize_virtual()
 
@@ -310,45 +280,32 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         if wanted:
             self.refresh(*(Region(0, y, width, 1) for y in wanted))
 
-    def _style(self, name: str) -> Style:
-        style = self._styles_by_name.get(name)
-        if style is None:
-            if name in CELL_STYLES:
-                style = self.get_component_rich_style(f"cell--{name}")
-            else:
-                style = without_ink(self.get_component_rich_style(name))
-            self._styles_by_name[name] = style
-        return style
-
-    def _cell_styles(self) -> dict[str, Style]:
-        if len(self._styles_by_name) < len(CELL_STYLES):
-            for name in CELL_STYLES:
-                self._style(name)
-        return self._styles_by_name
-
     def render_line(self, y: int) -> Strip:
-        width = self.size.width - self.scrollbar_size_vertical
+        width, styles = self.size.width - self.scrollbar_size_vertical, self.cell_styles()
         if width != self._plan_width:
             self._plan_width = width
             self._plan = choose_columns(self.COLUMNS, width)
             self._strips.clear()
+        if styles is not self._drawn_in:
+            self._drawn_in = styles
+            self._strips.clear()
         if self.header and y == 0:
             return self._header_strip(width)
         if self.foot and y == self.size.height - 1:
-            return Strip(segments([(fit(f" {self.foot}", width), "badge-warn")], self._cell_styles()), width)
+            return Strip(segments([(fit(f" {self.foot}", width), "badge-warn")], styles), width)
         index = y - self.header + int(self.scroll_offset.y)
         if index >= len(self._rows):
             if index == 0:
                 cells = [(fit(" " + self.empty, width), "muted")]
-                return Strip(segments(cells, self._cell_styles()), width)
-            return Strip.blank(width, self._cell_styles()["text"])
+                return Strip(segments(cells, styles), width)
+            return Strip.blank(width, styles["text"])
         row = self._rows[index]
         strip = self._strips.get(row.key)
         if strip is None:
             strip = self._strips[row.key] = self._row_strip(row, width)
         if index == self._cursor_index and self.can_focus:
-            cursor = self._style("grid--cursor" if self._seems_focused else "grid--cursor-idle")
-            return Strip(on_cursor(strip, cursor, self._cell_styles()["text"]), width)
+            cursor = styles[CURSOR if self._seems_focused else CURSOR_IDLE]
+            return Strip(on_cursor(strip, cursor, styles["text"]), width)
         return strip
 
     @property
@@ -360,11 +317,11 @@ class Grid(ScrollView, can_focus=True, inherit_bindings=False):
         self.lines_drawn += 1
         needles = self.arrangement.needles
         cells = row_cells(row, self.COLUMNS, self._plan, width, faded=self._faded, needles=needles)
-        return Strip(segments(cells, self._cell_styles()), width)
+        return Strip(segments(cells, self.cell_styles()), width)
 
     def _header_strip(self, width: int) -> Strip:
         titles = heading(self.COLUMNS, self._plan, self.sort_column, self.sort_reverse)
-        return Strip(segments([(fit(titles, width), "heading")], self._cell_styles()), width)
+        return Strip(segments([(fit(titles, width), "heading")], self.cell_styles()), width)
 
     # --- the mouse (never needed) ----------------------------------------------------------------
 

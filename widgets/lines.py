@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -11,19 +11,9 @@ from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
-from widgets.cells import (
-    CELL_CSS,
-    CELL_STYLES,
-    COMPONENTS,
-    SCROLL_CSS,
-    Cell,
-    fit,
-    printable,
-    segments,
-    width_of,
-)
+from widgets.cell_styles import CellStyles
+from widgets.cells import SCROLL_CSS, Cell, fit, printable, segments, width_of
 from widgets.highlight import marked_line, pattern
 
 Line = tuple[Cell, ...]
@@ -39,22 +29,7 @@ def section(title: str, note: str = "") -> list[Line]:
     return [(), ((title, "heading"), (f"  {note}" if note else "", "muted"))]
 
 
-class CellStyles(Widget):
-    """Mixin: the styles of cells by name, cached until the theme changes."""
-
-    _styles_by_name: dict[str, Style] | None = None
-
-    def cell_styles(self) -> dict[str, Style]:
-        if self._styles_by_name is None:
-            self._styles_by_name = {n: self.get_component_rich_style(f"cell--{n}") for n in CELL_STYLES}
-        return self._styles_by_name
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles_by_name = None
-
-
-def line_strip(line: Sequence[Cell], width: int, styles: dict[str, Style]) -> Strip:
+def line_strip(line: Sequence[Cell], width: int, styles: Mapping[str, Style]) -> Strip:
     """``line`` as a strip of exactly ``width`` cells; what is too long ends in "…"."""
     kept: list[Cell] = []
     left = width
@@ -106,8 +81,7 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
     """Scrollable lines of cells, wrapped to the width; only changed lines are drawn again."""
 
     SEARCH_HINT: ClassVar[str] = "text · n N"
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
-    DEFAULT_CSS = "Lines {" + SCROLL_CSS + CELL_CSS + "}"
+    DEFAULT_CSS = "Lines {" + SCROLL_CSS + "}"
 
     def __init__(self, lines: Sequence[Line] = (), *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -222,16 +196,7 @@ class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
 class FixedLines(CellStyles, inherit_bindings=False):
     """Lines that neither scroll nor take the focus: bars and strips. Subclasses lay out by width."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
-    DEFAULT_CSS = (
-        """
-    FixedLines {
-        height: 1;
-        background: $status;
-    """
-        + CELL_CSS
-        + "}"
-    )
+    DEFAULT_CSS = "FixedLines { height: 1; background: $status; }"
 
     _drawn: tuple[Line, ...] = ()
     _drawn_size = Size(0, 0)

@@ -15,7 +15,7 @@ from console.colours import Colours
 from console.themes import Looks
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
-from widgets.cells import CELL_STYLES, Cell, on_cursor
+from widgets.cells import CELL_STYLES, CURSOR, CURSOR_IDLE, Cell, on_cursor
 from widgets.grid import Grid
 
 APART = (
@@ -57,13 +57,11 @@ async def test_every_meaning_is_told_without_colours() -> None:
         app.paint()
         await pilot.pause()
         ticks = app.desk.ticks
-        styles = ticks._cell_styles()
+        styles = ticks.cell_styles()
         assert set(CELL_STYLES) <= set(styles)
         for group in APART:
             assert len({bare(styles[name]) for name in group}) == len(group), group
-        assert ticks.has_focus and bare(ticks._style("grid--cursor")) != bare(
-            ticks._style("grid--cursor-idle")
-        )
+        assert ticks.has_focus and bare(styles[CURSOR]) != bare(styles[CURSOR_IDLE])
         shown = ticks.render_lines(ticks.outer_size.region)
         inside = [s for s in shown[2] if s.text.strip(" ┃")]  # below the frame and the titles
         assert inside and all(s.style and s.style.reverse for s in inside)

@@ -168,7 +168,7 @@ async def test_a_new_theme_draws_in_its_colours() -> None:
 async def test_a_faded_table_has_one_ink() -> None:
     async with table([row("a", 1), row("b", 2)]) as (grid, _):
         grid.faded = True
-        stale = grid._style("stale").color
+        stale = grid.cell_styles()["stale"].color
         assert {segment.style.color for segment in grid.render_line(2) if segment.style} == {stale}
 
 

@@ -139,7 +139,7 @@ async def test_the_log_marks_what_is_searched_and_filters_by_level() -> None:
         pane.show(log)
         pane.look_for("feed")
         assert len(pane.rows) == 5 and pane.cursor_key == "3" and pane.found == "2 of 5"
-        hit = pane._style("hit")
+        hit = pane.cell_styles()["hit"]
         marked_parts = [s.text for s in pane._row_strip(pane.rows[3], 60) if s.style == hit]
         assert marked_parts == ["FEED"] and hit.reverse
         assert pane.find(1) and pane.cursor_key == "1" and pane.find(1) and pane.cursor_key == "3"
