@@ -44,6 +44,16 @@ WALK = (
     ("6", "G", "y"),
     ("7", "right_square_bracket", "right_square_bracket", "y"),
     ("7", "enter", "I", "h"),
+    ("8", "right_square_bracket", "right_square_bracket"),
+    ("1", "slash", "x", "enter", "escape"),
+    ("colon", "b", "u", "y", "space", "tab", "tab"),
+    ("colon", "e", "x", "p", "l", "a", "i", "n", "space", "tab"),
+    ("exclamation_mark",),
+    ("exclamation_mark", "exclamation_mark", "j"),
+    ("W",),
+    ("v",),
+    ("D", "y"),
+    ("O",),
     ("w",),
     ("L",),
     ("P",),
@@ -60,8 +70,6 @@ WALK = (
     ("f", "q"),
 )
 """Keys that show something and do nothing."""
-
-
 MOST_ESCAPES = 8
 """By then every dialog is closed."""
 
