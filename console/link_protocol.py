@@ -44,6 +44,7 @@ from engine.api.trading_protocol import (
 )
 from engine.config import BlendWeights
 from engine.errors import LinkError
+from engine.events import RiskChange
 
 
 class LinkState(StrEnum):
@@ -105,6 +106,10 @@ class TradingLink(Protocol):
 
     async def set_limit(self, patch: LimitPatch) -> Reply: ...
 
+    async def risk_changes(self) -> list[RiskChange]:
+        """Of the trading state, newest first, of earlier runs too."""
+        ...
+
     async def account(self) -> AccountDetail: ...
 
     async def performance(self) -> Performance: ...
@@ -158,7 +163,9 @@ class ControlLink(Protocol):
         """How this console names itself; None: not at all, and the engine judges none of its commands."""
         ...
 
-    async def take_control(self) -> Reply: ...
+    async def take_control(self, over: str) -> Reply:
+        """From the console of the id ``over``, "": a free seat; refused where another controls by now."""
+        ...
 
     async def give_control(self) -> Reply: ...
 

@@ -9,8 +9,9 @@ from textual import work
 from console.command_line.command import Argument, Candidate, Command
 from console.command_line.symbols import symbol_candidates, symbol_named
 from console.layouts import LayoutsApp
-from console.link_protocol import Link, LinkState, MarketLink
+from console.link_protocol import Link, MarketLink
 from console.memory import Layout
+from console.screens.desk_banner import past_words
 from console.screens.desk_layout import MARKET, SYMBOL_PANES
 from console.screens.market import MarketScreen
 from console.view import DeskView
@@ -76,10 +77,9 @@ class MarketApp(LayoutsApp):
                 pane.hold(view.market)
         self._held = frozen
         for screen in self._market_screens():
-            screen.tell_frozen(frozen)
+            screen.tell(past_words(view) or ("FROZEN · the desk goes on behind it" if frozen else ""))
             if not frozen and screen.pane.is_mounted:
-                lost = view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
-                screen.pane.show(view.market, view.now_ns, faded=lost)
+                screen.pane.show(view.market, view.now_ns, faded=view.is_past)
 
     def _follow(self) -> None:
         self._select()

@@ -36,7 +36,6 @@ from widgets.orders import FINAL
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
 KEPT_LOGS = 1000
-KEPT_RISK_CHANGES = 50
 QUIET_S = 2.0
 """An engine at work sends several frames a second: this long without one, its figures are of the past."""
 
@@ -66,8 +65,8 @@ class DeskView:
         self.limits: Sequence[LimitRow] | None = None
         self.curve: EquityCurve | None = None
         self.latency: LatencyDetail | None = None
-        self.risk_changes: deque[RiskChange] = deque(maxlen=KEPT_RISK_CHANGES)
-        """Since this console is attached, oldest first."""
+        self.risk_changes = 0
+        """That the stream brought; the engine has them, and those before."""
         self.market = MarketDetail()
         """Of the symbol that is watched."""
         self.console: Console | None = None
@@ -96,6 +95,11 @@ class DeskView:
         return standing(self.console, self.status, up=self.link is LinkState.UP)
 
     @property
+    def is_past(self) -> bool:
+        """Whether what is known is of a while ago: the link is away, or nothing comes over it."""
+        return self.link in (LinkState.LOST, LinkState.ENGINE_GONE) or self.silent_s > 0
+
+    @property
     def silent_s(self) -> float:
         """How long no frame has come; 0 while they come as they should."""
         silence = self._clock() - self._frame_at
@@ -113,10 +117,11 @@ class DeskView:
                 self.alerts.append(message.event)
             elif isinstance(message.event, RiskChange):
                 event = message.event
-                self.risk_changes.append(event)
+                self.risk_changes += 1
                 text = f"{event.previous.upper()} → {event.state.upper()}: {event.reason or event.who}"
                 self.alerts.append(Alert(level="warning", source="risk", text=text, ns=event.ns))
         elif isinstance(message, Resync):
+            self.risk_changes += 1  # one may be among them
             text = "the line was away too long, some alerts were missed: see Orders (4) and the log (6)"
             self.alerts.append(Alert(level="warning", source="link", text=text, ns=self.now_ns))
 

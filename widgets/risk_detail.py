@@ -111,17 +111,19 @@ def exposed_lines(account: AccountDetail | None, width: int) -> list[Line]:
     return exposure_lines(account, width)
 
 
-def change_lines(changes: Sequence[RiskChange]) -> list[Line]:
-    """The newest first."""
-    lines = section("Changes of the risk state")
+def change_lines(changes: Sequence[RiskChange] | None) -> list[Line]:
+    """As they come, the newest first; None: not known yet."""
+    lines = section("Changes of the risk state", "UTC, newest first, of earlier runs too")
+    if changes is None:
+        return [*lines, (("not known yet", "muted"),)]
     if not changes:
-        return [*lines, (("none since this console is attached; the log (6) tells of older ones", "muted"),)]
+        return [*lines, (("it never was another", "muted"),)]
     return lines + [
         (
-            (f"{figures.clock(change.ns)}  ", "muted"),
+            (f"{figures.moment(change.ns)}:{figures.clock(change.ns)[-2:]}  ", "muted"),
             (f"{change.previous.upper()} → {change.state.upper()}", "bold"),
             (f"  {change.reason}" if change.reason else "", "text"),
             (f"  by {change.who}" if change.who else "", "muted"),
         )
-        for change in reversed(changes)
+        for change in changes
     ]

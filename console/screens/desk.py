@@ -11,7 +11,6 @@ from textual.binding import BindingType
 
 from console.export_files import Export
 from console.keymap import PANES, bindings, footer, keys_of
-from console.link_protocol import LinkState
 from console.screens.desk_banner import Said, banner
 from console.screens.desk_layout import (
     DESK,
@@ -147,8 +146,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._paint_keys()
         if self.frozen:
             return lines
-        mode, lost = self.ticks.mode, view.link in (LinkState.LOST, LinkState.ENGINE_GONE)
-        lines += self._panes.paint(view, lost=lost, watchlist=self.watchlist)
+        mode = self.ticks.mode
+        lines += self._panes.paint(view, lost=view.is_past, watchlist=self.watchlist)
         if self.tabs.display:
             lines += self.tabs.show(self.active, self._panes.counts(view))
         for number, pane in enumerate(self.panes, 1):
@@ -367,9 +366,9 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._search.styles.offset = (left + inset, top + height - 1)
         self._search.styles.width = width - 2 * inset
 
-    def note_alert(self) -> None:
-        """One came: marked until Esc."""
-        self.alerts += 1
+    def note_alerts(self, count: int) -> None:
+        """So many came: marked until Esc."""
+        self.alerts += count
         self.paint(force=True)
 
     def action_freeze(self) -> None:

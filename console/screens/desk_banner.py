@@ -26,17 +26,26 @@ class Said(NamedTuple):
     """The key that lets the display go on."""
 
 
+def past_words(view: DeskView) -> str:
+    """Why what is shown is of the past; "" while it is not."""
+    detail = f": {view.link_detail}" if view.link_detail else ""
+    if view.link is LinkState.ENGINE_GONE:
+        return f"ENGINE GONE{detail} · what you see is the past"
+    if view.link is LinkState.LOST:
+        return f"LINK LOST{detail} · what you see is the past · reconnecting"
+    if view.silent_s:
+        return f"nothing from the engine for {view.silent_s:.0f} s · what you see is the past"
+    return ""
+
+
 def banner(view: DeskView, said: Said) -> tuple[str, str]:
     """(text, style); the text is "" where there is nothing to say."""
-    detail = f": {view.link_detail}" if view.link_detail else ""
     if said.waiting:
         return f"{said.waiting} sent, waiting for the engine…", "badge-warn"
     if said.notice:
         return said.notice, "badge-bad"
-    if view.link is LinkState.ENGINE_GONE:
-        return f"ENGINE GONE{detail} · what you see is the past", "badge-bad"
-    if view.link is LinkState.LOST:
-        return f"LINK LOST{detail} · what you see is the past · reconnecting", "badge-bad"
+    if view.link in (LinkState.ENGINE_GONE, LinkState.LOST):
+        return past_words(view), "badge-bad"
     if said.frozen:
         return f"DISPLAY FROZEN · the desk goes on behind it · {said.thaws} thaws", "badge-warn"
     if said.too_small:

@@ -13,6 +13,7 @@ from console.keymap import keys_of
 from console.screens.modal import Modal
 from widgets.keys import KeysBar
 from widgets.market.pane import MarketPane
+from widgets.titles import entitle
 
 if TYPE_CHECKING:
     from console.market import MarketApp
@@ -82,8 +83,9 @@ class MarketScreen(Modal[None], inherit_bindings=True):
     def _market(self) -> MarketApp:
         return cast("MarketApp", self.app)
 
-    def tell_frozen(self, frozen: bool) -> None:
-        self._dialog.border_title = "FROZEN · the desk goes on behind it" if frozen else ""
+    def tell(self, text: str) -> None:
+        """What the desk's banner says of all that is shown."""
+        entitle(self._dialog, text)
 
     def action_tab(self, step: int) -> None:
         self.pane.go_to((self.pane.tab + step) % len(self.pane.names))

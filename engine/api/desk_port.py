@@ -23,7 +23,7 @@ from engine.api.protocol import (
 )
 from engine.api.trading_port import TradingPort
 from engine.config import BlendWeights
-from engine.events import JournalEvent
+from engine.events import JournalEvent, RiskChange
 from engine.signal_exchange import SignalsReply, SignalsRequest
 
 
@@ -114,6 +114,10 @@ class DeskPort(Protocol):
     @property
     def risk_state(self) -> str:
         """``active``, ``reducing`` or ``halted``, at this moment."""
+        ...
+
+    def risk_changes(self, limit: int) -> list[RiskChange]:
+        """Durable ones, newest first, of earlier runs too. Called on a thread of its own."""
         ...
 
     async def set_risk(self, state: str, reason: str, who: str) -> Reply: ...

@@ -25,6 +25,8 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
     POST /v1/automations/{name}         AutomationPatch -> Reply
     DELETE /v1/automations/{name}       Reply
     POST /v1/risk                       RiskPatch -> Reply
+    GET  /v1/risk/changes?limit=N       list of RiskChange, newest first, of earlier runs too: 50 unless said
+                                        otherwise, at most 1,000
     POST /v1/stop                       Reply; the engine then ends
     WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
                                         rows) and EventFrame (every one, gap-free sequence) messages;

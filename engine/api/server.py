@@ -5,6 +5,7 @@ Routes: see protocol.py and trading_protocol.py; which console may do what, cont
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -19,7 +20,7 @@ from engine.api.control import Control
 from engine.api.control_routes import Guard
 from engine.api.data_routes import data_routes
 from engine.api.desk_port import DeskPort
-from engine.api.http import MAX_BODY, body, errors, json_response, not_found, who
+from engine.api.http import MAX_BODY, body, errors, json_response, not_found, number, who
 from engine.api.hub import Hub
 from engine.api.limit_routes import limit_routes
 from engine.api.model_routes import model_routes
@@ -30,6 +31,8 @@ from engine.api.signal_routes import signal_routes
 from engine.api.strategy_routes import strategy_routes
 from engine.api.stream import Streams
 from engine.text import clean
+
+MOST_RISK_CHANGES = 1_000
 
 
 class ApiServer:
@@ -51,6 +54,7 @@ class ApiServer:
                 web.get("/v1/snapshot", self._snapshot),
                 web.get("/v1/explain/{id}", self._explain),
                 web.post("/v1/risk", self._risk),
+                web.get("/v1/risk/changes", self._risk_changes),
                 web.post("/v1/stop", self._stop),
                 web.get("/v1/stream", self.streams.serve),
                 web.get("/v1/latency", self._latency),
@@ -110,6 +114,10 @@ class ApiServer:
         patch = await body(request, RiskPatch)
         self._guard.check_state(request, patch.state, self._desk.risk_state)
         return json_response(await self._desk.set_risk(patch.state, clean(patch.reason), who(request)))
+
+    async def _risk_changes(self, request: web.Request) -> web.Response:
+        limit = number(request, "limit", 50, 1, MOST_RISK_CHANGES)
+        return json_response(await asyncio.to_thread(self._desk.risk_changes, limit))
 
     async def _stop(self, request: web.Request) -> web.Response:
         return json_response(self._desk.stop(who(request)))

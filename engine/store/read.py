@@ -15,7 +15,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import StoreError
-from engine.events import NS, Fill, JournalEvent, Opportunity, OrderChange, OrderEvent, Quarantined, Verdict
+from engine.events import (
+    NS,
+    Fill,
+    JournalEvent,
+    Opportunity,
+    OrderChange,
+    OrderEvent,
+    Quarantined,
+    RiskChange,
+    Verdict,
+)
 from engine.store import automations as automation_rows
 from engine.store import schema
 from engine.store.automations import AutomationRun, StoredAutomation
@@ -214,6 +224,16 @@ class Reader:
             limit,
         )
         return [fill for row in rows if isinstance(fill := decode_journal(row[0]), Fill)]
+
+    def risk_changes(self, limit: int = 100) -> list[RiskChange]:
+        """Changes of the trading state, newest first."""
+        rows = self._rows(
+            # As in the index of what is rare, or all orders would be gone through.
+            "SELECT body FROM journal WHERE kind = 'RiskChange' "
+            "AND kind NOT IN ('OrderEvent', 'OrderChange', 'Fill') ORDER BY seq DESC LIMIT ?",
+            limit,
+        )
+        return [change for row in rows if isinstance(change := decode_journal(row[0]), RiskChange)]
 
     def positions(self) -> list[PositionRecord]:
         """Every symbol ever held, by symbol; quantity "0" when flat."""

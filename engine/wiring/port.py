@@ -26,7 +26,7 @@ from engine.api.protocol import (
 )
 from engine.config import BlendWeights
 from engine.errors import OrderError, TapeError
-from engine.events import FeedState, JournalEvent, RiskState
+from engine.events import FeedState, JournalEvent, RiskChange, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.alerts import LiveAlerts
@@ -136,6 +136,9 @@ class LivePort:
 
     def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
         return self._open_reader().events_since(since, limit)
+
+    def risk_changes(self, limit: int) -> list[RiskChange]:
+        return self._open_reader().risk_changes(limit)
 
     def _open_reader(self) -> Reader:
         if self._reader is None:

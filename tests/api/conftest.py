@@ -34,7 +34,7 @@ from engine.api.protocol import (
 from engine.api.server import ApiServer
 from engine.config import BlendWeights
 from engine.errors import ConfigError
-from engine.events import Alert, JournalEvent
+from engine.events import Alert, JournalEvent, RiskChange
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
 from tests.api.fake_alerts import FakeAlerts
@@ -92,6 +92,10 @@ class FakeDesk:
 
     def journal(self, since: int, limit: int) -> list[tuple[int, JournalEvent]]:
         return [pair for pair in self.journaled if pair[0] > since][:limit]
+
+    def risk_changes(self, limit: int) -> list[RiskChange]:
+        kept = [event for _, event in reversed(self.journaled) if isinstance(event, RiskChange)]
+        return kept[:limit]
 
     def health(self) -> Health:
         return Health(True, VERSION, 1, self.frame.status, self.frame.feeds)

@@ -27,6 +27,7 @@ from engine.api.protocol import (
 from engine.api.server import ApiServer
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import StoreError
+from engine.events import RiskChange, RiskState
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
@@ -162,6 +163,18 @@ async def test_a_client_resumes_after_the_last_event_it_saw(serve: Serve) -> Non
         served.publish(5)
         async with Stream(served, "?since=5") as stream:
             assert await stream.events(5) == list(range(6, 11))
+
+
+async def test_changes_of_the_trading_state_newest_first(serve: Serve) -> None:
+    changes = [RiskChange(RiskState.HALTED, RiskState.ACTIVE, "", "risk", ns) for ns in range(1, 61)]
+    async with serve() as served:
+        served.desk.journaled = [*enumerate(changes, 1)]
+        for path, count in (("/v1/risk/changes", 50), ("/v1/risk/changes?limit=2", 2)):
+            _, answer = await served.request("GET", path)
+            told = msgspec.json.decode(answer, type=list[RiskChange])
+            assert told == changes[::-1][:count]
+        status, answer = await served.request("GET", "/v1/risk/changes?limit=0")
+        assert status == 400 and b"limit" in answer
 
 
 async def test_events_from_before_this_engine_come_from_the_journal(serve: Serve) -> None:

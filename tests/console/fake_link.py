@@ -48,6 +48,7 @@ from engine.api.trading_protocol import (
 )
 from engine.config import BlendWeights
 from engine.errors import LinkError
+from engine.events import RiskChange
 from tests.api import samples
 from tests.api.fake_alerts import FakeAlerts
 from tests.console import sample_account, sample_market, sample_models
@@ -109,6 +110,7 @@ class FakeLink:
         self.balance: AccountDetail | None = sample_account.account()
         self.figures: Performance | None = sample_account.performance()
         self.curve: EquityCurve | None = sample_account.curve()
+        self.changes = list(sample_account.risk_changes())
         self.gateways = list(sample_account.reconciliation())
         self.registry = sample_models.models()
         self.model_details: dict[str, ModelDetail] = {
@@ -141,7 +143,7 @@ class FakeLink:
         self._fail()
         return Reply(self.ok, self.reply or text)
 
-    async def take_control(self) -> Reply:
+    async def take_control(self, over: str) -> Reply:
         return await self._command("take control", text="control taken")
 
     async def give_control(self) -> Reply:
@@ -329,6 +331,9 @@ class FakeLink:
             if value:
                 self.limit_rows.append(msgspec.structs.replace(row, value=value))
         return reply
+
+    async def risk_changes(self) -> list[RiskChange]:
+        return self.changes
 
     async def account(self) -> AccountDetail:
         if self.balance is None:

@@ -16,7 +16,7 @@ from engine.api.trading_protocol import (
     PnlRow,
     ReconciliationRow,
 )
-from engine.events import NS, Check, Verdict
+from engine.events import NS, Check, RiskChange, RiskState, Verdict
 from tests.console.sample_desk import NOW_NS
 
 
@@ -102,6 +102,16 @@ def account() -> AccountDetail:
             PnlRow("", "8.10", "-0.33", "3.00", "-0.12", "4.65", 8, 0.35),
         ),
     )
+
+
+def risk_changes() -> list[RiskChange]:
+    """Newest first; the older of another day."""
+    active, reducing, halted = RiskState.ACTIVE, RiskState.REDUCING, RiskState.HALTED
+    return [
+        RiskChange(active, reducing, "", "console", NOW_NS - 1500 * NS),
+        RiskChange(reducing, active, "loss of the day 3.1 %", "risk", NOW_NS - 5000 * NS),
+        RiskChange(halted, active, "HALT key", "console", NOW_NS - 3 * 86_400 * NS),
+    ]
 
 
 def performance() -> Performance:

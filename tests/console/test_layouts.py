@@ -111,9 +111,13 @@ async def test_the_risk_screen_tells_more_as_it_comes_and_survives_every_size() 
     async with desk(link, WIDE) as (app, pilot):
         await press(pilot, "D")
         await until(pilot, lambda: "max_open_orders" in text_of(app))
+        assert "2025-12-29 12:00:07  ACTIVE → HALTED  HALT key  by console" in text_of(
+            app
+        )  # of an earlier run
         change = RiskChange(
             state=RiskState.HALTED, previous=RiskState.ACTIVE, reason="lunch", who="a", ns=sample.NOW_NS
         )
+        link.changes.insert(0, change)
         link.on_message(EventFrame(42, change))
         link.on_message(sample.full_frame(risk_state="halted", risk_reason="lunch"))
         for size in ((60, 16), (20, 5), (200, 50)):
@@ -123,6 +127,9 @@ async def test_the_risk_screen_tells_more_as_it_comes_and_survives_every_size() 
         await until(pilot, lambda: "ACTIVE → HALTED  lunch" in text_of(app))
         link.fault = LinkError("the line was cut")
         await until(pilot, lambda: text_of(app).startswith("the line was cut"))
+        link.fault = None
+        app.view._clock = lambda: app.view._frame_at + 3  # an engine that hangs cuts no line
+        await until(pilot, lambda: text_of(app).startswith("nothing from the engine"))
         await press(pilot, "escape")
         assert shown(app) == set(range(1, 9)) and app.focused is app.desk.grid
 

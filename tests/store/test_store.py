@@ -348,6 +348,19 @@ def test_a_giver_that_is_gone_does_not_stop_the_writer(store: Store) -> None:
     assert store.commit_now(samples.order(2)) == list(range(7, 13))
 
 
+def test_changes_of_the_trading_state_are_found_without_a_walk_through_all_orders(store: Store) -> None:
+    for number in range(5):
+        store.commit_now(samples.order(number))
+        store.commit_now([RiskChange(RiskState.HALTED, RiskState.ACTIVE, f"{number}", "risk", number + 1)])
+    reader = store.reader()
+    assert [change.reason for change in reader.risk_changes(3)] == ["4", "3", "2"]
+    asked: list[str] = []
+    reader._connection.set_trace_callback(asked.append)
+    reader.risk_changes(3)
+    plan = reader._rows(f"EXPLAIN QUERY PLAN {asked[0]}")
+    assert "journal_by_rare_kind" in str(plan) and "TEMP B-TREE" not in str(plan)
+
+
 def test_a_closed_store_refuses(store: Store) -> None:
     assert store.close() and store.close()
     with pytest.raises(StoreError, match="not open"):

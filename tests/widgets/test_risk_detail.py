@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.events import RiskChange, RiskState
+from engine.events import NS, RiskChange, RiskState
 from engine.risk import legs
 from engine.risk.checks import AMENDED_ENTRY, AMENDED_EXIT, ENTRY_CHECKS, EXIT_CHECKS
 from engine.risk.judgement import CHECK_FAILED
@@ -63,6 +63,8 @@ def test_changes_newest_first() -> None:
     def change(ns: int, state: RiskState) -> RiskChange:
         return RiskChange(state=state, previous=RiskState.ACTIVE, reason="why", who="risk", ns=ns)
 
-    said = text(change_lines([change(NOW_NS, RiskState.REDUCING), change(NOW_NS + 1, RiskState.HALTED)]))
+    day = 86_400 * NS
+    said = text(change_lines([change(NOW_NS, RiskState.HALTED), change(NOW_NS - day, RiskState.REDUCING)]))
     assert said.index("ACTIVE → HALTED") < said.index("ACTIVE → REDUCING") and "why  by risk" in said
-    assert "none since" in text(change_lines(()))
+    assert "2026-01-01 12:00:07" in said and "2025-12-31 12:00:07" in said, "other days are told apart"
+    assert "never was another" in text(change_lines(())) and "not known" in text(change_lines(None))
