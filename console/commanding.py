@@ -43,6 +43,8 @@ class CommandingApp(App[None]):
     desk: DeskScreen
     link: Link
     """Of the desk that is shown."""
+    unsent = ""
+    """Why the command that was asked last was not done; "": it was, or nobody knows."""
 
     def __init__(
         self, *, memory: ConsoleMemory | None = None, keys: KeyMap = DEFAULT_KEYS, **options: Any
@@ -153,6 +155,7 @@ class CommandingApp(App[None]):
         why_not = await self.why_not(name, safer=safer)
         if link is not self.link:
             why_not = f"NOT SENT: {name}: its desk is not shown any more"
+        self.unsent = why_not
         if why_not:
             self.say(why_not, "warning")
             return None
@@ -161,6 +164,7 @@ class CommandingApp(App[None]):
         try:
             reply = await send()
         except NoAnswerError as error:
+            self.unsent = ""  # another command's meanwhile
             if link is not self.link:
                 self.say(f"{name} of the desk before NOT CONFIRMED: {error}", "error")
                 return None
@@ -171,7 +175,8 @@ class CommandingApp(App[None]):
                 self.say(text, "error")
             return None
         except LinkError as error:
-            self.say(str(error), "error")
+            self.unsent = str(error)
+            self.say(self.unsent, "error")
             return None
         finally:
             slow.stop()

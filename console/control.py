@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from console.commanding import CommandingApp
 from console.link_protocol import Link
 from console.screens.confirm import ConfirmScreen
 from console.standing import READ_ONLY, Standing
 from console.view import DeskView
+from engine.api.protocol import Reply
 from engine.errors import LinkError
 
 
@@ -24,21 +28,27 @@ class ControlApp(CommandingApp):
         if now.read_only:
             self.say(READ_ONLY, "warning")
         elif now.seat_is_free:
-            self.command("TAKE CONTROL", self.link.take_control, safer=True)
+            self.command("TAKE CONTROL", partial(self.link.take_control, ""), safer=True)
         elif now.watching:
             self._ask(
-                f"{now.controller} controls the desk.", "Take over", "it watches from then on", take=True
+                f"{now.controller} controls the desk.",
+                "Take over",
+                "it watches from then on",
+                "TAKE CONTROL",
+                partial(self.link.take_control, now.controller_id),
             )
         else:
             self._ask(
-                "This console controls the desk.", "Give up control", "nobody controls then", take=False
+                "This console controls the desk.",
+                "Give up control",
+                "nobody controls then",
+                "GIVE UP CONTROL",
+                self.link.give_control,
             )
 
-    def _ask(self, question: str, label: str, detail: str, *, take: bool) -> None:
-        name, send = (
-            ("TAKE CONTROL", self.link.take_control) if take else ("GIVE UP CONTROL", self.link.give_control)
-        )
-
+    def _ask(
+        self, question: str, label: str, detail: str, name: str, send: Callable[[], Awaitable[Reply]]
+    ) -> None:
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self.command(name, send, safer=True)
@@ -61,7 +71,7 @@ class ControlApp(CommandingApp):
         if await self.push_screen_wait(question) != "yes":
             return f"NOT SENT: {name}: nobody controls the desk"
         try:
-            reply = await self.link.take_control()
+            reply = await self.link.take_control("")  # not from who took it meanwhile
         except LinkError as error:
             return str(error)
         return "" if reply.ok else reply.text

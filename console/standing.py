@@ -18,6 +18,8 @@ class Standing(NamedTuple):
     controller: str = ""
     """Where the console is that controls; "": none does."""
     consoles: int = 0
+    controller_id: str = ""
+    """Of the console that controls; "": none does, or it is not known."""
 
     @property
     def controls(self) -> bool:
@@ -59,4 +61,5 @@ def standing(console: Console | None, status: StatusRow | None, *, up: bool) -> 
         console.read_only or status.controller_id != console.id,
         place(status.controller) if status.controller and status.controller_id != console.id else "",
         status.consoles,
+        status.controller_id,
     )

@@ -131,7 +131,7 @@ class AmendScreen(FormScreen):
         patch = AmendPatch(**self._changes())
         reply = await self.commands.ask_engine("AMEND", lambda: self._link.amend(self._row.id, patch))
         if reply is None:
-            self.say("not sent or not confirmed: the order's row says what holds")
+            self.say(self.commands.unsent or "not confirmed: the order's row says what holds")
             return False
         if not reply.ok:
             self.say(reply.text, "bad")

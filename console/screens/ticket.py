@@ -141,7 +141,7 @@ class TicketScreen(FormScreen):
         reply = await self.commands.ask_engine("ORDER", lambda: self._link.place(ticket))
         if reply is None:
             # Whatever became of it: the same token places it once.
-            self.say("not sent or not confirmed: sending it again places one order")
+            self.say(self.commands.unsent or "not confirmed: sending it again places one order")
             return False
         if not reply.ok:
             self._token = uuid4().hex

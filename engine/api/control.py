@@ -48,7 +48,9 @@ class Control:
         return self._seat
 
     def attach(self, console: Console, now_ns: int) -> bool:
-        """A stream of ``console`` opens. True when it takes the free seat with that."""
+        """A stream of ``console`` opens. True when it takes the free seat with that. Raises ControlError for
+        one that goes by another's id."""
+        self._check_name(console)
         attached = self._attached.setdefault(console.id, _Attached(console, now_ns))
         attached.streams += 1
         attached.console = console
@@ -77,13 +79,17 @@ class Control:
             else:
                 self._cut_ns = now_ns
 
-    def take(self, console: Console, now_ns: int) -> Console | None:
-        """``console`` controls from now on. Returns who did; None: nobody, or itself. Raises ControlError."""
+    def take(self, console: Console, now_ns: int, over: str | None = None) -> Console | None:
+        """``console`` controls from now on. Returns who did; None: nobody, or itself. ``over``: the id of who
+        is to be taken over from, "" nobody; None: whoever it is. Raises ControlError."""
         if console.read_only:
             raise ControlError(refused_as_read_only())
+        self._check_name(console)
         if console.id not in self._attached:
             raise ControlError("this console's line is cut: take control when it is back")
         before = self.controller(now_ns)
+        if before is not None and over is not None and before.id not in (over, console.id):
+            raise ControlError(f"NOT DONE: {before.place} controls the desk by now: take over first")
         self._seat, self._cut_ns = console, None
         return None if before is None or before.id == console.id else before
 
@@ -107,6 +113,7 @@ class Control:
                 raise ControlError("NOT DONE: nobody controls the desk: take control first")
             if seated.id != console.id:
                 raise ControlError(f"NOT DONE: {seated.place} controls the desk: take over first")
+            self._check_name(console)
 
     def detail(self, now_ns: int) -> ControlDetail:
         seated = self.controller(now_ns)
@@ -122,6 +129,15 @@ class Control:
         )
         cut_s = None if self._cut_ns is None else round((now_ns - self._cut_ns) / NS, 1)
         return ControlDetail("" if seated is None else seated.label, cut_s, rows)
+
+    def _check_name(self, console: Console) -> None:
+        """Raises ControlError where another console, attached or controlling, has the id of ``console``."""
+        attached = self._attached.get(console.id)
+        known = self._seat if attached is None else attached.console
+        if known is None or known.id != console.id:
+            return
+        if (known.label, known.read_only) != (console.label, console.read_only):
+            raise ControlError(f"NOT DONE: {known.place} goes by this console's id: start this one again")
 
     def _free(self) -> None:
         self._seat = self._cut_ns = None

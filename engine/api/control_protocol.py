@@ -89,3 +89,6 @@ class ControlPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """take: from now on the console that asks controls; give: nobody does."""
 
     action: Literal["take", "give"]
+    over: str | None = None
+    """Of a take: the id of the console that controls as far as the person knows, "" nobody: refused where it
+    is another by now. None: whoever it is."""

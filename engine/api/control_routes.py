@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -11,7 +12,7 @@ from aiohttp.typedefs import Middleware
 from engine.api.control import Control, Need
 from engine.api.control_protocol import HEADER, Console, ControlPatch, parse
 from engine.api.desk_port import DeskPort
-from engine.api.http import Handler, body, json_response
+from engine.api.http import JUDGE, Handler, body, json_response
 from engine.api.protocol import Reply
 from engine.errors import ControlError
 
@@ -74,7 +75,10 @@ class Guard:
     def middleware(self) -> Middleware:
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self.check(request, need_of(request))
+            need = need_of(request)
+            self.check(request, need)
+            # A body may come long after its head: another console may control by then.
+            JUDGE.set(partial(self.check, request, need))
             return await handler(request)
 
         return guarded
@@ -82,7 +86,7 @@ class Guard:
     # --- streams -----------------------------------------------------------------------------------
 
     def attach(self, request: web.Request) -> Console | None:
-        """A stream opens: whose it is."""
+        """A stream opens: whose it is. Raises ControlError for one that goes by another's id."""
         console = self.console(request, request.query.get("console"))
         if console is not None:
             took = self.control.attach(console, self._clock())
@@ -107,20 +111,20 @@ class Guard:
             if console is None:
                 raise ControlError("only a console takes control: attach one")
             patch = await body(request, ControlPatch)
-            text = self._take(console) if patch.action == "take" else self._give(console)
+            text = self._take(console, patch.over) if patch.action == "take" else self._give(console)
             if text:  # an alert is logged too
                 desk.tell("warning", "control", text)
             return json_response(Reply(True, text or "as it was: nothing to change"))
 
         return [web.get("/v1/control", detail), web.post("/v1/control", change)]
 
-    def _take(self, console: Console) -> str:
+    def _take(self, console: Console, over: str | None) -> str:
         """What changed, in words; "": nothing."""
         now_ns = self._clock()
         seated = self.control.controller(now_ns)
         if seated is not None and seated.id == console.id:
             return ""
-        before = self.control.take(console, now_ns)
+        before = self.control.take(console, now_ns, over)
         return f"{console.label} controls" + (f", taken over from {before.label}" if before else "")
 
     def _give(self, console: Console) -> str:

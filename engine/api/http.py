@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,8 @@ log = logging.getLogger("engine.api")
 
 MAX_BODY = 64 * 1024
 MAX_NAME = 200
+JUDGE: ContextVar[Callable[[], None]] = ContextVar("judge", default=lambda: None)
+"""Of the request that is handled: called when its body is there; raises where it may not be done any more."""
 
 _T = TypeVar("_T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,6 +44,7 @@ async def raw_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
         if size > limit:
             raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
         parts.append(part)
+    JUDGE.get()()
     return b"".join(parts)
 
 

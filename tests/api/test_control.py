@@ -106,6 +106,39 @@ def test_taking_over_and_giving_up() -> None:
         control.take(A, 2)
 
 
+def test_who_was_not_shown_as_the_controller_is_not_taken_over_from() -> None:
+    control = Control()
+    control.attach(B, 0)
+    control.attach(A, 0)
+    for seen in ("", R.id):
+        with pytest.raises(ControlError, match="pts/5 controls the desk by now"):
+            control.take(A, 1, seen)
+    assert control.take(A, 1, B.id) == B and control.take(A, 1, "") is None
+    control.give(A, 1)
+    assert control.take(B, 2, A.id) is None, "the seat is free by now: nobody loses it"
+
+
+def test_nobody_else_goes_by_the_id_of_a_console() -> None:
+    control = Control()
+    control.attach(A, 0)
+    for other in (
+        msgspec.structs.replace(A, label=B.label),
+        msgspec.structs.replace(A, access="read-only"),
+    ):
+        with pytest.raises(ControlError, match=r"pts/3 goes by this console's id|read-only"):
+            control.check(other, "control", 0)
+        for refused in (control.attach, control.take):
+            with pytest.raises(ControlError, match=r"pts/3 goes by this console's id|read-only"):
+                refused(other, 0)
+    control.check(msgspec.structs.replace(A, label=B.label), "safer", 0)
+    control.detach(A, 1, left=False)
+    with pytest.raises(ControlError, match="pts/3 goes by"):
+        control.attach(msgspec.structs.replace(A, access="read-only"), 2)
+    assert control.controller(3) == A
+    assert not control.attach(msgspec.structs.replace(A, access="watch"), 4)
+    control.check(A, "control", 4)
+
+
 def test_after_a_restart_of_the_engine_who_watched_leaves_the_seat_to_who_had_it() -> None:
     control = Control()
     assert not control.attach(msgspec.structs.replace(B, access="watch"), 0)
@@ -232,6 +265,24 @@ async def test_the_engine_refuses_what_a_console_may_not(serve: Serve) -> None:
         ]
         status, answer = await served.request("POST", "/v1/flatten", **{HEADER: "nonsense"})
         assert status == 400 and HEADER in msgspec.json.decode(answer, type=ErrorReply).error
+
+
+async def test_a_command_that_was_begun_before_a_take_over_is_not_done_after_it(serve: Serve) -> None:
+    async with serve() as served, attached(served, A), attached(served, B):
+        reader, writer = await asyncio.open_unix_connection(str(served.socket))
+        order = b'{"symbol":"simulated:BTC-USD","side":"buy","quantity":"1"}'
+        head = f"POST /v1/orders HTTP/1.1\r\nHost: engine\r\n{HEADER}: {A.text}\r\n"
+        writer.write(f"{head}Content-Length: {len(order)}\r\n\r\n".encode() + order[:-1])
+        await writer.drain()
+        await served.request("GET", "/v1/control")
+        status, _ = await served.request("POST", "/v1/control", b'{"action":"take"}', **{HEADER: B.text})
+        assert status == 200
+        writer.write(order[-1:])
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"}")
+        assert b" 409 " in answer.splitlines()[0] and b"pts/5 controls" in answer
+        assert [what[0] for what in served.desk.asked] == ["tell"]
+        writer.close()
 
 
 async def test_a_cut_keeps_the_seat_and_leaving_frees_it(serve: Serve) -> None:

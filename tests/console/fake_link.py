@@ -144,7 +144,7 @@ class FakeLink:
         return Reply(self.ok, self.reply or text)
 
     async def take_control(self, over: str) -> Reply:
-        return await self._command("take control", text="control taken")
+        return await self._command("take control", over, text="control taken")
 
     async def give_control(self) -> Reply:
         return await self._command("give control", text="control given up")

@@ -16,6 +16,7 @@ from console.standing import Standing, standing
 from engine.api.control_protocol import Console
 from engine.api.control_protocol import parse as parse_name
 from engine.api.protocol import StateFrame
+from engine.api.trading_protocol import OrderTicket
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, press, toasts
@@ -97,6 +98,9 @@ async def test_a_console_that_watches_makes_the_desk_safer_and_takes_over_when_a
         # A form opens, and what it holds stays while it is refused.
         await press(pilot, "1", "o")
         assert isinstance(app.screen, TicketScreen)
+        app.screen._asked = OrderTicket("simulated:BTC-USD", "buy", quantity="1")
+        assert not await app.screen.deliver()
+        assert said(app) == "NOT SENT: pts/5 controls the desk: K takes over"
         await press(pilot, "escape")
         await press(pilot, "q")
         assert isinstance(app.screen, LeaveScreen)
@@ -108,7 +112,7 @@ async def test_a_console_that_watches_makes_the_desk_safer_and_takes_over_when_a
         await press(pilot, "K", "enter")
         assert link.sent == [] and app.screen is app.desk
         await press(pilot, "K", "j", "enter")
-        assert link.sent == [("take control",)]
+        assert link.sent == [("take control", OTHER.id)]
         link.on_message(frame(ME))
         app.paint()
         assert "WATCHING" not in bar(app)
@@ -128,7 +132,7 @@ async def test_a_console_that_watches_makes_the_desk_safer_and_takes_over_when_a
         assert [sent[0] for sent in link.sent] == ["take control", "strategy"]
         link.sent.clear()
         await press(pilot, "K")
-        assert link.sent == [("take control",)]
+        assert link.sent == [("take control", "")]
 
 
 async def test_a_read_only_console_says_so_and_sends_nothing() -> None:

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from console import link as link_module
+from console import trading_requests
 from console.link import UnixLink
 from console.link_protocol import LinkState, NoAnswerError
 from engine.api.control_protocol import Console, ControlDetail
@@ -230,7 +231,7 @@ async def test_a_console_that_leaves_says_so_and_one_that_is_cut_off_keeps_its_s
             await cut(served)
             await client.until(lambda: client.full_frames == 2)
             assert (await controller(served)).controller == name.label
-            assert (await client.link.give_control()).ok and (await client.link.take_control()).ok
+            assert (await client.link.give_control()).ok and (await client.link.take_control("")).ok
             # The fake desk's frames say that nobody controls: to a next engine it comes as one that watches.
             assert client.link.console == msgspec.structs.replace(name, access="watch")
         async with asyncio.timeout(5):
@@ -353,7 +354,7 @@ async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
 async def test_a_command_to_an_engine_that_hangs_is_not_confirmed(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_module, "RISK_S", 0.1)
+    monkeypatch.setattr(trading_requests, "RISK_S", 0.1)
     socket = tmp_path_factory.mktemp("s") / "engine.sock"
     with sockets.socket(sockets.AF_UNIX) as hung:
         hung.bind(str(socket))

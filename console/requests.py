@@ -1,0 +1,88 @@
+"""Requests to an engine over its Unix socket, each answered or told apart: not done, or nobody knows."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from console.link_protocol import NoAnswerError
+from engine import nan_json
+from engine.api.control_protocol import HEADER, Console
+from engine.api.protocol import ErrorReply
+from engine.errors import LinkError
+from engine.text import clean
+
+_T = TypeVar("_T")
+
+RISK_S = 3.0
+"""A person who halts must soon know whether it was heard."""
+
+
+class Requests:
+    """``console``: how this console names itself; None: it is none, as a test or a script."""
+
+    def __init__(self, socket: Path, console: Console | None = None) -> None:
+        self._socket = socket
+        self._console = console
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                await self._session.close()
+            self._session = None
+
+    @property
+    def console(self) -> Console | None:
+        return self._console
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        named = {} if self._console is None else {HEADER: self._console.text}
+        return {"X-Tickdesk-Client": "console", **named}
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)))
+        return self._session
+
+    async def _request(
+        self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0
+    ) -> _T:
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._open().request(
+                method,
+                f"http://engine{path}",
+                data=data,
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as answer:
+                content = await answer.read()
+                if answer.status >= 400:
+                    raise LinkError(msgspec.json.decode(content, type=ErrorReply).error)
+                return nan_json.decode(content, reply)
+        except TimeoutError:
+            raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
+            if nobody_listens(error):
+                raise LinkError("NOT SENT: no engine runs, nothing trades; `tickdesk` starts it") from None
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
+            raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None
+
+
+def quoted(name: str) -> str:
+    """As one segment of a path, whatever it holds."""
+    return quote(name, safe="")
+
+
+def nobody_listens(error: Exception) -> bool:
+    """No socket, or the socket that a killed engine left behind."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return isinstance(cause, (FileNotFoundError, ConnectionRefusedError))
