@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from textual import work
 
 from console.alert_words import FORM, rule_of
 from console.command_line.command import Argument, Candidate, Command, CommandError
+from console.commanding import TOASTS
 from console.desktop_notice import NOTIFY_SEND, Way, command, sequence, way_of
 from console.link_protocol import Link
 from console.screens.alerts import AlertScreen, AlertsScreen, last_price
@@ -22,6 +24,8 @@ from engine.events import Alert
 from engine.text import clean
 from widgets.alerts import KINDS
 
+APART_S = 1.0
+"""Between two bells, and between two notifications."""
 NOTICE_S = 5.0
 """Longer than that no notification program may take."""
 
@@ -42,6 +46,8 @@ class AlertsApp(TradingApp):
     def __init__(self, *, notices: Notices = SILENT, **options: Any) -> None:
         super().__init__(**options)
         self._notices = notices
+        self._untold: list[str] = []
+        self._notified_at = -APART_S
 
     def typed_commands(self) -> list[Command]:
         kinds = [Candidate(kind, about) for kind, about in KINDS.items()]
@@ -91,17 +97,35 @@ class AlertsApp(TradingApp):
 
     # --- told ------------------------------------------------------------------------------------
 
-    def tell_alert(self, alert: Alert) -> None:
-        """What the engine said: everything is a toast; what a person asked for is more."""
-        if alert.source != SOURCE:
-            if self._replies.is_new(alert.text):
-                self.say(alert.text, alert.level, title=alert.source)
-            return
-        self.desk.note_alert()
-        self.say(alert.text, "warning", title="alert")
-        self._notify_person(clean(alert.text))
+    def tell_alerts(self, alerts: Sequence[Alert]) -> None:
+        """What the engine said: everything is a toast; what a person asked for is more. Called at each frame:
+        what comes at once is told at once."""
+        others = [one for one in alerts if one.source != SOURCE and self._replies.is_new(one.text)]
+        mine = [one for one in alerts if one.source == SOURCE]
+        self._toast(others, "{pane6} is the log")
+        self._toast(mine, "{alert} {alert} lists them, {pane6} is the log")
+        if mine:
+            self.desk.note_alerts(len(mine))
+        self.notify_person([one.text for one in mine])
 
-    def _notify_person(self, text: str) -> None:
+    def _toast(self, alerts: Sequence[Alert], where: str) -> None:
+        """No more at once than the screen has room for; the rest is counted."""
+        shown = alerts if len(alerts) <= TOASTS else alerts[: TOASTS - 1]
+        for alert in shown:
+            self.say(alert.text, alert.level, title=alert.source)
+        if more := len(alerts) - len(shown):
+            self.say(self.key_map.words(f"and {more} more: {where}"), "warning", title=alerts[-1].source)
+
+    def notify_person(self, texts: Sequence[str]) -> None:
+        """Beside the screen; what comes faster than ``APART_S`` is told together."""
+        self._untold += texts
+        now = time.monotonic()
+        if self._untold and now - self._notified_at >= APART_S:
+            more = f"{len(self._untold)} alerts: " if len(self._untold) > 1 else ""
+            self._notify(more + clean(self._untold[0]))
+            self._untold, self._notified_at = [], now
+
+    def _notify(self, text: str) -> None:
         way = way_of(self._notices.desktop, os.environ)
         told = ("\a" if self._notices.bell else "") + sequence(way, "tickdesk", text, os.environ)
         if told and self._driver is not None:

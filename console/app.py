@@ -162,8 +162,7 @@ class DeskApp(
         self.desk.paint(traffic=self._measure_traffic())
         if isinstance(self.screen, LeaveScreen):
             self.screen.follow(self.view.risk_state, len(self.view.positions))
-        for alert in self.view.take_alerts():
-            self.tell_alert(alert)
+        self.tell_alerts(self.view.take_alerts())
 
     def _measure_traffic(self) -> str:
         """Bytes per second from the engine and to the terminal."""

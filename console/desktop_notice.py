@@ -42,7 +42,8 @@ def sequence(way: Way, title: str, text: str, environment: Mapping[str, str]) ->
     if way == "osc9":
         return passed_on(f"{ESC}]9;{plain(title)}: {plain(text)}\a", environment)
     if way == "osc777":
-        return passed_on(f"{ESC}]777;notify;{plain(title)};{plain(text)}{ESC}\\", environment)
+        # Ended by BEL: an ST would end what GNU screen hands on, and leave the terminal in the sequence.
+        return passed_on(f"{ESC}]777;notify;{plain(title)};{plain(text)}\a", environment)
     return ""
 
 
@@ -52,5 +53,6 @@ def command(title: str, text: str) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """``text`` with nothing in it that could end a sequence or its part, or be markup."""
-    return clean(text, _LONGEST).translate({ord(";"): ",", ord("<"): "‹", ord(">"): "›", ord("&"): "+"})
+    """``text`` with nothing in it that could end a sequence or its part, be markup, or, as a backslash is to
+    notify-send, the start of another character."""
+    return clean(text, _LONGEST).translate(str.maketrans(";<>&\\", ",‹›+/"))

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 from textual import work
 
+from console.alerts import AlertsApp
 from console.command_line.command import Argument, Candidate, Command, CommandError
 from console.link_protocol import Link, LinkState
 from console.playback_words import speed, step, where
@@ -23,8 +24,8 @@ from console.screens.confirm import AskScreen
 from console.screens.open_tape import OpenTapeScreen
 from console.screens.seek import SeekScreen
 from console.tapes import OpenTape, Tapes, completed, typed_path
-from console.trading import TradingApp
 from console.view import DeskView
+from engine.api.alert_protocol import SOURCE
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.rows import PlaybackRow
 from engine.errors import LinkError, TickdeskError
@@ -90,7 +91,7 @@ class BackScreen(AskScreen):
         )
 
 
-class ReplayApp(TradingApp):
+class ReplayApp(AlertsApp):
     link: Link
     view: DeskView
 
@@ -147,7 +148,9 @@ class ReplayApp(TradingApp):
         if state != self._told_behind and "badge" in style:
             self.say(f"{behind.name}: {state}: {self._why(behind)}", "error", title="LIVE")
         self._told_behind = state
-        for alert in behind.view.take_alerts():
+        alerts = behind.view.take_alerts()
+        self.notify_person([alert.text for alert in alerts if alert.source == SOURCE])
+        for alert in alerts:
             if alert.level != "info":
                 self.say(f"{behind.name}: {alert.text}", alert.level, title=f"LIVE {alert.source}")
 

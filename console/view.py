@@ -36,6 +36,8 @@ from widgets.orders import FINAL
 KEPT_OPPORTUNITIES = 200
 KEPT_ORDERS = 500
 KEPT_LOGS = 1000
+KEPT_ALERTS = 1000
+"""Until the next frame: all rules may come true at once."""
 QUIET_S = 2.0
 """An engine at work sends several frames a second: this long without one, its figures are of the past."""
 
@@ -58,7 +60,7 @@ class DeskView:
         self.models: dict[str, ModelRow] = {}
         self.automations: dict[str, AutomationRow] = {}
         self.logs: dict[int, LogRow] = {}
-        self.alerts: deque[Alert] = deque(maxlen=20)
+        self.alerts: deque[Alert] = deque(maxlen=KEPT_ALERTS)
         """Not shown yet."""
         self.account: AccountDetail | None = None
         """As last asked for, as what follows; None: not known yet."""

@@ -86,6 +86,8 @@ def test_how_the_desktop_is_told() -> None:
     assert way_of("auto", {"TERM": "xterm-256color", "DISPLAY": ":0", "SSH_TTY": "/dev/pts/1"}) == "off"
     assert way_of("off", {"TERM_PROGRAM": "WezTerm"}) == "off"
     assert sequence("osc9", "t", "a", {"TMUX": "x"}) == "\x1bPtmux;\x1b\x1b]9;t: a\a\x1b\\"
+    handed_on = sequence("osc777", "t", "a", {"STY": "x"})
+    assert handed_on.count("\x1b\\") == 1 and handed_on.endswith("a\a\x1b\\"), "GNU screen ends at the first"
     assert sequence("notify-send", "t", "a", {}) == ""
 
 
@@ -93,8 +95,12 @@ def test_how_the_desktop_is_told() -> None:
 @settings(max_examples=200, deadline=None)
 def test_no_text_breaks_out_of_a_notification(text: str) -> None:
     told = sequence("osc777", "tickdesk", text, {})
-    inside = told.removeprefix("\x1b]777;notify;tickdesk;").removesuffix("\x1b\\")
-    assert not any(unicodedata.category(ch).startswith("C") for ch in inside) and ";" not in inside
+    inside = told.removeprefix("\x1b]777;notify;tickdesk;").removesuffix("\a")
+    assert (
+        "\\" not in inside
+        and not any(unicodedata.category(ch).startswith("C") for ch in inside)
+        and ";" not in inside
+    )
     assert command("t", text)[2] == "--" and not {"<", ">", "&"} & {*command("t", text)[-1]}
 
 
@@ -157,13 +163,22 @@ async def test_the_bell_rings_and_the_desktop_tells(monkeypatch: pytest.MonkeyPa
     async with desk(FakeLink(), notices=Notices(bell=True, desktop="osc777")) as (app, pilot):
         written: list[str] = []
         monkeypatch.setattr(app._driver, "write", written.append)
-        app.tell_alert(Alert("warning", "alert", "a;b \x1b[31m<c>", 1))
-        assert "\a\x1b]777;notify;tickdesk;a,b [31m‹c›\x1b\\" in written
+        app.tell_alerts([Alert("warning", "alert", "a;b \x1b[31m<c>", 1)])
+        assert "\a\x1b]777;notify;tickdesk;a,b [31m‹c›\a" in written
+        written.clear()
+        many = [Alert("warning", "alert", f"--hint={n}", 1) for n in range(200)]
+        for alert in (*many, Alert("info", "risk", "not a rule's", 1)):
+            app.view.merge(EventFrame(7, alert))
+        app.paint()
+        await pilot.pause()
+        assert app.desk.alerts == 201 and "and 198 more" in toasts(app)[-1] and len(toasts(app)) <= 5
+        assert not [text for text in written if "]777" in text], "not at once again"
         app._notices = Notices(bell=False, desktop="notify-send")
-        app.tell_alert(Alert("warning", "alert", "--hint=x", 1))
-        await until(pilot, lambda: told.exists() and told.read_text().endswith("--hint=x|"))
-        app.tell_alert(Alert("info", "risk", "not a rule's", 1))
-        assert app.desk.alerts == 2
+        app._notified_at -= 1.0
+        app.paint()
+        await until(pilot, lambda: told.exists() and told.read_text().endswith("200 alerts: --hint=0|"))
+        app.paint()
+        assert not app._untold
 
 
 def test_the_clipboard_is_not_part_of_a_notification() -> None:
