@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.binding import Binding
 
 from console.keymap.desk_keys import KEYS
-from console.keymap.key import CHART, DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.key import CHART, DESK, OPENING, ORDERS, POSITIONS, ROWS, STRATEGIES, TABBED, TABLE, Key
 from console.keymap.key_map import KeyMap, no_key
 from console.keymap.model_keys import MODEL_KEYS
 
@@ -38,6 +38,7 @@ _PLACES = {
     POSITIONS: frozenset({POSITIONS_PANE}),
     ORDERS: frozenset({ORDERS_PANE}),
     CHART: frozenset({MARKET_PANE}),
+    ROWS: frozenset(range(1, len(PANES) + 1)) - {MARKET_PANE},
     TABBED: frozenset({ORDERS_PANE, STRATEGIES_PANE, LOG_PANE, MARKET_PANE, DESK_PANE}),
 }
 """Which panes a place is; DESK and TABLE are everywhere."""

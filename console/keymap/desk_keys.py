@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.keymap.key import CHART, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE, Key
+from console.keymap.key import CHART, OPENING, ORDERS, POSITIONS, ROWS, STRATEGIES, TABBED, TABLE, Key
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -150,14 +150,32 @@ KEYS: tuple[Key, ...] = (
         "/",
         "filter",
         "Filter the rows: word, !not, column:text, column>5",
-        TABLE,
+        ROWS,
         by_pane={6: ("search", "Search the log; warn+ shows only that level and above")},
     ),
-    Key("match", "n", "match(1)", "n", "", "Next row that was looked for", TABLE),
-    Key("match_before", "N", "match(-1)", "N", "", "The row before that was looked for", TABLE),
-    Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", TABLE),
-    Key("copy", "y", "app.copy_row", "y", "copy", "Copy the row to the clipboard (works over SSH)", TABLE),
-    Key("export", "e", "app.export", "e", "export", "Export the table as shown to a CSV file", TABLE),
+    Key("match", "n", "match(1)", "n", "", "Next row that was looked for", ROWS),
+    Key("match_before", "N", "match(-1)", "N", "", "The row before that was looked for", ROWS),
+    Key("sort", "s", "sort", "s", "sort", "Sort by the next column: down, up, as it comes", ROWS),
+    Key(
+        "copy",
+        "y",
+        "app.copy_row",
+        "y",
+        "copy",
+        "Copy the row to the clipboard (works over SSH)",
+        TABLE,
+        by_pane={7: ("copy", "Copy what this part shows to the clipboard (works over SSH)")},
+    ),
+    Key(
+        "export",
+        "e",
+        "app.export",
+        "e",
+        "export",
+        "Export the table as shown to a CSV file",
+        TABLE,
+        by_pane={7: ("export", "Export what this part shows to a text file")},
+    ),
     Key("screenshot", "S", "app.save_screen", "S", "", "Screenshot: the screen as an SVG file"),
     Key(
         "alert",
@@ -171,6 +189,14 @@ KEYS: tuple[Key, ...] = (
     Key("watchlists", "W", "app.watchlists", "W", "lists", "Watchlists: choose one, make, change, delete"),
     Key("watch", "asterisk", "app.watch", "*", "", "Put the row's symbol into the watchlist, or out of it"),
     Key("control", "K", "app.control", "K", "", "Control: take it over from another console, or give it up"),
+    Key(
+        "redraw",
+        "ctrl+l",
+        "app.redraw",
+        "ctrl+l",
+        "",
+        "Send the whole screen again, when something else has written on it",
+    ),
     Key("freeze", "f", "freeze", "f", "freeze", "Freeze the display only; the desk trades on"),
     Key("zoom", "plus", "zoom", "+", "zoom", "Zoom the pane to the whole screen"),
     Key("unzoom", "underscore,minus", "unzoom", "_", "", "Back from the zoom"),

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 DESK, TABLE, STRATEGIES, OPENING = "desk", "table", "strategies", "opening"
-ORDERS, POSITIONS, TABBED, CHART = "orders", "positions", "tabbed", "chart"
-"""Where a key works: anywhere on the desk; in a table; in pane 5; where a row opens; in pane 4; in pane 3;
-where a pane has tabs; in pane 7."""
+ORDERS, POSITIONS, TABBED, CHART, ROWS = "orders", "positions", "tabbed", "chart", "rows"
+"""Where a key works: anywhere on the desk; in a table or what has its keys; in pane 5; where a row opens; in
+pane 4; in pane 3; where a pane has tabs; in pane 7; where there are rows or lines to look through."""
 
 
 class Key(NamedTuple):

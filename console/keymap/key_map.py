@@ -19,6 +19,8 @@ from engine.text import clean
 
 HELD: Mapping[str, str] = {"H": "halt", "escape": "dismiss", "enter": "open", "ctrl+c": "quit"}
 """Keys that always do the same: no other action takes them, and theirs keeps them."""
+EVERYWHERE = frozenset({"halt", "halt_anywhere", "redraw"})
+"""What works on every screen, in dialogs and forms too."""
 _ALWAYS = frozenset({"help", "halt_anywhere"})
 """What must keep some key, besides those above."""
 _TYPED = frozenset("0123456789") | {"full_stop", "minus"}
@@ -100,15 +102,21 @@ class KeyMap:
         return self.key(id).shown.partition(" ")[0]
 
     def words(self, text: str) -> str:
-        """``text`` with the key of each ``{id}`` in it; what has none is typed on the command line."""
-        return re.sub(r"\{(\w+)\}", lambda match: self.shown(match[1]) or f":{match[1]}", text)
+        """``text`` with the key of each ``{id}`` in it; what has none is typed on the command line, where
+        the desk knows it."""
+        typed = {key.id for key in KEYS}
+
+        def key_of(id: str) -> str:
+            return self.shown(id) or (f":{id}" if id in typed else f"({id.replace('_', ' ')}: no key)")
+
+        return re.sub(r"\{(\w+)\}", lambda match: key_of(match[1]), text)
 
     def screens(self) -> dict[str, list[Key]]:
         """All keys that are there at the same time, by where that is."""
-        halts = [self.key("halt"), self.key("halt_anywhere")]
-        screens = {"the desk": list(self.desk), "the models screen": [*self.models, *halts]}
+        everywhere = [self.key(id) for id in sorted(EVERYWHERE)]
+        screens = {"the desk": list(self.desk), "the models screen": [*self.models, *everywhere]}
         return screens | {
-            name: [self.key(id) for id in sorted(ids | {"halt", "halt_anywhere"})]
+            name: [self.key(id) for id in sorted(ids | EVERYWHERE)]
             for name, ids in (DIALOGS | {"a form": FORM}).items()
         }
 

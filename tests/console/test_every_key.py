@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from console.app import DeskApp
 from console.keymap import KEYS, Key, KeyMap
-from console.keymap.key import CHART, DESK, OPENING, ORDERS, POSITIONS, STRATEGIES, TABBED, TABLE
+from console.keymap.key import CHART, DESK, OPENING, ORDERS, POSITIONS, ROWS, STRATEGIES, TABBED, TABLE
 from console.keymap.key_map import Given
 from console.screens.contributions import ContributionsScreen
 from console.screens.explain import ExplainScreen
@@ -18,7 +19,7 @@ from tests.console.fake_link import FakeLink
 from tests.console.pilot import WIDE, comes_true, desk, press, text_of, toasts, until
 from widgets.grid import Grid
 
-PANE = {DESK: 1, TABLE: 1, OPENING: 2, STRATEGIES: 5, POSITIONS: 3, ORDERS: 4, TABBED: 4, CHART: 7}
+PANE = {DESK: 1, TABLE: 1, ROWS: 1, OPENING: 2, STRATEGIES: 5, POSITIONS: 3, ORDERS: 4, TABBED: 4, CHART: 7}
 """Where a key of each place is pressed."""
 AT = {"pane1": 2, "previous": 2, "left": 2}
 FROM_THE_END = {"up", "home", "pageup"}
@@ -40,6 +41,7 @@ SAYS = {
     "models": "ModelsScreen",
     "rollback": "RollbackScreen",
     "weights": "WeightsScreen",
+    "redraw": "shows it again",
     "quit": "LeaveScreen",
     "help": "HelpScreen",
     "palette": "CommandPalette",
@@ -97,10 +99,11 @@ async def settle(app: DeskApp, pilot: Pilot[None], key: Key) -> None:
         await until(pilot, lambda: app.view.market.frame is not None)
 
 
-async def test_every_key_of_the_desk(tmp_path: Path) -> None:
+async def test_every_key_of_the_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = FakeLink()
     nothing: list[str] = []
     async with desk(link, exports=tmp_path) as (app, pilot):
+        monkeypatch.setattr(app, "action_redraw", lambda: app.say("the terminal shows it again"))
         for key in KEYS:
             for name in (name for name in key.keys.split(",") if key.action and name):
                 await settle(app, pilot, key)

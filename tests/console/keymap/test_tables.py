@@ -41,6 +41,7 @@ def test_help_is_in_every_footer_and_last(pane: int) -> None:
     assert footer(pane)[-1] == ("?", "help")
     ids = [key.id for key in keys_for(pane)]
     assert ("toggle" in ids) == (pane == 5)
+    assert {"search", "match", "match_before", "sort"}.isdisjoint(ids) == (pane == 7)
     assert ("tab_right" in ids) == (pane in (4, 5, 6, 7, 8))
     assert ("cancel" in ids) == ("amend" in ids) == (pane == 4)
     assert ("close" in ids) == (pane == 3)
