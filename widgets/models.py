@@ -17,7 +17,7 @@ ROLES: dict[str, Cell] = {"active": ("● active", "good"), "shadow": ("◐ shad
 KINDS = {"lightgbm": "LightGBM"}
 SHADOW_ONLY = "shadow only"
 LAST_GOOD = "last good"
-WAITS = "press r"
+WAITS = "to reload"
 """Active in the registry, and not taken up here yet."""
 FEW = 10.0
 """Fewer independent steps say little, however good they look."""

@@ -46,7 +46,7 @@ class AlertScreen(FormScreen):
         self.form.move_to("value" if symbols else "what")
 
     def on_mount(self) -> None:
-        keys = f"↑↓ field · ←→ choose · enter · {self.key('alert')} list · esc"
+        keys = self.hints("↑↓ field", "←→ choose", "enter", "{alert} list", "esc")
         self.query_one(".dialog").border_subtitle = keys
 
     def _show_fields(self) -> None:
@@ -124,9 +124,10 @@ class AlertsScreen(Editor):
     """The list: on and off, deleted, and how often each came. ``make`` opens the form."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "make", show=False),
+        Binding("a", "make", show=False, id="alerts_new"),
         Binding("exclamation_mark", "make", show=False, id="alert"),
-        Binding("d,delete", "remove", show=False),
+        Binding("d", "remove", show=False, id="alerts_delete"),
+        Binding("delete", "remove", show=False),
         Binding("enter", "switch", show=False),
     ]
 
@@ -138,7 +139,9 @@ class AlertsScreen(Editor):
         self._rows: dict[str, AlertRow] = {}
 
     def on_mount(self) -> None:
-        self._dialog.border_subtitle = f"a new · {self.key('toggle')} on/off · d delete · esc close"
+        self._dialog.border_subtitle = self.hints(
+            "{alerts_new} new", "{toggle} on/off", "{alerts_delete} delete", "esc close"
+        )
 
     async def load(self) -> None:
         rows = await self._link.alerts()

@@ -34,11 +34,9 @@ class ContributionsScreen(Reader):
 
     def on_mount(self) -> None:
         super().on_mount()
-        walks = "[ ] symbol · " if len(self._symbols) > 1 else ""
-        self.query_one(
-            ".dialog"
-        ).border_subtitle = (
-            f"{walks}{self.key('contributions_ask')} asks anew · {self.scroll_keys} · esc close"
+        walks = ["{tab_left} {tab_right} symbol"] if len(self._symbols) > 1 else []
+        self.query_one(".dialog").border_subtitle = self.hints(
+            *walks, "{contributions_ask} asks anew", "{down} {up} scroll", "esc close"
         )
         self.action_ask()
 

@@ -126,8 +126,7 @@ class Editor(Modal[None], inherit_bindings=True):
     def compose(self) -> ComposeResult:
         with self._dialog as dialog:
             dialog.border_title = Content(clean(self._title, 80))
-            moves = f"{self.key('down')} {self.key('up')}"
-            dialog.border_subtitle = f"{moves} · enter edits · {self.key('toggle')} on/off · esc"
+            dialog.border_subtitle = self.hints("{down} {up}", "enter edits", "{toggle} on/off", "esc")
             yield self._head
             yield self.grid
             yield self._detail

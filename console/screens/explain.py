@@ -38,10 +38,9 @@ class ExplainScreen(Reader):
             return
         self.show(explanation_lines(self._story))
         if self._story.model_version:
-            said = (
-                f"{self.key('explain_contributions')} what moved the model · {self.scroll_keys} · esc close"
+            self.query_one(".dialog").border_subtitle = self.hints(
+                "{explain_contributions} what moved the model", "{down} {up} scroll", "esc close"
             )
-            self.query_one(".dialog").border_subtitle = said
 
     def action_contributions(self) -> None:
         """The prediction that spoke in it, taken apart."""

@@ -29,7 +29,7 @@ class LayoutsGrid(Grid):
         Column("name", "layout", 12, 0, grow=12),
         Column("what", "what it shows", 20, 0, grow=FILL),
     )
-    EMPTY = "none is kept yet: s saves the desk as it stands"
+    EMPTY = "none is kept yet"
 
 
 class LayoutsScreen(Modal[Layout]):
@@ -38,12 +38,16 @@ class LayoutsScreen(Modal[Layout]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", show=False),
-        Binding("s", "name", show=False),
-        Binding("d,delete", "delete", show=False),
-        Binding("b", "begin", show=False),
-        Binding("q,v", "close", show=False),
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
+        Binding("s", "name", show=False, id="layouts_save"),
+        Binding("d", "delete", show=False, id="layouts_delete"),
+        Binding("delete", "delete", show=False),
+        Binding("b", "begin", show=False, id="layouts_begin"),
+        Binding("q", "close", show=False, id="dialog_close"),
+        Binding("v", "close", show=False, id="layouts"),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("j", "move(1)", show=False, id="down"),
+        Binding("k", "move(-1)", show=False, id="up"),
     ]
     DEFAULT_CSS = """
     LayoutsScreen {
@@ -73,12 +77,19 @@ class LayoutsScreen(Modal[Layout]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Layouts"
-            dialog.border_subtitle = "enter loads · s saves · d deletes · b begins with · esc"
+            dialog.border_subtitle = self.hints(
+                "enter loads",
+                "{layouts_save} saves",
+                "{layouts_delete} deletes",
+                "{layouts_begin} begins with",
+                "esc",
+            )
             yield self.grid
             yield self._prompt
             yield self._said
 
     def on_mount(self) -> None:
+        self.grid.empty = self.words("none is kept yet: {layouts_save} saves the desk as it stands")
         self.set_focus(self.grid)
         self._fill()
 

@@ -40,11 +40,8 @@ class LimitsScreen(Editor):
         self._limits: dict[str, LimitRow] = {}
 
     def on_mount(self) -> None:
-        moves, scopes = (
-            f"{self.key(a)} {self.key(b)}" for a, b in (("down", "up"), ("tab_left", "tab_right"))
-        )
-        self._dialog.border_subtitle = (
-            f"{moves} · enter edits · {self.key('limits_reset')} default · {scopes} of what · esc"
+        self._dialog.border_subtitle = self.hints(
+            "{down} {up}", "enter edits", "{limits_reset} default", "{tab_left} {tab_right} of what", "esc"
         )
 
     async def load(self) -> None:
@@ -112,11 +109,19 @@ class LimitsScreen(Editor):
             *(SYMBOL + symbol for symbol in sorted(view.ticks)),
         ]
 
+    @property
+    def _walks(self) -> str:
+        return f"{self.hints('{tab_left} {tab_right}') or 'Tab'} walks"
+
     def _head_lines(self) -> list[Line]:
         scopes, status = self.scopes(), self._view.status
         at = scopes.index(self.scope) + 1 if self.scope in scopes else 1
         lines: list[Line] = [
-            (("limits of ", "muted"), (self.scope, "bold"), (f"  {at} of {len(scopes)}, [ ] walks", "muted"))
+            (
+                ("limits of ", "muted"),
+                (self.scope, "bold"),
+                (f"  {at} of {len(scopes)}, {self._walks}", "muted"),
+            )
         ]
         if status is not None and status.locked:
             names = ", ".join(figures.symbol_parts(symbol)[1] for symbol in status.locked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 
@@ -53,6 +54,17 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     def key(self, id: str) -> str:
         """The key of an action as it is mapped, to be shown."""
         return keys_of(self.app).shown(id)
+
+    def words(self, text: str) -> str:
+        """``text`` with the key of each ``{id}`` in it."""
+        return keys_of(self.app).words(text)
+
+    def hints(self, *hints: str) -> str:
+        """For the foot: each with the keys of the ``{id}`` in it, those that have no key left out."""
+        keys = keys_of(self.app)
+        return " · ".join(
+            keys.words(hint) for hint in hints if all(map(keys.shown, re.findall(r"\{(\w+)\}", hint)))
+        )
 
     def action_close(self) -> None:
         if not self.end_search():

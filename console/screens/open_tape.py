@@ -48,15 +48,17 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", show=False),
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("g,home", "home", show=False),
-        Binding("G,end", "end", show=False),
-        Binding("s", "sort", show=False),
-        Binding("tab,shift+tab,i", "type", show=False),
-        Binding("q", "close", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("j", "move(1)", show=False, id="down"),
+        Binding("k", "move(-1)", show=False, id="up"),
+        Binding("pagedown", "page(1)", show=False, id="pagedown"),
+        Binding("pageup", "page(-1)", show=False, id="pageup"),
+        Binding("g,home", "home", show=False, id="home"),
+        Binding("G,end", "end", show=False, id="end"),
+        Binding("s", "sort", show=False, id="sort"),
+        Binding("tab,shift+tab", "type", show=False),
+        Binding("q", "close", show=False, id="dialog_close"),
     ]
     DEFAULT_CSS = """
     OpenTapeScreen {

@@ -53,15 +53,11 @@ class Reader(Modal[None], inherit_bindings=True):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 80))
-            dialog.border_subtitle = f"{self.scroll_keys} · esc close"
+            dialog.border_subtitle = self.hints("{down} {up} scroll", "esc close")
             yield self._lines
 
     def on_mount(self) -> None:
         self.set_focus(self._lines)
-
-    @property
-    def scroll_keys(self) -> str:
-        return f"{self.key('down')} {self.key('up')} scroll".lstrip()
 
     @property
     def lines_width(self) -> int:

@@ -131,7 +131,7 @@ class RollbackScreen(SwitchScreen):
         move = Move.of(await self._link.models())
         if move == self._move:
             return await self._link.roll_back_model()
-        return Reply(False, f"not rolled back: {move.words} by now; b asks again")
+        return Reply(False, f"not rolled back: {move.words} by now; {self.words('{rollback}')} asks again")
 
 
 class Move(NamedTuple):

@@ -37,12 +37,12 @@ class WatchlistsScreen(Editor):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", show=False),
-        Binding("e", "edit", show=False),
-        Binding("a", "add", show=False),
-        Binding("r", "rename", show=False),
-        Binding("d", "delete", show=False),
-        Binding("J", "order(1)", show=False),
-        Binding("K", "order(-1)", show=False),
+        Binding("e", "edit", show=False, id="watchlists_edit"),
+        Binding("a", "add", show=False, id="watchlists_new"),
+        Binding("r", "rename", show=False, id="watchlists_rename"),
+        Binding("d", "delete", show=False, id="watchlists_delete"),
+        Binding("J", "order(1)", show=False, id="watchlists_down"),
+        Binding("K", "order(-1)", show=False, id="watchlists_up"),
     ]
 
     def __init__(self, memory: ConsoleMemory, view: DeskView, choose: Callable[[str], None]) -> None:
@@ -52,7 +52,14 @@ class WatchlistsScreen(Editor):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._dialog.border_subtitle = "enter shows · a new · e symbols · r name · d delete · J K order"
+        self._dialog.border_subtitle = self.hints(
+            "enter shows",
+            "{watchlists_new} new",
+            "{watchlists_edit} symbols",
+            "{watchlists_rename} name",
+            "{watchlists_delete} delete",
+            "{watchlists_down} {watchlists_up} order",
+        )
 
     @property
     def _lists(self) -> dict[str, list[str]]:
@@ -73,11 +80,13 @@ class WatchlistsScreen(Editor):
         return ""  # nothing is sent
 
     def describe(self, key: str) -> Sequence[Line]:
+        puts = "{watch} on the desk puts the selected row's symbol into the list that is shown"
+        types = "{watchlists_edit} types the symbols in their order, separated by blanks"
         if not self._chosen():
-            return [(("* on the desk puts the selected row's symbol into the list that is shown", "muted"),)]
+            return [((self.words(puts), "muted"),)]
         return [
             (("what is held or ordered is shown beside the list, whatever is in it", "muted"),),
-            (("e types the symbols in their order, separated by blanks", "muted"),),
+            ((self.words(types), "muted"),),
         ]
 
     def show_detail(self) -> None:
@@ -97,13 +106,14 @@ class WatchlistsScreen(Editor):
         if self._chosen():
             super().action_edit()
         else:
-            self.say("all symbols are all: a makes a list", "muted")
+            self.say(self.words("all symbols are all: {watchlists_new} makes a list"), "muted")
 
     def action_add(self) -> None:
         if len(self._lists) < MOST_LISTS:
             self.edit(_NEW)
         else:
-            self.say(f"{MOST_LISTS} lists are as many as there can be: d deletes one", "bad")
+            deletes = self.words("{watchlists_delete} deletes one")
+            self.say(f"{MOST_LISTS} lists are as many as there can be: {deletes}", "bad")
 
     def action_rename(self) -> None:
         if name := self._chosen():
@@ -148,7 +158,7 @@ class WatchlistsScreen(Editor):
         if key == _NEW:
             name = list_name(text, lists)
             lists[name] = []
-            said = f"{name} is made: e types its symbols"
+            said = f"{name} is made: {self.words('{watchlists_edit}')} types its symbols"
         elif key.startswith(_NAME):
             before = key.removeprefix(_NAME)
             name = list_name(text, lists.keys() - {before})

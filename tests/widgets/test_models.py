@@ -86,7 +86,7 @@ def test_a_shadow_of_other_bars_is_told_by_itself() -> None:
 
 def test_a_model_that_waits_to_be_taken_up_says_which_key_does_it() -> None:
     cells = [cell for cell, _ in version_cells(sample.entry(role=""), NOW_NS).cells]
-    assert cells[1] == "! waiting" and "press r" in cells[-1]
+    assert cells[1] == "! waiting" and "to reload" in cells[-1]
 
 
 def test_the_active_model_is_told_since_it_runs_here() -> None:
