@@ -6,6 +6,7 @@ drawn anywhere goes by them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
@@ -115,20 +116,25 @@ def _lab(triplet: ColorTriplet) -> tuple[float, float, float]:
 
 _PALETTE = {number: _lab(EIGHT_BIT_PALETTE[number]) for number in range(16, 256)}
 
+_CUT = re.compile(r"…(?=\d)|(?<=\d)…")
+"""Beside a digit a dot would be a decimal point."""
 _ASCII = str.maketrans(
     {
-        **dict.fromkeys("─━═┄┈╌┅╴╶╸╺—–−", "-"),
-        **dict.fromkeys("│┃║╵╷╹╻╽╿", "|"),
+        **dict.fromkeys("─━═┄┈╌┅╍╴╶╸╺—–−▔", "-"),
+        **dict.fromkeys("│┃║╵╷╹╻╽╿╏❚▏▎▍▌▐▕", "|"),
+        **dict.fromkeys("▋▊▉▖▗▘▙▛▜▝▟", "#"),
         **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰┏┓┗┛┣┫┳┻╋╔╗╚╝╠╣╦╩╬╞╡", "+"),
         **dict(zip("▁▂▃▄▅▆▇█▀", "__.-=+*#^", strict=True)),
-        **dict(zip("▲▼●◉◐◌○◆■✗✓▶▸◂", "^v*@oo.o#x+>><", strict=True)),
-        **dict(zip("←↑→↓↗↝‹›«»…·×±≈≤≥µ§", "<^>v/><><>..x~~<>us", strict=True)),
+        **dict(zip("▲▼●◉◐◌○◆■✗✓▶▸◂•", "^v*@oo.o#x+>><*", strict=True)),
+        **dict(zip("←↑→↓↗↝‹›«»…·×±≈≤≥µ§σ", "<^>v/><><>..x~~<>uss", strict=True)),
     }
 )
 
 
 def in_ascii(text: str) -> str:
     """``text`` in as many cells, of ASCII alone; a character that has no likeness becomes ``?``."""
+    if "…" in text:
+        text = _CUT.sub(r"\\", text)
     text = text.translate(_ASCII)
     return text if text.isascii() else "".join(map(_likeness, text))
 
