@@ -61,6 +61,7 @@ class MarketConflator:
             book_age_ms=book.age_ms,
             book_fault=book.fault,
             tick_size=book.tick_size,
+            known=book.known,
             trades=trades,
             missed_trades=missed,
             indicators=bars.indicators,

@@ -80,6 +80,8 @@ class MarketFrame(msgspec.Struct, frozen=True, tag_field="type", tag="market"):
     """Why there is no book that is right; "" when there is one, or the venue tells none."""
     tick_size: str = ""
     """Decimal text; "" when unknown."""
+    known: bool = True
+    """Whether the desk has the symbol: of one that it has not, there is nothing."""
     trades: tuple[TradeRow, ...] = ()
     """Newer than the last frame's, oldest first, at most ``MOST_TRADES``."""
     missed_trades: int = 0

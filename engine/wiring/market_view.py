@@ -16,7 +16,6 @@ from engine.features.look_back import LookBack
 from engine.instruments import Instrument
 from engine.store.hot_cache import HotCache
 from engine.store.read import Reader
-from engine.text import clean
 from engine.wiring.chart import Chart, Stored, interval_of, names
 from engine.wiring.decimal_text import plain
 from engine.wiring.desk import Desk
@@ -81,7 +80,7 @@ class LiveMarket:
     def book(self, symbol: str) -> Book:
         instrument = self._desk.instruments.get(symbol)
         if instrument is None:
-            return Book((), (), False, None, f"the desk has no {clean(symbol, 60)}", "", False)
+            return Book((), (), False, None, "", "", False)
         now_ns, fresh = self.now_ns(), self._desk.freshness
         fault = fresh.book_fault(instrument.index)
         depth = self._desk.news.depths.get(symbol)

@@ -57,7 +57,7 @@ class FakeMarket:
 
     def book(self, symbol: str) -> Book:
         if symbol != SYMBOL or not self.known:
-            return Book((), (), False, None, f"the desk has no {symbol}", "", False)
+            return Book((), (), False, None, "", "", False)
         return Book(*self.levels, True, 50.0, self.fault, "0.1", True)
 
     def trades(self, symbol: str, after: int) -> tuple[int, tuple[TradeRow, ...]]:

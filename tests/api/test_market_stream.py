@@ -111,7 +111,7 @@ async def test_another_symbol_is_shown_at_once_and_then_only_what_is_new(serve: 
         assert not second.full and [row.price for row in second.trades] == [101.0] and not second.bars
         await say(stream, Watch("nobody:X"))
         unknown = await market_frame(stream)
-        assert unknown.full and unknown.book_fault and not (unknown.bids or unknown.trades or unknown.bars)
+        assert unknown.full and not (unknown.known or unknown.bids or unknown.trades or unknown.bars)
         await say(stream, Watch())
         market.trade(102.0)
         await stream.until_state()

@@ -118,7 +118,7 @@ class MarketPane(Vertical):
 
     def show(self, detail: MarketDetail, now_ns: int, *, faded: bool = False) -> int:
         """Draw what changed. Returns the number of lines."""
-        self._facts = facts(detail, self.around)
+        self._facts = facts(detail, self.around, past=faded)
         lines = self._entitle()
         for part in self.grids:
             part.faded = faded
@@ -143,21 +143,27 @@ class MarketPane(Vertical):
         return self.head.show([*tabs, (f" {' · '.join(self._facts)}", "text"), ("  [ ] switch", "stale")])
 
 
-def facts(detail: MarketDetail, around: Surroundings) -> list[str]:
-    """Symbol and interval, last price, spread: ``BTC-USD 1m``, ``64,218.37 ▲``, ``spread 1.30``."""
+def facts(detail: MarketDetail, around: Surroundings, *, past: bool = False) -> list[str]:
+    """Symbol and interval, last price, spread: ``BTC-USD 1m``, ``64,218.37 ▲``, ``spread 1.30``.
+
+    ``past``: all of it is of a while ago.
+    """
     wanted = clean(figures.symbol_parts(around.symbol)[1], 24)
     frame = detail.frame
     if frame is None or detail.symbol != around.symbol:
         return [f"{wanted}…" if wanted else "no symbol"]
-    stale = " ~stale" if around.stale or frame.book_fault else ""
+    if not frame.known:
+        return [f"{wanted} is not known here"]
+    stale = " ~past" if past else " ~stale" if around.stale or frame.book_fault else ""
+    mark = "~" if past or around.stale else ""
     out = [f"{wanted} {interval_words(detail.interval_s)}{stale}"]
     last = detail.trades[-1] if detail.trades else None
     best = tuple(side[0][0] for side in (frame.bids, frame.asks) if side)
     decimals = decimals_of(frame.tick_size, best if last is None else (last.price,))
     if last is not None:
-        out.append(f"{price_text(last.price, decimals)} {figures.arrow(last.side)}".rstrip())
+        out.append(f"{mark}{price_text(last.price, decimals)} {figures.arrow(last.side)}".rstrip())
     if len(best) == 2:
-        out.append(f"spread {price_text(best[1] - best[0], decimals)}")
+        out.append(f"spread {mark}{price_text(best[1] - best[0], decimals)}")
     return out
 
 

@@ -50,6 +50,8 @@ class MarketPart(FixedLines, can_focus=True, inherit_bindings=False):
             said = "no symbol is selected: 1, then j and k"
         elif self.detail.frame is None or self.detail.symbol != wanted:
             said = f"asking for {clean(wanted, 40)}…"
+        elif not self.detail.frame.known:
+            said = f"the desk does not know {clean(wanted, 40)}: nothing has come of it"
         else:
             lines = tuple(self.content(width, height))
             return tuple(faded(line) for line in lines) if self.faded else lines

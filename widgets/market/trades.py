@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.api.market_protocol import FillRow, TradeRow
 from widgets import figures
 from widgets.cells import Cell, fit
-from widgets.lines import Line
+from widgets.lines import Line, faded
 from widgets.market.detail import MarketDetail
 from widgets.market.part import MarketPart, blank_lines, exact
 from widgets.market.prices import decimals_of, price_text, size_text
@@ -35,6 +35,8 @@ class Tape(NamedTuple):
     """Ours, oldest first."""
     missed: int = 0
     decimals: int = 2
+    stale: str = ""
+    """Why these are not of now; "" when they are."""
 
 
 def _merged(tape: Tape) -> Iterable[TradeRow | FillRow]:
@@ -69,14 +71,17 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
     if scrolled:
         head = [(f"{scrolled} newer above · G newest", "warn")]
     lines = [exact(head, width)]
+    if tape.stale and height > 2:
+        lines.append(exact([(f"~ STALE: {tape.stale}", "warn")], width))
     if tape.missed and height > 3:
         lines.append(exact([(f"{tape.missed:,} left out: too many at once", "warn")], width))
     large = large_size(tape.trades)
     for row in islice(_merged(tape), scrolled, scrolled + height - len(lines)):
         cells = _fill(row, tape) if isinstance(row, FillRow) else _print(row, tape, large)
         when = clock_ms_text(row.ns) if exactly else clock_text(row.ns)
-        lines.append(exact([(when, "key" if isinstance(row, FillRow) else "muted"), *cells], width))
-    if len(lines) == 1:
+        line = exact([(when, "key" if isinstance(row, FillRow) else "muted"), *cells], width)
+        lines.append(faded(line) if tape.stale else line)
+    if not (tape.trades or tape.fills):
         lines.append(exact([(" no trade seen yet", "muted")], width))
     return blank_lines(lines, width, height)
 
@@ -110,7 +115,8 @@ class TradesPart(MarketPart):
         self._taken = 0
 
     def content(self, width: int, height: int) -> list[Line]:
-        return trade_lines(tape_of(self.detail), width, height, self._kept_in_sight())
+        tape = tape_of(self.detail)._replace(stale=self.around.stale)
+        return trade_lines(tape, width, height, self._kept_in_sight())
 
     def _kept_in_sight(self) -> int:
         """Scrolled away from the newest, the same prints stay in sight while others come."""

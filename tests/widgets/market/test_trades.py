@@ -49,6 +49,14 @@ def test_what_was_left_out_is_counted() -> None:
     assert "1,234 left out" in shown(Tape((print_(0),), (), missed=1234))[1]
 
 
+def test_what_is_not_of_now_is_dim_and_says_so() -> None:
+    tape = Tape((print_(0),), (FillRow(NOW_NS, "buy", "1", "9", "a"),), stale="no trade for 4 s")
+    lines = trade_lines(tape, 40, 8)
+    assert odd.words(lines).split("\n")[1].startswith("~ STALE: no trade for 4 s")
+    assert {style for line in lines[2:4] for _, style in line} == {"stale"}
+    assert "stale" not in {style for line in trade_lines(tape._replace(stale=""), 40, 8) for _, style in line}
+
+
 def test_scrolled_away_from_the_newest() -> None:
     lines = shown(Tape(tuple(print_(n, price=float(n)) for n in range(30)), ()), 10, 5)
     assert "5 newer above" in lines[0]
