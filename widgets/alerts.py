@@ -38,8 +38,11 @@ _UNITS = {
 }
 """Of a value, where it is no price and no amount."""
 _SIDES = {"above": "▲ above", "below": "▼ below"}
+_BLIND = "? blind"
 _ON = {"": "once", "on": "again"}
 _ANY = ""
+_MAY_BE_NOTHING = frozenset({"opportunity", "unrealized"})
+"""No opportunity yet, no position: nothing is amiss. All else that is not known cannot come true."""
 
 
 class AlertsGrid(Grid):
@@ -61,10 +64,12 @@ class AlertsGrid(Grid):
 
 
 def alert_cells(row: AlertRow) -> GridRow:
-    rule, ink = row.rule, "text" if row.on else "muted"
+    rule, now_ink = row.rule, "stale" if row.stale else "text" if row.on else "muted"
     state: Cell = ("off", "muted")
     if row.on:
         state = ("● armed", "good") if row.armed else ("◌ waits", "accent")
+        if row.now is None and rule.what not in _MAY_BE_NOTHING:
+            state = (_BLIND, "warn")
     elif row.fired:
         state = ("✓ came", "warn")
     return GridRow(
@@ -73,7 +78,7 @@ def alert_cells(row: AlertRow) -> GridRow:
             ("[x]", "good") if row.on else ("[ ]", "muted"),
             (row.text, "bold" if row.on else "muted"),
             state,
-            (figures.UNKNOWN if row.now is None else f"{row.now:,.8g}", ink),
+            (figures.UNKNOWN if row.now is None else f"{'~' * row.stale}{row.now:,.8g}", now_ink),
             (str(row.fired), "warn" if row.fired else "muted"),
             (figures.moment(row.last_ns) if row.last_ns else figures.UNKNOWN, "muted"),
             (_ON["on" if rule.repeat else ""], "muted"),
@@ -91,6 +96,8 @@ def alert_lines(row: AlertRow) -> list[Line]:
     again = f"again, {rule.pause_s:g} s apart at least" if rule.repeat else "once"
     said = ", ".join([again, *more])
     waits = "" if row.armed or not row.on else "  waits until it is on the other side"
+    if alert_cells(row).cells[2][0] == _BLIND:
+        waits = "  nothing of it is known: it cannot come true"
     return [
         ((row.text, "bold"), (f"  {rule.note}" if rule.note else "", "text")),
         ((said, "muted"), (waits, "accent")),

@@ -48,6 +48,8 @@ class Watched:
         self._window_ns = round(state.rule.window_s * NS)
         self.now: float | None = None
         """What it looks at, at the last look; None: not known."""
+        self.stale = False
+        """A price that stands where it was last: nothing of its symbol is heard."""
         self._looked = False
         """What went by since the last look counts only where there was one."""
         self._samples: deque[tuple[int, float]] = deque()
@@ -62,7 +64,7 @@ class Watched:
         """Made, or switched on."""
         self.state.armed, self.state.armed_ns = self.rule.what not in PRICES, now_ns
         self.state.quiet_ns = 0
-        self.now, self._looked = None, False
+        self.now, self.stale, self._looked = None, False, False
         self._samples.clear()
         self._silent.clear()
 
@@ -152,6 +154,7 @@ class Watched:
         what = self.rule.what
         prices = sight.prices(self.rule.symbol)
         now = prices.last if what == "last" else prices.bid if what == "bid" else prices.ask
+        self.stale = prices.silent
         if not math.isfinite(now):
             return None
         return now, (self._farthest(now, prices) if what == "last" else now)

@@ -24,7 +24,9 @@ class AlertRow(msgspec.Struct, frozen=True):
     last_ns: int
     """When it fired last; 0: never."""
     now: float | None
-    """What it looks at, at the last look."""
+    """What it looks at, at the last look; None: not known, or it is off."""
+    stale: bool = False
+    """``now`` is a price of a while ago."""
 
 
 class AlertPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -133,5 +133,13 @@ def _row(one: Watched) -> AlertRow:
     state = one.state
     now = one.now if state.on else None
     return AlertRow(
-        state.id, state.rule, words(state.rule), state.on, state.armed, state.fired, state.last_ns, now
+        state.id,
+        state.rule,
+        words(state.rule),
+        state.on,
+        state.armed,
+        state.fired,
+        state.last_ns,
+        now,
+        one.stale and now is not None,
     )

@@ -22,7 +22,7 @@ class FakeAlerts:
         self._asked.append(("alert", rule, who))
         rule = checked(rule)
         id = f"a{len(self.known) + 1}"
-        self.known[id] = AlertRow(id, rule, words(rule), True, True, 0, 0, None)
+        self.known[id] = AlertRow(id, rule, words(rule), True, True, 0, 0, rule.value / 2)
         return AlertReply(True, f"alert {id}: {words(rule)}", id)
 
     def switch(self, id: str, on: bool, who: str) -> Reply:

@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from console.alert_words import rule_of
 from console.alerts import Notices
 from console.desktop_notice import command, sequence, way_of
 from console.screens.alerts import AlertScreen, AlertsScreen
 from engine.alert_rule import AlertRule, words
+from engine.api.alert_protocol import AlertRow
 from engine.api.protocol import EventFrame
 from engine.errors import AlertError
 from engine.events import Alert
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, desk, press, text_of, toasts, until
-from widgets.alerts import KINDS, alert_fields, alert_of
+from widgets.alerts import KINDS, alert_cells, alert_fields, alert_lines, alert_of
 
 BTC = "simulated:BTC-USD"
 
@@ -184,3 +186,14 @@ async def test_the_bell_rings_and_the_desktop_tells(monkeypatch: pytest.MonkeyPa
 def test_the_clipboard_is_not_part_of_a_notification() -> None:
     payload = base64.b64encode(b"x").decode()
     assert f"]52;c;{payload}" not in sequence("osc9", "t", f"\x1b]52;c;{payload}\a", {})
+
+
+def test_a_rule_that_cannot_come_true_says_so() -> None:
+    rule = AlertRule("last", 5.0, symbol=BTC)
+    row = AlertRow("a1", rule, words(rule), True, True, 0, 0, 4.0, stale=True)
+    assert [cell[0] for cell in alert_cells(row).cells[2:4]] == ["● armed", "~4"]
+    blind = replace(row, now=None, stale=False)
+    assert [cell[0] for cell in alert_cells(blind).cells[2:4]] == ["? blind", "–"]
+    assert "cannot come true" in str(alert_lines(blind))
+    flat = replace(blind, rule=AlertRule("unrealized", 5.0, symbol=BTC))
+    assert alert_cells(flat).cells[2][0] == "● armed", "there may be no position"
