@@ -84,10 +84,10 @@ class ControlError(TickdeskError):
 
 
 class NotReadyError(TickdeskError):
-    """The desk cannot do it yet: it is starting. The same again in a moment may be done."""
+    """The desk cannot do it yet, or any more: it starts or stops. The same again later may be done."""
 
-    def __init__(self) -> None:
-        super().__init__("the desk is warming up: try again in a moment")
+    def __init__(self, text: str = "the desk is warming up: try again in a moment") -> None:
+        super().__init__(text)
 
 
 class InternalError(TickdeskError):

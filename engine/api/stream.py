@@ -25,6 +25,8 @@ MAX_RESUME = 10_000
 """Events that a client which comes back is sent at once; it is told to resync for more."""
 SEND_TIMEOUT_S = 10.0
 """A client that takes nothing for this long is dropped; nothing is kept for it meanwhile."""
+CLOSE_S = 1.0
+"""How long a client may take to hear that the engine stops."""
 MARKET_S = 0.05
 """Another symbol is shown at once, but not more often than this."""
 MOST_SYMBOL = 100
@@ -40,15 +42,12 @@ class Streams:
         self._hub = hub
         self._guard = guard
         self._interval = 1.0 / frames_per_s
-        self.open: set[web.WebSocketResponse] = set()
+        self.open: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
 
     async def close(self, *, restarts: bool = False) -> None:
         code = WSCloseCode.SERVICE_RESTART if restarts else WSCloseCode.OK
         message = b"the desk begins anew" if restarts else b"engine stops"
-        for stream in list(self.open):
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(1.0):
-                    await stream.close(code=code, message=message)
+        await asyncio.gather(*(_end(*each, code, message) for each in list(self.open.items())))
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """``WS /v1/stream``."""
@@ -64,7 +63,7 @@ class Streams:
         return stream
 
     async def _serve(self, stream: web.WebSocketResponse, since: int, request: web.Request) -> None:
-        self.open.add(stream)
+        self.open[stream] = request.transport
         market, wake = MarketConflator(self._desk.market), asyncio.Event()
         sender = asyncio.create_task(self._send(stream, since, request.transport, market, wake))
         try:
@@ -84,7 +83,7 @@ class Streams:
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sender
-            self.open.discard(stream)
+            del self.open[stream]
 
     async def _send(
         self,
@@ -161,6 +160,19 @@ class Streams:
             await _say(stream, frame)
             since = seq
         return since
+
+
+async def _end(
+    stream: web.WebSocketResponse, transport: asyncio.Transport | None, code: WSCloseCode, message: bytes
+) -> None:
+    """A client that takes nothing keeps neither the engine from its end nor the others from hearing of it."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await stream.close(code=code, message=message)
+    except (TimeoutError, ConnectionError, RuntimeError) as error:
+        log.debug("client cut off at the end: %s", error)
+        if transport is not None:
+            transport.abort()
 
 
 async def _say(stream: web.WebSocketResponse, frame: bytes) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 OPEN = "open"
 """In place of a state: every one that is not terminal."""
+ASKED = "cancel asked for"
 _STATES = (OPEN, *(state.value for state in OrderState))
 
 
@@ -60,7 +61,12 @@ class LiveTrading:
             settled=lambda: engine.writing.settled,
             failed=lambda: engine.writing.failure is not None,
             ready=lambda: engine.ready,
+            stands=self._stands,
         )
+
+    def _stands(self) -> str:
+        playback = self._engine.playback
+        return "" if playback is None else playback.stands()
 
     @property
     def _trading(self) -> Trading:
@@ -97,10 +103,13 @@ class LiveTrading:
         return list_reply(requests, verdicts)
 
     def _refuse_early(self) -> None:
-        """An order would carry the clock of the history that warms the desk up, and be judged by its prices.
+        """An order would carry the clock of the history that warms the desk up, and be judged by its prices;
+        that of a desk that stops would wait for the next run's.
 
-        Raises NotReadyError until the desk runs.
+        Raises NotReadyError until the desk runs, and when it stops.
         """
+        if self._engine.stopping.is_set():
+            raise NotReadyError("NOT DONE: the engine stops")
         if not self._engine.ready:
             raise NotReadyError
 
@@ -159,18 +168,21 @@ class LiveTrading:
     async def cancel(self, client_order_id: str, who: str) -> Reply:
         self._trading.cancel(client_order_id, f"asked by {who}")
         await self._engine.writing.durable()
-        return Reply(True, f"order {client_order_id}: {self._ended(client_order_id)}")
+        ended = self._ended(client_order_id)
+        stands = self._stands() if ended == ASKED else ""
+        return Reply(True, "; ".join(filter(None, [f"order {client_order_id}: {ended}", stands])))
 
     def _ended(self, client_order_id: str) -> str:
         order = self._trading.blotter.get(client_order_id)
-        return order.state.value if order is not None and order.state.terminal else "cancel asked for"
+        return order.state.value if order is not None and order.state.terminal else ASKED
 
     async def cancel_all(self, symbol: str, who: str) -> Reply:
         known = find(self._engine.desk, symbol).symbol if symbol else None
         ids = self._trading.cancel_all(known, f"asked by {who}")
         await self._engine.writing.durable()
-        ended = sum(self._ended(identity) != "cancel asked for" for identity in ids)
-        asked = "" if ended == len(ids) else f"; the answers to {len(ids) - ended} are on their way"
+        ended = sum(self._ended(identity) != ASKED for identity in ids)
+        left = len(ids) - ended
+        asked = f"; {self._stands() or f'the answers to {left} are on their way'}" if left else ""
         return Reply(True, f"canceled {ended}/{len(ids)}{asked}" if ids else "no order is at work")
 
     async def flatten(self, patch: FlattenPatch, who: str) -> Reply:

@@ -218,20 +218,26 @@ async def test_state_comes_no_faster_than_its_rate(serve: Serve) -> None:
         assert loop.time() - began > 0.25
 
 
+async def deaf_client(served: Served) -> sockets.socket:
+    """Opens a stream and never reads it."""
+    deaf = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+    deaf.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(deaf, str(served.socket))
+    await loop.sock_sendall(
+        deaf,
+        b"GET /v1/stream HTTP/1.1\r\nHost: engine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    )
+    return deaf
+
+
 async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.3)
     async with serve() as served:
-        deaf = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
-        deaf.setblocking(False)
-        loop = asyncio.get_running_loop()
-        await loop.sock_connect(deaf, str(served.socket))
-        await loop.sock_sendall(
-            deaf,
-            b"GET /v1/stream HTTP/1.1\r\nHost: engine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        )
+        deaf, loop = await deaf_client(served), asyncio.get_running_loop()
         async with Stream(served) as healthy:
             await healthy.until_state()
             most = 0
@@ -240,9 +246,8 @@ async def test_a_client_that_reads_nothing_is_dropped_and_nothing_is_kept_for_it
                 assert loop.time() < deadline, "the deaf client was not dropped"
                 served.desk.grow(rows=200, width=500)
                 await asyncio.sleep(0.02)
-                for stream in served.server.streams.open:
-                    transport = stream._req.transport if stream._req is not None else None
-                    most = max(most, transport.get_write_buffer_size() if transport else 0)
+                for transport in served.server.streams.open.values():
+                    most = max(most, _unsent(transport))
                 await healthy.until_state()
             # One frame of that size, not the hundreds of them that passed meanwhile.
             assert most < 500_000
@@ -277,6 +282,27 @@ async def test_closing_ends_every_stream(serve: Serve) -> None:
         with pytest.raises((TypeError, aiohttp.ClientError)):  # a close frame is no message
             for _ in range(1000):
                 await stream.next()
+
+
+async def test_clients_that_read_nothing_do_not_keep_the_engine_from_its_end(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "CLOSE_S", 0.2)
+    async with serve() as served:
+        served.desk.grow(rows=4000, width=500)
+        deaf = [await deaf_client(served) for _ in range(5)]
+        async with asyncio.timeout(5):
+            while sum(_unsent(transport) > 0 for transport in served.server.streams.open.values()) < 5:
+                await asyncio.sleep(0.005)
+        began = asyncio.get_running_loop().time()
+        await served.server.close()
+        assert asyncio.get_running_loop().time() - began < 0.8
+        for each in deaf:
+            each.close()
+
+
+def _unsent(transport: asyncio.Transport | None) -> int:
+    return 0 if transport is None else transport.get_write_buffer_size()
 
 
 async def test_a_dead_engines_socket_is_replaced(serve: Serve) -> None:

@@ -14,8 +14,9 @@ from engine.errors import NotReadyError, OrderError
 from engine.events import NS, OrderEvent, OrderState, RiskState
 from engine.logs import LogRing
 from engine.wiring import flatten
+from engine.wiring.engine_options import EngineOptions
 from engine.wiring.flatten import Flattening
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.live import LiveEngine
 from engine.wiring.trading_port import LiveTrading
 from tests.wiring.test_order_flow import requests, restarted
 from tests.wiring.test_trading import A, Market, opened
@@ -43,6 +44,9 @@ async def test_orders_and_changes_are_refused_until_the_desk_runs(tmp_path: Path
     engine.phase = "running"
     with pytest.raises(OrderError):  # refused for what it says, by now
         trading.preview(ticket, "me")
+    engine.stopping.set()  # it would be filled at the prices of the next run
+    with pytest.raises(NotReadyError, match=r"^NOT DONE: the engine stops$"):
+        await trading.place(ticket, "me")
 
 
 def closing(market: Market, ready_after: int, patch: FlattenPatch | None) -> tuple[Reply, list[bool]]:
