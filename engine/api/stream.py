@@ -17,6 +17,7 @@ from engine.api.hub import Conflator, Hub, encode
 from engine.api.market_conflator import MarketConflator
 from engine.api.market_protocol import MarketFrame, Watch
 from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.errors import StoreError
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -150,7 +151,11 @@ class Streams:
         if isinstance(events, Resync) and since < self._hub.last_seq:
             # Older than this engine's run holds: the journal has it, unless it is too much to send at once.
             last = self._hub.last_seq
-            kept = await asyncio.to_thread(self._desk.journal, since, MAX_RESUME)
+            try:
+                kept = await asyncio.to_thread(self._desk.journal, since, MAX_RESUME)
+            except StoreError as error:  # what is now can be shown all the same
+                log.warning("a client that comes back is not told what it missed: %s", error)
+                kept = []
             older = [(seq, encode(EventFrame(seq=seq, event=event))) for seq, event in kept if seq <= last]
             events = older if older and older[-1][0] == last else events
         if isinstance(events, Resync):

@@ -27,7 +27,7 @@ from engine.api.protocol import (
 from engine.api.server import ApiServer
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import StoreError
-from engine.events import RiskChange, RiskState
+from engine.events import JournalEvent, RiskChange, RiskState
 from tests.api.conftest import Serve, Served, alert
 from tests.console import sample_desk as sample
 
@@ -188,9 +188,18 @@ async def test_events_from_before_this_engine_come_from_the_journal(serve: Serve
 
 
 @pytest.mark.parametrize(("since", "oldest"), [(3, 11), (21, 21)])
-async def test_a_client_that_cannot_resume_is_told(serve: Serve, since: int, oldest: int) -> None:
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_client_that_cannot_resume_is_told(
+    serve: Serve, since: int, oldest: int, *, readable: bool
+) -> None:
     async with serve(capacity=10) as served:
         served.publish(20)
+        if not readable:  # the disk is gone: what is now is shown all the same
+
+            def journal(since: int, limit: int) -> list[tuple[int, JournalEvent]]:
+                raise StoreError("cannot read the database: disk I/O error")
+
+            served.desk.journal = journal  # type: ignore[method-assign]
         async with Stream(served, f"?since={since}") as stream:
             before, frame = await stream.until_state()
             assert before == [Resync(oldest_seq=oldest)]
