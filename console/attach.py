@@ -76,12 +76,11 @@ def _exports(config: Config, state_dir: Path, *, temporary: bool) -> Path:
 
 
 def _recall(memory: ConsoleMemory) -> None:
-    """What cannot be read must not keep the desk from being seen: it is told of, and moved by the person."""
+    """What cannot be read must not keep the desk from being seen."""
     try:
         memory.load()
     except RememberError as error:
         print(f"tickdesk: {error}", file=sys.stderr)
-        memory.path = None  # what is there is not written over
 
 
 def _say_what_goes_on(state_dir: Path, *, stopped: bool) -> None:

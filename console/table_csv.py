@@ -18,10 +18,14 @@ import msgspec
 from console.export_files import Export
 from engine.events import NS
 from engine.plain_number import is_plain
+from engine.text import clean_block
 from widgets.columns import Column
 from widgets.rows import GridRow
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_MARGIN = ("\t", "\r", "\n")
+_LONGEST = 10_000
+"""Characters of a cell: some spreadsheets take 32,767."""
 
 
 def grid_csv(columns: Sequence[Column], rows: Iterable[GridRow]) -> str:
@@ -67,7 +71,8 @@ def iso(ns: int) -> str:
 
 def guarded(text: str) -> str:
     """``text`` that no spreadsheet takes for a formula; plain numbers stay."""
-    return f"'{text}" if text.startswith(_FORMULA) and not is_plain(text) else text
+    begins = text.lstrip().startswith(_FORMULA) or text.startswith(_MARGIN)
+    return f"'{text}" if begins and not is_plain(text) else text
 
 
 def _grid_row(columns: Sequence[Column], row: GridRow) -> list[Any]:
@@ -86,7 +91,7 @@ def _grid_row(columns: Sequence[Column], row: GridRow) -> list[Any]:
 def _written(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([guarded(name) for name in header])
+    writer.writerow([_text(name) for name in header])
     writer.writerows([_cell(value) for value in row] for row in rows)
     return out.getvalue()
 
@@ -103,8 +108,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, str):
-        return guarded(value)
-    return guarded(msgspec.json.encode(value).decode())
+        return _text(value)
+    return _text(msgspec.json.encode(value).decode())
+
+
+def _text(text: str) -> str:
+    """A file is shown by terminals too: no escape in it, nothing invisible before a formula."""
+    return guarded(text if text.isascii() and text.isprintable() else clean_block(text, _LONGEST))
 
 
 def _is_time(name: str) -> bool:

@@ -70,8 +70,17 @@ def test_structs_are_written_by_their_fields() -> None:
 @settings(max_examples=200, deadline=None)
 def test_no_cell_begins_a_formula(text: str) -> None:
     cell = guarded(text)
-    assert is_plain(cell) or not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert is_plain(cell) or not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert is_plain(cell) or not cell.lstrip().startswith(("=", "+", "-", "@"))
     assert cell.removeprefix("'") == text.removeprefix("'") or cell == text
+
+
+@pytest.mark.parametrize("text", ["\u200b=cmd()", "\n=cmd()", " =cmd()", "\x1b[31m\u202e\x9b2Jx", "\ta"])
+def test_a_cell_from_outside_is_no_escape_and_hides_no_formula(text: str) -> None:
+    written = struct_csv([Row(text, 0, None, False, (text,))])
+    assert not {"\x1b", "\x9b", "\u200b", "\u202e"} & {*written}
+    cell = read(written)[1][0]
+    assert cell.startswith("'") is ("x" not in text)
 
 
 def test_files_are_for_this_user_only_and_none_is_written_over(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_one_that_is_alone_deletes_and_orders_as_it_likes(tmp_path: Path) -> Non
     assert list(opened(tmp_path).memory.watchlists) == ["c", "a"]
 
 
+def test_what_cannot_be_read_is_neither_written_over_nor_taken_for_kept(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    memory = ConsoleMemory(tmp_path / FILE)
+    for do in (memory.load, memory.save):
+        with pytest.raises(RememberError, match="cannot be read"):
+            do()
+
+
 @pytest.mark.parametrize("when", ["load", "save"])
 def test_a_damaged_file_is_put_aside(tmp_path: Path, when: str) -> None:
     path = tmp_path / FILE
