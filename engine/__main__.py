@@ -37,7 +37,7 @@ def main() -> int:
     # The many objects of the imports are all kept: the engine turns collection on when it runs.
     gc.disable()
     try:
-        from engine.wiring.live import EngineOptions
+        from engine.wiring.engine_options import EngineOptions
         from engine.wiring.run import run_engine
         from engine.wiring.tape_playback import Begin
 

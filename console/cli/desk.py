@@ -61,7 +61,7 @@ def _where(arguments: argparse.Namespace, stack: contextlib.ExitStack) -> Path:
 
 
 def _engine_only(arguments: argparse.Namespace, config: Config, where: Path) -> int:
-    from engine.wiring.live import EngineOptions
+    from engine.wiring.engine_options import EngineOptions
     from engine.wiring.run import run_engine
     from engine.wiring.tape_playback import Begin
 

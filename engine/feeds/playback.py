@@ -10,6 +10,9 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from engine.events import NS, MarketEvent
 
 LEAST_SPEED, MOST_SPEED = 0.1, 1000.0
@@ -149,6 +152,18 @@ class Playback:
             if self.state is PlayState.PAUSED:
                 self._at_ns = max(self._at_ns, self.last_ns)
         return end
+
+    def passes(self, recv_ns: npt.NDArray[np.int64]) -> int:
+        """How many of the ticks of these receipts are due at once, unpaced; they count as delivered."""
+        if not self.unpaced:
+            return 0
+        count = len(recv_ns)
+        if self.state is PlayState.SEEKING:
+            beyond = np.flatnonzero(recv_ns > self.goal_ns - self._through)
+            count = int(beyond[0]) if len(beyond) else count
+        if count:
+            self.last_ns = max(self.last_ns, int(recv_ns[count - 1]))
+        return count
 
     def _due(self, events: Sequence[MarketEvent], start: int, now: int) -> int:
         if self.state is PlayState.PLAYING:

@@ -215,6 +215,8 @@ class Desk:
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a tape; it is written to."""
+        if self._timer is not None:
+            self._began = self._timer()
         self.intake.block(ticks, symbols)
 
     def advance(self, now_ns: int) -> None:

@@ -26,7 +26,8 @@ class Flattening:
     """One desk's way to flat. ``settled()``: everything written is durable; ``failed()``: nothing will be.
 
     ``ready()``: the desk runs. Before that it takes entries off and cancels at once, and waits with what it
-    has to sell or buy: an order would carry the clock of the history that warms the desk up.
+    has to sell or buy: an order would carry the clock of the history that warms the desk up. ``stands()``:
+    why the market does nothing until a person lets it go on, "" while it goes on; then it is not waited for.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Flattening:
         settled: Callable[[], bool],
         failed: Callable[[], bool],
         ready: Callable[[], bool],
+        stands: Callable[[], str] = lambda: "",
     ) -> None:
         self._desk = desk
         self._settled = settled
         self._failed = failed
         self._ready = ready
+        self._stands = stands
 
     @property
     def _trading(self) -> Trading:
@@ -84,6 +87,8 @@ class Flattening:
             if self._ready():
                 trading.flatten()
             await asyncio.sleep(_LOOK_S)
+            if self._stands() and self._ready() and self._settled():
+                break
         left = {position.symbol for position in trading.ledger.positions()}
         receipt = f"{self._canceled(canceled)}, closed {len(asked) - len(left)}/{len(asked)}"
         if left or not trading.flat:
@@ -120,7 +125,7 @@ class Flattening:
                 kept.append(str(error))
         wait = LIMIT_WAIT_S if patch.type == "limit" else WAIT_S
         while time.monotonic() - began < wait and not self._failed():
-            if self._settled() and all(self._over(identity) for identity in sent):
+            if self._settled() and (self._stands() or all(self._over(identity) for identity in sent)):
                 break
             await asyncio.sleep(_LOOK_S)
         return self._told(sent, kept, canceled, began)
@@ -152,5 +157,7 @@ class Flattening:
     def _waits(self) -> str:
         if not self._ready():
             return str(NotReadyError())
+        if stands := self._stands():
+            return stands
         found = sorted(set(self._trading.waiting().values()))
         return "; ".join(found[:5]) or "the orders are on their way"

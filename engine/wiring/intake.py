@@ -164,10 +164,10 @@ class Intake:
     def block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """Take over a block of packed ticks whose ``symbol`` counts in ``symbols``: it is written to."""
         if len(self._index) < len(symbols):
-            for position in np.unique(ticks["symbol"]):
-                if symbols[position] not in self._index:
-                    first = ticks[np.argmax(ticks["symbol"] == position)]
-                    self.add_symbol(symbols[position], float(first["a"]))
+            new = [at for at in np.unique(ticks["symbol"]) if symbols[at] not in self._index]
+            firsts = [int(np.argmax(ticks["symbol"] == at)) for at in new]
+            for first in ticks[sorted(firsts)]:  # in order of arrival, whatever the blocks' size
+                self.add_symbol(symbols[first["symbol"]], float(first["a"]))
         table = np.array([self._index.get(symbol, -1) for symbol in symbols], dtype=np.int32)
         if not np.array_equal(table, np.arange(len(symbols))):
             ticks["symbol"] = table[ticks["symbol"]]

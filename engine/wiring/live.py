@@ -10,10 +10,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from engine.api.address import prepare, socket_path
@@ -21,10 +19,11 @@ from engine.api.control import Control
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
 from engine.clock import Clock, LiveClock
-from engine.config import Config, RecordConfig
+from engine.config import RecordConfig
 from engine.errors import StoreError
 from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed
+from engine.feeds.packing import Ticks
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
 from engine.instruments import Instruments
@@ -39,6 +38,7 @@ from engine.wiring.bar_history import BarHistory
 from engine.wiring.beside import Beside
 from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
+from engine.wiring.engine_options import EngineOptions
 from engine.wiring.gateways import Gateways
 from engine.wiring.kept import forget
 from engine.wiring.latency import Stages
@@ -64,28 +64,6 @@ AFTER_DECISIONS_S = 0.01
 """When the orders of a bar close are out: then models are compared."""
 TICK_S = 0.05
 """The timer that closes bars and sweeps stops when no tick does."""
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """What an engine is started with.
-
-    ``ready`` is called once, when it listens; ``note`` before that, when something takes long.
-    """
-
-    config: Config
-    state_dir: Path
-    tapes: tuple[Path, ...] = ()
-    venue: str | None = None
-    begin: Begin = field(default_factory=Begin)
-    """How the tape is played at first."""
-    temporary: bool = False
-    """The state directory was made for this run: it goes with it."""
-    life_fd: int | None = None
-    """A pipe whose other end the console holds: the engine ends when that is closed, however it was."""
-    log_to_stderr: bool = False
-    ready: Callable[[], None] = field(default=lambda: None)
-    note: Callable[[str], None] = field(default=lambda text: None)
 
 
 class LiveEngine:
@@ -158,6 +136,7 @@ class LiveEngine:
             self.desk,
             keep=self.writing.keep if tape is None else forget,
             spawn=self._spawn_beside if tape is None else None,
+            live=tape is None,
         )
         self.performance = LivePerformance(
             self.desk,
@@ -181,6 +160,7 @@ class LiveEngine:
                 int(self.config.features.bar_s * NS),
                 time.monotonic_ns,
                 self._begin_anew,
+                self.take_ticks,
             )
         )
         self.anew: Begin | None = None
@@ -398,6 +378,13 @@ class LiveEngine:
         """What a feed brought, in order."""
         try:
             self.desk.on_events(events)
+        except Exception as error:
+            self.internal_error(error)
+
+    def take_ticks(self, ticks: Ticks, symbols: Sequence[str]) -> None:
+        """What a tape brought that nothing paces, in order."""
+        try:
+            self.desk.on_block(ticks, symbols)
         except Exception as error:
             self.internal_error(error)
 

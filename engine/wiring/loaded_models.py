@@ -23,8 +23,11 @@ Floats = npt.NDArray[np.float64]
 
 
 class LoadedModels:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, live: bool = True) -> None:
+        """Not ``live``, a model's age counts from when it was made, whenever this desk took it in: a tape is
+        to be decided upon alike everywhere."""
         self._desk = desk
+        self._live = live
         self._loaded: dict[str, tuple[Predictor, int]] = {}
 
     async def get(self, entry: Entry, *, anew: bool = False) -> tuple[Predictor, int]:
@@ -33,7 +36,7 @@ class LoadedModels:
         if found is not None and not anew and not _is_down(found[0]):
             return found
         config = self._desk.config
-        dated = await asyncio.to_thread(dated_ns, entry)
+        dated = await asyncio.to_thread(dated_ns, entry) if self._live else entry.created_ns
         try:
             predictor = await load(
                 entry.path,

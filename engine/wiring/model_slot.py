@@ -46,15 +46,16 @@ class ModelSlot:
         *,
         keep: Callable[[str, object], None] = forget,
         spawn: Spawn | None = None,
+        live: bool = True,
     ) -> None:
         """``keep``: takes a setting. ``spawn`` runs work beside the desk; None: the registry is not changed
-        when the desk goes back by itself (a tape)."""
+        when the desk goes back by itself (a tape). Not ``live``: models are dated as in a replay."""
         self._state_dir = state_dir
         self._desk = desk
         self.scoring = desk.signals.scoring
         self._keep = keep
         self._spawn = spawn
-        self._models = LoadedModels(desk)
+        self._models = LoadedModels(desk, live=live)
         self._registry: Registry | None = None
         self._busy = asyncio.Lock()
         self._ready: Predictor | None = None

@@ -16,7 +16,8 @@ from engine.feeds.tape import Tape
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.redis_cache import check_redis
 from engine.wiring.tape_playback import forget_journal
 
@@ -31,7 +32,7 @@ def run_engine(options: EngineOptions) -> int:
             options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
         )
         check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
-        tape = Tape(options.tapes, venue=options.venue) if options.tapes else None
+        tape = _tape(options) if options.tapes else None
 
         def note(text: str) -> None:
             log.info(text)
@@ -49,6 +50,12 @@ def run_engine(options: EngineOptions) -> int:
     if options.temporary:
         shutil.rmtree(options.state_dir, ignore_errors=True)
     return code
+
+
+def _tape(options: EngineOptions) -> Tape:
+    """With the books that the paper venue fills against, as in a replay without a screen."""
+    levels = {name: one.book_levels for name, one in options.config.feeds.items()}
+    return Tape(options.tapes, venue=options.venue, book_levels=levels)
 
 
 def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from engine.api.playback_protocol import PlaybackPatch
 from engine.api.rows import PlaybackRow
 from engine.errors import StoreError, TapeError
 from engine.events import NS
+from engine.feeds.packing import Ticks
 from engine.feeds.playback import LEAST_SPEED, MOST_SPEED, Playback, PlayState
 from engine.feeds.tape import Tape, TapeFeed
 from engine.feeds.tape_span import tape_span
@@ -46,7 +47,13 @@ class TapePlayback:
     """``clock``: ns, only measured against itself. ``rewind`` is called when the desk must begin anew."""
 
     def __init__(
-        self, tape: Tape, begin: Begin, bar_ns: int, clock: Callable[[], int], rewind: Callable[[Begin], None]
+        self,
+        tape: Tape,
+        begin: Begin,
+        bar_ns: int,
+        clock: Callable[[], int],
+        rewind: Callable[[Begin], None],
+        take_ticks: Callable[[Ticks, Sequence[str]], None] | None = None,
     ) -> None:
         self._tape = tape
         self._begin = begin
@@ -58,7 +65,7 @@ class TapePlayback:
         self._playback = Playback(begin.speed, paused=begin.paused, bar_ns=bar_ns)
         if begin.goal_ns:
             self._playback.seek(begin.goal_ns, clock())
-        self.feed = TapeFeed(tape, self._playback, clock)
+        self.feed = TapeFeed(tape, self._playback, clock, take_ticks)
 
     async def measure(self) -> None:
         """Find the tape's end, on a thread: a compressed one is read for it."""
@@ -90,6 +97,14 @@ class TapePlayback:
         """Name, speed and the time that the desk has reached; one line."""
         names = ", ".join(path.name for path in self._tape.paths)
         return f"{names} {_speed(self._playback.speed)} at {_when(now_ns)}"
+
+    def stands(self) -> str:
+        """Why nothing comes of the market, one line; "" while it goes on."""
+        if self._playback.state is PlayState.PAUSED:
+            return "the tape is paused, and with it the market: it answers when the tape is played on"
+        if self._playback.state is PlayState.ENDED:
+            return "the tape is at its end, and so is the market: nothing answers any more"
+        return ""
 
     # --- what is asked for -----------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 OPEN = "open"
 """In place of a state: every one that is not terminal."""
 ASKED = "cancel asked for"
+"""In place of a state: its gateway has not answered."""
 _STATES = (OPEN, *(state.value for state in OrderState))
 
 

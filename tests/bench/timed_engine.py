@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.config import Config, FeedConfig, HistoryConfig, RiskConfig, SimulatedConfig
 from engine.events import MarketEvent, Trade
 from engine.wiring.desk import Desk
-from engine.wiring.live import EngineOptions
+from engine.wiring.engine_options import EngineOptions
 from engine.wiring.run import run_engine
 from tests.bench.script_server import SYMBOLS
 

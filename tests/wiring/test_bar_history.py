@@ -19,7 +19,8 @@ from engine.logs import LogRing
 from engine.store.bar import Provenance
 from engine.store.bars_read import BarReader
 from engine.wiring import bar_history, history_load
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.port import LivePort
 from tests.klines_server import KlinesServer
 from tests.store.bar_samples import MINUTE, START, SYMBOL, candles

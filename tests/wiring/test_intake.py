@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import FeedState, FeedStatus, Gap, Malformed, MarketEvent
+from engine.feeds.packing import Packer
 from engine.ticks import QUOTE, TICK, TRADE
 from engine.wiring.intake import CAPACITY
 from tests.wiring.conftest import START_NS, Bench, calm, quote, trade
@@ -52,6 +53,18 @@ def test_the_result_does_not_depend_on_the_batches(sizes: list[int]) -> None:
     expected = outcome([[event] for event in events])
     assert expected[3], "the flow leads to orders"
     assert outcome(batches) == expected
+
+
+def test_symbols_of_a_block_get_their_rows_in_order_of_arrival() -> None:
+    """Else a tape's desk would depend on how large its blocks are."""
+    packer = Packer()
+    packer.index(A)
+    packer.add([quote(B, 4.9, 5.1, 0), quote(A, 99.9, 100.1, 1)])
+    ticks, _ = packer.take()
+    bench = Bench()
+    bench.desk.on_block(ticks, packer.symbols)
+    assert packer.symbols == [A, B]
+    assert bench.desk.intake.symbols == [B, A]
 
 
 def test_more_than_the_buffer_holds_is_taken() -> None:

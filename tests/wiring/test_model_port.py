@@ -24,7 +24,8 @@ from engine.models import artefact, builtin
 from engine.models.artefact import Estimate
 from engine.models.registry import Roles
 from engine.models.registry_file import DATABASE
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.model_port import MOST_WAITING, LiveModels
 from engine.wiring.model_slot import STRATEGY
 from engine.wiring.port import LivePort

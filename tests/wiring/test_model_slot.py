@@ -34,3 +34,13 @@ def test_the_shipped_model_ages_from_the_first_start(
     assert bool(alerts) is told
     if told:
         assert "31 days old" in alerts[0] and "tickdesk train" in alerts[0]
+
+
+def test_on_a_tape_a_model_is_as_old_wherever_it_is_replayed(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    made = artefact.read(builtin.PATH).manifest.created_ns
+    registry.register(builtin.PATH, now_ns=made + 400 * DAY_NS)
+    registry.activate(registry.list()[0].version)
+    bench = Bench()
+    asyncio.run(ModelSlot(tmp_path, bench.desk, live=False).start())
+    assert bench.desk.signals.scoring.created_ns() == made

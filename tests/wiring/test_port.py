@@ -15,7 +15,8 @@ from engine.feeds.base import FeedStats
 from engine.logs import LogRing
 from engine.store.read import Reader
 from engine.wiring import port
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.port import LivePort
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,19 +14,23 @@ import pytest
 
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.rows import PlaybackRow
+from engine.api.trading_protocol import FlattenPatch, OrderTicket
 from engine.config import load
 from engine.errors import TapeError
-from engine.events import NS, MarketEvent
+from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.normalised import lines_of
+from engine.feeds.packing import Ticks
 from engine.feeds.playback import Playback, PlayState
 from engine.feeds.simulation.venue import SimulatedVenue
 from engine.feeds.tape import Tape, TapeFeed
+from engine.feeds.tape_edit import convert
 from engine.logs import LogRing
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.port import LivePort
 from engine.wiring.replay import digest, replay
 from engine.wiring.sources import adopt
-from engine.wiring.tape_playback import Begin, forget_journal
+from engine.wiring.tape_playback import Begin, TapePlayback, forget_journal
 from tests.wiring.conftest import START_NS, Bench, taped
 
 SECONDS = 90
@@ -41,6 +46,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tape") / "simulated.jsonl"
     path.write_bytes(lines_of(events))
     return path
+
+
+@pytest.fixture(scope="module")
+def packed(path: Path) -> Path:
+    """The same ticks in blocks."""
+    out = path.with_name("simulated.tape")
+    convert(path, out)
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +85,19 @@ def ask(playback: Playback, draw: random.Random, now: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_pauses_steps_speeds_and_seeks_change_no_decision(
-    seed: int, path: Path, plain: list[bytes]
+    seed: int, path: Path, packed: Path, plain: list[bytes]
 ) -> None:
     draw, now = random.Random(seed), [0]
-    bench, tape, playback = Bench(), Tape([path]), Playback(1.0, paused=bool(seed % 2))
+    tape = Tape([packed if seed % 2 else path])
+    bench, playback = Bench(), Playback(1.0, paused=seed > 1)
     adopt(bench.desk, tape.specs)
-    feed = TapeFeed(tape, playback, lambda: now[0])
+    blocks: list[int] = []
+
+    def take_ticks(ticks: Ticks, symbols: Sequence[str]) -> None:
+        blocks.append(len(ticks))
+        bench.desk.on_block(ticks, symbols)
+
+    feed = TapeFeed(tape, playback, lambda: now[0], take_ticks)
     running = asyncio.create_task(feed.run(bench.desk.on_events))
     for _ in range(60):
         now[0] += draw.randrange(3 * NS)
@@ -85,7 +105,6 @@ async def test_pauses_steps_speeds_and_seeks_change_no_decision(
         feed.look()
         for _ in range(draw.randrange(1, 12)):
             await asyncio.sleep(0)
-    assert feed.stats.messages > 0
     while not running.done():
         playback.set_speed(math.inf, now[0])
         playback.play(now[0])
@@ -93,6 +112,9 @@ async def test_pauses_steps_speeds_and_seeks_change_no_decision(
         await asyncio.sleep(0)
     assert playback.state is PlayState.ENDED
     assert [msgspec.json.encode(event) for event in bench.journal] == plain
+    assert feed.stats.messages == sum(1 for _ in path.open())
+    # A whole block would keep whoever asks for something waiting until it was decided upon.
+    assert bool(blocks) == (seed % 2 == 1) and max(blocks, default=0) <= 1024
 
 
 class Desk:
@@ -119,17 +141,25 @@ class Desk:
         await self.until(lambda: self.row.first_ns > 0 and self.row.state in states)
 
     @property
-    def row(self) -> PlaybackRow:
+    def playback(self) -> TapePlayback:
         assert self.engine.playback is not None
-        return self.engine.playback.row()
+        return self.engine.playback
 
-    async def run(self, script: Callable[[], Awaitable[None]]) -> str:
-        """The digest of its orders and fills after the script."""
+    @property
+    def row(self) -> PlaybackRow:
+        return self.playback.row()
+
+    async def run(
+        self, script: Callable[[], Awaitable[None]], after: Callable[[], Awaitable[None]] | None = None
+    ) -> str:
+        """The digest of its orders and fills after the script; ``after`` comes behind it."""
         self.life = asyncio.create_task(self.engine.main())
         await self.until(lambda: self.engine.phase == "running" and self.row.first_ns > 0)
         await script()
         assert await asyncio.to_thread(self.engine.store.flush, 30.0)
         found = digest(self.engine.store)
+        if after is not None:
+            await after()
         if self.engine.anew is None:
             self.engine.stop("test")
         assert await self.life == 0
@@ -189,10 +219,25 @@ async def test_the_engine_steps_seeks_and_begins_anew_to_the_same_digest(path: P
     async def again() -> None:
         await desk.until_state("paused")
         assert (desk.row.at_ns, desk.row.rewinds) == (begin.goal_ns, 1)
+        assert "paused" in desk.playback.stands()
         desk.ask(state="playing")
+        assert desk.playback.stands() == ""
         await desk.until_state("ended")
 
-    assert await desk.run(again) == plain
+    async def by_hand() -> None:
+        """A market that stands is waited for by nobody: it is told."""
+        trading, began = desk.port.trading, time.monotonic()
+        trading._trading.set_state(RiskState.ACTIVE, "test", "")
+        symbol = next(iter(desk.engine.desk.instruments)).symbol
+        placed = await trading.place(OrderTicket(symbol, "sell", notional="50"), "test")
+        assert placed.ok, placed.text
+        told = await trading.cancel(placed.ids[0], "test")
+        assert told.ok and told.text.endswith("cancel asked for; " + desk.playback.stands())
+        told = await trading.flatten(FlattenPatch(), "test")
+        assert not told.ok and "NOT FLAT: " in told.text and desk.playback.stands() in told.text
+        assert time.monotonic() - began < 5.0
+
+    assert await desk.run(again, by_hand) == plain
 
 
 @pytest.mark.data

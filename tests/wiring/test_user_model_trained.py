@@ -18,7 +18,8 @@ from engine.config import load
 from engine.errors import ModelError
 from engine.logs import LogRing
 from engine.models.user_predictor import UserPredictor
-from engine.wiring.live import EngineOptions, LiveEngine
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from tests.models.user_artefacts import RIDGE
 from tests.models.user_predictors import gone, until
 from tests.wiring.test_model_port import SYMBOLS, Desk
