@@ -66,6 +66,8 @@ class DeskApp(
     CSS_PATH = Path(__file__).with_name("desk.tcss")
     COMMANDS: ClassVar[set[Any]] = {DeskCommands}
     ALLOW_SELECT = False
+    ENABLE_COMMAND_PALETTE = False
+    """Textual would bind a key of its own to it, on every screen; ours is in the key table."""
     BINDINGS: ClassVar[list[Any]] = [
         # Before what has the focus, be it a line of text or the palette of actions.
         Binding("ctrl+g", "halt", show=False, id="halt_anywhere", priority=True),
@@ -76,29 +78,15 @@ class DeskApp(
         self,
         link: Link,
         *,
-        theme: str = "",
-        looks: Looks = PLAIN,
         frames_per_s: float = 4.0,
         first_run: bool = False,
         stale_s: float = STALE_S,
         flash: bool = True,
-        memory: ConsoleMemory | None = None,
-        keys: KeyMap = DEFAULT_KEYS,
-        exports: Path | None = None,
-        notices: Notices = SILENT,
-        tapes: Tapes | None = None,
-        driver_class: Any = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            theme=theme,
-            looks=looks,
-            memory=memory,
-            keys=keys,
-            exports=exports,
-            notices=notices,
-            tapes=tapes,
-            driver_class=driver_class,
-        )
+        """``options``: what the classes above and Textual's take, as in ``run``."""
+        super().__init__(**options)
+        self.use_command_palette = True
         keep_no_closed_widgets()
         self.link = link
         self.view = DeskView()

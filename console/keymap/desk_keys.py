@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from console.keymap.key import CHART, OPENING, ORDERS, POSITIONS, ROWS, STRATEGIES, TABBED, TABLE, Key
 
+PANE_KEYS = "panes"
+"""Stands for those of all panes where there is no room for each."""
+
 KEYS: tuple[Key, ...] = (
     Key(
         "open",
@@ -208,7 +211,7 @@ KEYS: tuple[Key, ...] = (
     Key("tape_seek", "T", "app.tape_seek", "T", "", "In a replay: go to a time; back begins the desk anew"),
     Key("theme", "t", "app.next_theme", "t", "theme", "Next colour theme"),
     Key("layouts", "v", "app.layouts", "v", "layouts", "Layouts: save the desk's arrangement, take one up"),
-    Key("panes", "", "", "1–8", "panes", "Go to a pane", palette=False),
+    Key(PANE_KEYS, "", "", "1–8", "panes", "Go to a pane", palette=False),
     Key("pane1", "1", "pane(1)", "1", "", "Go to the ticks"),
     Key("pane2", "2", "pane(2)", "2", "", "Go to the opportunities"),
     Key("pane3", "3", "pane(3)", "3", "", "Go to the positions"),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from textual.keys import key_to_character
 
-from console.keymap.desk_keys import KEYS
+from console.keymap.desk_keys import KEYS, PANE_KEYS
 from console.keymap.dialog_keys import DIALOG_KEYS, DIALOGS, FORM
 from console.keymap.key import Key
 from console.keymap.key_names import key_name, shown_key
@@ -21,6 +21,8 @@ HELD: Mapping[str, str] = {"H": "halt", "escape": "dismiss", "enter": "open", "c
 """Keys that always do the same: no other action takes them, and theirs keeps them."""
 EVERYWHERE = frozenset({"halt", "halt_anywhere", "redraw"})
 """What works on every screen, in dialogs and forms too."""
+_BEFORE_TEXT = EVERYWHERE - {"halt"}
+"""What works while text is typed, too."""
 _ALWAYS = frozenset({"help", "halt_anywhere"})
 """What must keep some key, besides those above."""
 _TYPED = frozenset("0123456789") | {"full_stop", "minus"}
@@ -78,6 +80,8 @@ class KeyMap:
             raise KeyMapError(mistakes)
 
     def _mapped(self, key: Key) -> Key:
+        if key.id == PANE_KEYS and any(id.startswith("pane") for id in self._given):
+            return key._replace(shown="")  # they stand in no row any more: help names each
         names = self._given.get(key.id)
         if names is None:
             return key
@@ -166,7 +170,7 @@ def _check_held(id: str, names: tuple[str, ...]) -> None:
     if id in _ALWAYS and not names:
         raise ValueError(f"{id} must have a key, so that it can be found")
     typed = [shown_key(name) for name in names if name in _TYPED]
-    taken = [shown_key(name) for name in names if id == "halt_anywhere" and _is_text(name)]
+    taken = [shown_key(name) for name in names if id in _BEFORE_TEXT and _is_text(name)]
     if taken:
         raise ValueError(f"{taken[0]} is for typing text, where this works too: choose another key")
     if id in FORM and typed:

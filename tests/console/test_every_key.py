@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from console.app import DeskApp
 from console.keymap import KEYS, Key, KeyMap
@@ -124,6 +125,14 @@ def changed(app: DeskApp, before: str, said: str) -> bool:
 async def test_other_keys_work_and_are_shown_where_they_are() -> None:
     """On the desk, in dialogs, in forms, in the footer and the subtitles; the old ones do nothing."""
     wanted = {"halt": "H f9", "limits": "Z", "down": "e down", "up": "i up", "export": "", "sort": "ctrl+t"}
+    wanted |= {
+        "palette": "f2",
+        "freeze": "ctrl+p",
+        "pane2": "f5 2",
+        "layouts_save": "w",
+        "watchlists_new": "",
+    }
+    wanted |= {"watchlists_new": "", "watchlists_edit": "E"}
     given = {**wanted, "explain_contributions": "z", "model_contributions": "u", "interval": "", "help": "?"}
     keys = KeyMap(Given("test", id, text) for id, text in given.items())
     link = FakeLink()
@@ -137,6 +146,7 @@ async def test_other_keys_work_and_are_shown_where_they_are() -> None:
         assert app.desk.ticks.sort_mode
         footer = str(app.desk.keys._keys)
         assert "('Z', 'limits')" in footer and "('ctrl+t', 'sort')" in footer and "export" not in footer
+        assert "panes" not in footer  # their keys are not 1 to 8 in a row
         await press(pilot, "Z")
         assert isinstance(app.screen, LimitsScreen)
         subtitle = str(app.screen.query_one(".dialog").border_subtitle)
@@ -154,6 +164,17 @@ async def test_other_keys_work_and_are_shown_where_they_are() -> None:
         assert isinstance(app.screen, ContributionsScreen)
         await press(pilot, "q", "escape", "question_mark")
         assert "Z  Risk limits" in text_of(app) and "H f9  HALT" in text_of(app)
+        await press(pilot, "escape", "v", "s")
+        assert app.screen is not app.desk and not isinstance(app.focused, Input)
+        await press(pilot, "w")
+        assert isinstance(app.focused, Input)
+        assert str(app.screen.query_one(".dialog").border_subtitle).startswith("enter loads · w saves")
+        await press(pilot, "escape", "escape", "W")
+        assert "shows · E symbols" in str(app.screen.query_one(".dialog").border_subtitle)
+        await press(pilot, "escape", "ctrl+p")
+        assert app.desk.frozen and app.screen is app.desk
+        await press(pilot, "ctrl+p", "f2")
+        assert type(app.screen).__name__ == "CommandPalette"
         await press(pilot, "escape", "o", "e")
         assert app.screen.form.cursor == "type"  # type: ignore[attr-defined]
         await press(pilot, "escape", "m")

@@ -132,6 +132,7 @@ def test_keys_can_be_exchanged() -> None:
         ("help", "", "help must have a key"),
         ("down", "5", "5 is typed into forms"),
         ("halt_anywhere", "ctrl+g Z", "Z is for typing text, where this works too"),
+        ("redraw", "Z", "Z is for typing text, where this works too"),
         ("halt_anywhere", "shift+left", "shift+left is for typing text"),
         ("halt_anywhere", "ctrl+w", "ctrl+w is for typing text"),
         ("halt_anywhere", "", "halt_anywhere must have a key"),
