@@ -100,7 +100,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
             self._entitle(number)
-        self.go_to(1)
+        self.show_layout()
+        self.set_focus(self.grid)
 
     def on_resize(self, event: events.Resize) -> None:
         layout = layout_for(*event.size)
@@ -203,7 +204,11 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.hidden -= {number}  # who goes there wants to see it
         if number in (MARKET, DESK):
             self._beside = number
-        self.show_layout()
+        if self.area.stands(self.scene):
+            self._mark_active()
+            self._paint_keys()
+        else:
+            self.show_layout()
         self.set_focus(self.grid)
 
     def hide(self, number: int) -> None:
@@ -226,7 +231,6 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         shown = scene.shown()
         for pane, number in self._panes.numbers.items():
             pane.display = number in shown
-            pane.set_class(number == self.active, "-active")
         shared = scene.shared and not {MARKET, DESK} & self.hidden
         for number, other in ((MARKET, DESK), (DESK, MARKET)):
             here = f"{other} {PANES[other - 1]} stands here too"
@@ -238,9 +242,17 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.logs.header = self.logs.HEADER and scene.single and self.active == LOG
         for number in range(1, len(PANES) + 1):
             self._entitle(number)
-        self.area.stage(scene)
-        self.tabs.activate(self.active)
+        self._mark_active()
         self.paint(force=True)
+
+    def _mark_active(self) -> None:
+        for number, pane in enumerate(self.panes, 1):
+            if pane.has_class("-active") != (number == self.active):
+                pane.set_class(number == self.active, "-active", update=False)
+                # Its frame alone: nothing in it looks otherwise.
+                self.app.stylesheet.update_nodes([pane])
+        self.area.stage(self.scene)
+        self.tabs.activate(self.active)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         # A click focuses a table without a key: the active pane follows.

@@ -112,7 +112,7 @@ class Scene(NamedTuple):
     @property
     def places(self) -> tuple[object, ...]:
         """What there is to place; scenes where that is the same look the same."""
-        return self.layout, self.shown(), self.rows_of_panes()
+        return self.layout, self.zoomed, self.hidden, self.shown(), self.rows_of_panes()
 
     def rows_of_panes(self) -> Sequence[Row]:
         if not self.single:
@@ -191,9 +191,14 @@ class PanesArea(Widget):
     def layout(self) -> Layout:
         return self._layout
 
+    def stands(self, scene: Scene) -> bool:
+        """Whether all that ``scene`` places stands there already."""
+        return self.is_mounted and scene.places == self._layout.scene.places
+
     def stage(self, scene: Scene) -> None:
         """Show what ``scene`` shows, where it does."""
-        before, self._layout.scene = self._layout.scene, scene
+        moved = not self.stands(scene)
+        self._layout.scene = scene
         # Another active pane alone stands where it stood: to place all of them anew takes longest of all.
-        if scene.places != before.places or not self.is_mounted:
+        if moved:
             self.refresh(layout=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from console.keymap import keys_of
+from console.screens.calm import CalmScreen
 from engine.text import clean
 from widgets.row_filter import LONGEST
 from widgets.search_line import Searchable, SearchInput, SearchLine
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class SearchingScreen(Screen[Result]):
+class SearchingScreen(CalmScreen[Result]):
     """``/`` opens the line; Enter keeps what it says, Esc clears it; ``n`` and ``N`` walk on."""
 
     _search: SearchLine | None = None

@@ -18,8 +18,11 @@ from pathlib import Path
 
 import pyte
 import pytest
+from rich.console import RenderableType
+from textual._compositor import LayoutUpdate
 from textual.events import Key, Paste, Resize
 from textual.geometry import Size
+from textual.screen import Screen
 
 from console.app import DeskApp
 from console.driver import LEAVE, Keyboard, Outbox
@@ -202,21 +205,31 @@ def test_a_signal_ends_a_console_whose_terminal_is_stalled(console: Console) -> 
     assert console.process.wait(timeout=10) == 128 + signal.SIGTERM
 
 
-async def test_a_frame_lost_on_a_busy_line_is_drawn_later(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("screen", [None, Screen()], ids=["the desk", "a screen of Textual's own"])
+async def test_a_frame_lost_on_a_busy_line_is_drawn_later(
+    screen: Screen[None] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = DeskApp(FakeLink(), frames_per_s=0.5)
+    drawn: list[Size] = []
+    display = app._display
+
+    def note(screen: Screen[None], update: RenderableType | None) -> None:
+        if isinstance(update, LayoutUpdate) and not app._batch_count:
+            drawn.append(update.region.size)
+        display(screen, update)
+
     async with app.run_test(size=(80, 24)) as pilot:
+        if screen is not None:
+            await app.push_screen(screen)
         await pilot.pause()
+        monkeypatch.setattr(app, "_display", note)
         with app.batch_update():
             await pilot.resize_terminal(120, 40)
             await pilot.pause()
-            assert app._frame_lost
-        refreshed: list[tuple[object, ...]] = []
-        monkeypatch.setattr(app.screen, "refresh", lambda *regions, **how: refreshed.append((*regions, how)))
+        assert drawn == []
         app.line_free()
-        assert refreshed == [({},)], "all of the screen"
-        assert not app._frame_lost
-        app.line_free()
-        assert len(refreshed) == 1
+        await pilot.pause(0.05)
+        assert set(drawn) == {(120, 40)}, "all of the screen"
 
 
 async def test_a_terminal_that_was_another_size_for_a_moment_is_drawn_anew(
