@@ -33,7 +33,8 @@ async function enter() {
   const asked = document.getElementById("asked");
   const said = document.getElementById("said");
   try {
-    const answer = token ? await fetch("/ask", { method: "POST", body: told() }) : null;
+    const asking = { method: "POST", headers: { Authorization: `Bearer ${told()}` } };
+    const answer = token ? await fetch("/ask", asking) : null;
     if (answer && answer.ok) {
       sessionStorage.setItem(KEPT, token);
       asked.hidden = true;

@@ -6,6 +6,7 @@ The page and its parts tell nothing: anybody has them from the package. The cons
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 from textual_serve import server as textual_serve
 
@@ -41,6 +43,11 @@ _HEADERS = {
 }
 
 
+_LOG = logging.getLogger("tickdesk.browser")
+# Who may not ask may send what is no request: 400 answers that, and nothing grows by it.
+_LOG.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+
+
 class DeskServer:
     """Serves consoles, each started with ``command``. At most ``most_tabs`` at once."""
 
@@ -56,7 +63,11 @@ class DeskServer:
 
     def runner(self) -> web.AppRunner:
         return web.AppRunner(
-            self._application(), access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=CLOSE_S
+            self._application(),
+            access_log=None,
+            logger=_LOG,
+            keepalive_timeout=IDLE_S,
+            shutdown_timeout=CLOSE_S,
         )
 
     def _application(self) -> web.Application:
@@ -88,10 +99,10 @@ class DeskServer:
             try:
                 self._gate.check_address(request.headers, must_say_origin=consoles)
                 if request.path == "/ask":
-                    self._gate.check_token(await request.text())
+                    self._gate.check_token(request.headers.get("Authorization", "").removeprefix("Bearer "))
                 elif consoles:
                     self._gate.check_offer(request.headers)
-            except (Refused, UnicodeDecodeError) as refused:
+            except Refused as refused:
                 return web.Response(status=403, text=f"tickdesk: {clean(refused)}\n")
             if consoles and len(self._tabs) >= self._most_tabs:
                 return web.Response(status=503, text=self._full())
