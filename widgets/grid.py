@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from widgets.arrangement import Arrangement
 from widgets.cell_styles import CellStyles
-from widgets.cells import CURSOR, CURSOR_IDLE, SCROLL_CSS, fit, on_cursor, segments
+from widgets.cells import CURSOR, CURSOR_IDLE, SCROLL_CSS, Cell, fit, on_cursor, segments
 from widgets.columns import Column, choose_columns
 from widgets.row_line import heading, row_cells
 from widgets.rows import GridRow
@@ -97,6 +97,7 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
 
     def set_rows(self, rows: Sequence[GridRow]) -> int:
         """Show ``rows``, filtered and sorted as chosen. Returns the number of lines that changed."""
+        given_before = len(self.arrangement.given)
         new = self.arrangement.arrange(rows)
         old = self._rows
         cells_before = {row.key: row.cells for row in old} if len(old) != len(new) else None
@@ -126,9 +127,18 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             self._scroll_to_cursor()
         dirty.extend(moved_cursor)
         if not old and not new:
+            if len(rows) != given_before:
+                self._refresh_lines([0])  # how many a filter hides
             return 0
         self._refresh_lines(dirty)
         return len(dirty)
+
+    def _nothing(self) -> Cell:
+        """Said where no row is shown: that there is none, or that the filter lets none through."""
+        hidden = len(self.arrangement.given)
+        if not hidden:
+            return self.empty, "muted"
+        return f"{hidden} hidden: nothing matches /{self.sought}", "warn"
 
     def sort_by(self, column: int | None, reverse: bool = False) -> None:
         """Sort by a column's order values; None: as given."""
@@ -296,8 +306,8 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         index = y - self.header + int(self.scroll_offset.y)
         if index >= len(self._rows):
             if index == 0:
-                cells = [(fit(" " + self.empty, width), "muted")]
-                return Strip(segments(cells, styles), width)
+                text, style = self._nothing()
+                return Strip(segments([(fit(f" {text}", width), style)], styles), width)
             return Strip.blank(width, styles["text"])
         row = self._rows[index]
         strip = self._strips.get(row.key)

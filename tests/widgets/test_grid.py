@@ -205,3 +205,14 @@ def test_columns_never_exceed_the_width(columns: list[Column], width: int) -> No
     dropped = [columns[i].priority for i in range(1, len(columns)) if i not in dict(plan)]
     kept = [columns[i].priority for i, _ in plan[1:]]
     assert not dropped or not kept or min(dropped) >= max(kept)
+
+
+async def test_a_filter_that_hides_every_row_is_not_taken_for_an_empty_table() -> None:
+    async with table([row("BTC", 1.0)]) as (grid, _):
+        grid.look_for("eth")
+        for rows in ([row("BTC", 1.0)], [row("BTC", 1.0), row("SOL", 2.0)]):
+            assert not grid.set_rows(rows) and grid.cursor_key is None
+            assert f"{len(rows)} hidden: nothing matches /eth" in grid.render_line(1).text
+        grid.look_for("")
+        grid.set_rows([])
+        assert grid.render_line(1).text.strip() == "nothing yet"
