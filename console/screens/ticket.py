@@ -33,8 +33,8 @@ class TicketScreen(FormScreen):
     def __init__(
         self, link: TradingLink, view: DeskView, symbols: Sequence[str], values: Mapping[str, str]
     ) -> None:
-        status = view.status
-        super().__init__(f"Order · {status.mode if status is not None else 'mode unknown'}")
+        self._mode = _mode(view)
+        super().__init__(f"Order · {self._mode}")
         self._link, self._view, self._symbols = link, view, symbols
         self._values = {**BEGIN, **values}
         self._token = uuid4().hex
@@ -137,6 +137,12 @@ class TicketScreen(FormScreen):
     async def deliver(self) -> bool:
         if self._asked is None:
             return False
+        if (mode := _mode(self._view)) != self._mode:
+            # The engine was started anew as another.
+            self.say(
+                f"NOT SENT: this is a ticket for {self._mode}, the desk is {mode} now: open another", "bad"
+            )
+            return False
         ticket = msgspec.structs.replace(self._asked, token=self._token)
         reply = await self.commands.ask_engine("ORDER", lambda: self._link.place(ticket))
         if reply is None:
@@ -147,6 +153,10 @@ class TicketScreen(FormScreen):
             self._token = uuid4().hex
             self.say(reply.text, "bad")
         return reply.ok
+
+
+def _mode(view: DeskView) -> str:
+    return view.status.mode if view.status is not None else "mode unknown"
 
 
 def sized(ticket: OrderTicket, preview: OrderPreview) -> OrderTicket:

@@ -130,6 +130,19 @@ async def test_what_is_unconfirmed_keeps_its_token_and_is_placed_once() -> None:
         assert len(placed(link)) == 2 and len(link.placed) == 1, "sent twice, one order"
 
 
+async def test_a_ticket_for_paper_is_not_sent_to_a_desk_that_came_back_live() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *MARKET, "down", "down", "1")
+        await judged(pilot, app)
+        await confirm(pilot, app)
+        assert app.view.status is not None
+        app.view.status = msgspec.structs.replace(app.view.status, mode="live")
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: "the desk is live now" in text_of(app))
+        assert not placed(link) and isinstance(app.screen, TicketScreen)
+
+
 async def test_a_denied_order_says_why_and_may_be_sent_anew() -> None:
     link = FakeLink()
     link.judged = sample_account.preview("", "MAX_ORDER_NOTIONAL", "")
