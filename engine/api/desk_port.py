@@ -55,6 +55,10 @@ class DeskPort(Protocol):
         """What persons want to be told of."""
         ...
 
+    async def prepare(self) -> None:
+        """Before ``state``: make what takes long in slices, so that it then is told at once."""
+        ...
+
     def state(self) -> StateFrame:
         """Every row, ``full=True``."""
         ...

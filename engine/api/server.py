@@ -95,9 +95,11 @@ class ApiServer:
             _forget_handlers()
 
     async def _health(self, request: web.Request) -> web.Response:
+        await self._desk.prepare()
         return json_response(self._desk.health())
 
     async def _snapshot(self, request: web.Request) -> web.Response:
+        await self._desk.prepare()
         return json_response(self._desk.state())
 
     async def _latency(self, request: web.Request) -> web.Response:

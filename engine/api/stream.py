@@ -103,8 +103,10 @@ class Streams:
         try:
             while not stream.closed:
                 wake.clear()
-                since = await self._send_events(stream, since)
                 framed = loop.time() >= next_frame
+                if framed:
+                    await self._desk.prepare()
+                since = await self._send_events(stream, since)
                 if framed:
                     await self._tell(stream, conflator.frame(self._desk.state(), since))
                     next_frame = self._after(loop.time())

@@ -17,8 +17,8 @@ from engine.store.read import Reader
 from engine.store.store import Store
 from engine.symbols import find
 from engine.wiring.desk import Desk
+from engine.wiring.shown_numbers import age_ms, number
 from engine.wiring.store_query import queried
-from engine.wiring.view import age_ms, number
 
 log = logging.getLogger("engine.market")
 

@@ -20,7 +20,7 @@ from engine.wiring.chart import Chart, Stored, interval_of, names
 from engine.wiring.decimal_text import plain
 from engine.wiring.desk import Desk
 from engine.wiring.latency import Stages
-from engine.wiring.view import age_ms, number
+from engine.wiring.shown_numbers import age_ms, number
 
 log = logging.getLogger("engine.market")
 

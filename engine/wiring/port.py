@@ -68,6 +68,9 @@ class LivePort:
         self._frame: StateFrame | None = None
         self._framed_at = 0.0
 
+    async def prepare(self) -> None:
+        await self._engine.view.tick_rows.prepare(self._now_ns)
+
     def state(self) -> StateFrame:
         """Every row; clients that ask within 50 ms share one, unless something was journaled since: who has
         seen a fill must not be shown the position of before it."""
@@ -78,9 +81,10 @@ class LivePort:
             and shared.last_seq == self._engine.hub.last_seq
         ):
             return shared
-        began = time.perf_counter_ns()
+        began, rows = time.perf_counter_ns(), self._engine.view.tick_rows
         self._frame, self._framed_at = self._build(), now
-        self._engine.desk.stages.frame.add(time.perf_counter_ns() - began)
+        self._engine.desk.stages.frame.add(time.perf_counter_ns() - began + rows.spent_ns)
+        rows.spent_ns = 0
         return self._frame
 
     def _build(self) -> StateFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -20,18 +19,17 @@ from engine.api.protocol import (
     StateFrame,
     StatusRow,
     StrategyRow,
-    TickRow,
 )
 from engine.events import NS, Opportunity
 from engine.feeds.base import Watched
-from engine.instruments import Instrument, venue_of
+from engine.instruments import Instrument
 from engine.market.clock_offset import ClockOffset
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
-from engine.wiring.market_news import POLLED
 from engine.wiring.order_rows import OrderRows
+from engine.wiring.shown_numbers import rounded
+from engine.wiring.tick_rows import TickRows
 
-SPARK_BARS = 24
 RECENT_ORDERS = 100
 RECENT_OPPORTUNITIES = 60
 
@@ -45,6 +43,7 @@ class DeskView:
         self._started_ns = started_ns
         self._stale_ns = int(desk.config.risk.stale_data_s * NS)
         self._most_skew_ns = int(desk.config.risk.clock_skew_s * NS)
+        self.tick_rows = TickRows(desk, self._stale_ns)
         self._order_rows = OrderRows(desk.instruments)
         self._rate_ns = 0
         self._rate_ticks = 0
@@ -94,7 +93,7 @@ class DeskView:
                 ),
                 *(feed_row(feed, now_ns) for feed in beside),
             ),
-            ticks=self._ticks(now_ns),
+            ticks=self.tick_rows.rows(now_ns),
             opportunities=self._opportunities(),
             positions=self._positions(now_ns),
             orders=self._orders(),
@@ -128,8 +127,8 @@ class DeskView:
             drawdown_pct=round(drawdown or 0.0, 3),
             daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start and day_pnl else 0.0, 3),
             daily_loss_limit_pct=risk.daily_loss_reduce_pct,
-            latency_p50_us=_rounded(desk.latency.percentile_us(0.5), 1),
-            latency_p99_us=_rounded(desk.latency.percentile_us(0.99), 1),
+            latency_p50_us=rounded(desk.latency.percentile_us(0.5), 1),
+            latency_p99_us=rounded(desk.latency.percentile_us(0.99), 1),
             ticks=ticks,
             ticks_per_s=round(self._rate, 1),
             stale_symbols=desk.freshness.stale_count(now_ns, self._stale_ns),
@@ -152,40 +151,6 @@ class DeskView:
             if self._rate_ns and ticks >= self._rate_ticks:
                 self._rate = (ticks - self._rate_ticks) * NS / elapsed
             self._rate_ns, self._rate_ticks = now_ns, ticks
-
-    def _ticks(self, now_ns: int) -> tuple[TickRow, ...]:
-        desk = self._desk
-        rows = []
-        for instrument in desk.instruments:
-            index = instrument.index
-            bid, bid_size, ask, ask_size, last = desk.features.quote(index)
-            row = desk.features.row(index)
-            age = desk.freshness.age_ns(index, now_ns)
-            polled = venue_of(instrument.symbol) == POLLED
-            if polled and (candle := desk.news.candles.get(instrument.symbol)) is not None:
-                last, age = candle.close, desk.freshness.candle_age_ns(index, now_ns)
-            reason = desk.freshness.reason(index, now_ns, self._stale_ns)
-            rows.append(
-                TickRow(
-                    symbol=instrument.symbol,
-                    bid=number(bid),
-                    bid_size=number(bid_size),
-                    ask=number(ask),
-                    ask_size=number(ask_size),
-                    last=number(last),
-                    change_pct=_rounded(number(row.window_change_pct), 3),
-                    volume=round(row.window_volume, 6) if row.window_volume > 0 else 0.0,
-                    age_ms=None if age is None else age_ms(age),
-                    stale=bool(reason),
-                    stale_reason=reason,
-                    gapped=row.window_gapped == 1.0 or row.volume_gapped == 1.0,
-                    book_fault=desk.freshness.book_fault(index),
-                    rsi=_rounded(number(row.rsi), 1),
-                    score=_rounded(desk.signals.blender.score(instrument.symbol, now_ns), 3),
-                    spark=tuple(desk.features.closes(index, SPARK_BARS)),
-                )
-            )
-        return tuple(rows)
 
     def _opportunities(self) -> tuple[OpportunityRow, ...]:
         recent = self._desk.signals.aggregator.recent(RECENT_OPPORTUNITIES)
@@ -300,19 +265,3 @@ def opportunity_row(opportunity: Opportunity, status: str) -> OpportunityRow:
         expires_ns=opportunity.expires_ns,
         merged=opportunity.merged,
     )
-
-
-def age_ms(age_ns: int) -> float:
-    """Coarser the older, so that an ageing row is not sent anew for every millisecond."""
-    milliseconds = max(0, age_ns) / 1e6
-    step = 50.0 if milliseconds < 1_000 else 500.0 if milliseconds < 10_000 else 5_000.0
-    return math.floor(milliseconds / step) * step
-
-
-def number(value: float) -> float | None:
-    """JSON has no NaN: unknown is null."""
-    return value if math.isfinite(value) else None
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)

@@ -87,6 +87,9 @@ class FakeDesk:
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 
+    async def prepare(self) -> None:
+        pass
+
     def state(self) -> StateFrame:
         return self.frame
 

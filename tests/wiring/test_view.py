@@ -15,7 +15,8 @@ from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
 from engine.market.clock_offset import ClockOffset
 from engine.wiring.decimal_text import money, plain
-from engine.wiring.view import DeskView, age_ms, feed_row, number
+from engine.wiring.shown_numbers import age_ms, number
+from engine.wiring.view import DeskView, feed_row
 from tests.wiring.conftest import START_NS, Bench, quote, simulated, trade
 
 A = "sim:AAA-USD"
