@@ -97,6 +97,11 @@ class DeskView:
         return standing(self.console, self.status, up=self.link is LinkState.UP)
 
     @property
+    def is_worth_stale(self) -> bool:
+        """Whether a position's price is stale, and with it what the account is worth and has at risk."""
+        return any(row.stale for row in self.positions.values())
+
+    @property
     def is_past(self) -> bool:
         """Whether what is known is of a while ago: the link is away, or nothing comes over it."""
         return self.link in (LinkState.LOST, LinkState.ENGINE_GONE) or self.silent_s > 0

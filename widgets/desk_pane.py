@@ -8,12 +8,13 @@ from engine.api.market_protocol import LatencyDetail
 from engine.api.protocol import StatusRow, StrategyRow
 from engine.api.trading_protocol import AccountDetail, EquityCurve, LimitRow
 from widgets import figures
+from widgets.cells import Cell
 from widgets.equity import drawn_lines, since, with_now
 from widgets.funnel_detail import funnel_lines
 from widgets.gauges import Gauge, GaugesGrid, gauge_lines, gauges
 from widgets.latency import latency_lines
 from widgets.lines import Line, faded, join_items
-from widgets.positions import signed_money
+from widgets.positions import of_prices, signed_money
 from widgets.sheet import Sheet
 from widgets.tabbed import TabbedPane
 
@@ -31,13 +32,15 @@ class EquitySheet(Sheet):
         self.curve: EquityCurve | None = None
         self.status: StatusRow | None = None
         self.gauges: Sequence[Gauge] = ()
+        self.stale = False
+        """A position's price is, and with it what the account is worth."""
 
     def content(self, width: int, height: int) -> list[Line]:
         curve, status = self.curve, self.status
         worth = figures.decimal(status.equity) if status is not None else None
         if curve is not None and status is not None and worth is not None:
             curve = with_now(curve, float(worth), status.engine_ns)
-        lines = equity_lines(curve, status, self.gauges, width, height)
+        lines = equity_lines(curve, status, self.gauges, width, height, stale=self.stale)
         return [faded(line) for line in lines] if self.faded else lines
 
 
@@ -59,10 +62,16 @@ class FunnelSheet(Sheet):
 
 
 def equity_lines(
-    curve: EquityCurve | None, status: StatusRow | None, found: Sequence[Gauge], width: int, height: int
+    curve: EquityCurve | None,
+    status: StatusRow | None,
+    found: Sequence[Gauge],
+    width: int,
+    height: int,
+    *,
+    stale: bool = False,
 ) -> list[Line]:
     """At least the figures; the curve, its drawdown and the limits as far as ``height`` reaches."""
-    head = _figures_line(curve, status, width)
+    head = _figures_line(curve, status, width, stale)
     if curve is None or len(curve.equity) < 2:
         said = "the curve is not known yet" if curve is None else "the curve begins within minutes"
         return [head, ((said, "muted"),), *gauge_lines(found, width, _MOST_GAUGES)]
@@ -72,14 +81,18 @@ def equity_lines(
     return [head, *drawn_lines(curve, width, room - fall, fall), *gauge_lines(found, width, shown)]
 
 
-def _figures_line(curve: EquityCurve | None, status: StatusRow | None, width: int) -> Line:
+def _figures_line(curve: EquityCurve | None, status: StatusRow | None, width: int, stale: bool) -> Line:
     items: list[tuple[int, Line]] = []
     if status is not None:
-        worth = f"{figures.money(status.equity)} {status.account_currency}" if status.equity else "unknown"
-        items.append((0, (("equity ", "muted"), (worth, "bold" if status.equity else "warn"))))
+        worth: Cell = ("unknown", "warn")
+        if status.equity:
+            shown = f"{figures.money(status.equity)} {status.account_currency}"
+            worth = of_prices((shown, "bold"), stale)
+        items.append((0, (("equity ", "muted"), worth)))
         if status.day_pnl:
-            items.append((1, (("day ", "muted"), signed_money(status.day_pnl))))
-        items.append((2, (("drawdown ", "muted"), (f"{-abs(status.drawdown_pct):z.2f}%", "text"))))
+            items.append((1, (("day ", "muted"), signed_money(status.day_pnl, stale))))
+        fallen = of_prices((f"{-abs(status.drawdown_pct):z.2f}%", "text"), stale)
+        items.append((2, (("drawdown ", "muted"), fallen)))
     if curve is not None and curve.ns:
         items.append((3, ((f"since {since(curve)}", "muted"),)))
     return join_items(items, width, ("  ", "text"))
@@ -114,8 +127,12 @@ class DeskPane(TabbedPane):
         strategies: Iterable[StrategyRow],
         latency: LatencyDetail | None,
         faded: bool = False,
+        stale: bool = False,
     ) -> int:
-        """Draw the open tab. Returns the number of lines that changed."""
+        """Draw the open tab; ``faded``: all of it is of the past, ``stale``: a position's price is.
+
+        Returns the number of lines that changed.
+        """
         lines = 0
         if self.tabs.display:
             lines += self.tabs.show(self.tab, (0,) * len(TABS))
@@ -126,9 +143,10 @@ class DeskPane(TabbedPane):
         elif part is self.latency:
             self.latency.detail = latency
         else:
-            found = gauges(limits, account, strategies) if limits is not None else None
+            found = gauges(limits, account, strategies, stale=stale) if limits is not None else None
             if part is self.risk:
                 return lines + self.risk.show(status, found)
             self.equity.curve, self.equity.status, self.equity.gauges = curve, status, found or ()
+            self.equity.stale = stale
         assert isinstance(part, Sheet)
         return lines + part.draw()

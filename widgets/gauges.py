@@ -30,6 +30,8 @@ class Gauge(NamedTuple):
     limit: Decimal
     unit: str
     about: str
+    stale: bool = False
+    """Of prices of which one is."""
 
     @property
     def share(self) -> float:
@@ -38,9 +40,16 @@ class Gauge(NamedTuple):
 
 
 def gauges(
-    limits: Iterable[LimitRow], account: AccountDetail | None, strategies: Iterable[StrategyRow] = ()
+    limits: Iterable[LimitRow],
+    account: AccountDetail | None,
+    strategies: Iterable[StrategyRow] = (),
+    *,
+    stale: bool = False,
 ) -> list[Gauge]:
-    """What is used of the desk's limits, of the largest position's and of the strategies' budgets."""
+    """What is used of the desk's limits, of the largest position's and of the strategies' budgets.
+
+    ``stale``: a price that shares are reckoned with is.
+    """
     out: list[Gauge] = []
     exposures = account.exposures if account is not None else ()
     for row in limits:
@@ -57,12 +66,13 @@ def gauges(
             if largest is not None:
                 used, about = _share(largest.gross_pct), f"{about}: {figures.symbol_parts(largest.name)[1]}"
         if used is not None:
-            out.append(Gauge(row.name, used, limit, row.unit, about))
+            out.append(Gauge(row.name, used, limit, row.unit, about, stale and row.unit.startswith("%")))
     held = {one.name: one.gross_pct for one in exposures if one.kind == "strategy"}
     for strategy in strategies:
         if strategy.budget_pct > 0 and account is not None:
             used, budget = _share(held.get(strategy.name, 0.0)), _share(strategy.budget_pct)
-            out.append(Gauge(f"budget {strategy.name}", used, budget, _EQUITY, "what the strategy may hold"))
+            about = "what the strategy may hold"
+            out.append(Gauge(f"budget {strategy.name}", used, budget, _EQUITY, about, stale))
     return sorted(out, key=lambda gauge: (-gauge.share, gauge.name))
 
 
@@ -70,13 +80,15 @@ def _share(value: float) -> Decimal:
     return Decimal(str(round(value, 2)))
 
 
-def mark(share: float) -> str:
-    """``!`` near the limit, ``✗`` at it."""
-    return "✗" if share >= 1 else "!" if share >= ALARM else ""
+def mark(gauge: Gauge) -> str:
+    """``!`` near the limit, ``✗`` at it; else ``~`` for what a stale price makes."""
+    return "✗" if gauge.share >= 1 else "!" if gauge.share >= ALARM else "~" if gauge.stale else ""
 
 
-def style(share: float) -> str:
-    return "bad" if share >= ALARM else "warn" if share >= WARN else "good"
+def style(gauge: Gauge) -> str:
+    if gauge.share >= WARN:
+        return "bad" if gauge.share >= ALARM else "warn"
+    return "stale" if gauge.stale else "good"
 
 
 def distance(gauge: Gauge) -> str:
@@ -91,13 +103,12 @@ def distance(gauge: Gauge) -> str:
 
 
 def gauge_cells(gauge: Gauge) -> GridRow:
-    share = gauge.share
-    ink = style(share)
-    words = "text" if share < WARN else ink
+    share, ink = gauge.share, style(gauge)
+    words = "text" if ink == "good" else ink
     return GridRow(
         gauge.name,
         (
-            (mark(share), ink),
+            (mark(gauge), ink),
             (gauge.name, "bold"),
             (figures.bar(share, _BAR), ink),
             (figures.percent(share), words),
@@ -162,13 +173,12 @@ def gauge_lines(found: Sequence[Gauge], width: int, most: int | None = None) -> 
 
 
 def _line(gauge: Gauge, width: int) -> Line:
-    share = gauge.share
-    ink = style(share)
+    share, ink = gauge.share, style(gauge)
     name, bar = 23, min(max(width - 60, 6), 24)
     return (
-        (mark(share).ljust(2), ink),
+        (mark(gauge).ljust(2), ink),
         (gauge.name[: name - 1].ljust(name), "text"),
         (figures.bar(share, bar), ink),
-        (figures.percent(share).rjust(6), "text" if share < WARN else ink),
-        (f"  {distance(gauge)}", "muted" if share < WARN else ink),
+        (figures.percent(share).rjust(6), "text" if ink == "good" else ink),
+        (f"  {distance(gauge)}", "muted" if ink == "good" else ink),
     )

@@ -61,16 +61,16 @@ class TotalsLine(FixedLines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._account: AccountDetail | None = None
-        self._stale = False
+        self._past = self._stale = False
 
-    def show(self, account: AccountDetail | None, stale: bool) -> int:
-        """``stale``: it is of the past."""
-        self._account, self._stale = account, stale
+    def show(self, account: AccountDetail | None, past: bool, stale: bool = False) -> int:
+        """``past``: all of it is; ``stale``: a position's price is."""
+        self._account, self._past, self._stale = account, past, stale
         return self.update_lines()
 
     def layout_lines(self, width: int, height: int) -> tuple[Line, ...]:
-        line = join_items(total_items(self._account), width - 2, ("  ", "text"))
-        return (((" ", "text"), *(faded(line) if self._stale else line)),)
+        line = join_items(total_items(self._account, self._stale), width - 2, ("  ", "text"))
+        return (((" ", "text"), *(faded(line) if self._past else line)),)
 
 
 class PositionsPane(Vertical):
@@ -88,8 +88,8 @@ class PositionsPane(Vertical):
         yield self.totals
 
 
-def total_items(account: AccountDetail | None) -> list[tuple[int, Line]]:
-    """(priority, cells) of exposure and P&L."""
+def total_items(account: AccountDetail | None, stale: bool = False) -> list[tuple[int, Line]]:
+    """(priority, cells) of exposure and P&L; ``stale``: of prices that are."""
     if account is None:
         return [(0, (("exposure and P&L: not known yet", "muted"),))]
     total = next((row for row in account.exposures if row.kind == "total"), None)
@@ -98,13 +98,13 @@ def total_items(account: AccountDetail | None) -> list[tuple[int, Line]]:
     if total is not None:
         share = f" {total.gross_pct:.1f}%" if total.gross else ""
         items += [
-            (0, (("gross ", "muted"), (figures.money(total.gross) + share, "text"))),
-            (1, (("net ", "muted"), (figures.money(total.net, sign=True), "text"))),
+            (0, (("gross ", "muted"), of_prices((figures.money(total.gross) + share, "text"), stale))),
+            (1, (("net ", "muted"), of_prices((figures.money(total.net, sign=True), "text"), stale))),
         ]
     if desk is not None:
         items += [
             (2, (("rP&L", "muted"), signed_money(desk.realized))),
-            (2, (("uP&L", "muted"), signed_money(desk.unrealized))),
+            (2, (("uP&L", "muted"), signed_money(desk.unrealized, stale))),
             (3, (("fees ", "muted"), (figures.money(desk.fees), "text"))),
         ]
     return [*items, (4, ((account.currency, "muted"),))]
@@ -125,6 +125,14 @@ def signed_money(text: str, stale: bool = False) -> Cell:
     shown = round(float(value), 2) if value is not None else None
     label = f"{figures.arrow(shown)}{figures.money(text, sign=True)}"
     return ("~" + label, "stale") if stale else (label, figures.direction(shown))
+
+
+def of_prices(cell: Cell, stale: bool) -> Cell:
+    """What rests on prices: dim and with ``~`` when one is stale; what warns goes on warning."""
+    text, style = cell
+    if not stale:
+        return cell
+    return f"~{text}", style if style in ("warn", "bad") else "stale"
 
 
 def nearest_stop(row: PositionRow) -> tuple[Decimal, str] | None:

@@ -13,6 +13,7 @@ from widgets.cells import fit
 from widgets.codes import meaning
 from widgets.gauges import ALARM, WARN, Gauge, gauge_lines
 from widgets.lines import Line, section
+from widgets.positions import of_prices
 
 _STATES = {"active": "badge-good", "reducing": "badge-warn", "halted": "badge-bad"}
 _SENT = {
@@ -26,8 +27,8 @@ MOST_DENIED = 8
 """Newest orders that were denied."""
 
 
-def state_lines(status: StatusRow | None) -> list[Line]:
-    """What the desk may do, and what holds it back."""
+def state_lines(status: StatusRow | None, *, stale: bool = False) -> list[Line]:
+    """What the desk may do, and what holds it back; ``stale``: a price of what is held is."""
     if status is None:
         return [(("the state of the desk is not known yet", "muted"),)]
     state = status.risk_state
@@ -42,10 +43,10 @@ def state_lines(status: StatusRow | None) -> list[Line]:
         ),
         (
             ("loss of the day ", "muted"),
-            (f"{-abs(status.daily_loss_pct):z.2f} %", "text"),
+            of_prices((f"{-abs(status.daily_loss_pct):z.2f} %", "text"), stale),
             (f", exits only from {-abs(status.daily_loss_limit_pct):z.2f} %", "muted"),
             ("  drawdown ", "muted"),
-            (f"{-abs(status.drawdown_pct):z.2f} %", "text"),
+            of_prices((f"{-abs(status.drawdown_pct):z.2f} %", "text"), stale),
         ),
     ]
     if status.locked:

@@ -11,7 +11,7 @@ from widgets.cells import Cell, fit, printable, width_of
 from widgets.lines import FixedLines, Line, faded, join_items
 from widgets.models import FEW
 from widgets.playback import badge as playback_badge
-from widgets.positions import signed_money
+from widgets.positions import of_prices, signed_money
 
 RISK_BADGES = {
     "active": ("badge-good", " ACTIVE "),
@@ -59,6 +59,8 @@ class StatusView(NamedTuple):
     """What this console may not do, in a word or two, and who controls; "" where there is nothing to say."""
     alerts: int = 0
     """That came, until somebody has seen them."""
+    worth_stale: bool = False
+    """A position's price is stale, and with it what the account is worth."""
 
 
 class StatusItems(NamedTuple):
@@ -124,10 +126,10 @@ def status_items(view: StatusView) -> StatusItems:
     rest: list[tuple[int, Line]] = [
         (0, _drift(status)),
         (0, ((f" ! {view.alerts} ", "badge-warn"),) if view.alerts else ()),
-        (1, (("day ", "muted"), signed_money(status.day_pnl, lost) if status.day_pnl else _UNKNOWN)),
-        (2, _drawdown(status)),
+        (1, (("day ", "muted"), _day(status, lost or view.worth_stale))),
+        (2, _drawdown(status, view.worth_stale)),
         (3, phase),
-        (7, (("equity ", "muted"), _equity(status))),
+        (7, (("equity ", "muted"), of_prices(_equity(status), view.worth_stale))),
     ]
     reason = (status.risk_reason, "warn") if status.risk_reason and status.risk_state != "active" else None
     second: list[tuple[int, Line]] = [
@@ -160,6 +162,10 @@ def status_items(view: StatusView) -> StatusItems:
 def _drift(status: StatusRow) -> Line:
     """The desk and a gateway disagree: never overlooked, explained with the account."""
     return ((f" DRIFT {status.drifts}, P ", "badge-bad"),) if status.drifts else ()
+
+
+def _day(status: StatusRow, stale: bool) -> Cell:
+    return signed_money(status.day_pnl, stale) if status.day_pnl else _UNKNOWN
 
 
 def _equity(status: StatusRow) -> Cell:
@@ -256,16 +262,16 @@ def _venue(venue: str) -> str:
     return venue if width_of([(venue, "text")]) <= _VENUE else fit(venue, _VENUE)
 
 
-def _drawdown(status: StatusRow) -> Line:
+def _drawdown(status: StatusRow, stale: bool) -> Line:
     """Drawdown from the day's high, and today's loss against the limit that stops entries."""
     limit = status.daily_loss_limit_pct
     used = status.daily_loss_pct / limit if limit else 0.0
     style = "bad" if used >= 1 else "warn" if used >= 0.6 else "text"
     return (
         ("DD ", "muted"),
-        (f"{-abs(status.drawdown_pct):z.1f}%", "text"),
+        of_prices((f"{-abs(status.drawdown_pct):z.1f}%", "text"), stale),
         (" loss ", "muted"),
-        (f"{-abs(status.daily_loss_pct):z.1f}/{-abs(limit):z.1f}%", style),
+        of_prices((f"{-abs(status.daily_loss_pct):z.1f}/{-abs(limit):z.1f}%", style), stale),
     )
 
 

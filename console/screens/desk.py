@@ -141,6 +141,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
                 self._stale_s,
                 view.standing.badge(keys_of(self.app).words("{control}")),
                 self.alerts,
+                view.is_worth_stale,
             )
         )
         self._paint_banner()

@@ -112,7 +112,7 @@ class DeskPanes:
         if self.positions.display:
             halted = view.risk_state == "halted"
             lines += self.positions.grid.show(view.positions.values(), now, halted=halted)
-            lines += self.positions.totals.show(view.account, lost)
+            lines += self.positions.totals.show(view.account, lost, view.is_worth_stale)
         if self.orders.display:
             lines += self.orders.show(view.orders.values())
         if self.strategies.display:
@@ -158,6 +158,7 @@ class DeskPanes:
             account=view.account,
             strategies=view.strategies.values(),
             latency=view.latency,
+            stale=view.is_worth_stale,
             faded=lost,
         )
 

@@ -58,9 +58,9 @@ class RiskScreen(Reader):
             return
         found = None
         if self._limits is not None:
-            found = gauges(self._limits, self._account, view.strategies.values())
+            found = gauges(self._limits, self._account, view.strategies.values(), stale=view.is_worth_stale)
         drops = view.status.drops if view.status is not None else {}
-        lines = state_lines(view.status)
+        lines = state_lines(view.status, stale=view.is_worth_stale)
         lines += limit_lines(found, width)
         lines += change_lines(self._changes)
         lines += denial_lines(drops, view.orders.values())

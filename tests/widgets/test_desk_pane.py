@@ -32,6 +32,15 @@ def test_equity_fills_its_place_and_no_more(width: int, height: int) -> None:
     assert ("max_open_orders" in text(lines)) == (height >= 8), "the limit that is nearest"
 
 
+def test_equity_of_a_stale_price_is_dim_and_marked() -> None:
+    found = gauges(account.limits(), account.account(), sample.strategies(), stale=True)
+    lines = equity_lines(account.curve(), sample.status(), found, 120, 20, stale=True)
+    for figure in ("equity ~100,012.40 USD", "day ~▲", "drawdown ~-", "✗ max_open_orders", "~ daily_loss"):
+        assert figure in text(lines)
+    assert ("~100,012.40 USD", "stale") in lines[0]
+    assert "~" not in text(equity_lines(account.curve(), sample.status(), FOUND, 120, 20))
+
+
 def test_equity_says_what_is_not_known() -> None:
     said = text(equity_lines(None, sample.status(equity="", day_pnl=""), (), 70, 10))
     assert "equity unknown" in said and "not known yet" in said

@@ -42,6 +42,7 @@ def test_the_state_says_what_still_leaves_and_what_rests() -> None:
     assert "HALTED" in said and "only stop-losses" in said and "daily loss" in said
     assert "stops: SOL-USD" in said and "2 symbols are stale" in said and "disagree in 1" in said
     assert "loss of the day -0.20 %, exits only from -3.00 %" in said
+    assert "loss of the day ~-0.20 %" in text(state_lines(sample.status(), stale=True))
     assert "not known yet" in text(state_lines(None))
 
 

@@ -129,3 +129,11 @@ def test_a_clock_that_denies_entries_is_marked() -> None:
     off = msgspec.structs.replace(UP, clock_offset_ms=-834.2 * 86_400_000, clock_off=True)
     assert text(feed(off)) == "FEED ~ simulated clock 834 d off"
     assert "good" not in styles(feed(off))
+
+
+def test_what_rests_on_a_stale_price_is_marked() -> None:
+    items = status_items(view()._replace(worth_stale=True))
+    shown = "  ".join(map(text, (line for _, line in items.first)))
+    for figure in ("day ~▲", "DD ~-", "loss ~-", "equity ~"):
+        assert figure in shown
+    assert "~" not in "".join(map(text, (line for _, line in status_items(view()).first)))

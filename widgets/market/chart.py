@@ -127,7 +127,8 @@ def chart_lines(chart: Chart, width: int, height: int) -> list[Line]:
         label = labels.get(y)
         lines.append((*canvas.row(y), label if label is not None else (" " * frame.axis, "text")))
     if frame.times:
-        lines.append(exact([(time_line(bars, columns, chart.interval_s, frame.plot), "muted")], width))
+        times = time_line(bars, columns, chart.interval_s, frame.plot)
+        lines.append(exact([(times + fit("UTC", frame.axis, right=True), "muted")], width))
     return lines
 
 

@@ -60,7 +60,7 @@ class ChartPart(MarketPart):
             decimals_of(frame.tick_size, (newest,)),
             detail.interval_s,
             self.scrolled,
-            bool(around.stale),
+            bool(around.stale) or self.faded,
         )
         self._room = max(room_for(chart, width), 1)
         return chart._replace(bars=shown[-self._room :])

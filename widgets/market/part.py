@@ -51,7 +51,7 @@ class MarketPart(FixedLines, can_focus=True, inherit_bindings=False):
         elif self.detail.frame is None or self.detail.symbol != wanted:
             said = f"asking for {clean(wanted, 40)}…"
         elif not self.detail.frame.known:
-            said = f"the desk does not know {clean(wanted, 40)}: nothing has come of it"
+            said = f"not known to the desk: {clean(wanted, 40)}"
         else:
             lines = tuple(self.content(width, height))
             return tuple(faded(line) for line in lines) if self.faded else lines

@@ -67,7 +67,7 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
         return []
     exactly = width >= WITH_MILLIS
     blank = "    " if exactly else ""
-    head: list[Cell] = [(f"time{blank}          price     size", "heading")]
+    head: list[Cell] = [(f"UTC time{blank}      price     size", "heading")]
     if scrolled:
         head = [(f"{scrolled} newer above · G newest", "warn")]
     lines = [exact(head, width)]

@@ -34,4 +34,4 @@ def test_a_symbol_that_the_desk_does_not_know_has_no_wrong_book() -> None:
     part = LadderPart()
     part.detail, part.around = unknown, around
     (line,) = part.layout_lines(70, 1)
-    assert "the desk does not know simulated:NO-USD: nothing has come of it" in line[0][0]
+    assert "not known to the desk: simulated:NO-USD" in line[0][0]
