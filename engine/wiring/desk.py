@@ -40,7 +40,7 @@ from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
 from engine.wiring.intake import Intake, Ticks
 from engine.wiring.kept import Kept, forget
-from engine.wiring.latency import Stages
+from engine.wiring.latency import Stages, Stopwatch
 from engine.wiring.market_news import MarketNews
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.order_restore import STATE
@@ -98,10 +98,7 @@ class Desk:
         self.clock_offset = ClockOffset()
         self._beat_ns = min(int(config.features.bar_s * NS), NS)
         self._timed_ns = 0
-        self._timer = timer
-        self._began = 0
-        self._bars_began = 0, 0
-        """The last boundary, and when its bars closed by the timer."""
+        self._stopwatch = Stopwatch(self.stages, timer)
         self.model_bars = ModelBars(config, self.features)
         self.signals = Signals(
             config,
@@ -121,7 +118,7 @@ class Desk:
             commit=commit,
             on_drop=self._on_drop,
             on_outcome=self._on_outcome,
-            on_approved=self._on_approved,
+            on_approved=self._stopwatch.approved,
             on_repeater=self._on_repeater,
             alert=self.alert,
             record=record,
@@ -129,7 +126,7 @@ class Desk:
             budget_pct=self.signals.strategies.budget,
             model_created_ns=self.signals.scoring.created_ns,
         )
-        self.signals.on_batch = self._on_batch
+        self.signals.on_batch = self._stopwatch.batch
         self.signals.scoring.on_scored = self.stages.scored.add
         self._history = History(self.trading.ledger)
         self.targets: Targets | None = None
@@ -208,21 +205,18 @@ class Desk:
 
     def on_events(self, events: Sequence[MarketEvent]) -> None:
         """What one socket read held, decoded, in order."""
-        if self._timer is not None:
-            self._began = self._timer()
+        self._stopwatch.begin()
         self.intake.events(events)
         self.clock_offset.note_batch(events)
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a tape; it is written to."""
-        if self._timer is not None:
-            self._began = self._timer()
+        self._stopwatch.begin()
         self.intake.block(ticks, symbols)
 
     def advance(self, now_ns: int) -> None:
         """The clock: bars close, orders expire and stops are swept without any tick."""
-        if self._timer is not None:
-            self._began = self._timer()
+        self._stopwatch.begin()
         while self.features.advance(now_ns) != NONE:
             self._on_bars()
         if self.trading_enabled:
@@ -248,10 +242,9 @@ class Desk:
             self._note_faults()
 
     def _on_bars(self) -> None:
-        timer = self._timer if self.trading_enabled else None
-        began = 0 if timer is None else timer()
+        self._stopwatch.begin_bars(timed=self.trading_enabled)
         table = self.features.closed_table()
-        self._bars_began = table.ns, began
+        self._stopwatch.boundary_ns = table.ns
         self.bars += len(table)
         awaited = self.model_bars.awaited(table.ns)
         if self.trading_enabled:
@@ -261,8 +254,7 @@ class Desk:
         self.signals.on_bars(table, trading=self.trading_enabled)
         self._expire()
         self._note_faults()
-        if timer is not None:
-            self.stages.bars.add(timer() - began)
+        self._stopwatch.end_bars()
         if self.trading_enabled:
             if not awaited:
                 self.model_bars.take(table)
@@ -306,14 +298,8 @@ class Desk:
         for instrument in self.instruments:
             self.features.watch_rise(instrument.index, *watch)
 
-    def _on_batch(self, ns: int) -> None:
-        closed_ns, began = self._bars_began
-        if self._timer is not None and began and ns == closed_ns:
-            self.stages.batch.add(self._timer() - began)
-
     def _on_opportunity(self, opportunity: Opportunity) -> None:
-        if self._timer is not None:
-            self.stages.decided.add(self._timer() - self._began)
+        self._stopwatch.decided()
         self._act(opportunity)
         if self.trading.holds(opportunity):
             # It is left by an exit only, and its evidence is older than that then.
@@ -354,10 +340,6 @@ class Desk:
             self.alert(
                 "error", source, f"switched off for repeating itself: {reason}; space switches it on again"
             )
-
-    def _on_approved(self) -> None:
-        if self._timer is not None:
-            self.latency.add(self._timer() - self._began)
 
     def alert(self, level: str, source: str, text: str) -> None:
         """Tell the person at the desk; journaled, so that no console misses it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 
 from engine.api.market_protocol import LatencyRow
 
@@ -59,6 +60,42 @@ class Stages:
     def rows(self) -> tuple[LatencyRow, ...]:
         """In the order of the flow."""
         return tuple(getattr(self, name).row(stage, about) for name, stage, about in _ABOUT)
+
+
+class Stopwatch:
+    """Times the decisions of one desk, by ``timer`` (ns); None: nothing is timed."""
+
+    def __init__(self, stages: Stages, timer: Callable[[], int] | None) -> None:
+        self._stages = stages
+        self._timer = timer
+        self._began = self._bars_began = 0
+        self.boundary_ns = 0
+        """Of the bars that closed last."""
+
+    def begin(self) -> None:
+        """The desk is given something, or the time."""
+        if self._timer is not None:
+            self._began = self._timer()
+
+    def begin_bars(self, *, timed: bool) -> None:
+        self._bars_began = self._timer() if timed and self._timer is not None else 0
+
+    def end_bars(self) -> None:
+        if self._timer is not None and self._bars_began:
+            self._stages.bars.add(self._timer() - self._bars_began)
+
+    def batch(self, ns: int) -> None:
+        """The model's predictions of the boundary ``ns`` were heard."""
+        if self._timer is not None and self._bars_began and ns == self.boundary_ns:
+            self._stages.batch.add(self._timer() - self._bars_began)
+
+    def decided(self) -> None:
+        if self._timer is not None:
+            self._stages.decided.add(self._timer() - self._began)
+
+    def approved(self) -> None:
+        if self._timer is not None:
+            self._stages.approved.add(self._timer() - self._began)
 
 
 _ABOUT = (
