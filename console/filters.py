@@ -25,8 +25,8 @@ STYLES = 4096
 _SURFACES = 8
 """A Linux console has that many for surfaces."""
 _BLACK, _SILVER, _WHITE = 0, 7, 15
-_BRIGHT = (3, 6, 7)
-"""Surfaces on which black is read best."""
+_BRIGHT = (2, 3, 6, 7)
+"""Surfaces on which black is read best: their shade differs between terminals."""
 
 
 class StyleFilter(LineFilter):
@@ -66,6 +66,9 @@ def in_sixteen(style: Style) -> Style:
     ink, surface = _number(style.color), _number(style.bgcolor)
     if surface is not None and surface >= _SURFACES:
         surface = _SILVER if surface == _WHITE else surface - _SURFACES
+    if surface in _BRIGHT and ink in (_SILVER, _WHITE) and ink != surface:
+        # A badge. Bold black is grey in some terminals.
+        return style + Style(color=_coloured(_BLACK), bgcolor=_coloured(surface), bold=False)
     if ink is None or ink != surface:
         return style + Style(color=_coloured(ink), bgcolor=_coloured(surface))
     # Too near to be told apart, as what lies below the shade of a dialog is.

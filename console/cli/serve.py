@@ -11,7 +11,7 @@ from pathlib import Path
 from console.cli.client import none_to_watch
 from console.cli.desk import answers, config_options, engine_options
 from console.cli.looks import require_looks
-from console.cli.settings import configuration, is_read_only, state_dir
+from console.cli.settings import configuration, is_read_only, key_map, state_dir
 from console.engine_process import start_engine
 from engine.api.address import socket_path
 from engine.errors import ConfigError
@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("textual_serve") is None:
         raise ConfigError("a console in a browser needs textual-serve: pip install 'tickdesk[web]'")
     require_looks(arguments, config)
+    key_map(arguments, config)  # a mistake is told here, not in each tab
     from console.browser import gate
     from console.browser.server import DeskServer, listen, serve
     from console.browser.tab import FIRST_RUN

@@ -343,9 +343,16 @@ def test_a_database_of_a_newer_version(capsys: Capture, tmp_path: Path) -> None:
     assert code == 1 and "99" in err
 
 
-def test_the_screen_needs_a_terminal_and_starts_nothing_without(capsys: Capture, tmp_path: Path) -> None:
+def test_the_screen_needs_a_terminal_and_starts_nothing_without(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, err = refused(capsys, "--state-dir", str(tmp_path / "s"))
     assert code == 2 and "terminal" in err
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    code, err = refused(capsys, "--state-dir", str(tmp_path / "s"))
+    assert code == 2 and "without a screen" in err
     assert not (tmp_path / "s").exists()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from console.browser import tab
+from console.browser.driver import BrowserDriver
 from console.cli import main
 from console.cli.arguments import parse
 from console.cli.serve import tab_command
@@ -27,6 +29,9 @@ def test_what_is_not_served(
     assert "no engine" in refused(capsys, tmp_path, "--read-only")
     assert "TLS in front" in refused(capsys, tmp_path, "--host", "0.0.0.0")
     assert "did you mean tickdesk-light" in refused(capsys, tmp_path, "--theme", "tickdesk-ligth")
+    (tmp_path / "config.toml").write_text('[console.keys]\nhlat = "f5"\n')
+    assert "hlat" in refused(capsys, tmp_path, "--config", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").unlink()
     assert "No such file" in refused(capsys, tmp_path, "--token-file", str(tmp_path / "none"))
     found = importlib.util.find_spec
 
@@ -45,11 +50,24 @@ def test_numbers_out_of_range(option: tuple[str, str], capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_tab_has_the_keys_and_rights_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # it takes another
+    (tmp_path / "config.toml").write_text('[console.keys]\nsort = "f7"\n')
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("console.attach.attach", lambda *_, **options: given.update(options) or 0)
+    options = ["--config", str(tmp_path / "config.toml"), "--state-dir", str(tmp_path), "--read-only"]
+    assert tab.main(options) == 0
+    assert given["keys"].changed and given["read_only"] and not given["first_run"]
+    assert given["driver_class"] is BrowserDriver
+
+
 def test_the_console_of_a_tab(tmp_path: Path) -> None:
     arguments = parse(["serve", "--theme", "tickdesk-mono", "--set", "console.frames_per_s=2"])
     command = tab_command(arguments, tmp_path, read_only=True)
     assert command[:3] == [sys.executable, "-m", "console.browser.tab"]
-    tab = parse(["attach", *command[3:]])
-    assert (tab.state_dir, tab.theme, tab.read_only) == (tmp_path, "tickdesk-mono", True)
-    assert tab.overrides == ["console.frames_per_s=2"]
+    given = parse(["attach", *command[3:]])
+    assert (given.state_dir, given.theme, given.read_only) == (tmp_path, "tickdesk-mono", True)
+    assert given.overrides == ["console.frames_per_s=2"]
     assert "--read-only" not in tab_command(arguments, tmp_path, read_only=False)
