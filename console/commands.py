@@ -17,8 +17,8 @@ from engine.text import clean
 if TYPE_CHECKING:
     from console.command_line.prompt import PromptApp
 
-MOST = 500
-"""Entries of one command."""
+MOST = 5000
+"""Entries of one command: every symbol that a desk may have."""
 
 
 class Entry(NamedTuple):
@@ -40,8 +40,10 @@ class DeskCommands(Provider):
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
+        typed = query.casefold()
         for entry in (*self._actions(), *self._places()):
-            if (score := matcher.match(entry.text)) > 0:
+            # Most entries are ruled out by far less than a score costs.
+            if _holds(entry.text, typed) and (score := matcher.match(entry.text)) > 0:
                 yield Hit(score, entry.content, entry.run, text=entry.text)
 
     def _actions(self) -> Iterator[Entry]:
@@ -80,3 +82,9 @@ class DeskCommands(Provider):
                 app.say(str(error), "error")
 
         return run
+
+
+def _holds(text: str, typed: str) -> bool:
+    """Whether the characters of ``typed`` stand in ``text`` in this order, whatever is between them."""
+    left = iter(text.casefold())
+    return all(character in left for character in typed)

@@ -12,7 +12,7 @@ from console.clipboard import osc52
 from console.command_line.command import Argument, Command, CommandError
 from console.commanding import CommandingApp
 from console.export_files import Export, Exportable, ExportError, write_file
-from engine.text import clean_block
+from engine.text import clean, clean_block
 
 SCREENSHOT = "screen"
 LONGEST = 10_000_000
@@ -55,9 +55,14 @@ class ExportingApp(CommandingApp):
     def _export_to(self, words: Sequence[str]) -> None:
         before = self._exports
         if words:
-            folder = Path(words[0]).expanduser().absolute()
-            if folder.exists() and not folder.is_dir():
-                raise CommandError(f"{folder} is a file: give a folder")
+            try:
+                folder = Path(words[0]).expanduser().absolute()
+                is_file = folder.exists() and not folder.is_dir()
+            except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; no name
+                why = getattr(error, "strerror", "") or error
+                raise CommandError(f"{clean(words[0], 80)}: {clean(why, 80)}") from None
+            if is_file:
+                raise CommandError(f"{clean(folder, 80)} is a file: give a folder")
             self._exports = folder
         try:
             self.action_export()

@@ -202,5 +202,5 @@ class _Trading:
         yield Candidate("exits")
         for name in sorted(view.strategies):
             yield Candidate(f"strategy:{name}")
-        for symbol in sorted(view.ticks):
-            yield Candidate(f"symbol:{symbol}")
+        for text, venue in symbol_candidates(view.ticks):
+            yield Candidate(f"symbol:{text}", venue)

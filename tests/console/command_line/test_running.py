@@ -263,6 +263,9 @@ FAILS = {
     "seek 50%": "this desk plays no tape",
     "go nowhere": "there is no symbol nowhere",
     "halt now": "now is too much: halt",
+    "export ~nobody-of-this-name/x": "~nobody-of-this-name/x: ",
+    f"export {'x' * 300}": "File name too long",
+    f"replay {'x' * 300}": "no tape can be opened from here",
 }
 
 
