@@ -24,7 +24,7 @@ from engine.wiring.shown_numbers import age_ms, number
 
 log = logging.getLogger("engine.market")
 
-MOST_CHARTS = 16
+MOST_CHARTS = 64
 """Charts that are kept up to date at once; one that another takes the place of is made anew."""
 MOST_RECALLED = 64
 """Symbols whose fills are at hand."""

@@ -23,7 +23,7 @@ MODELS = _amount("MODELS", 8)
 """Damaged model files, as many damaged manifests, and kill -9 of processes that change the registry."""
 STOP_S = _amount("STOP_S", 2)
 """How long a process is stopped by SIGSTOP."""
-CONSOLES = _amount("CONSOLES", 5)
+CONSOLES = _amount("CONSOLES", 2)
 """Consoles that attach and go: left, killed, hung up on."""
 STALL_S = _amount("STALL_S", 3)
 """How long the terminal of a console reads nothing."""
