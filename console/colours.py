@@ -23,7 +23,8 @@ def colours_of(setting: str, environ: Mapping[str, str]) -> Colours:
         return Colours(setting)
     if environ.get("NO_COLOR"):
         return Colours.NONE
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+    # Inside GNU screen it is what the terminal outside said; screen takes the numbers for other attributes.
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not environ.get("STY"):
         return Colours.TRUE
     term = environ.get("TERM", "").lower()
     if term.endswith("-direct"):

@@ -49,6 +49,8 @@ async function enter() {
   document.getElementById("token").focus();
 }
 
+document.title = `tickdesk ${location.host}`; // of several desks, which one
+
 window.addEventListener("load", () => {
   document.getElementById("again").addEventListener("click", () => location.reload());
   document.getElementById("asked").addEventListener("submit", (event) => {

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,7 +76,6 @@ class ConsoleProcess(AppService):
             *self._arguments,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=None if sys.stderr.isatty() else DEVNULL,
             env=environment_of(os.environ, width, height),
             start_new_session=True,
         )

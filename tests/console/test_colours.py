@@ -57,6 +57,8 @@ def parts(sent: str) -> set[str]:
         ({"TERM": "xterm-256color", "NO_COLOR": ""}, Colours.EIGHT_BIT),
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "0"}, Colours.NONE),
         ({"TERM": "screen-256color-bce"}, Colours.EIGHT_BIT),
+        ({"TERM": "screen", "COLORTERM": "truecolor", "STY": "1.pts-0"}, Colours.SIXTEEN),
+        ({"TERM": "screen", "COLORTERM": "truecolor", "TMUX": "/tmp/x,1,0"}, Colours.TRUE),
         ({"TERM": "xterm"}, Colours.SIXTEEN),
         ({"TERM": "linux"}, Colours.SIXTEEN),
         ({"TERM": "tmux"}, Colours.SIXTEEN),
