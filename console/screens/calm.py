@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from textual import events
+from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
@@ -25,11 +26,32 @@ class CalmScreen(Screen[Result]):
     """Marked, and not drawn yet."""
 
     def _compositor_refresh(self) -> None:
-        if self.app._batch_count and self is self.app.screen:
+        # With a repaint due, all of it is drawn in a moment: a layout need not draw it first.
+        if (self.app._batch_count or self._repaint_required) and self is self.app.screen:
             self._owed = True
             return
         self._owed = False
         super()._compositor_refresh()
+
+    def _screen_resized(self, size: Size) -> None:
+        # Every dialog that opens says so, of itself and to all screens below.
+        if size != self._size:
+            super()._screen_resized(size)
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """As Textual's, but a new screen is dressed already, and what is laid out here is drawn by that."""
+        event.prevent_default()
+        new = not self.stack_updates
+        self.stack_updates += 1
+        self.app._refresh_notifications()
+        self._update_auto_focus()
+        if self.is_attached:
+            if event.refresh_styles and not new:
+                self.update_node_styles(animate=False)
+            if self._size != self.app.size:
+                self._refresh_layout(self.app.size)
+            else:
+                self.refresh()
 
     async def _on_idle(self, event: events.Idle) -> None:
         due = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
