@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -197,6 +198,27 @@ def test_every_route_that_needs_no_control_is_one() -> None:
     assert served >= control_routes._LOOKS | control_routes._SAFER
     risky = {route for route in served if route[0] != "GET"} - control_routes._LOOKS - control_routes._SAFER
     assert {("POST", "/v1/orders"), ("POST", "/v1/flatten"), ("POST", "/v1/stop")} <= risky
+
+
+async def test_every_route_is_judged_for_every_kind_of_console(serve: Serve) -> None:
+    async with serve() as served, attached(served, A), attached(served, B), attached(served, R):
+        router = served.server.application().router
+        routes = {(route.method, route.resource.canonical) for route in router.routes() if route.resource}
+        asked = len(served.desk.asked)
+        for method, path in sorted(routes - control_routes._LOOKS):
+            if method in ("GET", "HEAD"):
+                continue
+            for named in ("x", "a%2Fpreview", "preview%3F"):
+                where = re.sub(r"\{\w+\}", named, path)
+                status, answer = await served.request(method, where, b"{}", **{HEADER: R.text})
+                assert status == 409 and b"read-only" in answer, (method, where)
+                if (method, path) not in control_routes._SAFER:
+                    status, answer = await served.request(method, where, b"{}", **{HEADER: B.text})
+                    assert status == 409 and b"pts/3 controls" in answer, (method, where)
+        for name in ("", "x" * 8000, f"{A.id} seat", f"{A.id} seat \u202e", f" {A.id} king x"):
+            status, _ = await served.request("POST", "/v1/flatten", **{HEADER: name})
+            assert status == 400, name
+        assert len(served.desk.asked) == asked, "nothing reached the desk"
 
 
 async def test_the_engine_refuses_what_a_console_may_not(serve: Serve) -> None:
