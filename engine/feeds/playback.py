@@ -71,6 +71,11 @@ class Playback:
         """Whether it runs as fast as it goes."""
         return self.state is PlayState.SEEKING or (self.state is PlayState.PLAYING and math.isinf(self.speed))
 
+    @property
+    def stands(self) -> bool:
+        """Whether it is paused, or will be when its seek is there."""
+        return (self._then if self.state is PlayState.SEEKING else self.state) is PlayState.PAUSED
+
     def at_ns(self, now: int) -> int:
         """The time reached on the tape: it goes on through quiet stretches, and waits for what is late."""
         if self.state is PlayState.PLAYING and not self.unpaced and self._next_ns is not None:

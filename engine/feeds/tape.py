@@ -18,9 +18,10 @@ from typing import TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from engine.errors import TapeError
-from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
+from engine.events import NS, FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
 from engine.feeds.base import BOOK_LEVELS, FeedStats, InstrumentSpec, Sink
 from engine.feeds.capture import Capture, Row, Tally, Ticks, excerpt, read_row
 from engine.feeds.columnar import MAGIC, ColumnarReader
@@ -34,10 +35,12 @@ from engine.ticks import BACKFILLED, TRADE
 
 _HEAD_LINES = 64
 _BATCH = 512
-_PIECE = 1024
-"""Ticks of a block that are played at once: whoever asks for something meanwhile is not kept waiting."""
+_PIECE, _PIECE_NS = 1024, 20 * NS
+"""So many events, of so long, are played at once: bars close even where hardly anything trades, and whoever
+asks for something meanwhile is not kept waiting."""
 _LONGEST_WAIT_S = 1.0
 _Batch = TypeVar("_Batch")
+_Block = TypeVar("_Block", list[MarketEvent], Ticks)
 
 
 class Tape:
@@ -323,12 +326,12 @@ class TapeFeed:
                 first_ns = block[0].recv_ns if isinstance(block, list) else int(block["recv_ns"][0])
                 playback.begin(first_ns, self.clock())
                 self._tell(FeedState.UP, f"playing {self._tape.paths[0].name}", first_ns, sink)
-            for start in range(0, len(block), _PIECE):
-                piece = block[start : start + _PIECE]
-                if isinstance(piece, list):
-                    await self._play(piece, sink)
-                else:
-                    await self._play_ticks(piece, sink)
+            if isinstance(block, list):
+                for events in _pieces(block, lambda part: [event.recv_ns for event in part]):
+                    await self._play(events, sink)
+            else:
+                for ticks in _pieces(block, lambda part: part["recv_ns"]):
+                    await self._play_ticks(ticks, sink)
         playback.end()
         detail = "end of tape (it was cut off there)" if self._tape.truncated else "end of tape"
         self._tell(FeedState.ENDED, detail, playback.last_ns, sink)
@@ -372,6 +375,18 @@ class TapeFeed:
     def _tell(self, state: FeedState, detail: str, recv_ns: int, sink: Sink) -> None:
         self.stats.state, self.stats.detail = state, detail
         sink([FeedStatus(self.venue, state, detail, recv_ns)])
+
+
+def _pieces(block: _Block, times: Callable[[_Block], npt.ArrayLike]) -> Iterator[_Block]:
+    """A block in its order, cut into what is played at once; ``times``: receipts."""
+    start = 0
+    while start < len(block):
+        part: _Block = block[start : start + _PIECE]
+        recv_ns = np.asarray(times(part))
+        beyond = np.flatnonzero(recv_ns > recv_ns[0] + _PIECE_NS)
+        end = int(beyond[0]) if len(beyond) else len(part)
+        yield part[:end]
+        start += end
 
 
 def events_of(ticks: Ticks, symbols: Sequence[str], news: Sequence[Placed] = ()) -> list[MarketEvent]:

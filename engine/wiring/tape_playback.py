@@ -162,8 +162,7 @@ class TapePlayback:
         playback = self._playback
         return Begin(
             playback.speed,
-            # At its end it has stopped playing only because nothing comes.
-            playback.state is PlayState.PAUSED,
+            playback.stands,  # at its end it has stopped playing only because nothing comes
             goal_ns if goal_ns > playback.first_ns else 0,
             playback.last_ns if playback.state is PlayState.ENDED else self._last_ns,
             self._begin.rewinds + 1,

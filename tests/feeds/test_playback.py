@@ -123,6 +123,7 @@ def test_a_seek_runs_unpaced_to_its_goal_and_goes_on_as_before(paused: bool) -> 
     player.run()
     player.playback.seek(250 * MS, player.now)
     assert player.playback.state is PlayState.SEEKING and player.playback.unpaced
+    assert player.playback.stands == paused, "who seeks back meanwhile finds it as it was"
     player.run()
     assert len(player.seen) == 3
     assert player.playback.at_ns(player.now) == 250 * MS

@@ -201,6 +201,26 @@ async def test_a_columnar_tape_plays_as_events(tmp_path: Path) -> None:
     assert [event.symbol for event in seen if isinstance(event, Trade)] == ["a:A", "b:B", "a:A"]
 
 
+@pytest.mark.parametrize("packed", [True, False])
+async def test_where_hardly_anything_trades_little_is_played_at_once(packed: bool, tmp_path: Path) -> None:
+    """Each second of it is a bar that is decided upon: thousands at once would keep who asks waiting."""
+    at = [ns * 5_000_000_000 for ns in range(1, 2001)]
+    spans: list[int] = []
+
+    def take(first_ns: int, last_ns: int) -> None:
+        spans.append(last_ns - first_ns)
+
+    path = columnar(tmp_path / "a.tape", ["a:A"], at)
+    feed = TapeFeed(
+        Tape([path]),
+        Playback(math.inf),
+        time.monotonic_ns,
+        (lambda ticks, _: take(ticks["recv_ns"][0], ticks["recv_ns"][-1])) if packed else None,
+    )
+    await feed.run(lambda events: take(events[0].recv_ns, events[-1].recv_ns))  # type: ignore[union-attr]
+    assert len(spans) > 400 and max(spans) <= 20_000_000_000
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "symbol", "trades", "quotes"),
