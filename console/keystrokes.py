@@ -24,7 +24,8 @@ class KeystrokesApp(App[None]):
         await super().on_event(event)
 
     async def _act(self, event: events.Key) -> bool:
-        """False: nobody here wants the key, and Textual may look further."""
+        """False: it is Textual's own. A key that means nothing where it was typed is dropped: left to wander,
+        it would act on the desk below once a dialog is closed by the key after it."""
         focused = self.focused
         if isinstance(focused, Input) and not isinstance(focused, ValueInput):
             return False  # the palette of actions, which is Textual's own
@@ -33,4 +34,6 @@ class KeystrokesApp(App[None]):
             focused = self.focused
         if isinstance(focused, (Form, ValueInput)) and focused.take(event):
             return True
-        return await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key)
+        if not await self._check_bindings(event.key, priority=True):
+            await self._check_bindings(event.key)
+        return True

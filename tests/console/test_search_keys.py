@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
 from console.screens.explain import ExplainScreen
 from console.screens.feeds import FeedsScreen
@@ -73,3 +74,14 @@ async def test_what_is_too_long_to_copy_goes_to_a_file(tmp_path: Path) -> None:
         await press(pilot, "1", "y")
         (path,) = tmp_path.iterdir()
         assert path.read_text() == "x" * 100_000 and str(path) in toasts(app)[-1]
+
+
+async def test_keys_that_mean_nothing_in_a_dialog_do_not_act_on_the_desk_that_it_uncovers() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "W")
+        for key in ("T", "C", "D", "o", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.screen is app.desk)
+        await pilot.pause()
+        assert app.screen is app.desk and not link.sent and not toasts(app)
