@@ -45,7 +45,8 @@ class ModelsApp(TradingApp):
 
     def action_rollback(self) -> None:
         """Back to the model that was active before: asked once, with what it goes back to."""
-
+        if self.refused():
+            return
         screen = RollbackScreen(self.link)
 
         def answered(answer: str | None) -> None:
@@ -75,6 +76,8 @@ class ModelsApp(TradingApp):
         if active is None:
             self.say("no model is active")
             return
+        if self.refused():
+            return
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
@@ -87,6 +90,9 @@ class ModelsApp(TradingApp):
         self.push_screen(ConfirmScreen("Deactivate", question, "Deactivate the model"), answered)
 
     def ask_end_of_training(self) -> None:
+        if self.refused():
+            return
+
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self.command("ending the training", self.link.cancel_training)

@@ -46,7 +46,7 @@ def trading_commands(app: TradingApp) -> list[Command]:
                 Argument("PART", "of it, as in 50%", typed.parts, optional=True),
             ),
         ),
-        Command("reduce", "Entries off: exits only", lambda words: app.action_entries_off()),
+        Command("reduce", "Entries off: exits only", typed.reduce),
         Command(
             "limit",
             "Change a risk limit; looser asks",
@@ -111,6 +111,13 @@ class _Trading:
         if percent is not None and percent > 100:
             raise CommandError("part: give 1% to 100%")
         self._app.close_position(row, percent)
+
+    def reduce(self, words: Sequence[str]) -> None:
+        """Never upwards: from HALTED the key resumes."""
+        state = self._app.view.risk_state
+        if state in ("reducing", "halted"):
+            raise CommandError(f"the desk is {state.upper()} already: no entry leaves")
+        self._app.action_entries_off()
 
     # --- limits ----------------------------------------------------------------------------------
 

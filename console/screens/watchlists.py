@@ -55,10 +55,10 @@ class WatchlistsScreen(Editor):
         self._dialog.border_subtitle = self.hints(
             "enter shows",
             "{watchlists_new} new",
-            "{watchlists_edit} symbols",
+            "{watchlists_edit} edit",
             "{watchlists_rename} name",
-            "{watchlists_delete} delete",
-            "{watchlists_down} {watchlists_up} order",
+            "{watchlists_delete} del",
+            "{watchlists_down} {watchlists_up} move",
         )
 
     @property

@@ -170,7 +170,7 @@ async def test_other_keys_work_and_are_shown_where_they_are() -> None:
         assert isinstance(app.focused, Input)
         assert str(app.screen.query_one(".dialog").border_subtitle).startswith("enter loads · w saves")
         await press(pilot, "escape", "escape", "W")
-        assert "shows · E symbols" in str(app.screen.query_one(".dialog").border_subtitle)
+        assert "shows · E edit" in str(app.screen.query_one(".dialog").border_subtitle)
         await press(pilot, "escape", "ctrl+p")
         assert app.desk.frozen and app.screen is app.desk
         await press(pilot, "ctrl+p", "f2")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Label
 
 from console.app import DeskApp
+from console.command_line.command import CommandError
 from console.command_line.completion import understood
 from console.keymap import KeyMap
 from console.keymap.key_map import Given
@@ -16,6 +18,7 @@ from console.screens.confirm import ConfirmScreen
 from console.screens.ticket import TicketScreen
 from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.api.trading_protocol import FlattenPatch, LimitPatch
+from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import comes_true, desk, press, text_of, toasts, until
 from tests.console.sample_models import ACTIVE, GOOD, SHADOW
@@ -172,6 +175,10 @@ async def test_what_is_safer_is_sent_at_once_and_what_is_not_after_one_question(
             assert came and link.sent[-1] == command, (line, link.sent, toasts(app))
             await press(pilot, "escape")
             app.desk.notice = app.desk.receipt = ""
+        link.on_message(sample.full_frame(risk_state="halted"))
+        with pytest.raises(CommandError, match="HALTED already"):
+            await run(app, pilot, "reduce")  # never upwards
+        assert app.screen is app.desk
 
 
 OPENS = {
