@@ -49,6 +49,8 @@ class WatchlistsScreen(Editor):
         self._table = WatchlistsGrid()
         super().__init__("Watchlists", self._table)
         self._kept, self._view, self._choose = memory, view, choose
+        self._made = ""
+        """The row of the list that was made just now."""
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -75,6 +77,10 @@ class WatchlistsScreen(Editor):
             rows.append(_row(_LIST + name, name, len(symbols), text, name == shown))
         self.fields[_NEW] = Field("text", "", "name")
         self._table.set_rows(rows)
+        if self._made:
+            # What is typed next is meant for it.
+            self._table.move_cursor(next((at for at, row in enumerate(rows) if row.key == self._made), 0))
+            self._made = ""
 
     async def why_not(self) -> str:
         return ""  # nothing is sent
@@ -158,6 +164,7 @@ class WatchlistsScreen(Editor):
         if key == _NEW:
             name = list_name(text, lists)
             lists[name] = []
+            self._made = _LIST + name
             said = f"{name} is made: {self.words('{watchlists_edit}')} types its symbols"
         elif key.startswith(_NAME):
             before = key.removeprefix(_NAME)
@@ -168,7 +175,7 @@ class WatchlistsScreen(Editor):
             said = f"{before} is called {name}"
         else:
             name = key.removeprefix(_LIST)
-            lists[name] = typed_symbols(text, self._view.ticks, lists[name])
+            lists[name] = typed_symbols(text, self._view.ticks, lists.get(name, ()))
             said = f"{name}: {len(lists[name])} symbols"
         self._kept.save()
         self._choose(self._kept.memory.watchlist)

@@ -51,7 +51,7 @@ async def test_lists_are_made_filled_chosen_and_kept(tmp_path: Path) -> None:
         await press(pilot, "W", "a", *"my list", "enter")
         assert isinstance(app.screen, WatchlistsScreen)
         await until(pilot, lambda: "my list is made" in text_of(app))
-        await press(pilot, "G", "e", *"eth-usd btc-usd", "enter")
+        await press(pilot, "e", *"eth-usd btc-usd", "enter")
         await until(pilot, lambda: "my list: 2 symbols" in text_of(app))
         await press(pilot, "e", *"doge", "enter")
         await until(pilot, lambda: "no symbol of this desk is called doge" in text_of(app))
