@@ -156,6 +156,7 @@ class DeskView:
         self._frame_at = self._clock()
         if self._is_another_engine(frame):
             self.account = self.limits = self.curve = self.latency = None
+            self.market.clear()
             self._begin_log_anew(frame.status.engine_ns)
         if frame.full:
             for known in (

@@ -7,7 +7,9 @@ import msgspec
 from console.market import longer_than
 from console.screens.market import MarketScreen
 from console.screens.ticket import TicketScreen
+from console.view import DeskView
 from engine.api.market_protocol import TradeRow, Watch
+from tests.console import sample_desk as desk_sample
 from tests.console import sample_market as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, press, until
@@ -154,3 +156,14 @@ def test_bars_are_of_round_lengths_that_the_desks_own_make_up() -> None:
     assert longer_than(1) == [5, 15, 60, 300, 900]
     assert longer_than(60) == [300, 900, 3600, 14_400, 86_400]
     assert longer_than(7) == longer_than(0) == []
+
+
+def test_another_engines_market_is_asked_for_anew() -> None:
+    view = DeskView()
+    view.merge(desk_sample.full_frame())
+    view.merge(sample.full_frame())
+    assert view.market.frame is not None
+    view.merge(desk_sample.full_frame())
+    assert view.market.frame is not None, "the same engine"
+    view.merge(desk_sample.full_frame(started_ns=NOW_NS))
+    assert view.market.frame is None and not view.market.trades and not view.market.bars
