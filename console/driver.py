@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import RenderableType
 from textual import on
@@ -139,6 +139,11 @@ class PatientApp(App[None]):
             self._frame_lost = False
             self.screen.refresh()
         self.screen.check_idle()
+
+    def refresh(self, *, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Textual asks for a layout of the app when the widgets of a closed screen are gone, long after the
+        screen below was drawn: there is nothing to place anew, nor to draw."""
+        return self if layout and not recompose else super().refresh(repaint=repaint, recompose=recompose)
 
     # --- a terminal that shows something else ----------------------------------------------------
 

@@ -8,9 +8,12 @@ from textual import events
 from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 Result = TypeVar("Result")
+PERIOD_S = 1 / 240
+"""Least time between frames; a busy line, and what the app draws in a second, are bounded elsewhere."""
 
 
 class CalmScreen(Screen[Result]):
@@ -24,6 +27,15 @@ class CalmScreen(Screen[Result]):
 
     _owed = False
     """Marked, and not drawn yet."""
+
+    _pace: Timer | None = None
+
+    @property
+    def _update_timer(self) -> Timer:
+        # Textual's waits 17 ms before the first frame of every dialog, and between the two of a key.
+        if self._pace is None:
+            self._pace = self.set_interval(PERIOD_S, self._on_timer_update, name="screen_update", pause=True)
+        return self._pace
 
     def _compositor_refresh(self) -> None:
         # With a repaint due, all of it is drawn in a moment: a layout need not draw it first.
