@@ -8,19 +8,21 @@ started on a tape has that desk alone, and the same keys.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 from textual import work
 
 from console.alerts import AlertsApp
 from console.command_line.command import Argument, Candidate, Command, CommandError
+from console.desk_behind import DeskBehind
 from console.link_protocol import Link, LinkState
 from console.playback_words import speed, step, where
-from console.screens.confirm import AskScreen
+from console.screens.leave_replay import BACK, LEAVE, BackScreen, EndScreen
 from console.screens.open_tape import OpenTapeScreen
 from console.screens.seek import SeekScreen
 from console.tapes import OpenTape, Tapes, completed, typed_path
@@ -30,65 +32,15 @@ from engine.api.playback_protocol import PlaybackPatch
 from engine.api.rows import PlaybackRow
 from engine.errors import LinkError, TickdeskError
 from engine.text import clean
-from widgets.choices import Choice
 from widgets.lines import Line
 from widgets.playback import PlaybackBar, PlaybackView, next_speed
 
 PAINT_S = 0.25
+SETTLE_S = 0.7
+"""A tape's desk appears when its engine is ready: a key on its way then was for the one before."""
 _HINT = "{tape_play} play · {tape_step} step · {tape_slower} {tape_faster} speed · {tape_seek} seek"
 _OPENS_NONE = "no tape can be opened from here"
 _PLAYS_NONE = "this desk plays no tape: {tape_open} opens one"
-_CLOSED = LinkState.LOST, LinkState.ENGINE_GONE
-BACK, LEAVE = "back", "leave"
-
-
-class _Behind(NamedTuple):
-    """The desk that a replay took the place of."""
-
-    link: Link
-    view: DeskView
-
-    @property
-    def name(self) -> str:
-        status = self.view.status
-        return "first replay" if status is not None and status.playback is not None else "live desk"
-
-    @property
-    def state(self) -> tuple[str, str]:
-        """What it does, and a style."""
-        view = self.view
-        if view.link is LinkState.ENGINE_GONE:
-            return "ENGINE GONE", "badge-bad"
-        if view.link is LinkState.LOST:
-            return "LINK LOST", "badge-bad"
-        if view.silent_s:
-            return "SILENT", "badge-bad"
-        return view.risk_state.upper(), "good" if view.risk_state == "active" else "badge-warn"
-
-
-class EndScreen(AskScreen):
-    """What ``q`` offers where the replay's desk ends with this console: dismisses with LEAVE."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Leave the replay",
-            [(("The tape's desk ends with its screen; --state-dir keeps one.", "text"),)],
-            (Choice(LEAVE, "Leave", "the replay ends"), Choice("stay", "Stay", "nothing changes")),
-        )
-
-
-class BackScreen(AskScreen):
-    """What ``q`` offers in a replay that took a desk's place: dismisses with BACK or LEAVE."""
-
-    def __init__(self, tape: str, behind: str) -> None:
-        super().__init__(
-            "Leave the replay",
-            [((f"Replay of {tape}. The {behind} went on behind it.", "text"),)],
-            (
-                Choice(BACK, f"Back to the {behind}", "the replay ends"),
-                Choice(LEAVE, "Leave", f"the {behind} goes on", "warn"),
-            ),
-        )
 
 
 class ReplayApp(AlertsApp):
@@ -100,8 +52,9 @@ class ReplayApp(AlertsApp):
         super().__init__(**options)
         self._tapes = tapes
         self._opened: OpenTape | None = None
-        self._behind: _Behind | None = None
+        self._behind: DeskBehind | None = None
         self._told_behind = ""
+        self._settled_at = 0.0
         self._playback_bar = PlaybackBar(id="playback")
 
     def on_mount(self) -> None:
@@ -154,9 +107,9 @@ class ReplayApp(AlertsApp):
             if alert.level != "info":
                 self.say(f"{behind.name}: {alert.text}", alert.level, title=f"LIVE {alert.source}")
 
-    def _why(self, behind: _Behind) -> str:
+    def _why(self, behind: DeskBehind) -> str:
         status = behind.view.status
-        if behind.view.link in _CLOSED or status is None:
+        if behind.is_away or status is None:
             return behind.view.link_detail or "nothing comes from its engine"
         return status.risk_reason or self.key_map.words("{quit} goes back to it")
 
@@ -205,10 +158,11 @@ class ReplayApp(AlertsApp):
     async def _enter(self, opened: OpenTape) -> None:
         before, self._opened = self._opened, opened
         if self._behind is None:
-            self._behind = _Behind(self.link, self.view)
+            self._behind = DeskBehind(self.link, self.view)
         link, view = opened.new_link(), DeskView()
         view.console = link.console
         self._show_desk(link, view)
+        self._settled_at = time.monotonic() + SETTLE_S
         self._run_replay(link, view)
         self.say(f"REPLAY of {clean(opened.path.name, 60)} · the {self._behind.name} goes on behind it")
         if before is not None:
@@ -219,8 +173,8 @@ class ReplayApp(AlertsApp):
         try:
             await link.run(view.merge, partial(self.link_changed, view))
         except LinkError as error:
-            if view is self.view:
-                self.go_back()
+            # A person goes back, at a moment of their own: never does a key find the live desk unawares.
+            self.link_changed(view, LinkState.LOST, str(error))
             self.say(str(error), "error")
 
     def link_changed(self, view: DeskView, state: LinkState, detail: str) -> None:
@@ -232,6 +186,7 @@ class ReplayApp(AlertsApp):
         if behind is None:
             return
         self._behind = self._opened = None
+        self._settled_at = 0.0
         self.workers.cancel_group(self, "replay link")
         self._show_desk(behind.link, behind.view)
         self.say(f"back on the {behind.name}: the replay has ended")
@@ -278,9 +233,16 @@ class ReplayApp(AlertsApp):
         self.push_screen(BackScreen(clean(self._opened.path.name, 40), self._behind.name), answered)
         return True
 
+    def refusal(self, *, safer: bool = False) -> str:
+        if time.monotonic() < self._settled_at and self._opened is not None:
+            name = clean(self._opened.path.name, 40)
+            return f"NOT SENT: the screen has just gone to the REPLAY of {name}: look, and press it again"
+        return super().refusal(safer=safer)
+
     def action_halt(self) -> None:
+        unsettled = self.refusal(safer=True)
         super().action_halt()
-        if self._behind is not None:
+        if self._behind is not None and not unsettled:
             state, _ = self._behind.state
             name = self._behind.name
             back = self.key_map.words("{quit}, Enter: back to it")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.widgets import Input
 
-from console import playback_words
+from console import playback_words, replay
 from console.link_protocol import LinkState
-from console.replay import BackScreen, EndScreen
 from console.screens import open_tape
 from console.screens.confirm import ConfirmScreen
+from console.screens.leave_replay import BackScreen, EndScreen
 from console.screens.open_tape import OpenTapeScreen
 from console.screens.seek import SeekScreen
 from console.tapes import Tapes, completed, tapes_in, typed_path
@@ -23,7 +24,7 @@ from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import EventFrame, StateFrame
 from engine.api.rows import PlaybackRow
 from engine.api.trading_protocol import LimitRow
-from engine.errors import TapeError
+from engine.errors import LinkError, TapeError
 from engine.events import NS, Alert
 from engine.tapes import TapeSpan
 from tests.console import sample_desk as sample
@@ -85,6 +86,8 @@ def tape(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "SETTLE_S", 0.0)
+
     async def spans(paths: Sequence[Path]) -> AsyncIterator[TapeSpan]:
         for path in paths:
             yield TapeSpan(str(path), "ticks", "kraken", START_NS, START_NS + 120 * NS, 1)
@@ -184,6 +187,36 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
         assert "tape:ONLY" not in app.view.ticks
 
 
+async def test_a_key_that_was_on_its_way_when_the_desk_changed_is_for_neither(
+    tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "SETTLE_S", 60.0)
+    live, tapes = FakeLink(), FakeTapes(tape.parent)
+    async with desk(live, tapes=tapes) as (app, pilot):
+        app.open_tape(tape)
+        await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
+        await press(pilot, "H", "E")
+        assert "NOT SENT: the screen has just gone to the REPLAY of first.tape" in toasts(app)[-1]
+        assert not app.desk.receipt
+        app._settled_at = 0.0
+        await press(pilot, "E")
+        link = tapes.opened[0].link
+        await until(pilot, lambda: link.sent == [("risk", "reducing")])
+
+        # What ends a replay's link shows no other desk: the next key would be for that.
+        monkeypatch.setattr(link, "run", partial(_refuse, "versions differ"))
+        app._run_replay(link, app.view)
+        await until(pilot, lambda: any("versions differ" in note for note in toasts(app)))
+        assert app.link is link and app.view.link is LinkState.LOST
+        app.go_back()
+        await press(pilot, "H")
+        await until(pilot, lambda: live.sent == [("risk", "halted")])
+
+
+async def _refuse(why: str, *_: object) -> None:
+    raise LinkError(why)
+
+
 class SlowLink(FakeLink):
     """Answers what the limits are when it is let."""
 
@@ -208,7 +241,7 @@ async def test_what_was_typed_for_a_replay_never_reaches_the_live_desk(tape: Pat
         if entered:
             await line.input.action_submit()
             await until(pilot, lambda: line.waiting)
-        app.go_back()  # as it does by itself when the replay's engine is gone
+        app.go_back()
         slow.let.set()
         await pilot.pause()
         await pilot.pause()
