@@ -53,7 +53,6 @@ class WatchlistsScreen(Editor):
         """The row of the list that was made just now."""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._dialog.border_subtitle = self.hints(
             "enter shows",
             "{watchlists_new} new",

@@ -78,4 +78,6 @@ async def test_the_dialog_fits(size: tuple[int, int]) -> None:
         await press(pilot, "W", "a", "y")
         screen = app.screen
         assert isinstance(screen, WatchlistsScreen)
+        loads = [timer for timer in screen._timers if timer._callback == screen.refresh_values]
+        assert len(loads) == 1, "Textual calls on_mount of each class by itself"
         assert screen._input.region.bottom < size[1] and screen._input.region.height == 1
