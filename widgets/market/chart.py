@@ -78,8 +78,10 @@ class _Frame(NamedTuple):
 
 def axis_width(chart: Chart, width: int) -> int:
     """Columns of the labels beside the chart."""
-    newest = chart.bars[-1:] or (None,)
-    prices = [getattr(bar, name, 0.0) for bar in newest for name in ("high", "low")]
+    bars = [bar for bar in chart.bars if is_drawable(bar)]
+    prices = [mark.price for mark in chart.marks]
+    if bars:
+        prices += [max(bar.high for bar in bars), min(bar.low for bar in bars)]
     longest = max((len(price_text(price, chart.decimals)) for price in prices), default=0)
     return min(max(longest, 7) + _LETTERS, width // 2)
 
@@ -249,9 +251,7 @@ def _write_in(canvas: Canvas, y: int, words: str, style: str) -> None:
 
 def _label(letters: str, price: float, chart: Chart, frame: _Frame) -> str:
     room = frame.axis - _LETTERS
-    text = price_text(price, chart.decimals)
-    if len(text) > room:
-        text = f"{price:.{max(room - 6, 1)}g}"
+    text = price_text(price, chart.decimals, max(room, 1))
     return fit(fit(letters, _LETTERS) + fit(text, max(room, 0), right=True), frame.axis)
 
 

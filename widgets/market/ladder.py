@@ -18,6 +18,7 @@ from widgets.market.surroundings import Mark, Surroundings
 WITH_TOTALS = 40
 """Columns from which on the cumulated size is written, not only drawn."""
 MOST_LEVELS = 500
+_PRICE = 12
 _LETTERS = {"A": "down", "B": "up"}
 
 
@@ -126,7 +127,7 @@ def _row(frame: MarketFrame, book: Book, index: int, decimals: int, full: float,
     ink = _LETTERS[level.side]
     cells: list[Cell] = [
         (f"{level.side} ", ink),
-        (fit(price_text(level.price, decimals), 12, right=True), "bold" if best else "text"),
+        (fit(price_text(level.price, decimals, _PRICE), _PRICE, right=True), "bold" if best else "text"),
         (fit(size_text(level.size) if level.size is not None else "", 8, right=True), "text"),
     ]
     if width >= WITH_TOTALS:

@@ -6,9 +6,11 @@ import math
 
 from widgets import figures
 
-MOST_DECIMALS = 10
+MOST_DECIMALS = 18
 WIDEST = 13
 """Cells that a price takes at most."""
+_TELLING = 1e4
+"""Units of the last decimal from which on a price says enough."""
 
 
 def decimals_of(tick_size: str, prices: tuple[float, ...] = ()) -> int:
@@ -20,21 +22,27 @@ def decimals_of(tick_size: str, prices: tuple[float, ...] = ()) -> int:
     known = [abs(price) for price in prices if math.isfinite(price) and price]
     if not known:
         return 2
-    return min(max(5 - math.floor(math.log10(max(known))), 2), 8)
+    return min(max(5 - math.floor(math.log10(max(known))), 2), MOST_DECIMALS)
 
 
-def price_text(price: float, decimals: int) -> str:
-    """``64,218.37``, in at most ``WIDEST`` cells; what would need more is written with an exponent."""
+def price_text(price: float, decimals: int, widest: int = WIDEST) -> str:
+    """``64,218.37``, in at most ``widest`` cells (8 or more are enough for any).
+
+    What would need more loses its commas, then decimals while five digits that mean something are left; else
+    it is written with an exponent.
+    """
     if not math.isfinite(price):
         return figures.UNKNOWN
     if abs(price) < 1e12:
-        text = f"{price:z,.{decimals}f}"
-        if len(text) <= WIDEST:
-            return text
-        text = f"{price:z.{decimals}f}"
-        if len(text) <= WIDEST:
-            return text
-    return f"{price:.5g}"
+        for text in (f"{price:z,.{decimals}f}", f"{price:z.{decimals}f}"):
+            if len(text) <= widest:
+                return text
+        fewer = decimals - (len(text) - widest)
+        if fewer >= 0 and abs(price) * 10**fewer >= _TELLING:
+            return f"{price:z.{fewer}f}"
+    return next(
+        (text for digits in (5, 4, 3, 2) if len(text := f"{price:.{digits}g}") <= widest), "#" * widest
+    )
 
 
 def size_text(size: float | None) -> str:

@@ -24,6 +24,7 @@ LEAST_FOR_LARGE = 10
 """Prints that a median is taken of."""
 _SIDES = {1: ("▲", "buy ", "up"), -1: ("▼", "sell", "down")}
 OURS = "◂ours"
+_PRICE = 11
 WITH_MILLIS = 42
 """Columns from which on the time is told to the millisecond."""
 
@@ -89,7 +90,7 @@ def trade_lines(tape: Tape, width: int, height: int, scrolled: int = 0) -> list[
 def _print(row: TradeRow, tape: Tape, large: float) -> list[Cell]:
     mark, word, style = _SIDES.get(row.side, ("·", "?   ", "flat"))
     is_large = row.size >= large > 0
-    price = fit(price_text(row.price, tape.decimals), 11, right=True)
+    price = fit(price_text(row.price, tape.decimals, _PRICE), _PRICE, right=True)
     size = fit(size_text(row.size), 8, right=True)
     return [
         (f" {mark}", style),
@@ -102,9 +103,9 @@ def _print(row: TradeRow, tape: Tape, large: float) -> list[Cell]:
 def _fill(row: FillRow, tape: Tape) -> list[Cell]:
     price = price_of(row.price)
     mark = "▲" if row.side == "buy" else "▼"
-    shown = figures.UNKNOWN if price is None else price_text(price, tape.decimals)
+    shown = figures.UNKNOWN if price is None else price_text(price, tape.decimals, _PRICE)
     quantity = figures.shortened(figures.amount(row.quantity), 8)
-    return [(f" {mark}{fit(shown, 11, right=True)} {fit(quantity, 8, right=True)} {OURS}", "key")]
+    return [(f" {mark}{fit(shown, _PRICE, right=True)} {fit(quantity, 8, right=True)} {OURS}", "key")]
 
 
 class TradesPart(MarketPart):
