@@ -17,13 +17,14 @@ from engine.config import Config, FeedConfig, HistoryConfig, RiskConfig, Simulat
 from engine.events import MarketEvent, Trade
 from engine.wiring.desk import Desk
 from engine.wiring.engine_options import EngineOptions
+from engine.wiring.latency import Stopwatch
 from engine.wiring.run import run_engine
 from tests.bench.script_server import SYMBOLS
 
 
 def main(port: str, state_dir: str, out: str) -> int:
     noted = array("q")
-    heard, approvals = Desk.on_events, Desk._on_approved
+    heard, approvals = Desk.on_events, Stopwatch.approved
     approved = 0
 
     def on_events(self: Desk, events: Sequence[MarketEvent]) -> None:
@@ -35,12 +36,12 @@ def main(port: str, state_dir: str, out: str) -> int:
             if isinstance(event, Trade):
                 noted.extend((now, now - event.event_ns, approved))
 
-    def on_approved(self: Desk) -> None:
+    def on_approved(self: Stopwatch) -> None:
         nonlocal approved
         approved = 1
         approvals(self)
 
-    Desk.on_events, Desk._on_approved = on_events, on_approved  # type: ignore[method-assign]
+    Desk.on_events, Stopwatch.approved = on_events, on_approved  # type: ignore[method-assign]
     url = f"127.0.0.1:{port}"
     feed = FeedConfig(symbols=SYMBOLS, ws_url=f"ws://{url}", rest_url=f"http://{url}", book_levels=0)
     config = Config(
