@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from console.arrangements import captured, take_up
 from console.memory import FILE, ConsoleMemory, Layout, Memory
@@ -149,3 +150,15 @@ async def test_where_rows_are_few_market_and_desk_share_a_place() -> None:
         assert len(shown(app)) == 1, "the last one stays"
         await press(pilot, "tab")
         assert app.focused is app.desk.grid
+
+
+async def test_the_screen_is_sent_again_whatever_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
+        drawn: list[str] = []
+        monkeypatch.setattr(app, "action_redraw", lambda: drawn.append(type(app.screen).__name__))
+        for key in ("o", "ctrl+p", "colon"):
+            await press(pilot, key)
+            await press(pilot, "ctrl+l")
+            while app.screen is not app.desk or app.focused is not app.desk.grid:
+                await press(pilot, "escape")
+        assert drawn == ["TicketScreen", "CommandPalette", "DeskScreen"]
