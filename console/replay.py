@@ -342,7 +342,7 @@ class ReplayApp(AlertsApp):
             raise CommandError(_OPENS_NONE)
         path, folder = typed_path(words[0])
         if folder:
-            raise CommandError(f"{clean(path, 80)} is a folder: name a tape in it")
+            raise CommandError(f"name a tape in the folder {clean(path, 80)}")
         self.open_tape(path)
 
     def _played(self) -> PlaybackRow:

@@ -89,7 +89,7 @@ def typed_path(typed: str) -> tuple[Path, bool]:
             return path, path.is_dir()
     except (OSError, RuntimeError, ValueError) as error:  # too long; a home of nobody; no name at all
         raise TapeError(f"{clean(typed, 80)}: {clean(getattr(error, 'strerror', '') or error, 80)}") from None
-    raise TapeError(f"{clean(typed, 80)}: there is no such file")
+    raise TapeError(f"there is no such file: {clean(typed, 80)}")
 
 
 def completed(typed: str) -> tuple[str, list[str]]:

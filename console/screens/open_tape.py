@@ -68,7 +68,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
         & PathInput { height: 1; background: $cursor; }
         & PathInput:focus { background: $cursor; background-tint: $cursor 0%; }
         & TapesGrid { height: 1fr; margin-top: 1; }
-        & #about { height: 2; scrollbar-size: 0 0; }
+        & #about { height: 3; scrollbar-size: 0 0; }
     }
     """
 
@@ -112,7 +112,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
             return
         finally:
             self._grid.show(self._paths, self._known)
-        self._say("replayed on a desk of its own, which ends with it; the live desk goes on")
+        self._say("played on a desk of its own; the live desk goes on")
         self.run_worker(self._look(list(self._paths)), group="look", exclusive=True)
 
     async def _look(self, paths: list[Path]) -> None:

@@ -28,8 +28,10 @@ from engine.errors import LinkError, TapeError
 from engine.events import NS, Alert
 from engine.tapes import TapeSpan
 from tests.console import sample_desk as sample
+from tests.console.conftest import Compare
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import desk, press, text_of, toasts, until
+from tests.console.test_screens import SIZES, take
 from widgets.cells import width_of
 from widgets.command_line import CommandLine
 from widgets.playback import PlaybackView, badge, next_speed, playback_line, share
@@ -185,6 +187,53 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
         assert live_symbol in shown and "ONLY" not in shown and "REPLAY" not in shown
         opened.link.on_message(frame())
         assert "tape:ONLY" not in app.view.ticks
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_dialog_of_tapes(
+    compare_pictures: Compare, size: tuple[int, int], tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tape.parent.parent)
+    take(compare_pictures, size, "O", tapes=FakeTapes(Path("recordings")))
+
+
+async def test_a_replay_is_opened_and_played_by_typed_commands(tape: Path) -> None:
+    live, tapes = FakeLink(), FakeTapes(tape.parent)
+    async with desk(live, tapes=tapes) as (app, pilot):
+
+        async def typed(text: str) -> str:
+            """What the line, or behind it a toast, says of it."""
+            await app.action_command_line(text)
+            await app.screen.query_one(CommandLine).input.action_submit()
+            await pilot.pause()
+            await until(pilot, lambda: all(one.is_finished for one in app.workers if one.group == "typed"))
+            if not app.screen.query(CommandLine):
+                return toasts(app)[-1] if toasts(app) else ""
+            said = screen_text(app)
+            await press(pilot, "escape")
+            return said
+
+        assert "this desk plays no tape: O opens one" in await typed("pause")
+        assert "there is no such file" in await typed("replay none.tape")
+        assert "name a tape in the folder" in await typed(f"replay {tape.parent}")
+        await typed(f"replay {tape}")
+        await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
+        assert not live.sent
+        assert "is no place on a tape" in await typed("seek nowhere")
+        assert "is no step" in await typed("step wide") and "a speed is from" in await typed("speed 0")
+        for text in ("pause", "step", "step bar", "step 3", "step 10s", "seek 50%", "speed max", "play"):
+            await typed(text)
+        await until(pilot, lambda: len(tapes.opened[0].link.sent) == 8)
+        assert [patch for _, patch in tapes.opened[0].link.sent] == [
+            PlaybackPatch(state="paused"),
+            PlaybackPatch(step="frame"),
+            PlaybackPatch(step="bar"),
+            PlaybackPatch(step="event", count=3),
+            PlaybackPatch(state="paused", by_s=10.0),
+            PlaybackPatch(to_share=0.5),
+            PlaybackPatch(speed=0.0),
+            PlaybackPatch(state="playing"),
+        ]
 
 
 async def test_a_key_that_was_on_its_way_when_the_desk_changed_is_for_neither(
