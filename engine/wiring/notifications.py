@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 URLS = "TICKDESK_NOTIFY_URLS"
 BEAT_S = 1.0
-"""Fills are gathered, and feeds are looked at, this often."""
+"""Fills and alerts are gathered, and feeds are looked at, this often."""
 LOST_S = 10.0
 """A feed that is away for longer is told."""
 WAITING = 100
 LISTED = 20
-"""Fills that one message names."""
+"""Fills, or alerts, that one message names."""
 SOURCE = "notify"
 _MOST = 64 * 1024
 
@@ -67,6 +67,8 @@ class Notifications:
         self._timer = timer
         self._notifier = Notifier(environ)
         self._fills: list[Fill] = []
+        self._rules: list[str] = []
+        """What the rules of a person told."""
         self._messages: deque[_Message] = deque()
         self._news = asyncio.Event()
         self._left_out = 0
@@ -94,19 +96,22 @@ class Notifications:
         elif isinstance(event, Alert) and config.drift and event.source == RECONCILIATION:
             self._tell("reconciliation", event.text, "error" if event.level == "error" else "info")
         elif isinstance(event, Alert) and config.alerts and event.source == ALERT:
-            self._tell("alert", event.text, "warning")
+            self._rules += [event.text] * self._is_news("alert", event.text)
 
     def daily_report(self, day: str, text: str) -> None:
         if self._config.daily_report:
             self._tell(f"daily report {day}", text, "info")
 
     def look(self) -> None:
-        """Look at the feeds, and make one message of the fills since the last look."""
+        """Look at the feeds, and make one message of the fills since the last look, and one of the alerts."""
         if self._config.feed_loss:
             self._look_at_feeds()
         fills, self._fills = self._fills, []
         if fills:
-            self._push(_fills_message(fills))
+            self._push(_message_of("fill", [_fill(fill) for fill in fills], "info"))
+        rules, self._rules = self._rules, []
+        if rules:
+            self._push(_message_of("alert", rules, "warning"))
 
     def _look_at_feeds(self) -> None:
         now = self._timer()
@@ -124,13 +129,18 @@ class Notifications:
                 self._tell("feed", f"{venue} is {stats.state.value}{f': {why}' if why else ''}", "error")
 
     def _tell(self, title: str, text: str, level: Level) -> None:
+        if self._is_news(title, text):
+            self._push(_Message(title, clean_lines(text), level))
+
+    def _is_news(self, title: str, text: str) -> bool:
         """Unless the same was told within ``quiet_s``."""
         now, quiet_s = self._timer(), self._config.quiet_s
         self._said = {news: at for news, at in self._said.items() if now - at < quiet_s}
-        if (title, text) not in self._said:
-            if quiet_s:
-                self._said[title, text] = now
-            self._push(_Message(title, clean_lines(text), level))
+        if (title, text) in self._said:
+            return False
+        if quiet_s:
+            self._said[title, text] = now
+        return True
 
     def _push(self, message: _Message) -> None:
         if len(self._messages) == WAITING:
@@ -188,12 +198,12 @@ def clean_lines(text: str) -> str:
     return "\n".join(clean(line, 300) for line in text.splitlines()[:100])
 
 
-def _fills_message(fills: Sequence[Fill]) -> _Message:
-    lines = [_fill(fill) for fill in fills[:LISTED]]
-    if len(fills) > LISTED:
-        lines.append(f"and {len(fills) - LISTED} more")
-    title = "fill" if len(fills) == 1 else f"{len(fills)} fills"
-    return _Message(title, clean_lines("\n".join(lines)), "info")
+def _message_of(what: str, told: Sequence[str], level: Level) -> _Message:
+    lines = list(told[:LISTED])
+    if len(told) > LISTED:
+        lines.append(f"and {len(told) - LISTED} more")
+    title = what if len(told) == 1 else f"{len(told)} {what}s"
+    return _Message(title, clean_lines("\n".join(lines)), level)
 
 
 def _fill(fill: Fill) -> str:

@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 from engine.events import NS, Alert, FeedState, Fill, RiskChange, RiskState, Side
 from engine.feeds.base import FeedStats
 from engine.wiring import notifications
-from engine.wiring.notifications import LOST_S, URLS, WAITING, Notifications
+from engine.wiring.notifications import LISTED, LOST_S, URLS, WAITING, Notifications
 from tests.wiring.hook import Hook, serving, until
 
 pytest.importorskip("apprise", reason="tickdesk[notify] is not installed")
@@ -109,6 +109,20 @@ async def test_a_burst_becomes_one_message_by_itself() -> None:
         assert [title for title, _, _ in told.messages] == ["tickdesk: 3 fills"]
 
 
+async def test_alerts_of_a_moment_are_one_message() -> None:
+    async with running(quiet_s=60.0) as told:
+        await asyncio.sleep(0)
+        for n in (1, 1, *range(2, LISTED + 5)):
+            told.told.on_event(Alert("warning", "alert", f"BTC-USD last above {n}", T0))
+        told.told.look()
+        told.told.on_event(Alert("warning", "alert", "ETH-USD last above 1", T0))
+        told.told.look()
+        await until(lambda: len(told.messages) == 2)
+        (title, text, kind), one = told.messages
+        assert (title, kind) == (f"tickdesk: {LISTED + 4} alerts", "warning") and text.endswith("and 4 more")
+        assert one == ("tickdesk: alert", "ETH-USD last above 1", "warning")
+
+
 async def test_halts_and_drift_and_reports() -> None:
     async with running() as told:
         told.told.on_event(halted())
@@ -116,14 +130,12 @@ async def test_halts_and_drift_and_reports() -> None:
         told.told.on_event(RiskChange(RiskState.ACTIVE, RiskState.HALTED, "mended", "me", T0))
         told.told.on_event(Alert("error", "reconciliation", "alpaca: cash USD: ours 5, theirs 6", T0))
         told.told.on_event(Alert("error", "engine", "not told beyond the desk", T0))
-        told.told.on_event(Alert("warning", "alert", "BTC-USD last above 70,000: 70,001", T0))
         told.told.daily_report("2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00")
-        await until(lambda: len(told.messages) == 5)
+        await until(lambda: len(told.messages) == 4)
         assert told.messages == [
             ("tickdesk: trading state", "ACTIVE → HALTED by risk: daily loss", "failure"),
             ("tickdesk: trading state", "ACTIVE → REDUCING by risk: paper drifts", "warning"),
             ("tickdesk: reconciliation", "alpaca: cash USD: ours 5, theirs 6", "failure"),
-            ("tickdesk: alert", "BTC-USD last above 70,000: 70,001", "warning"),
             ("tickdesk: daily report 2025-03-04", "Net P&L: 5.00 USD\nFees: 1.00", "info"),
         ]
 
