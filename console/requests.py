@@ -43,8 +43,10 @@ class Requests:
 
     @property
     def _headers(self) -> dict[str, str]:
-        named = {} if self._console is None else {HEADER: self._console.text}
-        return {"X-Tickdesk-Client": "console", **named}
+        console = self._console
+        if console is None:
+            return {"X-Tickdesk-Client": "console"}
+        return {"X-Tickdesk-Client": f"console {console.place}", HEADER: console.text}
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -232,6 +232,8 @@ async def test_a_console_that_leaves_says_so_and_one_that_is_cut_off_keeps_its_s
             await client.until(lambda: client.full_frames == 2)
             assert (await controller(served)).controller == name.label
             assert (await client.link.give_control()).ok and (await client.link.take_control("")).ok
+            await client.link.set_risk("halted", "lunch")
+            assert served.desk.asked[-1] == ("risk", "halted", "lunch", "console pts/3"), "of several, which"
             # The fake desk's frames say that nobody controls: to a next engine it comes as one that watches.
             assert client.link.console == msgspec.structs.replace(name, access="watch")
         async with asyncio.timeout(5):
