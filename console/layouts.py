@@ -36,6 +36,8 @@ class LayoutsApp(AskingApp, WatchlistsApp):
         name = clean(typed[1], LONGEST_NAME)
         if typed[0].lower() != "save":
             raise CommandError(f"{typed[1]} is too much: layout NAME, or layout save NAME")
+        if not name:
+            raise CommandError("a layout needs a name that can be read")
         if name not in kept and len(kept) >= MOST_LAYOUTS:
             raise CommandError(f"{MOST_LAYOUTS} layouts are kept: delete one first")
         kept[name] = self.capture_layout()

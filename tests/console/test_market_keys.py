@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from console.command_line.command import CommandError
 from console.market import longer_than
 from console.screens.market import MarketScreen
 from console.screens.ticket import TicketScreen
@@ -150,6 +152,9 @@ async def test_the_command_line_shows_a_chart_and_a_layout_keeps_its_bars() -> N
         app.chart_interval_s = 0
         app.take_up_layout(kept)
         assert app.chart_interval_s == 900
+        layouts = next(command for command in app.typed_commands() if command.name == "layout")
+        with pytest.raises(CommandError, match="needs a name"):
+            layouts.run(["save", "\u200b\x07"])
 
 
 def test_bars_are_of_round_lengths_that_the_desks_own_make_up() -> None:
