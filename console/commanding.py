@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from textual import work
 from textual.app import App
+from textual.notifications import Notification
 
 from console.command_line.command import Command
 from console.keymap import DEFAULT_KEYS, KeyMap
@@ -19,6 +20,9 @@ from engine.text import clean
 
 _SEVERITY: dict[str, Any] = {"info": "information", "warning": "warning", "error": "error"}
 TOASTS = 3
+"""At once; one less where there is little room."""
+ROOM_FOR_TOASTS = 36
+"""Rows of a terminal that has room for all."""
 ANSWER_S = 0.2
 """An engine at work answers sooner; from then on it is said that we wait."""
 END = "`tickdesk stop`, or kill its process"
@@ -55,6 +59,7 @@ class CommandingApp(App[None]):
         self.set_keymap(keys.for_textual)
         self.memory = ConsoleMemory() if memory is None else memory
         self._in_flight: set[str] = set()
+        self._said_about: dict[str, Notification] = {}
         self._wanted_state = ""
         self._replies = Replies()
 
@@ -71,13 +76,24 @@ class CommandingApp(App[None]):
     async def learn_for_typing(self) -> None:
         """Ask for what completions rest on and the stream does not tell. Raises LinkError."""
 
-    def say(self, text: str, level: str = "info", *, title: str = "") -> None:
-        """A toast; never markup. The oldest makes room, so that many do not hide the desk."""
-        for old in list(self._notifications)[: 1 - TOASTS]:
-            self._unnotify(old)
-        self.notify(
-            clean(text), title=clean(title, 40), severity=_SEVERITY.get(level, "warning"), markup=False
-        )
+    def say(self, text: str, level: str = "info", *, title: str = "", about: str = "") -> None:
+        """A toast; never markup. It takes the place of one that says the same, or is ``about`` the same, and
+        the oldest make room, so that many do not hide the desk."""
+        toast = Notification(clean(text), clean(title, 40), _SEVERITY.get(level, "warning"))
+        before = self._said_about.get(about)
+        kept = []
+        for old in list(self._notifications):
+            if old.message == toast.message or old is before:
+                self._unnotify(old, refresh=False)
+            else:
+                kept.append(old)
+        most = TOASTS if self.size.height >= ROOM_FOR_TOASTS else TOASTS - 1
+        for old in kept[: max(len(kept) + 1 - most, 0)]:
+            self._unnotify(old, refresh=False)
+        if about:
+            self._said_about[about] = toast
+        self._notifications.add(toast)  # at once: the next one counts it
+        self._refresh_notifications()
 
     # --- whether ---------------------------------------------------------------------------------
 

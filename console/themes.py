@@ -139,4 +139,4 @@ class ThemesApp(CommandingApp):
             self.say(ONE_THEME)
             return
         self.theme = next_theme(self.theme, self._theme_names)
-        self.say(f"theme {self.theme}, for this time only: `theme` in [console] keeps it")
+        self.say(f"theme {self.theme}, for this time only: `theme` in [console] keeps it", about="theme")

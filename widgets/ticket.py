@@ -71,7 +71,7 @@ def ticket_fields(values: Values, symbols: Sequence[str]) -> list[FormField]:
         fields.append(of("trail", "trail", 0, hint="distance"))
     fields.append(of("time_in_force", "in force", 1, FORCES))
     if values["time_in_force"] == "gtd":
-        fields.append(of("expire_s", "expires in", 1, hint="seconds"))
+        fields.append(of("expire_s", "expires", 1, hint="in seconds"))
     if kind in _STOPPED or kind == "trailing_stop":
         fields.append(of("trigger", "watches", 1, TRIGGERS))
     if kind in LIMITED:

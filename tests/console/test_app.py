@@ -19,7 +19,7 @@ from engine.api.protocol import EventFrame, StateFrame, StrategyPatch
 from engine.events import Alert, RiskChange, RiskState
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
+from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
 from themes import THEMES
 from widgets.coach import Coach
 
@@ -646,3 +646,14 @@ async def test_the_drops_stand_below_the_opportunities_where_the_funnel_does_not
         assert app.desk.funnel.size.height == 1
         shown = app.desk.funnel.render_line(0).text
         assert "dropped SCORE 8,902 · SPREAD 310 · STALE_DATA 12 · POSITION_LIMIT 3" in shown
+
+
+async def test_a_toast_takes_the_place_of_one_that_says_the_same() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        for text in ("one", "two", "one"):
+            app.say(text)
+        assert toasts(app) == ["two", "one"]
+        app.say("three")
+        assert toasts(app) == ["one", "three"], "few on a low terminal"
+        await press(pilot, "t", "t")
+        assert len(toasts(app)) == 2 and "tickdesk-contrast" in toasts(app)[-1]
