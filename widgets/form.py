@@ -187,7 +187,8 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         room = max(width - _LABEL - 4, 1)
         if field.choices:
             # A change of direction is read off words and arrows, not off colours.
-            cells += [("‹", "muted"), (fit(field.shown, min(len(field.shown), room)), "bold"), ("›", "muted")]
+            chosen = fit(field.shown, min(cell_len(field.shown), room))
+            cells += [("‹", "muted"), (chosen, "bold"), ("›", "muted")]
         else:
             mark = "_" if here else ""
             if field.value or here:

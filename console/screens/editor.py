@@ -282,7 +282,8 @@ class Editor(Modal[None], inherit_bindings=True):
     def send_command(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         if not self._sending:
             self._sending = True
-            self.run_worker(self._send(key, command), group="send")
+            # The app's: closing the dialog must not cut off the answer.
+            self.app.run_worker(self._send(key, command), group="commands")
 
     async def _send(self, key: str, command: Callable[[], Awaitable[Reply]]) -> None:
         try:
@@ -292,17 +293,23 @@ class Editor(Modal[None], inherit_bindings=True):
                 return
             reply = await command()
         except LinkError as error:
-            self.say(str(error), "bad")
+            self._answer(str(error), ok=False)
             return
         finally:
             self._sending = False
-        if not reply.ok:
-            self.say(reply.text, "bad")
+        self._answer(reply.text, ok=reply.ok)
+        if not reply.ok or not self.is_attached:
             return
         if self.editing == key:
             self.stop_editing()
-        self.say(reply.text, "good")
         await self._load()
+
+    def _answer(self, text: str, *, ok: bool) -> None:
+        """Here, or on the desk once this is closed."""
+        if self.is_attached:
+            self.say(text, "good" if ok else "bad")
+        else:
+            cast("CommandingApp", self.app).say(text, "info" if ok else "error")
 
 
 def shown(value: Any) -> str:

@@ -16,7 +16,7 @@ from console.screens.weights import WeightsScreen
 from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.errors import LinkError
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, text_of, until
+from tests.console.pilot import COMPACT, WIDE, desk, text_of, toasts, until
 
 TREND = ("5", "j", "j", "enter")
 """Opens the settings of the strategy called trend."""
@@ -268,3 +268,16 @@ def test_parse_takes_what_a_person_types() -> None:
     for kind, text in (("flag", "maybe"), ("integer", "1.5"), ("number", "inf"), ("number", "one")):
         with pytest.raises(ValueError, match="is n"):
             parse(kind, text)
+
+
+async def test_an_answer_is_heard_when_the_dialog_is_closed_meanwhile() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, *TREND)
+        await until(pilot, lambda: bool(cells(app)))
+        link.gate = asyncio.Event()
+        await press(pilot, "space", "escape")
+        assert app.screen is app.desk and link.sent == [("strategy", "trend", StrategyPatch(enabled=False))]
+        link.gate.set()
+        await until(pilot, lambda: bool(toasts(app)))
+        assert "trend" in toasts(app)[-1]
