@@ -100,8 +100,9 @@ class PromptApp(ModelsApp):
         line, self._line = self._line, None
         if line is not None:
             line.closing = True
-            line.remove()
+            # First: what is removed with the focus hands it to its neighbour, and another pane is active.
             self.desk.set_focus(self.desk.grid)
+            line.remove()
 
     def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
         line = self._line

@@ -162,6 +162,15 @@ ASKS: dict[str, tuple[object, ...]] = {
 """Sent after one question, which begins at Cancel."""
 
 
+async def test_a_line_that_is_left_leaves_the_pane_active() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        for leave in (("escape",), (*"freeze", "enter")):
+            await press(pilot, "2", "colon", *leave)
+            await until(pilot, lambda: not app.desk.query(CommandLine))
+            await pilot.pause()
+            assert app.desk.active == 2 and app.focused is app.desk.grid
+
+
 async def test_what_is_safer_is_sent_at_once_and_what_is_not_after_one_question() -> None:
     link = FakeLink()
     async with desk(link) as (app, pilot):
