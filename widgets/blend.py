@@ -19,7 +19,7 @@ def input_lines(inputs: Sequence[BlendInput]) -> list[Line]:
     largest = max((abs(part.contribution) for part in inputs), default=0.0) or 1.0
     lines: list[Line] = []
     for part in sorted(inputs, key=lambda part: (-abs(part.contribution), part.source)):
-        style = figures.direction(part.contribution)
+        style = figures.direction(part.contribution, 3)
         family = part.family.value
         lines.append(
             (
@@ -44,7 +44,7 @@ def score_line(score: float, confidence: float, agreement: float) -> Line:
     return (
         (padded("blended score", _SOURCE), "bold"),
         (" " * 16, "text"),
-        (figures.signed(score, 3).rjust(6), figures.direction(score)),
+        (figures.signed(score, 3).rjust(6), figures.direction(score, 3)),
         (f"   confidence {confidence:.0%}, agreement {agreement:.0%}", "muted"),
     )
 

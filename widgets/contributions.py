@@ -39,7 +39,7 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
         (
             (parts.symbol, "bold"),
             ("  score ", "muted"),
-            (figures.signed(parts.score, 4), figures.direction(parts.score)),
+            (figures.signed(parts.score, 4), figures.direction(parts.score, 4)),
             ("  rank ", "muted"),
             (f"{parts.rank} of {parts.of}", "bold"),
         ),
@@ -72,7 +72,7 @@ def contribution_lines(parts: Contributions, width: int) -> list[Line]:
 
 
 def _row(row: ContributionRow, decimals: int, largest: float, whole: float) -> list[Cell]:
-    style = figures.direction(row.contribution)
+    style = figures.direction(row.contribution, decimals)
     return [
         (row.feature, "text"),
         ("missing", "muted") if row.value is None else (_value(row.value), "text"),

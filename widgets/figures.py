@@ -40,11 +40,13 @@ def arrow(value: float | None) -> str:
     return "▲" if value > 0 else "▼"
 
 
-def direction(value: float | None) -> str:
-    """The style name of a signed value."""
-    if value is None or not value or math.isnan(value):
+def direction(value: float | None, decimals: int | None = 2) -> str:
+    """The style name of a signed value as it is shown with so many decimals: what rounds to zero has neither
+    colour, since no sign would tell it apart. None: it is not shown as a number."""
+    shown = value if value is None or decimals is None else round(value, decimals)
+    if shown is None or not shown or math.isnan(shown):
         return "flat"
-    return "up" if value > 0 else "down"
+    return "up" if shown > 0 else "down"
 
 
 def change(value: float | None, decimals: int = 2, unit: str = "%") -> str:

@@ -197,7 +197,7 @@ def _fold(number: int, row: FoldRow) -> list[Cell]:
     return [
         (f"{number}", "muted"),
         (figures.span(row.test_from_ns, row.test_until_ns), "text"),
-        (ic(known.rank_ic.value), figures.direction(known.rank_ic.value)),
+        (ic(known.rank_ic.value), figures.direction(known.rank_ic.value, 3)),
         (interval(known.rank_ic), "muted"),
         (ic(known.ic.value), "text"),
         (ic(known.icir.value), "text"),

@@ -86,7 +86,7 @@ def live_style(live: LiveRow | None, value: float | None) -> str:
     """Of a live figure with a sign: dim where it says little."""
     if live is None or value is None or is_few(live):
         return "muted"
-    return figures.direction(value)
+    return figures.direction(value, 3)
 
 
 def status_cell(row: ModelEntry) -> Cell:

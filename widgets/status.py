@@ -301,7 +301,7 @@ def _model_live(models: Sequence[ModelRow]) -> Line:
     cells: list[Cell] = []
     if model.live_steps and model.live_rank_ic is not None:
         few = model.live_independent < FEW
-        style = "muted" if few else figures.direction(model.live_rank_ic)
+        style = "muted" if few else figures.direction(model.live_rank_ic, 3)
         cells += [("live IC ", "muted"), (figures.signed(model.live_rank_ic, 3), style)]
         count = f"{figures.compact(model.live_steps)}≈{max(model.live_independent, 1):.0f}"
         cells.append((f" n {count}{' few' if few else ''}", "muted"))

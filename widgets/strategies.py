@@ -105,7 +105,7 @@ def gain_cell(gain: Decimal | None) -> Cell:
         return (figures.UNKNOWN, "muted")
     decimals = 2 if abs(gain) < 1000 else 0
     shown = round(float(gain), decimals)
-    return (f"{figures.arrow(shown)}{figures.signed(shown, decimals)}", figures.direction(shown))
+    return (f"{figures.arrow(shown)}{figures.signed(shown, decimals)}", figures.direction(shown, decimals))
 
 
 def strategy_cells(row: StrategyRow, now_ns: int) -> GridRow:
@@ -174,7 +174,7 @@ def live_ic_cell(row: ModelRow) -> Cell:
     """``+0.032``, of the newest scored steps; unknown before the first, dim where they say little."""
     rank_ic = row.live_rank_ic
     told = rank_ic is not None and row.live_independent >= FEW
-    return (figures.signed(rank_ic, 3), figures.direction(rank_ic) if told else "muted")
+    return (figures.signed(rank_ic, 3), figures.direction(rank_ic, 3) if told else "muted")
 
 
 def _model_note(row: ModelRow) -> Cell:

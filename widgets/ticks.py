@@ -81,7 +81,7 @@ def tick_cells(row: TickRow, age: str, flash: int = 0) -> GridRow:
             (figures.signed(row.score), scored),
             (figures.number(row.rsi, 0), quiet),
             _age(row, age),
-            (figures.spark(row.spark, SPARK_WIDTH), "stale" if row.stale else figures.direction(rise)),
+            (figures.spark(row.spark, SPARK_WIDTH), "stale" if row.stale else figures.direction(rise, None)),
             (venue, quiet),
             (_size(row.bid_size), quiet),
             (_size(row.ask_size), quiet),

@@ -148,3 +148,13 @@ def test_clocks_apart_in_readable_units() -> None:
         "5 h",
         "834 d",
     ]
+
+
+@pytest.mark.parametrize("value", [0.0049, -0.0049, 0.0, -0.0, 0.006, -0.006, 12.0, math.nan, math.inf, None])
+@pytest.mark.parametrize("decimals", [2, 3])
+def test_no_colour_says_what_no_sign_says(value: float | None, decimals: int) -> None:
+    style = figures.direction(value, decimals)
+    for text in (figures.signed(value, decimals), figures.change(value, decimals)):
+        told = "flat" if not text.strip("▲▼+-0.%–") else "down" if "-" in text else "up"
+        assert told == style or text == figures.UNKNOWN, text
+    assert figures.direction(1e-9, None) == "up"
