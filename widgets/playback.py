@@ -88,6 +88,8 @@ def playback_line(view: PlaybackView, width: int) -> Line:
     doing = row.state
     if row.goal_ns:
         doing = f"seeking to {figures.clock(row.goal_ns)}"
+    elif row.cut:
+        doing = "ended, cut off here"
     elif row.state == "playing":
         doing = f"playing {speed_text(row.speed)}"
     state: Line = ((f" {MARKS.get(row.state, '?')} ", "accent"), (doing, "bold"))
@@ -115,6 +117,6 @@ def _when(row: PlaybackRow, *, whole: bool) -> str:
     """The time reached, with its day; to the millisecond while it stands."""
     if not row.at_ns:
         return "nothing read yet"
-    clock = figures.clock if row.state == "playing" else figures.clock_ms
+    clock = figures.clock if row.state in ("playing", "seeking") else figures.clock_ms
     day = figures.moment(row.at_ns)[:10]
     return f"{day if whole else day[5:]} {clock(row.at_ns)}"

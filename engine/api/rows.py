@@ -279,6 +279,8 @@ class PlaybackRow(Row, frozen=True):
     """Where a seek goes; 0 when there is none."""
     rewinds: int = 0
     """How often the desk began anew from the tape's start."""
+    cut: bool = False
+    """It has ended before its end: cut off by a crash, or damaged there."""
 
 
 class StatusRow(Row, frozen=True):

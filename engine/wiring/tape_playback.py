@@ -91,6 +91,7 @@ class TapePlayback:
             last_ns=playback.last_ns if ended else self._last_ns,
             goal_ns=playback.goal_ns,
             rewinds=self._begin.rewinds,
+            cut=ended and self._tape.truncated,
         )
 
     def text(self, now_ns: int) -> str:

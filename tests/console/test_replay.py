@@ -345,6 +345,11 @@ def test_the_line_says_what_is_not_known_and_where_a_seek_goes() -> None:
     row = msgspec.structs.replace(ROW, state="seeking", last_ns=0, goal_ns=START_NS + 90 * NS)
     assert "» seeking to 22:14:50" in line_text(row, 200) and "end not known yet" in line_text(row, 200)
     assert share(row) is None and share(msgspec.structs.replace(row, state="ended")) == 1.0
+    assert "live desk HALTED" in line_text(
+        msgspec.structs.replace(row, last_ns=ROW.last_ns), 80, behind=(("live desk HALTED", "warn"),)
+    )
+    cut = msgspec.structs.replace(ROW, state="ended", cut=True)
+    assert "■ ended, cut off here" in line_text(cut, 80)
     assert badge(msgspec.structs.replace(ROW, speed=0.0)) == "▶ max"
 
 

@@ -260,6 +260,15 @@ async def test_a_real_capture_played_by_the_engine_is_the_one_replayed(
     assert report.fills > 0
 
 
+async def test_a_tape_that_was_cut_off_says_so_at_its_end(path: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(path.read_bytes()[:9_980])
+    playback = TapePlayback(Tape([cut]), Begin(math.inf), NS, time.monotonic_ns, lambda begin: None)
+    assert not playback.row().cut
+    await playback.feed.run(lambda events: None)
+    assert playback.row().state == "ended" and playback.row().cut
+
+
 def test_a_live_desk_refuses(tmp_path: Path) -> None:
     engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
     port = LivePort(engine)
