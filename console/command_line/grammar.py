@@ -51,7 +51,7 @@ class Typed(NamedTuple):
 
 
 def read(line: str) -> Typed:
-    """``line`` in words. A quote that is not closed holds all that follows."""
+    """``line`` in words. A quote that is not closed holds all that follows; one that is doubled is itself."""
     # What takes no cell on the screen is no part of a command.
     text = clean(line[:LONGEST], LONGEST)
     words: list[Word] = []
@@ -64,7 +64,10 @@ def read(line: str) -> Typed:
         while at < end and (quote or not text[at].isspace()):
             character = text[at]
             if quote:
-                if character == quote:
+                if text[at : at + 2] == quote * 2:
+                    parts.append(quote)
+                    at += 1
+                elif character == quote:
                     quote = ""
                 else:
                     parts.append(character)
@@ -82,4 +85,4 @@ def quoted(word: str) -> str:
     if word and not any(character.isspace() for character in word) and word[0] not in _QUOTES:
         return word
     quote = "'" if '"' in word else '"'
-    return f"{quote}{word}{quote}"
+    return f"{quote}{word.replace(quote, quote * 2)}{quote}"
