@@ -30,7 +30,7 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
     EMPTY: ClassVar[str] = "nothing yet"
     FOLLOW: ClassVar[bool] = False
-    """Start at the end and stay there until the cursor is moved up."""
+    """Start at the newest row, the last as it comes, and stay there until the cursor is moved away."""
     HEADER: ClassVar[bool] = True
     SEARCHES: ClassVar[bool] = False
     """The words of a filter mark rows, and hide none."""
@@ -67,6 +67,8 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._cursor_key: str | None = None
         self._cursor_index = 0
         self._following = self.FOLLOW
+        self._page = 0
+        """Rows in sight before a resize."""
         self._pinned = False
         """Somebody was here: the cursor now belongs to its row, no longer to the first line."""
         self._plan: list[tuple[int, int]] = []
@@ -122,9 +124,7 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             for key in self._strips.keys() - {row.key for row in new}:
                 del self._strips[key]
             self._resize_virtual()
-        if self._following and new:
-            self._cursor_index, self._cursor_key = len(new) - 1, new[-1].key
-            self._scroll_to_cursor()
+        self._follow()
         dirty.extend(moved_cursor)
         if not old and not new:
             if len(rows) != given_before:
@@ -202,6 +202,7 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._resize_virtual()
         self._redraw()
         self._scroll_to_cursor()
+        self._follow()
 
     # --- the cursor ------------------------------------------------------------------------------
 
@@ -222,12 +223,25 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             [] if self._cursor_key == key and self._cursor_index == before else [before, self._cursor_index]
         )
 
+    @property
+    def _edge(self) -> int:
+        """Where the newest row comes in: the first line of a table sorted downwards, else the last."""
+        downwards = self.sort_column is not None and self.sort_reverse
+        return 0 if downwards else len(self._rows) - 1
+
+    def _follow(self) -> None:
+        """Stay with the newest row, if the cursor was there."""
+        if self._following and self._rows:
+            self._cursor_index = self._edge
+            self._cursor_key = self._rows[self._edge].key
+            self._scroll_to_cursor()
+
     def move_cursor(self, index: int) -> None:
         """Put the cursor on a line, clamped to what there is."""
         if not self._rows:
             return
         index = min(max(index, 0), len(self._rows) - 1)
-        self._following = self.FOLLOW and index == len(self._rows) - 1
+        self._following = self.FOLLOW and index == self._edge
         before, self._cursor_index = self._cursor_index, index
         self._cursor_key, self._pinned = self._rows[index].key, True
         self._refresh_lines([before, index])
@@ -261,11 +275,17 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._resize_virtual()
 
     def on_resize(self, event: events.Resize) -> None:
+        top = int(self.scroll_offset.y)
+        seen = top <= self._cursor_index < top + self._page
+        self._page = self._page_lines()
         self._resize_virtual()
         if self._following:
-            self.move_end()
-        else:
+            self._follow()
+        elif self.has_focus or seen:
             self._scroll_to_cursor()
+        else:
+            # Nobody is here, and what comes in has left the cursor's row behind: it is not what is looked at.
+            self.scroll_to(y=0, animate=False, force=True)
 
     def on_focus(self) -> None:
         self._pinned = True

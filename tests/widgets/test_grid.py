@@ -216,3 +216,44 @@ async def test_a_filter_that_hides_every_row_is_not_taken_for_an_empty_table() -
         grid.look_for("")
         grid.set_rows([])
         assert grid.render_line(1).text.strip() == "nothing yet"
+
+
+class Followed(Table):
+    FOLLOW = True
+
+
+async def test_the_newest_row_is_followed_also_where_it_comes_in_at_the_top() -> None:
+    app = Host()
+    app.table = Followed()
+    async with app.run_test(size=(40, 6)) as pilot:
+        grid = app.table
+        for sort, wanted in (((None, False), 5), ((1, True), 1), ((1, False), 5)):
+            grid.set_rows([row(f"r{n:02}", n) for n in range(20)])
+            grid.sort_by(*sort)
+            grid.set_rows([row(f"r{n:02}", n) for n in range(21)])
+            await pilot.pause()
+            assert grid.cursor_key == "r20" and "r20" in lines(grid)[wanted], sort
+        grid.sort_by(1, reverse=True)
+        grid.move_by(1)  # it is left
+        grid.set_rows([row(f"r{n:02}", n) for n in range(22)])
+        assert grid.cursor_key == "r19"
+
+
+async def test_a_resize_scrolls_to_the_cursor_only_where_it_is_looked_at() -> None:
+    rows = [row(f"r{n:02}", n) for n in range(30)]
+    async with table(rows) as (grid, pilot):
+        grid.move_cursor(8)
+        await pilot.resize_terminal(40, 6)
+        await pilot.pause()
+        assert "r08" in lines(grid)[-1]
+        grid.move_home()
+        grid.screen.set_focus(None)
+        grid.set_rows([*(row(f"new{n}", n) for n in range(20)), *rows])
+        await pilot.resize_terminal(40, 8)
+        await pilot.pause()
+        assert grid.cursor_key == "r00" and "new0" in lines(grid)[1]
+        grid.focus()
+        await pilot.pause()
+        await pilot.resize_terminal(40, 6)
+        await pilot.pause()
+        assert "r00" in lines(grid)[-1]
