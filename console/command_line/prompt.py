@@ -94,6 +94,11 @@ class PromptApp(ModelsApp):
                 line.say(str(error), "warn")
 
     def on_command_line_dropped(self) -> None:
+        line = self._line
+        if line is not None and line.waiting:
+            self.workers.cancel_group(self, "typed")
+            text = clean(line.input.value, 60)
+            self.say(f":{text} is not waited for any more; what was sent by then may be done", "warning")
         self._close_line()
 
     def _close_line(self) -> None:

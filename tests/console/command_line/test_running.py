@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,16 @@ async def test_what_cannot_be_done_is_said_in_place_and_the_text_stays() -> None
             await until(pilot, lambda wanted=says: wanted in line.said and not line.waiting)
             assert line.input.value == text and app.focused is line.input
         assert not app.memory.memory.commands and link.sent == [] and not toasts(app)
+
+        # What waits for an answer is dropped with its line, and asks and sends nothing later.
+        link.models_gate, link.error = asyncio.Event(), None
+        line.begin(f"model shadow {GOOD[:6]}")
+        await line.input.action_submit()
+        await until(pilot, lambda: line.waiting)
+        await press(pilot, "escape")
+        link.models_gate.set()
+        await until(pilot, lambda: any("is not waited for any more" in text for text in toasts(app)))
+        assert link.sent == [] and not app.screen.query(CommandLine)
 
 
 def test_every_command_is_tried() -> None:
