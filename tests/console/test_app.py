@@ -609,7 +609,8 @@ async def test_a_long_reason_of_a_halt_stands_in_the_banner() -> None:
         assert app.desk.banner.size.height == 3
         shown = "".join(app.desk.banner.render_line(y).text for y in range(3))
         assert " ".join(shown.split()) == f"HALTED: {reason}"
-        link.on_message(sample.full_frame(risk_state="halted", risk_reason="lunch"))
+        short = sample.full_frame(risk_state="halted", risk_reason="lunch")
+        link.on_message(msgspec.structs.replace(short, positions=()))  # nor a mark of a stale one
         app.paint()
         await pilot.pause()
         assert app.desk.banner.text == "" and not app.desk.banner.display
