@@ -42,6 +42,7 @@ from engine.wiring.engine_options import EngineOptions
 from engine.wiring.gateways import Gateways
 from engine.wiring.kept import forget
 from engine.wiring.latency import Stages
+from engine.wiring.leave_orders import leave_orders
 from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.order_times import OrderTimes
@@ -58,8 +59,6 @@ from engine.wiring.writing import Writing
 
 log = logging.getLogger("engine")
 
-ANSWER_S = 0.5
-"""How long a stopping engine waits for the answers to its cancels."""
 AFTER_DECISIONS_S = 0.01
 """When the orders of a bar close are out: then models are compared."""
 TICK_S = 0.05
@@ -292,22 +291,10 @@ class LiveEngine:
         await self.beside.close()
         self.desk.trading_enabled = False
         if self.anew is None:
-            await self._leave_orders()
+            await leave_orders(self.desk, self.clock, kept=self.store.last_seq > 0)
         if self.writing.failure is None:
             with contextlib.suppress(StoreError):  # the store says what it could not write
                 await self.writing.durable()
-
-    async def _leave_orders(self) -> None:
-        """What cannot wait for the next run is canceled; what rests is kept with its place."""
-        trading = self.desk.trading
-        asked = trading.cancel_unresting("engine stops")
-        deadline = time.monotonic() + ANSWER_S
-        while any(identity in trading.work.leaving for identity in asked) and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-            self.desk.advance(self.clock())
-            trading.on_clock()
-        if self.store.last_seq:
-            self.desk.keep_orders()
 
     # --- running ---
 

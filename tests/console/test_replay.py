@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.widgets import Input
 
-from console import playback_words, replay
+from console import replay
 from console.link_protocol import LinkState
 from console.screens import open_tape
 from console.screens.confirm import ConfirmScreen
@@ -357,50 +357,6 @@ def test_speeds_go_up_to_max_and_down_to_a_tenth() -> None:
     assert [next_speed(4.0, 1), next_speed(4.0, -1)] == [5.0, 2.0]
     assert [next_speed(1000.0, 1), next_speed(0.0, 1), next_speed(0.0, -1)] == [0.0, 0.0, 1000.0]
     assert next_speed(0.1, -1) == 0.1
-
-
-@pytest.mark.parametrize(
-    ("text", "patch"),
-    [
-        ("22:14", PlaybackPatch(to_ns=START_NS + 40 * NS)),
-        ("22:14:00.25", PlaybackPatch(to_ns=START_NS + 40 * NS + NS // 4)),
-        ("2023-11-14 22:14:10", PlaybackPatch(to_ns=START_NS + 50 * NS)),
-        ("+30s", PlaybackPatch(by_s=30.0)),
-        ("-2m", PlaybackPatch(by_s=-120.0)),
-        ("50%", PlaybackPatch(to_share=0.5)),
-        ("start", PlaybackPatch(to_share=0.0)),
-        ("end", PlaybackPatch(to_share=1.0)),
-    ],
-)
-def test_places_on_a_tape(text: str, patch: PlaybackPatch) -> None:
-    assert playback_words.where(text, ROW) == patch
-
-
-def test_a_time_is_of_the_day_that_the_tape_has_it_on() -> None:
-    row = msgspec.structs.replace(ROW, last_ns=START_NS + 4 * 3600 * NS)
-    midnight = START_NS + (3600 + 46 * 60 + 40) * NS
-    assert playback_words.where("00:30", row) == PlaybackPatch(to_ns=midnight + 1800 * NS)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "25:00", "half", "101%", "+x", "2023-13-01 10:00", "1e400%", "-", "+nan"]
-)
-def test_what_is_no_place_is_refused_in_a_line(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^[^\n]+$"):
-        playback_words.where(text, ROW)
-
-
-def test_steps_and_speeds_as_typed() -> None:
-    assert playback_words.step("") == PlaybackPatch(step="frame")
-    assert playback_words.step("12") == PlaybackPatch(step="event", count=12)
-    assert playback_words.step("10s") == PlaybackPatch(state="paused", by_s=10.0)
-    assert [playback_words.speed(text) for text in ("4x", "max", "0.1")] == [4.0, 0.0, 0.1]
-    for bad in ("0", "frames", "999999999999"):
-        with pytest.raises(ValueError, match=r"^[^\n]+$"):
-            playback_words.step(bad)
-    for bad in ("0", "1001", "-1", "fast"):
-        with pytest.raises(ValueError, match=r"^[^\n]+$"):
-            playback_words.speed(bad)
 
 
 @pytest.mark.parametrize("typed", ["~nobody-of-this-name/x.tape", "x" * 300, "none.tape", "\0"])
