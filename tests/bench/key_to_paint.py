@@ -1,7 +1,7 @@
 """From a key to its effect on the screen, while a thousand ticks a second arrive: milliseconds.
 
-A key's effect is told by an emulated terminal: the cursor's row, the pane that has the focus, the help. What
-counts is when the bytes arrived that show it, not when the emulator has worked through them.
+A key's effect is told by an emulated terminal: the cursor's row, the active pane, its open tab, a dialog.
+What counts is when the bytes arrived that show it, not when the emulator has worked through them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from tests.bench.terminal import Terminal
 _TAPE_S = 150
 _LINES = ((0, "", {0.5: at_most(10), 0.99: at_most(50)}), (100_000, " at 100 kB/s", {0.99: at_most(600)}))
 """Bytes per second, and what is hoped for."""
-_CYCLES = 21
-"""Of five keys each."""
+_CYCLES = 8
 _TIMEOUT_S = 5.0
 _PAUSE_S = (0.01, 0.09)
 _SETTLE_S, _QUIET_S = 1.5, 0.03
@@ -60,16 +59,15 @@ def _measure(screen: Terminal, size: str, goals: dict[float, Goal]) -> list[Figu
         raise RuntimeError(f"no tick on the screen: {screen.text}")
     time.sleep(_SETTLE_S)
     pause = random.Random(1)
-    found: dict[str, list[float]] = {"j, k": [], "2, 1": [], "?": []}
+    found: dict[str, list[float]] = {}
     for _ in range(_CYCLES):
-        for keys, look in (("jk", _cursor), ("21", _focus), ("?", _help)):
-            found[", ".join(keys)] += [_time(screen, key, look, pause) for key in keys]
-        _time(screen, _ESCAPE, _help, pause)
+        for kind, key, look in _STEPS:
+            found.setdefault(kind, []).append(_time(screen, key, look, pause))
     every = [value for values in found.values() for value in values]
     figures = []
     for share in (0.5, 0.99):
-        by_key = ", ".join(f"{key}: {np.quantile(values, share):.1f}" for key, values in found.items())
-        note = f"{len(every)} keys ({by_key})"
+        by_kind = ", ".join(f"{kind}: {np.quantile(values, share):.1f}" for kind, values in found.items())
+        note = f"{len(every)} keys ({by_kind})"
         value = float(np.quantile(every, share))
         figures.append(Figure(f"{size}, p{share * 100:g}", value, "ms", goals.get(share), note))
     return figures
@@ -95,17 +93,49 @@ def _cursor(shown: pyte.Screen) -> object:
     return [_style(shown, row, shown.display[row].index("S0")) for row in rows[: len(SYMBOLS)]]
 
 
-def _focus(shown: pyte.Screen) -> object:
-    """The styles of the first two panes' titles, what stands before them included."""
-    for row, line in enumerate(shown.display):
-        places = [line.find(title) for title in ("1 Ticks", "2 Opp")]
-        if min(places) >= 0:
-            return [_style(shown, row, place + offset) for place in places for offset in range(-2, 7)]
-    return None
+def _panes(shown: pyte.Screen) -> object:
+    """The styles of the first three panes' titles, what stands before them included."""
+    return [
+        _style(shown, row, place + offset)
+        for title in ("1 Ticks", "2 Opp", "3 Pos")
+        for row, place in [_first(shown, title)]
+        for offset in range(-2, 7)
+    ]
 
 
-def _help(shown: pyte.Screen) -> object:
-    return any(re.search("[─━] Keys [─━]", line) for line in shown.display)
+def _first(shown: pyte.Screen, text: str) -> tuple[int, int]:
+    """Where ``text`` stands, row and column; (0, 2) where it does not."""
+    places = ((row, line.find(text)) for row, line in enumerate(shown.display))
+    return next(((row, place) for row, place in places if place >= 0), (0, 2))
+
+
+def _tabs(shown: pyte.Screen) -> object:
+    """The marked ones."""
+    return {name.lower() for line in shown.display for name in re.findall(r"▸([A-Za-z]+)", line)}
+
+
+def _dialog(shown: pyte.Screen) -> object:
+    """Whether the help, a ticket or the command line is open."""
+    return any(re.search(r"[─━] (Keys|Order ·.*) [─━]|^ ?:\s", line) for line in shown.display)
+
+
+_STEPS: tuple[tuple[str, str, Look], ...] = (
+    ("cursor", "j", _cursor),
+    ("cursor", "k", _cursor),
+    ("pane", "2", _panes),
+    ("pane", "3", _panes),
+    ("pane", "5", _panes),
+    ("tab", "]", _tabs),
+    ("tab", "[", _tabs),
+    ("pane", "1", _panes),
+    ("dialog", "?", _dialog),
+    ("close", _ESCAPE, _dialog),
+    ("dialog", "o", _dialog),
+    ("close", _ESCAPE, _dialog),
+    ("line", ":", _dialog),
+    ("close", _ESCAPE, _dialog),
+)
+"""One cycle: kind, key, and what shows that it was done."""
 
 
 def _style(shown: pyte.Screen, row: int, column: int) -> tuple[object, ...]:
