@@ -59,7 +59,7 @@ def scale_of(prices: Iterable[float], ours: Iterable[float], rows: int) -> Scale
     low, high = min(known), max(known)
     room = (high / 2 - low / 2) * 2 * STRETCH
     if math.isfinite(room):
-        near = [price for price in ours if low - room <= price <= high + room]
+        near = [price for price in ours if math.isfinite(price) and low - room <= price <= high + room]
         low, high = min((low, *near)), max((high, *near))
     span = high - low
     margin = span * _PADDING if span > 0 else max(abs(high) * 1e-4, 1e-9)

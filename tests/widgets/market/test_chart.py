@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.api.market_protocol import CandleRow, FillRow
@@ -185,6 +185,7 @@ def test_it_draws_whatever_the_figures_are(odd_chart: Chart, width: int, height:
 
 
 @settings(max_examples=100, deadline=None)
+@example([0.0, 1.3316245443424562e308], [float("inf")], 1)
 @given(st.lists(odd.numbers, max_size=8), st.lists(odd.numbers, max_size=3), st.integers(1, 40))
 def test_every_price_of_a_scale_has_its_row(prices: list[float], ours: list[float], rows: int) -> None:
     known = [price for price in prices if abs(price) < 1e308]
