@@ -46,8 +46,9 @@ async def test_dialogs_are_searched_copied_and_exported(tmp_path: Path) -> None:
         await press(pilot, "slash", *"set aside", "enter")
         dialog = app.screen.query_one(".dialog")
         assert isinstance(app.screen, FeedsScreen) and "/set aside 1 of 1" in str(dialog.border_title)
-        await press(pilot, "y", "e", "S")
+        await press(pilot, "y")
         assert "text copied" in toasts(app) and "Set aside" in app.clipboard
+        await press(pilot, "e", "S")
         await press(pilot, "escape")
         assert isinstance(app.screen, FeedsScreen) and "/set" not in str(dialog.border_title)
         await press(pilot, "escape", "2", "enter")
