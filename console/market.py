@@ -48,6 +48,8 @@ class MarketApp(LayoutsApp):
             self._say_no_more(self._told)
         self._watched = self._said = Watch()
         self.desk.left = None
+        for grid in self.desk.grids:
+            grid.begin_anew()  # one that is out of sight would go on naming what was selected on that desk
         self.market_symbol, self.chart_interval_s, self._own_interval_s = "", 0, 0
 
     def typed_commands(self) -> list[Command]:
@@ -106,7 +108,8 @@ class MarketApp(LayoutsApp):
             self.market_symbol = super().selected_symbol()
         elif left is not None:
             self.market_symbol = self.symbol_at(*left) or self.market_symbol
-        self.market_symbol = self.market_symbol or super().selected_symbol()
+        first = min(self.view.ticks, default="")  # where no table was drawn yet
+        self.market_symbol = self.market_symbol or super().selected_symbol() or first
 
     def market_panes(self) -> list[MarketPane]:
         """Those in sight, the one in front last."""

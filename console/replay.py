@@ -309,7 +309,10 @@ class ReplayApp(AlertsApp):
         return [
             *super().typed_commands(),
             Command(
-                "replay", "Open a tape and play it", self._type_replay, (Argument("FILE", "a tape", _files),)
+                "replay",
+                "Open a tape and play it",
+                self._type_replay,
+                (Argument("FILE", "a tape", beginning=_paths),),
             ),
             Command(
                 "play", "Play the tape on", self._type_patch(lambda words: PlaybackPatch(state="playing"))
@@ -370,7 +373,8 @@ class ReplayApp(AlertsApp):
         return run
 
 
-def _files(before: Sequence[str]) -> Iterable[Candidate]:
-    """What lies in the working directory: Tab in the dialog of O completes any path."""
-    _, names = completed("")
-    return [Candidate(name) for name in names]
+def _paths(typed: str) -> Iterable[Candidate]:
+    """What lies where the path that is being typed leads."""
+    folder = typed[: typed.rfind("/") + 1]
+    _, names = completed(typed)
+    return [Candidate(f"{folder}{name}", name) for name in names]

@@ -81,6 +81,12 @@ def tapes_in(folder: Path) -> list[Path]:
         raise TapeError(f"{folder}: {clean(error.strerror or error, 80)}") from None
 
 
+def begun_anew(typed: str) -> str:
+    """What is typed from the root, or from home, behind another path takes its place: ``/work//tmp`` is
+    ``/tmp``."""
+    return typed[max(typed.rfind("//"), typed.rfind("/~/")) + 1 :]
+
+
 def typed_path(typed: str) -> tuple[Path, bool]:
     """The file or folder of what was typed, and whether it is a folder. Raises TapeError, one line."""
     try:

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -105,6 +106,9 @@ class LogRing(logging.Handler):
         self._rows: deque[LogRow] = deque(maxlen=capacity)
         self._last_seq = 0
         self._guard = threading.Lock()
+        self.clock: Callable[[], int] | None = None
+        """The desk's, ns UTC, where that is not the wall's: a replay's lines stand where its tape was. 0: it
+        does not go yet. Asked on whatever thread logs."""
 
     @property
     def last_seq(self) -> int:
@@ -117,7 +121,8 @@ class LogRing(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        ns = int(record.created * 1_000_000) * 1_000
+        clock = self.clock
+        ns = (clock() if clock is not None else 0) or int(record.created * 1_000_000) * 1_000
         with self._guard:
             self._last_seq += 1
             self._rows.append(LogRow(self._last_seq, ns, record.levelname.lower(), source(record), text))

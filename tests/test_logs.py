@@ -165,6 +165,15 @@ def test_the_ring_keeps_the_newest_and_numbers_without_gaps() -> None:
     assert ring.since(5) == () and ring.since(99) == ()
 
 
+def test_the_ring_goes_by_the_desks_clock_where_it_has_one() -> None:
+    ring, at_ns = logs.LogRing(10), 0
+    ring.clock = lambda: at_ns
+    wall = {"name": "engine.risk", "msg": "x", "levelname": "INFO", "created": 1_800_000_000.5}
+    for at_ns in (0, 1_700_000_000_000_000_001):
+        ring.handle(logging.makeLogRecord(wall))
+    assert [row.ns for row in ring.since(0)] == [1_800_000_000_500_000_000, 1_700_000_000_000_000_001]
+
+
 def test_the_ring_loses_nothing_between_threads() -> None:
     configured = logs.configure("info", capacity=10_000)
     threads = [threading.Thread(target=lambda: [LOGGER.info("line") for _ in range(200)]) for _ in range(4)]

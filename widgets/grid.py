@@ -133,6 +133,12 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._refresh_lines(dirty)
         return len(dirty)
 
+    def begin_anew(self) -> None:
+        """Other rows come: what was selected among those of now means nothing to them."""
+        self._pinned, self._following = False, self.FOLLOW
+        self._cursor_key, self._cursor_index = None, 0
+        self.set_rows([])
+
     def _nothing(self) -> Cell:
         """Said where no row is shown: that there is none, or that the filter lets none through."""
         hidden = len(self.arrangement.given)

@@ -62,6 +62,9 @@ class Argument(NamedTuple):
     optional: bool = False
     rest: bool = False
     """It takes every word that is left; only the last argument may."""
+    beginning: Callable[[str], Iterable[Candidate]] | None = None
+    """Instead of ``candidates``, asked with what is typed of the word so far: for paths, of which there are
+    too many to name them all."""
 
 
 class Command(NamedTuple):

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from console.command_line.command import Candidate, Command, CommandError
-from console.command_line.grammar import quoted, read
+from console.command_line.grammar import LONGEST, quoted, read
 from engine.text import clean
 
 MOST = 60
@@ -48,7 +48,8 @@ def complete(line: str, commands: Mapping[str, Command]) -> Completion:
     argument = command.argument(len(before) - 1)
     if argument is None:
         return Completion((), last.start, command.usage, "that is all it takes" if last.text else "")
-    found = _fitting(last.text, argument.candidates(before[1:]))
+    known = argument.candidates(before[1:]) if argument.beginning is None else argument.beginning(last.text)
+    found = _fitting(last.text, known)
     return Completion(found, last.start, command.usage, f"{argument.name}: {argument.about}")
 
 
@@ -58,8 +59,13 @@ def unknown(name: str, commands: Mapping[str, Command]) -> str:
 
 
 def put(line: str, start: int, text: str, whole: bool) -> str:
-    """``line`` with ``text`` in the place of the word from ``start``; ``whole``: go on behind it."""
-    return line[:start] + (f"{quoted(text)} " if whole else text)
+    """``line`` with ``text`` in the place of the word from ``start``; ``whole``: go on behind it.
+
+    What ends in a slash is a folder: the word goes on.
+    """
+    if not whole or (text.endswith("/") and quoted(text) == text):
+        return line[:start] + text
+    return f"{line[:start]}{quoted(text)} "
 
 
 def _fitting(word: str, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -76,7 +82,7 @@ def _fitting(word: str, candidates: Iterable[Candidate]) -> tuple[Candidate, ...
         if len(begin) >= MOST:
             break
     return tuple(
-        Candidate(clean(text, _LONGEST), clean(about, _LONGEST)) for text, about in (begin + hold)[:MOST]
+        Candidate(clean(text, LONGEST), clean(about, _LONGEST)) for text, about in (begin + hold)[:MOST]
     )
 
 

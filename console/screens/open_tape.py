@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from console.screens.modal import Modal
-from console.tapes import Tapes, completed, spans, tapes_in, typed_path
+from console.tapes import Tapes, begun_anew, completed, spans, tapes_in, typed_path
 from engine.errors import TapeError
 from engine.tapes import TapeSpan
 from engine.text import clean
@@ -74,7 +74,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
 
     def __init__(self, tapes: Tapes) -> None:
         super().__init__()
-        self._folder = next((one for one in tapes.folders if _has_tapes(one)), tapes.folders[-1])
+        self._folder = next((one for one in tapes.folders if _has_tapes(one)), tapes.folders[0])
         self._grid = TapesGrid(id="tapes")
         self._path = PathInput(id="path")
         self._path.placeholder = "a file, or a folder · Tab completes · Enter opens"
@@ -100,6 +100,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
         if self._paths:
             self.set_focus(self._grid)
         else:
+            self._say("no tape was recorded here yet: type where one is")
             self.action_type()
 
     def _show_folder(self, folder: Path) -> None:
@@ -140,6 +141,13 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
             self._say("  ".join(names[:40]))
         elif not names:
             self._say("nothing of this name that may be a tape", "warn")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        path = begun_anew(event.value)
+        if path != event.value == self._path.value:
+            self._path.value = path
+            self._path.action_end()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

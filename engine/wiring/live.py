@@ -302,7 +302,7 @@ class LiveEngine:
         self.phase, self.phase_detail = "warming up", ""
         try:
             if self._tape is not None and self.playback is not None:
-                self.clock = self._open_tape(self._tape, self.playback)
+                self.clock = self.ring.clock = self._open_tape(self._tape, self.playback)
             for feed in self.feeds:
                 if isinstance(feed, SimulatedFeed):
                     adopt(self.desk, await feed.instruments())

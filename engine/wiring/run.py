@@ -66,6 +66,7 @@ def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:
         if engine.anew is None or code:
             return code
         begin = engine.anew
+        ring.clock = None  # it is that engine's
         del engine
         gc.unfreeze()  # the engine before, and all that it held
         gc.collect()

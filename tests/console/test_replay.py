@@ -121,7 +121,8 @@ async def test_a_tape_takes_the_place_of_the_desk_and_gives_it_back(tape: Path) 
         tapes.error = ""
         await press(pilot, "O", "tab")
         typed = app.screen.query_one(Input)
-        typed.value = str(tape.parent / "fi")
+        assert typed.value == f"{tape.parent}/"
+        typed.insert_text_at_cursor(str(tape.parent / "fi"))  # from the root: in the place of what is there
         await press(pilot, "tab")
         assert typed.value == str(tape)
         await press(pilot, "enter")
@@ -216,9 +217,15 @@ async def test_a_replay_is_opened_and_played_by_typed_commands(tape: Path) -> No
         assert "this desk plays no tape: O opens one" in await typed("pause")
         assert "there is no such file" in await typed("replay none.tape")
         assert "name a tape in the folder" in await typed(f"replay {tape.parent}")
+        await app.action_command_line(f"replay {tape.parent.parent}/re")
+        await press(pilot, "tab", *"fi", "tab")
+        assert app.screen.query_one(CommandLine).input.value == f"replay {tape} "
+        await press(pilot, "escape", "1", "down", "7")
+        assert (symbol := app.market_symbol) and symbol in app.view.ticks
         await typed(f"replay {tape}")
         await until(pilot, lambda: "tape:ONLY" in app.view.ticks)
-        assert not live.sent
+        app.paint()
+        assert not live.sent and app.market_symbol == "tape:ONLY"
         assert "is no place on a tape" in await typed("seek nowhere")
         assert "is no step" in await typed("step wide") and "a speed is from" in await typed("speed 0")
         for text in ("pause", "step", "step bar", "step 3", "step 10s", "seek 50%", "speed max", "play"):
