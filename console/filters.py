@@ -71,7 +71,7 @@ def in_sixteen(style: Style) -> Style:
         return style + Style(color=_coloured(_BLACK), bgcolor=_coloured(surface), bold=False)
     if ink is None or ink != surface:
         return style + Style(color=_coloured(ink), bgcolor=_coloured(surface))
-    # Too near to be told apart, as what lies below the shade of a dialog is.
+    # Too near to be told apart.
     ink = _BLACK if surface in _BRIGHT else _SILVER
     return style + Style(color=_coloured(ink), bgcolor=_coloured(surface), dim=True)
 

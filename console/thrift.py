@@ -20,8 +20,6 @@ _TOKEN = re.compile(
 )
 JOINED = 6
 """Cells that are the same between two that are not, and sent all the same: to jump costs as much."""
-WHOLE = 0.9
-"""A frame of so much of the screen is a new picture: it is sent whole, and heals what a terminal lost."""
 _OFF = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
 
 _Cell = tuple[str, str]
@@ -50,8 +48,6 @@ class Thrift:
             # Modes, a clipboard, joined characters: what it did to the screen is not known.
             self.forget()
             return frame
-        if sum(len(run.cells) for run in runs.drawn) >= WHOLE * size[0] * size[1]:
-            self.forget()
         out: list[str] = [runs.begin]
         style = ""
         for run in runs.drawn:

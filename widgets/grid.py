@@ -133,6 +133,12 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         self._refresh_lines(dirty)
         return len(dirty)
 
+    def say_empty(self, text: str) -> None:
+        """Where there is no row."""
+        if text != self.empty:
+            self.empty = text
+            self._refresh_lines([0] if not self._rows else [])
+
     def begin_anew(self) -> None:
         """Other rows come: what was selected among those of now means nothing to them."""
         self._pinned, self._following = False, self.FOLLOW
@@ -144,7 +150,7 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         hidden = len(self.arrangement.given)
         if not hidden:
             return self.empty, "muted"
-        return f"{hidden} hidden: nothing matches /{self.sought}", "warn"
+        return f"{hidden} hidden: {self.arrangement.doubt or 'nothing matches'} /{self.sought}", "warn"
 
     def sort_by(self, column: int | None, reverse: bool = False) -> None:
         """Sort by a column's order values; None: as given."""
@@ -346,8 +352,8 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
 
     @property
     def _seems_focused(self) -> bool:
-        """Without colours nothing shades what is below a dialog: only the dialog's cursor has the focus."""
-        return self.has_focus and not (self.app.no_color and self.app.screen is not self.screen)
+        """Nothing shades what is below a dialog: only the dialog's cursor has the focus."""
+        return self.has_focus and self.app.screen is self.screen
 
     def _row_strip(self, row: GridRow, width: int) -> Strip:
         self.lines_drawn += 1

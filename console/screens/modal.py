@@ -13,7 +13,6 @@ from textual.widget import _RenderCache
 
 from console.keymap import keys_of
 from console.screens.searching import SearchingScreen
-from console.screens.shade import shaded
 from widgets.search_line import SearchLine
 
 Result = TypeVar("Result")
@@ -28,7 +27,7 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     DEFAULT_CSS = """
     Modal {
         align: center middle;
-        background: $background 60%;
+        background: transparent;
         & > .dialog {
             border: $focus-frame $rule-focus;
             border-title-color: $primary;
@@ -48,19 +47,15 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
         self._mark_focus_anew()
 
     def _mark_focus_anew(self) -> None:
-        """Without colours nothing shades what is below: its cursor is drawn as one without the focus."""
-        if self.app.no_color:
-            for screen in self.app.screen_stack:
-                if screen.focused is not None:
-                    screen.focused.refresh()
+        """Nothing shades what is below: its cursor is drawn as one without the focus."""
+        for screen in self.app.screen_stack:
+            if screen.focused is not None:
+                screen.focused.refresh()
 
     def _render_content(self) -> None:
-        """The screen below, shaded as Textual's ``BackgroundScreen`` does it, in a third of the time."""
-        below, shade = visible_screen_stack.get([]), self.styles.background
-        if not below or shade.a == 1:
-            super()._render_content()
-            return
-        lines = [shaded(strip, shade) for strip in below.pop()._compositor.render_strips(self.size)]
+        """The screen below as it is: to shade it would send every cell of it, twice, on a slow line too."""
+        below = visible_screen_stack.get([])
+        lines = list(below.pop()._compositor.render_strips(self.size)) if below else []
         self._render_cache = _RenderCache(self.size, lines)
         self._dirty_regions.clear()
 

@@ -150,7 +150,7 @@ async def test_few_colours_are_sent_and_no_others(monkeypatch: pytest.MonkeyPatc
             await pilot.pause()
             app.paint()
             assert any("theme b.toml: nmae is not known" in toast for toast in toasts(app))
-            await press(pilot, "X")  # a dialog, and what is seen through its shade
+            await press(pilot, "X")  # a dialog, and what is seen around it
             await press(pilot, "escape")
             if colours is Colours.NONE:
                 await press(pilot, "t")

@@ -93,11 +93,12 @@ def test_what_is_no_drawing_goes_through_and_is_trusted_no_more() -> None:
         assert "abc" in thrift.spare(line, size)
 
 
-def test_a_new_picture_is_sent_as_a_whole() -> None:
+def test_a_whole_picture_is_sent_once_until_it_is_forgotten() -> None:
     thrift, size = Thrift(), (10, 2)
     picture = "\x1b[1;1H0123456789\n\x1b[2;1H0123456789"
-    for _ in range(2):
-        assert thrift.spare(picture, size).count("0123456789") == 2
+    assert [thrift.spare(picture, size).count("0123456789") for _ in range(2)] == [2, 0]
+    thrift.forget()
+    assert thrift.spare(picture, size).count("0123456789") == 2
 
 
 @pytest.mark.parametrize("text", ["\u0301a", "👩\u200d💻 b", "❤\ufe0f b"])
