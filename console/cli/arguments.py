@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -244,6 +245,8 @@ def parser() -> argparse.ArgumentParser:
     )
 
     alerts = command("alerts", "list, make, switch or remove what the running engine tells of")
+    # A fall, ``-2%``, is a word and no option.
+    alerts._negative_number_matcher = re.compile(r"-[\d.][\d.,]*%?$")
     alerts.add_argument("what", choices=("list", "add", "on", "off", "remove"), nargs="?", default="list")
     alerts.add_argument(
         "words",

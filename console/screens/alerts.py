@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -21,7 +21,7 @@ from widgets.form import Form
 from widgets.lines import Line
 
 if TYPE_CHECKING:
-    from console.commanding import CommandingApp
+    pass
 
 BEGIN: Mapping[str, str] = {"what": "last", "beyond": "above", "window_s": "60"}
 
@@ -153,10 +153,6 @@ class AlertsScreen(Editor):
 
     def commit(self, key: str, value: Value) -> Awaitable[Reply]:
         return self._link.switch_alert(key, bool(value))
-
-    async def why_not(self) -> str:
-        """Who is told of what risks nothing: whoever does not control may choose it too."""
-        return await cast("CommandingApp", self.app).why_not(self._title, safer=True)
 
     def describe(self, key: str) -> Sequence[Line]:
         return alert_lines(self._rows[key])

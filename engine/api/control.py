@@ -48,7 +48,8 @@ class Control:
         return self._seat
 
     def attach(self, console: Console, now_ns: int) -> bool:
-        """A stream of ``console`` opens. True when it takes the free seat with that. Raises ControlError for
+        """A stream of ``console`` opens. True when it takes the free seat with that, or the one of a
+        controller whose line is cut on the same terminal: killed, and started again. Raises ControlError for
         one that goes by another's id."""
         self._check_name(console)
         attached = self._attached.setdefault(console.id, _Attached(console, now_ns))
@@ -58,9 +59,11 @@ class Control:
         if seated is not None:
             if seated.id == console.id:
                 self._seat, self._cut_ns = console, None
-            return False
+                return False
+            if self._cut_ns is None or not _same_terminal(seated, console):
+                return False
         if console.access == "seat":
-            self._seat = console
+            self._seat, self._cut_ns = console, None
         return self._seat is console
 
     def detach(self, console: Console, now_ns: int, *, left: bool) -> None:
@@ -145,6 +148,12 @@ class Control:
 
 def refused_as_read_only() -> str:
     return "NOT DONE: this console is read-only: start one without --read-only"
+
+
+def _same_terminal(one: Console, other: Console) -> bool:
+    """The same person's, too; what has no terminal is nowhere."""
+    where, terminal = (each.label.rpartition("/")[0] for each in (one, other)), one.place
+    return len(set(where)) == 1 and not terminal.startswith("pid ")
 
 
 def _access(console: Console, seated: Console | None) -> Access:

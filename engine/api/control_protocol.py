@@ -8,7 +8,8 @@ not judged.
     POST /v1/control                    ControlPatch -> Reply
 
 Refused with 409 and the code ``ControlError``: of a read-only console everything but questions; of one that
-watches whatever may add risk. Halting, entries off, cancels and the kill switch are every console's.
+watches whatever may add risk. Halting, entries off, cancels, the kill switch and
+a new alert are every console's; an alert that is there is switched and deleted by the one that controls.
 """
 
 from __future__ import annotations

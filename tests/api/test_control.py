@@ -66,6 +66,27 @@ def test_the_first_that_may_command_controls_and_keeps_its_seat_through_a_short_
     assert control.controller(int(SEAT_S * NS)) is None
 
 
+def test_whoever_comes_back_on_the_terminal_of_a_killed_controller_has_its_seat() -> None:
+    again = Console("dddddddd", "seat", "ana@pts/3/4343")
+    for other, left, sits in (
+        (again, False, True),
+        (again, None, False),
+        (msgspec.structs.replace(again, access="watch"), False, False),
+        (msgspec.structs.replace(again, label="ana@pts/4/4343"), False, False),
+        (msgspec.structs.replace(again, label="bob@pts/3/4343"), False, False),
+    ):
+        control = Control()
+        control.attach(A, 0)
+        if left is not None:
+            control.detach(A, 1, left=left)
+        assert control.attach(other, 2) is sits
+        assert control.controller(3) == (other if sits else A)
+    nowhere = Control()
+    nowhere.attach(Console("eeeeeeee", "seat", "ana@-/1"), 0)
+    nowhere.detach(Console("eeeeeeee", "seat", "ana@-/1"), 1, left=False)
+    assert not nowhere.attach(Console("ffffffff", "seat", "ana@-/2"), 2)
+
+
 def test_a_console_that_reconnects_before_its_cut_is_noticed_stays_attached() -> None:
     control = Control()
     control.attach(A, 0)
@@ -251,6 +272,8 @@ async def test_the_engine_refuses_what_a_console_may_not(serve: Serve) -> None:
             assert "pts/3 controls the desk" in await asks(B, *request), request
             assert "read-only" in await asks(R, *request), request
             assert await asks(A, *request) == await asks(None, *request) == "done", request
+        for method, body in (("POST", b'{"on":false}'), ("DELETE", None)):
+            assert "pts/3 controls the desk" in await asks(B, method, "/v1/alerts/a1", body)
         for request in safer:
             assert await asks(B, *request) == "done", request
             assert "read-only" in await asks(R, *request), request
