@@ -22,7 +22,7 @@ from console.commands import DeskCommands
 from console.control import ControlApp
 from console.driver import DeskDriver, PatientApp, bytes_written
 from console.exporting import ExportingApp
-from console.keymap import DEFAULT_KEYS, OPENING_PANES, KeyMap
+from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
 from console.market import MarketApp
@@ -210,6 +210,8 @@ class DeskApp(
             tabs.get(self.desk.desk_pane.tab, self.action_risk)()
         elif self.desk.active == MARKET:
             self.action_market()
+        elif key is None and self.desk.active == ORDERS_PANE:
+            self.say(self.key_map.words("no order stands in this tab: {tab_right} goes to the next"))
         elif key is None or self.desk.active not in OPENING_PANES:
             rows = "a symbol ({pane1}), an opportunity ({pane2}), an order ({pane4}) or a strategy ({pane5})"
             self.say(self.key_map.words(f"select {rows} first"))

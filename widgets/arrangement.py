@@ -57,8 +57,14 @@ class Arrangement:
 
     @property
     def found(self) -> str:
-        """How many rows the filter is about, for a person."""
-        return f"{sum(map(self.is_hit, self.given))} of {len(self.given)}"
+        """How many rows the filter is about, for a person; of none, why that may be."""
+        hits = sum(map(self.is_hit, self.given))
+        return f"{hits} of {len(self.given)}" + (f" · {self.doubt}" if self.doubt and not hits else "")
+
+    @property
+    def doubt(self) -> str:
+        """What a filter that finds nothing may mean by mistake, for a person; "" nothing."""
+        return f"no column {self.filter.unknown}" if self.filter.unknown else ""
 
     def is_hit(self, row: GridRow) -> bool:
         """Whether a row is what is looked for, or, without a filter, was last; none before there was one.

@@ -114,7 +114,14 @@ class OrdersPane(TabbedPane):
         tabs: tuple[list[OrderRow], ...] = ([], [], [])
         for row in rows:
             tabs[tab_of(row)].append(row)
-        lines = self._tables[self.tab].show(tabs[self.tab])
+        table = self._tables[self.tab]
+        others = [
+            f"{len(tab)} {name.lower()}"
+            for number, (name, tab) in enumerate(zip(TABS, tabs, strict=True))
+            if tab and number != self.tab
+        ]
+        table.say_empty(f"{table.EMPTY} · in the other tabs: {', '.join(others)}" if others else table.EMPTY)
+        lines = table.show(tabs[self.tab])
         if self.tabs.display:
             lines += self.tabs.show(self.tab, tuple(len(tab) for tab in tabs))
         return lines

@@ -66,6 +66,8 @@ class RowFilter:
     def __init__(self, text: str, columns: Sequence[Column]) -> None:
         self.text = text[:LONGEST].strip()
         self.terms = tuple(term for word in self.text.split() if (term := _term(word, columns)) is not None)
+        self.unknown = next((name for word in self.text.split() if (name := _unknown(word, columns))), "")
+        """What stands where a column's name would, and is none; "" nothing does."""
 
     def __bool__(self) -> bool:
         return bool(self.terms)
@@ -126,6 +128,11 @@ def _term(word: str, columns: Sequence[Column]) -> Term | None:
             return None
         return Term(column, operator, text.lower(), number, negated)
     return Term(-1, ":", word.lower(), None, negated)
+
+
+def _unknown(word: str, columns: Sequence[Column]) -> str:
+    name, *rest = _OPERATOR.split(word.removeprefix("!"), maxsplit=1)
+    return name[:20] if rest and name[:1].isalpha() and _column(name.lower(), columns) < 0 else ""
 
 
 def _ranked(name: str, columns: Sequence[Column], negated: bool) -> Term | None:

@@ -201,6 +201,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             return
         if self._chosen in SYMBOL_PANES and number != self._chosen:
             self.left = self.grid, self.grid.cursor_key
+        if number != self._chosen:
+            self.query(Coach).remove()  # who walks has read it, and wants to see the panes
         self._chosen = number
         self.hidden -= {number}  # who goes there wants to see it
         if number in (MARKET, DESK):

@@ -16,6 +16,7 @@ from console.keymap import (
     KeyMap,
     keys_for,
 )
+from console.screens.desk_layout import TICKS
 from console.screens.reader import Reader
 from widgets.cells import fit
 from widgets.lines import Line
@@ -127,6 +128,10 @@ def word_lines(word: str, keys: KeyMap = DEFAULT_KEYS, commands: Sequence[Comman
     return lines or [(("nothing speaks of ", "muted"), (word, "bold"))]
 
 
+_TICKS = (
+    "change: since the oldest trade of the last few seconds (features.window_s); not the day's.",
+    "score: what the signals come to, from -1 to 1.  trend: the last bars.",
+)
 _CHART = (
     "Candles: slim ┃ rose, full █ fell, ┼ neither.  ▲▼ our fills, ◆ both sides.  ◂ the newest price.",
     "Lines: E entry, S stop, t trailing stop, T target; b and s our orders to buy and to sell.",
@@ -159,6 +164,8 @@ def help_lines(pane: int, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
         lines.append(
             (("* behind a name: a user's own strategy.  · beside a value: not the default.", "muted"),)
         )
+    if pane == TICKS:
+        lines += [((said, "muted"),) for said in _TICKS]
     if pane == MARKET_PANE:
         lines += [((said, "muted"),) for said in _CHART]
     if pane == ORDERS_PANE:

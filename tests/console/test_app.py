@@ -470,6 +470,11 @@ async def test_the_coach_is_dismissed_once() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert not app.desk.query(Coach)
+        await app.desk.mount(Coach(app.key_map.shown))
+        await press(pilot, "1")
+        assert app.desk.query(Coach)
+        await press(pilot, "8")  # another pane is to be seen
+        assert not app.desk.query(Coach)
 
 
 async def test_a_frame_without_changes_draws_no_row() -> None:

@@ -90,6 +90,14 @@ async def test_the_tabs_of_the_orders() -> None:
         await press(pilot, "right_square_bracket")
         assert keys_shown(app)[0] == "ord-0008"
         assert "Orders ▸Working Filled Ended" in str(app.desk.orders.border_title)
+        for id in ("ord-0008", "ord-0003", "ord-0001", "ord-0000", "ord--002", "ord--001"):
+            app.view.orders[id] = msgspec.structs.replace(app.view.orders[id], state="filled")
+        app.desk.paint(force=True)
+        assert (
+            "no order is at work · in the other tabs: 9 filled, 2 ended" in app.desk.grid.render_line(1).text
+        )
+        await press(pilot, "enter")
+        assert toasts(app)[-1] == "no order stands in this tab: ] goes to the next"
 
 
 async def test_an_order_is_amended_after_one_question() -> None:

@@ -124,6 +124,13 @@ async def test_a_filtered_table_keeps_its_cursor_and_says_how_much_it_shows() ->
         assert grid.find(1) and grid.cursor_key == "r10" and grid.find(-1) and grid.cursor_key == "r11"
         grid.look_for("nothing")
         assert not grid.rows and not grid.find(1)
+        assert grid.found == "0 of 13" and "/nothing " in grid.render_line(1).text
+        grid.look_for("r1 foo>1")
+        assert grid.found == "0 of 13 · no column foo"
+        assert "13 hidden: no column foo /r1 foo>1" in grid.render_line(1).text
+        for text in ("value>99", "12:00:07"):
+            grid.look_for(text)
+            assert grid.found == "0 of 13", text
 
 
 async def test_the_log_marks_what_is_searched_and_filters_by_level() -> None:

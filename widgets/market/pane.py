@@ -80,10 +80,16 @@ class MarketPane(Vertical):
 
     @property
     def title(self) -> str:
-        """The parts, the open one marked, and what the market is at, as far as there is room."""
+        """The parts, the open one marked, and what the market is at, as far as there is room.
+
+        Where all of them are in sight, none is open: said is which of them the keys work on, after the first.
+        """
         tabs = " ".join(
-            f"{'▸' if number == self.tab else ''}{name}" for number, name in enumerate(self.names)
+            f"{'▸' if number == self.tab and not self.beside else ''}{name}"
+            for number, name in enumerate(self.names)
         )
+        if self.beside and self.tab:
+            tabs += f" · keys: {self.names[self.tab]}"
         title, room = f"Market {tabs}", self.size.width - _AROUND
         for fact in self._facts:
             if room > 0 and len(title) + len(fact) > room:
