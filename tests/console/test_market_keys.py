@@ -129,6 +129,7 @@ async def test_enter_shows_the_market_on_the_whole_screen() -> None:
         assert pane.chart.scrolled > 10
         await press(pilot, "G", "right_square_bracket")
         assert pane.ladder.has_focus
+        assert pane.title.startswith("Market Chart Book Trades · keys: Book · BTC-USD")
         await press(pilot, "f")
         assert app.desk.frozen and "FROZEN" in str(screen.query_one(".dialog").border_title)
         await press(pilot, "f", "o")
