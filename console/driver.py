@@ -23,7 +23,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import RenderableType
-from textual import on
+from textual import constants, on
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
@@ -41,6 +41,8 @@ ESC = "\x1b"
 _SEQUENCES = ESC + "[O"
 """After an Esc, these may begin the sequence of one key, a mouse event or a report."""
 _AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
+ESCAPE_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.025
+"""How long after an Esc the rest of a key's sequence may come; a terminal sends it in one piece."""
 CHUNK = 4096
 """Bytes per write: what a pseudo-terminal's buffer holds."""
 CLOSE_S = 1.0
@@ -300,7 +302,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                if selector.select(0.1):
+                if selector.select(ESCAPE_S / 4 if keyboard.waits else 0.1):
                     try:
                         data = os.read(self.fileno, 4096)
                     except OSError:
@@ -320,14 +322,20 @@ class Keyboard(XTermParser):
     A terminal (or tmux, up to half a second) sends the same bytes for both, and nothing here is done by Alt.
     """
 
+    @property
+    def waits(self) -> bool:
+        """Whether the last byte was an Esc, of which it is not known yet whether more belongs to it."""
+        return self._timeout_time is not None and self._escaped
+
     def feed(self, data: str) -> Iterator[Message]:
         for part in _AFTER_ESCAPE.split(data):
-            waits = self._timeout_time is not None and self._escaped
-            if waits and part and part[0] not in _SEQUENCES:
+            if self.waits and part and part[0] not in _SEQUENCES:
                 self._timeout_time = 0.0  # nothing longer begins here: no need to wait for it
                 yield from self.tick()
             yield from super().feed(part)
             self._escaped = part.endswith(ESC)
+            if self.waits and self._timeout_time is not None:
+                self._timeout_time -= constants.ESCAPE_DELAY - ESCAPE_S
 
     _escaped = False
 

@@ -20,12 +20,13 @@ import pyte
 import pytest
 from rich.console import RenderableType
 from textual._compositor import LayoutUpdate
+from textual._time import get_time
 from textual.events import Key, Paste, Resize
 from textual.geometry import Size
 from textual.screen import Screen
 
 from console.app import DeskApp
-from console.driver import LEAVE, Keyboard, Outbox
+from console.driver import ESCAPE_S, LEAVE, Keyboard, Outbox
 from tests.console.fake_link import FakeLink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -330,3 +331,11 @@ def test_what_is_pasted_stays_one_piece() -> None:
     paste, key = Keyboard(False).feed("\x1b[200~0.5 w\x1b[201~j")
     assert isinstance(paste, Paste) and paste.text == "0.5 w"
     assert isinstance(key, Key) and key.key == "j"
+
+
+def test_an_esc_is_one_soon() -> None:
+    keyboard = Keyboard(False)
+    assert list(keyboard.feed("\x1b")) == [] and keyboard.waits
+    assert keyboard._timeout_time is not None and keyboard._timeout_time - get_time() <= ESCAPE_S
+    list(keyboard.feed("[A"))
+    assert not keyboard.waits
