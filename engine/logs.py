@@ -109,6 +109,8 @@ class LogRing(logging.Handler):
         self.clock: Callable[[], int] | None = None
         """The desk's, ns UTC, where that is not the wall's: a replay's lines stand where its tape was. 0: it
         does not go yet. Asked on whatever thread logs."""
+        self.begins_ns = 0
+        """When that clock begins, ns UTC: the time of what is logged before; 0: it has none."""
 
     @property
     def last_seq(self) -> int:
@@ -122,7 +124,8 @@ class LogRing(logging.Handler):
             self.handleError(record)
             return
         clock = self.clock
-        ns = (clock() if clock is not None else 0) or int(record.created * 1_000_000) * 1_000
+        desk_ns = (clock() if clock is not None else 0) or self.begins_ns
+        ns = desk_ns or int(record.created * 1_000_000) * 1_000
         with self._guard:
             self._last_seq += 1
             self._rows.append(LogRow(self._last_seq, ns, record.levelname.lower(), source(record), text))

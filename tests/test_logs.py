@@ -166,12 +166,18 @@ def test_the_ring_keeps_the_newest_and_numbers_without_gaps() -> None:
 
 
 def test_the_ring_goes_by_the_desks_clock_where_it_has_one() -> None:
-    ring, at_ns = logs.LogRing(10), 0
-    ring.clock = lambda: at_ns
+    ring, told = logs.LogRing(10), [0, 0, 1_700_000_000_000_000_001]
+    ring.clock = lambda: told.pop(0)
     wall = {"name": "engine.risk", "msg": "x", "levelname": "INFO", "created": 1_800_000_000.5}
-    for at_ns in (0, 1_700_000_000_000_000_001):
-        ring.handle(logging.makeLogRecord(wall))
-    assert [row.ns for row in ring.since(0)] == [1_800_000_000_500_000_000, 1_700_000_000_000_000_001]
+    ring.handle(logging.makeLogRecord(wall))
+    ring.begins_ns = 1_700_000_000_000_000_000
+    ring.handle(logging.makeLogRecord(wall))
+    ring.handle(logging.makeLogRecord(wall))
+    assert [row.ns for row in ring.since(0)] == [
+        1_800_000_000_500_000_000,
+        1_700_000_000_000_000_000,
+        1_700_000_000_000_000_001,
+    ]
 
 
 def test_the_ring_loses_nothing_between_threads() -> None:

@@ -13,6 +13,7 @@ import shutil
 from engine.api.control import Control
 from engine.errors import InternalError, TickdeskError
 from engine.feeds.tape import Tape
+from engine.feeds.tape_span import tape_span
 from engine.logs import LogRing, configure
 from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
@@ -33,6 +34,7 @@ def run_engine(options: EngineOptions) -> int:
         )
         check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
         tape = _tape(options) if options.tapes else None
+        logs.ring.begins_ns = _begins_ns(options)
 
         def note(text: str) -> None:
             log.info(text)
@@ -56,6 +58,12 @@ def _tape(options: EngineOptions) -> Tape:
     """With the books that the paper venue fills against, as in a replay without a screen."""
     levels = {name: one.book_levels for name, one in options.config.feeds.items()}
     return Tape(options.tapes, venue=options.venue, book_levels=levels)
+
+
+def _begins_ns(options: EngineOptions) -> int:
+    """When the tapes begin; 0 without one, and where none tells. Raises TapeError."""
+    spans = (tape_span(path, options.venue, stopped=lambda: True) for path in options.tapes)
+    return min((span.from_ns for span in spans if span.from_ns), default=0)
 
 
 def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:
