@@ -13,7 +13,7 @@ from console import commanding
 from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
-from console.screens.help import HelpScreen
+from console.screens.help import HelpScreen, help_lines
 from console.screens.leave import LeaveScreen
 from engine.api.protocol import EventFrame, StateFrame, StrategyPatch
 from engine.events import Alert, RiskChange, RiskState
@@ -261,6 +261,8 @@ async def test_help_shows_the_keys_of_this_place(key: str) -> None:
         text = "\n".join("".join(t for t, _ in line) for line in app.screen._lines.lines)
         assert "Switch the selected strategy" in text
         assert "Explain this" not in text
+    of_ticks = "\n".join("".join(t for t, _ in line) for line in help_lines(1))
+    assert "change: since the oldest trade of the last few seconds" in of_ticks
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
