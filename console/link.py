@@ -50,6 +50,8 @@ class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
         self._was_up = False
         self._failures = 0
         """Since the link was up."""
+        self._ended = "no engine runs"
+        """How the last one went."""
         self._stream: aiohttp.ClientWebSocketResponse | None = None
         self._watched = Watch()
         self._anew_until = 0.0
@@ -95,7 +97,7 @@ class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
                     if nobody_listens(error) and asyncio.get_running_loop().time() < self._anew_until:
                         on_state(LinkState.LOST, ANEW)
                     elif nobody_listens(error):
-                        on_state(LinkState.ENGINE_GONE, "no engine runs: q leaves, `tickdesk` starts one")
+                        on_state(LinkState.ENGINE_GONE, f"{self._ended}: q leaves, `tickdesk` starts one")
                     else:
                         on_state(LinkState.LOST, clean(error, 80))
                 await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
@@ -139,6 +141,8 @@ class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
         while True:
             raw = await stream.receive(timeout=SILENCE_S)
             if raw.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                told = raw.type is aiohttp.WSMsgType.CLOSE
+                self._ended = "it was stopped" if told else "it ended without a word"
                 return
             self.bytes_received += len(raw.data)
             message = self._decode(raw.data)

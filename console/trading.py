@@ -12,7 +12,7 @@ from console.command_line.command import Command
 from console.command_line.trading import trading_commands
 from console.commanding import Answer, CommandingApp
 from console.link_protocol import Link
-from console.loosening import becomes, loosens
+from console.loosening import beyond, loosens, question_of
 from console.screens.account import AccountScreen
 from console.screens.amend import AmendScreen
 from console.screens.close import CloseScreen
@@ -211,10 +211,12 @@ class TradingApp(CommandingApp):
         def send() -> None:
             self.command(f"the limit {patch.name}", lambda: self.link.set_limit(patch))
 
-        if not loosens(row, patch):
+        if why_not := beyond(row, patch):
+            self.say(why_not, "warning")
+        elif not loosens(row, patch):
             send()
         elif not self.refused():
-            question = [f"{becomes(row, patch)}.", row.about]
+            question = question_of(row, patch)
             screen = ConfirmScreen("Allow more?", question, "Loosen the limit")
             self.push_screen(screen, lambda answer: send() if answer == "yes" else None)
 

@@ -108,9 +108,10 @@ class DeskView:
 
     @property
     def silent_s(self) -> float:
-        """How long no frame has come; 0 while they come as they should."""
-        silence = self._clock() - self._frame_at
-        return silence if silence >= QUIET_S and self.status is not None else 0.0
+        """How long no frame has come; 0 while they come as they should. Without a link none will: that counts
+        at once."""
+        silence, away = self._clock() - self._frame_at, self.link in (LinkState.LOST, LinkState.ENGINE_GONE)
+        return silence if (away or silence >= QUIET_S) and self.status is not None else 0.0
 
     def merge(self, message: StreamMessage) -> None:
         """Take in one message of the stream."""

@@ -41,8 +41,11 @@ class TicksPane(Grid):
         """Which symbols are shown, for a person; "" all."""
         self._cache: RowCache[TickRow] = RowCache(tick_cells)
 
-    def show(self, ticks: Iterable[tuple[TickRow, float | None]], *, ordered: bool = False) -> int:
-        """Draw (row, age in ns now) pairs, by symbol unless they are ``ordered``.
+    def show(
+        self, ticks: Iterable[tuple[TickRow, float | None]], *, ordered: bool = False, past: bool = False
+    ) -> int:
+        """Draw (row, age in ns now) pairs, by symbol unless they are ``ordered``; ``past``: all of it is of a
+        while ago.
 
         Returns the number of lines that changed.
         """
@@ -50,14 +53,14 @@ class TicksPane(Grid):
         moved = self._flashes.moved(row for row, _ in by_symbol) if self._flashes is not None else {}
         return self.set_rows(
             [
-                self._cache.get(row.symbol, row, figures.age(age), moved.get(row.symbol, 0))
+                self._cache.get(row.symbol, row, figures.age(age), moved.get(row.symbol, 0), past)
                 for row, age in by_symbol
             ]
         )
 
 
-def tick_cells(row: TickRow, age: str, flash: int = 0) -> GridRow:
-    """A stale symbol's figures are dimmed and its last price carries ``~``.
+def tick_cells(row: TickRow, age: str, flash: int = 0, past: bool = False) -> GridRow:
+    """A stale symbol's figures are dimmed and its last price carries ``~``; in the ``past`` every last price.
 
     ``flash``: which way its last price went just now, 0 for not at all.
 
@@ -74,7 +77,7 @@ def tick_cells(row: TickRow, age: str, flash: int = 0) -> GridRow:
         row.symbol,
         (
             (native, "stale" if row.stale else "bold"),
-            _last(row, flash),
+            _last(row, flash, past),
             (figures.change(row.change_pct), moved),
             (figures.price(row.bid), quiet),
             (figures.price(row.ask), quiet),
@@ -103,10 +106,10 @@ def tick_cells(row: TickRow, age: str, flash: int = 0) -> GridRow:
     )
 
 
-def _last(row: TickRow, flash: int) -> Cell:
+def _last(row: TickRow, flash: int, past: bool) -> Cell:
     """With an arrow while it flashes, where that fits."""
     price = figures.price(row.last)
-    if row.stale:
+    if row.stale or past:
         return f"~{price}", "stale"
     if not flash:
         return price, "text"

@@ -9,6 +9,7 @@ from console.command_line.command import Argument, Candidate, Command, CommandEr
 from console.command_line.completion import one_of
 from console.command_line.order_words import WORDS, expected, number, ticket_values
 from console.command_line.symbols import symbol_candidates, symbol_named
+from console.loosening import beyond
 from engine.api.protocol import OrderRow, TickRow
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.config import OWN_LIMITS
@@ -139,7 +140,10 @@ class _Trading:
             except ValueError as error:
                 raise CommandError(f"{error}; give one, or default") from None
         before = rows.get(name) or LimitRow(scope, name, "", "", row.hard, row.unit, row.about)
-        self._app.change_limit(before, LimitPatch(scope, name, value))
+        patch = LimitPatch(scope, name, value)
+        if why_not := beyond(before, patch):
+            raise CommandError(why_not)
+        self._app.change_limit(before, patch)
 
     def _scope(self, text: str) -> str:
         kind, _, name = text.partition(":")

@@ -30,12 +30,21 @@ def past_words(view: DeskView) -> str:
     """Why what is shown is of the past; "" while it is not."""
     detail = f": {view.link_detail}" if view.link_detail else ""
     if view.link is LinkState.ENGINE_GONE:
-        return f"ENGINE GONE{detail} · what you see is the past"
+        return f"ENGINE GONE{detail}{_unwatched(view)} · what you see is the past"
     if view.link is LinkState.LOST:
         return f"LINK LOST{detail} · what you see is the past · reconnecting"
     if view.silent_s:
         return f"nothing from the engine for {view.silent_s:.0f} s · what you see is the past"
     return ""
+
+
+def _unwatched(view: DeskView) -> str:
+    """What goes on without an engine."""
+    held = len(view.positions)
+    if not held:
+        return ""
+    stay = "1 position stays" if held == 1 else f"{held} positions stay"
+    return f" · {stay} open and nothing watches {'its' if held == 1 else 'their'} stops"
 
 
 def banner(view: DeskView, said: Said) -> tuple[str, str]:

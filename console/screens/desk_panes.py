@@ -106,6 +106,7 @@ class DeskPanes:
             lines += self.ticks.show(
                 ((row, view.tick_age_ns(row) if warm else None) for row in rows),
                 ordered=watchlist is not None,
+                past=lost,
             )
         if self.opportunities.display:
             lines += self.opportunities.show(view.opportunities.values(), now)

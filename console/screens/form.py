@@ -33,7 +33,7 @@ class FormScreen(Modal[None], inherit_bindings=True):
         & > .dialog { width: 60; max-width: 100%; height: auto; max-height: 100%; }
         & Lines { height: auto; }
         & #about { max-height: 1; margin-bottom: 0; }
-        & #outcome { height: 4; background: $status; scrollbar-size: 0 0; }
+        & #outcome { min-height: 4; max-height: 6; background: $status; scrollbar-size: 0 0; }
         & #said { height: 1; max-height: 2; }
     }
     """
@@ -88,7 +88,11 @@ class FormScreen(Modal[None], inherit_bindings=True):
         return cast("CommandingApp", self.app)
 
     def ask(self, screen: AskScreen) -> None:
-        """Ask once; what is pressed while an answer is on its way asks nothing."""
+        """Ask once; what is pressed while an answer is on its way asks nothing, and nothing is asked that may
+        not be sent from here."""
+        if refusal := self.commands.refusal():
+            self.say(refusal)
+            return
 
         def answered(answer: str | None) -> None:
             if answer == "yes":

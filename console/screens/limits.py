@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from console.link_protocol import TradingLink
-from console.loosening import becomes, loosens
+from console.loosening import beyond, loosens, question_of
 from console.screens.confirm import ConfirmScreen
 from console.screens.editor import Editor, Field, Value
 from console.view import DeskView
@@ -67,6 +67,9 @@ class LimitsScreen(Editor):
     def _ask(self, patch: LimitPatch, send: Callable[[], None]) -> None:
         """What is tighter is sent at once, what is looser after one question."""
         row = self._limits.get(patch.name)
+        if why_not := beyond(row, patch):
+            self.say(why_not, "bad")
+            return
         if row is None or not loosens(row, patch):
             send()
             return
@@ -75,8 +78,8 @@ class LimitsScreen(Editor):
             if answer == "yes":
                 send()
 
-        question = [f"{becomes(row, patch)}.", row.about]
-        self.app.push_screen(ConfirmScreen("Allow more?", question, "Loosen the limit"), answered)
+        screen = ConfirmScreen("Allow more?", question_of(row, patch), "Loosen the limit")
+        self.app.push_screen(screen, answered)
 
     def describe(self, key: str) -> Sequence[Line]:
         return limit_lines(self._limits[key])

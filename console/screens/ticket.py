@@ -34,7 +34,8 @@ class TicketScreen(FormScreen):
         self, link: TradingLink, view: DeskView, symbols: Sequence[str], values: Mapping[str, str]
     ) -> None:
         self._mode = _mode(view)
-        super().__init__(f"Order · {self._mode}")
+        watching = "" if view.standing.controls or view.standing.seat_is_free else " · not sent from here"
+        super().__init__(f"Order · {self._mode}{watching}")
         self._link, self._view, self._symbols = link, view, symbols
         self._values = {**BEGIN, **values}
         self._token = uuid4().hex

@@ -152,8 +152,8 @@ def refused_as_read_only() -> str:
 
 def _same_terminal(one: Console, other: Console) -> bool:
     """The same person's, too; what has no terminal is nowhere."""
-    where, terminal = (each.label.rpartition("/")[0] for each in (one, other)), one.place
-    return len(set(where)) == 1 and not terminal.startswith("pid ")
+    here, there = (each.label.rpartition("/")[0] for each in (one, other))
+    return here == there and not one.place.startswith("pid ")
 
 
 def _access(console: Console, seated: Console | None) -> Access:

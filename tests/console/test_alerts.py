@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from console.alert_words import rule_of
 from console.alerts import Notices
+from console.cli.arguments import parse
 from console.desktop_notice import command, sequence, way_of
 from console.screens.alerts import AlertScreen, AlertsScreen
 from engine.alert_rule import AlertRule, words
@@ -51,6 +52,13 @@ def test_alerts_as_they_are_typed(typed: str, rule: AlertRule | None) -> None:
         assert (found.beyond, found.repeat, found.rearm, found.pause_s) == ("below", True, 50.0, 30.0)
     else:
         assert found == rule
+
+
+def test_a_fall_is_a_word_of_the_command() -> None:
+    words = "change BTC-USD -2% in 60"
+    arguments = parse(["alerts", "add", *words.split(), "--json"])
+    assert arguments.words == words.split() and arguments.json
+    assert rule_of(arguments.words) == AlertRule("change", -2.0, "below", "BTC-USD", window_s=60.0)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from engine.api.protocol import StateFrame
 from engine.api.trading_protocol import OrderTicket
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk, press, toasts
+from tests.console.pilot import COMPACT, WIDE, desk, press, text_of, toasts, until
 from widgets.cells import width_of
 from widgets.status import StatusView, status_items
 
@@ -98,6 +98,10 @@ async def test_a_console_that_watches_makes_the_desk_safer_and_takes_over_when_a
         # A form opens, and what it holds stays while it is refused.
         await press(pilot, "1", "o")
         assert isinstance(app.screen, TicketScreen)
+        assert "not sent from here" in str(app.screen.query_one(".dialog").border_title)
+        await press(pilot, *"jjj1", "enter")
+        await until(pilot, lambda: "pts/5 controls the desk" in text_of(app))
+        assert isinstance(app.screen, TicketScreen), "nothing is asked that could not be sent"
         app.screen._asked = OrderTicket("simulated:BTC-USD", "buy", quantity="1")
         assert not await app.screen.deliver()
         assert said(app) == "NOT SENT: pts/5 controls the desk: K takes over"

@@ -1,0 +1,36 @@
+"""What stands across the screen, and what is of the past at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.link_protocol import LinkState
+from console.screens.desk_banner import past_words
+from console.view import DeskView
+from engine.events import NS
+from tests.console import sample_desk
+
+
+@pytest.mark.parametrize("away", [LinkState.LOST, LinkState.ENGINE_GONE])
+def test_what_is_shown_ages_from_the_moment_the_link_is_away(away: LinkState) -> None:
+    now = 100.0
+    view = DeskView(lambda: now)
+    view.merge(sample_desk.full_frame())
+    assert view.status is not None
+    then = view.now_ns
+    now += 1.0
+    assert (view.now_ns, view.is_past) == (then, False), "a frame may come late"
+    view.set_link(away, "")
+    assert (view.now_ns - then, view.is_past) == (NS, True)
+
+
+def test_without_an_engine_it_is_said_what_stays_open() -> None:
+    view = DeskView()
+    view.merge(sample_desk.full_frame())
+    view.set_link(LinkState.ENGINE_GONE, "it was stopped: q leaves")
+    held = len(view.positions)
+    assert held > 1 and f"stopped: q leaves · {held} positions stay open and nothing" in past_words(view)
+    view.positions = dict(list(view.positions.items())[:1])
+    assert "1 position stays open and nothing watches its stops" in past_words(view)
+    view.positions.clear()
+    assert "open" not in past_words(view)
