@@ -140,7 +140,7 @@ class Watched:
             return f"{said}: {far:+.3f} %{self._since()}, last {sight.prices(rule.symbol).last:,.12g}"
         if rule.what == "feed":
             return f"{said}: {self._worst}, {now:.0f} s"
-        return f"{said}: {now:+,.10g}"
+        return f"{said}: {now:+,.3f}" if rule.what == "score" else f"{said}: {now:+,.10g}"
 
     def _farthest(self, now: float, prices: Prices) -> float:
         """Of the last price: where it is, or where it was since the last look."""

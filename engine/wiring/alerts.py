@@ -115,7 +115,7 @@ class LiveAlerts:
         id = self._alerts.add(rule)
         one = next(row for row in self.rows() if row.id == id)
         log.info("alert %s of %s: %s", id, who, one.text)
-        waits = "" if one.armed or one.rule.what not in PRICES else ", once it comes from the other side"
+        waits = " · if it is there already, the next time it gets there" if one.rule.what in PRICES else ""
         return AlertReply(True, f"alert {id}: {one.text}{waits}", id)
 
     def switch(self, id: str, on: bool, who: str) -> Reply:

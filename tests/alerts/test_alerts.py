@@ -162,7 +162,7 @@ def test_a_figure_fires_at_once_when_it_is_there(rule: AlertRule, quiet: float |
     assert not desk.look()
     desk.seen.value = loud
     (text,) = desk.look()
-    assert text.startswith(words(rule)) and f"{loud:+g}" in text
+    assert text.startswith(words(rule)) and (f"{loud:+.3f}" if rule.what == "score" else f"{loud:+g}") in text
     assert desk.book.watched()[0].now == loud and not desk.look()
 
 
