@@ -632,8 +632,7 @@ async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
         await pilot.pause()
         assert app.screen is app.desk and app.desk.positions.grid.cursor_key == "simulated:DOT-USD"
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert app.desk.active == 1 and app.focused is app.desk.ticks
+        await until(pilot, lambda: app.desk.active == 1 and app.focused is app.desk.ticks)
     assert link.sent == []
 
 
