@@ -79,7 +79,8 @@ class MarketApp(LayoutsApp):
                 pane.hold(view.market)
         self._held = frozen
         for screen in self._market_screens():
-            screen.tell(past_words(view) or ("FROZEN · the desk goes on behind it" if frozen else ""))
+            said = past_words(view) or ("FROZEN · the desk goes on behind it" if frozen else "")
+            screen.tell(said, self.desk.status_view)
             if not frozen and screen.pane.is_mounted:
                 screen.pane.show(view.market, view.now_ns, faded=view.is_past)
 

@@ -77,6 +77,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._silent_s = 0
         self._first_run = first_run
         self.status_bar = StatusBar(id="status")
+        self.status_view = StatusView(None, (), (), "connecting")
+        """What its bar shows, for the screens that cover it."""
         self.banner = Banner(id="banner")
         self.tabs = PaneTabs(PANES, id="tabs")
         self.keys = KeysBar(id="keys")
@@ -130,20 +132,19 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             return 0
         view.changed = False
         self._silent_s = silent_s
-        lines = self.status_bar.show(
-            StatusView(
-                view.status,
-                list(view.feeds.values()),
-                list(view.models.values()),
-                view.link.value,
-                traffic,
-                silent_s,
-                self._stale_s,
-                view.standing.badge(keys_of(self.app).words("{control}")),
-                self.alerts,
-                view.is_worth_stale,
-            )
+        self.status_view = StatusView(
+            view.status,
+            list(view.feeds.values()),
+            list(view.models.values()),
+            view.link.value,
+            traffic,
+            silent_s,
+            self._stale_s,
+            view.standing.badge(keys_of(self.app).words("{control}")),
+            self.alerts,
+            view.is_worth_stale,
         )
+        lines = self.status_bar.show(self.status_view)
         self._paint_banner()
         self._paint_keys()
         if self.frozen:

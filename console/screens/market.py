@@ -13,6 +13,7 @@ from console.keymap import keys_of
 from console.screens.modal import Modal
 from widgets.keys import KeysBar
 from widgets.market.pane import MarketPane
+from widgets.status import StatusBar, StatusView
 from widgets.titles import entitle
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class MarketScreen(Modal[None], inherit_bindings=True):
     DEFAULT_CSS = """
     MarketScreen {
         & > .dialog { width: 100%; height: 100%; padding: 0; }
+        & StatusBar { height: 1; }
         & MarketPane { height: 1fr; }
         & KeysBar { height: 1; }
         & ToastRack { margin-bottom: 2; }  /* above the keys */
@@ -64,8 +66,9 @@ class MarketScreen(Modal[None], inherit_bindings=True):
         super().__init__()
         self.pane = MarketPane(number=0)
         self.pane.chart.study = study
+        self.status_bar = StatusBar()
         self._keys = KeysBar()
-        self._dialog = Vertical(self.pane, self._keys, classes="dialog")
+        self._dialog = Vertical(self.status_bar, self.pane, self._keys, classes="dialog")
 
     def compose(self) -> ComposeResult:
         yield self._dialog
@@ -83,9 +86,10 @@ class MarketScreen(Modal[None], inherit_bindings=True):
     def _market(self) -> MarketApp:
         return cast("MarketApp", self.app)
 
-    def tell(self, text: str) -> None:
-        """What the desk's banner says of all that is shown."""
+    def tell(self, text: str, status: StatusView) -> None:
+        """What the desk's banner and its status bar say of all that is shown."""
         entitle(self._dialog, text)
+        self.status_bar.show(status)
 
     def action_tab(self, step: int) -> None:
         self.pane.go_to((self.pane.tab + step) % len(self.pane.names))

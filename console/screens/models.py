@@ -29,6 +29,7 @@ from widgets.lines import Line, Lines, faded
 from widgets.model_compare import comparison_lines, drift_lines
 from widgets.model_detail import detail_lines
 from widgets.models import VersionsGrid, head_lines
+from widgets.status import StatusBar
 from widgets.tabbed import TabLine
 from widgets.training import brief_line, training_lines
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from console.models import ModelsApp
 
 REFRESH_S = 1.0
+STATUS_S = 0.25
+"""The desk's state is known here as soon as on the desk."""
 SLOW_S = 3.0
 """An answer that takes longer is told of: until it is there, the screen shows the past."""
 BESIDE = (150, 30)
@@ -48,6 +51,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
     DEFAULT_CSS = """
     ModelsScreen {
         & > .dialog { width: 100%; height: 100%; max-width: 220; }
+        & StatusBar { height: 1; }
         & #head { height: auto; max-height: 6; }
         & #versions { height: auto; max-height: 40%; min-height: 3; }
         & #parts { height: 1fr; }
@@ -73,6 +77,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self._asked_at: float | None = None
         """When the engine was asked what it has not answered yet; seconds of a clock that only runs on."""
         self._part = 0
+        self._status = StatusBar()
         self._head = Lines(id="head")
         self._head.can_focus = False
         self.grid = VersionsGrid(id="versions")
@@ -84,6 +89,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Models"
+            yield self._status
             yield self._head
             yield self.grid
             yield self._tabs
@@ -97,11 +103,16 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self._keys.show(model_footer(keys_of(self.app)))
         self.keep_asking(REFRESH_S, self._fill)
         self.set_interval(REFRESH_S, self._tell_waiting)
+        self.set_interval(STATUS_S, self._show_status)
+        self._show_status()
 
     def on_resize(self, event: events.Resize) -> None:
         columns, rows = BESIDE
         self.set_class(event.size.width >= columns and event.size.height >= rows, "-beside")
         self.call_after_refresh(self._draw)
+
+    def _show_status(self) -> None:
+        self._status.show(self.commands.desk.status_view)
 
     def on_screen_resume(self) -> None:
         """Back from a dialog: what was asked for there may have come true."""
