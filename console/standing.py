@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engine.api.control_protocol import Console, place
 from engine.api.protocol import StatusRow
 
-READ_ONLY = "READ ONLY: this console sends nothing; start one without --read-only"
+READ_ONLY = "READ ONLY: sends nothing; start one without --read-only"
 
 
 class Standing(NamedTuple):

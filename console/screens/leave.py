@@ -16,7 +16,7 @@ DETACH, HALT_STOP, FLATTEN_STOP, KILL = "detach", "halt", "flatten", "kill"
 _GOES_ON = {
     "active": "the engine trades on without you",
     "reducing": "the engine goes on: exits only",
-    "halted": "the engine goes on: only stop-losses leave",
+    "halted": "it goes on: only stop-losses leave",
 }
 
 

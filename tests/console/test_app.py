@@ -42,7 +42,7 @@ async def test_halt_works_inside_a_dialog() -> None:
         assert app.screen.choices.choices[0].detail == "the engine trades on without you"
         link.on_message(sample.full_frame(risk_state="halted"))
         app.paint()
-        assert app.screen.choices.choices[0].detail == "the engine goes on: only stop-losses leave"
+        assert app.screen.choices.choices[0].detail == "it goes on: only stop-losses leave"
     assert link.sent == [("risk", "halted")]
 
 
