@@ -47,6 +47,8 @@ class TicketScreen(FormScreen):
         """Enter was pressed before the engine had judged what is shown."""
         self._offered = ""
         """The limit that we put there, and nobody typed."""
+        self._offering = True
+        """Nobody touched the limit: it is offered as soon as the touch is known."""
         self._offer_price()
         self._show_fields()
         self.form.move_to("size" if values.get("size") else "side")
@@ -63,7 +65,10 @@ class TicketScreen(FormScreen):
     def on_form_changed(self, event: Form.Changed) -> None:
         event.stop()
         self._values[event.key] = event.value
+        if event.key == "price":
+            self._offering = False
         if event.key == "symbol":
+            self._offering = True
             # Prices and sizes of another symbol mean nothing here.
             for key in ("size", "price", "stop_price", "trail", "stop_loss", "take_profit"):
                 self._values.pop(key, None)
@@ -88,6 +93,10 @@ class TicketScreen(FormScreen):
 
     def follow(self) -> None:
         symbol = self._values["symbol"]
+        if self._offering and not self._values.get("price"):
+            self._offer_price()
+            if self._values.get("price"):
+                self._show_fields()
         held = self._view.positions.get(symbol)
         self.show_about(market_line(self._view.ticks.get(symbol), held.quantity if held is not None else "0"))
         if not self._judging:

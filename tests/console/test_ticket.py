@@ -198,6 +198,9 @@ async def test_a_stale_price_is_not_offered(stale: bool) -> None:
         await press(pilot, "3", "o")
         assert shown(app)["price"] == ("" if stale else "7.5")
         assert ("~7.5" in text_of(app)) == stale
+        app.view.ticks[BTC] = msgspec.structs.replace(app.view.ticks[BTC], bid=7.5, stale=False)
+        app.screen.follow()  # type: ignore[attr-defined]
+        assert shown(app)["price"] == "7.5", "offered as soon as it is known"
 
 
 async def test_halt_works_while_a_number_is_typed() -> None:
