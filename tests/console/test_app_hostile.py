@@ -132,8 +132,8 @@ async def test_hostile_text_in_a_dialog(size: tuple[int, int]) -> None:
             app.paint()
             # The third: a strategy's symbols are text to type over.
             for tab, keys in ((0, "w"), (0, "1 enter"), (0, "5 enter j j j enter"), (2, "5 enter")):
-                app.desk.strategies.go_to(tab)
-                app.paint()
+                app.desk.go_to(5)
+                app.desk.go_to_tab(tab)
                 await pilot.press(*keys.split())
                 await pilot.pause()
                 assert app.screen is not app.desk, keys
