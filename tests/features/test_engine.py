@@ -533,11 +533,12 @@ def played(
 def memory(engine: FeatureEngine) -> bytes:
     """All that the engine remembers, but for where it lies and what the last call returned."""
     desk = engine._desk.copy()
-    for name in ("position", "symbol", "state", "bars", "ring"):
+    for name in ("position", "symbol", "state", "bars", "marks", "ring"):
         desk[name] = 0
     used = len(engine)
     return b"".join(
-        part.tobytes() for part in (engine._state[:used], engine._bars[:used], engine._ring, desk)
+        part.tobytes()
+        for part in (engine._state[:used], engine._bars[:used], engine._marks[:used], engine._ring, desk)
     )
 
 

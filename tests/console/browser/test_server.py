@@ -158,6 +158,10 @@ async def test_a_tab_and_its_console_end_with_each_other() -> None:
             with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
                 await site.tab()
         assert await gone(int(pid))
+        for _ in range(200):  # the server hears of it a moment later
+            if (await site.ask(told(TOKEN)))[0] != 503:
+                break
+            await asyncio.sleep(0.02)
         async with site.tab() as tab:  # there is room again, and its console is not the first
             assert (await text_of(tab)).endswith("[]")
             await tab.send_str('["stdin", "leave"]')
