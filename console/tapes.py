@@ -82,7 +82,7 @@ def tapes_in(folder: Path) -> list[Path]:
 
 
 def begun_anew(typed: str) -> str:
-    """What is typed from the root, or from home, behind another path takes its place: ``/work//tmp`` is
+    """What is typed from the root, or from home, behind another path takes its place: ``/home//tmp`` is
     ``/tmp``."""
     return typed[max(typed.rfind("//"), typed.rfind("/~/")) + 1 :]
 

@@ -112,6 +112,7 @@ def status_items(view: StatusView) -> StatusItems:
     if status is None:
         return StatusItems([(0, _link(view.link)), (0, watches)], [])
     lost = view.link != "up"
+    past = lost or bool(view.silent_s)
     played = (
         f"{status.mode} {playback_badge(status.playback)}" if status.playback is not None else status.mode
     )
@@ -126,7 +127,7 @@ def status_items(view: StatusView) -> StatusItems:
     rest: list[tuple[int, Line]] = [
         (0, _drift(status)),
         (0, ((f" ! {view.alerts} ", "badge-warn"),) if view.alerts else ()),
-        (1, (("day ", "muted"), _day(status, lost or view.worth_stale))),
+        (1, (("day ", "muted"), _day(status, past or view.worth_stale))),
         (2, _drawdown(status, view.worth_stale)),
         (3, phase),
         (7, (("equity ", "muted"), of_prices(_equity(status), view.worth_stale))),
@@ -151,12 +152,13 @@ def status_items(view: StatusView) -> StatusItems:
         (8, ((view.traffic, "muted"),) if view.traffic and reason is None else ()),
     ]
     clock: Line = ((figures.clock(status.engine_ns) + "Z", "bold"),)
-    if lost:
-        # Nothing of this is known any more but that the link is away.
-        first = [(0, (*mode, *_risk(status, lost))), (0, _link(view.link)), *_stale_items(rest)]
+    if past:
+        # Nothing of this is known any more but that the link is away, or that nothing comes.
+        why = _link(view.link) if lost else _silence(view.silent_s)
+        first = [(0, (*mode, *_risk(status, past))), (0, why), *_stale_items(rest)]
         return StatusItems(first, _stale_items(second), reason and (reason[0], "stale"), faded(clock))
-    feed = _silence(view.silent_s) if view.silent_s else _warm_up(status) if warming else _feeds(view)
-    return StatusItems([(0, (*mode, *_risk(status, lost))), (0, feed), *rest], second, reason, clock)
+    feed = _warm_up(status) if warming else _feeds(view)
+    return StatusItems([(0, (*mode, *_risk(status, past))), (0, feed), *rest], second, reason, clock)
 
 
 def _drift(status: StatusRow) -> Line:

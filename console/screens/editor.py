@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from console.export_files import Export
 from console.screens.modal import Modal
+from console.screens.moving import PAGES, STEPS, TAKEN
 from console.table_csv import grid_csv
 from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
@@ -75,20 +76,9 @@ class Editor(Modal[None], inherit_bindings=True):
         Binding("q", "close", show=False, id="dialog_close"),
         Binding("enter", "edit", show=False),
         Binding("space", "switch", show=False, id="toggle"),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("j", "move(1)", show=False, id="down"),
-        Binding("k", "move(-1)", show=False, id="up"),
-        Binding("pagedown", "page(1)", show=False, id="pagedown"),
-        Binding("pageup", "page(-1)", show=False, id="pageup"),
-        Binding("g,home", "home", show=False, id="home"),
-        Binding("G,end", "end", show=False, id="end"),
-        Binding("slash", "search", show=False, id="search"),
-        Binding("n", "match(1)", show=False, id="match"),
-        Binding("N", "match(-1)", show=False, id="match_before"),
-        Binding("y", "app.copy_row", show=False, id="copy"),
-        Binding("e", "app.export", show=False, id="export"),
-        Binding("ctrl+e", "app.export", show=False, id="dialog_export"),
+        *STEPS,
+        *PAGES,
+        *TAKEN,
     ]
     DEFAULT_CSS = """
     Editor {

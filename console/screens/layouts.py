@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from console.memory import ConsoleMemory, Layout, RememberError
 from console.screens.modal import Modal
+from console.screens.moving import STEPS
 from engine.text import clean
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
@@ -44,10 +45,7 @@ class LayoutsScreen(Modal[Layout]):
         Binding("b", "begin", show=False, id="layouts_begin"),
         Binding("q", "close", show=False, id="dialog_close"),
         Binding("v", "close", show=False, id="layouts"),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("j", "move(1)", show=False, id="down"),
-        Binding("k", "move(-1)", show=False, id="up"),
+        *STEPS,
     ]
     DEFAULT_CSS = """
     LayoutsScreen {

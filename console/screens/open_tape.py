@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from console.screens.modal import Modal
+from console.screens.moving import PAGES, STEPS
 from console.tapes import Tapes, begun_anew, completed, spans, tapes_in, typed_path
 from engine.errors import TapeError
 from engine.tapes import TapeSpan
@@ -48,14 +49,8 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("j", "move(1)", show=False, id="down"),
-        Binding("k", "move(-1)", show=False, id="up"),
-        Binding("pagedown", "page(1)", show=False, id="pagedown"),
-        Binding("pageup", "page(-1)", show=False, id="pageup"),
-        Binding("g,home", "home", show=False, id="home"),
-        Binding("G,end", "end", show=False, id="end"),
+        *STEPS,
+        *PAGES,
         Binding("s", "sort", show=False, id="sort"),
         Binding("tab,shift+tab", "type", show=False),
         Binding("q", "close", show=False, id="dialog_close"),

@@ -12,6 +12,7 @@ from textual.content import Content
 
 from console.export_files import Export
 from console.screens.modal import Modal
+from console.screens.moving import PAGES, STEPS, TAKEN
 from engine.text import clean
 from widgets.lines import Line, Lines, faded
 
@@ -20,21 +21,10 @@ class Reader(Modal[None], inherit_bindings=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "close", show=False),
         Binding("q", "close", show=False, id="dialog_close"),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("j", "move(1)", show=False, id="down"),
-        Binding("k", "move(-1)", show=False, id="up"),
+        *STEPS,
         Binding("space", "page(1)", show=False),
-        Binding("pagedown", "page(1)", show=False, id="pagedown"),
-        Binding("pageup", "page(-1)", show=False, id="pageup"),
-        Binding("g,home", "home", show=False, id="home"),
-        Binding("G,end", "end", show=False, id="end"),
-        Binding("slash", "search", show=False, id="search"),
-        Binding("n", "match(1)", show=False, id="match"),
-        Binding("N", "match(-1)", show=False, id="match_before"),
-        Binding("y", "app.copy_row", show=False, id="copy"),
-        Binding("e", "app.export", show=False, id="export"),
-        Binding("ctrl+e", "app.export", show=False, id="dialog_export"),
+        *PAGES,
+        *TAKEN,
     ]
     DEFAULT_CSS = """
     Reader > .dialog {

@@ -137,3 +137,12 @@ def test_what_rests_on_a_stale_price_is_marked() -> None:
     for figure in ("day ~▲", "DD ~-", "loss ~-", "equity ~"):
         assert figure in shown
     assert "~" not in "".join(map(text, (line for _, line in status_items(view()).first)))
+
+
+def test_nothing_of_a_silent_engine_is_shown_as_now() -> None:
+    items = status_items(view(silent_s=3))
+    shown = [cell for _, line in (*items.first, *items.second) for cell in line]
+    assert (" no frame for 3 s ", "badge-warn") in shown
+    assert any(text.startswith(" ACTIVE?") and style == "stale" for text, style in shown)
+    assert {style for text, style in shown if text.strip()} <= {"stale", "badge", "badge-warn"}
+    assert all(style == "stale" for _, style in items.clock)
