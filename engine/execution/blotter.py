@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -24,6 +25,8 @@ class Blotter:
         self._lists: dict[str, list[Order]] = {}
         self.open_count = 0
         """How many are not done."""
+        self.counts: Counter[OrderState] = Counter()
+        """How many are in each state."""
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -81,6 +84,8 @@ class Blotter:
         order.apply(event)
         after = order.state
         if after is not before:
+            self.counts[before] -= 1
+            self.counts[after] += 1
             over = before in TERMINAL
             if (after in TERMINAL) is over:
                 pass
@@ -104,6 +109,7 @@ class Blotter:
         if request.list_id:
             self._lists.setdefault(request.list_id, []).append(order)
         self._open_up(order)
+        self.counts[order.state] += 1
         return order
 
     def _open_up(self, order: Order) -> None:

@@ -154,6 +154,11 @@ class Recorder:
         return sum(tape.size for tape in tapes) + (self._ticks.size if self._ticks is not None else 0)
 
     @property
+    def pending(self) -> int:
+        """Bytes handed over that are not written."""
+        return self._handed - self._done
+
+    @property
     def lost(self) -> int:
         return self.ticks_lost + self.frames_lost
 

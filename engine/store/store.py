@@ -12,13 +12,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from engine.errors import StoreError
 from engine.events import JournalEvent, Verdict
+from engine.histogram import Histogram
 from engine.store import opening, recovery, rows
 from engine.store.journal import JournalWriter
 from engine.store.read import BorrowedReader, Query, Reader
@@ -30,6 +31,7 @@ BATCH = 2_000
 BATCH_S = 0.25
 MAX_WAITING = 200_000
 _REPLAY_BATCH = 20_000
+_COMMIT_BOUNDS_S = (1e-5, 5e-5, 1e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,10 @@ class Store:
         """The newest sequence number handed out."""
         self.dropped_records = 0
         """Write-behind records lost because more than 200,000 waited."""
+        self.beats = 0
+        """Rises while the writer gets on, four times a second at least; a disk that hangs lets it stand still."""
+        self.commit_times = Histogram(_COMMIT_BOUNDS_S)
+        """Of each transaction of the journal, until the disk said that it holds it."""
         self.repaired: list[str] = []
         """Where the tables differed from the journal at start, one line each; they were rebuilt from it."""
         self.failed: Callable[[StoreError], None] | None = None
@@ -273,6 +279,7 @@ class Store:
     def _serve(self, connection: sqlite3.Connection, journal: JournalWriter) -> None:
         due = monotonic() + BATCH_S
         while True:
+            self.beats += 1
             with self._work:
                 if not self._has_work():
                     self._work.wait(max(0.0, due - monotonic()))
@@ -308,6 +315,7 @@ class Store:
         if not commits and not settings:
             return
         verdicts = [self._verdicts.popleft() for _ in range(len(self._verdicts))]
+        began = perf_counter_ns()
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}")
         connection.execute("BEGIN IMMEDIATE")
         rows.write(connection, verdicts)
@@ -320,6 +328,7 @@ class Store:
             "ON CONFLICT DO UPDATE SET value = excluded.value",
         )
         connection.execute("COMMIT")
+        self.commit_times.add(perf_counter_ns() - began)
         for commit in commits:
             if commit.done is not None:
                 self._acknowledge(commit.done, commit.first_seq + len(commit.events) - 1)
@@ -348,6 +357,7 @@ class Store:
             rows.write(connection, batch)
             connection.execute("COMMIT")
             self._writing = 0
+            self.beats += 1
             if self._commits and self.durable and not self._asked:
                 return  # orders do not wait for a backlog
 

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.api.market_protocol import LatencyRow
+from engine.histogram import Histogram
 
 BOUNDS_US = (*(step * 10.0**power for power in range(7) for step in (1, 2, 5)), 1e7)
 """1 µs to 10 s, three to a decade."""
+BOUNDS_S = tuple(round(bound) / 1e6 for bound in BOUNDS_US)
 
 
 class LatencyWindow:
@@ -19,10 +21,13 @@ class LatencyWindow:
         self._values: deque[int] = deque(maxlen=capacity)
         self.count = 0
         """Since start."""
+        self.histogram = Histogram(BOUNDS_S)
+        """Since start."""
 
     def add(self, ns: int) -> None:
         self._values.append(ns)
         self.count += 1
+        self.histogram.add(ns)
 
     def percentile_us(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the latencies lie, in µs; None when there are none."""
@@ -60,6 +65,10 @@ class Stages:
     def rows(self) -> tuple[LatencyRow, ...]:
         """In the order of the flow."""
         return tuple(getattr(self, name).row(stage, about) for name, stage, about in _ABOUT)
+
+    def histograms(self) -> list[tuple[str, Histogram]]:
+        """By stage, in the order of the flow."""
+        return [(stage, getattr(self, name).histogram) for name, stage, _ in _ABOUT]
 
 
 class Stopwatch:

@@ -63,6 +63,11 @@ class Recording:
             return ""
         return "failed" if self._recorder.error else "on"
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """What writes the tapes, for who counts; None without tapes."""
+        return self._recorder
+
     def start(self) -> None:
         """What has come into the intake before is history, and on no tape."""
         if self._recorder is not None and self._config.ticks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -44,6 +45,8 @@ class Writing:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._undurable: deque[tuple[Sequence[int], Sequence[JournalEvent], Callable[[], None]]] = deque()
         self._waiters: deque[tuple[int, asyncio.Event]] = deque()
+        self._handed: deque[float] = deque()
+        """When each of ``_undurable`` was handed over, monotonic."""
         self._committed = self._durables = 0
         self.watchers: list[Callable[[JournalEvent], None]] = []
         """Each is called with each event that is durable."""
@@ -60,6 +63,10 @@ class Writing:
         """Everything that was committed is durable."""
         return not self._undurable
 
+    def lag_s(self) -> float:
+        """How long the oldest commit has waited for the disk by now; 0 when none waits."""
+        return time.monotonic() - self._handed[0] if self._handed else 0.0
+
     def commit(self, events: Sequence[JournalEvent], done: Callable[[], None]) -> None:
         """Journal ``events``; when they are on disk, show them to clients and call ``done``, in order."""
         assert self._loop is not None
@@ -67,6 +74,7 @@ class Writing:
         try:
             if self._at_once:
                 self._undurable.append((self._store.commit_now(events), events, done))
+                self._handed.append(time.monotonic())
                 self._committed += 1
                 self._durable()
                 return
@@ -76,6 +84,7 @@ class Writing:
             return
         self._committed += 1
         self._undurable.append((seqs, events, done))
+        self._handed.append(time.monotonic())
 
     def keep(self, name: str, value: object) -> None:
         """Keep a setting; a store that has failed was told of already, and must not stop the ticks."""
@@ -119,6 +128,7 @@ class Writing:
 
     def _durable(self) -> None:
         seqs, events, done = self._undurable.popleft()
+        self._handed.popleft()
         try:
             for seq, event in zip(seqs, events, strict=True):
                 self._hub.publish(seq, event)

@@ -1,0 +1,1 @@
+"""What an operator needs beside the desk: metrics as text, alarms, and the service manager's words."""
