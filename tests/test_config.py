@@ -15,6 +15,8 @@ from engine.config import Config, SymbolExits, load
 from engine.errors import ConfigError
 
 LINKED = {
+    "api.listen": "127.0.0.1:8791",
+    "api.origins": "https://a.example,https://b.example",
     "features.ema_fast": "13",
     "features.sma_fast": "51",
     "features.sma_slow": "199",

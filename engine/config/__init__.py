@@ -5,6 +5,8 @@ Precedence, lowest first: the defaults below, the file, ``TICKDESK_<SECTION>__<K
 
 from __future__ import annotations
 
+from engine.config.api import ApiConfig
+from engine.config.bus import BusConfig
 from engine.config.data import (
     CacheConfig,
     CollectionConfig,
@@ -48,9 +50,11 @@ __all__ = [
     "OWN_LIMITS",
     "AccountConfig",
     "AlpacaConfig",
+    "ApiConfig",
     "AutomationsConfig",
     "BlendWeights",
     "BrokersConfig",
+    "BusConfig",
     "CacheConfig",
     "CollectionConfig",
     "Config",

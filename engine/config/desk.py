@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from engine.config.api import ApiConfig
+from engine.config.bus import BusConfig
 from engine.config.data import (
     CacheConfig,
     CollectionConfig,
@@ -97,6 +99,8 @@ class Config(Section, frozen=True):
     models: ModelsConfig = ModelsConfig()
     automations: AutomationsConfig = AutomationsConfig()
     quant: QuantConfig = QuantConfig()
+    bus: BusConfig = BusConfig()
     link: LinkConfig = LinkConfig()
+    api: ApiConfig = ApiConfig()
     console: ConsoleConfig = ConsoleConfig()
     logging: LoggingConfig = LoggingConfig()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 import platformdirs
 
+from engine.config.api import check_api
 from engine.config.choices import with_choices
 from engine.config.desk import Config
 from engine.config.own_limits import check_own_limits
@@ -30,6 +31,7 @@ _NOT_CONFIG = (
         "TICKDESK_STATE_DIR",
         "TICKDESK_QUANT_TOKEN",
         "TICKDESK_NOTIFY_URLS",
+        "TICKDESK_TOKEN",
     ),
     *("TICKDESK_ALPACA_KEY", "TICKDESK_ALPACA_SECRET", "TICKDESK_ALPACA_WEBHOOK_SECRET"),
 )
@@ -314,6 +316,7 @@ def _check(config: Config) -> None:
         if not holds:
             raise ConfigError(f"configuration: {rule}")
     check_own_limits(risk)
+    check_api(config.api)
     try:
         Sessions(config.opportunities.sessions)
     except ValueError as error:
