@@ -2,55 +2,150 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
-from engine.api.http import body, json_response, number, raw_body, who
+from engine.api.http import body, json_response, raw_body, who
 from engine.api.protocol import ErrorReply, Reply
-from engine.api.trading_port import TradingPort
-from engine.api.trading_protocol import AcceptCash
+from engine.api.query import Number
+from engine.api.route import Route, desk_of
+from engine.api.trading_protocol import (
+    AcceptCash,
+    AccountDetail,
+    EquityCurve,
+    Performance,
+    ReconciliationRow,
+    TargetsDetail,
+)
 
 SIGNATURE = "X-Signature"
-MOST_POINTS = 2_000
-"""Of an equity curve."""
+POINTS = Number("points", "Of the curve, at most", 240, 2, 2_000)
 
 
-def account_routes(trading: TradingPort) -> list[web.RouteDef]:
-    async def account(request: web.Request) -> web.Response:
-        return json_response(trading.account())
+async def account(request: web.Request) -> web.Response:
+    return json_response(desk_of(request).trading.account())
 
-    async def performance(request: web.Request) -> web.Response:
-        return json_response(await trading.performance())
 
-    async def equity(request: web.Request) -> web.Response:
-        return json_response(trading.equity(number(request, "points", 240, 2, MOST_POINTS)))
+async def performance(request: web.Request) -> web.Response:
+    return json_response(await desk_of(request).trading.performance())
 
-    async def targets(request: web.Request) -> web.Response:
-        return json_response(trading.targets())
 
-    async def reconciliation(request: web.Request) -> web.Response:
-        return json_response(trading.reconciliation())
+async def equity(request: web.Request) -> web.Response:
+    return json_response(desk_of(request).trading.equity(POINTS.of(request)))
 
-    async def reconcile(request: web.Request) -> web.Response:
-        return json_response(await trading.reconcile(who(request)))
 
-    async def accept_cash(request: web.Request) -> web.Response:
-        wanted = await body(request, AcceptCash)
-        return json_response(await trading.accept_cash(wanted.gateway, who(request)))
+async def targets(request: web.Request) -> web.Response:
+    return json_response(desk_of(request).trading.targets())
 
-    async def alpaca(request: web.Request) -> web.Response:
-        signature = request.headers.get(SIGNATURE, "")
-        status, text = trading.alpaca_update(await raw_body(request), signature)
-        if status >= 400:
-            return json_response(ErrorReply(text, f"HTTP_{status}"), status)
-        return json_response(Reply(True, text), status)
 
-    return [
-        web.get("/v1/account", account),
-        web.get("/v1/performance", performance),
-        web.get("/v1/equity", equity),
-        web.get("/v1/targets", targets),
-        web.get("/v1/reconciliation", reconciliation),
-        web.post("/v1/reconcile", reconcile),
-        web.post("/v1/reconcile/cash", accept_cash),
-        web.post("/v1/webhooks/alpaca", alpaca),
-    ]
+async def reconciliation(request: web.Request) -> web.Response:
+    return json_response(desk_of(request).trading.reconciliation())
+
+
+async def reconcile(request: web.Request) -> web.Response:
+    return json_response(await desk_of(request).trading.reconcile(who(request)))
+
+
+async def accept_cash(request: web.Request) -> web.Response:
+    wanted = await body(request, AcceptCash)
+    return json_response(await desk_of(request).trading.accept_cash(wanted.gateway, who(request)))
+
+
+async def alpaca(request: web.Request) -> web.Response:
+    signature = request.headers.get(SIGNATURE, "")
+    status, text = desk_of(request).trading.alpaca_update(await raw_body(request), signature)
+    if status >= 400:
+        return json_response(ErrorReply(text, f"HTTP_{status}"), status)
+    return json_response(Reply(True, text), status)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/account",
+        handler=account,
+        summary="Balances, exposure and P&L",
+        tag="account",
+        role="read",
+        need="look",
+        reply=AccountDetail,
+    ),
+    Route(
+        method="GET",
+        path="/v1/performance",
+        handler=performance,
+        summary="Figures of the desk, its strategies and signal sources, computed now",
+        tag="account",
+        role="read",
+        need="look",
+        reply=Performance,
+        slow=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/equity",
+        handler=equity,
+        summary="The account's equity over all its time, oldest first",
+        tag="account",
+        role="read",
+        need="look",
+        query=(POINTS,),
+        reply=EquityCurve,
+        slow=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/targets",
+        handler=targets,
+        summary="A rebalance as it would be now, and the last one",
+        tag="account",
+        role="read",
+        need="look",
+        reply=TargetsDetail,
+    ),
+    Route(
+        method="GET",
+        path="/v1/reconciliation",
+        handler=reconciliation,
+        summary="Where the desk and each gateway disagree",
+        tag="account",
+        role="read",
+        need="look",
+        reply=tuple[ReconciliationRow, ...],
+    ),
+    Route(
+        method="POST",
+        path="/v1/reconcile",
+        handler=reconcile,
+        summary="Compare with the gateways now",
+        tag="account",
+        role="trade",
+        need="safer",
+        reply=Reply,
+    ),
+    Route(
+        method="POST",
+        path="/v1/reconcile/cash",
+        handler=accept_cash,
+        summary="What a gateway's cash differs by is counted in from now on",
+        tag="account",
+        role="admin",
+        need="control",
+        body=AcceptCash,
+        reply=Reply,
+    ),
+    Route(
+        method="POST",
+        path="/v1/webhooks/alpaca",
+        handler=alpaca,
+        summary="An order update of Alpaca, signed (HMAC-SHA256 in X-Signature)",
+        tag="webhooks",
+        role="trade",
+        need="control",
+        body=dict[str, Any],
+        reply=Reply,
+        statuses=(401, 422),
+        access="signature",
+    ),
+)

@@ -4,47 +4,95 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.data_port import DataPort
-from engine.api.http import MAX_NAME, json_response, name_of, not_found, number
+from engine.api.http import json_response, name_of, not_found
+from engine.api.protocol import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
+from engine.api.query import Number, Text
+from engine.api.route import Route, desk_of
 from engine.text import clean
 
-MOST_NS = (1 << 63) - 1
-MOST_BARS = 5_000
-MOST = 1_000
-"""Rows of the quarantine that are answered at once."""
+COUNT = Number("count", "Bars, the newest", 500, 1, 5_000)
+SYMBOL = Text("symbol", "Only of this symbol")
+REASON = Text("reason", "Only for this reason")
+SINCE = Number("since", "ns since the epoch", 0)
+LIMIT = Number("limit", "Rows at most", 100, 1, 1_000)
 
 
-def data_routes(data: DataPort) -> list[web.RouteDef]:
-    async def symbols(request: web.Request) -> web.Response:
-        return json_response(data.symbols())
+async def symbols(request: web.Request) -> web.Response:
+    return json_response(desk_of(request).data.symbols())
 
-    async def bars(request: web.Request) -> web.Response:
-        symbol = name_of(request, "symbol")
-        found = data.bars(symbol, number(request, "count", 500, 1, MOST_BARS))
-        if found is None:
-            return not_found(f"no bars of {clean(symbol, 60)} are stored: see `tickdesk history list`")
-        return json_response(found)
 
-    async def depth(request: web.Request) -> web.Response:
-        symbol = name_of(request, "symbol")
-        found = data.depth(symbol)
-        if found is None:
-            return not_found(f"{clean(symbol, 60)} has no book that is right: see /v1/data")
-        return json_response(found)
+async def bars(request: web.Request) -> web.Response:
+    symbol = name_of(request, "symbol")
+    found = desk_of(request).data.bars(symbol, COUNT.of(request))
+    if found is None:
+        return not_found(f"no bars of {clean(symbol, 60)} are stored: see `tickdesk history list`")
+    return json_response(found)
 
-    async def quarantine(request: web.Request) -> web.Response:
-        found = await data.quarantine(
-            symbol=request.query.get("symbol", "")[:MAX_NAME],
-            reason=request.query.get("reason", "")[:MAX_NAME],
-            since_ns=number(request, "since", 0, 0, MOST_NS),
-            limit=number(request, "limit", 100, 1, MOST),
-        )
-        return json_response(found)
 
-    return [
-        web.get("/v1/data", symbols),
-        # A symbol may hold a slash (kraken:BTC/USD), plain or escaped.
-        web.get("/v1/depth/{symbol:.+}", depth),
-        web.get("/v1/bars/{symbol:.+}", bars),
-        web.get("/v1/quarantine", quarantine),
-    ]
+async def depth(request: web.Request) -> web.Response:
+    symbol = name_of(request, "symbol")
+    found = desk_of(request).data.depth(symbol)
+    if found is None:
+        return not_found(f"{clean(symbol, 60)} has no book that is right: see /v1/data")
+    return json_response(found)
+
+
+async def quarantine(request: web.Request) -> web.Response:
+    found = await desk_of(request).data.quarantine(
+        symbol=SYMBOL.of(request),
+        reason=REASON.of(request),
+        since_ns=SINCE.of(request),
+        limit=LIMIT.of(request),
+    )
+    return json_response(found)
+
+
+# A symbol may hold a slash (kraken:BTC/USD), plain or escaped.
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/data",
+        handler=symbols,
+        summary="Ages, gaps and books by symbol",
+        tag="market",
+        role="read",
+        need="look",
+        reply=tuple[SymbolDataRow, ...],
+    ),
+    Route(
+        method="GET",
+        path="/v1/depth/{symbol:.+}",
+        handler=depth,
+        summary="The best levels of a book, while that is right",
+        tag="market",
+        role="read",
+        need="look",
+        reply=DepthRow,
+        statuses=(404,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/bars/{symbol:.+}",
+        handler=bars,
+        summary="A symbol's stored bars",
+        tag="market",
+        role="read",
+        need="look",
+        query=(COUNT,),
+        reply=BarsRow,
+        statuses=(404,),
+        slow=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/quarantine",
+        handler=quarantine,
+        summary="What was not believed, newest first",
+        tag="market",
+        role="read",
+        need="look",
+        query=(SYMBOL, REASON, SINCE, LIMIT),
+        reply=tuple[QuarantineRow, ...],
+        slow=True,
+    ),
+)

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.desk_port import DeskPort
 from engine.api.http import body, json_response, who
 from engine.api.playback_protocol import PlaybackPatch
+from engine.api.protocol import Reply
+from engine.api.route import Route, desk_of
 
 
-def playback_routes(desk: DeskPort) -> list[web.RouteDef]:
-    async def patch(request: web.Request) -> web.Response:
-        return json_response(desk.set_playback(await body(request, PlaybackPatch), who(request)))
+async def patch(request: web.Request) -> web.Response:
+    wanted = await body(request, PlaybackPatch)
+    return json_response(desk_of(request).set_playback(wanted, who(request)))
 
-    return [web.post("/v1/playback", patch)]
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/playback",
+        handler=patch,
+        summary="How a desk that replays a tape plays it",
+        tag="playback",
+        role="trade",
+        need="control",
+        body=PlaybackPatch,
+        optional=True,
+        reply=Reply,
+    ),
+)

@@ -1,11 +1,10 @@
 """The engine's HTTP and WebSocket server on a Unix-domain socket.
 
-Routes: see protocol.py and trading_protocol.py; which console may do what, control_protocol.py.
+Its routes: see table.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import time
@@ -13,26 +12,15 @@ from pathlib import Path
 
 from aiohttp import web, web_app
 
-from engine.api.account_routes import account_routes
-from engine.api.alert_routes import alert_routes
-from engine.api.automation_routes import automation_routes
 from engine.api.control import Control
-from engine.api.control_routes import Guard
-from engine.api.data_routes import data_routes
 from engine.api.desk_port import DeskPort
-from engine.api.http import MAX_BODY, body, errors, json_response, not_found, number, who
+from engine.api.guard import GUARD, Guard
+from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
-from engine.api.limit_routes import limit_routes
-from engine.api.model_routes import model_routes
-from engine.api.order_routes import order_routes
-from engine.api.playback_routes import playback_routes
-from engine.api.protocol import RiskPatch
-from engine.api.signal_routes import signal_routes
-from engine.api.strategy_routes import strategy_routes
+from engine.api.route import DESK, add_routes
 from engine.api.stream import Streams
-from engine.text import clean
-
-MOST_RISK_CHANGES = 1_000
+from engine.api.stream_routes import STREAMS
+from engine.api.table import TABLE
 
 
 class ApiServer:
@@ -48,29 +36,8 @@ class ApiServer:
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[errors, self._guard.middleware()])
-        app.add_routes(
-            [
-                web.get("/v1/health", self._health),
-                web.get("/v1/snapshot", self._snapshot),
-                web.get("/v1/explain/{id}", self._explain),
-                web.post("/v1/risk", self._risk),
-                web.get("/v1/risk/changes", self._risk_changes),
-                web.post("/v1/stop", self._stop),
-                web.get("/v1/stream", self.streams.serve),
-                web.get("/v1/latency", self._latency),
-                *self._guard.routes(self._desk),
-                *strategy_routes(self._desk),
-                *signal_routes(self._desk),
-                *automation_routes(self._desk),
-                *data_routes(self._desk.data),
-                *model_routes(self._desk.models),
-                *order_routes(self._desk.trading),
-                *limit_routes(self._desk.trading),
-                *account_routes(self._desk.trading),
-                *playback_routes(self._desk),
-                *alert_routes(self._desk.alerts),
-            ]
-        )
+        app[DESK], app[GUARD], app[STREAMS] = self._desk, self._guard, self.streams
+        add_routes(app, TABLE)
         return app
 
     async def start(self, socket: Path) -> None:
@@ -93,36 +60,6 @@ class ApiServer:
             await self._runner.cleanup()
         if restarts:
             _forget_handlers()
-
-    async def _health(self, request: web.Request) -> web.Response:
-        await self._desk.prepare()
-        return json_response(self._desk.health())
-
-    async def _snapshot(self, request: web.Request) -> web.Response:
-        await self._desk.prepare()
-        return json_response(self._desk.state())
-
-    async def _latency(self, request: web.Request) -> web.Response:
-        return json_response(self._desk.market.latency())
-
-    async def _explain(self, request: web.Request) -> web.Response:
-        identity = request.match_info["id"]
-        explanation = await self._desk.explain(identity)
-        if explanation is None:
-            return not_found(f"nothing is known of {clean(identity, 60)}: it may be older than the history")
-        return json_response(explanation)
-
-    async def _risk(self, request: web.Request) -> web.Response:
-        patch = await body(request, RiskPatch)
-        self._guard.check_state(request, patch.state, self._desk.risk_state)
-        return json_response(await self._desk.set_risk(patch.state, clean(patch.reason), who(request)))
-
-    async def _risk_changes(self, request: web.Request) -> web.Response:
-        limit = number(request, "limit", 50, 1, MOST_RISK_CHANGES)
-        return json_response(await asyncio.to_thread(self._desk.risk_changes, limit))
-
-    async def _stop(self, request: web.Request) -> web.Response:
-        return json_response(self._desk.stop(who(request)))
 
 
 def _forget_handlers() -> None:

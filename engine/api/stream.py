@@ -11,8 +11,8 @@ import time
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from engine.api.control_routes import Guard
 from engine.api.desk_port import DeskPort
+from engine.api.guard import Guard
 from engine.api.hub import Conflator, Hub, encode
 from engine.api.market_conflator import MarketConflator
 from engine.api.market_protocol import MarketFrame, Watch

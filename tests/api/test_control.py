@@ -13,16 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import control_routes
 from engine.api.control import SEAT_S, Control
 from engine.api.control_protocol import HEADER, MOST_LABEL, Console, ControlDetail, parse, place
-from engine.api.hub import Hub
 from engine.api.protocol import ErrorReply, Reply
-from engine.api.server import ApiServer
+from engine.api.table import TABLE
 from engine.errors import ControlError
 from engine.events import NS
 from engine.text import clean
-from tests.api.conftest import FakeDesk, Serve, Served
+from tests.api.conftest import Serve, Served
 
 A = Console("aaaaaaaa", "seat", "ana@pts/3/4242")
 B = Console("bbbbbbbb", "seat", "bob@pts/5/99")
@@ -213,27 +211,37 @@ async def detail_of(served: Served) -> ControlDetail:
     return msgspec.json.decode((await served.request("GET", "/v1/control"))[1], type=ControlDetail)
 
 
-def test_every_route_that_needs_no_control_is_one() -> None:
-    app = ApiServer(FakeDesk(), Hub(10), frames_per_s=4).application()
-    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
-    assert served >= control_routes._LOOKS | control_routes._SAFER
-    risky = {route for route in served if route[0] != "GET"} - control_routes._LOOKS - control_routes._SAFER
-    assert {("POST", "/v1/orders"), ("POST", "/v1/flatten"), ("POST", "/v1/stop")} <= risky
+def test_what_needs_no_control_is_known() -> None:
+    commands = {(route.method, route.address): route.need for route in TABLE if route.command}
+    assert {route for route, need in commands.items() if need == "safer"} == {
+        ("POST", "/v1/risk"),
+        ("POST", "/v1/orders/cancel"),
+        ("DELETE", "/v1/orders/{id}"),
+        ("POST", "/v1/kill"),
+        ("POST", "/v1/reconcile"),
+        ("POST", "/v1/control"),
+        ("POST", "/v1/alerts"),
+    }
+    assert {route.address for route in TABLE if route.method != "GET" and not route.command} == {
+        "/v1/orders/preview",
+        "/v1/orders/list/preview",
+        "/v1/orders/{id}/preview",
+        "/signals",
+    }
 
 
 async def test_every_route_is_judged_for_every_kind_of_console(serve: Serve) -> None:
     async with serve() as served, attached(served, A), attached(served, B), attached(served, R):
-        router = served.server.application().router
-        routes = {(route.method, route.resource.canonical) for route in router.routes() if route.resource}
         asked = len(served.desk.asked)
-        for method, path in sorted(routes - control_routes._LOOKS):
-            if method in ("GET", "HEAD"):
+        for route in TABLE:
+            if not route.command:
                 continue
+            method, path = route.method, route.address
             for named in ("x", "a%2Fpreview", "preview%3F"):
                 where = re.sub(r"\{\w+\}", named, path)
                 status, answer = await served.request(method, where, b"{}", **{HEADER: R.text})
                 assert status == 409 and b"read-only" in answer, (method, where)
-                if (method, path) not in control_routes._SAFER:
+                if route.need == "control":
                     status, answer = await served.request(method, where, b"{}", **{HEADER: B.text})
                     assert status == 409 and b"pts/3 controls" in answer, (method, where)
         for name in ("", "x" * 8000, f"{A.id} seat", f"{A.id} seat \u202e", f" {A.id} king x"):

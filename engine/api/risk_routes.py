@@ -1,0 +1,56 @@
+"""Routes of the risk state: halted, reducing, active, and how it came to that."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from engine.api.guard import GUARD
+from engine.api.http import body, json_response, who
+from engine.api.protocol import Reply, RiskPatch
+from engine.api.query import Number
+from engine.api.route import Route, desk_of
+from engine.events import RiskChange
+from engine.text import clean
+
+LIMIT = Number("limit", "Changes at most", 50, 1, 1_000)
+
+
+async def change(request: web.Request) -> web.Response:
+    desk = desk_of(request)
+    patch = await body(request, RiskPatch)
+    request.app[GUARD].check_state(request, patch.state, desk.risk_state)
+    return json_response(await desk.set_risk(patch.state, clean(patch.reason), who(request)))
+
+
+async def changes(request: web.Request) -> web.Response:
+    limit = LIMIT.of(request)
+    return json_response(await asyncio.to_thread(desk_of(request).risk_changes, limit))
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/risk",
+        handler=change,
+        summary="Halt, let reduce only, or let trade again",
+        tag="risk",
+        role="trade",
+        need="safer",  # its handler asks for control where a state is loosened
+        body=RiskPatch,
+        reply=Reply,
+    ),
+    Route(
+        method="GET",
+        path="/v1/risk/changes",
+        handler=changes,
+        summary="How the risk state changed, newest first, of earlier runs too",
+        tag="risk",
+        role="read",
+        need="look",
+        query=(LIMIT,),
+        reply=tuple[RiskChange, ...],
+        slow=True,
+    ),
+)

@@ -1,0 +1,35 @@
+"""The route of the stream."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from engine.api.protocol import StreamMessage
+from engine.api.query import Number, Text
+from engine.api.route import Route
+from engine.api.stream import Streams
+
+STREAMS = web.AppKey("streams", Streams)
+SINCE = Number("since", "Resume after this event; left out: only new ones", 0, 0, 10**18)
+CONSOLE = Text("console", "A console's name of itself: ID ACCESS LABEL", 300)
+
+
+async def stream(request: web.Request) -> web.WebSocketResponse:
+    return await request.app[STREAMS].serve(request)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/v1/stream",
+        handler=stream,
+        summary="A WebSocket: state as it changes, conflated; events without a gap",
+        tag="stream",
+        role="read",
+        need="look",
+        query=(SINCE, CONSOLE),
+        reply=StreamMessage,
+        statuses=(409,),
+        stream=True,
+    ),
+)

@@ -1,0 +1,39 @@
+"""The table of all routes."""
+
+from __future__ import annotations
+
+from engine.api import (
+    account_routes,
+    alert_routes,
+    automation_routes,
+    control_routes,
+    data_routes,
+    desk_routes,
+    limit_routes,
+    model_routes,
+    order_routes,
+    playback_routes,
+    risk_routes,
+    signal_routes,
+    strategy_routes,
+    stream_routes,
+)
+from engine.api.route import Route
+
+TABLE: tuple[Route, ...] = (
+    *desk_routes.ROUTES,
+    *stream_routes.ROUTES,
+    *control_routes.ROUTES,
+    *order_routes.ROUTES,
+    *risk_routes.ROUTES,
+    *limit_routes.ROUTES,
+    *account_routes.ROUTES,
+    *strategy_routes.ROUTES,
+    *signal_routes.ROUTES,
+    *model_routes.ROUTES,
+    *automation_routes.ROUTES,
+    *alert_routes.ROUTES,
+    *data_routes.ROUTES,
+    *playback_routes.ROUTES,
+)
+"""In the order in which addresses are tried: a name of its own before a parameter."""
