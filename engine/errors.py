@@ -57,6 +57,14 @@ class StoreError(TickdeskError):
     """The state directory or its database cannot be used."""
 
 
+class BusError(TickdeskError):
+    """The bus, or the server it runs on, cannot be used as it is."""
+
+
+class FencedError(BusError):
+    """Another worker owns the stage by now: what this one still has to say is void."""
+
+
 class EngineBusyError(StoreError):
     """Another engine owns the state directory."""
 
@@ -81,6 +89,10 @@ class RefusedError(LinkError):
 
 class ControlError(TickdeskError):
     """Another console controls the desk, or this one is read-only."""
+
+
+class TokenError(TickdeskError):
+    """A token of the API, or the file of them, is wrong."""
 
 
 class NotReadyError(TickdeskError):

@@ -1,0 +1,1 @@
+"""The bus: Redis Streams between the workers of one topology."""

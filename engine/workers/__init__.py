@@ -1,0 +1,1 @@
+"""The stages as workers of one topology, joined by the bus."""
