@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, raw_body, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response, raw_body
 from engine.api.protocol import ErrorReply, Reply
 from engine.api.query import Number
 from engine.api.route import Route, desk_of

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from engine.alert_rule import AlertRule
 from engine.api.alert_protocol import AlertPatch, AlertReply, AlertRow
-from engine.api.http import body, json_response, name_of, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response, name_of
 from engine.api.protocol import Reply
 from engine.api.route import Route, desk_of
 

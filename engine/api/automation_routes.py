@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, name_of, not_found, raw_body, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response, name_of, not_found, raw_body
 from engine.api.protocol import AutomationPatch, AutomationRow, Reply, SignalStatistics
 from engine.api.route import Route, desk_of
 from engine.text import clean

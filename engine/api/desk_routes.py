@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import json_response, not_found, who
+from engine.api.asked_by import who
+from engine.api.http import json_response, not_found
 from engine.api.market_protocol import LatencyDetail
 from engine.api.protocol import Explanation, Health, Reply, StateFrame
 from engine.api.route import Route, desk_of

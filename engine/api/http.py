@@ -77,11 +77,6 @@ def number(request: web.Request, key: str, default: int, least: int, most: int) 
     return int(text)
 
 
-def who(request: web.Request) -> str:
-    """Which client asks, as it names itself: for the journal."""
-    return clean(request.headers.get("X-Tickdesk-Client", "link"), 40)
-
-
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One clear JSON error for everything; a traceback only in the log, and only for our own bugs."""

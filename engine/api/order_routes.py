@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, name_of, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response, name_of
 from engine.api.protocol import OrderRow, Reply
 from engine.api.query import Number, Text
 from engine.api.route import Route, desk_of

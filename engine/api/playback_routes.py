@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import Reply
 from engine.api.route import Route, desk_of

@@ -6,8 +6,9 @@ import asyncio
 
 from aiohttp import web
 
+from engine.api.asked_by import who
 from engine.api.guard import GUARD
-from engine.api.http import body, json_response, who
+from engine.api.http import body, json_response
 from engine.api.protocol import Reply, RiskPatch
 from engine.api.query import Number
 from engine.api.route import Route, desk_of

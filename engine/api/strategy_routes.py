@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from engine.api.http import body, json_response, name_of, not_found, who
+from engine.api.asked_by import who
+from engine.api.http import body, json_response, name_of, not_found
 from engine.api.protocol import Reply, StrategyDetail, StrategyPatch, WeightsPatch
 from engine.api.route import Route, desk_of
 from engine.config import BlendWeights
