@@ -16,10 +16,11 @@ from engine.config.data import (
     RecordConfig,
     SymbolNames,
 )
-from engine.config.desk import Config, ConsoleConfig, LinkConfig, LoggingConfig
+from engine.config.desk import Config, ConsoleConfig, LinkConfig
 from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.config.models import ModelsConfig, RetrainConfig, RollbackConfig
+from engine.config.operation import AlarmsConfig, EngineConfig, LoggingConfig
 from engine.config.own_limits import OWN_LIMITS
 from engine.config.quant import (
     FearGreedConfig,
@@ -49,6 +50,7 @@ __all__ = [
     "ENV_PREFIX",
     "OWN_LIMITS",
     "AccountConfig",
+    "AlarmsConfig",
     "AlpacaConfig",
     "ApiConfig",
     "AutomationsConfig",
@@ -59,6 +61,7 @@ __all__ = [
     "CollectionConfig",
     "Config",
     "ConsoleConfig",
+    "EngineConfig",
     "ExitsConfig",
     "FearGreedConfig",
     "FeaturesConfig",

@@ -19,6 +19,7 @@ from engine.config.data import (
 )
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.config.models import ModelsConfig
+from engine.config.operation import AlarmsConfig, EngineConfig, LoggingConfig
 from engine.config.quant import QuantConfig
 from engine.config.signals import AutomationsConfig, OpportunitiesConfig
 from engine.config.trading import (
@@ -64,10 +65,6 @@ class ConsoleConfig(Section, frozen=True):
     """The same as a file; relative to the configuration file, and ``keys.toml`` beside it when empty."""
 
 
-class LoggingConfig(Section, frozen=True):
-    level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
-
-
 class Config(Section, frozen=True):
     """Everything; the defaults trade the simulated venue on paper."""
 
@@ -103,4 +100,6 @@ class Config(Section, frozen=True):
     link: LinkConfig = LinkConfig()
     api: ApiConfig = ApiConfig()
     console: ConsoleConfig = ConsoleConfig()
+    engine: EngineConfig = EngineConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
     logging: LoggingConfig = LoggingConfig()

@@ -317,7 +317,11 @@ def _check(config: Config) -> None:
             raise ConfigError(f"configuration: {rule}")
     check_own_limits(risk)
     check_api(config.api)
-    try:
-        Sessions(config.opportunities.sessions)
-    except ValueError as error:
-        raise ConfigError(f"configuration: opportunities.sessions: {clean(error)}") from None
+    for key, hours in (
+        ("opportunities.sessions", config.opportunities.sessions),
+        ("notify.quiet_hours", config.notify.quiet_hours),
+    ):
+        try:
+            Sessions(hours)
+        except ValueError as error:
+            raise ConfigError(f"configuration: {key}: {clean(error)}") from None

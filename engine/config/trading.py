@@ -196,6 +196,11 @@ class NotifyConfig(Section, frozen=True):
     feed_loss: bool = True
     daily_report: bool = True
     alerts: bool = True
+    operation: bool = True
+    """What the engine tells of itself: see ``[alarms]``."""
+    quiet_hours: tuple[str, ...] = ()
+    """Days and hours, UTC, as in ``mon-sun 22:00-06:00``: what is not critical is told in one message at
+    their end. Critical: a halt, a journal that cannot be written, a disk that is full, drift of a broker."""
     quiet_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     """The same news is told again only after this long."""
 
