@@ -11,6 +11,8 @@
     <prefix>:lease:<stage>[:<shard>]      string  who owns it; expires
     <prefix>:epoch:<stage>                counter  of its owners
     <prefix>:worker:<id>                  string  a worker's last word; expires
+    <prefix>:instruments                  hash  index -> Listed, written with the round that lists it: whoever
+                                          comes later begins with these
     <prefix>:topology                     hash  what all workers must agree upon
 
 An entry's id is ``<number>-0``: the round's, of orders and fills the journal's sequence. What is written
@@ -31,6 +33,7 @@ class Keys:
         self.orders = f"{prefix}:orders"
         self.fills = f"{prefix}:fills"
         self.settings = f"{prefix}:settings"
+        self.instruments = f"{prefix}:instruments"
         self.topology = f"{prefix}:topology"
 
     def ticks(self, shard: int) -> str:

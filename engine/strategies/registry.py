@@ -155,6 +155,25 @@ class StrategySet:
             if signal is not None:
                 found.append(signal)
 
+    def hear(self, signal: Signal) -> bool:
+        """Count what a strategy said elsewhere; False: it is off here, or is not let see the symbol."""
+        entry = self._entries.get(signal.source)
+        if entry is None or not entry.enabled or (entry.symbols and signal.symbol not in entry.symbols):
+            return False
+        entry.signals += 1
+        entry.last_ns = signal.ns
+        return True
+
+    def fail(self, name: str, trace: str) -> None:
+        """It failed elsewhere, with the last line of ``trace``: off here, too."""
+        entry = self._entries.get(name)
+        if entry is None or not entry.enabled:
+            return
+        entry.enabled = False
+        entry.error = clean(trace.strip().rpartition("\n")[2], 200)
+        self._faults.append((name, trace))
+        self._bind()
+
     @property
     def rise_watch(self) -> tuple[float, float] | None:
         """(min change in percent, min volume in base units) to watch between bars; None when nobody asks."""

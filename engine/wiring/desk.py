@@ -35,6 +35,7 @@ from engine.market.quarantine import Quarantine, Tick
 from engine.market.screen import REJECTS, Screen
 from engine.store.rows import Record
 from engine.strategies.model import Model
+from engine.strategies.registry import StrategySet
 from engine.strategies.reload import Reloaded
 from engine.wiring.absence import LAST, Absence
 from engine.wiring.history import History
@@ -44,7 +45,7 @@ from engine.wiring.latency import Stages, Stopwatch
 from engine.wiring.market_news import MarketNews
 from engine.wiring.model_bars import ModelBars
 from engine.wiring.order_restore import STATE
-from engine.wiring.signals import Signals
+from engine.wiring.signals import Said, Signals
 from engine.wiring.targets import Targets
 from engine.wiring.trading import Commit, Trading
 from engine.wiring.tuning import Tuning
@@ -60,7 +61,8 @@ class Desk:
     ``record`` keeps what may be lost with the last batch, ``keep`` a setting (name, JSON-able value).
     ``timer`` (ns, monotonic) measures frame → order.
     ``judge_skew``: entries are denied when a venue's clock and ours disagree; the clocks recorded on a tape
-    are not judged, since nothing can be done about them any more.
+    are not judged, since nothing can be done about them any more. ``said``: who tells what the strategies
+    say, where they run elsewhere.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Desk:
         timer: Callable[[], int] | None = None,
         judge_skew: bool = False,
         stages: Stages | None = None,
+        said: Callable[[StrategySet], Said] | None = None,
     ) -> None:
         self.config = config
         self.instruments = instruments
@@ -109,6 +112,7 @@ class Desk:
             on_refused=self._on_refused,
             record=record,
             timer=timer,
+            said=said,
         )
         self.trading = Trading(
             config,
@@ -166,7 +170,8 @@ class Desk:
             self.freshness,
             self.quarantine,
             self.trading.paper,
-            on_trade=lambda trade: self.intake.events((trade,)),
+            # Where ticks are screened elsewhere, the print of a bar comes as one of them.
+            on_trade=lambda trade: self.intake.events((trade,)) if said is None else None,
             add_symbol=lambda symbol, price: self.intake.add_symbol(symbol, price),
             count=self._count,
             alert=self.alert,
@@ -213,6 +218,16 @@ class Desk:
         """A block of packed ticks of a tape; it is written to."""
         self._stopwatch.begin()
         self.intake.block(ticks, symbols)
+
+    def on_screened(self, ticks: Ticks) -> None:
+        """Ticks that were screened elsewhere; their ``symbol`` is the instrument's index."""
+        self._stopwatch.begin()
+        self.intake.screened(ticks)
+
+    def on_rejected(self, reason: str, count: int) -> None:
+        """So many ticks were not believed elsewhere."""
+        self.intake.note_rejected(reason, count)
+        self.drops[f"market:{reason}"] += count
 
     def advance(self, now_ns: int) -> None:
         """The clock: bars close, orders expire and stops are swept without any tick."""

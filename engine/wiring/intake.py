@@ -178,6 +178,17 @@ class Intake:
             self._note_rejects(ticks)
         self._answer(ticks, count, *self._features.feed(ticks, 0, count))
 
+    def screened(self, ticks: Ticks) -> None:
+        """Take ticks that were screened elsewhere; their ``symbol`` is the instrument's index."""
+        count, quotes = len(ticks), int(np.count_nonzero(ticks["kind"]))
+        self.trades += count - quotes
+        self.quotes += quotes
+        self._answer(ticks, count, *self._features.feed(ticks, 0, count))
+
+    def note_rejected(self, reason: str, count: int) -> None:
+        """So many ticks were not believed elsewhere."""
+        self.rejected[reason] += count
+
     def _note_news(self, event: Gap | BookStatus | Malformed) -> None:
         self._news.append((int(self._tape[0]), event))
         if len(self._news) >= _MOST_NEWS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -29,6 +30,16 @@ _TOLD = "model "
 
 def _no_batch(ns: int) -> None:
     """Nobody measures."""
+
+
+class Said(Protocol):
+    """Where the strategies' signals come from: the desk's own set, or workers that were heard."""
+
+    def on_bars(self, table: FeatureTable) -> list[Signal]:
+        """Signals at a bar boundary, by strategy, then by position."""
+
+    def on_rise(self, row: FeatureRow) -> list[Signal]:
+        """Signals when the window crossed the watched change between two bar closes."""
 
 
 def _nobody(signal: Signal) -> None:
@@ -58,8 +69,11 @@ class Signals:
         on_refused: Callable[[str, str, int], None],
         record: Callable[[Record], None],
         timer: Callable[[], int] | None = None,
+        said: Callable[[StrategySet], Said] | None = None,
     ) -> None:
         """``on_refused`` (stage, code, count): refusals that are counted, and not worth a Drop.
+
+        ``said``: who tells what the strategies say, where they run elsewhere.
 
         ``timer`` (ns): with it, users' strategies that are too slow are switched off.
         """
@@ -80,6 +94,7 @@ class Signals:
             timer=timer,
             limit_s=config.strategy_limit_ms / 1e3,
         )
+        self._said = self.strategies if said is None else said(self.strategies)
         self.quant = QuantSet(round(config.features.bar_s * NS))
         self.blender = Blender(config.opportunities.weights, self.strategies.weights)
         self.aggregator = Aggregator(config.opportunities)
@@ -116,7 +131,7 @@ class Signals:
     def on_bars(self, table: FeatureTable, *, trading: bool) -> None:
         """All bars of one boundary. Without ``trading`` (warm-up) nothing becomes an opportunity."""
         self._trading = trading
-        for signal in self.strategies.on_bars(table):
+        for signal in self._said.on_bars(table):
             self._take(signal, trading)
         scores, confidences = self.quant.on_bars(table)
         blender = self.blender
@@ -147,7 +162,7 @@ class Signals:
 
     def on_rise(self, row: FeatureRow, *, trading: bool) -> None:
         """A symbol crossed the rapid-rise threshold between two bars. The decision comes before the notes."""
-        signals = self.strategies.on_rise(row)
+        signals = self._said.on_rise(row)
         if not signals:
             return
         blender = self.blender

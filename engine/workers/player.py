@@ -1,0 +1,93 @@
+"""A desk that is played rounds: what one process would have seen, at the same places."""
+
+from __future__ import annotations
+
+import contextlib
+from decimal import Decimal
+
+from engine.bus.messages import Listed, Round
+from engine.errors import BusError
+from engine.ticks import BACKFILLED, TRADE
+from engine.wiring.desk import Desk
+from engine.wiring.intake import Ticks
+from engine.workers.heard import HeardSignals
+from engine.workers.join import Ready
+
+
+class Player:
+    """``desk``: made with ``said`` that gives ``heard``."""
+
+    def __init__(self, desk: Desk, heard: HeardSignals) -> None:
+        self._desk = desk
+        self._heard = heard
+        self._warming: contextlib.ExitStack | None = None
+        self.round = 0
+        """The last one that was played."""
+        self.ended = False
+        """The market worker said that nothing follows."""
+
+    def play(self, ready: Ready) -> None:
+        """Everything of one round. Raises BusError where its instruments are not those of this desk."""
+        round_, ticks = ready.round, ready.ticks
+        self._warm(round_.warming)
+        for listed in round_.listed:
+            self._list(listed)
+        self._heard.take(ready.said)
+        late = self._heard.take_late()
+        if late:
+            self._desk.on_context(late)
+        self._play(round_, ticks)
+        if round_.advance_ns:
+            self._desk.advance(round_.advance_ns)
+        for reason, count in round_.rejected:
+            self._desk.on_rejected(reason, count)
+        self._heard.passed(self._desk.now_ns)
+        self.round = ready.number
+        self.ended = round_.end
+
+    def _play(self, round_: Round, ticks: Ticks) -> None:
+        desk, start = self._desk, 0
+        for place, event in ((placed.place, placed.event) for placed in round_.news):
+            if place > start:
+                desk.on_screened(ticks[start:place])
+                start = place
+            desk.news.on_event(event)
+        if start < len(ticks):
+            desk.on_screened(ticks[start:])
+        if len(ticks) and not round_.warming:
+            _note_clock(desk, ticks)
+
+    def _warm(self, warming: bool) -> None:
+        if warming and self._warming is None:
+            self._warming = contextlib.ExitStack()
+            self._warming.enter_context(self._desk.warming_up())
+        elif not warming and self._warming is not None:
+            self._warming.close()
+            self._warming = None
+
+    def _list(self, listed: Listed) -> None:
+        desk = self._desk
+        index = desk.intake.add_symbol(listed.symbol, listed.price)
+        if index != listed.index:
+            raise BusError(
+                f"{listed.symbol} is number {index} here and {listed.index} on the bus: start anew"
+            )
+        self._heard.add_symbol(listed.symbol, index)
+        if listed.tick_size:
+            desk.instruments.set_grid(
+                listed.symbol,
+                Decimal(listed.tick_size),
+                Decimal(listed.lot_size),
+                Decimal(listed.min_notional or "0"),
+                Decimal(listed.max_quantity or "0"),
+            )
+
+
+def _note_clock(desk: Desk, ticks: Ticks) -> None:
+    """As ``Desk.on_events`` does by the newest of what a read held."""
+    newest = ticks[-1]
+    venue = desk.instruments[int(newest["symbol"])].venue
+    if newest["kind"] != TRADE:
+        desk.clock_offset.note_quote(venue, int(newest["recv_ns"]))
+    elif not newest["flags"] & BACKFILLED:
+        desk.clock_offset.note(venue, int(newest["event_ns"]), int(newest["recv_ns"]))
