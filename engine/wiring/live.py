@@ -32,6 +32,7 @@ from engine.risk.console_watch import ConsoleWatch
 from engine.risk.state import RISK
 from engine.store.read import DATABASE
 from engine.store.store import Store
+from engine.strategies.registry import StrategySet
 from engine.wiring.alerts import Alerts
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
@@ -50,6 +51,7 @@ from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
 from engine.wiring.restore import restore, tell_unfed
+from engine.wiring.signals import Said
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
 from engine.wiring.tape_playback import Begin, TapePlayback
@@ -67,6 +69,9 @@ TICK_S = 0.05
 
 class LiveEngine:
     """One engine process. Everything below runs on its loop; only the store has a thread."""
+
+    said: Callable[[StrategySet], Said] | None = None
+    """Who tells what the strategies say, where they run elsewhere."""
 
     def __init__(
         self,
@@ -110,6 +115,7 @@ class LiveEngine:
             timer=time.perf_counter_ns,
             judge_skew=tape is None,
             stages=stages,
+            said=self.said,
         )
         self.gateways = (
             None
@@ -232,8 +238,7 @@ class LiveEngine:
                 self.bars.start()
             self._signals()
             if self._tape is None:
-                prices = kept_prices(self.store.settings())
-                self.feeds = live_feeds(self.config, self.clock, prices, self.recording.tap)
+                self.feeds = self.open_feeds()
                 self.beside.check()  # what is wrong with its configuration ends the start
             await server.start(socket)
             self.options.ready()
@@ -324,7 +329,7 @@ class LiveEngine:
             )
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
-            self.desk.advance(self.clock())
+            self.advance()
             tell_unfed(self.desk, self.feeds)
             if self.desk.trading.gate.state is not RiskState.ACTIVE:
                 # The last run may have ended between the halt and its cancels.
@@ -334,9 +339,7 @@ class LiveEngine:
         self.desk.signals.on_signal = self.automations.offer
         self.tasks.spawn(self.automations.run(), vital=False)
         self.recording.start()
-        for feed in self.feeds:
-            tape = isinstance(feed, TapeFeed)
-            self.tasks.spawn(feed.run(self.sink) if tape else run_feed(self.desk, feed, self.sink))
+        self.start_feeds()
         self.tasks.spawn(self.recording.run(), vital=False)
         self.tasks.spawn(self._timer())
         self.tasks.spawn(self.performance.run(), vital=False)
@@ -346,6 +349,21 @@ class LiveEngine:
             if self.bars is not None:
                 self.tasks.spawn(self.bars.run(), vital=False)
         self.tasks.spawn(poll(self.model, self.config.models.poll_s), vital=False)
+
+    def open_feeds(self) -> list[Feed]:
+        """Of a live desk, before anything runs. Raises ConfigError."""
+        prices = kept_prices(self.store.settings())
+        return live_feeds(self.config, self.clock, prices, self.recording.tap)
+
+    def start_feeds(self) -> None:
+        for feed in self.feeds:
+            tape = isinstance(feed, TapeFeed)
+            self.tasks.spawn(feed.run(self.sink) if tape else run_feed(self.desk, feed, self.sink))
+
+    def advance(self) -> None:
+        """The clock goes on; a tape's time is its events' alone: else no two runs were the same."""
+        if self._tape is None:
+            self.desk.advance(self.clock())
 
     def _open_tape(self, tape: Tape, playback: TapePlayback) -> Clock:
         """Play the tape; the desk's clock is then where the tape is."""
@@ -381,8 +399,7 @@ class LiveEngine:
             try:
                 if isinstance(self.clock, LiveClock):
                     self.clock.resync()
-                if self._tape is None:  # a tape's time is its events' alone: else no two runs were the same
-                    self.desk.advance(self.clock())
+                self.advance()
                 self.alerts.look()
                 self._watch_consoles()
             except Exception as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from decimal import Decimal
 
+import numpy as np
+
 from engine.bus.messages import Listed, Round
-from engine.errors import BusError
 from engine.ticks import BACKFILLED, TRADE
 from engine.wiring.desk import Desk
 from engine.wiring.intake import Ticks
@@ -21,17 +22,20 @@ class Player:
         self._desk = desk
         self._heard = heard
         self._warming: contextlib.ExitStack | None = None
+        self._local = np.zeros(0, np.int32)
+        """The desk's index by that on the bus: where it took up positions first, they differ."""
+        self._same = True
         self.round = 0
         """The last one that was played."""
         self.ended = False
         """The market worker said that nothing follows."""
 
     def play(self, ready: Ready) -> None:
-        """Everything of one round. Raises BusError where its instruments are not those of this desk."""
+        """Everything of one round."""
         round_, ticks = ready.round, ready.ticks
         self._warm(round_.warming)
         for listed in round_.listed:
-            self._list(listed)
+            self.list(listed)
         self._heard.take(ready.said)
         late = self._heard.take_late()
         if late:
@@ -47,6 +51,8 @@ class Player:
 
     def _play(self, round_: Round, ticks: Ticks) -> None:
         desk, start = self._desk, 0
+        if not self._same:
+            ticks["symbol"] = self._local[ticks["symbol"]]
         for place, event in ((placed.place, placed.event) for placed in round_.news):
             if place > start:
                 desk.on_screened(ticks[start:place])
@@ -65,14 +71,17 @@ class Player:
             self._warming.close()
             self._warming = None
 
-    def _list(self, listed: Listed) -> None:
+    def list(self, listed: Listed) -> None:
+        """An instrument of the bus, or the grid of one that is known."""
         desk = self._desk
         index = desk.intake.add_symbol(listed.symbol, listed.price)
-        if index != listed.index:
-            raise BusError(
-                f"{listed.symbol} is number {index} here and {listed.index} on the bus: start anew"
-            )
-        self._heard.add_symbol(listed.symbol, index)
+        if listed.index >= len(self._local):
+            grown = np.full(2 * listed.index + 2, -1, np.int32)
+            grown[: len(self._local)] = self._local
+            self._local = grown
+        self._local[listed.index] = index
+        self._same = self._same and index == listed.index
+        self._heard.add_symbol(listed.symbol, listed.index)
         if listed.tick_size:
             desk.instruments.set_grid(
                 listed.symbol,
