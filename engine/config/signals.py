@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from engine.config.jobs import JobsConfig
 from engine.config.values import Count, Percent, Seconds, Section, Share, Weight
 
 
@@ -49,3 +50,4 @@ class AutomationsConfig(Section, frozen=True):
     """Runs at work at the same time; what is matched beyond them is skipped."""
     keep_runs: Count = 10_000
     """Ended runs that are kept in the log."""
+    jobs: JobsConfig = JobsConfig()

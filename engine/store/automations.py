@@ -38,6 +38,10 @@ class AutomationRun(msgspec.Struct, frozen=True, gc=False):
     ended_ns: int
     """0 while it runs."""
     error: str
+    place: str = ""
+    """The worker that did its last work outside of the desk; "": the engine's process."""
+    attempt: int = 1
+    """Of that work."""
 
 
 class EndedRun(msgspec.Struct, frozen=True, gc=False):
@@ -45,11 +49,17 @@ class EndedRun(msgspec.Struct, frozen=True, gc=False):
     state: str
     ended_ns: int
     error: str
+    place: str = ""
+    attempt: int = 1
 
 
 _RUN = ", ".join(AutomationRun.__struct_fields__)
 _GROUP = 500
 """Rows to a statement: SQLite takes at least 32,766 values."""
+
+
+def _row(kind: type[msgspec.Struct]) -> str:
+    return f"({', '.join('?' * len(kind.__struct_fields__))})"
 
 
 @contextmanager
@@ -140,9 +150,10 @@ def advance(
 
 def _end(connection: sqlite3.Connection, ended: Sequence[EndedRun]) -> None:
     connection.execute(
-        f"WITH ended (run_id, state, ns, error) AS (VALUES {', '.join(['(?, ?, ?, ?)'] * len(ended))}) "  # noqa: S608
-        "UPDATE automation_runs SET state = ended.state, ended_ns = ended.ns, error = ended.error "
-        "FROM ended WHERE automation_runs.run_id = ended.run_id",
+        "WITH ended (run_id, state, ns, error, place, attempt) "  # noqa: S608
+        f"AS (VALUES {', '.join([_row(EndedRun)] * len(ended))}) "
+        "UPDATE automation_runs SET state = ended.state, ended_ns = ended.ns, error = ended.error, "
+        "place = ended.place, attempt = ended.attempt FROM ended WHERE automation_runs.run_id = ended.run_id",
         [value for run in ended for value in msgspec.structs.astuple(run)],
     )
 
@@ -150,20 +161,22 @@ def _end(connection: sqlite3.Connection, ended: Sequence[EndedRun]) -> None:
 def _begin(connection: sqlite3.Connection, wanted: Sequence[AutomationRun]) -> set[str]:
     rows = connection.execute(
         f"INSERT INTO automation_runs ({_RUN}) VALUES "  # noqa: S608
-        f"{', '.join(['(?, ?, ?, ?, ?, ?, ?, ?)'] * len(wanted))} ON CONFLICT DO NOTHING RETURNING run_id",
+        f"{', '.join([_row(AutomationRun)] * len(wanted))} ON CONFLICT DO NOTHING RETURNING run_id",
         [value for run in wanted for value in msgspec.structs.astuple(run)],
     )
     return {run_id for (run_id,) in rows.fetchall()}
 
 
-def recent_runs(limit: int, name: str = "") -> Callable[[sqlite3.Connection], list[AutomationRun]]:
-    """The newest runs (of one automation), newest first."""
+def recent_runs(
+    limit: int, name: str = "", state: str = ""
+) -> Callable[[sqlite3.Connection], list[AutomationRun]]:
+    """The newest runs (of one automation, in one state), newest first."""
 
     def read(connection: sqlite3.Connection) -> list[AutomationRun]:
         rows = connection.execute(
-            f"SELECT {_RUN} FROM automation_runs WHERE ? IN ('', name) "  # noqa: S608
+            f"SELECT {_RUN} FROM automation_runs WHERE ? IN ('', name) AND ? IN ('', state) "  # noqa: S608
             "ORDER BY started_ns DESC, run_id LIMIT ?",
-            (name, limit),
+            (name, state, limit),
         )
         return [AutomationRun(*row) for row in rows]
 
