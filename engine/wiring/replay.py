@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,10 +19,12 @@ from engine.instruments import Instruments
 from engine.models.predictor import Predictor
 from engine.store.quarantine import prune
 from engine.store.store import Store
+from engine.strategies.registry import StrategySet
 from engine.wiring.compile import compile_all
 from engine.wiring.decimal_text import money
 from engine.wiring.desk import Desk
 from engine.wiring.replay_models import ReplayModels
+from engine.wiring.signals import Said
 from engine.wiring.sources import adopt
 from engine.wiring.store_query import queried
 
@@ -75,6 +78,44 @@ def replay(
     """
     # As live: the paper venue fills against the depth that is told.
     tape = Tape(tapes, venue=venue, book_levels={name: one.book_levels for name, one in config.feeds.items()})
+
+    def play(desk: Desk) -> None:
+        adopt(desk, tape.specs)
+        for batch in tape.blocks():
+            if isinstance(batch, list):
+                desk.on_events(batch)
+            else:
+                desk.on_block(batch, tape.symbols)
+
+    run = run_desk(config, state_dir, play, note=note)
+    return report(
+        run,
+        tapes=tuple(path.name for path in tapes),
+        venue=tape.venue,
+        lines=tape.lines,
+        undecodable=tape.undecodable,
+        truncated=tape.truncated,
+    )
+
+
+class Run(NamedTuple):
+    """A desk that has played all there was."""
+
+    desk: Desk
+    predictor: Predictor | None
+    seconds: float
+    sha256: str
+
+
+def run_desk(
+    config: Config,
+    state_dir: Path,
+    play: Callable[[Desk], None],
+    *,
+    note: Callable[[str], None],
+    said: Callable[[StrategySet], Said] | None = None,
+) -> Run:
+    """``play`` a fresh desk; ``said`` as in ``Desk``. Raises StoreError, ConfigError."""
     compile_all(note)
     store = _store(state_dir)
     try:
@@ -88,29 +129,23 @@ def replay(
             store.commit_now(events)
             done()
 
-        desk = Desk(config, Instruments(), commit=commit, record=store.behind)
+        desk = Desk(config, Instruments(), commit=commit, record=store.behind, said=said)
         scoring = desk.signals.scoring
         scoring.fallback = models.fallback
         scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
         scoring.hold(*models.spare_s())
         scoring.set_active(models.active)
-        adopt(desk, tape.specs)
         began = time.perf_counter()
-        for batch in tape.blocks():
-            if isinstance(batch, list):
-                desk.on_events(batch)
-            else:
-                desk.on_block(batch, tape.symbols)
+        play(desk)
         seconds = time.perf_counter() - began
         if not store.flush(60.0):
             raise StoreError(f"the replay's records could not be written to {state_dir / DATABASE}")
         rows = config.quality.quarantine_rows
         asyncio.run(queried(store, lambda connection: prune(connection, rows)))
-        sha256 = digest(store)
+        return Run(desk, models.active, seconds, digest(store))
     finally:
         models.close()
         store.close()
-    return _report(desk, tape, tapes, models.active, seconds, sha256)
 
 
 def digest(store: Store) -> str:
@@ -138,26 +173,22 @@ def _store(state_dir: Path) -> Store:
     return store
 
 
-def _report(
-    desk: Desk,
-    tape: Tape,
-    tapes: Sequence[Path],
-    predictor: Predictor | None,
-    seconds: float,
-    sha256: str,
+def report(
+    run: Run, *, tapes: tuple[str, ...], venue: str, lines: int, undecodable: int, truncated: bool
 ) -> ReplayReport:
+    """What came of it, and of what it was played."""
+    desk = run.desk
     funnel = desk.funnel()
     ledger = desk.trading.ledger
-    positions = ledger.positions()
     ticks = funnel["trades"] + funnel["quotes"]
     equity = ledger.equity()
     return ReplayReport(
-        tapes=tuple(path.name for path in tapes),
-        venue=tape.venue,
+        tapes=tapes,
+        venue=venue,
         symbols=len(desk.instruments),
-        lines=tape.lines,
-        undecodable=tape.undecodable,
-        truncated=tape.truncated,
+        lines=lines,
+        undecodable=undecodable,
+        truncated=truncated,
         rejected=dict(sorted(desk.intake.rejected.items())),
         dropped=dict(sorted(desk.drops.items())),
         denied=dict(sorted(desk.trading.denied.items())),
@@ -165,10 +196,10 @@ def _report(
         realized=money(ledger.realized),
         unrealized=money(ledger.unrealized()),
         fees=money(ledger.fees),
-        open_positions=len(positions),
-        model="" if predictor is None else predictor.version,
-        seconds=round(seconds, 3),
-        ticks_per_s=round(ticks / seconds, 1) if seconds else 0.0,
-        sha256=sha256,
+        open_positions=len(ledger.positions()),
+        model="" if run.predictor is None else run.predictor.version,
+        seconds=round(run.seconds, 3),
+        ticks_per_s=round(ticks / run.seconds, 1) if run.seconds else 0.0,
+        sha256=run.sha256,
         **funnel,
     )
