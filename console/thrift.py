@@ -15,11 +15,18 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 _TOKEN = re.compile(
-    r"\x1b\[(?P<row>\d+);(?P<column>\d+)H|\x1b\[(?P<style>[\d;]*)m|(?P<sync>\x1b\[\?2026[hl])|(?P<line>\r?\n)"
+    # A whole run as Textual writes it comes first: most of a frame is that.
+    r"\x1b\[(?P<of>[\d;]+)m(?P<run>[^\x00-\x1f\x7f]+)\x1b\[0m"
+    r"|\x1b\[(?P<row>\d+);(?P<column>\d+)H|\x1b\[(?P<style>[\d;]*)m|(?P<sync>\x1b\[\?2026[hl])|(?P<line>\r?\n)"
     r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<other>[\x00-\x1f\x7f])"
 )
+_PLACED = re.compile(r"\x1b\[(\d+);\d+H")
+_POINTER = re.compile(r"\x1b\]22;[a-z-]*\a")
+"""The shape of the mouse's pointer: nothing on the screen changes by it."""
 JOINED = 6
 """Cells that are the same between two that are not, and sent all the same: to jump costs as much."""
+_MOST_CELLS = 1024
+"""Characters of one style that are remembered."""
 _OFF = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
 
 _Cell = tuple[str, str]
@@ -31,34 +38,68 @@ class Thrift:
         self._size = (0, 0)
         self._rows: dict[int, list[_Cell | None]] = {}
         """By row from 1, None for what is not known."""
+        self._lines: dict[int, str] = {}
+        """By row, what was drawn on it last, as it came: the same once more need not be looked at."""
+        self._torn = False
+        """Something that is not known any more has come into a row."""
         self._at = (0, 0)
         """Where the terminal's cursor is, row and column from 1; (0, 0): not known."""
 
     def forget(self) -> None:
         """Whatever it shows, it is not known any more."""
         self._rows, self._at = {}, (0, 0)
+        self._lines.clear()
 
     def spare(self, frame: str, size: tuple[int, int]) -> str:
         """``frame`` without what the terminal of ``size`` (columns, rows) shows already."""
         if size != self._size:
             self._size = size
             self.forget()
-        runs = _parsed(frame)
-        if runs is None:
+        if _POINTER.fullmatch(frame):
+            return frame
+        parser, out = _Parser(), [""]
+        lines = frame.split("\n")
+        starts = [_PLACED.match(line) for line in lines]
+        style = ""
+        if len(lines) > 1 and all(starts):
+            for line, start in zip(lines[:-1], starts, strict=False):
+                assert start is not None
+                row = int(start[1])
+                if not parser.style and line == self._lines.get(row):
+                    continue
+                if not parser.feed(line):
+                    break
+                whole = not parser.style and all(run.row == row for run in parser.drawn)
+                style = self._take(parser, style, out)
+                if whole and not self._torn:
+                    self._lines[row] = line
+                else:
+                    self._lines.clear()
+            last = lines[-1]
+        else:
+            last = frame
+        if not parser.known or not parser.feed(last, last=True):
             # Modes, a clipboard, joined characters: what it did to the screen is not known.
             self.forget()
             return frame
-        out: list[str] = [runs.begin]
-        style = ""
-        for run in runs.drawn:
-            style = self._draw(run, style, out)
+        for run in parser.drawn:
+            self._lines.pop(run.row, None)
+        style = self._take(parser, style, out)
         if style:
             out.append("\x1b[0m")
-        if runs.end != (0, 0) and runs.end != self._at:
-            out.append(f"\x1b[{runs.end[0]};{runs.end[1]}H")
-            self._at = runs.end
-        out.append(runs.finish)
-        return "".join(out)
+        end = (parser.row, parser.column)
+        if end != (0, 0) and end != self._at:
+            out.append(f"\x1b[{end[0]};{end[1]}H")
+            self._at = end
+        return "".join([parser.begin, *out, parser.finish])
+
+    def _take(self, parser: _Parser, style: str, out: list[str]) -> str:
+        """Send what differs of what was read; returns the terminal's style after it."""
+        self._torn = False
+        for run in parser.drawn:
+            style = self._draw(run, style, out)
+        parser.drawn.clear()
+        return style
 
     def _draw(self, run: _Run, style: str, out: list[str]) -> str:
         """Send what differs of one run; returns the terminal's style after it."""
@@ -81,8 +122,10 @@ class Thrift:
             left, right = begin + first, begin + last
             if left and (old := row[left]) is not None and old[0] == "":
                 row[left - 1] = None
+                self._torn = True
             if (old := row[right]) is not None and old[0] == "":
                 row[right] = None
+                self._torn = True
             row[left:right] = cells[first:last]
         if self._at[1] > self._size[0]:
             self._at = (0, 0)  # at the edge: terminals differ in where that is
@@ -106,50 +149,84 @@ class _Run(NamedTuple):
     """Its characters, where each takes one cell; else ""."""
 
 
-class _Runs(NamedTuple):
-    begin: str
-    drawn: list[_Run]
-    end: tuple[int, int]
-    """Where the cursor is left; (0, 0): where it was."""
-    finish: str
+class _Parser:
+    """What a frame draws, piece by piece."""
 
+    def __init__(self) -> None:
+        self.begin = self.finish = ""
+        self.drawn: list[_Run] = []
+        """Since it was cleared."""
+        self.row = self.column = 0
+        """Where the cursor is left; 0: where it was."""
+        self.style = ""
+        self.known = True
+        """Nothing came that is more than a drawing at given places."""
+        self._begun = False
 
-def _parsed(frame: str) -> _Runs | None:
-    """The runs of a frame; None for what is more than a drawing at given places."""
-    row = column = 0
-    style = begin = finish = ""
-    drawn: list[_Run] = []
-    for token in _TOKEN.finditer(frame):
-        kind = token.lastgroup
-        if kind == "text":
-            if not row:
-                return None
-            text = token["text"]
-            single = text if text.isascii() or _single(text) else ""
-            cells = [(character, style) for character in single] if single else _wide(text, style)
-            if not single and (not cell_len(text[0]) or cell_len(text) != len(cells)):
-                return None  # where its characters stand, terminals differ in
-            drawn.append(_Run(row, column, style, cells, single))
-            column += len(cells)
-        elif kind == "style":
-            style = (
-                ""
-                if token["style"] in ("", "0")
-                else f"{style};{token['style']}"
-                if style
-                else token["style"]
-            )
-        elif kind == "column":
-            row, column = int(token["row"]), int(token["column"])
-        elif kind == "line":
-            row, column = (row + 1, 1) if row else (0, 0)
-        elif kind == "sync" and token["sync"].endswith("h") and not drawn:
-            begin += token["sync"]
-        elif kind == "sync" and token["sync"].endswith("l") and token.end() == len(frame):
-            finish = token["sync"]
+    def feed(self, text: str, *, last: bool = False) -> bool:
+        """False when it is not known what ``text`` does; ``last``: the frame ends with it."""
+        self.known = self.known and self._feed(text, last)
+        return self.known
+
+    def _feed(self, piece: str, last: bool) -> bool:
+        for token in _TOKEN.finditer(piece):
+            kind = token.lastgroup
+            if kind == "run":
+                of = token["of"]
+                style = "" if of == "0" else f"{self.style};{of}" if self.style else of
+                if not self._draw(token["run"], style):
+                    return False
+                self.style = ""
+            elif kind == "text":
+                if not self._draw(token["text"], self.style):
+                    return False
+            elif kind == "style":
+                of = token["style"]
+                self.style = "" if of in ("", "0") else f"{self.style};{of}" if self.style else of
+            elif kind == "column":
+                self.row, self.column = int(token["row"]), int(token["column"])
+            elif kind == "line":
+                self.row, self.column = (self.row + 1, 1) if self.row else (0, 0)
+            elif kind == "sync" and token["sync"].endswith("h") and not self._begun:
+                self.begin += token["sync"]
+            elif kind == "sync" and token["sync"].endswith("l") and last and token.end() == len(piece):
+                self.finish = token["sync"]
+            else:
+                return False
+        return True
+
+    def _draw(self, text: str, style: str) -> bool:
+        if not self.row:
+            return False
+        self._begun = True
+        single = text if text.isascii() or _single(text) else ""
+        if single:
+            cells = list(map(_in_style(style).__getitem__, text))
         else:
-            return None
-    return _Runs(begin, drawn, (row, column), finish)
+            cells = _wide(text, style)
+            if not cell_len(text[0]) or cell_len(text) != len(cells):
+                return False  # where its characters stand, terminals differ in
+        self.drawn.append(_Run(self.row, self.column, style, cells, single))
+        self.column += len(cells)
+        return True
+
+
+class _Cells(dict[str, _Cell]):
+    """The cells of one style: each is made once, and what is the same object is compared at once."""
+
+    def __init__(self, style: str) -> None:
+        self._style = style
+
+    def __missing__(self, character: str) -> _Cell:
+        if len(self) >= _MOST_CELLS:
+            self.clear()
+        cell = self[character] = (character, self._style)
+        return cell
+
+
+@lru_cache(512)
+def _in_style(style: str) -> _Cells:
+    return _Cells(style)
 
 
 @lru_cache(4096)

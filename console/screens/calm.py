@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual import events
 from textual.geometry import Size
@@ -10,6 +10,8 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
+
+from console.screens.compositor import DeskCompositor
 
 Result = TypeVar("Result")
 PERIOD_S = 1 / 240
@@ -29,6 +31,10 @@ class CalmScreen(Screen[Result]):
     """Marked, and not drawn yet."""
 
     _pace: Timer | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._compositor = DeskCompositor()
 
     @property
     def _update_timer(self) -> Timer:

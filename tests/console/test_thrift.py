@@ -66,6 +66,33 @@ def test_the_screen_is_the_same(frames: list[list[tuple[int, int, str, str]]]) -
         assert both.same()
 
 
+@given(st.data(), st.lists(RUN, min_size=1, max_size=4))
+def test_lines_that_come_again_are_the_same(
+    data: st.DataObject, runs: list[tuple[int, int, str, str]]
+) -> None:
+    """As Textual's frames: a line for every row, the cursor's place behind the last."""
+    both = Both()
+    for _ in range(6):
+        drawn = sorted(data.draw(st.lists(st.sampled_from(runs), min_size=1, max_size=4)))
+        lines = [run(*one) for one in drawn if one[0] < ROWS]  # a newline in the last row would scroll
+        both.draw("\n".join([*lines, "\x1b[1;1H"]))
+        assert both.same()
+
+
+def test_a_line_without_its_own_end_changes_what_comes_after_it() -> None:
+    both = Both()
+    for style in ("1", "7", "1"):
+        both.draw(f"\x1b[1;1Ha\x1b[{style}m\n\x1b[2;1Hb\n\x1b[3;1Hc\x1b[0m")
+        assert both.same()
+
+
+def test_the_pointers_shape_is_no_drawing() -> None:
+    thrift, size, line = Thrift(), (80, 24), "\x1b[3;1Habc"
+    thrift.spare(line, size)
+    assert thrift.spare("\x1b]22;default\a", size) == "\x1b]22;default\a"
+    assert thrift.spare(line, size) == ""
+
+
 @given(STYLES, STYLES)
 def test_a_transition_ends_in_the_style(before: str, after: str) -> None:
     screens = [pyte.Screen(4, 1), pyte.Screen(4, 1)]
