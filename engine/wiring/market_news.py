@@ -3,8 +3,7 @@
 Gaps: the symbol's windows and bars say from then on that trades are missing in them, until they have rolled
 past it; nothing can repair them, since trades that a backfill brings are counted and never fed to a window,
 and mark it just as well. Books: a wrong one takes its depth, and the quotes that are its top, with it within
-the very message. Bars of a symbol that no socket brings (venue ``poll``) are its price: each closed one is
-one print at its close in the features, and since it has no quote, risk denies its entries.
+the very message. Bars of a symbol that no socket brings are its price: see ``candle_prints``.
 """
 
 from __future__ import annotations
@@ -16,21 +15,17 @@ from engine.config import Config
 from engine.events import NS, BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Trade
 from engine.execution.paper import PaperVenue
 from engine.features.engine import FeatureEngine
-from engine.feeds.sources.collection import VENUE
-from engine.instruments import Instruments, venue_of
-from engine.market.candle_check import CandleCheck
+from engine.instruments import Instruments
 from engine.market.freshness import Freshness
 from engine.market.quarantine import Quarantine
+from engine.wiring.candle_prints import POLLED as POLLED
+from engine.wiring.candle_prints import CandleBelief, polled, print_of
 
 log = logging.getLogger("engine.market")
 
-POLLED = VENUE
-"""The venue of symbols that polling sources bring."""
 TOLD_BEFORE = ("DUPLICATE", "OUT_OF_ORDER")
 """A source that is polled tells its newest bars again and again: that is no fault of theirs."""
-TRACE = 1e-12
-"""Size of the print that a bar without a volume becomes: the price counts, and no volume."""
-_MOST_SERIES = 10_000
+_MOST_TOLD = 10_000
 TOLD_AGAIN_NS = 60 * NS
 """Alerts are journaled one by one: of a symbol's gaps one is told in so long, and how many came beside it."""
 
@@ -61,7 +56,7 @@ class MarketNews:
         count: Callable[[str], None],
         alert: Callable[[str, str, str], None],
     ) -> None:
-        self._daily_return_pct = config.quality.daily_return_pct
+        self._belief = CandleBelief(config.quality.daily_return_pct)
         self._instruments = instruments
         self._features = features
         self._freshness = freshness
@@ -71,7 +66,6 @@ class MarketNews:
         self._add_symbol = add_symbol
         self._count = count
         self._alert = alert
-        self._checks: dict[tuple[str, int, str], CandleCheck] = {}
         self.depths: dict[str, Depth] = {}
         """The newest of each symbol whose book is right."""
         self.candles: dict[str, Candle] = {}
@@ -127,7 +121,7 @@ class MarketNews:
         if 0 <= gap.recv_ns - told_ns < TOLD_AGAIN_NS:
             self._gaps_told[gap.symbol] = told_ns, untold + 1
             return
-        if len(self._gaps_told) >= _MOST_SERIES:
+        if len(self._gaps_told) >= _MOST_TOLD:
             self._gaps_told.pop(next(iter(self._gaps_told)))
         self._gaps_told[gap.symbol] = gap.recv_ns, 0
         missing = f"{gap.first_id}–{gap.last_id}" if gap.last_id >= 0 else "an unknown number"
@@ -137,34 +131,23 @@ class MarketNews:
     # --- bars ------------------------------------------------------------------------------------
 
     def _on_candle(self, candle: Candle) -> None:
-        reason = self._check(candle)
+        reason = self._belief.check(candle)
         if reason:
             if reason not in TOLD_BEFORE:
                 self._count(f"market:{reason}")
                 self._quarantine.candle(candle, reason)
             return
-        polled = venue_of(candle.symbol) == POLLED
-        instrument = self._instruments.get(candle.symbol)
-        if polled or instrument is not None:
+        price = polled(candle)
+        if price or self._instruments.get(candle.symbol) is not None:
             self.candles[candle.symbol] = candle
-        if polled:
+        if price:
             self._price(candle)
         self.on_candle(candle)
 
-    def _check(self, candle: Candle) -> str:
-        key = candle.symbol, candle.interval_s, candle.source
-        check = self._checks.get(key)
-        if check is None:
-            if len(self._checks) >= _MOST_SERIES:
-                self._checks.pop(next(iter(self._checks)))
-            check = self._checks[key] = CandleCheck(self._daily_return_pct)
-        return check.check(candle, candle.recv_ns, closed=False)
-
     def _price(self, candle: Candle) -> None:
         """A bar is all that is known of its symbol's price."""
-        symbol = candle.symbol
-        index = self._add_symbol(symbol, candle.close)
+        index = self._add_symbol(candle.symbol, candle.close)
         self._freshness.note_candle(index, candle.recv_ns)
-        if candle.closed:
-            size = candle.volume if candle.volume > 0.0 else TRACE
-            self._on_trade(Trade(symbol, -1, candle.close, size, 0, candle.event_ns, candle.recv_ns))
+        trade = print_of(candle)
+        if trade is not None:
+            self._on_trade(trade)
