@@ -13,6 +13,7 @@ from engine.api.protocol import (
     AutomationRow,
     Explanation,
     Health,
+    JobRow,
     Reply,
     SignalStatistics,
     StateFrame,
@@ -102,6 +103,10 @@ class DeskPort(Protocol):
     def automations(self) -> tuple[AutomationRow, ...]: ...
 
     def automation_statistics(self) -> tuple[SignalStatistics, ...]: ...
+
+    async def jobs(self, limit: int, name: str, state: str) -> list[JobRow]:
+        """Runs (of one automation, in one state), those at work first, then the newest. Raises StoreError."""
+        ...
 
     def automation(self, name: str) -> bytes | None:
         """The definition as JSON, as it was put; None when there is none of this name."""

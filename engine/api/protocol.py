@@ -20,6 +20,8 @@ Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded b
                                         query's symbol, reason, since (ns), limit (100, at most 1,000)
     GET  /v1/automations                list of AutomationRow
     GET  /v1/automations/statistics     list of SignalStatistics
+    GET  /v1/jobs                       list of JobRow: runs of automations, those at work first, then the
+                                        newest; of the query's name, state, limit (100, at most 1,000)
     GET  /v1/automations/{name}         the definition, as it was put
     PUT  /v1/automations/{name}         a definition -> Reply
     POST /v1/automations/{name}         AutomationPatch -> Reply
@@ -53,6 +55,7 @@ from engine.api.rows import (
     BarsRow,
     DepthRow,
     FeedRow,
+    JobRow,
     LogRow,
     ModelRow,
     OpportunityRow,
@@ -88,6 +91,7 @@ __all__ = [
     "Explanation",
     "FeedRow",
     "Health",
+    "JobRow",
     "LogRow",
     "ModelRow",
     "OpportunityRow",

@@ -226,6 +226,31 @@ class AutomationRow(Row, frozen=True):
     """When it last started; 0: never."""
     error: str
     """Why the last run failed; "" when it did not."""
+    place: str = ""
+    """Who does what the last run does outside of the desk: ``in process``, ``waiting`` (for a worker), or a
+    worker's name; "": nothing yet."""
+
+
+class JobRow(Row, frozen=True):
+    """A run of an automation."""
+
+    run_id: str
+    automation: str
+    signal: str
+    """Source of the signal that started it; "": its time had come."""
+    symbol: str
+    state: str
+    """waiting (for a worker), running, succeeded, failed, or interrupted."""
+    place: str
+    """``in process``, or the name of the worker that did the last of what is done outside of the desk."""
+    attempt: int
+    """Of that; above 1 where a worker died."""
+    step: str
+    """Of a run at work, such as ``2/3 call webhook``."""
+    started_ns: int
+    ended_ns: int = 0
+    """0 while it is at work."""
+    error: str = ""
 
 
 class ModelRow(Row, frozen=True):

@@ -77,7 +77,7 @@ class Entry:
     """An automation in the dispatcher, and how it went since the engine's start."""
 
     __slots__ = (
-        *("definition", "due_ns", "error", "last", "last_ns"),
+        *("definition", "due_ns", "error", "last", "last_ns", "place"),
         *("failed", "matched", "running", "started", "succeeded"),
     )
 
@@ -89,6 +89,8 @@ class Entry:
         """By symbol: when it was last wanted; kept where there is a cooldown."""
         self.error = ""
         """Why the last run failed."""
+        self.place = ""
+        """Who does what the last run does outside of the desk."""
         self.due_ns = NEVER
 
 
@@ -239,6 +241,12 @@ class Dispatcher:
         if entry is not None:
             entry.started += 1
             entry.last_ns = now_ns
+
+    def placed(self, job: Job, place: str) -> None:
+        """Who does what of it is done outside of the desk."""
+        entry = self.entries.get(job.name)
+        if entry is not None:
+            entry.place = place
 
     def skipped(self, job: Job) -> None:
         """It was recorded before, or may not start: it does not run."""

@@ -43,9 +43,7 @@ class InProcess:
 
     limit_s = math.inf
 
-    def __init__(
-        self, environ: Mapping[str, str] = os.environ, *, pause_s: float = FIRST_PAUSE_S
-    ) -> None:
+    def __init__(self, environ: Mapping[str, str] = os.environ, *, pause_s: float = FIRST_PAUSE_S) -> None:
         """``pause_s``: before the second attempt of a webhook."""
         self._steps = OutsideSteps(environ, pause_s=pause_s)
 

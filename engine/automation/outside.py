@@ -24,9 +24,7 @@ async def _nobody(done: int, text: str) -> None:
 class OutsideSteps:
     """Owns the connections and threads."""
 
-    def __init__(
-        self, environ: Mapping[str, str] = os.environ, *, pause_s: float = FIRST_PAUSE_S
-    ) -> None:
+    def __init__(self, environ: Mapping[str, str] = os.environ, *, pause_s: float = FIRST_PAUSE_S) -> None:
         """``pause_s``: before the second attempt of a webhook."""
         self._webhooks = WebhookCaller(environ, pause_s=pause_s)
         self._notifier = Notifier(environ)

@@ -167,6 +167,21 @@ def _begin(connection: sqlite3.Connection, wanted: Sequence[AutomationRun]) -> s
     return {run_id for (run_id,) in rows.fetchall()}
 
 
+def learn(ended: EndedRun) -> Callable[[sqlite3.Connection], bool]:
+    """How an interrupted run ended after all, elsewhere. Answers whether there was one."""
+
+    def write(connection: sqlite3.Connection) -> bool:
+        with _transaction(connection):
+            changed = connection.execute(
+                "UPDATE automation_runs SET state = ?, ended_ns = ?, error = ?, place = ?, attempt = ? "
+                "WHERE run_id = ? AND state = ?",
+                (*msgspec.structs.astuple(ended)[1:], ended.run_id, INTERRUPTED),
+            )
+            return changed.rowcount > 0
+
+    return write
+
+
 def recent_runs(
     limit: int, name: str = "", state: str = ""
 ) -> Callable[[sqlite3.Connection], list[AutomationRun]]:

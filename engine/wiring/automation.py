@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +20,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.api.protocol import AutomationRow, SignalStatistics
+from engine.api.protocol import AutomationRow, JobRow, SignalStatistics
 from engine.automation.definition import parse
 from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Job
+from engine.automation.executor import Executor, InProcess
 from engine.automation.pace import Pace
 from engine.automation.unknown import unknown_names
 from engine.automation.webhook import FIRST_PAUSE_S
-from engine.errors import AutomationError, StoreError, TickdeskError, UnknownAutomationError
+from engine.automation.work import Outcome
+from engine.errors import AutomationError, StoreError, UnknownAutomationError
 from engine.events import NS, Signal
 from engine.store import automations as stored
 from engine.store.automations import AutomationRun, EndedRun, StoredAutomation
@@ -33,6 +37,8 @@ from engine.text import clean
 from engine.wiring.automation_rows import AutomationRows, steps_text
 from engine.wiring.automation_steps import Steps, who
 from engine.wiring.desk import Desk
+from engine.wiring.job_board import check_jobs
+from engine.wiring.job_runs import MAX_ERROR, Runs, ended_row
 from engine.wiring.store_query import queried
 
 T = TypeVar("T")
@@ -40,8 +46,9 @@ T = TypeVar("T")
 MAX_AUTOMATIONS = 5_000
 PAUSE_S = 1.0
 """After a batch that failed."""
-MAX_ERROR = 200
 MS = 1_000_000
+ENGINE = "automation:engine"
+"""Name of a setting: whose news of workers these are, across restarts."""
 
 log = logging.getLogger("engine.automation")
 
@@ -70,7 +77,12 @@ class Automations:
         self._store = store
         self._clock = clock
         self._timer = timer
-        self._steps = Steps(desk, tape=tape, keep=keep, environ=environ, pause_s=pause_s)
+        self._keep = keep
+        self._steps = Steps(desk, tape=tape, keep=keep)
+        self._here = InProcess(environ, pause_s=pause_s)
+        self._on_workers = bool(config.jobs.broker_url) and not tape  # a tape's past is not the world's
+        if self._on_workers:
+            check_jobs(config.jobs)
         self._dispatcher = Dispatcher(config.max_running)
         self._pace = Pace(round(config.batch_ms * MS), round(config.batch_max_ms * MS))
         self._refresh_ns = round(config.refresh_s * NS)
@@ -80,10 +92,10 @@ class Automations:
         self._refused: dict[str, str] = {}
         """By name: why what is stored cannot be used."""
         self._ended: list[EndedRun] = []
-        self._tasks: dict[asyncio.Task[None], Job] = {}
         self._wake = asyncio.Event()
         self._changing = asyncio.Lock()
-        self._taken_up = False
+        self._runs: Runs | None = None
+        """None until what is stored is taken up."""
 
     # --- signals ---
 
@@ -102,6 +114,16 @@ class Automations:
     def statistics(self) -> tuple[SignalStatistics, ...]:
         """What was done with each type of signal since the engine's start."""
         return self._rows.statistics()
+
+    async def jobs(self, limit: int, name: str, state: str) -> list[JobRow]:
+        """Runs (of one automation, in one state), those at work first, then the newest. Raises StoreError."""
+        at_work = [] if self._runs is None else list(self._runs.rows())
+        known = {row.run_id for row in at_work}
+        found = [row for row in at_work if name in ("", row.automation) and state in ("", row.state)]
+        if state not in ("waiting", "running"):
+            query = stored.recent_runs(limit + len(known), name, state)
+            found += [ended_row(run) for run in await self._ask(query) if run.run_id not in known]
+        return found[:limit]
 
     def get(self, name: str) -> bytes | None:
         """The definition (JSON) as it was put, with whether it is active now."""
@@ -195,15 +217,44 @@ class Automations:
         """At the engine's start: runs that it interrupted are over; cooldowns go on. Raises StoreError."""
         self._dispatcher.remember(await self._ask(stored.take_up(self._clock())))
         self._steps.take_up(settings)
+        self._runs = self._new_runs(settings)
         await self._refresh()
-        self._taken_up = True
+
+    def _new_runs(self, settings: Mapping[str, Any]) -> Runs:
+        engine = settings.get(ENGINE)
+        if not isinstance(engine, str) or not re.fullmatch("[0-9a-f]{24}", engine):
+            engine = secrets.token_hex(12)
+            self._keep(ENGINE, engine)
+        return Runs(
+            self._steps,
+            self._new_executor(engine),
+            clock=self._clock,
+            engine=engine,
+            ended=self._note_end,
+            placed=self._dispatcher.placed,
+        )
+
+    def _new_executor(self, engine: str) -> Executor:
+        if not self._on_workers:
+            return self._here
+        # Not with the module: a desk without workers need not pay for Celery at every start.
+        from engine.wiring.job_executor import JobExecutor
+
+        return JobExecutor(
+            self._config.jobs,
+            self._here,
+            engine=engine,
+            alert=lambda level, text: self._desk.alert(level, "jobs", text),
+            late=self._learn,
+        )
 
     # --- running ---
 
     async def run(self) -> None:
         """Match, record and run until cancelled; what still runs then is recorded as interrupted."""
-        if not self._taken_up:
+        if self._runs is None:
             raise RuntimeError("take up what is stored before running")
+        self._runs.start()
         try:
             while True:
                 await self._wait()
@@ -277,49 +328,34 @@ class Automations:
                 self._dispatcher.skipped(job)
                 continue
             self._dispatcher.begun(job, now_ns, at_ns)
-            task = asyncio.get_running_loop().create_task(self._run(job))
-            self._tasks[task] = job
-            task.add_done_callback(self._tasks.pop)
+            assert self._runs is not None
+            self._runs.begin(job, now_ns)
 
-    async def _run(self, job: Job) -> None:
-        """Do the steps in order, up to the first that fails. Whatever happens stays in here."""
-        number, step, state, error = 0, "", stored.SUCCEEDED, ""
-        try:
-            for number, one in enumerate(job.definition.steps):
-                step = str(one)
-                text = await self._steps.do(job, number, one)
-                log.info("%s %s: %s", job.name, job.symbol, text)
-        except asyncio.CancelledError:
-            state, error = stored.INTERRUPTED, stored.CUT_SHORT
-            raise
-        except TickdeskError as failure:
-            state, error = stored.FAILED, clean(failure, MAX_ERROR)
-        except Exception as failure:
-            log.exception("%s: step %d (%s)", job.name, number + 1, step)
-            state, error = stored.FAILED, f"internal error ({type(failure).__name__}): see engine.log"
-        finally:
-            if state == stored.FAILED:
-                error = f"step {number + 1} ({step}): {error}"
-            self._note_end(job, state, error)
-
-    def _note_end(self, job: Job, state: str, error: str) -> None:
+    def _note_end(self, job: Job, ended: EndedRun) -> None:
         entry = self._dispatcher.entries.get(job.name)
         worked = entry is None or not entry.error
-        self._dispatcher.ended(job, error)
-        self._ended.append(EndedRun(job.run_id, state, self._clock(), error))
+        self._dispatcher.ended(job, ended.error)
+        self._ended.append(ended)
         self._wake.set()
-        if state == stored.FAILED:
-            log.warning("%s %s failed: %s", job.name, job.symbol, error)
+        if ended.state == stored.FAILED:
+            log.warning("%s %s failed: %s", job.name, job.symbol, ended.error)
             if worked:
                 # Told once, not for every run that fails as the one before it did.
-                self._desk.alert("warning", who(job.name), clean(error, MAX_ERROR))
+                self._desk.alert("warning", who(job.name), clean(ended.error, MAX_ERROR))
+
+    def _learn(self, outcome: Outcome) -> None:
+        """A worker tells of what an engine gave it that is no more: it goes down as what it was."""
+        if outcome.error or outcome.last:
+            state = stored.FAILED if outcome.error else stored.SUCCEEDED
+            told = EndedRun(
+                outcome.run_id, state, self._clock(), outcome.error, outcome.worker, outcome.attempt
+            )
+            with contextlib.suppress(StoreError):
+                self._store.ask(stored.learn(told), _unheard)
 
     async def _stop(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._steps.close()
+        if self._runs is not None:
+            await self._runs.stop()
         if self._ended:
             ended, self._ended = self._ended, []
             # Not awaited: the store writes what it was given before it closes.

@@ -63,6 +63,7 @@ class AutomationRows:
             running=entry.running,
             last_ns=entry.last_ns,
             error=entry.error,
+            place=entry.place,
         )
 
 

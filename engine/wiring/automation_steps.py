@@ -1,21 +1,19 @@
-"""What the steps of an automation do on the desk and outside of it."""
+"""What the steps of an automation do on the desk, and what of them is for outside of it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
 from engine.api.protocol import StrategyPatch
 from engine.automation import template
 from engine.automation.dispatcher import Job
-from engine.automation.notification import Notifier
 from engine.automation.parts import Halt, Notify, Order, RunStrategy, Step, Webhook
-from engine.automation.webhook import FIRST_PAUSE_S, WebhookCaller
+from engine.automation.work import Call, Outside, Tell
 from engine.errors import AutomationError
 from engine.events import NS, RiskState
 from engine.risk.state import TIGHTNESS
@@ -47,30 +45,41 @@ class Steps:
         *,
         tape: bool,
         keep: Callable[[str, object], None],
-        environ: Mapping[str, str] = os.environ,
-        pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         self._desk = desk
         self._tape = tape
         self._keep = keep
-        self._webhooks = WebhookCaller(environ, pause_s=pause_s)
-        self._notifier = Notifier(environ)
         self._reverts: dict[str, Revert] = {}
 
-    async def close(self) -> None:
-        self._notifier.close()
-        await self._webhooks.close()
+    def outside(self, job: Job, step: Step) -> Outside | None:
+        """The step with its texts filled in, for whoever does it; None when the desk does it."""
+        if self._tape:
+            return None
+        match step:
+            case Notify() if step.urls:
+                return Tell(
+                    urls=step.urls,
+                    title=f"tickdesk: {job.name}",
+                    text=self._text(job, step),
+                    level=step.level,
+                )
+            case Webhook():
+                bare = msgspec.structs.replace(step, text="")
+                return Call(step=bare, body=msgspec.json.encode(self._body(job, step)).decode())
+            case _:
+                return None
 
-    async def do(self, job: Job, number: int, step: Step) -> str:
-        """Do the step; answers what came of it in one line.
+    def do(self, job: Job, number: int, step: Step) -> str:
+        """Do a step of the desk; answers what came of it in one line.
 
         Raises AutomationError, or whatever else the desk refuses it with (TickdeskError).
         """
         match step:
             case Notify():
-                return await self._notify(job, step)
+                self._desk.alert(step.level, who(job.name), self._text(job, step))
+                return "notified"
             case Webhook():
-                return await self._call(job, step)
+                return "webhook not called: the desk plays a tape"
             case RunStrategy():
                 return self._switch(job, step)
             case Halt():
@@ -79,21 +88,13 @@ class Steps:
                 return order_template.send(
                     self._desk, step, job.signal, job.run_id, number, clean(_reason(job), MAX_TEXT)
                 )
-            case _:
-                assert_never(step)
 
     # --- telling ---
 
-    async def _notify(self, job: Job, step: Notify) -> str:
-        text = clean(template.render(step.text, self._values(job)), MAX_TEXT)
-        if step.urls and not self._tape:
-            return await self._notifier.send(step.urls, f"tickdesk: {job.name}", text, step.level)
-        self._desk.alert(step.level, who(job.name), text)
-        return "notified"
+    def _text(self, job: Job, step: Notify) -> str:
+        return clean(template.render(step.text, self._values(job)), MAX_TEXT)
 
-    async def _call(self, job: Job, step: Webhook) -> str:
-        if self._tape:
-            return "webhook not called: the desk plays a tape"
+    def _body(self, job: Job, step: Webhook) -> dict[str, Any]:
         signal = job.signal
         body: dict[str, Any] = {
             "run_id": job.run_id,
@@ -103,7 +104,7 @@ class Steps:
         }
         if step.text:
             body["text"] = template.render(step.text, self._values(job))
-        return await self._webhooks.call(step, job.run_id, msgspec.json.encode(body))
+        return body
 
     def _values(self, job: Job) -> dict[str, str]:
         """Of every field that the job's templates may name."""

@@ -16,6 +16,7 @@ from engine.api.protocol import (
     AutomationRow,
     Explanation,
     Health,
+    JobRow,
     Reply,
     SignalStatistics,
     StateFrame,
@@ -211,6 +212,9 @@ class LivePort:
 
     def automation_statistics(self) -> tuple[SignalStatistics, ...]:
         return self._engine.automations.statistics()
+
+    async def jobs(self, limit: int, name: str, state: str) -> list[JobRow]:
+        return await self._engine.automations.jobs(limit, name, state)
 
     def automation(self, name: str) -> bytes | None:
         return self._engine.automations.get(name)

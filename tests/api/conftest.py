@@ -20,6 +20,7 @@ from engine.api.protocol import (
     DepthRow,
     Explanation,
     Health,
+    JobRow,
     LogRow,
     QuarantineRow,
     Reply,
@@ -143,6 +144,10 @@ class FakeDesk:
 
     def automation_statistics(self) -> tuple[SignalStatistics, ...]:
         return samples.signal_statistics()
+
+    async def jobs(self, limit: int, name: str, state: str) -> list[JobRow]:
+        self.asked.append(("jobs", limit, name, state))
+        return [samples.job()]
 
     def automation(self, name: str) -> bytes | None:
         return self.definitions.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.api.protocol import (
     AutomationRow,
+    JobRow,
     ParamRow,
     SignalStatistics,
     StrategyDetail,
@@ -86,6 +87,10 @@ def automations() -> tuple[AutomationRow, ...]:
         ),
         AutomationRow("hourly", False, "every 3600 s", "run strategy trend", 0, 0, 0, 0, 0, 0, ""),
     )
+
+
+def job() -> JobRow:
+    return JobRow("0" * 24, "one", "trend", "x:A", "running", "jobs@here", 1, "1/2 call webhook", 5)
 
 
 def signal_statistics() -> tuple[SignalStatistics, ...]:
