@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from console.cli.bus_arguments import add_bus
 from console.cli.models_arguments import add_models
 from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
@@ -163,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
     command("stop", "stop the running engine")
 
     add_trading(command)
+    add_bus(command)
 
     check = command("check-feed", "run captures through a venue's adapter: is it right?", "check_feed")
     check.add_argument("venue", metavar="VENUE", help="whose adapter, such as binance, kraken or okx")

@@ -1,0 +1,83 @@
+"""``tickdesk up``: a whole topology on one machine, kept running until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.cli.desk import config_options
+from console.cli.settings import configuration, state_dir
+from engine.errors import BusError
+
+if TYPE_CHECKING:
+    from engine.workers.supervisor import Child
+
+_URL = "TICKDESK_BUS__URL"
+"""Not on the command line: everybody can read that."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    url = arguments.bus or config.bus.url
+    if arguments.tape and arguments.state_dir is None:
+        with tempfile.TemporaryDirectory(prefix="tickdesk-up-", ignore_cleanup_errors=True) as temporary:
+            return asyncio.run(_run(arguments, Path(temporary), url))
+    return asyncio.run(_run(arguments, state_dir(arguments), url))
+
+
+async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
+    from engine.workers.supervisor import Child, Supervisor
+
+    folder = where / "workers"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BusError(f"cannot use {folder}: {error.strerror}; choose another --state-dir") from None
+    server: list[Child] = []
+    if not url:
+        from engine.workers.own_redis import redis_command
+
+        command, url = redis_command(folder / "redis")
+        server.append(Child("redis", command, folder / "redis.out"))
+    supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, supervisor.stop)
+    _tell(f"the desk's state is in {where}; what the workers print, in {folder}")
+    return await supervisor.run()
+
+
+def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str) -> list[Child]:
+    """In the order in which they end: what feeds the others first."""
+    from engine.workers.supervisor import Child
+
+    def worker(name: str, stage: str, *options: str, last: bool = False) -> Child:
+        home = where if stage == "execution" else folder / name
+        command = [sys.executable, "-m", "console", "worker", stage, "--state-dir", str(home)]
+        return Child(
+            name,
+            [*command, *config_options(arguments), *options],
+            None if last else folder / f"{name}.out",
+            end_s=20.0 if stage == "execution" else 5.0,
+            last=last,
+            environment={_URL: url},
+        )
+
+    tape: list[str] = []
+    report: list[str] = []
+    if arguments.tape:
+        tape = ["--tape", *(str(one.absolute()) for one in arguments.tape)]
+        tape += ["--venue", arguments.venue] if arguments.venue else []
+        report = ["--report", *(["--json"] if arguments.json else [])]
+    features = [worker(f"features-{number}", "features") for number in range(1, arguments.features + 1)]
+    market = worker("market", "market", *tape)
+    return [market, *features, worker("execution", "execution", *report, last=bool(report))]
+
+
+def _tell(text: str) -> None:
+    print(f"tickdesk: {text}", file=sys.stderr, flush=True)

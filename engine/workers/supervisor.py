@@ -1,0 +1,136 @@
+"""Children that are kept running: started, watched, started again when they end, ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger("engine.up")
+
+FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
+"""Before a child that ended is started again: doubling, from the start again after a minute."""
+SOUND_S = 60.0
+_PR_SET_PDEATHSIG = 1
+"""https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
+
+
+@dataclass
+class Child:
+    """``name``: one word. ``output``: the file that gets what it prints; None: our own.
+
+    ``last``: its end, with exit code 0, is the end of all.
+    """
+
+    name: str
+    command: Sequence[str]
+    output: Path | None = None
+    end_s: float = 5.0
+    """How long it may take to end in order."""
+    last: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+
+
+class Supervisor:
+    """``tell`` gets one line of each start and end."""
+
+    def __init__(self, children: Sequence[Child], tell: Callable[[str], None]) -> None:
+        """``children`` are ended in this order."""
+        self._children = children
+        self._tell = tell
+        self._stopping = asyncio.Event()
+        self._code = 0
+
+    def stop(self) -> None:
+        """End all, in order; a second call ends them at once."""
+        if self._stopping.is_set():
+            for child in self._children:
+                if child.process is not None and child.process.returncode is None:
+                    child.process.kill()
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Until told to stop, or until the child that is ``last`` is done. Returns the exit code."""
+        watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
+        try:
+            await self._stopping.wait()
+            for child in self._children:
+                await self._end(child)
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+        return self._code
+
+    async def _keep(self, child: Child) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            code = await self._once(child)
+            if self._stopping.is_set():
+                return
+            if child.last:
+                self._code = code
+                self._stopping.set()
+                return
+            if time.monotonic() - began > SOUND_S:
+                pause_s = FIRST_PAUSE_S
+            self._tell(f"{child.name} ended ({_ending(code)}), starts again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MOST_PAUSE_S)
+
+    async def _once(self, child: Child) -> int:
+        output: IO[bytes] | None = None
+        if child.output is not None:
+            output = os.fdopen(os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | child.environment,
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+        except OSError as error:
+            self._tell(f"{child.name} cannot be started: {error.strerror}")
+            return 127
+        finally:
+            if output is not None:
+                output.close()
+        child.starts += 1
+        self._tell(f"{child.name} runs, pid {child.process.pid}")
+        return await child.process.wait()
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(child.end_s):
+                await process.wait()
+        except TimeoutError:
+            self._tell(f"{child.name} did not end in {child.end_s:g} s: killed")
+            process.kill()
+            await process.wait()
+
+
+def _end_with_parent() -> None:
+    """In the child: what its supervisor does not watch any more is told to end."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _ending(code: int) -> str:
+    return f"exit {code}" if code >= 0 else signal.Signals(-code).name
