@@ -31,6 +31,11 @@ class Hub:
         return self._last
 
     @property
+    def held(self) -> int:
+        """Events that a client which comes back can have."""
+        return len(self._ring)
+
+    @property
     def listeners(self) -> int:
         """Streams that are open now."""
         return len(self._wakers)

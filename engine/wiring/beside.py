@@ -52,6 +52,16 @@ class Beside:
 
         return open_sources(self._config, self._engine.store, lambda: self._engine.clock())
 
+    @property
+    def untold(self) -> int:
+        """Notifications that wait to be sent."""
+        return 0 if self.notifications is None else self.notifications.waiting
+
+    @property
+    def left_out(self) -> int:
+        """Notifications that nobody was told."""
+        return 0 if self.notifications is None else self.notifications.left_out
+
     def check(self) -> None:
         """Raises ConfigError for what would be wrong with the polling sources' configuration later."""
         if self._config.collection.symbols or self._config.collection.sources:

@@ -112,6 +112,11 @@ class Gateways:
         assert self.reconciliation is not None
         await asyncio.gather(self.brokers.run(), self.reconciliation.run())
 
+    def settled(self) -> bool:
+        """Of no order at a broker it is open what it was answered."""
+        alpaca = self.brokers.alpaca
+        return alpaca is None or not alpaca.gateway.unresolved()
+
     def text(self) -> str:
         """How the brokers are reached, one line; "" without any."""
         return self.brokers.text()

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from engine.clock import Clock
 from engine.wiring.desk import Desk
 
-ANSWER_S = 0.5
-"""How long a stopping engine waits for the answers to its cancels."""
 
-
-async def leave_orders(desk: Desk, clock: Clock, *, kept: bool) -> None:
-    """Cancel what cannot wait for the next run; what rests is kept with its place. ``kept``: there is a
-    journal to keep it beside."""
+async def leave_orders(desk: Desk, clock: Clock, *, entries: bool, answer_s: float) -> None:
+    """Cancel what cannot wait for the next run, and with ``entries`` what could open a position, at brokers
+    too; wait ``answer_s`` for the answers. What rests is kept."""
     trading = desk.trading
     asked = trading.cancel_unresting("engine stops")
-    deadline = time.monotonic() + ANSWER_S
-    while any(identity in trading.work.leaving for identity in asked) and time.monotonic() < deadline:
+    if entries:
+        asked += trading.entries()
+        trading.cancel_entries()
+    await until(
+        lambda: not any(identity in trading.work.leaving for identity in asked), desk, clock, answer_s
+    )
+
+
+async def until(holds: Callable[[], bool], desk: Desk, clock: Clock, within_s: float) -> bool:
+    """Let orders go on, and nothing else of the desk, until ``holds``; False when it does not in time."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
         await asyncio.sleep(0.01)
         desk.advance(clock())
-        trading.on_clock()
-    if kept:
-        desk.keep_orders()
+        desk.trading.on_clock()
+    return True

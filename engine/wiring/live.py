@@ -8,11 +8,13 @@ import gc
 import logging
 import os
 import random
-import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from aiohttp import web
 
 from engine.api.address import prepare, socket_path
 from engine.api.control import Control
@@ -22,7 +24,7 @@ from engine.clock import Clock, LiveClock
 from engine.config import RecordConfig
 from engine.errors import StoreError
 from engine.events import NS, MarketEvent, RiskState
-from engine.feeds.base import Feed
+from engine.feeds.base import Feed, Watched
 from engine.feeds.packing import Ticks
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
@@ -37,13 +39,16 @@ from engine.wiring.alerts import Alerts
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
 from engine.wiring.beside import Beside
+from engine.wiring.commands import bound_commands
 from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
+from engine.wiring.end_signals import EndSignals
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.gateways import Gateways
+from engine.wiring.heartbeat import Heartbeat
 from engine.wiring.kept import forget
 from engine.wiring.latency import Stages
-from engine.wiring.leave_orders import leave_orders
+from engine.wiring.metrics.desk_metrics import desk_metrics
 from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.order_times import OrderTimes
@@ -51,6 +56,8 @@ from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
 from engine.wiring.restore import restore, tell_unfed
+from engine.wiring.service_manager import ServiceManager
+from engine.wiring.shutdown import CLIENTS_S, SEAL_S, Shutdown, Step, steps
 from engine.wiring.signals import Said
 from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
 from engine.wiring.sources import adopt, live_feeds, run_feed
@@ -174,7 +181,21 @@ class LiveEngine:
         self.crash: Exception | None = None
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_stop: Callable[[], None] = lambda: None
+        """Called when the engine ends for good."""
         self.tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
+        self.broker_tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
+        """Beyond the others' end: cancels are to reach the brokers."""
+        self._server: ApiServer | None = None
+        self.heartbeat = Heartbeat()
+        self.metrics = desk_metrics(self)
+        self._manager = ServiceManager(
+            loop_beats=lambda: self.heartbeat.beats,
+            writer_beats=lambda: self.store.beats,
+            status=self._standing,
+        )
+        self._ending: Shutdown | None = None
+        self._signals = EndSignals(self.stop, self._console_ended)
 
     def _spawn_beside(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.spawn(work, vital=False)
@@ -183,6 +204,19 @@ class LiveEngine:
     def ready(self) -> bool:
         """Whether its clock and its prices are those of now: until then they are history's."""
         return self.phase not in ("starting", "warming up")
+
+    @property
+    def streams(self) -> Mapping[web.WebSocketResponse, asyncio.Transport | None]:
+        """Those of clients, with their lines."""
+        return {} if self._server is None else self._server.streams.open
+
+    def watched(self) -> tuple[Watched, ...]:
+        """Everything that brings data from outside."""
+        return (*self.feeds, *self.beside.context, *self.beside.collected)
+
+    def _standing(self) -> str:
+        state = self.desk.trading.gate.state.value.upper()
+        return f"{self.phase}, {state}" if self.phase == "running" else self.phase
 
     @property
     def on_tape(self) -> bool:
@@ -218,7 +252,7 @@ class LiveEngine:
         self.store.start()
         socket = socket_path(self.options.state_dir)
         prepare(self.options.state_dir)
-        server = ApiServer(
+        server = self._server = ApiServer(
             LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s, control=self.control
         )
         try:
@@ -236,23 +270,21 @@ class LiveEngine:
             self.alerts.take_up(self.store.settings())
             if self.bars is not None:
                 self.bars.start()
-            self._signals()
+            self._signals.listen(self._loop, self.options.life_fd)
             if self._tape is None:
                 self.feeds = self.open_feeds()
                 self.beside.check()  # what is wrong with its configuration ends the start
             await server.start(socket)
             self.options.ready()
+            self._manager.ready()
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
+            self.tasks.spawn(self.heartbeat.run())
+            self.tasks.spawn(self._manager.run())
             self.tasks.spawn(self._run())
             await self.stopping.wait()
             await self._shut_down()
         finally:
-            await server.close(restarts=self.anew is not None)
-            with contextlib.suppress(FileNotFoundError):
-                socket.unlink()
-            if self.bars is not None:
-                self.bars.close()
-            lost = not self.store.close()
+            lost = not await self._seal(server, socket)
         if self.crash is not None:
             raise self.crash
         if lost or self.writing.failure is not None:
@@ -261,18 +293,7 @@ class LiveEngine:
         log.info("stopped")
         return 0
 
-    def _signals(self) -> None:
-        assert self._loop is not None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
-        self._loop.add_signal_handler(signal.SIGHUP, lambda: log.info("SIGHUP: the engine stays"))
-        if self.options.life_fd is not None:
-            # Nothing is ever written to it: that it can be read is its end.
-            self._loop.add_reader(self.options.life_fd, self._console_ended)
-
     def _console_ended(self) -> None:
-        assert self._loop is not None and self.options.life_fd is not None
-        self._loop.remove_reader(self.options.life_fd)
         self.anew = None
         if not self.stopping.is_set():
             self.stop("its console has ended")
@@ -283,6 +304,10 @@ class LiveEngine:
             log.warning("second stop (%s): ending at once", who)
             os._exit(1)
         log.info("stopping", extra={"fields": {"who": who}})
+        if self.anew is None:
+            self.on_stop()
+            self._manager.stopping()
+            self._signals.end_at_the_next()
         self.stopping.set()
 
     async def _shut_down(self) -> None:
@@ -290,16 +315,19 @@ class LiveEngine:
             self.phase, self.phase_detail = "stopping", ""
         if any(isinstance(feed, SimulatedFeed) for feed in self.feeds):
             keep_prices(self.desk, self.writing.keep)
-        await self.tasks.cancel()
-        self.model.close()
-        self.recording.close()
-        await self.beside.close()
-        self.desk.trading_enabled = False
-        if self.anew is None:
-            await leave_orders(self.desk, self.clock, kept=self.store.last_seq > 0)
-        if self.writing.failure is None:
-            with contextlib.suppress(StoreError):  # the store says what it could not write
-                await self.writing.durable()
+        self._ending = Shutdown(self.config.engine.shutdown_s)
+        await self._ending.run(steps(self))
+
+    async def _seal(self, server: ApiServer, socket: Path) -> bool:
+        """Whether everything is on disk."""
+        restarts, ending = self.anew is not None, self._ending or Shutdown(self.config.engine.shutdown_s)
+        await ending.run([Step("clients", CLIENTS_S, lambda has_s: server.close(restarts=restarts))])
+        with contextlib.suppress(FileNotFoundError):
+            socket.unlink()  # noqa: ASYNC240 - one call, nothing runs any more
+        if self.bars is not None:
+            self.bars.close()
+        self._manager.close()
+        return ending.note("seal", self.store.close(max(SEAL_S, ending.left_s())))
 
     # --- running ---
 
@@ -335,7 +363,7 @@ class LiveEngine:
                 # The last run may have ended between the halt and its cancels.
                 self.desk.trading.cancel_entries()
         if self.gateways is not None:
-            self.tasks.spawn(self.gateways.run(), vital=False)
+            self.broker_tasks.spawn(self.gateways.run(), vital=False)
         self.desk.signals.on_signal = self.automations.offer
         self.tasks.spawn(self.automations.run(), vital=False)
         self.recording.start()
@@ -343,6 +371,7 @@ class LiveEngine:
         self.tasks.spawn(self.recording.run(), vital=False)
         self.tasks.spawn(self._timer())
         self.tasks.spawn(self.performance.run(), vital=False)
+        self.tasks.spawn(bound_commands(self.store), vital=False)
         self.tasks.spawn(bound_quarantine(self.store, self.config.quality.quarantine_rows), vital=False)
         if self._tape is None:
             self.beside.start()

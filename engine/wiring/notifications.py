@@ -72,6 +72,10 @@ class Notifications:
         self._messages: deque[_Message] = deque()
         self._news = asyncio.Event()
         self._left_out = 0
+        """Since a message was sent."""
+        self.left_out = 0
+        """Since the start."""
+        self._left_out = 0
         self._said: dict[tuple[str, ...], float] = {}
         """When each piece of news was told last."""
         self._away: dict[str, float] = {}
@@ -79,6 +83,11 @@ class Notifications:
         self._lost: set[str] = set()
         """Feeds whose loss was told."""
         self._failing = False
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait to be sent."""
+        return len(self._messages)
 
     # --- in
 
@@ -146,6 +155,7 @@ class Notifications:
         if len(self._messages) == WAITING:
             self._messages.popleft()
             self._left_out += 1
+            self.left_out += 1
         self._messages.append(message)
         self._news.set()
 

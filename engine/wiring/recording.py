@@ -11,7 +11,7 @@ from engine.events import NS
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.news import Placed
 from engine.feeds.packing import Ticks
-from engine.feeds.recorder import FrameTape, Recorder, TickTape
+from engine.feeds.recorder import CLOSE_S, FrameTape, Recorder, TickTape
 from engine.feeds.tap import Tap
 from engine.feeds.tape_files import TapeFolder
 from engine.instruments import Instrument
@@ -105,11 +105,11 @@ class Recording:
             more, self._told_lost, self._told_ns = lost - self._told_lost, lost, now_ns
             self._alert("warning", f"the disk does not follow: {more:,} ticks or frames are not on the tape")
 
-    def close(self) -> None:
-        """Write what is pending, and end the tapes."""
+    async def close(self, within_s: float = CLOSE_S) -> None:
+        """Write what is pending, and end the tapes; a disk that hangs is not waited for longer than that."""
         if self._recorder is not None:
             self._intake.cut()
-            self._recorder.close()
+            await asyncio.to_thread(self._recorder.close, within_s)
             self._tell(self._recorder)
 
 

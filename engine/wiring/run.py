@@ -20,6 +20,7 @@ from engine.wiring.compile import compile_all
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.wiring.redis_cache import check_redis
+from engine.wiring.shutdown import GRACE_S, Deadline
 from engine.wiring.tape_playback import forget_journal
 
 log = logging.getLogger("engine")
@@ -68,8 +69,10 @@ def _begins_ns(options: EngineOptions) -> int:
 
 def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:
     begin, control = options.begin, Control()
+    deadline = Deadline(options.config.engine.shutdown_s + GRACE_S)
     while True:
         engine = LiveEngine(options, ring, tape, begin, control)
+        engine.on_stop = deadline.start
         code = asyncio.run(engine.main())
         if engine.anew is None or code:
             return code

@@ -63,6 +63,11 @@ class Writing:
         """Everything that was committed is durable."""
         return not self._undurable
 
+    @property
+    def waiting(self) -> int:
+        """Commits that are not on disk."""
+        return len(self._undurable)
+
     def lag_s(self) -> float:
         """How long the oldest commit has waited for the disk by now; 0 when none waits."""
         return time.monotonic() - self._handed[0] if self._handed else 0.0

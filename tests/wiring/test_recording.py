@@ -99,7 +99,7 @@ async def test_an_unknown_symbol_ends_a_recording_with_what_is_wrong(
             await recorded(config, tmp_path / "a.tape", frames=False, enough=lambda told: False)
 
 
-def test_a_desk_records_what_it_takes_and_decides_as_without(tmp_path: Path) -> None:
+async def test_a_desk_records_what_it_takes_and_decides_as_without(tmp_path: Path) -> None:
     events = flow()
     plain, bench = Bench(), Bench()
     recording = Recording(
@@ -115,7 +115,7 @@ def test_a_desk_records_what_it_takes_and_decides_as_without(tmp_path: Path) -> 
         plain.desk.on_events(events[at : at + 7])
         bench.desk.on_events(events[at : at + 7])
     assert bench.journal == plain.journal and bench.desk.funnel() == plain.desk.funnel()
-    recording.close()
+    await recording.close()
     (path,) = tmp_path.glob("ticks-*.tape")
     tape = Tape([path])
     played: list[MarketEvent] = []
@@ -136,7 +136,7 @@ def test_more_than_the_recorders_block_is_handed_over_in_order() -> None:
     assert max(len(block) for block in blocks) < BLOCK + CAPACITY
 
 
-def test_a_folder_that_cannot_be_used_is_an_alert_and_the_desk_goes_on(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_used_is_an_alert_and_the_desk_goes_on(tmp_path: Path) -> None:
     told: list[tuple[str, str]] = []
     (tmp_path / "tapes").write_text("a file")
     bench = Bench()
@@ -149,14 +149,14 @@ def test_a_folder_that_cannot_be_used_is_an_alert_and_the_desk_goes_on(tmp_path:
     )
     recording.start()
     bench.desk.on_events(flow())
-    recording.close()
+    await recording.close()
     assert bench.desk.funnel()["trades"] > 0
     assert [level for level, _ in told] == ["error"]
     assert "recording ends: record.dir: cannot use" in told[0][1]
     assert recording.state == "failed"
 
 
-def test_off_there_is_no_file_and_no_tap(tmp_path: Path) -> None:
+async def test_off_there_is_no_file_and_no_tap(tmp_path: Path) -> None:
     bench = Bench()
     recording = Recording(
         RecordConfig(), tmp_path, bench.desk.intake, clock=lambda: 0, alert=lambda level, text: None
@@ -164,7 +164,7 @@ def test_off_there_is_no_file_and_no_tap(tmp_path: Path) -> None:
     recording.start()
     assert recording.tap("binance") is None
     bench.desk.on_events(flow())
-    recording.close()
+    await recording.close()
     assert list(tmp_path.iterdir()) == []
 
 
