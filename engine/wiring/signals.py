@@ -85,6 +85,8 @@ class Signals:
         self.on_signal = _nobody
         self.on_scores = None
         self.on_batch = _no_batch
+        self.on_new: Callable[[Opportunity], None] = lambda opportunity: None
+        """Called with each opportunity that is none of before, after it was decided upon."""
         self._indices: dict[str, int] = {}
         self._symbols: list[str] = []
         self.strategies = StrategySet(
@@ -208,6 +210,7 @@ class Signals:
             self._on_opportunity(outcome)
             self._record(outcome)
             if outcome.merged == 0:
+                self.on_new(outcome)
                 self._mark_prediction(blend)
         if fresh:
             self._keep(blend, row)

@@ -50,6 +50,8 @@ class Writing:
         self._committed = self._durables = 0
         self.watchers: list[Callable[[JournalEvent], None]] = []
         """Each is called with each event that is durable."""
+        self.before: Callable[[], None] = lambda: None
+        """Called before each commit: a setting that it keeps is on disk with these events at the latest."""
         self.failure: StoreError | None = None
         """Why nothing can be written any more."""
 
@@ -76,6 +78,7 @@ class Writing:
         """Journal ``events``; when they are on disk, show them to clients and call ``done``, in order."""
         assert self._loop is not None
         loop = self._loop
+        self.before()
         try:
             if self._at_once:
                 self._undurable.append((self._store.commit_now(events), events, done))
