@@ -52,6 +52,7 @@ ROUTES = (
         role="trade",
         need="safer",  # one more risks nothing; to switch off or delete one takes control
         body=AlertRule,
+        cumulative=True,
         reply=AlertReply,
     ),
     Route(

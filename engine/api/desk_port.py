@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.api.alert_port import AlertPort
+from engine.api.command_port import CommandPort
 from engine.api.data_port import DataPort
 from engine.api.market_port import MarketPort
 from engine.api.model_port import ModelPort
+from engine.api.page_port import PagePort
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     AutomationRow,
@@ -49,6 +51,16 @@ class DeskPort(Protocol):
     @property
     def market(self) -> MarketPort:
         """One symbol's market, and how long the desk's stages take."""
+        ...
+
+    @property
+    def commands(self) -> CommandPort:
+        """What is kept of every command."""
+        ...
+
+    @property
+    def pages(self) -> PagePort:
+        """What is recorded, page by page."""
         ...
 
     @property
@@ -133,6 +145,10 @@ class DeskPort(Protocol):
 
     def tell(self, level: str, source: str, text: str) -> None:
         """An alert to every console, journaled."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """In Prometheus' text format. Never raises."""
         ...
 
     def set_playback(self, patch: PlaybackPatch, who: str) -> Reply:

@@ -9,6 +9,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from engine.api.asked_by import asked_by
 from engine.api.control import Control, Need
 from engine.api.control_protocol import HEADER, Console, ControlDetail, parse
 from engine.api.http import JUDGE, Handler
@@ -53,6 +54,7 @@ class Guard:
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             need = need_of(request)
             self.check(request, need)
+            _check_role(request)
             # A body may come long after its head: another console may control by then.
             JUDGE.set(partial(self.check, request, need))
             return await handler(request)
@@ -95,6 +97,15 @@ class Guard:
 
 
 GUARD = web.AppKey("guard", Guard)
+
+
+def _check_role(request: web.Request) -> None:
+    """What a gateway asks is within the role of whom it asks for; it has judged that, too."""
+    said, route = asked_by(request), route_of(request)
+    if said is None or route is None:
+        return
+    if route.access == "local" or not said.may(route.role):
+        raise web.HTTPForbidden(reason=f"the role {said.role} may not: this takes {route.role}")
 
 
 def need_of(request: web.Request) -> Need:

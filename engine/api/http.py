@@ -20,6 +20,7 @@ log = logging.getLogger("engine.api")
 
 MAX_BODY = 64 * 1024
 MAX_NAME = 200
+_BODY = web.RequestKey("body", bytes)
 JUDGE: ContextVar[Callable[[], None]] = ContextVar("judge", default=lambda: None)
 """Of the request that is handled: called when its body is there; raises where it may not be done any more."""
 
@@ -36,7 +37,17 @@ def not_found(text: str) -> web.Response:
 
 
 async def raw_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
-    """At most ``limit`` bytes; a longer body is answered with 413."""
+    """At most ``limit`` bytes; a longer body is answered with 413. Judged anew when it is there."""
+    raw = await read_body(request, limit)
+    JUDGE.get()()
+    return raw
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The same, unjudged. It is read once."""
+    known: bytes | None = request.get(_BODY)
+    if known is not None:
+        return known
     parts: list[bytes] = []
     size = 0
     async for part in request.content.iter_any():
@@ -44,8 +55,8 @@ async def raw_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
         if size > limit:
             raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
         parts.append(part)
-    JUDGE.get()()
-    return b"".join(parts)
+    raw = request[_BODY] = b"".join(parts)
+    return raw
 
 
 async def body(request: web.Request, type_: type[_T], limit: int = MAX_BODY) -> _T:
@@ -77,21 +88,41 @@ def number(request: web.Request, key: str, default: int, least: int, most: int) 
     return int(text)
 
 
+def error_response(error: TickdeskError) -> web.Response:
+    """What a person is told of an error that a person can cause."""
+    if isinstance(error, NotReadyError):
+        return json_response(ErrorReply(str(error), type(error).__name__), 503)
+    if isinstance(error, UnknownModelError):
+        return not_found(str(error))
+    return json_response(ErrorReply(str(error), type(error).__name__), 409)
+
+
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One clear JSON error for everything; a traceback only in the log, and only for our own bugs."""
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return json_response(ErrorReply(clean(error.reason), f"HTTP_{error.status}"), error.status)
-    except NotReadyError as error:
-        return json_response(ErrorReply(str(error), type(error).__name__), 503)
-    except UnknownModelError as error:
-        return not_found(str(error))
+        return _http_error(request, error)
     except TickdeskError as error:
-        return json_response(ErrorReply(str(error), type(error).__name__), 409)
+        return error_response(error)
     except asyncio.CancelledError:
         raise
     except Exception:
         log.exception("request failed: %s %s", request.method, request.path)
         return json_response(ErrorReply("the engine failed to answer; its log says why", "INTERNAL"), 500)
+
+
+def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    text = clean(error.reason)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods - {"HEAD"}))
+        text = f"{clean(request.method, 20)} is not for this address: it takes {allowed}"
+        response = json_response(ErrorReply(text, "HTTP_405"), 405)
+        response.headers["Allow"] = allowed
+        return response
+    if error.status == 404 and request.match_info.http_exception is error:
+        text = f"no such address: {clean(request.path, 100)}; GET /v1/openapi.json lists them"
+    if error.status == 413:
+        text = f"the body is too large: {text}"
+    return json_response(ErrorReply(text, f"HTTP_{error.status}"), error.status)

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from engine.api.asked_by import who
 from engine.api.http import body, json_response, name_of
+from engine.api.idempotency import with_token
 from engine.api.protocol import OrderRow, Reply
 from engine.api.query import Number, Text
 from engine.api.route import Route, desk_of
@@ -26,7 +27,7 @@ LIMIT = Number("limit", "Orders at most", 100, 1, 1_000)
 
 
 async def place(request: web.Request) -> web.Response:
-    ticket = await body(request, OrderTicket)
+    ticket = with_token(request, await body(request, OrderTicket))
     return json_response(await desk_of(request).trading.place(ticket, who(request)))
 
 
@@ -36,7 +37,7 @@ async def preview(request: web.Request) -> web.Response:
 
 
 async def place_list(request: web.Request) -> web.Response:
-    wanted = await body(request, OrderList)
+    wanted = with_token(request, await body(request, OrderList))
     return json_response(await desk_of(request).trading.place_list(wanted, who(request)))
 
 
@@ -193,6 +194,7 @@ ROUTES = (
         role="trade",
         need="control",
         body=FlattenPatch,
+        cumulative=True,
         optional=True,
         reply=Reply,
     ),

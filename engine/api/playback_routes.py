@@ -26,6 +26,7 @@ ROUTES = (
         role="trade",
         need="control",
         body=PlaybackPatch,
+        cumulative=True,
         optional=True,
         reply=Reply,
     ),

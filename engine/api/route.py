@@ -20,9 +20,9 @@ from engine.api.http import MAX_BODY, Handler
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Role = Literal["read", "trade", "admin"]
 """Each may what the ones before it may."""
-Access = Literal["token", "signature", "open"]
+Access = Literal["token", "signature", "open", "local"]
 """What a request from outside is let in by: a token with the role; the signature on its body, which the route
-checks itself; nothing, as it tells nothing."""
+checks itself; nothing, as it tells nothing. local: it never is; only the Unix socket's peers may."""
 Rate = Literal["look", "history", "command", "safer"]
 """How often it may be asked from outside: what the engine holds in memory; what it reads from disk or
 computes for long; what changes something; what makes the desk safer, which is the last to be refused."""
@@ -55,6 +55,8 @@ class Route:
     access: Access = "token"
     keyed: bool | None = None
     """Whether ``Idempotency-Key`` applies; None: to every command that a token lets in."""
+    cumulative: bool = False
+    """Asked twice, it does more than asked once."""
     slow: bool = False
     """Reads the store, or computes for long."""
     stream: bool = False
@@ -115,6 +117,10 @@ def desk_of(request: web.Request) -> DeskPort:
     return request.app[DESK]
 
 
-def check_query(request: web.Request, route: Route) -> None:
-    """What ``route`` does not take is answered with 400."""
-    query.check(request, route.query)
+@web.middleware
+async def strict(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A query that the route does not take is answered with 400."""
+    route = route_of(request)
+    if route is not None:
+        query.check(request, route.query)
+    return await handler(request)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from aiohttp import web, web_app
 
+from engine.api.audit import audited, begun
 from engine.api.control import Control
 from engine.api.desk_port import DeskPort
 from engine.api.guard import GUARD, Guard
 from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
-from engine.api.route import DESK, add_routes
+from engine.api.idempotency import Keys
+from engine.api.route import DESK, add_routes, strict
 from engine.api.stream import Streams
 from engine.api.stream_routes import STREAMS
 from engine.api.table import TABLE
@@ -35,7 +37,18 @@ class ApiServer:
         self._runner: web.AppRunner | None = None
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[errors, self._guard.middleware()])
+        commands = self._desk.commands
+        app = web.Application(
+            client_max_size=MAX_BODY,
+            middlewares=[
+                audited(commands, time.time_ns),
+                errors,
+                self._guard.middleware(),
+                strict,
+                begun(commands),
+                Keys(commands).middleware(),
+            ],
+        )
         app[DESK], app[GUARD], app[STREAMS] = self._desk, self._guard, self.streams
         add_routes(app, TABLE)
         return app

@@ -5,15 +5,18 @@ from __future__ import annotations
 from engine.api import (
     account_routes,
     alert_routes,
+    audit_routes,
     automation_routes,
     control_routes,
     data_routes,
     desk_routes,
     job_routes,
     limit_routes,
+    metrics_routes,
     model_routes,
     order_routes,
     playback_routes,
+    recorded_routes,
     risk_routes,
     signal_routes,
     strategy_routes,
@@ -23,6 +26,7 @@ from engine.api.route import Route
 
 TABLE: tuple[Route, ...] = (
     *desk_routes.ROUTES,
+    *metrics_routes.ROUTES,
     *stream_routes.ROUTES,
     *control_routes.ROUTES,
     *order_routes.ROUTES,
@@ -37,5 +41,7 @@ TABLE: tuple[Route, ...] = (
     *alert_routes.ROUTES,
     *data_routes.ROUTES,
     *playback_routes.ROUTES,
+    *recorded_routes.ROUTES,
+    *audit_routes.ROUTES,
 )
 """In the order in which addresses are tried: a name of its own before a parameter."""

@@ -30,6 +30,8 @@ from engine.store import automations as automation_rows
 from engine.store import schema
 from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
+from engine.store.commands import StoredCommand, commands
+from engine.store.pages import Wanted
 from engine.store.quarantine import MOST, listed
 from engine.store.rows import EquityPoint, PositionPoint
 
@@ -314,6 +316,14 @@ class Reader:
                 f"the database is of version {version}, this tickdesk knows {schema.VERSION}: "
                 "start the engine on it once, or upgrade tickdesk"
             )
+
+    def commands(self, before: int, limit: int, who: str = "", since_ns: int = 0) -> list[StoredCommand]:
+        """The log of commands below an id, newest first."""
+        return self._run(commands(before, limit, who, since_ns))
+
+    def part(self, read: Callable[[sqlite3.Connection, Wanted], T], wanted: Wanted) -> T:
+        """A page of what is recorded: ``read`` is a function of ``engine.store.pages``."""
+        return self._run(lambda connection: read(connection, wanted))
 
     def automations(self) -> list[StoredAutomation]:
         """All automations, by name."""

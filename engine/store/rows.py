@@ -16,6 +16,7 @@ import msgspec
 
 from engine.events import Blend, Drop, FeatureRow, Opportunity, Quarantined, Signal, Verdict
 from engine.store.codec import encode
+from engine.store.commands import Command
 
 Row = tuple[Any, ...]
 
@@ -67,6 +68,7 @@ Record = (
     | EquityPoint
     | PositionPoint
     | CurrencyPoint
+    | Command
 )
 
 
@@ -156,6 +158,13 @@ TABLES: dict[type, Table] = {
     EquityPoint: Table("equity", EquityPoint.__struct_fields__, _structs),
     PositionPoint: Table("position_points", PositionPoint.__struct_fields__, _structs),
     CurrencyPoint: Table("currency_points", CurrencyPoint.__struct_fields__, _structs),
+    Command: Table(
+        "commands",
+        Command.__struct_fields__,
+        _structs,
+        "ON CONFLICT (number) DO UPDATE SET status = excluded.status, outcome = excluded.outcome, "
+        "took_us = excluded.took_us",
+    ),
 }
 
 

@@ -7,7 +7,14 @@ from importlib.resources import files
 
 from engine.errors import StoreError
 
-MIGRATIONS: tuple[str, ...] = ("schema.sql", "automations.sql", "trading.sql", "market.sql", "jobs.sql", "commands.sql")
+MIGRATIONS: tuple[str, ...] = (
+    "schema.sql",
+    "automations.sql",
+    "trading.sql",
+    "market.sql",
+    "jobs.sql",
+    "commands.sql",
+)
 """Script ``n`` (from 0) turns version ``n`` into ``n + 1``. Scripts are only ever added."""
 
 VERSION = len(MIGRATIONS)

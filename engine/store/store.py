@@ -21,6 +21,7 @@ from engine.errors import StoreError
 from engine.events import JournalEvent, Verdict
 from engine.histogram import Histogram
 from engine.store import opening, recovery, rows
+from engine.store.commands import Command
 from engine.store.journal import JournalWriter
 from engine.store.read import BorrowedReader, Query, Reader
 from engine.store.rows import Record
@@ -78,10 +79,11 @@ class Store:
         self._settings: dict[str, Any] = {}
         self._batch = BATCH if durable else _REPLAY_BATCH
         self._waiting: deque[Record] = deque()
-        self._verdicts: deque[Verdict] = deque()
+        self._foremost: deque[Verdict | Command] = deque()
         self._commits: deque[_Commit] = deque()
         self._changed_settings: dict[str, str] = {}
         self._jobs: deque[_Job] = deque()
+        self._swift: deque[_Job] = deque()
         self._asked: list[_Job] = []
         self._writing = 0
         self._closing = False
@@ -162,10 +164,12 @@ class Store:
     def behind(self, record: Record) -> None:
         """Write ``record`` with the next batch: within 250 ms, or when 2,000 wait.
 
-        A verdict is written at the latest with the next commit, so that no order is on disk without it.
+        A verdict and a command are written at the latest with the next commit, so that no order is on disk
+        without them.
         """
-        if type(record) is Verdict:
-            self._verdicts.append(record)
+        kind = type(record)
+        if kind is Verdict or kind is Command:
+            self._foremost.append(record)  # type: ignore[arg-type]
             return
         waiting = self._waiting
         waiting.append(record)
@@ -186,21 +190,27 @@ class Store:
         with self._work:
             return dict(self._settings)
 
-    def ask(self, query: Query[T], answer: Callable[[T | None, Exception | None], None]) -> None:
+    def ask(
+        self,
+        query: Query[T],
+        answer: Callable[[T | None, Exception | None], None],
+        *,
+        swift: bool = False,
+    ) -> None:
         """Run ``query`` on the writer thread after everything given so far; it may write.
 
-        ``answer(result, error)`` is called there, one of the two being None. Raises ``StoreError`` after a
-        failure.
+        ``swift``: it does not wait for what is written behind, and may not see it. ``answer(result, error)``
+        is called there, one of the two being None. Raises ``StoreError`` after a failure.
         """
         with self._work:
             self._refuse()
-            self._jobs.append(_Job(query, answer))
+            (self._swift if swift else self._jobs).append(_Job(query, answer))
             self._work.notify_all()
 
     @property
     def pending(self) -> int:
         """Records, events and settings that are not in the database yet."""
-        waiting = len(self._waiting) + len(self._verdicts) + len(self._changed_settings) + self._writing
+        waiting = len(self._waiting) + len(self._foremost) + len(self._changed_settings) + self._writing
         return waiting + sum(len(commit.events) for commit in tuple(self._commits))
 
     def flush(self, timeout: float = 10.0) -> bool:
@@ -285,23 +295,30 @@ class Store:
                     self._work.wait(max(0.0, due - monotonic()))
                 closing = self._closing
                 # Taken before the commits and answered after them: a job sees all that was given before it.
-                self._asked = [self._jobs.popleft() for _ in range(len(self._jobs))]
+                swift = len(self._swift)
+                self._asked = [*self._swift, *self._jobs]
+                self._swift.clear()
+                self._jobs.clear()
                 commits = [self._commits.popleft() for _ in range(len(self._commits))]
                 settings, self._changed_settings = self._changed_settings, {}
                 self._nudged = False
                 self._writing = sum(len(commit.events) for commit in commits) + len(settings)
             self._commit(connection, journal, commits, settings)
+            for _ in range(swift):
+                self._answer(connection, self._asked.pop(0))
             now = monotonic()
             if now >= due or self._asked or closing or len(self._waiting) >= self._batch:
                 self._write_behind(connection)
                 due = now + BATCH_S
             while self._asked:
                 self._answer(connection, self._asked.pop(0))
-            if closing and not (self._commits or self._jobs):
+            if closing and not (self._commits or self._jobs or self._swift):
                 return
 
     def _has_work(self) -> bool:
-        if self._jobs or self._changed_settings or self._closing or (self._commits and self.durable):
+        if self._jobs or self._swift or self._changed_settings or self._closing:
+            return True
+        if self._commits and self.durable:
             return True
         return len(self._waiting) >= self._batch or len(self._commits) >= self._batch
 
@@ -314,11 +331,11 @@ class Store:
     ) -> None:
         if not commits and not settings:
             return
-        verdicts = [self._verdicts.popleft() for _ in range(len(self._verdicts))]
+        foremost = [self._foremost.popleft() for _ in range(len(self._foremost))]
         began = perf_counter_ns()
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}")
         connection.execute("BEGIN IMMEDIATE")
-        rows.write(connection, verdicts)
+        rows.write(connection, foremost)
         journal.write(connection, ((commit.first_seq, commit.events) for commit in commits))
         rows.insert(
             connection,
@@ -345,15 +362,15 @@ class Store:
 
     def _write_behind(self, connection: sqlite3.Connection) -> None:
         left = len(self._waiting)
-        while left or self._verdicts:
-            verdicts = [self._verdicts.popleft() for _ in range(len(self._verdicts))]
+        while left or self._foremost:
+            foremost = [self._foremost.popleft() for _ in range(len(self._foremost))]
             # Fewer may be left than counted: the other side drops the oldest when too many wait.
             batch = [self._waiting.popleft() for _ in range(min(left, len(self._waiting), _REPLAY_BATCH))]
             left = left - len(batch) if batch else 0
-            self._writing = len(batch) + len(verdicts)
+            self._writing = len(batch) + len(foremost)
             connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.durable else 'OFF'}")
             connection.execute("BEGIN IMMEDIATE")
-            rows.write(connection, verdicts)
+            rows.write(connection, foremost)
             rows.write(connection, batch)
             connection.execute("COMMIT")
             self._writing = 0
@@ -378,7 +395,7 @@ class Store:
         _log.error("%s", fault, exc_info=None if isinstance(error, sqlite3.Error) else error)
         with self._work:
             self.error = fault
-            jobs = [*self._asked, *self._jobs]
+            jobs = [*self._asked, *self._swift, *self._jobs]
             self._work.notify_all()
         for job in jobs:
             job.answer(None, fault)

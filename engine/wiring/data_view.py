@@ -66,14 +66,14 @@ class LiveData:
     def bars(self, symbol: str, count: int) -> BarsRow | None:
         if self._bars is None:
             return None
-        symbol = self._called(symbol)
+        symbol = self.called(symbol)
         opens, values = self._bars.bars(symbol, count)
         # The link has no NaN: what is not told is null.
         rows = tuple((*row[:4], number(row[4]), number(row[5])) for row in values.tolist())
         return BarsRow(symbol, self._bars.interval_s, tuple(opens.tolist()), rows) if rows else None
 
     def depth(self, symbol: str) -> DepthRow | None:
-        symbol = self._called(symbol)
+        symbol = self.called(symbol)
         depth = self._desk.news.depths.get(symbol)
         if depth is None:
             return None
@@ -85,7 +85,7 @@ class LiveData:
             age_ms=age_ms(self._now_ns() - depth.recv_ns),
         )
 
-    def _called(self, text: str) -> str:
+    def called(self, text: str) -> str:
         """The symbol that is called so, in any spelling that orders take; ``text`` when none is."""
         try:
             return find(text, (one.symbol for one in self._desk.instruments), self._desk.config.symbols)

@@ -31,12 +31,14 @@ from engine.events import FeedState, JournalEvent, RiskChange, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
 from engine.store.read import Reader
 from engine.wiring.alerts import LiveAlerts
+from engine.wiring.commands import LiveCommands
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
 from engine.wiring.market_view import LiveMarket
 from engine.wiring.model_port import LiveModels
 from engine.wiring.model_view import model_row
+from engine.wiring.recorded import Recorded
 from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
 from engine.wiring.tickets import find
@@ -65,6 +67,8 @@ class LivePort:
         engine.writing.watchers.append(self.market.on_event)
         self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
         self.alerts = LiveAlerts(engine)
+        self.commands = LiveCommands(engine.store, lambda: self._open_reader())
+        self.pages = Recorded(lambda: self._open_reader(), self.data.called)
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0
@@ -254,6 +258,9 @@ class LivePort:
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
+
+    async def metrics(self) -> bytes:
+        return await self._engine.metrics.page()
 
     def set_playback(self, patch: PlaybackPatch, who: str) -> Reply:
         playback = self._engine.playback

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from engine.errors import StoreError
@@ -20,6 +21,15 @@ async def queried(store: Store | BarStore, query: Callable[[sqlite3.Connection],
 
     Raises StoreError.
     """
+    return await _answered(store.ask, query)
+
+
+async def queried_first(store: Store, query: Callable[[sqlite3.Connection], T]) -> T:
+    """The same, before what is written behind. Raises StoreError."""
+    return await _answered(partial(store.ask, swift=True), query)
+
+
+async def _answered(ask: Callable[..., None], query: Callable[[sqlite3.Connection], T]) -> T:
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[T] = loop.create_future()
 
@@ -35,7 +45,7 @@ async def queried(store: Store | BarStore, query: Callable[[sqlite3.Connection],
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, value, error)
 
-    store.ask(query, answer)
+    ask(query, answer)
     try:
         return await answered
     except sqlite3.Error as error:

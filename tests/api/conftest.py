@@ -39,6 +39,7 @@ from engine.events import Alert, JournalEvent, RiskChange
 from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
 from tests.api.fake_alerts import FakeAlerts
+from tests.api.fake_commands import FakeCommands, FakePages
 from tests.api.fake_market import FakeMarket
 from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
@@ -85,6 +86,8 @@ class FakeDesk:
         self.models = FakeModels(self.asked)
         self.market = FakeMarket()
         self.alerts = FakeAlerts(self.asked)
+        self.commands = FakeCommands()
+        self.pages = FakePages(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []
         self.definitions: dict[str, bytes] = {}
 
@@ -173,6 +176,9 @@ class FakeDesk:
     @property
     def risk_state(self) -> str:
         return self.frame.status.risk_state
+
+    async def metrics(self) -> bytes:
+        return b"tickdesk_ticks_total 1\n"
 
     def tell(self, level: str, source: str, text: str) -> None:
         self.asked.append(("tell", level, source, text))

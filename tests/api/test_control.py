@@ -227,6 +227,7 @@ def test_what_needs_no_control_is_known() -> None:
         "/v1/orders/list/preview",
         "/v1/orders/{id}/preview",
         "/signals",
+        "/v1/audit/refused",
     }
 
 

@@ -81,7 +81,7 @@ async def test_commands_reach_the_models_with_who_asked(serve: Serve) -> None:
         ("POST", f"/v1/models/{sample.LEAKY}/activate", None, 409, "its metrics leak"),
         ("GET", f"/v1/models/{'x' * 300}", None, 400, "is no name"),
         ("GET", "/v1/models/shadow%1b", None, 400, "is no name"),
-        ("POST", "/v1/models/shadow", None, 405, "method not allowed"),
+        ("POST", "/v1/models/shadow", None, 405, "it takes DELETE, GET"),
         ("GET", "/v1/model/contributions/nothing", None, 404, "too few bars"),
         ("GET", "/v1/model/contributions/BTC-USD?ns=-1", None, 400, "ns: a number from 0"),
         ("GET", "/v1/model/contributions/BTC-USD?ns=99999999999999999999", None, 400, "ns: a number from 0"),

@@ -107,8 +107,8 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
     ("method", "path", "body", "expected", "says"),
     [
         ("GET", "/v1/explain/none%1b%0ax", None, 404, "nothing is known of none x"),
-        ("GET", "/v1/nothing", None, 404, "Not Found"),
-        ("DELETE", "/v1/risk", None, 405, "Method Not Allowed"),
+        ("GET", "/v1/nothing", None, 404, "no such address"),
+        ("DELETE", "/v1/risk", None, 405, "it takes POST"),
         ("POST", "/v1/strategies/none", b'{"enabled":true}', 409, "no strategy none"),
         ("POST", "/v1/strategies/trend", b'{"enabled":"maybe"}', 400, "bool"),
         ("POST", "/v1/strategies/trend", b'{"weigth":1}', 400, "weigth"),

@@ -139,7 +139,7 @@ async def test_a_webhook_passes_its_body_as_it_is_with_its_signature(serve: Serv
         ("POST", "/v1/limits", b'{"scope":"desk","name":"max_gross_pct"}', 400, "value"),
         ("POST", "/v1/limits", b'{"scope":"desk","name":"x","value":"much"}', 400, "value"),
         ("POST", "/v1/reconcile/cash", b"{}", 400, "gateway"),
-        ("PUT", "/v1/account", None, 405, "not allowed"),
+        ("PUT", "/v1/account", None, 405, "it takes GET"),
         ("POST", "/v1/webhooks/alpaca", b"x" * 70_000, 413, "too large"),
     ],
     ids=lambda value: str(value)[:40],

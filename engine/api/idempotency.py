@@ -1,0 +1,176 @@
+"""Idempotency keys: a command that is asked for twice under one key is done once, and answered twice.
+
+A client that has heard no answer sends the same command with the same ``Idempotency-Key`` again. The key is
+on disk before the command is done, its reply before it is told. Of an engine that ended between the two:
+orders carry ids that follow from the key, so that the same again finds them; what would be done twice by
+being asked twice (``Route.cumulative``) is not done again, and says so.
+
+The header's meaning: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from engine.api.asked_by import asked_by
+from engine.api.command_port import CommandPort
+from engine.api.http import Handler, error_response, json_response, read_body
+from engine.api.protocol import ErrorReply
+from engine.api.route import Route, route_of
+from engine.api.trading_protocol import OrderList, OrderTicket
+from engine.errors import ControlError, NotReadyError, StoreError, TickdeskError
+
+log = logging.getLogger("engine.api")
+
+KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+"""A header of a reply that is told again."""
+MOST_KEY = 200
+"""Characters."""
+WAIT_S = 5.0
+"""How long the same command waits for the first one at work."""
+MOST_RUNNING = 1_000
+MOST_REPLY = 256 * 1024
+LOCAL = "local"
+"""Who owns the keys of the Unix socket's peers."""
+
+_TOKEN = web.RequestKey("token", str)
+_Wanted = TypeVar("_Wanted", OrderTicket, OrderList)
+
+
+class _Running(NamedTuple):
+    digest: str
+    answer: asyncio.Future[web.Response | None]
+    """None: it has no answer that can be told again."""
+
+
+class Keys:
+    """The keys of one desk."""
+
+    def __init__(self, port: CommandPort) -> None:
+        self._port = port
+        self._running: dict[tuple[str, str], _Running] = {}
+
+    def middleware(self) -> Middleware:
+        @web.middleware
+        async def keyed(request: web.Request, handler: Handler) -> web.StreamResponse:
+            key, route = request.headers.get(KEY), route_of(request)
+            if key is None or route is None or not route.idempotent:
+                return await handler(request)
+            if not (0 < len(key) <= MOST_KEY and key.isascii() and key.isprintable()):
+                raise web.HTTPBadRequest(reason=f"{KEY}: 1 to {MOST_KEY} printable ASCII characters")
+            said = asked_by(request)
+            owner = LOCAL if said is None else f"token {said.name}"
+            digest = _digest(request, await read_body(request, route.most_body))
+            return await self._once(request, handler, route, (owner, key), digest)
+
+        return keyed
+
+    async def _once(
+        self, request: web.Request, handler: Handler, route: Route, name: tuple[str, str], digest: str
+    ) -> web.StreamResponse:
+        running = self._running.get(name)
+        if running is not None:
+            return await _same(running, digest)
+        if len(self._running) >= MOST_RUNNING:
+            raise NotReadyError("too many commands are at work: try again in a moment")
+        running = self._running[name] = _Running(digest, asyncio.get_running_loop().create_future())
+        try:
+            response = await self._first(request, handler, route, name, digest)
+            if isinstance(response, web.Response):
+                running.answer.set_result(response)
+            return response
+        finally:
+            if not running.answer.done():
+                running.answer.set_result(None)
+            del self._running[name]
+
+    async def _first(
+        self, request: web.Request, handler: Handler, route: Route, name: tuple[str, str], digest: str
+    ) -> web.StreamResponse:
+        try:
+            kept = await self._port.claim(*name, digest)
+        except StoreError:
+            if route.need != "safer":
+                raise
+            return await handler(request)  # what makes the desk safer needs no disk
+        if kept is not None:
+            if kept.digest != digest:
+                return _another()
+            if kept.status:
+                return _replay(kept.reply, kept.status)
+            if route.cumulative:
+                text = "the engine ended while it was at this: look what was done, then use another key"
+                return json_response(ErrorReply(text, "KEY_INTERRUPTED"), 409)
+        request[_TOKEN] = _token(name)
+        return await self._do(request, handler, name)
+
+    async def _do(self, request: web.Request, handler: Handler, name: tuple[str, str]) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except (web.HTTPException, NotReadyError, ControlError):
+            await self._kept(self._port.free(*name))  # nothing was done
+            raise
+        except StoreError:
+            raise  # it may be done: the same again looks
+        except TickdeskError as error:
+            response = error_response(error)
+        reply = response.body if isinstance(response, web.Response) else None
+        if isinstance(reply, bytes) and len(reply) <= MOST_REPLY:
+            await self._kept(self._port.answered(*name, response.status, reply))
+        return response
+
+    async def _kept(self, kept: Awaitable[None]) -> None:
+        try:
+            await kept
+        except StoreError as error:  # what was done is to be told all the same
+            log.warning("what becomes of an idempotency key is not kept: %s", error)
+
+
+def with_token(request: web.Request, wanted: _Wanted) -> _Wanted:
+    """``wanted`` under the token that follows from its key, unless it has one: then its orders are there when
+    it is asked for again, even of an engine that ended before it had answered."""
+    token = request.get(_TOKEN, "")
+    return msgspec.structs.replace(wanted, token=token) if token and not wanted.token else wanted
+
+
+def _token(name: tuple[str, str]) -> str:
+    return "key-" + hashlib.sha256("\n".join(name).encode()).hexdigest()
+
+
+def _digest(request: web.Request, raw: bytes) -> str:
+    return hashlib.sha256(f"{request.method} {request.path_qs}\n".encode() + raw).hexdigest()
+
+
+async def _same(running: _Running, digest: str) -> web.Response:
+    """The first one is at work."""
+    if running.digest != digest:
+        return _another()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            answer = await asyncio.shield(running.answer)
+    except TimeoutError:
+        answer = None
+    if answer is None or not isinstance(answer.body, bytes):
+        text = "the same command is at work under this key: ask again in a moment"
+        return json_response(ErrorReply(text, "KEY_IN_USE"), 409)
+    return _replay(answer.body, answer.status)
+
+
+def _another() -> web.Response:
+    text = f"this {KEY} was used for another command: use a new one for each"
+    return json_response(ErrorReply(text, "KEY_REUSED"), 422)
+
+
+def _replay(reply: bytes, status: int) -> web.Response:
+    return web.Response(
+        body=reply, status=status, content_type="application/json", headers={REPLAYED: "true"}
+    )
