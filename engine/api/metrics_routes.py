@@ -22,5 +22,6 @@ ROUTES = (
         role="read",
         need="look",
         reply=str,
+        media="text",
     ),
 )

@@ -14,6 +14,7 @@ from engine.api import (
     limit_routes,
     metrics_routes,
     model_routes,
+    openapi_routes,
     order_routes,
     playback_routes,
     recorded_routes,
@@ -26,6 +27,7 @@ from engine.api.route import Route
 
 TABLE: tuple[Route, ...] = (
     *desk_routes.ROUTES,
+    *openapi_routes.ROUTES,
     *metrics_routes.ROUTES,
     *stream_routes.ROUTES,
     *control_routes.ROUTES,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from engine.histogram import Histogram
@@ -72,18 +73,10 @@ class Page:
         """Of durations, in seconds."""
         self._head(name, about, "histogram")
         for values, histogram in self._first(rows):
-            shared = _labels(labels, values)
-            counts, comma = histogram.counts, "," if shared else ""
-            self._lines += [
-                f'{name}_bucket{{{shared}{comma}le="{bound!r}"}} {count}'
-                for bound, count in zip(histogram.bounds_s, counts, strict=False)
-            ]
-            braced = f"{{{shared}}}" if shared else ""
-            self._lines += (
-                f'{name}_bucket{{{shared}{comma}le="+Inf"}} {counts[-1]}',
-                f"{name}_sum{braced} {histogram.total_s!r}",
-                f"{name}_count{braced} {counts[-1]}",
-            )
+            starts, total, count = _histogram(name, _labels(labels, values), histogram.bounds_s)
+            counts = histogram.counts
+            self._lines += [f"{start}{many}" for start, many in zip(starts, counts, strict=True)]
+            self._lines += (f"{total}{histogram.total_s!r}", f"{count}{counts[-1]}")
 
     def _first(self, rows: Iterable[tuple[Labels, _T]]) -> list[tuple[Labels, _T]]:
         kept = list(rows)
@@ -100,12 +93,22 @@ class Page:
         self._lines.append(f"{name}{braced} {value!r}")
 
 
-def _labels(names: Sequence[str], values: Labels) -> str:
-    return ",".join(f'{name}="{_value(value)}"' for name, value in zip(names, values, strict=True))
+@lru_cache(maxsize=1024)
+def _histogram(name: str, labels: str, bounds_s: tuple[float, ...]) -> tuple[tuple[str, ...], str, str]:
+    """What stands before each number of a histogram: they are most of a page, and always the same."""
+    comma, braced = ("," if labels else ""), (f"{{{labels}}}" if labels else "")
+    les = (*map(repr, bounds_s), "+Inf")
+    starts = tuple(f'{name}_bucket{{{labels}{comma}le="{le}"}} ' for le in les)
+    return starts, f"{name}_sum{braced} ", f"{name}_count{braced} "
 
 
+@lru_cache(maxsize=4096)
 def _value(text: str) -> str:
     return clean(text, _LABEL).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _labels(names: Sequence[str], values: Labels) -> str:
+    return ",".join(f'{name}="{_value(value)}"' for name, value in zip(names, values, strict=True))
 
 
 def _help(text: str) -> str:

@@ -48,6 +48,7 @@ from engine.wiring.gateways import Gateways
 from engine.wiring.heartbeat import Heartbeat
 from engine.wiring.kept import forget
 from engine.wiring.latency import Stages
+from engine.wiring.metrics.bus import BusMetrics
 from engine.wiring.metrics.desk_metrics import desk_metrics
 from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
@@ -188,6 +189,7 @@ class LiveEngine:
         """Beyond the others' end: cancels are to reach the brokers."""
         self._server: ApiServer | None = None
         self.heartbeat = Heartbeat()
+        self.bus_metrics = BusMetrics()
         self.metrics = desk_metrics(self)
         self._manager = ServiceManager(
             loop_beats=lambda: self.heartbeat.beats,

@@ -14,7 +14,7 @@ class StageMetrics:
         self._stages = desk.stages
 
     def __call__(self, page: Page) -> None:
-        rows = [((stage,), one) for stage, one in self._stages.histograms()]
+        rows = [((stage.replace(" ", "_"),), one) for stage, one in self._stages.histograms()]
         page.histograms(
             "tickdesk_stage_latency_seconds", "How long a stage of the desk took.", ("stage",), rows
         )

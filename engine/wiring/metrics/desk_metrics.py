@@ -30,6 +30,7 @@ def desk_metrics(engine: LiveEngine) -> Metrics:
             ModelMetrics(engine.model, lambda: engine.clock),
             StoreMetrics(engine),
             AutomationMetrics(engine),
+            engine.bus_metrics,
             ProcessMetrics(engine.started_ns),
         ]
     )

@@ -1,0 +1,60 @@
+"""Metrics of the bus: what waits in its streams. Whoever is on the bus supplies them; a desk alone has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from engine.ops.exposition import Page
+
+
+class GroupLag(NamedTuple):
+    """How far one group of consumers is behind on one stream."""
+
+    stream: str
+    group: str
+    entries: int
+    """That the stream holds."""
+    pending: int
+    """Read, not acknowledged."""
+    lag: int | None
+    """Not read yet; None: the server cannot tell."""
+    oldest_s: float
+    """Age of the oldest entry that is not acknowledged, seconds; 0: there is none."""
+
+
+class BusMetrics:
+    def __init__(self) -> None:
+        self._sources: list[Callable[[], Sequence[GroupLag]]] = []
+
+    def add(self, source: Callable[[], Sequence[GroupLag]]) -> None:
+        """``source()``: as looked up last; it must not wait for the bus."""
+        self._sources.append(source)
+
+    def groups(self) -> list[GroupLag]:
+        return [one for source in self._sources for one in source()]
+
+    def oldest_s(self) -> float:
+        """Age of the oldest entry that anybody is still to acknowledge, seconds."""
+        return max((one.oldest_s for one in self.groups()), default=0.0)
+
+    def __call__(self, page: Page) -> None:
+        groups = self.groups()
+        streams = {one.stream: one.entries for one in groups}
+        page.gauges(
+            "tickdesk_bus_stream_entries",
+            "Entries that a stream holds.",
+            ("stream",),
+            [((stream,), entries) for stream, entries in streams.items()],
+        )
+        for name, about, which in (
+            ("pending_entries", "Entries that were read and not acknowledged.", "pending"),
+            ("lag_entries", "Entries that were not read yet.", "lag"),
+            (
+                "oldest_unacknowledged_seconds",
+                "Age of the oldest entry that is not acknowledged.",
+                "oldest_s",
+            ),
+        ):
+            rows = [((one.stream, one.group), getattr(one, which)) for one in groups]
+            page.gauges(f"tickdesk_bus_{name}", about, ("stream", "group"), rows)

@@ -1,0 +1,184 @@
+"""A desk's metrics: complete, conventional, bounded, and cheap to ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from engine.config import load
+from engine.events import OrderState
+from engine.logs import LogRing
+from engine.ops.exposition import Page
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
+from engine.wiring.metrics.account import AccountMetrics, OrderMetrics
+from engine.wiring.metrics.bus import BusMetrics, GroupLag
+from engine.wiring.metrics.collect import Metrics
+from engine.wiring.metrics.decisions import FlowMetrics, StageMetrics
+from tests.wiring.conftest import Bench, simulated
+
+SCRAPE_S = 0.001
+"""That a page may hold the loop at a stretch."""
+_UNITS = ("seconds", "bytes", "ratio", "total", "info")
+_NO_UNITS = re.compile(r"(milli|micro|nano)?seconds|minutes|hours|percent|pct|kilobytes|_ms|_us|_ns|_mb|_kb")
+
+
+def families(text: bytes) -> dict[str, Metric]:
+    return {family.name: family for family in text_string_to_metric_families(text.decode())}
+
+
+def samples(section: object) -> dict[tuple[str, ...], float]:
+    """By name and values of the labels."""
+    page = Page()
+    section(page)  # type: ignore[operator]
+    return {
+        (one.name, *one.labels.values()): one.value
+        for family in families(page.text()).values()
+        for one in family.samples
+    }
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    made = Bench()
+    simulated(made, 120)
+    return made
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[LiveEngine]:
+    made = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    made.store.start()
+    yield made
+    made.store.close()
+
+
+# --- conformance ---
+
+
+async def test_names_are_conventional(engine: LiveEngine) -> None:
+    page = await engine.metrics.page()
+    found = families(page)
+    assert len(found) > 70
+    heads = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page.decode(), re.M))
+    assert len(heads) == page.decode().count("# TYPE") == page.decode().count("# HELP")
+    for name, kind in heads.items():
+        assert re.fullmatch(r"(tickdesk|process|python)_[a-z][a-z0-9_]*[a-z0-9]", name), name
+        assert (kind == "counter") == name.endswith("_total"), name
+        assert not re.search(r"_(count|sum|bucket|gauge|counter|histogram)$", name), name
+        # Base units alone, and at the end of the name.
+        for unit in _NO_UNITS.finditer(name):
+            assert unit[0] == "seconds", name
+        if kind == "histogram":
+            assert name.endswith("_seconds"), name
+        for unit in ("seconds", "bytes"):
+            assert unit not in name.split("_")[:-1] or name.endswith(f"{unit}_total"), name
+    for name, family in found.items():
+        assert family.documentation.endswith("."), name
+        assert all(not set(one.labels) & {"symbol", "order"} for one in family.samples), name
+    money = {"tickdesk_equity", "tickdesk_day_pnl", "tickdesk_realized_pnl", "tickdesk_unrealized_pnl"}
+    assert {heads[name] for name in money} == {"gauge"}
+
+
+async def test_what_the_operator_needs_is_there(engine: LiveEngine) -> None:
+    found = families(await engine.metrics.page())
+    for name in (
+        *("stage_latency_seconds", "loop_lag_seconds", "store_commit_seconds", "store_lag_seconds"),
+        *("feed_data_age_seconds", "feed_reconnects", "feed_messages", "feed_state", "queue_items"),
+        *("orders", "fills", "risk_state", "denied", "drops", "opportunities", "rejected_ticks"),
+        *("equity", "day_pnl", "drawdown_ratio", "exposure_gross", "exposure_net"),
+        *("model_age_seconds", "model_info", "consoles", "automations", "recording_pending_bytes"),
+        *("bus_lag_entries", "bus_oldest_unacknowledged_seconds", "disk_free_bytes"),
+    ):
+        assert f"tickdesk_{name}" in found, name
+    for name in ("process_cpu_seconds", "process_resident_memory_bytes", "python_gc_collections"):
+        assert found[name].samples, name
+
+
+# --- the figures ---
+
+
+def test_counts_are_the_desks(bench: Bench) -> None:
+    desk = bench.desk
+    got = samples(FlowMetrics(desk)) | samples(OrderMetrics(desk)) | samples(StageMetrics(desk))
+    funnel = desk.funnel()
+    assert got["tickdesk_ticks_total", "trade"] == funnel["trades"] > 0
+    assert got["tickdesk_opportunities_total",] == funnel["opportunities"] > 0
+    assert got["tickdesk_orders_sent_total",] == funnel["orders"] > 0
+    assert got["tickdesk_fills_total",] == funnel["fills"] > 0
+    for code, count in desk.drops.items():
+        assert got[("tickdesk_drops_total", *code.split(":", 1))] == count
+    for state in OrderState:
+        assert got["tickdesk_orders", state.value] == len(desk.trading.blotter.by_state(state))
+    assert got["tickdesk_orders", "filled"] > 0
+    assert got["tickdesk_risk_state", "active"] == 1 and got["tickdesk_risk_state", "halted"] == 0
+
+
+def test_money_is_the_ledgers(bench: Bench) -> None:
+    ledger, got = bench.desk.trading.ledger, samples(AccountMetrics(bench.desk))
+    assert got["tickdesk_equity",] == float(ledger.equity() or 0)
+    assert got["tickdesk_realized_pnl",] == float(ledger.realized or Decimal(0))
+    assert got["tickdesk_positions",] == len(ledger.positions())
+    assert got["tickdesk_account_info", "USD"] == 1
+    assert 0 <= got["tickdesk_drawdown_ratio",] < 1
+
+
+def test_the_bus_is_told_by_who_is_on_it() -> None:
+    bus = BusMetrics()
+    assert samples(bus) == {} and bus.oldest_s() == 0.0
+    bus.add(lambda: [GroupLag("dfp:clean_ticks", "features", 10, 3, None, 1.5)])
+    got = samples(bus)
+    assert got["tickdesk_bus_pending_entries", "dfp:clean_ticks", "features"] == 3
+    assert ("tickdesk_bus_lag_entries", "dfp:clean_ticks", "features") not in got
+    assert bus.oldest_s() == 1.5
+
+
+# --- asking ---
+
+
+async def test_a_section_that_fails_blinds_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(page: Page) -> None:
+        raise ZeroDivisionError
+
+    metrics = Metrics(
+        [broken, lambda page: page.gauge("tickdesk_x", "About.", 1)], iter([0, 0, 1, 1]).__next__
+    )
+    assert b"\ntickdesk_x 1\n" in await metrics.page()
+    assert b"tickdesk_scrape_failures_total 2\n" in await metrics.page()
+    assert len([one for one in caplog.records if "left out" in one.message]) == 1
+
+
+async def test_scrapers_that_pile_up_cost_one_page() -> None:
+    made: list[Page] = []
+    metrics = Metrics([made.append])
+    pages = await asyncio.gather(*(metrics.page() for _ in range(50)))
+    assert len(made) == 1 and len(set(pages)) == 1
+
+
+async def test_the_loop_is_held_for_no_longer_than_a_millisecond(bench: Bench, engine: LiveEngine) -> None:
+    engine.metrics.add(StageMetrics(bench.desk))
+    best_s = 1.0
+    for _ in range(5):
+        longest_s, over = 0.0, asyncio.Event()
+
+        async def watch() -> None:
+            nonlocal longest_s
+            while not over.is_set():
+                began = time.perf_counter()
+                await asyncio.sleep(0)
+                longest_s = max(longest_s, time.perf_counter() - began)
+
+        watching = asyncio.create_task(watch())
+        await engine.metrics._build()
+        over.set()
+        await watching
+        best_s = min(best_s, longest_s)
+    assert best_s < SCRAPE_S  # of several: a busy machine holds anybody
