@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def samples(section: object) -> dict[tuple[str, ...], float]:
 @pytest.fixture(scope="module")
 def bench() -> Bench:
     made = Bench()
-    simulated(made, 120)
+    simulated(made, 60)
     return made
 
 
@@ -163,22 +163,17 @@ async def test_scrapers_that_pile_up_cost_one_page() -> None:
     assert len(made) == 1 and len(set(pages)) == 1
 
 
+async def longest_hold_s(work: Awaitable[object]) -> float:
+    """That anything else waits for the loop while ``work`` is done."""
+    task, longest_s = asyncio.ensure_future(work), 0.0
+    while not task.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0)
+        longest_s = max(longest_s, time.perf_counter() - began)
+    return longest_s
+
+
 async def test_the_loop_is_held_for_no_longer_than_a_millisecond(bench: Bench, engine: LiveEngine) -> None:
     engine.metrics.add(StageMetrics(bench.desk))
-    best_s = 1.0
-    for _ in range(5):
-        longest_s, over = 0.0, asyncio.Event()
-
-        async def watch() -> None:
-            nonlocal longest_s
-            while not over.is_set():
-                began = time.perf_counter()
-                await asyncio.sleep(0)
-                longest_s = max(longest_s, time.perf_counter() - began)
-
-        watching = asyncio.create_task(watch())
-        await engine.metrics._build()
-        over.set()
-        await watching
-        best_s = min(best_s, longest_s)
-    assert best_s < SCRAPE_S  # of several: a busy machine holds anybody
+    # The best of several: a busy machine holds anybody.
+    assert min([await longest_hold_s(engine.metrics._build()) for _ in range(5)]) < SCRAPE_S

@@ -1,4 +1,4 @@
-"""Metrics of the bus: what waits in its streams. Whoever is on the bus supplies them; a desk alone has none."""
+"""Metrics of the bus: what waits in its streams. Who is on the bus supplies them; a desk alone has none."""
 
 from __future__ import annotations
 
