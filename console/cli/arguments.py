@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from console.cli.api_arguments import add_api
 from console.cli.bus_arguments import add_bus
+from console.cli.jobs_arguments import add_jobs
 from console.cli.models_arguments import add_models
 from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
@@ -163,6 +165,7 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="machine-readable")
     command("stop", "stop the running engine")
 
+    add_api(command)
     add_trading(command)
     add_bus(command)
 
@@ -271,6 +274,8 @@ def parser() -> argparse.ArgumentParser:
     )
     automations.add_argument("--json", action="store_true", help="machine-readable")
 
+    add_jobs(command)
+
     strategies = command("strategies", "list, show, tune or switch the running engine's strategies")
     strategies.add_argument(
         "what", choices=("list", "show", "set", "on", "off", "reload"), nargs="?", default="list"
@@ -302,6 +307,14 @@ def parser() -> argparse.ArgumentParser:
     quarantine.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
     quarantine.add_argument("--limit", type=_count, metavar="N", default=100, help="rows (default 100)")
     quarantine.add_argument("--json", action="store_true", help="machine-readable")
+
+    audit = command("audit", "who asked the running desk for what, when, and what became of it")
+    audit.add_argument("--who", metavar="NAME", default="", help="only of whom is called so: token ci-bot")
+    audit.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
+    audit.add_argument("--limit", type=_count, metavar="N", default=100, help="rows (default 100)")
+    audit.add_argument("--json", action="store_true", help="machine-readable")
+
+    command("openapi", "the OpenAPI document of the API")
 
     models = command("models", "list, compare, activate and look after the registered models")
     add_models(models, _common("own_overrides"), _lazy, _duration)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,7 @@ class Beside:
         self._collect()
         self._report()
         self._train_again()
+        self._serve_tcp()
 
     def _ask_around(self) -> None:
         """Ask for market context and external quant servers, where any is enabled."""
@@ -133,3 +135,14 @@ class Beside:
             keep=engine.writing.keep,
         )
         engine.tasks.spawn(retrain.run(engine.store.settings()), vital=False)
+
+    def _serve_tcp(self) -> None:
+        """Let other programs in, where that is configured, by a process of its own."""
+        if self._config.api.listen:
+            from engine.wiring.gateway_process import GatewayProcess
+
+            engine = self._engine
+            gateway = GatewayProcess(
+                self._config, engine.options.state_dir, engine.desk.alert, time.monotonic
+            )
+            engine.tasks.spawn(gateway.run(), vital=False)

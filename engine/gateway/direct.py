@@ -1,0 +1,194 @@
+"""Streams that the engine serves itself, passed on frame by frame: of consoles, which take a seat there, and
+the market of one symbol, which another client watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+import aiohttp
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+from yarl import URL
+
+from engine.api.asked_by import HEADER as ASKED_BY
+from engine.api.control_protocol import Console, parse
+from engine.api.market_protocol import Watch
+from engine.gateway import wire
+from engine.gateway.engine_lines import EngineLines, target
+from engine.gateway.fanout import Sink
+from engine.gateway.refusal import Refused, away
+from engine.gateway.tokens import Token
+
+log = logging.getLogger("engine.gateway")
+
+SEND_S = 10.0
+"""A console that takes nothing for so long is dropped."""
+SILENCE_S = 5.0
+"""As a console: an engine that says nothing for so long hangs."""
+CLOSE_S = 0.5
+HEARTBEAT_S = 15.0
+MOST_MESSAGE = 4_096
+"""Bytes of what a client says."""
+_MARKET = b'{"type":"market"'
+_LOOK_S = 0.05
+
+
+def console_of(text: str, token: Token) -> Console:
+    """A console as the engine is told of it: its label begins with the token's name, so that nobody goes by
+    another's; with a token that only reads it is read-only. Raises Refused."""
+    try:
+        console = parse(text)
+        named = parse(f"{console.id} {console.access} {token.name}:{console.label}")
+    except ValueError as error:
+        raise Refused(400, "HTTP_400", f"console: {error}") from None
+    return named if token.may("trade") else msgspec.structs.replace(named, access="read-only")
+
+
+class Direct:
+    """At most ``most`` such streams at once."""
+
+    def __init__(self, lines: EngineLines, most: int) -> None:
+        self._lines = lines
+        self._most = most
+        self._open: dict[Sink, Token] = {}
+
+    def end_unknown(self, holds: Callable[[Token], bool]) -> None:
+        """Cut those off whose token counts no more."""
+        for sink, token in list(self._open.items()):
+            if not holds(token):
+                sink.abort()
+
+    @contextlib.contextmanager
+    def _one_more(self, sink: Sink | None, token: Token) -> Iterator[None]:
+        if sink is None:
+            raise away()
+        if len(self._open) >= self._most:
+            text = f"{len(self._open)} consoles are open already: close one, or see api.max_consoles"
+            raise Refused(503, "TOO_MANY", text, retry_s=5)
+        self._open[sink] = token
+        try:
+            yield
+        finally:
+            del self._open[sink]
+
+    async def console(
+        self,
+        request: web.BaseRequest,
+        token: Token,
+        console: Console,
+        query: dict[str, str],
+        asked_by: str,
+    ) -> web.WebSocketResponse:
+        """Serve a console's stream until either side ends it. Raises Refused."""
+        url = target("/v1/stream", "").with_query({**query, "console": console.text})
+        with self._one_more(request.transport, token):
+            upstream = await self._connect(url, {ASKED_BY: asked_by})
+            try:
+                stream = web.WebSocketResponse(
+                    heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False
+                )
+                await stream.prepare(request)
+                told = asyncio.create_task(_pass_on(upstream, stream, request.transport))
+                try:
+                    async for message in stream:
+                        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                            await upstream.send_bytes(_bytes(message.data))
+                except ConnectionError as error:
+                    log.debug("a console's stream ends: %s", error)
+                finally:
+                    told.cancel()
+                    await asyncio.wait([told])
+                # Whoever leaves says so; of others the line was cut, and the seat is kept.
+                if stream.close_code == WSCloseCode.GOING_AWAY:
+                    await upstream.close(code=WSCloseCode.GOING_AWAY)
+                return stream
+            finally:
+                # Without a word: a line that is cut.
+                if not upstream.closed:
+                    await upstream.close(code=WSCloseCode.INTERNAL_ERROR)
+
+    async def market(self, sink: Sink, token: Token, watch: Watching) -> None:
+        """Pass on the market that ``watch`` tells, until cancelled, or the engine ends it. Raises Refused."""
+        with self._one_more(sink, token):
+            upstream = await self._connect(target("/v1/stream", ""), {})
+            telling = asyncio.create_task(_tell(upstream, watch))
+            try:
+                while True:
+                    message = await upstream.receive(timeout=SILENCE_S)
+                    if message.type is not WSMsgType.BINARY:
+                        return
+                    if not message.data.startswith(_MARKET):
+                        continue
+                    # What is not read here the engine conflates.
+                    while sink.get_write_buffer_size() and not sink.is_closing():
+                        await asyncio.sleep(_LOOK_S)
+                    sink.write(wire.binary(message.data))
+            except TimeoutError:
+                raise away() from None
+            finally:
+                telling.cancel()
+                await asyncio.wait([telling])
+                await upstream.close()
+
+    async def _connect(self, url: URL, headers: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
+        try:
+            return await self._lines.session().ws_connect(
+                url, headers=headers, max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S)
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == 409:
+                text = "another console goes by this one's id: start this one again"
+                raise Refused(409, "ControlError", text) from None
+            raise Refused(
+                error.status if error.status < 500 else 503, f"HTTP_{error.status}", "the engine refuses it"
+            ) from None
+        except (aiohttp.ClientError, OSError):
+            raise away() from None
+
+
+class Watching:
+    """What a client watches; it may watch another symbol at any time."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.changed = asyncio.Event()
+
+    def change(self, watch: Watch) -> None:
+        self.watch = watch
+        self.changed.set()
+
+
+async def _tell(upstream: aiohttp.ClientWebSocketResponse, watching: Watching) -> None:
+    while not upstream.closed:
+        watching.changed.clear()
+        await upstream.send_bytes(msgspec.json.encode(watching.watch))
+        await watching.changed.wait()
+
+
+async def _pass_on(
+    upstream: aiohttp.ClientWebSocketResponse,
+    stream: web.WebSocketResponse,
+    transport: asyncio.Transport | None,
+) -> None:
+    """What the engine says, until it ends, or the console takes nothing any more."""
+    try:
+        while True:
+            message = await upstream.receive(timeout=SILENCE_S)
+            if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT):
+                break
+            async with asyncio.timeout(SEND_S):
+                await stream.send_bytes(_bytes(message.data))
+        reason = b"the desk begins anew" if upstream.close_code == WSCloseCode.SERVICE_RESTART else b""
+        async with asyncio.timeout(CLOSE_S):
+            await stream.close(code=upstream.close_code or WSCloseCode.GOING_AWAY, message=reason)
+    except (TimeoutError, ConnectionError, RuntimeError) as error:
+        log.debug("a console's stream ends: %s", error)
+        if transport is not None:
+            transport.abort()
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data

@@ -1,0 +1,208 @@
+"""The stream, fanned out: what the engine says once is told to hundreds of clients as the same bytes.
+
+A client that keeps up is in step: it is told each frame as it came. One that still has bytes to take is
+behind: it is told nothing, and nothing is kept for it, until it has taken them; then it gets the events that
+it missed and one frame with all that is now. One that stays behind for too long is told so, and dropped.
+
+Time is given, in seconds of a clock that never steps back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from aiohttp import WSCloseCode
+
+from engine.api.hub import encode
+from engine.api.protocol import Resync, StateFrame
+from engine.gateway import wire
+from engine.gateway.events import Events
+from engine.gateway.mirror import Mirror
+from engine.gateway.tokens import Token
+
+log = logging.getLogger("engine.gateway")
+
+CATCH_UP_BYTES = 256 * 1024
+"""Of events for a client that is behind, at once."""
+LAST_WORD_S = 1.0
+"""How long a client that is dropped has to hear why."""
+
+
+class Sink(Protocol):
+    """What is needed of a client's transport."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def get_write_buffer_size(self) -> int: ...
+
+    def is_closing(self) -> bool: ...
+
+    def abort(self) -> None: ...
+
+
+class Client:
+    """One stream. ``seq``: the last event it was told; None: it wants those that come."""
+
+    __slots__ = ("address", "behind_since_s", "dropped", "seq", "sink", "token")
+
+    def __init__(self, sink: Sink, token: Token, address: str, seq: int | None, now_s: float) -> None:
+        self.sink = sink
+        self.token = token
+        self.address = address
+        self.seq = seq
+        self.behind_since_s: float | None = now_s
+        """Since when it has not taken what it was told, or is there and was told nothing; None: it is in
+        step."""
+        self.dropped = False
+
+
+class Fanout:
+    def __init__(
+        self,
+        mirror: Mirror,
+        *,
+        slow_s: float,
+        clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        """``later(seconds, call)``: of the loop."""
+        self._mirror = mirror
+        self.events = Events()
+        self._slow_s = slow_s
+        self._clock = clock
+        self._later = later
+        self._begun = False
+        """It is known which event came last."""
+        self._full: tuple[tuple[int, int, int], bytes] | None = None
+        self.clients: set[Client] = set()
+
+    # --- clients -----------------------------------------------------------------------------------
+
+    def join(self, client: Client) -> None:
+        """``client.seq``: where it resumes; what is not held is told with a ``Resync``."""
+        self.clients.add(client)
+        if self._begun:
+            self._catch_up(client, self._clock())
+
+    def leave(self, client: Client) -> None:
+        self.clients.discard(client)
+
+    def drop(self, client: Client, code: int, reason: str) -> None:
+        """Tell why, and end it: who does not take that is cut off."""
+        if client.dropped:
+            return
+        client.dropped = True
+        self.clients.discard(client)
+        if not client.sink.is_closing():
+            client.sink.write(wire.close(code, reason))
+        self._later(LAST_WORD_S, client.sink.abort)
+
+    def drop_all(self, code: int, reason: str) -> None:
+        for client in list(self.clients):
+            self.drop(client, code, reason)
+
+    # --- what the engine says ----------------------------------------------------------------------
+
+    def on_frame(self, frame: StateFrame, raw: bytes) -> None:
+        """After the mirror has merged it."""
+        if not self._begun or self.events.last < frame.last_seq:
+            self.events.begin(frame.last_seq)
+            self._begun = True
+        self._mirror.last_seq = self.events.last
+        self._tell(wire.binary(raw))
+
+    def on_event(self, seq: int, raw: bytes) -> None:
+        if not self._begun:
+            self.events.begin(seq - 1)
+            self._begun = True
+        if seq <= self.events.last:
+            return
+        framed = wire.binary(raw)
+        if not self.events.add(seq, framed):
+            log.error("events before %d are missing", seq)
+        self._mirror.last_seq = seq
+        now_s = self._clock()
+        for client in self.clients:
+            if client.behind_since_s is not None:
+                continue
+            if client.seq == seq - 1 and self._has_taken_all(client):
+                client.sink.write(framed)
+                client.seq = seq
+            else:
+                client.behind_since_s = now_s
+
+    def on_resync(self) -> None:
+        """What comes is of another journal, or begins after a gap."""
+        self._begun = False
+        for client in self.clients:
+            client.behind_since_s = self._clock()
+
+    def on_anew(self) -> None:
+        self._begun = False
+        self.events.begin(0)
+        self.drop_all(WSCloseCode.SERVICE_RESTART, "the desk begins anew")
+
+    def on_away(self) -> None:
+        """The engine is away: told with the frames that say so."""
+        mirror = self._mirror
+        if mirror.ready:
+            status = mirror.told_status(self._clock())
+            self._tell(wire.binary(encode(StateFrame(full=False, status=status, last_seq=mirror.last_seq))))
+
+    def sweep(self) -> None:
+        """A few times a second: those that are behind may have caught up, or be too slow."""
+        now_s = self._clock()
+        for client in list(self.clients):
+            since = client.behind_since_s
+            if since is None:
+                continue
+            if self._has_taken_all(client):
+                if self._begun:
+                    self._catch_up(client, now_s)
+            elif now_s - since >= self._slow_s:
+                log.warning("a stream of %s takes nothing: dropped", client.token.name)
+                self.drop(client, WSCloseCode.TRY_AGAIN_LATER, "too slow: come back with since")
+
+    # --- telling -----------------------------------------------------------------------------------
+
+    def _tell(self, framed: bytes) -> None:
+        now_s = self._clock()
+        for client in list(self.clients):
+            if not self._has_taken_all(client):
+                if client.behind_since_s is None:
+                    client.behind_since_s = now_s
+            elif client.behind_since_s is None:
+                client.sink.write(framed)
+            else:
+                self._catch_up(client, now_s)
+
+    def _catch_up(self, client: Client, now_s: float) -> None:
+        """A part of the events that it missed; with the last of them all that is now: it is in step then."""
+        if client.seq is None:
+            client.seq = self.events.last
+        if not self.events.holds(client.seq):
+            client.sink.write(wire.binary(encode(Resync(oldest_seq=self.events.oldest))))
+            client.seq = self.events.last
+        missed = self.events.after(client.seq, CATCH_UP_BYTES)
+        if missed:
+            client.sink.write(b"".join(frame for _, frame in missed))
+            client.seq = missed[-1][0]
+        if client.seq < self.events.last or not self._has_taken_all(client):
+            client.behind_since_s = now_s
+            return
+        if self._mirror.ready:
+            client.sink.write(self._full_frame(now_s))
+            client.behind_since_s = None
+
+    def _full_frame(self, now_s: float) -> bytes:
+        mirror = self._mirror
+        which = mirror.version, mirror.last_seq, mirror.age_s(now_s)
+        if self._full is None or self._full[0] != which:
+            self._full = which, wire.binary(encode(mirror.state(now_s)))
+        return self._full[1]
+
+    @staticmethod
+    def _has_taken_all(client: Client) -> bool:
+        return client.sink.get_write_buffer_size() == 0

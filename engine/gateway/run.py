@@ -1,0 +1,130 @@
+"""The gateway as a process: it listens, follows the engine, and takes new certificates as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.api.address import socket_path
+from engine.api.table import TABLE
+from engine.config.api import ApiConfig, Listen, is_loopback, listen_at
+from engine.errors import ConfigError
+from engine.gateway.server import Gateway
+from engine.gateway.tls import Certificate
+from engine.gateway.tokens import Tokens
+from engine.gateway.upstream import Upstream
+from engine.text import clean
+
+log = logging.getLogger("engine.gateway")
+
+BACKLOG = 256
+HANDSHAKE_S = 5.0
+CERTIFICATE_S = 5.0
+"""How soon new certificate files are taken."""
+END_S = 2.0
+"""How long requests that are being answered have at the end."""
+
+
+class NoTokenError(ConfigError):
+    """Nobody could ask: nothing listens."""
+
+
+async def serve(api: ApiConfig, state_dir: Path, ready: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT. ``ready`` is told the address.
+
+    Raises ConfigError or TokenError, one line, where it may not or cannot listen.
+    """
+    where = listen_at(api.listen)
+    tokens = Tokens(state_dir)
+    if not tokens.usable(time.time_ns()):
+        raise NoTokenError("nobody has a token, so nothing listens: `tickdesk token add NAME --role trade`")
+    certificate = Certificate(Path(api.tls_cert), Path(api.tls_key)) if api.tls_cert else None
+    listening = listen(where)
+    ended = asyncio.Event()
+    gateway = Gateway(
+        api, tokens, socket_path(state_dir), TABLE, clock_s=time.monotonic, clock_ns=time.time_ns
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    if certificate is not None:
+        loop.add_signal_handler(signal.SIGHUP, certificate.follow)
+    else:
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    context = None if certificate is None else certificate.context
+    server = await _started(gateway, listening, context)
+    beside = [
+        loop.create_task(Upstream(socket_path(state_dir), gateway.streams).run()),
+        loop.create_task(gateway.streams.sweep()),
+    ]
+    if certificate is not None:
+        beside.append(loop.create_task(_follow(certificate)))
+    for task in beside:
+        task.add_done_callback(lambda done: ended.set())
+    address = f"{'https' if certificate else 'http'}://{_named(where.host, listening)}"
+    log.info("listening", extra={"fields": {"address": address}})
+    ready(address)
+    try:
+        await ended.wait()
+    finally:
+        await _end(gateway, server, beside)
+    log.info("stopped")
+
+
+async def _started(
+    gateway: Gateway, listening: socket.socket, context: ssl.SSLContext | None
+) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(
+        gateway.listener,
+        sock=listening,
+        ssl=context,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=None if context is None else HANDSHAKE_S,
+        ssl_shutdown_timeout=None if context is None else 1.0,
+    )
+
+
+async def _end(gateway: Gateway, server: asyncio.Server, beside: list[asyncio.Task[None]]) -> None:
+    server.close()
+    for task in beside:
+        task.cancel()
+    ended = await asyncio.gather(*beside, return_exceptions=True)
+    gateway.listener.pre_shutdown()
+    await gateway.close()
+    await gateway.listener.shutdown(END_S)
+    for result in ended:
+        if isinstance(result, Exception):  # our own bug: half a gateway is worse than none
+            raise result
+
+
+async def _follow(certificate: Certificate) -> None:
+    while True:
+        await asyncio.sleep(CERTIFICATE_S)
+        certificate.follow()
+
+
+def listen(where: Listen) -> socket.socket:
+    """A socket that listens there. Raises ConfigError."""
+    told = f"api.listen {clean(where.host, 60)}, port {where.port}"
+    try:
+        kind, *_, address = socket.getaddrinfo(
+            where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.create_server(address[:2], family=kind, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = clean(getattr(error, "strerror", "") or error, 80)
+        raise ConfigError(f"cannot listen at {told}: {reason}; choose another") from None
+    if where.loopback and not is_loopback(listening.getsockname()[0]):
+        listening.close()
+        raise ConfigError(f"{told}: that name is not this machine's own here; say 127.0.0.1")
+    return listening
+
+
+def _named(host: str, listening: socket.socket) -> str:
+    return f"{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"

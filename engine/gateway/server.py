@@ -1,0 +1,193 @@
+"""What the gateway answers: who may ask, from the mirror what that holds, and the rest from the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from engine.api.asked_by import HEADER as ASKED_BY
+from engine.api.asked_by import AskedBy
+from engine.api.control_protocol import HEADER as CONSOLE
+from engine.api.route import Route
+from engine.config.api import ApiConfig
+from engine.gateway.answers import ROWS, SNAPSHOT, MirrorAnswers
+from engine.gateway.direct import Direct, console_of
+from engine.gateway.door import Door
+from engine.gateway.engine_lines import Answer, EngineLines, target
+from engine.gateway.kept import KeptAnswers, tag_of
+from engine.gateway.listener import Connection, Listener
+from engine.gateway.mirror import Mirror
+from engine.gateway.refusal import HEADERS, Refused
+from engine.gateway.routing import Routing
+from engine.gateway.streams import Streams
+from engine.gateway.tokens import Token, Tokens
+
+log = logging.getLogger("engine.gateway")
+
+_PASSED = ("Content-Type", "Idempotency-Key", "If-None-Match", "X-Signature")
+"""Of what is asked, the headers that the engine is told. Whatever else says who asks is ours to say."""
+MOST_HEADER = 300
+
+
+class Gateway:
+    """One gateway of the engine at ``socket``. ``clock_s`` never steps back; ``clock_ns``: UTC."""
+
+    def __init__(
+        self,
+        api: ApiConfig,
+        tokens: Tokens,
+        socket: Path,
+        table: Sequence[Route],
+        *,
+        clock_s: Callable[[], float],
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._body_s = api.body_s
+        self.mirror = Mirror()
+        self.door = Door(api, tokens, clock_s, clock_ns)
+        self.listener = Listener(self.answer, api)
+        self._routing = Routing(table)
+        self._lines = EngineLines(socket, api.answer_s)
+        self._answers = MirrorAnswers(self.mirror, clock_s)
+        self._kept = KeptAnswers(clock_s)
+        self.streams = Streams(
+            api, self.mirror, self.door, Direct(self._lines, api.max_consoles), self._lines, clock_s
+        )
+        self._clock_s = clock_s
+
+    async def close(self) -> None:
+        await self.streams.close()
+        await self._lines.close()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except Refused as refused:
+            return refused.response()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        self.door.check_host(headers)
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        address = self.door.address(connection.address, headers)
+        self.door.check_address(address)
+        route = await self._routing.route(request)
+        if isinstance(route, Route) and route.access in ("open", "signature"):
+            return await self._forward(request, route, None, address)
+        token = self.door.token(address, headers)
+        self.listener.belongs(connection, token.id)
+        if isinstance(route, Refused):
+            self.door.check_rate(token, "look")
+            raise route
+        self.door.check_role(token, route)
+        self.door.check_rate(token, route.rate)
+        if route.stream:
+            return await self._stream(request, route, token, address)
+        if route.method == "GET" and route.rate == "look":
+            return await self._look(request, route, token, address)
+        return await self._forward(request, route, token, address)
+
+    # --- questions ---------------------------------------------------------------------------------
+
+    async def _look(
+        self, request: web.BaseRequest, route: Route, token: Token, address: str
+    ) -> web.StreamResponse:
+        raw = request.rel_url.raw_path_qs
+        if raw == SNAPSHOT or raw in ROWS:
+            body = self._answers.get(raw)
+            if body is not None:
+                return self._told(request, body.content, body.tag, {})
+        if CONSOLE in request.headers:  # it may be answered otherwise than others
+            return await self._forward(request, route, token, address)
+        own = {ASKED_BY: AskedBy("read", "-", "gateway").text}
+        url = target(request.rel_url.raw_path, request.rel_url.raw_query_string)
+        said = await self._kept.get(raw, lambda: self._lines.ask("look", "GET", url, own, b""))
+        if said.status != 200:
+            return _passed_on(said)
+        return self._told(request, said.body, tag_of(said.body), said.headers)
+
+    def _told(
+        self, request: web.BaseRequest, content: bytes, tag: str, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        told = {**HEADERS, "Content-Type": "application/json", **headers, "ETag": tag}
+        age_s = self.mirror.age_s(self._clock_s())
+        if age_s:
+            told["Age"] = str(age_s)
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers=told)
+        return web.Response(body=content, headers=told)
+
+    # --- what the engine does ----------------------------------------------------------------------
+
+    async def _forward(
+        self, request: web.BaseRequest, route: Route, token: Token | None, address: str
+    ) -> web.StreamResponse:
+        headers = self._told_on(request, token, address)
+        body = await self._read(request, route.most_body)
+        if token is not None and not self.door.holds(token):  # it may have come long after its head
+            raise Refused(401, "UNAUTHORIZED", "that token is no more, or expired")
+        url = target(request.rel_url.raw_path, request.rel_url.raw_query_string)
+        try:
+            return _passed_on(await self._lines.ask(route.rate, route.method, url, headers, body))
+        finally:
+            if route.command:
+                self._answers.changed()
+                self._kept.forget()
+
+    def _told_on(self, request: web.BaseRequest, token: Token | None, address: str) -> dict[str, str]:
+        """The headers for the engine: of what is asked a few, and who asks, as we know it."""
+        headers: dict[str, str] = {}
+        for name in _PASSED:
+            values = request.headers.getall(name, ())
+            if len(values) > 1 or any(len(value) > MOST_HEADER for value in values):
+                raise Refused(400, "HTTP_400", f"{name}: once, at most {MOST_HEADER} characters")
+            headers.update((name, value) for value in values)
+        if token is None:
+            headers[ASKED_BY] = AskedBy("read", address, "nobody").text
+            return headers
+        headers[ASKED_BY] = AskedBy(token.role, address, token.name).text
+        said = request.headers.get(CONSOLE)
+        if said is not None:
+            headers[CONSOLE] = console_of(said, token).text
+        return headers
+
+    async def _read(self, request: web.BaseRequest, most: int) -> bytes:
+        """The body. Raises Refused where it is too large, or takes too long."""
+        if not request.body_exists:
+            return b""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(415, "HTTP_415", "the body is to come as it is, not packed", close=True)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._body_s):
+                async for part in request.content.iter_any():
+                    size += len(part)
+                    if size > most:
+                        text = f"the body is too large: at most {most} bytes"
+                        raise Refused(413, "HTTP_413", text, close=True)
+                    parts.append(part)
+        except TimeoutError:
+            text = f"the body did not come within {self._body_s:g} s"
+            raise Refused(408, "HTTP_408", text, close=True) from None
+        except web.RequestPayloadError as error:
+            raise Refused(400, "HTTP_400", "the body is cut off, or no chunks", close=True) from error
+        return b"".join(parts)
+
+    # --- the stream --------------------------------------------------------------------------------
+
+    async def _stream(
+        self, request: web.BaseRequest, route: Route, token: Token, address: str
+    ) -> web.StreamResponse:
+        self.door.check_origin(request.headers)
+        asked_by = AskedBy(token.role, address, token.name).text
+        return await self.streams.serve(request, route, token, address, asked_by)
+
+
+def _passed_on(said: Answer) -> web.Response:
+    return web.Response(body=said.body, status=said.status, headers={**said.headers, **HEADERS})

@@ -1,0 +1,65 @@
+"""TLS by certificate files, which are read again when they change: new connections get the new ones."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.text import clean
+
+log = logging.getLogger("engine.gateway")
+
+_OTHERS = 0o007
+
+
+class Certificate:
+    """``cert`` and ``key``: PEM files. Raises ConfigError where they cannot be used."""
+
+    def __init__(self, cert: Path, key: Path) -> None:
+        self._cert, self._key = cert.expanduser(), key.expanduser()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.set_alpn_protocols(["http/1.1"])
+        self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+        self._stamp = self._look()
+        self._load(self.context)
+
+    def follow(self) -> bool:
+        """Take files that changed; whether they were. Those that cannot be used are told, and the ones before
+        stay."""
+        try:
+            stamp = self._look()
+            if stamp == self._stamp:
+                return False
+            self._stamp = stamp
+            # First into one that nobody uses: half of a new pair must not take the place of the old one.
+            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+            self._load(self.context)
+        except ConfigError as error:
+            log.error("the certificate stays the one before: %s", error)
+            return False
+        log.info("new certificate")
+        return True
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        try:
+            # A password is asked for on the terminal otherwise, where nobody may sit.
+            context.load_cert_chain(self._cert, self._key, password=lambda: "")
+        except (ssl.SSLError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            raise ConfigError(
+                f"api.tls_cert and api.tls_key cannot be used ({clean(reason, 80)}): PEM, the key of that"
+                " certificate, without a password"
+            ) from None
+
+    def _look(self) -> tuple[tuple[int, int, int], ...]:
+        try:
+            found = [os.stat(path) for path in (self._cert, self._key)]  # noqa: PTH116 - of two paths alike
+        except OSError as error:
+            raise ConfigError(f"api.tls_cert or api.tls_key cannot be read: {error.strerror}") from None
+        if found[1].st_mode & _OTHERS:
+            raise ConfigError("api.tls_key can be read by others: chmod 600")
+        return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
