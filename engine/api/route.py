@@ -61,6 +61,8 @@ class Route:
     """Reads the store, or computes for long."""
     stream: bool = False
     """A WebSocket."""
+    media: Literal["json", "text"] = "json"
+    """Of the reply."""
 
     @property
     def command(self) -> bool:
@@ -111,6 +113,11 @@ def route_of(request: web.Request) -> Route | None:
     if request.match_info.http_exception is not None:
         return None
     return request.app[_ROUTES][request.match_info.handler]
+
+
+def routes_of(request: web.Request) -> tuple[Route, ...]:
+    """All that are served."""
+    return tuple(request.app[_ROUTES].values())
 
 
 def desk_of(request: web.Request) -> DeskPort:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aiohttp import web, web_app
 
+from engine.api import openapi_routes
 from engine.api.audit import audited, begun
 from engine.api.control import Control
 from engine.api.desk_port import DeskPort
@@ -50,6 +51,7 @@ class ApiServer:
             ],
         )
         app[DESK], app[GUARD], app[STREAMS] = self._desk, self._guard, self.streams
+        openapi_routes.prepare(app)
         add_routes(app, TABLE)
         return app
 
