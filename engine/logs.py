@@ -2,6 +2,11 @@
 
     2026-01-01T12:00:00.123Z INFO feeds.binance connected venue=binance attempt=2
 
+Or, for who collects them, one JSON object a line, with the same and nothing else:
+
+    {"time":"2026-01-01T12:00:00.123Z","level":"info","source":"feeds.binance","text":"connected",
+     "fields":{"venue":"binance","attempt":2}}
+
 Built on the standard library's logging. The engine's lines, and warnings of the libraries it uses, go to
 stderr, to a rotating file of mode 0600, and to a ring in memory for clients. Tracebacks go to the file alone.
 """
@@ -9,6 +14,7 @@ stderr, to a rotating file of mode 0600, and to a ring in memory for clients. Tr
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import sys
@@ -20,15 +26,19 @@ from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+import msgspec
 
 from engine.api.protocol import LogRow
+from engine.config import LoggingConfig
 from engine.errors import StoreError
 from engine.text import clean
 
 ROOT = "engine"
 FILE_BYTES = 2_000_000
 FILES = 5
+Format = Literal["text", "json"]
 TEXT_LIMIT = 500
 VALUE_LIMIT = 200
 HIDDEN = "[hidden]"
@@ -76,6 +86,12 @@ def message(record: logging.LogRecord) -> str:
     return " ".join(parts)
 
 
+def stamp(record: logging.LogRecord) -> str:
+    """The record's time, UTC, to the millisecond."""
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03d}Z"
+
+
 def source(record: logging.LogRecord) -> str:
     """The logger's name below ``engine``."""
     return clean(record.name.removeprefix(f"{ROOT}."))
@@ -89,13 +105,35 @@ class LineFormatter(logging.Formatter):
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        stamp = f"{seconds}.{int(record.msecs):03d}Z"
-        line = f"{stamp} {record.levelname} {source(record)} {message(record)}"
+        line = f"{stamp(record)} {record.levelname} {source(record)} {message(record)}"
         if not (self._tracebacks and record.exc_info and record.exc_info[1] is not None):
             return line
-        trace = "".join(traceback.format_exception(record.exc_info[1])).splitlines()
-        return "\n".join([line, *(f"    {redact(_indented(text))}" for text in trace)])
+        return "\n".join([line, *(f"    {text}" for text in _trace(record.exc_info[1]))])
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; with ``tracebacks``, their lines in it."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": stamp(record),
+            "level": record.levelname.lower(),
+            "source": source(record),
+            "text": redact(clean(record.getMessage(), TEXT_LIMIT)),
+        }
+        fields: dict[str, object] = getattr(record, "fields", {})
+        if fields:
+            line["fields"] = {clean(name, VALUE_LIMIT): _plain(name, value) for name, value in fields.items()}
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            line["error"] = redact(clean(f"{type(error).__name__}: {error}", VALUE_LIMIT))
+            if self._tracebacks:
+                line["traceback"] = _trace(error)
+        return msgspec.json.encode(line).decode()
 
 
 class LogRing(logging.Handler):
@@ -173,28 +211,60 @@ def configure(
     file: Path | None = None,
     capacity: int = 1000,
     stream: IO[str] | None = None,
+    form: Format = "text",
+    file_bytes: int = FILE_BYTES,
+    files: int = FILES,
 ) -> Logs:
     """Send the engine's lines of ``level`` (debug, info, warning, error) and above where asked.
 
+    ``file`` is put aside when it has ``file_bytes``; of ``files`` (2 at least, it included) the oldest goes.
     ``stream`` stands in for stderr. Raises ``StoreError`` when ``file`` cannot be written.
     """
-    ring = LogRing(capacity)
+    ring, formatter = LogRing(capacity), JsonFormatter if form == "json" else LineFormatter
     handlers: list[logging.Handler] = [ring]
     if stderr or stream is not None:
         console = logging.StreamHandler(stream if stream is not None else sys.stderr)
-        console.setFormatter(LineFormatter(tracebacks=False))
+        console.setFormatter(formatter(tracebacks=False))
         handlers.append(console)
     if file is not None:
         try:
-            kept = PrivateFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+            kept = PrivateFileHandler(file, maxBytes=file_bytes, backupCount=files - 1, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"cannot write {file}: {error.strerror}; choose another --state-dir") from error
-        kept.setFormatter(LineFormatter(tracebacks=True))
+        kept.setFormatter(formatter(tracebacks=True))
         handlers.append(kept)
     logging.getLogger(ROOT).setLevel(level.upper())
     for handler in handlers:
         logging.getLogger().addHandler(handler)  # the root's level, WARNING, goes for the libraries
     return Logs(ring, handlers)
+
+
+def configure_by(config: LoggingConfig, *, stderr: bool = False, file: Path | None = None) -> Logs:
+    """``configure`` as the configuration has it."""
+    return configure(
+        config.level,
+        stderr=stderr,
+        file=file,
+        form=config.format,
+        file_bytes=int(config.max_mb * 1e6),
+        files=config.files,
+    )
+
+
+def _plain(name: str, value: object) -> object:
+    """A field's value: numbers and flags as they are, anything else as clean text without secrets."""
+    if _SECRET.search(name):
+        return HIDDEN
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return redact(clean(value, VALUE_LIMIT))
+
+
+def _trace(error: BaseException) -> list[str]:
+    """The lines of its traceback, clean."""
+    return [redact(_indented(text)) for text in "".join(traceback.format_exception(error)).splitlines()]
 
 
 def _indented(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import math
 import re
 import stat
 import threading
@@ -19,10 +21,10 @@ LOGGER = logging.getLogger("engine.feeds.binance")
 
 
 class Captured:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, form: logs.Format = "text") -> None:
         self.stream = io.StringIO()
         self.path = path
-        self.logs = logs.configure("info", stream=self.stream, file=path)
+        self.logs = logs.configure("info", stream=self.stream, file=path, form=form)
 
     @property
     def lines(self) -> list[str]:
@@ -32,6 +34,13 @@ class Captured:
 @pytest.fixture
 def captured(tmp_path: Path) -> Iterator[Captured]:
     captured = Captured(tmp_path / "engine.log")
+    yield captured
+    captured.logs.close()
+
+
+@pytest.fixture
+def as_json(tmp_path: Path) -> Iterator[Captured]:
+    captured = Captured(tmp_path / "engine.json.log", "json")
     yield captured
     captured.logs.close()
 
@@ -75,20 +84,20 @@ def test_text_from_outside_cannot_forge_lines_or_colours(captured: Captured) -> 
     assert 'text="a bxxx' in line and len(line) < 400 and line.endswith('empty=""')
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"api_token": "s3cr3t"},
-        {"Secret": "s3cr3t"},
-        {"apiKey": "s3cr3t"},
-        {"password": "s3cr3t"},
-        {"detail": "password=s3cr3t"},
-        {"url": "wss://me:s3cr3t@example.com/ws"},
-        {"url": "https://example.com/?listenKey=s3cr3t&x=1"},
-        {"header": "Authorization: Bearer s3cr3t"},
-        {"body": '{"api_secret": "s3cr3t"}'},
-    ],
-)
+SECRETS = [
+    {"api_token": "s3cr3t"},
+    {"Secret": "s3cr3t"},
+    {"apiKey": "s3cr3t"},
+    {"password": "s3cr3t"},
+    {"detail": "password=s3cr3t"},
+    {"url": "wss://me:s3cr3t@example.com/ws"},
+    {"url": "https://example.com/?listenKey=s3cr3t&x=1"},
+    {"header": "Authorization: Bearer s3cr3t"},
+    {"body": '{"api_secret": "s3cr3t"}'},
+]
+
+
+@pytest.mark.parametrize("fields", SECRETS)
 def test_secrets_reach_no_output(captured: Captured, fields: dict[str, object]) -> None:
     logs.log(LOGGER, logging.INFO, "login", **fields)
     for name, value in fields.items():
@@ -117,18 +126,17 @@ def test_a_traceback_goes_to_the_file_alone(captured: Captured) -> None:
     assert all(text.startswith("    ") for text in trace)
 
 
-def test_the_file_is_private_and_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "FILE_BYTES", 2_000)
+def test_the_file_is_private_and_rotates(tmp_path: Path) -> None:
     path = tmp_path / "engine.log"
     path.write_text("")
     path.chmod(0o644)
-    configured = logs.configure("info", file=path)
+    configured = logs.configure("info", file=path, file_bytes=2_000, files=3)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for number in range(400):
         logs.log(LOGGER, logging.INFO, "line", number=number)
     configured.close()
     files = sorted(tmp_path.iterdir())
-    assert [file.name for file in files] == ["engine.log", *(f"engine.log.{n}" for n in range(1, logs.FILES))]
+    assert [file.name for file in files] == ["engine.log", "engine.log.1", "engine.log.2"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert all(file.stat().st_size <= 2_000 for file in files)
     assert "number=399" in path.read_text()
@@ -197,3 +205,54 @@ def test_a_message_that_cannot_be_formatted_stops_nothing(capsys: pytest.Capture
     ring.handle(logging.makeLogRecord({"name": "engine.risk", "msg": "still here", "levelname": "INFO"}))
     assert [(row.seq, row.text) for row in ring.since(0)] == [(1, "still here")]
     assert "%d items" in capsys.readouterr().err
+
+
+# --- as JSON ---
+
+
+def test_a_json_line_says_what_the_text_says(as_json: Captured) -> None:
+    logs.log(
+        LOGGER,
+        logging.INFO,
+        "connected \x1b[31mto\nit",
+        venue="binance",
+        attempt=2,
+        wait_s=0.25,
+        bad=math.nan,
+    )
+    (line,) = as_json.lines
+    told = json.loads(line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
+    assert told == {
+        "level": "info",
+        "source": "feeds.binance",
+        "text": "connected [31mto it",
+        "fields": {"venue": "binance", "attempt": 2, "wait_s": 0.25, "bad": "nan"},
+    }
+    assert as_json.path.read_text() == line + "\n"
+
+
+def test_a_traceback_is_in_the_files_json_alone(as_json: Captured) -> None:
+    try:
+        raise ValueError("bad\nframe")
+    except ValueError:
+        LOGGER.exception("decoding failed")
+    (line,) = as_json.lines
+    assert json.loads(line)["error"] == "ValueError: bad frame" and "traceback" not in json.loads(line)
+    (kept,) = as_json.path.read_text().splitlines()
+    trace = json.loads(kept)["traceback"]
+    assert "Traceback" in trace[0] and any("test_logs.py" in text for text in trace)
+
+
+@pytest.mark.parametrize("fields", SECRETS)
+def test_secrets_reach_no_json(as_json: Captured, fields: dict[str, object]) -> None:
+    logs.log(LOGGER, logging.INFO, "login", **fields)
+    for name, value in fields.items():
+        LOGGER.info(f"login {name}: {value}")
+    try:
+        raise ValueError(f"refused: {next(iter(fields))}={next(iter(fields.values()))}")
+    except ValueError:
+        LOGGER.exception("login failed")
+    for output in (as_json.stream.getvalue(), as_json.path.read_text()):
+        assert [json.loads(line)["level"] for line in output.splitlines()] == ["info", "info", "error"]
+        assert logs.HIDDEN in output and "s3cr3t" not in output

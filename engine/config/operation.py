@@ -25,7 +25,7 @@ class LoggingConfig(Section, frozen=True):
     """Of the file and of standard error: ``key=value`` lines, or a JSON object a line."""
     max_mb: Annotated[float, Meta(ge=0.01, le=10_000)] = 2.0
     """The file ``engine.log`` is put aside when it is larger."""
-    files: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    files: Annotated[int, Meta(ge=2, le=1_000)] = 5
     """How many there are, the one that is written included."""
 
 

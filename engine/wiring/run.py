@@ -14,7 +14,7 @@ from engine.api.control import Control
 from engine.errors import InternalError, TickdeskError
 from engine.feeds.tape import Tape
 from engine.feeds.tape_span import tape_span
-from engine.logs import LogRing, configure
+from engine.logs import LogRing, configure_by
 from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
 from engine.wiring.engine_options import EngineOptions
@@ -30,8 +30,8 @@ def run_engine(options: EngineOptions) -> int:
     """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
     lock = StateLock.acquire(options.state_dir)
     try:
-        logs = configure(
-            options.config.logging.level, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
+        logs = configure_by(
+            options.config.logging, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
         )
         check_redis(options.config.cache)  # before the kernels are compiled, which may take a minute
         tape = _tape(options) if options.tapes else None
