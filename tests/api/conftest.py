@@ -216,11 +216,14 @@ class Served:
             seq = self.hub.last_seq + 1
             self.hub.publish(seq, alert(seq))
 
+    def session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.socket)))
+
     async def request(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes]:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.socket))) as session,
+            self.session() as session,
             session.request(method, f"http://engine{path}", data=body, headers=headers) as answer,
         ):
             return answer.status, await answer.read()
