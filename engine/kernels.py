@@ -32,7 +32,7 @@ _SOURCES = (
     *("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py"),
     *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
     *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
-    *("wiring/intake_kernel.py", "models/forest.py"),
+    *("wiring/intake_kernel.py", "wiring/deal.py", "models/forest.py"),
     # the columns of a table, which kernels know by number
     *("feature_table.py", "events/signals.py"),
 )

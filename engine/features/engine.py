@@ -489,6 +489,11 @@ class FeatureEngine:
             point(self._desk, self._state, self._bars, self._marks, ring)
         return offset
 
+    def make_room(self, index: int, capacity: int) -> int:
+        """Where the symbol's window, which is empty, has room for so many trades; its row must say so."""
+        row = self._state[index]
+        return int(row["offset"]) if capacity <= row["capacity"] else self._take_ring(capacity)
+
     def _grow(self, index: int) -> None:
         """Move a symbol's window into a ring twice as large. The places left behind add up to less."""
         row = self._state[index]

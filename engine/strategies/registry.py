@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from engine.strategies.breakout import Breakout
 from engine.strategies.entry import Entry
 from engine.strategies.golden_cross import GoldenCross
 from engine.strategies.mean_reversion import MeanReversion
+from engine.strategies.memory import Memory, origin_of, take_up
+from engine.strategies.memory import told as told_memory
 from engine.strategies.model import Model
 from engine.strategies.rapid_rise import RapidRise
 from engine.strategies.reload import Reloaded, Users, fitting, offers_any, reloaded
@@ -312,6 +314,29 @@ class StrategySet:
         """Count signals from zero: those before were of a warm-up."""
         for entry in self._entries.values():
             entry.signals = entry.last_ns = 0
+
+    def memories(self) -> dict[str, Memory]:
+        """What each strategy remembers, by name, in their order."""
+        return {name: told_memory(entry) for name, entry in self._entries.items()}
+
+    def remember(self, memories: Mapping[str, Memory], symbols: Sequence[str]) -> dict[str, str]:
+        """Take up what another set's strategies remember; those of which that cannot be begin anew, and are
+        returned with why. ``symbols``: by index."""
+        anew: dict[str, str] = {}
+        for name, entry in self._entries.items():
+            memory = memories.get(name)
+            if memory is None or memory.origin != origin_of(entry):
+                anew[name] = "it was not there"
+                continue
+            try:
+                why = take_up(entry, memory, symbols, self._bars)
+            except (Exception, SystemExit) as error:
+                self._fault(entry, error)
+                why = told(error)
+            if why:
+                anew[name] = why
+        self._bind()
+        return anew
 
     def take_errors(self) -> list[tuple[str, str]]:
         """(name, traceback text) of the strategies that faults disabled since the last call, for the log."""

@@ -7,7 +7,7 @@ memory has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,13 @@ class Scan:
                 for position in self._found.nonzero()[0].tolist()
             ]
         return self._found
+
+    def recall(self, symbols: Sequence[str]) -> None:
+        """The strategy remembers what another scan saw: ask it for all symbols, by index."""
+        if len(symbols) > len(self._memory):
+            self._grow(2 * len(symbols))
+        for index, symbol in enumerate(symbols):
+            self._memory[index] = self._recall(symbol)
 
     def _run(self, table: FeatureTable) -> int:
         return self._kernel(

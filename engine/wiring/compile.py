@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.features import alpha158, candles
+from engine.features import alpha158, candles, remember
 from engine.features import engine as features
 from engine.feeds import binance_scan
 from engine.kernels import forget_unused
@@ -13,7 +13,7 @@ from engine.models import drift, walker
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
 from engine.strategies import scan
-from engine.wiring import intake_kernel
+from engine.wiring import deal, intake_kernel
 
 
 def compile_all(note: Callable[[str], None]) -> None:
@@ -27,9 +27,11 @@ def compile_all(note: Callable[[str], None]) -> None:
     scan.compile_kernels(note)
     alpha158.compile_kernels(note)
     candles.compile_kernels(note)
+    remember.compile_kernels(note)
     walker.compile_kernels(note)
     drift.compile_kernels(note)
     intake_kernel.compile_kernels(note)
+    deal.compile_kernels(note)
     forget_unused()
 
 
