@@ -18,6 +18,7 @@ from engine.automation.work import Begun, News, Outcome, Work, decode_news, paus
 from engine.config.jobs import JobsConfig
 from engine.errors import AutomationError
 from engine.text import clean
+from engine.wiring.end_tasks import end_tasks
 from engine.wiring.job_board import JobBoard, Standing, failures
 from engine.wiring.job_queue import application, send, shown, unsent
 
@@ -74,8 +75,7 @@ class JobExecutor:
 
     async def close(self) -> None:
         if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.gather(self._hearing, return_exceptions=True)
+            await end_tasks([self._hearing])
         with contextlib.suppress(TimeoutError, *failures()):
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(*(self._board.withdraw(id, lost=False) for id in self._left))

@@ -15,6 +15,7 @@ from engine.store import automations as stored
 from engine.store.automations import AutomationRun, EndedRun
 from engine.text import clean
 from engine.wiring.automation_steps import Steps
+from engine.wiring.end_tasks import end_tasks
 
 MAX_ERROR = 200
 
@@ -87,10 +88,7 @@ class Runs:
 
     async def stop(self) -> None:
         """What is at work is cut short."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(list(self._tasks))
         await self._executor.close()
 
     async def _run(self, run: _Run) -> None:

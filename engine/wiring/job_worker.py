@@ -19,6 +19,7 @@ from engine.automation.work import Begun, Outcome, Work, decode_work, pause_s
 from engine.config.jobs import JobsConfig
 from engine.errors import AutomationError
 from engine.text import clean
+from engine.wiring.end_tasks import end_tasks
 from engine.wiring.job_board import JobBoard, Standing, failures
 from engine.wiring.job_queue import TASK, application
 
@@ -139,12 +140,13 @@ class _Turn:
             told = f"not done within {self._config.time_limit_s:g} s: it may have been done"
         except NotOursError:
             told = "taken over by another worker"
+        except failures():
+            raise  # nobody can be told; what is done is known once the board is asked again
         except Exception as error:
             log.exception("%s", self._work.id)
             told = f"internal error ({type(error).__name__}): see the worker's log"
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            await end_tasks([beating])
             await steps.close()
         return self._failed(standing._replace(texts=tuple(kept)), told)
 
