@@ -9,8 +9,9 @@
     <prefix>:settings                     stream  strategies' settings as they are changed by hand
     <prefix>:state:<shard>                hash  what the shard's worker remembers as of a round
     <prefix>:lease:<stage>[:<shard>]      string  who owns it; expires
-    <prefix>:epoch:<stage>                counter  of its owners
+    <prefix>:epoch:<stage>[:<shard>]      counter  of its owners
     <prefix>:worker:<id>                  string  a worker's last word; expires
+    <prefix>:workers                      sorted set  of their ids, by when they spoke last
     <prefix>:instruments                  hash  index -> Listed, written with the round that lists it: whoever
                                           comes later begins with these
     <prefix>:topology                     hash  what all workers must agree upon
@@ -35,6 +36,7 @@ class Keys:
         self.settings = f"{prefix}:settings"
         self.instruments = f"{prefix}:instruments"
         self.topology = f"{prefix}:topology"
+        self.workers = f"{prefix}:workers"
 
     def ticks(self, shard: int) -> str:
         return f"{self.prefix}:clean_ticks:{shard}"
@@ -48,8 +50,8 @@ class Keys:
     def lease(self, stage: str, shard: int | None = None) -> str:
         return f"{self.prefix}:lease:{stage}" + ("" if shard is None else f":{shard}")
 
-    def epoch(self, stage: str) -> str:
-        return f"{self.prefix}:epoch:{stage}"
+    def epoch(self, stage: str, shard: int | None = None) -> str:
+        return f"{self.prefix}:epoch:{stage}" + ("" if shard is None else f":{shard}")
 
     def worker(self, identity: str) -> str:
         return f"{self.prefix}:worker:{identity}"

@@ -1,0 +1,119 @@
+"""How far one stream of a group was read, and what of it is not acknowledged yet. Knows no socket."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+Message = Any
+"""What ``decode`` makes of a payload."""
+Batch = list[tuple[int, Message]]
+"""Numbers and messages, rising."""
+
+AT_ONCE = 1_000
+"""Ids in one command."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A stream that is to be read."""
+
+    stream: str
+    decode: Callable[[bytes], Message]
+    """Raises msgspec.MsgspecError for what is none."""
+    position: int | None = 0
+    """The last number that was had: read on behind it. None: where the group stands; without one, at 0."""
+    previous: Callable[[Message], int] | None = attrgetter("previous")
+    """The number of the entry before, as the entry tells; None: it does not, holes are not looked for."""
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Entries that will not come. What follows them does."""
+
+    stream: str
+    after: int
+    """The last that was had."""
+    previous: int
+    """What the next entry says came before it. Below ``after``: the server, and whoever wrote there, had
+    forgotten entries that were had here."""
+    number: int
+    """Of that next entry."""
+    why: str
+
+
+class HoleError(Exception):
+    """Something is missing before an entry: look again, it may be another's hand that took it."""
+
+
+class Cursor:
+    """Of one stream. ``read`` is where the reader is, ``acked`` where it would begin again."""
+
+    def __init__(self, source: Source) -> None:
+        self.stream = source.stream
+        self.read: int | None = source.position
+        self.acked: int | None = source.position
+        self.entries = 0
+        """Had, repeats left out."""
+        self.repeats = 0
+        self.lost: list[Lost] = []
+        """To be told before what was taken is."""
+        self._decode = source.decode
+        self._previous = source.previous
+        self._open: deque[bytes] = deque()
+        """Ids that were delivered and not acknowledged, rising."""
+        self._suspect = 0
+        """The entry before which a hole was seen: seen again there, it is one."""
+
+    def stands(self, acked: int) -> None:
+        """The group was set to ``acked``: everything after is told again."""
+        self.acked = acked
+        self._open.clear()
+
+    @property
+    def unacknowledged(self) -> int:
+        return len(self._open)
+
+    def take(self, entries: Sequence[Any]) -> Batch:
+        """What is new of a stream's part of a reply. Raises HoleError when something seems to be missing."""
+        taken: Batch = []
+        read, decode, previous_of = self.read, self._decode, self._previous
+        for ident, fields in entries:
+            self._open.append(ident)
+            try:
+                number = int(ident[:-2])  # "<number>-0"
+                if read is not None and number <= read:
+                    self.repeats += 1
+                    continue
+                message = decode(fields[1])
+            except (ValueError, TypeError, IndexError, msgspec.MsgspecError) as error:
+                # No worker of ours wrote that. The entry after it tells whether something is missing.
+                self.lost.append(Lost(self.stream, read or 0, read or 0, 0, f"unreadable entry: {error}"))
+                continue
+            if previous_of is not None and read is not None:
+                previous = previous_of(message)
+                if previous != read:
+                    self._hole(read, previous, number)
+            taken.append((number, message))
+            read = number
+        self.read = read
+        self.entries += len(taken)
+        return taken
+
+    def _hole(self, read: int, previous: int, number: int) -> None:
+        if self._suspect != number:
+            self._suspect = number
+            raise HoleError
+        why = "entries are missing" if previous > read else "the server forgot entries that were had here"
+        self.lost.append(Lost(self.stream, read, previous, number, why))
+
+    def ack(self, number: int) -> list[tuple[bytes, ...]]:
+        """All up to ``number`` is durable. Returns the ids to acknowledge, in parts of a bounded size."""
+        if self.acked is None or number > self.acked:
+            self.acked = number
+        ids: list[bytes] = []
+        while self._open and int(self._open[0].partition(b"-")[0]) <= number:
+            ids.append(self._open.popleft())
+        return [tuple(ids[first : first + AT_ONCE]) for first in range(0, len(ids), AT_ONCE)]
