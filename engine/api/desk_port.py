@@ -78,6 +78,14 @@ class DeskPort(Protocol):
 
     def health(self) -> Health: ...
 
+    def unready(self) -> str:
+        """Why the engine does not run, or cannot write, one line; "": it does."""
+        ...
+
+    def untraded(self) -> str:
+        """Why no entry would be sent, one line; "": it would."""
+        ...
+
     async def explain(self, identity: str) -> Explanation | None:
         """None when neither an opportunity nor an order has this id."""
         ...

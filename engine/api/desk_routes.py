@@ -7,15 +7,9 @@ from aiohttp import web
 from engine.api.asked_by import who
 from engine.api.http import json_response, not_found
 from engine.api.market_protocol import LatencyDetail
-from engine.api.protocol import Explanation, Health, Reply, StateFrame
+from engine.api.protocol import Explanation, Reply, StateFrame
 from engine.api.route import Route, desk_of
 from engine.text import clean
-
-
-async def health(request: web.Request) -> web.Response:
-    desk = desk_of(request)
-    await desk.prepare()
-    return json_response(desk.health())
 
 
 async def snapshot(request: web.Request) -> web.Response:
@@ -41,16 +35,6 @@ async def stop(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route(
-        method="GET",
-        path="/v1/health",
-        handler=health,
-        summary="Whether the desk is well, and its parts",
-        tag="desk",
-        role="read",
-        need="look",
-        reply=Health,
-    ),
     Route(
         method="GET",
         path="/v1/snapshot",

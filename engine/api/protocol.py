@@ -49,6 +49,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.api.health_protocol import BusHealth, Probe, WriterHealth
 from engine.api.market_protocol import MarketFrame
 from engine.api.rows import (
     AutomationRow,
@@ -172,6 +173,14 @@ class Health(msgspec.Struct, frozen=True):
     """A feed that is up and has brought nothing for longer is late."""
     model: ModelRow | None = None
     """Of the model strategy."""
+    live: bool = True
+    """It answers."""
+    ready: Probe = Probe(True, "")
+    trading: Probe = Probe(True, "")
+    """Whether entries would be sent."""
+    writer: WriterHealth | None = None
+    bus: BusHealth | None = None
+    """None: the desk is one process, without a bus."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -10,8 +10,10 @@ from engine.api import (
     control_routes,
     data_routes,
     desk_routes,
+    health_routes,
     job_routes,
     limit_routes,
+    market_routes,
     metrics_routes,
     model_routes,
     openapi_routes,
@@ -26,6 +28,7 @@ from engine.api import (
 from engine.api.route import Route
 
 TABLE: tuple[Route, ...] = (
+    *health_routes.ROUTES,
     *desk_routes.ROUTES,
     *openapi_routes.ROUTES,
     *metrics_routes.ROUTES,
@@ -41,6 +44,7 @@ TABLE: tuple[Route, ...] = (
     *automation_routes.ROUTES,
     *job_routes.ROUTES,
     *alert_routes.ROUTES,
+    *market_routes.ROUTES,
     *data_routes.ROUTES,
     *playback_routes.ROUTES,
     *recorded_routes.ROUTES,

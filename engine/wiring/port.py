@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.api.health_protocol import Probe, WriterHealth
 from engine.api.playback_protocol import PlaybackPatch
 from engine.api.protocol import (
     VERSION,
@@ -121,21 +122,50 @@ class LivePort:
     def health(self) -> Health:
         state = self.state()
         engine = self._engine
-        # A tape that has been played to its end is as it should be.
-        market = {POLLED, *(feed.venue for feed in engine.feeds)}
-        fed = bool(engine.tape_text()) or all(
-            feed.state in _DELIVERING for feed in state.feeds if feed.venue in market
-        )
-        well = engine.writing.failure is None and fed
         return Health(
-            ok=well,
+            ok=engine.writing.failure is None and self._fed(),
             version=VERSION,
             pid=os.getpid(),
             status=state.status,
             feeds=state.feeds,
             stale_data_s=engine.desk.config.risk.stale_data_s,
             model=model_row(engine.model),
+            ready=_probe(self.unready()),
+            trading=_probe(self.untraded()),
+            writer=WriterHealth(
+                ok=engine.writing.failure is None,
+                error=str(engine.writing.failure or ""),
+                pending=engine.store.pending,
+                lag_s=round(engine.writing.lag_s(), 3),
+                dropped=engine.store.dropped_records,
+            ),
         )
+
+    def _fed(self) -> bool:
+        """Whether all that brings prices delivers; a tape that has been played to its end is as it should
+        be."""
+        engine = self._engine
+        market = {POLLED, *(feed.venue for feed in engine.feeds)}
+        return bool(engine.tape_text()) or all(
+            feed.state in _DELIVERING for feed in self.state().feeds if feed.venue in market
+        )
+
+    def unready(self) -> str:
+        engine = self._engine
+        if engine.writing.failure is not None:
+            return f"nothing can be written: {engine.writing.failure}"
+        return "" if engine.phase == "running" else f"the engine is {engine.phase}"
+
+    def untraded(self) -> str:
+        desk = self._engine.desk
+        unready = self.unready()
+        if unready:
+            return unready
+        if not desk.trading_enabled:
+            return "the desk trades nothing now"
+        if desk.trading.gate.state is not RiskState.ACTIVE:
+            return f"the desk is {desk.trading.gate.state.value.upper()}: {desk.trading.gate.reason}"
+        return "" if self._fed() else "a feed that brings prices does not deliver"
 
     async def explain(self, identity: str) -> Explanation | None:
         desk = self._engine.desk
@@ -277,3 +307,7 @@ class LivePort:
         held = len(engine.desk.trading.ledger.positions())
         kept = f"; {held} positions stay open and are taken up at the next start" if held else ""
         return Reply(True, f"engine stops{kept}")
+
+
+def _probe(fault: str) -> Probe:
+    return Probe(not fault, fault)

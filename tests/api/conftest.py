@@ -81,6 +81,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.frame = sample.full_frame()
         self.asked: list[tuple[object, ...]] = []
+        self.fault = self.halt = ""
         self.trading = FakeTrading(self.asked)
         self.data = FakeData(self.asked)
         self.models = FakeModels(self.asked)
@@ -106,6 +107,12 @@ class FakeDesk:
 
     def health(self) -> Health:
         return Health(True, VERSION, 1, self.frame.status, self.frame.feeds)
+
+    def unready(self) -> str:
+        return self.fault
+
+    def untraded(self) -> str:
+        return self.fault or self.halt
 
     async def explain(self, identity: str) -> Explanation | None:
         return sample.explanation() if identity == "opp-0008" else None

@@ -1,0 +1,45 @@
+"""How well the desk's parts are, on the link.
+
+GET  /v1/health                     Health: all of it
+GET  /v1/health/live                Probe: the engine answers
+GET  /v1/health/ready               Probe: it runs, and can write; else 503
+GET  /v1/health/trading             Probe: entries would be sent; else 503
+"""
+
+from __future__ import annotations
+
+from engine.api.rows import Row
+
+
+class Probe(Row, frozen=True):
+    """What a supervisor asks for."""
+
+    ok: bool
+    detail: str
+    """Why not, one line; "" when it is."""
+
+
+class WriterHealth(Row, frozen=True):
+    """Of what writes to the disk."""
+
+    ok: bool
+    error: str
+    """Why nothing can be written any more; "" when it can."""
+    pending: int
+    """Records, events and settings that are not in the database yet."""
+    lag_s: float
+    """How long the oldest event that is to be on disk has waited for it; 0: none waits."""
+    dropped: int
+    """Records lost, as too many waited."""
+
+
+class BusHealth(Row, frozen=True):
+    """Of the server that joins workers."""
+
+    ok: bool
+    detail: str
+    """Where it is, and what is wrong with it."""
+    lag: int | None
+    """Entries that its groups have not read; None: not known."""
+    oldest_s: float | None
+    """How long the oldest one that is not acknowledged has waited."""
