@@ -38,6 +38,14 @@ class SignalsRequest(msgspec.Struct, frozen=True):
     """When it was asked, milliseconds since the epoch, UTC."""
 
 
+class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of candles that are sent, or of the desk's own bars where none are."""
+
+    symbol: Annotated[str, Meta(min_length=1, max_length=100)]
+    candles: Annotated[tuple[Candle, ...], Meta(max_length=MAX_CANDLES)] = ()
+    """Oldest first."""
+
+
 class SignalScores(msgspec.Struct, frozen=True):
     speed: Answer = None
     microstructure: Answer = None

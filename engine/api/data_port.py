@@ -18,6 +18,13 @@ class DataPort(Protocol):
         """None for a symbol without stored bars."""
         ...
 
+    async def bars_of(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int, count: int
+    ) -> BarsRow | None:
+        """The newest ``count`` stored ones that begin in ``since_ns <= open < until_ns``; 0 seconds: the
+        desk's own interval. None for a symbol without any stored bars of it. Raises StoreError."""
+        ...
+
     def depth(self, symbol: str) -> DepthRow | None:
         """None for a symbol that is unknown, or has no book that is right."""
         ...

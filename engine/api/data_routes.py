@@ -5,15 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.api.http import json_response, name_of, not_found
+from engine.api.page import NEWEST, SINCE, UNTIL
 from engine.api.protocol import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 from engine.api.query import Number, Text
 from engine.api.route import Route, desk_of
 from engine.text import clean
 
-COUNT = Number("count", "Bars, the newest", 500, 1, 5_000)
+COUNT = Number("count", "Bars at most, the newest of the range", 500, 1, 5_000)
+INTERVAL = Number("interval", "Of the bars, seconds; 0: the desk's own", 0, 0, 604_800)
 SYMBOL = Text("symbol", "Only of this symbol")
 REASON = Text("reason", "Only for this reason")
-SINCE = Number("since", "ns since the epoch", 0)
 LIMIT = Number("limit", "Rows at most", 100, 1, 1_000)
 
 
@@ -22,8 +23,13 @@ async def symbols(request: web.Request) -> web.Response:
 
 
 async def bars(request: web.Request) -> web.Response:
-    symbol = name_of(request, "symbol")
-    found = desk_of(request).data.bars(symbol, COUNT.of(request))
+    symbol, count = name_of(request, "symbol"), COUNT.of(request)
+    since, until, interval = SINCE.of(request), UNTIL.of(request), INTERVAL.of(request)
+    data = desk_of(request).data
+    if since or interval or until != NEWEST:
+        found = await data.bars_of(symbol, interval, since, until, count)
+    else:
+        found = data.bars(symbol, count)
     if found is None:
         return not_found(f"no bars of {clean(symbol, 60)} are stored: see `tickdesk history list`")
     return json_response(found)
@@ -74,11 +80,11 @@ ROUTES = (
         method="GET",
         path="/v1/bars/{symbol:.+}",
         handler=bars,
-        summary="A symbol's stored bars",
+        summary="A symbol's stored bars, oldest first; for those before, ask until the first one",
         tag="market",
         role="read",
         need="look",
-        query=(COUNT,),
+        query=(COUNT, INTERVAL, SINCE, UNTIL),
         reply=BarsRow,
         statuses=(404,),
         slow=True,

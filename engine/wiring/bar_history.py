@@ -75,6 +75,11 @@ class BarHistory:
     def _clock(self) -> int:
         return self._engine.clock()
 
+    @property
+    def reader(self) -> BarReader | None:
+        """None where the stored bars could not be opened."""
+        return self._reader
+
     # --- life ---
 
     def start(self) -> None:

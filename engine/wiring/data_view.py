@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 
 from engine.api.rows import BarsRow, DepthRow, QuarantineRow, SymbolDataRow
 from engine.errors import AmbiguousSymbolError, StoreError, SymbolError
 from engine.events import NS, Depth
+from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
 from engine.store.quarantine import prune
 from engine.store.read import Reader
@@ -34,8 +36,10 @@ class LiveData:
         now_ns: Callable[[], int],
         reader: Callable[[], Reader],
         bars: HotCache | None = None,
+        bar_reader: Callable[[], BarReader | None] = lambda: None,
     ) -> None:
         self._bars = bars
+        self._bar_reader = bar_reader
         self._desk = desk
         self._now_ns = now_ns
         self._reader = reader
@@ -71,6 +75,23 @@ class LiveData:
         # The link has no NaN: what is not told is null.
         rows = tuple((*row[:4], number(row[4]), number(row[5])) for row in values.tolist())
         return BarsRow(symbol, self._bars.interval_s, tuple(opens.tolist()), rows) if rows else None
+
+    async def bars_of(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int, count: int
+    ) -> BarsRow | None:
+        reader = self._bar_reader()
+        if reader is None:
+            return None
+        symbol = self.called(symbol)
+        interval_s = interval_s or self._desk.config.history.interval_s
+        found = await asyncio.to_thread(reader.last, symbol, interval_s, count, until_ns)
+        if not len(found):
+            # That a range has no bars is not that there are none.
+            stored = await asyncio.to_thread(reader.last, symbol, interval_s, 1)
+            return BarsRow(symbol, interval_s, (), ()) if len(stored) else None
+        found = found.part(slice(int(np.searchsorted(found.open_ns, since_ns)), None))
+        rows = tuple((*row[:4], number(row[4]), number(row[5])) for row in found.values.tolist())
+        return BarsRow(symbol, interval_s, tuple(found.open_ns.tolist()), rows)
 
     def depth(self, symbol: str) -> DepthRow | None:
         symbol = self.called(symbol)

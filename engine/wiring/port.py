@@ -66,7 +66,13 @@ class LivePort:
             engine.desk, self._now_ns, lambda: self._open_reader(), engine.desk.stages, bars
         )
         engine.writing.watchers.append(self.market.on_event)
-        self.data = LiveData(engine.desk, self._now_ns, lambda: self._open_reader(), bars)
+        self.data = LiveData(
+            engine.desk,
+            self._now_ns,
+            lambda: self._open_reader(),
+            bars,
+            lambda: None if engine.bars is None else engine.bars.reader,
+        )
         self.alerts = LiveAlerts(engine)
         self.commands = LiveCommands(engine.store, lambda: self._open_reader())
         self.pages = Recorded(lambda: self._open_reader(), self.data.called)

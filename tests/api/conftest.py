@@ -63,6 +63,12 @@ class FakeData:
             return None
         return BarsRow(symbol, 60, (60_000_000_000,), ((1.0, 2.0, 0.5, 1.5, 10.0, None),))
 
+    async def bars_of(
+        self, symbol: str, interval_s: int, since_ns: int, until_ns: int, count: int
+    ) -> BarsRow | None:
+        self._asked.append(("bars of", symbol, interval_s, since_ns, until_ns, count))
+        return self.bars(symbol, count)
+
     def depth(self, symbol: str) -> DepthRow | None:
         if symbol != "kraken:BTC/USD":
             return None
