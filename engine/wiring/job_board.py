@@ -1,6 +1,7 @@
 """The board: who may do which work, decided in Redis, so that what is delivered twice is done once.
 
-    <prefix>:jobs:work:<id>      hash: state (posted, claimed, withdrawn, done), until and lease (ms, by the
+    <prefix>:jobs:work:<engine>:<id>
+                                 hash: state (posted, claimed, withdrawn, done), until and lease (ms, by the
                                  server's clock), owner, attempt, done and texts (steps), outcome; it expires
     <prefix>:jobs:news:<engine>  list: who began what, and what came of it; it is bounded, and expires
     <prefix>:jobs:celery:…       the queue of Celery, which tells workers to look here
@@ -172,8 +173,8 @@ class JobBoard:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    def _key(self, id: str) -> str:
-        return f"{self._config.prefix}:jobs:work:{id}"
+    def _key(self, work: Work) -> str:
+        return f"{self._config.prefix}:jobs:work:{work.engine}:{work.id}"
 
     def _news_key(self, engine: str) -> str:
         return f"{self._config.prefix}:jobs:news:{engine}"
@@ -183,14 +184,14 @@ class JobBoard:
     async def post(self, work: Work) -> bool:
         """Say that it may be done from now on; False when it was said before."""
         until_ms = round(self._config.deadline_s * 1000)
-        return bool(await self._post(keys=[self._key(work.id)], args=[until_ms, until_ms + KEEP_MS]))
+        return bool(await self._post(keys=[self._key(work)], args=[until_ms, until_ms + KEEP_MS]))
 
-    async def withdraw(self, id: str, *, lost: bool = True) -> Standing:
+    async def withdraw(self, work: Work, *, lost: bool = True) -> Standing:
         """Make sure that nobody begins it any more; ``yours``: nobody had.
 
         ``lost``: also where somebody began it, is not heard of, and the time for further attempts is over.
         """
-        return _standing(await self._withdraw(keys=[self._key(id)], args=[int(lost)]))
+        return _standing(await self._withdraw(keys=[self._key(work)], args=[int(lost)]))
 
     async def news(self, engine: str) -> bytes | None:
         """The oldest that nobody has heard; None when there is none for a second."""
@@ -204,7 +205,7 @@ class JobBoard:
         """Ask to do it. ``yours``, ``spent`` and ``late`` make ``owner`` the one who finishes it."""
         lease_ms = round(self._config.lease_s * 1000)
         args = (owner, lease_ms, self._config.attempts)
-        return _standing(await self._claim(keys=[self._key(work.id)], args=args))
+        return _standing(await self._claim(keys=[self._key(work)], args=args))
 
     async def began(self, work: Work, begun: Begun) -> None:
         """For those who look: nothing is decided by it."""
@@ -215,15 +216,15 @@ class JobBoard:
             pipeline.pexpire(key, KEEP_MS)
             await pipeline.execute()
 
-    async def renew(self, id: str, owner: str, texts: tuple[str, ...] | None = None) -> bool:
+    async def renew(self, work: Work, owner: str, texts: tuple[str, ...] | None = None) -> bool:
         """It is still at work, and has done so much; False when it is another's by now."""
         told = b"" if texts is None else msgspec.json.encode(texts)
         lease_ms = round(self._config.lease_s * 1000)
-        return bool(await self._renew(keys=[self._key(id)], args=[owner, lease_ms, told]))
+        return bool(await self._renew(keys=[self._key(work)], args=[owner, lease_ms, told]))
 
     async def finish(self, work: Work, owner: str, outcome: Outcome) -> bool:
         """It is done, and the engine hears of it; False when it is another's by now."""
-        keys = [self._key(work.id), self._news_key(work.engine)]
+        keys = [self._key(work), self._news_key(work.engine)]
         return bool(await self._finish(keys=keys, args=[owner, encode(outcome), MAX_NEWS, KEEP_MS]))
 
 

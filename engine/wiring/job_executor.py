@@ -63,7 +63,7 @@ class JobExecutor:
         self._late = late
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="jobs")
         self._awaited: dict[str, _Awaited] = {}
-        self._left: set[str] = set()
+        self._left: dict[str, Work] = {}
         """Given, and not waited for any more."""
         self._hearing: asyncio.Task[None] | None = None
         self._down_at: float | None = None
@@ -78,7 +78,9 @@ class JobExecutor:
             await end_tasks([self._hearing])
         with contextlib.suppress(TimeoutError, *failures()):
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.gather(*(self._board.withdraw(id, lost=False) for id in self._left))
+                await asyncio.gather(
+                    *(self._board.withdraw(work, lost=False) for work in self._left.values())
+                )
         with contextlib.suppress(*failures()):
             await self._board.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -91,13 +93,13 @@ class JobExecutor:
         if not await self._posted(work):
             return await self._instead(work, placed, "the broker cannot be reached")
         awaited = self._awaited[work.id] = _Awaited(placed)
-        self._left.add(work.id)
+        self._left[work.id] = work
         try:
             await self._send(work)
             outcome = await self._followed(work, awaited)
         finally:
             del self._awaited[work.id]
-        self._left.discard(work.id)
+        del self._left[work.id]
         return outcome
 
     async def _posted(self, work: Work) -> bool:
@@ -128,13 +130,17 @@ class JobExecutor:
         config, loop = self._config, asyncio.get_running_loop()
         # By then nobody begins it any more, and nobody is at it.
         end = loop.time() + config.deadline_s + config.time_limit_s + config.lease_s
-        left_s, attempt = config.wait_s, 1
+        begins = loop.time() + config.wait_s
+        left_s, attempt = min(config.wait_s, config.lease_s), 1
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     return await asyncio.shield(awaited.outcome)
+            if not awaited.begun and loop.time() < begins:
+                left_s = min(begins - loop.time(), config.lease_s)
+                continue
             try:
-                standing = await self._board.withdraw(work.id)
+                standing = await self._board.withdraw(work)
             except failures() as error:
                 self._down(error)
                 if loop.time() >= end:

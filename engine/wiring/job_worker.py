@@ -123,7 +123,7 @@ class _Turn:
 
         async def step_done(count: int, text: str) -> None:
             kept.append(text)
-            if not await self._asked(lambda: self._board.renew(self._work.id, self._owner, tuple(kept))):
+            if not await self._asked(lambda: self._board.renew(self._work, self._owner, tuple(kept))):
                 raise NotOursError
 
         try:
@@ -155,7 +155,7 @@ class _Turn:
         while True:
             await asyncio.sleep(self._config.lease_s / 3)
             try:
-                if not await self._board.renew(self._work.id, self._owner):
+                if not await self._board.renew(self._work, self._owner):
                     return
             except failures() as error:
                 log.warning("%s: the board does not answer: %s", self._work.id, clean(error, 120))
