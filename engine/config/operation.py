@@ -46,7 +46,9 @@ class AlarmsConfig(Section, frozen=True):
     """The oldest entry that nobody has acknowledged is older."""
     latency_budget_ms: Annotated[float, Meta(ge=0, le=60_000)] = 50.0
     """99 of 100 decisions, from ticks received to the order approved, are to take no longer."""
-    for_s: _Limit = 5.0
-    """A condition that is of lag or latency must hold for so long."""
+    drifted_features: Annotated[int, Meta(ge=0, le=1_000)] = 40
+    """So many features of the model at work are of another distribution than in its training."""
+    clear_s: _Limit = 10.0
+    """What has not been for so long is over."""
     window_s: Annotated[float, Meta(ge=0, le=604_800)] = 600.0
     """The same is told once in so long, with how often it came; its end is told when it was."""

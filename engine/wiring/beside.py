@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.config import QuantConfig
 from engine.wiring.daily_reports import DailyReports
 from engine.wiring.notifications import Notifications
+from engine.wiring.operation import Operation
 from engine.wiring.retrain import Retrain
 from engine.wiring.training_run import TrainingRun
 
@@ -40,9 +41,7 @@ class Beside:
         )
         self.notifications: Notifications | None = None
         if self._config.notify.enabled and not engine.on_tape:  # what is long past is no news
-            self.notifications = Notifications(
-                self._config.notify, feeds=lambda: engine.feeds, alert=engine.desk.alert
-            )
+            self.notifications = Notifications(self._config.notify, alert=engine.desk.alert)
             engine.writing.watchers.append(self.notifications.on_event)
 
     @cached_property
@@ -114,6 +113,7 @@ class Beside:
     def _report(self) -> None:
         """Tell those who are not at the desk."""
         engine, told = self._engine, self.notifications
+        engine.tasks.spawn(Operation(engine).run(), vital=False)
         if told is not None:
             engine.tasks.spawn(told.run(), vital=False)
         reports = DailyReports(

@@ -29,6 +29,11 @@ class LatencyWindow:
         self.count += 1
         self.histogram.add(ns)
 
+    def since(self, count: int) -> list[int]:
+        """The latencies, ns, that came when there had been ``count`` and are still held."""
+        newer = min(self.count - count, len(self._values))
+        return [self._values[index] for index in range(-newer, 0)]
+
     def percentile_us(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the latencies lie, in µs; None when there are none."""
         return _at(sorted(self._values), share)

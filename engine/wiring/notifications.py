@@ -1,4 +1,4 @@
-"""Notifications beyond the desk: fills, halts, drift, lost feeds, the daily report.
+"""Notifications beyond the desk: fills, halts, drift, what is wrong with the engine, the daily report.
 
 What the journal says is told once it is durable. Nothing here is waited for: messages queue, and a service
 that is slow or away costs the oldest of them.
@@ -13,38 +13,28 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from engine.api.alert_protocol import SOURCE as ALERT
 from engine.automation.notification import Notifier
 from engine.automation.parts import Level
 from engine.config import NotifyConfig
 from engine.errors import AutomationError, ConfigError
-from engine.events import Alert, FeedState, Fill, JournalEvent, RiskChange, RiskState
+from engine.events import Alert, Fill, JournalEvent, RiskChange, RiskState
+from engine.ops.alarms import FEED_KINDS, Told
+from engine.ops.telling import Message, Telling
 from engine.private_file import read_private
 from engine.text import clean
 from engine.wiring.decimal_text import plain
 from engine.wiring.reconciliation import SOURCE as RECONCILIATION
 
-if TYPE_CHECKING:
-    from engine.feeds.base import Watched
-
 URLS = "TICKDESK_NOTIFY_URLS"
 BEAT_S = 1.0
-"""Fills and alerts are gathered, and feeds are looked at, this often."""
-LOST_S = 10.0
-"""A feed that is away for longer is told."""
+"""Fills and alerts are gathered this often."""
 WAITING = 100
 LISTED = 20
 """Fills, or alerts, that one message names."""
 SOURCE = "notify"
 _MOST = 64 * 1024
-
-
-class _Message(NamedTuple):
-    title: str
-    text: str
-    level: Level
 
 
 class Notifications:
@@ -54,34 +44,32 @@ class Notifications:
         self,
         config: NotifyConfig,
         *,
-        feeds: Callable[[], Sequence[Watched]],
         alert: Callable[[str, str, str], None],
         environ: Mapping[str, str] = os.environ,
         timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``timer`` in seconds. Raises ConfigError: no address, a file that others can read, no Apprise."""
+        """``timer`` in seconds; ``clock``: ns UTC, for the quiet hours.
+
+        Raises ConfigError: no address, a file that others can read, no Apprise.
+        """
         self._config = config
         self._urls = addresses(config, environ)
-        self._feeds = feeds
         self._alert = alert
         self._timer = timer
+        self._clock = clock
         self._notifier = Notifier(environ)
         self._fills: list[Fill] = []
         self._rules: list[str] = []
         """What the rules of a person told."""
-        self._messages: deque[_Message] = deque()
+        self._messages: deque[Message] = deque()
         self._news = asyncio.Event()
         self._left_out = 0
         """Since a message was sent."""
         self.left_out = 0
         """Since the start."""
         self._left_out = 0
-        self._said: dict[tuple[str, ...], float] = {}
-        """When each piece of news was told last."""
-        self._away: dict[str, float] = {}
-        """Since when a feed is away, by venue."""
-        self._lost: set[str] = set()
-        """Feeds whose loss was told."""
+        self._telling = Telling(config.quiet_s, config.quiet_hours)
         self._failing = False
 
     @property
@@ -101,57 +89,54 @@ class Notifications:
             if config.halts and event.state is not RiskState.ACTIVE:
                 states = f"{event.previous.value.upper()} → {event.state.value.upper()}"
                 level: Level = "error" if event.state is RiskState.HALTED else "warning"
-                self._tell("trading state", f"{states} by {event.who}: {event.reason}", level)
+                halted = event.state is RiskState.HALTED
+                self._tell(
+                    "trading state", f"{states} by {event.who}: {event.reason}", level, critical=halted
+                )
         elif isinstance(event, Alert) and config.drift and event.source == RECONCILIATION:
-            self._tell("reconciliation", event.text, "error" if event.level == "error" else "info")
+            wrong = event.level == "error"
+            self._tell("reconciliation", event.text, "error" if wrong else "info", critical=wrong)
         elif isinstance(event, Alert) and config.alerts and event.source == ALERT:
-            self._rules += [event.text] * self._is_news("alert", event.text)
+            news = self._telling.again("alert", event.text, self._timer())
+            if news is not None:
+                self._rules.append(news)
 
     def daily_report(self, day: str, text: str) -> None:
         if self._config.daily_report:
             self._tell(f"daily report {day}", text, "info")
 
     def look(self) -> None:
-        """Look at the feeds, and make one message of the fills since the last look, and one of the alerts."""
-        if self._config.feed_loss:
-            self._look_at_feeds()
+        """Make one message of the fills since the last look, one of the alerts, one of what was held."""
+        held = self._telling.due(self._clock())
+        if held is not None:
+            self._push(held)
         fills, self._fills = self._fills, []
         if fills:
-            self._push(_message_of("fill", [_fill(fill) for fill in fills], "info"))
+            self._offer(_message_of("fill", [_fill(fill) for fill in fills], "info"))
         rules, self._rules = self._rules, []
         if rules:
-            self._push(_message_of("alert", rules, "warning"))
+            self._offer(_message_of("alert", rules, "warning"))
 
-    def _look_at_feeds(self) -> None:
-        now = self._timer()
-        for feed in self._feeds():
-            venue, stats = feed.venue, feed.stats
-            if stats.state in (FeedState.UP, FeedState.POLLING):
-                self._away.pop(venue, None)
-                if venue in self._lost:
-                    self._lost.discard(venue)
-                    self._tell("feed", f"{venue} is back", "info")
-                continue
-            if now - self._away.setdefault(venue, now) >= LOST_S and venue not in self._lost:
-                self._lost.add(venue)
-                why = clean(stats.detail, 200)
-                self._tell("feed", f"{venue} is {stats.state.value}{f': {why}' if why else ''}", "error")
+    def operation(self, told: Told) -> None:
+        """What the engine tells of itself."""
+        config = self._config
+        if config.feed_loss if told.kind in FEED_KINDS else config.operation:
+            # What is over was told to have begun: it is never a repetition.
+            over = told.level == "info"
+            text = told.text if over else self._telling.again(told.kind, told.text, self._timer())
+            if text is not None:
+                self._offer(Message(told.kind, clean_lines(text), told.level, told.critical))
 
-    def _tell(self, title: str, text: str, level: Level) -> None:
-        if self._is_news(title, text):
-            self._push(_Message(title, clean_lines(text), level))
+    def _tell(self, title: str, text: str, level: Level, *, critical: bool = False) -> None:
+        news = self._telling.again(title, text, self._timer())
+        if news is not None:
+            self._offer(Message(title, clean_lines(news), level, critical))
 
-    def _is_news(self, title: str, text: str) -> bool:
-        """Unless the same was told within ``quiet_s``."""
-        now, quiet_s = self._timer(), self._config.quiet_s
-        self._said = {news: at for news, at in self._said.items() if now - at < quiet_s}
-        if (title, text) in self._said:
-            return False
-        if quiet_s:
-            self._said[title, text] = now
-        return True
+    def _offer(self, message: Message) -> None:
+        if self._telling.sent_now(message, self._clock()):
+            self._push(message)
 
-    def _push(self, message: _Message) -> None:
+    def _push(self, message: Message) -> None:
         if len(self._messages) == WAITING:
             self._messages.popleft()
             self._left_out += 1
@@ -186,7 +171,7 @@ class Notifications:
             self._news.clear()
             await self._news.wait()
 
-    async def _send(self, message: _Message) -> None:
+    async def _send(self, message: Message) -> None:
         text = message.text
         if self._left_out:
             text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
@@ -208,12 +193,12 @@ def clean_lines(text: str) -> str:
     return "\n".join(clean(line, 300) for line in text.splitlines()[:100])
 
 
-def _message_of(what: str, told: Sequence[str], level: Level) -> _Message:
+def _message_of(what: str, told: Sequence[str], level: Level) -> Message:
     lines = list(told[:LISTED])
     if len(told) > LISTED:
         lines.append(f"and {len(told) - LISTED} more")
     title = what if len(told) == 1 else f"{len(told)} {what}s"
-    return _Message(title, clean_lines("\n".join(lines)), level)
+    return Message(title, clean_lines("\n".join(lines)), level)
 
 
 def _fill(fill: Fill) -> str:

@@ -15,22 +15,15 @@ import pytest
 
 from engine.config import NotifyConfig
 from engine.errors import ConfigError
-from engine.events import NS, Alert, FeedState, Fill, RiskChange, RiskState, Side
-from engine.feeds.base import FeedStats
+from engine.events import NS, Alert, Fill, RiskChange, RiskState, Side
+from engine.ops import alarms
 from engine.wiring import notifications
-from engine.wiring.notifications import LISTED, LOST_S, URLS, WAITING, Notifications
+from engine.wiring.notifications import LISTED, URLS, WAITING, Notifications
 from tests.wiring.hook import Hook, serving, until
 
 pytest.importorskip("apprise", reason="tickdesk[notify] is not installed")
 T0 = 1_700_000_000 * NS
 SECRET = "hunter2"
-
-
-class Feed:
-    def __init__(self) -> None:
-        self.venue = "kraken"
-        self.stats = FeedStats()
-        self.stats.state = FeedState.UP
 
 
 class Told:
@@ -40,7 +33,7 @@ class Told:
         self, hook: Hook | None = None, environ: dict[str, str] | None = None, **config: Any
     ) -> None:
         self.now = 100.0
-        self.feed = Feed()
+        self.utc_ns = T0
         self.alerts: list[tuple[str, str, str]] = []
         self.hook = hook
         if hook is not None:
@@ -48,10 +41,10 @@ class Told:
             environ = {URLS: f"{address}\n"}
         self.told = Notifications(
             NotifyConfig(enabled=True, **config),
-            feeds=lambda: [self.feed],
             alert=lambda *news: self.alerts.append(news),
             environ=environ or {},
             timer=lambda: self.now,
+            clock=lambda: self.utc_ns,
         )
 
     @property
@@ -148,46 +141,59 @@ async def test_the_same_news_is_told_again_after_a_while_only() -> None:
         told.told.on_event(halted("another reason"))
         await until(lambda: len(told.messages) == 3)
         assert [text.rsplit(": ", 1)[1] for _, text, _ in told.messages] == [
-            *("daily loss", "daily loss", "another reason")
+            *("daily loss", "daily loss (3 times since it was told last)", "another reason")
         ]
 
 
-async def test_a_feed_that_is_lost_and_comes_back() -> None:
-    async with running() as told:
-        stats = told.feed.stats
-        stats.state, stats.detail = FeedState.DOWN, "connection \x1b[31mrefused"
+async def test_what_the_engine_tells_of_itself() -> None:
+    lost = alarms.Told("feed", "error", "kraken is away: down, connection \x1b[31mrefused", False)
+    back = alarms.Told("feed", "info", "kraken is back", False)
+    async with running(quiet_s=60.0) as told:
+        for news in (lost, back, lost, back):
+            told.told.operation(news)
+        told.now += 61
+        told.told.operation(lost)
+        told.told.operation(alarms.Told("disk", "error", "0.05 GB are free", True))
+        await until(lambda: len(told.messages) == 5)
+        away = "kraken is away: down, connection [31mrefused"
+        assert told.messages == [
+            ("tickdesk: feed", away, "failure"),
+            ("tickdesk: feed", "kraken is back", "info"),
+            ("tickdesk: feed", "kraken is back", "info"),
+            ("tickdesk: feed", f"{away} (2 times since it was told last)", "failure"),
+            ("tickdesk: disk", "0.05 GB are free", "failure"),
+        ]
+
+
+async def test_in_quiet_hours_only_what_cannot_wait_is_told() -> None:
+    # T0 is a Tuesday, 22:13 UTC.
+    async with running(quiet_hours=("mon-sun 22:00-06:00",)) as told:
+        told.told.on_event(fill(1))
         told.told.look()
-        told.now += LOST_S - 1
-        stats.state = FeedState.CONNECTING
-        told.told.look()
-        stats.state = FeedState.DOWN
-        told.now += 2
-        told.told.look()
-        told.now += 100
-        told.told.look()
-        stats.state = FeedState.UP
-        told.told.look()
-        stats.state = FeedState.STALE
-        told.told.look()
-        stats.state = FeedState.UP
+        told.told.on_event(halted("entries off", RiskState.REDUCING))
+        told.told.on_event(halted())
+        await until(lambda: len(told.messages) == 1)
+        told.utc_ns += 8 * 3600 * NS
         told.told.look()
         await until(lambda: len(told.messages) == 2)
-        assert [text for _, text, _ in told.messages] == [
-            *("kraken is down: connection [31mrefused", "kraken is back")
+        (_, first, _), (title, text, kind) = told.messages
+        assert first == "ACTIVE → HALTED by risk: daily loss"
+        assert (title, kind) == ("tickdesk: 2 messages of the quiet hours", "warning")
+        assert text.splitlines() == [
+            "fill: buy 0.5 sim:A-USD at 100, fee 0.05",
+            "trading state: ACTIVE → REDUCING by risk: entries off",
         ]
-        assert not any("\x1b" in text for _, text, _ in told.messages)
 
 
 async def test_what_is_switched_off_is_not_told() -> None:
-    off = {"fills": False, "halts": False, "drift": False, "feed_loss": False, "alerts": False}
+    off = dict.fromkeys(("fills", "halts", "drift", "feed_loss", "alerts", "operation"), False)
     async with running(**off) as told:
         told.told.on_event(fill(1))
         told.told.on_event(halted())
         told.told.on_event(Alert("error", "reconciliation", "drift", T0))
         told.told.on_event(Alert("warning", "alert", "came true", T0))
-        told.feed.stats.state = FeedState.DOWN
-        told.told.look()
-        told.now += 100
+        for kind in ("feed", "stale data", "disk"):
+            told.told.operation(alarms.Told(kind, "error", "is wrong", True))
         told.told.look()
         told.told.daily_report("2025-03-04", "told last")
         await until(lambda: told.messages)
