@@ -308,6 +308,11 @@ class Desk:
         if faults:
             self._watch_rises()
 
+    def on_strategy_failed(self, name: str, trace: str) -> None:
+        """It runs elsewhere, and failed there."""
+        self.signals.strategies.fail(name, trace)
+        self._note_faults()
+
     def _watch_rises(self) -> None:
         watch = self.signals.strategies.rise_watch or (0.0, 0.0)
         for instrument in self.instruments:

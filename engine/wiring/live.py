@@ -360,7 +360,8 @@ class LiveEngine:
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.advance()
-            tell_unfed(self.desk, self.feeds)
+            if self.said is None:  # else others have the feeds
+                tell_unfed(self.desk, self.feeds)
             if self.desk.trading.gate.state is not RiskState.ACTIVE:
                 # The last run may have ended between the halt and its cancels.
                 self.desk.trading.cancel_entries()

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import shutil
+from collections.abc import Callable
 
 from engine.api.control import Control
 from engine.errors import InternalError, TickdeskError
@@ -21,13 +22,19 @@ from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.wiring.redis_cache import check_redis
 from engine.wiring.shutdown import GRACE_S, Deadline
-from engine.wiring.tape_playback import forget_journal
+from engine.wiring.tape_playback import Begin, forget_journal
 
 log = logging.getLogger("engine")
 
 
-def run_engine(options: EngineOptions) -> int:
-    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start."""
+Make = Callable[[EngineOptions, LogRing, Tape | None, Begin, Control], LiveEngine]
+
+
+def run_engine(options: EngineOptions, make: Make = LiveEngine) -> int:
+    """Run until told to stop; returns the exit code. ``make``: which engine.
+
+    Raises TickdeskError when it cannot start.
+    """
     lock = StateLock.acquire(options.state_dir)
     try:
         logs = configure_by(
@@ -42,7 +49,7 @@ def run_engine(options: EngineOptions) -> int:
             options.note(text)
 
         compile_all(note)
-        code = _run(options, logs.ring, tape)
+        code = _run(options, logs.ring, tape, make)
     except TickdeskError:
         raise
     except Exception as error:
@@ -67,11 +74,11 @@ def _begins_ns(options: EngineOptions) -> int:
     return min((span.from_ns for span in spans if span.from_ns), default=0)
 
 
-def _run(options: EngineOptions, ring: LogRing, tape: Tape | None) -> int:
+def _run(options: EngineOptions, ring: LogRing, tape: Tape | None, make: Make) -> int:
     begin, control = options.begin, Control()
     deadline = Deadline(options.config.engine.shutdown_s + GRACE_S)
     while True:
-        engine = LiveEngine(options, ring, tape, begin, control)
+        engine = make(options, ring, tape, begin, control)
         engine.on_stop = deadline.start
         code = asyncio.run(engine.main())
         if engine.anew is None or code:

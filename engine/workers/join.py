@@ -65,10 +65,6 @@ class Join:
         self._heard[shard] = max(self._heard[shard], number)
         self._said.extend(heard.said)
 
-    def begin_at(self, number: int) -> None:
-        """What strategies said up to there was played by an earlier run."""
-        self._heard = [max(number, one) for one in self._heard]
-
     def waits_for(self) -> tuple[int, ...]:
         """Shards whose strategies the next round waits for; none when its ticks are not there either."""
         if not self._complete():
