@@ -20,7 +20,7 @@ from console.alerts import SILENT, AlertsApp, Notices
 from console.command_line.prompt import PromptApp
 from console.commands import DeskCommands
 from console.control import ControlApp
-from console.driver import DeskDriver, PatientApp, bytes_written
+from console.driver import DeskDriver, bytes_written
 from console.exporting import ExportingApp
 from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap
 from console.keystrokes import KeystrokesApp
@@ -28,6 +28,7 @@ from console.link_protocol import Link, LinkState
 from console.market import MarketApp
 from console.memory import ConsoleMemory
 from console.replay import ReplayApp
+from console.screens.covering import CoveringApp
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK, MARKET
 from console.screens.feeds import FeedsScreen
@@ -57,7 +58,7 @@ class DeskApp(
     ExportingApp,
     ThemesApp,
     KeystrokesApp,
-    PatientApp,
+    CoveringApp,
     inherit_bindings=False,
 ):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""

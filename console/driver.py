@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import RenderableType
 from textual import constants, on
+from textual._compositor import LayoutUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
@@ -126,12 +127,21 @@ class PatientApp(App[None]):
     """An app under ``DeskDriver``: what it could not draw on a busy line, it draws when the line is free."""
 
     _frame_lost = False
+    shown: Screen[Any] | None = None
+    """The screen that the terminal shows, but for what is marked to be drawn; None: nobody knows."""
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         # A layout is composed even inside a batch, and its frame is then thrown away.
         if self._batch_count and renderable is not None:
-            self._frame_lost = True
+            self._frame_lost, self.shown = True, None
+        elif isinstance(renderable, LayoutUpdate):
+            self.shown = screen
         super()._display(screen, renderable)
+
+    def _draw_all(self) -> None:
+        self.shown = None
+        if self._screen_stack:
+            self.screen.refresh()
 
     def line_free(self) -> None:
         """Draw: all of it when a frame was thrown away, else what changed."""
@@ -139,7 +149,7 @@ class PatientApp(App[None]):
             return
         if self._frame_lost:
             self._frame_lost = False
-            self.screen.refresh()
+            self._draw_all()
         self.screen.check_idle()
 
     def refresh(self, *, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
@@ -153,21 +163,21 @@ class PatientApp(App[None]):
         """Take the terminal, and send the whole screen again."""
         if isinstance(self._driver, PatientDriver):
             self._driver.take_terminal()
-        if self._screen_stack:
-            self.screen.refresh()
+        self._draw_all()
 
     def on_resize(self, event: Resize) -> None:
         """It may have been another size in between, and lost what stood at its edge."""
         if isinstance(self._driver, PatientDriver):
             self._driver.forget()
-        if event.size == self._size and self._resize_timer is None and self._screen_stack:
-            self.screen.refresh()
+        self.shown = None
+        if event.size == self._size and self._resize_timer is None:
+            self._draw_all()
 
     def _check_resize(self) -> None:
         event = self._resize_event
         super()._check_resize()
         if event is not None and self._screen_stack and self.screen.outer_size == event.size:
-            self.screen.refresh()  # nothing moves, so nothing else draws it
+            self._draw_all()  # nothing moves, so nothing else draws it
 
     @on(Driver.SignalResume)
     def _resumed(self) -> None:

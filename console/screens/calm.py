@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self, TypeVar
 
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from console.driver import PatientApp
 from console.screens.compositor import DeskCompositor
 
 Result = TypeVar("Result")
@@ -25,6 +29,9 @@ class CalmScreen(Screen[Result]):
     would have shown stays marked, and is drawn when the line is free.
     """
 
+    LIES_OVER: ClassVar[bool] = False
+    """The screen below is seen around its widgets, as it is."""
+
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     _owed = False
@@ -34,7 +41,10 @@ class CalmScreen(Screen[Result]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._compositor = DeskCompositor()
+        self._compositor: DeskCompositor = DeskCompositor()
+        self.uncovered: set[Region] | None = None
+        """What a dialog above it stood on, until that is drawn; None: anything."""
+        self._stays = False
 
     @property
     def _update_timer(self) -> Timer:
@@ -49,7 +59,63 @@ class CalmScreen(Screen[Result]):
             self._owed = True
             return
         self._owed = False
+        if isinstance(self.app, PatientApp):
+            self._keep_what_is_shown(self.app)
         super()._compositor_refresh()
+
+    # --- a dialog and what is below it -----------------------------------------------------------
+
+    def _keep_what_is_shown(self, app: PatientApp) -> None:
+        """Of the first frame of a dialog, draw the place where it stands."""
+        dirty, whole = self._compositor._dirty_regions, self.size.region
+        if self is not app.screen:
+            if whole in dirty:
+                app.shown = None  # all of it is drawn anew, below the dialog
+        elif self.LIES_OVER and app.shown is self.below is not None:
+            dirty.discard(whole)
+            dirty |= self._standing()
+            app.shown = self
+
+    @property
+    def below(self) -> Screen[Any] | None:
+        stack = self.app.screen_stack
+        at = stack.index(self) if self in stack else 0
+        return stack[at - 1] if at else None
+
+    def _standing(self) -> set[Region]:
+        """Where its widgets stand."""
+        seen = self._compositor.visible_widgets.items()
+        return {region.intersection(clip) for widget, (region, clip) in seen if widget is not self}
+
+    def lines_of(self, region: Region) -> list[Strip]:
+        """What is seen of it there."""
+        return self._compositor.render_region(region)
+
+    def left_behind(self, shown: Screen[Any]) -> set[Region] | None:
+        """What has to be drawn of the screen below when this one goes, and ``shown`` is what the terminal
+        shows; None: all."""
+        pending = self._compositor._dirty_regions | self._repaint_regions
+        if not self.LIES_OVER or self.size != self.app.size or self.size.region in pending:
+            return None
+        return pending | self._standing() if shown is self else pending
+
+    @contextmanager
+    def staying_as_it_is(self) -> Iterator[None]:
+        """Textual draws a screen once more when another one is pushed over it."""
+        self._stays = True
+        try:
+            yield
+        finally:
+            self._stays = False
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        if self._stays and not (regions or layout or recompose):
+            return self
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    # --- when it is drawn ------------------------------------------------------------------------
 
     def _screen_resized(self, size: Size) -> None:
         # Every dialog that opens says so, of itself and to all screens below.
@@ -66,10 +132,17 @@ class CalmScreen(Screen[Result]):
         if self.is_attached:
             if event.refresh_styles and not new:
                 self.update_node_styles(animate=False)
+            uncovered, self.uncovered = self.uncovered, None
             if self._size != self.app.size:
                 self._refresh_layout(self.app.size)
-            else:
+            elif uncovered is None:
                 self.refresh()
+            else:
+                self._compositor._dirty_regions |= uncovered
+                self._owed = True
+                self.check_idle()
+            if self.focused is not None:
+                self.focused.refresh()  # its cursor is the one that keys move, again
 
     async def _on_idle(self, event: events.Idle) -> None:
         due = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets

@@ -31,6 +31,12 @@ class DeskCompositor(Compositor):
         ends = [[at + strip.cell_length for at, strip in line.items()] for line in chops]
         return ChopsUpdate(chops, spans, ends)
 
+    def render_region(self, region: Region) -> list[Strip]:
+        """The lines of a part of the screen."""
+        left, right = region.column_span
+        chops = self._chops([(y, left, right) for y in region.line_range])
+        return [Strip.join(line.values()) for line in chops[region.y : region.bottom]]
+
     def _render_chops(
         self, crop: Region, is_rendered_line: Callable[[int], bool]
     ) -> Sequence[Mapping[int, Strip]]:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 
-from textual._context import visible_screen_stack
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.screen import ModalScreen
-from textual.widget import _RenderCache
+from textual.strip import Strip
 
 from console.keymap import keys_of
+from console.screens.calm import CalmScreen
 from console.screens.searching import SearchingScreen
 from widgets.search_line import SearchLine
 
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 
 
 class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False):
+    LIES_OVER = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "close", show=False),
         Binding("H", "app.halt", show=False, id="halt"),
@@ -41,23 +43,18 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     """
 
     def on_mount(self) -> None:
-        self._mark_focus_anew()
-
-    def on_unmount(self) -> None:
-        self._mark_focus_anew()
-
-    def _mark_focus_anew(self) -> None:
-        """Nothing shades what is below: its cursor is drawn as one without the focus."""
+        # Nothing shades what is below: its cursor is drawn as one without the focus.
         for screen in self.app.screen_stack:
             if screen.focused is not None:
                 screen.focused.refresh()
 
-    def _render_content(self) -> None:
+    def render_lines(self, crop: Region) -> list[Strip]:
         """The screen below as it is: to shade it would send every cell of it, twice, on a slow line too."""
-        below = visible_screen_stack.get([])
-        lines = list(below.pop()._compositor.render_strips(self.size)) if below else []
-        self._render_cache = _RenderCache(self.size, lines)
-        self._dirty_regions.clear()
+        below = self.below
+        if isinstance(below, CalmScreen):
+            return below.lines_of(crop)
+        strips = below._compositor.render_strips(self.size) if below is not None else []
+        return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
 
     def key(self, id: str) -> str:
         """The key of an action as it is mapped, to be shown."""
