@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from engine.api.asked_by import who
-from engine.api.http import body, json_response, raw_body
-from engine.api.protocol import ErrorReply, Reply
+from engine.api.http import body, json_response
+from engine.api.protocol import Reply
 from engine.api.query import Number
 from engine.api.route import Route, desk_of
 from engine.api.trading_protocol import (
@@ -20,7 +18,6 @@ from engine.api.trading_protocol import (
     TargetsDetail,
 )
 
-SIGNATURE = "X-Signature"
 POINTS = Number("points", "Of the curve, at most", 240, 2, 2_000)
 
 
@@ -51,14 +48,6 @@ async def reconcile(request: web.Request) -> web.Response:
 async def accept_cash(request: web.Request) -> web.Response:
     wanted = await body(request, AcceptCash)
     return json_response(await desk_of(request).trading.accept_cash(wanted.gateway, who(request)))
-
-
-async def alpaca(request: web.Request) -> web.Response:
-    signature = request.headers.get(SIGNATURE, "")
-    status, text = desk_of(request).trading.alpaca_update(await raw_body(request), signature)
-    if status >= 400:
-        return json_response(ErrorReply(text, f"HTTP_{status}"), status)
-    return json_response(Reply(True, text), status)
 
 
 ROUTES = (
@@ -135,18 +124,5 @@ ROUTES = (
         need="control",
         body=AcceptCash,
         reply=Reply,
-    ),
-    Route(
-        method="POST",
-        path="/v1/webhooks/alpaca",
-        handler=alpaca,
-        summary="An order update of Alpaca, signed (HMAC-SHA256 in X-Signature)",
-        tag="webhooks",
-        role="trade",
-        need="control",
-        body=dict[str, Any],
-        reply=Reply,
-        statuses=(401, 422),
-        access="signature",
     ),
 )

@@ -24,6 +24,7 @@ from engine.api import (
     signal_routes,
     strategy_routes,
     stream_routes,
+    webhook_routes,
 )
 from engine.api.route import Route
 
@@ -49,5 +50,6 @@ TABLE: tuple[Route, ...] = (
     *playback_routes.ROUTES,
     *recorded_routes.ROUTES,
     *audit_routes.ROUTES,
+    *webhook_routes.ROUTES,
 )
 """In the order in which addresses are tried: a name of its own before a parameter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from engine.api.protocol import Reply
@@ -83,6 +84,6 @@ class TradingPort(Protocol):
         """Answers when it is journaled who accepted what."""
         ...
 
-    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
-        """An order update that Alpaca's webhook brings: the HTTP status to answer with, and why."""
+    def order_update(self, gateway: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """An order update that a gateway's webhook brings: the HTTP status to answer with, and why."""
         ...

@@ -20,7 +20,7 @@
     GET  /v1/reconciliation             ReconciliationRow per gateway
     POST /v1/reconcile                  Reply: compares now
     POST /v1/reconcile/cash             AcceptCash -> Reply: what differs in cash is counted in from now on
-    POST /v1/webhooks/alpaca            an order update, signed (HMAC-SHA256 in ``X-Signature``)
+    POST /v1/webhooks/{gateway}         an order update, signed (HMAC-SHA256 in ``X-Signature``)
 
 Quantities, prices and money are decimal text.
 """

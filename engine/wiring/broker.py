@@ -34,6 +34,7 @@ from engine.execution.alpaca.wire import (
 )
 from engine.execution.gateway import Gateway, Report, VenueAccount
 from engine.execution.order import Order
+from engine.execution.webhook import OrderWebhook
 from engine.feeds.backoff import Backoff
 
 log = logging.getLogger("engine.alpaca")
@@ -307,6 +308,11 @@ class Brokers:
     def gateways(self) -> dict[str, Gateway]:
         """By name."""
         return {} if self.alpaca is None else {NAME: self.alpaca.gateway}
+
+    @property
+    def webhooks(self) -> dict[str, OrderWebhook]:
+        """Of the gateways that take order updates by one, by name."""
+        return {} if self.alpaca is None else {NAME: self.alpaca.webhook}
 
     def symbols(self, gateway: str) -> list[str]:
         """The desk's symbols that it executes."""

@@ -11,9 +11,10 @@ from engine.api.protocol import Reply
 from engine.config import Config
 from engine.errors import ConfigError
 from engine.events import RiskState
-from engine.execution.alpaca.webhook import SIGNATURE, WebhookRefused
 from engine.execution.gateway import VenueAccount
 from engine.execution.order import PAPER, Order
+from engine.execution.webhook import WebhookRefused
+from engine.text import clean
 from engine.wiring.broker import Brokers
 from engine.wiring.desk import Desk
 from engine.wiring.reconciliation import SOURCE, Reconciliation
@@ -121,11 +122,11 @@ class Gateways:
         """How the brokers are reached, one line; "" without any."""
         return self.brokers.text()
 
-    def alpaca_update(self, body: bytes, signature: str) -> Reply:
+    def order_update(self, gateway: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """An order update by webhook. Raises WebhookRefused."""
-        alpaca = self.brokers.alpaca
-        if alpaca is None:
-            raise WebhookRefused(404, "alpaca is not enabled")
-        reports = alpaca.webhook.receive({SIGNATURE: signature}, body, self._clock())
+        webhook = self.brokers.webhooks.get(gateway)
+        if webhook is None:
+            raise WebhookRefused(404, f"no gateway {clean(gateway, 40)} that takes updates is enabled")
+        reports = webhook.receive(headers, body, self._clock())
         self._desk.trading.take(reports)
         return Reply(True, f"{len(reports)} reports" if reports else "nothing new")

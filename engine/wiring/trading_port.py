@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,8 +27,8 @@ from engine.api.trading_protocol import (
 )
 from engine.errors import NotReadyError, OrderError, StoreError, TickdeskError
 from engine.events import OrderRequest, OrderState
-from engine.execution.alpaca.webhook import WebhookRefused
 from engine.execution.order import Order
+from engine.execution.webhook import WebhookRefused
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL
 from engine.wiring.account_rows import account_detail
@@ -276,12 +276,12 @@ class LiveTrading:
         gateways = self._engine.gateways
         return None if gateways is None else gateways.reconciliation
 
-    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
+    def order_update(self, gateway: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         gateways = self._engine.gateways
         if gateways is None:
             return 404, "a tape has no brokers"
         try:
-            return 200, gateways.alpaca_update(body, signature).text
+            return 200, gateways.order_update(gateway, headers, body).text
         except WebhookRefused as error:
             return error.status, str(error)
 

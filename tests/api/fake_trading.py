@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -142,8 +144,8 @@ class FakeTrading:
         self.asked.append(("accept cash", gateway, who))
         return Reply(True, "accepted")
 
-    def alpaca_update(self, body: bytes, signature: str) -> tuple[int, str]:
-        if signature != "good":
+    def order_update(self, gateway: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        if headers.get("X-Signature") != "good":
             return 401, "the signature is wrong"
-        self.asked.append(("alpaca", body))
+        self.asked.append((gateway, body))
         return 200, "taken"

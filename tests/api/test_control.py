@@ -228,6 +228,7 @@ def test_what_needs_no_control_is_known() -> None:
         "/v1/orders/{id}/preview",
         "/signals",
         "/v1/audit/refused",
+        "/v1/signals/generate",
     }
 
 

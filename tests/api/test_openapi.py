@@ -76,7 +76,7 @@ BODIES = {
     "/v1/automations/{name}": b'{"active":true}',
     "/signals": b'{"symbol":"kraken:BTC/USD","candles":[],"timestamp":1}',
 }
-NAMES = {"symbol": "kraken:BTC/USD", "id": "opp-0008", "name": "trend", "version": "v1"}
+NAMES = {"symbol": "kraken:BTC/USD", "id": "opp-0008", "name": "trend", "version": "v1", "gateway": "alpaca"}
 
 
 @pytest.mark.parametrize("route", TABLE, ids=lambda route: f"{route.method} {route.address}")

@@ -12,7 +12,8 @@ import pytest
 
 from engine.events import NS, OrderState
 from engine.execution.alpaca.gateway import AlpacaGateway
-from engine.execution.alpaca.webhook import MAX_BODY, SIGNATURE, Webhook, WebhookRefused
+from engine.execution.alpaca.webhook import Webhook
+from engine.execution.webhook import MAX_BODY, SIGNATURE, TIMESTAMP, WebhookRefused
 from tests.execution.alpaca_desk import BTC, ask
 from tests.execution.alpaca_server import AlpacaServer
 
@@ -107,3 +108,24 @@ def test_without_a_secret_everything_is_refused(gateway: AlpacaGateway) -> None:
     with pytest.raises(WebhookRefused) as refused:
         Webhook(gateway, "").receive({SIGNATURE: sign(body, "")}, body, NOW)
     assert refused.value.status == 403 and "TICKDESK_ALPACA_WEBHOOK_SECRET" in str(refused.value)
+
+
+def test_a_signed_time_stands_for_the_update_s_own(gateway: AlpacaGateway) -> None:
+    webhook, body = Webhook(gateway, SECRET), update(9_000)
+    stamp = str(NOW // NS)
+    headers = {TIMESTAMP: stamp, SIGNATURE: sign(stamp.encode() + b"." + body)}
+    for wrong, status in (
+        ({**headers, TIMESTAMP: str(int(stamp) + 1)}, 401),
+        ({SIGNATURE: headers[SIGNATURE]}, 401),
+        ({TIMESTAMP: "x", SIGNATURE: sign(b"x." + body)}, 400),
+        (_signed(body, int(stamp) - 301), 409),
+        (_signed(body, int(stamp) + 301), 409),
+    ):
+        with pytest.raises(WebhookRefused) as refused:
+            webhook.receive(wrong, body, NOW)
+        assert refused.value.status == status
+    assert len(webhook.receive(headers, body, NOW)) == 1
+
+
+def _signed(body: bytes, stamp: int) -> dict[str, str]:
+    return {TIMESTAMP: str(stamp), SIGNATURE: sign(f"{stamp}.".encode() + body)}
