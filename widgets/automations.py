@@ -25,6 +25,7 @@ class AutomationsGrid(Grid):
         Column("started", "start", 5, 4, right=True, grow=1),
         Column("succeeded", "ok", 5, 2, right=True, grow=1),
         Column("failed", "fail", 4, 2, right=True, grow=2),
+        Column("place", "where", 7, 7, grow=12),
         Column("last", "last", 4, 3, right=True, exported="time"),
     )
     EMPTY = "no automations: `tickdesk automations` puts one"
@@ -36,9 +37,14 @@ class AutomationsGrid(Grid):
 
 
 def automation_cells(row: AutomationRow, now_ns: int) -> GridRow:
-    """A failure takes the trigger's place: it is what must be seen."""
+    """A failure takes the trigger's place: it is what must be seen. So does a job that is away, or waits."""
     ink = "text" if row.active else "muted"
-    note = (f"! {row.error}", "bad") if row.error else (row.trigger, ink)
+    note = (row.trigger, ink)
+    if row.error:
+        note = (f"! {row.error}", "bad")
+    elif row.running and row.place not in ("", "in process"):
+        away = "waits for a worker" if row.place == "waiting" else f"on {row.place}"
+        note = (f"▶ {away}", "accent")
     last = f"▶{row.running}" if row.running else _age(row, now_ns)
     return GridRow(
         row.name,
@@ -51,6 +57,7 @@ def automation_cells(row: AutomationRow, now_ns: int) -> GridRow:
             (figures.compact(row.started), ink),
             (figures.compact(row.succeeded), ink),
             (figures.compact(row.failed), "warn" if row.failed else ink),
+            (row.place or figures.UNKNOWN, "accent" if row.running else "muted"),
             (last, "accent" if row.running else "muted"),
         ),
         (
@@ -62,6 +69,7 @@ def automation_cells(row: AutomationRow, now_ns: int) -> GridRow:
             row.started,
             row.succeeded,
             row.failed,
+            row.place,
             row.last_ns,
         ),
     )
@@ -100,6 +108,8 @@ def _outcome(row: AutomationRow, now_ns: int) -> list[Line]:
     for label, count in counts:
         cells += [(f"  {label} ", "muted"), (f"{count:,}", "bold" if count else "stale")]
     cells.append((f"  last start {_age(row, now_ns)}", "muted"))
+    if row.place:
+        cells.append((f"  {row.place}", "accent" if row.running else "muted"))
     lines: list[Line] = [tuple(cells), (("when  ", "muted"), (row.trigger, "text"))]
     lines.append((("then  ", "muted"), (row.steps, "text")))
     if row.error:

@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     shown = msgspec.to_builtins(config)
     shown["strategies"] = shown_settings(config.strategies)
     shown["cache"]["redis_url"] = without_password(config.cache.redis_url)
+    jobs = config.automations.jobs
+    shown["automations"]["jobs"]["broker_url"] = without_password(jobs.broker_url)
     print("\n".join(toml_lines(shown)))
     return 0
 
@@ -44,6 +46,7 @@ def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
     Returns what an engine would warn of.
     """
     from engine.wiring.collection import check_collection
+    from engine.wiring.job_board import check_jobs
     from engine.wiring.redis_cache import check_redis
     from engine.wiring.sources import live_feeds, unfed_symbols
 
@@ -51,6 +54,7 @@ def _check(arguments: argparse.Namespace, config: Config) -> list[str]:
     key_map(arguments, config)
     worn = looks(arguments, config)
     check_redis(config.cache)
+    check_jobs(config.automations.jobs)
     if config.notify.enabled:
         from engine.wiring.notifications import addresses
 

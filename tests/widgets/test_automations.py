@@ -19,7 +19,7 @@ def text(row: object) -> list[str]:
 def test_counts_trigger_and_steps_are_in_the_row() -> None:
     assert text(ROW) == [
         *("[x]", "tell_me", "signal rapid_rise on all symbols", "notify, call webhook"),
-        *("12", "12", "12", "0", "12s"),
+        *("12", "12", "12", "0", "–", "12s"),
     ]
 
 
@@ -31,6 +31,16 @@ def test_a_failure_stands_where_the_trigger_was() -> None:
 def test_what_runs_now_and_what_never_ran() -> None:
     assert text(msgspec.structs.replace(ROW, running=2))[-1] == "▶2"
     assert text(msgspec.structs.replace(ROW, last_ns=0))[-1] == "–"
+
+
+def test_where_its_job_is_done_is_told() -> None:
+    away = msgspec.structs.replace(ROW, place="jobs@far", running=1)
+    assert text(away)[2] == "▶ on jobs@far" and text(away)[-2:] == ["jobs@far", "▶1"]
+    assert text(msgspec.structs.replace(away, place="waiting"))[2] == "▶ waits for a worker"
+    assert text(msgspec.structs.replace(away, running=0))[2] == ROW.trigger
+    assert text(msgspec.structs.replace(away, place="in process"))[2] == ROW.trigger
+    shown = ["".join(cell for cell, _ in line) for line in automation_lines(away, {}, (), 0)]
+    assert shown[0].endswith("jobs@far")
 
 
 def test_the_definition_keeps_its_indents_and_its_letters() -> None:
