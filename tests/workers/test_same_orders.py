@@ -1,0 +1,93 @@
+"""The same tape through one process and through the stages of workers gives the same orders and fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.bus.keys import Keys
+from engine.bus.messages import Heard, encode, heard_of, round_of, shard_ticks_of
+from engine.config import Config, load
+from engine.feeds.tape import Tape
+from engine.strategies.registry import StrategySet
+from engine.wiring.desk import Desk
+from engine.wiring.replay import replay, run_desk
+from engine.workers.heard import HeardSignals
+from engine.workers.intake import BusIntake
+from engine.workers.player import Player
+from engine.workers.rounds import Cut, Rounds
+from engine.workers.shard import Shard
+from tests.bench.synthetic_tape import tape
+
+
+def _cuts(config: Config, source: Tape, events: int) -> Iterator[Cut]:
+    rounds = Rounds(config)
+    rounds.adopt(source.specs)
+    taken = 0
+    for batch in source.blocks():
+        if isinstance(batch, list):
+            rounds.events(batch)
+        else:
+            rounds.block(batch, source.symbols)
+        taken += len(batch)
+        while rounds.cut_again or taken >= events:
+            cut = rounds.cut(1)
+            taken = 0
+            if cut is not None:
+                yield cut
+    while (cut := rounds.cut(1)) is not None:
+        yield cut
+    last = rounds.cut(1, end=True)
+    assert last is not None
+    yield last
+
+
+def _through_shards(config: Config, source: Tape, state_dir: Path, events: int) -> tuple[str, HeardSignals]:
+    """Every message as it comes off the wire, the shards' answers a round late."""
+    keys, count = Keys("t"), config.bus.shards
+    made: list[HeardSignals] = []
+
+    def said(strategies: StrategySet) -> HeardSignals:
+        made.append(HeardSignals(strategies))
+        return made[0]
+
+    def play(desk: Desk) -> None:
+        player = Player(desk, made[0])
+        intake = BusIntake(keys, count, player.play, desk.on_strategy_failed)
+        shards = [Shard(number, config) for number in range(count)]
+        for cut in _cuts(config, source, events):
+            intake.put(keys.rounds, [(cut.number, round_of(encode(cut.round)))])
+            for number, part in cut.shards.items():
+                intake.put(keys.ticks(number), [(cut.number, shard_ticks_of(encode(part)))])
+            assert intake.drain() == 0 or not cut.shards
+            for number, part in reversed(cut.shards.items()):
+                told = tuple(shards[number].take(cut.number, shard_ticks_of(encode(part))))
+                heard = heard_of(encode(Heard(0, told, 0)))
+                intake.put(keys.signals(number), [(cut.number, heard)])
+            intake.drain()
+        assert player.ended and len(intake.join) == 0
+
+    run = run_desk(config, state_dir, play, note=lambda text: None, said=said)
+    return run.sha256, made[0]
+
+
+def _check(path: Path, folder: Path, shards: int, events: int) -> None:
+    config = load(environ={}, overrides=[f"bus.shards={shards}"])
+    alone = replay(config, [path], folder / "alone")
+    source = Tape([path], book_levels={name: one.book_levels for name, one in config.feeds.items()})
+    sha256, heard = _through_shards(config, source, folder / "spread", events)
+    assert alone.fills > 0
+    assert sha256 == alone.sha256
+    assert heard.late == 0
+
+
+@pytest.mark.parametrize(("shards", "events"), [(1, 50_000), (3, 20_000)])
+def test_ten_symbols(shards: int, events: int, tmp_path: Path) -> None:
+    _check(tape(tmp_path, ticks=120_000), tmp_path, shards, events)
+
+
+@pytest.mark.data
+def test_a_capture_with_books(data_dir: Path, tmp_path: Path) -> None:
+    _check(data_dir / "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz", tmp_path, 2, 700)
