@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.api import (
+    access_routes,
     account_routes,
     alert_routes,
     audit_routes,
@@ -31,6 +32,7 @@ from engine.api.route import Route
 TABLE: tuple[Route, ...] = (
     *health_routes.ROUTES,
     *desk_routes.ROUTES,
+    *access_routes.ROUTES,
     *openapi_routes.ROUTES,
     *metrics_routes.ROUTES,
     *stream_routes.ROUTES,
