@@ -13,10 +13,11 @@ from console import app
 from console.alerts import Notices
 from console.cli.client import ask
 from console.driver import DeskDriver
+from console.engine_at import EngineAt
 from console.export_files import FOLDER
 from console.identity import this_console
 from console.keymap import DEFAULT_KEYS, KeyMap
-from console.link import UnixLink
+from console.link import EngineLink
 from console.memory import FILE as MEMORY
 from console.memory import ConsoleMemory, RememberError
 from console.tapes import Tapes
@@ -38,15 +39,17 @@ def attach(
     tapes: Tapes | None = None,
     read_only: bool = False,
     driver_class: type[Driver] = DeskDriver,
+    elsewhere: EngineAt | None = None,
 ) -> int:
     """Run the console until the person leaves; returns the exit code.
 
-    ``ends_with_screen``: the caller ends the engine then; ``tapes``: how a tape is opened beside the desk.
+    ``ends_with_screen``: the caller ends the engine then; ``tapes``: how a tape is opened beside the desk;
+    ``elsewhere``: a gateway, in place of the engine of ``state_dir``, where the console keeps its own things.
     """
     # What the imports made stays for good: it need not be walked while the screen is drawn.
     gc.freeze()
     gc.enable()
-    link = UnixLink(socket_path(state_dir), this_console(read_only=read_only))
+    link = EngineLink(elsewhere or socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
     code = app.run(
@@ -64,7 +67,10 @@ def attach(
         driver_class=driver_class,
     )
     if code == 0:  # left by a person, not by a signal or a closed terminal
-        _say_what_goes_on(state_dir, stopped=ends_with_screen)
+        if elsewhere is not None:
+            print(f"detached: the engine at {elsewhere.url} goes on")
+        else:
+            _say_what_goes_on(state_dir, stopped=ends_with_screen)
     return code
 
 

@@ -13,6 +13,7 @@ from yarl import URL
 
 from console.alert_requests import AlertRequests
 from console.desk_requests import DeskRequests
+from console.engine_at import EngineAt
 from console.link_protocol import LinkState
 from console.models_requests import ModelsRequests
 from console.requests import nobody_listens
@@ -40,11 +41,11 @@ class _OtherVersionError(Exception):
     pass
 
 
-class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
-    """Implements ``console.link_protocol.Link`` over the engine's Unix socket; reconnects by itself."""
+class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
+    """Implements ``console.link_protocol.Link``; reconnects by itself."""
 
-    def __init__(self, socket: Path, console: Console | None = None) -> None:
-        super().__init__(socket, console)
+    def __init__(self, at: Path | EngineAt, console: Console | None = None) -> None:
+        super().__init__(at, console)
         self._decoder: msgspec.json.Decoder[StreamMessage] = msgspec.json.Decoder(StreamMessage)
         self._last_seq: int | None = None
         self._was_up = False
@@ -93,17 +94,24 @@ class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
                     self._failures = len(RETRY_S)
                     why = "the engine that came back speaks another version: q leaves, `tickdesk` starts ours"
                     on_state(LinkState.LOST, why)
+                except aiohttp.WSServerHandshakeError as error:
+                    on_state(LinkState.LOST, self._at.refused(error.status))
                 except (aiohttp.ClientError, OSError) as error:
                     if nobody_listens(error) and asyncio.get_running_loop().time() < self._anew_until:
                         on_state(LinkState.LOST, ANEW)
                     elif nobody_listens(error):
-                        on_state(LinkState.ENGINE_GONE, f"{self._ended}: q leaves, `tickdesk` starts one")
+                        on_state(LinkState.ENGINE_GONE, self._gone())
                     else:
                         on_state(LinkState.LOST, clean(error, 80))
                 await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
                 self._failures += 1
         finally:
             await self.close()
+
+    def _gone(self) -> str:
+        if self._at.remote:
+            return f"{self._at.nobody}: q leaves"
+        return f"{self._ended}: q leaves, `tickdesk` starts one"
 
     def _why_closed(self, stream: aiohttp.ClientWebSocketResponse) -> str:
         if stream.close_code != aiohttp.WSCloseCode.SERVICE_RESTART:
@@ -128,7 +136,7 @@ class UnixLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
         query = {} if self._last_seq is None else {"since": str(self._last_seq)}
         if self._console is not None:
             query["console"] = self._console.text
-        return URL("http://engine/v1/stream").with_query(query)
+        return URL(f"{self._at.url}/v1/stream").with_query(query)
 
     async def _read(
         self,

@@ -1,4 +1,4 @@
-"""Requests to an engine over its Unix socket, each answered or told apart: not done, or nobody knows."""
+"""Requests to an engine, each answered or told apart: not done, or nobody knows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from console.engine_at import EngineAt, at_socket
 from console.link_protocol import NoAnswerError
 from engine import nan_json
+from engine.api.access_protocol import AccessReply
 from engine.api.control_protocol import HEADER, Console
 from engine.api.protocol import ErrorReply
 from engine.errors import LinkError
@@ -26,8 +28,9 @@ RISK_S = 3.0
 class Requests:
     """``console``: how this console names itself; None: it is none, as a test or a script."""
 
-    def __init__(self, socket: Path, console: Console | None = None) -> None:
-        self._socket = socket
+    def __init__(self, at: Path | EngineAt, console: Console | None = None) -> None:
+        """``at``: the engine's Unix socket, or a gateway."""
+        self._at = at_socket(at) if isinstance(at, Path) else at
         self._console = console
         self._session: aiohttp.ClientSession | None = None
 
@@ -50,8 +53,12 @@ class Requests:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self._socket)))
+            self._session = aiohttp.ClientSession(connector=self._at.connector(), headers=self._at.headers)
         return self._session
+
+    async def access(self) -> AccessReply:
+        """How the desk knows us, and what we may."""
+        return await self._request("GET", "/v1/access", AccessReply)
 
     async def _request(
         self, method: str, path: str, reply: type[_T], body: Any = None, *, timeout_s: float = 10.0
@@ -60,7 +67,7 @@ class Requests:
         try:
             async with self._open().request(
                 method,
-                f"http://engine{path}",
+                f"{self._at.url}{path}",
                 data=data,
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -73,7 +80,7 @@ class Requests:
             raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
         except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
             if nobody_listens(error):
-                raise LinkError("NOT SENT: no engine runs, nothing trades; `tickdesk` starts it") from None
+                raise LinkError(f"NOT SENT: {self._at.nobody}") from None
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise LinkError(f"NOT SENT: {clean(error.os_error, 80)}; try again") from None
             raise NoAnswerError(f"the line was cut before the answer ({clean(error, 60)})") from None

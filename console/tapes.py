@@ -17,7 +17,7 @@ import msgspec
 
 from console.engine_process import EngineProcess, start_engine
 from console.identity import this_console
-from console.link import UnixLink
+from console.link import EngineLink
 from console.link_protocol import Link
 from engine.api.address import socket_path
 from engine.errors import TapeError
@@ -41,7 +41,7 @@ class OpenTape:
         self._engine.wait_ready(note)
 
     def new_link(self) -> Link:
-        return UnixLink(socket_path(Path(self._folder.name)), this_console())
+        return EngineLink(socket_path(Path(self._folder.name)), this_console())
 
     def end(self) -> None:
         """End the engine and remove its state. Waits; may be called again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.plain_number import plain_number
 from engine.text import clean
@@ -24,6 +25,17 @@ def add_api(command: Command) -> None:
     token.add_argument("--days", type=_days, metavar="N", help="it expires after; default: never")
     token.add_argument("--json", action="store_true", help="machine-readable")
     command("gateway", "serve a running engine on TCP, as [api] of the configuration says")
+
+
+def add_target(attach: argparse.ArgumentParser) -> None:
+    attach.add_argument(
+        "target",
+        nargs="?",
+        metavar="URL",
+        help="of a gateway, https://HOST:PORT or http://127.0.0.1:PORT; its token is in TICKDESK_TOKEN",
+    )
+    attach.add_argument("--token-file", type=Path, metavar="FILE", help="the token, in a file of mode 600")
+    attach.add_argument("--ca", type=Path, metavar="FILE", help="certificates to believe in, PEM")
 
 
 def _days(text: str) -> float:

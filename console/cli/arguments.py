@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from console.cli.api_arguments import add_api
+from console.cli.api_arguments import add_api, add_target
 from console.cli.bus_arguments import add_bus
 from console.cli.jobs_arguments import add_jobs
 from console.cli.models_arguments import add_models
@@ -154,7 +154,8 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=_lazy(module or name, function))
         return sub
 
-    attach = command("attach", "join a running engine")
+    attach = command("attach", "join a running engine, here or behind a gateway")
+    add_target(attach)
     # Without a default of its own, which would take back what stands before the command.
     attach.add_argument("--read-only", action="store_true", default=argparse.SUPPRESS, help=_READ_ONLY)
     attach.add_argument("--theme", metavar="NAME", default=argparse.SUPPRESS, help=_THEME)
@@ -164,6 +165,9 @@ def parser() -> argparse.ArgumentParser:
     status = command("status", "what the running engine does")
     status.add_argument("--json", action="store_true", help="machine-readable")
     command("stop", "stop the running engine")
+    systemd = command("systemd", "print a systemd unit that runs the engine as a service")
+    systemd.add_argument("--user", action="store_true", help="for your own manager (default: the system's)")
+    command("dashboard", "print a Grafana dashboard of the engine's metrics")
 
     add_api(command)
     add_trading(command)

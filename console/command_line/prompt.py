@@ -80,7 +80,7 @@ class PromptApp(ModelsApp):
         hint = self.key_map.words("{halt_anywhere} HALT")
         self._line = CommandLine(offer, put, self.memory.memory.commands, hint)
         self._line.input.max_length = LONGEST
-        await self.desk.mount(self._line)
+        await self.desk.line_place.mount(self._line)
         self._line.begin(text)
         self._learn(self._line)
 

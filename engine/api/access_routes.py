@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 from aiohttp import web
 
+from engine.api.access_protocol import AccessReply
 from engine.api.asked_by import asked_by, principal
 from engine.api.http import json_response
-from engine.api.route import Role, Route
-
-
-class AccessReply(msgspec.Struct, frozen=True):
-    name: str
-    """As it stands in the log of commands."""
-    role: Role
-    """What it may; who asks on the Unix socket may all."""
+from engine.api.route import Route
 
 
 async def access(request: web.Request) -> web.Response:

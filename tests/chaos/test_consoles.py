@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from console.cli.client import ask
-from console.link import UnixLink
+from console.link import EngineLink
 from engine.api.address import socket_path
 from engine.api.market_protocol import LatencyDetail
 from engine.api.protocol import EventFrame, Health, StateFrame, StrategyPatch, StreamMessage
@@ -50,7 +50,7 @@ class Progress(NamedTuple):
 
 async def _measure(state_dir: Path, terminal: Terminal | None) -> Progress:
     """Watch the engine for ``STALL_S``, reading the terminal meanwhile or not at all."""
-    link, messages = UnixLink(socket_path(state_dir)), list[StreamMessage]()
+    link, messages = EngineLink(socket_path(state_dir)), list[StreamMessage]()
     watcher = asyncio.create_task(link.run(messages.append, lambda *_: None))
     first, began = await asyncio.to_thread(_health, state_dir), time.monotonic()
     answers, toggled = [0.0], False
@@ -183,7 +183,7 @@ def show_the_same(*screens: Terminal) -> None:
 async def _trade(state_dir: Path) -> set[str]:
     """Halt nothing, switch a strategy off, place limits far from the market and cancel them; their
     quantities."""
-    link, quantities = UnixLink(socket_path(state_dir)), [f"0.01{number}" for number in range(1, ORDERS + 1)]
+    link, quantities = EngineLink(socket_path(state_dir)), [f"0.01{number}" for number in range(1, ORDERS + 1)]
     tick = next(
         row
         for row in (await asyncio.to_thread(ask, state_dir, "GET", "/v1/snapshot", StateFrame)).ticks

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from console import link as link_module
 from console import trading_requests
-from console.link import UnixLink
+from console.link import EngineLink
 from console.link_protocol import LinkState, NoAnswerError
 from engine.api.control_protocol import Console, ControlDetail
 from engine.api.protocol import (
@@ -42,7 +42,7 @@ class Client:
     """A running link and what it delivered."""
 
     def __init__(self, socket: Path, console: Console | None = None) -> None:
-        self.link = UnixLink(socket, console)
+        self.link = EngineLink(socket, console)
         self.messages: list[StreamMessage] = []
         self.states: list[tuple[LinkState, str]] = []
         self.task: asyncio.Task[None] | None = None
@@ -255,7 +255,7 @@ async def test_an_event_with_an_unknown_price_is_delivered(serve: Serve) -> None
 
 async def test_commands(serve: Serve) -> None:
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         assert (await link.set_strategy("trend", StrategyPatch(enabled=False))).text == "trend set"
         assert (await link.set_risk("halted", "lunch")).ok
         assert (await link.reload_model()).text == "model loaded"
@@ -277,7 +277,7 @@ async def test_commands_of_trading(serve: Serve) -> None:
     part = FlattenPatch("sim:BTC-USD", 50.0, "limit")
     limit = LimitPatch("desk", "max_gross_pct", 80.0)
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         assert (await link.place(ticket)).ids == ("td-1",)
         assert (await link.preview(ticket)).approved
         assert (await link.amend("td/1", AmendPatch(price="63000"))).ok
@@ -307,7 +307,7 @@ async def test_commands_of_trading(serve: Serve) -> None:
 
 async def test_strategies_weights_signals_and_automations(serve: Serve) -> None:
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         detail = await link.strategy("my_own")
         assert detail.error.startswith("ZeroDivisionError") and detail.params[0].value is True
         assert (await link.set_strategy("trend", StrategyPatch(symbols=(), params={"ttl_s": 7.0}))).ok
@@ -335,7 +335,7 @@ async def test_strategies_weights_signals_and_automations(serve: Serve) -> None:
 
 async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         for ask, says in (
             (link.set_strategy("none", StrategyPatch(enabled=True)), "no strategy none"),
             (link.set_strategy("broken", StrategyPatch(enabled=True)), "log says why"),
@@ -345,7 +345,7 @@ async def test_errors_of_commands_are_one_line(serve: Serve) -> None:
                 await ask
             assert str(caught.value).isprintable()
         await link.close()
-    gone = UnixLink(served.socket)
+    gone = EngineLink(served.socket)
     with pytest.raises(
         LinkError, match=r"NOT SENT: no engine runs, nothing trades; `tickdesk` starts it"
     ) as caught:
@@ -362,7 +362,7 @@ async def test_a_command_to_an_engine_that_hangs_is_not_confirmed(
     with sockets.socket(sockets.AF_UNIX) as hung:
         hung.bind(str(socket))
         hung.listen()
-        link = UnixLink(socket)
+        link = EngineLink(socket)
         with pytest.raises(NoAnswerError, match="did not answer within 0 s"):
             await link.set_risk("halted", "")
         await link.close()
@@ -370,7 +370,7 @@ async def test_a_command_to_an_engine_that_hangs_is_not_confirmed(
 
 async def test_names_and_ids_are_quoted_in_paths(serve: Serve) -> None:
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         await link.set_strategy("a/b?c#d%2F", StrategyPatch(enabled=True))
         assert served.desk.asked == [("strategy", "a/b?c#d%2F", StrategyPatch(enabled=True), "console")]
         with pytest.raises(LinkError, match=r"nothing is known of \.\./x"):

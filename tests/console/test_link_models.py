@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.link import UnixLink
+from console.link import EngineLink
 from engine.api.model_protocol import TrainingOrder
 from engine.errors import LinkError
 from tests.api.conftest import Serve, serve
@@ -16,7 +16,7 @@ __all__ = ["serve"]
 async def test_every_route_of_models(serve: Serve) -> None:
     order = TrainingOrder(symbols=("kraken:BTC/USD",), horizon=12, seconds=600, then="activate")
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         assert await link.models() == sample.models()
         assert await link.model("") == await link.model(sample.ACTIVE[:6]) == sample.model()
         assert (await link.contributions("kraken:BTC/USD", 17)) == sample.contributions()
@@ -47,7 +47,7 @@ async def test_every_route_of_models(serve: Serve) -> None:
 
 async def test_what_is_refused_is_one_line(serve: Serve) -> None:
     async with serve() as served:
-        link = UnixLink(served.socket)
+        link = EngineLink(served.socket)
         with pytest.raises(LinkError, match="cannot be made active: its metrics leak"):
             await link.activate_model(sample.LEAKY)
         with pytest.raises(LinkError, match="no model has version 'a/b ü'"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from console.link import UnixLink
+from console.link import EngineLink
 from engine.api.address import socket_path
 from engine.api.protocol import StateFrame, StreamMessage
 from tests.e2e.engine import RunningEngine, options
@@ -15,7 +15,7 @@ ON_LOSS = options(simulated__history_s=60, risk__on_console_lost="reducing", ris
 
 async def attach_once(state_dir: Path) -> str:
     """Attach for a few frames, long enough to be noticed; returns the trading state that they told."""
-    link = UnixLink(socket_path(state_dir))
+    link = EngineLink(socket_path(state_dir))
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     states: list[str] = []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from console.link import UnixLink
+from console.link import EngineLink
 from engine.api.address import socket_path
 from engine.api.market_protocol import LatencyDetail, MarketFrame, Watch
 from engine.api.protocol import EventFrame, Explanation, Health, Reply, StrategyPatch, StreamMessage
@@ -152,8 +152,8 @@ def test_what_a_person_set_outlives_the_engine(state_dir: Path) -> None:
         assert engine.wait() == 0
 
 
-async def command(state_dir: Path, ask: Callable[[UnixLink], Awaitable[Reply]]) -> Reply:
-    link = UnixLink(socket_path(state_dir))
+async def command(state_dir: Path, ask: Callable[[EngineLink], Awaitable[Reply]]) -> Reply:
+    link = EngineLink(socket_path(state_dir))
     try:
         return await ask(link)
     finally:
@@ -182,7 +182,7 @@ def test_every_event_reaches_a_client_that_comes_and_goes(engine: RunningEngine)
 
 
 async def _come_and_go(state_dir: Path) -> list[int]:
-    link, seqs = UnixLink(socket_path(state_dir)), list[int]()
+    link, seqs = EngineLink(socket_path(state_dir)), list[int]()
 
     def take(message: StreamMessage) -> None:
         if isinstance(message, EventFrame):
@@ -214,7 +214,7 @@ def test_explanations_of_orders_and_opportunities(engine: RunningEngine) -> None
     order = next(row for row in state.orders if row.filled != "0")
 
     async def explain(identity: str) -> Explanation:
-        link = UnixLink(socket_path(engine.state_dir))
+        link = EngineLink(socket_path(engine.state_dir))
         try:
             return await link.explain(identity)
         finally:
@@ -246,7 +246,7 @@ def test_the_market_of_a_traded_symbol_is_watched_with_our_fills_and_latencies(e
 
 async def _watch(state_dir: Path, watch: Watch) -> tuple[MarketDetail, LatencyDetail]:
     """Until a second frame has come."""
-    link, detail, frames = UnixLink(socket_path(state_dir)), MarketDetail(), asyncio.Semaphore(0)
+    link, detail, frames = EngineLink(socket_path(state_dir)), MarketDetail(), asyncio.Semaphore(0)
 
     def take(message: StreamMessage) -> None:
         if isinstance(message, MarketFrame):
