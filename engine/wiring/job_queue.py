@@ -65,6 +65,7 @@ def settings(config: JobsConfig) -> dict[str, Any]:
         "task_time_limit": config.time_limit_s + AFTER_LIMIT_S,
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
+        "worker_max_tasks_per_child": 1_000,
         "worker_enable_remote_control": False,
         "worker_hijack_root_logger": False,
     }
