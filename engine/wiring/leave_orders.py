@@ -10,17 +10,17 @@ from engine.clock import Clock
 from engine.wiring.desk import Desk
 
 
-async def leave_orders(desk: Desk, clock: Clock, *, entries: bool, answer_s: float) -> None:
+async def leave_orders(desk: Desk, clock: Clock, *, entries: bool, answer_s: float) -> list[str]:
     """Cancel what cannot wait for the next run, and with ``entries`` what could open a position, at brokers
-    too; wait ``answer_s`` for the answers. What rests is kept."""
+    too. What rests is kept. Returns the orders whose cancels are not answered within ``answer_s``."""
     trading = desk.trading
     asked = trading.cancel_unresting("engine stops")
     if entries:
         asked += trading.entries()
         trading.cancel_entries()
-    await until(
-        lambda: not any(identity in trading.work.leaving for identity in asked), desk, clock, answer_s
-    )
+    leaving = trading.work.leaving
+    await until(lambda: leaving.isdisjoint(asked), desk, clock, answer_s)
+    return [identity for identity in asked if identity in leaving]
 
 
 async def until(holds: Callable[[], bool], desk: Desk, clock: Clock, within_s: float) -> bool:

@@ -31,6 +31,8 @@ TAPES_S = 5.0
 CLIENTS_S = 3.0
 SEAL_S = 1.0
 """Left for the database, however long the steps before it took."""
+_ASKS = 0.9
+"""Of its time, what a step waits for answers: it is to say itself what it lacks."""
 GRACE_S = 1.0
 """Beyond the bound of all: then the process is ended where it stands."""
 
@@ -107,12 +109,16 @@ def steps(engine: LiveEngine) -> list[Step]:
 
     async def cancel(has_s: float) -> None:
         entries = engine.config.engine.at_stop == "cancel_entries"
-        await leave_orders(engine.desk, engine.clock, entries=entries, answer_s=has_s)
+        left = await leave_orders(engine.desk, engine.clock, entries=entries, answer_s=_ASKS * has_s)
+        if left:
+            raise TimeoutError(f"{len(left)} cancels are not answered")
 
     async def drain_brokers(has_s: float) -> None:
         gateways = engine.gateways
-        if gateways is not None and not await until(gateways.settled, engine.desk, engine.clock, has_s):
-            raise TimeoutError("a broker does not answer: what it was sent is asked for at the next start")
+        if gateways is not None and not await until(
+            gateways.settled, engine.desk, engine.clock, _ASKS * has_s
+        ):
+            raise TimeoutError("a broker does not answer: it is asked again at the next start")
 
     async def end_brokers(has_s: float) -> None:
         await engine.broker_tasks.cancel()

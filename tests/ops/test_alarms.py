@@ -16,10 +16,6 @@ WELL = Sight(feeds=(FeedSight("kraken", True, "up", 0.1, False),), disk_free_byt
 DOWN = Sight(feeds=(FeedSight("kraken", False, "down, connection refused", 50.0, False),))
 
 
-LATE = FeedSight("okx", True, "up", 31.0, False)
-OFF = FeedSight("okx", True, "up", 0.1, True)
-
-
 class Watch:
     """Alarms, looked at once a second."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Awaitable, Iterator
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.config import load
 from engine.events import OrderState
 from engine.logs import LogRing
+from engine.ops.dashboard import dashboard
 from engine.ops.exposition import Page
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
@@ -177,3 +179,36 @@ async def test_the_loop_is_held_for_no_longer_than_a_millisecond(bench: Bench, e
     engine.metrics.add(StageMetrics(bench.desk))
     # The best of several: a busy machine holds anybody.
     assert min([await longest_hold_s(engine.metrics._build()) for _ in range(5)]) < SCRAPE_S
+
+
+# --- the dashboard ---
+
+
+async def test_every_query_of_the_dashboard_finds_its_metric(engine: LiveEngine) -> None:
+    page = (await engine.metrics.page()).decode()
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.M))
+    known = set(kinds) | {
+        f"{name}{end}" for name, kind in kinds.items() if kind == "histogram" for end in ("_bucket", "_count")
+    }
+    board = json.loads(dashboard())
+    texts = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+    texts += [one["query"]["query"] for one in board["templating"]["list"] if one["type"] == "query"]
+    asked: set[str] = set()
+    for text in texts:
+        names = re.findall(r"\b(?:tickdesk|process|python)_\w+", text)
+        assert names and set(names) <= known, text
+        asked.update(names)
+        for label, value in re.findall(r'\b(stage)="(\w+)"', text):
+            assert f'{label}="{value}"' in page, text
+    # Nothing that is counted is out of sight, but for what is of use to a query alone.
+    families = {re.sub(r"_(bucket|count)$", "", name) if name not in kinds else name for name in asked}
+    unseen = {name for name in kinds if name.startswith("tickdesk_")} - families
+    assert unseen <= {
+        *("tickdesk_feed_state", "tickdesk_feed_books", "tickdesk_feed_books_broken"),
+        *("tickdesk_feed_handovers_total", "tickdesk_feed_duplicates_total", "tickdesk_feed_reordered_total"),
+        *("tickdesk_feed_backfilled_total", "tickdesk_feed_unsubscribed_total", "tickdesk_bars_total"),
+        *("tickdesk_orders_open", "tickdesk_account_info", "tickdesk_positions", "tickdesk_model_info"),
+        *("tickdesk_model_up", "tickdesk_automations", "tickdesk_threads", "tickdesk_bus_stream_entries"),
+        *("tickdesk_events_published", "tickdesk_scrape_seconds", "tickdesk_scrape_longest_hold_seconds"),
+        *("tickdesk_scrape_failures_total", "tickdesk_scrape_rows_left_out"),
+    }, unseen
