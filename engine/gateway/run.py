@@ -8,7 +8,9 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api.address import socket_path
@@ -35,46 +37,66 @@ class NoTokenError(ConfigError):
     """Nobody could ask: nothing listens."""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A gateway that listens."""
+
+    gateway: Gateway
+    address: str
+    """``http://127.0.0.1:8780``."""
+    certificate: Certificate | None
+    ended: asyncio.Event
+    """Set when it is to end, and when a part of it has ended by itself."""
+
+
 async def serve(api: ApiConfig, state_dir: Path, ready: Callable[[str], None]) -> None:
-    """Until SIGTERM or SIGINT. ``ready`` is told the address.
+    """Until SIGTERM or SIGINT; SIGHUP: the certificate's files are read again. ``ready`` is told the address.
 
     Raises ConfigError or TokenError, one line, where it may not or cannot listen.
     """
-    where = listen_at(api.listen)
-    tokens = Tokens(state_dir)
+    async with opened(api, state_dir, socket_path(state_dir)) as one:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, one.ended.set)
+        loop.add_signal_handler(signal.SIGHUP, _read_again, one.certificate)
+        log.info("listening", extra={"fields": {"address": one.address}})
+        ready(one.address)
+        await one.ended.wait()
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def opened(api: ApiConfig, state_dir: Path, engine: Path) -> AsyncIterator[Opened]:
+    """A gateway of the engine at the socket ``engine``, with the tokens of ``state_dir``.
+
+    Raises ConfigError or TokenError, one line, where it may not or cannot listen.
+    """
+    where, tokens = listen_at(api.listen), Tokens(state_dir)
     if not tokens.usable(time.time_ns()):
         raise NoTokenError("nobody has a token, so nothing listens: `tickdesk token add NAME --role trade`")
     certificate = Certificate(Path(api.tls_cert), Path(api.tls_key)) if api.tls_cert else None
     listening = listen(where)
+    address = f"{'https' if certificate else 'http'}://{_named(where.host, listening)}"
+    gateway = Gateway(api, tokens, engine, TABLE, clock_s=time.monotonic, clock_ns=time.time_ns)
+    server = await _started(gateway, listening, None if certificate is None else certificate.context)
     ended = asyncio.Event()
-    gateway = Gateway(
-        api, tokens, socket_path(state_dir), TABLE, clock_s=time.monotonic, clock_ns=time.time_ns
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    if certificate is not None:
-        loop.add_signal_handler(signal.SIGHUP, certificate.follow)
-    else:
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    context = None if certificate is None else certificate.context
-    server = await _started(gateway, listening, context)
     beside = [
-        loop.create_task(Upstream(socket_path(state_dir), gateway.streams).run()),
-        loop.create_task(gateway.streams.sweep()),
+        asyncio.create_task(Upstream(engine, gateway.streams).run()),
+        asyncio.create_task(gateway.streams.sweep()),
     ]
     if certificate is not None:
-        beside.append(loop.create_task(_follow(certificate)))
+        beside.append(asyncio.create_task(_follow(certificate)))
     for task in beside:
         task.add_done_callback(lambda done: ended.set())
-    address = f"{'https' if certificate else 'http'}://{_named(where.host, listening)}"
-    log.info("listening", extra={"fields": {"address": address}})
-    ready(address)
     try:
-        await ended.wait()
+        yield Opened(gateway, address, certificate, ended)
     finally:
         await _end(gateway, server, beside)
-    log.info("stopped")
+
+
+def _read_again(certificate: Certificate | None) -> None:
+    if certificate is not None:
+        certificate.follow()
 
 
 async def _started(
