@@ -14,6 +14,7 @@
     <prefix>:workers                      sorted set  of their ids, by when they spoke last
     <prefix>:instruments                  hash  index -> Listed, written with the round that lists it: whoever
                                           comes later begins with these
+    <prefix>:simulated                    hash  native symbol -> price: where the simulated markets stand
     <prefix>:topology                     hash  what all workers must agree upon
 
 An entry's id is ``<number>-0``: the round's, of orders and fills the journal's sequence. What is written
@@ -35,6 +36,7 @@ class Keys:
         self.fills = f"{prefix}:fills"
         self.settings = f"{prefix}:settings"
         self.instruments = f"{prefix}:instruments"
+        self.simulated = f"{prefix}:simulated"
         self.topology = f"{prefix}:topology"
         self.workers = f"{prefix}:workers"
 

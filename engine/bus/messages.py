@@ -62,6 +62,10 @@ class Round(msgspec.Struct, frozen=True, array_like=True):
     """Ticks that were not believed, by reason: they are in no shard."""
     end: bool = False
     """The tape has ended, or the market worker was told to stop: nothing follows in this epoch."""
+    source: str = ""
+    """Digest of the tape that is played; "": live feeds."""
+    position: int = 0
+    """How many events and ticks of the tape came up to the end of this round: another owner goes on there."""
 
 
 class ShardTicks(msgspec.Struct, frozen=True, array_like=True):

@@ -28,6 +28,7 @@ from engine.events import (
 )
 from engine.feature_table import FeatureTable
 from engine.features.engine import BARS, EXIT, NONE, RISE, WAKE, FeatureEngine
+from engine.feeds.base import InstrumentSpec
 from engine.instruments import Instruments
 from engine.market.clock_offset import ClockOffset
 from engine.market.freshness import AgeLimits, Freshness
@@ -213,6 +214,15 @@ class Desk:
         self._stopwatch.begin()
         self.intake.events(events)
         self.clock_offset.note_batch(events)
+
+    def adopt(self, specs: Sequence[InstrumentSpec]) -> None:
+        """Add instruments with the grid that their venue told."""
+        for spec in specs:
+            if self.instruments.get(spec.symbol) is None:
+                self.intake.add_symbol(spec.symbol)
+            self.instruments.set_grid(
+                spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
+            )
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
         """A block of packed ticks of a tape; it is written to."""

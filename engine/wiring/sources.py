@@ -7,17 +7,17 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from engine.config import Config
 from engine.errors import ConfigError, TickdeskError
-from engine.events import Alert, FeedState
+from engine.events import FeedState
 from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
 from engine.feeds.registry import open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tap import Tap
 from engine.text import clean
-from engine.wiring.desk import Desk
-from engine.wiring.market_news import POLLED
+from engine.wiring.candle_prints import POLLED
 
 log = logging.getLogger("engine.feeds")
 
@@ -64,7 +64,17 @@ def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
     return f"no feed brings the symbol of {', '.join(told)}: it limits nothing" if told else ""
 
 
-async def run_feed(desk: Desk, feed: Feed, sink: Sink) -> None:
+class Taker(Protocol):
+    """Whom feeds are run for: a desk, or what stands for it."""
+
+    def adopt(self, specs: Sequence[InstrumentSpec]) -> None:
+        """Add instruments with the grid that their venue told."""
+
+    def alert(self, level: str, source: str, text: str) -> None:
+        """Tell the person at the desk."""
+
+
+async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
     """Learn a live feed's instruments and run it, until cancelled.
 
     A bug in it costs its data for a while and nothing else: it is logged with its traceback, told in the
@@ -91,7 +101,7 @@ async def run_feed(desk: Desk, feed: Feed, sink: Sink) -> None:
         pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
 
-async def _run(desk: Desk, feed: Feed, sink: Sink) -> None:
+async def _run(desk: Taker, feed: Feed, sink: Sink) -> None:
     """Once. The simulated venue's instruments are known already: its past was played to the desk."""
     async with asyncio.TaskGroup() as beside:
         wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed)
@@ -110,7 +120,7 @@ def _kind(error: Exception) -> str:
     return _kind(error.exceptions[0]) if isinstance(error, ExceptionGroup) else type(error).__name__
 
 
-async def learn_instruments(desk: Desk, feed: Feed) -> float:
+async def learn_instruments(desk: Taker, feed: Feed) -> float:
     """Give the desk a venue's grids. Returns the seconds after which to ask again; 0 when it has them.
 
     An unknown symbol raises FeedError: it is the configuration that is wrong.
@@ -120,28 +130,23 @@ async def learn_instruments(desk: Desk, feed: Feed) -> float:
     except UnreachableError as error:
         log.getChild(feed.venue).warning("instruments: %s", error)
         return max(RETRY_S, error.retry_after_s)
-    adopt(desk, specs)
+    desk.adopt(specs)
     return 0.0
 
 
-async def _learn_later(desk: Desk, feed: Feed, wait_s: float) -> None:
+async def _learn_later(desk: Taker, feed: Feed, wait_s: float) -> None:
     """Until the venue answers: meanwhile its data comes, on grids that are assumed."""
     while wait_s > 0:
         await asyncio.sleep(wait_s)
         wait_s = await learn_instruments(desk, feed)
 
 
-def adopt(desk: Desk, specs: Sequence[InstrumentSpec]) -> None:
+def adopt(desk: Taker, specs: Sequence[InstrumentSpec]) -> None:
     """Add instruments with the grid that their venue told."""
-    for spec in specs:
-        if desk.instruments.get(spec.symbol) is None:
-            desk.intake.add_symbol(spec.symbol)
-        desk.instruments.set_grid(
-            spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
-        )
+    desk.adopt(specs)
 
 
-def refuse(desk: Desk, feed: Feed, error: TickdeskError) -> None:
+def refuse(desk: Taker, feed: Feed, error: TickdeskError) -> None:
     """A feed that cannot be used as configured: said once and loudly, the others go on."""
     feed.stats.state, feed.stats.detail = FeedState.DOWN, str(error)
-    desk.commit((Alert("error", feed.venue, str(error), desk.now_ns),), lambda: None)
+    desk.alert("error", feed.venue, str(error))
