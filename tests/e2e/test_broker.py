@@ -63,7 +63,7 @@ class Desk:
         raise AssertionError(f"{what} never came: {states}")
 
 
-def engine_on(state_dir: Path, server: AlpacaServer) -> RunningEngine:
+def engine_on(state_dir: Path, server: AlpacaServer, *more: str) -> RunningEngine:
     keys = state_dir.parent / "keys"
     keys.write_text(f"{KEY}\n{SECRET}\n")
     keys.chmod(0o600)
@@ -80,7 +80,7 @@ def engine_on(state_dir: Path, server: AlpacaServer) -> RunningEngine:
         symbols = {{ "{BTC}" = "BTC/USD" }}
         """
     )
-    return RunningEngine(state_dir, "--config", str(config), *QUIET)
+    return RunningEngine(state_dir, "--config", str(config), *QUIET, *more)
 
 
 async def mid(engine: RunningEngine) -> Decimal:
