@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.api.topics import ALL
 from engine.events import JournalEvent
 
 encode = msgspec.json.Encoder().encode
@@ -95,8 +96,14 @@ class Conflator:
     _TELL_GONE = frozenset({"strategies", "automations"})
     """Rows that a person can take away; the others say by themselves that they are over."""
 
-    def __init__(self) -> None:
-        self._sent: dict[str, dict[str, object]] = {name: {} for name, _ in self._KEYS}
+    def __init__(self, topics: frozenset[str] = ALL) -> None:
+        """``topics``: rows of others are left out."""
+        self._keys = tuple(pair for pair in self._KEYS if pair[0] in topics)
+        self._without: dict[str, tuple[object, ...]] = {
+            name: () for name, _ in self._KEYS if name not in topics
+        }
+        self._logs = "logs" in topics
+        self._sent: dict[str, dict[str, object]] = {name: {} for name, _ in self._keys}
         self._log_seq = 0
         self._first = True
 
@@ -105,9 +112,9 @@ class Conflator:
 
         ``since``, the last event it was sent, becomes ``last_seq``: where it resumes after a cut.
         """
-        changed: dict[str, tuple[object, ...]] = {}
+        changed: dict[str, tuple[object, ...]] = dict(self._without)
         gone: dict[str, tuple[str, ...]] = {}
-        for name, key in self._KEYS:
+        for name, key in self._keys:
             sent = self._sent[name]
             rows = getattr(state, name)
             new = []
@@ -122,7 +129,7 @@ class Conflator:
                     gone[name] = tuple(identity for identity in sent if identity not in kept)
                 self._sent[name] = kept
             changed[name] = tuple(new)
-        logs = tuple(row for row in state.logs if row.seq > self._log_seq)
+        logs = tuple(row for row in state.logs if row.seq > self._log_seq) if self._logs else ()
         if logs:
             self._log_seq = logs[-1].seq
         full, self._first = self._first, False

@@ -106,8 +106,7 @@ class _Schemas:
         self._by_body = {_key(body): schema for body, schema in zip(bodies, taken, strict=True)}
         # What is unknown is told as null.
         self._by_reply = {
-            _key(reply): _nullable(schema)
-            for reply, schema in zip([*replies, ErrorReply], told, strict=True)
+            _key(reply): _nullable(schema) for reply, schema in zip([*replies, ErrorReply], told, strict=True)
         }
         self.components = {name: _nullable(schema) for name, schema in answered.items()} | named
 

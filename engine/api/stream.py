@@ -17,6 +17,7 @@ from engine.api.hub import Conflator, Hub, encode
 from engine.api.market_conflator import MarketConflator
 from engine.api.market_protocol import MarketFrame, Watch
 from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.api.topics import EVENTS, MARKET, parse, says_something
 from engine.errors import StoreError
 from engine.text import clean
 
@@ -44,6 +45,7 @@ class Streams:
         self._guard = guard
         self._interval = 1.0 / frames_per_s
         self.open: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
+        self._dropping: set[asyncio.Task[None]] = set()
 
     async def close(self, *, restarts: bool = False) -> None:
         code = WSCloseCode.SERVICE_RESTART if restarts else WSCloseCode.OK
@@ -53,26 +55,29 @@ class Streams:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """``WS /v1/stream``."""
         since = _since(request.query.get("since"), self._hub.last_seq)
+        topics = _topics(request.query.get("topics", ""))
         stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
         console = self._guard.attach(request)
         try:
             await stream.prepare(request)
-            await self._serve(stream, since, request)
+            await self._serve(stream, since, topics, request)
         finally:
             # Whoever leaves says so; of others the line was cut.
             self._guard.detach(console, left=stream.close_code == WSCloseCode.GOING_AWAY)
         return stream
 
-    async def _serve(self, stream: web.WebSocketResponse, since: int, request: web.Request) -> None:
+    async def _serve(
+        self, stream: web.WebSocketResponse, since: int, topics: frozenset[str], request: web.Request
+    ) -> None:
         self.open[stream] = request.transport
         market, wake = MarketConflator(self._desk.market), asyncio.Event()
-        sender = asyncio.create_task(self._send(stream, since, request.transport, market, wake))
+        sender = asyncio.create_task(self._send(stream, since, topics, request.transport, market, wake))
         try:
             # Reading answers pings and sees the end, too.
             async for message in stream:
                 if message.type is WSMsgType.ERROR:
                     break
-                watch = _watch(message)
+                watch = _watch(message) if MARKET in topics else f"the topic {MARKET} was not asked for"
                 if isinstance(watch, str):
                     log.warning("a client is cut off: %s", watch)
                     await stream.close(code=WSCloseCode.POLICY_VIOLATION, message=watch.encode())
@@ -90,6 +95,7 @@ class Streams:
         self,
         stream: web.WebSocketResponse,
         since: int,
+        topics: frozenset[str],
         transport: asyncio.Transport | None,
         market: MarketConflator,
         wake: asyncio.Event,
@@ -97,7 +103,7 @@ class Streams:
         """State at the frame rate, events at once, until the client goes or stops taking them. The market
         goes with the state, another one than before at once."""
         unsubscribe = self._hub.subscribe(wake.set)
-        conflator = Conflator()
+        conflator = Conflator(topics)
         loop = asyncio.get_running_loop()
         next_frame = next_market = loop.time()
         try:
@@ -106,9 +112,11 @@ class Streams:
                 framed = loop.time() >= next_frame
                 if framed:
                     await self._desk.prepare()
-                since = await self._send_events(stream, since)
+                since = await self._send_events(stream, since) if EVENTS in topics else self._hub.last_seq
                 if framed:
-                    await self._tell(stream, conflator.frame(self._desk.state(), since))
+                    frame = conflator.frame(self._desk.state(), since)
+                    if says_something(frame, topics):
+                        await self._tell(stream, frame)
                     next_frame = self._after(loop.time())
                 if framed or (market.anew and loop.time() >= next_market):
                     await self._send_market(stream, market)
@@ -119,8 +127,10 @@ class Streams:
                         await wake.wait()
         except TimeoutError:
             log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
-            if transport is not None:
-                transport.abort()
+            said = f"took nothing for {SEND_TIMEOUT_S:.0f} s: come back with since={since}"
+            dropping = asyncio.create_task(_drop(stream, transport, said))
+            self._dropping.add(dropping)
+            dropping.add_done_callback(self._dropping.discard)
         except (ConnectionError, RuntimeError) as error:
             log.debug("client gone: %s", error)
         except Exception:
@@ -182,6 +192,24 @@ async def _end(
             transport.abort()
 
 
+async def _drop(stream: web.WebSocketResponse, transport: asyncio.Transport | None, said: str) -> None:
+    """Tell a client that takes nothing why it is cut off, for the case that it takes something yet."""
+    try:
+        # By itself: it may wait for what the client does not take, or end by what ended our last such wait.
+        telling = asyncio.create_task(
+            stream.close(code=WSCloseCode.TRY_AGAIN_LATER, message=said.encode(), drain=False)
+        )
+        await asyncio.wait([telling], timeout=CLOSE_S)
+        if telling.done() and not telling.cancelled() and telling.exception() is not None:
+            log.debug("client cut off: %s", telling.exception())
+        telling.cancel()
+        if transport is not None and transport.get_write_buffer_size():
+            await asyncio.sleep(CLOSE_S)
+    finally:
+        if transport is not None:
+            transport.abort()
+
+
 async def _say(stream: web.WebSocketResponse, frame: bytes) -> None:
     """Raises TimeoutError for a client that does not take it."""
     async with asyncio.timeout(SEND_TIMEOUT_S):  # wait_for may swallow a cancellation
@@ -199,6 +227,13 @@ def _watch(message: WSMessage) -> Watch | str:
     if len(watch.symbol) > MOST_SYMBOL:
         return f"not understood: a symbol has at most {MOST_SYMBOL} characters"
     return watch
+
+
+def _topics(text: str) -> frozenset[str]:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise web.HTTPBadRequest(reason=clean(f"topics: {error}")) from None
 
 
 def _since(text: str | None, newest: int) -> int:

@@ -8,10 +8,12 @@ from engine.api.protocol import StreamMessage
 from engine.api.query import Number, Text
 from engine.api.route import Route
 from engine.api.stream import Streams
+from engine.api.topics import ALL
 
 STREAMS = web.AppKey("streams", Streams)
 SINCE = Number("since", "Resume after this event; left out: only new ones", 0, 0, 10**18)
 CONSOLE = Text("console", "A console's name of itself: ID ACCESS LABEL", 300)
+TOPICS = Text("topics", f"Only of these, separated by commas: {', '.join(sorted(ALL))}")
 
 
 async def stream(request: web.Request) -> web.WebSocketResponse:
@@ -27,7 +29,7 @@ ROUTES = (
         tag="stream",
         role="read",
         need="look",
-        query=(SINCE, CONSOLE),
+        query=(SINCE, TOPICS, CONSOLE),
         reply=StreamMessage,
         statuses=(409,),
         stream=True,
