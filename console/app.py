@@ -286,6 +286,9 @@ def run(
 ) -> int:
     """Run the console in this terminal until the person leaves. Returns the exit code."""
     os.nice(10)  # the engine next door goes first
+    # A frame makes thousands of small things and lets go of them. By default the collector stops after every
+    # 700th: many times a frame, and now and then for as long as a frame takes.
+    gc.set_threshold(20_000, 20, 50)
     app = DeskApp(
         link,
         looks=looks,

@@ -126,13 +126,20 @@ class CommandInput(ValueInput):
             self.screen.set_focus(self, scroll_visible=False)
 
 
+class CommandPlace(Vertical):
+    """Where the line opens, at the foot of its screen, which keeps its own layout.
+
+    What is mounted into a screen itself has all of the screen drawn anew.
+    """
+
+    DEFAULT_CSS = "CommandPlace { layer: over; dock: bottom; width: 100%; height: auto; }"
+
+
 class CommandLine(Vertical):
-    """Posts ``Submitted`` and ``Dropped``. Lies over the foot of its screen, which keeps its own layout."""
+    """Posts ``Submitted`` and ``Dropped``."""
 
     DEFAULT_CSS = """
     CommandLine {
-        layer: over;
-        dock: bottom;
         width: 100%;
         height: auto;
         & > Horizontal { height: 1; background: $cursor; }

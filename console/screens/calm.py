@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from textual import events
 from textual.geometry import Region, Size
@@ -16,10 +14,9 @@ from textual.widget import Widget
 
 from console.driver import PatientApp
 from console.screens.compositor import DeskCompositor
+from console.screens.pace import Pace
 
 Result = TypeVar("Result")
-PERIOD_S = 1 / 240
-"""Least time between frames; a busy line, and what the app draws in a second, are bounded elsewhere."""
 
 
 class CalmScreen(Screen[Result]):
@@ -37,21 +34,28 @@ class CalmScreen(Screen[Result]):
     _owed = False
     """Marked, and not drawn yet."""
 
-    _pace: Timer | None = None
+    stays = False
+    """Not to be drawn as a whole this once: Textual does when another screen is pushed over it, or goes."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._pace = Pace(self._draw_marked)
         self._compositor: DeskCompositor = DeskCompositor()
         self.uncovered: set[Region] | None = None
         """What a dialog above it stood on, until that is drawn; None: anything."""
-        self._stays = False
 
     @property
     def _update_timer(self) -> Timer:
-        # Textual's waits 17 ms before the first frame of every dialog, and between the two of a key.
-        if self._pace is None:
-            self._pace = self.set_interval(PERIOD_S, self._on_timer_update, name="screen_update", pause=True)
-        return self._pace
+        return cast(Timer, self._pace)  # of which only these two methods are used
+
+    def _draw_marked(self) -> None:
+        if not self.is_running or not self.app._running:
+            return
+        try:
+            with self._context():
+                self._on_timer_update()
+        except Exception as error:
+            self.app._handle_exception(error)  # as Textual's timer does
 
     def _compositor_refresh(self) -> None:
         # With a repaint due, all of it is drawn in a moment: a layout need not draw it first.
@@ -99,19 +103,11 @@ class CalmScreen(Screen[Result]):
             return None
         return pending | self._standing() if shown is self else pending
 
-    @contextmanager
-    def staying_as_it_is(self) -> Iterator[None]:
-        """Textual draws a screen once more when another one is pushed over it."""
-        self._stays = True
-        try:
-            yield
-        finally:
-            self._stays = False
-
     def refresh(
         self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
     ) -> Self:
-        if self._stays and not (regions or layout or recompose):
+        stays, self.stays = self.stays, False
+        if stays and not (regions or layout or recompose):
             return self
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 

@@ -31,6 +31,7 @@ from console.view import DeskView
 from console.watchlist import Watchlist
 from widgets.banner import Banner
 from widgets.coach import Coach
+from widgets.command_line import CommandPlace
 from widgets.grid import Grid
 from widgets.keys import KeysBar
 from widgets.logs import LogsPane
@@ -88,6 +89,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.market, self.desk_pane, self.funnel = panes.market, panes.desk, panes.funnel
         self.panes, self.grids = panes.all, panes.grids
         self.area = PanesArea(panes.numbers, id="panes")
+        self.line_place = CommandPlace()
 
     def compose(self) -> ComposeResult:
         yield self.status_bar
@@ -95,6 +97,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         yield self.tabs
         yield self.area
         yield self.keys
+        yield self.line_place
         if self._first_run:
             yield Coach(keys_of(self.app).shown, id="coach")
 
