@@ -9,7 +9,7 @@ from engine.bus.address import TIMEOUT_S, Address
 from engine.bus.cursor import Batch, Cursor, HoleError, Source
 from engine.bus.fence import NO_FENCE, Fence
 from engine.bus.reader import OnLost
-from engine.bus.reading import Reading
+from engine.bus.reading import ANSWERS, Reading
 from engine.bus.wire import AwayError, BlockingWire
 from engine.bus.writing import PAUSE_S
 from engine.errors import BusError, FencedError
@@ -53,9 +53,9 @@ class BlockingReader:
             assert self._wire is not None
             news: list[tuple[str, Batch]] = []
             try:
-                self._wire.send(self._reading.question(max(round(block_s * 1000), 1)), 1)
-                (reply,) = self._wire.receive(1, block_s + 2 * TIMEOUT_S)
-                for stream, batch, lost in self._reading.taken(reply):
+                self._wire.send(self._reading.question(max(round(block_s * 1000), 1)), ANSWERS)
+                replies = self._wire.receive(ANSWERS, block_s + 2 * TIMEOUT_S)
+                for stream, batch, lost in self._reading.taken(replies):
                     for one in lost:
                         self._on_lost(one)
                     if batch:

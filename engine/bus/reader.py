@@ -17,7 +17,7 @@ from typing import Any
 from engine.bus.address import TIMEOUT_S, Address
 from engine.bus.cursor import Batch, Cursor, HoleError, Lost, Source
 from engine.bus.fence import NO_FENCE, Fence
-from engine.bus.reading import BLOCK_MS, Reading
+from engine.bus.reading import ANSWERS, BLOCK_MS, Reading
 from engine.bus.wire import ReplyError, Wire, open_wire
 from engine.bus.writing import PAUSE_S
 from engine.errors import BusError, FencedError
@@ -170,12 +170,12 @@ class Reader:
         if wire is None or self._asked or self._paused or not self._may_read():
             return
         self._asked = True
-        wire.send(self._question, 1, self._answered)
+        wire.send(self._question, ANSWERS, self._answered)
 
     def _answered(self, replies: list[Any]) -> None:
         self.calls += 1
         self._asked = False
-        self._held.append(self._reading.taken(replies[0]))
+        self._held.append(self._reading.taken(replies))
         if not self._paused:
             self._ask()
             self._hand_over()

@@ -10,6 +10,8 @@ from engine.bus.fence import Fence, fault_of
 from engine.bus.group import attached
 from engine.bus.wire import AwayError, ReplyError, Steps, pack
 
+ANSWERS = 2
+"""To a question."""
 BLOCK_MS = 500
 """What is acknowledged meanwhile waits behind a question that waits: no longer than this."""
 COUNT = 256
@@ -32,27 +34,26 @@ class Reading:
             yield from attached(cursor, self.group, self.consumer, self._fences[stream])
 
     def question(self, block_ms: int = BLOCK_MS) -> bytes:
-        streams = list(self.cursors)
-        return pack(
-            *("XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", COUNT, "BLOCK", block_ms, "STREAMS"),
-            *(*streams, *([">"] * len(streams))),
-        )
+        """Two commands: a server that had nothing answers the first with the one stream that something came
+        to, before Redis 7.2; the second brings what came to the others in the same moment."""
+        head = ("XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", COUNT)
+        tail = ("STREAMS", *self.cursors, *([">"] * len(self.cursors)))
+        return pack(*head, "BLOCK", block_ms, *tail) + pack(*head, *tail)
 
-    def taken(self, reply: Any) -> Iterator[tuple[str, Batch, list[Lost]]]:
+    def taken(self, replies: Sequence[Any]) -> Iterator[tuple[str, Batch, list[Lost]]]:
         """What is new, by stream, with what is lost before it. A cursor moves as its part is taken.
 
         Raises HoleError; AwayError when the group is gone: another took over, or the server forgot it.
         """
-        if reply is None:
-            return
-        if isinstance(reply, ReplyError):
-            raise self.refused(reply)
-        for key, entries in reply:
-            cursor = self._by_key[key]
-            batch = cursor.take(entries)
-            lost, cursor.lost = cursor.lost, []
-            if batch or lost:
-                yield cursor.stream, batch, lost
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise self.refused(reply)
+            for key, entries in reply or ():
+                cursor = self._by_key[key]
+                batch = cursor.take(entries)
+                lost, cursor.lost = cursor.lost, []
+                if batch or lost:
+                    yield cursor.stream, batch, lost
 
     def acknowledging(self, stream: str, number: int) -> list[bytes]:
         """Commands, one reply each."""
