@@ -25,5 +25,6 @@ ROUTES = (
         role="read",
         need="look",
         reply=AccessReply,
+        personal=True,
     ),
 )

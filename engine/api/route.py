@@ -61,6 +61,8 @@ class Route:
     """Reads the store, or computes for long."""
     stream: bool = False
     """A WebSocket."""
+    personal: bool = False
+    """Its reply depends on who asks: another's is not told."""
     media: Literal["json", "text"] = "json"
     """Of the reply."""
 

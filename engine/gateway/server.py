@@ -102,9 +102,9 @@ class Gateway:
             body = self._answers.get(raw)
             if body is not None:
                 return self._told(request, body.content, body.tag, {})
-        if CONSOLE in request.headers:  # it may be answered otherwise than others
+        if route.personal or CONSOLE in request.headers:
             return await self._forward(request, route, token, address)
-        own = {ASKED_BY: AskedBy("read", "-", "gateway").text}
+        own = {ASKED_BY: AskedBy(route.role, "-", "gateway").text}  # for all who may
         url = target(request.rel_url.raw_path, request.rel_url.raw_query_string)
         said = await self._kept.get(raw, lambda: self._lines.ask("look", "GET", url, own, b""))
         if said.status != 200:

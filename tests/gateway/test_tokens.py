@@ -55,7 +55,9 @@ def test_an_expired_token_is_none(tmp_path: Path) -> None:
     assert (tokens.usable(NOW), tokens.usable(NOW + 2 * DAY)) == (1, 0)
 
 
-@given(st.one_of(st.text(max_size=90), st.from_regex(r"tickdesk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", fullmatch=True)))
+@given(
+    st.one_of(st.text(max_size=90), st.from_regex(r"tickdesk_[0-9a-f]{12}_[A-Za-z0-9_-]{43}", fullmatch=True))
+)
 def test_whatever_else_is_said_is_nobodys(tmp_path_factory: pytest.TempPathFactory, said: str) -> None:
     assert _one(tmp_path_factory).find(said, NOW) is None
 
