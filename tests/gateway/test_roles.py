@@ -1,4 +1,4 @@
-"""Every declared route, asked by everybody: with no token, a wrong one, an expired one, and one of each role."""
+"""Every declared route, asked by everybody: without a token, with one that is none, or of each role."""
 
 from __future__ import annotations
 

@@ -1,0 +1,238 @@
+"""The fan-out: one frame for all in step, nothing kept for who is behind, events without a gap."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.api.hub import encode
+from engine.api.protocol import EventFrame, Resync, StateFrame, StreamMessage
+from engine.events import Alert
+from engine.gateway import fanout as fanout_module
+from engine.gateway.fanout import Client, Fanout
+from engine.gateway.mirror import Mirror
+from engine.gateway.tokens import Token
+from tests.console import sample_desk as sample
+
+TOKEN = Token("bot", "read", "0" * 12, "", "", 0)
+decode = msgspec.json.Decoder(StreamMessage).decode
+
+
+class Sink:
+    """A client's transport that takes what it is told when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting = b""
+        self.most = 0
+        self.taken = b""
+        self.stuck = False
+        self.aborted = False
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        if self.stuck:
+            self.waiting += data
+            self.most = max(self.most, len(self.waiting))
+        else:
+            self.taken += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.waiting)
+
+    def take(self) -> None:
+        self.taken, self.waiting = self.taken + self.waiting, b""
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def messages(data: bytes) -> list[StreamMessage]:
+    """What a client reads in its frames, but of the closing one."""
+    found = []
+    while data:
+        first, length, rest = data[0], data[1], data[2:]
+        if length == 126:
+            length, rest = int.from_bytes(rest[:2], "big"), rest[2:]
+        elif length == 127:
+            length, rest = int.from_bytes(rest[:8], "big"), rest[8:]
+        assert first in (0x82, 0x88) and len(rest) >= length
+        if first == 0x82:
+            found.append(decode(rest[:length]))
+        data = rest[length:]
+    return found
+
+
+class Bench:
+    """A mirror and a fan-out, told by an engine that is made up."""
+
+    def __init__(self, slow_s: float = 10.0) -> None:
+        self.now = 100.0
+        self.seq = 0
+        self.mirror = Mirror()
+        self.late: list[object] = []
+        self.fanout = Fanout(
+            self.mirror, slow_s=slow_s, clock=lambda: self.now, later=lambda s, call: self.late.append(call)
+        )
+
+    def frame(self, *, full: bool = False) -> None:
+        told = sample.full_frame() if full else StateFrame(full=False, status=sample.full_frame().status)
+        frame = msgspec.structs.replace(told, last_seq=self.seq)
+        self.mirror.merge(frame, self.now)
+        self.fanout.on_frame(frame, encode(frame))
+
+    def event(self) -> None:
+        self.seq += 1
+        event = EventFrame(self.seq, Alert("info", "test", f"event {self.seq}", self.seq))
+        self.fanout.on_event(self.seq, encode(event))
+
+    def join(self, since: int | None = None) -> Client:
+        client = Client(Sink(), TOKEN, "127.0.0.1", since, self.now)
+        self.fanout.join(client)
+        return client
+
+
+def taken(client: Client) -> list[StreamMessage]:
+    assert isinstance(client.sink, Sink)
+    return messages(client.sink.taken)
+
+
+def seqs(client: Client) -> list[int]:
+    return [message.seq for message in taken(client) if isinstance(message, EventFrame)]
+
+
+def test_all_in_step_are_told_the_same_bytes() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    clients = [bench.join() for _ in range(50)]
+    bench.frame()
+    bench.event()
+    last = [client.sink.writes[-2:] for client in clients]  # type: ignore[attr-defined]
+    assert all(one[0] is last[0][0] and one[1] is last[0][1] for one in last)
+    first = taken(clients[0])[0]
+    assert isinstance(first, StateFrame) and first.full and len(first.ticks) == len(sample.full_frame().ticks)
+
+
+def test_who_is_behind_is_kept_nothing_for_and_then_told_all() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client, other = bench.join(), bench.join()
+    sink = client.sink
+    assert isinstance(sink, Sink)
+    sink.stuck = True
+    bench.frame()
+    one = len(sink.waiting)
+    for _ in range(500):
+        bench.event()
+        bench.frame()
+    assert sink.most == one
+    sink.stuck = False
+    sink.take()
+    bench.fanout.sweep()
+    assert seqs(client) == list(range(1, 501)) == seqs(other)
+    last = taken(client)[-1]
+    assert isinstance(last, StateFrame) and last.full and last.last_seq == 500
+    bench.frame()
+    assert not getattr(taken(client)[-1], "full", True)
+
+
+def test_who_takes_nothing_for_too_long_is_told_and_dropped() -> None:
+    bench = Bench(slow_s=5.0)
+    bench.frame(full=True)
+    client = bench.join()
+    sink = client.sink
+    assert isinstance(sink, Sink)
+    sink.stuck = True
+    bench.frame()
+    bench.frame()
+    bench.now += 4.9
+    bench.fanout.sweep()
+    assert not client.dropped
+    bench.now += 0.2
+    bench.fanout.sweep()
+    assert client.dropped and b"too slow" in sink.waiting and client not in bench.fanout.clients
+    bench.late[0]()  # type: ignore[operator]
+    assert sink.aborted
+
+
+def test_a_client_that_comes_back_misses_nothing() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    for _ in range(30):
+        bench.event()
+    assert seqs(bench.join(12)) == list(range(13, 31))
+    assert seqs(bench.join(30)) == seqs(bench.join()) == []
+    for odd in (31, 10**18):  # of another journal
+        assert isinstance(taken(bench.join(odd))[0], Resync)
+
+
+def test_what_is_not_held_is_told_as_a_resync() -> None:
+    bench = Bench()
+    bench.seq = 1000
+    bench.frame(full=True)
+    bench.event()
+    client = bench.join(5)
+    first = taken(client)[0]
+    assert isinstance(first, Resync) and first.oldest_seq == 1001
+    bench.event()
+    assert seqs(client) == [1002]
+
+
+def test_another_journal_is_a_resync_for_all() -> None:
+    bench = Bench()
+    bench.seq = 50
+    bench.frame(full=True)
+    client = bench.join()
+    bench.fanout.on_resync()
+    bench.seq = 3
+    bench.frame(full=True)
+    assert [type(message) for message in taken(client)] == [StateFrame, Resync, StateFrame]
+    bench.event()
+    assert seqs(client) == [4]
+
+
+def test_while_the_engine_is_away_the_status_says_so() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = bench.join()
+    bench.mirror.lose(bench.now)
+    bench.now += 12
+    bench.fanout.on_away()
+    told = taken(client)[-1]
+    assert isinstance(told, StateFrame) and told.status.phase == "away" and "12 s" in told.status.phase_detail
+
+
+@given(
+    st.lists(st.sampled_from(["event", "frame", "stuck", "take", "sweep"]), max_size=120),
+    st.integers(0, 40),
+)
+def test_events_have_no_gap_however_a_client_takes_them(does: list[str], since: int) -> None:
+    bench = Bench(slow_s=1e9)
+    bench.frame(full=True)
+    for _ in range(20):
+        bench.event()
+    before, fanout_module.CATCH_UP_BYTES = fanout_module.CATCH_UP_BYTES, 300
+    try:
+        client = bench.join(min(since, 20))
+        sink = client.sink
+        assert isinstance(sink, Sink)
+        for what in does:
+            if what in ("event", "frame"):
+                getattr(bench, what)()
+            elif what == "sweep":
+                bench.fanout.sweep()
+            else:
+                sink.stuck = what == "stuck"
+                sink.take()
+        sink.stuck = False
+        for _ in range(bench.seq + 2):
+            sink.take()
+            bench.fanout.sweep()
+    finally:
+        fanout_module.CATCH_UP_BYTES = before
+    assert seqs(client) == list(range(min(since, 20) + 1, bench.seq + 1))
+    assert isinstance(taken(client)[-1], StateFrame | EventFrame) and client.behind_since_s is None
