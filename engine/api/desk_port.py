@@ -25,6 +25,7 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.api.trading_port import TradingPort
+from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
 from engine.events import JournalEvent, RiskChange
 from engine.signal_exchange import SignalsReply, SignalsRequest
@@ -51,6 +52,10 @@ class DeskPort(Protocol):
     @property
     def market(self) -> MarketPort:
         """One symbol's market, and how long the desk's stages take."""
+        ...
+
+    def bus(self) -> Inspection | None:
+        """What is on the bus, as of a second ago; None: the desk is one process."""
         ...
 
     @property

@@ -18,8 +18,10 @@ from aiohttp import web
 
 from engine.api.address import prepare, socket_path
 from engine.api.control import Control
+from engine.api.health_protocol import BusHealth
 from engine.api.hub import Hub
 from engine.api.server import ApiServer
+from engine.bus.inspect import Inspection
 from engine.clock import Clock, LiveClock
 from engine.config import RecordConfig
 from engine.errors import StoreError
@@ -190,6 +192,8 @@ class LiveEngine:
         self._server: ApiServer | None = None
         self.heartbeat = Heartbeat()
         self.bus_metrics = BusMetrics()
+        self.bus: Inspection | None = None
+        """As looked at last; None: there is none."""
         self.metrics = desk_metrics(self)
         self._manager = ServiceManager(
             loop_beats=lambda: self.heartbeat.beats,
@@ -206,6 +210,9 @@ class LiveEngine:
     def ready(self) -> bool:
         """Whether its clock and its prices are those of now: until then they are history's."""
         return self.phase not in ("starting", "warming up")
+
+    def bus_health(self) -> BusHealth | None:
+        return None
 
     @property
     def streams(self) -> Mapping[web.WebSocketResponse, asyncio.Transport | None]:

@@ -26,6 +26,7 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
 from engine.errors import OrderError, TapeError
 from engine.events import FeedState, JournalEvent, RiskChange, RiskState
@@ -138,6 +139,7 @@ class LivePort:
             model=model_row(engine.model),
             ready=_probe(self.unready()),
             trading=_probe(self.untraded()),
+            bus=engine.bus_health(),
             writer=WriterHealth(
                 ok=engine.writing.failure is None,
                 error=str(engine.writing.failure or ""),
@@ -294,6 +296,9 @@ class LivePort:
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
+
+    def bus(self) -> Inspection | None:
+        return self._engine.bus
 
     async def metrics(self) -> bytes:
         return await self._engine.metrics.page()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.api.control import Control
+from engine.api.health_protocol import BusHealth
 from engine.bus.address import Address, client
 from engine.bus.cursor import Batch, Lost
 from engine.bus.keys import Keys
@@ -34,6 +35,7 @@ from engine.workers.intake import BusIntake
 from engine.workers.join import Ready
 from engine.workers.outlet import Outlet
 from engine.workers.player import Player
+from engine.workers.standing import Standing
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -77,12 +79,15 @@ class ExecutionEngine(LiveEngine):
             self._play,
             lambda name, trace: self.desk.on_strategy_failed(name, trace),
         )
+        self.standing: Standing = Standing(self, self._redis)
         self.outlet: Outlet | None = None
         self.reader: BusReader | None = None
         self.behind_ns: int = 0
         """How long ago the round that was played last had been sent; ns of wall clocks."""
         self.unheard: int = 0
         """Rounds that were played without the strategies of all their shards."""
+        self.lost: int = 0
+        """Holes in what was read."""
         self._resume: int = 0
         """Up to this round everything was decided by an earlier run."""
         self._playing: int = 0
@@ -127,6 +132,11 @@ class ExecutionEngine(LiveEngine):
                     log.warning("Redis at %s: %s; trying on", self.address.shown, type(error).__name__)
                     told = True
             await asyncio.sleep(self.options.config.bus.lease_s / 4)
+        try:
+            await self.standing.join()
+        except BusError:
+            await self._let_go()
+            raise
         for listed in await self._instruments():
             self.player.list(listed)
 
@@ -145,6 +155,7 @@ class ExecutionEngine(LiveEngine):
             self.reader.close()
         try:
             await self.lease.release()
+            await self.standing.leave()
         except Exception as error:  # it expires by itself
             log.debug("lease: %s", error)
         await self._redis.aclose()
@@ -173,6 +184,21 @@ class ExecutionEngine(LiveEngine):
         self.tasks.spawn(self._hold())
         self.tasks.spawn(self._acknowledge())
         self.tasks.spawn(self.outlet.run())
+        self.tasks.spawn(self.standing.run(), vital=False)
+
+    def bus_state(self) -> tuple[str, str]:
+        """For whoever looks at the workers."""
+        if self.stopping.is_set():
+            return "stopping", ""
+        if self.reader is None or not self.player.round:
+            return "starting", self.phase_detail
+        why = self.desk.trading.blocked("")
+        if why:
+            return ("catching up" if self.behind_ns > BEHIND_NS else "halted"), why
+        return "running", ""
+
+    def bus_health(self) -> BusHealth | None:
+        return self.standing.health()
 
     # --- what comes ---
 
@@ -215,6 +241,7 @@ class ExecutionEngine(LiveEngine):
         """Something was not read: it is said, and windows and bars know that trades are missing in them."""
         text = f"{lost.stream}: {lost.why} ({lost.after} to {lost.number})"
         log.error("%s", text)
+        self.lost += 1
         self.desk.alert("error", "bus", text)
         for instrument in self.desk.instruments:
             self.desk.features.miss_trades(instrument.index, self.desk.now_ns)

@@ -33,6 +33,7 @@ from engine.api.protocol import (
     WeightsPatch,
 )
 from engine.api.server import ApiServer
+from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
 from engine.errors import ConfigError
 from engine.events import Alert, JournalEvent, RiskChange
@@ -100,6 +101,9 @@ class FakeDesk:
 
     async def prepare(self) -> None:
         pass
+
+    def bus(self) -> Inspection | None:
+        return None
 
     def state(self) -> StateFrame:
         return self.frame

@@ -1,0 +1,138 @@
+"""How the execution worker stands: its own last word, everybody else's, and what is on the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from engine.api.address import socket_path
+from engine.api.health_protocol import BusHealth
+from engine.bus.inspect import Inspection, inspect
+from engine.bus.registry import BEAT_S, Registry, WorkerRow
+from engine.bus.topology import agree, agreed
+from engine.errors import BusError
+from engine.wiring.metrics.bus import GroupLag
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from engine.workers.execution import ExecutionEngine
+
+log = logging.getLogger("engine.execution")
+
+LOOK_S = 1.0
+OLD_S = 5.0
+"""What was looked at longer ago is not said to be so now."""
+
+
+class Standing:
+    def __init__(self, engine: ExecutionEngine, redis: Redis) -> None:
+        self._engine = engine
+        self._redis = redis
+        self._registry = Registry(redis, engine.keys)
+        self._looked_s = float("-inf")
+        self._fault = ""
+        engine.bus_metrics.add(self._lags)
+
+    async def join(self) -> None:
+        """Raises BusError where the other workers go by another configuration."""
+        config = self._engine.options.config
+        alive = [row for row in await self._registry.rows() if row.id != self._engine.worker]
+        await agree(self._redis, self._engine.keys, agreed(config), len(alive))
+
+    async def leave(self) -> None:
+        await self._registry.leave(self._engine.worker)
+
+    async def run(self) -> None:
+        """Beat and look, until cancelled."""
+        await asyncio.gather(self._beat(), self._look())
+
+    def health(self) -> BusHealth:
+        found, where = self._engine.bus, self._engine.address.shown
+        fault = self._fault or self._missing(found)
+        if found is None or time.monotonic() - self._looked_s > OLD_S:
+            return BusHealth(ok=False, detail=f"{where}: {fault or 'not heard of'}", lag=None, oldest_s=None)
+        oldest = max((one.oldest_s for one in self._lags()), default=0.0)
+        return BusHealth(
+            ok=not fault, detail=f"{where}: {fault}" if fault else where, lag=found.lag, oldest_s=oldest
+        )
+
+    def _missing(self, found: Inspection | None) -> str:
+        if found is None:
+            return ""
+        bare = [
+            row.stage if row.shard is None else f"shard {row.shard}" for row in found.leases if not row.owner
+        ]
+        return f"nobody has {', '.join(bare)}" if bare else ""
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._registry.beat(self._row())
+            except Exception as error:  # the reader tells that the server is away
+                log.debug("beat: %s", error)
+            await asyncio.sleep(BEAT_S)
+
+    async def _look(self) -> None:
+        engine = self._engine
+        while True:
+            try:
+                engine.bus = await inspect(
+                    self._redis,
+                    engine.address,
+                    engine.keys,
+                    engine.options.config.bus.shards,
+                )
+                self._looked_s, self._fault = time.monotonic(), ""
+            except BusError as error:
+                self._fault = str(error)
+            except Exception as error:  # the reader tells that the server is away
+                self._fault = type(error).__name__
+                log.debug("bus: %s", error)
+            await asyncio.sleep(LOOK_S)
+
+    def _row(self) -> WorkerRow:
+        engine = self._engine
+        behind = engine.behind_ns / 1e6
+        state, detail = engine.bus_state()
+        funnel = engine.desk.funnel()
+        return WorkerRow(
+            id=engine.worker,
+            host=platform.node(),
+            pid=os.getpid(),
+            stages=("execution",),
+            epochs={"execution": engine.lease.epoch},
+            state=state,
+            detail=detail,
+            since_ns=engine.started_ns,
+            at_ns=time.time_ns(),
+            position=engine.player.round,
+            ticks=funnel["trades"] + funnel["quotes"],
+            lag=len(engine.intake.join),
+            lag_ms=round(behind, 3),
+            lost=engine.lost,
+            version=_version(),
+            socket=str(socket_path(engine.options.state_dir)),
+        )
+
+    def _lags(self) -> list[GroupLag]:
+        found = self._engine.bus
+        if found is None:
+            return []
+        return [
+            GroupLag(row.name, group.name, row.length, group.pending, group.lag, group.oldest_age_s or 0.0)
+            for row in found.streams
+            for group in row.groups
+        ]
+
+
+def _version() -> str:
+    try:
+        return version("tickdesk")
+    except PackageNotFoundError:
+        return ""
