@@ -21,7 +21,7 @@ class JobsConfig(Section, frozen=True):
     wait_s: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
     """So long a job waits for the broker, or for a worker to begin it."""
     time_limit_s: Annotated[float, Meta(ge=1, le=3600)] = 120.0
-    """A worker gives up a job's steps after it."""
+    """A worker gives up a job's steps after it; so does the engine, when the broker is away for so long."""
     lease_s: Annotated[float, Meta(ge=1, le=600)] = 15.0
     """A worker that is not heard of for so long has lost its job to the next."""
     attempts: Annotated[int, Meta(ge=1, le=20)] = 3

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 TIMEOUT_S = 2.0
-KEEP_MS = 86_400_000
+QUEUE = "work"
+KEEP_MS = 3_600_000
+"""So long work stays on the board after it is done, or could be: a later message finds nothing."""
+KEEP_NEWS_MS = 86_400_000
 """After it an engine hears no more of what was done while it was away."""
+MAX_QUEUED = 1_000
+"""Messages that wait for a worker; beyond them none is sent."""
 MAX_NEWS = 10_000
 NEWS_S = 1
 """How long the server is asked to wait for news."""
@@ -82,6 +87,7 @@ if state == 'claimed' then
     return {'lost', 0, attempt, texts, outcome}
 end
 redis.call('HSET', k, 'state', 'withdrawn')
+redis.call('PEXPIRE', k, ARGV[2])
 return {'yours', 0, attempt, texts, outcome}
 """
 )
@@ -105,6 +111,7 @@ redis.call('HSET', KEYS[1], 'state', 'done', 'outcome', ARGV[2])
 redis.call('LPUSH', KEYS[2], ARGV[2])
 redis.call('LTRIM', KEYS[2], 0, ARGV[3] - 1)
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1
 """
 )
@@ -184,14 +191,20 @@ class JobBoard:
     async def post(self, work: Work) -> bool:
         """Say that it may be done from now on; False when it was said before."""
         until_ms = round(self._config.deadline_s * 1000)
-        return bool(await self._post(keys=[self._key(work)], args=[until_ms, until_ms + KEEP_MS]))
+        over_ms = until_ms + round((self._config.time_limit_s + self._config.lease_s) * 1000)
+        return bool(await self._post(keys=[self._key(work)], args=[until_ms, over_ms + KEEP_MS]))
+
+    async def has_room(self) -> bool:
+        """Whether the queue takes another message: where no worker is, it must not grow for ever."""
+        asked: Any = self._redis.llen(f"{queue_prefix(self._config)}{QUEUE}")
+        return int(await asked) < MAX_QUEUED
 
     async def withdraw(self, work: Work, *, lost: bool = True) -> Standing:
         """Make sure that nobody begins it any more; ``yours``: nobody had.
 
         ``lost``: also where somebody began it, is not heard of, and the time for further attempts is over.
         """
-        return _standing(await self._withdraw(keys=[self._key(work)], args=[int(lost)]))
+        return _standing(await self._withdraw(keys=[self._key(work)], args=[int(lost), KEEP_MS]))
 
     async def news(self, engine: str) -> bytes | None:
         """The oldest that nobody has heard; None when there is none for a second."""
@@ -213,7 +226,7 @@ class JobBoard:
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.lpush(key, encode(begun))
             pipeline.ltrim(key, 0, MAX_NEWS - 1)
-            pipeline.pexpire(key, KEEP_MS)
+            pipeline.pexpire(key, KEEP_NEWS_MS)
             await pipeline.execute()
 
     async def renew(self, work: Work, owner: str, texts: tuple[str, ...] | None = None) -> bool:
@@ -225,7 +238,13 @@ class JobBoard:
     async def finish(self, work: Work, owner: str, outcome: Outcome) -> bool:
         """It is done, and the engine hears of it; False when it is another's by now."""
         keys = [self._key(work), self._news_key(work.engine)]
-        return bool(await self._finish(keys=keys, args=[owner, encode(outcome), MAX_NEWS, KEEP_MS]))
+        args = (owner, encode(outcome), MAX_NEWS, KEEP_NEWS_MS, KEEP_MS)
+        return bool(await self._finish(keys=keys, args=args))
+
+
+def queue_prefix(config: JobsConfig) -> str:
+    """How the keys of Celery begin."""
+    return f"{config.prefix}:jobs:celery:"
 
 
 def failures() -> tuple[type[Exception], ...]:

@@ -25,6 +25,10 @@ from engine.wiring.job_queue import application, send, shown, unsent
 log = logging.getLogger("engine.jobs")
 
 CLOSE_S = 1.0
+UNMANNED_S = 1.0
+"""So long a job waits for a worker where the last one found none."""
+TOLD_S = 60.0
+"""That no worker takes jobs is told once in so long: they may be too few."""
 MAY_BE = "it may have been done"
 
 
@@ -69,6 +73,7 @@ class JobExecutor:
         self._down_at: float | None = None
         """Since when the broker does not answer; the loop's time."""
         self._unmanned = False
+        self._told_at = -TOLD_S
 
     def start(self) -> None:
         self._hearing = asyncio.get_running_loop().create_task(self._hear_forever())
@@ -121,8 +126,9 @@ class JobExecutor:
     async def _send(self, work: Work) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._threads, send, self._app, work)
-        except unsent() as error:
+            if await self._board.has_room():
+                await loop.run_in_executor(self._threads, send, self._app, work)
+        except (*unsent(), *failures()) as error:
             # It may have arrived all the same; whether it is done is for the board to say.
             self._down(error)
 
@@ -130,8 +136,9 @@ class JobExecutor:
         config, loop = self._config, asyncio.get_running_loop()
         # By then nobody begins it any more, and nobody is at it.
         end = loop.time() + config.deadline_s + config.time_limit_s + config.lease_s
-        begins = loop.time() + config.wait_s
-        left_s, attempt = min(config.wait_s, config.lease_s), 1
+        wait_s = min(config.wait_s, UNMANNED_S) if self._unmanned else config.wait_s
+        begins = loop.time() + wait_s
+        left_s, attempt = min(wait_s, config.lease_s), 1
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -142,8 +149,8 @@ class JobExecutor:
             try:
                 standing = await self._board.withdraw(work)
             except failures() as error:
-                self._down(error)
-                if loop.time() >= end:
+                since = self._down(error)
+                if loop.time() >= min(end, since + config.time_limit_s):
                     return _failed(work, f"the broker does not answer: {MAY_BE}")
                 left_s, attempt = pause_s(attempt), attempt + 1
                 continue
@@ -234,11 +241,13 @@ class JobExecutor:
             self._alert("info", f"the broker {shown(self._config.broker_url)} answers again")
 
     def _nobody_works(self) -> None:
-        if not self._unmanned:
-            self._unmanned = True
+        now = asyncio.get_running_loop().time()
+        if not self._unmanned and now - self._told_at >= TOLD_S:
+            self._told_at = now
             self._alert(
                 "warning", f"no worker takes jobs: {self._meanwhile()}; `tickdesk jobs worker` runs one"
             )
+        self._unmanned = True
 
     def _meanwhile(self) -> str:
         if self._config.when_down == "in_process":

@@ -15,13 +15,12 @@ from urllib.parse import urlsplit
 from engine.automation.work import Work, encode
 from engine.config.jobs import JobsConfig
 from engine.feeds.address import place
-from engine.wiring.job_board import TIMEOUT_S, check_jobs
+from engine.wiring.job_board import QUEUE, TIMEOUT_S, check_jobs, queue_prefix
 
 if TYPE_CHECKING:
     from celery import Celery
 
 TASK = "tickdesk.job"
-QUEUE = "work"
 AFTER_LIMIT_S = 10.0
 """What takes so much longer than its limit is killed."""
 AFTER_KILL_S = 20.0
@@ -44,7 +43,7 @@ def settings(config: JobsConfig) -> dict[str, Any]:
     found: dict[str, Any] = {
         "broker_url": _kombu(config.broker_url),
         "broker_transport_options": {
-            "global_keyprefix": f"{config.prefix}:jobs:celery:",
+            "global_keyprefix": queue_prefix(config),
             "visibility_timeout": visible_s(config),
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,

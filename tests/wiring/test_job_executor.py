@@ -202,16 +202,36 @@ async def test_without_a_broker_it_waits_and_is_done_here(redis: KeepingRedis, h
 
 
 async def test_without_a_worker_it_is_withdrawn_before_it_is_done_here(
-    config: JobsConfig, redis: KeepingRedis, hook: Hook
+    config: JobsConfig, redis: KeepingRedis, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = msgspec.structs.replace(config, prefix="alone", wait_s=0.1)
     async with Engine(alone) as engine, JobBoard(alone) as board:
         work = engine.work(calling(hook))
         assert (await engine.do(work)).worker == "in process"
         await engine.do(engine.work(calling(hook)))
+        monkeypatch.setattr("engine.wiring.job_board.MAX_QUEUED", 2)
+        assert not await board.has_room()
+        await engine.do(engine.work(calling(hook)))
+        client = redis.client()
+        assert client.llen("alone:jobs:celery:work") == 2, "nobody takes them: they do not grow for ever"
         assert len(engine.alerts) == 1 and "no worker takes jobs" in engine.alerts[0]
         assert (await board.claim(work, "a worker that comes late")).verdict == "withdrawn"
-        assert len(hook.calls) == 2
+        assert len(hook.calls) == 3
+
+
+async def test_a_broker_that_stays_away_is_not_waited_for_for_ever(tmp_path: Path, hook: Hook) -> None:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = KeepingRedis(folder)
+    server.start()
+    config = JobsConfig(broker_url=server.url, wait_s=0.1, deadline_s=30)
+    async with Engine(msgspec.structs.replace(config, time_limit_s=0.3)) as engine:
+        doing = asyncio.create_task(engine.do(engine.work(calling(hook))))
+        await until(lambda: server.client().exists("dfp:jobs:celery:work"))
+        server.stop()
+        outcome = await doing
+        assert outcome.error == "the broker does not answer: it may have been done" and not hook.calls
+        assert (await engine.do(engine.work(calling(hook)))).worker == "in process"
 
 
 async def test_a_broker_that_forgot_is_not_made_up_for(
