@@ -86,6 +86,7 @@ def _list(rows: tuple[AutomationRow, ...], as_json: bool) -> None:
     now_ns = time.time_ns()
     for row in rows:
         last = f"{max(0, now_ns - row.last_ns) // NS} s ago" if row.last_ns else "never"
+        last += f", {clean(row.place, 80)}" if row.place else ""
         print(f"{'on ' if row.active else 'off'} {row.name}: {row.trigger} → {row.steps}")
         print(
             f"    matched {row.matched:,}, started {row.started:,}, succeeded {row.succeeded:,},"

@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _outside(config: Config) -> list[Finding]:
-    redis = services.redis(config)
-    return [*services.venues(config), *(() if redis is None else (redis,))]
+    servers = (services.redis(config), services.broker(config))
+    return [*services.venues(config), *(found for found in servers if found is not None)]
 
 
 def lines(found: list[Finding]) -> list[str]:

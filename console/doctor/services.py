@@ -20,6 +20,7 @@ from engine.errors import ConfigError, LinkError, NoEngineError
 from engine.feeds.address import place
 from engine.feeds.registry import VENUES
 from engine.text import clean
+from engine.wiring.job_board import check_jobs
 from engine.wiring.redis_cache import check_redis
 
 TIMEOUT_S = 5.0
@@ -84,20 +85,35 @@ async def _venue(session: aiohttp.ClientSession, name: str, url: str, limit_s: f
 
 def redis(config: Config) -> Finding | None:
     """None where the desk does not use it."""
-    what, url = "Redis", config.cache.redis_url
-    if not url:
+    if not config.cache.redis_url:
         return None
     try:
         check_redis(config.cache)
     except ConfigError as error:
-        return bad(what, clean(error, 200), "or leave cache.redis_url empty")
+        return bad("Redis", clean(error, 200), "or leave cache.redis_url empty")
+    return _asked("Redis", config.cache.redis_url, "cache.redis_url")
+
+
+def broker(config: Config) -> Finding | None:
+    """Of automations' jobs. None where they are done in the engine's process."""
+    what, key, jobs = "broker of jobs", "automations.jobs.broker_url", config.automations.jobs
+    if not jobs.broker_url:
+        return None
+    try:
+        check_jobs(jobs)
+    except ConfigError as error:
+        return bad(what, clean(error, 200), f"or leave {key} empty")
+    return _asked(what, jobs.broker_url, key)
+
+
+def _asked(what: str, url: str, key: str) -> Finding:
     import redis as library
 
     client = library.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     try:
         return _redis(what, client.info())
     except (library.RedisError, OSError) as error:
-        return bad(what, f"does not answer: {clean(error, 100)}", "start it, or correct cache.redis_url")
+        return bad(what, f"does not answer: {clean(error, 100)}", f"start it, or correct {key}")
     finally:
         client.close()
 

@@ -149,6 +149,9 @@ def test_redis(tmp_path: Path) -> None:
         assert found is not None and found.state == "ok", found
     gone = services.redis(load(overrides=[f"cache.redis_url={server.url}"], environ={}))
     assert gone is not None and gone.state == "bad"
+    assert services.broker(load(environ={})) is None
+    away = services.broker(load(overrides=[f"automations.jobs.broker_url={server.url}"], environ={}))
+    assert away is not None and away.state == "bad" and "broker_url" in away.advice
     info = {"redis_version": "7.0.1", "maxmemory": 5, "maxmemory_policy": "allkeys-lru"}
     assert services._redis("Redis", info).state == "warn"
     assert services._redis("Redis", {"redis_version": "5.0.9"}).state == "bad"
