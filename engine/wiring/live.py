@@ -201,7 +201,7 @@ class LiveEngine:
             status=self._standing,
         )
         self._ending: Shutdown | None = None
-        self._signals = EndSignals(self.stop, self._console_ended)
+        self._signals = EndSignals(self.stop, self._console_ended, lambda: self.on_stop())
 
     def _spawn_beside(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.spawn(work, vital=False)

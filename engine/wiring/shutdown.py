@@ -154,7 +154,9 @@ class Deadline:
         self._thread = threading.Thread(target=self._watch, name="deadline", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """Once; after that it goes."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def cancel(self) -> None:
         self._over.set()

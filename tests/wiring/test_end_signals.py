@@ -1,0 +1,58 @@
+"""A signal ends an engine whose loop is held up, too: by its deadline, or at once by a second signal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import ROOT
+
+HELD_UP = """
+import asyncio, time
+from engine.wiring.end_signals import EndSignals
+from engine.wiring.shutdown import Deadline
+
+async def main():
+    deadline = Deadline(0.3)
+    EndSignals(print, print, deadline.start).listen(asyncio.get_running_loop(), None)
+    print("held up", flush=True)
+    time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def held_up() -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD_UP],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held up\n"
+    yield process
+    process.kill()
+    process.wait(10)
+    process.stdout.close()
+
+
+def test_the_deadline_goes_from_the_first_signal(held_up: subprocess.Popen[str]) -> None:
+    began = time.monotonic()
+    held_up.send_signal(signal.SIGTERM)
+    assert held_up.wait(10) == 1
+    assert 0.2 < time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(held_up: subprocess.Popen[str], second: signal.Signals) -> None:
+    held_up.send_signal(signal.SIGTERM)
+    time.sleep(0.1)  # two signals that come as one are one
+    held_up.send_signal(second)
+    assert held_up.wait(10) == -second
