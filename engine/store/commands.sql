@@ -1,6 +1,6 @@
 -- Version 6. Every command, from every way in: who asked, for what, and what became of it.
 CREATE TABLE commands (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     number TEXT NOT NULL UNIQUE,
     ns INTEGER NOT NULL,
     who TEXT NOT NULL,
