@@ -9,7 +9,7 @@ from engine.bus.address import Address
 from engine.bus.fence import NO_FENCE, Fence
 from engine.bus.outbox import Entry
 from engine.bus.wire import AwayError, BlockingWire
-from engine.bus.writing import MOST_BYTES, PAUSE_S, Writing
+from engine.bus.writing import KEEP_S, MOST_BYTES, PAUSE_S, Writing
 from engine.errors import BusError, FencedError
 
 
@@ -23,6 +23,7 @@ class BlockingPublisher:
         fence: Fence = NO_FENCE,
         *,
         patience_s: float = 30.0,
+        most_bytes: int = MOST_BYTES,
         name: str = "tickdesk",
     ) -> None:
         """Connects. ``patience_s``: so long a server may be away, or refuse.
@@ -32,7 +33,7 @@ class BlockingPublisher:
         self._address = address
         self._name = name
         self._patience_s = patience_s
-        self._writing = Writing(streams, fence, MOST_BYTES)
+        self._writing = Writing(streams, fence, most_bytes)
         self._outbox = self._writing.outbox
         self._wire: BlockingWire | None = None
         self._flying: tuple[int, int] | None = None
@@ -54,7 +55,15 @@ class BlockingPublisher:
         return self._outbox.again
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Write these together. Waits for the answer to the call before. Raises BusError, FencedError."""
+        """Write these together. Waits for the answer to the call before, and for room.
+
+        Raises BusError, FencedError; ValueError for a number that is not above its stream's last.
+        """
+        while self._outbox.is_full:
+            self.flush()
+            self._outbox.on_disk(time.monotonic() - KEEP_S)
+            if self._outbox.is_full:
+                time.sleep(PAUSE_S)
         self._outbox.put(entries)
         self._answer()
         self._send()

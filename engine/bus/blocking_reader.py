@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from engine.bus.address import TIMEOUT_S, Address
-from engine.bus.cursor import Batch, Cursor, HoleError, Source
+from engine.bus.cursor import Batch, Cursor, Source
 from engine.bus.fence import NO_FENCE, Fence
 from engine.bus.reader import OnLost
-from engine.bus.reading import ANSWERS, Reading
+from engine.bus.reading import ANSWERS, HoleError, Reading
 from engine.bus.wire import AwayError, BlockingWire
 from engine.bus.writing import PAUSE_S
 from engine.errors import BusError, FencedError

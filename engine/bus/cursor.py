@@ -28,6 +28,8 @@ class Source(msgspec.Struct, frozen=True):
     """The last number that was had: read on behind it. None: where the group stands; without one, at 0."""
     previous: Callable[[Message], int] | None = attrgetter("previous")
     """The number of the entry before, as the entry tells; None: it does not, holes are not looked for."""
+    exact: bool = False
+    """``position`` is an entry's. Else everything up to it was had, whatever the last entry before it is."""
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -44,10 +46,6 @@ class Lost(msgspec.Struct, frozen=True):
     why: str
 
 
-class HoleError(Exception):
-    """Something is missing before an entry: look again, it may be another's hand that took it."""
-
-
 class Cursor:
     """Of one stream. ``read`` is where the reader is, ``acked`` where it would begin again."""
 
@@ -62,14 +60,19 @@ class Cursor:
         """To be told before what was taken is."""
         self._decode = source.decode
         self._previous = source.previous
+        self._exact = source.exact
         self._open: deque[bytes] = deque()
         """Ids that were delivered and not acknowledged, rising."""
-        self._suspect = 0
-        """The entry before which a hole was seen: seen again there, it is one."""
+        self.torn = False
+        """Something seems to be missing before the next entry. Look again: another reader's hand, that let go
+        since, may have taken it."""
+        self._seen = 0
+        """The last entry that was there when a hole was seen: a hole up to it that is there again is real."""
 
     def stands(self, acked: int) -> None:
         """The group was set to ``acked``: everything after is told again."""
         self.acked = acked
+        self.torn = False
         self._open.clear()
 
     @property
@@ -77,7 +80,7 @@ class Cursor:
         return len(self._open)
 
     def take(self, entries: Sequence[Any]) -> Batch:
-        """What is new of a stream's part of a reply. Raises HoleError when something seems to be missing."""
+        """What is new of a stream's part of a reply, up to where it is torn."""
         taken: Batch = []
         read, decode, previous_of = self.read, self._decode, self._previous
         for ident, fields in entries:
@@ -94,8 +97,13 @@ class Cursor:
                 continue
             if previous_of is not None and read is not None:
                 previous = previous_of(message)
-                if previous != read:
+                if previous != read and (self._exact or previous > read):
+                    if number > self._seen:
+                        self._seen = max(number, _number(entries[-1][0]))
+                        self.torn = True
+                        break
                     self._hole(read, previous, number)
+                self._exact = True
             taken.append((number, message))
             read = number
         self.read = read
@@ -103,17 +111,21 @@ class Cursor:
         return taken
 
     def _hole(self, read: int, previous: int, number: int) -> None:
-        if self._suspect != number:
-            self._suspect = number
-            raise HoleError
         why = "entries are missing" if previous > read else "the server forgot entries that were had here"
         self.lost.append(Lost(self.stream, read, previous, number, why))
 
     def ack(self, number: int) -> list[tuple[bytes, ...]]:
-        """All up to ``number`` is durable. Returns the ids to acknowledge, in parts of a bounded size."""
-        if self.acked is None or number > self.acked:
-            self.acked = number
+        """All that was had up to ``number`` is durable.
+
+        Returns the ids to acknowledge, in parts of a bounded size.
+        """
+        if self.read is not None:
+            self.acked = max(self.acked or 0, min(number, self.read))
         ids: list[bytes] = []
-        while self._open and int(self._open[0].partition(b"-")[0]) <= number:
+        while self._open and _number(self._open[0]) <= number:
             ids.append(self._open.popleft())
         return [tuple(ids[first : first + AT_ONCE]) for first in range(0, len(ids), AT_ONCE)]
+
+
+def _number(ident: bytes) -> int:
+    return int(ident.partition(b"-")[0])

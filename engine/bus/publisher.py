@@ -66,12 +66,15 @@ class Publisher:
 
     @property
     def is_ready(self) -> bool:
-        """Connected, and nothing is in flight: what is put now is sent now."""
-        return self._wire is not None and self._outbox.is_idle
+        """Connected, nothing is in flight, and there is room: what is put now is sent now."""
+        return self._wire is not None and self._outbox.is_idle and not self._outbox.is_full
 
     @property
     def is_full(self) -> bool:
-        """The bound is reached: ``put`` raises. The owner lets its ticks wait, or halts."""
+        """The bound is reached: ``put`` raises. The owner lets its ticks wait, or halts.
+
+        ``on_ready`` tells of room; what is merely kept leaves after ``KEEP_S``.
+        """
         return self._outbox.is_full
 
     @property
@@ -162,11 +165,13 @@ class Publisher:
         self.reconnects += 1
         self._opened.set()
         self._send()
-        if self._outbox.is_idle:
-            self._ready()
+        self._ready()
         while not self._gone.is_set() and not self._closing:
             wire.check(2 * TIMEOUT_S)
+            was_full = self._outbox.is_full
             self._outbox.on_disk(time.monotonic() - KEEP_S)
+            if was_full:
+                self._ready()
             try:
                 async with asyncio.timeout(0.5):
                     await self._gone.wait()
@@ -197,12 +202,12 @@ class Publisher:
             self._send()
             if self._outbox.is_idle:
                 self._idle.set()
-                self._ready()
+            self._ready()
 
         wire.send(self._writing.packed(entries), 1, done)
 
     def _ready(self) -> None:
-        if self._on_ready is None:
+        if self._on_ready is None or not self.is_ready:
             return
         try:
             self._on_ready()

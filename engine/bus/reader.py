@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.bus.address import TIMEOUT_S, Address
-from engine.bus.cursor import Batch, Cursor, HoleError, Lost, Source
+from engine.bus.cursor import Batch, Cursor, Lost, Source
 from engine.bus.fence import NO_FENCE, Fence
-from engine.bus.reading import ANSWERS, BLOCK_MS, Reading
+from engine.bus.reading import ANSWERS, BLOCK_MS, HoleError, Reading
 from engine.bus.wire import ReplyError, Wire, open_wire
 from engine.bus.writing import PAUSE_S
 from engine.errors import BusError, FencedError
@@ -206,7 +206,7 @@ class Reader:
         self._hang_up()
         self._held.clear()
         if isinstance(fault, HoleError):
-            log.warning("something is missing: looking again")
+            log.warning("%s: something is missing, looking again", fault)
         else:
             if isinstance(fault, FencedError) or not isinstance(fault, BusError):
                 self._fault = fault

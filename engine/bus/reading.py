@@ -18,6 +18,10 @@ COUNT = 256
 """Entries of each stream in one reply."""
 
 
+class HoleError(Exception):
+    """A stream is torn: connect anew, and look again."""
+
+
 class Reading:
     """The cursors of a group's streams, and the commands that move them."""
 
@@ -54,6 +58,8 @@ class Reading:
                 lost, cursor.lost = cursor.lost, []
                 if batch or lost:
                     yield cursor.stream, batch, lost
+                if cursor.torn:
+                    raise HoleError(cursor.stream)
 
     def acknowledging(self, stream: str, number: int) -> list[bytes]:
         """Commands, one reply each."""

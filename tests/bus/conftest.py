@@ -96,7 +96,7 @@ class Server:
         return redis.Redis(port=self.port)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("redis"))
     server.start()
@@ -106,7 +106,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(_server: Server) -> Iterator[Server]:
-    """The module's, empty, and running after the test as before."""
+    """One for all tests, empty, and running after the test as before."""
     with contextlib.closing(_server.client()) as client:
         client.flushall()
     yield _server

@@ -1,0 +1,44 @@
+"""`tickdesk bus inspect`: a table for people, JSON for machines, one line when the server is away."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from console.cli import main
+from tests.bus.conftest import Server
+
+
+def test_it_tells_of_an_empty_bus_and_of_one_with_streams(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["bus", "inspect", "--bus", server.url, "--set", "bus.shards=2", "--set", "bus.prefix=x"]
+    assert main(command) == 1
+    told = capsys.readouterr().out
+    assert (
+        "no streams of x yet: `tickdesk up` starts a topology" in told and "append-only file everysec" in told
+    )
+    client = server.client()
+    client.xadd("x:clean_ticks:1", {"d": b"none of ours"}, id="5-0")
+    client.xgroup_create("x:clean_ticks:1", "features", "0", entries_read=0)
+    for stage in ("market", "execution", "features:0", "features:1"):
+        client.set(f"x:lease:{stage}", "w:7", px=60_000)
+        client.set(f"x:epoch:{stage}", 7)
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (stream,) = [line.split() for line in lines if line.startswith("clean_ticks:1")]
+    assert stream[1:3] == ["1", "5"] and stream[5:] == ["features", "1", "0", "5", "nobody"]
+    (owner,) = [line.split() for line in lines if line.startswith("features 1")]
+    assert owner[:4] == ["features", "1", "w", "7"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["server"]["where"] == f"127.0.0.1:{server.port}" and found["leases"][0]["owner"] == "w"
+
+
+def test_without_a_server_it_says_what_to_do_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bus", "inspect"]) == 2
+    assert "the bus needs a server: --bus redis://HOST:PORT/0" in capsys.readouterr().err
+    assert main(["bus", "inspect", "--bus", "redis://:secret@127.0.0.1:1/0"]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "does not answer" in told and "secret" not in told
