@@ -93,8 +93,6 @@ class Conflator:
         ("models", "strategy"),
         ("automations", "name"),
     )
-    _TELL_GONE = frozenset({"strategies", "automations"})
-    """Rows that a person can take away; the others say by themselves that they are over."""
 
     def __init__(self, topics: frozenset[str] = ALL) -> None:
         """``topics``: rows of others are left out."""
@@ -125,8 +123,7 @@ class Conflator:
                     new.append(row)
             if len(sent) > len(rows):
                 kept = {getattr(row, key): row for row in rows}
-                if name in self._TELL_GONE:
-                    gone[name] = tuple(identity for identity in sent if identity not in kept)
+                gone[name] = tuple(identity for identity in sent if identity not in kept)
                 self._sent[name] = kept
             changed[name] = tuple(new)
         logs = tuple(row for row in state.logs if row.seq > self._log_seq) if self._logs else ()

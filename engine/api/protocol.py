@@ -139,7 +139,7 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     last_seq: int = 0
     automations: tuple[AutomationRow, ...] = ()
     gone: dict[str, tuple[str, ...]] = {}
-    """Names of ``strategies`` and ``automations`` rows that are no more since the client's last frame."""
+    """Of each kind, rows that are no more since the client's last frame: taken away, or too old."""
     version: int = VERSION
     """A client of another one does not go on."""
 

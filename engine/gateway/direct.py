@@ -113,7 +113,7 @@ class Direct:
     async def market(self, sink: Sink, token: Token, watch: Watching) -> None:
         """Pass on the market that ``watch`` tells, until cancelled, or the engine ends it. Raises Refused."""
         with self._one_more(sink, token):
-            upstream = await self._connect(target("/v1/stream", ""), {})
+            upstream = await self._connect(target("/v1/stream", "topics=market,status"), {})
             telling = asyncio.create_task(_tell(upstream, watch))
             try:
                 while True:

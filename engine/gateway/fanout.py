@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 from aiohttp import WSCloseCode
 
 from engine.api.hub import encode
 from engine.api.protocol import Resync, StateFrame
+from engine.api.topics import ALL, EVENTS, ROWS, says_something
 from engine.gateway import wire
 from engine.gateway.events import Events
 from engine.gateway.mirror import Mirror
@@ -26,6 +28,8 @@ log = logging.getLogger("engine.gateway")
 
 CATCH_UP_BYTES = 256 * 1024
 """Of events for a client that is behind, at once."""
+MOST_CHOICES = 32
+"""Of topics, among all clients."""
 LAST_WORD_S = 1.0
 """How long a client that is dropped has to hear why."""
 
@@ -45,13 +49,22 @@ class Sink(Protocol):
 class Client:
     """One stream. ``seq``: the last event it was told; None: it wants those that come."""
 
-    __slots__ = ("address", "behind_since_s", "dropped", "seq", "sink", "token")
+    __slots__ = ("address", "behind_since_s", "dropped", "seq", "sink", "token", "topics")
 
-    def __init__(self, sink: Sink, token: Token, address: str, seq: int | None, now_s: float) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        token: Token,
+        address: str,
+        seq: int | None,
+        now_s: float,
+        topics: frozenset[str] = ALL,
+    ) -> None:
         self.sink = sink
         self.token = token
         self.address = address
         self.seq = seq
+        self.topics = topics
         self.behind_since_s: float | None = now_s
         """Since when it has not taken what it was told, or is there and was told nothing; None: it is in
         step."""
@@ -75,8 +88,13 @@ class Fanout:
         self._later = later
         self._begun = False
         """It is known which event came last."""
-        self._full: tuple[tuple[int, int, int], bytes] | None = None
+        self._full: tuple[tuple[int, int, int], dict[frozenset[str], bytes]] = (0, 0, 0), {}
         self.clients: set[Client] = set()
+
+    def has_room_for(self, topics: frozenset[str]) -> bool:
+        """Each choice of topics costs a frame of its own: there are only so many at once."""
+        chosen = {client.topics for client in self.clients}
+        return topics in chosen or len(chosen) < MOST_CHOICES
 
     # --- clients -----------------------------------------------------------------------------------
 
@@ -111,7 +129,7 @@ class Fanout:
             self.events.begin(frame.last_seq)
             self._begun = True
         self._mirror.last_seq = self.events.last
-        self._tell(wire.binary(raw))
+        self._tell(frame, wire.binary(raw))
 
     def on_event(self, seq: int, raw: bytes) -> None:
         if not self._begun:
@@ -127,7 +145,9 @@ class Fanout:
         for client in self.clients:
             if client.behind_since_s is not None:
                 continue
-            if client.seq == seq - 1 and self._has_taken_all(client):
+            if EVENTS not in client.topics:
+                client.seq = seq
+            elif client.seq == seq - 1 and self._has_taken_all(client):
                 client.sink.write(framed)
                 client.seq = seq
             else:
@@ -149,7 +169,8 @@ class Fanout:
         mirror = self._mirror
         if mirror.ready:
             status = mirror.told_status(self._clock())
-            self._tell(wire.binary(encode(StateFrame(full=False, status=status, last_seq=mirror.last_seq))))
+            frame = StateFrame(full=False, status=status, last_seq=mirror.last_seq)
+            self._tell(frame, wire.binary(encode(frame)))
 
     def sweep(self) -> None:
         """A few times a second: those that are behind may have caught up, or be too slow."""
@@ -167,20 +188,25 @@ class Fanout:
 
     # --- telling -----------------------------------------------------------------------------------
 
-    def _tell(self, framed: bytes) -> None:
+    def _tell(self, frame: StateFrame, framed: bytes) -> None:
         now_s = self._clock()
+        by_topics: dict[frozenset[str], bytes] = {ALL: framed}
         for client in list(self.clients):
             if not self._has_taken_all(client):
                 if client.behind_since_s is None:
                     client.behind_since_s = now_s
             elif client.behind_since_s is None:
-                client.sink.write(framed)
+                chosen = by_topics.get(client.topics)
+                if chosen is None:
+                    chosen = by_topics[client.topics] = _of_topics(frame, client.topics)
+                if chosen:
+                    client.sink.write(chosen)
             else:
                 self._catch_up(client, now_s)
 
     def _catch_up(self, client: Client, now_s: float) -> None:
         """A part of the events that it missed; with the last of them all that is now: it is in step then."""
-        if client.seq is None:
+        if client.seq is None or EVENTS not in client.topics:
             client.seq = self.events.last
         if not self.events.holds(client.seq):
             client.sink.write(wire.binary(encode(Resync(oldest_seq=self.events.oldest))))
@@ -193,16 +219,27 @@ class Fanout:
             client.behind_since_s = now_s
             return
         if self._mirror.ready:
-            client.sink.write(self._full_frame(now_s))
+            client.sink.write(self._full_frame(client.topics, now_s))
             client.behind_since_s = None
 
-    def _full_frame(self, now_s: float) -> bytes:
+    def _full_frame(self, topics: frozenset[str], now_s: float) -> bytes:
         mirror = self._mirror
         which = mirror.version, mirror.last_seq, mirror.age_s(now_s)
-        if self._full is None or self._full[0] != which:
-            self._full = which, wire.binary(encode(mirror.state(now_s)))
-        return self._full[1]
+        if self._full[0] != which:
+            self._full = which, {}
+        framed = self._full[1].get(topics)
+        if framed is None:
+            framed = self._full[1][topics] = _of_topics(mirror.state(now_s), topics)
+        return framed
 
     @staticmethod
     def _has_taken_all(client: Client) -> bool:
         return client.sink.get_write_buffer_size() == 0
+
+
+def _of_topics(frame: StateFrame, topics: frozenset[str]) -> bytes:
+    """Empty where nothing of them is in it."""
+    without: dict[str, Any] = {name: () for name in ROWS if name not in topics}
+    gone = {name: ids for name, ids in frame.gone.items() if name in topics}
+    chosen = msgspec.structs.replace(frame, gone=gone, **without)
+    return wire.binary(encode(chosen)) if says_something(chosen, topics) else b""

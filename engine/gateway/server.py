@@ -22,6 +22,7 @@ from engine.gateway.kept import KeptAnswers, tag_of
 from engine.gateway.listener import Connection, Listener
 from engine.gateway.mirror import Mirror
 from engine.gateway.refusal import HEADERS, Refused
+from engine.gateway.refused_commands import RefusedCommands
 from engine.gateway.routing import Routing
 from engine.gateway.streams import Streams
 from engine.gateway.tokens import Token, Tokens
@@ -57,10 +58,12 @@ class Gateway:
         self.streams = Streams(
             api, self.mirror, self.door, Direct(self._lines, api.max_consoles), self._lines, clock_s
         )
+        self._refused = RefusedCommands(self._lines, clock_s)
         self._clock_s = clock_s
 
     async def close(self) -> None:
         await self.streams.close()
+        await self._refused.close()
         await self._lines.close()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -79,18 +82,30 @@ class Gateway:
         route = await self._routing.route(request)
         if isinstance(route, Route) and route.access in ("open", "signature"):
             return await self._forward(request, route, None, address)
-        token = self.door.token(address, headers)
-        self.listener.belongs(connection, token.id)
-        if isinstance(route, Refused):
-            self.door.check_rate(token, "look")
-            raise route
+        token = None
+        try:
+            token = self.door.token(address, headers)
+            self.listener.belongs(connection, token.id)
+            if isinstance(route, Refused):
+                self.door.check_rate(token, "look")
+                raise route
+            self._check(token, route)
+            if route.stream:
+                return await self._stream(request, route, token, address)
+            if route.method == "GET" and route.rate == "look":
+                return await self._look(request, route, token, address)
+            return await self._forward(request, route, token, address)
+        except Refused as refused:
+            if isinstance(route, Route) and route.command:
+                self._refused.tell(request, token, address, refused)
+            raise
+
+    def _check(self, token: Token, route: Route) -> None:
+        """Raises Refused where the token may not, or asks too often."""
+        if route.access == "local":
+            raise Refused(403, "LOCAL", "only programs of the desk's own machine ask for that")
         self.door.check_role(token, route)
         self.door.check_rate(token, route.rate)
-        if route.stream:
-            return await self._stream(request, route, token, address)
-        if route.method == "GET" and route.rate == "look":
-            return await self._look(request, route, token, address)
-        return await self._forward(request, route, token, address)
 
     # --- questions ---------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from engine.api import query
 from engine.api.market_protocol import Watch
 from engine.api.protocol import StateFrame
 from engine.api.route import Route
+from engine.api.topics import EVENTS, MARKET, parse
 from engine.config.api import ApiConfig
 from engine.gateway import wire
 from engine.gateway.direct import CLOSE_S, HEARTBEAT_S, MOST_MESSAGE, SILENCE_S, Direct, Watching, console_of
@@ -124,16 +125,22 @@ class Streams:
             query.check(request, route.query)  # type: ignore[arg-type]  # it reads the query alone
             said = request.query.get("since")
             since = None if said is None else _SINCE.read(said)
+            topics = parse(request.query.get("topics", ""))
+        except ValueError as error:
+            raise Refused(400, "HTTP_400", f"topics: {clean(error, 120)}") from None
         except web.HTTPBadRequest as error:
             raise Refused(400, "HTTP_400", clean(error.reason)) from None
         named = request.query.get("console")
         if named is not None:
             console = console_of(named, token)
-            resumed = {} if since is None else {"since": str(since)}
+            resumed = {name: request.query[name] for name in ("since", "topics") if name in request.query}
             return await self._direct.console(request, token, console, resumed, asked_by)
         if not self._mirror.ready:
             raise away()
-        if since is not None:
+        if not self.fanout.has_room_for(topics):
+            text = "too many choices of topics at once: choose as others do, or all"
+            raise Refused(503, "TOO_MANY", text, retry_s=5)
+        if since is not None and EVENTS in topics:
             await self._recall(since)
         stream = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False)
         if not stream.can_prepare(request):
@@ -142,7 +149,7 @@ class Streams:
         transport = request.transport
         if transport is None:
             return stream
-        client = Client(transport, token, address, since, self._clock_s())
+        client = Client(transport, token, address, since, self._clock_s(), topics)
         self.fanout.join(client)
         try:
             await self._listen(stream, client)
@@ -159,7 +166,7 @@ class Streams:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     break
                 try:
-                    watch = _watch(message.data)
+                    watch = _watch(message.data, client.topics)
                     self._door.check_rate(client.token, "look")
                 except (ValueError, Refused) as error:
                     self.fanout.drop(client, WSCloseCode.POLICY_VIOLATION, clean(error, 100))
@@ -198,7 +205,7 @@ class Streams:
                 async with (
                     asyncio.timeout(SILENCE_S),
                     self._lines.session().ws_connect(
-                        target("/v1/stream", f"since={since}"),
+                        target("/v1/stream", f"since={since}&topics=events"),
                         max_msg_size=0,
                         timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
                     ) as stream,
@@ -216,8 +223,10 @@ class Streams:
             events.put_before(older)
 
 
-def _watch(data: str | bytes) -> Watch:
+def _watch(data: str | bytes, topics: frozenset[str]) -> Watch:
     """Raises ValueError, one line."""
+    if MARKET not in topics:
+        raise ValueError(f"the topic {MARKET} was not asked for")
     try:
         watch = _watch_of(data)
     except (msgspec.MsgspecError, UnicodeError) as error:

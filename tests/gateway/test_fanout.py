@@ -236,3 +236,26 @@ def test_events_have_no_gap_however_a_client_takes_them(does: list[str], since: 
         fanout_module.CATCH_UP_BYTES = before
     assert seqs(client) == list(range(min(since, 20) + 1, bench.seq + 1))
     assert isinstance(taken(client)[-1], StateFrame | EventFrame) and client.behind_since_s is None
+
+
+def test_a_client_is_told_of_its_topics_alone() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = Client(Sink(), TOKEN, "127.0.0.1", None, bench.now, frozenset({"orders"}))
+    bench.fanout.join(client)
+    bench.event()
+    bench.frame()
+    bench.frame(full=True)
+    bench.event()
+    first, second = taken(client)
+    for frame in (first, second):
+        assert isinstance(frame, StateFrame) and frame.orders and not (frame.ticks or frame.logs)
+    assert client.behind_since_s is None
+
+
+def test_choices_of_topics_are_bounded() -> None:
+    bench = Bench()
+    for name in range(fanout_module.MOST_CHOICES):
+        bench.fanout.join(Client(Sink(), TOKEN, "x", None, 0.0, frozenset({str(name)})))
+    assert not bench.fanout.has_room_for(frozenset({"ticks"}))
+    assert bench.fanout.has_room_for(next(iter(bench.fanout.clients)).topics)

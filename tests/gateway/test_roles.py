@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -134,3 +135,16 @@ async def gated_without_consoles(gated: Gated) -> None:
         _, body = await gated.ask("GET", "/v1/control", X_Tickdesk_Console=OTHER)
         if b'"consoles":[]' in body:
             return
+
+
+async def test_a_refused_command_is_in_the_log_of_commands(gate: Gate) -> None:
+    async with gate() as gated:
+        assert (await gated.ask("POST", "/v1/kill", "read"))[0] == 403
+        assert (await gated.ask("POST", "/v1/kill", None))[0] == 401
+        async with asyncio.timeout(5):
+            while len(written := gated.desk.commands.entries) < 2:
+                await asyncio.sleep(0.01)
+        assert [(entry.who, entry.path, entry.status) for entry in written] == [
+            ("token read-bot", "/v1/kill", 403),
+            ("nobody", "/v1/kill", 401),
+        ]
