@@ -83,6 +83,7 @@ class Rounds:
         self._populated: set[int] = set()
         self._listed: dict[int, Listed] = {}
         """To be told with the next round."""
+        self._unlisted: dict[int, Listed] = {}
         self._room = bytearray(_FIRST_ROOM * _ROW)
         self._rows: Ticks = np.frombuffer(self._room, TICK)
         self._count = 0
@@ -125,6 +126,22 @@ class Rounds:
         """As a desk's clock would be."""
         return self._dealer.clock_ns
 
+    @property
+    def unlisted(self) -> list[Listed]:
+        """Instruments, or their grids, that nobody has been told since ``note_listed``."""
+        return list(self._unlisted.values())
+
+    def note_listed(self, listings: Sequence[Listed]) -> None:
+        """These are written where whoever comes later looks for them."""
+        for one in listings:
+            if self._unlisted.get(one.index) == one:
+                del self._unlisted[one.index]
+
+    def list_all(self) -> None:
+        """Tell every instrument again with the next round."""
+        for index in range(len(self.instruments)):
+            self._list(index)
+
     def listings(self) -> list[Listed]:
         """Every instrument so far, by index."""
         return [self._listing(index) for index in range(len(self.instruments))]
@@ -136,7 +153,7 @@ class Rounds:
         index = self._index.get(symbol)
         if index is None:
             index = self._add(symbol, price)
-            self._listed[index] = self._listing(index)
+            self._list(index)
         return index
 
     def adopt(self, specs: Sequence[InstrumentSpec]) -> None:
@@ -148,7 +165,7 @@ class Rounds:
                 spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
             )
             if self.instruments[index] != before:
-                self._listed[index] = self._listing(index)
+                self._list(index)
 
     def events(self, events: Sequence[MarketEvent]) -> None:
         """Take decoded events in arrival order."""
@@ -196,6 +213,16 @@ class Rounds:
         if self.empty and not (advance_ns or end):
             return None
         return self._finish(self._round(sent_ns, advance_ns, warming, end))
+
+    def forget(self) -> None:
+        """What was taken is on the bus already, by an earlier owner: it is known, and in no round."""
+        number, previous, previous_of = self.number, self._previous, dict(self._previous_of)
+        while True:
+            again = self.cut_again
+            self.cut(0)
+            if not again:
+                break
+        self.number, self._previous, self._previous_of = number, previous, previous_of
 
     @property
     def cut_again(self) -> bool:
@@ -398,6 +425,9 @@ class Rounds:
         self._add(listed.symbol, listed.price)
         if listed.tick_size:
             self.instruments.set_grid(listed.symbol, *grid_of(listed))
+
+    def _list(self, index: int) -> None:
+        self._listed[index] = self._unlisted[index] = self._listing(index)
 
     def _listing(self, index: int) -> Listed:
         one = self.instruments[index]

@@ -1,0 +1,60 @@
+"""``tickdesk worker``: stages of a topology in this process."""
+
+from __future__ import annotations
+
+import argparse
+
+import msgspec
+
+from console.cli.settings import configuration, state_dir
+from engine.config import Config
+from engine.errors import ConfigError
+
+EXECUTION = "execution"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    if arguments.bus:
+        config = msgspec.structs.replace(config, bus=msgspec.structs.replace(config.bus, url=arguments.bus))
+    stages = tuple(dict.fromkeys(arguments.stages))
+    if EXECUTION not in stages:
+        from engine.workers.stages import run_stages
+
+        return run_stages(
+            config,
+            state_dir(arguments).absolute(),
+            stages,
+            tapes=tuple(path.absolute() for path in arguments.tape),
+            venue=arguments.venue,
+        )
+    if len(stages) > 1:
+        raise ConfigError("execution is a process of its own: start another worker for the other stages")
+    return _execution(config, arguments)
+
+
+def _execution(config: Config, arguments: argparse.Namespace) -> int:
+    """One engine, or the report of a tape that comes over the bus."""
+    from engine.workers.frame import worker_name
+
+    where, worker = state_dir(arguments), worker_name()
+    if arguments.report:
+        from console.cli.replay import lines
+        from engine.workers.replay import replay_over_bus
+
+        report = replay_over_bus(config, where, worker)
+        if arguments.json:
+            print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        else:
+            print("\n".join(lines(report)))
+        return 0
+    from engine.bus.address import address_of
+    from engine.wiring.engine_options import EngineOptions
+    from engine.wiring.run import run_engine
+    from engine.workers.execution import ExecutionEngine
+
+    address = address_of(config.bus.url)
+    return run_engine(
+        EngineOptions(config=config, state_dir=where),
+        lambda options, ring, tape, begin, control: ExecutionEngine(options, ring, control, address, worker),
+    )

@@ -1,0 +1,28 @@
+"""How many ticks are on the bus that not all have acknowledged."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+
+class Behind:
+    """Counts ticks from when they are sent until all groups are through with their round."""
+
+    def __init__(self) -> None:
+        self._rounds: deque[tuple[int, int]] = deque()
+        """(number, ticks) of rounds with ticks, those that are not acknowledged."""
+        self.ticks = 0
+
+    def sent(self, number: int, ticks: int) -> None:
+        if ticks:
+            self._rounds.append((number, ticks))
+            self.ticks += ticks
+
+    def acknowledged(self, least: Sequence[int | None]) -> None:
+        """``least``: up to where each stream that has more is acknowledged; None: by nobody so far."""
+        if None in least:
+            return
+        until = min((one for one in least if one is not None), default=None)
+        while self._rounds and (until is None or self._rounds[0][0] <= until):
+            self.ticks -= self._rounds.popleft()[1]
