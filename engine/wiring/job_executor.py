@@ -65,7 +65,7 @@ class JobExecutor:
         self._engine = engine
         self._alert = alert
         self._late = late
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="jobs")
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._awaited: dict[str, _Awaited] = {}
         self._left: dict[str, Work] = {}
         """Given, and not waited for any more."""
