@@ -14,6 +14,7 @@ from console.cli.client import ask, quoted
 from console.cli.order import PATH
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
+from engine.api.page import Page
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import AmendPatch, CancelPatch
@@ -67,7 +68,7 @@ def say(reply: Reply, *, json: bool) -> int:
 
 def _orders(where: Path, symbol: str | None, state: str, limit: int) -> tuple[OrderRow, ...]:
     query = urlencode({"symbol": symbol or "", "state": state, "limit": limit})
-    return ask(where, "GET", f"{PATH}?{query}", tuple[OrderRow, ...])
+    return ask(where, "GET", f"{PATH}?{query}", Page[OrderRow]).rows
 
 
 def whole_id(where: Path, text: str, state: str = "open") -> str:

@@ -1,4 +1,4 @@
-"""Alerts on the link: GET /v1/alerts, POST /v1/alerts (a rule), POST and DELETE /v1/alerts/{id}.
+"""Alerts on the link.
 
 An alert that fires is an ``Alert`` event of the journal with the source ``SOURCE``: no console misses it.
 """

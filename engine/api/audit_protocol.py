@@ -1,8 +1,5 @@
 """The log of commands on the link: who asked for what, when, and what became of it.
 
-    GET  /v1/audit?limit=&cursor=&who=&since=    Page of CommandRow, newest first
-    POST /v1/audit/refused                       RefusedCommand -> Reply; of a gateway, by the Unix socket
-
 Every route that changes something is in it, whoever asked and whether or not it was done.
 """
 

@@ -4,9 +4,6 @@ A console names itself in the header ``X-Tickdesk-Console`` of each request, and
 stream's query: ``ID ACCESS LABEL``. Requests without it, as of the command line, are of no console, and are
 not judged.
 
-    GET  /v1/control                    ControlDetail
-    POST /v1/control                    ControlPatch -> Reply
-
 Refused with 409 and the code ``ControlError``: of a read-only console everything but questions; of one that
 watches whatever may add risk. Halting, entries off, cancels, the kill switch and
 a new alert are every console's; an alert that is there is switched and deleted by the one that controls.

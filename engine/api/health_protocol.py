@@ -1,10 +1,4 @@
-"""How well the desk's parts are, on the link.
-
-GET  /v1/health                     Health: all of it
-GET  /v1/health/live                Probe: the engine answers
-GET  /v1/health/ready               Probe: it runs, and can write; else 503
-GET  /v1/health/trading             Probe: entries would be sent; else 503
-"""
+"""How well the desk's parts are, on the link."""
 
 from __future__ import annotations
 

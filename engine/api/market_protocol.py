@@ -3,8 +3,6 @@
 A client says on its stream (``WS /v1/stream``) which symbol it watches: a ``Watch`` as a text message, again
 for another. It is then sent ``MarketFrame`` messages at the rate of the state frames, with what is new; and
 none while nothing is.
-
-    GET  /v1/latency                    LatencyDetail: how long each stage took of late
 """
 
 from __future__ import annotations

@@ -1,19 +1,5 @@
 """Models on the link: what is registered, how it does live, training runs, contributions.
 
-    GET    /v1/models                          ModelsDetail
-    GET    /v1/models/{version}                ModelDetail; a version may be given by its first characters
-    POST   /v1/models/{version}/activate       -> Reply: loaded and tried first, then active, then swapped in
-    POST   /v1/models/{version}/shadow         -> Reply: runs beside the active one from now on
-    DELETE /v1/models/shadow                   -> Reply: no shadow any more
-    POST   /v1/model/reload                    -> Reply: the registry's active model, loaded anew
-    POST   /v1/model/rollback                  -> Reply: back to the model that was active before
-    POST   /v1/model/deactivate                -> Reply: the strategy goes on without a model
-    GET    /v1/model/info                      ModelDetail of the active model
-    GET    /v1/model/contributions/{symbol}    Contributions of the newest prediction; ?ns= of the one then
-    GET    /v1/training                        TrainingRow
-    POST   /v1/training                        TrainingOrder -> Reply: starts a run in a process of its own
-    DELETE /v1/training                        -> Reply: ends it
-
 Figures are JSON numbers, null where unknown. Times are ns since the epoch, UTC; 0: never.
 """
 

@@ -7,8 +7,9 @@ from aiohttp import web
 from engine.api.asked_by import who
 from engine.api.http import body, json_response, name_of
 from engine.api.idempotency import with_token
+from engine.api.page import CURSOR, LIMIT, Page, page, span
 from engine.api.protocol import OrderRow, Reply
-from engine.api.query import Number, Text
+from engine.api.query import Text
 from engine.api.route import Route, desk_of
 from engine.api.trading_protocol import (
     AmendPatch,
@@ -23,7 +24,6 @@ from engine.api.trading_protocol import (
 
 SYMBOL = Text("symbol", "Only of this symbol", 64)
 STATE = Text("state", "Only in this state; open: all that may still fill", 32)
-LIMIT = Number("limit", "Orders at most", 100, 1, 1_000)
 
 
 async def place(request: web.Request) -> web.Response:
@@ -47,8 +47,9 @@ async def preview_list(request: web.Request) -> web.Response:
 
 
 async def every(request: web.Request) -> web.Response:
-    symbol, state, limit = SYMBOL.of(request), STATE.of(request), LIMIT.of(request)
-    return json_response(desk_of(request).trading.orders(symbol, state, limit))
+    symbol, state, wanted = SYMBOL.of(request), STATE.of(request), span(request, "orders")
+    found = desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
+    return json_response(page("orders", *found))
 
 
 async def amend(request: web.Request) -> web.Response:
@@ -146,8 +147,8 @@ ROUTES = (
         tag="orders",
         role="read",
         need="look",
-        query=(SYMBOL, STATE, LIMIT),
-        reply=tuple[OrderRow, ...],
+        query=(SYMBOL, STATE, CURSOR, LIMIT),
+        reply=Page[OrderRow],
         statuses=(409,),
     ),
     Route(

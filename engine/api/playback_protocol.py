@@ -1,7 +1,5 @@
 """What a client may ask of a desk that plays a tape. How it is played: ``StatusRow.playback``.
 
-    POST /v1/playback                   PlaybackPatch -> Reply; refused on a desk that plays no tape
-
 Forward, every event between is decided upon, unpaced: the outcome is that of playing. Backward, the desk
 begins anew from the tape's start: orders, positions and what was set by hand in this replay are gone; streams
 are closed with the code 1012 (service restart, RFC 6455 §7.4 and the IANA registry), and clients come back.

@@ -2,37 +2,10 @@
 
 Transport: HTTP and one WebSocket on a Unix-domain socket, JSON bodies encoded by msgspec.
 
-    GET  /v1/health                     Health
-    GET  /v1/snapshot                   StateFrame with every row (full=True)
-    GET  /v1/explain/{id}               Explanation of an opportunity id or a client order id
-    GET  /v1/strategies                 list of StrategyDetail
-    GET  /v1/strategies/{name}          StrategyDetail
-    POST /v1/strategies/{name}          StrategyPatch -> Reply
-    POST /v1/strategies/reload          read the users' strategy files again -> Reply
-    GET  /v1/weights                    BlendWeights, percent by family
-    POST /v1/weights                    WeightsPatch -> Reply
-    GET  /v1/signals/{symbol}           SymbolSignals: what is live for a symbol, taken apart
-    POST /signals                       SignalsRequest -> SignalsReply (engine/signal_exchange.py)
-    GET  /v1/data                       list of SymbolDataRow: ages, gaps and books by symbol
-    GET  /v1/bars/{symbol}?count=N      BarsRow: its newest bars that are stored, 500 unless said otherwise
-    GET  /v1/depth/{symbol}             DepthRow: the best levels of its book, while that is right
-    GET  /v1/quarantine                 list of QuarantineRow, what was not believed, newest first; of the
-                                        query's symbol, reason, since (ns), limit (100, at most 1,000)
-    GET  /v1/automations                list of AutomationRow
-    GET  /v1/automations/statistics     list of SignalStatistics
-    GET  /v1/jobs                       list of JobRow: runs of automations, those at work first, then the
-                                        newest; of the query's name, state, limit (100, at most 1,000)
-    GET  /v1/automations/{name}         the definition, as it was put
-    PUT  /v1/automations/{name}         a definition -> Reply
-    POST /v1/automations/{name}         AutomationPatch -> Reply
-    DELETE /v1/automations/{name}       Reply
-    POST /v1/risk                       RiskPatch -> Reply
-    GET  /v1/risk/changes?limit=N       list of RiskChange, newest first, of earlier runs too: 50 unless said
-                                        otherwise, at most 1,000
-    POST /v1/stop                       Reply; the engine then ends
-    WS   /v1/stream?since=SEQ           first a full StateFrame, then StateFrame (conflated: only changed
-                                        rows) and EventFrame (every one, gap-free sequence) messages;
-                                        MarketFrame of the symbol that the client watches
+Which address takes what, and answers what, is declared in table.py; ``tickdesk openapi`` prints it. The
+stream is first a full StateFrame, then StateFrame (conflated: only changed rows) and EventFrame (every one,
+gap-free sequence) messages, and MarketFrame of the symbol that the client watches; topics.py says how to have
+less.
 
 Several consoles, of which one controls: see control_protocol.py. Orders, limits, the account and
 reconciliation: see trading_protocol.py. Models and training: see

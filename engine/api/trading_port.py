@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from engine.api.page_port import Part
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -40,8 +41,9 @@ class TradingPort(Protocol):
 
     def preview_list(self, wanted: OrderList, who: str) -> ListPreview: ...
 
-    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
-        """Newest first, at most ``limit``; of one symbol, in one state (or ``open``), unless these are ""."""
+    def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
+        """Those with a number below ``before``, newest first, at most ``limit``; of one symbol, in one state
+        (or ``open``), unless these are ""."""
         ...
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:

@@ -1,27 +1,5 @@
 """What travels on the link about trading: tickets, amendments, limits, balances, performance.
 
-    POST /v1/orders                     OrderTicket -> OrderReply
-    POST /v1/orders/preview             OrderTicket -> OrderPreview; nothing is sent
-    POST /v1/orders/list                OrderList -> OrderReply: sent together, or not at all
-    POST /v1/orders/list/preview        OrderList -> ListPreview; nothing is sent
-    GET  /v1/orders?symbol=&state=&limit=   list of OrderRow, newest first
-    POST /v1/orders/cancel              CancelPatch -> Reply (its text is the receipt)
-    POST /v1/orders/{id}                AmendPatch -> Reply
-    POST /v1/orders/{id}/preview        AmendPatch -> OrderPreview of what may still fill; nothing is sent
-    DELETE /v1/orders/{id}              Reply: canceled, or why not
-    POST /v1/flatten                    FlattenPatch (an empty body: all at market) -> Reply, the receipt
-    POST /v1/kill                       Reply: halt, cancel all, flatten, verify flat; the receipt
-    GET  /v1/limits                     list of LimitRow
-    POST /v1/limits                     LimitPatch -> Reply
-    GET  /v1/account                    AccountDetail
-    GET  /v1/performance                Performance, computed now
-    GET  /v1/equity?points=             EquityCurve of at most so many points (240; 2 to 2,000), oldest first
-    GET  /v1/targets                    TargetsDetail: a rebalance as it would be now, and the last one
-    GET  /v1/reconciliation             ReconciliationRow per gateway
-    POST /v1/reconcile                  Reply: compares now
-    POST /v1/reconcile/cash             AcceptCash -> Reply: what differs in cash is counted in from now on
-    POST /v1/webhooks/{gateway}         an order update, signed (HMAC-SHA256 in ``X-Signature``)
-
 Quantities, prices and money are decimal text.
 """
 

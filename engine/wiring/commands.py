@@ -45,6 +45,8 @@ class LiveCommands:
         level = logging.INFO if entry.status else logging.DEBUG
         fields = {"who": entry.who, "peer": entry.peer, "path": entry.path, "status": entry.status}
         log.log(level, "%s %s", entry.method, entry.outcome, extra={"fields": fields})
+        if self._store.error is not None:
+            return  # nothing is written any more: what would wait for it grows without end
         self._store.behind(Command(*(getattr(entry, name) for name in Command.__struct_fields__)))
 
     async def commands(self, *, before: int, limit: int, who: str, since_ns: int) -> tuple[CommandRow, ...]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.api.page import NEWEST
+from engine.api.page_port import Part
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -138,19 +140,23 @@ class LiveTrading:
         self._refuse_early()
         return self._tickets.preview_list(self._tickets.list_requests(wanted, who))
 
-    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
+    def orders(self, symbol: str, state: str, limit: int, before: int = NEWEST) -> Part[OrderRow]:
         if state and state not in _STATES:
             raise OrderError(f"no state {state}: there are {', '.join(_STATES)}")
         if symbol:
             symbol = find(self._engine.desk, symbol).symbol
         trading, waiting = self._trading, self._trading.waiting()
         found: list[Order] = []
-        for order in trading.blotter.recent(len(trading.blotter)):
-            if symbol in ("", order.request.symbol) and _is(order.state, state):
-                found.append(order)
+        rest: int | None = None
+        number = len(trading.blotter)  # of the newest: an order keeps its number
+        for order in trading.blotter.recent(number):
+            if number < before and symbol in ("", order.request.symbol) and _is(order.state, state):
                 if len(found) == limit:
+                    rest = number + 1
                     break
-        return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found)
+                found.append(order)
+            number -= 1
+        return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found), rest
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         self._refuse_early()

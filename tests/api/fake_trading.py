@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.api.page_port import Part
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -86,9 +87,9 @@ class FakeTrading:
         self.asked.append(("preview list", wanted, who))
         return ListPreview((self.preview(wanted.tickets[0], who),), True, "approved")
 
-    def orders(self, symbol: str, state: str, limit: int) -> tuple[OrderRow, ...]:
+    def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
         self.asked.append(("orders", symbol, state, limit))
-        return (ROW,)
+        return (ROW,), None
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         self.asked.append(("preview amendment", client_order_id, patch))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from engine.api.page import Page
 from engine.api.protocol import ErrorReply, Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import (
@@ -37,7 +38,7 @@ async def test_tickets_are_placed_previewed_and_listed(serve: Serve) -> None:
         status, answer = await served.request("POST", "/v1/orders/preview", body, **WHO)
         assert status == 200 and decode(answer, type=OrderPreview).approved
         status, answer = await served.request("GET", "/v1/orders?symbol=kraken:BTC%2FUSD&state=open&limit=7")
-        assert (status, decode(answer, type=tuple[OrderRow, ...])) == (200, (fake.ROW,))
+        assert (status, decode(answer, type=Page[OrderRow])) == (200, Page((fake.ROW,), None))
         await served.request("GET", "/v1/orders")
         assert served.desk.asked == [
             ("place", TICKET, "test"),

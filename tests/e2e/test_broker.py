@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from console.cli.client import ask
+from engine.api.page import Page
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import OrderReply, OrderTicket, ReconciliationRow
@@ -50,8 +51,8 @@ class Desk:
         return str(reply.ids[0])
 
     async def states(self) -> dict[str, str]:
-        rows = await self.ask("GET", "/v1/orders?limit=100", list[OrderRow])
-        return {row.id: row.state for row in rows}
+        page = await self.ask("GET", "/v1/orders?limit=100", Page[OrderRow])
+        return {row.id: row.state for row in page.rows}
 
     async def until(self, holds: Callable[[dict[str, str]], bool], what: str) -> None:
         deadline = time.monotonic() + 30.0
