@@ -70,7 +70,7 @@ class Cursor:
         """The last entry that was there when a hole was seen: a hole up to it that is there again is real."""
 
     def stands(self, acked: int) -> None:
-        """The group was set to ``acked``: everything after is told again."""
+        """The group was set there, or to an earlier entry: everything after is told again."""
         self.acked = acked
         self.torn = False
         self._open.clear()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from engine.bus.cursor import Cursor
 from engine.bus.fence import FENCE, Fence, fault_of
-from engine.bus.wire import ReplyError, Steps
+from engine.bus.wire import ReplyError, Steps, last_number
 
 AT_ONCE = 2_000
 """Entries that one step looks at: the server does nothing else meanwhile."""
@@ -59,14 +59,17 @@ def ensured(stream: str, group: str) -> Steps[None]:
 
 
 def attached(cursor: Cursor, group: str, consumer: str, fence: Fence) -> Steps[None]:
-    """The group stands behind what ``cursor`` acknowledged, and ``consumer`` is its only one.
+    """The group stands behind what ``cursor`` acknowledged, and ``consumer`` is the only one in it.
 
     Raises FencedError.
     """
     acked = cursor.acked
     if acked is None:
         acked = yield from _stands(cursor.stream, group)
-    read = yield from _entries_to(cursor.stream, acked)
+    # A server that forgot its last second is told it again: as entries that the group has yet to read, or its
+    # lag would count them for ever.
+    start = min(acked, (yield from last_number(cursor.stream)))
+    read = yield from _entries_to(cursor.stream, start)
     fenced = ("3", cursor.stream, *fence.keys, *fence.arguments, group)
     try:
         yield ("EVAL", _DESTROY, *fenced)
@@ -74,7 +77,7 @@ def attached(cursor: Cursor, group: str, consumer: str, fence: Fence) -> Steps[N
         if "no such key" not in str(error) and "requires the key to exist" not in str(error):
             raise fault_of(error, cursor.stream) from None
     try:
-        yield ("EVAL", _CREATE, *fenced, b"%d-0" % acked, read, consumer)
+        yield ("EVAL", _CREATE, *fenced, b"%d-0" % start, read, consumer)
     except ReplyError as error:
         raise fault_of(error, cursor.stream) from None
     cursor.stands(acked)

@@ -246,6 +246,18 @@ async def open_wire(address: Address, lost: Callable[[Exception], None], name: s
     return wire
 
 
+def last_number(stream: str) -> Steps[int]:
+    """The number of the last entry that a stream ever had, 0 for none."""
+    try:
+        reply = yield ("XINFO", "STREAM", stream)
+    except ReplyError as error:
+        if "no such key" in str(error):
+            return 0
+        raise
+    told = dict(zip(reply[::2], reply[1::2], strict=True))
+    return int(told[b"last-generated-id"].partition(b"-")[0])
+
+
 def _parser() -> Any:
     from hiredis import Reader
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.bus.fence import FENCE, Fence, fault_of
 from engine.bus.outbox import Entry, Outbox
-from engine.bus.wire import Argument, ReplyError, Steps, pack
+from engine.bus.wire import Argument, ReplyError, Steps, last_number, pack
 from engine.errors import BusError
 from engine.histogram import Histogram
 
@@ -88,15 +88,3 @@ class Writing:
         self.took.add(took_ns)
         self.outbox.answered(now_s)
         self.outbox.on_disk(now_s - KEEP_S)
-
-
-def last_number(stream: str) -> Steps[int]:
-    """The number of the last entry that a stream ever had, 0 for none."""
-    try:
-        reply = yield ("XINFO", "STREAM", stream)
-    except ReplyError as error:
-        if "no such key" in str(error):
-            return 0
-        raise
-    told = dict(zip(reply[::2], reply[1::2], strict=True))
-    return int(told[b"last-generated-id"].partition(b"-")[0])
