@@ -19,7 +19,7 @@ async def snapshot(request: web.Request) -> web.Response:
 
 
 async def latency(request: web.Request) -> web.Response:
-    return json_response(desk_of(request).market.latency())
+    return json_response(await desk_of(request).market.latency())
 
 
 async def explain(request: web.Request) -> web.Response:

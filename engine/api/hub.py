@@ -14,6 +14,7 @@ import msgspec
 from engine.api.protocol import EventFrame, Resync, StateFrame
 from engine.api.topics import ALL
 from engine.events import JournalEvent
+from engine.slices import Work
 
 encode = msgspec.json.Encoder().encode
 
@@ -105,7 +106,7 @@ class Conflator:
         self._log_seq = 0
         self._first = True
 
-    def frame(self, state: StateFrame, since: int) -> StateFrame:
+    def making(self, state: StateFrame, since: int) -> Work[StateFrame]:
         """The part of ``state`` (every row) that this client has not seen yet.
 
         ``since``, the last event it was sent, becomes ``last_seq``: where it resumes after a cut.
@@ -126,6 +127,7 @@ class Conflator:
                 gone[name] = tuple(identity for identity in sent if identity not in kept)
                 self._sent[name] = kept
             changed[name] = tuple(new)
+            yield
         logs = tuple(row for row in state.logs if row.seq > self._log_seq) if self._logs else ()
         if logs:
             self._log_seq = logs[-1].seq

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.api.market_port import Book, MarketPort
 from engine.api.market_protocol import MarketFrame, Watch
+from engine.slices import Work
 
 _NOTHING = Book((), (), False, None, "", "", False)
 
@@ -28,26 +29,31 @@ class MarketConflator:
         self._watch = watch
         self._anew = True
 
-    def frame(self) -> MarketFrame | None:
+    def making(self) -> Work[MarketFrame | None]:
         """What this client does not know yet; None while that is nothing."""
-        symbol, port = self._watch.symbol, self._port
+        watch, port = self._watch, self._port
+        symbol = watch.symbol
         if not symbol:
             return None
         book = port.book(symbol)
         full = self._anew or book.known != self._book.known
+        yield
         if full:
             self._forget()
-        bars = port.bars(symbol, self._watch.interval_s, self._generation, self._revision)
+        bars = port.bars(symbol, watch.interval_s, self._generation, self._revision)
+        yield
         if bars.generation != self._generation and not full:
             full = True
             self._forget()
-            bars = port.bars(symbol, self._watch.interval_s, 0, 0)
+            bars = port.bars(symbol, watch.interval_s, 0, 0)
+            yield
         count, trades = port.trades(symbol, self._trades)
+        yield
         missed = 0 if full else max(0, count - self._trades - len(trades))
         filled, fills = port.fills(symbol, self._fills)
         if not (full or bars.rows or trades or fills or book != self._book):
             return None
-        self._anew, self._book = False, book
+        self._anew, self._book = self._watch is not watch, book
         self._generation, self._revision = bars.generation, bars.revision
         self._trades, self._fills = count, filled
         return MarketFrame(

@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -19,6 +21,7 @@ from engine.api.market_protocol import MarketFrame, Watch
 from engine.api.protocol import EventFrame, Resync, StateFrame
 from engine.api.topics import EVENTS, MARKET, parse, says_something
 from engine.errors import StoreError
+from engine.slices import Work, in_slices
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -33,6 +36,7 @@ MARKET_S = 0.05
 """Another symbol is shown at once, but not more often than this."""
 MOST_SYMBOL = 100
 """Characters."""
+_T = TypeVar("_T")
 _watch_of = msgspec.json.Decoder(Watch).decode
 
 
@@ -44,6 +48,7 @@ class Streams:
         self._hub = hub
         self._guard = guard
         self._interval = 1.0 / frames_per_s
+        self._turn = asyncio.Lock()
         self.open: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._dropping: set[asyncio.Task[None]] = set()
 
@@ -110,11 +115,10 @@ class Streams:
             while not stream.closed:
                 wake.clear()
                 framed = loop.time() >= next_frame
-                if framed:
-                    await self._desk.prepare()
                 since = await self._send_events(stream, since) if EVENTS in topics else self._hub.last_seq
                 if framed:
-                    frame = conflator.frame(self._desk.state(), since)
+                    await self._desk.prepare()
+                    frame = await self._in_turn(conflator.making(self._desk.state(), since))
                     if says_something(frame, topics):
                         await self._tell(stream, frame)
                     next_frame = self._after(loop.time())
@@ -147,11 +151,17 @@ class Streams:
         return due if due - now >= self._interval / 2 else due + self._interval
 
     async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:
-        began = time.perf_counter_ns()
-        frame = market.frame()
+        spent: list[int] = []
+        frame = await self._in_turn(market.making(), spent.append)
         if frame is not None:
-            self._desk.market.framed(time.perf_counter_ns() - began)
+            self._desk.market.framed(sum(spent))
             await self._tell(stream, frame)
+
+    async def _in_turn(self, work: Work[_T], spent: Callable[[int], None] | None = None) -> _T:
+        """One client's frame after the other's: what each of them costs is short, what all of them cost is
+        not."""
+        async with self._turn:
+            return await in_slices(work, spent)
 
     async def _tell(self, stream: web.WebSocketResponse, frame: StateFrame | MarketFrame) -> None:
         began = time.perf_counter_ns()

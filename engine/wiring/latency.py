@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from engine.api.market_protocol import LatencyRow
 from engine.histogram import Histogram
+from engine.slices import Work
 
 BOUNDS_US = (*(step * 10.0**power for power in range(7) for step in (1, 2, 5)), 1e7)
 """1 µs to 10 s, three to a decade."""
@@ -67,9 +68,13 @@ class Stages:
         self.bars, self.batch, self.scored = LatencyWindow(), LatencyWindow(), LatencyWindow()
         self.frame, self.market, self.sent = LatencyWindow(), LatencyWindow(), LatencyWindow()
 
-    def rows(self) -> tuple[LatencyRow, ...]:
-        """In the order of the flow."""
-        return tuple(getattr(self, name).row(stage, about) for name, stage, about in _ABOUT)
+    def making(self) -> Work[tuple[LatencyRow, ...]]:
+        """Rows in the order of the flow."""
+        rows: list[LatencyRow] = []
+        for name, stage, about in _ABOUT:
+            rows.append(getattr(self, name).row(stage, about))
+            yield
+        return tuple(rows)
 
     def histograms(self) -> list[tuple[str, Histogram]]:
         """By stage, in the order of the flow."""

@@ -14,6 +14,7 @@ from engine.errors import StoreError
 from engine.events import NS, Depth, Fill, JournalEvent
 from engine.features.look_back import LookBack
 from engine.instruments import Instrument
+from engine.slices import in_slices
 from engine.store.hot_cache import HotCache
 from engine.store.read import Reader
 from engine.wiring.chart import Chart, Stored, interval_of, names
@@ -163,8 +164,8 @@ class LiveMarket:
 
     # --- how long it takes ---
 
-    def latency(self) -> LatencyDetail:
-        return LatencyDetail(self.now_ns(), self._stages.rows())
+    async def latency(self) -> LatencyDetail:
+        return LatencyDetail(self.now_ns(), await in_slices(self._stages.making()))
 
 
 def fill_row(fill: Fill) -> FillRow:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.api.rows import OrderRow
 from engine.execution.order import Order
 from engine.instruments import Instruments
+from engine.slices import Work
 from engine.wiring.decimal_text import plain
 
 
@@ -18,17 +19,20 @@ class OrderRows:
         self._instruments = instruments
         self._over: dict[str, OrderRow] = {}
 
-    def rows(self, orders: Iterable[Order], waiting: Mapping[str, str]) -> tuple[OrderRow, ...]:
+    def making(self, orders: Iterable[Order], waiting: Mapping[str, str]) -> Work[tuple[OrderRow, ...]]:
         """In their order; what is kept for the next call is of these alone."""
-        before, self._over = self._over, {}
-        return tuple([self._row(order, waiting, before) for order in orders])
-
-    def _row(self, order: Order, waiting: Mapping[str, str], before: Mapping[str, OrderRow]) -> OrderRow:
-        if not order.state.terminal:
-            return order_row(order, waiting, self._instruments)
-        kept = before.get(order.client_order_id)
-        row = self._over[order.client_order_id] = kept or order_row(order, waiting, self._instruments)
-        return row
+        rows: list[OrderRow] = []
+        over: dict[str, OrderRow] = {}
+        for order in orders:
+            row = self._over.get(order.client_order_id)
+            if row is None:
+                row = order_row(order, waiting, self._instruments)
+                yield
+            if order.state.terminal:
+                over[order.client_order_id] = row
+            rows.append(row)
+        self._over = over
+        return tuple(rows)
 
 
 def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:

@@ -31,6 +31,7 @@ from engine.config import BlendWeights
 from engine.errors import OrderError, TapeError
 from engine.events import FeedState, JournalEvent, RiskChange, RiskState
 from engine.signal_exchange import SignalsReply, SignalsRequest
+from engine.slices import Work, at_once, in_slices
 from engine.store.read import Reader
 from engine.wiring.alerts import LiveAlerts
 from engine.wiring.commands import LiveCommands
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("engine")
 
 MAX_FRAME_AGE_S = 0.05
+MOST_TRIES = 3
+"""In slices; after that a frame is made in one go."""
 _DELIVERING = (FeedState.UP, FeedState.POLLING)
 
 
@@ -80,50 +83,82 @@ class LivePort:
         self._reader: Reader | None = None
         self._frame: StateFrame | None = None
         self._framed_at = 0.0
+        self._preparing = asyncio.Lock()
 
     async def prepare(self) -> None:
-        await self._engine.view.tick_rows.prepare(self._now_ns)
+        """Make what ``state`` tells in the next moment; all that ask meanwhile wait for the same. What is
+        journaled meanwhile may be in some rows and not in others: then once more."""
+        rows = self._engine.view.tick_rows
+        async with self._preparing:
+            for _ in range(MOST_TRIES):
+                if self._shared() is not None:
+                    return
+                await rows.prepare(self._now_ns)
+                before = self._journaled()
+                frame = await in_slices(self._making(), rows.add_spent)
+                if self._journaled() == before:
+                    self._share(frame)
 
     def state(self) -> StateFrame:
         """Every row; clients that ask within 50 ms share one, unless something was journaled since: who has
         seen a fill must not be shown the position of before it."""
-        now, shared = time.monotonic(), self._frame
-        if (
-            shared is not None
-            and now - self._framed_at <= MAX_FRAME_AGE_S
-            and shared.last_seq == self._engine.hub.last_seq
-        ):
-            return shared
-        began, rows = time.perf_counter_ns(), self._engine.view.tick_rows
-        self._frame, self._framed_at = self._build(), now
-        self._engine.desk.stages.frame.add(time.perf_counter_ns() - began + rows.spent_ns)
-        rows.spent_ns = 0
-        return self._frame
+        shared = self._shared()
+        if shared is None:
+            began = time.perf_counter_ns()
+            shared = at_once(self._making())
+            self._engine.view.tick_rows.add_spent(time.perf_counter_ns() - began)
+            self._share(shared)
+        return shared
 
-    def _build(self) -> StateFrame:
+    def _shared(self) -> StateFrame | None:
+        shared = self._frame
+        if shared is None or time.monotonic() - self._framed_at > MAX_FRAME_AGE_S:
+            return None
+        return shared if shared.last_seq == self._engine.hub.last_seq else None
+
+    def _share(self, frame: StateFrame) -> None:
+        self._frame, self._framed_at = frame, time.monotonic()
+        rows = self._engine.view.tick_rows
+        self._engine.desk.stages.frame.add(rows.spent_ns)
+        rows.spent_ns = 0
+
+    def _journaled(self) -> tuple[int, int]:
+        """Another one than before: something was handed to the journal, or is durable now."""
+        return self._engine.writing.commits, self._engine.hub.last_seq
+
+    def _making(self) -> Work[StateFrame]:
         engine = self._engine
         gateways = engine.gateways
         compared = None if gateways is None else gateways.reconciliation
         seated = engine.control.controller(time.monotonic_ns())
-        return engine.view.frame(
-            self._now_ns(),
-            phase=engine.phase,
-            phase_detail=engine.phase_detail,
-            feeds=engine.feeds,
-            beside=(*engine.beside.context, *engine.beside.collected),
-            loading=engine.loading(),
-            model=model_row(engine.model),
-            logs=engine.ring.since(0),
-            last_seq=engine.hub.last_seq,
-            pending_writes=engine.store.pending,
-            tape=engine.tape_text(),
-            recording=engine.recording.state,
-            playback=None if engine.playback is None else engine.playback.row(),
-            automations=self.automations(),
-            drifts=0 if compared is None else compared.drifts,
-            gateway="" if gateways is None else gateways.text(),
-            consoles=engine.control.count,
-            controller=("", "") if seated is None else (seated.id, seated.label),
+        last_seq = engine.hub.last_seq
+        model = model_row(engine.model)
+        yield
+        automations = self.automations()
+        yield
+        logs = engine.ring.since(0)
+        yield
+        return (
+            yield from engine.view.making(
+                self._now_ns(),
+                phase=engine.phase,
+                phase_detail=engine.phase_detail,
+                feeds=engine.feeds,
+                beside=(*engine.beside.context, *engine.beside.collected),
+                loading=engine.loading(),
+                model=model,
+                logs=logs,
+                last_seq=last_seq,
+                pending_writes=engine.store.pending,
+                tape=engine.tape_text(),
+                recording=engine.recording.state,
+                playback=None if engine.playback is None else engine.playback.row(),
+                automations=automations,
+                drifts=0 if compared is None else compared.drifts,
+                gateway="" if gateways is None else gateways.text(),
+                consoles=engine.control.count,
+                controller=("", "") if seated is None else (seated.id, seated.label),
+            )
         )
 
     def health(self) -> Health:

@@ -6,17 +6,15 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from itertools import islice
 
 from engine.api.protocol import TickRow
 from engine.instruments import Instrument, venue_of
+from engine.slices import Work, in_slices
 from engine.wiring.desk import Desk
 from engine.wiring.market_news import POLLED
 from engine.wiring.shown_numbers import age_ms, number, rounded
 
 SPARK_BARS = 24
-SLICE = 25
-"""Rows made at a time."""
 MOST_AGE_S = 0.05
 """Rows that are no older are told again."""
 
@@ -36,27 +34,28 @@ class TickRows:
         """Taken by slices since it was set to 0."""
 
     async def prepare(self, now_ns: Callable[[], int]) -> None:
-        """Make what ``rows`` tells in the next ``MOST_AGE_S``, letting others go first after each slice; all
-        that ask meanwhile wait for the same. A few symbols need no slices."""
-        instruments = self._desk.instruments
-        if len(instruments) <= SLICE:
-            return
+        """Make what ``rows`` tells in the next ``MOST_AGE_S``, letting others go first; all that ask wait for
+        the same."""
         async with self._lock:
-            if self._are_fresh():
-                return
-            rows: list[TickRow] = []
-            while len(rows) < len(instruments):
-                began, now = time.perf_counter_ns(), now_ns()
-                rows += [self._row(one, now) for one in islice(instruments, len(rows), len(rows) + SLICE)]
-                self.spent_ns += time.perf_counter_ns() - began
-                await asyncio.sleep(0)
-            self._made, self._made_s = tuple(rows), time.monotonic()
+            if not self._are_fresh():
+                self._made = await in_slices(self._making(now_ns), self.add_spent)
+                self._made_s = time.monotonic()
 
     def rows(self, now_ns: int) -> tuple[TickRow, ...]:
         """Of every symbol."""
         if self._are_fresh():
             return self._made
         return tuple([self._row(one, now_ns) for one in self._desk.instruments])
+
+    def _making(self, now_ns: Callable[[], int]) -> Work[tuple[TickRow, ...]]:
+        rows: list[TickRow] = []
+        for instrument in self._desk.instruments:  # it may grow meanwhile
+            rows.append(self._row(instrument, now_ns()))
+            yield
+        return tuple(rows)
+
+    def add_spent(self, ns: int) -> None:
+        self.spent_ns += ns
 
     def _are_fresh(self) -> bool:
         known = len(self._made) == len(self._desk.instruments)

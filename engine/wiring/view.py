@@ -24,6 +24,7 @@ from engine.events import NS, Opportunity
 from engine.feeds.base import Watched
 from engine.instruments import Instrument
 from engine.market.clock_offset import ClockOffset
+from engine.slices import Work
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.order_rows import OrderRows
@@ -49,7 +50,7 @@ class DeskView:
         self._rate_ticks = 0
         self._rate = 0.0
 
-    def frame(
+    def making(
         self,
         now_ns: int,
         *,
@@ -70,34 +71,44 @@ class DeskView:
         recording: str = "",
         consoles: int = 0,
         controller: tuple[str, str] = ("", ""),
-    ) -> StateFrame:
+    ) -> Work[StateFrame]:
         """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market;
         ``controller``: id and label."""
+        status = msgspec.structs.replace(
+            self._status(now_ns, phase, phase_detail, pending_writes, tape),
+            drifts=drifts,
+            gateway=gateway,
+            loading=loading,
+            playback=playback,
+            recording=recording,
+            consoles=consoles,
+            controller_id=controller[0],
+            controller=controller[1],
+        )
+        yield
+        most_skew_ns = 0 if tape else self._most_skew_ns
+        feed_rows = (
+            *(feed_row(feed, now_ns, self._desk.clock_offset, most_skew_ns) for feed in feeds),
+            *(feed_row(feed, now_ns) for feed in beside),
+        )
+        yield
+        ticks = self.tick_rows.rows(now_ns)
+        yield
+        opportunities = self._opportunities()
+        yield
+        positions = yield from self._positions(now_ns)
+        orders = yield from self._orders()
+        strategies = self._strategies()
+        yield
         return StateFrame(
             full=True,
-            status=msgspec.structs.replace(
-                self._status(now_ns, phase, phase_detail, pending_writes, tape),
-                drifts=drifts,
-                gateway=gateway,
-                loading=loading,
-                playback=playback,
-                recording=recording,
-                consoles=consoles,
-                controller_id=controller[0],
-                controller=controller[1],
-            ),
-            feeds=(
-                *(
-                    feed_row(feed, now_ns, self._desk.clock_offset, 0 if tape else self._most_skew_ns)
-                    for feed in feeds
-                ),
-                *(feed_row(feed, now_ns) for feed in beside),
-            ),
-            ticks=self.tick_rows.rows(now_ns),
-            opportunities=self._opportunities(),
-            positions=self._positions(now_ns),
-            orders=self._orders(),
-            strategies=self._strategies(),
+            status=status,
+            feeds=feed_rows,
+            ticks=ticks,
+            opportunities=opportunities,
+            positions=positions,
+            orders=orders,
+            strategies=strategies,
             models=() if model is None else (model,),
             logs=tuple(logs),
             last_seq=last_seq,
@@ -156,7 +167,7 @@ class DeskView:
         recent = self._desk.signals.aggregator.recent(RECENT_OPPORTUNITIES)
         return tuple(opportunity_row(opportunity, status) for opportunity, status in recent)
 
-    def _positions(self, now_ns: int) -> tuple[PositionRow, ...]:
+    def _positions(self, now_ns: int) -> Work[tuple[PositionRow, ...]]:
         desk = self._desk
         ledger = desk.trading.ledger
         rows = []
@@ -183,14 +194,15 @@ class DeskView:
                     exit_ns=(levels.leave_ns or 0) if levels else 0,
                 )
             )
+            yield
         return tuple(rows)
 
-    def _orders(self) -> tuple[OrderRow, ...]:
+    def _orders(self) -> Work[tuple[OrderRow, ...]]:
         """The newest, and every one that is at work, however old."""
         trading = self._desk.trading
         shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
         shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
-        return self._order_rows.rows(shown.values(), trading.waiting())
+        return (yield from self._order_rows.making(tuple(shown.values()), trading.waiting()))
 
     def _strategies(self) -> tuple[StrategyRow, ...]:
         earned = {row.name: row for row in self._desk.trading.books.pnl()}

@@ -66,6 +66,11 @@ class Writing:
         return not self._undurable
 
     @property
+    def commits(self) -> int:
+        """Handed to the store since start."""
+        return self._committed
+
+    @property
     def waiting(self) -> int:
         """Commits that are not on disk."""
         return len(self._undurable)

@@ -80,7 +80,7 @@ class FakeMarket:
             return after, ()
         return len(self.ours), tuple(self.ours[after:][-MOST_FILLS:])
 
-    def latency(self) -> LatencyDetail:
+    async def latency(self) -> LatencyDetail:
         row = LatencyRow("frame", "made", 2, 10.0, 20.0, 20.0, 20.0, (10.0, 100.0), (1, 1, 0))
         return LatencyDetail(7, (row,))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.api.hub import Conflator, Hub
 from engine.api.protocol import EventFrame, Resync, StateFrame
+from engine.slices import at_once
 from tests.api import samples
 from tests.api.conftest import alert
 from tests.console import sample_desk as sample
@@ -73,9 +74,9 @@ def test_only_subscribers_are_woken() -> None:
 
 def test_the_first_frame_is_full_and_the_next_is_empty() -> None:
     state, conflator = desk_state(), Conflator()
-    first = conflator.frame(state, 7)
+    first = at_once(conflator.making(state, 7))
     assert first == replace(state, last_seq=7)
-    second = conflator.frame(state, 8)
+    second = at_once(conflator.making(state, 8))
     assert (second.full, second.last_seq) == (False, 8)
     assert second.status == state.status
     for name in ("feeds", "ticks", "opportunities", "positions", "orders", "strategies", "models", "logs"):
@@ -85,7 +86,7 @@ def test_the_first_frame_is_full_and_the_next_is_empty() -> None:
 
 def test_only_changed_rows_and_new_log_lines_follow() -> None:
     state, conflator = sample.full_frame(), Conflator()
-    conflator.frame(state, 0)
+    at_once(conflator.making(state, 0))
     moved = replace(state.ticks[2], last=1.0)
     line = replace(state.logs[-1], seq=state.logs[-1].seq + 1)
     changed = replace(
@@ -93,16 +94,16 @@ def test_only_changed_rows_and_new_log_lines_follow() -> None:
         ticks=(*state.ticks[:2], moved, *state.ticks[3:]),
         logs=(*state.logs[3:], line),
     )
-    frame = conflator.frame(changed, 0)
+    frame = at_once(conflator.making(changed, 0))
     assert (frame.ticks, frame.logs, frame.orders) == ((moved,), (line,), ())
 
 
 def test_a_row_that_went_and_came_back_is_sent_again() -> None:
     state, conflator = sample.full_frame(), Conflator()
-    conflator.frame(state, 0)
+    at_once(conflator.making(state, 0))
     gone = replace(state, opportunities=state.opportunities[1:])
-    assert conflator.frame(gone, 0).opportunities == ()
-    assert conflator.frame(state, 0).opportunities == state.opportunities[:1]
+    assert at_once(conflator.making(gone, 0)).opportunities == ()
+    assert at_once(conflator.making(state, 0)).opportunities == state.opportunities[:1]
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=8))
@@ -118,19 +119,19 @@ def test_merging_all_frames_gives_the_newest_rows(history: list[dict[int, int]])
             for key, value in sorted(values.items())
         )
         state = replace(base, strategies=rows)
-        known.update((row.name, row) for row in conflator.frame(state, 0).strategies)
+        known.update((row.name, row) for row in at_once(conflator.making(state, 0)).strategies)
     assert {row.name: row for row in state.strategies}.items() <= known.items()
 
 
 def test_rows_that_a_person_took_away_are_named_once() -> None:
     conflator, state = Conflator(), replace(desk_state(), automations=samples.automations())
-    assert conflator.frame(state, 1).gone == {}
+    assert at_once(conflator.making(state, 1)).gone == {}
     fewer = replace(
         state,
         automations=(*state.automations[1:], replace(state.automations[0], name="new")),
         strategies=state.strategies[1:],
     )
-    frame = conflator.frame(fewer, 2)
+    frame = at_once(conflator.making(fewer, 2))
     assert frame.gone == {"strategies": ("rapid_rise",), "automations": ("tell me",)}
     assert [row.name for row in frame.automations] == ["new"]
-    assert conflator.frame(fewer, 3).gone == {}
+    assert at_once(conflator.making(fewer, 3)).gone == {}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.api import stream as stream_module
 from engine.api.market_conflator import MarketConflator
 from engine.api.market_protocol import MOST_TRADES, LatencyDetail, MarketFrame, Watch
+from engine.slices import at_once
 from tests.api.conftest import Serve
 from tests.api.fake_market import SYMBOL, FakeMarket
 from tests.api.test_server import Stream
@@ -61,7 +62,7 @@ def test_frames_merged_are_the_full_one(told: list[tuple[str, int]]) -> None:
     conflator.watch(Watch(SYMBOL, 60))
     for what, number in [*told, ("frame", 0)]:
         do(market, what, number)
-        if what == "frame" and (frame := conflator.frame()) is not None:
+        if what == "frame" and (frame := at_once(conflator.making())) is not None:
             assert len(frame.trades) <= MOST_TRADES
             if frame.full:
                 since = len(frame.trades)
@@ -70,10 +71,10 @@ def test_frames_merged_are_the_full_one(told: list[tuple[str, int]]) -> None:
                 since += len(frame.trades) + frame.missed_trades
             merged.merge(frame)
             assert not market.known or since - min(total, MOST_TRADES) == len(market.prints) - total
-    assert conflator.frame() is None, "nothing is new"
+    assert at_once(conflator.making()) is None, "nothing is new"
     fresh, whole = MarketConflator(market), MarketDetail()
     fresh.watch(Watch(SYMBOL, 60))
-    full = fresh.frame()
+    full = at_once(fresh.making())
     assert full is not None and full.full
     whole.merge(full)
     assert merged.frame is not None
@@ -187,4 +188,4 @@ async def test_latencies_by_stage(serve: Serve) -> None:
     async with serve() as served:
         status, body = await served.request("GET", "/v1/latency")
         assert status == 200
-        assert msgspec.json.decode(body, type=LatencyDetail) == served.desk.market.latency()
+        assert msgspec.json.decode(body, type=LatencyDetail) == await served.desk.market.latency()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engine.api.market_protocol import LatencyRow
 from engine.events import JournalEvent, OrderState
+from engine.slices import at_once
 from engine.wiring import order_times
 from engine.wiring.latency import BOUNDS_US, LatencyWindow, Stages
 from engine.wiring.order_times import OrderTimes
@@ -29,7 +30,7 @@ def test_percentiles_and_buckets_are_of_the_newest() -> None:
 
 
 def test_every_stage_is_told_with_what_it_is() -> None:
-    rows = Stages().rows()
+    rows = at_once(Stages().making())
     assert len({row.stage for row in rows}) == len(rows) == 12
     assert all(0 < len(row.stage) <= 14 and row.about for row in rows)
 
@@ -52,7 +53,7 @@ class Orders:
         self.waiting.pop(0)()
 
     def figures(self) -> dict[str, tuple[int, float | None]]:
-        return {row.stage: _figure(row) for row in self.stages.rows() if row.count}
+        return {row.stage: _figure(row) for row in at_once(self.stages.making()) if row.count}
 
 
 def _figure(row: LatencyRow) -> tuple[int, float | None]:

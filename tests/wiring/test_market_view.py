@@ -13,6 +13,7 @@ from engine.api.market_protocol import MOST_FILLS, MOST_TRADES, Watch
 from engine.errors import StoreError
 from engine.events import BookStatus, Depth, Trade
 from engine.feeds.tape import Tape
+from engine.slices import at_once
 from engine.store.read import Reader
 from engine.store.store import Store
 from engine.wiring import market_view
@@ -63,32 +64,32 @@ def test_the_quote_alone_where_no_depth_is_told_then_the_book_and_its_fault(benc
 def test_an_unknown_symbol_says_so_until_it_is_known(bench: Bench) -> None:
     conflator = MarketConflator(market(bench, 5))
     conflator.watch(Watch("okx:NEW\x1b[31m-USD"))
-    frame = conflator.frame()
+    frame = at_once(conflator.making())
     assert frame is not None and frame.full and not frame.known
     assert not frame.book_fault and not frame.bars and frame.indicators, "its book is not wrong"
-    assert conflator.frame() is None
+    assert at_once(conflator.making()) is None
     conflator.watch(Watch("okx:NEW-USD"))
-    conflator.frame()
+    at_once(conflator.making())
     bench.desk.on_events([trade("okx:NEW-USD", 1, 7.0, 1.0, 5.0)])
-    frame = conflator.frame()
+    frame = at_once(conflator.making())
     assert frame is not None and frame.full and [row.price for row in frame.trades] == [7.0]
 
 
 def test_prints_are_there_at_once_and_then_only_new_ones(bench: Bench) -> None:
     conflator = MarketConflator(market(bench, 9))
     conflator.watch(Watch(SYMBOL))
-    first = conflator.frame()
+    first = at_once(conflator.making())
     assert first is not None and [row.side for row in first.trades] == [-1, 1, -1, 1, -1]
     assert first.interval_s == 1 and [bar.closed for bar in first.bars] == [True] * 4 + [False]
-    assert conflator.frame() is None
+    assert at_once(conflator.making()) is None
     bench.desk.on_events([trade(SYMBOL, 9, 101.0, 2.0, 4.5)])
-    second = conflator.frame()
+    second = at_once(conflator.making())
     assert second is not None and not second.full
     assert [(row.price, row.size, row.side) for row in second.trades] == [(101.0, 2.0, 1)]
     assert [bar.close for bar in second.bars] == [101.0] and not second.bars[0].closed
     many = [trade(SYMBOL, 10 + n, 101.0 + n / 1e3, 1.0, 4.6 + n / 1e4) for n in range(MOST_TRADES + 30)]
     bench.desk.on_events(many)
-    third = conflator.frame()
+    third = at_once(conflator.making())
     assert third is not None and third.missed_trades == 30 and len(third.trades) == MOST_TRADES
     assert third.trades[-1].price == many[-1].price
 
@@ -142,7 +143,7 @@ async def test_nothing_grows_however_much_is_watched(bench: Bench, tmp_path: Pat
             await seen.recall(f"x:{number}")
             await seen.recall(f"never:{number}")
             conflator.watch(Watch(f"x:{number}", number))
-            assert conflator.frame() is not None
+            assert at_once(conflator.making()) is not None
         assert len(seen._fills) == MOST_RECALLED and len(seen._charts) == MOST_CHARTS
     finally:
         store.close()

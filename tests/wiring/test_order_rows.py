@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.events import OrderState
 from engine.execution.blotter import Blotter
 from engine.instruments import Instruments
+from engine.slices import at_once
 from engine.wiring.order_rows import OrderRows, order_row
 from tests.store.samples import fill, request, transition
 
@@ -17,12 +18,12 @@ def test_only_what_may_still_change_is_made_again() -> None:
         blotter.apply(transition(number, OrderState.SUBMITTED))
     blotter.apply(transition(1, OrderState.CANCELED, reason="asked"))
     orders = blotter.recent(10)
-    first, second = rows.rows(orders, {}), rows.rows(orders, {"o2": "queued"})
+    first, second = (at_once(rows.making(orders, waits)) for waits in ({}, {"o2": "queued"}))
     assert first[1] is second[1] and second[1].state == "canceled"
     assert (first[0].reason, second[0].reason) == ("", "queued")
     for part in (0, 1):
         blotter.apply(fill(2, part))
-    third = rows.rows(orders, {})
+    third = at_once(rows.making(orders, {}))
     assert third[1] is first[1] and third[0].state == "filled"
     assert list(third) == [order_row(order, {}, instruments) for order in orders]
-    assert rows.rows(orders[1:], {}) and list(rows._over) == ["o1"], "nothing is kept of others"
+    assert at_once(rows.making(orders[1:], {})) and list(rows._over) == ["o1"], "nothing is kept of others"

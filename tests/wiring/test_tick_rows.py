@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from engine import slices
 from engine.wiring import tick_rows
-from engine.wiring.tick_rows import SLICE, TickRows
+from engine.wiring.tick_rows import TickRows
 from tests.wiring.conftest import Bench, trade
 from tests.wiring.test_data_view import at
 
@@ -23,7 +24,8 @@ async def test_others_go_first_after_each_slice_and_all_are_told_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tick_rows, "MOST_AGE_S", 60.0)
-    bench = traded(4 * SLICE)
+    monkeypatch.setattr(slices, "SLICE_NS", 1)  # a row
+    bench = traded(20)
     made, expected = TickRows(bench.desk, 10**10), TickRows(bench.desk, 10**10).rows(at(2))
     turns, looks = 0, []
 
@@ -40,9 +42,9 @@ async def test_others_go_first_after_each_slice_and_all_are_told_the_same(
     other = asyncio.create_task(others())
     await asyncio.gather(made.prepare(now_ns), made.prepare(now_ns))
     other.cancel()
-    assert len(looks) == 4 and looks == sorted(set(looks)), "a slice, then the others, and once for both"
+    assert len(looks) == 20 and looks == sorted(set(looks)), "a slice, then the others, and once for both"
     assert made.rows(at(2)) == expected and made.rows(at(3)) is made.rows(at(4))
-    assert [row.symbol for row in expected] == [f"x:{number}" for number in range(4 * SLICE)]
+    assert [row.symbol for row in expected] == [f"x:{number}" for number in range(20)]
     assert made.spent_ns > 0
 
     bench.desk.on_events([trade("x:new", 1, 5.0, 1.0, 2.0)])
@@ -51,7 +53,7 @@ async def test_others_go_first_after_each_slice_and_all_are_told_the_same(
 
 async def test_what_was_prepared_is_told_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tick_rows, "MOST_AGE_S", 0.0)
-    bench = traded(2 * SLICE)
+    bench = traded(20)
     made = TickRows(bench.desk, 10**10)
     await made.prepare(lambda: at(2))
     bench.desk.on_events([trade("x:0", 2, 100.5, 1.0, 2.0)])

@@ -14,6 +14,7 @@ from engine.api.protocol import StateFrame
 from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
 from engine.market.clock_offset import ClockOffset
+from engine.slices import at_once
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.shown_numbers import age_ms, number
 from engine.wiring.view import DeskView, feed_row
@@ -34,7 +35,7 @@ def frame(bench: Bench, now_ns: int, view: DeskView | None = None, **more: Any) 
         "pending_writes": 0,
         "tape": "",
     }
-    return made.frame(now_ns, **(known | more))
+    return at_once(made.making(now_ns, **(known | more)))
 
 
 def test_an_empty_desk_has_a_frame() -> None:
