@@ -13,8 +13,8 @@ from engine.bus.cursor import Cursor
 from engine.bus.fence import FENCE, Fence, fault_of
 from engine.bus.wire import ReplyError, Steps, last_number
 
-AT_ONCE = 2_000
-"""Entries that one step looks at: the server does nothing else meanwhile."""
+AT_ONCE = 64
+"""Entries that one step looks at, payloads and all: the server does nothing else meanwhile."""
 
 _COUNT = """
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])

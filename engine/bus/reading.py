@@ -14,8 +14,8 @@ ANSWERS = 2
 """To a question."""
 BLOCK_MS = 500
 """What is acknowledged meanwhile waits behind a question that waits: no longer than this."""
-COUNT = 256
-"""Entries of each stream in one reply."""
+COUNT = 16
+"""Entries of each stream in one reply: of a tape they are large, and leases are renewed between two replies."""
 
 
 class HoleError(Exception):

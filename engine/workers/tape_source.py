@@ -12,7 +12,7 @@ from engine.feeds.tape import Tape
 from engine.wiring.intake import Ticks
 from engine.workers.rounds import Rounds
 
-PIECE = 8192
+PIECE = 4096
 """Ticks, or events, of one round."""
 
 
