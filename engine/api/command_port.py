@@ -47,10 +47,9 @@ class CommandPort(Protocol):
         """With an id below ``before``, newest first; "" is anybody."""
         ...
 
-    async def claim(self, owner: str, key: str, digest: str) -> KeptReply | None:
-        """None: the key is the owner's for this command from now on, on disk. Else what it was used for.
-
-        Raises StoreError."""
+    async def claim(self, owner: str, key: str, digest: str, *, lasting: bool) -> KeptReply | None:
+        """None: the key is the owner's for this command from now on, also after the engine's end;
+        ``lasting``: after the machine's, too. Else what it was used for. Raises StoreError."""
         ...
 
     async def answered(self, owner: str, key: str, status: int, reply: bytes) -> None:

@@ -97,7 +97,8 @@ class Keys:
         self, request: web.Request, handler: Handler, route: Route, name: tuple[str, str], digest: str
     ) -> web.StreamResponse:
         try:
-            kept = await self._port.claim(*name, digest)
+            # An order is found again by its own id, whatever became of its key.
+            kept = await self._port.claim(*name, digest, lasting=route.cumulative)
         except StoreError:
             if route.need != "safer":
                 raise

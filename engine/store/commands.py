@@ -87,12 +87,15 @@ def prune_commands(keep: int) -> Callable[[sqlite3.Connection], int]:
 
 
 def claim_key(
-    owner: str, key: str, digest: str, now_ns: int
+    owner: str, key: str, digest: str, now_ns: int, *, lasting: bool = True
 ) -> Callable[[sqlite3.Connection], StoredKey | None]:
-    """The key is ours from now on, on disk: None. Or it was somebody's before: what is stored under it."""
+    """The key is ours from now on: None. Or it was somebody's before: what is stored under it.
+
+    It outlives the process; ``lasting``: the machine's power, too.
+    """
 
     def write(connection: sqlite3.Connection) -> StoredKey | None:
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
         claimed = connection.execute(
             "INSERT INTO command_keys (owner, key, digest, ns, status, reply) VALUES (?, ?, ?, ?, ?, x'') "
             "ON CONFLICT DO NOTHING",

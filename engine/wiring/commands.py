@@ -53,8 +53,9 @@ class LiveCommands:
         found = await asyncio.to_thread(lambda: self._reader().commands(before, limit, who, since_ns))
         return tuple(CommandRow(*msgspec.structs.astuple(one)) for one in found)
 
-    async def claim(self, owner: str, key: str, digest: str) -> KeptReply | None:
-        kept = await queried_first(self._store, claim_key(owner, key, digest, time.time_ns()))
+    async def claim(self, owner: str, key: str, digest: str, *, lasting: bool) -> KeptReply | None:
+        claim = claim_key(owner, key, digest, time.time_ns(), lasting=lasting)
+        kept = await queried_first(self._store, claim)
         return None if kept is None else KeptReply(kept.digest, kept.status, kept.reply)
 
     async def answered(self, owner: str, key: str, status: int, reply: bytes) -> None:

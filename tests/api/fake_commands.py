@@ -32,7 +32,7 @@ class FakeCommands:
         ]
         return tuple(row for row in reversed(rows) if row.id < before)[:limit]
 
-    async def claim(self, owner: str, key: str, digest: str) -> KeptReply | None:
+    async def claim(self, owner: str, key: str, digest: str, *, lasting: bool) -> KeptReply | None:
         if self.failed:
             raise StoreError("the disk is full")
         kept = self.keys.get((owner, key))
