@@ -11,8 +11,7 @@ from engine.errors import ConfigError
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from redis import Redis
-    from redis.asyncio import Redis as AsyncRedis
+    from redis.asyncio import Redis
 
 TIMEOUT_S = 2.0
 """Of a connection that is opened, and of an answer."""
@@ -89,27 +88,11 @@ def address_of(url: str) -> Address:
     )
 
 
-def client(address: Address, name: str = "tickdesk") -> AsyncRedis:
+def client(address: Address, name: str = "tickdesk") -> Redis:
     """The library's, for whatever is asked now and then: one try, bytes as they are."""
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
-
-    return Redis.from_url(
-        address.url,
-        socket_timeout=TIMEOUT_S,
-        socket_connect_timeout=TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-        client_name=name,
-        protocol=2,
-    )
-
-
-def blocking_client(address: Address, name: str = "tickdesk") -> Redis:
-    """As ``client``, for commands and tapes."""
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
 
     return Redis.from_url(
         address.url,

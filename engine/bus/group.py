@@ -49,15 +49,6 @@ return redis.call('XGROUP', 'CREATECONSUMER', KEYS[1], ARGV[3], ARGV[6])
 )
 
 
-def ensured(stream: str, group: str) -> Steps[None]:
-    """There is such a group; a new one begins at the first entry."""
-    try:
-        yield ("XGROUP", "CREATE", stream, group, "0", "MKSTREAM")
-    except ReplyError as error:
-        if not str(error).startswith("BUSYGROUP"):
-            raise
-
-
 def attached(cursor: Cursor, group: str, consumer: str, fence: Fence) -> Steps[None]:
     """The group stands behind what ``cursor`` acknowledged, and ``consumer`` is the only one in it.
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 MOST_SHARDS = 1_024
-Told = dict[bytes, Any]
 
 
 class ConsumerRow(msgspec.Struct, frozen=True):
@@ -129,64 +128,86 @@ def streams_of(keys: Keys, shards: int) -> dict[str, Callable[[bytes], int] | No
     return found
 
 
+# A stream by one command: a worker that looks every second is to be held up by it as little as can be.
+_LOOK = """
+local function named(row)
+    local found = {}
+    for i = 1, #row, 2 do found[row[i]] = row[i + 1] end
+    return found
+end
+local about = redis.pcall('XINFO', 'STREAM', KEYS[1])
+if about.err then return false end
+about = named(about)
+local groups = {}
+for place, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local group = named(row)
+    local oldest, entry = '', ''
+    if group['pending'] > 0 then
+        oldest = redis.call('XPENDING', KEYS[1], group['name'])[2]
+    else
+        local ahead = redis.call('XRANGE', KEYS[1], '(' .. group['last-delivered-id'], '+', 'COUNT', 1)
+        if #ahead > 0 then oldest = ahead[1][1] end
+    end
+    if oldest ~= '' then
+        local found = redis.call('XRANGE', KEYS[1], oldest, oldest)
+        if #found > 0 then entry = found[1][2][2] end
+    end
+    local consumers = {}
+    for i, told in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group['name'])) do
+        told = named(told)
+        consumers[i] = {told['name'], told['pending'], told['idle']}
+    end
+    local lag = group['lag']
+    if not lag then lag = -1 end
+    groups[place] = {
+        group['name'], group['last-delivered-id'], group['pending'], lag, oldest, entry, consumers
+    }
+end
+local first = about['recorded-first-entry-id'] or '0-0'
+local size = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
+return {about['length'], first, about['last-generated-id'], about['entries-added'] or 0, size, groups}
+"""
+
+
 async def _streams(redis: Redis, keys: Keys, shards: int, now_ns: int) -> tuple[StreamRow, ...]:
     sent = streams_of(keys, shards)
+    look = redis.register_script(_LOOK)
     pipeline = redis.pipeline(transaction=False)
     for name in sent:
-        for words in (("XINFO", "STREAM", name), ("XINFO", "GROUPS", name), ("MEMORY", "USAGE", name)):
-            pipeline.execute_command(*words, NEVER_DECODE=True)
-    told = await pipeline.execute(raise_on_error=False)
+        await look(keys=(name,), client=pipeline)
     rows = []
-    for place, (name, sent_ns) in enumerate(sent.items()):
-        about, groups, size = told[3 * place : 3 * place + 3]
-        if isinstance(about, Exception) or isinstance(groups, Exception):
+    for (name, sent_ns), told in zip(sent.items(), await pipeline.execute(), strict=True):
+        if told is None:
             continue  # it is not there yet
-        about = _named(about)
+        length, first, last, added, size, groups = told
         rows.append(
             StreamRow(
                 name=name.removeprefix(f"{keys.prefix}:"),
-                length=int(about[b"length"]),
-                first=_number(about.get(b"recorded-first-entry-id", b"0-0")),
-                last=_number(about[b"last-generated-id"]),
-                added=int(about.get(b"entries-added", 0)),
-                bytes=size if isinstance(size, int) else 0,
-                groups=tuple([await _group(redis, name, _named(group), sent_ns, now_ns) for group in groups]),
+                length=length,
+                first=_number(first),
+                last=_number(last),
+                added=added,
+                bytes=size,
+                groups=tuple([_group(group, sent_ns, now_ns) for group in groups]),
             )
         )
     return tuple(rows)
 
 
-async def _group(
-    redis: Redis, stream: str, told: Told, sent_ns: Callable[[bytes], int] | None, now_ns: int
-) -> GroupRow:
-    name, pending, position = told[b"name"], int(told[b"pending"]), told[b"last-delivered-id"]
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.execute_command("XINFO", "CONSUMERS", stream, name)
-    pipeline.xpending(stream, name)
-    pipeline.xrange(stream, b"(" + position, count=1)
-    consumers, open_ids, ahead = await pipeline.execute(raise_on_error=False)
-    oldest: bytes | None = None
-    if isinstance(open_ids, dict) and open_ids["pending"]:
-        oldest = open_ids["min"]
-    elif isinstance(ahead, list) and ahead:
-        oldest = ahead[0][0]
-    age_s = None
-    if oldest is not None and sent_ns is not None:
-        age_s = _age_s(await redis.xrange(stream, oldest, oldest), sent_ns, now_ns)
+def _group(told: list[Any], sent_ns: Callable[[bytes], int] | None, now_ns: int) -> GroupRow:
+    name, position, pending, lag, oldest, entry, consumers = told
     return GroupRow(
-        name=clean(name.decode(errors="replace"), 60),
+        name=_text(name),
         position=_number(position),
         pending=pending,
-        lag=told.get(b"lag"),
-        oldest=None if oldest is None else _number(oldest),
-        oldest_age_s=age_s,
+        lag=None if lag < 0 else lag,
+        oldest=_number(oldest) if oldest else None,
+        oldest_age_s=_age_s(entry, sent_ns, now_ns) if entry and sent_ns else None,
         consumers=tuple(
-            ConsumerRow(
-                name=clean(row[b"name"].decode(errors="replace"), 60),
-                pending=int(row[b"pending"]),
-                idle_s=int(row[b"idle"]) / 1000,
-            )
-            for row in map(_named, consumers if isinstance(consumers, list) else ())
+            [
+                ConsumerRow(name=_text(one), pending=open_, idle_s=idle_ms / 1000)
+                for one, open_, idle_ms in consumers
+            ]
         ),
     )
 
@@ -208,17 +229,17 @@ async def _leases(redis: Redis, keys: Keys, shards: int) -> tuple[LeaseRow, ...]
     return tuple(rows)
 
 
-def _named(row: list[Any]) -> Told:
-    return dict(zip(row[::2], row[1::2], strict=True))
+def _text(name: bytes) -> str:
+    return clean(name.decode(errors="replace"), 60)
 
 
 def _number(ident: bytes) -> int:
     return int(ident.partition(b"-")[0])
 
 
-def _age_s(found: Any, sent_ns: Callable[[bytes], int], now_ns: int) -> float | None:
+def _age_s(entry: bytes, sent_ns: Callable[[bytes], int], now_ns: int) -> float | None:
     try:
-        at_ns = sent_ns(found[0][1][b"d"])
-    except (IndexError, KeyError, msgspec.MsgspecError):
-        return None  # trimmed meanwhile, or no entry of ours
+        at_ns = sent_ns(entry)
+    except msgspec.MsgspecError:
+        return None  # no entry of ours
     return max(now_ns - at_ns, 0) / 1e9 if at_ns else None

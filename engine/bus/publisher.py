@@ -54,7 +54,7 @@ class Publisher:
         self.trouble = ""
         """Why nothing is written now; "": it is."""
         self.down_since_s: float | None = time.monotonic()
-        """Monotonic seconds; None: connected."""
+        """When the server was heard of last, or first asked since, monotonic seconds; None: connected."""
         self.reconnects = -1
 
     # --- what the owner looks at ---
@@ -158,7 +158,7 @@ class Publisher:
         except FencedError:
             raise
         except BusError as error:
-            self._down(str(error))
+            self._down(str(error), time.monotonic())
             await self._pause()
             return
         self._wire, self.trouble, self.down_since_s = wire, "", None
@@ -216,16 +216,16 @@ class Publisher:
             raise
 
     def _lost(self, fault: Exception) -> None:
-        self._wire = None
+        wire, self._wire = self._wire, None
         if isinstance(fault, FencedError) or not isinstance(fault, BusError):
             self._fault = fault
-        self._down(str(fault))
+        self._down(str(fault), time.monotonic() if wire is None else wire.heard_s)
         self._idle.set()
         self._gone.set()
 
-    def _down(self, why: str) -> None:
+    def _down(self, why: str, since_s: float) -> None:
         if self.down_since_s is None:
-            self.down_since_s = time.monotonic()
+            self.down_since_s = since_s
         if why != self.trouble:
             log.warning("%s", why)
         self.trouble = why

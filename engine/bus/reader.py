@@ -68,7 +68,7 @@ class Reader:
         self.trouble = ""
         """Why nothing is read now; "": it is."""
         self.down_since_s: float | None = time.monotonic()
-        """Monotonic seconds; None: connected."""
+        """When the server was heard of last, or first asked since, monotonic seconds; None: connected."""
         self.reconnects = -1
         self.calls = 0
 
@@ -138,7 +138,7 @@ class Reader:
         except FencedError:
             raise
         except BusError as error:
-            self._down(str(error))
+            self._down(str(error), time.monotonic())
             await self._pause_a_little()
             return
         self._wire, self.trouble, self.down_since_s = wire, "", None
@@ -203,6 +203,7 @@ class Reader:
                 raise self._reading.refused(reply)
 
     def _lost(self, fault: Exception) -> None:
+        since_s = time.monotonic() if self._wire is None else self._wire.heard_s
         self._hang_up()
         self._held.clear()
         if isinstance(fault, HoleError):
@@ -210,12 +211,12 @@ class Reader:
         else:
             if isinstance(fault, FencedError) or not isinstance(fault, BusError):
                 self._fault = fault
-            self._down(str(fault))
+            self._down(str(fault), since_s)
         self._gone.set()
 
-    def _down(self, why: str) -> None:
+    def _down(self, why: str, since_s: float) -> None:
         if self.down_since_s is None:
-            self.down_since_s = time.monotonic()
+            self.down_since_s = since_s
         if why != self.trouble:
             log.warning("%s", why)
         self.trouble = why

@@ -15,7 +15,7 @@ ANSWERS = 2
 BLOCK_MS = 500
 """What is acknowledged meanwhile waits behind a question that waits: no longer than this."""
 COUNT = 16
-"""Entries of each stream in one reply: of a tape they are large, and leases are renewed between two replies."""
+"""Entries of each stream in one reply: a tape's are large, and leases are renewed between two replies."""
 
 
 class HoleError(Exception):

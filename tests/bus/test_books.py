@@ -70,11 +70,13 @@ async def test_workers_of_another_configuration_are_refused(redis) -> None:  # t
 async def test_nothing_is_trimmed_that_not_all_have_acknowledged(redis) -> None:  # type: ignore[no-untyped-def]
     await redis.config_set("stream-node-max-entries", 10)
     big = 700_000_000 * 1_000_000_000  # above what Lua counts without a loss
-    for number in range(big, big + 1000):
-        await redis.xadd("a", {"d": b"x"}, id=f"{number}-0")
+    pipeline = redis.pipeline(transaction=False)
+    for number in range(1000):
+        pipeline.xadd("a", {"d": b"x"}, id=f"{big + number}-0")
+        if number < 500:
+            pipeline.xadd("b", {"d": b"x"}, id=f"{number + 1}-0")
+    await pipeline.execute()
     trimmer = Trimmer(redis, {"a": ("one", "two"), "none": ("one",)}, {"b": 100})
-    for number in range(1, 501):
-        await redis.xadd("b", {"d": b"x"}, id=f"{number}-0")
     await redis.xgroup_create("a", "one", "0")
     found = await trimmer.trim()
     assert found["a"].least is None and found["none"].least is None  # a group is missing

@@ -16,7 +16,7 @@ from engine.bus.reader import Reader
 from tests.bus.conftest import Server
 from tests.bus.test_transport import sources, until, written
 
-KILLS = int(os.environ.get("TICKDESK_BUS_KILLS", "2"))
+KILLS = int(os.environ.get("TICKDESK_BUS_KILLS", "1"))
 STREAMS = ("a", "b", "c")
 ON_DISK_S = 1.0
 """What was appended longer ago survives the machine."""

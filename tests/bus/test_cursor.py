@@ -32,7 +32,7 @@ def cursor(position: int | None = 0, **more: bool) -> Cursor:
     return Cursor(Source("a", _decode, position, **more))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_entries_come_once_however_often_they_are_told(data: st.DataObject) -> None:
     numbers = sorted(data.draw(st.sets(st.integers(1, 10_000), min_size=1, max_size=40)))

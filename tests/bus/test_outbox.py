@@ -38,7 +38,7 @@ class Memory:
         return [number for call in self.calls for name, number, _ in call if name == stream]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_everything_is_there_in_the_end(data: st.DataObject) -> None:
     memory, box = Memory(), Outbox(STREAMS, 1 << 30)
