@@ -28,6 +28,7 @@ from console.link_protocol import Link, LinkState
 from console.market import MarketApp
 from console.memory import ConsoleMemory
 from console.replay import ReplayApp
+from console.screens.bus import BusScreen
 from console.screens.covering import CoveringApp
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK, MARKET
@@ -198,6 +199,9 @@ class DeskApp(
     def action_weights(self) -> None:
         """The blend's weights, and what they come to for the symbol selected in the ticks."""
         self.push_screen(WeightsScreen(self.link, self.desk.ticks.cursor_key))
+
+    def action_bus(self) -> None:
+        self.push_screen(BusScreen(self.link))
 
     def action_feeds(self) -> None:
         self.push_screen(FeedsScreen(self.link, self.view, stale_s=self._stale_s))

@@ -26,6 +26,7 @@ from engine.api.protocol import (
     SymbolSignals,
     WeightsPatch,
 )
+from engine.bus.inspect import Inspection
 from engine.config import (
     BlendWeights,
 )
@@ -51,6 +52,9 @@ class DeskRequests(Requests):
 
     async def signals(self, symbol: str) -> SymbolSignals:
         return await self._request("GET", f"/v1/signals/{quoted(symbol)}", SymbolSignals)
+
+    async def bus(self) -> Inspection:
+        return await self._request("GET", "/v1/bus", Inspection)
 
     async def data(self) -> list[SymbolDataRow]:
         return await self._request("GET", "/v1/data", list[SymbolDataRow])

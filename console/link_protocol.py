@@ -42,6 +42,7 @@ from engine.api.trading_protocol import (
     Performance,
     ReconciliationRow,
 )
+from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.events import RiskChange
@@ -201,6 +202,10 @@ class Link(AlertsLink, ControlLink, MarketLink, TradingLink, ModelsLink, Protoco
 
     async def signals(self, symbol: str) -> SymbolSignals:
         """What is live for a symbol now."""
+        ...
+
+    async def bus(self) -> Inspection:
+        """Workers, streams, leases. LinkError where the desk is one process."""
         ...
 
     async def data(self) -> list[SymbolDataRow]:

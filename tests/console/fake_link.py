@@ -46,6 +46,7 @@ from engine.api.trading_protocol import (
     Performance,
     ReconciliationRow,
 )
+from engine.bus.inspect import Inspection
 from engine.config import BlendWeights
 from engine.errors import LinkError
 from engine.events import RiskChange
@@ -100,6 +101,7 @@ class FakeLink:
         self.live = samples.symbol_signals("simulated:BTC-USD")
         self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
         self.known_data: list[SymbolDataRow] = sample.symbol_data()
+        self.inspected: Inspection | None = None
         self.set_aside: list[QuarantineRow] = sample.set_aside()
         self.judged = sample_account.preview()
         """The answer to every preview."""
@@ -214,6 +216,12 @@ class FakeLink:
         self.asked += 1
         self._fail()
         return msgspec.structs.replace(self.live, symbol=symbol)
+
+    async def bus(self) -> Inspection:
+        self._fail()
+        if self.inspected is None:
+            raise LinkError("this desk runs in one process, without a bus")
+        return self.inspected
 
     async def data(self) -> list[SymbolDataRow]:
         self._fail()
