@@ -20,6 +20,7 @@ from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
+from engine.wiring.prompt import be_prompt
 from engine.wiring.redis_cache import check_redis
 from engine.wiring.shutdown import GRACE_S, Deadline
 from engine.wiring.tape_playback import Begin, forget_journal
@@ -49,6 +50,7 @@ def run_engine(options: EngineOptions, make: Make = LiveEngine) -> int:
             options.note(text)
 
         compile_all(note)
+        be_prompt()
         code = _run(options, logs.ring, tape, make)
     except TickdeskError:
         raise
