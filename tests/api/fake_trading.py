@@ -85,7 +85,7 @@ class FakeTrading:
 
     def preview_list(self, wanted: OrderList, who: str) -> ListPreview:
         self.asked.append(("preview list", wanted, who))
-        return ListPreview((self.preview(wanted.tickets[0], who),), True, "approved")
+        return ListPreview(tuple(self.preview(each, who) for each in wanted.tickets), True, "approved")
 
     def orders(self, symbol: str, state: str, limit: int, before: int) -> Part[OrderRow]:
         self.asked.append(("orders", symbol, state, limit))
