@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -63,6 +63,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     config: str = ""
     """Digest of what all must agree upon."""
+    feeds: tuple[dict[str, Any], ...] = ()
+    """Of the market stage: each feed's ``venue``, and its counters by their names."""
     socket: str = ""
     """Of the execution worker: where its engine listens, on its own machine."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.alerts.sight import Chance, FeedSight, Prices
 from engine.events import NS, FeedState
-from engine.feeds.base import Feed
+from engine.feeds.base import Watched
 from engine.instruments import venue_of
 from engine.wiring.market_news import POLLED
 
@@ -28,7 +28,7 @@ _Range = tuple[float, float]
 class DeskSight:
     """Implements ``engine.alerts.sight.Sight``. ``begin`` is called before each look."""
 
-    def __init__(self, desk: Desk, feeds: Callable[[], Sequence[Feed]]) -> None:
+    def __init__(self, desk: Desk, feeds: Callable[[], Sequence[Watched]]) -> None:
         self._desk, self._feeds = desk, feeds
         self._stale_ns = round(desk.config.risk.stale_data_s * NS)
         self._seen: dict[str, tuple[int, float, float]] = {}

@@ -14,7 +14,7 @@ from engine.alerts.watched import AlertState, Watched
 from engine.api.alert_protocol import SOURCE, AlertReply, AlertRow
 from engine.api.protocol import Reply
 from engine.errors import AlertError, OrderError, TickdeskError
-from engine.feeds.base import Feed
+from engine.feeds import base
 from engine.text import clean
 from engine.wiring.alert_sight import DeskSight
 from engine.wiring.tickets import find
@@ -32,7 +32,7 @@ class Alerts:
     """``look`` is called by the engine's timer. ``keep`` keeps a setting, a JSON-able value."""
 
     def __init__(
-        self, desk: Desk, feeds: Callable[[], Sequence[Feed]], *, keep: Callable[[str, object], None]
+        self, desk: Desk, feeds: Callable[[], Sequence[base.Watched]], *, keep: Callable[[str, object], None]
     ) -> None:
         self._desk, self._feeds, self._keep = desk, feeds, keep
         self.book = AlertBook()

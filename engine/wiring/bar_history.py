@@ -168,7 +168,7 @@ class BarHistory:
         if self._live is not None:
             takers.append(self._live)
         now_ns = self._clock()
-        for feed in self._engine.feeds:
+        for feed in self._engine.market_feeds:
             stats = feed.stats
             seen = stats.state is FeedState.UP, stats.reconnects
             if self._seen.get(feed.venue) != seen:

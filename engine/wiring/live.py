@@ -165,7 +165,7 @@ class LiveEngine:
         self.automations = Automations(
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
         )
-        self.alerts = Alerts(self.desk, lambda: self.feeds, keep=self.writing.keep)
+        self.alerts = Alerts(self.desk, lambda: self.market_feeds, keep=self.writing.keep)
         self.playback = (
             None
             if tape is None
@@ -219,9 +219,14 @@ class LiveEngine:
         """Those of clients, with their lines."""
         return {} if self._server is None else self._server.streams.open
 
+    @property
+    def market_feeds(self) -> Sequence[Watched]:
+        """What brings prices, here or elsewhere."""
+        return self.feeds
+
     def watched(self) -> tuple[Watched, ...]:
         """Everything that brings data from outside."""
-        return (*self.feeds, *self.beside.context, *self.beside.collected)
+        return (*self.market_feeds, *self.beside.context, *self.beside.collected)
 
     def _standing(self) -> str:
         state = self.desk.trading.gate.state.value.upper()
@@ -447,7 +452,7 @@ class LiveEngine:
     def _watch_consoles(self) -> None:
         """By our own time, not the desk's: on a tape that is another."""
         now = time.monotonic_ns()
-        self._consoles.on_consoles(self.hub.listeners, now)
+        self._consoles.on_consoles(self.control.count, now)
         lost = self._consoles.due(now)
         if lost is not None:
             state, reason = lost

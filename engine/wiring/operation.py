@@ -65,7 +65,7 @@ class Operation:
         latencies, self._decisions = window.since(self._decisions), window.count
         failure = engine.writing.failure
         return Sight(
-            feeds=tuple(self._feed(feed, engine.clock()) for feed in engine.feeds),
+            feeds=tuple(self._feed(feed, engine.clock()) for feed in engine.market_feeds),
             journal="" if failure is None else clean(failure),
             disk_free_bytes=self._disk_free,
             writer_lag_s=engine.writing.lag_s(),

@@ -143,7 +143,7 @@ class LivePort:
                 self._now_ns(),
                 phase=engine.phase,
                 phase_detail=engine.phase_detail,
-                feeds=engine.feeds,
+                feeds=engine.market_feeds,
                 beside=(*engine.beside.context, *engine.beside.collected),
                 loading=engine.loading(),
                 model=model,
@@ -188,7 +188,7 @@ class LivePort:
         """Whether all that brings prices delivers; a tape that has been played to its end is as it should
         be."""
         engine = self._engine
-        market = {POLLED, *(feed.venue for feed in engine.feeds)}
+        market = {POLLED, *(feed.venue for feed in engine.market_feeds)}
         return bool(engine.tape_text()) or all(
             feed.state in _DELIVERING for feed in self.state().feeds if feed.venue in market
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,7 +25,7 @@ from engine.bus.messages import Listed
 from engine.bus.reader import Reader as BusReader
 from engine.errors import BusError, FencedError
 from engine.events import NS, JournalEvent
-from engine.feeds.base import Feed
+from engine.feeds.base import Feed, Watched
 from engine.logs import LogRing
 from engine.store.read import Reader
 from engine.strategies.registry import StrategySet
@@ -159,6 +160,10 @@ class ExecutionEngine(LiveEngine):
         except Exception as error:  # it expires by itself
             log.debug("lease: %s", error)
         await self._redis.aclose()
+
+    @property
+    def market_feeds(self) -> Sequence[Watched]:
+        return self.standing.feeds
 
     def open_feeds(self) -> list[Feed]:
         """The market worker has them."""

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import msgspec
 
@@ -127,13 +128,15 @@ class Features:
             await self._stop_reading()
             try:
                 for number, to in leave.items():
-                    owned = self._owned.pop(number)
+                    owned = self._owned.pop(number, None)
+                    if owned is None:
+                        continue  # lost meanwhile
                     if owned.fault is not None:
                         log.warning("shard %d: %s", number, owned.fault)
                     await owned.close(to, give_up=number in fenced)
                     log.info("shard %d: handed over", number)
-                await asyncio.gather(*(self._take(shard) for shard in won))
-                await asyncio.gather(*(owned.keep() for owned in self._owned.values()))
+                await _all(self._take(shard) for shard in won)
+                await _all(owned.keep() for owned in self._owned.values())
             finally:
                 self._start_reading()
 
@@ -146,7 +149,11 @@ class Features:
                 if shard_of(one.symbol, self._shards) == number:
                     shard.add_symbol(one)
 
-        await owned.open(listings)
+        try:
+            await owned.open(listings)
+        except BaseException:
+            await owned.abandon()
+            raise
         owned.shard.set(self._settings)
         self._owned[number] = owned
 
@@ -339,6 +346,13 @@ class Features:
             lag_ms=round(slowest_ns / 1e6, 3),
             lost=row.lost + sum(shard.losses for shard in shards),
         )
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Each to its end, whatever becomes of the others. Raises the first fault."""
+    for found in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(found, BaseException):
+            raise found
 
 
 def _is_away(error: Exception) -> bool:

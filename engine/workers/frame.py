@@ -199,7 +199,7 @@ class Worker:
             state="stopping" if self._stopping.is_set() else "running",
             since_ns=self._since_ns,
             at_ns=self._frame.clock(),
-            rss_bytes=_rss_bytes(),
+            rss_bytes=rss_bytes(),
             cpu_pct=round(100 * (cpu_s - self._cpu_s) / passed_s, 1),
             version=_version(),
             config=digest(self._agreed),
@@ -220,7 +220,7 @@ def _cause(fault: Exception) -> Exception:
     return fault
 
 
-def _rss_bytes() -> int:
+def rss_bytes() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")

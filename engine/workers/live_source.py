@@ -6,6 +6,8 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from engine.events import FeedState, MarketEvent, Trade
 from engine.feeds.base import Feed, InstrumentSpec, Sink
@@ -41,6 +43,11 @@ class LiveSource:
             if feed.stats.state is FeedState.DOWN:
                 return clean(f"{feed.venue}: {feed.stats.detail}", 120)
         return ""
+
+    @property
+    def feeds(self) -> tuple[dict[str, Any], ...]:
+        """How each of them is, for whoever shows it."""
+        return tuple({"venue": feed.venue, **asdict(feed.stats)} for feed in self._feeds)
 
     async def open(self) -> None:
         """Raises ConfigError."""

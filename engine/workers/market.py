@@ -358,6 +358,7 @@ class Market:
             ticks_per_s=round((ticks - before[0]) / seconds, 1),
             entries_per_s=round((entries - before[1]) / seconds, 1),
             lost=rounds.lost,
+            feeds=() if self._source is None else self._source.feeds,
         )
 
 

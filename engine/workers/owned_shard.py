@@ -188,6 +188,17 @@ class OwnedShard:
             else:
                 await self.lease.release(to)
 
+    async def abandon(self) -> None:
+        """It could not be opened: leave nothing that runs, and the lease to whoever comes."""
+        self._publisher.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self.lease.release()
+        except Exception as error:  # it expires by itself
+            log.debug("lease: %s", error)
+
     def cancel(self) -> None:
         """With the stage; ``close`` follows."""
         if self._task is not None:

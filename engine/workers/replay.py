@@ -81,4 +81,3 @@ def _play(
 
 def _lost(lost: Lost) -> None:
     raise BusError(f"{lost.stream}: {lost.why} ({lost.after} to {lost.number}): the replay is not whole")
-

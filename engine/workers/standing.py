@@ -17,6 +17,8 @@ from engine.bus.registry import BEAT_S, Registry, WorkerRow
 from engine.bus.topology import agree, agreed
 from engine.errors import BusError
 from engine.wiring.metrics.bus import GroupLag
+from engine.workers.far_feed import FarFeed, far_feeds
+from engine.workers.frame import rss_bytes
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -37,6 +39,9 @@ class Standing:
         self._registry = Registry(redis, engine.keys)
         self._looked_s = float("-inf")
         self._fault = ""
+        self.feeds: list[FarFeed] = []
+        self._counted = 0
+        self._beaten_s, self._cpu_s = time.monotonic(), time.process_time()
         engine.bus_metrics.add(self._lags)
 
     async def join(self) -> None:
@@ -89,6 +94,7 @@ class Standing:
                     engine.options.config.bus.shards,
                 )
                 self._looked_s, self._fault = time.monotonic(), ""
+                self.feeds = far_feeds(self.feeds, engine.bus.workers)
             except BusError as error:
                 self._fault = str(error)
             except Exception as error:  # the reader tells that the server is away
@@ -99,9 +105,12 @@ class Standing:
     def _row(self) -> WorkerRow:
         engine = self._engine
         behind = engine.behind_ns / 1e6
+        now_s, cpu_s = time.monotonic(), time.process_time()
+        passed_s = max(now_s - self._beaten_s, 1e-3)
         state, detail = engine.bus_state()
         funnel = engine.desk.funnel()
-        return WorkerRow(
+        ticks = funnel["trades"] + funnel["quotes"]
+        row = WorkerRow(
             id=engine.worker,
             host=platform.node(),
             pid=os.getpid(),
@@ -112,13 +121,18 @@ class Standing:
             since_ns=engine.started_ns,
             at_ns=time.time_ns(),
             position=engine.player.round,
-            ticks=funnel["trades"] + funnel["quotes"],
+            ticks=ticks,
+            ticks_per_s=round((ticks - self._counted) / passed_s, 1),
+            cpu_pct=round(100 * (cpu_s - self._cpu_s) / passed_s, 1),
+            rss_bytes=rss_bytes(),
             lag=len(engine.intake.join),
             lag_ms=round(behind, 3),
             lost=engine.lost,
             version=_version(),
             socket=str(socket_path(engine.options.state_dir)),
         )
+        self._counted, self._beaten_s, self._cpu_s = ticks, now_s, cpu_s
+        return row
 
     def _lags(self) -> list[GroupLag]:
         found = self._engine.bus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Any
 
 from engine.bus.messages import Round
 from engine.errors import BusError
@@ -32,6 +33,11 @@ class TapeSource:
         self._pieces = self._cut()
         if not self.ended:
             rounds.adopt(tape.specs)
+
+    @property
+    def feeds(self) -> tuple[dict[str, Any], ...]:
+        """A tape is none."""
+        return ()
 
     def take(self) -> bool:
         """Give the rounds their next piece; False: that was the last one."""
