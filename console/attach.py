@@ -11,6 +11,7 @@ from textual.driver import Driver
 
 from console import app
 from console.alerts import Notices
+from console.behind import behind
 from console.cli.client import ask
 from console.driver import DeskDriver
 from console.engine_at import EngineAt
@@ -26,6 +27,7 @@ from engine.api.address import socket_path
 from engine.api.protocol import Health
 from engine.config import Config, default_state_dir
 from engine.errors import LinkError
+from engine.store.lock import holder
 
 
 def attach(
@@ -52,20 +54,21 @@ def attach(
     link = EngineLink(elsewhere or socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
-    code = app.run(
-        link,
-        looks=looks,
-        frames_per_s=config.console.frames_per_s,
-        first_run=first_run,
-        stale_s=config.risk.stale_data_s,
-        flash=config.console.flash,
-        memory=memory,
-        notices=Notices(config.console.bell, config.console.desktop_notifications),
-        exports=_exports(config, state_dir, temporary=ends_with_screen),
-        keys=keys,
-        tapes=None if read_only else tapes,  # a tape has an engine of its own
-        driver_class=driver_class,
-    )
+    with behind(None if elsewhere is not None else holder(state_dir)):
+        code = app.run(
+            link,
+            looks=looks,
+            frames_per_s=config.console.frames_per_s,
+            first_run=first_run,
+            stale_s=config.risk.stale_data_s,
+            flash=config.console.flash,
+            memory=memory,
+            notices=Notices(config.console.bell, config.console.desktop_notifications),
+            exports=_exports(config, state_dir, temporary=ends_with_screen),
+            keys=keys,
+            tapes=None if read_only else tapes,  # a tape has an engine of its own
+            driver_class=driver_class,
+        )
     if code == 0:  # left by a person, not by a signal or a closed terminal
         if elsewhere is not None:
             print(f"detached: the engine at {elsewhere.url} goes on")
