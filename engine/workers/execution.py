@@ -96,6 +96,8 @@ class ExecutionEngine(LiveEngine):
         self._played_s: float = time.monotonic()
         self._waits_since_s: float | None = None
         self._told: dict[str, float] = {}
+        self._caught_up: bool = False
+        """Once since the start: that takes a moment, and is no news."""
         self._journal: Reader | None = None
         self.writing.before = self._keep_position
 
@@ -232,7 +234,9 @@ class ExecutionEngine(LiveEngine):
             which = ", ".join(map(str, ready.waited_for))
             self._forbid(f"the strategies of shard {which} are not heard")
         elif self.behind_ns > BEHIND_NS and not ready.round.warming:
-            self._forbid("catching up with the bus")
+            self._forbid("catching up with the bus", told=self._caught_up)
+        else:
+            self._caught_up = True
         try:
             desk.trading_enabled = desk.trading_enabled and not done
             self.player.play(ready)
@@ -264,13 +268,16 @@ class ExecutionEngine(LiveEngine):
                 self._forbid(self.reader.trouble if self.reader and self.reader.trouble else "no round comes")
             self.desk.advance(self.clock())
 
-    def _forbid(self, why: str) -> None:
-        """Nothing is entered for a moment; exits go on. Told once a minute."""
+    def _forbid(self, why: str, *, told: bool = True) -> None:
+        """Nothing is entered for a moment; exits go on. ``told``: an alert, once a minute."""
         self.desk.block("", why, max(self.desk.now_ns, self.clock()) + BLOCK_NS)
         now_s = time.monotonic()
         if now_s - self._told.get(why, -60.0) >= 60.0:
             self._told = {key: at for key, at in self._told.items() if now_s - at < 60.0} | {why: now_s}
-            self.desk.alert("warning", "bus", f"{why}: no entries meanwhile")
+            if told:
+                self.desk.alert("warning", "bus", f"{why}: no entries meanwhile")
+            else:
+                log.info("%s: no entries meanwhile", why)
 
     # --- what is kept ---
 
