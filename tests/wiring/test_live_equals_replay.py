@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def recorded(folder: Path, batch: int, events: list[MarketEvent]) -> tuple[Bench
         bench.desk.on_events(events[at : at + batch])
         if at % 5 == 0:
             bench.desk.intake.cut()
-    recording.close()
+    asyncio.run(recording.close())
     (path,) = folder.glob("ticks-*.tape")
     return bench, path
 

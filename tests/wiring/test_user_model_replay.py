@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
 from pathlib import Path
@@ -41,7 +42,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for second in range(1, SECONDS + 1):
         events = venue.advance(START_NS + second * NS)
         bench.desk.on_events([event for event in events if isinstance(event, Trade | Quote)])
-    recording.close()
+    asyncio.run(recording.close())
     (path,) = folder.glob("ticks-*.tape")
     return path
 
