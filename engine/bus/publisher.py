@@ -14,8 +14,9 @@ from typing import Any
 
 from engine.bus.address import TIMEOUT_S, Address
 from engine.bus.fence import NO_FENCE, Fence
+from engine.bus.line import Line
 from engine.bus.outbox import Entry
-from engine.bus.wire import Wire, open_wire
+from engine.bus.wire import Wire
 from engine.bus.writing import KEEP_S, MOST_BYTES, PAUSE_S, Writing
 from engine.errors import BusError, FencedError
 from engine.histogram import Histogram
@@ -35,13 +36,14 @@ class Publisher:
         on_ready: Callable[[], None] | None = None,
         most_bytes: int = MOST_BYTES,
         name: str = "tickdesk",
+        line: Line | None = None,
     ) -> None:
         """``on_ready`` is called whenever ``is_ready`` has become true: gather, put, and wait for it again.
 
-        ``most_bytes``: of all that is held, waiting or kept.
+        ``most_bytes``: of all that is held, waiting or kept. ``line``: shared with others; None: its own.
         """
         self._address = address
-        self._name = name
+        self._line = line or Line(address, name, gather=False)
         self._writing = Writing(streams, fence, most_bytes)
         self._outbox = self._writing.outbox
         self._on_ready = on_ready
@@ -49,6 +51,8 @@ class Publisher:
         self._gone = asyncio.Event()
         self._idle = asyncio.Event()
         self._wire: Wire | None = None
+        self._life = 0
+        """Counts connections: what an earlier one is answered is of no interest any more."""
         self._fault: Exception | None = None
         self._closing = False
         self.trouble = ""
@@ -149,11 +153,11 @@ class Publisher:
     async def _connected(self) -> None:
         self._gone.clear()
         try:
-            wire = await open_wire(self._address, self._lost, self._name)
+            wire = await self._line.join(self._lost)
             try:
                 await wire.follow(self._writing.opening())
             except BaseException:
-                wire.end()
+                self._line.leave(self._lost)
                 raise
         except FencedError:
             raise
@@ -194,11 +198,17 @@ class Publisher:
         entries = self._outbox.take()
         if entries is None:
             return
-        count, began_ns = len(entries), time.monotonic_ns()
+        count, began_ns, life = len(entries), time.monotonic_ns(), self._life
 
         def done(replies: list[Any]) -> None:
+            if life != self._life:
+                return
             now_ns = time.monotonic_ns()
-            self._writing.answered(replies[0], count, now_ns - began_ns, now_ns / 1e9)
+            try:
+                self._writing.answered(replies[0], count, now_ns - began_ns, now_ns / 1e9)
+            except BusError as error:
+                self._lost(error)
+                return
             self._send()
             if self._outbox.is_idle:
                 self._idle.set()
@@ -211,15 +221,17 @@ class Publisher:
             return
         try:
             self._on_ready()
-        except Exception as error:
+        except Exception as error:  # ``run`` tells of it
             self._fault = error
-            raise
+            self._lost(error)
 
     def _lost(self, fault: Exception) -> None:
-        wire, self._wire = self._wire, None
+        """The connection, or what it is good for; others may go on by it."""
+        since_s = time.monotonic() if self._wire is None or self._wire.is_open else self._wire.heard_s
+        self._hang_up()
         if isinstance(fault, FencedError) or not isinstance(fault, BusError):
             self._fault = fault
-        self._down(str(fault), time.monotonic() if wire is None else wire.heard_s)
+        self._down(str(fault), since_s)
         self._idle.set()
         self._gone.set()
 
@@ -231,6 +243,6 @@ class Publisher:
         self.trouble = why
 
     def _hang_up(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.end()
+        self._wire = None
+        self._life += 1
+        self._line.leave(self._lost)

@@ -55,6 +55,9 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[tuple[int, list[Any], Done | asyncio.Future[list[Any]]]] = deque()
         self._transport: asyncio.Transport | None = None
         self._fault: Exception | None = None
+        self.gathers = False
+        """What is sent in one turn of the loop goes out at its end, at once."""
+        self._gathered: list[bytes] = []
         self.heard_s = time.monotonic()
         """When something was read or first asked, monotonic seconds."""
 
@@ -73,7 +76,17 @@ class Wire(asyncio.Protocol):
         if not self._waiting:
             self.heard_s = time.monotonic()
         self._waiting.append((replies, [], done))
-        transport.write(packed)
+        if not self.gathers:
+            transport.write(packed)
+            return
+        self._gathered.append(packed)
+        if len(self._gathered) == 1:
+            asyncio.get_running_loop().call_soon(self._write_gathered)
+
+    def _write_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if self._transport is not None and self._fault is None:
+            self._transport.write(b"".join(gathered))
 
     async def ask(self, *commands: Sequence[Argument]) -> list[Any]:
         """The replies; errors of the server among them. Raises AwayError."""
