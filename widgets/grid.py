@@ -299,12 +299,23 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             # Nobody is here, and what comes in has left the cursor's row behind: it is not what is looked at.
             self.scroll_to(y=0, animate=False, force=True)
 
-    def on_focus(self) -> None:
-        self._pinned = True
-        self._refresh_lines([self._cursor_index])
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """No style of a table depends on it: to look all of them up took longer than to draw the cursor."""
 
-    def on_blur(self) -> None:
+    def on_focus(self, event: events.Focus) -> None:
+        # In place of Textual's, which draws every line.
+        event.prevent_default()
+        self.has_focus = self._pinned = True
         self._refresh_lines([self._cursor_index])
+        if self.parent is not None:
+            self.parent.post_message(events.DescendantFocus(self))
+
+    def on_blur(self, event: events.Blur) -> None:
+        event.prevent_default()
+        self.has_focus = False
+        self._refresh_lines([self._cursor_index])
+        if self.parent is not None:
+            self.parent.post_message(events.DescendantBlur(self))
 
     def _resize_virtual(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._rows) + self.header + bool(self.foot))

@@ -90,7 +90,7 @@ class TabbedPane(Vertical):
         return f"{self.heading} {tabs}".lstrip()
 
     def go_to(self, tab: int) -> None:
-        self.set_class(False, f"-tab-{self.tab}")
+        self.set_class(False, f"-tab-{self.tab}", update=False)  # the next one looks all styles up
         self.tab = tab
         self.set_class(True, f"-tab-{tab}")
         self._show_open()

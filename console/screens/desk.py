@@ -335,7 +335,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         pane.go_to(tab)
         self.set_focus(self.grid)
         self._entitle(self.active)
-        self.paint(force=True)
+        if not self.frozen and self.is_mounted:
+            self._panes.paint(self.view, lost=self.view.is_past, watchlist=self.watchlist, only=pane)
 
     def _entitle(self, number: int) -> None:
         """Name a pane by number, name or tabs, how it is sorted, and what is left out of it."""

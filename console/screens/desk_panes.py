@@ -92,15 +92,22 @@ class DeskPanes:
             *self.desk.grids,
         )
 
-    def paint(self, view: DeskView, *, lost: bool, watchlist: Watchlist | None) -> int:
-        """Draw what changed; ``lost``: it is of the past; ``watchlist``: of the ticks, None for all.
+    def paint(
+        self, view: DeskView, *, lost: bool, watchlist: Watchlist | None, only: Widget | None = None
+    ) -> int:
+        """Draw what changed; ``lost``: it is of the past; ``watchlist``: of the ticks, None for all;
+        ``only``: of this pane.
 
         Returns the number of lines.
         """
+
+        def seen(pane: Widget) -> bool:
+            return pane.display and (only is None or pane is only)
+
         for grid in self.grids:
             grid.faded = lost
         now, lines = view.now_ns, 0
-        if self.ticks.display:
+        if seen(self.ticks):
             warm = view.status is None or view.status.phase not in WARMING
             rows = self._listed_ticks(view, watchlist)
             lines += self.ticks.show(
@@ -108,23 +115,23 @@ class DeskPanes:
                 ordered=watchlist is not None,
                 past=lost,
             )
-        if self.opportunities.display:
+        if seen(self.opportunities):
             lines += self.opportunities.show(view.opportunities.values(), now)
-        if self.positions.display:
+        if seen(self.positions):
             halted = view.risk_state == "halted"
             lines += self.positions.grid.show(view.positions.values(), now, halted=halted)
             lines += self.positions.totals.show(view.account, lost, view.is_worth_stale)
-        if self.orders.display:
+        if seen(self.orders):
             lines += self.orders.show(view.orders.values())
-        if self.strategies.display:
+        if seen(self.strategies):
             lines += self._paint_strategies(view, now)
-        if self.logs.display:
+        if seen(self.logs):
             lines += self.logs.show(view.logs.values())
-        if self.market.display:
+        if seen(self.market):
             lines += self.market.show(view.market, now, faded=lost)
-        if self.desk.display:
+        if seen(self.desk):
             lines += self._paint_desk(view, lost)
-        if self.funnel.display and view.status is not None:
+        if seen(self.funnel) and view.status is not None:
             lines += self.funnel.show(view.status.funnel, view.status.drops, faded=lost)
         return lines
 
