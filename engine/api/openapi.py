@@ -217,6 +217,8 @@ def statuses(route: Route) -> list[int]:
     found = {*_EVERY, *route.statuses}
     if route.body is not None or route.command:
         found.add(413)
+    if route.names:
+        found.add(404)
     if route.command:
         found.add(409)
     if route.idempotent:

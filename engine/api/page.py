@@ -41,11 +41,11 @@ class Span(msgspec.Struct, frozen=True):
     until_ns: int = NEWEST
 
 
-def span(request: web.Request, kind: str) -> Span:
+def span(request: web.Request, kind: str, limit: Number = LIMIT) -> Span:
     """As the query says; ``kind`` of list. What is no cursor of it is answered with 400."""
     return Span(
         before=_before(CURSOR.of(request), kind),
-        limit=LIMIT.of(request),
+        limit=limit.of(request),
         since_ns=SINCE.of(request),
         until_ns=UNTIL.of(request),
     )

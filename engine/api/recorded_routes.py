@@ -6,12 +6,14 @@ from aiohttp import web
 
 from engine.api.http import json_response
 from engine.api.page import CURSOR, LIMIT, SINCE, UNTIL, Page, page, span
-from engine.api.query import Text
+from engine.api.query import Number, Text
 from engine.api.route import Route, desk_of
 from engine.events import FeatureRow, Fill, Opportunity, Signal
 
 SYMBOL = Text("symbol", "Only of this symbol, in any spelling that orders take", 100)
 SOURCE = Text("source", "Only of this strategy or quant module", 100)
+WIDE = Number("limit", "Rows of the page at most", 100, 1, 200)
+"""Of rows with many columns: what is encoded at once holds up the desk."""
 _SPAN = (CURSOR, LIMIT, SINCE, UNTIL, SYMBOL)
 
 
@@ -29,7 +31,7 @@ async def opportunities(request: web.Request) -> web.Response:
 
 
 async def features(request: web.Request) -> web.Response:
-    wanted, symbol = span(request, "features"), SYMBOL.of(request)
+    wanted, symbol = span(request, "features", WIDE), SYMBOL.of(request)
     return json_response(page("features", *await desk_of(request).pages.features(wanted, symbol=symbol)))
 
 
@@ -73,7 +75,7 @@ ROUTES = (
         tag="market",
         role="read",
         need="look",
-        query=_SPAN,
+        query=(CURSOR, WIDE, SINCE, UNTIL, SYMBOL),
         reply=Page[FeatureRow],
         statuses=(409,),
         slow=True,
