@@ -18,6 +18,7 @@ import msgspec
 from engine.bus.cursor import Batch, Lost, Source
 from engine.bus.keys import shard_of
 from engine.bus.lease import Lease
+from engine.bus.line import Line
 from engine.bus.messages import Listed, Settings, settings_of, shard_ticks_of
 from engine.bus.reader import Reader
 from engine.bus.registry import WorkerRow
@@ -55,6 +56,7 @@ class Features:
             shard: Lease(frame.redis, self._keys, STAGE, frame.worker, frame.lease_s, shard)
             for shard in range(self._shards)
         }
+        self._line = Line(frame.address, f"tickdesk-{frame.worker}")
         self._owned: dict[int, OwnedShard] = {}
         self._by_stream: dict[str, OwnedShard] = {}
         self._reader: Reader | None = None
@@ -93,9 +95,6 @@ class Features:
     async def stop(self) -> None:
         """Keep what is remembered, then let others have the shards."""
         await self._stop_reading()
-        for owned in self._owned.values():
-            owned.cancel()
-        await asyncio.sleep(0)
         closing = [owned.close() for owned in self._owned.values()]
         self._owned.clear()
         for fault in await asyncio.gather(*closing, return_exceptions=True):
@@ -141,7 +140,7 @@ class Features:
                 self._start_reading()
 
     async def _take(self, number: int) -> None:
-        owned = OwnedShard(number, self._frame, self._leases[number], self._timer, self._on_table)
+        owned = OwnedShard(number, self._frame, self._leases[number], self._timer, self._on_table, self._line)
         found = await self._frame.redis.hgetall(self._keys.instruments)  # type: ignore[misc]
 
         def listings(shard: Shard) -> None:

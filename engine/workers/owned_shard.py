@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from engine.bus.cursor import Batch
 from engine.bus.lease import Lease
+from engine.bus.line import Line
 from engine.bus.messages import Heard, encode
 from engine.bus.publisher import Publisher
 from engine.errors import BusError
@@ -28,7 +29,10 @@ LIVE_NS = 60 * NS
 
 
 class OwnedShard:
-    """From the lease on. ``on_table``: of closed bars. ``timer`` (ns) judges users' strategies, live."""
+    """From the lease on. ``on_table``: of closed bars. ``timer`` (ns) judges users' strategies, live.
+
+    ``line``: of all shards of this worker.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class OwnedShard:
         lease: Lease,
         timer: Callable[[], int],
         on_table: Callable[[FeatureTable], None],
+        line: Line,
     ) -> None:
         keys = frame.keys
         self.number = number
@@ -56,7 +61,7 @@ class OwnedShard:
             [self._signals],
             lease.fence,
             on_ready=self.tell,
-            name=f"tickdesk-{frame.worker}",
+            line=line,
         )
         self._waiting: deque[tuple[int, list[Said]]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -200,6 +205,6 @@ class OwnedShard:
             log.debug("lease: %s", error)
 
     def cancel(self) -> None:
-        """With the stage; ``close`` follows."""
+        """Write nothing more, and keep nothing: as if the process had been killed."""
         if self._task is not None:
             self._task.cancel()
