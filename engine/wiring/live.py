@@ -369,6 +369,7 @@ class LiveEngine:
             self.desk.signals.scoring.go_live(
                 time.perf_counter_ns, partial(self._loop.call_later, AFTER_DECISIONS_S)
             )
+        await self.metrics.page()  # the first holds the loop for longer: before anything is decided
         self.phase, self.phase_detail = "running", ""
         if self._tape is None:
             self.advance()
