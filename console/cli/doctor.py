@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _outside(config: Config) -> list[Finding]:
-    servers = (services.redis(config), services.broker(config))
+    servers = (services.redis(config), services.broker(config), services.bus(config))
     return [*services.venues(config), *(found for found in servers if found is not None)]
 
 

@@ -15,8 +15,10 @@ from console.cli.client import ask
 from console.doctor.finding import Finding, bad, ok, warn
 from console.model_line import model_line, trouble
 from engine.api.protocol import Health, ModelRow
+from engine.bus.address import address_of, client
+from engine.bus.server import check, server
 from engine.config import Config
-from engine.errors import ConfigError, LinkError, NoEngineError
+from engine.errors import ConfigError, LinkError, NoEngineError, TickdeskError
 from engine.feeds.address import place
 from engine.feeds.registry import VENUES
 from engine.text import clean
@@ -92,6 +94,28 @@ def redis(config: Config) -> Finding | None:
     except ConfigError as error:
         return bad("Redis", clean(error, 200), "or leave cache.redis_url empty")
     return _asked("Redis", config.cache.redis_url, "cache.redis_url")
+
+
+def bus(config: Config) -> Finding | None:
+    """None where the desk is one process."""
+    if not config.bus.url:
+        return None
+    try:
+        return asyncio.run(_bus(config))
+    except TickdeskError as error:
+        return bad("bus", clean(error, 200), "see to that server, or correct bus.url")
+
+
+async def _bus(config: Config) -> Finding:
+    address = address_of(config.bus.url)
+    asked = client(address, "tickdesk-doctor")
+    try:
+        found = await server(asked, address)
+    finally:
+        await asked.aclose()
+    check(found, config.bus)
+    kept = f"append-only file {found.fsync or 'on'}" if found.aof else "no append-only file"
+    return ok("bus", f"{found.where}: {found.version}, {found.policy}, {kept}")
 
 
 def broker(config: Config) -> Finding | None:

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from console.cli import main
+from console.doctor import services
+from engine.config import load
 from tests.bus.conftest import Server
 
 
@@ -42,3 +44,11 @@ def test_without_a_server_it_says_what_to_do_in_one_line(capsys: pytest.CaptureF
     assert main(["bus", "inspect", "--bus", "redis://:secret@127.0.0.1:1/0"]) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "does not answer" in told and "secret" not in told
+
+
+def test_the_doctor_looks_at_the_buss_server(server: Server) -> None:
+    assert services.bus(load(environ={})) is None
+    found = services.bus(load(overrides=[f"bus.url={server.url}"], environ={}))
+    assert found is not None and found.state == "ok" and "append-only file everysec" in found.text
+    away = services.bus(load(overrides=["bus.url=redis://:secret@127.0.0.1:1/0"], environ={}))
+    assert away is not None and away.state == "bad" and "secret" not in away.text
