@@ -20,6 +20,8 @@ class LatencyWindow:
 
     def __init__(self, capacity: int = 1024) -> None:
         self._values: deque[int] = deque(maxlen=capacity)
+        self._ordered: list[int] | None = []
+        """None: to be put in order again."""
         self.count = 0
         """Since start."""
         self.histogram = Histogram(BOUNDS_S)
@@ -27,6 +29,7 @@ class LatencyWindow:
 
     def add(self, ns: int) -> None:
         self._values.append(ns)
+        self._ordered = None
         self.count += 1
         self.histogram.add(ns)
 
@@ -37,11 +40,11 @@ class LatencyWindow:
 
     def percentile_us(self, share: float) -> float | None:
         """The value below which ``share`` (0 to 1) of the latencies lie, in µs; None when there are none."""
-        return _at(sorted(self._values), share)
+        return _at(self._in_order(), share)
 
     def row(self, stage: str, about: str) -> LatencyRow:
         """Percentiles and histogram of what is held."""
-        ordered = sorted(self._values)
+        ordered = self._in_order()
         counts = [0] * (len(BOUNDS_US) + 1)
         for ns in ordered:
             counts[bisect_left(BOUNDS_US, ns / 1_000)] += 1
@@ -56,6 +59,11 @@ class LatencyWindow:
             BOUNDS_US,
             tuple(counts),
         )
+
+    def _in_order(self) -> list[int]:
+        if self._ordered is None:
+            self._ordered = sorted(self._values)
+        return self._ordered
 
 
 class Stages:
