@@ -95,7 +95,8 @@ class Market:
                 await self._live(self._rounds, fresh=last is None)
 
     async def stop(self) -> None:
-        """The last round says that it is the last one."""
+        """The last round says that it is the last one. A tape that was not played to its end has none:
+        whoever plays it next goes on there."""
         publisher, rounds = self._publisher, self._rounds
         if self._source is not None:
             await self._source.close()
@@ -105,7 +106,7 @@ class Market:
         # Those that ran it were cancelled with the stage.
         running = asyncio.create_task(publisher.run())
         try:
-            if not self._ended:
+            if not self._ended and self._tape is None:
                 if rounds.unlisted:
                     await self._write_instruments()
                 while rounds.cut_again:
