@@ -58,7 +58,9 @@ class Text:
             raise web.HTTPBadRequest(reason=f"{self.name}: at most {self.most} characters")
         if self.choices and text and text not in self.choices:
             raise web.HTTPBadRequest(reason=f"{self.name}: one of {', '.join(self.choices)}")
-        return clean(text, self.most)
+        if clean(text, self.most) != text:
+            raise web.HTTPBadRequest(reason=f"{self.name}: printable text on one line")
+        return text
 
 
 Parameter = Number | Text

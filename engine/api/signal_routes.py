@@ -89,5 +89,6 @@ ROUTES = (
         most_body=MAX_REQUEST,
         reply=SignalsReply,
         statuses=(409,),
+        slow=True,
     ),
 )

@@ -10,11 +10,14 @@ import pytest
 
 from engine.errors import SymbolError
 from engine.events import NS, BookStatus, Depth, Gap, Quarantined
+from engine.store.bars import BarStore
+from engine.store.bars_read import BarReader
 from engine.store.hot_cache import HotCache
 from engine.store.store import Store
 from engine.wiring.data_view import LiveData, bound_quarantine
 from engine.wiring.view import DeskView
-from tests.store.bar_samples import bar
+from tests.store.bar_samples import START, bar
+from tests.store.bar_samples import bars as stored_bars
 from tests.wiring.conftest import START_NS, Bench, calm, quote
 from tests.wiring.test_market_news import bars
 from tests.wiring.test_view import frame
@@ -130,3 +133,31 @@ def test_a_name_that_means_several_has_no_bars(bench: Bench) -> None:
     with pytest.raises(SymbolError, match="several venues"):
         told.bars("BTC/USD", 5)
     assert told.bars("no:SUCH", 5) is None
+
+
+async def test_bars_of_a_range_are_those_that_are_stored(bench: Bench, tmp_path: Path) -> None:
+    path, minute = tmp_path / "bars.db", 60 * NS
+    store = BarStore(path)
+    store.start()
+    store.behind(stored_bars(6, symbol=SYMBOL))
+    assert store.close()
+    reader = BarReader(path)
+    told = LiveData(bench.desk, lambda: at(5), lambda: None, None, lambda: reader)  # type: ignore[arg-type, return-value]
+
+    async def opens(since: int, until: int, count: int = 100, name: str = "BTC/USD") -> list[int] | None:
+        found = await told.bars_of(name, 60, START + since * minute, START + until * minute, count)
+        if found is None:
+            return None
+        assert (found.symbol, found.interval_s, len(found.bars)) == (SYMBOL, 60, len(found.open_ns))
+        return [(ns - START) // minute for ns in found.open_ns]
+
+    try:
+        assert await opens(0, 100) == [0, 1, 2, 3, 4, 5]
+        assert await opens(1, 4) == [1, 2, 3]
+        assert await opens(0, 4, 2) == [2, 3] and await opens(0, 2, 2) == [0, 1], "page by page, backwards"
+        assert await opens(-9, 0) == [], "of a range without bars: none"
+        assert await opens(0, 9, name="no:SUCH") is None
+    finally:
+        reader.close()
+    without = LiveData(bench.desk, lambda: at(5), lambda: None)  # type: ignore[arg-type, return-value]
+    assert await without.bars_of(SYMBOL, 60, 0, 9, 9) is None
