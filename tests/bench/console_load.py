@@ -37,7 +37,7 @@ def console_load(scratch: Path) -> list[Figure]:
     state, out = scratch / "console-load", scratch / "console-load.times"
     without: list[Spell] = []
     attended: list[Spell] = []
-    with _engine(state, out):
+    with scripted_engine(state, out):
         time.sleep(_SETTLE_S)
         for _ in range(_TURNS):
             without.append(_spell())
@@ -59,9 +59,9 @@ def console_load(scratch: Path) -> list[Figure]:
     figures = []
     found: dict[str, dict[float, float]] = {}
     for name, spells in (("no console", without), ("two consoles", attended)):
-        runs = [_within(times, spell) for spell in spells]
+        runs = [within(times, spell) for spell in spells]
         found[name] = {share: median(float(np.quantile(run, share)) for run in runs) for share in (0.5, 0.99)}
-        orders = sum(int(_within(times, spell, 2).sum()) for spell in spells)
+        orders = sum(int(within(times, spell, 2).sum()) for spell in spells)
         for share, value in found[name].items():
             best = min(float(np.quantile(run, share)) for run in runs)
             note = (
@@ -80,12 +80,13 @@ def _spell() -> Spell:
     return began, time.time_ns()
 
 
-def _within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
+def within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
+    """Of the trades of a spell: how long after its sending each was decided on, ns."""
     return times[(times[:, 0] >= spell[0]) & (times[:, 0] < spell[1]), column]
 
 
 @contextlib.contextmanager
-def _engine(state: Path, out: Path) -> Iterator[None]:
+def scripted_engine(state: Path, out: Path) -> Iterator[None]:
     """A running engine on a running server; both are gone afterwards, and its times are written."""
     run = [sys.executable, "-m"]
     options = {"cwd": ROOT, "env": child_environment()}

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.config import Config, FeedConfig, HistoryConfig, RiskConfig, SimulatedConfig
+from engine.config import Config, FeedConfig, HistoryConfig, LinkConfig, RiskConfig, SimulatedConfig
 from engine.events import MarketEvent, Trade
 from engine.wiring.desk import Desk
 from engine.wiring.engine_options import EngineOptions
@@ -53,6 +53,7 @@ def main(port: str, state_dir: str, out: str) -> int:
             daily_loss_reduce_pct=99.0, daily_loss_halt_pct=100.0, max_drawdown_pct=100.0,
         ),
         strategies={"rapid_rise": {"weight": 5.0}},
+        link=LinkConfig(frames_per_s=10.0),  # the most, for whoever is attached
     )  # fmt: skip
     code = run_engine(EngineOptions(config, Path(state_dir)))
     Path(out).write_bytes(noted.tobytes())
