@@ -55,10 +55,11 @@ async def test_lists_are_placed_and_previewed(serve: Serve) -> None:
         status, answer = await served.request("POST", "/v1/orders/list", body, **WHO)
         assert (status, decode(answer, type=OrderReply).ids) == (200, ("td-1", "td-2"))
         status, answer = await served.request("POST", "/v1/orders/list/preview", body, **WHO)
-        assert status == 200 and len(decode(answer, type=ListPreview).previews) == 1
+        assert status == 200 and len(decode(answer, type=ListPreview).previews) == 2
         assert [asked[:2] for asked in served.desk.asked] == [
             ("place list", wanted),
             ("preview list", wanted),
+            ("preview", TICKET),
             ("preview", TICKET),
         ]
 
