@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from console.identity import this_console
 from console.link import EngineLink
 from engine.api.address import socket_path
 from engine.api.protocol import StateFrame, StreamMessage
@@ -15,7 +16,7 @@ ON_LOSS = options(simulated__history_s=60, risk__on_console_lost="reducing", ris
 
 async def attach_once(state_dir: Path) -> str:
     """Attach for a few frames, long enough to be noticed; returns the trading state that they told."""
-    link = EngineLink(socket_path(state_dir))
+    link = EngineLink(socket_path(state_dir), this_console())
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     states: list[str] = []
 
