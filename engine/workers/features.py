@@ -28,6 +28,7 @@ from engine.feature_table import FeatureTable
 from engine.workers.frame import Frame
 from engine.workers.owned_shard import OwnedShard
 from engine.workers.shard import Shard
+from engine.workers.together import together
 
 log = logging.getLogger("engine.features")
 
@@ -75,22 +76,22 @@ class Features:
     # --- life ---
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow_settings())
-            tasks.create_task(self._renew())
-            tasks.create_task(self._keep_on())
-            tasks.create_task(self._tell_rows())
-            while True:
-                try:
-                    await self._deal()
-                    self._detail = ""
-                except (FencedError, BusError) as error:
-                    self._note(str(error))
-                except Exception as error:
-                    if not _is_away(error):
-                        raise
-                    self._note(f"the bus does not answer ({type(error).__name__})")
-                await asyncio.sleep(min(self._frame.lease_s / 5, DEAL_S))
+        await together(
+            self._follow_settings(), self._renew(), self._keep_on(), self._tell_rows(), self._deal_on()
+        )
+
+    async def _deal_on(self) -> None:
+        while True:
+            try:
+                await self._deal()
+                self._detail = ""
+            except (FencedError, BusError) as error:
+                self._note(str(error))
+            except Exception as error:
+                if not _is_away(error):
+                    raise
+                self._note(f"the bus does not answer ({type(error).__name__})")
+            await asyncio.sleep(min(self._frame.lease_s / 5, DEAL_S))
 
     async def stop(self) -> None:
         """Keep what is remembered, then let others have the shards."""

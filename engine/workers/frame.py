@@ -31,6 +31,7 @@ from engine.clock import Clock, LiveClock
 from engine.config import Config
 from engine.errors import BusError, TickdeskError
 from engine.text import clean
+from engine.wiring.end_tasks import end_tasks
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -156,12 +157,10 @@ class Worker:
         try:
             await asyncio.wait([*stages, beats, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*stages, stopping):
-                task.cancel()
+            await end_tasks([*stages, stopping])
             ended = await asyncio.gather(*stages, return_exceptions=True)
             await self._end()
-            beats.cancel()
-            await asyncio.gather(beats, stopping, return_exceptions=True)
+            await end_tasks([beats])
         for fault in ended:
             if isinstance(fault, Exception):
                 raise _cause(fault)

@@ -17,6 +17,7 @@ from engine.text import clean
 from engine.wiring.sources import live_feeds, run_feed
 from engine.workers.frame import Frame
 from engine.workers.rounds import Rounds
+from engine.workers.together import together
 
 log = logging.getLogger("engine.feeds")
 
@@ -67,14 +68,15 @@ class LiveSource:
     async def run(self) -> None:
         """Until cancelled."""
         simulated = any(isinstance(feed, SimulatedFeed) for feed in self._feeds)
-        async with asyncio.TaskGroup() as tasks:
-            for feed in self._feeds:
-                sink = self._note_prices if isinstance(feed, SimulatedFeed) else self._sink
-                tasks.create_task(run_feed(self, feed, sink))
-            if simulated:
-                tasks.create_task(self._keep_prices())
-            if self._frame.config.collection.symbols:
-                tasks.create_task(self._collect())
+        works = [
+            run_feed(self, feed, self._note_prices if isinstance(feed, SimulatedFeed) else self._sink)
+            for feed in self._feeds
+        ]
+        if simulated:
+            works.append(self._keep_prices())
+        if self._frame.config.collection.symbols:
+            works.append(self._collect())
+        await together(*works)
 
     async def close(self) -> None:
         """The polling sources leave what they spent."""

@@ -26,6 +26,7 @@ from engine.workers.behind import Behind
 from engine.workers.frame import Frame, acquired
 from engine.workers.rounds import Cut, Rounds
 from engine.workers.tape_source import TapeSource
+from engine.workers.together import together
 
 if TYPE_CHECKING:
     from engine.workers.live_source import LiveSource
@@ -81,18 +82,17 @@ class Market:
             on_ready=self._on_ready,
             name=f"tickdesk-{self._frame.worker}",
         )
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(publisher.run())
-            tasks.create_task(self._hold())
-            await publisher.opened()
-            last = await self._last_round()
-            self._rounds = await self._begin(publisher, last)
-            tasks.create_task(self._trim())
-            if self._tape is not None:
-                self._source = TapeSource(self._tape, self._rounds, last)
-                await self._play(self._source)
-            else:
-                await self._live(self._rounds, fresh=last is None)
+        await together(publisher.run(), self._hold(), self._work(publisher))
+
+    async def _work(self, publisher: Publisher) -> None:
+        await publisher.opened()
+        last = await self._last_round()
+        rounds = self._rounds = await self._begin(publisher, last)
+        if self._tape is not None:
+            source = self._source = TapeSource(self._tape, rounds, last)
+            await together(self._trim(), self._play(source))
+        else:
+            await together(self._trim(), self._live(rounds, fresh=last is None))
 
     async def stop(self) -> None:
         """The last round says that it is the last one. A tape that was not played to its end has none:
@@ -247,7 +247,6 @@ class Market:
     async def _live(self, rounds: Rounds, *, fresh: bool) -> None:
         from engine.workers.live_source import LiveSource
 
-        clock = self._frame.clock
         self._source = source = LiveSource(self._frame, rounds, self.sink)
         await source.open()
         if fresh:
@@ -255,15 +254,17 @@ class Market:
                 rounds.events(events)
                 await self._put_when_free(warming=True)
         else:
-            rounds.miss("the market worker was started anew", clock())
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(source.run())
-            while True:
-                await asyncio.sleep(TICK_S)
-                if isinstance(clock, LiveClock):
-                    clock.resync()
-                self._clock_due = True
-                self._send()
+            rounds.miss("the market worker was started anew", self._frame.clock())
+        await together(source.run(), self._bring_time())
+
+    async def _bring_time(self) -> None:
+        clock = self._frame.clock
+        while True:
+            await asyncio.sleep(TICK_S)
+            if isinstance(clock, LiveClock):
+                clock.resync()
+            self._clock_due = True
+            self._send()
 
     async def _put_when_free(
         self, *, warming: bool = False, end: bool = False, source: str = "", position: int = 0

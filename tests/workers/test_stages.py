@@ -1,0 +1,221 @@
+"""Market and features on a real Redis: a tape over the bus, owners that die, come and go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.bus.messages import Settings, encode, heard_of, round_of
+from engine.bus.registry import BEAT_S, WorkerRow
+from engine.config import Config, load
+from engine.errors import BusError
+from engine.wiring.end_tasks import end_tasks
+from engine.wiring.replay import ReplayReport, replay
+from engine.workers.features import Features
+from engine.workers.frame import Frame, Worker
+from engine.workers.market import Market
+from engine.workers.replay import replay_over_bus
+from tests.bench.synthetic_tape import tape
+from tests.bus.conftest import Server
+
+SHARDS = 3
+TICKS = 120_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("redis"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReplayReport]:
+    """A tape, and what one process makes of it."""
+    folder = tmp_path_factory.mktemp("tape")
+    path = tape(folder, ticks=TICKS)
+    report = replay(load(environ={}), [path], folder)
+    assert report.fills
+    return path, report
+
+
+def configured(server: Server, prefix: str, **more: object) -> Config:
+    told = {"bus.url": server.url, "bus.prefix": prefix, "bus.shards": SHARDS, "bus.lease_s": 0.5}
+    told |= {"bus.checkpoint_s": 0.2, **more}
+    return load(overrides=[f"{key}={value}" for key, value in told.items()], environ={})
+
+
+class Alive:
+    """A worker of one stage, which can be killed."""
+
+    def __init__(self, frame: Frame, stage: Market | Features) -> None:
+        self.frame, self.stage = frame, stage
+        self._tasks = [asyncio.create_task(stage.run()), asyncio.create_task(self._beat())]
+
+    async def _beat(self) -> None:
+        while True:
+            await self.frame.registry.beat(self.row())
+            await asyncio.sleep(BEAT_S)
+
+    def row(self) -> WorkerRow:
+        bare = WorkerRow(id=self.frame.worker, host="h", pid=1, stages=(self.stage.name,))
+        return self.stage.row(bare, 1.0)
+
+    async def kill(self) -> None:
+        """As -9 does: nothing is written any more, nothing is released."""
+        await end_tasks(self._tasks)
+        if isinstance(self.stage, Features):
+            if self.stage._reading is not None:
+                self.stage._reading.cancel()
+            for owned in self.stage._owned.values():
+                owned.cancel()
+        await self.frame.redis.aclose()
+
+    async def end(self) -> None:
+        await end_tasks(self._tasks)
+        async with asyncio.timeout(10):
+            await self.stage.stop()
+        await self.frame.registry.leave(self.frame.worker)
+        await self.frame.redis.aclose()
+
+
+@asynccontextmanager
+async def topology(config: Config, folder: Path) -> AsyncIterator[Callable[..., Alive]]:
+    """``start(stage, *tapes)`` starts a worker; all that are left are ended."""
+    there: list[Alive] = []
+
+    def start(stage: type[Market] | type[Features], *tapes: Path) -> Alive:
+        frame = Frame(config, folder, tapes, worker=f"w{len(there)}")
+        there.append(Alive(frame, stage(frame)))
+        return there[-1]
+
+    try:
+        yield start
+    finally:
+        for one in there:
+            await one.kill()
+
+
+async def until(check: Callable[[], Any], what: str) -> None:
+    async with asyncio.timeout(20):
+        while not check():
+            await asyncio.sleep(0.01)
+    assert check(), what
+
+
+def positions(alive: Alive) -> int:
+    assert isinstance(alive.stage, Features)
+    return max((owned.shard.round for owned in alive.stage._owned.values()), default=0)
+
+
+async def test_owners_that_die_change_no_order(
+    server: Server, played: tuple[Path, ReplayReport], tmp_path: Path
+) -> None:
+    path, alone = played
+    config = configured(server, "die", **{"bus.most_behind": 30_000})
+    async with topology(config, tmp_path) as start:
+        first, market = start(Features), start(Market, path)
+        report = asyncio.create_task(asyncio.to_thread(replay_over_bus, config, tmp_path, "x"))
+        await until(lambda: market.row().ticks > TICKS // 4, "it plays")
+        second = start(Features)
+        await until(lambda: second.row().shards, "shards are dealt anew")
+        assert first.row().shards and not set(first.row().shards) & set(second.row().shards)
+        await first.kill()
+        await market.kill()
+        other = start(Market, path)
+        await until(lambda: len(second.row().shards) == SHARDS, "the dead one's shards are claimed")
+        over = await asyncio.wait_for(report, 30)
+        assert over.sha256 == alone.sha256
+        assert (over.trades, over.quotes) == (alone.trades, alone.quotes)
+        assert other.row().detail == "end of tape" and not second.row().lost
+        await other.end()
+        await second.end()
+        assert not await start(Features).frame.redis.keys("die:lease:market")
+
+
+async def test_what_was_acknowledged_by_all_goes_and_another_tape_is_refused(
+    server: Server, played: tuple[Path, ReplayReport], tmp_path: Path
+) -> None:
+    path, alone = played
+    config = configured(server, "trim")
+    async with topology(config, tmp_path) as start:
+        features, market = start(Features), start(Market, path)
+        over = await asyncio.to_thread(replay_over_bus, config, tmp_path, "x")
+        assert over.sha256 == alone.sha256
+        assert isinstance(market.stage, Market)
+        await until(lambda: market.stage.behind.ticks == 0, "all of it is acknowledged")
+        await features.end()
+        await market.end()
+        other = Frame(config, tmp_path, (tape(tmp_path, ticks=1000),), worker="other")
+        with pytest.raises(BusError) as refused:
+            await Market(other).run()
+        assert "another source" in str(refused.value)
+        await other.redis.aclose()
+
+
+async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Server, tmp_path: Path) -> None:
+    config = configured(server, "live", **{"simulated.history_s": 90})
+    async with topology(config, tmp_path) as start:
+        features, market = start(Features), start(Market)
+        redis = features.frame.redis
+        await until(lambda: features.row().ticks > 100, "it runs")
+        channel = redis.pubsub()
+        await channel.subscribe("live:features")
+        rows: list[dict[str, Any]] = []
+        async with asyncio.timeout(10):
+            while not rows:
+                message = await channel.get_message(ignore_subscribe_messages=True, timeout=1.0)
+                rows = msgspec.msgpack.decode(message["data"]) if message else []
+        assert {"symbol", "close", "rsi"} <= rows[0].keys()
+        await channel.aclose()
+        shard = next(iter(features.stage._owned.values())).shard
+        sections = shard.strategies.settings()
+        changed = Settings(4, sections | {"trend": sections["trend"] | {"enabled": False}})
+        await redis.xadd("live:settings", {"d": encode(changed)}, id="4-0")
+        await until(lambda: not shard.strategies.enabled("trend"), "the console's switches arrive")
+        await market.end()
+        entries = await redis.xrange("live:clean_ticks:rounds")
+        rounds = [round_of(fields[b"d"]) for _, fields in entries]
+        numbers = [int(ident.partition(b"-")[0]) for ident, _ in entries]
+        assert rounds[0].warming and not rounds[-1].warming and rounds[-1].end
+        assert len(rounds[0].listed) == len(config.simulated.symbols)
+        assert [one.previous for one in rounds] == [0, *numbers[:-1]]
+        clock = [one.advance_ns for one in rounds if one.advance_ns]
+        assert len(clock) > 5 and clock == sorted(clock)
+        again = start(Market)
+        await until(lambda: again.row().ticks > 5, "another owner goes on")
+        last = [round_of(f[b"d"]) for _, f in await redis.xrange("live:clean_ticks:rounds")][len(rounds)]
+        assert {placed.event.reason for placed in last.news if hasattr(placed.event, "reason")} == {
+            "the market worker was started anew"
+        }
+        assert len(last.listed) == len(rounds[0].listed) and not last.warming
+        streams = [f"live:strategy_signals:{shard}" for shard in range(SHARDS)]
+        heard = [heard_of(f[b"d"]) for stream in streams for _, f in await redis.xrange(stream)]
+        assert heard and not any(one.faults for one in heard)
+        assert not features.row().lost
+
+
+async def test_a_worker_of_another_topology_is_refused_and_one_that_is_told_ends(
+    server: Server, tmp_path: Path
+) -> None:
+    frame = Frame(configured(server, "agree"), tmp_path)
+    worker = Worker(frame, [Features(frame)])
+    running = asyncio.create_task(worker.run())
+    client = Frame(configured(server, "agree"), tmp_path)
+    async with asyncio.timeout(10):
+        while not any(row.shards for row in await client.registry.rows()):
+            await asyncio.sleep(0.02)
+    other = Frame(configured(server, "agree", **{"bus.shards": 5}), tmp_path)
+    with pytest.raises(BusError, match="shards is 5 here and 3 there"):
+        await Worker(other, [Features(other)]).run()
+    worker.stop("test")
+    assert await running == 0
+    assert not await client.registry.rows() and not await client.redis.keys("agree:lease:*")
+    await client.redis.aclose()
