@@ -8,6 +8,7 @@
     <prefix>:orders  <prefix>:fills       streams  the journal's order events and fills, by its sequence
     <prefix>:settings                     stream  strategies' settings as they are changed by hand
     <prefix>:state:<shard>                hash  what the shard's worker remembers as of a round
+    <prefix>:state:execution              hash  what the execution worker knows of the market as of a round
     <prefix>:lease:<stage>[:<shard>]      string  who owns it; expires
     <prefix>:epoch:<stage>[:<shard>]      counter  of its owners
     <prefix>:worker:<id>                  string  a worker's last word; expires
@@ -46,7 +47,7 @@ class Keys:
     def signals(self, shard: int) -> str:
         return f"{self.prefix}:strategy_signals:{shard}"
 
-    def state(self, shard: int) -> str:
+    def state(self, shard: int | str) -> str:
         return f"{self.prefix}:state:{shard}"
 
     def lease(self, stage: str, shard: int | None = None) -> str:

@@ -159,7 +159,7 @@ class Desk:
             self.trading,
             keep=keep,
             alert=self.alert,
-            on_change=self._watch_rises,
+            on_change=self.watch_rises,
             symbol=lambda key, text: one_of(
                 key, text, [one.symbol for one in instruments] or traded(config), config
             ),
@@ -316,14 +316,14 @@ class Desk:
                 log.error("%s: %s", name, line)
             self.alert("error", name, "strategy failed and was switched off: the log says why")
         if faults:
-            self._watch_rises()
+            self.watch_rises()
 
     def on_strategy_failed(self, name: str, trace: str) -> None:
         """It runs elsewhere, and failed there."""
         self.signals.strategies.fail(name, trace)
         self._note_faults()
 
-    def _watch_rises(self) -> None:
+    def watch_rises(self) -> None:
         watch = self.signals.strategies.rise_watch or (0.0, 0.0)
         for instrument in self.instruments:
             self.features.watch_rise(instrument.index, *watch)

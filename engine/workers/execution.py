@@ -2,7 +2,8 @@
 
 It has the ledger, the orders, the risk gate and the console's socket, and there is one of it: whoever holds
 the lease of the stage. Its place in the rounds is kept with each commit of the journal, so that after a
-crash no round whose orders are on disk is decided upon again; until it has caught up, entries wait.
+crash no round whose orders are on disk is decided upon again; until it has caught up, entries wait. What it
+knows of the market is kept on the bus every few seconds: rounds since then are told again, for their prices.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,10 +32,13 @@ from engine.store.read import Reader
 from engine.strategies.registry import StrategySet
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
+from engine.workers.checkpoint import Kept
+from engine.workers.desk_memory import DeskMemory, remember
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.join import Ready
 from engine.workers.outlet import Outlet
+from engine.workers.patience import Patience
 from engine.workers.player import Player
 from engine.workers.standing import Standing
 
@@ -50,9 +54,8 @@ BEHIND_NS = NS
 """A round that was sent longer ago is of the past: its prices count, no entry rests on it."""
 SILENT_S = 2.0
 """Without a round for so long the desk's clock is its own again: stops and orders are swept all the same."""
-BLOCK_NS = 2 * NS
+BLOCK_NS = NS // 2
 """So long a reason to enter nothing stands, where it is not told again."""
-ACK_S = 0.5
 _listed_of = msgspec.msgpack.Decoder(Listed).decode
 
 
@@ -69,7 +72,6 @@ class ExecutionEngine(LiveEngine):
         assert self._heard is not None
         self.address: Address = address
         self.keys: Keys = Keys(config.prefix)
-        self._wait_s: float = config.wait_ms / 1000
         self._redis: Redis = client(address, f"tickdesk-{worker}")
         self.lease: Lease = Lease(self._redis, self.keys, STAGE, worker, config.lease_s)
         self.worker: str = worker
@@ -89,12 +91,14 @@ class ExecutionEngine(LiveEngine):
         """Rounds that were played without the strategies of all their shards."""
         self.lost: int = 0
         """Holes in what was read."""
-        self._resume: int = 0
-        """Up to this round everything was decided by an earlier run."""
+        self._state: Kept = Kept(self._redis, self.keys.state(STAGE))
+        self._memory: DeskMemory = DeskMemory(self.desk)
+        self._known: int = 0
+        """The round as of which an earlier run's knowledge of the market was taken up; 0: none was."""
         self._playing: int = 0
         self._kept: int = 0
         self._played_s: float = time.monotonic()
-        self._waits_since_s: float | None = None
+        self._patience: Patience = Patience(config.wait_ms / 1000)
         self._told: dict[str, float] = {}
         self._caught_up: bool = False
         """Once since the start: that takes a moment, and is no news."""
@@ -140,8 +144,32 @@ class ExecutionEngine(LiveEngine):
         except BusError:
             await self._let_go()
             raise
-        for listed in await self._instruments():
-            self.player.list(listed)
+        listed = {one.symbol: one for one in await self._instruments()}
+        await self._remember(listed)
+        for one in listed.values():
+            self.player.list(one)
+
+    async def _remember(self, listed: Mapping[str, Listed]) -> None:
+        """Know of the market what the run before knew, before the journal's own symbols get a row."""
+
+        def add(symbol: str, price: float) -> None:
+            if symbol in listed:
+                self.player.list(listed[symbol])
+            else:
+                self.desk.intake.add_symbol(symbol, price)
+
+        try:
+            fields = await self._state.read()
+        except Exception as error:
+            raise BusError(f"the bus does not answer: {type(error).__name__}; see bus.url") from None
+        if not fields:
+            return
+        try:
+            self._known = remember(self.desk, fields, add)
+        except BusError as error:
+            log.warning("%s; it begins anew with what is on the bus", error)
+        else:
+            log.info("knows the market as of round %d", self._known)
 
     async def _instruments(self) -> list[Listed]:
         """By index, before the journal's own symbols get a row."""
@@ -173,8 +201,10 @@ class ExecutionEngine(LiveEngine):
 
     def start_feeds(self) -> None:
         kept = self.store.settings().get(POSITION)
-        self._resume = self._kept = self._playing = kept if isinstance(kept, int) else 0
-        position = None if not self._resume else self._resume
+        decided = self._kept = self._playing = kept if isinstance(kept, int) else 0
+        self.player.decided = decided
+        position = (self._known or decided) or None
+        self._played_s = time.monotonic()
         self.reader = BusReader(
             self.address,
             STAGE,
@@ -189,7 +219,7 @@ class ExecutionEngine(LiveEngine):
         self.outlet = Outlet(self)
         self.tasks.spawn(self.reader.run())
         self.tasks.spawn(self._hold())
-        self.tasks.spawn(self._acknowledge())
+        self.tasks.spawn(self._keep_on())
         self.tasks.spawn(self.outlet.run())
         self.tasks.spawn(self.standing.run(), vital=False)
 
@@ -213,38 +243,36 @@ class ExecutionEngine(LiveEngine):
         self.intake.put(stream, batch)
         self._drain()
 
-    def _drain(self, *, unheard: bool = False) -> None:
+    def _drain(self) -> None:
+        """Play what is complete, and what need not be waited for any more."""
         if not self.lease.is_held:  # stopped for a while: another may own the stage by now
             return
-        if self.intake.drain(unheard=unheard):
-            self._played_s = time.monotonic()
-            self._waits_since_s = None
-        if not self.intake.join.waits_for():
-            self._waits_since_s = None
-        elif self._waits_since_s is None:
-            self._waits_since_s = time.monotonic()
+        join, now_s = self.intake.join, time.monotonic()
+        unheard = False
+        while True:
+            if self.intake.drain(unheard=unheard):
+                self._played_s = now_s
+                self._patience.played(self.player.round, now_s)
+            waits = join.waits_for()
+            unheard = self._patience.is_over(waits, join.heard, now_s)
+            if not unheard:
+                return
 
     def _play(self, ready: Ready) -> None:
-        desk = self.desk
         self._playing = max(self._playing, ready.number)
         self.behind_ns = max(self.clock() - ready.round.sent_ns, 0)
-        done = ready.number <= self._resume
         if ready.waited_for:
             self.unheard += 1
             which = ", ".join(map(str, ready.waited_for))
-            self._forbid(f"the strategies of shard {which} are not heard")
+            self._forbid(f"the strategies of shard {which} are not heard", kind="unheard")
         elif self.behind_ns > BEHIND_NS and not ready.round.warming:
             self._forbid("catching up with the bus", told=self._caught_up)
         else:
             self._caught_up = True
         try:
-            desk.trading_enabled = desk.trading_enabled and not done
             self.player.play(ready)
         except Exception as error:
             self.internal_error(error)
-        finally:
-            if done:
-                desk.trading_enabled = True
 
     def _lost(self, lost: Lost) -> None:
         """Something was not read: it is said, and windows and bars know that trades are missing in them."""
@@ -257,27 +285,35 @@ class ExecutionEngine(LiveEngine):
 
     def advance(self) -> None:
         """The rounds bring the time. Where they stop, stops and orders are watched by our own."""
-        now_s = time.monotonic()
-        since_s = self._waits_since_s
-        if since_s is not None and now_s - since_s > self._wait_s:
-            self._drain(unheard=True)
-        if now_s - self._played_s > SILENT_S:
-            if not self.lease.is_held:
-                self._forbid("the lease of the stage is not held")
-            else:
-                self._forbid(self.reader.trouble if self.reader and self.reader.trouble else "no round comes")
-            self.desk.advance(self.clock())
+        if self.reader is None:
+            return  # time goes on from where the rounds were, not from now
+        self._drain()
+        if time.monotonic() - self._played_s <= SILENT_S:
+            return
+        if not self.lease.is_held and not self.reader.trouble:
+            # It ran out while nobody looked: another may execute by now, and acts on the same positions.
+            self._forbid("the lease of the stage is not held")
+            return
+        self._forbid(self.reader.trouble or "no round comes", kind="silent")
+        self.player.cool()
+        self.desk.advance(self.clock())
 
-    def _forbid(self, why: str, *, told: bool = True) -> None:
-        """Nothing is entered for a moment; exits go on. ``told``: an alert, once a minute."""
+    def _forbid(self, why: str, *, kind: str = "", told: bool = True) -> None:
+        """Nothing is entered for a moment; exits go on. ``told``: an alert, once a minute of each kind."""
         self.desk.block("", why, max(self.desk.now_ns, self.clock()) + BLOCK_NS)
-        now_s = time.monotonic()
-        if now_s - self._told.get(why, -60.0) >= 60.0:
-            self._told = {key: at for key, at in self._told.items() if now_s - at < 60.0} | {why: now_s}
+        if self._is_news(kind or why):
             if told:
                 self.desk.alert("warning", "bus", f"{why}: no entries meanwhile")
             else:
                 log.info("%s: no entries meanwhile", why)
+
+    def _is_news(self, kind: str) -> bool:
+        """Whether it was not told within the last minute."""
+        now_s = time.monotonic()
+        if now_s - self._told.get(kind, -60.0) < 60.0:
+            return False
+        self._told = {key: at for key, at in self._told.items() if now_s - at < 60.0} | {kind: now_s}
+        return True
 
     # --- what is kept ---
 
@@ -287,17 +323,40 @@ class ExecutionEngine(LiveEngine):
             self._kept = self._playing
             self.writing.keep(POSITION, self._playing)
 
-    async def _acknowledge(self) -> None:
-        """What is on disk need not be told again."""
+    async def _keep_on(self) -> None:
+        """What is on disk and known on the bus need not be told again."""
+        connection = 0
         while True:
-            await asyncio.sleep(ACK_S)
-            number = self.player.round
-            if not number or self.reader is None or self.writing.failure is not None:
+            await asyncio.sleep(self.options.config.bus.checkpoint_s)
+            number, reader = self.player.round, self.reader
+            if not number or reader is None or self.writing.failure is not None:
                 continue
+            if reader.reconnects != connection:
+                # The server may have been another one, which had forgotten the last second.
+                connection = reader.reconnects
+                self._memory.forget()
             self._keep_position()
-            if await asyncio.to_thread(self.store.flush):
-                for stream in self.reader.cursors:
-                    self.reader.ack(stream, number)
+            changes = self._memory.changes(number)
+            if await asyncio.to_thread(self.store.flush) and await self._remembered(changes):
+                for stream in reader.cursors:
+                    reader.ack(stream, number)
+            else:
+                self._memory.forget()
+
+    async def _remembered(self, changes: Mapping[str, bytes]) -> bool:
+        """Whether the bus has them. Raises FencedError."""
+        try:
+            await self._state.write(changes, self.lease.fence)
+        except FencedError:
+            raise
+        except BusError as error:
+            if self._is_news("memory"):
+                self.desk.alert("error", "bus", f"what the desk knows is not kept: {error}")
+            return False
+        except Exception as error:  # the reader tells that the server is away
+            log.debug("memory: %s", error)
+            return False
+        return True
 
     async def _hold(self) -> None:
         """Renew the lease. Whose it is no more acts no more: what it still had to say is void."""

@@ -27,13 +27,15 @@ class Player:
         self._same = True
         self.round = 0
         """The last one that was played."""
+        self.decided = 0
+        """Up to this round an earlier run decided: only what they tell of the market counts."""
         self.ended = False
         """The market worker said that nothing follows."""
 
     def play(self, ready: Ready) -> None:
         """Everything of one round."""
         round_, ticks = ready.round, ready.ticks
-        self._warm(round_.warming)
+        self._warm(round_.warming or ready.number <= self.decided)
         for listed in round_.listed:
             self.list(listed)
         self._heard.take(ready.said)
@@ -48,6 +50,12 @@ class Player:
         self._heard.passed(self._desk.now_ns)
         self.round = ready.number
         self.ended = round_.end
+        if ready.number >= self.decided and not round_.warming:
+            self._warm(False)
+
+    def cool(self) -> None:
+        """The past is over, whatever of it did not come."""
+        self._warm(False)
 
     def _play(self, round_: Round, ticks: Ticks) -> None:
         desk, start = self._desk, 0
