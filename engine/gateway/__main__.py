@@ -12,13 +12,13 @@ import msgspec
 from engine.errors import TickdeskError
 from engine.gateway.given import LOG, MOST_GIVEN, Given
 from engine.gateway.run import serve
-from engine.logs import configure
+from engine.logs import configure_by
 
 
 def main(state_dir: Path) -> int:
     try:
         given = msgspec.json.decode(sys.stdin.buffer.readline(MOST_GIVEN), type=Given)
-        configure(given.level, file=state_dir / LOG)
+        configure_by(given.logging, file=state_dir / LOG)
         asyncio.run(serve(given.api, state_dir, lambda address: None))
     except TickdeskError as error:
         print(error, file=sys.stderr)

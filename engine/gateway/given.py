@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.config.api import ApiConfig
+from engine.config.operation import LoggingConfig
 
 LOG = "gateway.log"
 """Beside the engine's."""
@@ -13,5 +14,4 @@ MOST_GIVEN = 1024 * 1024
 
 class Given(msgspec.Struct, frozen=True):
     api: ApiConfig
-    level: str = "info"
-    """Of the log."""
+    logging: LoggingConfig = LoggingConfig()

@@ -41,7 +41,7 @@ class GatewayProcess:
         clock: Callable[[], float],
     ) -> None:
         """``clock``: seconds that never step back."""
-        self._given = msgspec.json.encode(Given(config.api, config.logging.level)) + b"\n"
+        self._given = msgspec.json.encode(Given(config.api, config.logging)) + b"\n"
         self._listen = config.api.listen
         self._command = (
             *(sys.executable, "-m", "engine.wiring.supervised", str(GRACE_S)),
