@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from engine.api.hub import encode
-from engine.gateway.kept import tag_of
+from engine.gateway.body import Body
 from engine.gateway.mirror import Mirror
 
 SETTLE_S = 0.06
@@ -14,11 +13,6 @@ SETTLE_S = 0.06
 SNAPSHOT = "/v1/snapshot"
 ROWS = {"/v1/ticks": "ticks", "/v1/positions": "positions", "/v1/automations": "automations"}
 """Addresses whose reply is all rows of a kind."""
-
-
-class Body(NamedTuple):
-    content: bytes
-    tag: str
 
 
 class MirrorAnswers:
@@ -49,6 +43,5 @@ class MirrorAnswers:
         kept = self._kept.get(address)
         if kept is None or kept[0] != which:
             value = mirror.state(now_s) if address == SNAPSHOT else mirror.rows(ROWS[address])
-            content = encode(value)
-            kept = self._kept[address] = which, Body(content, tag_of(content))
+            kept = self._kept[address] = which, Body(encode(value))
         return kept[1]

@@ -4,13 +4,14 @@ apart: not done, or nobody knows."""
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import aiohttp
-import msgspec
 from yarl import URL
 
+from engine.gateway.body import Body
 from engine.gateway.refusal import Refused, away
 
 Lane = Literal["look", "history", "command", "safer"]
@@ -26,12 +27,18 @@ _NOT_TOLD_ON = frozenset(
 )
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer:
     """What the engine said."""
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @cached_property
+    def shared(self) -> Body:
+        """For all who ask the same."""
+        return Body(self.body, self.headers)
 
 
 class EngineLines:

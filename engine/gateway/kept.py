@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -55,8 +54,3 @@ class KeptAnswers:
             self._kept.move_to_end(address)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-
-
-def tag_of(body: bytes) -> str:
-    """An ETag that is the body's own: https://datatracker.ietf.org/doc/html/rfc9110#section-8.8.3"""
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from engine.api.asked_by import HEADER as ASKED_BY
 from engine.api.asked_by import AskedBy
@@ -15,11 +16,12 @@ from engine.api.control_protocol import HEADER as CONSOLE
 from engine.api.route import Route
 from engine.config.api import ApiConfig
 from engine.gateway.answers import ROWS, SNAPSHOT, MirrorAnswers
+from engine.gateway.body import Body
 from engine.gateway.direct import Direct, console_of
 from engine.gateway.door import Door
 from engine.gateway.engine_lines import Answer, EngineLines, target
-from engine.gateway.kept import KeptAnswers, tag_of
-from engine.gateway.listener import Connection, Listener
+from engine.gateway.kept import KeptAnswers
+from engine.gateway.listener import Connection, Listener, Ready
 from engine.gateway.mirror import Mirror
 from engine.gateway.refusal import HEADERS, Refused
 from engine.gateway.refused_commands import RefusedCommands
@@ -116,7 +118,7 @@ class Gateway:
         if raw == SNAPSHOT or raw in ROWS:
             body = self._answers.get(raw)
             if body is not None:
-                return self._told(request, body.content, body.tag, {})
+                return self._told(request, body)
         if route.personal or CONSOLE in request.headers:
             return await self._forward(request, route, token, address)
         own = {ASKED_BY: AskedBy(route.role, "-", "gateway").text}  # for all who may
@@ -124,18 +126,17 @@ class Gateway:
         said = await self._kept.get(raw, lambda: self._lines.ask("look", "GET", url, own, b""))
         if said.status != 200:
             return _passed_on(said)
-        return self._told(request, said.body, tag_of(said.body), said.headers)
+        return self._told(request, said.shared)
 
-    def _told(
-        self, request: web.BaseRequest, content: bytes, tag: str, headers: dict[str, str]
-    ) -> web.StreamResponse:
-        told = {**HEADERS, "Content-Type": "application/json", **headers, "ETag": tag}
+    def _told(self, request: web.BaseRequest, body: Body) -> web.StreamResponse:
         age_s = self.mirror.age_s(self._clock_s())
-        if age_s:
-            told["Age"] = str(age_s)
-        if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers=told)
-        return web.Response(body=content, headers=told)
+        known = request.headers.get("If-None-Match") == body.tag
+        if not (age_s or known) and _is_plain(request):
+            return cast("web.StreamResponse", Ready(body.head, body.content))  # as a Connection takes it
+        headers = {**body.headers, "Age": str(age_s)} if age_s else body.headers
+        if known:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body.content, headers=headers)
 
     # --- what the engine does ----------------------------------------------------------------------
 
@@ -206,3 +207,14 @@ class Gateway:
 
 def _passed_on(said: Answer) -> web.Response:
     return web.Response(body=said.body, status=said.status, headers={**said.headers, **HEADERS})
+
+
+def _is_plain(request: web.BaseRequest) -> bool:
+    """Whether the answer is the body and no more, and the connection goes on as it is."""
+    return (
+        request.method == "GET"
+        and request.version == HttpVersion11
+        and request.keep_alive
+        and not request.body_exists
+        and "Upgrade" not in request.headers
+    )
