@@ -252,7 +252,7 @@ async def open_wire(address: Address, lost: Callable[[Exception], None], name: s
     try:
         for reply in await wire.ask(*_greeting(address, name)):
             _refused(address.shown, reply)
-    except BusError:
+    except BaseException:
         wire.end()
         raise
     told.append(lost)
