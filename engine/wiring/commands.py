@@ -42,9 +42,6 @@ class LiveCommands:
         self._reader = reader
 
     def record(self, entry: CommandEntry) -> None:
-        level = logging.INFO if entry.status else logging.DEBUG
-        fields = {"who": entry.who, "peer": entry.peer, "path": entry.path, "status": entry.status}
-        log.log(level, "%s %s", entry.method, entry.outcome, extra={"fields": fields})
         if self._store.error is not None:
             return  # nothing is written any more: what would wait for it grows without end
         self._store.behind(Command(*(getattr(entry, name) for name in Command.__struct_fields__)))
