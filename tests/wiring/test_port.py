@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from engine import slices
+from engine.api.protocol import StateFrame
 from engine.config import load
 from engine.events import Alert, FeedState
 from engine.feeds.base import FeedStats
 from engine.logs import LogRing
+from engine.slices import Work
 from engine.store.read import Reader
 from engine.wiring import port
 from engine.wiring.engine_options import EngineOptions
@@ -30,6 +34,34 @@ def test_a_frame_is_shared_until_something_is_journaled(tmp_path: Path, monkeypa
     second = shown.state()
     assert second is not first and second.last_seq == 1
     assert shown.state() is second
+
+
+async def test_what_is_journaled_while_a_frame_is_made_is_in_all_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port, "MAX_FRAME_AGE_S", 3600.0)
+    monkeypatch.setattr(slices, "SLICE_NS", 1)
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    shown, made, news = LivePort(engine), [], 1
+    making = engine.view.making
+
+    def watched(*arguments: Any, **more: Any) -> Work[StateFrame]:
+        work = making(*arguments, **more)
+        yield next(work)
+        made.append(engine.hub.last_seq)
+        if len(made) <= news:
+            engine.hub.publish(engine.hub.last_seq + 1, Alert("info", "me", "news", time.time_ns()))
+        return (yield from work)
+
+    monkeypatch.setattr(engine.view, "making", watched)
+    await asyncio.gather(shown.prepare(), shown.prepare())
+    assert made == [0, 1], "once more, for all that ask"
+    assert shown.state() is shown.state() and shown.state().last_seq == 1 and len(made) == 2
+
+    made, news = [], 10**9
+    engine.hub.publish(2, Alert("info", "me", "news", time.time_ns()))
+    await shown.prepare()
+    assert len(made) == port.MOST_TRIES, "and no longer"
 
 
 async def test_the_store_is_read_beside_the_desk_for_an_explanation(
