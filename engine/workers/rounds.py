@@ -86,6 +86,7 @@ class Rounds:
         self._unlisted: dict[int, Listed] = {}
         self._room = bytearray(_FIRST_ROOM * _ROW)
         self._rows: Ticks = np.frombuffer(self._room, TICK)
+        self._address = int(self._rows.ctypes.data)
         self._count = 0
         self._news: list[tuple[int, News]] = []
         self._strangers: set[str] = set()
@@ -232,7 +233,7 @@ class Rounds:
     def _round(self, sent_ns: int, advance_ns: int, warming: bool, end: bool) -> Cut:
         self._tell_missed(sent_ns)
         dealt = self._dealer.deal(
-            self._rows.ctypes.data, self._count, self._screen, [place for place, _ in self._news]
+            self._address, self._count, self._screen, [place for place, _ in self._news]
         )
         rejected = self._note_rejects(dealt.rejected)
         marks = dealt.marks
@@ -406,6 +407,7 @@ class Rounds:
         room[: self._count * _ROW] = memoryview(self._room)[: self._count * _ROW]
         self._room = room
         self._rows = np.frombuffer(room, TICK)
+        self._address = int(self._rows.ctypes.data)
 
     # --- instruments ---
 

@@ -27,6 +27,7 @@ log = logging.getLogger("engine.shard")
 Said = AtBar | AtRise
 _SWITCHES = ("enabled", "weight", "symbols", "budget_pct")
 _ROW = TICK.itemsize
+_UNKNOWN = np.full(1, -1, np.int32)
 _NEWS, _MARK = 0, 1
 """At one place, what was told comes first: it is the tick there that moves the clock."""
 
@@ -64,8 +65,7 @@ class Shard:
         self._table = np.full(64, -1, np.int32)
         """From an index of the topology to ours."""
         self._places: dict[str, int] = {}
-        self._buffer = bytearray(1024 * _ROW)
-        self._rows: Any = np.frombuffer(self._buffer, TICK)
+        self._make_room(1024 * _ROW)
         self._on_table = on_table
         self._said: list[Said] = []
         self._warming = False
@@ -176,18 +176,23 @@ class Shard:
         if size % _ROW or len(entry.places) != 4 * count:
             raise BusError(f"shard {self.number}: an entry's ticks are cut off")
         if size > len(self._buffer):
-            self._buffer = bytearray(2 * size)
-            self._rows = np.frombuffer(self._buffer, TICK)
+            self._make_room(2 * size)
         if count:
             self._buffer[:size] = entry.ticks
-            symbols = self._rows["symbol"][:count]
-            if int(symbols.max()) >= len(self._table) or int(symbols.min()) < 0:
-                raise BusError(f"shard {self.number}: a tick of an instrument that was not listed")
-            own = self._table[symbols]
+            try:
+                own = self._table[self._foreign[:count]]
+            except IndexError:
+                own = _UNKNOWN
             if int(own.min()) < 0:
                 raise BusError(f"shard {self.number}: a tick of an instrument that was not listed")
-            symbols[:] = own
+            self._numbers[:count] = own
         return count
+
+    def _make_room(self, size: int) -> None:
+        self._buffer = bytearray(size)
+        self._rows: Any = np.frombuffer(self._buffer, TICK)
+        self._numbers = self._rows["symbol"]
+        self._foreign = self._numbers.view(np.uint32)  # what is below 0 is out of bounds then
 
     def _between(self, entry: ShardTicks) -> Iterator[tuple[int, int, Any]]:
         """(our tick that it comes before, kind, what) of news and marks, in order."""
