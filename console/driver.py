@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import RenderableType
 from textual import constants, on
 from textual._compositor import LayoutUpdate
+from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
@@ -44,6 +45,8 @@ _SEQUENCES = ESC + "[O"
 _AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
 ESCAPE_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.025
 """How long after an Esc the rest of a key's sequence may come; a terminal sends it in one piece."""
+_IDLE_S = 0.1
+"""Between two looks whether the reader of the keys is to end."""
 CHUNK = 4096
 """Bytes per write: what a pseudo-terminal's buffer holds."""
 CLOSE_S = 1.0
@@ -312,7 +315,7 @@ class DeskDriver(PatientDriver, LinuxDriver):
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                if selector.select(ESCAPE_S / 4 if keyboard.waits else 0.1):
+                if selector.select(keyboard.left_s):
                     try:
                         data = os.read(self.fileno, 4096)
                     except OSError:
@@ -336,6 +339,13 @@ class Keyboard(XTermParser):
     def waits(self) -> bool:
         """Whether the last byte was an Esc, of which it is not known yet whether more belongs to it."""
         return self._timeout_time is not None and self._escaped
+
+    @property
+    def left_s(self) -> float:
+        """After which it is to be asked again: no later than an Esc is a key of its own."""
+        if not self.waits or self._timeout_time is None:
+            return _IDLE_S
+        return min(max(self._timeout_time - get_time(), 0.0), _IDLE_S)
 
     def feed(self, data: str) -> Iterator[Message]:
         for part in _AFTER_ESCAPE.split(data):

@@ -43,6 +43,8 @@ class CalmScreen(Screen[Result]):
         self._compositor: DeskCompositor = DeskCompositor()
         self.uncovered: set[Region] | None = None
         """What a dialog above it stood on, until that is drawn; None: anything."""
+        self.changed: set[Region] = set()
+        """Of it, while a dialog that was opened over it is not drawn yet."""
 
     @property
     def _update_timer(self) -> Timer:
@@ -53,6 +55,10 @@ class CalmScreen(Screen[Result]):
             return
         try:
             with self._context():
+                if self._repaint_required and not self.app._batch_count:
+                    # A screen whose part below a dialog changed is to be drawn there: Textual takes that for
+                    # all of it, and forgets which of its widgets are to be drawn.
+                    self._compositor.update_widgets(self._dirty_widgets)
                 self._on_timer_update()
         except Exception as error:
             self.app._handle_exception(error)  # as Textual's timer does
@@ -75,9 +81,12 @@ class CalmScreen(Screen[Result]):
         if self is not app.screen:
             if whole in dirty:
                 app.shown = None  # all of it is drawn anew, below the dialog
-        elif self.LIES_OVER and app.shown is self.below is not None:
+            elif app.shown is self:
+                self.changed |= dirty
+        elif self.LIES_OVER and isinstance(below := self.below, CalmScreen) and app.shown is below:
             dirty.discard(whole)
-            dirty |= self._standing()
+            dirty |= self._standing() | below.changed
+            below.changed.clear()
             app.shown = self
 
     @property
@@ -99,6 +108,9 @@ class CalmScreen(Screen[Result]):
         """What has to be drawn of the screen below when this one goes, and ``shown`` is what the terminal
         shows; None: all."""
         pending = self._compositor._dirty_regions | self._repaint_regions
+        if isinstance(below := self.below, CalmScreen):
+            pending |= below.changed
+            below.changed.clear()
         if not self.LIES_OVER or self.size != self.app.size or self.size.region in pending:
             return None
         return pending | self._standing() if shown is self else pending

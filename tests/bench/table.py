@@ -17,6 +17,7 @@ import numpy as np
 from textual.app import App, ComposeResult
 
 from console.driver import DeskDriver
+from console.screens.calm import CalmScreen
 from tests.bench.registry import Figure, at_most, bench
 from tests.bench.terminal import Terminal
 from themes import THEMES, VARIABLE_DEFAULTS
@@ -81,6 +82,10 @@ class TableApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLE_DEFAULTS
+
+    def get_default_screen(self) -> CalmScreen[None]:
+        """As every screen of the console is drawn."""
+        return CalmScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self.table

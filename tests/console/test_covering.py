@@ -1,0 +1,92 @@
+"""What a terminal shows while dialogs open and close is what a whole frame would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyte
+import pytest
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual.screen import Screen
+
+from console.app import DeskApp
+from console.driver import PatientApp
+from tests.console import sample_desk as sample
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk
+
+
+class Shown:
+    """The terminal of the app: every frame is drawn on it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.screen = pyte.Screen(1, 1)
+        self.whole = 0
+        """Frames that drew all of the screen."""
+        display, shown = PatientApp._display, self
+
+        def draw(app: PatientApp, screen: Screen[object], renderable: RenderableType | None) -> None:
+            display(app, screen, renderable)
+            if isinstance(renderable, CompositorUpdate):
+                shown.whole += isinstance(renderable, LayoutUpdate)
+                shown.feed(app, renderable.render_segments(app.console))
+
+        monkeypatch.setattr(PatientApp, "_display", draw)
+
+    def feed(self, app: PatientApp, frame: str) -> None:
+        width, height = app.size
+        if (self.screen.columns, self.screen.lines) != (width, height):
+            self.screen = pyte.Screen(width, height)
+        pyte.Stream(self.screen).feed(frame.replace("\n", ""))
+
+    def differing(self, app: DeskApp) -> list[int]:
+        """The rows that a whole frame would draw otherwise."""
+        anew = pyte.Screen(*app.size)
+        frame = app.screen._compositor.render_full_update().render_segments(app.console)
+        pyte.Stream(anew).feed(frame.replace("\n", ""))
+        return [y for y in range(app.size.height) if anew.buffer[y] != self.screen.buffer[y]]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    yield Shown(monkeypatch)
+
+
+@pytest.mark.parametrize("size", [COMPACT, WIDE])
+async def test_dialogs_come_and_go_without_a_trace(shown: Shown, size: tuple[int, int]) -> None:
+    link = FakeLink()
+    async with desk(link, size) as (app, pilot):
+        for keys in (
+            ("question_mark",),
+            ("escape",),
+            ("o",),
+            ("down", "down", "down", "5"),
+            ("escape",),
+            ("X",),
+            ("H",),
+            ("escape",),
+            ("colon", "h"),
+            ("escape",),
+            ("3", "o"),
+            ("escape", "question_mark", "escape"),
+            ("t",),
+            ("down", "enter"),
+        ):
+            for key in keys:
+                await pilot.press(key)
+            app.view.merge(sample.full_frame())
+            app.paint()
+            await pilot.pause(0.03)
+            await pilot.pause()
+            assert not shown.differing(app), keys
+
+
+async def test_no_dialog_draws_the_whole_screen(shown: Shown) -> None:
+    async with desk(FakeLink(), WIDE) as (_, pilot):
+        await pilot.pause(0.05)
+        before = shown.whole
+        for key in ("question_mark", "escape", "o", "escape", "colon", "escape"):
+            await pilot.press(key)
+            await pilot.pause(0.03)
+        assert shown.whole == before
