@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
-from engine.bus.keys import shard_of
 from engine.bus.messages import Listed, News, Placed, Round, ShardTicks
 from engine.config import Config
 from engine.events import NS, BookStatus, Candle, Depth, Gap, MarketEvent, Quote, Trade
@@ -26,6 +24,7 @@ from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 from engine.wiring.candle_prints import CandleBelief, polled, print_of
 from engine.wiring.deal import Dealer
 from engine.wiring.intake import Ticks
+from engine.workers.shard_map import ShardMap
 
 MOST = 1 << 20
 """Ticks that wait for the bus, at most: more are lost, which is told."""
@@ -72,15 +71,13 @@ class Rounds:
         most: int = MOST,
     ) -> None:
         self.instruments = Instruments()
-        self._shards = config.bus.shards
         self._screen = Screen(outlier_pct=config.quality.daily_return_pct)
         self._belief = CandleBelief(config.quality.daily_return_pct)
-        self._dealer = Dealer(self._shards, max(1, round(config.features.bar_s * NS)))
+        self._dealer = Dealer(config.bus.shards, max(1, round(config.features.bar_s * NS)))
         self._most = most
-        self._index: dict[str, int] = {}
+        self._map = ShardMap(config.bus.shards, previous_of or {})
+        self._index = self._map.index
         self._prices: list[float] = []
-        self._shard_of: list[int] = []
-        self._populated: set[int] = set()
         self._listed: dict[int, Listed] = {}
         """To be told with the next round."""
         self._unlisted: dict[int, Listed] = {}
@@ -97,7 +94,6 @@ class Rounds:
         self.number = epoch_start
         """Of the last round."""
         self._previous = previous
-        self._previous_of = dict(previous_of or {})
         self._taken = 0
         self.trades = self.quotes = 0
         self.lost = 0
@@ -217,13 +213,13 @@ class Rounds:
 
     def forget(self) -> None:
         """What was taken is on the bus already, by an earlier owner: it is known, and in no round."""
-        number, previous, previous_of = self.number, self._previous, dict(self._previous_of)
+        number, previous, previous_of = self.number, self._previous, dict(self._map.previous)
         while True:
             again = self.cut_again
             self.cut(0)
             if not again:
                 break
-        self.number, self._previous, self._previous_of = number, previous, previous_of
+        self.number, self._previous, self._map.previous = number, previous, previous_of
 
     @property
     def cut_again(self) -> bool:
@@ -240,63 +236,27 @@ class Rounds:
         if self._dealer.advance(advance_ns):
             marks = (*marks, (dealt.accepted, advance_ns))
         listed = tuple(self._listed[index] for index in sorted(self._listed))
-        told = [Placed(place, event) for (place, _), (_, event) in zip(dealt.news, self._news, strict=True)]
+        told = [
+            (place, clock, event) for (place, clock), (_, event) in zip(dealt.news, self._news, strict=True)
+        ]
         self.number += 1
-        shards = self._entries(dealt.parts, marks, listed, self._own_news(dealt.news), sent_ns, warming, end)
+        news = self._map.news(told)
+        shards = self._map.entries(
+            dealt.parts, marks, listed, news, sent_ns=sent_ns, warming=warming, end=end
+        )
         return Cut(
             self.number,
             Round(
-                self._previous, dealt.accepted, tuple(sorted(shards)), sent_ns, listed, tuple(told),
+                self._previous, dealt.accepted, tuple(sorted(shards)), sent_ns, listed,
+                tuple(Placed(place, event) for place, _, event in told),
                 advance_ns, warming, rejected, end,
             ),
             shards,
         )  # fmt: skip
 
-    def _entries(
-        self,
-        parts: Mapping[int, tuple[bytes, bytes]],
-        marks: tuple[tuple[int, int], ...],
-        listed: Sequence[Listed],
-        news: Mapping[int, list[Placed]],
-        sent_ns: int,
-        warming: bool,
-        end: bool,
-    ) -> dict[int, ShardTicks]:
-        """Of the shards that the round concerns: where bars close, or all ends, of all that have symbols."""
-        named: dict[int, list[Listed]] = {}
-        for one in listed:
-            named.setdefault(self._shard_of[one.index], []).append(one)
-        concerned = parts.keys() | named.keys() | news.keys()
-        if marks or end:
-            concerned = concerned | self._populated
-        found = {}
-        for shard in concerned:
-            places, ticks = parts.get(shard, (b"", b""))
-            found[shard] = ShardTicks(
-                self._previous_of.get(shard, 0), places, ticks, sent_ns, marks,
-                tuple(named.get(shard, ())), tuple(news.get(shard, ())), warming, end,
-            )  # fmt: skip
-        return found
-
-    def _own_news(self, places: Sequence[tuple[int, int]]) -> dict[int, list[Placed]]:
-        """What shards must know of, by shard. A gap carries the clock, which theirs may be behind of."""
-        found: dict[int, list[Placed]] = {}
-        for (place, clock), (_, event) in zip(places, self._news, strict=True):
-            if isinstance(event, Gap):
-                index = self._index.get(event.symbol)
-                event = msgspec.structs.replace(event, recv_ns=max(event.recv_ns, clock))
-            elif isinstance(event, BookStatus) and event.quotes and not event.live:
-                index = self._index.get(event.symbol)
-            else:
-                continue
-            if index is not None:
-                found.setdefault(self._shard_of[index], []).append(Placed(place, event))
-        return found
-
     def _finish(self, cut: Cut) -> Cut:
         self._previous = cut.number
-        for shard in cut.shards:
-            self._previous_of[shard] = cut.number
+        self._map.previous |= dict.fromkeys(cut.shards, cut.number)
         self._count = 0
         self._news.clear()
         self._listed.clear()
@@ -414,12 +374,8 @@ class Rounds:
     def _add(self, symbol: str, price: float) -> int:
         index = self.instruments.add(symbol, price=price).index
         self._screen.add_symbol(ids_rise=ids_rise(venue_of(symbol)))
-        shard = shard_of(symbol, self._shards)
-        self._dealer.add_symbol(shard)
-        self._index[symbol] = index
+        self._dealer.add_symbol(self._map.add(symbol))
         self._prices.append(price)
-        self._shard_of.append(shard)
-        self._populated.add(shard)
         return index
 
     def _take_up(self, listed: Listed) -> None:
