@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.api.hub import Hub
+from engine.api.market_protocol import MarketFrame
 from engine.api.protocol import ErrorReply, EventFrame, Resync, StateFrame, StreamMessage
 from engine.api.server import ApiServer
 from engine.config.api import ApiConfig
@@ -215,3 +216,52 @@ async def test_a_stream_that_asks_for_nonsense_is_refused(gate: Gate, query: str
     async with gate() as gated:
         status, body = await gated.ask("GET", f"/v1/stream{query}", "read")
         assert status == 400 and msgspec.json.decode(body, type=ErrorReply).error
+
+
+async def test_a_client_watches_a_symbols_market_and_no_more_than_a_few_do(gate: Gate) -> None:
+    async with gate(max_consoles=1) as gated:
+        first, second = await gated.stream(), await gated.stream()
+        await first.send_str('{"symbol":"kraken:BTC/USD"}')
+        async with asyncio.timeout(5):
+            while not isinstance(message := decode((await first.receive()).data), MarketFrame):
+                pass
+        assert message.full and message.symbol == "kraken:BTC/USD"
+        await second.send_str('{"symbol":"kraken:BTC/USD"}')
+        async with asyncio.timeout(5):
+            async for _ in second:
+                pass
+        assert second.close_code == 1013
+        await first.close()
+
+
+@pytest.mark.parametrize("said", ["x", "[]", '{"symbol":1}', '{"symbol":"' + "x" * 101 + '"}'])
+async def test_a_client_that_is_not_understood_is_told_and_cut_off(gate: Gate, said: str) -> None:
+    async with gate() as gated:
+        stream = await gated.stream()
+        await stream.send_str(said)
+        async with asyncio.timeout(5):
+            async for _ in stream:
+                pass
+        assert stream.close_code == 1008
+
+
+async def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_told(gate: Gate) -> None:
+    async with gate(slow_s=0.5) as gated:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gated.port, limit=1024)
+        told = (
+            f"Authorization: Bearer {gated.tokens['read']}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        )
+        key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        writer.write(f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n{told}{key}".encode())
+        assert b"101" in await reader.readline()
+        other = await gated.stream()
+        async with asyncio.timeout(20):
+            while len(gated.one.gateway.streams.fanout.clients) != 2:
+                await asyncio.sleep(0.01)
+            while len(gated.one.gateway.streams.fanout.clients) != 1:
+                gated.desk.grow(200, 400)
+                await other.receive()
+        writer.close()
+        last = gated.served.hub.last_seq
+        gated.served.publish(1)
+        assert await seqs_until(other, last + 1) == [last + 1]
