@@ -40,6 +40,7 @@ from engine.workers.join import Ready
 from engine.workers.outlet import Outlet
 from engine.workers.patience import Patience
 from engine.workers.player import Player
+from engine.workers.same_journal import claim
 from engine.workers.standing import Standing
 
 if TYPE_CHECKING:
@@ -217,11 +218,24 @@ class ExecutionEngine(LiveEngine):
             name=f"tickdesk-{self.worker}",
         )
         self.outlet = Outlet(self)
-        self.tasks.spawn(self.reader.run())
         self.tasks.spawn(self._hold())
-        self.tasks.spawn(self._keep_on())
-        self.tasks.spawn(self.outlet.run())
+        self.tasks.spawn(self._begin(self.reader, self.outlet))
         self.tasks.spawn(self.standing.run(), vital=False)
+
+    async def _begin(self, reader: BusReader, outlet: Outlet) -> None:
+        """Nothing is decided before it is known that this is the journal of the orders on the bus."""
+        while True:
+            try:
+                await claim(self._redis, self.keys, self.store)
+                break
+            except BusError:
+                raise
+            except Exception as error:
+                log.debug("journal: %s", error)
+            await asyncio.sleep(self.options.config.bus.lease_s / 4)
+        self.tasks.spawn(reader.run())
+        self.tasks.spawn(self._keep_on())
+        self.tasks.spawn(outlet.run())
 
     def bus_state(self) -> tuple[str, str]:
         """For whoever looks at the workers."""

@@ -101,10 +101,19 @@ class Player:
 
 
 def _note_clock(desk: Desk, ticks: Ticks) -> None:
-    """As ``Desk.on_events`` does by the newest of what a read held."""
-    newest = ticks[-1]
-    venue = desk.instruments[int(newest["symbol"])].venue
-    if newest["kind"] != TRADE:
-        desk.clock_offset.note_quote(venue, int(newest["recv_ns"]))
-    elif not newest["flags"] & BACKFILLED:
-        desk.clock_offset.note(venue, int(newest["event_ns"]), int(newest["recv_ns"]))
+    """By the newest trade of each venue: as ``Desk.on_events`` does, where each read is one venue's."""
+    trades = ticks[ticks["kind"] == TRADE]
+    if not len(trades):
+        newest = ticks[-1]
+        desk.clock_offset.note_quote(desk.instruments[int(newest["symbol"])].venue, int(newest["recv_ns"]))
+        return
+    trades = trades[(trades["flags"] & BACKFILLED) == 0]
+    if not len(trades):
+        return
+    last: list[np.void] = [trades[-1]]
+    if (trades["symbol"] != last[0]["symbol"]).any():
+        _, first = np.unique(trades["symbol"][::-1], return_index=True)
+        last = [trades[at] for at in np.sort(len(trades) - 1 - first)]
+    newest_of = {desk.instruments[int(one["symbol"])].venue: one for one in last}
+    for venue, one in newest_of.items():
+        desk.clock_offset.note(venue, int(one["event_ns"]), int(one["recv_ns"]))

@@ -11,6 +11,7 @@ from engine.bus.keys import Keys
 from engine.bus.messages import Listed
 from engine.config import Config, load
 from engine.errors import BusError
+from engine.events import Quote, Trade
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
 from engine.wiring.desk import Desk
@@ -166,3 +167,15 @@ def test_a_round_waits_once_for_a_shard_that_is_not_heard() -> None:
 def test_nothing_is_waited_for_where_all_are_heard() -> None:
     patience = Patience(0.25)
     assert not patience.is_over((), lambda shard: 0, 0.0)
+
+
+def test_the_clock_is_judged_by_trades_also_where_a_quote_came_last(config: Config) -> None:
+    rounds, executing = Rounds(config), Executing(config)
+    for number, symbol in enumerate(("a:X-USD", "b:Y-USD"), 1):
+        rounds.events([Trade(symbol, number, 1.0, 1.0, 1, 1_000 * number, 2_000 * number)])
+    rounds.events([Quote("a:X-USD", 1.0, 1.0, 1.001, 1.0, 5_000, 5_000)])
+    cut = rounds.cut(1)
+    assert cut is not None
+    executing.take(cut)
+    offset = executing.desk.clock_offset
+    assert (offset.skew_ns("a"), offset.skew_ns("b")) == (1_000, 2_000)
