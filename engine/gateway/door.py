@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from multidict import CIMultiDictProxy
+
 from engine.api.route import Route
 from engine.config.api import ApiConfig, listen_at
 from engine.errors import TokenError
@@ -61,10 +63,10 @@ class Door:
         if origin is not None and origin.lower() not in self._origins:
             raise Refused(403, "WRONG_ORIGIN", "a page of another origin opens no stream: see api.origins")
 
-    def address(self, peer: str, headers: Mapping[str, str]) -> str:
-        """Who asks: the peer; behind a proxy, what that says last."""
+    def address(self, peer: str, headers: CIMultiDictProxy[str]) -> str:
+        """Who asks: the peer; behind a proxy, what that says last: before it, anybody may say anything."""
         if self._behind_proxy:
-            said = headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+            said = (headers.getall("X-Forwarded-For", None) or [""])[-1].rpartition(",")[2].strip()
             try:
                 return str(ipaddress.ip_address(said))
             except ValueError:

@@ -49,7 +49,7 @@ class KeptAnswers:
         if done.cancelled() or done.exception() is not None:
             return
         answer = done.result()
-        if answer.status == 200 and len(answer.body) <= MOST_BODY:
+        if len(answer.body) <= MOST_BODY:
             self._kept[address] = self._clock(), answer
             self._kept.move_to_end(address)
             while len(self._kept) > MOST_KEPT:

@@ -83,7 +83,8 @@ class Gateway:
         self.door.check_address(address)
         route = await self._routing.route(request)
         if isinstance(route, Route) and route.access in ("open", "signature"):
-            return await self._forward(request, route, None, address)
+            shared = route.method == "GET" and route.rate == "look"
+            return await (self._look if shared else self._forward)(request, route, None, address)
         token = None
         try:
             token = self.door.token(address, headers)
@@ -112,7 +113,7 @@ class Gateway:
     # --- questions ---------------------------------------------------------------------------------
 
     async def _look(
-        self, request: web.BaseRequest, route: Route, token: Token, address: str
+        self, request: web.BaseRequest, route: Route, token: Token | None, address: str
     ) -> web.StreamResponse:
         raw = request.rel_url.raw_path_qs
         if raw == SNAPSHOT or raw in ROWS:

@@ -189,6 +189,21 @@ async def test_behind_a_proxy_the_address_is_what_that_says_last(gate: Gate) -> 
             assert (await gated.ask("GET", SNAPSHOT, "read", X_Forwarded_For=said))[0] == status
 
 
+async def test_of_several_headers_a_proxys_own_is_the_last(gate: Gate) -> None:
+    async with gate(address_per_s=1.0, tls_proxy=True) as gated:
+        for n, status in enumerate((b"200", b"200", b"429")):
+            said = (f"X-Forwarded-For: 9.9.9.{n}", "X-Forwarded-For: 1.1.1.1", "Connection: close")
+            reader, writer = await connect(gated, head(gated, "GET", SNAPSHOT, *said))
+            assert (await ended(reader)).split()[1] == status
+            writer.close()
+
+
+async def test_probes_are_open_and_ask_the_engine_a_few_times_a_second(gate: Gate) -> None:
+    async with gate() as gated:
+        found = await asyncio.gather(*(gated.ask("GET", "/v1/health/live", None) for _ in range(30)))
+        assert {status for status, _ in found} == {200}
+
+
 async def test_no_log_line_holds_a_secret(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     async with gate() as gated:
