@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+TOGETHER = 1024
+"""Ticks of rounds that are looked at as one: nobody may acknowledge for days."""
+
 
 class Behind:
     """Counts ticks from when they are sent until all groups are through with their round."""
 
     def __init__(self) -> None:
         self._rounds: deque[tuple[int, int]] = deque()
-        """(number, ticks) of rounds with ticks, those that are not acknowledged."""
+        """(last number, ticks) of rounds, those that are not acknowledged."""
         self.ticks = 0
 
     def sent(self, number: int, ticks: int) -> None:
-        if ticks:
-            self._rounds.append((number, ticks))
-            self.ticks += ticks
+        if not ticks:
+            return
+        self.ticks += ticks
+        if self._rounds and self._rounds[-1][1] < TOGETHER:
+            ticks += self._rounds.pop()[1]
+        self._rounds.append((number, ticks))
 
     def acknowledged(self, least: Sequence[int | None]) -> None:
         """``least``: up to where each stream that has more is acknowledged; None: by nobody so far."""

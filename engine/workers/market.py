@@ -64,7 +64,7 @@ class Market:
         self._listing: asyncio.Task[None] | None = None
         self._written = -1
         """The publisher's connection when instruments were written last: a server may have forgotten."""
-        self._clock_due = False
+        self._clock_due = self._warned = False
         self._ended = False
         self._state, self._detail = "waiting", ""
         self._counted = 0, 0
@@ -341,6 +341,17 @@ class Market:
                     if stream in numbers and (one.least or 0) < numbers[stream]
                 ]
             )
+            self._warn()
+
+    def _warn(self) -> None:
+        """Live, nothing waits for who is behind: what they have not read fills the server's memory."""
+        behind = self.behind.ticks > self._frame.config.bus.most_behind
+        if behind and not self._warned:
+            log.warning(
+                "%d ticks are not acknowledged: is a features and an execution worker running?",
+                self.behind.ticks,
+            )
+        self._warned = behind
 
     def row(self, row: WorkerRow, seconds: float) -> WorkerRow:
         rounds, publisher = self._rounds, self._publisher
