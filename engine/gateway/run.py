@@ -29,7 +29,7 @@ BACKLOG = 256
 HANDSHAKE_S = 5.0
 CERTIFICATE_S = 5.0
 """How soon new certificate files are taken."""
-END_S = 2.0
+END_S = 0.5
 """How long requests that are being answered have at the end."""
 
 
