@@ -49,8 +49,9 @@ class OutsideSteps:
         """
         told, error = list(texts), ""
         for step in work.steps[len(texts) :]:
+            key, again = f"{work.run_id}-{work.first + len(told) + 1}", cut_off and len(told) == len(texts)
             try:
-                told.append(clean(await self._do(work, step, cut_off and len(told) == len(texts)), 200))
+                told.append(clean(await self._do(step, key, again), 200))
             except AutomationError as failure:
                 error = clean(failure, 200)
                 break
@@ -66,10 +67,10 @@ class OutsideSteps:
             last=work.last,
         )
 
-    async def _do(self, work: Work, step: Outside, again: bool) -> str:
+    async def _do(self, step: Outside, key: str, again: bool) -> str:
         match step:
             case Call():
-                return await self._webhooks.call(step.step, work.run_id, step.body.encode())
+                return await self._webhooks.call(step.step, key, step.body.encode())
             case Tell():
                 text = step.text + AGAIN if again else step.text
                 return await self._notifier.send(step.urls, step.title, text, step.level)

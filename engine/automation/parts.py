@@ -121,7 +121,7 @@ class Webhook(_Part, frozen=True, tag="webhook"):
     """Calls an address with the run and its signal as a JSON object. Any 2xx is success.
 
     Tried again after a timeout, a failed connection, 408, 429 or 5xx. The header ``Idempotency-Key`` is the
-    run's id, the same in every attempt.
+    run's id and the step's number, the same in every attempt.
     """
 
     url: Text

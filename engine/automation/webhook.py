@@ -42,11 +42,14 @@ class WebhookCaller:
             await self._session.close()
             self._session = None
 
-    async def call(self, step: Webhook, run_id: str, body: bytes) -> str:
-        """POST ``body`` (JSON) until it is taken; answers what came back. Raises AutomationError."""
+    async def call(self, step: Webhook, key: str, body: bytes) -> str:
+        """POST ``body`` (JSON) until it is taken; answers what came back. Raises AutomationError.
+
+        ``key``: the same in every attempt, and of no other call: a receiver does it once.
+        """
         url = self._url(step)
         headers = {name: resolve(value, self._environ) for name, value in step.headers.items()}
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": run_id}
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
         for attempt in range(step.retries + 1):
             try:
                 return await self._attempt(url, headers, body, step.timeout_s)

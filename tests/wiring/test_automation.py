@@ -215,7 +215,7 @@ async def test_a_webhook_gets_the_signal_and_secrets_of_the_environment(database
             await running.ended(1)
             headers, body = hook.calls[0]
             assert headers["Authorization"] == "Bearer hidden"
-            assert headers["Idempotency-Key"] == body["run_id"]
+            assert headers["Idempotency-Key"] == f"{body['run_id']}-1"
             assert body["signal"]["symbol"] == SYMBOL and body["signal"]["score"] == 0.8
             assert body["text"] == "trend" and body["automation"] == "one"
             assert b"hidden" not in (running.automations.get("one") or b"")
@@ -230,6 +230,16 @@ async def test_a_webhook_is_tried_again(database: Path) -> None:
             assert (await running.ended(1)).succeeded == 1
             assert len(hook.calls) == 4
             assert len({headers["Idempotency-Key"] for headers, _ in hook.calls}) == 1
+
+
+async def test_a_receiver_tells_the_calls_of_one_run_apart(database: Path) -> None:
+    async with serving() as hook, Running(database) as running:
+        await running.put("one", hooked(hook), NOTIFY, hooked(hook), hooked(hook))
+        running.signal()
+        assert (await running.ended(1)).succeeded == 1
+        run_id = hook.calls[0][1]["run_id"]
+        keys = [headers["Idempotency-Key"] for headers, _ in hook.calls]
+        assert keys == [f"{run_id}-1", f"{run_id}-3", f"{run_id}-4"]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ async def test_a_worker_does_it_with_its_own_environment(
         assert outcome.texts == ("webhook answered 200",)
         assert engine.places == [("waiting", 1), (worker.name, 1)]
         ((headers, body),) = hook.calls
-        assert headers["Authorization"] == TOKEN and headers["Idempotency-Key"] == work.run_id
+        assert headers["Authorization"] == TOKEN and headers["Idempotency-Key"] == f"{work.run_id}-1"
         assert body == {"a": 1} and engine.alerts == []
         assert TOKEN not in worker.log.read_text()
 
