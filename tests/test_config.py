@@ -47,6 +47,7 @@ LINKED = {
     "models.retrain.horizon": "5",
     "models.retrain.days_of_bars": "30.5",
     "models.retrain.model": "/srv/my.py",
+    "automations.jobs.when_down": "fail",
     "strategies_dir": "/srv/123",  # a relative one is completed
     "opportunities.sessions": "mon-fri 13:30-20:00,sat 22:00-02:00",
 }

@@ -11,7 +11,7 @@ from engine.wiring.compile import compile_all
 
 MODULES = (
     *("consume", "screen", "binance_scan", "quant", "blend", "rules", "scan", "alpha158", "candles"),
-    *("model", "drift", "intake"),
+    *("remember", "model", "drift", "intake", "deal"),
 )
 
 
