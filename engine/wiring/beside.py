@@ -102,7 +102,7 @@ class Beside:
 
     def _collect(self) -> None:
         """Ask the polling sources for the symbols that no socket brings, where any is configured."""
-        if self._config.collection.symbols:
+        if self._config.collection.symbols and self._engine.said is None:  # else the market worker asks them
             from engine.wiring.collection import Collecting
 
             engine = self._engine
