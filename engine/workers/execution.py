@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ from engine.bus.keys import Keys
 from engine.bus.lease import Lease
 from engine.bus.messages import Listed
 from engine.bus.reader import Reader as BusReader
-from engine.errors import BusError, FencedError
+from engine.errors import BusError, FencedError, TickdeskError
 from engine.events import NS, JournalEvent
 from engine.feeds.base import Feed, Watched
 from engine.logs import LogRing
@@ -218,8 +218,8 @@ class ExecutionEngine(LiveEngine):
             name=f"tickdesk-{self.worker}",
         )
         self.outlet = Outlet(self)
-        self.tasks.spawn(self._hold())
-        self.tasks.spawn(self._begin(self.reader, self.outlet))
+        self.tasks.spawn(self._or_end(self._hold()))
+        self.tasks.spawn(self._or_end(self._begin(self.reader, self.outlet)))
         self.tasks.spawn(self.standing.run(), vital=False)
 
     async def _begin(self, reader: BusReader, outlet: Outlet) -> None:
@@ -233,9 +233,24 @@ class ExecutionEngine(LiveEngine):
             except Exception as error:
                 log.debug("journal: %s", error)
             await asyncio.sleep(self.options.config.bus.lease_s / 4)
-        self.tasks.spawn(reader.run())
-        self.tasks.spawn(self._keep_on())
-        self.tasks.spawn(outlet.run())
+        for work in (reader.run(), self._keep_on(), outlet.run()):
+            self.tasks.spawn(self._or_end(work))
+
+    async def _or_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Without the bus there is no desk: what ends ``work`` ends this worker, and another one begins."""
+        try:
+            await work
+        except* TickdeskError as errors:
+            error = _first(errors)
+            log.error("%s", error)
+            self._crashed(error)
+
+    async def _shut_down(self) -> None:
+        """Another one's orders are not touched any more."""
+        if isinstance(self.crash, FencedError):
+            await self.tasks.cancel()
+            return
+        await super()._shut_down()
 
     def bus_state(self) -> tuple[str, str]:
         """For whoever looks at the workers."""
@@ -385,3 +400,8 @@ class ExecutionEngine(LiveEngine):
             self._drain()
         self.desk.trading_enabled = False
         raise FencedError(f"{lost} executes by now: this worker ends")
+
+
+def _first(errors: BaseExceptionGroup[TickdeskError]) -> TickdeskError:
+    one = errors.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one
