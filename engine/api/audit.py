@@ -65,11 +65,17 @@ def begun(port: CommandPort) -> Middleware:
     @web.middleware
     async def begin(request: web.Request, handler: Handler) -> web.StreamResponse:
         entry, route = request.get(ENTRY), route_of(request)
-        if entry is not None and route is not None:
-            entry.body = hidden(await raw_body(request, route.most_body))
-            if route.access != "signature":
-                port.record(entry)
-        return await handler(request)
+        if entry is None or route is None:
+            return await handler(request)
+        raw = await raw_body(request, route.most_body)
+        if route.access != "signature":
+            entry.body = hidden(raw)
+            port.record(entry)
+            return await handler(request)
+        response = await handler(request)
+        if response.status < 400:  # it was signed: only then it is worth a look
+            entry.body = hidden(raw)
+        return response
 
     return begin
 

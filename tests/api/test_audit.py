@@ -118,6 +118,29 @@ def test_secrets_are_hidden_at_any_depth() -> None:
     assert "no JSON" in hidden(b"[" * 100_000) and hidden(b'"\\u001b[2J"') == '"\\u001b[2J"'
 
 
+def test_of_a_large_body_only_what_is_shown_is_looked_at() -> None:
+    """It is looked at in the engine's own thread."""
+    names = hidden(msgspec.json.encode({f"n{n}": n % 3 for n in range(5_000)}))
+    rows = hidden(msgspec.json.encode([[0] * 40] * 1_000))
+    assert '"n90":' in names and '"n600":' not in names
+    assert 500 < len(rows) < 1_200 and rows.endswith("]]")
+
+
+async def test_a_forged_update_is_not_looked_into(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bytes] = []
+
+    def look(raw: bytes) -> str:
+        looked.append(raw)
+        return "seen"
+
+    monkeypatch.setattr("engine.api.audit.hidden", look)
+    async with serve() as served:
+        await served.request("POST", "/v1/webhooks/alpaca", b"{}", **{"X-Signature": "forged"})
+        assert looked == []
+        await served.request("POST", "/v1/webhooks/alpaca", b"{}", **{"X-Signature": "good"})
+        assert [entry.body for entry in entries(served)] == ["seen"] and looked == [b"{}"]
+
+
 def test_who_asks_through_a_gateway_is_told_in_one_line() -> None:
     said = AskedBy("admin", "::1", "night shift")
     assert parse(said.text) == said and said.may("trade") and not parse("read ::1 x").may("trade")
