@@ -4,7 +4,8 @@ PY := .venv/bin/python
 ARGS ?=
 
 # How much chaos: kill -9 of processes that commit, canceled tasks, seeded sessions, seeded feeds, seconds of
-# SIGSTOP, damaged models, consoles that come and go, seconds that a console's terminal reads nothing.
+# SIGSTOP, damaged models, consoles that come and go, faults of a desk over the bus, seconds that a console's
+# terminal reads nothing.
 KILLS ?= 500
 CANCELS ?= 1500
 SEEDS ?= 1000
@@ -12,6 +13,7 @@ FEEDS ?= 200
 STOP_S ?= 30
 MODELS ?= 200
 CONSOLES ?= 100
+BUS_FAULTS ?= 100
 STALL_S ?= 60
 
 .PHONY: run test bench peers chaos lint lock clean
@@ -28,7 +30,7 @@ bench: .venv
 chaos: .venv
 	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
 		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_MODELS=$(MODELS) \
-		TICKDESK_CHAOS_CONSOLES=$(CONSOLES) TICKDESK_CHAOS_STALL_S=$(STALL_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
+		TICKDESK_CHAOS_BUS_FAULTS=$(BUS_FAULTS) TICKDESK_CHAOS_CONSOLES=$(CONSOLES) TICKDESK_CHAOS_STALL_S=$(STALL_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:

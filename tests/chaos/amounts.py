@@ -27,5 +27,9 @@ CONSOLES = _amount("CONSOLES", 2)
 """Consoles that attach and go: left, killed, hung up on."""
 STALL_S = _amount("STALL_S", 3)
 """How long the terminal of a console reads nothing."""
+BUS_FAULTS = _amount("BUS_FAULTS", 2)
+"""Workers killed and stopped, servers killed, networks cut, of a desk over the bus."""
+BUS_STOP_S = min(STOP_S, 30)
+"""SIGSTOP of its workers."""
 SEED = _amount("SEED", 20_260_107)
 """Of every random choice; a failure tells it."""

@@ -17,7 +17,7 @@ from tests.e2e.engine import environment
 
 COMMAND = [sys.executable, "-m", "console", "worker"]
 _LOOK_S = 0.02
-START_S = 120.0
+START_S = 60.0
 
 
 class Member:
@@ -71,8 +71,9 @@ class Member:
             self.process.wait(20)
 
     def told(self) -> str:
-        """What it printed last."""
-        return self.output.read_bytes()[-3000:].decode(errors="replace") if self.output.exists() else ""
+        """What it printed and logged last."""
+        files = [self.output, self.home / "engine.log"]
+        return "\n".join(one.read_bytes()[-3000:].decode(errors="replace") for one in files if one.exists())
 
 
 class Topology:
