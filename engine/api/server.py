@@ -20,6 +20,7 @@ from engine.api.guard import GUARD, Guard
 from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
 from engine.api.idempotency import Keys
+from engine.api.requests import Requests
 from engine.api.route import DESK, add_routes, strict
 from engine.api.stream import Streams
 from engine.api.stream_routes import STREAMS
@@ -30,9 +31,16 @@ class ApiServer:
     """Serves one desk. ``frames_per_s`` is the rate of conflated state to each client."""
 
     def __init__(
-        self, desk: DeskPort, hub: Hub, *, frames_per_s: float, control: Control | None = None
+        self,
+        desk: DeskPort,
+        hub: Hub,
+        *,
+        frames_per_s: float,
+        control: Control | None = None,
+        requests: Requests | None = None,
     ) -> None:
         self._desk = desk
+        self.requests = requests or Requests()
         self._guard = Guard(control or Control(), time.monotonic_ns)
         self.streams = Streams(desk, hub, self._guard, frames_per_s=frames_per_s)
         self._runner: web.AppRunner | None = None
@@ -42,6 +50,7 @@ class ApiServer:
         app = web.Application(
             client_max_size=MAX_BODY,
             middlewares=[
+                self.requests.middleware(time.perf_counter_ns),
                 audited(commands, time.time_ns),
                 errors,
                 self._guard.middleware(),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from engine.api.address import prepare, socket_path
 from engine.api.control import Control
 from engine.api.health_protocol import BusHealth
 from engine.api.hub import Hub
+from engine.api.requests import Requests
 from engine.api.server import ApiServer
 from engine.bus.inspect import Inspection
 from engine.clock import Clock, LiveClock
@@ -32,8 +31,6 @@ from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tape import Tape, TapeFeed
 from engine.instruments import Instruments
 from engine.logs import LogRing
-from engine.risk.console_watch import ConsoleWatch
-from engine.risk.state import RISK
 from engine.store.read import DATABASE
 from engine.store.store import Store
 from engine.strategies.registry import StrategySet
@@ -41,8 +38,6 @@ from engine.wiring.alerts import Alerts
 from engine.wiring.automation import Automations
 from engine.wiring.bar_history import BarHistory
 from engine.wiring.beside import Beside
-from engine.wiring.commands import bound_commands
-from engine.wiring.data_view import bound_quarantine
 from engine.wiring.desk import Desk
 from engine.wiring.end_signals import EndSignals
 from engine.wiring.engine_options import EngineOptions
@@ -52,29 +47,24 @@ from engine.wiring.kept import forget
 from engine.wiring.latency import Stages
 from engine.wiring.metrics.bus import BusMetrics
 from engine.wiring.metrics.desk_metrics import desk_metrics
-from engine.wiring.model_poll import poll
 from engine.wiring.model_slot import ModelSlot
 from engine.wiring.order_times import OrderTimes
 from engine.wiring.performance import LivePerformance
 from engine.wiring.port import LivePort
 from engine.wiring.recording import Recording
-from engine.wiring.restore import restore, tell_unfed
+from engine.wiring.restore import restore
 from engine.wiring.service_manager import ServiceManager
 from engine.wiring.shutdown import CLIENTS_S, SEAL_S, Shutdown, Step, steps
 from engine.wiring.signals import Said
-from engine.wiring.simulated_prices import keep_prices, keep_prices_forever, kept_prices
-from engine.wiring.sources import adopt, live_feeds, run_feed
+from engine.wiring.simulated_prices import keep_prices, kept_prices
+from engine.wiring.sources import live_feeds, run_feed
+from engine.wiring.start import start
 from engine.wiring.tape_playback import Begin, TapePlayback
 from engine.wiring.tasks import Tasks
 from engine.wiring.view import DeskView
 from engine.wiring.writing import Writing
 
 log = logging.getLogger("engine")
-
-AFTER_DECISIONS_S = 0.01
-"""When the orders of a bar close are out: then models are compared."""
-TICK_S = 0.05
-"""The timer that closes bars and sweeps stops when no tick does."""
 
 
 class LiveEngine:
@@ -94,10 +84,10 @@ class LiveEngine:
         self.options = options
         self.config = options.config
         self.ring = ring
-        self._tape = tape
+        self.tape = tape
         self.hub = Hub()
         self.control = control or Control()
-        self._consoles = ConsoleWatch(self.config.risk)
+        self.requests = Requests()
         self.phase = "starting"
         self.phase_detail = ""
         self.clock: Clock = LiveClock()
@@ -234,7 +224,7 @@ class LiveEngine:
 
     @property
     def on_tape(self) -> bool:
-        return self._tape is not None
+        return self.tape is not None
 
     def tape_text(self) -> str:
         """Name, speed and the time reached on the tape; "" when live."""
@@ -256,6 +246,7 @@ class LiveEngine:
 
     def _crashed(self, error: Exception) -> None:
         self.crash = error
+        self.on_stop()
         self.stopping.set()
 
     # --- life ---
@@ -267,7 +258,11 @@ class LiveEngine:
         socket = socket_path(self.options.state_dir)
         prepare(self.options.state_dir)
         server = self._server = ApiServer(
-            LivePort(self), self.hub, frames_per_s=self.config.link.frames_per_s, control=self.control
+            LivePort(self),
+            self.hub,
+            frames_per_s=self.config.link.frames_per_s,
+            control=self.control,
+            requests=self.requests,
         )
         try:
             self.hub.start_at(self.store.last_seq)  # before it: a restart journals too
@@ -276,7 +271,7 @@ class LiveEngine:
                 self.desk,
                 self.clock(),
                 where=self.options.state_dir,
-                tape=self._tape is not None,
+                tape=self.tape is not None,
             )
             if self.gateways is not None:
                 self.gateways.take_up(self.store.settings(), self.clock())
@@ -285,7 +280,7 @@ class LiveEngine:
             if self.bars is not None:
                 self.bars.start()
             self._signals.listen(self._loop, self.options.life_fd)
-            if self._tape is None:
+            if self.tape is None:
                 self.feeds = self.open_feeds()
                 self.beside.check()  # what is wrong with its configuration ends the start
             await server.start(socket)
@@ -294,7 +289,7 @@ class LiveEngine:
             log.info("listening", extra={"fields": {"socket": str(socket), "pid": os.getpid()}})
             self.tasks.spawn(self.heartbeat.run())
             self.tasks.spawn(self._manager.run())
-            self.tasks.spawn(self._run())
+            self.tasks.spawn(start(self))
             await self.stopping.wait()
             await self._shut_down()
         finally:
@@ -345,56 +340,6 @@ class LiveEngine:
 
     # --- running ---
 
-    async def _run(self) -> None:
-        self.phase, self.phase_detail = "warming up", ""
-        try:
-            if self._tape is not None and self.playback is not None:
-                self.clock = self.ring.clock = self._open_tape(self._tape, self.playback)
-            for feed in self.feeds:
-                if isinstance(feed, SimulatedFeed):
-                    adopt(self.desk, await feed.instruments())
-                    await self._warm_up(feed)
-                    self.tasks.spawn(keep_prices_forever(self.desk, self.writing.keep), vital=False)
-        finally:
-            # What the start has made stays for good: the collector need not walk it ever again.
-            gc.freeze()
-            gc.enable()
-        # Not before: a child that imports LightGBM takes a core from the warm-up and the opening screen.
-        kept = self.store.settings() if self._tape is None else {}
-        loading = self.tasks.spawn(self.model.start(kept), vital=False)
-        if self._tape is not None:
-            await asyncio.wait([loading])  # a tape can wait for its model; a market does not
-        else:
-            assert self._loop is not None
-            self.desk.signals.scoring.go_live(
-                time.perf_counter_ns, partial(self._loop.call_later, AFTER_DECISIONS_S)
-            )
-        await self.metrics.page()  # the first holds the loop for longer: before anything is decided
-        self.phase, self.phase_detail = "running", ""
-        if self._tape is None:
-            self.advance()
-            if self.said is None:  # else others have the feeds
-                tell_unfed(self.desk, self.feeds)
-            if self.desk.trading.gate.state is not RiskState.ACTIVE:
-                # The last run may have ended between the halt and its cancels.
-                self.desk.trading.cancel_entries()
-        if self.gateways is not None:
-            self.broker_tasks.spawn(self.gateways.run(), vital=False)
-        self.desk.signals.on_signal = self.automations.offer
-        self.tasks.spawn(self.automations.run(), vital=False)
-        self.recording.start()
-        self.start_feeds()
-        self.tasks.spawn(self.recording.run(), vital=False)
-        self.tasks.spawn(self._timer())
-        self.tasks.spawn(self.performance.run(), vital=False)
-        self.tasks.spawn(bound_commands(self.store), vital=False)
-        self.tasks.spawn(bound_quarantine(self.store, self.config.quality.quarantine_rows), vital=False)
-        if self._tape is None:
-            self.beside.start()
-            if self.bars is not None:
-                self.tasks.spawn(self.bars.run(), vital=False)
-        self.tasks.spawn(poll(self.model, self.config.models.poll_s), vital=False)
-
     def open_feeds(self) -> list[Feed]:
         """Of a live desk, before anything runs. Raises ConfigError."""
         prices = kept_prices(self.store.settings())
@@ -407,22 +352,8 @@ class LiveEngine:
 
     def advance(self) -> None:
         """The clock goes on; a tape's time is its events' alone: else no two runs were the same."""
-        if self._tape is None:
+        if self.tape is None:
             self.desk.advance(self.clock())
-
-    def _open_tape(self, tape: Tape, playback: TapePlayback) -> Clock:
-        """Play the tape; the desk's clock is then where the tape is."""
-        adopt(self.desk, tape.specs)
-        self.feeds = [playback.feed]
-        self.tasks.spawn(playback.measure(), vital=False)
-        return lambda: self.desk.now_ns
-
-    async def _warm_up(self, feed: SimulatedFeed) -> None:
-        """Feed the simulated past: indicators warm up, nothing is decided."""
-        with self.desk.warming_up():
-            for events in feed.history(self.clock()):
-                self.desk.on_events(events)
-                await asyncio.sleep(0)
 
     def sink(self, events: list[MarketEvent]) -> None:
         """What a feed brought, in order."""
@@ -437,24 +368,3 @@ class LiveEngine:
             self.desk.on_block(ticks, symbols)
         except Exception as error:
             self.internal_error(error)
-
-    async def _timer(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                if isinstance(self.clock, LiveClock):
-                    self.clock.resync()
-                self.advance()
-                self.alerts.look()
-                self._watch_consoles()
-            except Exception as error:
-                self.internal_error(error)
-
-    def _watch_consoles(self) -> None:
-        """By our own time, not the desk's: on a tape that is another."""
-        now = time.monotonic_ns()
-        self._consoles.on_consoles(self.control.count, now)
-        lost = self._consoles.due(now)
-        if lost is not None:
-            state, reason = lost
-            self.desk.trading.set_state(state, RISK, reason)

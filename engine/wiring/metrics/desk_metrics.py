@@ -10,6 +10,7 @@ from engine.wiring.metrics.decisions import FlowMetrics, LoopMetrics, StageMetri
 from engine.wiring.metrics.feeds import FeedMetrics
 from engine.wiring.metrics.models import ModelMetrics
 from engine.wiring.metrics.process import ProcessMetrics
+from engine.wiring.metrics.requests import RequestMetrics
 from engine.wiring.metrics.service import AutomationMetrics, ServiceMetrics, StoreMetrics
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def desk_metrics(engine: LiveEngine) -> Metrics:
             StoreMetrics(engine),
             AutomationMetrics(engine),
             engine.bus_metrics,
+            RequestMetrics(engine.requests),
             ProcessMetrics(engine.started_ns),
         ]
     )
