@@ -223,12 +223,12 @@ def job(**step: object) -> Job:
     return Job("again-1", parse("again", parts), None, START_NS, 0)
 
 
-async def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
+def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
     """No automation switches it on, nor back on, and a restart forgets nothing."""
     first = Kept()
     switched = Steps(first.desk, tape=True, keep=first.settings.__setitem__)
     away = job(enabled=False, for_s=1)
-    await switched.do(away, 0, away.definition.steps[0])
+    switched.do(away, 0, away.definition.steps[0])
     back = job(enabled=True)
     first.desk.tuning.set_strategy("trend", StrategyPatch(enabled=True))
     first.desk._on_repeater("trend", "20 buy orders")
@@ -239,7 +239,7 @@ async def test_a_strategy_that_repeated_itself_waits_for_a_person() -> None:
         strategies = kept.desk.signals.strategies
         steps = Steps(kept.desk, tape=True, keep=kept.settings.__setitem__)
         with pytest.raises(AutomationError, match="a person has to"):
-            await steps.do(back, 0, back.definition.steps[0])
+            steps.do(back, 0, back.definition.steps[0])
         assert not strategies.enabled("trend")
         assert kept.desk.trading.gate.disabled == {"trend": "20 buy orders"}
     again.desk.tuning.set_strategy("trend", StrategyPatch(enabled=True), who="me")
