@@ -37,11 +37,6 @@ class Hub:
         """Events that a client which comes back can have."""
         return len(self._ring)
 
-    @property
-    def listeners(self) -> int:
-        """Streams that are open now."""
-        return len(self._wakers)
-
     def start_at(self, seq: int) -> None:
         """Events up to ``seq`` happened before this engine started: they are in the journal, not here."""
         self._last = seq
