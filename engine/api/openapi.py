@@ -12,32 +12,38 @@ from typing import Any
 import msgspec
 
 from engine.api.http import MAX_NAME
-from engine.api.idempotency import KEY, MOST_KEY
+from engine.api.idempotency import KEY, MOST_KEY, REPLAYED
 from engine.api.protocol import ErrorReply
 from engine.api.query import MOST_NS, Number, Parameter
 from engine.api.route import Route
 
 Document = dict[str, Any]
 
+MOST_TAG = 100
+"""Characters."""
 _REF = "#/components/schemas/{name}"
-_EVERY = (400, 401, 403, 429, 500, 502, 503, 504)
+_EVERY = (400, 401, 403, 421, 429, 500, 503, 504)
 """Errors of all routes: of the engine, or of the gateway before it."""
 _TOLD = {
     101: "Switching protocols: what follows are messages of this schema",
     200: "Done, or answered",
+    304: "As it was: If-None-Match names its tag",
     400: "Not understood: the query, the body or a header is not as the route takes it",
     401: "Without a token, or with one that is not known; a signature that is not right",
     403: "The token's role may not",
     404: "Nothing is known by this name",
     405: "Not with this method",
+    408: "The body did not come in time",
     409: "Refused: the desk's state or another console's control does not allow it",
     413: "The body is too large",
+    415: "The body is packed: it is to come as it is",
+    421: "The desk is not served by the name that Host says",
     422: "The idempotency key was used for another command; an update that names no order",
+    426: "That is a WebSocket: the request is to say so",
     429: "Too often: see Retry-After",
     500: "The engine's own fault: its log says more",
-    502: "The gateway reaches no engine",
-    503: "Not yet, or not any more: the desk starts, stops, or has too much to do",
-    504: "The engine did not answer in time",
+    503: "Not yet, or not any more: the desk starts, stops, is away or has too much to do",
+    504: "The engine did not answer in time: of a command nobody knows; ask again with the same key",
 }
 _TAGS = {
     "desk": "The desk as a whole",
@@ -153,6 +159,8 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     parameters = [*map(_name, route.names), *map(_parameter, route.query)]
     if route.idempotent:
         parameters.append(_key_header())
+    if route.shared:
+        parameters.append(_tag_header())
     if parameters:
         made["parameters"] = parameters
     if route.body is not None:
@@ -194,15 +202,45 @@ def _key_header() -> dict[str, Any]:
     }
 
 
+def _tag_header() -> dict[str, Any]:
+    return {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag of the reply that is known: while nothing changes, the answer is 304",
+        "schema": {"type": "string", "maxLength": MOST_TAG, "pattern": "^[ -~]+$"},
+    }
+
+
+def _headers(route: Route, status: int) -> dict[str, Any]:
+    """Headers of an answer that mean something to who asks."""
+    if status in (429, 503, 504):
+        wait = {"type": "integer", "minimum": 1}
+        return {"Retry-After": {"description": "Over TCP: seconds to wait", "schema": wait}}
+    if status in (200, 304) and route.shared:
+        return {"ETag": {"description": "Over TCP: see If-None-Match", "schema": {"type": "string"}}}
+    if status in (200, 409) and route.idempotent:
+        about = "It was told before, and nothing was done again"
+        return {REPLAYED: {"description": about, "schema": {"const": "true"}}}
+    return {}
+
+
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     fault = {"application/json": {"schema": schemas.reply(ErrorReply)}}
     done = 101 if route.stream else 200
-    made = {str(done): {"description": _TOLD[done], "content": _content(route, schemas)}}
+    made: dict[str, dict[str, Any]] = {
+        str(done): {"description": _TOLD[done], "content": _content(route, schemas)}
+    }
+    if route.shared:
+        made["304"] = {"description": _TOLD[304]}
     for status in statuses(route):
         content = fault
         if status == 503 and 503 in route.statuses:
             content = _content(route, schemas)
         made[str(status)] = {"description": _TOLD[status], "content": content}
+    for told, response in made.items():
+        headers = _headers(route, int(told))
+        if headers:
+            response["headers"] = headers
     return made
 
 
@@ -216,7 +254,9 @@ def statuses(route: Route) -> list[int]:
     """The errors that ``route`` can be answered with."""
     found = {*_EVERY, *route.statuses}
     if route.body is not None or route.command:
-        found.add(413)
+        found |= {408, 413, 415}
+    if route.stream:
+        found.add(426)
     if route.names:
         found.add(404)
     if route.command:

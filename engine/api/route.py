@@ -76,6 +76,11 @@ class Route:
         return self.command and self.access == "token" if self.keyed is None else self.keyed
 
     @property
+    def shared(self) -> bool:
+        """Its reply is the same for all who may ask: told again for a moment, and known by its tag."""
+        return self.method == "GET" and self.rate == "look" and not (self.stream or self.personal)
+
+    @property
     def rate(self) -> Rate:
         if self.need == "look":
             return "history" if self.slow else "look"

@@ -51,7 +51,10 @@ def test_what_a_route_declares_is_told() -> None:
         operation = described()["paths"][route.address][route.method.lower()]
         told = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
         declared = {("path", name) for name in route.names} | {("query", each.name) for each in route.query}
-        assert told == declared | ({("header", KEY)} if route.idempotent else set())
+        headers = {("header", KEY)} if route.idempotent else set()
+        headers |= {("header", "If-None-Match")} if route.shared else set()
+        assert told == declared | headers
+        assert ("304" in operation["responses"]) == route.shared
         assert ("requestBody" in operation) == (route.body is not None)
         assert (operation["x-role"], operation["x-need"]) == (route.role, route.need)
         assert bool(operation["security"]) == (route.access == "token")
