@@ -7,16 +7,20 @@ import asyncio
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.desk import config_options
 from console.cli.settings import configuration, state_dir
-from engine.errors import BusError
+from engine.errors import EngineBusyError
+from engine.store.lock import StateLock, holder
 
 if TYPE_CHECKING:
     from engine.workers.supervisor import Child
 
+ENDS_S = 5.0
+"""So long the server of a topology that was killed may take to end."""
 _URL = "TICKDESK_BUS__URL"
 """Not on the command line: everybody can read that."""
 
@@ -34,22 +38,40 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
     from engine.workers.supervisor import Child, Supervisor
 
     folder = where / "workers"
+    lock = await _locked(where, folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise BusError(f"cannot use {folder}: {error.strerror}; choose another --state-dir") from None
-    server: list[Child] = []
-    if not url:
-        from engine.workers.own_redis import redis_command
+        server: list[Child] = []
+        if not url:
+            from engine.workers.own_redis import redis_command
 
-        command, url = redis_command(folder / "redis")
-        server.append(Child("redis", command, folder / "redis.out"))
-    supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, supervisor.stop)
-    _tell(f"the desk's state is in {where}; what the workers print, in {folder}")
-    return await supervisor.run()
+            command, url = redis_command(folder / "redis")
+            # A server that outlives us keeps the lock: two on the same files would spoil them.
+            server.append(Child("redis", command, folder / "redis.out", locks=(lock.fileno(),)))
+        supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, supervisor.stop)
+        _tell(f"the desk's state is in {where}; what the workers print, in {folder}")
+        return await supervisor.run()
+    finally:
+        lock.release()
+
+
+async def _locked(where: Path, folder: Path) -> StateLock:
+    """One topology in a state directory; one that is ending is waited for. Raises StoreError."""
+    until_s = time.monotonic() + ENDS_S
+    while True:
+        try:
+            return StateLock.acquire(folder)
+        except EngineBusyError:
+            pid = holder(folder)
+            if pid is not None or time.monotonic() > until_s:
+                who = f"(pid {pid})" if pid else "that is ending"
+                raise EngineBusyError(
+                    f"another `tickdesk up` {who} has {where}: `tickdesk attach --state-dir {where}` shows "
+                    "its desk, or choose another --state-dir"
+                ) from None
+        await asyncio.sleep(0.1)
 
 
 def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str) -> list[Child]:
@@ -65,6 +87,8 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
             None if last else folder / f"{name}.out",
             end_s=20.0 if stage == "execution" else 5.0,
             last=last,
+            told=stage == "execution",
+            told=stage == "execution",  # by `tickdesk stop`, or from a console
             environment={_URL: url},
         )
 

@@ -82,7 +82,8 @@ class Frame:
         self.address = address_of(self.config.bus.url)
         self.keys = Keys(self.config.bus.prefix)
         self.redis = client(self.address, f"tickdesk-{self.worker}")
-        self.registry = Registry(self.redis, self.keys)
+        # Who has lost what it owned is not there any more: its shards are dealt anew at once.
+        self.registry = Registry(self.redis, self.keys, max(self.lease_s, 3 * BEAT_S))
 
     @property
     def lease_s(self) -> float:

@@ -14,11 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from engine.text import clean
+
 log = logging.getLogger("engine.up")
 
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 """Before a child that ended is started again: doubling, from the start again after a minute."""
 SOUND_S = 60.0
+QUICK_S, MOST_FAILURES = 20.0, 5
+"""A child that failed so often, each time within so long, and has never run for longer: it never will."""
+_TAIL_BYTES = 4_096
 _PR_SET_PDEATHSIG = 1
 """https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
 
@@ -27,7 +32,8 @@ _PR_SET_PDEATHSIG = 1
 class Child:
     """``name``: one word. ``output``: the file that gets what it prints; None: our own.
 
-    ``last``: its end, with exit code 0, is the end of all.
+    ``last``: its end is the end of all. ``told``: its end in order is, since somebody told it to; it is
+    started again only after another one.
     """
 
     name: str
@@ -36,6 +42,7 @@ class Child:
     end_s: float = 5.0
     """How long it may take to end in order."""
     last: bool = False
+    told: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
@@ -60,7 +67,8 @@ class Supervisor:
         self._stopping.set()
 
     async def run(self) -> int:
-        """Until told to stop, or until the child that is ``last`` is done. Returns the exit code."""
+        """Until told to stop, until the child that is ``last`` is done, or one cannot be kept running.
+        Returns the exit code."""
         watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
         try:
             await self._stopping.wait()
@@ -79,8 +87,7 @@ class Supervisor:
             code = await self._once(child)
             if self._stopping.is_set():
                 return
-            if child.last:
-                self._code = code
+            if self._is_the_end(child, code, time.monotonic() - began):
                 self._stopping.set()
                 return
             if time.monotonic() - began > SOUND_S:
@@ -88,6 +95,23 @@ class Supervisor:
             self._tell(f"{child.name} ended ({_ending(code)}), starts again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
+
+    def _is_the_end(self, child: Child, code: int, lived_s: float) -> bool:
+        """Whether it is of no use to start it again, or not wanted."""
+        if child.last:
+            self._code = code
+            return True
+        if child.told and code == 0:
+            self._tell(f"{child.name} was told to stop: all end")
+            return True
+        child.was_sound = child.was_sound or lived_s > QUICK_S
+        # Who was killed did not fail.
+        child.failures = child.failures + 1 if code > 0 and lived_s <= QUICK_S else 0
+        if child.was_sound or child.failures < MOST_FAILURES:
+            return False
+        self._tell(f"{child.name} failed {child.failures} times: all end. {_last_words(child.output)}".strip())
+        self._code = code
+        return True
 
     async def _once(self, child: Child) -> int:
         output: IO[bytes] | None = None
@@ -101,6 +125,7 @@ class Supervisor:
                 stderr=output,
                 env=os.environ | child.environment,
                 start_new_session=True,
+                pass_fds=child.locks,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:
@@ -130,6 +155,20 @@ class Supervisor:
 def _end_with_parent() -> None:
     """In the child: what its supervisor does not watch any more is told to end."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _last_words(output: Path | None) -> str:
+    """The last line of what a child printed, and where the rest is."""
+    if output is None:
+        return ""
+    try:
+        with output.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError as error:
+        return f"{output} cannot be read: {error.strerror}"
+    said = next((line for line in reversed(lines) if line.strip()), "")
+    return f"It said: {clean(said, 300)} (more in {output})"
 
 
 def _ending(code: int) -> str:

@@ -1,0 +1,108 @@
+"""Children are kept running, and end with who started them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.workers import supervisor
+from engine.workers.supervisor import Child, Supervisor
+from tests.conftest import ROOT
+
+_FOREVER = "trap 'echo ended-$0 >> log; exit 0' TERM; echo up-$0 >> log; while :; do sleep 0.02; done"
+
+
+@pytest.fixture(autouse=True)
+def _there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
+
+
+def _child(name: str, script: str, *, told: bool = False, end_s: float = 5.0) -> Child:
+    return Child(name, ["sh", "-c", script, name], told=told, end_s=end_s)
+
+
+def _log() -> list[str]:
+    path = Path("log")
+    return path.read_text().split() if path.exists() else []
+
+
+async def _until(lines: int) -> None:
+    async with asyncio.timeout(10):
+        while len(_log()) < lines:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_is_told_to_end_ends_all_in_order() -> None:
+    until_up = "while ! grep -q up-feed log || ! grep -q up-base log; do sleep 0.02; done"
+    children = [
+        _child("feed", _FOREVER),
+        _child("desk", until_up, told=True),
+        _child("base", _FOREVER),
+    ]
+    async with asyncio.timeout(10):
+        assert await Supervisor(children, lambda text: None).run() == 0
+    assert sorted(_log()[:2]) == ["up-base", "up-feed"]
+    assert _log()[2:] == ["ended-feed", "ended-base"]
+
+
+async def test_who_fails_is_started_again() -> None:
+    told: list[str] = []
+    kept = Supervisor([_child("desk", "echo up >> log; exit 3", told=True)], told.append)
+    running = asyncio.create_task(kept.run())
+    await _until(3)
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert "desk ended (exit 3), starts again in 0.01 s" in told
+
+
+async def test_who_does_not_end_is_killed() -> None:
+    told: list[str] = []
+    kept = Supervisor(
+        [_child("deaf", "trap '' TERM; echo up >> log; sleep 60 & wait; wait", end_s=0.1)], told.append
+    )
+    running = asyncio.create_task(kept.run())
+    await _until(1)
+    kept.stop()
+    async with asyncio.timeout(10):
+        await running
+    assert "deaf did not end in 0.1 s: killed" in told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent died")
+def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from engine.workers.supervisor import Child, Supervisor\n"
+        "child = Child('deaf', ['sh', '-c', 'echo $$ >> log; exec sleep 60'])\n"
+        "asyncio.run(Supervisor([child], lambda text: None).run())\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    deadline = time.monotonic() + 20
+    while not _log():
+        assert parent.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    child = int(_log()[0])
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(10)
+    while _runs(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    """A dead one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
