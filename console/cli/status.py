@@ -45,6 +45,8 @@ def lines(health: Health) -> list[str]:
         )
     if health.model is not None:
         text.append(model_line(health.model))
+    parts = (("bus", health.bus), ("jobs", health.jobs))
+    text += [f"{name} {one.detail}" for name, one in parts if one is not None]
     if status.consoles:
         consoles = "console" if status.consoles == 1 else "consoles"
         who = f"{status.controller} controls" if status.controller else "none controls"

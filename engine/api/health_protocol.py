@@ -27,6 +27,17 @@ class WriterHealth(Row, frozen=True):
     """Records lost, as too many waited."""
 
 
+class JobsHealth(Row, frozen=True):
+    """Of the broker that jobs of automations go to."""
+
+    ok: bool
+    """It answers, and the last job found a worker."""
+    detail: str
+    """Where it is, and what is wrong with it."""
+    given: int
+    """Jobs whose outcome is waited for."""
+
+
 class BusHealth(Row, frozen=True):
     """Of the server that joins workers."""
 

@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.api.health_protocol import BusHealth, Probe, WriterHealth
+from engine.api.health_protocol import BusHealth, JobsHealth, Probe, WriterHealth
 from engine.api.market_protocol import MarketFrame
 from engine.api.rows import (
     AutomationRow,
@@ -154,6 +154,8 @@ class Health(msgspec.Struct, frozen=True):
     writer: WriterHealth | None = None
     bus: BusHealth | None = None
     """None: the desk is one process, without a bus."""
+    jobs: JobsHealth | None = None
+    """None: jobs of automations are done in the engine's process."""
 
 
 class Reply(msgspec.Struct, frozen=True):

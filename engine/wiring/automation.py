@@ -16,10 +16,11 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from engine.api.health_protocol import JobsHealth
 from engine.api.protocol import AutomationRow, JobRow, SignalStatistics
 from engine.automation.definition import parse
 from engine.automation.dispatcher import MAX_WAITING, Dispatcher, Job
@@ -40,6 +41,9 @@ from engine.wiring.desk import Desk
 from engine.wiring.job_board import check_jobs
 from engine.wiring.job_runs import MAX_ERROR, Runs, ended_row
 from engine.wiring.store_query import queried
+
+if TYPE_CHECKING:
+    from engine.wiring.job_executor import JobExecutor
 
 T = TypeVar("T")
 
@@ -96,6 +100,7 @@ class Automations:
         self._changing = asyncio.Lock()
         self._runs: Runs | None = None
         """None until what is stored is taken up."""
+        self._workers: JobExecutor | None = None
 
     # --- signals ---
 
@@ -124,6 +129,10 @@ class Automations:
             query = stored.recent_runs(limit + len(known), name, state)
             found += [ended_row(run) for run in await self._ask(query) if run.run_id not in known]
         return found[:limit]
+
+    def jobs_health(self) -> JobsHealth | None:
+        """Of the broker; None without one."""
+        return None if self._workers is None else self._workers.health()
 
     def get(self, name: str) -> bytes | None:
         """The definition (JSON) as it was put, with whether it is active now."""
@@ -240,13 +249,14 @@ class Automations:
         # Not with the module: a desk without workers need not pay for Celery at every start.
         from engine.wiring.job_executor import JobExecutor
 
-        return JobExecutor(
+        self._workers = JobExecutor(
             self._config.jobs,
             self._here,
             engine=engine,
             alert=lambda level, text: self._desk.alert(level, "jobs", text),
             late=self._learn,
         )
+        return self._workers
 
     # --- running ---
 

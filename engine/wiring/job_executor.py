@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from engine.api.health_protocol import JobsHealth
 from engine.automation.executor import WAITING, InProcess, Placed
 from engine.automation.parts import Level
 from engine.automation.work import Begun, News, Outcome, Work, decode_news, pause_s
@@ -90,6 +91,14 @@ class JobExecutor:
             await self._board.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self._here.close()
+
+    def health(self) -> JobsHealth:
+        """As of what was asked of the broker last: it is asked at least every few seconds."""
+        where = shown(self._config.broker_url)
+        fault = "no worker takes jobs" if self._unmanned else ""
+        if self._down_at is not None:
+            fault = "cannot be reached"
+        return JobsHealth(not fault, f"{where}: {fault}" if fault else where, len(self._awaited))
 
     # --- giving ---
 

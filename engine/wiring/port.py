@@ -164,8 +164,9 @@ class LivePort:
     def health(self) -> Health:
         state = self.state()
         engine = self._engine
+        bus = engine.bus_health()
         return Health(
-            ok=engine.writing.failure is None and self._fed(),
+            ok=engine.writing.failure is None and self._fed() and (bus is None or bus.ok),
             version=VERSION,
             pid=os.getpid(),
             status=state.status,
@@ -174,7 +175,8 @@ class LivePort:
             model=model_row(engine.model),
             ready=_probe(self.unready()),
             trading=_probe(self.untraded()),
-            bus=engine.bus_health(),
+            bus=bus,
+            jobs=engine.automations.jobs_health(),
             writer=WriterHealth(
                 ok=engine.writing.failure is None,
                 error=str(engine.writing.failure or ""),
@@ -208,6 +210,9 @@ class LivePort:
             return "the desk trades nothing now"
         if desk.trading.gate.state is not RiskState.ACTIVE:
             return f"the desk is {desk.trading.gate.state.value.upper()}: {desk.trading.gate.reason}"
+        why = desk.trading.blocked("")
+        if why:
+            return f"entries are blocked: {why}"
         return "" if self._fed() else "a feed that brings prices does not deliver"
 
     async def explain(self, identity: str) -> Explanation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from console.cli.status import lines
+from engine.api.health_protocol import BusHealth, JobsHealth
 from engine.api.protocol import FeedRow, Health
 from tests.console import sample_desk as sample
 
@@ -40,3 +41,20 @@ def test_consoles_and_who_controls() -> None:
     assert "2 consoles attached, ana@pts/3/4242 controls" in lines(Health(True, 1, 42, status, ()))
     alone = msgspec.structs.replace(status, consoles=1, controller="")
     assert "1 console attached, none controls" in lines(Health(True, 1, 42, alone, ()))
+
+
+def test_the_bus_and_the_broker_are_told_where_there_are_any() -> None:
+    health = Health(
+        False,
+        1,
+        42,
+        sample.status(),
+        (),
+        bus=BusHealth(False, "127.0.0.1:6379: nobody has market", None, None),
+        jobs=JobsHealth(False, "127.0.0.1:6380: no worker takes jobs", 2),
+    )
+    told = lines(health)
+    assert "bus 127.0.0.1:6379: nobody has market" in told
+    assert "jobs 127.0.0.1:6380: no worker takes jobs" in told
+    alone = lines(Health(True, 1, 42, sample.status(), ()))
+    assert not [line for line in alone if line.startswith(("bus", "jobs"))]

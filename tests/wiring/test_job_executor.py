@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.api.health_protocol import JobsHealth
 from engine.automation.executor import InProcess
 from engine.automation.parts import Webhook
 from engine.automation.work import Call, Outcome, Work
@@ -160,13 +161,15 @@ async def test_a_killed_child_has_its_job_taken_up_where_it_was(
 ) -> None:
     async with Engine(config) as engine:
         hook.answers = [200, "hang", 200]
-        doing = asyncio.create_task(engine.do(engine.work(calling(hook), calling(hook))))
+        work = engine.work(calling(hook), calling(hook))
+        doing = asyncio.create_task(engine.do(work))
         await until(lambda: len(hook.calls) == 2)
         os.kill(worker.child(), signal.SIGKILL)
         outcome = await doing
         assert (outcome.done, outcome.error, outcome.attempt) == (2, "", 2)
         assert len(hook.calls) == 3, "the first step is done once, the second again"
-        assert len({headers["Idempotency-Key"] for headers, _ in hook.calls}) == 1
+        keys = [headers["Idempotency-Key"] for headers, _ in hook.calls]
+        assert keys == [f"{work.run_id}-{number}" for number in (1, 2, 2)]
         assert engine.places[-1] == (worker.name, 2)
 
 
@@ -177,8 +180,10 @@ async def test_a_broker_that_goes_and_comes_doubles_nothing(
         hook.answers = ["hang"]
         doing = asyncio.create_task(engine.do(engine.work(calling(hook))))
         await until(lambda: engine.places[-1:] == [(worker.name, 1)] and hook.calls)
+        assert (engine.executor.health().ok, engine.executor.health().given) == (True, 1)
         redis.stop()
         await until(lambda: engine.alerts)
+        assert not engine.executor.health().ok
         hook.hanging.set()
         redis.start()
         outcome = await doing
@@ -195,6 +200,7 @@ async def test_without_a_broker_it_waits_and_is_done_here(redis: KeepingRedis, h
         assert len(hook.calls) == 5
         (told,) = engine.alerts
         assert told.startswith("warning: the broker 127.0.0.1:1 cannot be reached") and "secret" not in told
+        assert engine.executor.health() == JobsHealth(False, "127.0.0.1:1: cannot be reached", 0)
     async with Engine(msgspec.structs.replace(nowhere, when_down="fail")) as engine:
         outcome = await engine.do(engine.work(calling(hook)))
         assert outcome.done == 0 and "the broker cannot be reached" in outcome.error
@@ -208,6 +214,7 @@ async def test_without_a_worker_it_is_withdrawn_before_it_is_done_here(
     async with Engine(alone) as engine, JobBoard(alone) as board:
         work = engine.work(calling(hook))
         assert (await engine.do(work)).worker == "in process"
+        assert engine.executor.health().detail.endswith(": no worker takes jobs")
         await engine.do(engine.work(calling(hook)))
         monkeypatch.setattr("engine.wiring.job_board.MAX_QUEUED", 2)
         assert not await board.has_room()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from engine import slices
+from engine.api.health_protocol import BusHealth
 from engine.api.protocol import StateFrame
 from engine.config import load
 from engine.events import Alert, FeedState
@@ -113,3 +114,15 @@ def test_a_desk_is_well_while_all_that_brings_prices_delivers(
     engine.feeds = [watched(venue, state) for venue, state in feeds.items()]
     engine.beside.collected = [watched(venue, state) for venue, state in beside.items()]
     assert LivePort(engine).health().ok is well
+
+
+def test_a_desk_whose_bus_is_not_well_is_not_well_nor_does_it_trade_while_entries_are_blocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    engine.feeds, engine.phase = [watched("binance", FeedState.UP)], "running"
+    assert (LivePort(engine).health().ok, LivePort(engine).untraded()) == (True, "")
+    engine.desk.block("", "no round comes", engine.desk.now_ns + 1)
+    assert LivePort(engine).untraded() == "entries are blocked: no round comes"
+    monkeypatch.setattr(engine, "bus_health", lambda: BusHealth(False, "away", None, None))
+    assert not LivePort(engine).health().ok
