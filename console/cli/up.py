@@ -87,7 +87,6 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
             None if last else folder / f"{name}.out",
             end_s=20.0 if stage == "execution" else 5.0,
             last=last,
-            told=stage == "execution",
             told=stage == "execution",  # by `tickdesk stop`, or from a console
             environment={_URL: url},
         )

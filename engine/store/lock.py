@@ -49,6 +49,10 @@ class StateLock:
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return cls(fd)
 
+    def fileno(self) -> int:
+        """A child that inherits it holds the lock, too."""
+        return self._fd
+
     def release(self) -> None:
         """Free the lock. The file stays: removing it would let two engines lock two different files."""
         if self._fd >= 0:

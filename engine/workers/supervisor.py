@@ -33,7 +33,7 @@ class Child:
     """``name``: one word. ``output``: the file that gets what it prints; None: our own.
 
     ``last``: its end is the end of all. ``told``: its end in order is, since somebody told it to; it is
-    started again only after another one.
+    started again only after another one. ``locks``: open files that it keeps open, too.
     """
 
     name: str
@@ -43,9 +43,13 @@ class Child:
     """How long it may take to end in order."""
     last: bool = False
     told: bool = False
+    locks: tuple[int, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    failures: int = 0
+    """In a row, each soon after its start."""
+    was_sound: bool = False
 
 
 class Supervisor:
@@ -109,7 +113,9 @@ class Supervisor:
         child.failures = child.failures + 1 if code > 0 and lived_s <= QUICK_S else 0
         if child.was_sound or child.failures < MOST_FAILURES:
             return False
-        self._tell(f"{child.name} failed {child.failures} times: all end. {_last_words(child.output)}".strip())
+        self._tell(
+            f"{child.name} failed {child.failures} times: all end. {_last_words(child.output)}".strip()
+        )
         self._code = code
         return True
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import EngineBusyError
+from engine.store.lock import StateLock
 from engine.workers import supervisor
 from engine.workers.supervisor import Child, Supervisor
 from tests.conftest import ROOT
@@ -62,6 +64,40 @@ async def test_who_fails_is_started_again() -> None:
     async with asyncio.timeout(10):
         assert await running == 0
     assert "desk ended (exit 3), starts again in 0.01 s" in told
+
+
+async def test_who_fails_again_and_again_from_the_start_ends_all(tmp_path: Path) -> None:
+    told: list[str] = []
+    said = tmp_path / "said"
+    bad = Child("bad", ["sh", "-c", "echo no such tape; exit 4"], said)
+    async with asyncio.timeout(10):
+        assert await Supervisor([_child("feed", _FOREVER), bad], told.append).run() == 4
+    assert told[-1] == f"bad failed 5 times: all end. It said: no such tape (more in {said})"
+
+
+async def test_who_is_killed_has_not_failed() -> None:
+    kept = Supervisor([_child("desk", "echo up >> log; kill -9 $$")], lambda text: None)
+    running = asyncio.create_task(kept.run())
+    await _until(supervisor.MOST_FAILURES + 2)
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+
+
+async def test_a_child_keeps_the_lock_of_who_started_it(tmp_path: Path) -> None:
+    """A server whose parent was killed still writes to its files."""
+    lock = StateLock.acquire(tmp_path / "workers")
+    child = Child("redis", ["sh", "-c", "echo up >> log; exec sleep 60"], locks=(lock.fileno(),))
+    kept = Supervisor([child], lambda text: None)
+    running = asyncio.create_task(kept.run())
+    await _until(1)
+    lock.release()
+    with pytest.raises(EngineBusyError):
+        StateLock.acquire(tmp_path / "workers")
+    kept.stop()
+    async with asyncio.timeout(10):
+        await running
+    StateLock.acquire(tmp_path / "workers").release()
 
 
 async def test_who_does_not_end_is_killed() -> None:
