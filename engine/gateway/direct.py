@@ -77,6 +77,7 @@ class Direct:
     async def console(
         self,
         request: web.BaseRequest,
+        stream: web.WebSocketResponse,
         token: Token,
         console: Console,
         query: dict[str, str],
@@ -87,9 +88,6 @@ class Direct:
         with self._one_more(request.transport, token):
             upstream = await self._connect(url, {ASKED_BY: asked_by})
             try:
-                stream = web.WebSocketResponse(
-                    heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False
-                )
                 await stream.prepare(request)
                 told = asyncio.create_task(_pass_on(upstream, stream, request.transport))
                 try:

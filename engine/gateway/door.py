@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from multidict import CIMultiDictProxy
@@ -25,6 +26,8 @@ log = logging.getLogger("engine.gateway")
 Rate = Literal["look", "history", "command", "safer"]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _BEARER = "bearer "
+_NETWORK = 64
+"""Bits."""
 
 
 class Door:
@@ -75,9 +78,19 @@ class Door:
 
     def check_address(self, address: str) -> None:
         """Raises Refused where it asks too often."""
-        wait_s = self._by_address.take(address, self._clock_s())
+        wait_s = self._by_address.take(source_of(address), self._clock_s())
         if wait_s:
             raise _too_often(wait_s, "from this address")
+
+    def admit_signed(self, address: str) -> None:
+        """Who sends what is signed has no token: whoever signs wrongly too often is not let in. It counts as
+        wrong until ``was_signed``. Raises Refused."""
+        wait_s = self._failures.take(source_of(address), self._clock_s())
+        if wait_s:
+            raise _too_often(wait_s, "without a signature that is right", close=True)
+
+    def was_signed(self, address: str) -> None:
+        self._failures.give_back(source_of(address), self._clock_s())
 
     def token(self, address: str, headers: Mapping[str, str]) -> Token:
         """Whose the token of the request is. Raises Refused."""
@@ -96,10 +109,11 @@ class Door:
 
     def _failed(self, address: str, said: bool) -> Refused:
         now_s = self._clock_s()
-        wait_s = self._failures.take(address, now_s)
+        source = source_of(address)
+        wait_s = self._failures.take(source, now_s)
         if wait_s:
             return _too_often(wait_s, "without a token that is right", close=True)
-        if said and not self._told.take(address, now_s):
+        if said and not self._told.take(source, now_s):
             log.warning("a token that is none, or expired, from %s", clean(address, 60))
         text = "that token is none, or expired" if said else "say a token: Authorization: Bearer TOKEN"
         return Refused(
@@ -126,6 +140,20 @@ class Door:
             return self._tokens.holds(token, self._clock_ns())
         except TokenError:
             return False
+
+
+@lru_cache(1_000)
+def source_of(address: str) -> str:
+    """Whose bucket: of IPv6 the network, as one machine has all addresses of one (RFC 6177)."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, _NETWORK), strict=False))
 
 
 def _too_often(wait_s: float, where: str, *, close: bool = False) -> Refused:

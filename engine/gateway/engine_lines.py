@@ -14,9 +14,10 @@ from yarl import URL
 from engine.gateway.body import Body
 from engine.gateway.refusal import Refused, away
 
-Lane = Literal["look", "history", "command", "safer"]
-AT_ONCE: dict[Lane, int] = {"look": 4, "history": 2, "command": 8, "safer": 4}
-"""Requests that the engine is asked at the same time."""
+Lane = Literal["look", "history", "command", "safer", "signed"]
+AT_ONCE: dict[Lane, int] = {"look": 4, "history": 2, "command": 8, "safer": 4, "signed": 2}
+"""Requests that the engine is asked at the same time. signed: what anybody may send, so that it stands in
+nobody's way."""
 MOST_WAITING = 256
 """Of each kind; more are refused at once."""
 _NOT_TOLD_ON = frozenset(

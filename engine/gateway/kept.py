@@ -10,8 +10,8 @@ from engine.gateway.engine_lines import Answer
 
 KEEP_S = 0.1
 MOST_KEPT = 256
-MOST_BODY = 1024 * 1024
-"""Bytes of an answer that is kept."""
+MOST_BYTES = 8 * 1024 * 1024
+"""Of all answers that are kept."""
 
 
 class KeptAnswers:
@@ -21,11 +21,13 @@ class KeptAnswers:
         self._clock = clock
         self._keep_s = keep_s
         self._kept: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._bytes = 0
         self._asking: dict[str, asyncio.Future[Answer]] = {}
 
     def forget(self) -> None:
         """Something was changed: what is known, and what is being asked, is of before."""
         self._kept.clear()
+        self._bytes = 0
         self._asking.clear()
 
     async def get(self, address: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -49,8 +51,11 @@ class KeptAnswers:
         if done.cancelled() or done.exception() is not None:
             return
         answer = done.result()
-        if len(answer.body) <= MOST_BODY:
-            self._kept[address] = self._clock(), answer
-            self._kept.move_to_end(address)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+        self._drop(self._kept.pop(address, None))
+        self._kept[address] = self._clock(), answer
+        self._bytes += len(answer.body)
+        while len(self._kept) > MOST_KEPT or self._bytes > MOST_BYTES:
+            self._drop(self._kept.popitem(last=False)[1])
+
+    def _drop(self, kept: tuple[float, Answer] | None) -> None:
+        self._bytes -= 0 if kept is None else len(kept[1].body)

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import helpers, web
 
 from engine.config.api import ApiConfig
+from engine.gateway.door import source_of
 from engine.gateway.refusal import Refused
 from engine.text import clean
 
@@ -45,12 +46,12 @@ class Ready:
 class Connection(web.RequestHandler):
     """One connection, and whose it is."""
 
-    __slots__ = ("address", "answer_s", "token_id")
+    __slots__ = ("address", "answer_s", "source", "token_id")
 
     def __init__(self, listener: Listener, *, answer_s: float, **options: Any) -> None:
         super().__init__(listener, **options)
         self.answer_s = answer_s
-        self.address = ""
+        self.address = self.source = ""
         self.token_id = ""
 
     async def finish_response(self, request: Any, resp: Any, start_time: Any) -> Any:
@@ -94,7 +95,7 @@ class Listener(web.Server):
     def __init__(self, answer: Answer, api: ApiConfig) -> None:
         super().__init__(answer)
         self._api = api
-        self._by_address: Counter[str] = Counter()
+        self._by_source: Counter[str] = Counter()
         self._by_token: Counter[str] = Counter()
         self._told_at = 0.0
         self.open = 0
@@ -121,10 +122,11 @@ class Listener(web.Server):
         super().connection_made(handler, transport)
         peer = transport.get_extra_info("peername")
         handler.address = str(peer[0]) if isinstance(peer, tuple) and peer else "?"
+        handler.source = source_of(handler.address)
         self.open += 1
-        self._by_address[handler.address] += 1
+        self._by_source[handler.source] += 1
         api = self._api
-        if self.open > api.max_connections or self._by_address[handler.address] > self._most_of_address:
+        if self.open > api.max_connections or self._by_source[handler.source] > self._most_of_address:
             self.refused += 1
             self._tell()
             transport.write(_FULL)
@@ -138,7 +140,7 @@ class Listener(web.Server):
     def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
         self.open -= 1
-        _less(self._by_address, handler.address)
+        _less(self._by_source, handler.source)
         if handler.token_id:
             _less(self._by_token, handler.token_id)
 

@@ -32,10 +32,9 @@ class Buckets:
         self._keep(name, left - 1.0, now_s)
         return 0.0
 
-    def wait_s(self, name: str, now_s: float) -> float:
-        """As ``take``, and nothing is taken."""
-        left = self._now(name, now_s)
-        return 0.0 if left >= 1.0 else (1.0 - left) / self._per_s
+    def give_back(self, name: str, now_s: float) -> None:
+        """What was taken."""
+        self._keep(name, min(self._burst, self._now(name, now_s) + 1.0), now_s)
 
     def _now(self, name: str, now_s: float) -> float:
         kept = self._left.get(name)

@@ -20,6 +20,8 @@ from engine.text import clean
 log = logging.getLogger("engine.gateway")
 
 PER_S = 5.0
+NOBODY_PER_S = 0.2
+"""Of those without a token, all together: they must not push what others did out of the log."""
 _PATH = "/v1/audit/refused"
 _ELSEWHERE = frozenset({503, 504})
 """The engine is away, or has it in its own log."""
@@ -30,13 +32,15 @@ class RefusedCommands:
         self._lines = lines
         self._clock_s = clock_s
         self._rate = Buckets(PER_S, burst_s=10.0)
+        self._nobodys = Buckets(NOBODY_PER_S, burst_s=50.0)
         self._telling: set[asyncio.Task[None]] = set()
         self.untold = 0
 
     def tell(self, request: web.BaseRequest, token: Token | None, address: str, refused: Refused) -> None:
         if refused.status in _ELSEWHERE:
             return
-        if self._rate.take("", self._clock_s()):
+        rate = self._nobodys if token is None else self._rate
+        if rate.take("", self._clock_s()):
             self.untold += 1
             return
         command = RefusedCommand(

@@ -17,6 +17,7 @@ from engine.api.address import socket_path
 from engine.api.table import TABLE
 from engine.config.api import ApiConfig, Listen, is_loopback, listen_at
 from engine.errors import ConfigError
+from engine.gateway.open_files import allow
 from engine.gateway.server import Gateway
 from engine.gateway.tls import Certificate
 from engine.gateway.tokens import Tokens
@@ -54,6 +55,7 @@ async def serve(api: ApiConfig, state_dir: Path, ready: Callable[[str], None]) -
 
     Raises ConfigError or TokenError, one line, where it may not or cannot listen.
     """
+    allow(api.max_connections)
     async with opened(api, state_dir, socket_path(state_dir)) as one:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,6 +10,7 @@ from typing import cast
 
 from aiohttp import HttpVersion11, web
 
+from engine.api import query
 from engine.api.asked_by import HEADER as ASKED_BY
 from engine.api.asked_by import AskedBy
 from engine.api.control_protocol import HEADER as CONSOLE
@@ -19,7 +20,7 @@ from engine.gateway.answers import ROWS, SNAPSHOT, MirrorAnswers
 from engine.gateway.body import Body
 from engine.gateway.direct import Direct, console_of
 from engine.gateway.door import Door
-from engine.gateway.engine_lines import Answer, EngineLines, target
+from engine.gateway.engine_lines import Answer, EngineLines, Lane, target
 from engine.gateway.kept import KeptAnswers
 from engine.gateway.listener import Connection, Listener, Ready
 from engine.gateway.mirror import Mirror
@@ -28,10 +29,11 @@ from engine.gateway.refused_commands import RefusedCommands
 from engine.gateway.routing import Routing
 from engine.gateway.streams import Streams
 from engine.gateway.tokens import Token, Tokens
+from engine.text import clean
 
 log = logging.getLogger("engine.gateway")
 
-_PASSED = ("Content-Type", "Idempotency-Key", "If-None-Match", "X-Signature")
+_PASSED = ("Content-Type", "Idempotency-Key", "If-None-Match", "X-Signature", "X-Signature-Timestamp")
 """Of what is asked, the headers that the engine is told. Whatever else says who asks is ours to say."""
 MOST_HEADER = 300
 
@@ -83,8 +85,7 @@ class Gateway:
         self.door.check_address(address)
         route = await self._routing.route(request)
         if isinstance(route, Route) and route.access in ("open", "signature"):
-            shared = route.method == "GET" and route.rate == "look"
-            return await (self._look if shared else self._forward)(request, route, None, address)
+            return await self._unnamed(request, route, address)
         token = None
         try:
             token = self.door.token(address, headers)
@@ -95,6 +96,7 @@ class Gateway:
             self._check(token, route)
             if route.stream:
                 return await self._stream(request, route, token, address)
+            _check_query(request, route)
             if route.method == "GET" and route.rate == "look":
                 return await self._look(request, route, token, address)
             return await self._forward(request, route, token, address)
@@ -102,6 +104,17 @@ class Gateway:
             if isinstance(route, Route) and route.command:
                 self._refused.tell(request, token, address, refused)
             raise
+
+    async def _unnamed(self, request: web.BaseRequest, route: Route, address: str) -> web.StreamResponse:
+        """What asks without a token."""
+        _check_query(request, route)
+        if route.access == "open":
+            return await self._look(request, route, None, address)
+        self.door.admit_signed(address)
+        answer = await self._forward(request, route, None, address)
+        if answer.status < 400:
+            self.door.was_signed(address)
+        return answer
 
     def _check(self, token: Token, route: Route) -> None:
         """Raises Refused where the token may not, or asks too often."""
@@ -115,7 +128,8 @@ class Gateway:
     async def _look(
         self, request: web.BaseRequest, route: Route, token: Token | None, address: str
     ) -> web.StreamResponse:
-        raw = request.rel_url.raw_path_qs
+        # One name for each way to write it.
+        raw = request.rel_url.raw_path_qs if route.names or request.rel_url.raw_query_string else route.path
         if raw == SNAPSHOT or raw in ROWS:
             body = self._answers.get(raw)
             if body is not None:
@@ -150,7 +164,8 @@ class Gateway:
             raise Refused(401, "UNAUTHORIZED", "that token is no more, or expired")
         url = target(request.rel_url.raw_path, request.rel_url.raw_query_string)
         try:
-            return _passed_on(await self._lines.ask(route.rate, route.method, url, headers, body))
+            lane: Lane = "signed" if token is None else route.rate
+            return _passed_on(await self._lines.ask(lane, route.method, url, headers, body))
         finally:
             if route.command:
                 self._answers.changed()
@@ -204,6 +219,14 @@ class Gateway:
         self.door.check_origin(request.headers)
         asked_by = AskedBy(token.role, address, token.name).text
         return await self.streams.serve(request, route, token, address, asked_by)
+
+
+def _check_query(request: web.BaseRequest, route: Route) -> None:
+    """As the engine does, which need not be asked for that. Raises Refused."""
+    try:
+        query.check(request, route.query)  # type: ignore[arg-type]  # it reads the query alone
+    except web.HTTPBadRequest as error:
+        raise Refused(400, "HTTP_400", clean(error.reason)) from None
 
 
 def _passed_on(said: Answer) -> web.Response:

@@ -131,10 +131,13 @@ class Streams:
         except web.HTTPBadRequest as error:
             raise Refused(400, "HTTP_400", clean(error.reason)) from None
         named = request.query.get("console")
-        if named is not None:
-            console = console_of(named, token)
+        console = None if named is None else console_of(named, token)
+        stream = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False)
+        if not stream.can_prepare(request):
+            raise Refused(426, "HTTP_426", "that is a WebSocket", headers={"Upgrade": "websocket"})
+        if console is not None:
             resumed = {name: request.query[name] for name in ("since", "topics") if name in request.query}
-            return await self._direct.console(request, token, console, resumed, asked_by)
+            return await self._direct.console(request, stream, token, console, resumed, asked_by)
         if not self._mirror.ready:
             raise away()
         if not self.fanout.has_room_for(topics):
@@ -142,9 +145,6 @@ class Streams:
             raise Refused(503, "TOO_MANY", text, retry_s=5)
         if since is not None and EVENTS in topics:
             await self._recall(since)
-        stream = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MOST_MESSAGE, compress=False)
-        if not stream.can_prepare(request):
-            raise Refused(426, "HTTP_426", "that is a WebSocket", headers={"Upgrade": "websocket"})
         await stream.prepare(request)
         transport = request.transport
         if transport is None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from engine.api.openapi import document
 from engine.api.route import Route
 from engine.api.table import TABLE
 from engine.gateway.tokens import ROLES, Role
@@ -15,6 +16,8 @@ from tests.gateway.conftest import Gate, Gated
 OTHER = "aaaaaaaaaaaa watch x@y/1"
 """Whoever says that is told nothing of before."""
 NAMES = {"symbol": "kraken:BTC%2FUSD", "id": "opp-0008", "version": "abc", "name": "trend"}
+
+PATHS = document(TABLE)["paths"]
 
 
 class Asked(NamedTuple):
@@ -42,6 +45,8 @@ async def table(gated: Gated) -> list[Asked]:
                 await answer.read()
                 found.append(Asked(who, route, answer.status))
                 assert not any(name.lower().startswith("access-control") for name in answer.headers)
+                told = PATHS[route.address][route.method.lower()]["responses"]
+                assert str(answer.status) in told, (route.method, route.path, answer.status)
     return found
 
 
