@@ -101,7 +101,7 @@ class BusDesk:
         """Ticks of rounds are where the round says, all that was sent was seen, every hole was told."""
         watch = self.watch
         for number, one in list(watch.rounds.items())[:-20]:
-            assert watch.dealt.get(number, 0) == one.ticks, f"round {number}"
+            assert watch.dealt.get(number, 0) == one.ticks, (number, watch.dealt.get(number, 0), one)
         for row in watch.rows.values():
             if "market" in row.epochs and row.position in watch.rounds:
                 assert watch.ticks_of(row.epochs["market"], row.position) == row.ticks

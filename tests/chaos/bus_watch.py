@@ -43,9 +43,9 @@ class Watch:
         self.rows: dict[str, WorkerRow] = {}
         """Last words, by worker."""
         self._port = port
-        self._at: dict[bytes, bytes] = {self.keys.rounds.encode(): b"0-0"} | {
-            self.keys.ticks(shard).encode(): b"0-0" for shard in range(shards)
-        }
+        # Rounds last: what they count is known by then.
+        streams = [*map(self.keys.ticks, range(shards)), self.keys.rounds]
+        self._at: dict[bytes, bytes] = {stream.encode(): b"0-0" for stream in streams}
         self._last = 0
         self._ending = threading.Event()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._read, self._look)]
