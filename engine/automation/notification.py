@@ -14,6 +14,8 @@ from engine.automation.parts import Level
 from engine.errors import AutomationError
 
 TIMEOUT_S = 30.0
+THREADS = 4
+"""Services that hang hold up no more than these."""
 _TYPES: dict[Level, str] = {"info": "info", "warning": "warning", "error": "failure"}
 
 
@@ -29,7 +31,7 @@ class Notifier:
         """Answers what was done. Raises AutomationError."""
         addresses = [resolve(url, self._environ) for url in urls]
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(2, thread_name_prefix="notify")
+            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="notify")
         sending = asyncio.get_running_loop().run_in_executor(
             self._threads, _send, addresses, title, text, level
         )
@@ -38,6 +40,10 @@ class Notifier:
                 await sending
         except TimeoutError:
             raise AutomationError(f"notify: not sent within {self._timeout_s:g} s") from None
+        except AutomationError:
+            raise
+        except Exception as error:  # of a service's plugin: it may quote the address
+            raise AutomationError(f"notify: not delivered ({type(error).__name__})") from None
         return f"notified {len(addresses)}"
 
     async def check(self, urls: Sequence[str]) -> None:

@@ -48,6 +48,10 @@ class Telling:
             self._said[key] = now_s, 0
         return f"{text} ({unsaid + 1} times since it was told last)" if unsaid else text
 
+    def over(self, title: str) -> None:
+        """What was told under ``title`` is no more: when it comes again, that is news."""
+        self._said = {key: said for key, said in self._said.items() if key[0] != title}
+
     def _forget(self, now_s: float) -> None:
         kept = {key: said for key, said in self._said.items() if now_s - said[0] < self._window_s}
         while len(kept) >= _MOST_SAID:

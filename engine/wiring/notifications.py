@@ -1,7 +1,8 @@
 """Notifications beyond the desk: fills, halts, drift, what is wrong with the engine, the daily report.
 
 What the journal says is told once it is durable. Nothing here is waited for: messages queue, and a service
-that is slow or away costs the oldest of them.
+that is slow costs the oldest of them. To one that is away they are sent again, a few times: what is worth
+telling comes when the line is down.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.api.alert_protocol import SOURCE as ALERT
 from engine.automation.notification import Notifier
@@ -33,8 +35,19 @@ BEAT_S = 1.0
 WAITING = 100
 LISTED = 20
 """Fills, or alerts, that one message names."""
+AGAIN_S = (10.0, 60.0, 300.0)
+"""How long after each attempt that failed the next one is made."""
+AGAIN = "(sent again: it may have arrived before)"
 SOURCE = "notify"
 _MOST = 64 * 1024
+_STATE = "trading state"
+
+
+class _Sending(NamedTuple):
+    message: Message
+    urls: tuple[str, ...]
+    """That have not taken it."""
+    failures: int = 0
 
 
 class Notifications:
@@ -62,20 +75,21 @@ class Notifications:
         self._fills: list[Fill] = []
         self._rules: list[str] = []
         """What the rules of a person told."""
-        self._messages: deque[Message] = deque()
+        self._messages: deque[_Sending] = deque()
+        self._later: deque[tuple[float, _Sending]] = deque()
+        """What failed, and when it is sent again."""
         self._news = asyncio.Event()
         self._left_out = 0
         """Since a message was sent."""
         self.left_out = 0
         """Since the start."""
-        self._left_out = 0
         self._telling = Telling(config.quiet_s, config.quiet_hours)
         self._failing = False
 
     @property
     def waiting(self) -> int:
         """Messages that wait to be sent."""
-        return len(self._messages)
+        return len(self._messages) + len(self._later)
 
     # --- in
 
@@ -86,13 +100,13 @@ class Notifications:
             if config.fills:
                 self._fills.append(event)
         elif isinstance(event, RiskChange):
-            if config.halts and event.state is not RiskState.ACTIVE:
+            if event.state is RiskState.ACTIVE:
+                self._telling.over(_STATE)  # the next halt is another one
+            elif config.halts:
                 states = f"{event.previous.value.upper()} → {event.state.value.upper()}"
                 level: Level = "error" if event.state is RiskState.HALTED else "warning"
                 halted = event.state is RiskState.HALTED
-                self._tell(
-                    "trading state", f"{states} by {event.who}: {event.reason}", level, critical=halted
-                )
+                self._tell(_STATE, f"{states} by {event.who}: {event.reason}", level, critical=halted)
         elif isinstance(event, Alert) and config.drift and event.source == RECONCILIATION:
             wrong = event.level == "error"
             self._tell("reconciliation", event.text, "error" if wrong else "info", critical=wrong)
@@ -106,7 +120,8 @@ class Notifications:
             self._tell(f"daily report {day}", text, "info")
 
     def look(self) -> None:
-        """Make one message of the fills since the last look, one of the alerts, one of what was held."""
+        """Make one message of the fills since the last look, one of the alerts, one of what was held; send
+        again what is due."""
         held = self._telling.due(self._clock())
         if held is not None:
             self._push(held)
@@ -116,6 +131,13 @@ class Notifications:
         rules, self._rules = self._rules, []
         if rules:
             self._offer(_message_of("alert", rules, "warning"))
+        now_s = self._timer()
+        for _ in range(len(self._later)):
+            due_s, sending = self._later.popleft()
+            if due_s > now_s:
+                self._later.append((due_s, sending))
+            else:
+                self._queue(sending)
 
     def operation(self, told: Told) -> None:
         """What the engine tells of itself."""
@@ -137,12 +159,18 @@ class Notifications:
             self._push(message)
 
     def _push(self, message: Message) -> None:
+        self._queue(_Sending(message, self._urls))
+
+    def _queue(self, sending: _Sending) -> None:
         if len(self._messages) == WAITING:
             self._messages.popleft()
-            self._left_out += 1
-            self.left_out += 1
-        self._messages.append(message)
+            self._leave_out()
+        self._messages.append(sending)
         self._news.set()
+
+    def _leave_out(self) -> None:
+        self._left_out += 1
+        self.left_out += 1
 
     # --- out
 
@@ -171,16 +199,32 @@ class Notifications:
             self._news.clear()
             await self._news.wait()
 
-    async def _send(self, message: Message) -> None:
-        text = message.text
+    async def _send(self, sending: _Sending) -> None:
+        text = sending.message.text
         if self._left_out:
             text, self._left_out = f"{text}\n({self._left_out} earlier messages were left out)", 0
-        try:
-            await self._notifier.send(self._urls, f"tickdesk: {message.title}", text, message.level)
-        except AutomationError as error:
-            self._failed(error)
-        else:
+        if sending.failures:
+            text = f"{text}\n{AGAIN}"
+        # One by one: whoever has taken it is not told again because another has not.
+        errors = await asyncio.gather(*(self._sent(url, sending.message, text) for url in sending.urls))
+        failed = tuple(url for url, error in zip(sending.urls, errors, strict=True) if error is not None)
+        if not failed:
             self._failing = False
+            return
+        self._failed(next(error for error in errors if error is not None))
+        if sending.failures == len(AGAIN_S) or len(self._later) == WAITING:
+            self._leave_out()
+            return
+        due_s = self._timer() + AGAIN_S[sending.failures]
+        self._later.append((due_s, sending._replace(urls=failed, failures=sending.failures + 1)))
+
+    async def _sent(self, url: str, message: Message, text: str) -> AutomationError | None:
+        """Why not."""
+        try:
+            await self._notifier.send((url,), f"tickdesk: {message.title}", text, message.level)
+        except AutomationError as error:
+            return error
+        return None
 
     def _failed(self, error: AutomationError) -> None:
         """Said once, until a message gets through again."""

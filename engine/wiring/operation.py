@@ -31,6 +31,7 @@ class Operation:
         self.alarms = Alarms(engine.config.alarms)
         self._decisions = 0
         self._disk_free: int | None = None
+        self._failed = False
         self._most_skew_ns = int(engine.config.risk.clock_skew_s * NS)
 
     async def run(self) -> None:
@@ -39,7 +40,13 @@ class Operation:
             tasks.create_task(self._watch_disk())
             while True:
                 await asyncio.sleep(LOOK_S)
-                self.look(time.monotonic_ns())
+                try:
+                    self.look(time.monotonic_ns())
+                except Exception as error:  # a bug in one look must not end all others
+                    if not self._failed:
+                        self._failed = True
+                        log.error("alarms could not be judged; said once", exc_info=error)
+                        self._engine.desk.alert("error", SOURCE, "alarms cannot be judged: see engine.log")
 
     async def _watch_disk(self) -> None:
         """On a thread: a file system that hangs must hold up nobody."""

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from engine.automation import notification
 from engine.config import NotifyConfig
 from engine.errors import ConfigError
 from engine.events import NS, Alert, Fill, RiskChange, RiskState, Side
 from engine.ops import alarms
 from engine.wiring import notifications
-from engine.wiring.notifications import LISTED, URLS, WAITING, Notifications
+from engine.wiring.notifications import AGAIN, AGAIN_S, LISTED, URLS, WAITING, Notifications
 from tests.wiring.hook import Hook, serving, until
 
 pytest.importorskip("apprise", reason="tickdesk[notify] is not installed")
@@ -218,6 +219,54 @@ async def test_an_error_is_an_alert_once_until_it_works_again(caplog: pytest.Log
         assert {level for level, _, _ in told.alerts} == {"error"}
         assert all(source == "notify" and "not delivered" in text for _, source, text in told.alerts)
         assert SECRET not in caplog.text + repr(told.alerts)
+
+
+async def test_what_failed_is_sent_again_to_who_has_not_taken_it() -> None:
+    async with serving() as away, running(quiet_s=0.0) as told:
+        away.answers = [500, 500, 200]
+        told.told._urls += (away.url.replace("http://", "json://"),)
+        told.told.on_event(halted())
+        for attempt, pause_s in enumerate(AGAIN_S[:2], start=1):
+            await until(lambda: told.told._later)
+            told.now += pause_s - 0.1
+            told.told.look()
+            assert told.told.waiting == 1 and len(away.calls) == attempt
+            told.now += 0.2
+            told.told.look()
+            await until(lambda attempt=attempt: len(away.calls) == attempt + 1)
+        await until(lambda: not told.told.waiting)
+        assert len(told.messages) == 1, "who has taken it is not told again"
+        first, _, last = (body["message"] for _, body in away.calls)
+        assert AGAIN not in first and last == f"{first}\n{AGAIN}"
+
+
+async def test_what_fails_too_often_is_left_out_and_counted() -> None:
+    async with running(quiet_s=0.0) as told:
+        assert told.hook is not None
+        told.hook.answers = [500]
+        told.told.on_event(halted())
+        for attempt, pause_s in enumerate(AGAIN_S, start=1):
+            await until(lambda: told.told._later)
+            assert len(told.messages) == attempt
+            told.now += pause_s
+            told.told.look()
+        await until(lambda: told.told.left_out == 1)
+        assert len(told.messages) == 1 + len(AGAIN_S) and not told.told.waiting
+
+
+async def test_a_halt_after_the_desk_was_active_again_is_news() -> None:
+    async with running() as told:
+        for event in (halted(), halted(), halted(state=RiskState.ACTIVE), halted()):
+            told.told.on_event(event)
+        await until(lambda: len(told.messages) == 2)
+
+
+async def test_a_plugin_that_breaks_is_an_alert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notification, "_send", lambda *_: 1 / 0)
+    async with running() as told:
+        told.told.on_event(halted())
+        await until(lambda: told.alerts)
+        assert "not delivered (ZeroDivisionError)" in told.alerts[0][2]
 
 
 async def test_a_service_that_hangs_costs_the_oldest_messages_and_nobody_waits() -> None:

@@ -83,3 +83,25 @@ async def test_what_is_looked_at_is_the_engines(engine: LiveEngine) -> None:
     assert sight.disk_free_bytes is not None and sight.disk_free_bytes > 0
     assert sight.feeds[0].venue == "kraken" and not sight.feeds[0].delivers
     assert sight.journal == "" and sight.writer_lag_s == 0.0 and sight.drifted == 0
+
+
+async def test_a_bug_in_one_look_ends_no_other(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.wiring.operation.LOOK_S", 0.001)
+    operation, looks = Operation(engine), [0]
+
+    def broken(now_ns: int) -> None:
+        looks[0] += 1
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(operation, "look", broken)
+    running = asyncio.create_task(operation.run())
+    async with asyncio.timeout(5):
+        while looks[0] < 3:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await engine.writing.durable()
+    events = [event for _, event in engine.store.reader().events_since(0, 10)]
+    assert [event.text for event in events if isinstance(event, Alert)] == [
+        "alarms cannot be judged: see engine.log"
+    ]
