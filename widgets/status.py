@@ -37,6 +37,7 @@ _SEPARATOR: Cell = (" │ ", "muted")
 _LEAST_REASON = 12
 """Fewer cells of a reason say nothing."""
 _VENUE = 12
+_MOST_BUS = 40
 _VERSION = 8
 """A version is recognised by its first characters."""
 
@@ -144,6 +145,7 @@ def status_items(view: StatusView) -> StatusItems:
         (2 if status.recording == "failed" else 6, _recording(status)),
         (6, _model_live(view.models) if reason is None else ()),
         (6, ((status.gateway, "muted"),) if status.gateway else ()),
+        (5 if status.bus_ok else 1, _bus(status)),
         (6, ((f"{figures.compact(status.ticks_per_s)} ticks/s", "muted"),)),
         # Where its playback is told, it has a line of its own.
         (3, ((f"tape {status.tape}", "accent"),) if status.tape and status.playback is None else ()),
@@ -182,6 +184,15 @@ def _recording(status: StatusRow) -> Line:
     if not status.recording:
         return ()
     return (("● REC", "good"),) if status.recording == "on" else (("✗ REC ended", "bad"),)
+
+
+def _bus(status: StatusRow) -> Line:
+    """Of a desk of several workers."""
+    if not status.bus:
+        return ()
+    if status.bus_ok:
+        return (("BUS ", "muted"), ("● ", "good"), (printable(status.bus), "muted"))
+    return ((f"BUS ✗ {fit(status.bus, _MOST_BUS).rstrip()}", "bad"),)
 
 
 def _locked(status: StatusRow) -> Line:

@@ -343,6 +343,9 @@ class StatusRow(Row, frozen=True):
     """Where the gateways and the desk disagree; see ``GET /v1/reconciliation``."""
     gateway: str = ""
     """How the brokers are reached, one line; "" with the paper venue alone."""
+    bus: str = ""
+    """How the desk's workers are, in a few words; "" where it is one process."""
+    bus_ok: bool = True
     locked: tuple[str, ...] = ()
     """Symbols that are not entered for a while, because their stops were hit too often."""
     loading: str = ""

@@ -204,6 +204,10 @@ class LiveEngine:
     def bus_health(self) -> BusHealth | None:
         return None
 
+    def bus_line(self) -> tuple[str, bool]:
+        """What the status line says of the bus, and whether it is well; "" without one."""
+        return "", True
+
     @property
     def streams(self) -> Mapping[web.WebSocketResponse, asyncio.Transport | None]:
         """Those of clients, with their lines."""

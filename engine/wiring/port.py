@@ -156,6 +156,7 @@ class LivePort:
                 automations=automations,
                 drifts=0 if compared is None else compared.drifts,
                 gateway="" if gateways is None else gateways.text(),
+                bus=engine.bus_line(),
                 consoles=engine.control.count,
                 controller=("", "") if seated is None else (seated.id, seated.label),
             )
@@ -199,7 +200,10 @@ class LivePort:
         engine = self._engine
         if engine.writing.failure is not None:
             return f"nothing can be written: {engine.writing.failure}"
-        return "" if engine.phase == "running" else f"the engine is {engine.phase}"
+        if engine.phase != "running":
+            return f"the engine is {engine.phase}"
+        bus = engine.bus_health()
+        return "" if bus is None or bus.ok else f"the bus is not well: {bus.detail}"
 
     def untraded(self) -> str:
         desk = self._engine.desk

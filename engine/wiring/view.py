@@ -66,6 +66,7 @@ class DeskView:
         automations: tuple[AutomationRow, ...] = (),
         drifts: int = 0,
         gateway: str = "",
+        bus: tuple[str, bool] = ("", True),
         loading: str = "",
         playback: PlaybackRow | None = None,
         recording: str = "",
@@ -73,11 +74,14 @@ class DeskView:
         controller: tuple[str, str] = ("", ""),
     ) -> Work[StateFrame]:
         """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market;
-        ``controller``: id and label."""
+        ``controller``: id and label; ``bus``: what is to be
+        said of it, and whether it is well."""
         status = msgspec.structs.replace(
             self._status(now_ns, phase, phase_detail, pending_writes, tape),
             drifts=drifts,
             gateway=gateway,
+            bus=bus[0],
+            bus_ok=bus[1],
             loading=loading,
             playback=playback,
             recording=recording,

@@ -266,6 +266,9 @@ class ExecutionEngine(LiveEngine):
     def bus_health(self) -> BusHealth | None:
         return self.standing.health()
 
+    def bus_line(self) -> tuple[str, bool]:
+        return self.standing.line()
+
     # --- what comes ---
 
     def _take(self, stream: str, batch: Batch) -> None:

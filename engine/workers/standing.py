@@ -59,13 +59,19 @@ class Standing:
 
     def health(self) -> BusHealth:
         found, where = self._engine.bus, self._engine.address.shown
+        text, well = self.line()
+        if found is None or time.monotonic() - self._looked_s > OLD_S:
+            return BusHealth(ok=False, detail=f"{where}: {text}", lag=None, oldest_s=None)
+        oldest = max((one.oldest_s for one in self._lags()), default=0.0)
+        return BusHealth(ok=well, detail=f"{where}: {text}", lag=found.lag, oldest_s=oldest)
+
+    def line(self) -> tuple[str, bool]:
+        """In a few words, and whether it is well."""
+        found = self._engine.bus
         fault = self._fault or self._missing(found)
         if found is None or time.monotonic() - self._looked_s > OLD_S:
-            return BusHealth(ok=False, detail=f"{where}: {fault or 'not heard of'}", lag=None, oldest_s=None)
-        oldest = max((one.oldest_s for one in self._lags()), default=0.0)
-        return BusHealth(
-            ok=not fault, detail=f"{where}: {fault}" if fault else where, lag=found.lag, oldest_s=oldest
-        )
+            return fault or "not heard of", False
+        return fault or f"{len(found.workers)} workers", not fault
 
     def _missing(self, found: Inspection | None) -> str:
         if found is None:

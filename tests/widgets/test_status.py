@@ -146,3 +146,15 @@ def test_nothing_of_a_silent_engine_is_shown_as_now() -> None:
     assert any(text.startswith(" ACTIVE?") and style == "stale" for text, style in shown)
     assert {style for text, style in shown if text.strip()} <= {"stale", "badge", "badge-warn"}
     assert all(style == "stale" for _, style in items.clock)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_bus_is_told_of_where_there_is_one(width: int) -> None:
+    def shown(**changes: object) -> str:
+        return "".join(map(text, bar(width, view(**changes)._replace(models=()))))
+
+    assert "BUS" not in shown()
+    assert "BUS ✗ nobody has shard 3" in shown(bus="nobody has shard 3", bus_ok=False)
+    assert "\x1b" not in shown(bus="\x1b[2J" * 100, bus_ok=False)
+    if width == 200:
+        assert "BUS ● 4 workers" in shown(bus="4 workers")

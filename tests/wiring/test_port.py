@@ -125,4 +125,6 @@ def test_a_desk_whose_bus_is_not_well_is_not_well_nor_does_it_trade_while_entrie
     engine.desk.block("", "no round comes", engine.desk.now_ns + 1)
     assert LivePort(engine).untraded() == "entries are blocked: no round comes"
     monkeypatch.setattr(engine, "bus_health", lambda: BusHealth(False, "away", None, None))
-    assert not LivePort(engine).health().ok
+    health = LivePort(engine).health()
+    assert not (health.ok or health.ready.ok or health.trading.ok)
+    assert health.ready.detail == "the bus is not well: away"
