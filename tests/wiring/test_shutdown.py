@@ -7,9 +7,14 @@ import contextlib
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from engine.config import load
+from engine.logs import LogRing
+from engine.wiring.engine_options import EngineOptions
+from engine.wiring.live import LiveEngine
 from engine.wiring.shutdown import SEAL_S, Deadline, Shutdown, Step
 
 
@@ -91,3 +96,10 @@ def test_a_process_that_does_not_end_is_ended(caplog: pytest.LogCaptureFixture) 
     time.sleep(0.01)  # whatever the main thread does
     assert ended.wait(5.0) and codes == [1]
     assert "ended where it stands" in caplog.text
+
+
+def test_an_end_by_our_own_bug_has_its_deadline_too(tmp_path: Path) -> None:
+    engine, began = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None), list[str]()
+    engine.on_stop = lambda: began.append("deadline")
+    engine._crashed(ZeroDivisionError())
+    assert began == ["deadline"] and engine.stopping.is_set()
