@@ -75,6 +75,11 @@ class Gateway:
             return await self._answer(request)
         except Refused as refused:
             return refused.response()
+        except ConnectionError as error:  # the client's: the engine's are told apart where it is asked
+            log.debug("a client is gone before its answer: %s", clean(error, 100))
+            if request.transport is not None:
+                request.transport.abort()
+            return Refused(400, "HTTP_400", "the line was cut", close=True).response()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers

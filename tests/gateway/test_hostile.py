@@ -85,6 +85,24 @@ async def raw(port: int, target: str) -> bytes:
     return answer
 
 
+async def test_who_hangs_up_halfway_leaves_nothing_in_the_log(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gate() as gated:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", gated.port)
+            writer.write(
+                f"POST {UPDATES} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
+            writer.close()
+            async with asyncio.timeout(5):
+                await writer.wait_closed()
+                while gated.one.gateway.listener.open:
+                    await asyncio.sleep(0.005)
+        assert (await gated.ask("GET", "/v1/health/live", None))[0] == 200
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+
+
 async def test_nobodys_commands_do_not_push_others_out_of_the_log(gate: Gate) -> None:
     async with gate(failures_per_minute=50_000.0) as gated:
         for _ in range(40):
