@@ -89,7 +89,7 @@ StartLimitBurst=10
 [Service]
 Type=notify
 NotifyAccess=main
-{f"User={service.user}{chr(10)}" if system else ""}ExecStart={" ".join(map(_quoted, service.command))}
+{f"User={service.user}{chr(10)}" if system else ""}ExecStart={" ".join(_quoted(word.replace("$", "$$")) for word in service.command)}
 {environment}Environment={_quoted(f"NUMBA_CACHE_DIR={service.state_dir}/kernels")}
 # Ended where neither its loop nor its writer gets on any more.
 WatchdogSec={WATCHDOG_S}
@@ -112,6 +112,6 @@ WantedBy={"multi-user.target" if system else "default.target"}
 
 
 def _quoted(text: str) -> str:
-    """A word of a unit: no specifier, no variable, no blank of it means anything."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """A word of a unit: no specifier and no blank of it means anything. Variables are of commands alone."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"' if any(ch.isspace() or ch in "\"'\\;" for ch in text) else escaped

@@ -36,9 +36,11 @@ def test_systemd_takes_the_unit(form: list[str], tmp_path: Path, capsys: pytest.
     assert told["Type"] == "notify" and told["Restart"] == "on-failure" and int(told["WatchdogSec"]) > 0
     assert int(told["TimeoutStopSec"]) == 40 + STOP_MARGIN_S > 40 + GRACE_S
     assert told["NoNewPrivileges"] == "yes" and told["ProtectSystem"] == "strict"
-    escaped = str(state).replace("%", "%%").replace("$", "$$")
+    escaped = str(state).replace("%", "%%")
     assert told["ReadWritePaths"] == f'"{escaped}"'
-    assert f'--no-ui --state-dir "{escaped}"' in told["ExecStart"]
+    assert told["Environment"] == f'"NUMBA_CACHE_DIR={escaped}/kernels"'
+    # Commands alone have variables: https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
+    assert f'--no-ui --state-dir "{escaped.replace("$", "$$")}"' in told["ExecStart"]
     assert told["ExecStart"].endswith("--set engine.shutdown_s=40")
     assert ("User" in told) is ("CapabilityBoundingSet" in told) is (form == [])
     # What is kept in /tmp would not be seen with a /tmp of its own.
