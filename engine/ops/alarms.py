@@ -51,6 +51,7 @@ class Sight:
     loop_lag_s: float = 0.0
     """The longest since the last look."""
     bus_oldest_s: float = 0.0
+    """How much older the oldest entry that is not acknowledged is than it may be."""
     latencies_s: tuple[float, ...] = ()
     """Of the decisions since the last look."""
     drifted: int = 0
@@ -200,7 +201,7 @@ class Alarms:
                 "bus",
                 sight.bus_oldest_s,
                 config.bus_lag_s,
-                "an entry of the bus is {:.1f} s old, not acknowledged",
+                "an entry of the bus is {:.1f} s older than it may be: not all have acknowledged it",
             ),
         ):
             holds = 0.0 < limit_s < lag_s

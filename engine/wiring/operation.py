@@ -77,7 +77,8 @@ class Operation:
             disk_free_bytes=self._disk_free,
             writer_lag_s=engine.writing.lag_s(),
             loop_lag_s=engine.heartbeat.longest_s(),
-            bus_oldest_s=engine.bus_metrics.oldest_s(),
+            # What is acknowledged waits for what is kept: so old it may be.
+            bus_oldest_s=max(engine.bus_metrics.oldest_s() - engine.config.bus.checkpoint_s, 0.0),
             latencies_s=tuple(ns / NS for ns in latencies),
             drifted=engine.model.scoring.watch.drifted(),
         )

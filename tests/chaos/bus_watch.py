@@ -16,7 +16,7 @@ from engine.bus.registry import WorkerRow
 from engine.ticks import TICK
 
 FRESH_S = 0.9
-STEADY_S = 1.2
+STEADY_S = 1.5
 """So long it must have been well to be called so."""
 _PAUSE_S = 0.02
 _row_of = msgspec.json.Decoder(WorkerRow).decode
@@ -94,7 +94,7 @@ class Watch:
 
     def _look(self) -> None:
         client = redis.Redis(port=self._port)
-        position = 0
+        position, moved_s = 0, 0.0
         while not self._ending.wait(_PAUSE_S):
             with contextlib.suppress(redis.RedisError, OSError, msgspec.MsgspecError):
                 words = client.mget(list(client.scan_iter("dfp:worker:*", count=500)) or ["-"])
@@ -104,8 +104,9 @@ class Watch:
                 row = max(executing, key=lambda one: one.at_ns, default=None)
                 if row is not None:
                     age_s = time.time() - row.at_ns / 1e9
-                    moves = row.position > position or age_s < 0.6
-                    position = max(position, row.position)
+                    if row.position > position:
+                        position, moved_s = row.position, time.monotonic()
+                    moves = time.monotonic() - moved_s < FRESH_S
                     well = row.state == "running" and moves and age_s < FRESH_S
                     self.sights.append(Sight(time.monotonic(), well, f"{row.state}: {row.detail}"))
                     continue
