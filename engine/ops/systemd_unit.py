@@ -77,6 +77,7 @@ def unit(service: Service) -> str:
         _SYSTEM if system else ""
     )
     environment = f"EnvironmentFile=-{service.environment_file}\n" if service.environment_file else ""
+    command = " ".join(_quoted(word.replace("$", "$$")) for word in service.command)
     return f"""\
 # The tickdesk engine, {where}. Then: {install}
 [Unit]
@@ -89,7 +90,7 @@ StartLimitBurst=10
 [Service]
 Type=notify
 NotifyAccess=main
-{f"User={service.user}{chr(10)}" if system else ""}ExecStart={" ".join(_quoted(word.replace("$", "$$")) for word in service.command)}
+{f"User={service.user}{chr(10)}" if system else ""}ExecStart={command}
 {environment}Environment={_quoted(f"NUMBA_CACHE_DIR={service.state_dir}/kernels")}
 # Ended where neither its loop nor its writer gets on any more.
 WatchdogSec={WATCHDOG_S}
