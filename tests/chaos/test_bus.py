@@ -21,6 +21,7 @@ from tests.bus.conftest import Server
 from tests.chaos.amounts import BUS_FAULTS, BUS_STOP_S
 from tests.chaos.bus_desk import BusDesk, bus_desk
 from tests.chaos.harness import scratch
+from tests.chaos.small_disk import small_disk
 from tests.chaos.topology import Topology, until
 from tests.e2e.engine import options
 
@@ -209,3 +210,21 @@ def test_a_server_without_memory_halts_entries_and_says_so(desk: BusDesk) -> Non
         desk.client.config_set("maxmemory", 0)
     desk.watch.recovered_s(time.monotonic(), 60.0)
     desk.check()
+
+
+@_LONG
+@pytest.mark.timeout(240)
+def test_a_server_on_a_full_disk_halts_entries_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 40_000_000) as disk,
+        bus_desk(tmp_path / "bus", *_QUICK, data=disk / "redis") as desk,
+    ):
+        began_s = time.monotonic()
+        with (disk / "ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="space"):
+            while True:
+                ballast.write(b"\0" * 65_536)
+        until(lambda: any(not one.well for one in desk.watch.sights if one.at_s > began_s), what="a halt")
+        until(lambda: any("no entries meanwhile" in text for text in desk.alerts()), what="an alert")
+        (disk / "ballast").unlink()
+        desk.watch.recovered_s(time.monotonic(), 60.0)
+        desk.check()
