@@ -46,11 +46,15 @@ HIDDEN = "[hidden]"
 _SECRET = re.compile(r"token|secret|key|password|passphrase|authorization|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"""(?ix)
-    ( \b[\w-]*(?:token|secret|key|password|passphrase)["']?\s*[=:]\s*["']? | \b(?:bearer|basic)\s+ )
+    ( \b[\w-]*(?:token|secret|key|password|passphrase)["']?\s*[=:]\s*["']?
+    | \bauthorization["']?\s*[=:]\s*["']?(?:(?:token|bearer|basic|digest)\s+)?
+    | \b(?:bearer|basic)\s+
+    | \btickdesk_[0-9a-f]{12}_
+    )
     [^\s"'&,;]+
     """
 )
-_CREDENTIALS_IN_URL = re.compile(r"(://)[^/\s@]+@")
+_CREDENTIALS_IN_URL = re.compile(r"(://)[^/\s]+@")
 _PLAIN = re.compile(r"[^\s\"=]+")
 
 
@@ -65,11 +69,17 @@ def redact(text: str) -> str:
     return _CREDENTIALS_IN_URL.sub(rf"\1{HIDDEN}@", _SECRET_TEXT.sub(rf"\1{HIDDEN}", text))
 
 
+def _safe(value: object, limit: int) -> str:
+    """Clean, without secrets, and only then cut: half of a secret is not known for one."""
+    text = redact(clean(value, 4 * limit))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def field(name: str, value: object) -> str:
     """``name=value``, cleaned; quoted where it has blanks, quotes or "="; a secret name keeps no value."""
     if _SECRET.search(name):
         return f"{name}={HIDDEN}"
-    text = redact(clean(f"{value:g}" if isinstance(value, float) else value, VALUE_LIMIT))
+    text = _safe(f"{value:g}" if isinstance(value, float) else value, VALUE_LIMIT)
     if not _PLAIN.fullmatch(text):
         text = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{name}={text}"
@@ -77,7 +87,7 @@ def field(name: str, value: object) -> str:
 
 def message(record: logging.LogRecord) -> str:
     """The record's text and fields on one clean line; an exception as its type and text."""
-    parts = [redact(clean(record.getMessage(), TEXT_LIMIT))]
+    parts = [_safe(record.getMessage(), TEXT_LIMIT)]
     fields: dict[str, object] = getattr(record, "fields", {})
     parts += [field(name, value) for name, value in fields.items()]
     if record.exc_info and record.exc_info[1] is not None:
@@ -123,14 +133,14 @@ class JsonFormatter(logging.Formatter):
             "time": stamp(record),
             "level": record.levelname.lower(),
             "source": source(record),
-            "text": redact(clean(record.getMessage(), TEXT_LIMIT)),
+            "text": _safe(record.getMessage(), TEXT_LIMIT),
         }
         fields: dict[str, object] = getattr(record, "fields", {})
         if fields:
             line["fields"] = {clean(name, VALUE_LIMIT): _plain(name, value) for name, value in fields.items()}
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            line["error"] = redact(clean(f"{type(error).__name__}: {error}", VALUE_LIMIT))
+            line["error"] = _safe(f"{type(error).__name__}: {error}", VALUE_LIMIT)
             if self._tracebacks:
                 line["traceback"] = _trace(error)
         return msgspec.json.encode(line).decode()
@@ -259,15 +269,15 @@ def _plain(name: str, value: object) -> object:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return redact(clean(value, VALUE_LIMIT))
+    return _safe(value, VALUE_LIMIT)
 
 
 def _trace(error: BaseException) -> list[str]:
     """The lines of its traceback, clean."""
-    return [redact(_indented(text)) for text in "".join(traceback.format_exception(error)).splitlines()]
+    return [_indented(text) for text in "".join(traceback.format_exception(error)).splitlines()]
 
 
 def _indented(text: str) -> str:
     """Clean a line of a traceback and keep its indentation."""
     kept = text.lstrip(" ")
-    return " " * (len(text) - len(kept)) + clean(kept, TEXT_LIMIT)
+    return " " * (len(text) - len(kept)) + _safe(kept, TEXT_LIMIT)

@@ -94,6 +94,11 @@ SECRETS = [
     {"url": "https://example.com/?listenKey=s3cr3t&x=1"},
     {"header": "Authorization: Bearer s3cr3t"},
     {"body": '{"api_secret": "s3cr3t"}'},
+    {"header": "Authorization: Token s3cr3t"},
+    {"header": "authorization=s3cr3t"},
+    {"url": "redis://:p@s3cr3t@127.0.0.1/0"},
+    {"told": "tickdesk_0123456789ab_s3cr3t"},
+    {"url": "x" * (logs.VALUE_LIMIT - 20) + " redis://:s3cr3t-and-much-more@127.0.0.1/0"},
 ]
 
 
