@@ -19,7 +19,7 @@ count: nothing that one source says can spoil a blend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -162,6 +162,24 @@ class Blender:
         column = self._columns.get(source)
         if column is not None:
             self._held["ttl_ns"][:, column] = 0
+
+    # --- what is kept ---
+
+    def memory(self) -> tuple[list[tuple[str, str]], bytes]:
+        """(source, family) by column, and the newest signals of all symbols; why they were given is not in
+        it."""
+        sources = [(name, family.value) for name, family in zip(self._names, self._families, strict=True)]
+        return sources, self._held[: len(self._index)].tobytes()
+
+    def take_up(self, sources: Sequence[tuple[str, str]], held: bytes) -> None:
+        """Go on with ``memory()`` of another that had the same symbols, in the same order.
+
+        Raises ValueError for what cannot be that.
+        """
+        found = np.frombuffer(held, HELD).reshape(len(self._index), len(sources))
+        for at, (name, family) in enumerate(sources):
+            column = self.column(name, Family(family))
+            self._held[: len(found), column] = found[:, at]
 
     # --- out ---
 

@@ -72,6 +72,20 @@ class QuantSet:
         )
         return scores, confidences
 
+    def memory(self) -> bytes:
+        """The closes of all symbols that modules look back on."""
+        return self._closes[: self._count].tobytes()
+
+    def take_up(self, memory: bytes) -> None:
+        """Go on with ``memory()`` of another that had the same symbols, in the same order.
+
+        Raises ValueError for what cannot be that.
+        """
+        found = np.frombuffer(memory, speed.CLOSES)
+        if len(found) != self._count:
+            raise ValueError(f"{len(found)} symbols of {self._count}")
+        self._closes[: self._count] = found
+
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
     """Make the kernel ready: load it, or compile it at the first start (``report`` gets a line)."""

@@ -1,4 +1,5 @@
-"""What the execution worker's desk knows of the market as of a round: windows, bars, indicators, prices.
+"""What the execution worker's desk knows of the market as of a round: windows, bars, indicators, prices,
+signals.
 
 Kept on the bus as a shard's memory is: fields of a hash, of which only what changed is written again. Orders,
 positions and what watches them are the journal's: they are not in here.
@@ -6,6 +7,7 @@ positions and what watches them are the journal's: they are not in here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -17,7 +19,9 @@ from engine.features.remember import Remembered, take_up
 from engine.wiring.desk import Desk
 from engine.workers.checkpoint import layout_of
 
-_HEAD = "head"
+log = logging.getLogger("engine.execution")
+
+_HEAD, _QUANT, _BLEND = "head", "quant", "blend"
 
 
 class DeskHead(msgspec.Struct, frozen=True, array_like=True):
@@ -26,6 +30,8 @@ class DeskHead(msgspec.Struct, frozen=True, array_like=True):
     round: int
     symbols: tuple[tuple[str, float], ...]
     """By the index that they have in the desk, with a price to assume a grid from where none was told."""
+    sources: tuple[tuple[str, str], ...]
+    """(source, family) of the signals, by column."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -48,7 +54,9 @@ class DeskMemory:
         desk = self._desk
         found = self._engine.changes()
         symbols = tuple((one.symbol, _price(desk.features, one.index)) for one in desk.instruments)
-        found[_HEAD] = _encode(DeskHead(layout_of(desk.config), number, symbols))
+        sources, found[_BLEND] = desk.signals.blender.memory()
+        found[_QUANT] = desk.signals.quant.memory()
+        found[_HEAD] = _encode(DeskHead(layout_of(desk.config), number, symbols, tuple(sources)))
         return found
 
 
@@ -72,6 +80,11 @@ def remember(desk: Desk, fields: Mapping[bytes, bytes], add: Callable[[str, floa
     if [one.symbol for one in desk.instruments] != [symbol for symbol, _ in head.symbols]:
         raise RuntimeError("the desk knew symbols already")
     take_up(desk.features, told)
+    try:
+        desk.signals.quant.take_up(told.get(_QUANT, b""))
+        desk.signals.blender.take_up(head.sources, told.get(_BLEND, b""))
+    except ValueError as error:
+        log.warning("signals begin anew: %s", error)
     for instrument in desk.instruments:
         desk.features.clear_exit(instrument.index)
         desk.features.clear_wake(instrument.index)

@@ -59,7 +59,8 @@ class Executing:
         rows = [features.held(one.index).state.copy() for one in self.desk.instruments]
         for row in rows:
             row["offset"] = 0  # where in memory
-        return [row.tobytes() for row in rows]
+        signals = self.desk.signals
+        return [*(row.tobytes() for row in rows), signals.quant.memory(), signals.blender.memory()[1]]
 
 
 @pytest.fixture(scope="module")
