@@ -142,21 +142,22 @@ class Writing:
     def _durable(self) -> None:
         seqs, events, done = self._undurable.popleft()
         self._handed.popleft()
-        try:
-            for seq, event in zip(seqs, events, strict=True):
-                self._hub.publish(seq, event)
-                note(event)
-                for watch in self.watchers:
-                    watch(event)
-        except Exception as error:
-            self._fault(error)
-        try:
-            done()
-        except Exception as error:
-            self._fault(error)
+        for seq, event in zip(seqs, events, strict=True):
+            self._guarded(self._hub.publish, seq, event)
+            self._guarded(note, event)
+            for watch in self.watchers:
+                self._guarded(watch, event)
+        self._guarded(done)
         self._durables += 1
         while self._waiters and self._waiters[0][0] <= self._durables:
             self._waiters.popleft()[1].set()
+
+    def _guarded(self, call: Callable[..., object], *arguments: object) -> None:
+        """Our own bug in one who listens keeps nothing from the others, nor the next event from clients."""
+        try:
+            call(*arguments)
+        except Exception as error:
+            self._fault(error)
 
 
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
