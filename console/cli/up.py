@@ -23,6 +23,7 @@ ENDS_S = 5.0
 """So long the server of a topology that was killed may take to end."""
 _URL = "TICKDESK_BUS__URL"
 """Not on the command line: everybody can read that."""
+_TAPES = "TICKDESK_RECORD__DIR"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,6 +79,10 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
     """In the order in which they end: what feeds the others first."""
     from engine.workers.supervisor import Child
 
+    environment = {_URL: url}
+    if not configuration(arguments).record.dir:
+        environment[_TAPES] = str(where / "tapes")  # as of a desk of one process
+
     def worker(name: str, stage: str, *options: str, last: bool = False) -> Child:
         home = where if stage == "execution" else folder / name
         command = [sys.executable, "-m", "console", "worker", stage, "--state-dir", str(home)]
@@ -88,7 +93,7 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
             end_s=20.0 if stage == "execution" else 5.0,
             last=last,
             told=stage == "execution",  # by `tickdesk stop`, or from a console
-            environment={_URL: url},
+            environment=environment,
         )
 
     tape: list[str] = []

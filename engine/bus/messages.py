@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Signal
+from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Quarantined, Signal
 
 EPOCH = 1_000_000_000
 """Rounds of one owner of the market stage."""
@@ -66,6 +66,8 @@ class Round(msgspec.Struct, frozen=True, array_like=True):
     """Digest of the tape that is played; "": live feeds."""
     position: int = 0
     """How many events and ticks of the tape came up to the end of this round: another owner goes on there."""
+    quarantined: tuple[Quarantined, ...] = ()
+    """Of ``rejected``, as much as helps."""
 
 
 class ShardTicks(msgspec.Struct, frozen=True, array_like=True):

@@ -65,6 +65,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of what all must agree upon."""
     feeds: tuple[dict[str, Any], ...] = ()
     """Of the market stage: each feed's ``venue``, and its counters by their names."""
+    recording: str = ""
+    """Of the market stage: "on" while tapes are written, "failed" when they ended; "" without."""
     socket: str = ""
     """Of the execution worker: where its engine listens, on its own machine."""
 

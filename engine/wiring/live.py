@@ -130,7 +130,8 @@ class LiveEngine:
         )
         self.bars = None if tape is not None else BarHistory(self, random.Random())
         self.recording = Recording(
-            self.config.record if tape is None else RecordConfig(),
+            # Where others have the feeds, they record.
+            self.config.record if tape is None and self.said is None else RecordConfig(),
             options.state_dir,
             self.desk.intake,
             clock=lambda: self.clock(),
@@ -203,6 +204,11 @@ class LiveEngine:
 
     def bus_health(self) -> BusHealth | None:
         return None
+
+    @property
+    def recording_state(self) -> str:
+        """As ``Recording.state``, here or elsewhere."""
+        return self.recording.state
 
     def bus_line(self) -> tuple[str, bool]:
         """What the status line says of the bus, and whether it is well; "" without one."""

@@ -151,7 +151,7 @@ class LivePort:
                 last_seq=last_seq,
                 pending_writes=engine.store.pending,
                 tape=engine.tape_text(),
-                recording=engine.recording.state,
+                recording=engine.recording_state,
                 playback=None if engine.playback is None else engine.playback.row(),
                 automations=automations,
                 drifts=0 if compared is None else compared.drifts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from engine.config import RecordConfig
 from engine.events import NS
@@ -15,11 +16,28 @@ from engine.feeds.recorder import CLOSE_S, FrameTape, Recorder, TickTape
 from engine.feeds.tap import Tap
 from engine.feeds.tape_files import TapeFolder
 from engine.instruments import Instrument
-from engine.wiring.intake import Intake
 
 FLUSH_S = 2.0
 """What has arrived is handed over so often at least."""
 _TOLD_NS = 60 * NS
+
+
+class Recorded(Protocol):
+    """Where what arrives comes through: a desk's intake, or what stands for it."""
+
+    @property
+    def symbols(self) -> list[str]:
+        """By index."""
+
+    @property
+    def grids(self) -> list[Instrument]:
+        """The instruments, by index."""
+
+    def record(self, on_block: Callable[[Ticks, list[Placed]], None]) -> None:
+        """From now on hand over what comes, in blocks, which are the taker's own."""
+
+    def cut(self) -> None:
+        """Hand over what is gathered."""
 
 
 class Recording:
@@ -29,7 +47,7 @@ class Recording:
         self,
         config: RecordConfig,
         state_dir: Path,
-        intake: Intake,
+        intake: Recorded,
         *,
         clock: Callable[[], int],
         alert: Callable[[str, str], None],

@@ -266,6 +266,10 @@ class ExecutionEngine(LiveEngine):
     def bus_health(self) -> BusHealth | None:
         return self.standing.health()
 
+    @property
+    def recording_state(self) -> str:
+        return self.standing.recording
+
     def bus_line(self) -> tuple[str, bool]:
         return self.standing.line()
 

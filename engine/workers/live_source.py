@@ -14,6 +14,7 @@ from engine.feeds.base import Feed, InstrumentSpec, Sink
 from engine.feeds.simulated import SimulatedFeed
 from engine.store.store import Store
 from engine.text import clean
+from engine.wiring.recording import Recording
 from engine.wiring.sources import live_feeds, run_feed
 from engine.workers.frame import Frame
 from engine.workers.rounds import Rounds
@@ -23,6 +24,8 @@ log = logging.getLogger("engine.feeds")
 
 KEEP_S = 5.0
 """How often the prices of the simulated markets are kept."""
+TAPE_S = 2.0
+"""So long a disk may take for the end of a tape."""
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 
 
@@ -36,6 +39,13 @@ class LiveSource:
         self._feeds: list[Feed] = []
         self._prices: dict[str, float] = {}
         self._store: Store | None = None
+        self._recording = Recording(
+            frame.config.record,
+            frame.state_dir,
+            rounds.tape,
+            clock=frame.clock,
+            alert=lambda level, text: self.alert(level, "recording", text),
+        )
 
     @property
     def trouble(self) -> str:
@@ -50,10 +60,15 @@ class LiveSource:
         """How each of them is, for whoever shows it."""
         return tuple({"venue": feed.venue, **asdict(feed.stats)} for feed in self._feeds)
 
+    @property
+    def recording(self) -> str:
+        """ "on", "failed", or "" without tapes."""
+        return self._recording.state
+
     async def open(self) -> None:
         """Raises ConfigError."""
         config = self._frame.config
-        self._feeds = live_feeds(config, self._frame.clock, await self._kept_prices())
+        self._feeds = live_feeds(config, self._frame.clock, await self._kept_prices(), self._recording.tap)
         for feed in self._feeds:
             if isinstance(feed, SimulatedFeed):
                 self.adopt(await feed.instruments())
@@ -67,11 +82,13 @@ class LiveSource:
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._recording.start()
         simulated = any(isinstance(feed, SimulatedFeed) for feed in self._feeds)
         works = [
             run_feed(self, feed, self._note_prices if isinstance(feed, SimulatedFeed) else self._sink)
             for feed in self._feeds
         ]
+        works.append(self._recording.run())
         if simulated:
             works.append(self._keep_prices())
         if self._frame.config.collection.symbols:
@@ -79,7 +96,8 @@ class LiveSource:
         await together(*works)
 
     async def close(self) -> None:
-        """The polling sources leave what they spent."""
+        """The polling sources leave what they spent, the tapes end."""
+        await self._recording.close(TAPE_S)
         store, self._store = self._store, None
         if store is not None:
             await asyncio.to_thread(store.close)

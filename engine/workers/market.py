@@ -97,9 +97,14 @@ class Market:
     async def stop(self) -> None:
         """The last round says that it is the last one. A tape that was not played to its end has none:
         whoever plays it next goes on there."""
+        try:
+            await self._stop_sending()
+        finally:
+            if self._source is not None:
+                await self._source.close()
+
+    async def _stop_sending(self) -> None:
         publisher, rounds = self._publisher, self._rounds
-        if self._source is not None:
-            await self._source.close()
         if publisher is None or rounds is None or not self._lease.is_held:
             await self._lease.release()
             return
@@ -372,6 +377,7 @@ class Market:
             entries_per_s=round((entries - before[1]) / seconds, 1),
             lost=rounds.lost,
             feeds=() if self._source is None else self._source.feeds,
+            recording="" if self._source is None else self._source.recording,
         )
 
 

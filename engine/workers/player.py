@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from decimal import Decimal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from engine.wiring.desk import Desk
 from engine.wiring.intake import Ticks
 from engine.workers.heard import HeardSignals
 from engine.workers.join import Ready
+from engine.workers.listings import grid_of
 
 
 class Player:
@@ -47,6 +47,9 @@ class Player:
             self._desk.advance(round_.advance_ns)
         for reason, count in round_.rejected:
             self._desk.on_rejected(reason, count)
+        if self._warming is None:  # else they were kept when they came
+            for one in round_.quarantined:
+                self._desk.record(one)
         self._heard.passed(self._desk.now_ns)
         self.round = ready.number
         self.ended = round_.end
@@ -91,13 +94,7 @@ class Player:
         self._same = self._same and index == listed.index
         self._heard.add_symbol(listed.symbol, listed.index)
         if listed.tick_size:
-            desk.instruments.set_grid(
-                listed.symbol,
-                Decimal(listed.tick_size),
-                Decimal(listed.lot_size),
-                Decimal(listed.min_notional or "0"),
-                Decimal(listed.max_quantity or "0"),
-            )
+            desk.instruments.set_grid(listed.symbol, *grid_of(listed))
 
 
 def _note_clock(desk: Desk, ticks: Ticks) -> None:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.bus.messages import Listed, News, Placed, Round, ShardTicks
 from engine.config import Config
-from engine.events import NS, BookStatus, Candle, Depth, Gap, MarketEvent, Quote, Trade
+from engine.events import NS, BookStatus, Candle, Depth, Gap, MarketEvent, Quarantined, Quote, Trade
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.registry import ids_rise
 from engine.instruments import Instruments, venue_of
+from engine.market.quarantine import Quarantine
 from engine.market.screen import REJECTS, Screen
 from engine.ticks import BACKFILLED, QUOTE, TICK, TRADE, pack_tick
 from engine.wiring.candle_prints import CandleBelief, polled, print_of
 from engine.wiring.deal import Dealer
 from engine.wiring.intake import Ticks
+from engine.workers.listings import grid_of, listed_as
+from engine.workers.rounds_tape import RoundsTape
 from engine.workers.shard_map import ShardMap
 
 MOST = 1 << 20
@@ -41,16 +43,6 @@ class Cut(NamedTuple):
     number: int
     round: Round
     shards: dict[int, ShardTicks]
-
-
-def grid_of(listed: Listed) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    """Tick, lot, least notional and most quantity, where they were told."""
-    return (
-        Decimal(listed.tick_size),
-        Decimal(listed.lot_size),
-        Decimal(listed.min_notional or "0"),
-        Decimal(listed.max_quantity or "0"),
-    )
 
 
 class Rounds:
@@ -72,6 +64,10 @@ class Rounds:
     ) -> None:
         self.instruments = Instruments()
         self._screen = Screen(outlier_pct=config.quality.daily_return_pct)
+        self._quarantined: list[Quarantined] = []
+        self._quarantine = Quarantine(self._quarantined.append)
+        self.tape = RoundsTape(self.instruments)
+        """What arrives, for a recording."""
         self._belief = CandleBelief(config.quality.daily_return_pct)
         self._dealer = Dealer(config.bus.shards, max(1, round(config.features.bar_s * NS)))
         self._most = most
@@ -228,6 +224,7 @@ class Rounds:
 
     def _round(self, sent_ns: int, advance_ns: int, warming: bool, end: bool) -> Cut:
         self._tell_missed(sent_ns)
+        self.tape.take(self._rows[: self._count], self._news)
         dealt = self._dealer.deal(
             self._address, self._count, self._screen, [place for place, _ in self._news]
         )
@@ -249,7 +246,7 @@ class Rounds:
             Round(
                 self._previous, dealt.accepted, tuple(sorted(shards)), sent_ns, listed,
                 tuple(Placed(place, event) for place, _, event in told),
-                advance_ns, warming, rejected, end,
+                advance_ns, warming, rejected, end, quarantined=tuple(self._quarantined),
             ),
             shards,
         )  # fmt: skip
@@ -259,6 +256,7 @@ class Rounds:
         self._map.previous |= dict.fromkeys(cut.shards, cut.number)
         self._count = 0
         self._news.clear()
+        self._quarantined.clear()
         self._listed.clear()
         self._strangers.clear()
         later, self._later = self._later, []
@@ -273,6 +271,8 @@ class Rounds:
         if not count:
             return ()
         wrong = ticks[ticks["reject"] != 0]
+        for row in wrong:
+            self._quarantine.tick(self.instruments[int(row["symbol"])].symbol, row.item())
         codes = np.bincount(wrong["reject"])
         found = tuple((REJECTS[code], int(codes[code])) for code in codes.nonzero()[0].tolist())
         self.rejected.update(dict(found))
@@ -374,6 +374,7 @@ class Rounds:
     def _add(self, symbol: str, price: float) -> int:
         index = self.instruments.add(symbol, price=price).index
         self._screen.add_symbol(ids_rise=ids_rise(venue_of(symbol)))
+        self.tape.symbols.append(symbol)
         self._dealer.add_symbol(self._map.add(symbol))
         self._prices.append(price)
         return index
@@ -388,7 +389,4 @@ class Rounds:
         self._listed[index] = self._unlisted[index] = self._listing(index)
 
     def _listing(self, index: int) -> Listed:
-        one = self.instruments[index]
-        grid = (one.tick_size, one.lot_size, one.min_notional, one.max_quantity)
-        told = () if one.assumed else tuple(str(number) for number in grid)
-        return Listed(index, one.symbol, self._prices[index], *told)
+        return listed_as(self.instruments[index], self._prices[index])

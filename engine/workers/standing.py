@@ -65,6 +65,13 @@ class Standing:
         oldest = max((one.oldest_s for one in self._lags()), default=0.0)
         return BusHealth(ok=well, detail=f"{where}: {text}", lag=found.lag, oldest_s=oldest)
 
+    @property
+    def recording(self) -> str:
+        """As the market worker tells of it."""
+        found = self._engine.bus
+        told = [row.recording for row in found.workers if row.recording] if found is not None else []
+        return "failed" if "failed" in told else "on" if told else ""
+
     def line(self) -> tuple[str, bool]:
         """In a few words, and whether it is well."""
         found = self._engine.bus
