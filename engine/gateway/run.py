@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from engine.api.address import socket_path
 from engine.api.table import TABLE
 from engine.config.api import ApiConfig, Listen, is_loopback, listen_at
 from engine.errors import ConfigError
+from engine.gateway.accepting import Accepting
 from engine.gateway.open_files import allow
 from engine.gateway.server import Gateway
 from engine.gateway.tls import Certificate
@@ -27,7 +27,6 @@ from engine.text import clean
 log = logging.getLogger("engine.gateway")
 
 BACKLOG = 256
-HANDSHAKE_S = 5.0
 CERTIFICATE_S = 5.0
 """How soon new certificate files are taken."""
 END_S = 0.5
@@ -80,9 +79,11 @@ async def opened(api: ApiConfig, state_dir: Path, engine: Path) -> AsyncIterator
     listening = listen(where)
     address = f"{'https' if certificate else 'http'}://{_named(where.host, listening)}"
     gateway = Gateway(api, tokens, engine, TABLE, clock_s=time.monotonic, clock_ns=time.time_ns)
-    server = await _started(gateway, listening, None if certificate is None else certificate.context)
+    context = None if certificate is None else certificate.context
+    accepting = Accepting(listening, gateway.listener, context, api.max_connections)
     ended = asyncio.Event()
     beside = [
+        asyncio.create_task(accepting.run()),
         asyncio.create_task(Upstream(engine, gateway.streams).run()),
         asyncio.create_task(gateway.streams.sweep()),
     ]
@@ -93,7 +94,7 @@ async def opened(api: ApiConfig, state_dir: Path, engine: Path) -> AsyncIterator
     try:
         yield Opened(gateway, address, certificate, ended)
     finally:
-        await _end(gateway, server, beside)
+        await _end(gateway, beside)
 
 
 def _read_again(certificate: Certificate | None) -> None:
@@ -101,21 +102,7 @@ def _read_again(certificate: Certificate | None) -> None:
         certificate.follow()
 
 
-async def _started(
-    gateway: Gateway, listening: socket.socket, context: ssl.SSLContext | None
-) -> asyncio.Server:
-    return await asyncio.get_running_loop().create_server(
-        gateway.listener,
-        sock=listening,
-        ssl=context,
-        backlog=BACKLOG,
-        ssl_handshake_timeout=None if context is None else HANDSHAKE_S,
-        ssl_shutdown_timeout=None if context is None else 1.0,
-    )
-
-
-async def _end(gateway: Gateway, server: asyncio.Server, beside: list[asyncio.Task[None]]) -> None:
-    server.close()
+async def _end(gateway: Gateway, beside: list[asyncio.Task[None]]) -> None:
     for task in beside:
         task.cancel()
     ended = await asyncio.gather(*beside, return_exceptions=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from asyncio import sslproto
 from pathlib import Path
 
 from engine.errors import ConfigError
@@ -13,6 +14,8 @@ from engine.text import clean
 log = logging.getLogger("engine.gateway")
 
 _OTHERS = 0o007
+_BUFFER = 16 * 1024
+"""Bytes: a record of TLS has no more."""
 
 
 class Certificate:
@@ -24,6 +27,7 @@ class Certificate:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
         self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+        _keep_small_buffers()
         self._stamp = self._look()
         self._load(self.context)
 
@@ -63,3 +67,9 @@ class Certificate:
         if found[1].st_mode & _OTHERS:
             raise ConfigError("api.tls_key can be read by others: chmod 600")
         return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in found)
+
+
+def _keep_small_buffers() -> None:
+    """asyncio holds 256 KB for each connection with TLS from its first byte on, idle ones too: 1,000 of them
+    would take a quarter of a gigabyte."""
+    sslproto.SSLProtocol.max_size = _BUFFER

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import ssl
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import aiohttp
@@ -20,6 +22,7 @@ from console.engine_at import at_url, token_of
 from engine.config import load
 from engine.config.api import ApiConfig
 from engine.errors import ConfigError, LinkError, TickdeskError
+from engine.gateway import accepting
 from engine.gateway.answers import SNAPSHOT
 from engine.gateway.run import NoTokenError, opened
 from engine.gateway.tls import Certificate
@@ -190,3 +193,31 @@ def test_a_token_comes_from_a_file_of_ones_own_or_the_environment(tmp_path: Path
     for wrong in ({}, {"TICKDESK_TOKEN": "a b"}, {"TICKDESK_TOKEN": "x" * 600}):
         with pytest.raises(ConfigError):
             token_of(None, wrong)
+
+
+async def test_who_never_agrees_on_tls_is_counted_cheap_and_cut_off(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = trustme.CA()
+    cert, key = issue(ca, tmp_path)
+    monkeypatch.setattr(accepting, "MOST_OF_SOURCE", 20)
+    monkeypatch.setattr(accepting, "HANDSHAKE_S", 0.5)
+    async with gate(tls_cert=str(cert), tls_key=str(key)) as gated:
+        tracemalloc.start()
+        silent = [await asyncio.open_connection("127.0.0.1", gated.port) for _ in range(19)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", gated.port, ssl=trusting(ca))
+        taken = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert taken / 20 < 100_000
+        one_more = [await asyncio.open_connection("127.0.0.1", gated.port) for _ in range(2)]
+        assert await one_more[1][0].read() == b""  # at once: the first one took the last place
+        writer.write(b"GET /v1/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(5):
+            assert [await one.read() for one, _ in silent] == [b""] * 19
+        async with aiohttp.ClientSession() as session:
+            url = f"{gated.one.address}/v1/health/live"
+            async with session.get(url, ssl=trusting(ca)) as answer:
+                assert answer.status == 200
+        for _, each in (*silent, *one_more, (reader, writer)):
+            each.transport.abort()
