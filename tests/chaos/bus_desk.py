@@ -104,7 +104,8 @@ class BusDesk:
             assert watch.dealt.get(number, 0) == one.ticks, (number, watch.dealt.get(number, 0), one)
         for row in watch.rows.values():
             if "market" in row.epochs and row.position in watch.rounds:
-                assert watch.ticks_of(row.epochs["market"], row.position) == row.ticks
+                sent = watch.ticks_of(row.epochs["market"], row.position)
+                assert sent == row.ticks, (sent, row, watch.holes)
         texts = [event.text for _, event in events if isinstance(event, Alert)]
         for previous, number in watch.holes:
             assert previous == 0 or any(str(number) in text for text in texts), (previous, number, texts)
