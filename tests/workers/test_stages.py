@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.bus.messages import Settings, encode, heard_of, round_of
+from engine.bus.messages import Round, Settings, encode, heard_of, round_of
 from engine.bus.registry import BEAT_S, WorkerRow
 from engine.config import Config, load
 from engine.errors import BusError
@@ -160,6 +160,10 @@ async def test_what_was_acknowledged_by_all_goes_and_another_tape_is_refused(
         await other.redis.aclose()
 
 
+async def rounds_of(redis: Any) -> list[Round]:
+    return [round_of(fields[b"d"]) for _, fields in await redis.xrange("live:clean_ticks:rounds")]
+
+
 async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Server, tmp_path: Path) -> None:
     config = configured(server, "live", **{"simulated.history_s": 90})
     async with topology(config, tmp_path) as start:
@@ -180,6 +184,9 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         changed = Settings(4, sections | {"trend": sections["trend"] | {"enabled": False}})
         await redis.xadd("live:settings", {"d": encode(changed)}, id="4-0")
         await until(lambda: not shard.strategies.enabled("trend"), "the console's switches arrive")
+        async with asyncio.timeout(20):  # the past may take longer than all of this
+            while sum(bool(one.advance_ns) for one in await rounds_of(redis)) <= 5:
+                await asyncio.sleep(0.02)
         await market.end()
         entries = await redis.xrange("live:clean_ticks:rounds")
         rounds = [round_of(fields[b"d"]) for _, fields in entries]
@@ -191,7 +198,7 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         assert len(clock) > 5 and clock == sorted(clock)
         again = start(Market)
         await until(lambda: again.row().ticks > 5, "another owner goes on")
-        last = [round_of(f[b"d"]) for _, f in await redis.xrange("live:clean_ticks:rounds")][len(rounds)]
+        last = (await rounds_of(redis))[len(rounds)]
         assert {placed.event.reason for placed in last.news if hasattr(placed.event, "reason")} == {
             "the market worker was started anew"
         }
