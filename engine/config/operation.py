@@ -43,7 +43,8 @@ class AlarmsConfig(Section, frozen=True):
     loop_lag_ms: Annotated[float, Meta(ge=0, le=60_000)] = 500.0
     """The engine's loop was held up for longer."""
     bus_lag_s: _Limit = 5.0
-    """The oldest entry that not all have acknowledged is older, beyond ``bus.checkpoint_s``."""
+    """The oldest entry that not all have acknowledged is older, beyond ``bus.checkpoint_s``; or the bus is
+    not well for longer."""
     latency_budget_ms: Annotated[float, Meta(ge=0, le=60_000)] = 50.0
     """99 of 100 decisions, from ticks received to the order approved, are to take no longer."""
     drifted_features: Annotated[int, Meta(ge=0, le=1_000)] = 40

@@ -50,6 +50,8 @@ class Sight:
     writer_lag_s: float = 0.0
     loop_lag_s: float = 0.0
     """The longest since the last look."""
+    bus: str = ""
+    """What is wrong with the bus; "" while it is well, and without one."""
     bus_oldest_s: float = 0.0
     """How much older the oldest entry that is not acknowledged is than it may be."""
     latencies_s: tuple[float, ...] = ()
@@ -160,6 +162,12 @@ class Alarms:
             f"nothing can be written, so nothing trades: {sight.journal}",
             "the journal can be written again",
             critical=True,
+        )
+        yield _Case(
+            *("bus", "", bool(self._config.bus_lag_s) and bool(sight.bus), "error"),
+            f"the bus is not well: {sight.bus}",
+            "the bus is well again",
+            after_s=self._config.bus_lag_s,
         )
         yield from self._lags(sight)
         yield from self._disk(sight.disk_free_bytes)

@@ -70,13 +70,14 @@ class Operation:
     def sight(self) -> Sight:
         engine, window = self._engine, self._engine.desk.latency
         latencies, self._decisions = window.since(self._decisions), window.count
-        failure = engine.writing.failure
+        failure, bus = engine.writing.failure, engine.bus_health()
         return Sight(
             feeds=tuple(self._feed(feed, engine.clock()) for feed in engine.market_feeds),
             journal="" if failure is None else clean(failure),
             disk_free_bytes=self._disk_free,
             writer_lag_s=engine.writing.lag_s(),
             loop_lag_s=engine.heartbeat.longest_s(),
+            bus="" if bus is None or bus.ok else clean(bus.detail),
             # What is acknowledged waits for what is kept: so old it may be.
             bus_oldest_s=max(engine.bus_metrics.oldest_s() - engine.config.bus.checkpoint_s, 0.0),
             latencies_s=tuple(ns / NS for ns in latencies),

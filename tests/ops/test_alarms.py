@@ -51,6 +51,15 @@ def test_a_feed_is_told_when_it_is_away_for_long_and_when_it_is_back() -> None:
     assert over == Told("feed", "info", "kraken is back", False)
 
 
+def test_a_bus_that_is_not_well_for_long_is_told() -> None:
+    watch, away = Watch(bus_lag_s=5, clear_s=1), Sight(bus="127.0.0.1:6379: TimeoutError")
+    assert watch.look(away, 4) == []
+    (told,) = watch.look(away, 100)
+    assert (told.kind, told.level) == ("bus", "error") and "6379: TimeoutError" in told.text
+    assert texts(watch.look(Sight(), 3)) == ["the bus is well again"]
+    assert Watch(bus_lag_s=0).look(away, 100) == []
+
+
 def test_what_comes_and_goes_is_told_once_a_window_and_counted() -> None:
     watch, slow = Watch(window_s=600, clear_s=1), Sight(loop_lag_s=0.7)
     told = [one for _ in range(100) for one in watch.look(slow) + watch.look(WELL, 2)]

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.api.health_protocol import BusHealth, JobsHealth
 from engine.config import load
 from engine.events import OrderState
 from engine.logs import LogRing
@@ -25,6 +26,7 @@ from engine.wiring.metrics.account import AccountMetrics, OrderMetrics
 from engine.wiring.metrics.bus import BusMetrics, GroupLag
 from engine.wiring.metrics.collect import Metrics
 from engine.wiring.metrics.decisions import FlowMetrics, StageMetrics
+from engine.wiring.metrics.service import ServiceMetrics
 from tests.wiring.conftest import Bench, simulated
 
 SCRAPE_S = 0.001
@@ -131,6 +133,17 @@ def test_money_is_the_ledgers(bench: Bench) -> None:
     assert got["tickdesk_positions",] == len(ledger.positions())
     assert got["tickdesk_account_info", "USD"] == 1
     assert 0 <= got["tickdesk_drawdown_ratio",] < 1
+
+
+async def test_the_bus_and_the_broker_are_up_or_not_or_not_there(
+    engine: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {("tickdesk_bus_up",), ("tickdesk_jobs_up",)}
+    assert not names & samples(ServiceMetrics(engine)).keys()
+    monkeypatch.setattr(engine, "bus_health", lambda: BusHealth(False, "away", None, None))
+    monkeypatch.setattr(engine.automations, "jobs_health", lambda: JobsHealth(True, "here", 0))
+    got = samples(ServiceMetrics(engine))
+    assert (got["tickdesk_bus_up",], got["tickdesk_jobs_up",]) == (0, 1)
 
 
 def test_the_bus_is_told_by_who_is_on_it() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.health_protocol import BusHealth
 from engine.config import load
 from engine.errors import StoreError
 from engine.events import NS, Alert, FeedState
@@ -83,6 +84,14 @@ async def test_what_is_looked_at_is_the_engines(engine: LiveEngine) -> None:
     assert sight.disk_free_bytes is not None and sight.disk_free_bytes > 0
     assert sight.feeds[0].venue == "kraken" and not sight.feeds[0].delivers
     assert sight.journal == "" and sight.writer_lag_s == 0.0 and sight.drifted == 0
+
+
+async def test_a_bus_that_is_away_is_seen(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = Operation(engine)
+    assert operation.sight().bus == ""
+    health = BusHealth(False, "127.0.0.1:6379: \x1b[31mTimeoutError", None, None)
+    monkeypatch.setattr(engine, "bus_health", lambda: health)
+    assert operation.sight().bus == "127.0.0.1:6379: [31mTimeoutError"
 
 
 async def test_a_bug_in_one_look_ends_no_other(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,17 @@ class ServiceMetrics:
         page.gauge(
             "tickdesk_stream_buffer_bytes", "Sent to clients, not taken by their sockets yet.", sum(waiting)
         )
+        bus, jobs = engine.bus_health(), engine.automations.jobs_health()
+        page.gauge(
+            "tickdesk_bus_up",
+            "1 while the bus is well and all of it has an owner; absent without one.",
+            None if bus is None else int(bus.ok),
+        )
+        page.gauge(
+            "tickdesk_jobs_up",
+            "1 while the broker of jobs answers and workers take them; absent without one.",
+            None if jobs is None else int(jobs.ok),
+        )
         recorder = engine.recording.recorder
         page.gauges(
             "tickdesk_queue_items",
