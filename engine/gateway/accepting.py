@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import logging
 import socket
 import ssl
@@ -21,6 +22,7 @@ MOST_OF_SOURCE = 256
 """Of one source, that have not agreed on TLS yet."""
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _AGAIN_S = 1.0
+_TURN = 32
 
 
 class Accepting:
@@ -50,7 +52,7 @@ class Accepting:
         loop = asyncio.get_running_loop()
         self._listening.setblocking(False)
         try:
-            while True:
+            for number in itertools.count():
                 try:
                     connection, peer = await loop.sock_accept(self._listening)
                 except OSError as error:
@@ -59,7 +61,8 @@ class Accepting:
                         await asyncio.sleep(_AGAIN_S)
                     continue
                 self._take(connection, source_of(str(peer[0])))
-                await asyncio.sleep(0)  # many may wait: the others have their turn between two of them
+                if not number % _TURN:
+                    await asyncio.sleep(0)  # those that are taken already have their turn
         finally:
             self._listening.close()
             for task in self._opening:
