@@ -12,7 +12,7 @@ from engine.feeds.base import FeedStats
 from engine.text import clean
 
 _COUNTS = frozenset(one.name for one in fields(FeedStats)) - {"state", "detail", "best_effort"}
-
+BESIDE = "beside"
 _STATES = frozenset(FeedState)
 
 
@@ -21,6 +21,8 @@ class FarFeed:
 
     def __init__(self, venue: str) -> None:
         self.venue = venue
+        self.beside = False
+        """It collects; the market's sockets are others."""
         self.stats = FeedStats()
 
     def take(self, told: Mapping[str, Any]) -> None:
@@ -30,6 +32,7 @@ class FarFeed:
             value = told.get(name)
             if type(value) is int and value >= 0:
                 setattr(stats, name, value)
+        self.beside = told.get(BESIDE) is True
         stats.best_effort = told.get("best_effort") is True
         state = told.get("state")
         if isinstance(state, str) and state in _STATES:

@@ -10,12 +10,13 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.events import FeedState, MarketEvent, Trade
-from engine.feeds.base import Feed, InstrumentSpec, Sink
+from engine.feeds.base import Feed, InstrumentSpec, Sink, Watched
 from engine.feeds.simulated import SimulatedFeed
 from engine.store.store import Store
 from engine.text import clean
 from engine.wiring.recording import Recording
 from engine.wiring.sources import live_feeds, run_feed
+from engine.workers.far_feed import BESIDE
 from engine.workers.frame import Frame
 from engine.workers.rounds import Rounds
 from engine.workers.together import together
@@ -37,6 +38,8 @@ class LiveSource:
         self._rounds = rounds
         self._sink = sink
         self._feeds: list[Feed] = []
+        self._collected: list[Watched] = []
+        """The collection loop and its sources."""
         self._prices: dict[str, float] = {}
         self._store: Store | None = None
         self._recording = Recording(
@@ -58,7 +61,10 @@ class LiveSource:
     @property
     def feeds(self) -> tuple[dict[str, Any], ...]:
         """How each of them is, for whoever shows it."""
-        return tuple({"venue": feed.venue, **asdict(feed.stats)} for feed in self._feeds)
+        return (
+            *({"venue": feed.venue, **asdict(feed.stats)} for feed in self._feeds),
+            *({"venue": one.venue, BESIDE: True, **asdict(one.stats)} for one in self._collected),
+        )
 
     @property
     def recording(self) -> str:
@@ -122,7 +128,9 @@ class LiveSource:
         store.start()
         sources = open_sources(self._frame.config, store, self._frame.clock)
         try:
-            await Collecting(self._frame.config, sources, self._sink, self._frame.clock).run()
+            collecting = Collecting(self._frame.config, sources, self._sink, self._frame.clock)
+            self._collected = collecting.watched
+            await collecting.run()
         finally:
             await sources.close()
 

@@ -39,7 +39,9 @@ class Standing:
         self._registry = Registry(redis, engine.keys)
         self._looked_s = float("-inf")
         self._fault = ""
+        self._far: list[FarFeed] = []
         self.feeds: list[FarFeed] = []
+        """Those of the market's sockets."""
         self._counted = 0
         self._beaten_s, self._cpu_s = time.monotonic(), time.process_time()
         engine.bus_metrics.add(self._lags)
@@ -107,7 +109,9 @@ class Standing:
                     engine.options.config.bus.shards,
                 )
                 self._looked_s, self._fault = time.monotonic(), ""
-                self.feeds = far_feeds(self.feeds, engine.bus.workers)
+                self._far = far_feeds(self._far, engine.bus.workers)
+                self.feeds = [feed for feed in self._far if not feed.beside]
+                engine.beside.collected = [feed for feed in self._far if feed.beside]
             except BusError as error:
                 self._fault = str(error)
             except Exception as error:  # the reader tells that the server is away

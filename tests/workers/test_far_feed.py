@@ -7,7 +7,7 @@ from dataclasses import asdict
 from engine.bus.registry import WorkerRow
 from engine.events import FeedState
 from engine.feeds.base import FeedStats
-from engine.workers.far_feed import far_feeds
+from engine.workers.far_feed import BESIDE, far_feeds
 
 
 def worker(*feeds: dict[str, object], state: str = "running") -> WorkerRow:
@@ -31,3 +31,8 @@ def test_what_is_not_understood_is_left_as_it_was() -> None:
     feed.take({"messages": "many", "gaps": -1, "state": "soaring", "detail": "\x1b]0;a\x07"})
     assert (feed.stats.messages, feed.stats.gaps, feed.stats.state) == (3, 0, FeedState.UP)
     assert "\x1b" not in feed.stats.detail
+
+
+def test_what_collects_beside_the_market_is_told_apart() -> None:
+    feeds = far_feeds([], [worker({"venue": "sim", "state": "up"}, {"venue": "poll", BESIDE: True})])
+    assert {feed.venue: feed.beside for feed in feeds} == {"sim": False, "poll": True}
