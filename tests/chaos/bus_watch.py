@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import redis
 
+from engine.bus.address import address_of, blocking_client
 from engine.bus.keys import Keys
 from engine.bus.messages import Round, round_of, shard_ticks_of
 from engine.bus.registry import WorkerRow
@@ -63,7 +64,7 @@ class Watch:
     # --- what was sent ---
 
     def _read(self) -> None:
-        client = redis.Redis(port=self._port)
+        client = blocking_client(address_of(f"redis://127.0.0.1:{self._port}/0"))
         while not self._ending.is_set():
             try:
                 found: Any = client.xread(self._at, count=500, block=200)
@@ -93,7 +94,7 @@ class Watch:
     # --- how it stands ---
 
     def _look(self) -> None:
-        client = redis.Redis(port=self._port)
+        client = blocking_client(address_of(f"redis://127.0.0.1:{self._port}/0"))
         position, moved_s = 0, 0.0
         while not self._ending.wait(_PAUSE_S):
             with contextlib.suppress(redis.RedisError, OSError, msgspec.MsgspecError):
