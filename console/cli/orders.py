@@ -67,8 +67,17 @@ def say(reply: Reply, *, json: bool) -> int:
 
 
 def _orders(where: Path, symbol: str | None, state: str, limit: int) -> tuple[OrderRow, ...]:
-    query = urlencode({"symbol": symbol or "", "state": state, "limit": limit})
-    return ask(where, "GET", f"{PATH}?{query}", Page[OrderRow]).rows
+    """Newest first, at most ``limit``."""
+    rows, cursor = list[OrderRow](), ""
+    while len(rows) < limit:
+        wanted = {"symbol": symbol, "state": state, "limit": limit - len(rows), "cursor": cursor}
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        page = ask(where, "GET", f"{PATH}?{query}", Page[OrderRow])
+        rows += page.rows
+        if page.next is None:
+            break
+        cursor = page.next
+    return tuple(rows)
 
 
 def whole_id(where: Path, text: str, state: str = "open") -> str:

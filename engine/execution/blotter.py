@@ -67,9 +67,9 @@ class Blotter:
         """Orders in a state, as they were made. Looks at all of them."""
         return [order for order in self._orders.values() if order.state is state]
 
-    def recent(self, n: int) -> list[Order]:
-        """The ``n`` orders made last, newest first."""
-        return list(islice(reversed(self._orders.values()), n))
+    def recent(self, n: int, skip: int = 0) -> list[Order]:
+        """The ``n`` orders made last, newest first; without the ``skip`` newest."""
+        return list(islice(reversed(self._orders.values()), skip, skip + n))
 
     def apply(self, event: OrderEvent | OrderChange | Fill) -> Order:
         """Fold one event in and return its order; a fill that is already in changes nothing.

@@ -27,15 +27,15 @@ from engine.api.trading_protocol import (
     ReconciliationRow,
     TargetsDetail,
 )
-from engine.errors import NotReadyError, OrderError, StoreError, TickdeskError
-from engine.events import OrderRequest, OrderState
-from engine.execution.order import Order
+from engine.errors import NotReadyError, StoreError, TickdeskError
+from engine.events import OrderRequest
 from engine.execution.webhook import WebhookRefused
 from engine.risk.limit_kinds import shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL
 from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
+from engine.wiring.order_pages import order_page
 from engine.wiring.order_rows import order_row
 from engine.wiring.placed import list_reply, placed_before, placed_reply
 from engine.wiring.target_rows import targets_detail
@@ -46,11 +46,8 @@ if TYPE_CHECKING:
     from engine.wiring.reconciliation import Reconciliation
     from engine.wiring.trading import Trading
 
-OPEN = "open"
-"""In place of a state: every one that is not terminal."""
 ASKED = "cancel asked for"
 """In place of a state: its gateway has not answered."""
-_STATES = (OPEN, *(state.value for state in OrderState))
 
 
 class LiveTrading:
@@ -141,21 +138,10 @@ class LiveTrading:
         return self._tickets.preview_list(self._tickets.list_requests(wanted, who))
 
     def orders(self, symbol: str, state: str, limit: int, before: int = NEWEST) -> Part[OrderRow]:
-        if state and state not in _STATES:
-            raise OrderError(f"no state {state}: there are {', '.join(_STATES)}")
         if symbol:
             symbol = find(self._engine.desk, symbol).symbol
-        trading, waiting = self._trading, self._trading.waiting()
-        found: list[Order] = []
-        rest: int | None = None
-        number = len(trading.blotter)  # of the newest: an order keeps its number
-        for order in trading.blotter.recent(number):
-            if number < before and symbol in ("", order.request.symbol) and _is(order.state, state):
-                if len(found) == limit:
-                    rest = number + 1
-                    break
-                found.append(order)
-            number -= 1
+        found, rest = order_page(self._trading.blotter, symbol, state, limit, before)
+        waiting = self._trading.waiting()
         return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found), rest
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
@@ -290,7 +276,3 @@ class LiveTrading:
             return 200, gateways.order_update(gateway, headers, body).text
         except WebhookRefused as error:
             return error.status, str(error)
-
-
-def _is(state: OrderState, wanted: str) -> bool:
-    return not wanted or state.value == wanted or (wanted == OPEN and not state.terminal)
