@@ -13,6 +13,7 @@ from engine.errors import ConfigError, InternalError, TickdeskError
 from engine.logs import configure_by
 from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
+from engine.wiring.prompt import be_prompt
 from engine.workers.features import Features
 from engine.workers.frame import Frame, Stage, Worker
 from engine.workers.market import Market
@@ -40,6 +41,7 @@ def run_stages(
         configure_by(config.logging, stderr=True, file=state_dir / LOG)
         frame = Frame(config, state_dir, tapes, venue)
         compile_all(log.info)
+        be_prompt()
         made = [STAGES[name](frame) for name in dict.fromkeys(stages)]
         return asyncio.run(_run(Worker(frame, made)))
     except TickdeskError:
