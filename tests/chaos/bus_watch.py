@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from engine.bus.address import address_of, blocking_client
 from engine.bus.keys import Keys
 from engine.bus.messages import Round, round_of, shard_ticks_of
 from engine.bus.registry import WorkerRow
@@ -61,10 +62,14 @@ class Watch:
         for thread in self._threads:
             thread.join(10)
 
+    def _client(self) -> redis.Redis:
+        """One that does not wait by itself before it tries again."""
+        return redis.Redis(port=self._port, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
+
     # --- what was sent ---
 
     def _read(self) -> None:
-        client = blocking_client(address_of(f"redis://127.0.0.1:{self._port}/0"))
+        client = self._client()
         while not self._ending.is_set():
             try:
                 found: Any = client.xread(self._at, count=500, block=200)
@@ -94,7 +99,7 @@ class Watch:
     # --- how it stands ---
 
     def _look(self) -> None:
-        client = blocking_client(address_of(f"redis://127.0.0.1:{self._port}/0"))
+        client = self._client()
         position, moved_s = 0, 0.0
         while not self._ending.wait(_PAUSE_S):
             with contextlib.suppress(redis.RedisError, OSError, msgspec.MsgspecError):
