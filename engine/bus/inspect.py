@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,7 +18,11 @@ from engine.text import clean
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+T = TypeVar("T")
+
 MOST_SHARDS = 1_024
+AT_ONCE = 32
+"""Streams, or leases, in one question: who looks has other things to do between two answers."""
 
 
 class ConsumerRow(msgspec.Struct, frozen=True):
@@ -170,28 +174,33 @@ return {about['length'], first, about['last-generated-id'], about['entries-added
 
 
 async def _streams(redis: Redis, keys: Keys, shards: int, now_ns: int) -> tuple[StreamRow, ...]:
-    sent = streams_of(keys, shards)
     look = redis.register_script(_LOOK)
-    pipeline = redis.pipeline(transaction=False)
-    for name in sent:
-        await look(keys=(name,), client=pipeline)
     rows = []
-    for (name, sent_ns), told in zip(sent.items(), await pipeline.execute(), strict=True):
-        if told is None:
-            continue  # it is not there yet
-        length, first, last, added, size, groups = told
-        rows.append(
-            StreamRow(
-                name=name.removeprefix(f"{keys.prefix}:"),
-                length=length,
-                first=_number(first),
-                last=_number(last),
-                added=added,
-                bytes=size,
-                groups=tuple([_group(group, sent_ns, now_ns) for group in groups]),
-            )
-        )
+    for part in _parts(list(streams_of(keys, shards).items())):
+        pipeline = redis.pipeline(transaction=False)
+        for name, _ in part:
+            await look(keys=(name,), client=pipeline)
+        for (name, sent_ns), told in zip(part, await pipeline.execute(), strict=True):
+            if told is not None:  # else it is not there yet
+                rows.append(_stream(name.removeprefix(f"{keys.prefix}:"), told, sent_ns, now_ns))
     return tuple(rows)
+
+
+def _parts(all_: list[T]) -> Iterator[list[T]]:
+    return (all_[at : at + AT_ONCE] for at in range(0, len(all_), AT_ONCE))
+
+
+def _stream(name: str, told: list[Any], sent_ns: Callable[[bytes], int] | None, now_ns: int) -> StreamRow:
+    length, first, last, added, size, groups = told
+    return StreamRow(
+        name=name,
+        length=length,
+        first=_number(first),
+        last=_number(last),
+        added=added,
+        bytes=size,
+        groups=tuple([_group(group, sent_ns, now_ns) for group in groups]),
+    )
 
 
 def _group(told: list[Any], sent_ns: Callable[[bytes], int] | None, now_ns: int) -> GroupRow:
@@ -215,12 +224,14 @@ def _group(told: list[Any], sent_ns: Callable[[bytes], int] | None, now_ns: int)
 async def _leases(redis: Redis, keys: Keys, shards: int) -> tuple[LeaseRow, ...]:
     wanted: list[tuple[str, int | None]] = [("market", None), ("execution", None)]
     wanted += [("features", shard) for shard in range(shards)]
-    pipeline = redis.pipeline(transaction=False)
-    for stage, shard in wanted:
-        pipeline.get(keys.lease(stage, shard))
-        pipeline.pttl(keys.lease(stage, shard))
-        pipeline.get(keys.epoch(stage, shard))
-    told = await pipeline.execute()
+    told: list[Any] = []
+    for part in _parts(wanted):
+        pipeline = redis.pipeline(transaction=False)
+        for stage, shard in part:
+            pipeline.get(keys.lease(stage, shard))
+            pipeline.pttl(keys.lease(stage, shard))
+            pipeline.get(keys.epoch(stage, shard))
+        told += await pipeline.execute()
     rows = []
     for place, (stage, shard) in enumerate(wanted):
         token, left_ms, epoch = told[3 * place : 3 * place + 3]
