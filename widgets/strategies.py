@@ -64,8 +64,8 @@ class StrategiesPane(TabbedPane):
     DEFAULT_CSS = """
     StrategiesPane {
         & ModelsGrid { height: auto; max-height: 5; min-height: 2; border-top: solid $rule; }
-        &.-tab-1 ModelsGrid { height: 1fr; max-height: 100%; border-top: none; }
-        &.-brief.-tab-0 ModelsGrid { min-height: 1; max-height: 2; border-top: none; background: $panel; }
+        & ModelsGrid.-whole { height: 1fr; max-height: 100%; border-top: none; }
+        &.-brief ModelsGrid.-below { min-height: 1; max-height: 2; border-top: none; background: $panel; }
     }
     """
 
@@ -79,6 +79,9 @@ class StrategiesPane(TabbedPane):
         super()._show_open()
         self.models.display = self.tab < 2
         self.models.can_focus = self.tab == 1
+        # The one table that looks otherwise in another tab: nothing else is to be styled anew.
+        self.models.set_class(self.tab == 0, "-below", update=False)
+        self.models.set_class(self.tab == 1, "-whole")
         self._head_models()
 
     def make_brief(self, brief: bool) -> None:

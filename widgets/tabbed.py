@@ -60,7 +60,7 @@ class TabbedPane(Vertical):
         counted: bool = True,
     ) -> None:
         """``counted``: the line of tabs tells how many rows each holds."""
-        super().__init__(id=id, classes="-tab-0")
+        super().__init__(id=id)
         self.names, self.heading = tuple(names), heading
         self.tab = 0
         self.tabs = TabLine(self.names, counted=counted)
@@ -90,9 +90,7 @@ class TabbedPane(Vertical):
         return f"{self.heading} {tabs}".lstrip()
 
     def go_to(self, tab: int) -> None:
-        self.set_class(False, f"-tab-{self.tab}", update=False)  # the next one looks all styles up
         self.tab = tab
-        self.set_class(True, f"-tab-{tab}")
         self._show_open()
 
     def _show_open(self) -> None:

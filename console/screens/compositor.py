@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from textual._compositor import ChopsUpdate, Compositor
-from textual.geometry import Region
+from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -19,6 +19,13 @@ Span = tuple[int, int, int]
 
 class DeskCompositor(Compositor):
     """Draws as Textual's does, from the topmost widget down, and asks no widget for lines nobody will see."""
+
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        result = super().reflow(parent, size)
+        # It has just placed every widget: Textual would place all of them once more for the first that asks
+        # where it stands.
+        self._full_map_invalidated = False
+        return result
 
     def render_partial_update(self) -> ChopsUpdate | None:
         screen = self.size.region
@@ -45,28 +52,57 @@ class DeskCompositor(Compositor):
 
     def _chops(self, spans: Sequence[Span]) -> list[dict[int, Strip]]:
         """For each line of the screen what stands in its ``spans``, by column, from left to right."""
-        pieces: list[tuple[int, int, int, Widget, Region]] = []
-        wanted: dict[Widget, tuple[int, int, int]] = {}
-        """(first line, last, width) of each."""
+        pieces: list[tuple[int, int, int, Widget, Region, int]] = []
+        wanted: dict[Widget, set[int]] = {}
+        """Lines of each."""
+        widths: dict[Widget, int] = {}
+        sides: dict[Widget, int] = {}
+        """A line of each of which the sides of the frame alone are wanted: on all lines they are the same."""
         layers = self.layers_visible
         for y, left, right in spans:
             if 0 <= y < len(layers):
                 for first, last, widget, region in _topmost(layers[y], left, right):
-                    pieces.append((y, first, last, widget, region))
                     line = y - region.y
-                    low, high, _ = wanted.get(widget, (line, line, 0))
-                    wanted[widget] = min(low, line), max(high, line), region.width
-        drawn = {
-            widget: widget.render_lines(Region(0, low, width, high - low + 1))
-            for widget, (low, high, width) in wanted.items()
-        }
+                    if last - first == 1 and _is_side(first, line, widget, region):
+                        line = sides.setdefault(widget, line)
+                    pieces.append((y, first, last, widget, region, line))
+                    widths[widget] = region.width
+                    if widget in wanted:
+                        wanted[widget].add(line)
+                    else:
+                        wanted[widget] = {line}
+        drawn = {widget: _lines(widget, lines, widths[widget]) for widget, lines in wanted.items()}
         chops: list[dict[int, Strip]] = [{} for _ in range(self.size.height)]
-        for y, first, last, widget, region in pieces:
-            strip = drawn[widget][y - region.y - wanted[widget][0]]
+        for y, first, last, widget, region, line in pieces:
+            strip = drawn[widget][line]
             if (first, last) != (region.x, region.right):
                 strip = strip.crop(first - region.x, last - region.x)
             chops[y][first] = strip
         return chops
+
+
+def _is_side(x: int, line: int, widget: Widget, region: Region) -> bool:
+    """Whether what stands there is the side of the widget's frame, below its top and above its foot."""
+    if not 0 < line < region.height - 1:
+        return False
+    styles = widget.styles
+    if x == region.x:
+        return bool(styles.border_left[0])
+    return x == region.right - 1 and bool(styles.border_right[0])
+
+
+def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:
+    """Some lines of a widget; those that follow each other are asked for at once."""
+    out: dict[int, Strip] = {}
+    first = last = -1
+    for line in (*sorted(wanted), -1):
+        if line != last + 1 or first < 0:
+            if first >= 0:
+                strips = widget.render_lines(Region(0, first, width, last - first + 1))
+                out.update(zip(range(first, last + 1), strips, strict=True))
+            first = line
+        last = line
+    return out
 
 
 def _topmost(

@@ -8,10 +8,12 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.widget import Widget
 
 from console.export_files import Export
-from console.keymap import PANES, bindings, footer, keys_of
+from console.keymap import PANES, KeyMap, bindings, footer, keys_of
 from console.screens.desk_banner import Said, banner
+from console.screens.desk_frames import Frames
 from console.screens.desk_layout import (
     DESK,
     LAYOUTS,
@@ -77,6 +79,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._stale_s = stale_s
         self._silent_s = 0
         self._first_run = first_run
+        self._frames = Frames()
+        self._footers: dict[tuple[int, str, bool, KeyMap], list[tuple[str, str]]] = {}
         self.status_bar = StatusBar(id="status")
         self.status_view = StatusView(None, (), (), "connecting")
         """What its bar shows, for the screens that cover it."""
@@ -153,7 +157,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         if self.frozen:
             return lines
         mode = self.ticks.mode
-        lines += self._panes.paint(view, lost=view.is_past, watchlist=self.watchlist)
+        lines += self._paint_panes()
         if self.tabs.display:
             lines += self.tabs.show(self.active, self._panes.counts(view))
         for number, pane in enumerate(self.panes, 1):
@@ -189,8 +193,11 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.banner.show(*banner(self.view, said))
 
     def _paint_keys(self) -> None:
-        tiny, keys = self.has_class("-tiny"), keys_of(self.app)
-        self.keys.show(footer(self.active, self.view.risk_state, tiny=tiny, keys=keys))
+        told = self.active, self.view.risk_state, self.has_class("-tiny"), keys_of(self.app)
+        if told not in self._footers:
+            pane, risk, tiny, keys = told
+            self._footers[told] = footer(pane, risk, tiny=tiny, keys=keys)
+        self.keys.show(self._footers[told])
 
     # --- panes -----------------------------------------------------------------------------------
 
@@ -206,17 +213,42 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         if self._chosen in SYMBOL_PANES and number != self._chosen:
             self.left = self.grid, self.grid.cursor_key
         if number != self._chosen:
-            self.query(Coach).remove()  # who walks has read it, and wants to see the panes
+            for coach in self._coaches():
+                coach.remove()  # who walks has read it, and wants to see the panes
         self._chosen = number
         self.hidden -= {number}  # who goes there wants to see it
         if number in (MARKET, DESK):
             self._beside = number
-        if self.area.stands(self.scene):
+        scene = self.scene
+        if self.area.stands(scene):
             self._mark_active()
             self._paint_keys()
+        elif self.is_mounted and scene.turns(self.area.scene):
+            self._turn_to(scene)
         else:
             self.show_layout()
         self.set_focus(self.grid)
+
+    def _turn_to(self, scene: Scene) -> None:
+        """Show another pane in the place of the one that has the screen: all else stays as it is."""
+        before = {pane for pane in self._panes.numbers if pane.display}
+        self._display(scene)
+        self._entitle(self.active)
+        self._mark_active()
+        self._paint_keys()
+        if not self.frozen:
+            for pane in self._panes.numbers:
+                if pane.display and (pane not in before or pane is self.logs):
+                    self._paint_panes(pane)
+            if self.tabs.display:
+                self.tabs.show(self.active, self._panes.counts(self.view))
+
+    def _paint_panes(self, only: Widget | None = None) -> int:
+        """``only``: one of them; None: all that are seen."""
+        return self._panes.paint(self.view, lost=self.view.is_past, watchlist=self.watchlist, only=only)
+
+    def _coaches(self) -> list[Coach]:
+        return [child for child in self.children if isinstance(child, Coach)]
 
     def hide(self, number: int) -> None:
         """Do without a pane, or show it again; the last one stays."""
@@ -235,9 +267,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
     def show_layout(self) -> None:
         """Put each pane where it belongs now, and draw what is seen."""
         scene, layout = self.scene, self.layout_name
-        shown = scene.shown()
-        for pane, number in self._panes.numbers.items():
-            pane.display = number in shown
+        self._display(scene)
         shared = scene.shared and not {MARKET, DESK} & self.hidden
         for number, other in ((MARKET, DESK), (DESK, MARKET)):
             here = f"{other} {PANES[other - 1]} stands here too"
@@ -245,24 +275,30 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.strategies.make_brief(layout == "-medium" and not self.zoomed)
         for tabbed in (self.orders, self.strategies, self.market, self.desk_pane):
             tabbed.make_tabbed(layout == "-compact")
-        # A few lines of the log need no heading.
-        self.logs.header = self.logs.HEADER and scene.single and self.active == LOG
         for number in range(1, len(PANES) + 1):
             self._entitle(number)
         self._mark_active()
         self.paint(force=True)
 
+    def _display(self, scene: Scene) -> None:
+        shown = scene.shown()
+        for pane, number in self._panes.numbers.items():
+            pane.display = number in shown
+        # A few lines of the log need no heading.
+        self.logs.header = self.logs.HEADER and scene.single and self.active == LOG
+
     def _mark_active(self) -> None:
+        active = self.active
         for number, pane in enumerate(self.panes, 1):
-            if pane.has_class("-active") != (number == self.active):
-                pane.set_class(number == self.active, "-active", update=False)
-                # Its frame alone: nothing in it looks otherwise.
-                self.app.stylesheet.update_nodes([pane])
+            self._frames.mark(pane, number == active)
         self.area.stage(self.scene)
         self.tabs.activate(self.active)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        # A click focuses a table without a key: the active pane follows.
+        # A click focuses a table without a key: the active pane follows. Of keys that come faster than the
+        # focus is told, what an earlier one led to is the past.
+        if event.widget is not self.focused:
+            return
         for number, pane in enumerate(self.panes, 1):
             if number != self.active and pane in event.widget.ancestors_with_self:
                 self.go_to(number)
@@ -336,7 +372,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.set_focus(self.grid)
         self._entitle(self.active)
         if not self.frozen and self.is_mounted:
-            self._panes.paint(self.view, lost=self.view.is_past, watchlist=self.watchlist, only=pane)
+            self._paint_panes(pane)
 
     def _entitle(self, number: int) -> None:
         """Name a pane by number, name or tabs, how it is sorted, and what is left out of it."""
@@ -397,9 +433,9 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
 
     def action_close_inner(self) -> None:
         """Esc: the innermost thing that can be closed."""
-        coach = self.query(Coach)
-        if coach:
-            coach.remove()
+        if coaches := self._coaches():
+            for coach in coaches:
+                coach.remove()
         elif self.notice or self.receipt:
             self.notice = self.receipt = ""
             self.paint(force=True)

@@ -114,6 +114,10 @@ class Scene(NamedTuple):
         """What there is to place; scenes where that is the same look the same."""
         return self.layout, self.zoomed, self.hidden, self.shown(), self.rows_of_panes()
 
+    def turns(self, before: Scene) -> bool:
+        """Whether it differs from ``before`` in nothing but the pane that has the screen."""
+        return self.single and self._replace(active=before.active, beside=before.beside) == before
+
     def rows_of_panes(self) -> Sequence[Row]:
         if not self.single:
             if self.layout == "-wide":
@@ -190,6 +194,11 @@ class PanesArea(Widget):
     @property
     def layout(self) -> Layout:
         return self._layout
+
+    @property
+    def scene(self) -> Scene:
+        """What it shows."""
+        return self._layout.scene
 
     def stands(self, scene: Scene) -> bool:
         """Whether all that ``scene`` places stands there already."""

@@ -70,6 +70,12 @@ async def test_dialogs_come_and_go_without_a_trace(shown: Shown, size: tuple[int
             ("escape",),
             ("3", "o"),
             ("escape", "question_mark", "escape"),
+            ("2",),
+            ("5", "right_square_bracket"),
+            ("6", "1", "8"),
+            ("left_square_bracket",),
+            ("z", "2", "3"),
+            ("1", "escape"),
             ("t",),
             ("down", "enter"),
         ):

@@ -54,7 +54,7 @@ class MarketPane(Vertical):
     """
 
     def __init__(self, *, id: str | None = None, number: int = 7) -> None:
-        super().__init__(id=id, classes="-tab-0")
+        super().__init__(id=id)
         self.number = number
         self.around: Surroundings = NOWHERE
         self.head = MarketHead()
