@@ -62,7 +62,7 @@ class Watch:
         for thread in self._threads:
             thread.join(10)
 
-    def _client(self) -> redis.Redis:
+    def _client(self) -> Any:
         """One that does not wait by itself before it tries again."""
         return redis.Redis(port=self._port, socket_timeout=2.0, retry=Retry(NoBackoff(), 0))
 
