@@ -58,7 +58,7 @@ async def test_a_person_types_completes_errs_and_walks_back() -> None:
         line = line_of(app)
         line.input.insert_text_at_cursor("\x1b]52;c;eA==\a\u202e")  # pasted
         assert line.input.value.isprintable()
-        await press(pilot, "ctrl+u", *"bux", "backspace", "tab")
+        await press(pilot, "ctrl+u", *"buyx", "backspace", "tab")
         assert line.input.value == "buy " and line.said == " buy SYM SIZE [WORDS …]  SYM: the symbol"
         assert line.region.bottom == 16 and line.region.y >= 4  # the status stays in sight
         await press(pilot, "tab", "tab", "shift+tab", "shift+tab")

@@ -97,15 +97,15 @@ def test_the_tables_alone_are_a_key_map() -> None:
 
 
 def test_another_key_is_shown_wherever_the_action_is() -> None:
-    keys = mapped(halt="H, f12", sort="ctrl+t", rollback=("B",), freeze="", down="Z ↓")
+    keys = mapped(halt="H, f12", sort="ctrl+t", rollback=("f9",), freeze="", down="Z ↓")
     assert ("ctrl+t", "sort") in footer(1, keys=keys) and ("H", "HALT") in footer(1, keys=keys)
     assert "freeze" not in {label for _, label in footer(1, keys=keys)}
-    assert ("B", "roll back") in model_footer(keys) and ("ctrl+t", "sort") in model_footer(keys)
+    assert ("f9", "roll back") in model_footer(keys) and ("ctrl+t", "sort") in model_footer(keys)
     assert keys.key("halt").shown == "H f12" and keys.shown("down") == "Z"
     assert keys.for_textual == {
         "halt": "H,f12",
         "sort": "ctrl+t",
-        "rollback": "B",
+        "rollback": "f9",
         "freeze": "no_key_freeze",
         "down": "Z,down",
     }
