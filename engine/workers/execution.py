@@ -302,7 +302,9 @@ class ExecutionEngine(LiveEngine):
             which = ", ".join(map(str, ready.waited_for))
             self._forbid(f"the strategies of shard {which} are not heard", kind="unheard")
         elif self.behind_ns > BEHIND_NS and not ready.round.warming:
-            self._forbid("catching up with the bus", told=self._caught_up)
+            old_s = self.behind_ns / NS
+            why = f"catching up: rounds were sent {old_s:.0f} s ago, or two machines' clocks differ"
+            self._forbid(why, kind="behind", told=self._caught_up)
         else:
             self._caught_up = True
         try:
@@ -336,7 +338,7 @@ class ExecutionEngine(LiveEngine):
 
     def _forbid(self, why: str, *, kind: str = "", told: bool = True) -> None:
         """Nothing is entered for a moment; exits go on. ``told``: an alert, once a minute of each kind."""
-        self.desk.block("", why, max(self.desk.now_ns, self.clock()) + BLOCK_NS)
+        self.desk.block("", f"bus: {why}", max(self.desk.now_ns, self.clock()) + BLOCK_NS)
         if self._is_news(kind or why):
             if told:
                 self.desk.alert("warning", "bus", f"{why}: no entries meanwhile")
