@@ -34,6 +34,7 @@ from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
 from engine.workers.checkpoint import Kept
 from engine.workers.desk_memory import DeskMemory, remember
+from engine.workers.forbidding import Forbidding
 from engine.workers.heard import HeardSignals
 from engine.workers.intake import BusIntake
 from engine.workers.join import Ready
@@ -55,8 +56,6 @@ BEHIND_NS = NS
 """A round that was sent longer ago is of the past: its prices count, no entry rests on it."""
 SILENT_S = 2.0
 """Without a round for so long the desk's clock is its own again: stops and orders are swept all the same."""
-BLOCK_NS = NS // 2
-"""So long a reason to enter nothing stands, where it is not told again."""
 _listed_of = msgspec.msgpack.Decoder(Listed).decode
 
 
@@ -100,7 +99,7 @@ class ExecutionEngine(LiveEngine):
         self._kept: int = 0
         self._played_s: float = time.monotonic()
         self._patience: Patience = Patience(config.wait_ms / 1000)
-        self._told: dict[str, float] = {}
+        self._forbidding: Forbidding = Forbidding(self.desk, lambda: self.clock())
         self._caught_up: bool = False
         """Once since the start: that takes a moment, and is no news."""
         self._journal: Reader | None = None
@@ -300,11 +299,11 @@ class ExecutionEngine(LiveEngine):
         if ready.waited_for:
             self.unheard += 1
             which = ", ".join(map(str, ready.waited_for))
-            self._forbid(f"the strategies of shard {which} are not heard", kind="unheard")
+            self._forbidding.forbid(f"the strategies of shard {which} are not heard", kind="unheard")
         elif self.behind_ns > BEHIND_NS and not ready.round.warming:
             old_s = self.behind_ns / NS
             why = f"catching up: rounds were sent {old_s:.0f} s ago, or two machines' clocks differ"
-            self._forbid(why, kind="behind", told=self._caught_up)
+            self._forbidding.forbid(why, kind="behind", told=self._caught_up)
         else:
             self._caught_up = True
         try:
@@ -330,28 +329,11 @@ class ExecutionEngine(LiveEngine):
             return
         if not self.lease.is_held and not self.reader.trouble:
             # It ran out while nobody looked: another may execute by now, and acts on the same positions.
-            self._forbid("the lease of the stage is not held")
+            self._forbidding.forbid("the lease of the stage is not held")
             return
-        self._forbid(self.reader.trouble or "no round comes", kind="silent")
+        self._forbidding.forbid(self.reader.trouble or "no round comes", kind="silent")
         self.player.cool()
         self.desk.advance(self.clock())
-
-    def _forbid(self, why: str, *, kind: str = "", told: bool = True) -> None:
-        """Nothing is entered for a moment; exits go on. ``told``: an alert, once a minute of each kind."""
-        self.desk.block("", f"bus: {why}", max(self.desk.now_ns, self.clock()) + BLOCK_NS)
-        if self._is_news(kind or why):
-            if told:
-                self.desk.alert("warning", "bus", f"{why}: no entries meanwhile")
-            else:
-                log.info("%s: no entries meanwhile", why)
-
-    def _is_news(self, kind: str) -> bool:
-        """Whether it was not told within the last minute."""
-        now_s = time.monotonic()
-        if now_s - self._told.get(kind, -60.0) < 60.0:
-            return False
-        self._told = {key: at for key, at in self._told.items() if now_s - at < 60.0} | {kind: now_s}
-        return True
 
     # --- what is kept ---
 
@@ -388,7 +370,7 @@ class ExecutionEngine(LiveEngine):
         except FencedError:
             raise
         except BusError as error:
-            if self._is_news("memory"):
+            if self._forbidding.is_news("memory"):
                 self.desk.alert("error", "bus", f"what the desk knows is not kept: {error}")
             return False
         except Exception as error:  # the reader tells that the server is away
