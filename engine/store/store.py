@@ -69,7 +69,7 @@ class Store:
         self.dropped_records = 0
         """Write-behind records lost because more than 200,000 waited."""
         self.beats = 0
-        """Rises while the writer gets on, four times a second at least; while a disk hangs it stands still."""
+        """Rises while the writer gets on, four times a second at least; not while a disk hangs."""
         self.commit_times = Histogram(_COMMIT_BOUNDS_S)
         """Of each transaction of the journal, until the disk said that it holds it."""
         self.repaired: list[str] = []
