@@ -78,7 +78,7 @@ class Requests:
                 return nan_json.decode(content, reply)
         except TimeoutError:
             raise NoAnswerError(f"the engine did not answer within {timeout_s:.0f} s") from None
-        except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeError) as error:
             if nobody_listens(error):
                 raise LinkError(f"NOT SENT: {self._at.nobody}") from None
             if isinstance(error, aiohttp.ClientConnectorError):
