@@ -1,0 +1,57 @@
+"""A whole topology: one in a state directory, and what its workers are told."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from console.cli import up
+from engine.errors import EngineBusyError
+from engine.store.lock import StateLock
+
+
+def told(*overrides: str, tape: tuple[Path, ...] = ()) -> argparse.Namespace:
+    return argparse.Namespace(
+        config=None,
+        overrides=list(overrides),
+        state_dir=None,
+        features=2,
+        tape=list(tape),
+        venue=None,
+        json=False,
+    )
+
+
+async def test_another_topology_of_a_state_directory_is_refused(tmp_path: Path) -> None:
+    lock = StateLock.acquire(tmp_path / "workers")
+    with pytest.raises(EngineBusyError, match=r"another `tickdesk up` \(pid \d+\) has"):
+        await up._locked(tmp_path, tmp_path / "workers")
+    lock.release()
+    (await up._locked(tmp_path, tmp_path / "workers")).release()
+
+
+async def test_a_server_that_does_not_end_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "ENDS_S", 0.01)
+    lock = StateLock.acquire(tmp_path / "workers")
+    (tmp_path / "workers" / "engine.lock").write_text("")  # who took it is gone, a child has it still
+    with pytest.raises(EngineBusyError, match="that is ending"):
+        await up._locked(tmp_path, tmp_path / "workers")
+    lock.release()
+
+
+def test_tapes_are_where_those_of_one_process_are_and_no_address_is_on_a_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TICKDESK_CONFIG", raising=False)
+    url = "redis://:secret@box/0"
+    made = up._children(told(), tmp_path, tmp_path / "workers", url)
+    assert [child.name for child in made] == ["market", "features-1", "features-2", "execution"]
+    assert [child.told for child in made] == [False, False, False, True]
+    for child in made:
+        assert child.environment["TICKDESK_RECORD__DIR"] == str(tmp_path / "tapes")
+        assert child.environment["TICKDESK_BUS__URL"] == url
+        assert not any("secret" in word for word in child.command)
+    elsewhere = up._children(told("record.dir=/elsewhere"), tmp_path, tmp_path / "workers", url)
+    assert "TICKDESK_RECORD__DIR" not in elsewhere[0].environment
