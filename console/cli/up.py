@@ -36,16 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
+    from engine.workers.own_redis import FOLDER, WORKERS, redis_command
     from engine.workers.supervisor import Child, Supervisor
 
-    folder = where / "workers"
+    folder = where / WORKERS
     lock = await _locked(where, folder)
     try:
         server: list[Child] = []
         if not url:
-            from engine.workers.own_redis import redis_command
-
-            command, url = redis_command(folder / "redis")
+            command, url = redis_command(folder / FOLDER)
             # A server that outlives us keeps the lock: two on the same files would spoil them.
             server.append(Child("redis", command, folder / "redis.out", locks=(lock.fileno(),)))
         supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)

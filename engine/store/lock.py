@@ -76,6 +76,23 @@ def holder(state_dir: Path) -> int | None:
     return None
 
 
+def holds(pid: int, state_dir: Path) -> bool:
+    """Whether that process has the lock open, so that the number is not another's by now. False where the
+    system does not tell (only Linux does), or the process is another user's."""
+    try:
+        lock = (state_dir / FILE).stat()
+        return any(_is_same(entry, lock) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def _is_same(entry: Path, lock: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(entry.stat(), lock)
+    except OSError:  # closed meanwhile
+        return False
+
+
 def _read_pid(fd: int) -> int | None:
     text = os.pread(fd, 32, 0).strip()
     return int(text) if text.isdigit() else None

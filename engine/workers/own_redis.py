@@ -7,7 +7,8 @@ from pathlib import Path
 
 from engine.errors import BusError
 
-SOCKET = "redis.sock"
+WORKERS, FOLDER, SOCKET = "workers", "redis", "redis.sock"
+"""Below the state directory of a topology, below that, and in it."""
 _MOST_PATH = 100
 """Bytes that a Unix socket's path may have, with room to spare."""
 
@@ -42,4 +43,17 @@ def redis_command(folder: Path) -> tuple[list[str], str]:
     command = [found]
     for name, value in options.items():
         command += [f"--{name}", value]
-    return command, f"unix://{socket}?db=0"
+    return command, _url(socket)
+
+
+def own_bus(state_dir: Path) -> str:
+    """URL of the server that a topology runs for ``state_dir``; "": there is none, or not one for us."""
+    socket = state_dir.resolve() / WORKERS / FOLDER / SOCKET
+    try:
+        return _url(socket) if socket.is_socket() else ""
+    except OSError:
+        return ""
+
+
+def _url(socket: Path) -> str:
+    return f"unix://{socket}?db=0"

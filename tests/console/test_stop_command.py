@@ -1,0 +1,73 @@
+"""``tickdesk stop`` where nobody listens yet."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from console.cli import main, stop
+from engine.store.lock import StateLock, holder, holds
+from tests.conftest import ROOT
+
+_STARTS = """
+import sys, time
+from pathlib import Path
+from engine.store.lock import StateLock
+locks = [StateLock.acquire(Path(name)) for name in sys.argv[1:]]
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop, "SEALS_S", 0.0)
+
+
+@contextmanager
+def starting(*folders: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the locks and does not listen, as one that compiles its kernels."""
+    command = [sys.executable, "-c", _STARTS, *map(str, folders)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "locked\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def asked(where: Path) -> int:
+    return main(["--state-dir", str(where), "stop"])
+
+
+def test_an_engine_that_starts_is_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with starting(tmp_path) as process:
+        assert holds(process.pid, tmp_path) and not holds(1, tmp_path)
+        assert asked(tmp_path) == 0
+        assert process.wait(10) == -15
+    assert f"(pid {process.pid}) was starting: ended" in capsys.readouterr().out
+    assert asked(tmp_path) == 4 and "no engine runs" in capsys.readouterr().err
+
+
+def test_who_would_start_it_again_is_ended(tmp_path: Path) -> None:
+    with starting(tmp_path / "workers") as topology, starting(tmp_path) as engine:
+        assert asked(tmp_path) == 0
+        assert topology.wait(10) == -15 and engine.poll() is None  # it is its supervisor that ends it
+
+
+def test_a_number_that_is_another_process_by_now_is_not_signalled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = StateLock.acquire(tmp_path)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (tmp_path / "engine.lock").write_text(f"{other.pid}\n")
+        assert holder(tmp_path) == other.pid
+        assert asked(tmp_path) == 4 and other.poll() is None
+        other.kill()
+    lock.release()
+    assert f"`kill {other.pid}` ends it" in capsys.readouterr().err
