@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from console.cli.output import as_json, table
-from console.cli.settings import configuration
+from console.cli.settings import configuration, state_dir
 from engine.bus.address import Address, address_of, client
 from engine.bus.inspect import GroupRow, Inspection, LeaseRow, StreamRow, inspect
 from engine.bus.keys import Keys
@@ -23,13 +23,14 @@ from engine.bus.server import Server
 from engine.config import Config
 from engine.errors import BusError
 from engine.text import clean
+from engine.workers.own_redis import own_bus
 
 EVERY_S = 1.0
 
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
-    address = address_of(arguments.bus or config.bus.url)
+    address = address_of(arguments.bus or config.bus.url or own_bus(state_dir(arguments)))
     if arguments.watch:
         return _watch(config, address, arguments.json)
     found = asyncio.run(_inspected(config, address))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
+
+import msgspec
 
 from console.cli.output import as_json
 from console.cli.settings import configuration, state_dir
@@ -12,6 +15,7 @@ from console.doctor import machine, services, terminal
 from console.doctor.finding import Finding, bad, ok
 from engine.config import Config
 from engine.errors import ConfigError
+from engine.workers.own_redis import own_bus
 
 _SIGNS = {"ok": "✓ ok  ", "warn": "! warn", "bad": "✗ bad "}
 
@@ -24,10 +28,16 @@ def run(arguments: argparse.Namespace) -> int:
         found.append(bad("configuration", str(error), "`tickdesk config` shows what is in force"))
     else:
         found.append(ok("configuration", "every setting is known and in range"))
-        found += _outside(config)
+        found += _outside(_with_own_bus(config, state_dir(arguments)))
     found += services.engine(state_dir(arguments))
     print(as_json(found) if arguments.json else "\n".join(lines(found)))
     return 1 if any(finding.state == "bad" for finding in found) else 0
+
+
+def _with_own_bus(config: Config, where: Path) -> Config:
+    """A topology without ``bus.url`` runs a server of its own."""
+    url = config.bus.url or own_bus(where)
+    return msgspec.structs.replace(config, bus=msgspec.structs.replace(config.bus, url=url))
 
 
 def _outside(config: Config) -> list[Finding]:

@@ -57,7 +57,8 @@ def address_of(url: str) -> Address:
     """Connects to nothing. Raises ConfigError without a URL or the library, or for a URL that is none."""
     if not url:
         raise ConfigError(
-            "the bus needs a server: --bus redis://HOST:PORT/0, or bus.url in the configuration"
+            "the bus needs a server: --bus redis://HOST:PORT/0, or bus.url in the configuration; one that "
+            "`tickdesk up` runs of its own is at unix://STATE_DIR/workers/redis/redis.sock"
         )
     try:
         import hiredis

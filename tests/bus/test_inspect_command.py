@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from console.cli import main
+from console.cli.doctor import _with_own_bus
 from console.doctor import services
 from engine.config import load
+from engine.workers.own_redis import own_bus, redis_command
 from tests.bus.conftest import Server
 
 
@@ -36,6 +41,27 @@ def test_it_tells_of_an_empty_bus_and_of_one_with_streams(
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["server"]["where"] == f"127.0.0.1:{server.port}" and found["leases"][0]["owner"] == "w"
+
+
+def test_the_server_of_a_topology_is_found_by_its_state_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, url = redis_command(tmp_path / "workers" / "redis")
+    assert own_bus(tmp_path) == "" == own_bus(tmp_path / "none")
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 10
+            while not own_bus(tmp_path):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.01)
+            assert own_bus(tmp_path) == url
+            assert main(["--state-dir", str(tmp_path), "bus", "inspect"]) == 1  # nobody owns a stage
+            assert "redis.sock: append-only file everysec" in capsys.readouterr().out
+            config = _with_own_bus(load(environ={}), tmp_path)
+            found = services.bus(config)
+            assert found is not None and found.state == "ok"
+        finally:
+            process.kill()
 
 
 def test_without_a_server_it_says_what_to_do_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
