@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import msgspec
 
@@ -18,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.bus:
         config = msgspec.structs.replace(config, bus=msgspec.structs.replace(config.bus, url=arguments.bus))
     stages = tuple(dict.fromkeys(arguments.stages))
+    # Its log begins when the libraries are loaded, which takes seconds.
+    print(f"tickdesk: loading {', '.join(stages)}…", file=sys.stderr, flush=True)
     if EXECUTION not in stages:
         from engine.workers.stages import run_stages
 
@@ -55,6 +58,6 @@ def _execution(config: Config, arguments: argparse.Namespace) -> int:
 
     address = address_of(config.bus.url)
     return run_engine(
-        EngineOptions(config=config, state_dir=where),
+        EngineOptions(config=config, state_dir=where, log_to_stderr=True),
         lambda options, ring, tape, begin, control: ExecutionEngine(options, ring, control, address, worker),
     )

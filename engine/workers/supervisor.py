@@ -24,6 +24,8 @@ SOUND_S = 60.0
 QUICK_S, MOST_FAILURES = 20.0, 5
 """A child that failed so often, each time within so long, and has never run for longer: it never will."""
 _TAIL_BYTES = 4_096
+_BEGAN = "--- "
+"""Begins the line that tells of a start in what a child prints."""
 _PR_SET_PDEATHSIG = 1
 """https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html"""
 
@@ -122,7 +124,8 @@ class Supervisor:
     async def _once(self, child: Child) -> int:
         output: IO[bytes] | None = None
         if child.output is not None:
-            output = os.fdopen(os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+            opened = os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            output = os.fdopen(opened, "wb", buffering=0)
         try:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command,
@@ -134,6 +137,8 @@ class Supervisor:
                 pass_fds=child.locks,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
+            if output is not None:
+                _note_start(output, child.name, child.process.pid)
         except OSError as error:
             self._tell(f"{child.name} cannot be started: {error.strerror}")
             return 127
@@ -158,6 +163,15 @@ class Supervisor:
             await process.wait()
 
 
+def _note_start(output: IO[bytes], name: str, pid: int) -> None:
+    """Several runs print into one file."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    try:
+        output.write(f"{_BEGAN}{at} {name} runs, pid {pid}, started by pid {os.getpid()}\n".encode())
+    except OSError as error:  # a full disk ends no child
+        log.warning("the start of %s is not noted: %s", name, error.strerror)
+
+
 def _end_with_parent() -> None:
     """In the child: what its supervisor does not watch any more is told to end."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -173,7 +187,7 @@ def _last_words(output: Path | None) -> str:
             lines = file.read().decode(errors="replace").split("\n")
     except OSError as error:
         return f"{output} cannot be read: {error.strerror}"
-    said = next((line for line in reversed(lines) if line.strip()), "")
+    said = next((line for line in reversed(lines) if line.strip() and not line.startswith(_BEGAN)), "")
     return f"It said: {clean(said, 300)} (more in {output})"
 
 

@@ -75,6 +75,22 @@ async def test_who_fails_again_and_again_from_the_start_ends_all(tmp_path: Path)
     assert told[-1] == f"bad failed 5 times: all end. It said: no such tape (more in {said})"
 
 
+async def test_what_a_child_prints_tells_when_each_run_began(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    child = Child("desk", ["sh", "-c", "echo up >> log; echo $$; exit 3"], said)
+    kept = Supervisor([child], lambda text: None)
+    running = asyncio.create_task(kept.run())
+    await _until(3)
+    kept.stop()
+    async with asyncio.timeout(10):
+        await running
+    lines = said.read_text().splitlines()
+    began = [line.split() for line in lines if line.startswith("--- ")]
+    assert all(one[2:4] == ["desk", "runs,"] and one[1].endswith("Z") for one in began)
+    pids = [one[5].rstrip(",") for one in began]
+    assert len(pids) == child.starts >= 3 and set(lines) >= set(pids)
+
+
 async def test_who_is_killed_has_not_failed() -> None:
     kept = Supervisor([_child("desk", "echo up >> log; kill -9 $$")], lambda text: None)
     running = asyncio.create_task(kept.run())
