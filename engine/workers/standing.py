@@ -86,7 +86,9 @@ class Standing:
         if found is None:
             return ""
         bare = [
-            row.stage if row.shard is None else f"shard {row.shard}" for row in found.leases if not row.owner
+            f"the {row.stage} stage" if row.shard is None else f"shard {row.shard}"
+            for row in found.leases
+            if not row.owner
         ]
         return f"nobody has {', '.join(bare)}" if bare else ""
 
