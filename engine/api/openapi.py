@@ -45,6 +45,10 @@ _TOLD = {
     503: "Not yet, or not any more: the desk starts, stops, is away or has too much to do",
     504: "The engine did not answer in time: of a command nobody knows; ask again with the same key",
 }
+_JUDGED = (
+    "Done, or judged: look at `ok`. Where it is false the desk did not do it, as with an order that the risk "
+    "gate denies, and `text` says why; 200 tells that the command was understood and weighed"
+)
 _TAGS = {
     "desk": "The desk as a whole",
     "market": "What the venues say, and what is made of it",
@@ -161,6 +165,8 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         parameters.append(_key_header())
     if route.shared:
         parameters.append(_tag_header())
+    if route.about:
+        made["description"] = route.about
     if parameters:
         made["parameters"] = parameters
     if route.body is not None:
@@ -228,7 +234,7 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
     fault = {"application/json": {"schema": schemas.reply(ErrorReply)}}
     done = 101 if route.stream else 200
     made: dict[str, dict[str, Any]] = {
-        str(done): {"description": _TOLD[done], "content": _content(route, schemas)}
+        str(done): {"description": _done(route, done), "content": _content(route, schemas)}
     }
     if route.shared:
         made["304"] = {"description": _TOLD[304]}
@@ -242,6 +248,11 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
         if headers:
             response["headers"] = headers
     return made
+
+
+def _done(route: Route, status: int) -> str:
+    fields = getattr(route.reply, "__struct_fields__", ())
+    return _JUDGED if route.command and {"ok", "text"} <= set(fields) else _TOLD[status]
 
 
 def _content(route: Route, schemas: _Schemas) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Route:
     handler: Handler
     summary: str
     """One line."""
+    about: str = ""
+    """For the document: what the summary and the schemas do not tell."""
     tag: str
     role: Role
     need: Need

@@ -10,6 +10,13 @@ from engine.api.route import Route
 from engine.api.stream import Streams
 from engine.api.topics import ALL
 
+ABOUT = (
+    "Each message is one JSON object of the reply's schema, in UTF-8 in a binary frame: the server sends no "
+    "text frames. What a client says (with the topic market: which symbol it looks at) may be text or "
+    "binary, at most 4096 bytes. The server pings a client of which it hears nothing, every 10 s on the Unix "
+    "socket and every 15 s over TCP, and hangs up when no pong comes within half of that; WebSocket "
+    "libraries answer by themselves."
+)
 STREAMS = web.AppKey("streams", Streams)
 SINCE = Number("since", "Resume after this event; left out: only new ones", 0, 0, 10**18)
 CONSOLE = Text("console", "A console's name of itself: ID ACCESS LABEL", 300)
@@ -26,6 +33,7 @@ ROUTES = (
         path="/v1/stream",
         handler=stream,
         summary="A WebSocket: state as it changes, conflated; events without a gap",
+        about=ABOUT,
         tag="stream",
         role="read",
         need="look",

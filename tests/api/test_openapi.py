@@ -62,6 +62,15 @@ def test_what_a_route_declares_is_told() -> None:
         assert errors == set(statuses(route)) >= {400, 500}
 
 
+def test_what_the_schemas_do_not_tell_is_told_in_words() -> None:
+    paths = described()["paths"]
+    about = paths["/v1/stream"]["get"]["description"]
+    assert "binary frame" in about and "pings" in about
+    placed = paths["/v1/orders"]["post"]["responses"]["200"]["description"]
+    assert "`ok`" in placed and "denies" in placed
+    assert "`ok`" not in paths["/v1/health"]["get"]["responses"]["200"]["description"]
+
+
 def _operations() -> list[dict[str, Any]]:
     return [each for path in described()["paths"].values() for each in path.values()]
 
