@@ -92,7 +92,7 @@ class DeskApp(
         keep_no_closed_widgets()
         self.link = link
         self.view = DeskView()
-        self.view.console = link.console
+        self.view.console, self.view.token_reads = link.console, link.token_reads
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
         self._stale_s = stale_s

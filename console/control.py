@@ -8,7 +8,7 @@ from functools import partial
 from console.commanding import CommandingApp
 from console.link_protocol import Link
 from console.screens.confirm import ConfirmScreen
-from console.standing import READ_ONLY, Standing
+from console.standing import Standing
 from console.view import DeskView
 from engine.api.protocol import Reply
 from engine.errors import LinkError
@@ -26,7 +26,7 @@ class ControlApp(CommandingApp):
         """A free seat is taken at once; one that is not, is asked for once."""
         now = self.standing
         if now.read_only:
-            self.say(READ_ONLY, "warning")
+            self.say(self.refusal(), "warning")
         elif now.seat_is_free:
             self.command("TAKE CONTROL", partial(self.link.take_control, ""), safer=True)
         elif now.watching:

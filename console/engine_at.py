@@ -35,6 +35,8 @@ class EngineAt:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of every request: the token."""
     remote: bool = False
+    reads: bool = False
+    """The token may only read."""
 
     @property
     def nobody(self) -> str:

@@ -164,6 +164,11 @@ class ControlLink(Protocol):
         """How this console names itself; None: not at all, and the engine judges none of its commands."""
         ...
 
+    @property
+    def token_reads(self) -> bool:
+        """Whether it attaches with a token that only reads."""
+        ...
+
     async def take_control(self, over: str) -> Reply:
         """From the console of the id ``over``, "": a free seat; refused where another controls by now."""
         ...

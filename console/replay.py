@@ -160,7 +160,7 @@ class ReplayApp(AlertsApp):
         if self._behind is None:
             self._behind = DeskBehind(self.link, self.view)
         link, view = opened.new_link(), DeskView()
-        view.console = link.console
+        view.console, view.token_reads = link.console, link.token_reads
         self._show_desk(link, view)
         self._settled_at = time.monotonic() + SETTLE_S
         self._run_replay(link, view)

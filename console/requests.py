@@ -45,6 +45,11 @@ class Requests:
         return self._console
 
     @property
+    def token_reads(self) -> bool:
+        """Whether what it asks with may only read."""
+        return self._at.reads
+
+    @property
     def _headers(self) -> dict[str, str]:
         console = self._console
         if console is None:

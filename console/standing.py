@@ -8,6 +8,7 @@ from engine.api.control_protocol import Console, place
 from engine.api.protocol import StatusRow
 
 READ_ONLY = "READ ONLY: sends nothing; start one without --read-only"
+READ_TOKEN = "READ ONLY: its token only reads; attach with one of the role trade to send"  # noqa: S105 - words
 
 
 class Standing(NamedTuple):
@@ -20,6 +21,8 @@ class Standing(NamedTuple):
     consoles: int = 0
     controller_id: str = ""
     """Of the console that controls; "": none does, or it is not known."""
+    token_reads: bool = False
+    """It is read-only for its token's sake."""
 
     @property
     def controls(self) -> bool:
@@ -34,7 +37,7 @@ class Standing(NamedTuple):
         """Why a command may not be sent; "": it may, or a free seat has to be taken first. ``safer``: of one
         that makes the desk safer; ``key``: takes over."""
         if self.read_only:
-            return READ_ONLY
+            return READ_TOKEN if self.token_reads else READ_ONLY
         if self.watching and self.controller and not safer:
             return f"NOT SENT: {self.controller} controls the desk: {key} takes over"
         return ""
@@ -50,16 +53,19 @@ class Standing(NamedTuple):
         return "", f"{self.consoles} consoles" if self.consoles > 1 else ""
 
 
-def standing(console: Console | None, status: StatusRow | None, *, up: bool) -> Standing:
+def standing(
+    console: Console | None, status: StatusRow | None, *, up: bool, token_reads: bool = False
+) -> Standing:
     """``up``: whether the link is; while it is not, nobody knows who controls."""
     if console is None:
         return Standing()
     if status is None or not up:
-        return Standing(read_only=console.read_only)
+        return Standing(read_only=console.read_only, token_reads=token_reads)
     return Standing(
         console.read_only,
         console.read_only or status.controller_id != console.id,
         place(status.controller) if status.controller and status.controller_id != console.id else "",
         status.consoles,
         status.controller_id,
+        token_reads,
     )

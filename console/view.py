@@ -73,6 +73,8 @@ class DeskView:
         """Of the symbol that is watched."""
         self.console: Console | None = None
         """This one, as it names itself to the engine."""
+        self.token_reads = False
+        """What it attaches with only reads."""
         self.link = LinkState.CONNECTING
         self.link_detail = ""
         self.changed = True
@@ -94,7 +96,8 @@ class DeskView:
     @property
     def standing(self) -> Standing:
         """What this console may do."""
-        return standing(self.console, self.status, up=self.link is LinkState.UP)
+        up = self.link is LinkState.UP
+        return standing(self.console, self.status, up=up, token_reads=self.token_reads)
 
     @property
     def is_worth_stale(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 
 from console.cli.client import no_engine, none_to_watch
 from console.cli.desk import answers, tapes
@@ -55,7 +56,7 @@ def _elsewhere(arguments: argparse.Namespace, config: Config) -> int:
         looks=looks(arguments, config),
         keys=keys,
         read_only=role == "read" or is_read_only(arguments, config),
-        elsewhere=at,
+        elsewhere=replace(at, reads=role == "read"),
     )
 
 

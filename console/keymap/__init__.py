@@ -45,6 +45,22 @@ _PLACES = {
 _TINY = frozenset({"halt", "entries", "close", "flatten", "quit", "help"})
 """What the footer offers where only status and positions fit."""
 
+_TO_DESK = {
+    "toggle",
+    "halt",
+    "entries",
+    "ticket",
+    "cancel",
+    "amend",
+    "close",
+    "cancel_all",
+    "flatten",
+    "alert",
+}
+_OF_MODELS = {"activate", "shadow", "no_shadow", "deactivate", "train", "cancel_training"}
+_SENDS = frozenset(_TO_DESK | {"reload", "rollback"} | {f"model_{what}" for what in _OF_MODELS})
+"""What a console that only reads does not offer: it could not send it."""
+
 
 DEFAULT_KEYS = KeyMap()
 
@@ -77,16 +93,27 @@ def keys_for(pane: int, keys: KeyMap = DEFAULT_KEYS) -> Iterable[Key]:
 
 
 def footer(
-    pane: int, risk_state: str = "active", *, tiny: bool = False, keys: KeyMap = DEFAULT_KEYS
+    pane: int,
+    risk_state: str = "active",
+    *,
+    tiny: bool = False,
+    keys: KeyMap = DEFAULT_KEYS,
+    reads: bool = False,
 ) -> list[tuple[str, str]]:
-    """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``."""
+    """(key, label) for the footer, in the table's order; E's label says what it does in ``risk_state``.
+    ``reads``: without what a console sends that does more than read."""
     return [
         (keys.shown(key.id), "resume…" if key.id == "entries" and risk_state != "active" else key.label)
         for key in (key.in_pane(pane) for key in keys.desk)
         if key.label and key.shown and works_in(key, pane) and (not tiny or key.id in _TINY)
+        if not (reads and key.id in _SENDS)
     ]
 
 
-def model_footer(keys: KeyMap = DEFAULT_KEYS) -> list[tuple[str, str]]:
-    """(key, label) for the foot of the models screen."""
-    return [(keys.shown(key.id), key.label) for key in keys.models if key.label and key.shown]
+def model_footer(keys: KeyMap = DEFAULT_KEYS, *, reads: bool = False) -> list[tuple[str, str]]:
+    """(key, label) for the foot of the models screen; ``reads``: as of ``footer``."""
+    return [
+        (keys.shown(key.id), key.label)
+        for key in keys.models
+        if key.label and key.shown and not (reads and key.id in _SENDS)
+    ]

@@ -80,7 +80,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self._silent_s = 0
         self._first_run = first_run
         self._frames = Frames()
-        self._footers: dict[tuple[int, str, bool, KeyMap], list[tuple[str, str]]] = {}
+        self._footers: dict[tuple[int, str, bool, KeyMap, bool], list[tuple[str, str]]] = {}
         self.status_bar = StatusBar(id="status")
         self.status_view = StatusView(None, (), (), "connecting")
         """What its bar shows, for the screens that cover it."""
@@ -193,10 +193,11 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.banner.show(*banner(self.view, said))
 
     def _paint_keys(self) -> None:
-        told = self.active, self.view.risk_state, self.has_class("-tiny"), keys_of(self.app)
+        reads = self.view.standing.read_only
+        told = self.active, self.view.risk_state, self.has_class("-tiny"), keys_of(self.app), reads
         if told not in self._footers:
-            pane, risk, tiny, keys = told
-            self._footers[told] = footer(pane, risk, tiny=tiny, keys=keys)
+            pane, risk, tiny, keys, reads = told
+            self._footers[told] = footer(pane, risk, tiny=tiny, keys=keys, reads=reads)
         self.keys.show(self._footers[told])
 
     # --- panes -----------------------------------------------------------------------------------

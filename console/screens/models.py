@@ -100,7 +100,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
 
     def on_mount(self) -> None:
         self.set_focus(self.grid)
-        self._keys.show(model_footer(keys_of(self.app)))
+        self._keys.show(model_footer(keys_of(self.app), reads=self._view.standing.read_only))
         self.keep_asking(REFRESH_S, self._fill)
         self.set_interval(REFRESH_S, self._tell_waiting)
         self.set_interval(STATUS_S, self._show_status)

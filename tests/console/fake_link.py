@@ -76,6 +76,7 @@ class FakeLink:
         self.messages = messages or (sample.full_frame(),)
         self.sent: list[tuple[object, ...]] = []
         self.console: Console | None = None
+        self.token_reads = False
         self.asked = 0
         """How often for a symbol's signals, or for the models."""
         self.bytes_received = 0

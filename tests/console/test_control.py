@@ -69,6 +69,11 @@ def test_where_a_console_stands() -> None:
         "K", safer=True
     )
     assert standing(READS, None, up=False).read_only
+    token = standing(READS, frame(OTHER).status, up=True, token_reads=True)
+    assert "token only reads" in token.refusal("K", safer=True) and "--read-only" not in token.refusal(
+        "K", safer=False
+    )
+    assert token.badge("K") == reads.badge("K") and "--read-only" in reads.refusal("K", safer=False)
 
 
 def test_the_badge_stays_when_there_is_hardly_room() -> None:
@@ -143,6 +148,8 @@ async def test_a_read_only_console_says_so_and_sends_nothing() -> None:
     link = link_of(READS, OTHER)
     async with desk(link, WIDE) as (app, pilot):
         assert "READ ONLY" in bar(app)
+        foot = "".join(text for line in app.desk.keys._drawn for text, _ in line)
+        assert "HALT" not in foot and "order" not in foot and "q leave" in foot
         for key in ("H", "E", "A", "X", "C", "K", "R", "r", "b"):
             for note in list(app._notifications):
                 app._unnotify(note)

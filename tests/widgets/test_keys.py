@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.keymap import PANES, footer
+from console.keymap import PANES, footer, model_footer
 from widgets.banner import MOST_LINES, Banner
 from widgets.cells import width_of
 from widgets.keys import KeysBar
@@ -32,6 +32,15 @@ def test_the_footer_follows_the_risk_state_and_the_size() -> None:
     assert ("E", "entries off") in footer(1)
     assert ("E", "resume…") in footer(1, "halted") and ("E", "resume…") in footer(1, "reducing")
     assert [key for key, _ in footer(3, tiny=True)] == ["H", "E", "x", "X", "q", "?"]
+
+
+def test_a_console_that_only_reads_offers_nothing_that_it_could_not_send() -> None:
+    for pane in range(1, 9):
+        offered = dict(footer(pane, reads=True))
+        assert not {"H", "E", "o", "C", "X", "c", "m", "x", "r", "!", "space"} & set(offered)
+        assert {"M", "f", "q", "?"} <= set(offered) and offered.items() <= dict(footer(pane)).items()
+    assert not {"a", "b", "d", "V"} & set(dict(model_footer(reads=True)))
+    assert ("]", "more") in model_footer(reads=True)
 
 
 def test_the_tabs_fit_80_columns_with_counts() -> None:
