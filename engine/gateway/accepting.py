@@ -23,6 +23,13 @@ MOST_OF_SOURCE = 256
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _AGAIN_S = 1.0
 _TURN = 32
+_PLAIN = b'{"error":"this port speaks TLS: ask https://","code":"TLS"}\r\n'
+_ASK_TLS = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_PLAIN), _PLAIN)
+)
+_MOST_PLAIN = 65_536
+"""Bytes of a plain request that are taken off the line: with some left there, the answer would be lost."""
 
 
 class Accepting:
@@ -89,13 +96,45 @@ class Accepting:
             if context is None:
                 await loop.connect_accepted_socket(self._make, connection)
                 return
+            until_s = loop.time() + HANDSHAKE_S
+            try:
+                is_plain = await _is_plain(connection)
+            except asyncio.CancelledError:
+                connection.close()  # it has no transport yet that would
+                raise
+            if is_plain:
+                _send_to_tls(connection)
+                return
             await loop.connect_accepted_socket(
                 self._make,
                 connection,
                 ssl=context,
-                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_handshake_timeout=max(until_s - loop.time(), 0.1),
                 ssl_shutdown_timeout=SHUTDOWN_S,
             )
         except OSError as error:  # TLS's own, and that it took too long, among them
             log.debug("a connection is not opened: %s", clean(error, 100))
             connection.close()
+
+
+async def _is_plain(connection: socket.socket) -> bool:
+    """Whether it begins with a letter, as HTTP does and no handshake of TLS: its records' first byte is 22
+    (https://datatracker.ietf.org/doc/html/rfc8446#section-5.1). Raises OSError where nothing comes in time.
+    """
+    loop = asyncio.get_running_loop()
+    there = asyncio.Event()
+    loop.add_reader(connection, there.set)
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            await there.wait()
+    finally:
+        loop.remove_reader(connection)
+    return connection.recv(1, socket.MSG_PEEK).isalpha()
+
+
+def _send_to_tls(connection: socket.socket) -> None:
+    """Answer what asks without TLS, and hang up."""
+    with connection:
+        connection.recv(_MOST_PLAIN)
+        connection.send(_ASK_TLS)
+        connection.shutdown(socket.SHUT_WR)

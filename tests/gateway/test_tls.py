@@ -75,6 +75,16 @@ async def test_tls_and_a_certificate_that_is_changed(gate: Gate, tmp_path: Path)
             assert answer.status == 200
 
 
+async def test_who_asks_without_tls_is_told_so(gate: Gate, tmp_path: Path) -> None:
+    cert, key = issue(trustme.CA(), tmp_path)
+    async with gate(tls_cert=str(cert), tls_key=str(key)) as gated, aiohttp.ClientSession() as session:
+        plain = f"{gated.one.address}{SNAPSHOT}".replace("https:", "http:")
+        async with session.get(plain, headers=gated.headers("read")) as answer:
+            assert answer.status == 400 and "ask https://" in (await answer.json())["error"]
+        async with session.post(plain, data=b"x" * 1_000) as answer:
+            assert answer.status == 400
+
+
 def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path) -> None:
     cert, key = issue(trustme.CA(), tmp_path)
     other = issue(trustme.CA(), tmp_path_of(tmp_path, "other"))[1]
