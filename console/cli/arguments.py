@@ -167,6 +167,7 @@ def parser() -> argparse.ArgumentParser:
     command("stop", "stop the running engine")
     systemd = command("systemd", "print a systemd unit that runs the engine as a service")
     systemd.add_argument("--user", action="store_true", help="for your own manager (default: the system's)")
+    systemd.add_argument("--user-name", metavar="NAME", help="whom the system's runs it as (default: you)")
     command("dashboard", "print a Grafana dashboard of the engine's metrics")
 
     add_api(command)

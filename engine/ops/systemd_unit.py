@@ -13,6 +13,8 @@ WATCHDOG_S = 30
 START_S = 300
 """Compiling its kernels may take a minute or two, once."""
 STOP_MARGIN_S = 5
+KERNELS = "kernels"
+"""In the state directory: beside the code a service may not write."""
 _SHARED = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -59,7 +61,7 @@ class Service:
     """Whom a unit of the system runs as; "": it is a unit of a user's own manager."""
     shutdown_s: float = 20.0
     shared_tmp: bool = False
-    """The engine's socket, or what it keeps, is in the system's temporary directory."""
+    """Its program, its socket or what it keeps is in the system's temporary directory."""
 
 
 def unit(service: Service) -> str:
@@ -72,7 +74,7 @@ def unit(service: Service) -> str:
         else "systemctl --user daemon-reload && systemctl --user enable --now tickdesk; "
         "`loginctl enable-linger` keeps it when you log out"
     )
-    tmp = "# Its socket, or what it keeps, is in /tmp.\nPrivateTmp=no"
+    tmp = "# Its program, its socket or what it keeps is in /tmp.\nPrivateTmp=no"
     sandbox = _SHARED.format(tmp=tmp if service.shared_tmp else "PrivateTmp=yes") + (
         _SYSTEM if system else ""
     )
@@ -91,7 +93,7 @@ StartLimitBurst=10
 Type=notify
 NotifyAccess=main
 {f"User={service.user}{chr(10)}" if system else ""}ExecStart={command}
-{environment}Environment={_quoted(f"NUMBA_CACHE_DIR={service.state_dir}/kernels")}
+{environment}Environment={_quoted(f"NUMBA_CACHE_DIR={service.state_dir}/{KERNELS}")}
 # Ended where neither its loop nor its writer gets on any more.
 WatchdogSec={WATCHDOG_S}
 Restart=on-failure
@@ -104,12 +106,17 @@ TimeoutStopSec={round(service.shutdown_s) + STOP_MARGIN_S}
 KillMode=mixed
 LimitNOFILE=65536
 
-ReadWritePaths={" ".join(map(_quoted, (str(path) for path in (service.state_dir, *service.writes))))}
+ReadWritePaths={" ".join(map(_writable, (service.state_dir, *service.writes)))}
 {sandbox}# No MemoryDenyWriteExecute: the kernels are compiled at run time.
 
 [Install]
 WantedBy={"multi-user.target" if system else "default.target"}
 """
+
+
+def _writable(path: Path) -> str:
+    """One that is not there yet must not keep the engine from starting, and from saying so itself."""
+    return _quoted(str(path) if path.is_dir() else f"-{path}")
 
 
 def _quoted(text: str) -> str:

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from console.cli import main
+from console.cli import main, systemd
 from engine.ops.systemd_unit import STOP_MARGIN_S
 from engine.wiring.shutdown import GRACE_S
 
@@ -62,12 +63,40 @@ def test_systemd_takes_the_unit(form: list[str], tmp_path: Path, capsys: pytest.
 def test_a_state_directory_that_is_not_there_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    monkeypatch.setattr(systemd, "TMP", ())
     assert main(["--state-dir", str(tmp_path / "new"), "systemd", "--user"]) == 0
     unit, advice = capsys.readouterr()
     assert settings(unit)["PrivateTmp"] == "yes"
     assert advice.startswith("tickdesk: ") and f"mkdir -m 700 -p {tmp_path / 'new'}" in advice
+    assert settings(unit)["ReadWritePaths"] == f"-{tmp_path / 'new'}"
+    assert "the first start compiles kernels" in advice and "run as root" not in advice
     assert not (tmp_path / "new").exists()
+
+
+def test_whom_it_runs_as_is_named_or_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    command = ["--state-dir", str(tmp_path), "systemd"]
+    assert main(command) == 0
+    unit, advice = capsys.readouterr()
+    assert settings(unit)["User"] == "root" and "would run as root: --user-name NAME" in advice
+    assert main([*command, "--user-name", "no-such-desk"]) == 0
+    unit, advice = capsys.readouterr()
+    assert settings(unit)["User"] == "no-such-desk" and "would run as root" not in advice
+    assert "there is no user no-such-desk" in advice and f"chown no-such-desk {tmp_path}" in advice
+    assert main([*command, "--user", "--user-name", "ann"]) == 2
+    assert main([*command, "--user-name", "a b"]) == 2
+
+
+def test_what_is_in_tmp_is_seen_by_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, private in ((tmp_path, "no"), (Path(sys.prefix), "no"), (tmp_path / "other", "yes")):
+        monkeypatch.setattr(systemd, "TMP", (folder.resolve(),))
+        assert main(["--state-dir", str(tmp_path), "systemd", "--user"]) == 0
+        unit, advice = capsys.readouterr()
+        assert settings(unit)["PrivateTmp"] == private and ("others clear" in advice) is (private == "no")
 
 
 def test_the_dashboard_is_json_for_any_data_source(capsys: pytest.CaptureFixture[str]) -> None:
