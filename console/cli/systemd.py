@@ -1,5 +1,5 @@
-"""``tickdesk systemd [--user | --user-name NAME]``: prints a unit that runs the engine as a service; to stderr
-what is to be done or known besides.
+"""``tickdesk systemd [--user | --user-name NAME]``: prints a unit that runs the engine as a service, and to
+stderr what is to be done or known besides.
 """
 
 from __future__ import annotations
