@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import logging
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -124,8 +126,7 @@ class Supervisor:
     async def _once(self, child: Child) -> int:
         output: IO[bytes] | None = None
         if child.output is not None:
-            opened = os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            output = os.fdopen(opened, "wb", buffering=0)
+            output = os.fdopen(os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
         try:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command,
@@ -135,10 +136,8 @@ class Supervisor:
                 env=os.environ | child.environment,
                 start_new_session=True,
                 pass_fds=child.locks,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=partial(_begin, child.name if output is not None else "", os.getpid()),
             )
-            if output is not None:
-                _note_start(output, child.name, child.process.pid)
         except OSError as error:
             self._tell(f"{child.name} cannot be started: {error.strerror}")
             return 127
@@ -163,18 +162,15 @@ class Supervisor:
             await process.wait()
 
 
-def _note_start(output: IO[bytes], name: str, pid: int) -> None:
-    """Several runs print into one file."""
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    try:
-        output.write(f"{_BEGAN}{at} {name} runs, pid {pid}, started by pid {os.getpid()}\n".encode())
-    except OSError as error:  # a full disk ends no child
-        log.warning("the start of %s is not noted: %s", name, error.strerror)
-
-
-def _end_with_parent() -> None:
-    """In the child: what its supervisor does not watch any more is told to end."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _begin(name: str, parent: int) -> None:
+    """In the child: what its supervisor does not watch any more is told to end. ``name``: several runs print
+    into one file, which is told when each begins; "": it is not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if name:
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with contextlib.suppress(OSError):  # a full disk keeps no child from running
+            os.write(1, f"{_BEGAN}{at} {name} runs, pid {os.getpid()}, started by pid {parent}\n".encode())
 
 
 def _last_words(output: Path | None) -> str:

@@ -88,7 +88,8 @@ async def test_what_a_child_prints_tells_when_each_run_began(tmp_path: Path) -> 
     began = [line.split() for line in lines if line.startswith("--- ")]
     assert all(one[2:4] == ["desk", "runs,"] and one[1].endswith("Z") for one in began)
     pids = [one[5].rstrip(",") for one in began]
-    assert len(pids) == child.starts >= 3 and set(lines) >= set(pids)
+    assert len(pids) == child.starts >= 3
+    assert lines[0].startswith("--- ") and lines[1] == pids[0]  # before anything else
 
 
 async def test_who_is_killed_has_not_failed() -> None:
