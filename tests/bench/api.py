@@ -1,9 +1,10 @@
 """The desk as a service: requests and streams of other programs, and what they cost the engine's decisions.
 
 A venue in a process of its own sends a thousand scripted frames a second into a real engine, which trades on
-them. A gateway serves it on TCP, as a child at low priority, as the engine starts it. Spells without clients
+them, and starts its gateway. Spells without clients
 and spells with them take turns: 2,000 requests a second of the routes of ``api_client.MIX``, and 200 clients
-of the stream at 10 frames a second, and each event. The clients are a process of the lowest priority. A
+of the stream at 10 frames a second, and each event. The clients stand for other machines: they are a
+process and a session of the lowest priority. A
 request's time is from when it was due. A decision's time is from the sending of a trade until the desk has
 handled it.
 """
@@ -15,15 +16,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 import msgspec
 import numpy as np
 
-from engine.config.api import ApiConfig
-from engine.gateway.given import Given
 from engine.gateway.tokens import Tokens
 from tests.bench.api_client import STREAMS, Told
 from tests.bench.console_load import Spell, scripted_engine, within
@@ -33,8 +31,6 @@ from tests.bench.registry import Figure, at_least, at_most, bench
 _RATE = 2_000
 _SPELL_S, _TURNS = 8.0, 3
 _START_S = 20.0
-_PLENTY = 1e5
-_MODULE = (sys.executable, "-m")
 
 
 @bench("api")
@@ -44,7 +40,9 @@ def api(scratch: Path) -> list[Figure]:
     token = Tokens(state).add("bench", "read", time.time_ns())
     idle: list[Spell] = []
     loaded: list[Told] = []
-    with scripted_engine(state, out), _gateway(state) as port:
+    port = _free_port()
+    with scripted_engine(state, out, f"127.0.0.1:{port}"):
+        _await(port)
         for _ in range(_TURNS):
             began = time.time_ns()
             time.sleep(_SPELL_S)
@@ -83,29 +81,18 @@ def _clients(port: int, token: str) -> Told:
     return msgspec.json.decode(done.stdout, type=Told)
 
 
-@contextlib.contextmanager
-def _gateway(state: Path) -> Iterator[int]:
-    """The port of a gateway of the engine of ``state``."""
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
-        port = int(found.getsockname()[1])
-    config = ApiConfig(listen=f"127.0.0.1:{port}", reads_per_s=_PLENTY, address_per_s=_PLENTY)
-    process = subprocess.Popen(
-        [*_MODULE, "engine.wiring.supervised", "1", *_MODULE, "engine.gateway", str(state)],
-        cwd=ROOT, env=child_environment(), stdin=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert process.stdin is not None
-        process.stdin.write(msgspec.json.encode(Given(config)) + b"\n")
-        process.stdin.flush()
-        deadline = time.monotonic() + _START_S
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the gateway does not listen: see {state / 'gateway.log'}")
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+        return int(found.getsockname()[1])
+
+
+def _await(port: int) -> None:
+    """The engine starts its gateway by itself."""
+    deadline = time.monotonic() + _START_S
+    while not _listens(port):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the gateway does not listen")
+        time.sleep(0.05)
 
 
 def _listens(port: int) -> bool:

@@ -86,8 +86,11 @@ def within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def scripted_engine(state: Path, out: Path) -> Iterator[None]:
-    """A running engine on a running server; both are gone afterwards, and its times are written."""
+def scripted_engine(state: Path, out: Path, listen: str = "") -> Iterator[None]:
+    """A running engine on a running server; both are gone afterwards, and its times are written.
+
+    ``listen``: of its gateway.
+    """
     run = [sys.executable, "-m"]
     options = {"cwd": ROOT, "env": child_environment()}
     server = subprocess.Popen(
@@ -97,7 +100,7 @@ def scripted_engine(state: Path, out: Path) -> Iterator[None]:
         assert server.stdout is not None
         port = server.stdout.readline().strip()
         engine = subprocess.Popen(
-            [*run, "tests.bench.timed_engine", port, str(state), str(out)],
+            [*run, "tests.bench.timed_engine", port, str(state), str(out), listen],
             stderr=subprocess.DEVNULL, start_new_session=True, **options,
         )  # fmt: skip
         try:

@@ -13,7 +13,15 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.config import Config, FeedConfig, HistoryConfig, LinkConfig, RiskConfig, SimulatedConfig
+from engine.config import (
+    ApiConfig,
+    Config,
+    FeedConfig,
+    HistoryConfig,
+    LinkConfig,
+    RiskConfig,
+    SimulatedConfig,
+)
 from engine.events import MarketEvent, Trade
 from engine.wiring.desk import Desk
 from engine.wiring.engine_options import EngineOptions
@@ -21,8 +29,11 @@ from engine.wiring.latency import Stopwatch
 from engine.wiring.run import run_engine
 from tests.bench.script_server import SYMBOLS
 
+_PLENTY = 1e5
+"""Requests a second: no rate is to be met here."""
 
-def main(port: str, state_dir: str, out: str) -> int:
+
+def main(port: str, state_dir: str, out: str, listen: str = "") -> int:
     noted = array("q")
     heard, approvals = Desk.on_events, Stopwatch.approved
     approved = 0
@@ -54,6 +65,7 @@ def main(port: str, state_dir: str, out: str) -> int:
         ),
         strategies={"rapid_rise": {"weight": 5.0}},
         link=LinkConfig(frames_per_s=10.0),  # the most, for whoever is attached
+        api=ApiConfig(listen=listen, reads_per_s=_PLENTY, address_per_s=_PLENTY),
     )  # fmt: skip
     code = run_engine(EngineOptions(config, Path(state_dir)))
     Path(out).write_bytes(noted.tobytes())
