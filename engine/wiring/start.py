@@ -53,7 +53,7 @@ async def start(engine: LiveEngine) -> None:
         engine.desk.signals.scoring.go_live(
             time.perf_counter_ns, partial(asyncio.get_running_loop().call_later, AFTER_DECISIONS_S)
         )
-    await engine.metrics.page()  # the first holds the loop for longer: before anything is decided
+    await engine.metrics.warm_up()
     engine.phase, engine.phase_detail = "running", ""
     if tape is None:
         engine.advance()

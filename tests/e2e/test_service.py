@@ -52,10 +52,10 @@ def test_a_service_from_ready_to_stopping(tmp_path: Path, monkeypatch: pytest.Mo
             assert engine.process is not None
             for line in ("READY=1", "STATUS=running, ACTIVE", "WATCHDOG=1"):
                 server.wait_for(line, more=0 if server.count(line) else 1)
+            engine.wait_for(lambda health: any(feed.state == "up" for feed in health.feeds))
             content_type, page = asyncio.run(scraped(engine.state_dir))
-            engine.signal(
-                signal.SIGSTOP
-            )  # its loop does nothing any more: nor is the manager told that it lives
+            # Its loop does nothing any more: nor is the manager told that it lives.
+            engine.signal(signal.SIGSTOP)
             server.read()
             alive = server.count("WATCHDOG=1")
             time.sleep(0.7)

@@ -225,3 +225,10 @@ async def test_every_query_of_the_dashboard_finds_its_metric(engine: LiveEngine)
         *("tickdesk_events_published", "tickdesk_scrape_seconds", "tickdesk_scrape_longest_hold_seconds"),
         *("tickdesk_scrape_failures_total", "tickdesk_scrape_rows_left_out"),
     }, unseen
+
+
+async def test_who_asks_after_the_warm_up_is_told_of_then() -> None:
+    told = iter((1, 2))
+    metrics = Metrics([lambda page: page.gauge("tickdesk_x", "About.", next(told))], lambda: 0.0)
+    await metrics.warm_up()
+    assert b"\ntickdesk_x 2\n" in await metrics.page()
