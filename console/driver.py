@@ -44,8 +44,8 @@ _SEQUENCES = ESC + "[O"
 """After an Esc, these may begin the sequence of one key, a mouse event or a report."""
 _AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
 ESCAPE_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.01
-"""How long after an Esc the rest of a key's sequence may come; a terminal sends it in one piece, and tmux waits
-no longer either."""
+"""How long after an Esc the rest of a key's sequence may come; a terminal sends it in one piece, and tmux
+waits no longer either."""
 _IDLE_S = 0.1
 """Between two looks whether the reader of the keys is to end."""
 CHUNK = 4096

@@ -183,7 +183,8 @@ def show_the_same(*screens: Terminal) -> None:
 async def _trade(state_dir: Path) -> set[str]:
     """Halt nothing, switch a strategy off, place limits far from the market and cancel them; their
     quantities."""
-    link, quantities = EngineLink(socket_path(state_dir)), [f"0.01{number}" for number in range(1, ORDERS + 1)]
+    link = EngineLink(socket_path(state_dir))
+    quantities = [f"0.01{number}" for number in range(1, ORDERS + 1)]
     tick = next(
         row
         for row in (await asyncio.to_thread(ask, state_dir, "GET", "/v1/snapshot", StateFrame)).ticks
