@@ -51,6 +51,8 @@ class Child:
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is started: who ends it waits until there is something to end."""
     failures: int = 0
     """In a row, each soon after its start."""
     was_sound: bool = False
@@ -128,28 +130,30 @@ class Supervisor:
         if child.output is not None:
             output = os.fdopen(os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
         try:
-            child.process = await asyncio.create_subprocess_exec(
-                *child.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=os.environ | child.environment,
-                start_new_session=True,
-                pass_fds=child.locks,
-                preexec_fn=partial(_begin, child.name if output is not None else "", os.getpid()),
-            )
+            async with child.starting:
+                child.process = process = await asyncio.create_subprocess_exec(
+                    *child.command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=os.environ | child.environment,
+                    start_new_session=True,
+                    pass_fds=child.locks,
+                    preexec_fn=partial(_begin, child.name if output is not None else "", os.getpid()),
+                )
+                child.starts += 1
         except OSError as error:
             self._tell(f"{child.name} cannot be started: {error.strerror}")
             return 127
         finally:
             if output is not None:
                 output.close()
-        child.starts += 1
-        self._tell(f"{child.name} runs, pid {child.process.pid}")
-        return await child.process.wait()
+        self._tell(f"{child.name} runs, pid {process.pid}")
+        return await process.wait()
 
     async def _end(self, child: Child) -> None:
-        process = child.process
+        async with child.starting:
+            process = child.process
         if process is None or process.returncode is not None:
             return
         process.send_signal(signal.SIGTERM)
