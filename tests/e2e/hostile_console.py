@@ -167,6 +167,7 @@ def main(count: int, result: Path) -> None:
             await pilot.press("1")
             link.tell(calm=True)
             app.paint()
+            app.clear_notifications()  # they may stand over a border
             await pilot.pause(0.3)  # until it is on the terminal: there it is looked at
             shown = [pane.region for pane in app.desk.panes if pane.display]
             edges = [(x, r.y + 1, r.bottom - 1) for r in shown for x in (r.x, r.right - 1)]
