@@ -7,7 +7,6 @@ of what it was given and hands the run back; the desk, and its risk gate, does t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -164,8 +163,3 @@ def fitting(steps: Sequence[Outside], limit_s: float) -> tuple[Outside, ...]:
 def pause_s(attempt: int, first_s: float = 0.1, most_s: float = 5.0) -> float:
     """Seconds before attempt ``attempt`` + 1 (from 1): doubling."""
     return min(first_s * 2.0 ** min(attempt - 1, 30), most_s)
-
-
-def engine_id(text: str) -> str:
-    """A short name (24 hex digits) for whoever waits for news."""
-    return blake2b(text.encode(), digest_size=12).hexdigest()

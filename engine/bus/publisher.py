@@ -82,10 +82,6 @@ class Publisher:
         return self._outbox.is_full
 
     @property
-    def held_bytes(self) -> int:
-        return self._outbox.size
-
-    @property
     def entries(self) -> int:
         """Answered, those written again among them."""
         return self._writing.entries

@@ -1,4 +1,4 @@
-"""How numbered entries are written to streams: what the publishers of asyncio and of tapes have in common.
+"""How numbered entries are written to streams: what is said to the server, and what its answers mean.
 
 One script call at a time is in flight; what is given meanwhile goes with the next one: quick when idle, large
 when busy. Each call is fenced and atomic, entries that the server has already are passed over, so a call that
@@ -47,7 +47,7 @@ return written
 
 
 class Writing:
-    """What both publishers know of the server's side."""
+    """What a publisher knows of the server's side."""
 
     def __init__(self, streams: Sequence[str], fence: Fence, most_bytes: int) -> None:
         self.outbox = Outbox(streams, most_bytes)

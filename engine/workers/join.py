@@ -39,24 +39,13 @@ class Join:
         self._ticks: list[deque[tuple[int, ShardTicks]]] = [deque() for _ in range(shards)]
         self._heard = [0] * shards
         self._said: list[AtBar | AtRise] = []
-        self.ticks_waiting = 0
 
     def __len__(self) -> int:
         """Rounds that wait."""
         return len(self._rounds)
 
-    @property
-    def oldest_sent_ns(self) -> int:
-        """When the oldest round that waits was sent; 0: none waits."""
-        return self._rounds[0][1].sent_ns if self._rounds else 0
-
-    def heard(self, shard: int) -> int:
-        """The last round that this shard's strategies have seen, as far as is known."""
-        return self._heard[shard]
-
     def put_round(self, number: int, round_: Round) -> None:
         self._rounds.append((number, round_))
-        self.ticks_waiting += round_.ticks
 
     def put_ticks(self, shard: int, number: int, ticks: ShardTicks) -> None:
         self._ticks[shard].append((number, ticks))
@@ -84,7 +73,6 @@ class Join:
             return None
         number, round_ = self._rounds.popleft()
         ticks = self._put_together(number, round_)
-        self.ticks_waiting -= round_.ticks
         said, self._said = self._said, []
         return Ready(number, round_, ticks, said, missing)
 

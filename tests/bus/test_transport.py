@@ -142,6 +142,30 @@ async def test_another_owners_entries_end_a_publisher(server: Server) -> None:
         written(first, ("a",), 1)
 
 
+async def test_what_the_server_does_not_take_waits_and_is_told(server: Server) -> None:
+    client = server.client()
+    publisher = Publisher(server.address, ("a",))
+    async with running(publisher):
+        written(publisher, ("a",), 2)
+        await publisher.drained()
+        client.config_set("maxmemory", 1)
+        written(publisher, ("a",), 2)
+        await until(lambda: "OOM" in publisher.trouble)
+        assert publisher.down_since_s is not None
+        client.config_set("maxmemory", 0)
+        await publisher.drained()
+        assert client.xlen("a") == 4 and not publisher.trouble
+
+
+async def test_what_is_no_stream_is_told(server: Server) -> None:
+    server.client().set("a", "no stream")
+    publisher = Publisher(server.address, ("a",))
+    task = asyncio.create_task(publisher.run())
+    await until(lambda: "WRONGTYPE" in publisher.trouble)
+    publisher.close()
+    await task
+
+
 async def test_a_reader_that_takes_over_begins_where_the_last_acknowledged(server: Server) -> None:
     heard, next_heard = Heard(), Heard()
     publisher = Publisher(server.address, ("a",))

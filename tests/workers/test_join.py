@@ -56,7 +56,7 @@ def test_any_order_of_reading_gives_the_order_of_arrival(
         while (ready := join.pop()) is not None:
             got.append(ready.ticks)
     assert [one.tolist() for one in got] == [one.tolist() for one in expected]
-    assert len(join) == join.ticks_waiting == 0
+    assert len(join) == 0
 
 
 def test_a_round_waits_for_its_strategies_until_it_is_told_not_to() -> None:
