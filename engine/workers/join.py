@@ -44,6 +44,10 @@ class Join:
         """Rounds that wait."""
         return len(self._rounds)
 
+    def heard(self, shard: int) -> int:
+        """The last round that this shard's strategies have seen, as far as is known."""
+        return self._heard[shard]
+
     def put_round(self, number: int, round_: Round) -> None:
         self._rounds.append((number, round_))
 
