@@ -1,0 +1,126 @@
+"""What makes a result weak, one line each, whoever reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from engine.events import NS
+from engine.research.basis import open_always
+from engine.research.result import Backtest
+
+FEW_TRADES = 30
+MOST_OF_PROFIT = 0.5
+MANY_TRIALS = 2
+LIKELY = 0.95
+MISSING = 0.02
+"""Part of a symbol's bars that may lack before it is said."""
+
+
+def warnings(backtest: Backtest, nets: Sequence[float]) -> list[str]:
+    """Of the run alone; ``nets``: net P&L of each trade."""
+    found = [
+        f"strategy {one.name} failed{_at(one.ns)}: {one.error}: what follows is without it"
+        for one in backtest.failed
+    ]
+    if len(nets) < FEW_TRADES:
+        trades = f"{len(nets)} trade{'' if len(nets) == 1 else 's'}"
+        found.append(f"the result rests on {trades}, fewer than {FEW_TRADES}: luck can explain it")
+    traded = {trade.symbol for trade in backtest.trades}
+    if len(traded) == 1:
+        found.append("the result rests on one symbol: nothing says that it holds for another")
+    won = [net for net in nets if net > 0]
+    if len(won) > 1 and max(won) > MOST_OF_PROFIT * sum(won):
+        found.append(f"one trade made {max(won) / sum(won) * 100:.0f} % of all that was won")
+    if backtest.held:
+        found.append(
+            f"{len(backtest.held)} position{'' if len(backtest.held) == 1 else 's'} still open at the end: "
+            "the equity counts them at the last price, the trades do not"
+        )
+    return found + _of_exits(backtest) + _of_model(backtest) + _of_data(backtest)
+
+
+def _at(ns: int) -> str:
+    return f" at {datetime.fromtimestamp(ns // NS, UTC):%Y-%m-%d %H:%M:%S}" if ns else ""
+
+
+def _of_exits(backtest: Backtest) -> list[str]:
+    """What happens within a bar is guessed: exits that near rest on the guess."""
+    bar = backtest.median_bar_pct
+    if bar is None:
+        return []
+    exits = (("stop", backtest.stop_loss_pct), ("target", backtest.take_profit_pct))
+    near = [f"the {name} of {pct:g} %" for name, pct in exits if 0 < pct < bar]
+    if not near:
+        return []
+    lie = "lies" if len(near) == 1 else "lie"
+    return [
+        f"{' and '.join(near)} {lie} inside the median bar ({bar:.2g} %): "
+        "most trades end in the bar they begin"
+    ]
+
+
+def _of_model(backtest: Backtest) -> list[str]:
+    if backtest.model_until_ns is None:
+        return []
+    if not backtest.model_until_ns:
+        return [f"nobody knows which data model {backtest.model} was trained on: it may have seen these"]
+    if backtest.model_until_ns < backtest.first_ns:
+        return []
+    day = datetime.fromtimestamp(backtest.model_until_ns // NS, UTC).date()
+    return [
+        f"model {backtest.model} was trained on data up to {day}, and the run begins before: it knows what "
+        "came of that, so its figures are in-sample (--since a later time)"
+    ]
+
+
+def of_trials(trials: int, deflated: float | None) -> list[str]:
+    """``deflated``: probability of the Sharpe ratio being above the luck of so many trials."""
+    if trials < MANY_TRIALS:
+        return []
+    if deflated is None:
+        return [f"the best of {trials:,} trials, and too little data to say how much of it is luck"]
+    if deflated < LIKELY:
+        return [
+            f"the best of {trials:,} trials: a probability of {deflated * 100:.0f} % that there is more to "
+            f"it than luck, below {LIKELY * 100:.0f} %"
+        ]
+    return []
+
+
+def _of_data(backtest: Backtest) -> list[str]:
+    found = []
+    refused = sum(one.count for one in backtest.rejects)
+    rows = sum(source.rows for source in backtest.data)
+    if refused:
+        found.append(f"{refused:,} rows of the data were not believed ({_share(refused, refused + rows)})")
+    for symbol, missing, expected in gaps(backtest):
+        found.append(f"{symbol}: {missing:,} bars are missing ({_share(missing, expected)} of its time)")
+    return found
+
+
+def gaps(backtest: Backtest) -> list[tuple[str, int, int]]:
+    """(symbol, bars that are missing, bars that its time has) where more than ``MISSING`` of them lack.
+
+    Measured against the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no
+    gap. Where the market never closes, against all steps.
+    """
+    found = []
+    step, points = backtest.step_ns, np.array(backtest.ns, np.int64)
+    whole = open_always(points, step)
+    for source in backtest.data:
+        if source.interval_s <= 0 or source.interval_s * NS != step:
+            continue
+        ends = (source.first_ns, source.last_ns + step)
+        first, last = np.searchsorted(points, ends, side="right").tolist()
+        expected = (ends[1] - ends[0]) // step if whole else last - first
+        missing = expected - source.rows
+        if expected and missing > max(1, MISSING * expected):
+            found.append((source.symbol, missing, expected))
+    return found
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole * 100:.1f} %" if whole else "-"

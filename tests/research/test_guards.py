@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import msgspec
+
+from engine.research.guards import FEW_TRADES, gaps, of_trials, warnings
+from engine.research.result import Source
+from tests.research.made import DAY, backtest, held, rejects, trade
+
+
+def said(**others: object) -> str:
+    one = backtest(**others)  # type: ignore[arg-type]
+    return "\n".join(warnings(one, [float(trade.net) for trade in one.trades]))
+
+
+def test_enough_trades_of_two_symbols_are_nothing_to_warn_of() -> None:
+    trades = tuple(trade("AAA" if at % 2 else "BBB", net=1.0) for at in range(FEW_TRADES))
+    assert said(trades=trades) == ""
+
+
+def test_few_trades() -> None:
+    trades = tuple(trade("AAA" if at % 2 else "BBB") for at in range(FEW_TRADES - 1))
+    assert said(trades=trades) == "the result rests on 29 trades, fewer than 30: luck can explain it"
+    assert "rests on 1 trade, fewer" in said(trades=trades[:1])
+    assert "rests on 0 trades, fewer" in said(trades=())
+
+
+def test_one_symbol() -> None:
+    assert said(trades=(trade(),) * 40) == (
+        "the result rests on one symbol: nothing says that it holds for another"
+    )
+
+
+def test_one_trade_that_made_most() -> None:
+    trades = (*(trade("AAA", net=1.0),) * 40, trade("BBB", net=60.0))
+    assert said(trades=trades) == "one trade made 60 % of all that was won"
+
+
+def test_open_positions_and_rejected_rows() -> None:
+    text = said(held=held(), rejects=rejects())
+    assert "1 position still open at the end" in text
+    assert "2 rows of the data were not believed (0.8 %)" in text
+
+
+def test_missing_bars_are_told_against_the_times_of_all_symbols() -> None:
+    one = backtest()
+    whole = one.data[0]
+    holes = Source("BBB", "bbb.csv", 200, whole.first_ns, whole.last_ns, 86_400, "")
+    late = Source("CCC", "ccc.csv", 100, one.ns[-100] - DAY, whole.last_ns, 86_400, "")
+    assert gaps(msgspec.structs.replace(one, data=(whole, holes, late))) == [("BBB", 52, 252)]
+
+
+def test_a_model_that_was_trained_on_what_it_is_run_over() -> None:
+    first_ns = backtest().first_ns
+    assert "model" not in said(model="abc", model_until_ns=first_ns - 1)
+    text = said(model="abc", model_until_ns=first_ns + 30 * DAY)
+    assert "model abc was trained on data up to 2024-02-01" in text and "in-sample" in text
+    assert "nobody knows which data model abc was trained on" in said(model="abc", model_until_ns=0)
+    assert "model" not in said(model="abc")
+
+
+def test_trials() -> None:
+    assert of_trials(1, 0.2) == []
+    assert of_trials(50, 0.96) == []
+    assert "50 trials: a probability of 20 %" in of_trials(50, 0.2)[0]
+    assert "too little data" in of_trials(50, None)[0]
+
+
+def test_exits_nearer_than_a_bar_is_wide() -> None:
+    trades = tuple(trade("AAA" if at % 2 else "BBB", net=1.0) for at in range(FEW_TRADES))
+    assert said(trades=trades, median_bar_pct=2.14, stop_loss_pct=0.5, take_profit_pct=3.0) == (
+        "the stop of 0.5 % lies inside the median bar (2.1 %): most trades end in the bar they begin"
+    )
+    both = said(trades=trades, median_bar_pct=2.14, stop_loss_pct=0.5, take_profit_pct=1.0)
+    assert both.startswith("the stop of 0.5 % and the target of 1 % lie inside")
+    assert said(trades=trades, median_bar_pct=0.3, stop_loss_pct=0.5, take_profit_pct=1.0) == ""
+    assert said(trades=trades, stop_loss_pct=0.5, take_profit_pct=1.0) == ""

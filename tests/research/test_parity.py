@@ -1,0 +1,100 @@
+"""Which trades are the same, and what speaks for a cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.events import NS
+from engine.research.parity import Changed, Denial, Grounds, Hole, Order, Side, Trip
+from engine.research.parity_match import compare, matched, shares
+
+AT = 1_000_000 * NS
+GROUNDS = Grounds(NS, {"A": 0, "B": 0}, {"A": 0.01, "B": 0.01}, {"A": 0.1, "B": 0.1})
+
+
+def trip(at_s: float = 0.0, symbol: str = "A", *, who: str = "", **others: Any) -> Trip:
+    opened = AT + round(at_s * NS)
+    order = Order(opened - NS // 100, 100.0, "entry", who, ("trend",))
+    leaves = Order(opened + 60 * NS, 101.0, "take_profit", "")
+    made = Trip(symbol, "BUY", 1.0, 100.0, 101.0, opened, opened + 61 * NS, 0.2, 0.8, "", order, leaves)
+    return msgspec.structs.replace(made, **others)
+
+
+def cause(live: Side, backtest: Side, grounds: Grounds = GROUNDS) -> str:
+    (row,) = compare(live, backtest, grounds)
+    return row.cause
+
+
+def test_each_trade_has_one_partner_and_the_nearest() -> None:
+    live = [trip(0), trip(3), trip(100), trip(0, "B")]
+    other = [trip(2.5), trip(0.5), trip(200)]
+    pairs = [(one, two) for one, two in matched(live, other, 5 * NS) if one and two]
+    assert pairs == [(live[0], other[1]), (live[1], other[0])]
+    assert len(matched(live, other, 5 * NS)) == 5
+    assert matched([], [], NS) == []
+
+
+def test_a_side_that_differs_is_another_trade() -> None:
+    assert len(matched([trip(0)], [trip(0, side="SELL")], 5 * NS)) == 2
+
+
+@pytest.mark.parametrize(
+    ("live", "backtest", "expected"),
+    [
+        (Side((trip(),)), Side((trip(),)), "same"),
+        (Side((trip(who="anna"),)), Side((trip(quantity=2.0),)), "by_hand"),
+        (Side((trip(),)), Side((trip(quantity=1.1),)), "rounding"),
+        (Side((trip(),)), Side((trip(0.2),)), "latency"),
+        (Side((trip(),)), Side((trip(exit_price=105.0),)), "unexplained"),
+        (Side((trip(),)), Side((trip(net=0.7),)), "unexplained"),
+        (
+            Side((trip(),)),
+            Side((trip(exit_price=105.0),), holes=(Hole("A", AT + 50 * NS, AT + 70 * NS, "no ticks"),)),
+            "data",
+        ),
+        (Side((trip(),)), Side((), denials=(Denial(AT, "A", "BUY", "MAX_POSITION"),)), "risk"),
+        (Side((trip(),)), Side((), strategies=("breakout",)), "settings"),
+        (Side((trip(symbol="C"),)), Side(()), "data"),
+        (Side((trip(),)), Side(()), "unexplained"),
+        (Side((), denials=(Denial(AT, "A", "BUY", "HALTED"),)), Side((trip(),)), "risk"),
+        (Side((), denials=(Denial(AT, "B", "BUY", "HALTED"),)), Side((trip(),)), "unexplained"),
+        (Side((), changes=(Changed(AT - NS, "state", "halted", "", True),)), Side((trip(),)), "risk"),
+        (
+            Side(
+                (),
+                changes=(
+                    Changed(AT - 2 * NS, "state", "halted", "", True),
+                    Changed(AT - NS, "state", "active"),
+                ),
+            ),
+            Side((trip(),)),
+            "unexplained",
+        ),
+        (Side((), changes=(Changed(AT - NS, "command", "PATCH", "trend"),)), Side((trip(),)), "settings"),
+        (Side((), changes=(Changed(AT - NS, "command", "PATCH", "other"),)), Side((trip(),)), "unexplained"),
+        (Side((), changes=(Changed(AT + NS, "command", "PATCH", "trend"),)), Side((trip(),)), "unexplained"),
+        (Side((), holes=(Hole("", AT - NS, AT + NS, "down", True),)), Side((trip(),)), "data"),
+        (Side((trip(),), holes=(Hole("", AT - NS, AT + NS, "down", True),)), Side(()), "unexplained"),
+    ],
+)
+def test_causes(live: Side, backtest: Side, expected: str) -> None:
+    assert cause(live, backtest) == expected
+
+
+def test_what_the_desk_knew_before_counts_only_where_it_did() -> None:
+    begins = {"A": AT - 10 * NS}
+    cold = msgspec.structs.replace(GROUNDS, begins=begins)
+    assert cause(Side((trip(),)), Side(()), cold) == "unexplained"
+    assert cause(Side((trip(),)), Side(()), msgspec.structs.replace(cold, warm={"A": 300})) == "start"
+
+
+def test_an_earlier_difference_explains_the_next_of_its_symbol_until_one_is_the_same() -> None:
+    live = Side((trip(0, who="anna"), trip(100), trip(200), trip(200, "B")))
+    rows = compare(live, Side(()), GROUNDS)
+    assert [row.cause for row in rows] == ["by_hand", "follows", "follows", "unexplained"]
+    rows = compare(live, Side((trip(100),)), GROUNDS)
+    assert [row.cause for row in rows] == ["by_hand", "same", "unexplained", "unexplained"]
+    assert sum(share.net for share in shares(rows)) == pytest.approx(0.8 * 3)
