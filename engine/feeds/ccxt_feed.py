@@ -50,7 +50,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def _maker(venue: str) -> Callable[[], Exchange]:
+def exchange_maker(venue: str) -> Callable[[], Exchange]:
     """How to get ccxt's exchange. Raises ConfigError where ccxt is not installed or the name is none."""
     key, name = f"feeds.{clean(venue, 40)}", venue.removeprefix(CCXT)
     if not re.fullmatch(r"[a-z0-9]{1,40}", name):
@@ -90,7 +90,7 @@ class CcxtFeed:
                 f"feeds.{venue}: ccxt knows the addresses itself; leave ws_url and rest_url out"
             )
         self.venue = venue
-        self._make = make or _maker(venue)
+        self._make = make or exchange_maker(venue)
         self._config = config
         self._clock = clock
         self._status = Status(venue, clock, lambda status: self._pass_on([status]))

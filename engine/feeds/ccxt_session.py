@@ -36,6 +36,7 @@ class Exchange(Protocol):
     """What is used of a ccxt.pro exchange."""
 
     has: Mapping[str, Any]
+    timeframes: Any
     markets: Any
     precisionMode: int
 
@@ -46,6 +47,9 @@ class Exchange(Protocol):
     async def watch_order_book(self, symbol: str) -> Mapping[str, Any]: ...
     async def watch_ohlcv(self, symbol: str, timeframe: str) -> Sequence[Sequence[Any]]: ...
     async def fetch_trades(self, symbol: str) -> Sequence[Mapping[str, Any]]: ...
+    async def fetch_ohlcv(
+        self, symbol: str, timeframe: str, since: int | None = None, limit: int | None = None
+    ) -> Sequence[Sequence[Any]]: ...
     async def close(self) -> Any: ...
 
 

@@ -216,6 +216,8 @@ class _Parquet:
         self._parts: list[Any] = []
 
     def write(self, ticks: Ticks, symbols: list[str], news: Sequence[Placed]) -> None:
+        if not len(ticks):
+            return  # of no rows the types cannot be told
         columns = _columns(ticks)
         frame = self._polars.DataFrame({**columns, "symbol": [symbols[i] for i in columns["symbol"]]})
         self._parts.append(frame)

@@ -10,8 +10,10 @@ from engine.config import CollectionConfig, PollingConfig
 from engine.errors import ConfigError
 from engine.events import FeedState
 from engine.feeds.base import FeedStats
-from engine.feeds.registry import VENUES
+from engine.feeds.ccxt_feed import exchange_maker
+from engine.feeds.registry import CCXT, VENUES
 from engine.feeds.sources.alpha_vantage import AlphaVantage
+from engine.feeds.sources.ccxt_candles import CcxtCandles
 from engine.feeds.sources.polygon import Polygon
 from engine.feeds.sources.rest_source import RestSource, Surroundings
 from engine.feeds.sources.source import Source
@@ -58,6 +60,7 @@ class Sources:
         self._rest_urls = rest_urls or {}
         self._around = around
         self._opened: dict[str, RestSource] = {}
+        self._by_ccxt: dict[str, CcxtCandles] = {}
         self.unusable: list[Unusable] = []
         known = [*SERVICES, *sorted(VENUES)]
         for name in config.sources:
@@ -94,11 +97,25 @@ class Sources:
         return source
 
     def of_venue(self, venue: str) -> Source | None:
-        """The REST bars of one of VENUES; None when the configuration switches them off, or has no key."""
+        """The REST bars of one of VENUES, or of a venue of ccxt's; None when the configuration switches them
+        off, or has no key, and without ccxt."""
+        if venue.startswith(CCXT):
+            return self._open_ccxt(venue)
         config = self._config.sources.get(venue)
         if venue not in VENUES or (config is not None and not config.enabled):
             return None
         return self._open(venue)
+
+    def _open_ccxt(self, venue: str) -> CcxtCandles | None:
+        source = self._by_ccxt.get(venue)
+        if source is None and not any(row.venue == f"source:{venue}" for row in self.unusable):
+            try:
+                source = CcxtCandles(venue, exchange_maker(venue), self._around.clock)
+            except ConfigError as error:
+                self.unusable.append(Unusable(venue, str(error)))
+                return None
+            self._by_ccxt[venue] = source
+        return source
 
     def knowing(self, canonical: str) -> list[tuple[Source, str]]:
         """Who can be asked for a canonical name, in order, each with its own spelling of it."""
@@ -106,11 +123,16 @@ class Sources:
         return [(source, native) for source, native in found if native]
 
     @property
-    def watched(self) -> Mapping[str, RestSource | Unusable]:
+    def watched(self) -> Mapping[str, RestSource | CcxtCandles | Unusable]:
         """All of them, for feed health, by row."""
-        rows: list[RestSource | Unusable] = [*self._opened.values(), *self.unusable]
+        rows: list[RestSource | CcxtCandles | Unusable] = [
+            *self._opened.values(),
+            *self._by_ccxt.values(),
+            *self.unusable,
+        ]
         return {row.venue: row for row in rows}
 
     async def close(self) -> None:
-        for source in self._opened.values():
+        opened: list[Source] = [*self._opened.values(), *self._by_ccxt.values()]
+        for source in opened:
             await source.close()
