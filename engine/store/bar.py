@@ -12,6 +12,8 @@ from engine.events import NS, Candle
 
 LIVE_SOURCE = "desk"
 """Who told a bar that the desk made itself."""
+FILE_SOURCE = "file:"
+"""How the names of sources begin that are files: what they told cannot be loaded again."""
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.events import NS
-from engine.store.bar import Bar, Span, StoredAction
+from engine.store.bar import FILE_SOURCE, Bar, Span, StoredAction
 
 _DAY_S = 86_400
+_FILES = f"SELECT id FROM sources WHERE name GLOB '{FILE_SOURCE}*'"  # noqa: S608
+_LOADED = f"series = ? AND open_s < ? AND source NOT IN ({_FILES})"
+"""Bars that can be loaded again."""
 
 _PUT = """
 INSERT INTO bars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -84,19 +87,21 @@ class BarRows:
         connection.executemany("INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?, ?, ?, ?)", rows.values())
 
     def forget(self, connection: sqlite3.Connection, before_s: int, most: int) -> int:
-        """Delete bars that begin before then, at most so many, and what is known of spans there."""
+        """Delete bars that begin before then and are of no file, at most so many, and what is known of spans
+        there."""
         deleted = 0
         for (series,) in connection.execute("SELECT id FROM series").fetchall():
             if deleted >= most:
                 break
             # The first bar that is kept in this batch: the primary key finds it without a look at the rest.
             row = connection.execute(
-                "SELECT open_s FROM bars WHERE series = ? AND open_s < ? ORDER BY open_s LIMIT 1 OFFSET ?",
+                f"SELECT open_s FROM bars WHERE {_LOADED} ORDER BY open_s LIMIT 1 OFFSET ?",  # noqa: S608
                 (series, before_s, most - deleted),
             ).fetchone()
             until = row[0] if row else before_s
             deleted += connection.execute(
-                "DELETE FROM bars WHERE series = ? AND open_s < ?", (series, until)
+                f"DELETE FROM bars WHERE {_LOADED}",  # noqa: S608
+                (series, until),
             ).rowcount
             connection.execute("DELETE FROM spans WHERE series = ? AND to_s <= ?", (series, before_s))
             # What is deleted may be wanted, and asked for, again.

@@ -134,8 +134,10 @@ def free_key(owner: str, key: str) -> Callable[[sqlite3.Connection], None]:
     return write
 
 
-def prune_keys(before_ns: int, keep: int) -> Callable[[sqlite3.Connection], int]:
-    """Delete keys from before ``before_ns``, and all but the newest ``keep``; how many went."""
+def prune_keys(before_ns: int, keep: int, most_bytes: int) -> Callable[[sqlite3.Connection], int]:
+    """Delete keys from before ``before_ns``, and all but the newest ``keep``; how many went. Of the newest
+    replies ``most_bytes`` are kept: of older keys it is known that they were answered, and with which status.
+    """
 
     def write(connection: sqlite3.Connection) -> int:
         gone = connection.execute("DELETE FROM command_keys WHERE ns < ?", (before_ns,)).rowcount
@@ -144,6 +146,12 @@ def prune_keys(before_ns: int, keep: int) -> Callable[[sqlite3.Connection], int]
             "LIMIT 1 OFFSET ?)",
             (keep,),
         ).rowcount
+        connection.execute(
+            "UPDATE command_keys SET reply = x'' WHERE reply != x'' AND ns <= (SELECT ns FROM (SELECT ns, "
+            "SUM(LENGTH(reply)) OVER (ORDER BY ns DESC) AS size FROM command_keys) "
+            "WHERE size > ? ORDER BY ns DESC LIMIT 1)",
+            (most_bytes,),
+        )
         return gone
 
     return write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from engine.errors import EngineBusyError, StoreError
 
 FILE = "engine.lock"
+_ENDS = b"ends"
+"""Behind the process id of one that was told to end."""
 
 
 class StateLock:
@@ -23,15 +26,7 @@ class StateLock:
 
         Raises ``EngineBusyError`` when another engine holds it, ``StoreError`` when it cannot be used.
         """
-        try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if state_dir.stat().st_mode & 0o077:
-                state_dir.chmod(0o700)
-            fd = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreError(
-                f"cannot use the state directory {state_dir}: {error.strerror}; choose another --state-dir"
-            ) from error
+        fd = _open(state_dir)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -45,20 +40,71 @@ class StateLock:
                 f"another engine (pid {pid or 'unknown'}) uses {state_dir}: `tickdesk attach` to join it, "
                 "or choose --state-dir"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        return cls._taken(fd)
+
+    @classmethod
+    def wait(cls, state_dir: Path) -> StateLock | None:
+        """Wait, without end, until whoever holds it is gone. None: that one ended in order.
+
+        Raises ``StoreError`` when it cannot be used.
+        """
+        fd = _open(state_dir)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as error:
+            os.close(fd)
+            raise StoreError(
+                f"cannot lock {state_dir}: {error.strerror}; choose a local --state-dir"
+            ) from error
+        if _read_pid(fd) is None or _read(fd).endswith(_ENDS):
+            os.close(fd)
+            return None
+        return cls._taken(fd)
+
+    @classmethod
+    def _taken(cls, fd: int) -> StateLock:
+        """Raises StoreError."""
+        try:
+            _write(fd, f"{os.getpid()}")
+        except OSError as error:
+            os.close(fd)
+            raise StoreError(
+                f"cannot write to the state directory: {error.strerror}; make room, or choose --state-dir"
+            ) from error
         return cls(fd)
 
     def fileno(self) -> int:
         """A child that inherits it holds the lock, too."""
         return self._fd
 
-    def release(self) -> None:
-        """Free the lock. The file stays: removing it would let two engines lock two different files."""
+    def ends(self) -> None:
+        """It was told to: however it ends, who waits for it is not to go on with what was done here."""
         if self._fd >= 0:
-            os.ftruncate(self._fd, 0)
+            with contextlib.suppress(OSError):  # it ends all the same
+                _write(self._fd, f"{os.getpid()} {_ENDS.decode()}")
+
+    def release(self, *, in_order: bool = True) -> None:
+        """Free the lock. The file stays: removing it would let two engines lock two different files.
+
+        ``in_order``: who waits for it need not go on with what was done here.
+        """
+        if self._fd >= 0:
+            if in_order:
+                os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = -1
+
+
+def _open(state_dir: Path) -> int:
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if state_dir.stat().st_mode & 0o077:
+            state_dir.chmod(0o700)
+        return os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"cannot use the state directory {state_dir}: {error.strerror}; choose another --state-dir"
+        ) from error
 
 
 def holder(state_dir: Path) -> int | None:
@@ -74,6 +120,18 @@ def holder(state_dir: Path) -> int | None:
     finally:
         os.close(fd)
     return None
+
+
+def is_ending(state_dir: Path) -> bool:
+    """Whether the engine that holds ``state_dir`` was told to end."""
+    try:
+        fd = os.open(state_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return _read(fd).endswith(_ENDS)
+    finally:
+        os.close(fd)
 
 
 def holds(pid: int, state_dir: Path) -> bool:
@@ -93,6 +151,17 @@ def _is_same(entry: Path, lock: os.stat_result) -> bool:
         return False
 
 
+def _read(fd: int) -> bytes:
+    return os.pread(fd, 32, 0).partition(b"\n")[0]
+
+
 def _read_pid(fd: int) -> int | None:
-    text = os.pread(fd, 32, 0).strip()
-    return int(text) if text.isdigit() else None
+    pid = _read(fd).partition(b" ")[0]
+    return int(pid) if pid.isdigit() else None
+
+
+def _write(fd: int, text: str) -> None:
+    """It is never empty meanwhile: that would say that who had it ended in order. Raises OSError."""
+    line = f"{text}\n".encode()
+    os.pwrite(fd, line, 0)
+    os.ftruncate(fd, len(line))

@@ -100,8 +100,14 @@ def test_a_key_is_one_owner_s_until_it_is_free_or_old(tmp_path: Path) -> None:
         assert swiftly(store, claim_key("eve", "k", "new", 8)) is None
         for at in range(20, 30):
             swiftly(store, claim_key("bot", f"k{at}", "d", at))
-        assert store._call(prune_keys(8, 4)) == 1 + 7
+        assert store._call(prune_keys(8, 4, 100)) == 1 + 7
         assert swiftly(store, claim_key("bot", "k", "anew", 31)) is None
         assert swiftly(store, claim_key("bot", "k29", "x", 31)).digest == "d"
+        for key in ("k28", "k29", "k"):
+            swiftly(store, answer_key("bot", key, 200, b"12345"))
+        store._call(prune_keys(8, 100, 10))
+        replies = [swiftly(store, claim_key("bot", key, "d", 32)).reply for key in ("k28", "k29", "k")]
+        assert replies == [b"", b"12345", b"12345"], "the newest ones, and of the other its status"
+        assert swiftly(store, claim_key("bot", "k28", "d", 32)).status == 200
     finally:
         store.close()
