@@ -25,7 +25,10 @@ MARGIN = 0.1
 
 _ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] .. ':0' then return {0, holder} end
+local function is_of(worker)
+    return worker ~= '' and string.sub(holder, 1, #worker + 1) == worker .. ':'
+end
+if holder and holder ~= ARGV[1] .. ':0' and not is_of(ARGV[4]) then return {0, holder} end
 local now = redis.call('TIME')
 local epoch = math.max(
     tonumber(redis.call('GET', KEYS[2]) or '0') + 1,
@@ -71,8 +74,10 @@ class Lease:
         lease_s: float,
         shard: int | None = None,
         clock: Callable[[], float] = boot_s,
+        former: str = "",
     ) -> None:
-        """``clock``: seconds, only ever rising."""
+        """``clock``: seconds, only ever rising. ``former``: a worker that is known to be dead; what it had is
+        free."""
         self.stage = stage
         self.shard = shard
         self.epoch = 0
@@ -81,6 +86,7 @@ class Lease:
         """Who had it when it was not to be had: ``<worker>:<epoch>``."""
         self._keys = (keys.lease(stage, shard), keys.epoch(stage, shard))
         self._worker = worker
+        self._former = former
         self._token = ""
         self._lease_s = lease_s
         self._clock = clock
@@ -107,7 +113,8 @@ class Lease:
         """Take it if it is free, in a new epoch. Raises what the client does when the server is away."""
         asked_s = self._clock()
         milliseconds = round(self._lease_s * 1000)
-        epoch, told = await self._acquire(keys=self._keys, args=(self._worker, milliseconds, _BEGINNING_S))
+        asked = self._worker, milliseconds, _BEGINNING_S, self._former
+        epoch, told = await self._acquire(keys=self._keys, args=asked)
         self.holder = told.decode(errors="replace")
         if not epoch:
             return False

@@ -32,6 +32,8 @@ class Listed(msgspec.Struct, frozen=True, array_like=True):
     lot_size: str = ""
     min_notional: str = ""
     max_quantity: str = ""
+    currency: str = ""
+    """That it is quoted in; "": as its name tells."""
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):

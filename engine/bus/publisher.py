@@ -7,25 +7,23 @@ busy. What a server lost with its last second, or was not heard about, is writte
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.bus.address import TIMEOUT_S, Address
+from engine.bus.connection import Connection
 from engine.bus.fence import NO_FENCE, Fence
 from engine.bus.line import Line
 from engine.bus.outbox import Entry
 from engine.bus.wire import Wire
-from engine.bus.writing import KEEP_S, MOST_BYTES, PAUSE_S, Writing
-from engine.errors import BusError, FencedError
+from engine.bus.writing import KEEP_S, MOST_BYTES, Writing
+from engine.errors import BusError
 from engine.histogram import Histogram
 
-log = logging.getLogger("engine.bus")
 
-
-class Publisher:
-    """Of asyncio. ``run`` keeps it connected; what is put is sent at once when nothing is in flight."""
+class Publisher(Connection):
+    """``run`` keeps it connected; what is put is sent at once when nothing is in flight."""
 
     def __init__(
         self,
@@ -42,24 +40,15 @@ class Publisher:
 
         ``most_bytes``: of all that is held, waiting or kept. ``line``: shared with others; None: its own.
         """
+        super().__init__()
         self._address = address
         self._line = line or Line(address, name, gather=False)
         self._writing = Writing(streams, fence, most_bytes)
         self._outbox = self._writing.outbox
         self._on_ready = on_ready
-        self._opened = asyncio.Event()
-        self._gone = asyncio.Event()
         self._idle = asyncio.Event()
-        self._wire: Wire | None = None
         self._life = 0
         """Counts connections: what an earlier one is answered is of no interest any more."""
-        self._fault: Exception | None = None
-        self._closing = False
-        self.trouble = ""
-        """Why nothing is written now; "": it is."""
-        self.down_since_s: float | None = time.monotonic()
-        """When the server was heard of last, or first asked since, monotonic seconds; None: connected."""
-        self.reconnects = -1
 
     # --- what the owner looks at ---
 
@@ -98,10 +87,6 @@ class Publisher:
 
     # --- what the owner does ---
 
-    async def opened(self) -> None:
-        """Wait until ``numbers`` is known. (``run`` must be running; its error is the one that tells.)"""
-        await self._opened.wait()
-
     def put(self, entries: Iterable[Entry]) -> None:
         """Write these together. Never waits.
 
@@ -127,65 +112,34 @@ class Publisher:
         if self._fault is not None:
             raise self._fault
 
-    def close(self) -> None:
-        """``run`` returns. What was not answered by then may be missing: see ``drained``."""
-        self._closing = True
-        self._gone.set()
-
     async def run(self) -> None:
         """Until ``close``. Raises FencedError, ConfigError, or what ``on_ready`` raises."""
         try:
-            while not self._closing:
-                await self._connected()
-        except Exception as error:
-            self._fault = error
-            raise
+            await super().run()
         finally:
             self._idle.set()
-            self._hang_up()
 
     # --- inside ---
 
-    async def _connected(self) -> None:
-        self._gone.clear()
+    async def _open(self) -> Wire:
+        wire = await self._line.join(self._lost)
         try:
-            wire = await self._line.join(self._lost)
-            try:
-                await wire.follow(self._writing.opening())
-            except BaseException:
-                self._line.leave(self._lost)
-                raise
-        except FencedError:
+            await wire.follow(self._writing.opening())
+        except BaseException:
+            self._line.leave(self._lost)
             raise
-        except BusError as error:
-            self._down(str(error), time.monotonic())
-            await self._pause()
-            return
-        self._wire, self.trouble, self.down_since_s = wire, "", None
-        self.reconnects += 1
-        self._opened.set()
+        return wire
+
+    def _begin(self) -> None:
         self._send()
         self._ready()
-        while not self._gone.is_set() and not self._closing:
-            wire.check(2 * TIMEOUT_S)
-            was_full = self._outbox.is_full
-            self._outbox.on_disk(time.monotonic() - KEEP_S)
-            if was_full:
-                self._ready()
-            try:
-                async with asyncio.timeout(0.5):
-                    await self._gone.wait()
-            except TimeoutError:
-                pass
-        self._hang_up()
-        if self._fault is not None:
-            raise self._fault
-        if self.trouble:
-            await self._pause()
 
-    async def _pause(self) -> None:
-        if not self._closing:
-            await asyncio.sleep(PAUSE_S)
+    def _look(self, wire: Wire) -> None:
+        wire.check(2 * TIMEOUT_S)
+        was_full = self._outbox.is_full
+        self._outbox.on_disk(time.monotonic() - KEEP_S)
+        if was_full:
+            self._ready()
 
     def _send(self) -> None:
         wire = self._wire
@@ -222,21 +176,9 @@ class Publisher:
             self._lost(error)
 
     def _lost(self, fault: Exception) -> None:
-        """The connection, or what it is good for; others may go on by it."""
-        since_s = time.monotonic() if self._wire is None or self._wire.is_open else self._wire.heard_s
-        self._hang_up()
-        if isinstance(fault, FencedError) or not isinstance(fault, BusError):
-            self._fault = fault
-        self._down(str(fault), since_s)
+        """Others may go on by the same connection."""
+        super()._lost(fault)
         self._idle.set()
-        self._gone.set()
-
-    def _down(self, why: str, since_s: float) -> None:
-        if self.down_since_s is None:
-            self.down_since_s = since_s
-        if why != self.trouble:
-            log.warning("%s", why)
-        self.trouble = why
 
     def _hang_up(self) -> None:
         self._wire = None

@@ -1,6 +1,7 @@
 """Reads streams of a group in order, through lost connections, a server that forgot a second, and take-overs.
 
-What is read is handed over in the callback that read it; the next question is on its way meanwhile. The
+What is read is handed over in the callback that read it. Little of it first, and the next question then: it
+is waited for, and asking takes longer than looking. Of much the question is on its way meanwhile. The
 reader's own position is the truth: what it had is passed over when it is told again.
 https://redis.io/docs/latest/commands/xreadgroup/
 """
@@ -9,27 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.bus.address import TIMEOUT_S, Address
+from engine.bus.connection import Connection
 from engine.bus.cursor import Batch, Cursor, Lost, Source
 from engine.bus.fence import NO_FENCE, Fence
 from engine.bus.reading import ANSWERS, BLOCK_MS, HoleError, Reading
 from engine.bus.wire import ReplyError, Wire, open_wire
 from engine.bus.writing import PAUSE_S
-from engine.errors import BusError, FencedError
 
 log = logging.getLogger("engine.bus")
 
+LITTLE = 32
+"""Entries in one answer: more is a sign that the reader is behind."""
 OnEntries = Callable[[str, Batch], None]
 OnLost = Callable[[Lost], None]
 
 
-class Reader:
-    """Of asyncio. ``run`` reads until ``close``."""
+class Reader(Connection):
+    """``run`` reads until ``close``."""
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Reader:
 
         ``fences``: of each source. ``may_read``: is the lease held, by the clock? Else nothing is asked for.
         """
+        super().__init__()
         self._address = address
         self._name = name
         self._reading = Reading(group, consumer, sources, fences or [NO_FENCE] * len(sources))
@@ -56,20 +59,10 @@ class Reader:
         self._on_lost = on_lost
         self._may_read = may_read
         self._question = self._reading.question()
-        self._wire: Wire | None = None
         self._asked = False
         self._held: deque[Iterator[tuple[str, Batch, list[Lost]]]] = deque()
         """Replies, or what is left of them, that wait while paused: one, and one that was on its way."""
         self._paused = False
-        self._closing = False
-        self._fault: Exception | None = None
-        self._gone = asyncio.Event()
-        self._opened = asyncio.Event()
-        self.trouble = ""
-        """Why nothing is read now; "": it is."""
-        self.down_since_s: float | None = time.monotonic()
-        """When the server was heard of last, or first asked since, monotonic seconds; None: connected."""
-        self.reconnects = -1
         self.calls = 0
 
     # --- what the owner looks at ---
@@ -78,10 +71,6 @@ class Reader:
     def cursors(self) -> Mapping[str, Cursor]:
         """By stream: ``read``, ``acked``, ``unacknowledged``, ``entries``, ``repeats``."""
         return self._reading.cursors
-
-    async def opened(self) -> None:
-        """Wait until the groups stand."""
-        await self._opened.wait()
 
     # --- what the owner does ---
 
@@ -106,64 +95,31 @@ class Reader:
             return
         self._ask()
 
-    def close(self) -> None:
-        self._closing = True
-        self._gone.set()
-
-    async def run(self) -> None:
-        """Until ``close``. Raises FencedError, ConfigError, and what the callbacks raise."""
-        try:
-            while not self._closing:
-                await self._connected()
-        except Exception as error:
-            self._fault = error
-            raise
-        finally:
-            self._hang_up()
-
     # --- inside ---
 
     async def _connected(self) -> None:
-        self._gone.clear()
         if not self._may_read():
             await asyncio.sleep(PAUSE_S)
             return
+        await super()._connected()
+
+    async def _open(self) -> Wire:
+        wire = await open_wire(self._address, self._lost, self._name)
         try:
-            wire = await open_wire(self._address, self._lost, self._name)
-            try:
-                await wire.follow(self._reading.opening())
-            except BaseException:
-                wire.end()
-                raise
-        except FencedError:
+            await wire.follow(self._reading.opening())
+        except BaseException:
+            wire.end()
             raise
-        except BusError as error:
-            self._down(str(error), time.monotonic())
-            await self._pause_a_little()
-            return
-        self._wire, self.trouble, self.down_since_s = wire, "", None
+        return wire
+
+    def _begin(self) -> None:
         self._asked = False
         self._held.clear()
-        self.reconnects += 1
-        self._opened.set()
         self._ask()
-        while not self._gone.is_set() and not self._closing:
-            wire.check(BLOCK_MS / 1000 + 2 * TIMEOUT_S)
-            self._ask()  # the lease may be held again
-            try:
-                async with asyncio.timeout(0.5):
-                    await self._gone.wait()
-            except TimeoutError:
-                pass
-        self._hang_up()
-        if self._fault is not None:
-            raise self._fault
-        if self.trouble:
-            await self._pause_a_little()
 
-    async def _pause_a_little(self) -> None:
-        if not self._closing:
-            await asyncio.sleep(PAUSE_S)
+    def _look(self, wire: Wire) -> None:
+        wire.check(BLOCK_MS / 1000 + 2 * TIMEOUT_S)
+        self._ask()  # the lease may be held again
 
     def _ask(self) -> None:
         wire = self._wire
@@ -176,9 +132,14 @@ class Reader:
         self.calls += 1
         self._asked = False
         self._held.append(self._reading.taken(replies))
-        if not self._paused:
+        if self._paused:
+            return
+        if _entries(replies) > LITTLE:
             self._ask()
             self._hand_over()
+        else:
+            self._hand_over()
+            self._ask()
 
     def _hand_over(self) -> None:
         held = self._held
@@ -203,25 +164,19 @@ class Reader:
                 raise self._reading.refused(reply)
 
     def _lost(self, fault: Exception) -> None:
-        since_s = time.monotonic() if self._wire is None else self._wire.heard_s
-        self._hang_up()
         self._held.clear()
         if isinstance(fault, HoleError):
+            self._hang_up()
             log.warning("%s: something is missing, looking again", fault)
-        else:
-            if isinstance(fault, FencedError) or not isinstance(fault, BusError):
-                self._fault = fault
-            self._down(str(fault), since_s)
-        self._gone.set()
-
-    def _down(self, why: str, since_s: float) -> None:
-        if self.down_since_s is None:
-            self.down_since_s = since_s
-        if why != self.trouble:
-            log.warning("%s", why)
-        self.trouble = why
+            self._gone.set()
+            return
+        super()._lost(fault)
 
     def _hang_up(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.end()
+
+
+def _entries(replies: list[Any]) -> int:
+    return sum(len(entries) for reply in replies if isinstance(reply, list) for _, entries in reply)

@@ -6,19 +6,23 @@ first, and no worker takes more than its part. All who know the same workers dea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 
-def dealt(shards: int, workers: Iterable[str]) -> dict[int, str]:
-    """The worker of each shard; nothing without workers. Nobody has two more than another."""
+def dealt(shards: int, workers: Iterable[str], place_of: Callable[[str], str] = str) -> dict[int, str]:
+    """The worker of each shard; nothing without workers. Nobody has two more than another.
+
+    ``place_of`` a worker: what weighs. Who comes in another's place is dealt what that one had.
+    """
     names = sorted(set(workers))
     if not names:
         return {}
     part, more = divmod(shards, len(names))
     room = dict.fromkeys(names, part)
     pairs = sorted(
-        ((_weight(shard, name), shard, name) for shard in range(shards) for name in names), reverse=True
+        ((_weight(shard, place_of(name)), shard, name) for shard in range(shards) for name in names),
+        reverse=True,
     )
     found: dict[int, str] = {}
     for _, shard, name in pairs:
@@ -34,5 +38,5 @@ def dealt(shards: int, workers: Iterable[str]) -> dict[int, str]:
     return found
 
 
-def _weight(shard: int, name: str) -> bytes:
-    return blake2b(f"{shard}/{name}".encode(), digest_size=8).digest()
+def _weight(shard: int, place: str) -> bytes:
+    return blake2b(f"{shard}/{place}".encode(), digest_size=8).digest()

@@ -40,9 +40,11 @@ from engine.workers.intake import BusIntake
 from engine.workers.join import Ready
 from engine.workers.outlet import Outlet
 from engine.workers.patience import Patience
+from engine.workers.place import Place
 from engine.workers.player import Player
 from engine.workers.same_journal import claim
 from engine.workers.standing import Standing
+from engine.workers.standing_by import acquired
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -60,12 +62,12 @@ _listed_of = msgspec.msgpack.Decoder(Listed).decode
 
 
 class ExecutionEngine(LiveEngine):
-    """``worker``: its name on the bus."""
+    """``place``: its name on the bus, and who is dead that had it."""
 
     def __init__(
-        self, options: EngineOptions, ring: LogRing, control: Control, address: Address, worker: str
+        self, options: EngineOptions, ring: LogRing, control: Control, address: Address, place: Place
     ) -> None:
-        config = options.config.bus
+        config, worker = options.config.bus, place.worker
         self._heard: HeardSignals | None = None
         self.said = self._speak_for
         super().__init__(options, ring, None, None, control)
@@ -73,7 +75,8 @@ class ExecutionEngine(LiveEngine):
         self.address: Address = address
         self.keys: Keys = Keys(config.prefix)
         self._redis: Redis = client(address, f"tickdesk-{worker}")
-        self.lease: Lease = Lease(self._redis, self.keys, STAGE, worker, config.lease_s)
+        self.lease: Lease = Lease(self._redis, self.keys, STAGE, worker, config.lease_s, former=place.former)
+        self.place: Place = place
         self.worker: str = worker
         self.player: Player = Player(self.desk, self._heard)
         self.intake: BusIntake = BusIntake(
@@ -118,27 +121,18 @@ class ExecutionEngine(LiveEngine):
     # --- life ---
 
     async def main(self) -> int:
-        await self._own()
+        if not await self._own():
+            return 0
         try:
             return await super().main()
         finally:
             await self._let_go()
 
-    async def _own(self) -> None:
-        """Wait for the lease: one executes, others stand by."""
-        told = False
-        while True:
-            try:
-                if await self.lease.acquire():
-                    break
-                if not told:
-                    log.info("%s executes: standing by", self.lease.holder)
-                    told = True
-            except Exception as error:
-                if not told:
-                    log.warning("Redis at %s: %s; trying on", self.address.shown, type(error).__name__)
-                    told = True
-            await asyncio.sleep(self.options.config.bus.lease_s / 4)
+    async def _own(self) -> bool:
+        """One executes, others stand by. False: it was told to end meanwhile."""
+        if not await acquired(self):
+            await self._redis.aclose()
+            return False
         try:
             await self.standing.join()
         except BusError:
@@ -148,6 +142,7 @@ class ExecutionEngine(LiveEngine):
         await self._remember(listed)
         for one in listed.values():
             self.player.list(one)
+        return True
 
     async def _remember(self, listed: Mapping[str, Listed]) -> None:
         """Know of the market what the run before knew, before the journal's own symbols get a row."""

@@ -17,7 +17,6 @@ import msgspec
 
 from engine.bus.cursor import Batch, Lost, Source
 from engine.bus.keys import shard_of
-from engine.bus.lease import Lease
 from engine.bus.line import Line
 from engine.bus.messages import Listed, Settings, settings_of, shard_ticks_of
 from engine.bus.reader import Reader
@@ -27,6 +26,7 @@ from engine.errors import BusError, FencedError
 from engine.feature_table import FeatureTable
 from engine.workers.frame import Frame
 from engine.workers.owned_shard import OwnedShard
+from engine.workers.place import place_of
 from engine.workers.shard import Shard
 from engine.workers.together import together
 
@@ -53,10 +53,7 @@ class Features:
         self._keys = frame.keys
         self._shards = frame.config.bus.shards
         self._timer = timer
-        self._leases = {
-            shard: Lease(frame.redis, self._keys, STAGE, frame.worker, frame.lease_s, shard)
-            for shard in range(self._shards)
-        }
+        self._leases = {shard: frame.lease(STAGE, shard) for shard in range(self._shards)}
         self._line = Line(frame.address, f"tickdesk-{frame.worker}")
         self._owned: dict[int, OwnedShard] = {}
         self._by_stream: dict[str, OwnedShard] = {}
@@ -112,7 +109,7 @@ class Features:
     async def _deal(self) -> None:
         """Once: give up what is another's, take what is ours."""
         there = {row.id for row in await self._frame.registry.rows() if STAGE in row.stages}
-        mine = dealt(self._shards, there | {self._frame.worker})
+        mine = dealt(self._shards, there | {self._frame.worker}, place_of)
         fenced = [number for number, owned in self._owned.items() if owned.fault is not None]
         leave = {
             number: mine[number]

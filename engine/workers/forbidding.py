@@ -28,7 +28,7 @@ class Forbidding:
 
     def forbid(self, why: str, *, kind: str = "", told: bool = True) -> None:
         """``told``: an alert, once a minute of each kind."""
-        self._desk.block("", f"bus: {why}", max(self._desk.now_ns, self._clock()) + BLOCK_NS)
+        self._desk.trading.forbid(why, max(self._desk.now_ns, self._clock()) + BLOCK_NS)
         if self.is_news(kind or why):
             if told:
                 self._desk.alert("warning", "bus", f"{why}: no entries meanwhile")

@@ -10,11 +10,10 @@ import contextlib
 import logging
 import os
 import resource
-import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +31,7 @@ from engine.config import Config
 from engine.errors import BusError, TickdeskError
 from engine.text import clean
 from engine.wiring.end_tasks import end_tasks
+from engine.workers.place import worker_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -70,6 +70,8 @@ class Frame:
     venue: str | None = None
     worker: str = ""
     """Its name on the bus."""
+    former: str = ""
+    """Who was in this place before it, and is dead."""
     clock: Clock = field(default_factory=LiveClock)
     address: Address = field(init=False)
     keys: Keys = field(init=False)
@@ -78,7 +80,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         """Raises ConfigError."""
-        self.worker = self.worker or worker_name()
+        self.worker = self.worker or worker_name(self.state_dir)
         self.address = address_of(self.config.bus.url)
         self.keys = Keys(self.config.bus.prefix)
         self.redis = client(self.address, f"tickdesk-{self.worker}")
@@ -89,18 +91,20 @@ class Frame:
     def lease_s(self) -> float:
         return self.config.bus.lease_s
 
-
-def worker_name() -> str:
-    """Another one at each start: who comes back is not who was there."""
-    host = clean(socket.gethostname(), 40).replace(" ", "-") or "host"
-    return f"{host}-{os.getpid()}-{secrets.token_hex(2)}"
+    def lease(self, stage: str, shard: int | None = None) -> Lease:
+        """One that is this worker's to have."""
+        return Lease(self.redis, self.keys, stage, self.worker, self.lease_s, shard, former=self.former)
 
 
 class Worker:
     """Runs stages until one of them ends or it is told to stop."""
 
-    def __init__(self, frame: Frame, stages: Sequence[Stage]) -> None:
+    def __init__(
+        self, frame: Frame, stages: Sequence[Stage], told: Callable[[], object] = lambda: None
+    ) -> None:
+        """``told`` is called when it is told to end."""
         self._frame = frame
+        self._told = told
         self._stages = stages
         self._stopping = asyncio.Event()
         self._since_ns = frame.clock()
@@ -130,6 +134,7 @@ class Worker:
             log.warning("second stop (%s): ending at once", who)
             os._exit(1)
         log.info("stopping", extra={"fields": {"who": who}})
+        self._told()
         self._stopping.set()
 
     async def _join(self) -> None:
@@ -139,6 +144,8 @@ class Worker:
             try:
                 check(await server(frame.redis, frame.address), frame.config.bus)
                 with reaching(frame.address):
+                    if frame.former:
+                        await frame.registry.leave(frame.former)
                     there = await frame.registry.rows()
                     await agree(frame.redis, frame.keys, self._agreed, len(there))
                     await frame.registry.beat(self._row())

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.bus.keys import Keys
-from engine.bus.lease import Lease
 from engine.bus.messages import EPOCH, Listed, Round, encode, round_of
 from engine.bus.publisher import Publisher
 from engine.bus.registry import WorkerRow
@@ -53,7 +52,7 @@ class Market:
         self._frame = frame
         self._keys: Keys = frame.keys
         self._shards = frame.config.bus.shards
-        self._lease = Lease(frame.redis, self._keys, STAGE, frame.worker, frame.lease_s)
+        self._lease = frame.lease(STAGE)
         self._tape = open_tape(frame)
         self._publisher: Publisher | None = None
         self._rounds: Rounds | None = None

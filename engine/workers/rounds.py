@@ -79,6 +79,7 @@ class Rounds:
         self._unlisted: dict[int, Listed] = {}
         self._room = bytearray(_FIRST_ROOM * _ROW)
         self._rows: Ticks = np.frombuffer(self._room, TICK)
+        self._kinds = self._rows["kind"]
         self._address = int(self._rows.ctypes.data)
         self._count = 0
         self._news: list[tuple[int, News]] = []
@@ -155,7 +156,12 @@ class Rounds:
             index = self.add_symbol(spec.symbol)
             before = self.instruments[index]
             self.instruments.set_grid(
-                spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
+                spec.symbol,
+                spec.tick_size,
+                spec.lot_size,
+                spec.min_notional,
+                spec.max_quantity,
+                spec.quote_currency,
             )
             if self.instruments[index] != before:
                 self._list(index)
@@ -264,12 +270,12 @@ class Rounds:
         return cut
 
     def _note_rejects(self, count: int) -> tuple[tuple[str, int], ...]:
-        ticks = self._rows[: self._count]
-        quotes = int(np.count_nonzero(ticks["kind"]))
+        quotes = int(np.count_nonzero(self._kinds[: self._count]))
         self.quotes += quotes
         self.trades += self._count - quotes
         if not count:
             return ()
+        ticks = self._rows[: self._count]
         wrong = ticks[ticks["reject"] != 0]
         for row in wrong:
             self._quarantine.tick(self.instruments[int(row["symbol"])].symbol, row.item())
@@ -367,6 +373,7 @@ class Rounds:
         room[: self._count * _ROW] = memoryview(self._room)[: self._count * _ROW]
         self._room = room
         self._rows = np.frombuffer(room, TICK)
+        self._kinds = self._rows["kind"]
         self._address = int(self._rows.ctypes.data)
 
     # --- instruments ---

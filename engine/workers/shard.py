@@ -27,6 +27,8 @@ log = logging.getLogger("engine.shard")
 Said = AtBar | AtRise
 _SWITCHES = ("enabled", "weight", "symbols", "budget_pct")
 _ROW = TICK.itemsize
+FEW = 32
+"""Ticks of which a list is looked through sooner than an array."""
 _UNKNOWN = np.full(1, -1, np.int32)
 _NEWS, _MARK = 0, 1
 """At one place, what was told comes first: it is the tick there that moves the clock."""
@@ -183,7 +185,7 @@ class Shard:
                 own = self._table[self._foreign[:count]]
             except IndexError:
                 own = _UNKNOWN
-            if int(own.min()) < 0:
+            if (min(own.tolist()) if count < FEW else int(own.min())) < 0:
                 raise BusError(f"shard {self.number}: a tick of an instrument that was not listed")
             self._numbers[:count] = own
         return count

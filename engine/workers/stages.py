@@ -17,6 +17,8 @@ from engine.wiring.prompt import be_prompt
 from engine.workers.features import Features
 from engine.workers.frame import Frame, Stage, Worker
 from engine.workers.market import Market
+from engine.workers.place import take_place
+from engine.workers.spare import stand_by
 
 log = logging.getLogger("engine.worker")
 
@@ -32,25 +34,35 @@ def run_stages(
     *,
     tapes: tuple[Path, ...] = (),
     venue: str | None = None,
+    spare: bool = False,
 ) -> int:
-    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start or go on."""
+    """Run until told to stop; returns the exit code. Raises TickdeskError when it cannot start or go on.
+
+    ``spare``: where a worker runs in ``state_dir``, wait for its end first.
+    """
     if tapes and "market" not in stages:
         raise ConfigError("--tape is the market stage's: the others are played what is on the bus")
-    lock = StateLock.acquire(state_dir)
+    lock = stand_by(state_dir) if spare else StateLock.acquire(state_dir)
+    if lock is None:
+        return 0
+    in_order = False
     try:
         configure_by(config.logging, stderr=True, file=state_dir / LOG)
-        frame = Frame(config, state_dir, tapes, venue)
+        place = take_place(state_dir)
+        frame = Frame(config, state_dir, tapes, venue, place.worker, place.former)
         compile_all(log.info)
         be_prompt()
         made = [STAGES[name](frame) for name in dict.fromkeys(stages)]
-        return asyncio.run(_run(Worker(frame, made)))
+        code = asyncio.run(_run(Worker(frame, made, lock.ends)))
+        in_order = True
+        return code
     except TickdeskError:
         raise
     except Exception as error:
         log.exception("internal error")
         raise InternalError(state_dir / LOG, error) from error
     finally:
-        lock.release()
+        lock.release(in_order=in_order)
 
 
 async def _run(worker: Worker) -> int:

@@ -48,7 +48,9 @@ class Standing:
 
     async def join(self) -> None:
         """Raises BusError where the other workers go by another configuration."""
-        config = self._engine.options.config
+        config, former = self._engine.options.config, self._engine.place.former
+        if former:
+            await self._registry.leave(former)
         alive = [row for row in await self._registry.rows() if row.id != self._engine.worker]
         await agree(self._redis, self._engine.keys, agreed(config), len(alive))
 

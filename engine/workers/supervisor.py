@@ -17,14 +17,19 @@ from pathlib import Path
 from typing import IO
 
 from engine.text import clean
+from engine.workers import printed
 
 log = logging.getLogger("engine.up")
 
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 """Before a child that ended is started again: doubling, from the start again after a minute."""
+SPARE_PAUSE_S = 1.0
+"""Where another one stands by, that one goes on first."""
 SOUND_S = 60.0
 QUICK_S, MOST_FAILURES = 20.0, 5
 """A child that failed so often, each time within so long, and has never run for longer: it never will."""
+PRINTED_S = 10.0
+"""How often it is looked how much the children have printed."""
 _TAIL_BYTES = 4_096
 _BEGAN = "--- "
 """Begins the line that tells of a start in what a child prints."""
@@ -36,6 +41,8 @@ _PR_SET_PDEATHSIG = 1
 class Child:
     """``name``: one word. ``output``: the file that gets what it prints; None: our own.
 
+    ``group``: those of one are ended together, else by itself. ``later_s``: so long after the others it is
+    started at first; it stands by for one of its group, and what loads must not keep that one from working.
     ``last``: its end is the end of all. ``told``: its end in order is, since somebody told it to; it is
     started again only after another one. ``locks``: open files that it keeps open, too.
     """
@@ -45,12 +52,16 @@ class Child:
     output: Path | None = None
     end_s: float = 5.0
     """How long it may take to end in order."""
+    group: str = ""
+    later_s: float = 0.0
     last: bool = False
     told: bool = False
     locks: tuple[int, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    began_s: float = 0.0
+    """Of its last start, monotonic."""
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while it is started: who ends it waits until there is something to end."""
     failures: int = 0
@@ -80,18 +91,39 @@ class Supervisor:
         """Until told to stop, until the child that is ``last`` is done, or one cannot be kept running.
         Returns the exit code."""
         watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
+        watchers.append(asyncio.create_task(self._bound_output()))
         try:
             await self._stopping.wait()
-            for child in self._children:
-                await self._end(child)
+            for children in self._groups():
+                await asyncio.gather(*map(self._end, children))
         finally:
             for watcher in watchers:
                 watcher.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
         return self._code
 
+    async def _bound_output(self) -> None:
+        while True:
+            await asyncio.sleep(PRINTED_S)
+            for child in self._children:
+                if child.output is None:
+                    continue
+                try:
+                    printed.bound(child.output)
+                except OSError as error:
+                    log.warning("what %s prints is not bounded: %s", child.name, clean(error, 100))
+
+    def _groups(self) -> list[list[Child]]:
+        """In their order."""
+        found: dict[str, list[Child]] = {}
+        for child in self._children:
+            found.setdefault(child.group or child.name, []).append(child)
+        return list(found.values())
+
     async def _keep(self, child: Child) -> None:
-        pause_s = FIRST_PAUSE_S
+        first_s = SPARE_PAUSE_S if child.group else FIRST_PAUSE_S
+        pause_s = first_s
+        await asyncio.sleep(child.later_s)
         while not self._stopping.is_set():
             began = time.monotonic()
             code = await self._once(child)
@@ -101,7 +133,7 @@ class Supervisor:
                 self._stopping.set()
                 return
             if time.monotonic() - began > SOUND_S:
-                pause_s = FIRST_PAUSE_S
+                pause_s = first_s
             self._tell(f"{child.name} ended ({_ending(code)}), starts again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
@@ -117,7 +149,7 @@ class Supervisor:
         child.was_sound = child.was_sound or lived_s > QUICK_S
         # Who was killed did not fail.
         child.failures = child.failures + 1 if code > 0 and lived_s <= QUICK_S else 0
-        if child.was_sound or child.failures < MOST_FAILURES:
+        if child.was_sound or child.failures < MOST_FAILURES or self._is_replaced(child):
             return False
         self._tell(
             f"{child.name} failed {child.failures} times: all end. {_last_words(child.output)}".strip()
@@ -125,10 +157,22 @@ class Supervisor:
         self._code = code
         return True
 
+    def _is_replaced(self, child: Child) -> bool:
+        """Whether another one of its group works, by all that is known: that one needs no spare."""
+        sound_since_s = time.monotonic() - QUICK_S
+        return any(
+            other is not child
+            and other.group == child.group != ""
+            and other.process is not None
+            and other.process.returncode is None
+            and other.began_s < sound_since_s
+            for other in self._children
+        )
+
     async def _once(self, child: Child) -> int:
         output: IO[bytes] | None = None
         if child.output is not None:
-            output = os.fdopen(os.open(child.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb")
+            output = printed.opened(child.output)
         try:
             async with child.starting:
                 child.process = process = await asyncio.create_subprocess_exec(
@@ -142,6 +186,7 @@ class Supervisor:
                     preexec_fn=partial(_begin, child.name if output is not None else "", os.getpid()),
                 )
                 child.starts += 1
+                child.began_s = time.monotonic()
         except OSError as error:
             self._tell(f"{child.name} cannot be started: {error.strerror}")
             return 127

@@ -88,6 +88,20 @@ async def test_it_is_handed_over_to_one_and_to_no_other(redis) -> None:  # type:
     assert await two.acquire() and two.epoch > one.epoch
 
 
+async def test_what_a_dead_one_had_is_free_for_who_knows_that_it_is_dead(redis) -> None:  # type: ignore[no-untyped-def]
+    clock = Clock()
+    one, heir, other, alike = (
+        Lease(redis, Keys("dfp"), "market", name, LEASE_S, clock=clock, former=former)
+        for name, former in (("one", ""), ("heir", "one"), ("other", "two"), ("alike", "on"))
+    )
+    assert await one.acquire()
+    assert not await other.acquire() and not await alike.acquire()
+    assert await heir.acquire() and heir.epoch > one.epoch
+    assert not await one.renew()  # it was not dead after all: it acts no more
+    await heir.release(to="one")
+    assert await heir.acquire()  # what was handed to it, too
+
+
 async def test_epochs_rise_although_the_server_forgot_them(redis) -> None:  # type: ignore[no-untyped-def]
     clock = Clock()
     one = lease(redis, "one", clock)

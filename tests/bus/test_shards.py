@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.bus.shards import dealt
+from engine.workers.place import place_of
 
 _workers = st.sets(st.text("abcdef0123456789-", min_size=1, max_size=12), min_size=1, max_size=12)
 
@@ -31,3 +32,13 @@ def test_few_shards_move_when_one_of_eight_goes() -> None:
         moved = sum(before[shard] != after[shard] for shard in range(shards))
         assert shards // 8 <= moved <= 2 * shards // 8
     assert dealt(4, ()) == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 64), st.sets(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6))
+def test_who_comes_in_the_place_of_another_is_dealt_what_that_one_had(shards: int, places: set[str]) -> None:
+    before = dealt(shards, {f"{one}-1-a" for one in places}, place_of)
+    after = dealt(shards, {f"{one}-2-b" for one in places}, place_of)
+    assert {shard: place_of(name) for shard, name in before.items()} == {
+        shard: place_of(name) for shard, name in after.items()
+    }

@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from console.cli.client import ask
+from engine.api.address import socket_path
 from engine.api.control import Control
+from engine.api.health_protocol import Probe
+from engine.api.protocol import Health, Reply
 from engine.bus.address import client
 from engine.bus.keys import Keys
+from engine.bus.lease import Lease
 from engine.config import load
-from engine.errors import BusError, FencedError
+from engine.errors import BusError, FencedError, RefusedError
 from engine.logs import LogRing
 from engine.store.store import Store
 from engine.wiring.engine_options import EngineOptions
 from engine.workers.execution import ExecutionEngine
+from engine.workers.place import Place
 from engine.workers.same_journal import claim
 from tests.bus.conftest import Server, _server, server
 from tests.chaos.events import event_at
@@ -62,7 +69,11 @@ async def test_orders_on_the_bus_are_gone_on_with_by_their_own_journal_alone(
 
 async def test_a_worker_whose_part_of_the_bus_ends_ends_as_a_whole(server: Server, tmp_path: Path) -> None:
     engine = ExecutionEngine(
-        EngineOptions(config=load(environ={}), state_dir=tmp_path), LogRing(), Control(), server.address, "w"
+        EngineOptions(config=load(environ={}), state_dir=tmp_path),
+        LogRing(),
+        Control(),
+        server.address,
+        Place("w"),
     )
 
     async def fenced() -> None:
@@ -71,6 +82,34 @@ async def test_a_worker_whose_part_of_the_bus_ends_ends_as_a_whole(server: Serve
 
     await engine._or_end(fenced())
     assert isinstance(engine.crash, FencedError) and engine.stopping.is_set()
+
+
+async def test_who_stands_by_says_so_at_its_socket_and_may_be_told_to_end(
+    server: Server, redis: Redis, tmp_path: Path
+) -> None:
+    other = Lease(redis, _KEYS, "execution", "other", 30)
+    assert await other.acquire()
+    options = EngineOptions(config=load(overrides=["bus.lease_s=0.5"], environ={}), state_dir=tmp_path)
+    engine = ExecutionEngine(options, LogRing(), Control(), server.address, Place("w"))
+    engine.store.start()
+    waiting = asyncio.create_task(engine.main())
+    async with asyncio.timeout(10):
+        while engine.phase != "standing by" or not socket_path(tmp_path).exists():
+            await asyncio.sleep(0.01)
+
+        def asked(method: str, path: str, reply: type[Any]) -> Any:
+            return ask(tmp_path, method, path, reply)
+
+        health = await asyncio.to_thread(asked, "GET", "/v1/health", Health)
+        assert health.status.phase == "standing by" and "other:" in health.status.phase_detail
+        assert health.ready == Probe(False, "the engine is standing by") and not health.trading.ok
+        assert (await asyncio.to_thread(asked, "GET", "/v1/health/live", Probe)).ok
+        with pytest.raises(RefusedError, match=r"standing by: other:.* executes"):
+            await asyncio.to_thread(asked, "GET", "/v1/snapshot", Health)
+        assert (await asyncio.to_thread(asked, "POST", "/v1/stop", Reply)).ok
+        assert await waiting == 0
+    assert not socket_path(tmp_path).exists() and other.is_held
+    assert engine.store.close()
 
 
 async def _raise(error: Exception) -> None:

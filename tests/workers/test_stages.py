@@ -91,8 +91,8 @@ async def topology(config: Config, folder: Path) -> AsyncIterator[Callable[..., 
     """``start(stage, *tapes)`` starts a worker; all that are left are ended."""
     there: list[Alive] = []
 
-    def start(stage: type[Market] | type[Features], *tapes: Path) -> Alive:
-        frame = Frame(config, folder, tapes, worker=f"w{len(there)}")
+    def start(stage: type[Market] | type[Features], *tapes: Path, former: str = "") -> Alive:
+        frame = Frame(config, folder, tapes, worker=f"w{len(there)}", former=former)
         there.append(Alive(frame, stage(frame)))
         return there[-1]
 
@@ -138,6 +138,23 @@ async def test_owners_that_die_change_no_order(
         await other.end()
         await second.end()
         assert not await start(Features).frame.redis.keys("die:lease:market")
+
+
+async def test_who_takes_the_place_of_a_dead_one_has_what_it_owned_at_once(
+    server: Server, tmp_path: Path
+) -> None:
+    """Not only when its leases have run out."""
+    config = configured(server, "heir", **{"bus.lease_s": 60, "simulated.history_s": 10})
+    async with topology(config, tmp_path) as start:
+        features, market = start(Features), start(Market)
+        await until(lambda: features.row().ticks and market.row().epochs, "it runs")
+        for dead in (features, market):
+            await dead.kill()
+            await dead.frame.registry.leave(dead.frame.worker)  # as a worker does that joins in its place
+        heir = start(Features, former=features.frame.worker)
+        other = start(Market, former=market.frame.worker)
+        await until(lambda: len(heir.row().shards) == SHARDS and other.row().ticks, "they go on")
+        assert other.row().epochs["market"] > market.row().epochs["market"] and not heir.row().lost
 
 
 async def test_what_was_acknowledged_by_all_goes_and_another_tape_is_refused(

@@ -55,6 +55,28 @@ async def test_who_is_told_to_end_ends_all_in_order() -> None:
     assert _log()[2:] == ["ended-feed", "ended-base"]
 
 
+async def test_who_works_and_who_stands_by_for_it_are_ended_together_and_the_latter_comes_later() -> None:
+    slow = (
+        "trap 'sleep 0.2; echo ended-$0 >> log; exit 0' TERM; echo up-$0 >> log; while :; do sleep 0.02; done"
+    )
+    children = [
+        _child("desk", slow),
+        _child("spare", _FOREVER),
+        _child("never", _FOREVER),
+        _child("base", _FOREVER),
+    ]
+    for child, later_s in zip(children, (0.0, 0.1, 30.0, 0.0), strict=True):
+        child.group, child.later_s = ("" if child.name == "base" else "desk"), later_s
+    kept = Supervisor(children, lambda text: None)
+    running = asyncio.create_task(kept.run())
+    await _until(3)
+    assert sorted(_log()[:2]) == ["up-base", "up-desk"] and _log()[2] == "up-spare"
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert _log()[3:] == ["ended-spare", "ended-desk", "ended-base"]  # none waited for the other's end
+
+
 async def test_who_fails_is_started_again() -> None:
     told: list[str] = []
     kept = Supervisor([_child("desk", "echo up >> log; exit 3", told=True)], told.append)
@@ -73,6 +95,25 @@ async def test_who_fails_again_and_again_from_the_start_ends_all(tmp_path: Path)
     async with asyncio.timeout(10):
         assert await Supervisor([_child("feed", _FOREVER), bad], told.append).run() == 4
     assert told[-1] == f"bad failed 5 times: all end. It said: no such tape (more in {said})"
+
+
+async def test_a_spare_that_cannot_be_does_not_end_who_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SPARE_PAUSE_S", 0.01)
+    monkeypatch.setattr(supervisor, "QUICK_S", 0.2)
+    monkeypatch.setattr(supervisor, "MOST_FAILURES", 2)
+    told: list[str] = []
+    children = [_child("desk", _FOREVER), _child("spare", "echo no >> log; exit 4")]
+    for child, later_s in zip(children, (0.0, 0.25), strict=True):
+        child.group, child.later_s = "desk", later_s
+    monkeypatch.setattr(supervisor, "MOST_PAUSE_S", 0.01)
+    kept = Supervisor(children, told.append)
+    running = asyncio.create_task(kept.run())
+    await _until(1 + supervisor.MOST_FAILURES + 2)
+    assert not running.done()
+    kept.stop()
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert not any("all end" in line for line in told)
 
 
 async def test_what_a_child_prints_tells_when_each_run_began(tmp_path: Path) -> None:

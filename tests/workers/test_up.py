@@ -12,7 +12,7 @@ from engine.errors import EngineBusyError
 from engine.store.lock import StateLock
 
 
-def told(*overrides: str, tape: tuple[Path, ...] = ()) -> argparse.Namespace:
+def told(*overrides: str, tape: tuple[Path, ...] = (), spares: bool = False) -> argparse.Namespace:
     return argparse.Namespace(
         config=None,
         overrides=list(overrides),
@@ -21,6 +21,7 @@ def told(*overrides: str, tape: tuple[Path, ...] = ()) -> argparse.Namespace:
         tape=list(tape),
         venue=None,
         json=False,
+        no_spares=not spares,
     )
 
 
@@ -55,3 +56,15 @@ def test_tapes_are_where_those_of_one_process_are_and_no_address_is_on_a_command
         assert not any("secret" in word for word in child.command)
     elsewhere = up._children(told("record.dir=/elsewhere"), tmp_path, tmp_path / "workers", url)
     assert "TICKDESK_RECORD__DIR" not in elsewhere[0].environment
+
+
+def test_each_worker_has_a_spare_that_ends_with_it_and_a_tape_has_none(tmp_path: Path) -> None:
+    made = up._children(told(spares=True), tmp_path, tmp_path / "workers", "redis://box/0")
+    names = ["market", "features-1", "features-2", "execution"]
+    assert [child.name for child in made] == [one + end for one in names for end in ("", "-spare")]
+    for first, spare in zip(made[::2], made[1::2], strict=True):
+        assert first.command == spare.command and "--spare" in first.command
+        assert first.group == spare.group == first.name and first.told == spare.told
+        assert first.later_s == 0 < spare.later_s and first.output != spare.output
+    tape = up._children(told(tape=(tmp_path / "t",), spares=True), tmp_path, tmp_path / "workers", "u")
+    assert [child.name for child in tape] == names

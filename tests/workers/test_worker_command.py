@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
+from engine.store.lock import StateLock
 from engine.wiring.engine_options import EngineOptions
 
 
@@ -24,7 +25,8 @@ def test_that_it_loads_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFix
 def test_execution_logs_to_its_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[EngineOptions] = []
 
-    def run_engine(options: EngineOptions, make: object) -> int:
+    def run_engine(options: EngineOptions, make: object, lock: StateLock) -> int:
+        lock.release()
         asked.append(options)
         return 0
 
