@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.api.alert_port import AlertPort
 from engine.api.command_port import CommandPort
+from engine.api.daily_port import DailyPort
 from engine.api.data_port import DataPort
 from engine.api.market_port import MarketPort
 from engine.api.model_port import ModelPort
@@ -47,6 +48,11 @@ class DeskPort(Protocol):
     @property
     def data(self) -> DataPort:
         """How good the market data is."""
+        ...
+
+    @property
+    def daily(self) -> DailyPort:
+        """The daily runs, and what they ask for."""
         ...
 
     @property

@@ -11,9 +11,7 @@ from engine.api.route import Route, desk_of
 
 
 async def health(request: web.Request) -> web.Response:
-    desk = desk_of(request)
-    await desk.prepare()
-    return json_response(desk.health())
+    return json_response(desk_of(request).health())
 
 
 async def live(request: web.Request) -> web.Response:

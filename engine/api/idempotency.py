@@ -106,12 +106,15 @@ class Keys:
         if kept is not None:
             if kept.digest != digest:
                 return _another()
+            if kept.status and not kept.reply:
+                text = f"it was done, and answered with {kept.status}; that reply is not kept any more: look"
+                return json_response(ErrorReply(text, "KEY_REPLY_GONE"), 409)
             if kept.status:
                 return _replay(kept.reply, kept.status)
             if route.cumulative:
                 text = "the engine ended while it was at this: look what was done, then use another key"
                 return json_response(ErrorReply(text, "KEY_INTERRUPTED"), 409)
-        request[_TOKEN] = _token(name)
+        request[_TOKEN] = token_of(*name)
         return await self._do(request, handler, name)
 
     async def _do(self, request: web.Request, handler: Handler, name: tuple[str, str]) -> web.StreamResponse:
@@ -143,8 +146,9 @@ def with_token(request: web.Request, wanted: _Wanted) -> _Wanted:
     return msgspec.structs.replace(wanted, token=token) if token and not wanted.token else wanted
 
 
-def _token(name: tuple[str, str]) -> str:
-    return "key-" + hashlib.sha256("\n".join(name).encode()).hexdigest()
+def token_of(owner: str, key: str) -> str:
+    """Of the order that is placed under this key of this owner."""
+    return "key-" + hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
 def _digest(request: web.Request, raw: bytes) -> str:

@@ -59,6 +59,7 @@ _TAGS = {
     "strategies": "Strategies and their weights",
     "models": "Models and their training",
     "automations": "What runs by itself",
+    "daily": "The daily run",
     "alerts": "What persons want to be told of",
     "control": "Which console commands",
     "stream": "State and events as they come",

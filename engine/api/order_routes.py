@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from engine.api.asked_by import who
-from engine.api.http import body, json_response, name_of
+from engine.api.http import body, json_response, name_of, not_found
 from engine.api.idempotency import with_token
 from engine.api.page import CURSOR, LIMIT, Page, page, span
 from engine.api.protocol import OrderRow, Reply
@@ -21,6 +21,7 @@ from engine.api.trading_protocol import (
     OrderReply,
     OrderTicket,
 )
+from engine.text import clean
 
 SYMBOL = Text("symbol", "Only of this symbol", 64)
 STATE = Text("state", "Only in this state; open: all that may still fill", 32)
@@ -50,6 +51,14 @@ async def every(request: web.Request) -> web.Response:
     symbol, state, wanted = SYMBOL.of(request), STATE.of(request), span(request, "orders")
     found = desk_of(request).trading.orders(symbol, state, wanted.limit, wanted.before)
     return json_response(page("orders", *found))
+
+
+async def one(request: web.Request) -> web.Response:
+    identity = name_of(request, "id")
+    found = desk_of(request).trading.order(identity)
+    if found is None:
+        return not_found(f"no order {clean(identity, 60)}: GET /v1/orders lists them")
+    return json_response(found)
 
 
 async def amend(request: web.Request) -> web.Response:
@@ -150,6 +159,17 @@ ROUTES = (
         query=(SYMBOL, STATE, CURSOR, LIMIT),
         reply=Page[OrderRow],
         statuses=(409,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/orders/{id}",
+        handler=one,
+        summary="One order",
+        tag="orders",
+        role="read",
+        need="look",
+        reply=OrderRow,
+        statuses=(404,),
     ),
     Route(
         method="POST",

@@ -317,7 +317,7 @@ class StatusRow(Row, frozen=True):
     """The desk's clock (a tape's time in a replay)."""
     started_ns: int
     phase: str
-    """starting, warming up, running, stopping."""
+    """starting, standing by (for an execution worker that executes), warming up, running, stopping."""
     phase_detail: str
     account_currency: str
     equity: str

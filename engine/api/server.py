@@ -5,8 +5,6 @@ Its routes: see table.py.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from engine.api.guard import GUARD, Guard
 from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
 from engine.api.idempotency import Keys
+from engine.api.private_socket import listen
 from engine.api.requests import Requests
 from engine.api.route import DESK, add_routes, strict
 from engine.api.stream import Streams
@@ -66,16 +65,9 @@ class ApiServer:
 
     async def start(self, socket: Path) -> None:
         """Listen on ``socket`` (mode 0600). A dead engine's socket is replaced: the caller holds the lock."""
-        with contextlib.suppress(FileNotFoundError):
-            socket.unlink()  # noqa: ASYNC240 - one call, before anything runs
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        # The mask makes the socket private from its first instant; chmod afterwards would leave a moment.
-        mask = os.umask(0o177)
-        try:
-            await web.UnixSite(self._runner, str(socket)).start()
-        finally:
-            os.umask(mask)
+        await listen(self._runner, socket)
 
     async def close(self, *, restarts: bool = False) -> None:
         """``restarts``: clients are told to come back, to a desk that begins anew."""

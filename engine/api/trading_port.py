@@ -46,6 +46,10 @@ class TradingPort(Protocol):
         (or ``open``), unless these are ""."""
         ...
 
+    def order(self, client_order_id: str) -> OrderRow | None:
+        """None where the desk knows none of this id."""
+        ...
+
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         """Of what would still fill; nothing is asked for."""
         ...

@@ -25,6 +25,9 @@ ROUTES = (
         path="/v1/webhooks/{gateway}",
         handler=order_update,
         summary="An order update of a broker, signed: HMAC-SHA256 in X-Signature",
+        about="The broker's own format, or for any gateway: update_id, order_id (the desk's), "
+        "venue_order_id, event (accepted, filled, canceled, rejected, expired), symbol, side, at (RFC 3339), "
+        "quantity, filled, and with filled an execution: id, quantity, price.",
         tag="webhooks",
         role="trade",
         need="control",

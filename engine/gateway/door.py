@@ -134,6 +134,16 @@ class Door:
         if wait_s:
             raise _too_often(wait_s, "with this token")
 
+    def admits_again(self, token: Token, address: str, rate: Rate) -> bool:
+        """Whether one who was let in before still is, and may ask now; that is taken from its rates then."""
+        now_s, source = self._clock_s(), source_of(address)
+        if not self.holds(token) or self._by_address.take(source, now_s):
+            return False
+        if self._rates[rate].take(token.id, now_s):
+            self._by_address.give_back(source, now_s)
+            return False
+        return True
+
     def holds(self, token: Token) -> bool:
         """Whether a token that was let in still would be."""
         try:

@@ -30,6 +30,8 @@ CATCH_UP_BYTES = 256 * 1024
 """Of events for a client that is behind, at once."""
 MOST_CHOICES = 32
 """Of topics, among all clients."""
+MOST_UNTOLD = 100
+"""Events; with more than that the turn's end is not waited for."""
 LAST_WORD_S = 1.0
 """How long a client that is dropped has to hear why."""
 
@@ -80,7 +82,7 @@ class Fanout:
         clock: Callable[[], float],
         later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        """``later(seconds, call)``: of the loop."""
+        """``later(seconds, call)``: of the loop; 0 seconds: after what is ready now."""
         self._mirror = mirror
         self.events = Events()
         self._slow_s = slow_s
@@ -88,8 +90,11 @@ class Fanout:
         self._later = later
         self._begun = False
         """It is known which event came last."""
+        self._untold: list[bytes] = []
+        """Events of this turn of the loop, framed: told together at its end, in one write to each client."""
         self._full: tuple[tuple[int, int, int], dict[frozenset[str], bytes]] = (0, 0, 0), {}
         self.clients: set[Client] = set()
+        self.dropped = self.sent_bytes = 0
 
     def has_room_for(self, topics: frozenset[str]) -> bool:
         """Each choice of topics costs a frame of its own: there are only so many at once."""
@@ -100,6 +105,7 @@ class Fanout:
 
     def join(self, client: Client) -> None:
         """``client.seq``: where it resumes; what is not held is told with a ``Resync``."""
+        self._tell_events()
         self.clients.add(client)
         if self._begun:
             self._catch_up(client, self._clock())
@@ -112,6 +118,7 @@ class Fanout:
         if client.dropped:
             return
         client.dropped = True
+        self.dropped += 1
         self.clients.discard(client)
         if not client.sink.is_closing():
             client.sink.write(wire.close(code, reason))
@@ -125,6 +132,7 @@ class Fanout:
 
     def on_frame(self, frame: StateFrame, raw: bytes) -> None:
         """After the mirror has merged it."""
+        self._tell_events()
         if not self._begun or self.events.last < frame.last_seq:
             self.events.begin(frame.last_seq)
             self._begun = True
@@ -141,31 +149,46 @@ class Fanout:
         if not self.events.add(seq, framed):
             log.error("events before %d are missing", seq)
         self._mirror.last_seq = seq
-        now_s = self._clock()
+        if not self._untold:
+            self._later(0.0, self._tell_events)
+        self._untold.append(framed)
+        if len(self._untold) >= MOST_UNTOLD:
+            self._tell_events()
+
+    def _tell_events(self) -> None:
+        untold = self._untold
+        if not untold:
+            return
+        self._untold = []
+        framed, last, now_s = b"".join(untold), self.events.last, self._clock()
+        before = last - len(untold)
         for client in self.clients:
             if client.behind_since_s is not None:
                 continue
             if EVENTS not in client.topics:
-                client.seq = seq
-            elif client.seq == seq - 1 and self._has_taken_all(client):
-                client.sink.write(framed)
-                client.seq = seq
+                client.seq = last
+            elif client.seq == before and self._has_taken_all(client):
+                self._write(client, framed)
+                client.seq = last
             else:
                 client.behind_since_s = now_s
 
     def on_resync(self) -> None:
         """What comes is of another journal, or begins after a gap."""
+        self._tell_events()
         self._begun = False
         for client in self.clients:
             client.behind_since_s = self._clock()
 
     def on_anew(self) -> None:
+        self._tell_events()
         self._begun = False
         self.events.begin(0)
         self.drop_all(WSCloseCode.SERVICE_RESTART, "the desk begins anew")
 
     def on_away(self) -> None:
         """The engine is away: told with the frames that say so."""
+        self._tell_events()
         mirror = self._mirror
         if mirror.ready:
             status = mirror.told_status(self._clock())
@@ -174,6 +197,7 @@ class Fanout:
 
     def sweep(self) -> None:
         """A few times a second: those that are behind may have caught up, or be too slow."""
+        self._tell_events()
         now_s = self._clock()
         for client in list(self.clients):
             since = client.behind_since_s
@@ -200,7 +224,7 @@ class Fanout:
                 if chosen is None:
                     chosen = by_topics[client.topics] = _of_topics(frame, client.topics)
                 if chosen:
-                    client.sink.write(chosen)
+                    self._write(client, chosen)
             else:
                 self._catch_up(client, now_s)
 
@@ -209,17 +233,17 @@ class Fanout:
         if client.seq is None or EVENTS not in client.topics:
             client.seq = self.events.last
         if not self.events.holds(client.seq):
-            client.sink.write(wire.binary(encode(Resync(oldest_seq=self.events.oldest))))
+            self._write(client, wire.binary(encode(Resync(oldest_seq=self.events.oldest))))
             client.seq = self.events.last
         missed = self.events.after(client.seq, CATCH_UP_BYTES)
         if missed:
-            client.sink.write(b"".join(frame for _, frame in missed))
+            self._write(client, b"".join(frame for _, frame in missed))
             client.seq = missed[-1][0]
         if client.seq < self.events.last or not self._has_taken_all(client):
             client.behind_since_s = now_s
             return
         if self._mirror.ready:
-            client.sink.write(self._full_frame(client.topics, now_s))
+            self._write(client, self._full_frame(client.topics, now_s))
             client.behind_since_s = None
 
     def _full_frame(self, topics: frozenset[str], now_s: float) -> bytes:
@@ -231,6 +255,10 @@ class Fanout:
         if framed is None:
             framed = self._full[1][topics] = _of_topics(mirror.state(now_s), topics)
         return framed
+
+    def _write(self, client: Client, data: bytes) -> None:
+        client.sink.write(data)
+        self.sent_bytes += len(data)
 
     @staticmethod
     def _has_taken_all(client: Client) -> bool:

@@ -6,9 +6,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from engine.gateway.body import Body
 from engine.gateway.engine_lines import Answer
 
-KEEP_S = 0.1
+KEEP_S = 0.25
 MOST_KEPT = 256
 MOST_BYTES = 8 * 1024 * 1024
 """Of all answers that are kept."""
@@ -29,6 +30,13 @@ class KeptAnswers:
         self._kept.clear()
         self._bytes = 0
         self._asking.clear()
+
+    def now(self, address: str) -> Body | None:
+        """What is kept, where the engine answered it well; None: it is to be asked."""
+        kept = self._kept.get(address)
+        if kept is None or kept[1].status != 200 or self._clock() - kept[0] >= self._keep_s:
+            return None
+        return kept[1].shared
 
     async def get(self, address: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Raises what ``ask`` does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +22,9 @@ MOST_LINE = 4_096
 """Bytes of a request's first line, and of each header."""
 LINGER_S = 1.0
 """How long what is left of a refused body is read, so that the refusal arrives."""
+MOST_KNOWN, MOST_KNOWN_HEAD = 8, 1_024
+"""Of each connection, requests that are known to the letter, and bytes of each."""
+MOST_CHUNKS = 32
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Type: application/json\r\nContent-Length: 73\r\n\r\n"
@@ -42,26 +45,114 @@ class Ready:
         self.head = head
         self.content = content
 
+    def write(self, transport: asyncio.WriteTransport) -> None:
+        date = helpers.rfc822_formatted_time().encode()
+        transport.write(b"%b\r\nDate: %b\r\n\r\n%b" % (self.head, date, self.content))
+
 
 class Connection(web.RequestHandler):
-    """One connection, and whose it is."""
+    """One connection, and whose it is.
 
-    __slots__ = ("address", "answer_s", "source", "token_id")
+    Most programs ask the same again and again on one connection, to the letter: that is read once. What is
+    known of it afterwards answers by itself, so long as it is one whole request and none is at work.
+    """
+
+    __slots__ = (
+        *("_chunks", "_in_step", "_known", "_told"),
+        *("address", "again", "answer_s", "kind", "source", "token_id"),
+    )
 
     def __init__(self, listener: Listener, *, answer_s: float, **options: Any) -> None:
         super().__init__(listener, **options)
         self.answer_s = answer_s
         self.address = self.source = ""
         self.token_id = ""
+        self.kind = ""
+        """Of the route of the request that is being answered."""
+        self.again: Callable[[], Ready | None] | None = None
+        """Of the request that is being answered: answers the same again; None where it is to be read anew."""
+        self._known: dict[bytes, Callable[[], Ready | None]] = {}
+        self._chunks: deque[bytes] = deque()
+        """What came since the last request that was answered."""
+        self._in_step = True
+        """Each of them was one request so far, and nothing more: what comes next is the beginning of one."""
+        self._told = 0
+
+    def data_received(self, data: bytes) -> None:
+        if not data:  # aiohttp's own: it goes on with what it has
+            super().data_received(data)
+        while self._in_step and data:
+            end = data.find(b"\r\n\r\n") + 4
+            again = self._known.get(data[:end])
+            if again is None:
+                break
+            ready = again() if not self._chunks and self._is_idle() else None
+            if ready is not None:
+                self._tell_at_once(ready)
+            else:
+                self._read(data[:end])
+            data = data[end:]
+        if data:
+            self._read(data)
+
+    def _read(self, chunk: bytes) -> None:
+        if self._in_step:
+            self._chunks.append(chunk)
+            if len(self._chunks) > MOST_CHUNKS or len(chunk) > MOST_LINE:
+                self._fall_out_of_step()
+        super().data_received(chunk)
+
+    def _fall_out_of_step(self) -> None:
+        self._in_step = False
+        self._chunks.clear()
+        self._known.clear()
+
+    def _is_idle(self) -> bool:
+        """Nothing is asked, and all that was told is taken."""
+        waiter, transport = self._waiter, self.transport
+        return (
+            waiter is not None
+            and not waiter.done()
+            and not (self._messages or self._upgraded or self._close or self._force_close)
+            and transport is not None
+            and not transport.get_write_buffer_size()
+        )
+
+    def _tell_at_once(self, ready: Ready) -> None:
+        transport = self.transport
+        assert transport is not None
+        ready.write(transport)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._told += 1
+        if transport.get_write_buffer_size():
+            self._loop.call_later(self.answer_s, self._end_unless_taken, self._told)
+
+    def _end_unless_taken(self, told: int) -> None:
+        transport = self.transport
+        if transport is not None and told == self._told and transport.get_write_buffer_size():
+            transport.abort()
+
+    def _has_answered(self, request: web.BaseRequest, resp: object) -> None:
+        again, self.again = self.again, None
+        self._told += 1
+        if not self._in_step:
+            return
+        chunk = self._chunks.popleft() if self._chunks else b""
+        if not _is_whole(chunk, request):
+            self._fall_out_of_step()
+        elif again is not None and type(resp) is Ready and len(chunk) <= MOST_KNOWN_HEAD:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[chunk] = again
 
     async def finish_response(self, request: Any, resp: Any, start_time: Any) -> Any:
         """A client that does not take its answer does not keep it here."""
+        self._has_answered(request, resp)
         if type(resp) is Ready:
             transport = self.transport
             if transport is None:
                 raise ConnectionResetError("the client is gone")
-            date = helpers.rfc822_formatted_time().encode()
-            transport.write(b"%b\r\nDate: %b\r\n\r\n%b" % (resp.head, date, resp.content))
+            resp.write(transport)
             if not transport.get_write_buffer_size():
                 return resp, False
         try:
@@ -161,6 +252,14 @@ class Listener(web.Server):
         if now - self._told_at > 10.0:
             self._told_at = now
             log.warning("%d connections: more are refused, %d so far", self.open, self.refused)
+
+
+def _is_whole(chunk: bytes, request: web.BaseRequest) -> bool:
+    """Whether ``chunk`` is this request and nothing more."""
+    if request.headers.get("Transfer-Encoding") is not None or "Upgrade" in request.headers:
+        return False
+    head = chunk.find(b"\r\n\r\n") + 4
+    return head > 3 and head + (request.content_length or 0) == len(chunk)
 
 
 def _less(counts: Counter[str], name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from engine.api.route import Route
 from engine.config.api import ApiConfig
 from engine.gateway.answers import ROWS, SNAPSHOT, MirrorAnswers
 from engine.gateway.body import Body
+from engine.gateway.counted import METRICS, UNKNOWN, Counted
 from engine.gateway.direct import Direct, console_of
 from engine.gateway.door import Door
 from engine.gateway.engine_lines import Answer, EngineLines, Lane, target
@@ -62,6 +64,7 @@ class Gateway:
         self.streams = Streams(
             api, self.mirror, self.door, Direct(self._lines, api.max_consoles), self._lines, clock_s
         )
+        self.counted = Counted()
         self._refused = RefusedCommands(self._lines, clock_s)
         self._clock_s = clock_s
 
@@ -71,8 +74,23 @@ class Gateway:
         await self._lines.close()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        connection.kind = UNKNOWN
+        answer = await self._judged(request, connection)
+        self._count(connection.kind, answer)
+        return cast("web.StreamResponse", answer)  # as a Connection takes it
+
+    def _count(self, kind: str, answer: web.StreamResponse | Ready) -> None:
+        if isinstance(answer, Ready):
+            self.counted.answered(kind, 200, len(answer.content))
+        else:
+            body = answer.body if isinstance(answer, web.Response) else None
+            self.counted.answered(kind, answer.status, len(body) if isinstance(body, bytes) else 0)
+
+    async def _judged(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse | Ready:
         try:
-            return await self._answer(request)
+            return await self._answer(request, connection)
         except Refused as refused:
             return refused.response()
         except ConnectionError as error:  # the client's: the engine's are told apart where it is asked
@@ -81,14 +99,14 @@ class Gateway:
                 request.transport.abort()
             return Refused(400, "HTTP_400", "the line was cut", close=True).response()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse | Ready:
         headers = request.headers
         self.door.check_host(headers)
-        connection = request.protocol
-        assert isinstance(connection, Connection)
         address = self.door.address(connection.address, headers)
         self.door.check_address(address)
         route = await self._routing.route(request)
+        if isinstance(route, Route):
+            connection.kind = _kind(route)
         if isinstance(route, Route) and route.access in ("open", "signature"):
             return await self._unnamed(request, route, address)
         token = None
@@ -103,14 +121,20 @@ class Gateway:
                 return await self._stream(request, route, token, address)
             _check_query(request, route)
             if route.method == "GET" and route.rate == "look":
-                return await self._look(request, route, token, address)
+                answer = await self._look(request, route, token, address)
+                if isinstance(answer, Ready) and _is_asked_alike(request):
+                    raw = _named(request, route)
+                    connection.again = partial(self._again, connection, route, token, address, raw)
+                return answer
             return await self._forward(request, route, token, address)
         except Refused as refused:
             if isinstance(route, Route) and route.command:
                 self._refused.tell(request, token, address, refused)
             raise
 
-    async def _unnamed(self, request: web.BaseRequest, route: Route, address: str) -> web.StreamResponse:
+    async def _unnamed(
+        self, request: web.BaseRequest, route: Route, address: str
+    ) -> web.StreamResponse | Ready:
         """What asks without a token."""
         _check_query(request, route)
         if route.access == "open":
@@ -132,9 +156,8 @@ class Gateway:
 
     async def _look(
         self, request: web.BaseRequest, route: Route, token: Token | None, address: str
-    ) -> web.StreamResponse:
-        # One name for each way to write it.
-        raw = request.rel_url.raw_path_qs if route.names or request.rel_url.raw_query_string else route.path
+    ) -> web.StreamResponse | Ready:
+        raw = _named(request, route)
         if raw == SNAPSHOT or raw in ROWS:
             body = self._answers.get(raw)
             if body is not None:
@@ -146,13 +169,33 @@ class Gateway:
         said = await self._kept.get(raw, lambda: self._lines.ask("look", "GET", url, own, b""))
         if said.status != 200:
             return _passed_on(said)
+        if raw == METRICS:
+            return _passed_on(Answer(200, said.headers, said.body + self._own_metrics()))
         return self._told(request, said.shared)
 
-    def _told(self, request: web.BaseRequest, body: Body) -> web.StreamResponse:
+    def _own_metrics(self) -> bytes:
+        return self.counted.page(self.listener, self.streams, self.mirror, self._clock_s())
+
+    def _again(
+        self, connection: Connection, route: Route, token: Token, address: str, raw: str
+    ) -> Ready | None:
+        """The same on the same connection, to the letter: only what may be another than before is judged.
+        None: it is not answered from here."""
+        mirrored = raw == SNAPSHOT or raw in ROWS
+        body = self._answers.get(raw) if mirrored else self._kept.now(raw)
+        if body is None or self.mirror.age_s(self._clock_s()):
+            return None
+        if connection.token_id != token.id or not self.door.admits_again(token, address, route.rate):
+            return None
+        ready = Ready(body.head, body.content)
+        self._count(_kind(route), ready)
+        return ready
+
+    def _told(self, request: web.BaseRequest, body: Body) -> web.StreamResponse | Ready:
         age_s = self.mirror.age_s(self._clock_s())
         known = request.headers.get("If-None-Match") == body.tag
         if not (age_s or known) and _is_plain(request):
-            return cast("web.StreamResponse", Ready(body.head, body.content))  # as a Connection takes it
+            return Ready(body.head, body.content)
         headers = {**body.headers, "Age": str(age_s)} if age_s else body.headers
         if known:
             return web.Response(status=304, headers=headers)
@@ -238,6 +281,24 @@ def _check_query(request: web.BaseRequest, route: Route) -> None:
 
 def _passed_on(said: Answer) -> web.Response:
     return web.Response(body=said.body, status=said.status, headers={**said.headers, **HEADERS})
+
+
+def _kind(route: Route) -> str:
+    """As it is counted."""
+    if route.stream:
+        return "stream"
+    return {"open": "open", "signature": "signed"}.get(route.access, route.rate)
+
+
+def _named(request: web.BaseRequest, route: Route) -> str:
+    """One name for each way to write it."""
+    url = request.rel_url
+    return url.raw_path_qs if route.names or url.raw_query_string else route.path
+
+
+def _is_asked_alike(request: web.BaseRequest) -> bool:
+    """Whether the answer to who asks the same in the same words depends on nothing else."""
+    return "If-None-Match" not in request.headers and CONSOLE not in request.headers
 
 
 def _is_plain(request: web.BaseRequest) -> bool:

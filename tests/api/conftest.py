@@ -41,6 +41,7 @@ from engine.signal_exchange import SignalScores, SignalsReply, SignalsRequest
 from tests.api import samples
 from tests.api.fake_alerts import FakeAlerts
 from tests.api.fake_commands import FakeCommands, FakePages
+from tests.api.fake_daily import FakeDaily
 from tests.api.fake_market import FakeMarket
 from tests.api.fake_models import FakeModels
 from tests.api.fake_trading import FakeTrading
@@ -94,6 +95,7 @@ class FakeDesk:
         self.models = FakeModels(self.asked)
         self.market = FakeMarket()
         self.alerts = FakeAlerts(self.asked)
+        self.daily = FakeDaily(self.asked)
         self.commands = FakeCommands()
         self.pages = FakePages(self.asked)
         self.journaled: list[tuple[int, JournalEvent]] = []

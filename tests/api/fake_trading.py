@@ -91,6 +91,9 @@ class FakeTrading:
         self.asked.append(("orders", symbol, state, limit))
         return (ROW,), None
 
+    def order(self, client_order_id: str) -> OrderRow | None:
+        return ROW if client_order_id == ROW.id else None
+
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         self.asked.append(("preview amendment", client_order_id, patch))
         return OrderPreview("1", "2", "2", "0.01", "1", "98", (), True, "approved")

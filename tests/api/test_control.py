@@ -226,6 +226,7 @@ def test_what_needs_no_control_is_known() -> None:
         "/v1/orders/preview",
         "/v1/orders/list/preview",
         "/v1/orders/{id}/preview",
+        "/v1/targets/plan",
         "/signals",
         "/v1/audit/refused",
         "/v1/signals/generate",

@@ -52,6 +52,16 @@ async def test_orders_go_by_a_token_that_follows_from_the_key(serve: Serve) -> N
         assert len(set(tokens)) == 4 and tokens[2:] == ["", "mine"]
 
 
+async def test_a_reply_that_is_not_kept_any_more_is_not_made_up_by_doing_it_again(serve: Serve) -> None:
+    async with serve() as served:
+        await place(served, "k")
+        for name, kept in served.desk.commands.keys.items():
+            served.desk.commands.keys[name] = KeptReply(kept.digest, kept.status, b"")
+        asked = len(served.desk.asked)
+        status, answer = await place(served, "k")
+        assert (status, code(answer)) == (409, "KEY_REPLY_GONE") and len(served.desk.asked) == asked
+
+
 async def test_another_command_under_a_used_key_is_refused(serve: Serve) -> None:
     async with serve() as served:
         await place(served, "k")

@@ -88,7 +88,14 @@ BODIES = {
     "/v1/automations/{name}": b'{"active":true}',
     "/signals": b'{"symbol":"kraken:BTC/USD","candles":[],"timestamp":1}',
 }
-NAMES = {"symbol": "kraken:BTC/USD", "id": "opp-0008", "name": "trend", "version": "v1", "gateway": "alpaca"}
+NAMES = {
+    "symbol": "kraken:BTC/USD",
+    "id": "opp-0008",
+    "name": "trend",
+    "version": "v1",
+    "gateway": "alpaca",
+    "day": "2026-11-20",
+}
 
 
 @pytest.mark.parametrize("route", TABLE, ids=lambda route: f"{route.method} {route.address}")

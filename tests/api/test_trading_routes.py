@@ -48,6 +48,14 @@ async def test_tickets_are_placed_previewed_and_listed(serve: Serve) -> None:
         ]
 
 
+async def test_one_order_is_told_by_its_id(serve: Serve) -> None:
+    async with serve() as served:
+        status, answer = await served.request("GET", "/v1/orders/td-1")
+        assert (status, decode(answer, type=OrderRow)) == (200, fake.ROW)
+        status, answer = await served.request("GET", "/v1/orders/td-2")
+        assert (status, decode(answer)["code"]) == (404, "NOT_FOUND")
+
+
 async def test_lists_are_placed_and_previewed(serve: Serve) -> None:
     wanted = OrderList((TICKET, TICKET), kind="oco", token="t")
     async with serve() as served:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,9 +76,13 @@ class Bench:
         self.now = 100.0
         self.seq = 0
         self.mirror = Mirror()
-        self.late: list[object] = []
+        self.late: list[Callable[[], None]] = []
+        self.soon: list[Callable[[], None]] = []
         self.fanout = Fanout(
-            self.mirror, slow_s=slow_s, clock=lambda: self.now, later=lambda s, call: self.late.append(call)
+            self.mirror,
+            slow_s=slow_s,
+            clock=lambda: self.now,
+            later=lambda s, call: (self.late if s else self.soon).append(call),
         )
 
     def frame(self, *, full: bool = False) -> None:
@@ -85,10 +91,18 @@ class Bench:
         self.mirror.merge(frame, self.now)
         self.fanout.on_frame(frame, encode(frame))
 
-    def event(self) -> None:
+    def event(self, *, ends: bool = True) -> None:
+        """``ends``: with it the turn of the loop."""
         self.seq += 1
         event = EventFrame(self.seq, Alert("info", "test", f"event {self.seq}", self.seq))
         self.fanout.on_event(self.seq, encode(event))
+        if ends:
+            self.turn()
+
+    def turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for call in soon:
+            call()
 
     def join(self, since: int | None = None) -> Client:
         client = Client(Sink(), TOKEN, "127.0.0.1", since, self.now)
@@ -115,6 +129,22 @@ def test_all_in_step_are_told_the_same_bytes() -> None:
     assert all(one[0] is last[0][0] and one[1] is last[0][1] for one in last)
     first = taken(clients[0])[0]
     assert isinstance(first, StateFrame) and first.full and len(first.ticks) == len(sample.full_frame().ticks)
+
+
+def test_events_of_one_turn_are_told_in_one_write() -> None:
+    bench = Bench()
+    bench.frame(full=True)
+    client = bench.join()
+    for _ in range(3):
+        bench.event(ends=False)
+    before = len(client.sink.writes)  # type: ignore[attr-defined]
+    late = bench.join(1)
+    bench.turn()
+    assert seqs(client) == [1, 2, 3] and seqs(late) == [2, 3]
+    assert len(client.sink.writes) == before + 1  # type: ignore[attr-defined]
+    for _ in range(fanout_module.MOST_UNTOLD):
+        bench.event(ends=False)
+    assert seqs(client)[-1] == bench.seq == seqs(late)[-1], "and so many at once"
 
 
 def test_who_is_behind_is_kept_nothing_for_and_then_told_all() -> None:
@@ -155,7 +185,7 @@ def test_who_takes_nothing_for_too_long_is_told_and_dropped() -> None:
     bench.now += 0.2
     bench.fanout.sweep()
     assert client.dropped and b"too slow" in sink.waiting and client not in bench.fanout.clients
-    bench.late[0]()  # type: ignore[operator]
+    bench.late[0]()
     assert sink.aborted
 
 
@@ -207,7 +237,7 @@ def test_while_the_engine_is_away_the_status_says_so() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["event", "frame", "stuck", "take", "sweep"]), max_size=120),
+    st.lists(st.sampled_from(["event", "with it", "turn", "frame", "stuck", "take", "sweep"]), max_size=120),
     st.integers(0, 40),
 )
 def test_events_have_no_gap_however_a_client_takes_them(does: list[str], since: int) -> None:
@@ -221,14 +251,17 @@ def test_events_have_no_gap_however_a_client_takes_them(does: list[str], since: 
         sink = client.sink
         assert isinstance(sink, Sink)
         for what in does:
-            if what in ("event", "frame"):
+            if what in ("event", "frame", "turn"):
                 getattr(bench, what)()
+            elif what == "with it":
+                bench.event(ends=False)
             elif what == "sweep":
                 bench.fanout.sweep()
             else:
                 sink.stuck = what == "stuck"
                 sink.take()
         sink.stuck = False
+        bench.turn()
         for _ in range(bench.seq + 2):
             sink.take()
             bench.fanout.sweep()

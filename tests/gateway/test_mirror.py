@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api.hub import Conflator
@@ -18,6 +18,7 @@ FULL = msgspec.structs.replace(sample.full_frame(), logs=())
 ROWS = {name: getattr(FULL, name) for name, _ in KEYS}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_frames_of_what_changed_add_up_to_the_whole(data: st.DataObject) -> None:
     """Rows come, change and go; of some frames nothing is heard, as of a line that is cut."""
