@@ -11,15 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import NS
-from engine.feature_table import COLUMN, FeatureTable
+from engine.feature_table import FeatureTable
 from engine.instruments import venue_of
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _TRADES = (
-    COLUMN[name] for name in ("open", "high", "low", "close", "volume", "trade_count")
-)
 _NO_BAR = -1
 _NEVER = (1 << 63) - 1
 
@@ -70,6 +67,9 @@ class BarMerge:
         """``without``: a venue whose symbols are left out. ``never_closes``: whether a symbol's market is
         open at every hour of the week. Raises ValueError where bars of ``bar_s`` do not make up those of
         ``interval_s``."""
+        from engine.bar_merge_kernel import merge_bars  # only who merges waits for the compiler's import
+
+        self._merge_bars = merge_bars
         self._without = without
         self._never_closes = never_closes
         self._step_ns = round(bar_s * NS)
@@ -99,8 +99,7 @@ class BarMerge:
         if self._start_ns == _NO_BAR:
             self._start_ns = start_ns // self.interval_ns * self.interval_ns
         if len(table):
-            self._name(table, start_ns)
-            self._merge(table.indices, table.values, vwaps)
+            self._merge(table, vwaps, start_ns)
         return done + self.due(table.ns)
 
     def due(self, now_ns: int) -> list[Merged]:
@@ -136,6 +135,13 @@ class BarMerge:
 
     # --- inside ---
 
+    def _merge(self, table: FeatureTable, vwaps: Floats, start_ns: int) -> None:
+        indices, told = table.indices, table.values
+        while not self._merge_bars(
+            indices, told, vwaps, self._values, self._vwaps, self._count, self._known_ns
+        ):
+            self._name(table, start_ns)
+
     def _grow(self, count: int) -> None:
         more = count - len(self.names)
         self.names += [""] * more
@@ -158,25 +164,6 @@ class BarMerge:
             self._wanted[index] = venue_of(name) != self._without
             # Its first trade came somewhere in this bar: what came before it is not known.
             self._known_ns[index] = _NEVER if venue_of(name) in self._down else start_ns + 1
-
-    def _merge(self, indices: Integers, told: Floats, vwaps: Floats) -> None:
-        kept = self._values[indices]
-        traded, volume = told[:, _TRADES] > 0.0, told[:, _VOLUME]
-        # As venues do: a bar opens with its first trade, and where nothing trades no price is made.
-        first = (self._count[indices] == 0) | (traded & (kept[:, 6] == 0.0))
-        goes_on = ~first & (traded | (kept[:, 6] == 0.0))
-        kept[first, :4] = told[first][:, (_OPEN, _HIGH, _LOW, _CLOSE)]
-        kept[first, 4:] = 0.0
-        kept[goes_on, 1] = np.maximum(kept[goes_on, 1], told[goes_on, _HIGH])
-        kept[goes_on, 2] = np.minimum(kept[goes_on, 2], told[goes_on, _LOW])
-        kept[goes_on, 3] = told[goes_on, _CLOSE]
-        alone = (volume > 0.0) & (kept[:, 4] == 0.0)
-        self._vwaps[indices] = np.where(alone, vwaps, np.where(volume > 0.0, np.nan, self._vwaps[indices]))
-        kept[:, 4] += volume
-        kept[:, 5] += np.where(volume > 0.0, vwaps * volume, 0.0)
-        kept[:, 6] += told[:, _TRADES]
-        self._values[indices] = kept
-        self._count[indices] += 1
 
     def _vwap(self, indices: Integers) -> Floats:
         """As the features saw it, where one short bar makes the long one."""

@@ -86,6 +86,11 @@ class RefusedError(LinkError):
 
     exit_code = 1
 
+    def __init__(self, text: str, code: str = "") -> None:
+        """``code``: as its reply has it."""
+        super().__init__(text)
+        self.code = code
+
 
 class ControlError(TickdeskError):
     """Another console controls the desk, or this one is read-only."""

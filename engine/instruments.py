@@ -114,11 +114,14 @@ class Instruments:
         lot_size: Decimal,
         min_notional: Decimal,
         max_quantity: Decimal = Decimal(0),
+        currency: str = "",
     ) -> None:
-        """Give a known instrument the grid its venue told."""
+        """Give a known instrument the grid its venue told, and its quote currency where its name tells none:
+        a share's does not."""
         known = self._by_symbol[symbol]
         told = msgspec.structs.replace(
             known,
+            quote_currency=known.quote_currency or currency,
             tick_size=tick_size,
             lot_size=lot_size,
             min_notional=min_notional,

@@ -29,10 +29,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENGINE = Path(__file__).resolve().parent
 _SOURCES = (
-    *("ticks.py", "kernels.py", "features", "market", "feeds/binance.py", "feeds/binance_scan.py"),
+    *(
+        "ticks.py",
+        "kernels.py",
+        "bar_merge_kernel.py",
+        "features",
+        "market",
+        "feeds/binance.py",
+        "feeds/binance_scan.py",
+    ),
     *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
     *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
     *("wiring/intake_kernel.py", "wiring/deal.py", "models/forest.py"),
+    *("wiring/play_kernel.py", "wiring/level_kernel.py"),
     # the columns of a table, which kernels know by number
     *("feature_table.py", "events/signals.py"),
 )

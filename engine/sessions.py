@@ -31,6 +31,11 @@ class Sessions:
                 for minute in range(start, end):
                     self._open[(day * _DAY + minute) % _WEEK] = 1
 
+    @property
+    def minutes(self) -> bytes:
+        """1 for each minute of the week that is inside, from Monday on."""
+        return bytes(self._open)
+
     def is_open(self, ns: int) -> bool:
         """Whether ``ns`` (since the epoch, UTC) is inside."""
         return self._open[(ns // _MINUTE_NS + _EPOCH) % _WEEK] == 1

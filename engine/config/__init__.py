@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from engine.config.api import ApiConfig
 from engine.config.bus import BusConfig
+from engine.config.daily import DailyConfig
 from engine.config.data import (
     CacheConfig,
     CollectionConfig,
@@ -17,7 +18,7 @@ from engine.config.data import (
     SymbolNames,
 )
 from engine.config.desk import Config, ConsoleConfig, LinkConfig
-from engine.config.load import ENV_PREFIX, default_path, default_state_dir, load
+from engine.config.load import ENV_PREFIX, changed, default_path, default_state_dir, load
 from engine.config.market import FeaturesConfig, FeedConfig, SimulatedConfig
 from engine.config.models import ModelsConfig, RetrainConfig, RollbackConfig
 from engine.config.operation import AlarmsConfig, EngineConfig, LoggingConfig
@@ -61,6 +62,7 @@ __all__ = [
     "CollectionConfig",
     "Config",
     "ConsoleConfig",
+    "DailyConfig",
     "EngineConfig",
     "ExitsConfig",
     "FearGreedConfig",
@@ -91,6 +93,7 @@ __all__ = [
     "SymbolExits",
     "SymbolNames",
     "TargetsConfig",
+    "changed",
     "default_path",
     "default_state_dir",
     "load",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from engine.config.values import Percent, Seconds, Section
+from engine.config.values import LongSeconds, Percent, Seconds, Section
 
 
 class PollingConfig(Section, frozen=True):
@@ -40,13 +40,13 @@ class QualityConfig(Section, frozen=True):
     daily_return_pct: Percent = 30.0
     """A tick further than this from the one before is set aside, until five agree; a bar whose close is
     further than this, scaled by the fourth root of the time between the two (a minute: a sixth of it)."""
-    trade_age_s: Seconds = 60.0
+    trade_age_s: LongSeconds = 60.0
     """An older last trade is marked; where there is no quote beside it, entries are denied."""
-    quote_age_s: Seconds = 10.0
+    quote_age_s: LongSeconds = 10.0
     """A symbol whose last quote is older than this is stale, however many trades come: entries are denied."""
-    book_age_s: Seconds = 10.0
+    book_age_s: LongSeconds = 10.0
     """A book without news for so long is marked; no order's price rests on it."""
-    candle_age_s: Seconds = 180.0
+    candle_age_s: LongSeconds = 180.0
     """Of symbols that only bars tell of: their last bar is marked from then on."""
     max_fill_bars: Annotated[int, Meta(ge=0, le=10_000)] = 60
     """Bars without a trade are filled in history, marked, at most this many in a row."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from engine.config.api import ApiConfig
 from engine.config.bus import BusConfig
+from engine.config.daily import DailyConfig
 from engine.config.data import (
     CacheConfig,
     CollectionConfig,
@@ -91,6 +92,7 @@ class Config(Section, frozen=True):
     account: AccountConfig = AccountConfig()
     brokers: BrokersConfig = BrokersConfig()
     targets: TargetsConfig = TargetsConfig()
+    daily: DailyConfig = DailyConfig()
     performance: PerformanceConfig = PerformanceConfig()
     notify: NotifyConfig = NotifyConfig()
     models: ModelsConfig = ModelsConfig()

@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -75,6 +76,21 @@ def load(
             raise ConfigError(f"--set {clean(text, 60)}: write it as section.key=value")
         keys = key.strip().split(".")
         _put(raw, keys, _value(value.strip(), keys), origin=f"--set {clean(key, 60)}")
+    config = _checked(raw)
+    folder = (path or default_path()).expanduser().absolute().parent
+    chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
+    return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
+
+
+def changed(config: Config, values: Mapping[str, Any]) -> Config:
+    """``config`` with other values, by ``section.key``, checked as ``load`` checks. Raises ConfigError."""
+    raw = msgspec.to_builtins(config)
+    for key, value in values.items():
+        _put(raw, key.split("."), value, origin=clean(key, 60))
+    return _checked(raw)
+
+
+def _checked(raw: dict[str, Any]) -> Config:
     _refuse_not_finite(raw, "")
     try:
         config = msgspec.convert(raw, Config, strict=False)
@@ -84,10 +100,7 @@ def load(
             f"configuration: {wrong}; `tickdesk config show` prints every key with its value"
         ) from None
     _check(config)
-    config = _in_native_names(config)
-    folder = (path or default_path()).expanduser().absolute().parent
-    chosen = Path(config.strategies_dir).expanduser() if config.strategies_dir else Path("strategies")
-    return msgspec.structs.replace(config, strategies_dir=str(folder / chosen))
+    return _in_native_names(config)
 
 
 def _with_table(raw: dict[str, Any], error: msgspec.ValidationError) -> str:
@@ -319,9 +332,15 @@ def _check(config: Config) -> None:
     check_api(config.api)
     for key, hours in (
         ("opportunities.sessions", config.opportunities.sessions),
+        ("daily.sessions", config.daily.sessions),
         ("notify.quiet_hours", config.notify.quiet_hours),
     ):
         try:
             Sessions(hours)
         except ValueError as error:
             raise ConfigError(f"configuration: {key}: {clean(error)}") from None
+    for day in config.daily.holidays:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise ConfigError(f"configuration: daily.holidays: {clean(day, 20)} is no day") from None

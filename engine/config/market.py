@@ -47,10 +47,11 @@ class SimulatedConfig(Section, frozen=True):
 class FeaturesConfig(Section, frozen=True):
     """Windows and indicator periods, in bars unless said otherwise."""
 
-    window_s: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
-    bar_s: Annotated[float, Meta(ge=0.1, le=3600)] = 1.0
+    window_s: Annotated[float, Meta(ge=0.1, le=6_048_000)] = 5.0
+    bar_s: Annotated[float, Meta(ge=0.1, le=604_800)] = 1.0
     max_fill_bars: Annotated[int, Meta(ge=0, le=86_400)] = 60
-    """Seconds without a trade are filled with flat bars, at most this many in a row."""
+    """Bars without a trade are filled flat, at most this many in a row. 0: none is, and the next bar follows
+    the last one however long that is ago: of markets that close."""
     rsi_period: Annotated[int, Meta(ge=2, le=100)] = 14
     ema_fast: Annotated[int, Meta(ge=2, le=200)] = 12
     ema_slow: Annotated[int, Meta(ge=2, le=200)] = 26

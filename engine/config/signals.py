@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.config.jobs import JobsConfig
-from engine.config.values import Count, Percent, Seconds, Section, Share, Weight
+from engine.config.values import Count, LongSeconds, Percent, Seconds, Section, Share, Weight
 
 
 class BlendWeights(Section, frozen=True):
@@ -26,8 +26,8 @@ class OpportunitiesConfig(Section, frozen=True):
     min_score: Share = 0.3
     min_confidence: Share = 0.3
     max_spread_pct: Percent = 0.5
-    ttl_s: Seconds = 10.0
-    dedupe_s: Seconds = 5.0
+    ttl_s: LongSeconds = 10.0
+    dedupe_s: LongSeconds = 5.0
     """A new blend for the same symbol and side within this long merges into the live opportunity."""
     min_liquidity: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
     """Notional, in the quote currency, waiting at the touch or traded in the window; 0: not asked for."""

@@ -7,7 +7,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from engine.config.values import LEAST, Count, Leverage, Milliseconds, Percent, Seconds, Section, Seed
+from engine.config.values import (
+    LEAST,
+    Count,
+    Leverage,
+    LongSeconds,
+    Milliseconds,
+    Percent,
+    Seconds,
+    Section,
+    Seed,
+)
 
 
 class RiskConfig(Section, frozen=True):
@@ -29,10 +39,10 @@ class RiskConfig(Section, frozen=True):
     max_orders_per_s: Annotated[float, Meta(ge=0.001, le=10_000)] = 10.0
     order_burst: Count = 20
     repeat_limit: Count = 20
-    repeat_window_s: Seconds = 60.0
-    duplicate_window_s: Seconds = 1.0
+    repeat_window_s: LongSeconds = 60.0
+    duplicate_window_s: LongSeconds = 1.0
     """An entry identical to one sent within this long is denied."""
-    stale_data_s: Seconds = 3.0
+    stale_data_s: LongSeconds = 3.0
     clock_skew_s: Seconds = 1.0
     daily_loss_reduce_pct: Percent = 3.0
     daily_loss_halt_pct: Percent = 5.0
@@ -87,7 +97,7 @@ class ExitsConfig(Section, frozen=True):
     symbols: dict[str, SymbolExits] = msgspec.field(default_factory=dict)
     """Others for single symbols: ``[exits.symbols."sim:BTC-USD"]`` with any of the four above; a canonical
     name does where one feed only brings it."""
-    sweep_s: Seconds = 5.0
+    sweep_s: LongSeconds = 5.0
     cooldown_bars: Annotated[int, Meta(ge=0, le=1000)] = 2
     """After an exit a symbol is not entered again for so many bars."""
     stop_lock_count: Annotated[int, Meta(ge=0, le=1000)] = 4
@@ -108,7 +118,7 @@ class PaperConfig(Section, frozen=True):
     """Mean of the time an order travels; jittered, seeded."""
     latency_jitter_ms: Milliseconds = 5.0
     seed: Seed = 11
-    order_ttl_s: Seconds = 10.0
+    order_ttl_s: LongSeconds = 10.0
     """A market order that finds no fresh liquidity for this long is canceled."""
     maker_fee_bps: Annotated[float, Meta(ge=-100, le=1000)] = 2.0
     """Below zero is a rebate."""

@@ -14,6 +14,8 @@ Leverage = Annotated[float, Meta(ge=LEAST, le=1000)]
 """Percent of equity, where more than all of it makes sense."""
 Weight = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]
+LongSeconds = Annotated[float, Meta(ge=0.001, le=315_360_000)]
+"""Of what is counted in bars, which may be weeks."""
 Milliseconds = Annotated[float, Meta(ge=0, le=60_000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]

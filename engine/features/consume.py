@@ -12,7 +12,7 @@ import numpy as np
 from engine.feature_table import COLUMN
 from engine.features.bars import add_quote, add_trade, close_bar, miss_trades
 from engine.features.memory import bars_of, desk_at, fields_at, marks_of, ring_of, rows_of, ticks_at
-from engine.features.state import ENTRY
+from engine.features.state import BARS_KEPT, ENTRY, VWAP
 from engine.features.triggers import EXIT_BIT, WAKE_BIT, fired, quoted
 from engine.features.window import expire, measure, push
 from engine.kernels import kernel, part, prefetch
@@ -195,6 +195,18 @@ def find_mids(indices: Any, mids: Any, address: int) -> None:
         s = state[indices[position]]
         known = quoted(s, desk.now_ns, desk.quote_max_age_ns)
         mids[position] = (s.bid + s.ask) / 2 if known else s.last
+
+
+@kernel
+def take_vwaps(indices: Any, vwaps: Any, address: int) -> None:
+    """The vwap of the last closed bar of these symbols, which have one."""
+    desk = desk_at(address)
+    state, bars = rows_of(desk), bars_of(desk)
+    for position in range(len(indices)):
+        index = indices[position]
+        if index < 0 or index >= desk.count:
+            raise IndexError("a symbol that was not added")
+        vwaps[position] = bars[index, (state[index].bar_count - 1) & (BARS_KEPT - 1), VWAP]
 
 
 @kernel

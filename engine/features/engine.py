@@ -38,6 +38,7 @@ from engine.features.consume import (
     refresh,
     refresh_one,
     take_closed,
+    take_vwaps,
 )
 from engine.features.state import (
     BARS_KEPT,
@@ -48,7 +49,6 @@ from engine.features.state import (
     RING_START,
     ROW_FIELDS,
     STATE,
-    VWAP,
     Array,
     new_bars,
     new_desk,
@@ -204,9 +204,14 @@ class FeatureEngine:
             position, index = self._desk_words[_POSITION], self._desk_words[_SYMBOL]
             if code != GROW:
                 return code, position, index
-            self._grow(index)
+            self.grow(index)
             code = consume(self._ticks_address, position, stop, self.address)
         return NONE, stop, -1
+
+    @property
+    def stopped_at(self) -> tuple[int, int]:
+        """(position to go on at, symbol or -1) as the kernel left them."""
+        return self._desk_words[_POSITION], self._desk_words[_SYMBOL]
 
     def _take_ticks(self, ticks: Array) -> None:
         """Remember where ``ticks`` are: to ask takes longer than to consume one."""
@@ -329,7 +334,8 @@ class FeatureEngine:
 
     def last_vwaps(self, indices: Array) -> Array:
         """The vwap of each symbol's last closed bar; of symbols that have one."""
-        vwaps: Array = self._bars[indices, (self._bar_counts[indices] - 1) & (BARS_KEPT - 1), VWAP]
+        vwaps = np.empty(len(indices))
+        take_vwaps(indices, vwaps, self.address)
         return vwaps
 
     def _last_bars(self, index: int, count: int) -> Array:
@@ -494,7 +500,7 @@ class FeatureEngine:
         row = self._state[index]
         return int(row["offset"]) if capacity <= row["capacity"] else self._take_ring(capacity)
 
-    def _grow(self, index: int) -> None:
+    def grow(self, index: int) -> None:
         """Move a symbol's window into a ring twice as large. The places left behind add up to less."""
         row = self._state[index]
         old, capacity = int(row["offset"]), int(row["capacity"])
@@ -539,3 +545,4 @@ def _exercise() -> None:
     find_mids(np.zeros(0, np.int64), np.zeros(0), address)
     none = np.zeros(0, np.int64)
     take_closed(none, none, none, np.zeros((0, len(ROW_FIELDS))), address)
+    take_vwaps(none, np.zeros(0), address)

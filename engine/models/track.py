@@ -337,8 +337,17 @@ def overlapping(horizon_ns: int, every_ns: int) -> int:
 
 def turnover(before: Weights, after: Weights) -> float:
     """What is traded between two sets of weights: 0 nothing, 1 all of one side is exchanged."""
-    symbols = before.keys() | after.keys()
-    return float(sum(abs(after.get(one, Fraction(0)) - before.get(one, Fraction(0))) for one in symbols) / 2)
+    held, wanted = before.values(), after.values()
+    # in whole parts: fractions take ten times as long, and come to the same
+    parts = math.lcm(*{weight.denominator for weight in (*held, *wanted)})
+    kept = {symbol: _parts(weight, parts) for symbol, weight in before.items()}
+    traded = sum(abs(_parts(weight, parts) - kept.pop(symbol, 0)) for symbol, weight in after.items())
+    return (traded + sum(map(abs, kept.values()))) / (2 * parts)
+
+
+def _parts(weight: Fraction, parts: int) -> int:
+    """``weight`` in ``parts``-ths, exactly."""
+    return weight.numerator * (parts // weight.denominator)
 
 
 def overlap(one: Weights, other: Weights) -> float | None:

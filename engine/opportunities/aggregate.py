@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.config import OpportunitiesConfig
 from engine.errors import ConfigError
 from engine.events import NS, Blend, Drop, Family, FeatureRow, Opportunity, Side
-from engine.feature_table import FeatureTable
+from engine.feature_table import FeatureTable, Floats
 from engine.opportunities.blend_kernel import Blended
 from engine.opportunities.rules import (
     CODES,
@@ -128,6 +128,11 @@ class Aggregator:
         refused = [(code, count) for code, count in zip(CODES, self._counts.tolist(), strict=True) if count]
         candidates: list[tuple[int, int, int]] = wanted[:found].tolist()
         return blends, candidates, refused
+
+    def arrays(self) -> tuple[npt.NDArray[np.void], Floats, bytes, int]:
+        """(standing, limits, open minutes of the week, time to live) as ``sift`` judges by; the first is
+        another once there are more symbols."""
+        return self._standing, self._limits.array, self._sessions.minutes, self._ttl_ns
 
     def refuse(self, table: FeatureTable, blended: Blended, position: int, number: int) -> Drop:
         """The Drop of a candidate that was refused with code ``number``."""

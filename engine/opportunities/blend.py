@@ -232,6 +232,14 @@ class Blender:
         blend_many(indices, ns, self._held, self._sources, self._weights, self._parts, blended)
         return blended
 
+    def arrays(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void], Floats, Floats]:
+        """(held, sources, weights, parts) as ``blend_many`` takes them, with the weights of this moment.
+
+        They are others once there are more symbols or sources.
+        """
+        self._follow_weights()
+        return self._held, self._sources, self._weights, self._parts
+
     def _follow_weights(self) -> None:
         if self._strategy_weights != self._known_weights:
             self._describe_sources()

@@ -74,12 +74,6 @@ def unit(service: Service) -> str:
         else "systemctl --user daemon-reload && systemctl --user enable --now tickdesk; "
         "`loginctl enable-linger` keeps it when you log out"
     )
-    tmp = "# Its program, its socket or what it keeps is in /tmp.\nPrivateTmp=no"
-    sandbox = _SHARED.format(tmp=tmp if service.shared_tmp else "PrivateTmp=yes") + (
-        _SYSTEM if system else ""
-    )
-    environment = f"EnvironmentFile=-{service.environment_file}\n" if service.environment_file else ""
-    command = " ".join(_quoted(word.replace("$", "$$")) for word in service.command)
     return f"""\
 # The tickdesk engine, {where}. Then: {install}
 [Unit]
@@ -92,9 +86,7 @@ StartLimitBurst=10
 [Service]
 Type=notify
 NotifyAccess=main
-{f"User={service.user}{chr(10)}" if system else ""}ExecStart={command}
-{environment}Environment={_quoted(f"NUMBA_CACHE_DIR={service.state_dir}/{KERNELS}")}
-# Ended where neither its loop nor its writer gets on any more.
+{program(service)}# Ended where neither its loop nor its writer gets on any more.
 WatchdogSec={WATCHDOG_S}
 Restart=on-failure
 RestartSec=2
@@ -106,12 +98,30 @@ TimeoutStopSec={round(service.shutdown_s) + STOP_MARGIN_S}
 KillMode=mixed
 LimitNOFILE=65536
 
-ReadWritePaths={" ".join(map(_writable, (service.state_dir, *service.writes)))}
-{sandbox}# No MemoryDenyWriteExecute: the kernels are compiled at run time.
-
+{sandbox(service)}
 [Install]
 WantedBy={"multi-user.target" if system else "default.target"}
 """
+
+
+def program(service: Service) -> str:
+    """Who runs what, and its surroundings."""
+    user = f"User={service.user}\n" if service.user else ""
+    command = " ".join(_quoted(word.replace("$", "$$")) for word in service.command)
+    environment = f"EnvironmentFile=-{service.environment_file}\n" if service.environment_file else ""
+    kernels = _quoted(f"NUMBA_CACHE_DIR={service.state_dir}/{KERNELS}")
+    return f"{user}ExecStart={command}\n{environment}Environment={kernels}\n"
+
+
+def sandbox(service: Service) -> str:
+    """What it may write, and what it may not do."""
+    tmp = "# Its program, its socket or what it keeps is in /tmp.\nPrivateTmp=no"
+    shared = _SHARED.format(tmp=tmp if service.shared_tmp else "PrivateTmp=yes")
+    writes = " ".join(map(_writable, (service.state_dir, *service.writes)))
+    return (
+        f"ReadWritePaths={writes}\n{shared}{_SYSTEM if service.user else ''}"
+        "# No MemoryDenyWriteExecute: the kernels are compiled at run time.\n"
+    )
 
 
 def _writable(path: Path) -> str:

@@ -347,6 +347,27 @@ class Ledger:
         return [p.symbol for p in self.positions() if p.symbol in self._at_fill] if self._at_fill else []
 
     @property
+    def awaits_marks(self) -> bool:
+        """Whether the next mark also tells what something was worth before it: as it is held, or as the day
+        began."""
+        return bool(self._day.unvalued or self.unvalued())
+
+    @property
+    def peak_equity(self) -> Decimal:
+        """The highest equity at any mark or start."""
+        return self._day.peak
+
+    @property
+    def day_high_equity(self) -> Decimal | None:
+        """The highest of the day that was turned to last; None while unknown."""
+        return self._day.high
+
+    @property
+    def day_number(self) -> int:
+        """The UTC day that was turned to last, since the epoch; -1: none yet."""
+        return self._day.number
+
+    @property
     def day_start_equity(self) -> Decimal | None:
         """Equity at the start of the current UTC day.
 

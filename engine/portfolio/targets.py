@@ -85,9 +85,8 @@ def weights(scores: Mapping[str, float], longs: int, shorts: int) -> dict[str, F
         half = len(ranked) // 2 if longs and shorts else len(ranked)
         longs, shorts = min(longs, half), min(shorts, half)
     best, worst = ranked[:longs], ranked[len(ranked) - shorts :]
-    return {symbol: Fraction(1, longs) for symbol in best} | {
-        symbol: Fraction(-1, shorts) for symbol in worst
-    }
+    found = dict.fromkeys(best, Fraction(1, longs)) if best else {}
+    return found | dict.fromkeys(worst, Fraction(-1, shorts)) if worst else found
 
 
 class _Wish(NamedTuple):

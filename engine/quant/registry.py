@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.events import NS, Family
 from engine.feature_table import FLOAT_FIELDS, FeatureTable, Floats
@@ -45,10 +46,20 @@ class QuantSet:
     """
 
     def __init__(self, bar_ns: int = NS) -> None:
-        """``bar_ns``: length of a bar, by which a hole between two bars is told."""
+        """``bar_ns``: length of a bar, by which a hole between two bars is told; 0: the next bar follows the
+        last one however long that is ago."""
         self._bar_ns = bar_ns
         self._count = 0
         self._closes = np.zeros(64, speed.CLOSES)
+
+    @property
+    def closes(self) -> npt.NDArray[np.void]:
+        """What modules look back on, by index; another array once it needs room."""
+        return self._closes
+
+    @property
+    def bar_ns(self) -> int:
+        return self._bar_ns
 
     def add_symbol(self) -> int:
         """The symbol's index: dense, from 0, in the order of the calls."""

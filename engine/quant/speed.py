@@ -42,12 +42,13 @@ _STD, _STD_LONG = COLUMN["return_std"], COLUMN["return_std_long"]
 
 @part
 def speed(row: Any, closes: Any, start_ns: int, bar_ns: int) -> tuple[float, float]:
-    """(score, confidence), NaN when absent, at the close of the bar from ``start_ns``.
+    """(score, confidence), NaN when absent, at the close of the bar from ``start_ns``. ``bar_ns`` 0: a hole
+    is none.
 
     ``row``: a feature row's floats; ``closes`` takes its close in. Every bar has to be shown, filled
     ones too.
     """
-    if start_ns - closes.start_ns != bar_ns:
+    if bar_ns != 0 and start_ns - closes.start_ns != bar_ns:
         closes.count = 0
     closes.start_ns = start_ns
     count = closes.count

@@ -27,6 +27,7 @@ from engine.risk.checks import (
     Outcome,
     PreTradeCheck,
 )
+from engine.risk.checks.allowed import bus_block
 from engine.risk.cooldown import Cooldown
 from engine.risk.judgement import CHECK_FAILED, Judgement, raised
 from engine.risk.legs import LEG, LIST, exits, fits, seen_by
@@ -67,6 +68,7 @@ class RiskGate:
         self._limits = self.book.limits
         self._latch = StateLatch(self._limits)
         self._pace = Pace(self._limits)
+        self._on_bus = False
         self._plan()
         self.book.on_change = self._plan
 
@@ -80,7 +82,15 @@ class RiskGate:
         self._priced_exit = self._made_of(EXIT_CHECKS, market=False)
 
     def _made_of(self, checks: Iterable[PreTradeCheck], *, market: bool, scoped: bool = False) -> Plan:
+        if not self._on_bus:
+            checks = [one for one in checks if one is not bus_block]
         return plan(checks, self._limits, self.locks, self.cooldown, market=market, scoped=scoped)
+
+    def rest_on_bus(self) -> None:
+        """Workers stand behind the desk: how they are is a check of its own from now on."""
+        if not self._on_bus:
+            self._on_bus = True
+            self._plan()
 
     # --- judging
 

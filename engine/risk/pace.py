@@ -78,7 +78,10 @@ class Pace:
                 self._own.setdefault(scope, Bucket(size)).take(ns, own.orders_per_s, size)
 
     def _repeat(self, source: str, request: OrderRequest, ns: int) -> None:
-        times = self._repeats.setdefault((source, request.symbol, request.side), deque())
+        key = source, request.symbol, request.side
+        times = self._repeats.get(key)
+        if times is None:
+            times = self._repeats[key] = deque()
         times.append(ns)
         while ns - times[0] > self._limits.repeat_ns:
             times.popleft()

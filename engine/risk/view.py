@@ -76,6 +76,8 @@ class RiskView(msgspec.Struct, gc=False):
     """Of a bracket's child: the signed quantity that its parent has still to fill; None for other orders."""
     opened: Decimal = Decimal(0)
     """Of a bracket's child: its parent's whole quantity, unsigned; more than that a child cannot close."""
+    forbidden: str = ""
+    """Why all entries are forbidden by the bus that the desk rests on; "" when they are not."""
     data_fault: str = ""
     """Why the symbol's data is not to be traded on, however new; "" when nothing speaks against it."""
     ahead: int = 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Bars = Callable[[str, int], Array]
 
 _TECHNICAL = Family.TECHNICAL
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Seconds = Annotated[float, Meta(gt=0, le=315_360_000)]
 Above0 = Annotated[float, Meta(gt=0)]
 From0 = Annotated[float, Meta(ge=0)]
 
@@ -52,6 +52,8 @@ class Strategy(ABC):
     """Also the ``source`` of its signals."""
     description: ClassVar[str]
     """One line for the screen."""
+    starts_on: ClassVar[bool] = True
+    """Whether it runs where the configuration does not say."""
 
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Typed, ranged parameters; each strategy defines its own."""

@@ -13,6 +13,7 @@ from engine.errors import ConfigError
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import Strategy, no_bars
 from engine.strategies.breakout import Breakout
+from engine.strategies.ema_cross import EmaCross
 from engine.strategies.entry import Entry
 from engine.strategies.golden_cross import GoldenCross
 from engine.strategies.mean_reversion import MeanReversion
@@ -45,6 +46,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     Trend.name: Trend,
     MeanReversion.name: MeanReversion,
     Breakout.name: Breakout,
+    EmaCross.name: EmaCross,
     Model.name: Model,
 }
 """The built-in ones."""
@@ -175,6 +177,11 @@ class StrategySet:
         entry.error = clean(trace.strip().rpartition("\n")[2], 200)
         self._faults.append((name, trace))
         self._bind()
+
+    @property
+    def heard_at_bars(self) -> Sequence[Entry]:
+        """Those that are on and define ``on_bar``; another list once that changes."""
+        return self._on_bars
 
     @property
     def rise_watch(self) -> tuple[float, float] | None:
@@ -309,6 +316,10 @@ class StrategySet:
     def kinds(self) -> dict[str, type[Strategy]]:
         """The classes that run, by name: another one after its file was read anew."""
         return {name: entry.kind for name, entry in self._entries.items()}
+
+    def broken(self) -> dict[str, str]:
+        """Why sources could not be used, by the name that stands for them."""
+        return {name: entry.error for name, entry in self._entries.items() if entry.broken}
 
     def reset_counts(self) -> None:
         """Count signals from zero: those before were of a warm-up."""

@@ -18,6 +18,7 @@ from engine.kernels import kernel, warm
 Mask = np.typing.NDArray[np.bool_]
 
 Floats = np.typing.NDArray[np.float64]
+Integers = np.typing.NDArray[np.int64]
 
 GROW = -1
 """The memory has no room for one of the symbols."""
@@ -57,8 +58,7 @@ class Scan:
 
     def __call__(self, table: FeatureTable) -> Mask:
         """True at the positions to look at, never at filled bars; good until the next call."""
-        for index, symbol in self._passed:
-            self._memory[index] = self._recall(symbol)
+        self.settle()
         if len(self._found) != len(table.indices):
             self._found = np.zeros(len(table.indices), np.bool_)
         count = self._run(table)
@@ -72,6 +72,20 @@ class Scan:
                 for position in self._found.nonzero()[0].tolist()
             ]
         return self._found
+
+    def settle(self) -> None:
+        """Take up what the strategy remembers by now of the symbols that were let through."""
+        for index, symbol in self._passed:
+            self._memory[index] = self._recall(symbol)
+        self._passed = []
+
+    def seen_from_outside(self, symbols: int) -> tuple[Callable[..., int], tuple[float, ...], Integers]:
+        """(kernel, its parameters, its memory) with room for so many symbols, for who calls the kernel
+        himself between two calls; see ``settle``."""
+        self.settle()
+        if symbols > len(self._memory):
+            self._grow(2 * symbols)
+        return self._kernel, self._parameters, self._memory
 
     def recall(self, symbols: Sequence[str]) -> None:
         """The strategy remembers what another scan saw: ask it for all symbols, by index."""
@@ -104,6 +118,11 @@ class ChannelScan(Scan):
         super().__init__(breakout, parameters, recall, ALWAYS)
         self._bars = bars
         self._ranges = self._unknown(len(self._memory))
+
+    @property
+    def ranges(self) -> Floats:
+        """(symbols, bars, 2): what it keeps itself."""
+        return self._ranges
 
     def _unknown(self, count: int) -> Floats:
         """(symbols, bars, 2): high and low by bar number modulo ``bars``; unknown ones exclude nothing."""
@@ -212,6 +231,28 @@ def golden_cross(values: Any, indices: Any, memory: Any, found: Any, ns: int, mi
 
 
 @kernel
+def ema_cross(values: Any, indices: Any, memory: Any, found: Any, ns: int, min_gap: float) -> int:
+    """``memory[index, 0]``: +1 when the fast average was last seen above, -1 below, 0 not seen."""
+    count = 0
+    for position in range(len(indices)):
+        index = indices[position]
+        if index >= len(memory):
+            return GROW
+        row = values[position]
+        found[position] = False
+        gap = row[_EMA_FAST] - row[_EMA_SLOW]
+        if row[_FILLED] == 1.0 or gap == 0.0 or gap != gap:
+            continue
+        side = memory[index, 0]
+        if side == 0:
+            found[position] = True
+        elif gap < 0.0 if side > 0 else gap > 0.0:
+            found[position] = min_gap == 0.0 or abs(gap) >= min_gap * row[_ATR]
+        count += found[position]
+    return count
+
+
+@kernel
 def breakout(
     values: Any,
     indices: Any,
@@ -258,4 +299,5 @@ def _exercise() -> None:
     trend(values, indices, memory, found, 0, 1.0, 1.0)
     mean_reversion(values, indices, memory, found, 0, 1.0, 1.0)
     golden_cross(values, indices, memory, found, 0, 1.0)
+    ema_cross(values, indices, memory, found, 0, 1.0)
     breakout(values, indices, memory, found, 0, 1.0, 1.0, indices, np.zeros((1, 1, 2)))

@@ -99,6 +99,7 @@ def parse(name: str, kind: type[Strategy], section: object) -> tuple[Switches, S
         raise ConfigError(f"strategies.{name}: must be a section of keys; write [strategies.{name}]")
     common = {key: value for key, value in section.items() if key in Switches.__struct_fields__}
     own = {key: value for key, value in section.items() if key not in common}
+    common.setdefault("enabled", kind.starts_on)
     return switches(name, kind, common), _convert(name, kind, own, kind.Params)
 
 
@@ -206,9 +207,9 @@ def _kind(name: str, kind: msgspec.inspect.Type) -> tuple[Kind, str]:
 
 def _range(kind: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
-        return f"{kind.ge:g} to {kind.le:g}"
+        return f"{kind.ge:.10g} to {kind.le:.10g}"
     limits = ((">", kind.gt), (">=", kind.ge), ("<", kind.lt), ("<=", kind.le))
-    return " and ".join(f"{sign} {limit:g}" for sign, limit in limits if limit is not None)
+    return " and ".join(f"{sign} {limit:.10g}" for sign, limit in limits if limit is not None)
 
 
 def _docs(kind: type) -> dict[str, str]:

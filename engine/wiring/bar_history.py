@@ -6,6 +6,7 @@ Beside trading: nothing here is waited for by the desk, and what fails here cost
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING
 
+from engine.api.daily_protocol import HistoryRow
 from engine.config import Config
 from engine.errors import StoreError
 from engine.events import NS, Candle, FeedState
@@ -66,6 +68,14 @@ class BarHistory:
         self.cache = HotCache(config.cache.bars, self._interval_s)
         self.text = ""
         """How far a load is, while a long one runs."""
+        self._rounds = 0
+        """Loads that have ended."""
+        self._loading = False
+        self._fault = ""
+        """Why the last one could not be stored."""
+        self._nudge = asyncio.Event()
+        self._loads = False
+        """There are symbols whose bars are loaded."""
         self._redis: RedisCache | None = None
         if config.cache.redis_url:
             from engine.wiring.redis_cache import RedisCache
@@ -199,7 +209,7 @@ class BarHistory:
         reader = self._reader
         if reader is None:
             return
-        for symbol in _kept_symbols(self._config):
+        for symbol in kept_symbols(self._config):
             await self._fill(reader, symbol)
         # Not with the module: neither the start nor the loop need wait for it.
         await asyncio.to_thread(import_module, "engine.wiring.history_load")
@@ -217,6 +227,7 @@ class BarHistory:
             changed=self._changed,
         )
         targets = await self._targets()
+        self._loads = bool(targets)
         told = ""
         while True:
             try:
@@ -229,8 +240,13 @@ class BarHistory:
                     text = f"internal error ({type(error).__name__}), see engine.log"
             if text and text != told:
                 self._desk.alert("error", "history", text)
-            told, self.text = text, ""
-            await asyncio.sleep(self._until_next_s())
+            told, self.text, self._fault = text, "", text
+            self._rounds += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._until_next_s()):
+                    await self._nudge.wait()
+                    load.ask_all()
+            self._nudge.clear()
             self.close_due()
 
     async def _targets(self) -> list[Target]:
@@ -247,10 +263,36 @@ class BarHistory:
                 log.info("nobody can be asked for the bars of %s: only live ones are stored", target.symbol)
         return [target for target in found if target.choices]
 
+    def load_now(self) -> None:
+        """Begin a load now, or one more after the one at work."""
+        self._nudge.set()
+
+    def row(self) -> HistoryRow:
+        """How far it is."""
+        status = None if self._load is None else self._load.status
+        if status is None:
+            return HistoryRow(self._loads, self._loading, self._rounds, error=self._fault)
+        return HistoryRow(
+            enabled=self._loads,
+            loading=self._loading,
+            rounds=self._rounds,
+            symbols=status.symbols,
+            symbols_done=status.symbols_done,
+            share=status.share,
+            stored=status.stored,
+            refused=status.refused,
+            faults=dict(status.faults),
+            error=self._fault,
+        )
+
     async def _round(self, load: HistoryLoad, targets: Sequence[Target]) -> None:
         if targets:
             started_ns = self._clock()
-            status = await load.run(targets)
+            self._loading = True
+            try:
+                status = await load.run(targets)
+            finally:
+                self._loading = False
             if status.wanted >= TOLD_FROM:
                 self._tell(status, (self._clock() - started_ns) / NS)
         self._tell_missing()
@@ -304,7 +346,7 @@ class BarHistory:
             *(self._interval_s, interval_s),
         )
         try:
-            for symbol in _kept_symbols(self._config):
+            for symbol in kept_symbols(self._config):
                 bars = await asyncio.to_thread(reader.last, symbol, interval_s, SEEDED)
                 self._desk.model_bars.fill(bars)
         except StoreError as error:
@@ -328,7 +370,7 @@ class BarHistory:
         return ROUND_S - (now_s - AFTER_S) % ROUND_S
 
 
-def _kept_symbols(config: Config) -> list[str]:
+def kept_symbols(config: Config) -> list[str]:
     """Those whose newest bars are held at hand."""
     natives = {venue: feed.symbols for venue, feed in config.feeds.items() if feed.enabled}
     if config.simulated.enabled and not natives:

@@ -1,4 +1,4 @@
-"""Blocks: entries of a symbol, or of all, that a quant module or server forbids for a while."""
+"""Blocks: entries of a symbol, or of all, that a quant module or server forbids for a while, or the bus."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ class Blocks:
 
     def __init__(self) -> None:
         self._blocks: dict[str, tuple[str, int]] = {}
+        self._forbidden = "", 0
+        self.was_forbidden = False
+        """The bus forbade some since the start."""
+
+    def forbid(self, reason: str, until_ns: int) -> None:
+        """All entries, as the bus that the desk rests on is not well: the last that is said stands."""
+        self.was_forbidden = True
+        self._forbidden = reason, until_ns
+
+    def forbidden(self, now_ns: int) -> str:
+        """Why all entries are forbidden; "" when they are not."""
+        return self._forbidden[0] if now_ns < self._forbidden[1] else ""
 
     def add(self, symbol: str, reason: str, until_ns: int) -> None:
         """Block a symbol (or ``ALL``) until then. Of two of one symbol the one that ends later stands."""

@@ -31,6 +31,8 @@ KEPT_COMMANDS = 100_000
 KEPT_KEYS = 100_000
 KEY_S = 24 * 3600
 """How long a key is known."""
+KEPT_REPLIES = 64 * 1024 * 1024
+"""Bytes of all replies that are kept under keys."""
 PRUNE_S = 600.0
 
 
@@ -67,7 +69,7 @@ async def bound_commands(store: Store) -> None:
     while True:
         try:
             await queried(store, prune_commands(KEPT_COMMANDS))
-            await queried(store, prune_keys(time.time_ns() - KEY_S * NS, KEPT_KEYS))
+            await queried(store, prune_keys(time.time_ns() - KEY_S * NS, KEPT_KEYS, KEPT_REPLIES))
         except StoreError as error:
             log.warning("the log of commands is not bounded any more: %s", error)
             return

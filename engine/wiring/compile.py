@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine import bar_merge_kernel
 from engine.features import alpha158, candles, remember
 from engine.features import engine as features
 from engine.feeds import binance_scan
@@ -26,6 +27,7 @@ def compile_all(note: Callable[[str], None]) -> None:
     rules.compile_kernels(note)
     scan.compile_kernels(note)
     alpha158.compile_kernels(note)
+    bar_merge_kernel.compile_kernels(note)
     candles.compile_kernels(note)
     remember.compile_kernels(note)
     walker.compile_kernels(note)

@@ -165,16 +165,17 @@ class Dealer:
         )
 
     def _parts(self) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
-        places, ticks, size = self._places.data, self._ticks.data, TICK.itemsize
+        places, ticks, size = self._placed, self._dealt, TICK.itemsize
         bounds = self._starts.tolist()
         for shard, (start, stop) in enumerate(pairwise(bounds)):
             if stop > start:
-                yield shard, (places[start:stop].tobytes(), ticks[start * size : stop * size].tobytes())
+                yield shard, (bytes(places[start:stop]), bytes(ticks[start * size : stop * size]))
 
     def _make_room(self, rows: int, news: int) -> None:
         self._rows, self._told = rows, news
         self._places = np.zeros(rows, np.dtype("<u4"))
         self._ticks = np.zeros(rows * TICK.itemsize, np.uint8)
+        self._placed, self._dealt = self._places.data, self._ticks.data
         self._marks, self._news = np.zeros(2 * rows, np.int64), np.zeros(2 * news, np.int64)
         self._point(_PLACES, self._places)
         self._point(_TICKS, self._ticks)
@@ -186,6 +187,8 @@ class Dealer:
 
 
 def _pairs(array: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
+    if not count:  # of most rounds
+        return []
     flat = iter(array[: 2 * count].tolist())
     return list(zip(flat, flat, strict=True))
 

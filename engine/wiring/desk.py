@@ -221,7 +221,12 @@ class Desk:
             if self.instruments.get(spec.symbol) is None:
                 self.intake.add_symbol(spec.symbol)
             self.instruments.set_grid(
-                spec.symbol, spec.tick_size, spec.lot_size, spec.min_notional, spec.max_quantity
+                spec.symbol,
+                spec.tick_size,
+                spec.lot_size,
+                spec.min_notional,
+                spec.max_quantity,
+                spec.quote_currency,
             )
 
     def on_block(self, ticks: Ticks, symbols: Sequence[str]) -> None:
@@ -298,6 +303,11 @@ class Desk:
         self._absence.on_time()
         if self.targets is not None:
             self.targets.on_time()
+
+    def note_quiet(self, bars: int, ns: int) -> None:
+        """So many bars closed up to ``ns`` at boundaries that nobody looked at."""
+        self.bars += bars
+        self._timed_ns = ns
 
     def keep_orders(self) -> None:
         """Keep what the next run needs of the orders beside the journal."""

@@ -280,6 +280,14 @@ class ExitWatch:
             if instrument is not None and self._features.exit_armed(instrument.index):
                 self.arm(symbol)
 
+    def leave_ns(self, positions: Sequence[Position]) -> int | None:
+        """When the time of the first of these is over; None: of none."""
+        times = [None if armed is None else armed.leave_ns for armed in map(self._armed_of, positions)]
+        return min((ns for ns in times if ns is not None), default=None)
+
+    def _armed_of(self, position: Position) -> _Armed | None:
+        return self._levels(position.symbol)
+
     # --- marks ---
 
     def mid(self, index: int) -> float:

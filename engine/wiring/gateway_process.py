@@ -75,7 +75,9 @@ class GatewayProcess:
             stdout=DEVNULL,
             stderr=PIPE,
             env=child_environment(),
-            start_new_session=True,
+            # A key that ends the engine does not end it; but of the engine's session: in one of its own
+            # it would not be nicer than the desk, and stand behind all else on the machine.
+            process_group=0,
         )
         assert child.stdin is not None and child.stderr is not None
         try:

@@ -173,6 +173,10 @@ class HistoryLoad:
             raise errors.exceptions[0] from None
         return status
 
+    def ask_all(self) -> None:
+        """In the next run, also for symbols of which there was nothing new a moment ago."""
+        self._quiet.clear()
+
     async def forget_old(self) -> int:
         """Delete what is older than ``history.days``, a little at a time; answers how many bars."""
         before_ns = self._oldest_ns(self._clock())

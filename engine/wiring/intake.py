@@ -78,6 +78,8 @@ class Intake:
         self._buffer = bytearray(CAPACITY * _ROW)
         self._ticks: Ticks = np.frombuffer(self._buffer, TICK)
         self._address = int(self._ticks.ctypes.data)
+        self.feed = features.feed
+        """What consumes ticks; another that answers alike may take its place."""
         self.trades = 0
         self.quotes = 0
         self.rejected: Counter[str] = Counter()
@@ -176,14 +178,14 @@ class Intake:
         self.quotes += quotes
         if self._screen.check(ticks, 0, count):
             self._note_rejects(ticks)
-        self._answer(ticks, count, *self._features.feed(ticks, 0, count))
+        self._answer(ticks, count, *self.feed(ticks, 0, count))
 
     def screened(self, ticks: Ticks) -> None:
         """Take ticks that were screened elsewhere; their ``symbol`` is the instrument's index."""
         count, quotes = len(ticks), int(np.count_nonzero(ticks["kind"]))
         self.trades += count - quotes
         self.quotes += quotes
-        self._answer(ticks, count, *self._features.feed(ticks, 0, count))
+        self._answer(ticks, count, *self.feed(ticks, 0, count))
 
     def note_rejected(self, reason: str, count: int) -> None:
         """So many ticks were not believed elsewhere."""
@@ -214,7 +216,7 @@ class Intake:
 
     def _answer(self, ticks: Ticks, count: int, code: int, position: int, symbol: int) -> None:
         """Answer each trigger, then go on where it was."""
-        feed, on_trigger = self._features.feed, self._on_trigger
+        feed, on_trigger = self.feed, self._on_trigger
         while code != NONE:
             on_trigger(code, symbol)
             code, position, symbol = feed(ticks, position, count)

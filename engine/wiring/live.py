@@ -200,7 +200,7 @@ class LiveEngine:
     @property
     def ready(self) -> bool:
         """Whether its clock and its prices are those of now: until then they are history's."""
-        return self.phase not in ("starting", "warming up")
+        return self.phase not in ("starting", "standing by", "warming up")
 
     def bus_health(self) -> BusHealth | None:
         return None

@@ -94,7 +94,7 @@ class LoadedModels:
         rows = self._desk.signals.scoring.rows_for(predictor)
         if rows is None:
             return
-        answer = await _ask(predictor, rows, self._desk.config.models.answer_ms / 1e3)
+        answer = await answer_of(predictor, rows, self._desk.config.models.answer_ms / 1e3)
         if answer.shape != (len(rows),) or not usable(answer):
             raise ModelError(
                 f"model {predictor.version} predicts numbers that are not finite, or too large, of what the "
@@ -107,7 +107,8 @@ def _is_down(predictor: Predictor) -> bool:
     return remote is not None and bool(remote.down)
 
 
-async def _ask(predictor: Predictor, rows: Floats, answer_s: float) -> Floats:
+async def answer_of(predictor: Predictor, rows: Floats, answer_s: float) -> Floats:
+    """What it predicts of ``rows``, wherever it runs. Raises ModelError."""
     remote = remote_of(predictor)
     if remote is None:
         return predictor.predict(rows)

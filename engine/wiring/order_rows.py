@@ -25,14 +25,20 @@ class OrderRows:
         over: dict[str, OrderRow] = {}
         for order in orders:
             row = self._over.get(order.client_order_id)
+            made = row is None
             if row is None:
                 row = order_row(order, waiting, self._instruments)
-                yield
             if order.state.terminal:
                 over[order.client_order_id] = row
             rows.append(row)
+            if made:
+                yield  # last: an order that ends meanwhile is not kept as it was
         self._over = over
         return tuple(rows)
+
+    def row(self, order: Order, waiting: Mapping[str, str]) -> OrderRow:
+        """One of them, or another."""
+        return self._over.get(order.client_order_id) or order_row(order, waiting, self._instruments)
 
 
 def order_row(order: Order, waiting: Mapping[str, str], instruments: Instruments) -> OrderRow:

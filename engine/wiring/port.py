@@ -35,6 +35,7 @@ from engine.slices import Work, at_once, in_slices
 from engine.store.read import Reader
 from engine.wiring.alerts import LiveAlerts
 from engine.wiring.commands import LiveCommands
+from engine.wiring.daily_port import LiveDaily
 from engine.wiring.data_view import LiveData
 from engine.wiring.explain import explain, past, sought
 from engine.wiring.market_news import POLLED
@@ -46,6 +47,7 @@ from engine.wiring.signal_answer import answer
 from engine.wiring.symbol_view import strategy_detail, symbol_signals
 from engine.wiring.tickets import find
 from engine.wiring.trading_port import LiveTrading
+from engine.wiring.view import Head
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
@@ -78,6 +80,7 @@ class LivePort:
             lambda: None if engine.bars is None else engine.bars.reader,
         )
         self.alerts = LiveAlerts(engine)
+        self.daily = LiveDaily(engine)
         self.commands = LiveCommands(engine.store, lambda: self._open_reader())
         self.pages = Recorded(lambda: self._open_reader(), self.data.called)
         self._reader: Reader | None = None
@@ -128,9 +131,6 @@ class LivePort:
 
     def _making(self) -> Work[StateFrame]:
         engine = self._engine
-        gateways = engine.gateways
-        compared = None if gateways is None else gateways.reconciliation
-        seated = engine.control.controller(time.monotonic_ns())
         last_seq = engine.hub.last_seq
         model = model_row(engine.model)
         yield
@@ -141,37 +141,46 @@ class LivePort:
         return (
             yield from engine.view.making(
                 self._now_ns(),
-                phase=engine.phase,
-                phase_detail=engine.phase_detail,
-                feeds=engine.market_feeds,
-                beside=(*engine.beside.context, *engine.beside.collected),
-                loading=engine.loading(),
+                self._head(),
                 model=model,
                 logs=logs,
                 last_seq=last_seq,
-                pending_writes=engine.store.pending,
-                tape=engine.tape_text(),
-                recording=engine.recording_state,
-                playback=None if engine.playback is None else engine.playback.row(),
                 automations=automations,
-                drifts=0 if compared is None else compared.drifts,
-                gateway="" if gateways is None else gateways.text(),
-                bus=engine.bus_line(),
-                consoles=engine.control.count,
-                controller=("", "") if seated is None else (seated.id, seated.label),
             )
         )
 
-    def health(self) -> Health:
-        state = self.state()
+    def _head(self) -> Head:
         engine = self._engine
+        gateways = engine.gateways
+        compared = None if gateways is None else gateways.reconciliation
+        seated = engine.control.controller(time.monotonic_ns())
+        return Head(
+            phase=engine.phase,
+            phase_detail=engine.phase_detail,
+            feeds=engine.market_feeds,
+            beside=(*engine.beside.context, *engine.beside.collected),
+            loading=engine.loading(),
+            pending_writes=engine.store.pending,
+            tape=engine.tape_text(),
+            recording=engine.recording_state,
+            playback=None if engine.playback is None else engine.playback.row(),
+            drifts=0 if compared is None else compared.drifts,
+            gateway="" if gateways is None else gateways.text(),
+            bus=engine.bus_line(),
+            consoles=engine.control.count,
+            controller=("", "") if seated is None else (seated.id, seated.label),
+        )
+
+    def health(self) -> Health:
+        """Of what is now; no row beyond it is made."""
+        engine, head, now_ns = self._engine, self._head(), self._now_ns()
         bus = engine.bus_health()
         return Health(
             ok=engine.writing.failure is None and self._fed() and (bus is None or bus.ok),
             version=VERSION,
             pid=os.getpid(),
-            status=state.status,
-            feeds=state.feeds,
+            status=engine.view.status(now_ns, head),
+            feeds=engine.view.feeds(now_ns, head),
             stale_data_s=engine.desk.config.risk.stale_data_s,
             model=model_row(engine.model),
             ready=_probe(self.unready()),
@@ -192,8 +201,9 @@ class LivePort:
         be."""
         engine = self._engine
         market = {POLLED, *(feed.venue for feed in engine.market_feeds)}
+        watched = (*engine.market_feeds, *engine.beside.context, *engine.beside.collected)
         return bool(engine.tape_text()) or all(
-            feed.state in _DELIVERING for feed in self.state().feeds if feed.venue in market
+            feed.stats.state in _DELIVERING for feed in watched if feed.venue in market
         )
 
     def unready(self) -> str:

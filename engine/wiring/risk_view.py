@@ -136,6 +136,8 @@ class RiskViews:
         )
         if fault:
             view.data_fault = fault
+        if self._blocks.was_forbidden:
+            view.forbidden = self._blocks.forbidden(now)
         if self._limits.asks_more or MODEL in sources or self.unknown_accounts or request.parent_id:
             self._add(view, request)
         return view

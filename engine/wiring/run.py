@@ -10,6 +10,7 @@ import gc
 import logging
 import shutil
 from collections.abc import Callable
+from functools import partial
 
 from engine.api.control import Control
 from engine.errors import InternalError, TickdeskError
@@ -31,12 +32,14 @@ log = logging.getLogger("engine")
 Make = Callable[[EngineOptions, LogRing, Tape | None, Begin, Control], LiveEngine]
 
 
-def run_engine(options: EngineOptions, make: Make = LiveEngine) -> int:
-    """Run until told to stop; returns the exit code. ``make``: which engine.
+def run_engine(options: EngineOptions, make: Make = LiveEngine, lock: StateLock | None = None) -> int:
+    """Run until told to stop; returns the exit code.
 
-    Raises TickdeskError when it cannot start.
+    ``make``: which engine. ``lock``: of the state directory, where it is held already. Raises TickdeskError
+    when it cannot start.
     """
-    lock = StateLock.acquire(options.state_dir)
+    lock = lock or StateLock.acquire(options.state_dir)
+    code = 1
     try:
         logs = configure_by(
             options.config.logging, stderr=options.log_to_stderr, file=options.state_dir / "engine.log"
@@ -51,14 +54,14 @@ def run_engine(options: EngineOptions, make: Make = LiveEngine) -> int:
 
         compile_all(note)
         be_prompt()
-        code = _run(options, logs.ring, tape, make)
+        code = _run(options, logs.ring, tape, make, lock)
     except TickdeskError:
         raise
     except Exception as error:
         log.exception("internal error")
         raise InternalError(options.state_dir / "engine.log", error) from error
     finally:
-        lock.release()
+        lock.release(in_order=code == 0)
     if options.temporary:
         shutil.rmtree(options.state_dir, ignore_errors=True)
     return code
@@ -76,12 +79,12 @@ def _begins_ns(options: EngineOptions) -> int:
     return min((span.from_ns for span in spans if span.from_ns), default=0)
 
 
-def _run(options: EngineOptions, ring: LogRing, tape: Tape | None, make: Make) -> int:
+def _run(options: EngineOptions, ring: LogRing, tape: Tape | None, make: Make, lock: StateLock) -> int:
     begin, control = options.begin, Control()
     deadline = Deadline(options.config.engine.shutdown_s + GRACE_S)
     while True:
         engine = make(options, ring, tape, begin, control)
-        engine.on_stop = deadline.start
+        engine.on_stop = partial(_on_stop, engine, deadline, lock)
         code = asyncio.run(engine.main())
         if engine.anew is None or code:
             return code
@@ -93,3 +96,9 @@ def _run(options: EngineOptions, ring: LogRing, tape: Tape | None, make: Make) -
         forget_journal(options.state_dir)
         ring.clear()
         log.info("the desk begins anew from the tape's start")
+
+
+def _on_stop(engine: LiveEngine, deadline: Deadline, lock: StateLock) -> None:
+    deadline.start()
+    if engine.crash is None:
+        lock.ends()  # it was told to: a spare does not trade on, even where this does not end in time

@@ -307,7 +307,7 @@ class Scoring:
             names = [self._symbols[index] for index in one.indices.tolist()]
             found = dict(zip(names, one.closes.tolist(), strict=True))
             self.watch.on_closes(one.interval_s, boundary_ns, found)
-        if self.active is not None:
+        if self.active is not None and self._config.rollback.min_live_ic is not None:
             track = self.watch.tracks[self.active.version]
             reason = self._judge.on_live_ic(track.live_rank_ic(), track.judged)
             if reason:

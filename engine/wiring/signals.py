@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from engine.config import BlendWeights, Config
 from engine.events import NS, Blend, Drop, FeatureRow, Opportunity, Signal
@@ -97,7 +98,8 @@ class Signals:
             limit_s=config.strategy_limit_ms / 1e3,
         )
         self._said = self.strategies if said is None else said(self.strategies)
-        self.quant = QuantSet(round(config.features.bar_s * NS))
+        # Where nothing is ever filled, a hole is not told from a market that was closed.
+        self.quant = QuantSet(round(config.features.bar_s * NS) if config.features.max_fill_bars else 0)
         self.blender = Blender(config.opportunities.weights, self.strategies.weights)
         self.aggregator = Aggregator(config.opportunities)
         self._columns = np.array(
@@ -106,7 +108,8 @@ class Signals:
                 for name, family in zip(quant.NAMES, quant.FAMILIES, strict=True)
             ]
         )
-        self._ttl_ns = np.array(quant.TTL_NS)
+        # They speak at each bar, of whatever length.
+        self._ttl_ns = (np.array(quant.TTL_NS) * max(1.0, config.features.bar_s)).astype(np.int64)
         self.scoring = Scoring(
             config,
             model_bars,
@@ -261,6 +264,17 @@ class Signals:
             )
 
     # --- commands ---
+
+    def note_quiet(self, blends: int, refused: Sequence[tuple[str, int]]) -> None:
+        """Boundaries at which nothing was said came to so many blends, all of them refused."""
+        self.blends += blends
+        for code, count in refused:
+            self._on_refused(STAGE, code, count)
+
+    @property
+    def quant_columns(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(columns of the quant modules in a blend, how long what they say counts, ns)."""
+        return self._columns, self._ttl_ns
 
     def set_weights(self, weights: BlendWeights) -> None:
         """Percent by family, from the next blend on. Raises ConfigError when all are 0."""

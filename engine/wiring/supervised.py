@@ -23,6 +23,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.session_niceness import niceness, set_niceness
+
 NICE = 15
 MAX_INPUT = 4 * 1024 * 1024
 """Bytes of the first line."""
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
 def _step_back() -> None:
     """What the desk does goes first: for the processor, and when memory runs out."""
     os.nice(NICE)
+    if os.getsid(0) == os.getpid() and (niceness() or 0) < NICE:
+        set_niceness(NICE)  # beside the desk's session, that of ours is what counts
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         # What loses its parent becomes ours: so all of it can be found.

@@ -12,10 +12,12 @@ def targets_detail(targets: Targets | None) -> TargetsDetail:
     """What a rebalance would do now, and what the last one did; None: targets are off."""
     if targets is None:
         return TargetsDetail(False, TargetPlan(), TargetPlan(), 0, 0)
-    return TargetsDetail(True, _plan(targets.plan()), _plan(targets.last), targets.last_ns, targets.next_ns)
+    return TargetsDetail(
+        True, plan_rows(targets.plan()), plan_rows(targets.last), targets.last_ns, targets.next_ns
+    )
 
 
-def _plan(plan: Plan) -> TargetPlan:
+def plan_rows(plan: Plan) -> TargetPlan:
     rows = tuple(
         TargetRow(
             *(change.symbol, change.score, change.weight, plain(change.held), plain(change.target)),

@@ -23,14 +23,11 @@ from engine.execution.ids import client_order_id
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
 from engine.market.freshness import Freshness
-from engine.portfolio.targets import STAGE, Asset, Change, Plan, plan
+from engine.portfolio.targets import STAGE, Change, Plan, plan
 from engine.risk.state import originates
 from engine.strategies.model import Model
-from engine.wiring.order_work import rests
+from engine.wiring.target_assets import TargetAssets
 from engine.wiring.trading import Trading
-
-_ROOM = Decimal("0.98")
-"""Of the largest order that risk allows: the price moves between the plan and the order."""
 
 
 class Targets:
@@ -61,8 +58,8 @@ class Targets:
         self._config = config.targets
         self._instruments = instruments
         self._features = features
-        self._freshness = freshness
         self._trading = trading
+        self._assets = TargetAssets(features, freshness, trading, config.risk.stale_data_s)
         self._sees = sees
         self._on_drop = on_drop
         self._on_outcome = on_outcome
@@ -71,7 +68,6 @@ class Targets:
         self._told = ""
         """Whose scores the rebalance rests on."""
         self._every_ns = int(config.targets.every_bars * config.features.bar_s * NS)
-        self._stale_ns = int(config.risk.stale_data_s * NS)
         self._again_ns = int(config.risk.duplicate_window_s * NS)
         self._period = -1
         self._scores: Mapping[str, float] = {}
@@ -119,8 +115,8 @@ class Targets:
         for symbol in self._scores.keys() | held:
             instrument = self._instruments.get(symbol)
             if instrument is not None:
-                assets[symbol] = self._asset(instrument)
-        return plan(self._scores, assets, self._equity(), self._config)
+                assets[symbol] = self._assets.of(instrument)
+        return plan(self._scores, assets, self._assets.equity(), self._config)
 
     @property
     def next_ns(self) -> int:
@@ -131,11 +127,6 @@ class Targets:
         """From when to when (ns, without it) the first scores led to the rebalance that ``ns`` falls into."""
         start_ns = ns // self._every_ns * self._every_ns
         return start_ns, start_ns + self._every_ns
-
-    def _equity(self) -> Decimal:
-        """NaN when it cannot be told."""
-        equity = self._trading.ledger.equity()
-        return Decimal("NaN") if equity is None else equity
 
     # --- a rebalance ---
 
@@ -155,20 +146,6 @@ class Targets:
         self._add()
         for change in self.last.trades:
             self._mark(change.symbol)
-
-    def _asset(self, instrument: Instrument) -> Asset:
-        symbol, trading = instrument.symbol, self._trading
-        held = trading.ledger.quantity(symbol)
-        for request, leaves in trading.work:
-            # An exit that waits for a price may wait for ever.
-            if request.symbol == symbol and not rests(request):
-                held += leaves * request.side.sign
-        mid = trading.watch.mid(instrument.index)
-        price = Decimal(repr(mid)) if math.isfinite(mid) else None
-        now_ns = self._features.now_ns
-        fresh = not self._freshness.reason(instrument.index, now_ns, self._stale_ns)
-        rate = trading.ledger.balances.rate(instrument.quote_currency)
-        return Asset(instrument, held, price, rate, fresh)
 
     def _reduce(self, change: Change) -> None:
         """Send the reduction; without it, nothing is added either."""
@@ -212,8 +189,8 @@ class Targets:
         left = self._additions[symbol]
         wanted = self._request(change, left, abs(left), Purpose.ENTRY)
         instrument = self._instrument(symbol)
-        asset = self._asset(instrument)
-        quantity = self._allowed(wanted, asset)
+        asset = self._assets.of(instrument)
+        quantity = self._assets.allowed(wanted, asset)
         if quantity is None or asset.price is None:
             return  # until it is known again, or planned anew
         if quantity <= 0 or quantity * asset.price < instrument.min_notional:
@@ -229,16 +206,6 @@ class Targets:
             self._additions[symbol] = rest.copy_sign(left)
         else:
             del self._additions[symbol]
-
-    def _allowed(self, wanted: OrderRequest, asset: Asset) -> Decimal | None:
-        """The part of it that a single order may be of; None while that is unknown."""
-        equity = self._equity()
-        if not (equity.is_finite() and asset.fresh) or asset.price is None or asset.rate is None:
-            return None
-        limits = self._trading.gate.book.limits.of(wanted)
-        most = equity * limits.order_share * _ROOM / (asset.price * asset.rate)
-        bounds = [limit for limit in (limits.order_quantity, asset.instrument.max_quantity) if limit]
-        return asset.instrument.quantity(min([wanted.quantity, most, *bounds]))
 
     def _request(
         self, change: Change, direction: Decimal, quantity: Decimal, purpose: Purpose

@@ -62,6 +62,7 @@ class Trading:
         self._features = features
         self._sweep_ns = int(config.exits.sweep_s * NS)
         self._next_sweep_ns = 0
+        self._funds = config.paper.funding_rate_pct != 0.0
         self._day = -1
         flow = self._flow = OrderFlow(
             config,
@@ -178,12 +179,7 @@ class Trading:
         positions = ledger.positions()
         if positions:
             ledger.mark_all(flow.watch.marks(positions))
-        day_pnl, start = ledger.day_pnl(now), ledger.day_start_equity
-        if day_pnl is not None and start is not None:
-            # Unknown for want of a rate it denies entries, and halts nothing: at a start no rate is known.
-            change = self.gate.on_equity(day_pnl, start, now, ledger.day_high(now))
-            if change is not None:
-                self._state.changed(change)
+        self._judge_equity(now)
         for symbol in flow.watch.due(positions, now):
             self._exits.send_if_overdue(symbol)
         if now < self._next_sweep_ns:
@@ -193,6 +189,53 @@ class Trading:
             self._exits.sweep(position.symbol)
         return True
 
+    def _judge_equity(self, now: int) -> None:
+        ledger = self.ledger
+        day_pnl, start = ledger.day_pnl(now), ledger.day_start_equity
+        if day_pnl is not None and start is not None:
+            # Unknown for want of a rate it denies entries, and halts nothing: at a start no rate is known.
+            change = self.gate.on_equity(day_pnl, start, now, ledger.day_high(now))
+            if change is not None:
+                self._state.changed(change)
+
+    # --- boundaries that nobody looked at ---
+
+    @property
+    def idle(self) -> bool:
+        """Nothing but the market and the time can bring about anything: no order is at work, all is at home
+        in one currency, and holding costs nothing."""
+        return (
+            self._rates is None
+            and not self.work.count()
+            and self.paper.due_ns() is None
+            and not (self._funds and self.ledger.positions())
+        )
+
+    @property
+    def next_sweep_ns(self) -> int:
+        """The levels of all positions are looked at anew from then on, every ``sweep_ns``."""
+        return self._next_sweep_ns
+
+    @property
+    def sweep_ns(self) -> int:
+        return self._sweep_ns
+
+    def settle(
+        self, moments: Sequence[tuple[int, Sequence[tuple[str, Decimal]]]], next_sweep_ns: int
+    ) -> None:
+        """``on_time`` of boundaries in the past, at which nothing was due and no limit near: of those (ns,
+        marks) that tell how each day began, the highest equity, and how things stand after the last."""
+        now = 0
+        for ns, marks in moments:
+            now = ns
+            if ns // _DAY_NS != self._day:
+                self._day = ns // _DAY_NS
+                self.ledger.roll(ns)
+            if marks:
+                self.ledger.mark_all(marks)
+        self._judge_equity(now)
+        self._next_sweep_ns = next_sweep_ns
+
     # --- limits from outside ---
 
     def block(self, symbol: str, reason: str, until_ns: int) -> None:
@@ -201,7 +244,13 @@ class Trading:
 
     def blocked(self, symbol: str) -> str:
         """Why entries of the symbol are blocked; "" when they are not."""
-        return self._flow.blocks.reason(symbol, self._features.now_ns)
+        blocks, now = self._flow.blocks, self._features.now_ns
+        return blocks.forbidden(now) or blocks.reason(symbol, now)
+
+    def forbid(self, reason: str, until_ns: int) -> None:
+        """Deny all entries until then, by the desk's clock: the bus that it rests on is not well."""
+        self._flow.blocks.forbid(reason, until_ns)
+        self.gate.rest_on_bus()
 
     def exposure(self) -> tuple[Decimal, Decimal]:
         """(gross, net) that limits are compared with: see ``RiskViews.exposure``."""

@@ -36,7 +36,6 @@ from engine.wiring.account_rows import account_detail
 from engine.wiring.flatten import Flattening
 from engine.wiring.limit_rows import limit_rows
 from engine.wiring.order_pages import order_page
-from engine.wiring.order_rows import order_row
 from engine.wiring.placed import list_reply, placed_before, placed_reply
 from engine.wiring.target_rows import targets_detail
 from engine.wiring.tickets import Tickets, denied_words, find
@@ -141,8 +140,13 @@ class LiveTrading:
         if symbol:
             symbol = find(self._engine.desk, symbol).symbol
         found, rest = order_page(self._trading.blotter, symbol, state, limit, before)
-        waiting = self._trading.waiting()
-        return tuple(order_row(order, waiting, self._engine.desk.instruments) for order in found), rest
+        waiting, rows = self._trading.waiting(), self._engine.view.order_rows
+        return tuple(rows.row(order, waiting) for order in found), rest
+
+    def order(self, client_order_id: str) -> OrderRow | None:
+        """None: the desk knows none of this id."""
+        found = self._trading.blotter.get(client_order_id)
+        return None if found is None else self._engine.view.order_rows.row(found, self._trading.waiting())
 
     def preview_amendment(self, client_order_id: str, patch: AmendPatch) -> OrderPreview:
         self._refuse_early()

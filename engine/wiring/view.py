@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-
-import msgspec
+from typing import NamedTuple
 
 from engine.api.protocol import (
     AutomationRow,
@@ -35,6 +34,28 @@ RECENT_ORDERS = 100
 RECENT_OPPORTUNITIES = 60
 
 
+class Head(NamedTuple):
+    """What the engine says of itself, beside what the desk does."""
+
+    phase: str
+    phase_detail: str
+    feeds: Sequence[Watched]
+    pending_writes: int
+    tape: str
+    beside: Sequence[Watched] = ()
+    """What is watched beside the market."""
+    drifts: int = 0
+    gateway: str = ""
+    bus: tuple[str, bool] = ("", True)
+    """What is to be said of it, and whether it is well."""
+    loading: str = ""
+    playback: PlaybackRow | None = None
+    recording: str = ""
+    consoles: int = 0
+    controller: tuple[str, str] = ("", "")
+    """Id and label."""
+
+
 class DeskView:
     """Builds frames of one desk. ``started_ns`` is the desk clock's time at start."""
 
@@ -45,7 +66,7 @@ class DeskView:
         self._stale_ns = int(desk.config.risk.stale_data_s * NS)
         self._most_skew_ns = int(desk.config.risk.clock_skew_s * NS)
         self.tick_rows = TickRows(desk, self._stale_ns)
-        self._order_rows = OrderRows(desk.instruments)
+        self.order_rows = OrderRows(desk.instruments)
         self._rate_ns = 0
         self._rate_ticks = 0
         self._rate = 0.0
@@ -53,48 +74,17 @@ class DeskView:
     def making(
         self,
         now_ns: int,
+        head: Head,
         *,
-        phase: str,
-        phase_detail: str,
-        feeds: Sequence[Watched],
-        beside: Sequence[Watched] = (),
         model: ModelRow | None,
         logs: Sequence[LogRow],
         last_seq: int,
-        pending_writes: int,
-        tape: str,
         automations: tuple[AutomationRow, ...] = (),
-        drifts: int = 0,
-        gateway: str = "",
-        bus: tuple[str, bool] = ("", True),
-        loading: str = "",
-        playback: PlaybackRow | None = None,
-        recording: str = "",
-        consoles: int = 0,
-        controller: tuple[str, str] = ("", ""),
     ) -> Work[StateFrame]:
-        """Every row, as of ``now_ns`` on the desk's clock. ``beside``: what is watched beside the market;
-        ``controller``: id and label; ``bus``: what is to be
-        said of it, and whether it is well."""
-        status = msgspec.structs.replace(
-            self._status(now_ns, phase, phase_detail, pending_writes, tape),
-            drifts=drifts,
-            gateway=gateway,
-            bus=bus[0],
-            bus_ok=bus[1],
-            loading=loading,
-            playback=playback,
-            recording=recording,
-            consoles=consoles,
-            controller_id=controller[0],
-            controller=controller[1],
-        )
+        """Every row, as of ``now_ns`` on the desk's clock."""
+        status = self.status(now_ns, head)
         yield
-        most_skew_ns = 0 if tape else self._most_skew_ns
-        feed_rows = (
-            *(feed_row(feed, now_ns, self._desk.clock_offset, most_skew_ns) for feed in feeds),
-            *(feed_row(feed, now_ns) for feed in beside),
-        )
+        feed_rows = self.feeds(now_ns, head)
         yield
         ticks = self.tick_rows.rows(now_ns)
         yield
@@ -119,9 +109,14 @@ class DeskView:
             automations=automations,
         )
 
-    def _status(
-        self, now_ns: int, phase: str, phase_detail: str, pending_writes: int, tape: str
-    ) -> StatusRow:
+    def feeds(self, now_ns: int, head: Head) -> tuple[FeedRow, ...]:
+        most_skew_ns = 0 if head.tape else self._most_skew_ns
+        return (
+            *(feed_row(feed, now_ns, self._desk.clock_offset, most_skew_ns) for feed in head.feeds),
+            *(feed_row(feed, now_ns) for feed in head.beside),
+        )
+
+    def status(self, now_ns: int, head: Head) -> StatusRow:
         desk = self._desk
         ledger, gate, risk = desk.trading.ledger, desk.trading.gate, desk.config.risk
         funnel = desk.funnel()
@@ -134,8 +129,8 @@ class DeskView:
             risk_reason=gate.reason,
             engine_ns=now_ns,
             started_ns=self._started_ns,
-            phase=phase,
-            phase_detail=phase_detail,
+            phase=head.phase,
+            phase_detail=head.phase_detail,
             account_currency=ledger.currency,
             equity=money(ledger.equity()),
             day_pnl=money(day_pnl),
@@ -149,9 +144,19 @@ class DeskView:
             stale_symbols=desk.freshness.stale_count(now_ns, self._stale_ns),
             funnel=funnel,
             drops=dict(sorted(desk.drops.items(), key=lambda item: (-item[1], item[0]))),
-            tape=tape,
-            pending_writes=pending_writes,
+            tape=head.tape,
+            pending_writes=head.pending_writes,
             locked=self._locked(now_ns),
+            drifts=head.drifts,
+            gateway=head.gateway,
+            bus=head.bus[0],
+            bus_ok=head.bus[1],
+            loading=head.loading,
+            playback=head.playback,
+            recording=head.recording,
+            consoles=head.consoles,
+            controller_id=head.controller[0],
+            controller=head.controller[1],
         )
 
     def _locked(self, now_ns: int) -> tuple[str, ...]:
@@ -206,7 +211,7 @@ class DeskView:
         trading = self._desk.trading
         shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
         shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
-        return (yield from self._order_rows.making(tuple(shown.values()), trading.waiting()))
+        return (yield from self.order_rows.making(tuple(shown.values()), trading.waiting()))
 
     def _strategies(self) -> tuple[StrategyRow, ...]:
         earned = {row.name: row for row in self._desk.trading.books.pnl()}

@@ -87,7 +87,7 @@ def test_the_example_uses_an_indicator_of_pandas_ta_classic(folder: Path) -> Non
     detail = strategies.detail("ema_touch")
     assert detail.origin == str(folder / "ema_touch.py")
     assert [(p.name, p.kind, p.value, p.default, p.range) for p in detail.params] == [
-        ("ttl_s", "number", 20.0, 20.0, "> 0 and <= 86400"),
+        ("ttl_s", "number", 20.0, 20.0, "> 0 and <= 315360000"),
         ("length", "integer", 20, 20, "2 to 200"),
         ("near_pct", "number", 0.2, 0.05, "> 0 and <= 10"),
         ("min_rsi", "number", 50.0, 50.0, "0 to 100"),

@@ -1,67 +1,17 @@
-"""A real Celery worker in processes of its own, and a redis-server that keeps what it was told."""
+"""A real Celery worker in processes of its own."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from engine.config.jobs import JobsConfig
 
 START_S = 30.0
-
-
-class KeepingRedis:
-    """A redis-server on a free port, with an append-only file. It can go away and come back."""
-
-    def __init__(self, folder: Path) -> None:
-        found = shutil.which("redis-server")
-        if found is None:
-            pytest.skip("redis-server is not installed")
-        self._command = found
-        self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                *(self._command, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
-                *("--appendonly", "yes", "--appendfsync", "always", "--dir", str(self._folder)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        client = self.client()
-        deadline = time.monotonic() + START_S
-        while True:
-            try:
-                client.ping()
-                break
-            except Exception as error:  # the library's own, while it is not there
-                assert time.monotonic() < deadline and self._process.poll() is None, error
-            time.sleep(0.01)
-        client.close()
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
-
-    def client(self):  # type: ignore[no-untyped-def]
-        return pytest.importorskip("redis").Redis(port=self.port)
 
 
 class JobWorker:

@@ -225,6 +225,29 @@ async def test_history_is_loaded_beside_the_desk_and_goes_on(
         await until(lambda: len(again.bars.cache.bars(SYMBOL, 5_000)[0]) >= DAY)
 
 
+async def test_a_load_begins_when_it_is_asked_for(tmp_path: Path) -> None:
+    async with (
+        KlinesServer(candles(DAY + 30), limit=1000) as server,
+        running(tmp_path, f"feeds.binance.rest_url='{server.url}'") as one,
+    ):
+        one.now_ns = NOW + 11 * NS
+        one.run()
+        await until(lambda: one.bars.row().rounds == 1)
+        row = one.bars.row()
+        assert row.enabled and not row.loading and (row.stored, row.faults) == (DAY, {})
+        one.now_ns += 3 * MINUTE  # the next look is up to a minute away
+        one.bars.load_now()
+        await until(lambda: one.bars.row().rounds == 2)
+        assert one.bars.row().stored == 3
+        # Nor does it wait for a symbol that is left alone for a while, as there was nothing new of it.
+        one.bars.load_now()
+        await until(lambda: one.bars.row().rounds == 3)
+        one.now_ns += MINUTE
+        one.bars.load_now()
+        await until(lambda: one.bars.row().rounds == 4)
+        assert one.bars.row().stored == 1
+
+
 async def test_a_venue_that_refuses_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_load, "FIRST_PAUSE_S", 0.01)
     async with running(tmp_path, "feeds.binance.rest_url='http://127.0.0.1:9'") as one:

@@ -10,7 +10,7 @@ from engine import kernels
 from engine.wiring.compile import compile_all
 
 MODULES = (
-    *("consume", "screen", "binance_scan", "quant", "blend", "rules", "scan", "alpha158", "candles"),
+    *("consume", "screen", "binance_scan", "quant", "blend", "rules", "scan", "alpha158", "bars", "candles"),
     *("remember", "model", "drift", "intake", "deal"),
 )
 

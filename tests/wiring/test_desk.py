@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from engine.api.protocol import StrategyPatch
 from engine.config import load
 from engine.errors import ConfigError
 from engine.events import NS, Alert, Opportunity, Signal
+from engine.feeds.base import InstrumentSpec
 from engine.store.rows import EquityPoint
 from engine.strategies.trend import Trend
+from engine.workers.listings import listed_as
 from tests.wiring.conftest import START_NS, Bench, calm, quote, simulated, trade
 
 A = "sim:AAA-USD"
@@ -125,3 +128,14 @@ def test_the_clock_alone_closes_bars() -> None:
     before = bench.desk.now_ns
     bench.desk.advance(START_NS)
     assert bench.desk.now_ns == before, "a clock that steps back moves nothing"
+
+
+def test_what_a_share_is_quoted_in_its_venue_tells() -> None:
+    bench = Bench()
+    spec = InstrumentSpec("alpaca:AAPL", Decimal("0.01"), Decimal(1), Decimal(1), "USD")
+    bench.desk.on_events([trade("alpaca:AAPL", 1, 180.0, 1.0, 0.0)])
+    (before,) = bench.desk.instruments
+    bench.desk.adopt([spec])
+    (after,) = bench.desk.instruments
+    assert (before.quote_currency, after.quote_currency) == ("", "USD")
+    assert listed_as(after, 180.0).currency == "USD"

@@ -25,7 +25,8 @@ from engine.wiring.job_board import JobBoard
 from engine.wiring.job_executor import JobExecutor
 from engine.wiring.job_queue import application, send
 from tests.wiring.hook import Hook, serving, until
-from tests.wiring.job_process import JobWorker, KeepingRedis
+from tests.wiring.job_process import JobWorker
+from tests.wiring.redis_process import RedisProcess
 from tests.wiring.running_automations import SYMBOL, Running
 
 pytest.importorskip("celery")
@@ -34,15 +35,15 @@ TOKEN = "of the worker's environment"
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeepingRedis]:
-    server = KeepingRedis(tmp_path_factory.mktemp("redis"))
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    server = RedisProcess(tmp_path_factory.mktemp("redis"), "always", listens=True)
     server.start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="module")
-def config(redis: KeepingRedis) -> JobsConfig:
+def config(redis: RedisProcess) -> JobsConfig:
     return JobsConfig(
         broker_url=redis.url, prefix="t", wait_s=10.0, lease_s=1.0, time_limit_s=20.0, attempts=3
     )
@@ -174,14 +175,14 @@ async def test_a_killed_child_has_its_job_taken_up_where_it_was(
 
 
 async def test_a_broker_that_goes_and_comes_doubles_nothing(
-    config: JobsConfig, worker: JobWorker, redis: KeepingRedis, hook: Hook
+    config: JobsConfig, worker: JobWorker, redis: RedisProcess, hook: Hook
 ) -> None:
     async with Engine(config) as engine:
         hook.answers = ["hang"]
         doing = asyncio.create_task(engine.do(engine.work(calling(hook))))
         await until(lambda: engine.places[-1:] == [(worker.name, 1)] and hook.calls)
         assert (engine.executor.health().ok, engine.executor.health().given) == (True, 1)
-        redis.stop()
+        redis.kill()
         await until(lambda: engine.alerts)
         assert not engine.executor.health().ok
         hook.hanging.set()
@@ -192,7 +193,7 @@ async def test_a_broker_that_goes_and_comes_doubles_nothing(
         assert "cannot be reached" in engine.alerts[0] and "answers again" in engine.alerts[1]
 
 
-async def test_without_a_broker_it_waits_and_is_done_here(redis: KeepingRedis, hook: Hook) -> None:
+async def test_without_a_broker_it_waits_and_is_done_here(redis: RedisProcess, hook: Hook) -> None:
     nowhere = JobsConfig(broker_url="redis://:secret@127.0.0.1:1/0", wait_s=0.2)
     async with Engine(nowhere) as engine:
         outcomes = await asyncio.gather(*(engine.do(engine.work(calling(hook))) for _ in range(5)))
@@ -208,7 +209,7 @@ async def test_without_a_broker_it_waits_and_is_done_here(redis: KeepingRedis, h
 
 
 async def test_without_a_worker_it_is_withdrawn_before_it_is_done_here(
-    config: JobsConfig, redis: KeepingRedis, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    config: JobsConfig, redis: RedisProcess, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = msgspec.structs.replace(config, prefix="alone", wait_s=0.1)
     async with Engine(alone) as engine, JobBoard(alone) as board:
@@ -229,20 +230,20 @@ async def test_without_a_worker_it_is_withdrawn_before_it_is_done_here(
 async def test_a_broker_that_stays_away_is_not_waited_for_for_ever(tmp_path: Path, hook: Hook) -> None:
     folder = tmp_path / "redis"
     folder.mkdir()
-    server = KeepingRedis(folder)
+    server = RedisProcess(folder, "always", listens=True)
     server.start()
     config = JobsConfig(broker_url=server.url, wait_s=0.1, deadline_s=30)
     async with Engine(msgspec.structs.replace(config, time_limit_s=0.3)) as engine:
         doing = asyncio.create_task(engine.do(engine.work(calling(hook))))
         await until(lambda: server.client().exists("dfp:jobs:celery:work"))
-        server.stop()
+        server.kill()
         outcome = await doing
         assert outcome.error == "the broker does not answer: it may have been done" and not hook.calls
         assert (await engine.do(engine.work(calling(hook)))).worker == "in process"
 
 
 async def test_a_broker_that_forgot_is_not_made_up_for(
-    config: JobsConfig, redis: KeepingRedis, hook: Hook
+    config: JobsConfig, redis: RedisProcess, hook: Hook
 ) -> None:
     alone = msgspec.structs.replace(config, prefix="forgetful", wait_s=0.2)
     async with Engine(alone) as engine:

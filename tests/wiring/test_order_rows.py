@@ -26,4 +26,19 @@ def test_only_what_may_still_change_is_made_again() -> None:
     third = at_once(rows.making(orders, {}))
     assert third[1] is first[1] and third[0].state == "filled"
     assert list(third) == [order_row(order, {}, instruments) for order in orders]
+    assert [rows.row(order, {}) for order in orders] == list(third) and rows.row(orders[1], {}) is third[1]
     assert at_once(rows.making(orders[1:], {})) and list(rows._over) == ["o1"], "nothing is kept of others"
+
+
+def test_an_order_that_ends_while_rows_are_made_is_not_kept_as_it_was() -> None:
+    blotter, instruments = Blotter(), Instruments()
+    rows = OrderRows(instruments)
+    blotter.apply(transition(1, OrderState.INITIALIZED, request(1)))
+    blotter.apply(transition(1, OrderState.SUBMITTED))
+    (order,) = blotter.recent(1)
+    work = rows.making([order], {})
+    next(work)  # its row is made, and others go first
+    blotter.apply(transition(1, OrderState.CANCELED, reason="asked"))
+    at_once(work)
+    assert rows.row(order, {}).state == "canceled"
+    assert [row.state for row in at_once(rows.making([order], {}))] == ["canceled"]

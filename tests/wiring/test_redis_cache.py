@@ -132,7 +132,7 @@ def test_it_goes_away_and_comes_back_empty(server: RedisProcess, opened: Opened)
     redis.start()
     client = server.client()
     until(lambda: len(held(client)) == 50)
-    server.stop()
+    server.kill()
     until(lambda: redis.stats.state is FeedState.DOWN)
     assert str(server.socket) in redis.stats.detail and "cannot be written" in redis.stats.detail
     for one in told[50:]:  # nobody waits for it
@@ -152,7 +152,7 @@ def test_features_of_an_outage_do_not_come_back_with_it(server: RedisProcess, op
     _, redis = opened(server.url, ttl_s=0.2)
     redis.start()
     until(lambda: redis.stats.state is FeedState.UP)
-    server.stop()
+    server.kill()
     until(lambda: redis.stats.state is FeedState.DOWN)
     redis.offer(table(1.0, "a:OLD"))
     time.sleep(0.3)  # it lives for less

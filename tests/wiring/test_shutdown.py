@@ -7,14 +7,17 @@ import contextlib
 import logging
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.config import load
 from engine.logs import LogRing
+from engine.store.lock import StateLock
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
+from engine.wiring.run import _on_stop
 from engine.wiring.shutdown import SEAL_S, Deadline, Shutdown, Step
 
 
@@ -103,3 +106,23 @@ def test_an_end_by_our_own_bug_has_its_deadline_too(tmp_path: Path) -> None:
     engine.on_stop = lambda: began.append("deadline")
     engine._crashed(ZeroDivisionError())
     assert began == ["deadline"] and engine.stopping.is_set()
+
+
+@pytest.mark.parametrize("crash", [None, ZeroDivisionError()])
+def test_who_stands_by_does_not_go_on_for_an_engine_that_was_told_to_end(
+    crash: Exception | None, tmp_path: Path
+) -> None:
+    """However it ends; for one that failed it does."""
+    engine = LiveEngine(EngineOptions(load(environ={}), tmp_path), LogRing(), None)
+    lock, deadline = StateLock.acquire(tmp_path), Deadline(5.0, lambda code: None)
+    engine.on_stop = partial(_on_stop, engine, deadline, lock)
+    if crash is None:
+        engine.stop("the user")
+    else:
+        engine._crashed(crash)
+    deadline.cancel()
+    lock.release(in_order=False)
+    heir = StateLock.wait(tmp_path)
+    assert (heir is None) == (crash is None)
+    if heir is not None:
+        heir.release()

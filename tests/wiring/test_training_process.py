@@ -115,7 +115,7 @@ async def test_one_that_prints_without_end_costs_the_desk_little() -> None:
     run = Run("import os\nwhile True: os.write(2, b'x' * 65_536)", limit_s=2.0)
     began = time.thread_time()
     assert "longer than 2 s" in await run.refused()
-    assert time.thread_time() - began < 0.2
+    assert time.thread_time() - began < 0.6  # of 2 s that it prints
 
 
 async def test_its_lines_keep_the_loop_free() -> None:

@@ -17,7 +17,7 @@ from engine.market.clock_offset import ClockOffset
 from engine.slices import at_once
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.shown_numbers import age_ms, number
-from engine.wiring.view import DeskView, feed_row
+from engine.wiring.view import DeskView, Head, feed_row
 from tests.wiring.conftest import START_NS, Bench, quote, simulated, trade
 
 A = "sim:AAA-USD"
@@ -29,13 +29,11 @@ def frame(bench: Bench, now_ns: int, view: DeskView | None = None, **more: Any) 
         "phase": "running",
         "phase_detail": "",
         "feeds": (),
-        "model": None,
-        "logs": (),
-        "last_seq": 0,
         "pending_writes": 0,
         "tape": "",
-    }
-    return at_once(made.making(now_ns, **(known | more)))
+    } | more
+    last_seq = known.pop("last_seq", 0)
+    return at_once(made.making(now_ns, Head(**known), model=None, logs=(), last_seq=last_seq))
 
 
 def test_an_empty_desk_has_a_frame() -> None:

@@ -108,7 +108,7 @@ class AlpacaGateway:
         if request.client_order_id in self.jobs:
             return []
         try:
-            name = self._name_of(request)
+            name = self.name_of(request.symbol)
             form = order_form(request, name)
             self._refuse_unheard([request])
         except OrderError as error:
@@ -125,7 +125,7 @@ class AlpacaGateway:
         if len(ordered) < 2:
             return [report for request in ordered for report in self.submit(request, now_ns)]
         try:
-            name = self._name_of(ordered[0])
+            name = self.name_of(ordered[0].symbol)
             form = list_form(ordered, name)
             self._refuse_unheard(ordered)
         except OrderError as error:
@@ -369,10 +369,11 @@ class AlpacaGateway:
 
     # --- refusals of our own
 
-    def _name_of(self, request: OrderRequest) -> str:
-        name = self._symbols.get(request.symbol)
+    def name_of(self, symbol: str) -> str:
+        """Alpaca's of the desk's. Raises OrderError."""
+        name = self._symbols.get(symbol)
         if name is None:
-            raise OrderError(f"{request.symbol} is not among brokers.alpaca.symbols")
+            raise OrderError(f"{clean(symbol, 60)} is not among brokers.alpaca.symbols")
         return name
 
     def _refuse_unheard(self, requests: Sequence[OrderRequest]) -> None:

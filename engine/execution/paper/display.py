@@ -13,6 +13,8 @@ from engine.instruments import Instrument
 _ZERO = Decimal(0)
 DEPTH_MAX_AGE_NS = NS
 """A snapshot older than this says nothing of the levels behind the best."""
+_MANY = 16
+"""Levels that were taken: from so many on, those that no snapshot can show any more are forgotten."""
 
 Level = tuple[Decimal, Decimal]
 """(price, size left)."""
@@ -69,6 +71,9 @@ class Side(msgspec.Struct, gc=False):
         at = str(price)
         gone, _ = self.taken.get(at, (_ZERO, 0))
         self.taken[at] = gone + size, now_ns
+        count = len(self.taken)
+        if count >= _MANY and not count & (count - 1):
+            self._forget(now_ns - DEPTH_MAX_AGE_NS)
 
     def printed(self, price: Decimal, size: Decimal, now_ns: int) -> None:
         """Others traded here: what they took is gone, and all that was better."""
@@ -91,6 +96,11 @@ class Side(msgspec.Struct, gc=False):
         """The clock was set back by so much."""
         self.taken = {at: (gone, since - ns) for at, (gone, since) in self.taken.items()}
         self.deeper_ns -= ns
+
+    def _forget(self, before_ns: int) -> None:
+        """What was taken before: whatever snapshot is looked at from now on shows those levels whole."""
+        best = str(self.price)
+        self.taken = {at: gone for at, gone in self.taken.items() if at == best or gone[1] >= before_ns}
 
     def _left(self, price: Decimal, size: Decimal) -> Decimal:
         return size - self.taken[str(price)][0] if str(price) in self.taken else size

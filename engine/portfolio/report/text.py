@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-
-from engine.events import NS
 from engine.portfolio.report.day import Amounts, DayReport
+from engine.portfolio.report.numbers import moment, number, share
+from engine.portfolio.report.table import Section, as_lines
 
 SHOWN = 200
 """Round trips that a person is shown; JSON has all."""
-Rows = Sequence[Sequence[str]]
-
-
-def moment(ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns / NS, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A dash for what cannot be told."""
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def share(value: float | None) -> str:
-    return "-" if value is None else f"{value * 100:.1f} %"
 
 
 def summary(report: DayReport) -> list[tuple[str, str]]:
@@ -51,9 +35,8 @@ def summary(report: DayReport) -> list[tuple[str, str]]:
     ]
 
 
-def sections(report: DayReport) -> list[tuple[str, Sequence[str], Rows]]:
-    """Title, heads and rows of each table; heads of columns to be aligned right begin with ">"."""
-    found: list[tuple[str, Sequence[str], Rows]] = [
+def sections(report: DayReport) -> list[Section]:
+    found: list[Section] = [
         (
             "Strategies",
             ("name", ">realized", ">unrealized", ">fees", ">funding", ">net"),
@@ -122,7 +105,7 @@ def as_text(report: DayReport) -> str:
     width = max(len(label) for label, _ in labels)
     lines += [f"{label.ljust(width)}  {value}" for label, value in labels]
     for name, heads, rows in sections(report):
-        lines += ["", name, "-" * min(len(name), 78), *_table(heads, rows)]
+        lines += ["", name, "-" * min(len(name), 78), *as_lines(heads, rows)]
     for name, texts in (("Notes", report.notes), ("Not modelled by paper fills", report.not_modelled)):
         if texts:
             lines += ["", name, "-" * len(name), *texts]
@@ -137,15 +120,3 @@ def _trades_title(report: DayReport) -> str:
 def _amounts(one: Amounts) -> tuple[str, ...]:
     texts = (one.realized, one.unrealized, one.fees, one.funding, one.net)
     return (one.name, *(text or "-" for text in texts))
-
-
-def _table(heads: Sequence[str], rows: Rows) -> Iterable[str]:
-    names = [head.removeprefix(">") for head in heads]
-    every = [names, *rows]
-    widths = [max(len(row[column]) for row in every) for column in range(len(heads))]
-    for row in every:
-        cells = (
-            cell.rjust(width) if head.startswith(">") else cell.ljust(width)
-            for cell, width, head in zip(row, widths, heads, strict=True)
-        )
-        yield "  ".join(cells).rstrip()

@@ -26,6 +26,7 @@ ENTRY_CHECKS: tuple[PreTradeCheck, ...] = (
     possible.prices,
     allowed.trading_state,
     allowed.quant_block,
+    allowed.bus_block,
     allowed.repeated_execution,
     allowed.symbol_lock,
     allowed.cooldown,

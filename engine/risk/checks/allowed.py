@@ -29,6 +29,13 @@ def quant_block(case: Case) -> Outcome:
     return not blocked, blocked or "none", "none"
 
 
+@check("BUS_BLOCK")
+def bus_block(case: Case) -> Outcome:
+    """The bus that the desk rests on is well, and the desk in step with it."""
+    forbidden = case.view.forbidden
+    return not forbidden, forbidden or "none", "none"
+
+
 @check("STRATEGY_DISABLED", below_count)
 def repeated_execution(case: Case) -> Outcome:
     """No strategy behind the order was disabled for repeating itself."""

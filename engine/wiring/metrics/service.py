@@ -12,7 +12,7 @@ from engine.ops.exposition import Page
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
 
-PHASES = ("starting", "warming up", "running", "stopping", "rewinding", "failed")
+PHASES = ("starting", "standing by", "warming up", "running", "stopping", "rewinding", "failed")
 
 
 class ServiceMetrics:

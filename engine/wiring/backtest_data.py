@@ -1,0 +1,421 @@
+"""What a backtest runs over: tapes or bars, read once, judged by the gate of all bars, and packed.
+
+Bars are of files or of the stored history. What is prepared is not changed by a run, so that many runs can
+share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from engine.config import Config
+from engine.config.load import traded
+from engine.errors import ConfigError, StoreError, SymbolError
+from engine.events import NS, MarketEvent
+from engine.feeds.base import InstrumentSpec
+from engine.feeds.tape import Tape
+from engine.models.training.label import Series as Labelled
+from engine.research.bar_ticks import PER_BAR, Series, on_grid, pack
+from engine.research.plan import Plan
+from engine.research.result import Rejects, Source
+from engine.store.bar import Provenance
+from engine.store.bars import BARS_DATABASE
+from engine.store.bars_period import read_period
+from engine.store.bars_read import BarReader, Bars
+from engine.strategies.reload import offers_any
+from engine.strategies.user_files import GROUP
+from engine.symbols import find, name_of, round_the_clock
+from engine.text import clean
+from engine.wiring.bar_import import Reject, read_bar_file
+from engine.wiring.longer_bars import longer_bars
+
+Ticks = npt.NDArray[np.void]
+Block = list[MarketEvent] | Ticks
+FILE = "file"
+"""The venue of bars out of a file that names none."""
+HELD_BYTES = 1 << 30
+"""Of tapes' ticks in memory; longer tapes are read anew at each run."""
+_FOREVER_NS = 1 << 62
+_DAY_S = 86_400
+_EVENT_BYTES = 200
+_NIGHTS = 8
+"""Times as long as so many bars take, nights and weekends let the last of them lie back."""
+
+
+class BarData(msgspec.Struct, frozen=True):
+    """Bars of all symbols, as ticks too."""
+
+    interval_s: int
+    symbols: tuple[str, ...]
+    """In the order of the ticks' index."""
+    series: tuple[Series, ...]
+    ticks: Ticks
+    longest_gap_s: float
+    """Between the beginnings of two bars of a symbol."""
+    end_ns: int
+    """Of the last bar."""
+    warm: Ticks
+    """Of the bars before, which only warm indicators up."""
+
+
+class TapeData(msgspec.Struct, frozen=True):
+    """Tapes, with what is on them where that fits into memory."""
+
+    tape: Tape
+    blocks: tuple[tuple[Block, tuple[str, ...]], ...] | None
+    """With the table of symbols as far as it was known then; None: to be read from the files."""
+    since_ns: int
+    until_ns: int
+    sources: tuple[Source, ...]
+
+    def stream(self) -> Iterator[tuple[Block, Sequence[str]]]:
+        """The blocks, which the taker may write to, each with its table of symbols."""
+        if self.blocks is not None:
+            for block, symbols in self.blocks:
+                yield (block if isinstance(block, list) else block.copy()), symbols
+            return
+        for read in self.tape.blocks():
+            kept = _within(read, self.since_ns, self.until_ns)
+            if len(kept):
+                yield kept, self.tape.symbols
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A plan with its data."""
+
+    plan: Plan
+    state_dir: Path
+    """Whose models speak."""
+    bars: BarData | None
+    tapes: TapeData | None
+    sources: tuple[Source, ...]
+    rejects: tuple[Rejects, ...]
+    specs: tuple[InstrumentSpec, ...] = ()
+    without_users: str = ""
+    """A folder of strategies in which, and beside which, there are none: no run needs to look again."""
+
+    @property
+    def first_ns(self) -> int:
+        return min((one.first_ns for one in self.sources), default=0)
+
+    @property
+    def last_ns(self) -> int:
+        """Of the last tick, or the last bar's end."""
+        if self.bars is not None:
+            return self.bars.end_ns
+        return max((one.last_ns for one in self.sources), default=0)
+
+
+def prepare(
+    config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None] = lambda text: None
+) -> Prepared:
+    """Read, judge and pack what ``plan`` names. Raises ConfigError, TapeError, BarsError, StoreError."""
+    named = [name for name in ("tapes", "files", "symbols") if getattr(plan, name)]
+    if len(named) != 1:
+        raise ConfigError(
+            "a backtest runs over tapes, over files of bars or over symbols of the stored history: name one"
+            + (f" of {' and '.join(named)}" if named else "")
+        )
+    if plan.until_ns and plan.until_ns <= plan.since_ns:
+        raise ConfigError("--until must be after --since")
+    if plan.tapes and plan.warm_bars:
+        raise ConfigError("--warm-up is of bars: a tape is run from its first tick on")
+    made = _tapes if plan.tapes else _bars
+    found = made(config, plan, state_dir, note)
+    if offers_any(Path(config.strategies_dir)) or entry_points(group=GROUP):
+        return found
+    return msgspec.structs.replace(found, without_users=config.strategies_dir)
+
+
+# --- tapes ---
+
+
+def _tapes(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> Prepared:
+    # As live: the paper venue fills against the depth that is told.
+    levels = {name: one.book_levels for name, one in config.feeds.items()}
+    tape = Tape([Path(text) for text in plan.tapes], venue=plan.venue or None, book_levels=levels)
+    note(f"reading {len(plan.tapes)} tape{'s' * (len(plan.tapes) > 1)}")
+    until_ns = plan.until_ns or _FOREVER_NS
+    blocks: list[tuple[Block, tuple[str, ...]]] | None = []
+    size, seen = 0, _Seen()
+    for read in tape.blocks():
+        block = _within(read, plan.since_ns, until_ns)
+        if not len(block):
+            continue
+        seen.take(block, tape.symbols)
+        size += block.nbytes if isinstance(block, np.ndarray) else _EVENT_BYTES * len(block)
+        if blocks is not None and size <= HELD_BYTES:
+            blocks.append((block, tuple(tape.symbols)))
+        else:
+            blocks = None
+    sources = seen.sources(", ".join(path.name for path in tape.paths))
+    if not sources:
+        raise ConfigError("the tapes hold no tick of that time: check --since and --until")
+    data = TapeData(tape, None if blocks is None else tuple(blocks), plan.since_ns, until_ns, tuple(sources))
+    return Prepared(plan, state_dir, None, data, tuple(sources), (), tuple(tape.specs))
+
+
+class _Seen:
+    """Counts and times of ticks by symbol."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[int]] = {}
+
+    def take(self, block: Block, symbols: Sequence[str]) -> None:
+        if isinstance(block, list):
+            for event in block:
+                symbol = getattr(event, "symbol", "")
+                if symbol and hasattr(event, "recv_ns") and type(event).__name__ in ("Trade", "Quote"):
+                    self._note(symbol, 1, event.recv_ns, event.recv_ns)
+            return
+        for index in np.unique(block["symbol"]).tolist():
+            times = block["recv_ns"][block["symbol"] == index]
+            self._note(symbols[index], len(times), int(times.min()), int(times.max()))
+
+    def _note(self, symbol: str, count: int, first_ns: int, last_ns: int) -> None:
+        row = self._rows.setdefault(symbol, [0, first_ns, last_ns])
+        row[0] += count
+        row[1], row[2] = min(row[1], first_ns), max(row[2], last_ns)
+
+    def sources(self, told: str) -> list[Source]:
+        return [
+            Source(symbol, clean(told, 200), count, first_ns, last_ns, 0, "")
+            for symbol, (count, first_ns, last_ns) in self._rows.items()
+        ]
+
+
+def _within(block: Block, since_ns: int, until_ns: int) -> Block:
+    if isinstance(block, list):
+        if not since_ns and until_ns == _FOREVER_NS:
+            return block
+        return [event for event in block if since_ns <= event.recv_ns < until_ns]
+    times = block["recv_ns"]
+    if not len(times) or (times[0] >= since_ns and times.min() >= since_ns and times.max() < until_ns):
+        return block
+    kept: Ticks = block[(times >= since_ns) & (times < until_ns)]
+    return kept
+
+
+# --- bars ---
+
+
+class _Read(msgspec.Struct):
+    bars: Bars
+    told: str
+    rejects: list[Rejects]
+    adjusted: bool = False
+
+
+def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> Prepared:
+    until_ns = plan.until_ns or _FOREVER_NS
+    read = _from_files(config, plan, note) if plan.files else _from_store(config, plan, state_dir, note)
+    intervals = sorted({one.bars.interval_s for one in read})
+    if len(intervals) > 1:
+        told = ", ".join(f"{one} s" for one in intervals)
+        raise ConfigError(f"the bars are of different lengths ({told}): run them one by one, or say --bars S")
+    interval_s = intervals[0]
+    sources: list[Source] = []
+    rejects: list[Rejects] = []
+    series: list[Series] = []
+    before: list[Series] = []
+    for one in read:
+        inside = (one.bars.open_ns >= plan.since_ns) & (one.bars.open_ns < until_ns)
+        made, refused = _series(one.bars, inside, interval_s)
+        rejects += one.rejects + refused
+        if not len(made.begin_ns):
+            raise ConfigError(
+                f"no bars of {clean(one.bars.symbol, 60)} in that time: check --since and --until"
+            )
+        digest = hashlib.sha256(made.begin_ns.tobytes() + made.values.tobytes()).hexdigest()
+        first_ns, last_ns = int(made.begin_ns[0]), int(made.begin_ns[-1])
+        sources.append(
+            Source(
+                *(one.bars.symbol, one.told, len(made.begin_ns), first_ns, last_ns, interval_s, digest),
+                one.adjusted,
+            )
+        )
+        series.append(made)
+        before.append(_before(one.bars, plan, interval_s))
+    ticks = _packed(series, plan, interval_s)
+    gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in series)
+    end_ns = max(one.last_ns for one in sources) + interval_s * NS
+    symbols = tuple(one.symbol for one in sources)
+    note(f"{len(ticks) // PER_BAR:,} bars of {len(symbols)} symbol{'s' * (len(symbols) > 1)}")
+    warm = _packed(before, plan, interval_s)
+    data = BarData(interval_s, symbols, tuple(series), ticks, gap_ns / NS, end_ns, warm)
+    return Prepared(plan, state_dir, data, None, tuple(sources), tuple(rejects))
+
+
+def _before(bars: Bars, plan: Plan, interval_s: int) -> Series:
+    """The last ``plan.warm_bars`` before what is run over."""
+    earlier = bars.open_ns < plan.since_ns
+    earlier[: max(0, int(np.count_nonzero(earlier)) - plan.warm_bars)] = False
+    return _series(bars, earlier, interval_s)[0]
+
+
+def _packed(series: Sequence[Series], plan: Plan, interval_s: int) -> Ticks:
+    ticks = pack(
+        series,
+        interval_s,
+        path=plan.path,
+        spread_bps=plan.spread_bps,
+        participation_pct=plan.participation_pct,
+    )
+    ticks.flags.writeable = False
+    return ticks
+
+
+def _series(bars: Bars, inside: npt.NDArray[np.bool_], interval_s: int) -> tuple[Series, list[Rejects]]:
+    """On the desk's grid; a second bar in one of its intervals is left out."""
+    begin_ns, values = on_grid(bars.open_ns[inside], interval_s), np.ascontiguousarray(bars.values[inside])
+    first = np.ones(len(begin_ns), np.bool_)
+    first[1:] = np.diff(begin_ns) > 0
+    refused = []
+    if not first.all():
+        at = int(np.argmin(first))
+        told = f"two bars in the {interval_s} s from {begin_ns[at] // NS} s since 1970 on"
+        refused = [Rejects(bars.symbol, "SAME_INTERVAL", int(np.count_nonzero(~first)), told)]
+        begin_ns, values = begin_ns[first], values[first]
+    begin_ns.flags.writeable = values.flags.writeable = False
+    return Series(begin_ns, values), refused
+
+
+def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list[_Read]:
+    found: list[_Read] = []
+    for text in plan.files:
+        name, equals, where = text.partition("=")
+        path = Path(where if equals else text)
+        symbol = clean(name if equals else path.name.split(".")[0], 60)
+        if ":" not in symbol:
+            symbol = f"{FILE}:{symbol}"
+        if any(symbol == one.bars.symbol for one in found):
+            raise ConfigError(f"two files are called {symbol}: name them, as in AAPL={clean(path.name, 60)}")
+        note(f"reading {path.name}")
+        read = read_bar_file(path, symbol, plan.interval_s, daily_return_pct=config.quality.daily_return_pct)
+        found.append(_Read(read.bars, clean(path.name, 100), _by_reason(symbol, read.rejects)))
+    return found
+
+
+def _by_reason(symbol: str, rejects: Iterable[Reject]) -> list[Rejects]:
+    counts: Counter[str] = Counter()
+    firsts: dict[str, str] = {}
+    for one in rejects:
+        counts[one.reason] += 1
+        firsts.setdefault(one.reason, f"line {one.line}: {clean(one.told, 160)}")
+    return [Rejects(symbol, reason, count, firsts[reason]) for reason, count in counts.items()]
+
+
+def _from_store(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> list[_Read]:
+    interval_s = plan.interval_s or config.history.interval_s
+    reader = BarReader(state_dir / BARS_DATABASE)
+    try:
+        stored = _stored(config, plan, reader, interval_s)
+        until_ns = plan.until_ns or _FOREVER_NS
+        found = []
+        for symbol, stored_s in stored.items():
+            note(f"reading {symbol}")
+            since_ns = max(0, plan.since_ns - _NIGHTS * plan.warm_bars * interval_s * NS)
+            bars = read_period(reader, symbol, stored_s, since_ns, until_ns, adjust=plan.adjust).traded()
+            told = f"stored bars of {stored_s} s, told by {', '.join(_tellers(bars)) or 'nobody'}"
+            if stored_s != interval_s:
+                bars = _longer(config, bars, interval_s)
+            believed = _believed(bars)
+            adjusted = plan.adjust and bool(reader.actions(symbol))
+            found.append(_Read(believed[0], clean(told, 200), believed[1], adjusted))
+        return found
+    finally:
+        reader.close()
+
+
+def _stored(config: Config, plan: Plan, reader: BarReader, interval_s: int) -> dict[str, int]:
+    """Of which stored interval each symbol's bars are: the one asked for, else the longest that makes it
+    up."""
+    series = reader.series()
+    known = list(dict.fromkeys(symbol for symbol, _ in series))
+    stored: dict[str, int] = {}
+    for text in plan.symbols:
+        symbol = _one(config, text, known)
+        fitting = [
+            one_s
+            for name, one_s in series
+            if name == symbol and (one_s == interval_s or (interval_s <= _DAY_S and interval_s % one_s == 0))
+        ]
+        if not fitting:
+            raise StoreError(
+                f"no bars of {interval_s} s are stored of {clean(text, 60)}: `tickdesk history list` shows of"
+                " what, `tickdesk history load` loads them"
+            )
+        stored[symbol] = max(fitting)
+    return stored
+
+
+def _one(config: Config, text: str, known: list[str]) -> str:
+    if text in known:
+        return text
+    desk = [symbol for symbol in traded(config) if symbol in known]
+    for some in (desk, known):
+        try:
+            return find(text, some, config.symbols)
+        except SymbolError as error:
+            unknown = error
+    raise ConfigError(f"{unknown}; `tickdesk history list` shows of what bars are stored")
+
+
+def _tellers(bars: Bars) -> list[str]:
+    return [clean(bars.sources[index], 40) for index in np.unique(bars.source).tolist()]
+
+
+def _longer(config: Config, bars: Bars, interval_s: int) -> Bars:
+    never_closes = partial(_never_closes, config)
+    short = {bars.symbol: Labelled(bars.open_ns, bars.values, np.zeros(len(bars), np.bool_))}
+    made = longer_bars(short, bars.interval_s, interval_s, never_closes, lambda share: None)
+    if bars.symbol not in made:
+        raise StoreError(f"the stored bars of {clean(bars.symbol, 60)} make up none of {interval_s} s")
+    one = made[bars.symbol]
+    count = len(one.open_ns)
+    return msgspec.structs.replace(
+        bars,
+        interval_s=interval_s,
+        open_ns=one.open_ns,
+        values=one.values,
+        trades=np.full(count, -1),
+        provenance=np.full(count, Provenance.SERVICE, np.int8),
+        told_ns=np.zeros(count, np.int64),
+        source=np.zeros(count, np.int64),
+    )
+
+
+def _never_closes(config: Config, symbol: str) -> bool:
+    return round_the_clock(name_of(symbol, config.symbols))
+
+
+def _believed(bars: Bars) -> tuple[Bars, list[Rejects]]:
+    """Stored bars passed the gate when they came; what cannot be is looked for all the same."""
+    values = bars.values
+    low, high = values[:, 2], values[:, 1]
+    good = np.isfinite(values[:, :4]).all(axis=1) & (values[:, :4] > 0.0).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        slack = 1e-9 * np.abs(high)
+        for column in (0, 3):
+            good &= (values[:, column] >= low - slack) & (values[:, column] <= high + slack)
+    if good.all():
+        return bars, []
+    bad = bars.part(slice(int(np.argmin(good)), int(np.argmin(good)) + 1)).bar(0)
+    told = f"{bad.open_ns // NS} s since 1970: {bad.open:g} {bad.high:g} {bad.low:g} {bad.close:g}"
+    kept = msgspec.structs.replace(
+        bars,
+        **{
+            name: getattr(bars, name)[good]
+            for name in ("open_ns", "values", "trades", "provenance", "told_ns", "source")
+        },
+    )
+    return kept, [Rejects(bars.symbol, "IMPOSSIBLE", int(np.count_nonzero(~good)), told)]

@@ -1,0 +1,136 @@
+"""A sweep's run of a backtest: one value of each parameter, over data that are prepared once.
+
+Runs of the same data share what was read and packed; a walk-forward's parts are kept while they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from engine.config import Config
+from engine.errors import ConfigError, StoreError, TickdeskError
+from engine.research.parameters import with_values
+from engine.research.plan import Plan
+from engine.research.result import Backtest
+from engine.research.space import Point
+from engine.research.summary import summarise
+from engine.research.sweep_figures import figures
+from engine.research.sweep_runs import Run, Task, packed
+from engine.wiring.backtest import Prepared, prepare, run
+from engine.wiring.desk import Desk
+from engine.wiring.journal_memory import JournalMemory
+
+MOST_PREPARED = 3
+"""Kept at a time: the parts of a walk-forward that two runs after each other may need. Of tapes one, whose
+ticks may take a gigabyte."""
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What a process is told at its start."""
+
+    config: Config
+    plan: Plan
+    state_dir: str
+    data: tuple[tuple[str, str], ...]
+    """As ``data_of`` told it where the sweep was begun."""
+
+
+def body(config: Config, plan: Plan, state_dir: Path, data: tuple[tuple[str, str], ...]) -> bytes:
+    return msgspec.json.encode(Body(config, plan, str(state_dir), data))
+
+
+def data_of(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    """What is run over: symbols or tapes, each with the SHA-256 of its rows or bytes."""
+    found = [(one.symbol, one.sha256) for one in prepared.sources if one.sha256]
+    for text in prepared.plan.tapes:
+        with Path(text).open("rb") as file:
+            found.append((Path(text).name, hashlib.file_digest(file, "sha256").hexdigest()))
+    return tuple(found)
+
+
+def opened(told: bytes) -> Callable[[Task], Run]:
+    """What makes a run of a task. Raises TickdeskError, where the data are not the sweep's, too."""
+    of = msgspec.json.decode(told, type=Body)
+    made = Backtests(of)
+    if data_of(made.ready(of.config)) != of.data:
+        raise StoreError(
+            "the data are not those that the sweep was begun with: other files at the same place"
+        )
+    return made.run
+
+
+class Backtests:
+    def __init__(self, of: Body) -> None:
+        self._config = of.config
+        self._plan = of.plan
+        self._state_dir = Path(of.state_dir)
+        self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
+
+    def run(self, task: Task) -> Run:
+        """Raises TickdeskError, and whatever a strategy does."""
+        config = with_values(self._config, task.point)
+        strategies = _Watched(task.point)
+        ready = self.ready(config, task.since_ns, task.until_ns, task.warm_bars)
+        result = run(config, ready, detail=False, given=task.point, watch=strategies.begin)
+        strategies.end()
+        return ended(task, result)
+
+    def ready(self, config: Config, since_ns: int = 0, until_ns: int = 0, warm_bars: int = 0) -> Prepared:
+        # Of the configuration nothing else has a say in what is read.
+        of = since_ns, until_ns, warm_bars, config.quality, config.history
+        if of in self._prepared:
+            self._prepared.move_to_end(of)
+            return self._prepared[of]
+        plan = self._plan
+        if since_ns or until_ns:
+            part = {"since_ns": since_ns, "until_ns": until_ns, "warm_bars": warm_bars}
+            plan = msgspec.structs.replace(plan, **part)
+        while len(self._prepared) >= (1 if plan.tapes else MOST_PREPARED):
+            self._prepared.popitem(last=False)
+        ready = prepare(config, plan, self._state_dir)
+        self._prepared[of] = ready
+        return ready
+
+
+class _Watched:
+    """The strategies of one run: where one cannot be used, or falls, the desk goes on without it, and what it
+    comes to is no result of the values that were tried."""
+
+    def __init__(self, point: Point) -> None:
+        self._tried = {key.split(".")[1] for key in point if key.startswith("strategies.")}
+        self._desk: Desk | None = None
+        self._known: dict[str, str] = {}
+
+    def begin(self, desk: Desk, journal: JournalMemory) -> None:
+        """Raises ConfigError where one that is tried refuses its values."""
+        self._desk = desk
+        self._known = self._errors()
+        for name in sorted(self._tried & self._known.keys()):
+            raise ConfigError(f"{name}: {self._known[name]}")
+
+    def end(self) -> None:
+        """Raises TickdeskError where one fell."""
+        for name, error in self._errors().items():
+            if self._known.get(name) != error:
+                raise TickdeskError(f"{name} was switched off: {error}")
+
+    def _errors(self) -> dict[str, str]:
+        assert self._desk is not None
+        return {one.name: one.error for one in self._desk.signals.strategies.states() if one.error}
+
+
+def ended(task: Task, result: Backtest) -> Run:
+    summary = summarise(result, samples=0)
+    return Run(
+        task.name,
+        task.point,
+        figures=figures(summary),
+        warnings=summary.warnings,
+        sha256=result.sha256,
+        result=packed(result) if task.keep else b"",
+    )

@@ -1,0 +1,268 @@
+"""Backtests: the desk over bars and tapes, and what it says of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine.config import load
+from engine.errors import ConfigError
+from engine.events import NS
+from engine.models.artefact import read_manifest
+from engine.models.builtin import PATH
+from engine.research.plan import Plan
+from engine.research.result import Backtest
+from engine.wiring.backtest import prepare, run
+from engine.wiring.backtest_result import trained_until_ns
+from engine.wiring.replay import replay
+from tests.bench.synthetic_tape import tape
+from tests.wiring.made_backtests import DAY_S, STRATEGIES, config, prepared, series, walk
+
+EXAMPLES = int(os.environ.get("TICKDESK_BACKTEST_EXAMPLES", "8"))
+RULES = ("features.ema_fast=2", "features.ema_slow=3", "opportunities.min_score=0.1")
+TECHNICAL = tuple(f"opportunities.weights.{name}=0" for name in ("speed", "microstructure", "volatility"))
+WIDE = ("exits.stop_loss_pct=50", "exits.take_profit_pct=500")
+_TAPE = ("opportunities.min_score=0.1", "strategies.model.enabled=false")
+FLAT = [100.0, 100.0, 100.0, 100.0, 1e6]
+
+
+def rising(days: int, close: float) -> list[list[float]]:
+    """Days that fall a little, then one that makes the fast average cross above the slow one."""
+    falls = [
+        [price, price, price, price, 1e6] for price in (100.0 + 0.1 * (days - day) for day in range(days))
+    ]
+    return [*falls, [100.0, close, 100.0, close, 1e6]]
+
+
+def without_time(found: Backtest) -> dict[str, object]:
+    told: dict[str, object] = msgspec.to_builtins(found)
+    del told["seconds"]
+    return told
+
+
+# --- one result, whoever looks ---
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 8)
+@given(
+    seed=st.integers(0, 2**32),
+    symbols=st.integers(1, 4),
+    interval_s=st.sampled_from([60, 3600, DAY_S]),
+    weekends=st.booleans(),
+    missing=st.sampled_from([0.0, 0.1]),
+    on=st.sets(st.sampled_from(STRATEGIES), min_size=1),
+    stop=st.sampled_from([0.5, 3.0, 50.0]),
+    target=st.sampled_from([1.0, 5.0, 500.0]),
+    trail=st.sampled_from([0.0, 1.5]),
+    holding=st.sampled_from([0, 4]),
+    reduce=st.sampled_from([0.2, 1.0, 3.0, 60.0]),
+    size=st.sampled_from([5.0, 60.0]),
+    fee=st.sampled_from([0.0, 10.0]),
+    short=st.booleans(),
+    hours=st.booleans(),
+    funding=st.booleans(),
+)
+@example(
+    # Stopped out inside a bar for more than the day may lose: the next close must say so, with nothing held.
+    seed=0,
+    symbols=1,
+    interval_s=3600,
+    weekends=False,
+    missing=0.0,
+    on={"ema_cross", "trend"},
+    stop=0.5,
+    target=1.0,
+    trail=0.0,
+    holding=0,
+    reduce=0.2,
+    size=60.0,
+    fee=10.0,
+    short=True,
+    hours=False,
+    funding=False,
+)
+def test_to_look_at_every_boundary_changes_nothing(
+    seed: int,
+    symbols: int,
+    interval_s: int,
+    weekends: bool,
+    missing: float,
+    on: set[str],
+    stop: float,
+    target: float,
+    trail: float,
+    holding: int,
+    reduce: float,
+    size: float,
+    fee: float,
+    short: bool,
+    hours: bool,
+    funding: bool,
+) -> None:
+    bars = [
+        walk(seed + number, 120, interval_s, weekends=weekends, missing=missing) for number in range(symbols)
+    ]
+    chosen = config(
+        sorted(on),
+        *("features.ema_fast=3", "features.ema_slow=8", "features.sma_fast=4", "features.sma_slow=12"),
+        *("features.bb_period=8", "opportunities.min_score=0.1", "opportunities.min_confidence=0.1"),
+        *(
+            f"exits.stop_loss_pct={stop}",
+            f"exits.take_profit_pct={target}",
+            f"exits.trailing_stop_pct={trail}",
+        ),
+        *(f"exits.max_holding_s={holding * interval_s}", f"risk.allow_short={str(short).lower()}"),
+        *(f"risk.daily_loss_reduce_pct={reduce}", "risk.daily_loss_halt_pct=70"),
+        *(f"account.order_size_pct={size}", f"paper.taker_fee_bps={fee}"),
+        *(("opportunities.sessions=mon-thu 00:00-12:00",) if hours else ()),
+        *(("paper.funding_rate_pct=0.01",) if funding else ()),
+    )
+    data = prepared(bars, interval_s)
+    passed, looked = run(chosen, data), run(chosen, data, quiet=False)
+    assert without_time(passed) == without_time(looked)
+    assert passed.equity[-1] == pytest.approx(float(passed.final_equity), rel=1e-9)
+
+
+def test_the_shipped_model_has_seen_the_simulation_alone() -> None:
+    manifest = read_manifest(PATH)
+    source = prepared([walk(1, 9)]).sources[0]
+    assert trained_until_ns(None, [source]) is None
+    assert trained_until_ns(manifest, [source]) is None
+    simulated = msgspec.structs.replace(source, symbol="sim:BTC-USD")
+    assert trained_until_ns(manifest, [source, simulated]) == manifest.trained_until_ns > 0
+    real = msgspec.structs.replace(manifest, symbols=("binance:BTCUSDT", *manifest.symbols))
+    assert trained_until_ns(real, [source]) == manifest.trained_until_ns
+
+
+def test_a_tape_gives_the_digest_of_its_replay(tmp_path: Path) -> None:
+    recorded = tape(tmp_path, 20_000, 100)
+    empty = tmp_path / "empty.toml"
+    empty.touch()
+    chosen = load(empty, environ={}, overrides=[*_TAPE])
+    found = run(chosen, prepare(chosen, Plan(tapes=(str(recorded),)), tmp_path / "state"))
+    replayed = replay(chosen, [recorded], tmp_path / "state")
+    assert found.funnel["fills"] > 0
+    assert found.sha256 == replayed.sha256
+    assert found.equity[-1] == pytest.approx(float(found.final_equity), abs=1.0)
+    assert found.funnel == {name: getattr(replayed, name) for name in found.funnel}
+
+
+# --- bars ---
+
+
+def test_what_is_decided_at_a_close_fills_at_the_next_open() -> None:
+    bars = series(range(8), [*rising(5, 103.0), [104.0, 106.0, 103.0, 105.0, 1e6], FLAT])
+    found = run(config(("ema_cross",), *RULES, *TECHNICAL, *WIDE, "paper.taker_fee_bps=0"), prepared([bars]))
+    deal = found.deals[0]
+    assert (deal.side, deal.price, deal.decision_price, deal.purpose) == ("BUY", "104", 103.0, "entry")
+    assert deal.ns == int(bars.begin_ns[6])
+    assert found.data[0].symbol == deal.symbol == "file:S0"
+
+
+def test_nothing_is_filled_over_a_weekend_and_no_order_is_given_up() -> None:
+    days = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 14, 15]
+    rows = [*rising(9, 103.0), [104.0, 106.0, 103.0, 105.0, 1e6], FLAT]
+    bars = series(days, rows)
+    found = run(config(("ema_cross",), *RULES, *TECHNICAL, *WIDE), prepared([bars]))
+    assert found.funnel["bars"] == len(days)
+    assert found.deals[0].ns == int(bars.begin_ns[10])  # Monday's open
+    assert len(found.ns) == len(days)
+
+
+@pytest.mark.parametrize(
+    ("day", "price", "purpose"),
+    [
+        ([104.0, 104.5, 95.0, 100.0, 1e6], "101.92", "stop_loss"),
+        ([104.0, 120.0, 103.5, 110.0, 1e6], "109.2", "take_profit"),
+    ],
+)
+def test_a_level_between_two_prices_of_a_bar_is_met_on_the_way(
+    day: list[float], price: str, purpose: str
+) -> None:
+    bars = series(range(8), [*rising(5, 103.0), day, day])
+    chosen = config(("ema_cross",), *RULES, *TECHNICAL, "exits.stop_loss_pct=2", "exits.take_profit_pct=5")
+    found = run(chosen, prepared([bars]))
+    assert (found.deals[1].price, found.deals[1].purpose) == (price, purpose)
+
+
+def test_a_gap_fills_a_stop_at_the_open() -> None:
+    entered, gap = [104.0, 104.5, 103.5, 104.0, 1e6], [90.0, 91.0, 89.0, 90.0, 1e6]
+    bars = series(range(8), [*rising(5, 103.0), entered, gap])
+    chosen = config(("ema_cross",), *RULES, *TECHNICAL, "exits.stop_loss_pct=2", "exits.take_profit_pct=50")
+    found = run(chosen, prepared([bars]))
+    assert (found.deals[1].price, found.deals[1].purpose) == ("90", "stop_loss")
+
+
+def test_no_more_is_traded_of_a_bar_than_its_share_of_the_volume() -> None:
+    thin = [104.0, 104.0, 104.0, 104.0, 40.0]
+    bars = series(range(8), [*rising(5, 103.0), thin, thin])
+    chosen = config(("ema_cross",), *RULES, *TECHNICAL, *WIDE, "account.order_size_pct=50")
+    found = run(chosen, prepared([bars], participation_pct=10.0))
+    first = [float(one.quantity) for one in found.deals if one.ns < int(bars.begin_ns[7])]
+    assert first == [1.0] * 4
+
+
+def test_sources_of_a_trade_add_up_and_its_money_to_the_account() -> None:
+    found = run(config(STRATEGIES, *RULES, *WIDE), prepared([walk(3, 300), walk(4, 300)]))
+    assert found.trades
+    for one in found.trades:
+        assert sum(share for _, share in one.sources) == pytest.approx(1.0)
+        assert sum(float(net) for _, net in one.strategies) == pytest.approx(float(one.net))
+    gained = float(found.realized) + float(found.unrealized) - float(found.fees)
+    assert float(found.final_equity) - float(found.starting_cash) == pytest.approx(gained, abs=0.02)
+    assert found.benchmark[0] > 0 and len(found.charts) == 2
+
+
+# --- files ---
+
+
+def bars_file(path: Path, *, torn: str = "") -> Path:
+    made = walk(5, 60)
+    lines = ["ts,open,high,low,close,volume"]
+    for begin_ns, row in zip(made.begin_ns.tolist(), made.values.tolist(), strict=True):
+        lines.append(f"{np.datetime64(begin_ns // NS, 's')},{','.join(map(repr, row))}")
+    path.write_text("\n".join([*lines, torn]) + "\n")
+    return path
+
+
+def test_mean_exposure_has_what_is_held_within_bars() -> None:
+    found = run(config(("ema_cross",), *RULES), prepared([walk(1, 300)]))
+    held = sum(
+        float(one.quantity) * float(one.entry_price) * (one.closed_ns - one.opened_ns) for one in found.trades
+    )
+    by_hand = held / float(found.starting_cash) / (found.last_ns - found.first_ns) * 100
+    assert found.exposure_mean_pct == pytest.approx(by_hand, rel=0.05)
+    assert np.mean(found.exposure) < by_hand / 2
+    assert found.median_bar_pct is not None and found.median_bar_pct > 1.0
+    assert (found.stop_loss_pct, found.take_profit_pct) == (0.5, 1.0)
+
+
+def test_a_file_is_run_over_and_what_was_not_believed_is_told(tmp_path: Path) -> None:
+    path = bars_file(tmp_path / "made.csv", torn="2099-01-01,1,2,3,4,5")
+    chosen = config()
+    data = prepare(chosen, Plan(files=(f"AAA={path}",)), tmp_path)
+    assert [(one.symbol, one.reason, one.count) for one in data.rejects] == [("file:AAA", "RANGE", 1)]
+    found = run(chosen, data)
+    (source,) = found.data
+    assert (source.symbol, source.told, source.rows) == ("file:AAA", "made.csv", len(found.ns))
+    assert len(source.sha256) == 64 and found.rejects == data.rejects
+    assert run(chosen, data).sha256 == found.sha256
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        (Plan(), "name one"),
+        (Plan(files=("a.csv",), symbols=("B",)), "name one of files and symbols"),
+        (Plan(files=("a.csv",), since_ns=5, until_ns=5), "--until must be after --since"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(plan: Plan, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=says):
+        prepare(config(), plan, tmp_path)

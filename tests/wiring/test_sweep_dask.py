@@ -1,0 +1,89 @@
+"""A cluster of two workers on loopback: the same table, byte for byte."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from distributed import LocalCluster
+
+from engine.config import Config, changed
+from engine.errors import ConfigError, StoreError
+from engine.research.plan import Plan
+from engine.research.run_log import RunLog
+from engine.research.sweep_spec import Objective, Search, WalkForward
+from engine.research.sweep_table import as_csv, as_parquet, rows
+from engine.wiring.sweep_course import sweep
+from engine.wiring.sweep_dask import Cluster
+from engine.wiring.sweep_link import Setup
+from engine.wiring.sweep_start import setup, specified
+from engine.wiring.sweep_worker import opened
+from tests.bench.sweep import bars
+from tests.research.made_runs import FAST, KINDS, SLOW, Here, Told, spec
+from tests.research.sweep_process import RUNNER
+
+_SPEC = spec(f"{FAST}=2..5", f"{SLOW}=3,10,20")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+    with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
+        yield cluster.scheduler_address
+
+
+def _setup(**told: object) -> Setup:
+    return Setup(RUNNER, msgspec.json.encode(Told(**told)))  # type: ignore[arg-type]
+
+
+def test_the_table_is_that_of_one_process(address: str, tmp_path: Path) -> None:
+    """Backtests of real bars."""
+    plan = Plan(files=tuple(f"S{n}={path}" for n, path in enumerate(bars(tmp_path, 2, 120))))
+    config = changed(Config(), {f"strategies.{name}.enabled": name == "golden_cross" for name in KINDS})
+    of = specified(
+        config,
+        plan,
+        tmp_path,
+        ["features.sma_fast=3,5", "features.sma_slow=4,10"],
+        search=Search("grid"),
+        objective=Objective("sharpe", largest=True),
+        requires=(),
+        walk_forward=WalkForward(1),
+        note=print,
+    )
+    told = setup(config, of, tmp_path)
+    with RunLog(tmp_path / "dask", of) as log, Cluster(told, address, print) as cluster:
+        sweep(of, log, cluster)
+        table, whole = as_csv(rows(log.runs, of)), as_parquet(rows(log.runs, of))
+    here = Here()
+    here.make = opened(told)
+    with RunLog(tmp_path / "here", of) as log:
+        sweep(of, log, here)
+        assert as_csv(rows(log.runs, of)) == table and as_parquet(rows(log.runs, of)) == whole
+    assert table.count(b"\n1,") == 5 and b"refused" in table
+
+
+def test_what_a_worker_cannot_set_up_is_one_error(address: str, tmp_path: Path) -> None:
+    with (
+        RunLog(tmp_path, _SPEC) as log,
+        Cluster(_setup(broken="the data are gone"), address, print) as cluster,
+        pytest.raises(StoreError, match="cannot run the sweep: the data are gone"),
+    ):
+        sweep(_SPEC, log, cluster)
+    assert log.runs == {}
+
+
+def test_nobody_there_and_nothing_installed_are_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.wiring.sweep_dask.CONNECT_S", 0.3)
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="no scheduler answers"):
+        Cluster(_setup(), "tcp://127.0.0.1:9", print)
+    assert time.monotonic() - began < 5
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tickdesk\[dask\]'"):
+        Cluster(_setup(), "tcp://127.0.0.1:9", print)
