@@ -30,6 +30,7 @@ from console.memory import ConsoleMemory
 from console.replay import ReplayApp
 from console.screens.bus import BusScreen
 from console.screens.covering import CoveringApp
+from console.screens.daily import DailyScreen
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK, MARKET
 from console.screens.feeds import FeedsScreen
@@ -199,6 +200,9 @@ class DeskApp(
     def action_weights(self) -> None:
         """The blend's weights, and what they come to for the symbol selected in the ticks."""
         self.push_screen(WeightsScreen(self.link, self.desk.ticks.cursor_key))
+
+    def action_daily(self) -> None:
+        self.push_screen(DailyScreen(self.link, self.view))
 
     def action_bus(self) -> None:
         self.push_screen(BusScreen(self.link))

@@ -8,6 +8,7 @@ from console.requests import RISK_S, Requests, quoted
 from engine.api.control_protocol import (
     ControlPatch,
 )
+from engine.api.daily_protocol import DailyDetail, DailyRow
 from engine.api.market_protocol import (
     LatencyDetail,
 )
@@ -55,6 +56,12 @@ class DeskRequests(Requests):
 
     async def bus(self) -> Inspection:
         return await self._request("GET", "/v1/bus", Inspection)
+
+    async def daily(self) -> list[DailyRow]:
+        return await self._request("GET", "/v1/daily", list[DailyRow])
+
+    async def daily_of(self, day: str) -> list[DailyDetail]:
+        return await self._request("GET", f"/v1/daily/{quoted(day)}", list[DailyDetail])
 
     async def data(self) -> list[SymbolDataRow]:
         return await self._request("GET", "/v1/data", list[SymbolDataRow])

@@ -1,8 +1,8 @@
 """The terminal driver: a slow or stalled terminal never holds up the application's loop.
 
-Textual's own driver queues frames and blocks the loop when the queue is full. This one hands everything to a
-thread, and while bytes are on their way the app stays in a batch: frames are skipped, not queued, and
-when the line is free the newest state is drawn.
+Textual's own driver queues frames and blocks the loop when the queue is full. This one hands to a thread
+what the terminal does not take at once, and while bytes are on their way the app stays in a batch: frames are
+skipped, not queued, and when the line is free the newest state is drawn.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import threading
 import tty
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
+from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import constants, on
-from textual._compositor import LayoutUpdate
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual._time import get_time
 from textual._xterm_parser import XTermParser
 from textual.app import App
@@ -34,7 +36,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.message import Message
 
-from console.thrift import Thrift
+from console.thrift import Piece, Thrift, pieces
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -64,7 +66,8 @@ _ENTER = "\x1b[?1049h\x1b[0m\x1b(B\x0f\x1b[r\x1b[?6l\x1b[4l\x1b[?7l\x1b[?25l\x1b
 
 
 class Outbox(WriterThread):
-    """Bytes for the terminal, written by this thread, so that ``write`` never blocks.
+    """Bytes for the terminal: what it does not take at once is written by this thread, so that ``write``
+    never blocks.
 
     ``on_busy`` is called in the writer's caller when the first bytes wait, ``on_idle`` in this thread when
     all are written. ``written`` counts bytes.
@@ -73,6 +76,8 @@ class Outbox(WriterThread):
     def __init__(self, fd: int, on_busy: Any, on_idle: Any) -> None:
         threading.Thread.__init__(self, daemon=True, name="terminal-output")
         self._fd = fd
+        self._at_once = _never_blocking(fd)
+        """The same terminal; None where it cannot be had so."""
         self._on_busy, self._on_idle = on_busy, on_idle
         self._waiting: deque[bytes] = deque()
         self._wake = threading.Condition()
@@ -84,11 +89,26 @@ class Outbox(WriterThread):
 
     def send(self, data: bytes) -> None:
         with self._wake:
+            if not self._busy and self._at_once is not None:
+                # The thread comes to it only when this one lets go of the interpreter: milliseconds later.
+                data = self._write_now(data, self._at_once)
+            if not data:
+                return
             self._waiting.append(data)
             first, self._busy = not self._busy, True
             self._wake.notify()
         if first:
             self._on_busy()
+
+    def _write_now(self, data: bytes, fd: int) -> bytes:
+        """What is left."""
+        view = memoryview(data)
+        with suppress(OSError):  # it takes no more, or has hung up: the thread will see
+            while view:
+                sent = os.write(fd, view[:CHUNK])
+                self.written += sent
+                view = view[sent:]
+        return bytes(view)
 
     def fileno(self) -> int:
         return self._fd
@@ -125,6 +145,18 @@ class Outbox(WriterThread):
             self._stopping = True
             self._wake.notify()
         self.join(CLOSE_S)
+        with self._wake:
+            if self._at_once is not None:
+                os.close(self._at_once)
+                self._at_once = None
+
+
+def _never_blocking(fd: int) -> int | None:
+    """Another descriptor of the terminal: with ``fd`` itself no program that has it would block any more."""
+    try:
+        return os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:  # a pipe, or a terminal without a name here
+        return None
 
 
 class PatientApp(App[None]):
@@ -140,7 +172,24 @@ class PatientApp(App[None]):
             self._frame_lost, self.shown = True, None
         elif isinstance(renderable, LayoutUpdate):
             self.shown = screen
-        super()._display(screen, renderable)
+        driver = self._driver
+        if not isinstance(renderable, (LayoutUpdate, ChopsUpdate)) or not isinstance(driver, PatientDriver):
+            super()._display(screen, renderable)
+        elif self._running and not self._closed and not self._batch_count:
+            try:
+                self._send_frame(driver, renderable)
+            except Exception as error:
+                self._handle_exception(error)  # as Textual does
+            self.post_display_hook()
+
+    def _send_frame(self, driver: PatientDriver, frame: LayoutUpdate | ChopsUpdate) -> None:
+        """As the strips it consists of: to write all of it as text, and to read that again, took longer than
+        to find out what of it is new."""
+        x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
+        system = self.console._color_system or ColorSystem.TRUECOLOR
+        told = driver.spared(list(pieces(frame)), (y + 1, x + 1), system)
+        if told:
+            driver.send(f"{SYNC_START}{told}{SYNC_END}" if self._sync_available else told)
 
     def _draw_all(self) -> None:
         self.shown = None
@@ -203,6 +252,18 @@ class PatientDriver(Driver):
         """Nobody knows what the terminal shows: the next frame is sent as it is."""
         self._thrift.forget()
 
+    def spared(self, frame: Sequence[Piece], cursor: tuple[int, int], system: ColorSystem) -> str:
+        """What of a frame the terminal does not show yet, and its own cursor at (row, column) from 1."""
+        return self._thrift.spare(frame, cursor, self._app.size, system)
+
+    def send(self, data: str) -> None:
+        """Part of a frame that was spared; all else goes by ``write``."""
+        raise NotImplementedError
+
+    def write(self, data: str) -> None:
+        self._thrift.note(data)
+        self.send(data)
+
     def take_terminal(self) -> None:
         """Have its other screen and modes again, whoever had it."""
         self.write(_ENTER + (_MOUSE if self._mouse else ""))
@@ -253,14 +314,14 @@ class DeskDriver(PatientDriver, LinuxDriver):
         for number in (signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, self._end)
 
-    def write(self, data: str) -> None:
+    def send(self, data: str) -> None:
         if not isinstance(self._writer_thread, Outbox):
             # Textual has just started a writer of its own; nothing went through it yet.
             if self._writer_thread is not None:
                 self._writer_thread.stop()
             self._writer_thread = self._new_outbox(self._out_fd)
             self._writer_thread.start()
-        self._writer_thread.write(self._thrift.spare(data, self._app.size))
+        self._writer_thread.write(data)
 
     # --- stopping and going on -------------------------------------------------------------------
 

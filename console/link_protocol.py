@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from console.alert_link import AlertsLink
 from engine.api.control_protocol import Console
+from engine.api.daily_protocol import DailyDetail, DailyRow
 from engine.api.market_protocol import LatencyDetail, Watch
 from engine.api.model_protocol import (
     Contributions,
@@ -211,6 +212,14 @@ class Link(AlertsLink, ControlLink, MarketLink, TradingLink, ModelsLink, Protoco
 
     async def bus(self) -> Inspection:
         """Workers, streams, leases. LinkError where the desk is one process."""
+        ...
+
+    async def daily(self) -> list[DailyRow]:
+        """Daily runs, the newest day first."""
+        ...
+
+    async def daily_of(self, day: str) -> list[DailyDetail]:
+        """Those of one day, newest first."""
         ...
 
     async def data(self) -> list[SymbolDataRow]:

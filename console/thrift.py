@@ -7,30 +7,45 @@ over the wire is that. Here each frame is compared with what was sent before.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import compress
-from operator import ne
+from operator import is_not
 from typing import NamedTuple
 
 from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.style import Style
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.strip import Strip
 
-_TOKEN = re.compile(
-    # A whole run as Textual writes it comes first: most of a frame is that.
-    r"\x1b\[(?P<of>[\d;]+)m(?P<run>[^\x00-\x1f\x7f]+)\x1b\[0m"
-    r"|\x1b\[(?P<row>\d+);(?P<column>\d+)H|\x1b\[(?P<style>[\d;]*)m|(?P<sync>\x1b\[\?2026[hl])|(?P<line>\r?\n)"
-    r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<other>[\x00-\x1f\x7f])"
-)
-_PLACED = re.compile(r"\x1b\[(\d+);\d+H")
-_POINTER = re.compile(r"\x1b\]22;[a-z-]*\a")
-"""The shape of the mouse's pointer: nothing on the screen changes by it."""
+_HARMLESS = re.compile(r"\x1b\]22;[a-z-]*\a|\x1b\[\?2026[hl]")
+"""The shape of the mouse's pointer, where a frame begins and ends: nothing on the screen changes by it."""
 JOINED = 6
 """Cells that are the same between two that are not, and sent all the same: to jump costs as much."""
+_CHANGED = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % JOINED)
 _MOST_CELLS = 1024
 """Characters of one style that are remembered."""
 _OFF = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
 
 _Cell = tuple[str, str]
 """(character, style); the second half of a wide character is ""."""
+Piece = tuple[int, int, Strip]
+"""(row, column, what is drawn there), both from 1."""
+
+
+def pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[Piece]:
+    """What a frame of Textual's draws, in its order."""
+    if isinstance(update, LayoutUpdate):
+        for row, line in enumerate(update.strips, update.region.y + 1):
+            column = update.region.x + 1
+            for strip in line:
+                yield row, column, strip
+                column += strip.cell_length
+        return
+    for y, first, last in update.spans:
+        for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=True):
+            if chop is not None and x < last and end > first:
+                yield y + 1, x + 1, chop if end <= last else chop.crop(0, last - x)
 
 
 class Thrift:
@@ -38,95 +53,84 @@ class Thrift:
         self._size = (0, 0)
         self._rows: dict[int, list[_Cell | None]] = {}
         """By row from 1, None for what is not known."""
-        self._lines: dict[int, str] = {}
-        """By row, what was drawn on it last, as it came: the same once more need not be looked at."""
-        self._torn = False
-        """Something that is not known any more has come into a row."""
         self._at = (0, 0)
         """Where the terminal's cursor is, row and column from 1; (0, 0): not known."""
+        self._system = ColorSystem.TRUECOLOR
 
     def forget(self) -> None:
         """Whatever it shows, it is not known any more."""
         self._rows, self._at = {}, (0, 0)
-        self._lines.clear()
 
-    def spare(self, frame: str, size: tuple[int, int]) -> str:
-        """``frame`` without what the terminal of ``size`` (columns, rows) shows already."""
-        if size != self._size:
-            self._size = size
+    def note(self, text: str) -> None:
+        """``text``, which is no frame, is sent: modes, a clipboard, whatever."""
+        if not _HARMLESS.fullmatch(text):
             self.forget()
-        if _POINTER.fullmatch(frame):
-            return frame
-        parser, out = _Parser(), [""]
-        lines = frame.split("\n")
-        starts = [_PLACED.match(line) for line in lines]
+
+    def spare(
+        self,
+        frame: Sequence[Piece],
+        cursor: tuple[int, int],
+        size: tuple[int, int],
+        system: ColorSystem = ColorSystem.TRUECOLOR,
+    ) -> str:
+        """What has to be sent to a terminal of ``size`` (columns, rows) so that it shows ``frame`` and has
+        its own cursor at ``cursor`` (row, column); "" where it shows that already."""
+        if size != self._size or system is not self._system:
+            self._size, self._system = size, system
+            self.forget()
+        out: list[str] = []
         style = ""
-        if len(lines) > 1 and all(starts):
-            for line, start in zip(lines[:-1], starts, strict=False):
-                assert start is not None
-                row = int(start[1])
-                if not parser.style and line == self._lines.get(row):
+        for row, column, strip in frame:
+            for text, inks, _ in strip:
+                if not text:
                     continue
-                if not parser.feed(line):
-                    break
-                whole = not parser.style and all(run.row == row for run in parser.drawn)
-                style = self._take(parser, style, out)
-                if whole and not self._torn:
-                    self._lines[row] = line
-                else:
-                    self._lines.clear()
-            last = lines[-1]
-        else:
-            last = frame
-        if not parser.known or not parser.feed(last, last=True):
-            # Modes, a clipboard, joined characters: what it did to the screen is not known.
-            self.forget()
-            return frame
-        for run in parser.drawn:
-            self._lines.pop(run.row, None)
-        style = self._take(parser, style, out)
+                told = _told(inks, system)
+                cells, single = _cells(text, told)
+                if cells is None or (inks is not None and inks._link):
+                    # Joined characters, a link: where they stand, or what they do, is not known.
+                    self.forget()
+                    return _as_it_is(frame, cursor, system)
+                style = self._draw(row, column, cells, text if single else "", told, style, out)
+                column += len(cells)
         if style:
             out.append("\x1b[0m")
-        end = (parser.row, parser.column)
-        if end != (0, 0) and end != self._at:
-            out.append(f"\x1b[{end[0]};{end[1]}H")
-            self._at = end
-        return "".join([parser.begin, *out, parser.finish])
+        if cursor != self._at:
+            out.append(f"\x1b[{cursor[0]};{cursor[1]}H")
+            self._at = cursor
+        return "".join(out)
 
-    def _take(self, parser: _Parser, style: str, out: list[str]) -> str:
-        """Send what differs of what was read; returns the terminal's style after it."""
-        self._torn = False
-        for run in parser.drawn:
-            style = self._draw(run, style, out)
-        parser.drawn.clear()
-        return style
+    def _draw(
+        self, row: int, column: int, cells: list[_Cell], single: str, told: str, style: str, out: list[str]
+    ) -> str:
+        """Send what differs of a run in the style ``told``; returns the terminal's style after it.
 
-    def _draw(self, run: _Run, style: str, out: list[str]) -> str:
-        """Send what differs of one run; returns the terminal's style after it."""
-        cells, begin = run.cells, run.column - 1
-        row = self._rows.setdefault(run.row, [])
-        if len(row) < begin + len(cells) + 1:
-            row.extend([None] * (begin + len(cells) + 1 - len(row)))
-        before = row[begin : begin + len(cells)]
+        ``single``: its characters, where each takes one cell; else "".
+        """
+        shown = self._rows.get(row)
+        if shown is None:
+            # One more than there are: half of a wide one may be asked for.
+            shown = self._rows[row] = [None] * (self._size[0] + 1)
+        begin = column - 1
+        end = begin + len(cells)
+        if end >= len(shown):
+            shown.extend([None] * (end + 1 - len(shown)))
+        before = shown[begin:end]
         if before == cells:
             return style
-        for first, last in _differing(before, cells, wide=not run.single):
-            out.append(self._move(run.row, run.column + first))
-            if style != run.style:
-                out.append(transition(style, run.style))
-                style = run.style
-            told = run.single[first:last] if run.single else "".join([cell[0] for cell in cells[first:last]])
-            out.append(told)
-            self._at = (run.row, run.column + last)
+        for first, last in _differing(before, cells, wide=not single):
+            out.append(self._move(row, column + first))
+            if style != told:
+                out.append(transition(style, told))
+                style = told
+            out.append(single[first:last] if single else "".join([cell[0] for cell in cells[first:last]]))
+            self._at = (row, column + last)
             # Half of a wide character that is overwritten takes its other half with it.
             left, right = begin + first, begin + last
-            if left and (old := row[left]) is not None and old[0] == "":
-                row[left - 1] = None
-                self._torn = True
-            if (old := row[right]) is not None and old[0] == "":
-                row[right] = None
-                self._torn = True
-            row[left:right] = cells[first:last]
+            if left and (old := shown[left]) is not None and old[0] == "":
+                shown[left - 1] = None
+            if (old := shown[right]) is not None and old[0] == "":
+                shown[right] = None
+            shown[left:right] = cells[first:last]
         if self._at[1] > self._size[0]:
             self._at = (0, 0)  # at the edge: terminals differ in where that is
         return style
@@ -140,75 +144,21 @@ class Thrift:
         return f"\x1b[{row};{column}H"
 
 
-class _Run(NamedTuple):
-    row: int
-    column: int
-    style: str
-    cells: list[_Cell]
-    single: str
-    """Its characters, where each takes one cell; else ""."""
+def _told(style: Style | None, system: ColorSystem) -> str:
+    """Its parameters, as a terminal is told."""
+    if style is None:
+        return ""
+    return Strip.render_ansi(style, system) if style._ansi is None else style._ansi
 
 
-class _Parser:
-    """What a frame draws, piece by piece."""
-
-    def __init__(self) -> None:
-        self.begin = self.finish = ""
-        self.drawn: list[_Run] = []
-        """Since it was cleared."""
-        self.row = self.column = 0
-        """Where the cursor is left; 0: where it was."""
-        self.style = ""
-        self.known = True
-        """Nothing came that is more than a drawing at given places."""
-        self._begun = False
-
-    def feed(self, text: str, *, last: bool = False) -> bool:
-        """False when it is not known what ``text`` does; ``last``: the frame ends with it."""
-        self.known = self.known and self._feed(text, last)
-        return self.known
-
-    def _feed(self, piece: str, last: bool) -> bool:
-        for token in _TOKEN.finditer(piece):
-            kind = token.lastgroup
-            if kind == "run":
-                of = token["of"]
-                style = "" if of == "0" else f"{self.style};{of}" if self.style else of
-                if not self._draw(token["run"], style):
-                    return False
-                self.style = ""
-            elif kind == "text":
-                if not self._draw(token["text"], self.style):
-                    return False
-            elif kind == "style":
-                of = token["style"]
-                self.style = "" if of in ("", "0") else f"{self.style};{of}" if self.style else of
-            elif kind == "column":
-                self.row, self.column = int(token["row"]), int(token["column"])
-            elif kind == "line":
-                self.row, self.column = (self.row + 1, 1) if self.row else (0, 0)
-            elif kind == "sync" and token["sync"].endswith("h") and not self._begun:
-                self.begin += token["sync"]
-            elif kind == "sync" and token["sync"].endswith("l") and last and token.end() == len(piece):
-                self.finish = token["sync"]
-            else:
-                return False
-        return True
-
-    def _draw(self, text: str, style: str) -> bool:
-        if not self.row:
-            return False
-        self._begun = True
-        single = text if text.isascii() or _single(text) else ""
-        if single:
-            cells = list(map(_in_style(style).__getitem__, text))
-        else:
-            cells = _wide(text, style)
-            if not cell_len(text[0]) or cell_len(text) != len(cells):
-                return False  # where its characters stand, terminals differ in
-        self.drawn.append(_Run(self.row, self.column, style, cells, single))
-        self.column += len(cells)
-        return True
+def _as_it_is(frame: Iterable[Piece], cursor: tuple[int, int], system: ColorSystem) -> str:
+    out: list[str] = []
+    for row, column, strip in frame:
+        out.append(f"\x1b[{row};{column}H")
+        out += [
+            text if style is None else Strip.render_style(style, text, system) for text, style, _ in strip
+        ]
+    return "".join([*out, f"\x1b[{cursor[0]};{cursor[1]}H"])
 
 
 class _Cells(dict[str, _Cell]):
@@ -227,6 +177,17 @@ class _Cells(dict[str, _Cell]):
 @lru_cache(512)
 def _in_style(style: str) -> _Cells:
     return _Cells(style)
+
+
+def _cells(text: str, style: str) -> tuple[list[_Cell] | None, bool]:
+    """The cells of a run, and whether each of its characters takes one; None where terminals differ in that,
+    and where a character is no drawing."""
+    if (text.isascii() and text.isprintable()) or _single(text):
+        return list(map(_in_style(style).__getitem__, text)), True
+    if any(character < " " or character == "\x7f" for character in text):
+        return None, False
+    cells = _wide(text, style)
+    return cells if cell_len(text[0]) and cell_len(text) == len(cells) else None, False
 
 
 @lru_cache(4096)
@@ -252,16 +213,19 @@ def _differing(before: list[_Cell | None], cells: list[_Cell], *, wide: bool) ->
     """(first, after the last) of the parts that differ, whole characters, near ones as one."""
     if before.count(None) == len(cells):
         return [(0, len(cells))]
+    # Most cells are the same: they are gone through without a line of Python for each. What was made anew
+    # since, and is the same all the same, is sent once more.
+    found = [match.span() for match in _CHANGED.finditer(bytes(map(is_not, before, cells)))]
+    if not wide:
+        return found
     out: list[tuple[int, int]] = []
-    # Most cells are the same: they are gone through without a line of Python for each.
-    for index in compress(range(len(cells)), map(ne, before, cells)):
-        first, last = index, index + 1
-        while wide and first and cells[first][0] == "":
+    for first, last in found:
+        while first and cells[first][0] == "":
             first -= 1
-        while wide and last < len(cells) and cells[last][0] == "":
+        while last < len(cells) and cells[last][0] == "":
             last += 1
-        if out and first - out[-1][1] <= JOINED:
-            out[-1] = (out[-1][0], max(last, out[-1][1]))
+        if out and first <= out[-1][1]:
+            out[-1] = (out[-1][0], last)
         else:
             out.append((first, last))
     return out

@@ -78,7 +78,10 @@ def alert_cells(row: AlertRow) -> GridRow:
             ("[x]", "good") if row.on else ("[ ]", "muted"),
             (row.text, "bold" if row.on else "muted"),
             state,
-            (figures.UNKNOWN if row.now is None else f"{'~' * row.stale}{row.now:,.8g}", now_ink),
+            (
+                figures.UNKNOWN if row.now is None else f"{'~' * row.stale}{figures.any_number(row.now)}",
+                now_ink,
+            ),
             (str(row.fired), "warn" if row.fired else "muted"),
             (figures.moment(row.last_ns) if row.last_ns else figures.UNKNOWN, "muted"),
             (_ON["on" if rule.repeat else ""], "muted"),

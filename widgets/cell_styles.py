@@ -6,15 +6,17 @@ widget, whenever the focus moves or a dialog opens, and that took longer than ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rich.style import Style
 from textual.color import Color
+from textual.strip import Strip
 from textual.widget import Widget
 
 from widgets.cells import CELL_STYLES, CURSOR, CURSOR_IDLE, without_ink
+from widgets.drawn_lines import DrawnLines
 
 
 class _Look(NamedTuple):
@@ -57,9 +59,19 @@ _VARIABLES = tuple(sorted({name for look in _LOOKS.values() for name in look if 
 
 
 class CellStyles(Widget):
-    """Mixin: the styles of cells by name, of the cursor's line too, kept until the theme changes."""
+    """Mixin: the styles of cells by name, of the cursor's line too, kept until the theme changes, and lines
+    that are drawn by them."""
 
     _styles_by_name: Mapping[str, Style] | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._styles_cache = DrawnLines()
+
+    def line_drawer(self) -> Callable[[int], Strip]:
+        """What draws a line of the content, for one frame: what is the same for all its lines is looked up
+        once."""
+        return self.render_line
 
     def cell_styles(self) -> Mapping[str, Style]:
         """The same mapping as long as the styles are the same."""

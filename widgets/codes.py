@@ -37,7 +37,8 @@ MEANINGS: dict[str, str] = {
     "TURNOVER": "scaled down to the turnover that is allowed",
     # of the pre-trade checks
     "NOT_ACTIVE": "entries are off: the desk is REDUCING or HALTED",
-    "QUANT_BLOCK": "a quant module, a server or the bus blocks entries",
+    "QUANT_BLOCK": "a quant module or a server blocks entries",
+    "BUS_BLOCK": "the bus that the desk rests on is not well: entries wait",
     "STRATEGY_DISABLED": "a strategy behind it was switched off for repeating itself",
     "SYMBOL_LOCKED": "the symbol's stops were hit too often: it rests",
     "COOLDOWN": "the symbol was left just now: it rests for some bars",

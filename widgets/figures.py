@@ -25,6 +25,15 @@ def price(value: float | None) -> str:
     return f"{value:.6f}"
 
 
+def any_number(value: float) -> str:
+    """Of whatever size and kind: about six digits, none that says nothing."""
+    size = abs(value)
+    if size and size < 0.001:
+        return f"{value:.4g}"
+    text = f"{value:,.{2 if size >= 100 else 4 if size >= 1 else 6}f}"
+    return text.rstrip("0").rstrip(".")
+
+
 def number(value: float | None, decimals: int = 2) -> str:
     return UNKNOWN if value is None or not math.isfinite(value) else f"{value:z,.{decimals}f}"
 

@@ -6,7 +6,8 @@ key whatever is inserted, removed or sorted around it; columns that do not fit a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.style import Style
@@ -334,7 +335,11 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             self.refresh(*(Region(0, y, width, 1) for y in wanted))
 
     def render_line(self, y: int) -> Strip:
-        width, styles = self.size.width - self.scrollbar_size_vertical, self.cell_styles()
+        return self.line_drawer()(y)
+
+    def line_drawer(self) -> Callable[[int], Strip]:
+        size, styles = self.size, self.cell_styles()
+        width = size.width - self.scrollbar_size_vertical
         if width != self._plan_width:
             self._plan_width = width
             self._plan = choose_columns(self.COLUMNS, width)
@@ -342,11 +347,19 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         if styles is not self._drawn_in:
             self._drawn_in = styles
             self._strips.clear()
+        foot = size.height - 1 if self.foot else -1
+        cursor = self._cursor_index if self.can_focus else -1
+        return partial(self._line, width, foot, int(self.scroll_offset.y), cursor, styles)
+
+    def _line(
+        self, width: int, foot: int, top: int, cursor: int, styles: Mapping[str, Style], y: int
+    ) -> Strip:
+        """``foot``: the line of it, ``top``: the first row in sight, ``cursor``: its row; -1 for none."""
         if self.header and y == 0:
             return self._header_strip(width)
-        if self.foot and y == self.size.height - 1:
+        if y == foot:
             return Strip(segments([(fit(f" {self.foot}", width), "badge-warn")], styles), width)
-        index = y - self.header + int(self.scroll_offset.y)
+        index = y - self.header + top
         if index >= len(self._rows):
             if index == 0:
                 text, style = self._nothing()
@@ -356,9 +369,9 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
         strip = self._strips.get(row.key)
         if strip is None:
             strip = self._strips[row.key] = self._row_strip(row, width)
-        if index == self._cursor_index and self.can_focus:
-            cursor = styles[CURSOR if self._seems_focused else CURSOR_IDLE]
-            return Strip(on_cursor(strip, cursor, styles["text"]), width)
+        if index == cursor:
+            over = styles[CURSOR if self._seems_focused else CURSOR_IDLE]
+            return Strip(on_cursor(strip, over, styles["text"]), width)
         return strip
 
     @property

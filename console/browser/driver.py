@@ -25,8 +25,8 @@ class BrowserDriver(PatientDriver, WebDriver):
         # Frames, and what the server is told between them, keep their order.
         self._write = outbox.send  # type: ignore[assignment]
 
-    def write(self, data: str) -> None:
-        super().write(self._thrift.spare(data, self._app.size))
+    def send(self, data: str) -> None:
+        WebDriver.write(self, data)
 
     def start_application_mode(self) -> None:
         self._loop_thread = threading.get_ident()

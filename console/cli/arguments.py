@@ -12,8 +12,12 @@ from typing import NoReturn
 
 from console.cli.api_arguments import add_api, add_target
 from console.cli.bus_arguments import add_bus
+from console.cli.daily_arguments import add_daily
+from console.cli.data_arguments import add_history, add_tape
+from console.cli.duration import duration
 from console.cli.jobs_arguments import add_jobs
 from console.cli.models_arguments import add_models
+from console.cli.research_arguments import add_research
 from console.cli.trading_arguments import WHICH, add_trading
 from engine.plain_number import plain_number
 from engine.text import clean
@@ -69,18 +73,6 @@ def _tabs(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 2 and 1 <= int(text) <= 32):
         raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no number of consoles: 1 to 32")
     return int(text)
-
-
-def _duration(text: str) -> float:
-    """Seconds of ``90``, ``90s``, ``10m``, ``2h`` or ``1d``."""
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-    try:
-        value = plain_number(text.rstrip("smhd")) * units.get(text[-1:], 1.0)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{clean(text, 40)!r} is no time: write 90s, 10m, 2h or 1d")
-    return value
 
 
 def _common(overrides: str) -> _Parser:
@@ -168,11 +160,14 @@ def parser() -> argparse.ArgumentParser:
     systemd = command("systemd", "print a systemd unit that runs the engine as a service")
     systemd.add_argument("--user", action="store_true", help="for your own manager (default: the system's)")
     systemd.add_argument("--user-name", metavar="NAME", help="whom the system's runs it as (default: you)")
+    systemd.add_argument("--timer", action="store_true", help="a timer and its service for the daily run")
     command("dashboard", "print a Grafana dashboard of the engine's metrics")
 
     add_api(command)
     add_trading(command)
     add_bus(command)
+    add_research(command)
+    add_daily(command, duration)
 
     check = command("check-feed", "run captures through a venue's adapter: is it right?", "check_feed")
     check.add_argument("venue", metavar="VENUE", help="whose adapter, such as binance, kraken or okx")
@@ -195,28 +190,10 @@ def parser() -> argparse.ArgumentParser:
         help="NAME.tape, with --raw NAME.jsonl.gz (default: the venue's name)",
     )
     record.add_argument(
-        "--for", type=_duration, metavar="TIME", dest="seconds", help="90s, 10m, 2h or 1d; else until Ctrl-C"
+        "--for", type=duration, metavar="TIME", dest="seconds", help="90s, 10m, 2h or 1d; else until Ctrl-C"
     )
 
-    tape = command("tape", "what is on a tape; a part of it; the same in another form")
-    tape.add_argument(
-        "what",
-        choices=("info", "span", "cut", "convert"),
-        help="info reads it all; span tells only from when to when it goes, at once",
-    )
-    tape.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    tape.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="OUT",
-        help="of cut (in the tape's own form) and convert (.tape .jsonl .csv .parquet)",
-    )
-    tape.add_argument("--from", dest="start", metavar="TIME", help="of cut: ISO 8601, UTC")
-    tape.add_argument("--to", dest="end", metavar="TIME", help="of cut: up to, not including")
-    tape.add_argument("--symbols", metavar="A,B", help="of cut: canonical, native or venue:NATIVE")
-    tape.add_argument("--venue", metavar="NAME", help="decode as this venue's (default: detected)")
-    tape.add_argument("--json", action="store_true", help="of info and span: machine-readable")
+    add_tape(command("tape", "what is on a tape; a part of it; the same in another form; one made of a file"))
 
     replay = command("replay", "run the whole engine over tapes, as fast as it goes")
     replay.add_argument("tapes", type=Path, nargs="+", metavar="TAPE")
@@ -322,7 +299,7 @@ def parser() -> argparse.ArgumentParser:
     command("openapi", "the OpenAPI document of the API")
 
     models = command("models", "list, compare, activate and look after the registered models")
-    add_models(models, _common("own_overrides"), _lazy, _duration)
+    add_models(models, _common("own_overrides"), _lazy, duration)
 
     verify = command("verify", "check every invariant of a state directory, without changing it")
     verify.add_argument("--json", action="store_true", help="machine-readable")
@@ -336,25 +313,8 @@ def parser() -> argparse.ArgumentParser:
     export.epilog = "balances: flow is what trading added to a currency's cash, without the starting cash."
     _export_options(export)
 
-    _history_options(command("history", "list, load or export the stored bars"))
+    add_history(command("history", "list, load, import or export the stored bars"))
     return top
-
-
-def _history_options(history: argparse.ArgumentParser) -> None:
-    history.add_argument("what", choices=("list", "load", "export"), nargs="?", default="list")
-    history.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="for load: symbols, default all configured; for export: the folder to write to",
-    )
-    history.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="for list and export: only these")
-    history.add_argument("--from", dest="since", metavar="TIME", help="for export: ISO 8601, UTC; whole days")
-    history.add_argument("--to", dest="until", metavar="TIME", help="up to, and without")
-    history.add_argument(
-        "--adjusted", action="store_true", help="for export: prices adjusted for splits and dividends"
-    )
-    history.add_argument("--json", action="store_true", help="for list and load: machine-readable")
 
 
 def _export_options(export: argparse.ArgumentParser) -> None:

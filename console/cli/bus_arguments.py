@@ -28,6 +28,11 @@ def add_bus(command: Command) -> None:
     up.add_argument("--tape", type=Path, nargs="+", metavar="FILE", default=[], help="instead of live feeds")
     up.add_argument("--venue", metavar="NAME", help="decode the tape as this venue's (default: detected)")
     up.add_argument("--json", action="store_true", help="the report of a tape machine-readable")
+    up.add_argument(
+        "--no-spares",
+        action="store_true",
+        help="no second process of each worker that goes on in its place when it dies: half of the memory",
+    )
 
     worker = command("worker", "run stages of a topology here: market, features, execution")
     worker.add_argument("stages", nargs="+", metavar="STAGE", choices=("market", "features", "execution"))
@@ -38,6 +43,11 @@ def add_bus(command: Command) -> None:
         "--report", action="store_true", help="of execution: play a tape's rounds without a screen, report"
     )
     worker.add_argument("--json", action="store_true", help="the report machine-readable")
+    worker.add_argument(
+        "--spare",
+        action="store_true",
+        help="where a worker runs in this state directory: load all, and go on in its place when it dies",
+    )
 
     bus = command("bus", "what is on the bus: streams, groups, consumers, pending, lag, leases, workers")
     bus.add_argument("what", choices=("inspect",))

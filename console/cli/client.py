@@ -17,6 +17,7 @@ from engine.api.protocol import ErrorReply
 from engine.errors import LinkError, NoEngineError, RefusedError
 
 _T = TypeVar("_T")
+KEY = "Idempotency-Key"
 
 
 def no_engine(state_dir: Path) -> NoEngineError:
@@ -41,17 +42,27 @@ def ask(
     reply: type[_T],
     *,
     body: bytes | None = None,
+    key: str = "",
+    client: str = "command line",
     timeout_s: float = 10.0,
 ) -> _T:
-    """Send one request (``body``: JSON) and decode the reply.
+    """Send one request (``body``: JSON; ``key``: its Idempotency-Key, "" for none; ``client``: who asks, for
+    the audit log) and decode the reply.
 
     Raises LinkError, one line: RefusedError when an engine answers and does not do it.
     """
-    return asyncio.run(_ask(state_dir, method, path, reply, body, timeout_s))
+    return asyncio.run(_ask(state_dir, method, path, reply, body, key, client, timeout_s))
 
 
 async def _ask(
-    state_dir: Path, method: str, path: str, reply: type[_T], body: bytes | None, timeout_s: float
+    state_dir: Path,
+    method: str,
+    path: str,
+    reply: type[_T],
+    body: bytes | None,
+    key: str,
+    client: str,
+    timeout_s: float,
 ) -> _T:
     socket = socket_path(state_dir)
     if not socket.exists():
@@ -65,12 +76,13 @@ async def _ask(
                 method,
                 URL(f"http://engine{path}", encoded=True),
                 data=body,
-                headers={"X-Tickdesk-Client": "command line"},
+                headers={"X-Tickdesk-Client": client} | ({KEY: key} if key else {}),
             ) as answer,
         ):
             found = await answer.read()
             if answer.status >= 400:
-                raise RefusedError(msgspec.json.decode(found, type=ErrorReply).error)
+                refusal = msgspec.json.decode(found, type=ErrorReply)
+                raise RefusedError(refusal.error, refusal.code)
             return nan_json.decode(found, reply)
     except (aiohttp.ClientConnectorError, FileNotFoundError):
         raise no_engine(state_dir) from None

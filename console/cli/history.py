@@ -1,10 +1,11 @@
-"""``tickdesk history list|load|export``: the stored bars."""
+"""``tickdesk history list|load|import|export``: the stored bars."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from engine.text import clean
 
 if TYPE_CHECKING:
     from engine.store.bars_read import BarReader, Summary
+    from engine.wiring.history_import import Imported
     from engine.wiring.history_load import LoadStatus
 
 _HEAD = ("SYMBOL", "BARS", "OF", "FROM", "TO", "HOLES", "MISSING", "FILLED", "SOURCES")
@@ -24,7 +26,7 @@ _SHOWN_FAULTS = 20
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return {"list": _list, "load": _load, "export": _export}[arguments.what](arguments)
+    return {"list": _list, "load": _load, "import": _import, "export": _export}[arguments.what](arguments)
 
 
 # --- list ---
@@ -153,6 +155,55 @@ class _Bar:
             total=status.wanted,
             completed=status.done,
         )
+
+
+# --- import ---
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from console.cli.imports import complain, noting, zone_of
+    from engine.wiring.history_import import Chosen, import_files
+
+    if not (arguments.names or arguments.actions):
+        raise ConfigError("name files, as in `tickdesk history import AAPL=aapl.csv`, or --actions FILE")
+    chosen = Chosen(
+        interval_s=arguments.bars,
+        zone=zone_of(arguments.tz),
+        split_adjusted=arguments.split_adjusted,
+        dry_run=arguments.dry_run,
+    )
+    found = import_files(
+        configuration(arguments),
+        state_dir(arguments),
+        arguments.names,
+        arguments.actions,
+        chosen,
+        time.time_ns(),
+        noting,
+    )
+    if arguments.json:
+        print(as_json(found))
+    else:
+        print("\n".join(_imported(found, dry_run=arguments.dry_run)))
+    complain(found.rejects, arguments.rejects, quiet=arguments.json)
+    return 0
+
+
+def _imported(found: Imported, *, dry_run: bool) -> list[str]:
+    """A line a file of actions, and a line a symbol of a file of bars."""
+    lines = [
+        f"{clean(one.file, 60)}: {one.splits} splits, {one.dividends} dividends" for one in found.actions
+    ]
+    for one in found.series:
+        kept = f"{one.believed:,} bars of {one.interval_s} s"
+        if one.believed:
+            kept += f", {_time(one.first_ns)} to {_time(one.last_ns)}"
+        stored = "nothing stored: --dry-run" if dry_run else f"{one.stored:,} stored"
+        whys = ", ".join(f"{count:,} {reason}" for reason, count in one.reasons.items())
+        lines.append(
+            f"{clean(one.symbol, 60)}: {kept}; {stored}" + (f"; not believed: {whys}" if whys else "")
+        )
+    return lines
 
 
 # --- export ---

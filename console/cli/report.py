@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.wiring.day_report import day_report
     from engine.wiring.report_files import FORMATS
 
-    day = _day(arguments.day)
+    day = given_day(arguments.day)
     account = configuration(arguments).account
     report = day_report(state_dir(arguments), day, account, time.time_ns())
     if report.whole and report.empty:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _day(text: str | None) -> date:
+def given_day(text: str | None) -> date:
     """Today, unless it is given."""
     today = datetime.now(UTC).date()
     if text is None:

@@ -1,5 +1,5 @@
-"""``tickdesk systemd [--user | --user-name NAME]``: prints a unit that runs the engine as a service, and to
-stderr what is to be done or known besides.
+"""``tickdesk systemd [--user | --user-name NAME] [--timer]``: prints a unit that runs the engine as a
+service, or with ``--timer`` those that start the daily run, and to stderr what is to be done besides.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import pwd
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from console.cli.desk import config_options
@@ -18,6 +19,7 @@ from console.cli.settings import config_path, configuration, state_dir
 from engine.api.address import FILE, socket_path
 from engine.config import Config
 from engine.errors import ConfigError
+from engine.ops.systemd_timer import daily_service, daily_timer
 from engine.ops.systemd_unit import KERNELS, Service, unit
 from engine.text import clean
 
@@ -29,10 +31,25 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 def run(arguments: argparse.Namespace) -> int:
     config, where = configuration(arguments), state_dir(arguments).absolute()
     of = service(arguments, config, where)
-    print(unit(of), end="")
+    if arguments.timer:
+        of = replace(of, command=[*of.command[: of.command.index("--no-ui")], "daily", *_after_no_ui(of)])
+        print(f"{daily_service(of, _longest_s(config))}\n{daily_timer(of, config.daily.at)}", end="")
+    else:
+        print(unit(of), end="")
     for note in notes(of, named=arguments.user_name is not None):
         print(f"tickdesk: {note}", file=sys.stderr)
     return 0
+
+
+def _after_no_ui(of: Service) -> Sequence[str]:
+    return of.command[of.command.index("--no-ui") + 1 :]
+
+
+def _longest_s(config: Config) -> float:
+    """How long a daily run may take, its training with it."""
+    daily = config.daily
+    waits_s = daily.history_s + 2 * daily.prices_s + daily.plan_s + 2 * daily.fill_s
+    return waits_s + config.models.training_limit_s + 600.0
 
 
 def notes(of: Service, *, named: bool) -> Iterator[str]:

@@ -1,9 +1,10 @@
-"""``tickdesk tape info|span|cut|convert``: what is on a tape, a part of it, the same in another form."""
+"""``tickdesk tape info|span|cut|convert|import``: what is on a tape, a part, another form."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,8 @@ _END_NS = (1 << 63) - 1
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.what == "import":
+        return _import(arguments)
     if arguments.what != "cut" and (arguments.start or arguments.end or arguments.symbols):
         raise ConfigError(f"tape {arguments.what} takes no --from, --to or --symbols: cut the tape first")
     if arguments.what == "info":
@@ -48,6 +51,38 @@ def run(arguments: argparse.Namespace) -> int:
             "rows",
         )
     print(f"{out}: {count:,} {what}, {out.stat().st_size if out.exists() else 0:,} bytes")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from console.cli.imports import complain, noting, zone_of
+    from console.cli.settings import configuration
+    from engine.wiring.history_import import stored_symbol
+    from engine.wiring.tick_import import import_ticks, told
+
+    out = arguments.output
+    if len(arguments.files) != 1 or (out is None and not arguments.dry_run):
+        raise ConfigError("tape import takes one FILE, and -o OUT.tape")
+    if out is not None and out.suffix != ".tape":
+        raise ConfigError(f"{out}: its name must end with .tape; tickdesk tape convert has others")
+    config = configuration(arguments)
+    found = import_ticks(
+        arguments.files[0],
+        out or Path(),
+        lambda name: stored_symbol(name, config),
+        outlier_pct=config.quality.daily_return_pct,
+        default_symbol=arguments.symbols or "",
+        currency=config.account.currency,
+        zone=zone_of(arguments.tz),
+        dry_run=arguments.dry_run,
+        note=noting,
+    )
+    print(
+        as_json(found)
+        if arguments.json
+        else f"{'nothing written' if arguments.dry_run else out}: {told(found)}"
+    )
+    complain([(found.file, reject) for reject in found.rejects], arguments.rejects, quiet=arguments.json)
     return 0
 
 

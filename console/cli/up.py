@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ENDS_S = 5.0
 """So long the server of a topology that was killed may take to end."""
+SPARES_S = 15.0
+"""So long the topology has the machine to itself before what stands by for it is loaded."""
 _URL = "TICKDESK_BUS__URL"
 """Not on the command line: everybody can read that."""
 _TAPES = "TICKDESK_RECORD__DIR"
@@ -82,18 +84,26 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
     if not configuration(arguments).record.dir:
         environment[_TAPES] = str(where / "tapes")  # as of a desk of one process
 
-    def worker(name: str, stage: str, *options: str, last: bool = False) -> Child:
+    spares = not (arguments.no_spares or arguments.tape)
+
+    def worker(name: str, stage: str, *options: str, last: bool = False) -> list[Child]:
         home = where if stage == "execution" else folder / name
         command = [sys.executable, "-m", "console", "worker", stage, "--state-dir", str(home)]
-        return Child(
-            name,
-            [*command, *config_options(arguments), *options],
-            None if last else folder / f"{name}.out",
-            end_s=20.0 if stage == "execution" else 5.0,
-            last=last,
-            told=stage == "execution",  # by `tickdesk stop`, or from a console
-            environment=environment,
-        )
+        command += [*config_options(arguments), *options, *(["--spare"] if spares else [])]
+        return [
+            Child(
+                one,
+                command,
+                None if last else folder / f"{one}.out",
+                end_s=20.0 if stage == "execution" else 5.0,
+                group=name if spares else "",
+                later_s=later_s,
+                last=last,
+                told=stage == "execution",  # by `tickdesk stop`, or from a console
+                environment=environment,
+            )
+            for one, later_s in ((name, 0.0), *([(f"{name}-spare", SPARES_S)] if spares else []))
+        ]
 
     tape: list[str] = []
     report: list[str] = []
@@ -101,9 +111,10 @@ def _children(arguments: argparse.Namespace, where: Path, folder: Path, url: str
         tape = ["--tape", *(str(one.absolute()) for one in arguments.tape)]
         tape += ["--venue", arguments.venue] if arguments.venue else []
         report = ["--report", *(["--json"] if arguments.json else [])]
-    features = [worker(f"features-{number}", "features") for number in range(1, arguments.features + 1)]
-    market = worker("market", "market", *tape)
-    return [market, *features, worker("execution", "execution", *report, last=bool(report))]
+    made = worker("market", "market", *tape)
+    for number in range(1, arguments.features + 1):
+        made += worker(f"features-{number}", "features")
+    return [*made, *worker("execution", "execution", *report, last=bool(report))]
 
 
 def _tell(text: str) -> None:

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             stages,
             tapes=tuple(path.absolute() for path in arguments.tape),
             venue=arguments.venue,
+            spare=arguments.spare,
         )
     if len(stages) > 1:
         raise ConfigError("execution is a process of its own: start another worker for the other stages")
@@ -38,26 +39,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _execution(config: Config, arguments: argparse.Namespace) -> int:
     """One engine, or the report of a tape that comes over the bus."""
-    from engine.workers.frame import worker_name
-
-    where, worker = state_dir(arguments), worker_name()
+    where = state_dir(arguments)
     if arguments.report:
         from console.cli.replay import lines
+        from engine.workers.place import worker_name
         from engine.workers.replay import replay_over_bus
 
-        report = replay_over_bus(config, where, worker)
+        report = replay_over_bus(config, where, worker_name(where))
         if arguments.json:
             print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
         else:
             print("\n".join(lines(report)))
         return 0
     from engine.bus.address import address_of
+    from engine.store.lock import StateLock
     from engine.wiring.engine_options import EngineOptions
     from engine.wiring.run import run_engine
     from engine.workers.execution import ExecutionEngine
+    from engine.workers.place import take_place
+    from engine.workers.spare import stand_by
 
     address = address_of(config.bus.url)
+    lock = stand_by(where) if arguments.spare else StateLock.acquire(where)
+    if lock is None:
+        return 0
+    place = take_place(where)
     return run_engine(
         EngineOptions(config=config, state_dir=where, log_to_stderr=True),
-        lambda options, ring, tape, begin, control: ExecutionEngine(options, ring, control, address, worker),
+        lambda options, ring, tape, begin, control: ExecutionEngine(options, ring, control, address, place),
+        lock,
     )

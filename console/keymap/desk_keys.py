@@ -100,6 +100,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "feeds", "F", "app.feeds", "F", "feeds", "Feeds: health by venue, data by symbol, what was set aside"
     ),
+    Key("daily", "d", "app.daily", "d", "", "Daily runs: their steps, orders, outcome and what to do next"),
     Key("bus", "B", "app.bus", "B", "", "Bus: workers of a desk that is spread, their lag, who owns what"),
     Key(
         "models",

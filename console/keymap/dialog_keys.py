@@ -50,6 +50,7 @@ DIALOGS: dict[str, frozenset[str]] = {
     "a page to read": frozenset(_READ),
     "an explanation": frozenset(_READ - {"export"} | {"explain_contributions"}),
     "a prediction taken apart": frozenset(_READ | {"tab_right", "tab_left", "contributions_ask"}),
+    "the daily runs": frozenset(_READ | {"tab_right", "tab_left"}),
     "the account": frozenset(_READ | {"account_compare"}),
     "a table of values": frozenset(_EDIT),
     "the limits": frozenset(_EDIT | {"tab_right", "tab_left", "limits_reset"}),

@@ -12,6 +12,7 @@ from console.link_protocol import LinkState
 from engine.alert_rule import AlertRule
 from engine.api.alert_protocol import AlertReply, AlertRow
 from engine.api.control_protocol import Console
+from engine.api.daily_protocol import DailyDetail, DailyRow
 from engine.api.market_protocol import LatencyDetail, MarketFrame, Watch
 from engine.api.model_protocol import (
     Contributions,
@@ -103,6 +104,7 @@ class FakeLink:
         self.definitions: dict[str, object] = {row.name: DEFINITION for row in sample.automations()}
         self.known_data: list[SymbolDataRow] = sample.symbol_data()
         self.inspected: Inspection | None = None
+        self.daily_runs: list[DailyDetail] = []
         self.set_aside: list[QuarantineRow] = sample.set_aside()
         self.judged = sample_account.preview()
         """The answer to every preview."""
@@ -223,6 +225,14 @@ class FakeLink:
         if self.inspected is None:
             raise LinkError("this desk runs in one process, without a bus")
         return self.inspected
+
+    async def daily(self) -> list[DailyRow]:
+        self._fail()
+        return [detail.run for detail in self.daily_runs]
+
+    async def daily_of(self, day: str) -> list[DailyDetail]:
+        self._fail()
+        return [detail for detail in self.daily_runs if detail.run.day == day]
 
     async def data(self) -> list[SymbolDataRow]:
         self._fail()

@@ -12,6 +12,7 @@ import sys
 import termios
 import threading
 import time
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -292,6 +293,29 @@ def test_the_outbox_outlives_its_reader() -> None:
     assert not box.is_alive()
     assert box.written == 0
     os.close(writer)
+
+
+def test_what_a_terminal_takes_is_written_at_once_and_the_rest_in_its_order() -> None:
+    calls: list[str] = []
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    box = Outbox(slave, lambda: calls.append("busy"), lambda: calls.append("idle"))
+    box.write("at once")
+    assert os.read(master, 100) == b"at once" and calls == [] and box.written == 7, "no thread runs yet"
+    told = "".join(f"{n} " for n in range(60_000))  # more than it holds
+    box.write(told)
+    assert calls == ["busy"] and 7 < box.written < 7 + len(told)
+    box.write("end")
+    assert os.get_blocking(slave), "other programs have it too"
+    box.start()
+    received = b""
+    while not received.endswith(b"end"):
+        received += os.read(master, 65536)
+    assert received.decode() == told + "end"
+    box.stop()
+    assert calls == ["busy", "idle"] and box.written == 7 + len(told) + 3
+    os.close(master)
+    os.close(slave)
 
 
 def test_the_farewell_undoes_every_mode() -> None:

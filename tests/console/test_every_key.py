@@ -39,6 +39,7 @@ SAYS = {
     "limits": "LimitsScreen",
     "account": "AccountScreen",
     "feeds": "FeedsScreen",
+    "daily": "DailyScreen",
     "bus": "BusScreen",
     "models": "ModelsScreen",
     "rollback": "RollbackScreen",

@@ -118,3 +118,36 @@ def test_the_dashboard_is_json_for_any_data_source(capsys: pytest.CaptureFixture
             assert target["datasource"]["uid"] == "${datasource}"
             assert target["expr"].count("(") == target["expr"].count(")")
     assert not re.search(r"https?://", json.dumps(board))
+
+
+@pytest.mark.parametrize("form", [[], ["--user"]], ids=["system", "user"])
+def test_systemd_takes_the_timer(form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tmp_path / "a desk"
+    state.mkdir()
+    both = printed(
+        capsys, "--set", "daily.at='21:45'", "--state-dir", str(state), "systemd", "--timer", *form
+    )
+    folder = "~/.config/systemd/user" if form else "/etc/systemd/system"
+    service, _, timer = both.partition(f"\n# {folder}")
+    timer = f"# {folder}{timer}"
+    assert service.startswith(f"# {folder}/tickdesk-daily.service\n")
+    assert timer.startswith(f"# {folder}/tickdesk-daily.timer\n")
+    told = settings(service)
+    assert told["Type"] == "oneshot" and told["SuccessExitStatus"] == "5"
+    assert told["Restart"] == "on-abnormal" and told["NoNewPrivileges"] == "yes"
+    assert f'daily --state-dir "{state}" --set' in told["ExecStart"] and "--no-ui" not in told["ExecStart"]
+    assert int(told["TimeoutStartSec"]) > 43_200
+    assert settings(timer)["OnCalendar"] == "*-*-* 21:45:00 UTC"
+    assert settings(timer)["Persistent"] == "true"
+    if ANALYZE is None:
+        pytest.skip("there is no systemd-analyze")
+    for name, text in (("tickdesk-daily.service", service), ("tickdesk-daily.timer", timer)):
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [ANALYZE, "verify", "--man=no", *form, str(tmp_path / "tickdesk-daily.timer")],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

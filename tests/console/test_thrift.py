@@ -6,37 +6,59 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.geometry import Region
+from textual.strip import Strip
 
-from console.thrift import Thrift, transition
+from console.thrift import Piece, Thrift, pieces, transition
 
 COLUMNS, ROWS = 24, 6
-STYLES = st.sampled_from(
-    [
-        "",
-        "1",
-        "7",
-        "1;7",
-        "38;2;211;220;230;48;2;14;20;27",
-        "1;38;2;211;220;230;48;2;14;20;27",
-        "38;2;255;0;0;48;2;14;20;27",
-        "4;38;5;12;48;5;200",
-        "3;31;44",
-        "92;107",
-        "9;39;49",
-    ]
-)
+STYLES = {
+    "": "",
+    "1": "bold",
+    "7": "reverse",
+    "1;7": "bold reverse",
+    "38;2;211;220;230;48;2;14;20;27": "#d3dce6 on #0e141b",
+    "1;38;2;211;220;230;48;2;14;20;27": "bold #d3dce6 on #0e141b",
+    "38;2;255;0;0;48;2;14;20;27": "#ff0000 on #0e141b",
+    "4;38;5;12;48;5;200": "underline color(12) on color(200)",
+    "3;31;44": "italic red on blue",
+    "9;39;49": "strike default on default",
+}
+"""As a terminal is told, and as a person tells it."""
+TOLD = st.sampled_from([*STYLES, "92;107"])
+INKS = st.sampled_from([Style.parse(words) if words else None for words in STYLES.values()])
 TEXT = st.text(st.sampled_from("ab 1.▲█⠒─日本é"), min_size=1, max_size=10)
-RUN = st.tuples(st.integers(1, ROWS), st.integers(1, COLUMNS - 9), STYLES, TEXT)
+RUN = st.tuples(
+    st.integers(1, ROWS), st.integers(1, COLUMNS - 9), st.lists(st.tuples(INKS, TEXT), max_size=4)
+)
+Run = tuple[int, int, list[tuple[Style | None, str]]]
 
 
-def run(row: int, column: int, style: str, text: str) -> str:
-    """As Textual draws it; cut at the edge."""
-    kept = text[: (COLUMNS + 1 - column) // 2] if any(c in "日本" for c in text) else text
-    return f"\x1b[{row};{column}H\x1b[{style}m{kept}\x1b[0m" if style else f"\x1b[{row};{column}H{kept}"
+def piece(run: Run) -> Piece:
+    """Cut at the edge."""
+    row, column, parts = run
+    strip = Strip([Segment(text, style) for style, text in parts])
+    return row, column, strip.crop(0, COLUMNS + 1 - column)
 
 
-def frame(runs: list[tuple[int, int, str, str]]) -> str:
-    return "\x1b[?2026h" + "".join(run(*one) for one in runs) + "\x1b[?2026l"
+def plain(row: int, text: str, style: Style | None = None) -> list[Piece]:
+    return [(row, 1, Strip([Segment(text, style)]))]
+
+
+def whole(frame: list[Piece]) -> str:
+    """As Textual draws it."""
+    out = ""
+    for row, column, strip in frame:
+        text = "".join(
+            part if style is None else Strip.render_style(style, part, ColorSystem.TRUECOLOR)
+            for part, style, _ in strip
+        )
+        out += f"\x1b[{row};{column}H{text}"
+    return out
 
 
 class Both:
@@ -46,12 +68,13 @@ class Both:
         self.thrift = Thrift()
         self.screens = [pyte.Screen(COLUMNS, ROWS) for _ in range(2)]
         self.streams = [pyte.Stream(screen) for screen in self.screens]
-        self.sent = [0, 0]
 
-    def draw(self, text: str) -> None:
-        for index, data in enumerate((text, self.thrift.spare(text, (COLUMNS, ROWS)))):
-            self.sent[index] += len(data)
-            self.streams[index].feed(data.replace("\x1b[?2026h", "").replace("\x1b[?2026l", ""))
+    def draw(self, frame: list[Piece]) -> None:
+        for stream, data in zip(self.streams, (whole(frame), self.spared(frame)), strict=True):
+            stream.feed(data)
+
+    def spared(self, frame: list[Piece]) -> str:
+        return self.thrift.spare(frame, (1, 1), (COLUMNS, ROWS))
 
     def same(self) -> bool:
         whole, spared = self.screens
@@ -59,41 +82,22 @@ class Both:
 
 
 @given(st.lists(st.lists(RUN, max_size=6), max_size=6))
-def test_the_screen_is_the_same(frames: list[list[tuple[int, int, str, str]]]) -> None:
+def test_the_screen_is_the_same(frames: list[list[Run]]) -> None:
     both = Both()
     for runs in frames:
-        both.draw(frame(runs))
+        both.draw([piece(run) for run in runs])
         assert both.same()
 
 
 @given(st.data(), st.lists(RUN, min_size=1, max_size=4))
-def test_lines_that_come_again_are_the_same(
-    data: st.DataObject, runs: list[tuple[int, int, str, str]]
-) -> None:
-    """As Textual's frames: a line for every row, the cursor's place behind the last."""
+def test_runs_that_come_again_are_the_same(data: st.DataObject, runs: list[Run]) -> None:
     both = Both()
     for _ in range(6):
-        drawn = sorted(data.draw(st.lists(st.sampled_from(runs), min_size=1, max_size=4)))
-        lines = [run(*one) for one in drawn if one[0] < ROWS]  # a newline in the last row would scroll
-        both.draw("\n".join([*lines, "\x1b[1;1H"]))
+        both.draw([piece(run) for run in data.draw(st.lists(st.sampled_from(runs), min_size=1, max_size=4))])
         assert both.same()
 
 
-def test_a_line_without_its_own_end_changes_what_comes_after_it() -> None:
-    both = Both()
-    for style in ("1", "7", "1"):
-        both.draw(f"\x1b[1;1Ha\x1b[{style}m\n\x1b[2;1Hb\n\x1b[3;1Hc\x1b[0m")
-        assert both.same()
-
-
-def test_the_pointers_shape_is_no_drawing() -> None:
-    thrift, size, line = Thrift(), (80, 24), "\x1b[3;1Habc"
-    thrift.spare(line, size)
-    assert thrift.spare("\x1b]22;default\a", size) == "\x1b]22;default\a"
-    assert thrift.spare(line, size) == ""
-
-
-@given(STYLES, STYLES)
+@given(TOLD, TOLD)
 def test_a_transition_ends_in_the_style(before: str, after: str) -> None:
     screens = [pyte.Screen(4, 1), pyte.Screen(4, 1)]
     pyte.Stream(screens[0]).feed(f"\x1b[0;{after}mx" if after else "\x1b[0mx")
@@ -103,43 +107,70 @@ def test_a_transition_ends_in_the_style(before: str, after: str) -> None:
 
 def test_what_is_shown_is_not_sent_again() -> None:
     thrift, size = Thrift(), (80, 24)
-    line = "\x1b[3;1H\x1b[38;2;1;2;3;48;2;4;5;6mS00-USD   62,139.47 ▼\x1b[0m"
-    assert "S00-USD   62,139.47 ▼" in thrift.spare(line, size)
-    assert thrift.spare(line, size) == "", "not even the cursor moves"
-    changed = thrift.spare(line.replace("139.47", "139.52"), size)
+    style = Style.parse("#010203 on #040506")
+    line = plain(3, "S00-USD   62,139.47 ▼", style)
+    assert "S00-USD   62,139.47 ▼" in thrift.spare(line, (1, 1), size)
+    assert thrift.spare(line, (1, 1), size) == "", "not even the cursor moves"
+    changed = thrift.spare(plain(3, "S00-USD   62,139.52 ▼", style), (1, 1), size)
     assert "52" in changed and "S00" not in changed and len(changed) < 50
-    assert "S00-USD" in thrift.spare(line, (81, 24)), "another size: the terminal may show anything"
+    assert thrift.spare(line, (9, 9), size).endswith("\x1b[9;9H"), "where the terminal's own cursor is put"
+    assert "S00-USD" in thrift.spare(line, (9, 9), (81, 24)), "another size: it may show anything"
 
 
-def test_what_is_no_drawing_goes_through_and_is_trusted_no_more() -> None:
+def test_changes_near_each_other_are_sent_as_one() -> None:
     thrift, size = Thrift(), (80, 24)
-    line = "\x1b[3;1Habc"
-    thrift.spare(line, size)
-    for other in ("\x1b]52;c;YQ==\a", "\x1b[?1049h", "\x1b[2J", "plain", "\x1b[3;1Ha\tb"):
-        assert thrift.spare(other, size) == other
-        assert "abc" in thrift.spare(line, size)
+    thrift.spare(plain(3, "0123456789abcdefghij"), (1, 1), size)
+    assert thrift.spare(plain(3, "x123456x89abcdefghij"), (1, 1), size) == "\x1b[3;1Hx123456x\x1b[1;1H"
+    told = thrift.spare(plain(3, "0123456789abcdefghix"), (1, 1), size)
+    assert told == "\x1b[3;1H01234567\x1b[11Cx\x1b[1;1H"
+
+
+def test_what_is_no_frame_is_trusted_no_more() -> None:
+    thrift, size = Thrift(), (80, 24)
+    line = plain(3, "abc")
+    thrift.spare(line, (1, 1), size)
+    for other in ("\x1b]52;c;YQ==\a", "\x1b[?1049h", "\x1b[2J", "plain"):
+        thrift.note(other)
+        assert "abc" in thrift.spare(line, (1, 1), size)
+    for other in ("\x1b]22;default\a", "\x1b[?2026h"):
+        thrift.note(other)
+        assert thrift.spare(line, (1, 1), size) == "", "the shape of the pointer is no drawing"
 
 
 def test_a_whole_picture_is_sent_once_until_it_is_forgotten() -> None:
     thrift, size = Thrift(), (10, 2)
-    picture = "\x1b[1;1H0123456789\n\x1b[2;1H0123456789"
-    assert [thrift.spare(picture, size).count("0123456789") for _ in range(2)] == [2, 0]
+    picture = plain(1, "0123456789") + plain(2, "0123456789")
+    assert [thrift.spare(picture, (1, 1), size).count("0123456789") for _ in range(2)] == [2, 0]
     thrift.forget()
-    assert thrift.spare(picture, size).count("0123456789") == 2
+    assert thrift.spare(picture, (1, 1), size).count("0123456789") == 2
 
 
-@pytest.mark.parametrize("text", ["\u0301a", "👩\u200d💻 b", "❤\ufe0f b"])
+@pytest.mark.parametrize("text", ["\u0301a", "👩\u200d💻 b", "❤\ufe0f b", "a\tb", "a\x1b[2J"])
 def test_characters_that_terminals_join_or_not_are_not_counted(text: str) -> None:
     thrift, size = Thrift(), (80, 24)
-    drawing = f"\x1b[1;1H{text}\x1b[1mnext\x1b[0m"
+    drawing = [(1, 1, Strip([Segment(text), Segment("next", Style(bold=True))]))]
     for _ in range(2):
-        assert thrift.spare(drawing, size) == drawing
+        assert thrift.spare(drawing, (1, 1), size) == f"\x1b[1;1H{text}\x1b[1mnext\x1b[0m\x1b[1;1H"
 
 
 @pytest.mark.parametrize("text", ["日本", "a日"])
 def test_half_of_a_wide_character_takes_the_other_with_it(text: str) -> None:
     both = Both()
-    both.draw(f"\x1b[1;1H{text}")
-    both.draw("\x1b[1;2Hx")
-    both.draw(f"\x1b[1;1H{text}")
-    assert both.same()
+    for frame in (plain(1, text), [(1, 2, Strip([Segment("x")]))], plain(1, text)):
+        both.draw(frame)
+        assert both.same()
+
+
+def test_a_frame_of_textuals_consists_of_what_it_would_write() -> None:
+    style = Style.parse("bold #010203")
+    left, right = Strip([Segment("left ", style)]), Strip([Segment("right")])
+    layout = LayoutUpdate([[left, right], [right, left]], Region(2, 3, 10, 2))
+    assert [(row, column, strip.text) for row, column, strip in pieces(layout)] == [
+        (4, 3, "left "), (4, 8, "right"), (5, 3, "right"), (5, 8, "left "),
+    ]  # fmt: skip
+    chops = ChopsUpdate(
+        [{0: left, 5: right}, {0: None, 5: right}], [(0, 0, 7), (1, 5, 10)], [[5, 10], [5, 10]]
+    )
+    assert [(row, column, strip.text) for row, column, strip in pieces(chops)] == [
+        (1, 1, "left "), (1, 6, "ri"), (2, 6, "right"),
+    ]  # fmt: skip

@@ -28,6 +28,22 @@ def test_price(value: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
+    [
+        (62_139.4713, "62,139.47"),
+        (31_000.0, "31,000"),
+        (-12.345678, "-12.3457"),
+        (0.18750001, "0.1875"),
+        (4.0, "4"),
+        (0.0, "0"),
+        (0.0000123456, "1.235e-05"),
+    ],
+)
+def test_any_number_has_no_digit_that_says_nothing(value: float, text: str) -> None:
+    assert figures.any_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
     [(0.42, "▲+0.42%"), (-0.8, "▼-0.80%"), (0.0, "0.00%"), (-0.001, "0.00%"), (None, "–"), (math.nan, "–")],
 )
 def test_change_has_a_sign_and_an_arrow_or_neither(value: float | None, text: str) -> None:

@@ -1,0 +1,108 @@
+"""Daily runs: the days, and the steps, orders and figures of one; asked anew, so that a run is seen live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from console.export_files import Export
+from console.link_protocol import Link
+from console.screens.reader import Reader
+from console.table_csv import exported
+from console.view import DeskView
+from engine.api.daily_protocol import DailyDetail, DailyRow
+from engine.errors import LinkError
+from widgets.daily import daily_lines
+from widgets.lines import Line, faded
+
+REFRESH_S = 1.0
+
+
+class DailyScreen(Reader):
+    """The newest run first; the ones before it by ``]``, back by ``[``."""
+
+    DEFAULT_CSS = """
+    DailyScreen > .dialog { width: 96%; max-width: 180; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "walk(1)", show=False, id="tab_right"),
+        Binding("left_square_bracket", "walk(-1)", show=False, id="tab_left"),
+    ]
+
+    def __init__(self, link: Link, view: DeskView) -> None:
+        super().__init__("Daily runs", [(("asking the engine…", "muted"),)])
+        self._link, self._view = link, view
+        self._runs: tuple[DailyRow, ...] | None = None
+        self._chosen = 0
+        self._details: tuple[DailyDetail, ...] = ()
+        self._fault = ""
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(".dialog").border_subtitle = self.hints(
+            "{tab_left} {tab_right} day", "{down} {up} scroll", "esc close"
+        )
+        self.keep_asking(REFRESH_S, self._fill)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def action_walk(self, step: int) -> None:
+        if self._runs:
+            self._chosen = min(max(self._chosen + step, 0), len(self._runs) - 1)
+            self._draw()
+            self.run_worker(self._fill(), group="walk", exclusive=True)
+
+    async def _fill(self) -> None:
+        try:
+            before = self._shown
+            runs = tuple(await self._link.daily())
+            if before is not None and self._chosen:  # one was begun meanwhile: the same stays chosen
+                same = (number for number, row in enumerate(runs) if _name(row) == _name(before))
+                self._chosen = next(same, self._chosen)
+            self._chosen = min(self._chosen, max(len(runs) - 1, 0))
+            self._runs = runs
+            shown = self._shown
+            if shown is not None:
+                self._details = tuple(await self._link.daily_of(shown.day))
+            self._fault = ""
+        except LinkError as error:
+            self._fault = str(error)
+        self._draw()
+
+    @property
+    def _shown(self) -> DailyRow | None:
+        return self._runs[self._chosen] if self._runs else None
+
+    def exports(self) -> Sequence[Export]:
+        runs, orders = self._runs or (), self._detail
+        steps = self._shown.steps if self._shown is not None else ()
+        return (
+            exported((("daily-steps", steps), ("daily-orders", orders.orders if orders is not None else ())))
+            if runs
+            else super().exports()
+        )
+
+    @property
+    def _detail(self) -> DailyDetail | None:
+        shown = self._shown
+        if shown is None:
+            return None
+        return next((one for one in self._details if _name(one.run) == _name(shown)), None)
+
+    def _draw(self) -> None:
+        width = self.lines_width
+        if width <= 0 or (self._runs is None and not self._fault):
+            return
+        lines: list[Line] = []
+        if self._runs is not None:
+            lines = daily_lines(self._runs, self._chosen, self._detail, self._view.now_ns, width)
+        if self._fault:
+            lines = [((self._fault, "bad"),), *(faded(line) for line in lines)]
+        self.show(lines)
+
+
+def _name(row: DailyRow) -> tuple[str, str, str, bool]:
+    return row.day, row.kind, row.account, row.dry
