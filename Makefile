@@ -5,7 +5,7 @@ ARGS ?=
 
 # How much chaos: kill -9 of processes that commit, canceled tasks, seeded sessions, seeded feeds, seconds of
 # SIGSTOP, damaged models, consoles that come and go, faults of a desk over the bus, seconds that a console's
-# terminal reads nothing.
+# terminal reads nothing, kill -9 of sweeps, of daily runs at each place where they may be.
 KILLS ?= 500
 CANCELS ?= 1500
 SEEDS ?= 1000
@@ -15,6 +15,8 @@ MODELS ?= 200
 CONSOLES ?= 100
 BUS_FAULTS ?= 100
 STALL_S ?= 60
+SWEEPS ?= 40
+DAILY ?= 1
 
 .PHONY: run test bench peers chaos lint lock clean
 
@@ -30,7 +32,8 @@ bench: .venv
 chaos: .venv
 	TICKDESK_CHAOS_KILLS=$(KILLS) TICKDESK_CHAOS_CANCELS=$(CANCELS) TICKDESK_CHAOS_SEEDS=$(SEEDS) \
 		TICKDESK_CHAOS_FEEDS=$(FEEDS) TICKDESK_CHAOS_STOP_S=$(STOP_S) TICKDESK_CHAOS_MODELS=$(MODELS) \
-		TICKDESK_CHAOS_BUS_FAULTS=$(BUS_FAULTS) TICKDESK_CHAOS_CONSOLES=$(CONSOLES) TICKDESK_CHAOS_STALL_S=$(STALL_S) TICKDESK_CHAOS_STATEFUL=1 $(PY) -m pytest -s tests/chaos $(ARGS)
+		TICKDESK_CHAOS_BUS_FAULTS=$(BUS_FAULTS) TICKDESK_CHAOS_CONSOLES=$(CONSOLES) TICKDESK_CHAOS_STALL_S=$(STALL_S) TICKDESK_CHAOS_STATEFUL=1 \
+		TICKDESK_CHAOS_SWEEPS=$(SWEEPS) TICKDESK_CHAOS_DAILY=$(DAILY) TICKDESK_CHAOS_DAILY_EVERY=1 $(PY) -m pytest -s tests/chaos tests/wiring/test_daily_run.py $(ARGS)
 
 # Other projects to compare with, in an environment of their own; `make bench` finds it.
 peers:

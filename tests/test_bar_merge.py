@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.bar_merge import BarMerge, merged_series
@@ -28,6 +28,7 @@ def series(told: list[tuple[int, float, float, float]]) -> tuple[np.ndarray, np.
     return opens, values
 
 
+@settings(deadline=None)
 @given(short_bars)
 def test_at_once_as_one_by_one(told: list[tuple[int, float, float, float]]) -> None:
     opens, values = series(told)

@@ -200,7 +200,7 @@ class _Course:
             timer=time.perf_counter_ns,
             judge_skew=True,
         )
-        self._stamp = self._desk.latency = _Stamp()
+        self._stamp = self._desk.stages.approved = _Stamp()
 
     async def run(self, frames: Frames, burst: int) -> list[Latency]:
         self._loop = asyncio.get_running_loop()

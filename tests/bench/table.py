@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 
-from console.driver import DeskDriver
+from console.driver import DeskDriver, PatientApp
 from console.screens.calm import CalmScreen
 from tests.bench.registry import Figure, at_most, bench
 from tests.bench.terminal import Terminal
@@ -62,7 +62,7 @@ class Rows(Grid):
     )
 
 
-class TableApp(App[None]):
+class TableApp(PatientApp):
     def __init__(self, out: Path) -> None:
         super().__init__(driver_class=DeskDriver)
         self._out = out

@@ -33,3 +33,5 @@ BUS_STOP_S = min(STOP_S, 30)
 """SIGSTOP of its workers."""
 SEED = _amount("SEED", 20_260_107)
 """Of every random choice; a failure tells it."""
+DAILY = _amount("DAILY", 0)
+"""How often a daily run is killed at each place; 0: once, at one of them alone."""

@@ -33,6 +33,7 @@ class BusDesk:
         self.proxy = proxy
         self.topology = topology
         self.client = server.client()
+        self._journal: list[tuple[int, JournalEvent]] = []
 
     @property
     def members(self) -> dict[str, Member]:
@@ -45,18 +46,22 @@ class BusDesk:
     @contextlib.contextmanager
     def load(self, seed: int) -> Iterator[Load]:
         """People who trade at the console's socket, until it goes or the block ends."""
-        with Load(RunningEngine(self.members["execution"].home), seed, 2, pace_s=0.02) as load:
+        with contextlib.closing(Reader(self.database)) as reader:
+            since = reader.last_seq()
+        with Load(RunningEngine(self.members["execution"].home), seed, 2, pace_s=0.02, since=since) as load:
             yield load
 
     def journal(self) -> list[tuple[int, JournalEvent]]:
-        reader, found = Reader(self.database), []
+        """All of it. What was read once is not read again: that it is still the same is asked of its end."""
+        reader, found = Reader(self.database), self._journal
         try:
             last = reader.last_seq()
+            assert not found or reader.events_since(found[-1][0] - 1, 1) == found[-1:], "another journal"
             while not found or found[-1][0] < last:
                 found += reader.events_since(found[-1][0] if found else 0, 1000)
         finally:
             reader.close()
-        return found
+        return list(found)
 
     def alerts(self) -> list[str]:
         return [event.text for _, event in self.journal() if isinstance(event, Alert)]
@@ -99,21 +104,23 @@ class BusDesk:
 
     def _check_rounds(self, events: list[tuple[int, JournalEvent]]) -> None:
         """Ticks of rounds are where the round says, all that was sent was seen, every hole was told."""
-        watch = self.watch
-        for number, one in list(watch.rounds.items())[:-20]:
-            assert watch.dealt.get(number, 0) == one.ticks, (number, watch.dealt.get(number, 0), one)
-        for row in watch.rows.values():
-            if "market" in row.epochs and row.position in watch.rounds:
-                sent = watch.ticks_of(row.epochs["market"], row.position)
-                assert sent == row.ticks, (sent, row, watch.holes)
+        seen = self.watch.seen
+        assert seen.torn() == []
+        rounds = seen.rounds()
+        for row in list(self.watch.rows.values()):
+            if "market" in row.epochs and row.position in rounds:
+                sent = seen.ticks_of(row.epochs["market"], row.position)
+                assert sent == row.ticks, (sent, row, seen.holes())
         texts = [event.text for _, event in events if isinstance(event, Alert)]
-        for previous, number in watch.holes:
+        for previous, number in seen.holes():
             assert previous == 0 or any(str(number) in text for text in texts), (previous, number, texts)
 
 
 @contextlib.contextmanager
-def bus_desk(folder: Path, *settings: str, data: Path | None = None) -> Iterator[BusDesk]:
-    """Running, and well. ``data``: where the server keeps its own."""
+def bus_desk(
+    folder: Path, *settings: str, data: Path | None = None, spares: bool = False
+) -> Iterator[BusDesk]:
+    """Running, and well. ``data``: where the server keeps its own. ``spares``: one of each worker."""
     data = data or folder / "redis"
     data.mkdir(parents=True, exist_ok=True)
     server = Server(data)
@@ -125,9 +132,10 @@ def bus_desk(folder: Path, *settings: str, data: Path | None = None) -> Iterator
             Topology(folder / "workers", proxy.url, *WIDE, *options(bus__shards=SHARDS), *settings) as made,
         ):
             for name in ("execution", "market", "features-1", "features-2"):
-                made.add(name, name.partition("-")[0])
+                made.add(name, name.partition("-")[0], spare=spares)
             desk = BusDesk(folder, server, watch, proxy, made)
-            watch.recovered_s(time.monotonic(), 120.0)
+            began_s = time.monotonic()
+            watch.recovered(began_s, began_s, 120.0)
             yield desk
     finally:
         server.kill()

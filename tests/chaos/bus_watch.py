@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import redis
@@ -13,34 +13,28 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from engine.bus.keys import Keys
-from engine.bus.messages import Round, round_of, shard_ticks_of
 from engine.bus.registry import WorkerRow
-from engine.ticks import TICK
+from tests.chaos.recovery import Recovery, recovery
+from tests.chaos.seen_rounds import SeenRounds
+from tests.chaos.sights import Looking, Sight
 
-FRESH_S = 0.9
 STEADY_S = 1.5
 """So long it must have been well to be called so."""
 _PAUSE_S = 0.02
+_GROUP = "observer"
 _row_of = msgspec.json.Decoder(WorkerRow).decode
 
 
-class Sight(NamedTuple):
-    at_s: float
-    well: bool
-    """Its position moves, and entries are allowed."""
-    why: str
-
-
 class Watch:
-    """Connections of its own, straight to the server, in two threads; a context manager."""
+    """Connections of its own, straight to the server, in two threads; a context manager.
+
+    It reads as a group: what it has not seen yet is not trimmed, however slow this process is. (Without one
+    it missed what all workers had acknowledged while it was not given a processor, and found holes.)
+    """
 
     def __init__(self, port: int, shards: int) -> None:
         self.keys = Keys("dfp")
-        self.rounds: dict[int, Round] = {}
-        self.dealt: dict[int, int] = {}
-        """Ticks of shards, by round."""
-        self.holes: list[tuple[int, int]] = []
-        """(what the round says came before it, the round)."""
+        self.seen = SeenRounds()
         self.sights: list[Sight] = []
         self.rows: dict[str, WorkerRow] = {}
         """Last words, by worker."""
@@ -48,11 +42,11 @@ class Watch:
         # Rounds last: what they count is known by then.
         streams = [*map(self.keys.ticks, range(shards)), self.keys.rounds]
         self._at: dict[bytes, bytes] = {stream.encode(): b"0-0" for stream in streams}
-        self._last = 0
         self._ending = threading.Event()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._read, self._look)]
 
     def __enter__(self) -> Watch:
+        self._hold(self._client())  # before anybody writes
         for thread in self._threads:
             thread.start()
         return self
@@ -72,59 +66,55 @@ class Watch:
         client = self._client()
         while not self._ending.is_set():
             try:
-                found: Any = client.xread(self._at, count=500, block=200)
+                self.read(client, block_ms=200)
             except (redis.RedisError, OSError):
                 self._ending.wait(_PAUSE_S)
-                continue
-            for stream, entries in found:
-                self._at[stream] = entries[-1][0]
-                for ident, fields in entries:
-                    self._take(stream, int(ident.partition(b"-")[0]), fields[b"d"])
+                with contextlib.suppress(redis.RedisError, OSError):
+                    self._hold(client)  # the server may have forgotten it with its last second
 
-    def _take(self, stream: bytes, number: int, body: bytes) -> None:
-        if stream != self.keys.rounds.encode():
-            self.dealt[number] = self.dealt.get(number, 0) + len(shard_ticks_of(body).ticks) // TICK.itemsize
-            return
-        told = round_of(body)
-        if told.previous != self._last:
-            self.holes.append((told.previous, number))
-        self._last = number
-        self.rounds[number] = told
+    def _hold(self, client: Any) -> None:
+        """Nothing goes from the streams that is not seen."""
+        for stream, ident in self._at.items():
+            try:
+                client.xgroup_create(stream, _GROUP, ident, mkstream=True)
+            except redis.ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
 
-    def ticks_of(self, epoch: int, until: int) -> int:
-        """Those of an owner's rounds up to ``until``."""
-        start = epoch * 1_000_000_000
-        return sum(one.ticks for number, one in list(self.rounds.items()) if start < number <= until)
+    def read(self, client: Any, block_ms: int | None = None) -> None:
+        """What is new; then it may go."""
+        found: Any = client.xread(self._at, count=500, block=block_ms)
+        for stream, entries in found:
+            self._at[stream] = entries[-1][0]
+            for ident, fields in entries:
+                number = int(ident.partition(b"-")[0])
+                if stream == self.keys.rounds.encode():
+                    self.seen.take_round(number, fields[b"d"])
+                else:
+                    self.seen.take_ticks(number, fields[b"d"])
+        for stream, _ in found:
+            client.xgroup_setid(stream, _GROUP, self._at[stream])
 
     # --- how it stands ---
 
     def _look(self) -> None:
-        client = self._client()
-        position, moved_s = 0, 0.0
+        client, looking = self._client(), Looking()
         while not self._ending.wait(_PAUSE_S):
+            rows: list[WorkerRow] = []
             with contextlib.suppress(redis.RedisError, OSError, msgspec.MsgspecError):
                 words = client.mget(list(client.scan_iter("dfp:worker:*", count=500)) or ["-"])
                 rows = [_row_of(word) for word in words if word is not None]
-                self.rows.update((row.id, row) for row in rows)
-                executing = [row for row in rows if "execution" in row.stages and row.epochs]
-                row = max(executing, key=lambda one: one.at_ns, default=None)
-                if row is not None:
-                    age_s = time.time() - row.at_ns / 1e9
-                    if row.position > position:
-                        position, moved_s = row.position, time.monotonic()
-                    moves = time.monotonic() - moved_s < FRESH_S
-                    well = row.state == "running" and moves and age_s < FRESH_S
-                    self.sights.append(Sight(time.monotonic(), well, f"{row.state}: {row.detail}"))
-                    continue
-            self.sights.append(Sight(time.monotonic(), False, "nobody executes"))
+            self.rows.update((row.id, row) for row in rows)
+            self.sights.append(looking.at(time.monotonic(), time.time_ns(), rows, self.seen.sent_ns))
 
-    def recovered_s(self, since_s: float, timeout: float) -> float:
-        """How long after ``since_s`` it began to be well for good; waits until it was so for a while."""
+    def recovered(self, began_s: float, since_s: float, timeout: float) -> Recovery:
+        """How the desk came back from a fault that was from ``began_s`` to ``since_s``; waits until it has
+        been well for a while."""
         while True:
-            sights = [one for one in list(self.sights) if one.at_s >= since_s]
-            bad = [one for one in sights if not one.well]
-            well_s = bad[-1].at_s if bad else since_s
-            if sights and sights[-1].at_s - well_s > STEADY_S:
-                return well_s - since_s
-            assert time.monotonic() - since_s < timeout, bad[-1].why if bad else "nothing was seen"
+            sights = [one for one in list(self.sights) if one.at_s >= began_s]
+            found = recovery(sights, began_s, since_s)
+            if found is not None and sights[-1].at_s - since_s - found.took_s > STEADY_S:
+                return found
+            why = next((one.why for one in reversed(sights) if not one.well), "nothing was played")
+            assert time.monotonic() - since_s < timeout, why
             time.sleep(_PAUSE_S)

@@ -55,7 +55,11 @@ def on_grid(symbol: str, price: float) -> str:
 class Load:
     """Clients of one engine, in a thread of their own, until the engine or the test ends."""
 
-    def __init__(self, engine: RunningEngine, seed: int, clients: int = 4, *, pace_s: float = 0.0) -> None:
+    def __init__(
+        self, engine: RunningEngine, seed: int, clients: int = 4, *, pace_s: float = 0.0, since: int = 0
+    ) -> None:
+        """``since``: what the journal had before is not asked for."""
+        self._since = since
         self._socket = socket_path(engine.state_dir)
         self._rng = random.Random(seed)
         self._clients = clients
@@ -109,7 +113,7 @@ class Load:
             await work  # type: ignore[misc]
 
     async def _watch(self, session: aiohttp.ClientSession) -> None:
-        async with session.ws_connect("/v1/stream?since=0", max_msg_size=0) as stream:
+        async with session.ws_connect(f"/v1/stream?since={self._since}", max_msg_size=0) as stream:
             async for message in stream:
                 if message.type is not aiohttp.WSMsgType.BINARY:
                     continue

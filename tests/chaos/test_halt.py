@@ -21,7 +21,7 @@ from tests.e2e.engine import RunningEngine, options
 TICKS_PER_S = 5_000
 OPEN_ORDERS = 50
 BLOCKED_MS, CANCELED_MS = 100.0, 1_000.0
-LOADED = 5
+LOADED = 8
 """How much longer it may take here, and how much slower ticks may come: other work may have the machine.
 What it takes is printed."""
 _NAMES = (*(one.partition(":")[2] for one in SYMBOLS), *(f"S{number:03d}-USD" for number in range(190)))

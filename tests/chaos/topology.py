@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from engine.store.lock import holder
+from engine.workers.supervisor import SPARE_PAUSE_S
 from tests.conftest import ROOT
 from tests.e2e.engine import environment
 
@@ -21,10 +23,20 @@ START_S = 60.0
 
 
 class Member:
-    """One worker. ``again``: it is started again when it ends."""
+    """One worker, or with ``spare`` two processes in one place: one that works, one that stands by for it.
+
+    ``again``: what ends is started again. What is done to a member is done to the process that works.
+    """
 
     def __init__(
-        self, name: str, home: Path, url: str, command: Sequence[str], *, again: bool = True
+        self,
+        name: str,
+        home: Path,
+        url: str,
+        command: Sequence[str],
+        *,
+        again: bool = True,
+        spare: bool = False,
     ) -> None:
         self.name = name
         self.home = home
@@ -33,9 +45,14 @@ class Member:
         self.codes: list[int] = []
         """Exit codes, by end; those of ``kill`` are negative."""
         self.process: subprocess.Popen[bytes] | None = None
+        """That was started last."""
         self.output = home.parent / f"{name}.out"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._many = 2 if spare else 1
+        self._start_s = 0.0
+        """When the next one may be started."""
         self._url = url
-        self._command = [*COMMAND, *command, "--state-dir", str(home)]
+        self._command = [*COMMAND, *command, "--state-dir", str(home), *(["--spare"] if spare else [])]
 
     def start(self) -> None:
         with self.output.open("ab") as output:
@@ -48,16 +65,30 @@ class Member:
                 stderr=output,
                 start_new_session=True,
             )
+        self._processes.append(self.process)
         self.starts += 1
+        self._start_s = time.monotonic() + SPARE_PAUSE_S
+
+    def keep(self) -> None:
+        """Start what is missing, as the supervisor of a topology does."""
+        for process in [one for one in self._processes if one.poll() is not None]:
+            self._processes.remove(process)
+            self.codes.append(process.returncode)
+            self._start_s = time.monotonic() + (SPARE_PAUSE_S if self._many > 1 else 0.0)
+        if len(self._processes) < self._many and time.monotonic() >= self._start_s:
+            self.start()
 
     @property
     def runs(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return any(one.poll() is None for one in self._processes)
 
     def signal(self, number: int) -> None:
         """Nothing where it does not run."""
-        if self.process is not None and self.process.poll() is None:
-            os.kill(self.process.pid, number)
+        alive = [one.pid for one in self._processes if one.poll() is None]
+        if self._many > 1:
+            alive = [pid for pid in alive if pid == holder(self.home)]
+        for pid in alive:
+            os.kill(pid, number)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -65,10 +96,9 @@ class Member:
     def end(self) -> None:
         """For good."""
         self.again = False
-        if self.process is not None:
-            self.signal(signal.SIGCONT)
-            self.kill()
-            self.process.wait(20)
+        for process in self._processes:
+            process.kill()  # one that is stopped, too
+            process.wait(20)
 
     def told(self) -> str:
         """What it printed and logged last."""
@@ -89,11 +119,18 @@ class Topology:
         self._keeper = threading.Thread(target=self._keep, daemon=True)
 
     def add(
-        self, name: str, stage: str, *options: str, url: str = "", again: bool = True, start: bool = True
+        self,
+        name: str,
+        stage: str,
+        *options: str,
+        url: str = "",
+        again: bool = True,
+        start: bool = True,
+        spare: bool = False,
     ) -> Member:
         """``again``: started again when it ends; its standard output is kept for the caller otherwise."""
         command = [stage, *self._options, *options]
-        member = Member(name, self.folder / name, url or self._url, command, again=again)
+        member = Member(name, self.folder / name, url or self._url, command, again=again, spare=spare)
         if start:
             member.start()
         self.members[name] = member
@@ -122,9 +159,8 @@ class Topology:
     def _keep(self) -> None:
         while not self._ending.wait(_LOOK_S):
             for member in list(self.members.values()):
-                if member.again and member.process is not None and not member.runs:
-                    member.codes.append(member.process.returncode)
-                    member.start()
+                if member.again and member.process is not None:
+                    member.keep()
 
 
 def until(holds: Callable[[], object], timeout: float = START_S, what: str = "it") -> float:

@@ -94,6 +94,10 @@ def test_a_gateway_lives_and_dies_with_its_engine(tmp_path: Path) -> None:
         assert asyncio.run(snapshot(at)).status.phase == "running"
         (gateway,) = gateways(state_dir)
         assert os.getpriority(os.PRIO_PROCESS, gateway) > 0
+        assert engine.process is not None
+        desk = engine.process.pid
+        assert os.getsid(gateway) == os.getsid(desk), "else it would count for nothing beside the desk"
+        assert os.getpgid(gateway) != os.getpgid(desk)
         asyncio.run(console(at, gateway))
         assert "nobody is served on" in engine.stderr.read_text()
         assert gateways(state_dir) not in ([], [gateway])

@@ -21,6 +21,7 @@ from engine.api.address import socket_path
 from engine.api.protocol import SymbolSignals
 from engine.events import Family
 from engine.signal_exchange import MAX_CANDLES
+from engine.strategies.registry import STRATEGIES
 from tests.e2e.engine import RunningEngine, options, refused, run
 
 FAST = options(simulated__history_s=60)
@@ -127,7 +128,7 @@ def test_what_is_tuned_outlives_kill_9_and_a_changed_file_is_taken_up_while_it_r
 
 def test_lists_for_people(engine: RunningEngine) -> None:
     lines = told(engine, "strategies").splitlines()
-    assert lines[0].startswith("strategy") and len(lines) == 7
+    assert lines[0].startswith("strategy") and len(lines) == 1 + len(STRATEGIES)
     assert any(line.startswith("rapid_rise") and " on " in line for line in lines)
     shown = told(engine, "strategies", "show", "trend")
     assert shown.startswith("trend on: ") and "ttl_s" in shown and "no limit" in shown

@@ -23,7 +23,7 @@ from tests.risk.conftest import INSTRUMENT, SYMBOL, T0, entry, exit_, gate, view
 D = Decimal
 MS = 1_000_000
 NOT_OF_MARKET = {"BAD_PRICE", "PRICE_COLLAR", "OFF_TICK"}
-WHERE_CONFIGURED = {"SYMBOL_LOCKED", "COOLDOWN"}
+WHERE_CONFIGURED = {"BUS_BLOCK", "SYMBOL_LOCKED", "COOLDOWN"}
 PLAIN = [check.code for check in ENTRY_CHECKS if check.code not in NOT_OF_MARKET | WHERE_CONFIGURED]
 """Of a market entry of a desk as configured by default."""
 PLAIN_EXIT = [check.code for check in EXIT_CHECKS if check.code not in NOT_OF_MARKET]
@@ -322,6 +322,20 @@ def test_a_block_beats_everything_but_exits() -> None:
     verdict = gate().check(entry(), seen)
     assert (verdict.code, verdict.detail) == ("QUANT_BLOCK", "sentiment: panic, limit none")
     assert gate().check(exit_(), seen).approved
+
+
+def test_what_the_bus_forbids_has_a_code_of_its_own_once_there_is_a_bus() -> None:
+    seen, desk = view(forbidden="no round comes", position=D(10)), gate()
+    assert desk.check(entry(), seen).approved and "BUS_BLOCK" not in codes_made(desk)
+    desk.rest_on_bus()
+    verdict = desk.check(entry(), seen)
+    assert (verdict.code, verdict.detail) == ("BUS_BLOCK", "no round comes, limit none")
+    assert desk.check(exit_(), seen).approved and desk.check(entry(client_order_id="td-9"), view()).approved
+    assert "BUS_BLOCK" in codes_made(desk)
+
+
+def codes_made(desk: RiskGate) -> list[str]:
+    return [check.code for check in desk.check(entry(client_order_id="td-8"), view()).checks]
 
 
 def test_a_budget_is_exact_and_the_tightest_is_told() -> None:

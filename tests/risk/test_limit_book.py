@@ -86,7 +86,7 @@ def test_hard_ranges_are_exact(name: str) -> None:
         ("max_position_pct", 40.000001, ">= 0.001, <= 40"),
         ("max_position_pct", 0.0, ">= 0.001, <= 40"),
         ("stale_data_s", 3.001, ">= 0.001, <= 3"),
-        ("duplicate_window_s", 0.499, ">= 0.5, <= 86400"),
+        ("duplicate_window_s", 0.499, ">= 0.5, <= 315360000"),
         ("order_burst", 10.5, ">= 1, <= 40, whole"),
         ("max_gross_pct", 201.0, ">= 0.001, <= 200"),
         ("max_order_quantity", -0.1, ">= 0.000000000001, <= 1000000000000000, or 0"),
