@@ -121,7 +121,7 @@ class HostileLink(FakeLink):
         return msgspec.structs.replace(market, symbol=symbol)
 
     def tell(self, *, calm: bool = False) -> None:
-        """A whole frame, and an alert. ``calm``: in a state that no banner tells of."""
+        """A whole frame, and an alert. ``calm``: in a state that no banner tells of, and without the alert."""
         frame = self.given(sample.full_frame())
         if calm:
             status = msgspec.structs.replace(frame.status, risk_state="active", risk_reason="")
@@ -134,8 +134,18 @@ class HostileLink(FakeLink):
             )
             frame = msgspec.structs.replace(frame, ticks=ticks)
         self.on_message(frame)
+        if calm:
+            return
         alert = self.given(Alert(level="warning", source="feed", text="late", ns=1))
         self.on_message(EventFrame(1, alert))
+
+
+async def without_notices(app: DeskApp, pilot: Pilot[None]) -> None:
+    """They may stand over a border; one that was told of before may still be on its way."""
+    app.clear_notifications()
+    while app.screen.query("Toast"):
+        await pilot.pause(0.05)
+        app.clear_notifications()
 
 
 def main(count: int, result: Path) -> None:
@@ -167,7 +177,7 @@ def main(count: int, result: Path) -> None:
             await pilot.press("1")
             link.tell(calm=True)
             app.paint()
-            app.clear_notifications()  # they may stand over a border
+            await without_notices(app, pilot)
             await pilot.pause(0.3)  # until it is on the terminal: there it is looked at
             shown = [pane.region for pane in app.desk.panes if pane.display]
             edges = [(x, r.y + 1, r.bottom - 1) for r in shown for x in (r.x, r.right - 1)]
