@@ -11,7 +11,7 @@ from textual.driver import Driver
 
 from console import app
 from console.alerts import Notices
-from console.behind import behind
+from console.behind import aside, behind
 from console.cli.client import ask
 from console.driver import DeskDriver
 from console.engine_at import EngineAt
@@ -54,7 +54,7 @@ def attach(
     link = EngineLink(elsewhere or socket_path(state_dir), this_console(read_only=read_only))
     memory = ConsoleMemory(state_dir / MEMORY)
     _recall(memory)
-    with behind(None if elsewhere is not None else holder(state_dir)):
+    with behind(None if elsewhere is not None else holder(state_dir)), aside() as link.on_up:
         code = app.run(
             link,
             looks=looks,

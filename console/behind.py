@@ -1,4 +1,5 @@
-"""The screen never takes the processor from the desk beside it.
+"""The screen never takes the processor from the desk beside it: it leaves the one that a desk has for itself,
+and steps back on the others.
 
 Where Linux weighs sessions against each other ("autogroups", sched(7)), the niceness of a process counts
 within its session alone, and the desk's is another one: then the niceness of the session is what counts.
@@ -8,12 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from engine.processor import step_aside
 from engine.session_niceness import OWN, niceness, set_niceness
 
 NICE = 10
+
+
+@contextlib.contextmanager
+def aside(step: Callable[[], frozenset[int] | None] = step_aside) -> Iterator[Callable[[], None]]:
+    """Leave the processors of desks; to be called again when another engine may be there."""
+    before: frozenset[int] | None = None
+
+    def look() -> None:
+        nonlocal before
+        left = step()
+        before = left if before is None else before
+
+    look()
+    try:
+        yield look
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager

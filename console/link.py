@@ -58,6 +58,8 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
         self._anew_until = 0.0
         """Of the loop's time: until then, that nobody listens means that the desk begins anew."""
         self.bytes_received = 0
+        self.on_up: Callable[[], None] = lambda: None
+        """Called when an engine is there, again."""
 
     async def run(
         self, on_message: Callable[[StreamMessage], None], on_state: Callable[[LinkState, str], None]
@@ -164,6 +166,7 @@ class EngineLink(AlertRequests, DeskRequests, ModelsRequests, TradingRequests):
                 if not up:
                     up = self._was_up = True
                     self._failures = 0
+                    self.on_up()
                     on_state(LinkState.UP, "")
                 if self._last_seq is None:
                     self._last_seq = message.last_seq

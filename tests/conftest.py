@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SHARED = {"TICKDESK_ENGINE__PROCESSOR": "any"}
+"""Of every engine under test; those of one test alone may have a processor of their own."""
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +23,10 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No TICKDESK_* setting of the person who runs the tests reaches the product under test."""
+    """No TICKDESK_* setting of the person who runs the tests reaches the product under test. Of the many
+    engines that run at once none takes a processor for itself."""
     for name in list(os.environ):
         if name.startswith("TICKDESK_") and name != "TICKDESK_DATA":
             monkeypatch.delenv(name)
+    for name, value in SHARED.items():
+        monkeypatch.setenv(name, value)

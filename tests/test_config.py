@@ -34,6 +34,7 @@ LINKED = {
     "logging.level": "debug",
     "logging.format": "json",
     "engine.at_stop": "cancel_entries",
+    "engine.processor": "any",
     "notify.quiet_hours": "mon-sun 22:00-06:00",
     "console.up": "red",
     "console.colours": "256",

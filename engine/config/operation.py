@@ -17,6 +17,9 @@ class EngineConfig(Section, frozen=True):
     at_stop: Literal["keep", "cancel_entries"] = "keep"
     """What becomes of resting orders when the engine stops: ``keep`` leaves them for the next start;
     ``cancel_entries`` cancels those that could open a position, at brokers too."""
+    processor: Literal["own", "any"] = "own"
+    """``own``: one processor is the live engine's alone, where this machine has one to spare; its own other
+    work and consoles keep off it. ``any``: the system chooses."""
 
 
 class LoggingConfig(Section, frozen=True):

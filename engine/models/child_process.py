@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from engine.models.child_environment import child_environment
+from engine.processor import keep_off
 
 NICE = 15
 MEMORY_BYTES = 8 << 30
@@ -41,6 +42,7 @@ async def run_child(module: str, path: Path, out: Path, timeout_s: float) -> int
     # From its first import on: the desk's decisions go before it.
     with contextlib.suppress(OSError):  # it may have ended already
         os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
+    keep_off(child.pid)
     try:
         async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancellation
             return await child.wait()

@@ -22,6 +22,7 @@ from engine.errors import ModelError
 from engine.models.child_environment import child_environment
 from engine.models.user_answer import Floats, accept
 from engine.models.user_frames import FILES, MAX_ROWS, REASON, ROWS, WIDTH, Incoming, frame
+from engine.processor import keep_off
 from engine.text import clean
 
 CHUNK = 1 << 16
@@ -71,6 +72,7 @@ class UserProcess:
             )
         except OSError as error:
             raise ModelError(f"the model's process cannot be started: {error.strerror}") from None
+        keep_off(self._child.pid)
         assert self._child.stdin is not None and self._child.stdout is not None
         self._in, self._out = self._child.stdin, self._child.stdout
         self.pid = self._child.pid

@@ -18,6 +18,7 @@ from engine.config import Config
 from engine.errors import StoreError
 from engine.events import NS
 from engine.models.child_environment import child_environment
+from engine.processor import keep_off
 from engine.store.read import DATABASE, Reader
 from engine.text import clean
 from engine.wiring.day_report import DAY_NS, begin_of
@@ -111,6 +112,7 @@ async def _made(request: Request) -> Made:
         env=child_environment(),
         start_new_session=True,
     )
+    keep_off(child.pid)
     try:
         async with asyncio.timeout(TIMEOUT_S):  # wait_for may swallow a cancellation
             answer, said = await child.communicate(msgspec.json.encode(request))

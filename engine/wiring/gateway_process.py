@@ -15,6 +15,7 @@ import msgspec
 from engine.config import Config
 from engine.gateway.given import Given
 from engine.models.child_environment import child_environment
+from engine.processor import keep_off
 from engine.text import clean
 
 log = logging.getLogger("engine")
@@ -80,6 +81,7 @@ class GatewayProcess:
             process_group=0,
         )
         assert child.stdin is not None and child.stderr is not None
+        keep_off(child.pid)  # its command is started when it is told what to serve
         try:
             with contextlib.suppress(ConnectionError):  # its end says more
                 child.stdin.write(self._given)

@@ -175,6 +175,8 @@ class LiveEngine:
         self.crash: Exception | None = None
         """A bug in what everything depends on (start, timer): the engine ends rather than half live."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.on_start: Callable[[], None] = lambda: None
+        """Called when nothing but the loop runs yet, and the desk is this process's to trade with."""
         self.on_stop: Callable[[], None] = lambda: None
         """Called when the engine ends for good."""
         self.tasks = Tasks(alert=self.desk.alert, crashed=self._crashed)
@@ -263,6 +265,7 @@ class LiveEngine:
 
     async def main(self) -> int:
         self._loop = asyncio.get_running_loop()
+        self.on_start()
         self.writing.start(self._loop)
         self.store.start()
         socket = socket_path(self.options.state_dir)

@@ -21,6 +21,7 @@ from engine.store.lock import StateLock
 from engine.wiring.compile import compile_all
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
+from engine.wiring.own_processor import OwnProcessor
 from engine.wiring.prompt import be_prompt
 from engine.wiring.redis_cache import check_redis
 from engine.wiring.shutdown import GRACE_S, Deadline
@@ -85,7 +86,13 @@ def _run(options: EngineOptions, ring: LogRing, tape: Tape | None, make: Make, l
     while True:
         engine = make(options, ring, tape, begin, control)
         engine.on_stop = partial(_on_stop, engine, deadline, lock)
-        code = asyncio.run(engine.main())
+        own = OwnProcessor(partial(engine.tasks.spawn, vital=False))
+        if tape is None and options.config.engine.processor == "own":
+            engine.on_start = own
+        try:
+            code = asyncio.run(engine.main())
+        finally:
+            own.end()
         if engine.anew is None or code:
             return code
         begin = engine.anew

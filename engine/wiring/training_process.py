@@ -17,6 +17,7 @@ import msgspec
 
 from engine.errors import ModelError
 from engine.models.child_environment import child_environment
+from engine.processor import keep_off
 from engine.text import clean
 
 TRAINING = (sys.executable, "-m", "engine.wiring.training")
@@ -86,6 +87,7 @@ class TrainingProcess:
             start_new_session=True,
         )
         self._child = child = Process(transport, protocol, loop)
+        keep_off(child.pid)
         if self._to_end:
             self.end()
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console.behind import NICE, behind
+from console.behind import NICE, aside, behind
 
 
 @pytest.fixture
@@ -71,3 +71,15 @@ def test_the_kernel_takes_it(other: int) -> None:
         [sys.executable, "-c", _LIVE, str(other)], capture_output=True, text=True, timeout=30
     )
     assert (ran.returncode, ran.stdout.split()) == (0, [str(NICE), "0"]), ran.stderr
+
+
+def test_the_screen_leaves_the_processors_of_desks_until_it_ends() -> None:
+    before = os.sched_getaffinity(0)
+    steps: list[frozenset[int] | None] = [None, frozenset(before), None]
+    with pytest.raises(KeyError), aside(lambda: steps.pop(0)) as look:
+        os.sched_setaffinity(0, {min(before)})
+        look()  # another engine is there, with a processor of its own
+        look()
+        assert not steps
+        raise KeyError
+    assert os.sched_getaffinity(0) == before

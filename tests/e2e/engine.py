@@ -14,7 +14,7 @@ from types import TracebackType
 from console.cli.client import ask
 from engine.api.protocol import Health, StateFrame
 from engine.errors import LinkError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED
 
 COMMAND = [sys.executable, "-m", "console"]
 START_S = 60.0
@@ -27,7 +27,8 @@ def environment(**more: str) -> dict[str, str]:
     }
     for name in ("NO_COLOR", "FORCE_COLOR", "TMUX", "COLUMNS", "LINES"):
         kept.pop(name, None)
-    return {**kept, "XDG_CONFIG_HOME": "/nonexistent/config", "XDG_STATE_HOME": "/nonexistent/state", **more}
+    homes = {"XDG_CONFIG_HOME": "/nonexistent/config", "XDG_STATE_HOME": "/nonexistent/state"}
+    return {**kept, **SHARED, **homes, **more}
 
 
 def run(*arguments: str, timeout: float = 60.0, **more: str) -> subprocess.CompletedProcess[str]:
