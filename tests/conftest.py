@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from engine import processor
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = {"TICKDESK_ENGINE__PROCESSOR": "any"}
@@ -19,6 +24,17 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"captured market data not found at {path}: set TICKDESK_DATA")
     return path
+
+
+@pytest.fixture
+def two_processors() -> Iterator[None]:
+    """Two that no desk has for itself, and no other test may have meanwhile; or a skip."""
+    with (Path(tempfile.gettempdir()) / f"tickdesk-test-processors-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        allowed = processor.allowed_here()
+        if len(allowed - processor.owned(allowed)) < 2:
+            pytest.skip("there are not two processors that no desk has for itself")
+        yield
 
 
 @pytest.fixture(autouse=True)

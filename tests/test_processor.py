@@ -13,8 +13,7 @@ import pytest
 from engine import processor
 from tests.conftest import ROOT
 
-_FREE = processor.allowed_here() - processor.owned(processor.allowed_here())
-two = pytest.mark.skipif(len(_FREE) < 2, reason="there are not two processors that no desk has")
+two = pytest.mark.usefixtures("two_processors")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_where_the_system_refuses_nothing_is_taken(monkeypatch: pytest.MonkeyPat
     assert os.sched_getaffinity(0) == before, "who has none of its own binds nobody"
 
 
-@pytest.mark.skipif(len(_FREE) < 2, reason="there is one processor")
+@two
 def test_who_steps_aside_leaves_what_desks_have_and_never_all() -> None:
     before = processor.allowed_here()
     last = max(before)

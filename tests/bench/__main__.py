@@ -17,6 +17,7 @@ from tests.bench.registry import Benchmark, Figure, Skipped, benchmarks, quantit
 
 _HEADER = ("benchmark", "metric", "value", "unit", "goal", "")
 _RIGHT = (2,)
+STOLEN = "stolen meanwhile"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(name: str, function: Benchmark, scratch: Path) -> list[Figure]:
     """The figures; one without a value when the benchmark cannot run or fails: the others still do."""
     print(f"{name}: {_summary(function)} …", file=sys.stderr, flush=True)
-    began = time.perf_counter()
+    began, before = time.perf_counter(), machine.stolen()
     try:
         figures = function(scratch)
     except Skipped as reason:
@@ -59,7 +60,16 @@ def _run(name: str, function: Benchmark, scratch: Path) -> list[Figure]:
     except Exception as error:
         figures = [Figure(name, None, "", note=f"failed: {type(error).__name__}: {error}")]
     print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
-    return figures
+    measured = any(figure.value is not None for figure in figures)
+    return [*figures, *(_stolen(before, machine.stolen()) if measured else [])]
+
+
+def _stolen(before: tuple[int, int] | None, after: tuple[int, int] | None) -> list[Figure]:
+    """A figure of a shared host means little without it."""
+    if before is None or after is None or after[1] <= before[1]:
+        return []
+    share = (after[0] - before[0]) / (after[1] - before[1])
+    return [Figure(STOLEN, share * 100, "%", note="of the processors' time, by others on the same host")]
 
 
 def _summary(function: Benchmark) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 
 from engine.gateway.tokens import Tokens
 from tests.bench.api_client import STREAMS, Told
-from tests.bench.console_load import Spell, scripted_engine, within
+from tests.bench.console_load import MOST, Spell, scripted_engine, within
 from tests.bench.machine import ROOT, child_environment
 from tests.bench.registry import Figure, at_least, at_most, bench
 
@@ -41,7 +41,7 @@ def api(scratch: Path) -> list[Figure]:
     idle: list[Spell] = []
     loaded: list[Told] = []
     port = _free_port()
-    with scripted_engine(state, out, f"127.0.0.1:{port}"):
+    with scripted_engine(state, out, MOST, f"127.0.0.1:{port}"):
         _await(port)
         for _ in range(_TURNS):
             began = time.time_ns()

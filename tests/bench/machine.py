@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from engine import processor
 from tests.bench.registry import Skipped
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -42,6 +43,28 @@ def child_environment() -> dict[str, str]:
     """The environment for a process under measurement: no setting of the person's own reaches it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TICKDESK_")}
     return {**kept, "PYTHONHASHSEED": "0"}
+
+
+def elsewhere(*processes: int) -> None:
+    """These stand for other machines, as this one does from now on: they leave what an engine has for itself.
+    To be called once it has it."""
+    left = processor.allowed_here()
+    left -= processor.owned(left)
+    for process in (0, *processes):
+        if left:
+            os.sched_setaffinity(process, left)
+
+
+def stolen() -> tuple[int, int] | None:
+    """Of the processors' time so far: what others on the same host took, and all of it; ticks. None where the
+    system does not tell."""
+    try:
+        times = [
+            int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n")[0].split()[1:]
+        ]
+    except (OSError, ValueError):
+        return None
+    return (times[7], sum(times[:8])) if len(times) > 7 else None
 
 
 def defaults(scratch: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from engine.feeds.columnar import ColumnarReader
 from engine.ticks import QUOTE, TRADE
 from tests.bench import __main__ as command
-from tests.bench import synthetic_tape
+from tests.bench import machine, synthetic_tape
 from tests.bench.registry import Figure, Skipped, at_least, at_most, benchmarks
 
 
@@ -41,15 +41,18 @@ def test_table_and_json_show_values_goals_and_reasons(
         raise Skipped("no data")
 
     monkeypatch.setattr(command, "benchmarks", lambda: {"good": good, "lacking": lacking})
+    stolen = iter([(10, 1000), (60, 1200), None, None])
+    monkeypatch.setattr(command.machine, "stolen", lambda: next(stolen))
     target = tmp_path / "bench.json"
     assert command.main(["--json", str(target)]) == 0
     assert not folders[0].exists()
     shown = capsys.readouterr().out.splitlines()
     assert shown[1].split() == ["good", "speed", "1,234,567", "ticks/s", ">=", "2,000,000", "MISSED"]
     assert shown[2].split() == ["good", "delay", "0.5000", "s", "<=", "2.00"]
-    assert shown[3].endswith("skipped: no data")
+    assert shown[3].split()[:5] == ["good", "stolen", "meanwhile", "25.00", "%"]
+    assert shown[4].endswith("skipped: no data") and len(shown) == 5
     written = json.loads(target.read_text())
-    assert [figure["met"] for figure in written["figures"]] == [False, True, None]
+    assert [figure["met"] for figure in written["figures"]] == [False, True, None, None]
     assert written["machine"]["cores"] >= 1 and written["date"]
 
 
@@ -87,3 +90,10 @@ def test_synthetic_tape_is_what_it_says(tmp_path: Path) -> None:
     burst = trades[trades["symbol"] == 0][:150]["a"]
     assert burst[-1] / burst[0] > 1.025
     assert np.array_equal(ticks, np.concatenate(list(synthetic_tape.blocks(120_000))))
+
+
+def test_what_was_stolen_is_read_where_the_system_tells() -> None:
+    first, second = machine.stolen(), machine.stolen()
+    if first is None or second is None:
+        pytest.skip("this system does not tell")
+    assert 0 <= first[0] <= second[0] <= second[1] and 0 < first[1] <= second[1]

@@ -1,5 +1,5 @@
-"""``python -m tests.bench.timed_engine PORT STATE_DIR OUT``: an engine on the scripted server that notes how
-long after its sending each trade was decided on.
+"""``python -m tests.bench.timed_engine PORT STATE_DIR OUT FRAMES_PER_S [LISTEN]``: an engine on the scripted
+server that notes how long after its sending each trade was decided on.
 
 ``OUT`` is written at the end: by trade (int64, little-endian) when it was decided on, ns UTC, how long after
 its sending, ns, and whether an order was approved with it.
@@ -33,7 +33,7 @@ _PLENTY = 1e5
 """Requests a second: no rate is to be met here."""
 
 
-def main(port: str, state_dir: str, out: str, listen: str = "") -> int:
+def main(port: str, state_dir: str, out: str, frames_per_s: str, listen: str = "") -> int:
     noted = array("q")
     heard, approvals = Desk.on_events, Stopwatch.approved
     approved = 0
@@ -64,7 +64,7 @@ def main(port: str, state_dir: str, out: str, listen: str = "") -> int:
             daily_loss_reduce_pct=99.0, daily_loss_halt_pct=100.0, max_drawdown_pct=100.0,
         ),
         strategies={"rapid_rise": {"weight": 5.0}},
-        link=LinkConfig(frames_per_s=10.0),  # the most, for whoever is attached
+        link=LinkConfig(frames_per_s=float(frames_per_s)),
         api=ApiConfig(listen=listen, reads_per_s=_PLENTY, address_per_s=_PLENTY),
     )  # fmt: skip
     code = run_engine(EngineOptions(config, Path(state_dir)))

@@ -1,0 +1,66 @@
+"""The engine has a processor for itself: its gateway, its consoles and its own threads are on the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine import processor
+from engine.gateway.tokens import Tokens
+from tests.e2e.engine import RunningEngine, options
+from tests.e2e.terminal import Terminal
+from tests.e2e.test_gateway import free_port, gateways
+
+
+def until(holds: Callable[[], bool], within_s: float = 30.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def threads(pid: int) -> list[set[int]]:
+    """Where each thread may run, the first one left out."""
+    found = {int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()} - {pid}
+    return [os.sched_getaffinity(thread) for thread in found]
+
+
+@pytest.mark.pty
+@pytest.mark.usefixtures("two_processors")
+def test_engine_gateway_and_console_are_on_different_processors(tmp_path: Path) -> None:
+    state, allowed = tmp_path / "state", os.sched_getaffinity(0)
+    Tokens(state).add("bot", "read", time.time_ns())
+    given = options(engine__processor="own", api__listen=f"127.0.0.1:{free_port()}")
+    with RunningEngine(state, *given) as engine:
+        pid = engine.health().pid
+        own = os.sched_getaffinity(pid)
+        others = allowed - own
+        assert len(own) == 1 and own <= allowed and processor.owned(allowed) >= own
+        assert until(lambda: all(mask == others for mask in threads(pid))) and threads(pid)
+        assert until(lambda: bool(gateways(state)))
+        assert os.sched_getaffinity(gateways(state)[0]) == others
+        assert f"the desk has processor {min(own)} for itself" in (state / "engine.log").read_text()
+        with Terminal("attach", "--state-dir", str(state)) as screen:
+            screen.wait("PAPER")
+            assert os.sched_getaffinity(screen.process.pid) == others
+            engine.signal(signal.SIGKILL)
+            engine.wait()
+            assert until(lambda: not processor.owned(own)), "whose it was is gone"
+            engine.start()
+            assert os.sched_getaffinity(engine.health().pid) == own
+            assert os.sched_getaffinity(screen.process.pid) == others
+
+
+@pytest.mark.usefixtures("two_processors")
+def test_an_engine_that_is_to_run_anywhere_does(tmp_path: Path) -> None:
+    with RunningEngine(tmp_path / "state", *options(engine__processor="any")) as engine:
+        pid, allowed = engine.health().pid, os.sched_getaffinity(0)
+        assert os.sched_getaffinity(pid) == allowed == set().union(*threads(pid))
+        assert processor.owned(allowed) == frozenset()
