@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from console.doctor.finding import Finding, bad, ok, warn
+from engine import processor
 from engine.text import clean
 
 LOW_BYTES, EMPTY_BYTES = 2 << 30, 200 << 20
@@ -87,6 +88,20 @@ def memory(*, told: Path = Path("/proc/meminfo")) -> Finding | None:
     return ok(what, text)
 
 
+def processors() -> Finding | None:
+    """None where the system does not tell."""
+    allowed = processor.allowed_here()
+    if not allowed:
+        return None
+    what, own = "processors", ", ".join(map(str, sorted(processor.owned(allowed))))
+    if own:
+        return ok(what, f"{len(allowed)}; a desk has {own} for itself")
+    if len(allowed) < 2:
+        advice = "give it two: what else runs then stands in front of no decision"
+        return warn(what, "1: a desk shares it with its screen", advice)
+    return ok(what, f"{len(allowed)}; a desk can have one for itself")
+
+
 def lightgbm() -> Finding:
     """Not by importing it: that takes a second, and its library may be missing."""
     what = "LightGBM"
@@ -102,7 +117,7 @@ def lightgbm() -> Finding:
 
 
 def looked_at(state_dir: Path) -> list[Finding]:
-    found = [directory(state_dir), disk(state_dir), sqlite(state_dir), memory(), lightgbm()]
+    found = [directory(state_dir), disk(state_dir), sqlite(state_dir), memory(), processors(), lightgbm()]
     return [finding for finding in found if finding is not None]
 
 

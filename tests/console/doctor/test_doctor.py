@@ -96,6 +96,28 @@ def test_sqlite_is_tried_where_the_journal_will_be(tmp_path: Path, monkeypatch: 
     assert "disk is full" in machine.sqlite(tmp_path).text
 
 
+@pytest.mark.parametrize(
+    ("allowed", "owned", "state", "text"),
+    [
+        ({0, 1}, {1}, "ok", "2; a desk has 1 for itself"),
+        ({0, 1, 2, 3}, set(), "ok", "4; a desk can have one for itself"),
+        ({3}, set(), "warn", "1: a desk shares it with its screen"),
+    ],
+)
+def test_processors(
+    monkeypatch: pytest.MonkeyPatch, allowed: set[int], owned: set[int], state: str, text: str
+) -> None:
+    monkeypatch.setattr(machine.processor, "allowed_here", lambda: frozenset(allowed))
+    monkeypatch.setattr(machine.processor, "owned", lambda _: frozenset(owned))
+    found = machine.processors()
+    assert found is not None and (found.state, found.text) == (state, text)
+
+
+def test_where_the_system_tells_no_processors_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.processor, "allowed_here", frozenset)
+    assert machine.processors() is None
+
+
 def test_memory(tmp_path: Path) -> None:
     told = tmp_path / "meminfo"
     assert machine.memory(told=told) is None
