@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -155,12 +156,18 @@ def _kind(keys: list[str]) -> Any:
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
         elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(key)
+            kind = _kinds(kind).get(key)
         else:
             return None
     if kind is Any and keys[-1] == "symbols":
         return tuple[str, ...]
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+@cache
+def _kinds(section: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """By key. They are annotations that have to be evaluated, which takes longer than all else of a load."""
+    return {field.name: field.type for field in msgspec.structs.fields(section)}
 
 
 def _value(text: str, keys: list[str]) -> Any:

@@ -17,6 +17,8 @@ OWN_LIMITS = (
 
 def check_own_limits(risk: RiskConfig) -> None:
     """Raises ConfigError, naming the key and what is allowed."""
+    if not (risk.strategies or risk.symbols):
+        return
     kinds = {field.name: field.type for field in msgspec.structs.fields(RiskConfig)}
     for section, own in (("strategies", risk.strategies), ("symbols", risk.symbols)):
         for owner, limits in own.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -19,6 +20,11 @@ _journal: msgspec.json.Decoder[JournalEvent] = msgspec.json.Decoder(JournalEvent
 
 def encode(event: Event) -> str:
     return _encoder.encode(event).decode()
+
+
+def lines(events: Sequence[Event]) -> bytes:
+    """What ``encode`` makes of each, with a line end."""
+    return _encoder.encode_lines(events)
 
 
 def decode_journal(body: str) -> JournalEvent:

@@ -60,8 +60,8 @@ def run(
     followed = followed_config(config, prepared, given)
     journal = JournalMemory()
     notes = Notes(followed)
-    desk = Desk(followed, Instruments(), commit=journal.commit, record=notes.record)
-    notes.watch(desk)
+    desk = Desk(followed, Instruments(), commit=journal.commit, record=_nobody)
+    notes.watch(desk, prices=prepared.bars is None)
     if prepared.bars is not None:
         desk.intake.feed = Play(desk, quiet=quiet).feed
     watch(desk, journal)
@@ -76,6 +76,10 @@ def run(
     progress(1.0)
     model = None if models is None or models.active is None else models.active.manifest
     return result(config, prepared, desk, journal, notes, seconds=seconds, model=model, detail=detail)
+
+
+def _nobody(record: object) -> None:
+    """Nobody keeps it."""
 
 
 def _play(desk: Desk, prepared: Prepared, notes: Notes, progress: Callable[[float], None]) -> None:
@@ -116,6 +120,7 @@ def _models(
         return None
     models = ReplayModels(prepared.state_dir, config, note)
     scoring = desk.signals.scoring
+    scoring.noted = False
     scoring.fallback = models.fallback
     scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
     scoring.hold(*models.spare_s())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from engine.events import NS, MarketEvent
 from engine.feeds.base import InstrumentSpec
 from engine.feeds.tape import Tape
 from engine.models.training.label import Series as Labelled
-from engine.research.bar_ticks import PER_BAR, Series, on_grid, pack
+from engine.research.bar_ticks import PER_BAR, Series, median_bar_pct, on_grid, pack
+from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.plan import Plan
 from engine.research.result import Rejects, Source
 from engine.store.bar import Provenance
@@ -51,7 +52,7 @@ _NIGHTS = 8
 """Times as long as so many bars take, nights and weekends let the last of them lie back."""
 
 
-class BarData(msgspec.Struct, frozen=True):
+class BarData(msgspec.Struct, frozen=True, dict=True):
     """Bars of all symbols, as ticks too."""
 
     interval_s: int
@@ -65,6 +66,17 @@ class BarData(msgspec.Struct, frozen=True):
     """Of the last bar."""
     warm: Ticks
     """Of the bars before, which only warm indicators up."""
+
+    # The same for every run over them.
+
+    @cached_property
+    def ends_and_closes(self) -> tuple[Integers, Floats]:
+        """As ``times_and_marks``; only to be read."""
+        return times_and_marks(self.series, self.interval_s)
+
+    @cached_property
+    def median_bar_pct(self) -> float | None:
+        return median_bar_pct(self.series)
 
 
 class TapeData(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +13,7 @@ from engine.execution.gateway import Report
 from engine.execution.order import Order
 from engine.portfolio.credit import BY_HAND, NOBODY, Shares, shares
 from engine.portfolio.round_trips import RoundTrip
-from engine.store.rows import EquityPoint, Record
+from engine.store.rows import Record
 from engine.wiring.desk import Desk
 
 
@@ -32,8 +34,10 @@ class Notes:
         """From when on prices are told again."""
         self._desk: Desk | None = None
 
-    def watch(self, desk: Desk) -> None:
+    def watch(self, desk: Desk, *, prices: bool) -> None:
+        """``prices``: at its sweeps, too; else they are known from bars."""
         self._desk = desk
+        desk.history = self if prices else None
         self.strategies = tuple(one.name for one in desk.signals.strategies.states() if one.enabled)
         desk.trading.booking.on_booked = self._booked
 
@@ -45,10 +49,12 @@ class Notes:
         whole = sum(float(weight) for _, weight in found)
         return tuple((source, float(weight) / whole) for source, weight in found)
 
-    def record(self, record: Record) -> None:
+    def points(self, now_ns: int) -> Sequence[Record]:
         """A sweep of a desk on a tape: what everything is worth then, no more often than is shown."""
-        if type(record) is EquityPoint and record.ns >= self.due_ns:
-            self._look(record.ns)
+        desk = self._desk
+        if desk is not None and now_ns >= self.due_ns and desk.trading.ledger.equity() is not None:
+            self._look(now_ns)
+        return ()
 
     def finish(self) -> None:
         """The tape is over: what everything is worth at its end."""

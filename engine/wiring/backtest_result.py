@@ -15,8 +15,7 @@ from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.instruments import venue_of
 from engine.models.artefact import Manifest
 from engine.portfolio.round_trips import RoundTrip
-from engine.research.bar_ticks import median_bar_pct
-from engine.research.curves import Curves, Floats, Flow, Integers, candles, chart, curves, times_and_marks
+from engine.research.curves import Curves, Floats, Flow, Integers, candles, chart, curves
 from engine.research.parameters import UNTRIED
 from engine.research.result import Backtest, Chart, Deal, Failed, Held, Source, Trade
 from engine.wiring.backtest_data import Prepared
@@ -72,7 +71,7 @@ def result(
         fees=money(ledger.fees),
         funding=money(ledger.funding),
         traded=money(_traded(desk, notes)),
-        median_bar_pct=None if prepared.bars is None else median_bar_pct(prepared.bars.series),
+        median_bar_pct=None if prepared.bars is None else prepared.bars.median_bar_pct,
         # Those of single symbols differ from the desk's.
         stop_loss_pct=0.0 if config.exits.symbols else config.exits.stop_loss_pct,
         take_profit_pct=0.0 if config.exits.symbols else config.exits.take_profit_pct,
@@ -185,7 +184,7 @@ def _curves(desk: Desk, prepared: Prepared, notes: Notes, payments: Sequence[Fun
     symbols = desk.intake.symbols
     if prepared.bars is not None:
         data = prepared.bars
-        ns, marks = times_and_marks(data.series, data.interval_s)
+        ns, marks = data.ends_and_closes
         step_ns = data.interval_s * NS
         firsts = np.array([one.values[0, 0] for one in data.series])
     else:

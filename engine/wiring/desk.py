@@ -39,7 +39,7 @@ from engine.strategies.model import Model
 from engine.strategies.registry import StrategySet
 from engine.strategies.reload import Reloaded
 from engine.wiring.absence import LAST, Absence
-from engine.wiring.history import History
+from engine.wiring.history import History, Points
 from engine.wiring.intake import Intake, Ticks
 from engine.wiring.kept import Kept, forget
 from engine.wiring.latency import Stages, Stopwatch
@@ -133,7 +133,8 @@ class Desk:
         )
         self.signals.on_batch = self._stopwatch.batch
         self.signals.scoring.on_scored = self.stages.scored.add
-        self._history = History(self.trading.ledger)
+        self.history: Points | None = History(self.trading.ledger)
+        """What is told of each sweep; None: nobody reads it."""
         self.targets: Targets | None = None
         self._act = self.trading.act
         if config.targets.enabled:
@@ -294,8 +295,9 @@ class Desk:
     def _on_time(self) -> None:
         self._timed_ns = self.now_ns
         if self.trading.on_time():
-            for point in self._history.points(self.now_ns):
-                self.record(point)
+            if self.history is not None:
+                for point in self.history.points(self.now_ns):
+                    self.record(point)
             self._kept.sweep()
         elif self.trading.work.count():
             # Places in queues are told by nothing else: a kill loses a second of them, not a sweep.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Protocol
 
 from engine.events import NS
 from engine.portfolio.exact import ZERO, add
 from engine.portfolio.ledger import Ledger
 from engine.portfolio.position import Position
-from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint
+from engine.store.rows import CurrencyPoint, EquityPoint, PositionPoint, Record
 
 Point = EquityPoint | PositionPoint | CurrencyPoint
 EVERY_NS = 60 * NS
 """How often a position that did not change, and what there is of each currency, is recorded."""
+
+
+class Points(Protocol):
+    def points(self, now_ns: int) -> Sequence[Record]:
+        """For each sweep."""
 
 
 class History:

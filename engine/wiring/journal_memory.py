@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from engine.events import Fill, JournalEvent, OrderEvent
-from engine.store.codec import encode
+from engine.store.codec import lines
+
+_DIGESTED = OrderEvent, Fill
+_AT_ONCE = 4096
+"""Events that are encoded together."""
 
 
 class JournalMemory:
@@ -21,14 +25,9 @@ class JournalMemory:
         done()
 
     def sha256(self) -> str:
-        """Of all orders and fills, as ``replay`` digests what its store holds."""
-        return digest(encode(event) for event in self.events if isinstance(event, (OrderEvent, Fill)))
-
-
-def digest(bodies: Iterable[str]) -> str:
-    """SHA-256 over the journal's bodies, a line each."""
-    sha = hashlib.sha256()
-    for body in bodies:
-        sha.update(body.encode())
-        sha.update(b"\n")
-    return sha.hexdigest()
+        """Of all orders and fills, as ``replay`` digests what its store holds: the bodies, a line each."""
+        kept = [event for event in self.events if isinstance(event, _DIGESTED)]
+        sha = hashlib.sha256()
+        for start in range(0, len(kept), _AT_ONCE):
+            sha.update(lines(kept[start : start + _AT_ONCE]))
+        return sha.hexdigest()

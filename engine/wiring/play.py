@@ -75,7 +75,11 @@ class Play:
         self._quantities = self._grid = self._marks = np.zeros(1)
         self._standing: tuple[Any, ...] = ()
         """The same with ``_held_at``, as Python writes to them."""
-        self._key_marks = np.zeros((KEYS, 1))
+        self._held: list[Position] = []
+        """Of which they are, and ``_grids`` too: symbols and ticks."""
+        self._grids: list[tuple[str, Decimal]] = []
+        self._key_marks: Any = np.zeros(KEYS).data
+        """One row after the other."""
         self._entries: Sequence[Entry] | None = None
         self._scans: list[tuple[int, Scan]] | None = None
         self._symbols = -1
@@ -163,18 +167,34 @@ class Play:
         cash = amounts[_EQUITY] = float(equity)
         leave_ns = desk.trading.watch.leave_ns(positions) if positions and self._leaves else None
         counts[_DUE] = _NEVER if leave_ns is None else leave_ns
-        held_at, quantities, grid, marks = self._standing
+        if positions != self._held and not self._hold(positions):
+            counts[_QUIET] = 0
+            return
+        _, quantities, ticks, marks = self._standing
+        mark_price = ledger.mark_price
         for at, position in enumerate(positions):
-            instrument = desk.instruments.get(position.symbol)
-            mark = ledger.mark_price(position.symbol)
-            if instrument is None or mark is None:
+            mark = mark_price(position.symbol)
+            if mark is None:
                 counts[_QUIET] = 0
                 return
-            quantity, tick, price = float(position.quantity), float(instrument.tick_size), float(mark)
-            held_at[at], quantities[at], grid[at] = instrument.index, quantity, tick
-            marks[at] = round(price / tick, 6)
-            cash -= quantity * price
+            price = float(mark)
+            marks[at] = round(price / ticks[at], 6)
+            cash -= quantities[at] * price
         amounts[_CASH] = cash
+
+    def _hold(self, positions: list[Position]) -> bool:
+        """Other positions than before are open; False where one has no instrument."""
+        self._held, self._grids = [], []
+        held_at, quantities, ticks, _ = self._standing
+        for at, position in enumerate(positions):
+            instrument = self._desk.instruments.get(position.symbol)
+            if instrument is None:
+                return False
+            held_at[at], quantities[at] = instrument.index, float(position.quantity)
+            ticks[at] = float(instrument.tick_size)
+            self._grids.append((position.symbol, instrument.tick_size))
+        self._held = positions
+        return True
 
     def _gather(self, symbols: int) -> None:
         """The arrays of this moment; others are taken once there are more symbols or sources."""
@@ -206,7 +226,9 @@ class Play:
         self._grid, self._marks = np.zeros(room), np.zeros(room)
         stand: tuple[Any, ...] = (self._held_at, self._quantities, self._grid, self._marks)
         self._standing = tuple(memoryview(one) for one in stand)
-        self._key_marks = np.zeros((KEYS, room))
+        self._held, self._grids = [], []
+        key_marks = np.zeros((KEYS, room))
+        self._key_marks = key_marks.reshape(-1).data
         self._arguments = (
             *(self._told, asked, owned, tuple(memories), ranges, closes, held, sources, weights, parts),
             *(standing, limits, self._minutes, columns, ttl_ns),
@@ -215,7 +237,7 @@ class Play:
             *(np.zeros((room, 3), np.int64), np.zeros(len(CODES), np.int64), self._refusals),
             *(words, tuple(np.zeros_like(one) for one in words)),
             *(self._held_at, self._quantities, self._grid, self._marks, np.zeros(room)),
-            *(self._key_ns, self._key_marks),
+            *(self._key_ns, key_marks),
         )
 
     # --- after ---
@@ -226,32 +248,27 @@ class Play:
         desk.note_quiet(counts[_BARS], counts[_LAST_NS])
         refused = zip(CODES, self._refusals.tolist(), strict=True)
         desk.signals.note_quiet(counts[_BLENDS], [(code, count) for code, count in refused if count])
-        ledger = desk.trading.ledger
-        positions = ledger.positions()
-        if positions:
-            moments = self._moments(positions, first=ledger.awaits_marks)
+        if self._held:
+            moments = self._moments(first=desk.trading.ledger.awaits_marks)
         else:
             moments = [(int(self._key_ns[LAST]), [])]
         desk.trading.settle(moments, counts[_NEXT_SWEEP])
-        self._key_ns[:] = 0
-        self._refusals[:] = 0
+        self._key_ns.fill(0)
+        self._refusals.fill(0)
         counts[_SKIPPED] = counts[_BARS] = counts[_BLENDS] = 0
 
-    def _moments(
-        self, positions: list[Position], *, first: bool
-    ) -> list[tuple[int, list[tuple[str, Decimal]]]]:
+    def _moments(self, *, first: bool) -> list[tuple[int, Marks]]:
         """What the account was worth when that mattered; ``first``: also at the first boundary."""
         times = self._key_ns.tolist()
         if not first:
             times[FIRST] = 0
         keys = {ns: key for key, ns in enumerate(times) if ns}
-        instruments = [self._desk.instruments[at] for at in self._held_at[: len(positions)].tolist()]
-        grids = [(instrument.symbol, instrument.tick_size) for instrument in instruments]
-        marks = self._key_marks[:, : len(positions)].tolist()
-        return [
-            (ns, [(symbol, int(mark) * tick) for (symbol, tick), mark in zip(grids, marks[key], strict=True)])
-            for ns, key in sorted(keys.items())
-        ]
+        return [(ns, self._marks_of(key)) for ns, key in sorted(keys.items())]
+
+    def _marks_of(self, key: int) -> Marks:
+        first = key * len(self._held_at)
+        marks = self._key_marks[first : first + len(self._grids)].tolist()
+        return [(symbol, int(mark) * tick) for (symbol, tick), mark in zip(self._grids, marks, strict=True)]
 
 
 def _scans(entries: Sequence[Entry]) -> list[tuple[int, Scan]] | None:

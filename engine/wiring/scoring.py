@@ -116,6 +116,9 @@ class Scoring:
         self._defer: Callable[[Callable[[], None]], object] = _at_once
         self._asked: _Asked | None = None
         self._after: Callable[[], None] | None = None
+        self.noted = True
+        """Whether somebody reads how models did and what they said: else only what may bring one down is
+        looked at."""
 
     def go_live(
         self, timer: Callable[[], int], defer: Callable[[Callable[[], None]], object] = _at_once
@@ -272,10 +275,13 @@ class Scoring:
     def after(self, table: FeatureTable, boundary_ns: int) -> None:
         """The decisions of this boundary are out: what nothing waited for may be done."""
         works, self._after = [self._after], None
+        judged = self._config.rollback.min_live_ic is not None
+        if not (self.noted or judged) and self.shadow is None:
+            return
         closes = self._closes(table, boundary_ns)
         if closes:
             score = partial(self._score, closes, boundary_ns)
-            if self._config.rollback.min_live_ic is None:
+            if not judged:
                 works.insert(0, score)
             else:
                 score()  # the model may have to go for it, in a replay at the same moment

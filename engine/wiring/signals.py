@@ -214,7 +214,8 @@ class Signals:
             self._record(outcome)
             if outcome.merged == 0:
                 self.on_new(outcome)
-                self._mark_prediction(blend)
+                if self.scoring.noted:
+                    self._mark_prediction(blend)
         if fresh:
             self._keep(blend, row)
 

@@ -59,7 +59,8 @@ def prepared(bars: Sequence[Series], interval_s: int = DAY_S, **packing: Any) ->
     gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in bars)
     end_ns = max(one.last_ns for one in sources) + interval_s * NS
     data = BarData(interval_s, symbols, tuple(bars), ticks, gap_ns / NS, end_ns, ticks[:0])
-    return Prepared(Plan(files=("made",)), Path("/nowhere"), data, None, sources, ())
+    folder = config().strategies_dir  # where there is none of a user's
+    return Prepared(Plan(files=("made",)), Path("/nowhere"), data, None, sources, (), without_users=folder)
 
 
 def config(on: Sequence[str] = ("ema_cross",), *settings: str) -> Config:

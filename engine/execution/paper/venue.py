@@ -248,12 +248,15 @@ class PaperVenue:
     def due_ns(self) -> int | None:
         """When ``due`` has something to do next, whether or not the market ticks; None: nothing is
         expected."""
+        symbols, parcels = self._orders.symbols(), self._outbox.symbols()
+        if not (symbols or parcels or self._clock.commands):
+            return None
         times = [
             self._clock.next_ns(symbol) if (known := self._calm.get(symbol)) is None else known.due_ns
-            for symbol in self._orders.symbols()
+            for symbol in symbols
         ]
         times += [command.arrival_ns for command in self._clock.commands]
-        times += [self._outbox.due_ns(symbol) for symbol in self._outbox.symbols()]
+        times += [self._outbox.due_ns(symbol) for symbol in parcels]
         return min((ns for ns in times if ns is not None), default=None)
 
     def due(self, now_ns: int) -> list[Report]:
