@@ -76,9 +76,12 @@ def choose(allowed: Set[int], taken: Set[int]) -> int | None:
     return free[-1] if len(free) > 1 else None
 
 
-def allowed_here() -> Mask:
-    """Those that this thread may use; none where the system does not tell."""
-    return frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
+def allowed_here(thread: int = 0) -> Mask:
+    """Those that a thread may use; none where the system does not tell. 0: this one."""
+    try:
+        return frozenset(os.sched_getaffinity(thread)) if sys.platform == "linux" else frozenset()
+    except OSError:  # it has ended
+        return frozenset()
 
 
 def owned(among: Iterable[int]) -> Mask:
@@ -93,15 +96,15 @@ def keep_off(process: int) -> None:
             os.sched_setaffinity(process, _own.others)
 
 
-def step_aside(of: Callable[[Iterable[int]], Mask] = owned) -> Mask | None:
-    """Let this thread leave what desks have for themselves; those that it might use before, None where it
-    leaves nothing."""
-    allowed = allowed_here()
+def step_aside(thread: int = 0, of: Callable[[Iterable[int]], Mask] = owned) -> Mask | None:
+    """Let a thread leave what desks have for themselves; those that it might use before, None where it
+    leaves nothing. 0: this one."""
+    allowed = allowed_here(thread)
     left = allowed - of(allowed)
     if left in (allowed, frozenset()):
         return None
     with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, left)
+        os.sched_setaffinity(thread, left)
         return allowed
     return None
 

@@ -116,9 +116,9 @@ def test_who_steps_aside_leaves_what_desks_have_and_never_all() -> None:
     before = processor.allowed_here()
     last = max(before)
     try:
-        assert processor.step_aside(lambda _: frozenset()) is None
-        assert processor.step_aside(lambda _: before) is None and processor.allowed_here() == before
-        assert processor.step_aside(lambda _: frozenset({last})) == before
+        assert processor.step_aside(of=lambda _: frozenset()) is None
+        assert processor.step_aside(of=lambda _: before) is None and processor.allowed_here() == before
+        assert processor.step_aside(of=lambda _: frozenset({last})) == before
         assert processor.allowed_here() == before - {last}
     finally:
         os.sched_setaffinity(0, before)

@@ -42,13 +42,16 @@ async def _run(arguments: argparse.Namespace, where: Path, url: str) -> int:
     from engine.workers.supervisor import Child, Supervisor
 
     folder = where / WORKERS
+    shares_not = configuration(arguments).engine.processor == "own"
     lock = await _locked(where, folder)
     try:
         server: list[Child] = []
         if not url:
             command, url = redis_command(folder / FOLDER)
             # A server that outlives us keeps the lock: two on the same files would spoil them.
-            server.append(Child("redis", command, folder / "redis.out", locks=(lock.fileno(),)))
+            server.append(
+                Child("redis", command, folder / "redis.out", locks=(lock.fileno(),), aside=shares_not)
+            )
         supervisor = Supervisor([*_children(arguments, where, folder, url), *server], _tell)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -29,6 +29,7 @@ from engine.bus.topology import agree, agreed, digest
 from engine.clock import Clock, LiveClock
 from engine.config import Config
 from engine.errors import BusError, TickdeskError
+from engine.processor import step_aside
 from engine.text import clean
 from engine.wiring.end_tasks import end_tasks
 from engine.workers.place import worker_name
@@ -184,8 +185,10 @@ class Worker:
                 log.error("%s did not end in order", stage.name, exc_info=error)
 
     async def _beat_on(self) -> None:
-        told = ""
+        told, shares = "", self._frame.config.engine.processor == "any"
         while True:
+            if not shares:
+                step_aside()  # the worker that decides may have come after this one
             await asyncio.sleep(BEAT_S)
             try:
                 await self._frame.registry.beat(self._row())

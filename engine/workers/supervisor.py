@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from engine.processor import step_aside
 from engine.text import clean
 from engine.workers import printed
 
@@ -23,6 +24,8 @@ log = logging.getLogger("engine.up")
 
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.2, 5.0
 """Before a child that ended is started again: doubling, from the start again after a minute."""
+ASIDE_S = 1.0
+"""How often it is looked which processors desks have for themselves."""
 SPARE_PAUSE_S = 1.0
 """Where another one stands by, that one goes on first."""
 SOUND_S = 60.0
@@ -44,7 +47,8 @@ class Child:
     ``group``: those of one are ended together, else by itself. ``later_s``: so long after the others it is
     started at first; it stands by for one of its group, and what loads must not keep that one from working.
     ``last``: its end is the end of all. ``told``: its end in order is, since somebody told it to; it is
-    started again only after another one. ``locks``: open files that it keeps open, too.
+    started again only after another one. ``locks``: open files that it keeps open, too. ``aside``: it is kept
+    off the processors that desks have for themselves.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Child:
     group: str = ""
     later_s: float = 0.0
     last: bool = False
+    aside: bool = False
     told: bool = False
     locks: tuple[int, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
@@ -92,6 +97,7 @@ class Supervisor:
         Returns the exit code."""
         watchers = [asyncio.create_task(self._keep(child)) for child in self._children]
         watchers.append(asyncio.create_task(self._bound_output()))
+        watchers.append(asyncio.create_task(self._keep_aside()))
         try:
             await self._stopping.wait()
             for children in self._groups():
@@ -112,6 +118,14 @@ class Supervisor:
                     printed.bound(child.output)
                 except OSError as error:
                     log.warning("what %s prints is not bounded: %s", child.name, clean(error, 100))
+
+    async def _keep_aside(self) -> None:
+        aside = [child for child in self._children if child.aside]
+        while aside:
+            for child in aside:
+                if child.process is not None and child.process.returncode is None:
+                    step_aside(child.process.pid)
+            await asyncio.sleep(ASIDE_S)
 
     def _groups(self) -> list[list[Child]]:
         """In their order."""

@@ -200,3 +200,17 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def test_who_is_to_stand_aside_is_kept_off_the_processors_of_desks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved: list[int] = []
+    monkeypatch.setattr(supervisor, "step_aside", moved.append)
+    monkeypatch.setattr(supervisor, "ASIDE_S", 0.01)
+    children = [_child("desk", "sleep 0.5; while ! grep -q up-base log; do sleep 0.02; done", told=True)]
+    children += [Child("base", ["sh", "-c", _FOREVER, "base"], aside=True)]
+    async with asyncio.timeout(10):
+        assert await Supervisor(children, lambda text: None).run() == 0
+    base = children[1].process
+    assert base is not None and set(moved) == {base.pid} and len(moved) > 1
