@@ -46,12 +46,13 @@ lint: .venv
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-# The stamp is written last, so that an interrupted set-up is done again.
+# The stamp is written last, so that an interrupted set-up is done again. All is pinned, so nothing is resolved;
+# what is imported is compiled then.
 .venv: .venv/.complete
 .venv/.complete: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "tickdesk needs Python 3.11 or newer: set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(PY) -m engine.wiring.compile
 	@touch $@

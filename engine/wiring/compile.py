@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 
 from engine import bar_merge_kernel
 from engine.features import alpha158, candles, remember
@@ -16,26 +18,53 @@ from engine.quant import registry as quant
 from engine.strategies import scan
 from engine.wiring import deal, intake_kernel
 
+Note = Callable[[str], None]
+_OF_TICKS = (
+    features.compile_kernels,
+    screen.compile_kernels,
+    remember.compile_kernels,
+    scan.compile_kernels,
+    intake_kernel.compile_kernels,
+    deal.compile_kernels,
+)
+_BESIDE = (
+    alpha158.compile_kernels,
+    walker.compile_kernels,
+    drift.compile_kernels,
+    binance_scan.compile_kernels,
+    blend_kernel.compile_kernels,
+    rules.compile_kernels,
+    quant.compile_kernels,
+    bar_merge_kernel.compile_kernels,
+    candles.compile_kernels,
+)
+"""What needs none of the others: about as long to compile."""
+_HALF = "beside"
 
-def compile_all(note: Callable[[str], None]) -> None:
+
+def compile_all(note: Note) -> None:
     """Load the kernels, or compile them at the first start (``note`` then gets a line for each module)."""
-    features.compile_kernels(note)
-    screen.compile_kernels(note)
-    binance_scan.compile_kernels(note)
-    quant.compile_kernels(note)
-    blend_kernel.compile_kernels(note)
-    rules.compile_kernels(note)
-    scan.compile_kernels(note)
-    alpha158.compile_kernels(note)
-    bar_merge_kernel.compile_kernels(note)
-    candles.compile_kernels(note)
-    remember.compile_kernels(note)
-    walker.compile_kernels(note)
-    drift.compile_kernels(note)
-    intake_kernel.compile_kernels(note)
-    deal.compile_kernels(note)
+    for compile_kernels in (*_OF_TICKS, *_BESIDE):
+        compile_kernels(note)
     forget_unused()
 
 
+def compile_on_two() -> int:
+    """The same for a set-up, half of it in a second process; returns that one's exit code."""
+    command = [sys.executable, "-m", "engine.wiring.compile", _HALF]
+    beside = subprocess.Popen(command)  # noqa: S603 - our own module
+    for compile_kernels in _OF_TICKS:
+        compile_kernels(print)
+    return beside.wait()
+
+
+def _main(arguments: Sequence[str]) -> int:
+    if _HALF not in arguments:
+        return compile_on_two()
+    for compile_kernels in _BESIDE:
+        compile_kernels(print)
+    return 0
+
+
 if __name__ == "__main__":
-    compile_all(print)
+    sys.exit(_main(sys.argv[1:]))

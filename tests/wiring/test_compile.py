@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine import kernels
 from engine.wiring.compile import compile_all
+from tests.conftest import ROOT
 
 MODULES = (
-    *("consume", "screen", "binance_scan", "quant", "blend", "rules", "scan", "alpha158", "bars", "candles"),
-    *("remember", "model", "drift", "intake", "deal"),
+    *("consume", "screen", "remember", "scan", "intake", "deal"),
+    *("alpha158", "model", "drift", "binance_scan", "blend", "rules", "quant", "bars", "candles"),
 )
 
 
@@ -33,3 +36,12 @@ def test_a_later_start_finds_every_kernel_and_says_nothing() -> None:
     assert told == []
     folder = kernels.cache_folder()
     assert folder is not None and len(list(folder.rglob("*.nbi"))) >= len(MODULES)
+
+
+def test_a_set_up_makes_them_all_in_two_processes() -> None:
+    """Here it finds them; what it compiled is where a start looks."""
+    compile_all(lambda text: None)
+    made = subprocess.run(
+        [sys.executable, "-m", "engine.wiring.compile"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
