@@ -136,6 +136,8 @@ class RoundTrips:
         self._trips: deque[RoundTrip] = deque(maxlen=kept)
         self._totals: dict[tuple[str, str], TripTotals] = {}
         """By source and currency."""
+        self.ended = 0
+        """How many there were of the desk, ever."""
 
     # --- folding
 
@@ -200,6 +202,7 @@ class RoundTrips:
             parts=tuple(trip.nets.items()),
         )
         self._trips.append(ended)
+        self.ended += 1
         for source, net in ((DESK, ended.net), *ended.parts):
             totals = self._totals.get((source, before.currency))
             if totals is None:

@@ -78,5 +78,5 @@ class Notes:
             if opportunity is not None:
                 self.shares[request.opportunity_id] = shares(opportunity.blend.inputs, opportunity.side)
         round_trips = self._desk.trading.books.round_trips
-        if round_trips.count() > len(self.trips):
+        if round_trips.ended > len(self.trips):
             self.trips += round_trips.recent(1)

@@ -78,6 +78,10 @@ class OrderJournal:
 
         What contradicts the order's own history is refused and left out, and so is what is known already.
         """
+        if not reports:
+            if done is not None:
+                done()
+            return
         faults: list[str] = []
         worded = [self._because(report) for report in reports]
         events = [report for report in worded if self._follows(report, faults)]

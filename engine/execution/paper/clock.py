@@ -52,29 +52,30 @@ class Clock:
 
     def advance(self, symbol: str, now_ns: int, out: list[Report]) -> None:
         """Do what is due by now. At the same time, orders arrive before messages about them."""
-        while True:
-            due = self._due(symbol, now_ns)
-            if not due:
-                return
+        while due := self._due(symbol, now_ns):
             # One at a time: each may end others.
-            ns, _, _, act = min(due, key=lambda entry: entry[:3])
+            ns, _, _, act = due[0] if len(due) == 1 else min(due, key=lambda entry: entry[:3])
             act(ns, out)
 
     def _due(self, symbol: str, now_ns: int) -> list[tuple[int, int, int, Act]]:
         due: list[tuple[int, int, int, Act]] = []
         for order in self._orders.of(symbol):
-            if order.phase is Phase.TRAVELLING and order.arrival_ns <= now_ns:
-                due.append((order.arrival_ns, 0, order.sequence, partial(self._arrive, order)))
+            if order.phase is Phase.TRAVELLING:
+                # Nothing else befalls it on its way.
+                if order.arrival_ns <= now_ns:
+                    due.append((order.arrival_ns, 0, order.sequence, partial(self._arrive, order)))
+                continue
             expiry, lapse = _expiry_ns(order), self._lapse_ns(order)
             if expiry is not None and expiry <= now_ns:
                 due.append((expiry, 2, order.sequence, partial(self._expire, order)))
             if lapse is not None and lapse <= now_ns:
                 due.append((lapse, 3, order.sequence, partial(self._lapse, order)))
-        due += [
-            (command.arrival_ns, 1, command.sequence, self._command(command))
-            for command in self.commands
-            if command.symbol == symbol and command.arrival_ns <= now_ns
-        ]
+        if self.commands:
+            due += [
+                (command.arrival_ns, 1, command.sequence, self._command(command))
+                for command in self.commands
+                if command.symbol == symbol and command.arrival_ns <= now_ns
+            ]
         return due
 
     def _command(self, command: Command) -> Act:

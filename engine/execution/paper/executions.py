@@ -73,6 +73,8 @@ class Executions:
         done = not order.leaves
         if done:
             self._orders.remove(order, OrderState.FILLED)
+            if not (request.parent_id or self._orders.any(order.symbol)):
+                return  # nothing else of the symbol is here that it could change
         self._shrink_siblings(order, quantity, done, now_ns, out)
         for child in self._orders.children(order):
             self.size_child(child, order.filled, now_ns, out)
