@@ -90,6 +90,7 @@ class Exits:
         *,
         stop: bool = True,
         target: bool = True,
+        levels: tuple[Decimal, Decimal] | None = None,
     ) -> Purpose | None:
         """Why to close the position at ``price`` (STOP_LOSS, TRAILING_STOP, TAKE_PROFIT), or None.
 
@@ -97,10 +98,11 @@ class Exits:
         the bid for a long and the ask for a short where there is a quote (what the exit would get), else the
         last trade; ``best`` is the best of those since the entry. A price that is not a positive number
         crosses nothing. ``stop`` and ``target``: whether these are judged; the trailing stop always is.
+        ``levels``: the position's, where the caller has them.
         """
         if not position.quantity or not (math.isfinite(price) and price > 0):
             return None
-        stop_level, target_level = self.levels(position, instrument)
+        stop_level, target_level = levels or self.levels(position, instrument)
         trailing = self.trailing(position, instrument, best)
         # Of a short, all is the other way round.
         sign = 1 if position.quantity > 0 else -1

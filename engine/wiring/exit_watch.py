@@ -167,7 +167,13 @@ class ExitWatch:
         best = self._best(position, instrument)
         own = armed.covers
         purpose = self._exits.crossed(
-            position, instrument, price, best, stop=own.stop is None, target=own.target is None
+            position,
+            instrument,
+            price,
+            best,
+            stop=own.stop is None,
+            target=own.target is None,
+            levels=(armed.stop, armed.target),
         )
         if purpose is None:
             return None
