@@ -32,6 +32,8 @@ class Own:
         self._mark = mark
         self._thread = threading.get_native_id()
         self._spread = {self._thread}
+        self.shares = False
+        """Its thread, and the others of its process, run anywhere; all else of ours still keeps off."""
 
     def spread(self) -> None:
         """Bind the other threads of this process to the others: a thread begins where the one was that
@@ -39,8 +41,22 @@ class Own:
         found = {int(name) for name in os.listdir("/proc/self/task")}  # noqa: PTH208 - each second, on the loop
         for thread in found - self._spread:
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                os.sched_setaffinity(thread, self.others)
+                os.sched_setaffinity(thread, self._allowed if self.shares else self.others)
         self._spread = found
+
+    def share(self, shares: bool) -> None:
+        """Raises OSError where the system refuses."""
+        os.sched_setaffinity(self._thread, self._allowed if shares else {self.number})
+        self.shares, self._spread = shares, {self._thread}
+        self.spread()
+
+    def waited_ns(self) -> int:
+        """How long its thread has waited so far while another one ran; 0 where the system does not tell."""
+        try:
+            with open(f"/proc/self/task/{self._thread}/schedstat", "rb") as told:  # noqa: PTH123 - as above
+                return int(told.read().split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
 
     def give_back(self) -> None:
         global _own
