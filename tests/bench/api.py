@@ -1,12 +1,12 @@
 """The desk as a service: requests and streams of other programs, and what they cost the engine's decisions.
 
 A venue in a process of its own sends a thousand scripted frames a second into a real engine, which trades on
-them, and starts its gateway. Spells without clients
-and spells with them take turns: 2,000 requests a second of the routes of ``api_client.MIX``, and 200 clients
-of the stream at 10 frames a second, and each event. The clients stand for other machines: they are a
-process and a session of the lowest priority. A
-request's time is from when it was due. A decision's time is from the sending of a trade until the desk has
-handled it.
+them, and starts its gateway. Spells without clients and spells with them take turns: 2,000 requests a second
+of the routes of ``api_client.MIX``, and 200 clients of the stream at 10 frames a second, and each event. The
+venue and the clients stand for other machines: they leave the engine's processor to it. So they share the
+others with its gateway, the clients as a session of the lowest priority: on two processors there is in a
+request's time that its client was made to wait. A request's time is from when it was due, a decision's from
+the sending of a trade until the desk has handled it.
 """
 
 from __future__ import annotations
