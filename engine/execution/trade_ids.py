@@ -46,7 +46,7 @@ class TradeIds(Collection[str]):
 
 def with_one_more(ids: tuple[str, ...] | TradeIds, trade_id: str) -> tuple[str, ...] | TradeIds:
     """``ids`` and one that is not among them."""
-    if isinstance(ids, TradeIds):
+    if not isinstance(ids, tuple):
         return ids.after(trade_id)
     if len(ids) < FEW:
         return (*ids, trade_id)
