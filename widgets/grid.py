@@ -14,7 +14,6 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.arrangement import Arrangement
@@ -23,9 +22,10 @@ from widgets.cells import CURSOR, CURSOR_IDLE, SCROLL_CSS, Cell, fit, on_cursor,
 from widgets.columns import Column, choose_columns
 from widgets.row_line import heading, row_cells
 from widgets.rows import GridRow
+from widgets.scrolled import Scrolled
 
 
-class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
+class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
     """A table drawn with the Line API. Subclasses give ``COLUMNS`` and ``EMPTY``."""
 
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
@@ -300,23 +300,24 @@ class Grid(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
             # Nobody is here, and what comes in has left the cursor's row behind: it is not what is looked at.
             self.scroll_to(y=0, animate=False, force=True)
 
-    def watch_has_focus(self, has_focus: bool) -> None:
-        """No style of a table depends on it: to look all of them up took longer than to draw the cursor."""
-
     def on_focus(self, event: events.Focus) -> None:
         # In place of Textual's, which draws every line.
         event.prevent_default()
         self.has_focus = self._pinned = True
-        self._refresh_lines([self._cursor_index])
+        self.draw_cursor()
         if self.parent is not None:
             self.parent.post_message(events.DescendantFocus(self))
 
     def on_blur(self, event: events.Blur) -> None:
         event.prevent_default()
         self.has_focus = False
-        self._refresh_lines([self._cursor_index])
+        self.draw_cursor()
         if self.parent is not None:
             self.parent.post_message(events.DescendantBlur(self))
+
+    def draw_cursor(self) -> None:
+        """Draw its line alone: it is the one that keys move, or no longer so."""
+        self._refresh_lines([self._cursor_index])
 
     def _resize_virtual(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._rows) + self.header + bool(self.foot))

@@ -9,12 +9,12 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from widgets.cell_styles import CellStyles
 from widgets.cells import SCROLL_CSS, Cell, fit, printable, segments, width_of
 from widgets.highlight import marked_line, pattern
+from widgets.scrolled import Scrolled
 
 Line = tuple[Cell, ...]
 
@@ -77,7 +77,7 @@ def wrap_line(line: Line, width: int, indent: int = 4) -> list[Line]:
     return out
 
 
-class Lines(ScrollView, CellStyles, can_focus=True, inherit_bindings=False):
+class Lines(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
     """Scrollable lines of cells, wrapped to the width; only changed lines are drawn again."""
 
     SEARCH_HINT: ClassVar[str] = "text · n N"

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from console.driver import PatientApp
 from console.screens.compositor import DeskCompositor
 from console.screens.pace import Pace
+from widgets.grid import Grid
 
 Result = TypeVar("Result")
 
@@ -125,10 +126,30 @@ class CalmScreen(Screen[Result]):
 
     # --- when it is drawn ------------------------------------------------------------------------
 
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # It was laid out just now, in this very size; the screens below it may not be yet.
+        changed = super()._size_updated(size, virtual_size, container_size, layout=False)
+        if changed:
+            self.refresh()
+        return changed
+
     def _screen_resized(self, size: Size) -> None:
         # Every dialog that opens says so, of itself and to all screens below.
         if size != self._size:
             super()._screen_resized(size)
+
+    def lay_out(self, size: Size) -> None:
+        """Place what is in it, before it is shown."""
+        if self._layout_required or size != self._size:
+            self._layout_required = False
+            self._refresh_layout(size)
+
+    def draw_ahead(self) -> None:
+        """Have its widgets keep their lines as they will be drawn."""
+        for region in self._standing():
+            self._compositor.render_region(region.intersection(self.size.region))
 
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
         """As Textual's, but a new screen is dressed already, and what is laid out here is drawn by that."""
@@ -149,11 +170,16 @@ class CalmScreen(Screen[Result]):
                 self._compositor._dirty_regions |= uncovered
                 self._owed = True
                 self.check_idle()
-            if self.focused is not None:
-                self.focused.refresh()  # its cursor is the one that keys move, again
+            draw_cursor(self)  # it is the one that keys move, again
 
     async def _on_idle(self, event: events.Idle) -> None:
         due = self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets
         if self._owed and not due and self.is_current and not self.app._batch_count:
             self._compositor_refresh()
         await super()._on_idle(event)
+
+
+def draw_cursor(screen: Screen[Any]) -> None:
+    """Of a table: it alone shows whether a dialog lies above."""
+    if isinstance(screen.focused, Grid):
+        screen.focused.draw_cursor()

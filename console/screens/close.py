@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
 from console.screens.modal import Modal
 from engine.api.protocol import PositionRow
 from engine.api.trading_protocol import FlattenPatch
 from widgets import figures
+from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 from widgets.positions import level, signed_money
@@ -46,7 +46,7 @@ class CloseScreen(Modal[FlattenPatch]):
         self._lines.can_focus = False
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = "Close a position"
             dialog.border_subtitle = "↑↓ Enter · ←→ market/limit · esc cancels"
             yield self._lines

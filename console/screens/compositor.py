@@ -15,6 +15,8 @@ from textual.widget import Widget
 
 Span = tuple[int, int, int]
 """(line, first column, after the last)."""
+WIDEST_SIDE = 4
+"""Cells of frame and padding that are looked at as a side."""
 
 
 class DeskCompositor(Compositor):
@@ -57,13 +59,13 @@ class DeskCompositor(Compositor):
         """Lines of each."""
         widths: dict[Widget, int] = {}
         sides: dict[Widget, int] = {}
-        """A line of each of which the sides of the frame alone are wanted: on all lines they are the same."""
+        """A line of each of which the sides alone are wanted: on all lines they are the same."""
         layers = self.layers_visible
         for y, left, right in spans:
             if 0 <= y < len(layers):
                 for first, last, widget, region in _topmost(layers[y], left, right):
                     line = y - region.y
-                    if last - first == 1 and _is_side(first, line, widget, region):
+                    if last - first <= WIDEST_SIDE and _is_side(first, last, line, widget, region):
                         line = sides.setdefault(widget, line)
                     pieces.append((y, first, last, widget, region, line))
                     widths[widget] = region.width
@@ -81,14 +83,12 @@ class DeskCompositor(Compositor):
         return chops
 
 
-def _is_side(x: int, line: int, widget: Widget, region: Region) -> bool:
-    """Whether what stands there is the side of the widget's frame, below its top and above its foot."""
-    if not 0 < line < region.height - 1:
+def _is_side(first: int, last: int, line: int, widget: Widget, region: Region) -> bool:
+    """Whether what stands there is frame and padding beside the widget's content."""
+    top, right, bottom, left = widget.styles.gutter
+    if not top <= line < region.height - bottom:
         return False
-    styles = widget.styles
-    if x == region.x:
-        return bool(styles.border_left[0])
-    return x == region.right - 1 and bool(styles.border_right[0])
+    return last <= region.x + left or first >= region.right - right
 
 
 def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:

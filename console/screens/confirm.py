@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 
 from console.screens.modal import Modal
 from engine.text import clean
+from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 
@@ -31,7 +31,7 @@ class AskScreen(Modal[str]):
         self.choices = Choices(choices, id="choices")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 50))
             dialog.border_subtitle = "↑↓ Enter · esc cancels"
             yield self._lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input
 
@@ -19,6 +19,7 @@ from engine.api.protocol import ParamValue, Reply
 from engine.errors import LinkError
 from engine.plain_number import is_plain, plain_number
 from engine.text import clean
+from widgets.box import Box
 from widgets.grid import Grid
 from widgets.lines import Line, Lines
 from widgets.value_input import ValueInput
@@ -111,7 +112,7 @@ class Editor(Modal[None], inherit_bindings=True):
             lines.can_focus = False
         self._input = ValueInput(id="value")
         self._prompt = Horizontal(self._label, self._input, id="prompt")
-        self._dialog = Vertical(classes="dialog")
+        self._dialog = Box(classes="dialog")
 
     def compose(self) -> ComposeResult:
         with self._dialog as dialog:

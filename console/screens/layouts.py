@@ -7,13 +7,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input
 
 from console.memory import ConsoleMemory, Layout, RememberError
 from console.screens.modal import Modal
 from console.screens.moving import STEPS
 from engine.text import clean
+from widgets.box import Box
 from widgets.columns import FILL, Column
 from widgets.grid import Grid
 from widgets.lines import Lines
@@ -73,7 +74,7 @@ class LayoutsScreen(Modal[Layout]):
         self._prompt = Horizontal(self._asked, self._input)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = "Layouts"
             dialog.border_subtitle = self.hints(
                 "enter loads",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 
 from console.keymap import keys_of
 from console.screens.modal import Modal
+from widgets.box import Box
 from widgets.keys import KeysBar
 from widgets.market.pane import MarketPane
 from widgets.status import StatusBar, StatusView
@@ -68,7 +68,7 @@ class MarketScreen(Modal[None], inherit_bindings=True):
         self.pane.chart.study = study
         self.status_bar = StatusBar()
         self._keys = KeysBar()
-        self._dialog = Vertical(self.status_bar, self.pane, self._keys, classes="dialog")
+        self._dialog = Box(self.status_bar, self.pane, self._keys, classes="dialog")
 
     def compose(self) -> ComposeResult:
         yield self._dialog

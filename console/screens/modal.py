@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from console.keymap import keys_of
-from console.screens.calm import CalmScreen
+from console.screens.calm import CalmScreen, draw_cursor
 from console.screens.searching import SearchingScreen
 from widgets.search_line import SearchLine
 
@@ -42,11 +42,10 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
     }
     """
 
-    def on_mount(self) -> None:
+    def on_screen_resume(self) -> None:
         # Nothing shades what is below: its cursor is drawn as one without the focus.
         for screen in self.app.screen_stack:
-            if screen.focused is not None:
-                screen.focused.refresh()
+            draw_cursor(screen)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The screen below as it is: to shade it would send every cell of it, twice, on a slow line too."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 
 from console.export_files import Export
@@ -23,6 +23,7 @@ from console.table_csv import struct_csv
 from console.view import DeskView
 from engine.api.model_protocol import ModelDetail, ModelEntry, ModelsDetail
 from engine.errors import LinkError
+from widgets.box import Box
 from widgets.grid import Grid
 from widgets.keys import KeysBar
 from widgets.lines import Line, Lines, faded
@@ -87,7 +88,7 @@ class ModelsScreen(Modal[None], inherit_bindings=True):
         self._keys = KeysBar(id="keys")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = "Models"
             yield self._status
             yield self._head

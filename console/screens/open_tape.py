@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
@@ -18,6 +17,7 @@ from console.tapes import Tapes, begun_anew, completed, spans, tapes_in, typed_p
 from engine.errors import TapeError
 from engine.tapes import TapeSpan
 from engine.text import clean
+from widgets.box import Box
 from widgets.lines import Line, Lines
 from widgets.tapes import TapesGrid
 from widgets.value_input import ValueInput
@@ -83,7 +83,7 @@ class OpenTapeScreen(Modal[Path], inherit_bindings=True):
         return self._grid
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = Content("Open a tape")
             dialog.border_subtitle = "↑↓ Enter opens · Tab types a path · esc"
             yield self._path
