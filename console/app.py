@@ -17,7 +17,6 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from console.alerts import SILENT, AlertsApp, Notices
-from console.command_line.prompt import PromptApp
 from console.commands import DeskCommands
 from console.control import ControlApp
 from console.driver import DeskDriver, bytes_written
@@ -29,7 +28,6 @@ from console.market import MarketApp
 from console.memory import ConsoleMemory
 from console.replay import ReplayApp
 from console.screens.bus import BusScreen
-from console.screens.covering import CoveringApp
 from console.screens.daily import DailyScreen
 from console.screens.desk import DeskScreen
 from console.screens.desk_layout import DESK, MARKET
@@ -37,6 +35,7 @@ from console.screens.feeds import FeedsScreen
 from console.screens.leave import DETACH, FLATTEN_STOP, HALT_STOP, KILL, LeaveScreen
 from console.screens.signals import SignalsScreen
 from console.screens.weights import WeightsScreen
+from console.spare_dialogs import SpareDialogsApp
 from console.style_cache import keep_no_closed_widgets
 from console.tapes import Tapes
 from console.themes import PLAIN, Looks, ThemesApp
@@ -54,13 +53,12 @@ class DeskApp(
     ReplayApp,
     ControlApp,
     MarketApp,
-    PromptApp,
+    SpareDialogsApp,
     WatchlistsApp,
     AlertsApp,
     ExportingApp,
     ThemesApp,
     KeystrokesApp,
-    CoveringApp,
     inherit_bindings=False,
 ):
     """The console of one desk. ``frames_per_s`` bounds how often the screen is drawn."""
@@ -112,6 +110,7 @@ class DeskApp(
         self.begin_with_layout()
         self.set_interval(1 / self._frames_per_s, self.paint)
         self._run_link()
+        self.keep_spares()
         # What is there now stays: the collector need not walk it again and again.
         self.call_after_refresh(gc.freeze)
 

@@ -124,7 +124,10 @@ class TradingApp(CommandingApp):
 
     def open_ticket(self, values: Mapping[str, str]) -> None:
         """The order ticket with these values, ``symbol`` among them; nothing is sent."""
-        self.push_screen(TicketScreen(self.link, self.view, sorted(self.view.ticks), values))
+        self.push_screen(self.new_ticket(values))
+
+    def new_ticket(self, values: Mapping[str, str]) -> TicketScreen:
+        return TicketScreen(self.link, self.view, sorted(self.view.ticks), values)
 
     def selected_symbol(self) -> str:
         """Of the selected row, or of the row last selected in the ticks."""

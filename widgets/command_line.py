@@ -8,10 +8,11 @@ from typing import ClassVar, Protocol
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from widgets.box import Box
 from widgets.cells import fit, printable
 from widgets.lines import FixedLines, Line
 from widgets.value_input import ValueInput
@@ -122,11 +123,14 @@ class CommandInput(ValueInput):
         self.call_later(self._take_back)
 
     def _take_back(self) -> None:
-        if self.is_attached and self.screen is self.app.screen and not self.line.closing:
+        if self.is_attached and self.screen is self.app.screen and self.line.is_open:
             self.screen.set_focus(self, scroll_visible=False)
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """It has the focus whenever it is seen: to look its styles up for either took milliseconds."""
 
-class CommandPlace(Vertical):
+
+class CommandPlace(Box):
     """Where the line opens, at the foot of its screen, which keeps its own layout.
 
     What is mounted into a screen itself has all of the screen drawn anew.
@@ -134,9 +138,19 @@ class CommandPlace(Vertical):
 
     DEFAULT_CSS = "CommandPlace { layer: over; dock: bottom; width: 100%; height: auto; }"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = CommandLine()
 
-class CommandLine(Vertical):
-    """Posts ``Submitted`` and ``Dropped``."""
+    def compose(self) -> ComposeResult:
+        yield self.line
+
+
+class CommandLine(Box):
+    """Posts ``Submitted`` and ``Dropped``.
+
+    There is one for all times that it opens: to mount and to style it took longer than everything else.
+    """
 
     DEFAULT_CSS = """
     CommandLine {
@@ -158,25 +172,19 @@ class CommandLine(Vertical):
     class Dropped(Message):
         """Nothing is to be done."""
 
-    def __init__(
-        self,
-        offer: Callable[[str], Offer],
-        put: Callable[[str, int, str, bool], str],
-        history: Sequence[str],
-        hint: str = "",
-    ) -> None:
-        """``offer`` tells what fits a line up to the cursor; ``put`` gives the line with a candidate from
-        a place on, and whether it goes on behind it; ``history``: lines of before, the newest last; ``hint``:
-        what stands at the line's end."""
+    def __init__(self) -> None:
         super().__init__(id="command-line")
-        self._offer, self._put, self._history = offer, put, list(history)
+        self.display = False
         self.input = CommandInput(id="command")
-        self._hint = hint
+        self._hint = ""
+        self._hint_label = Label("", classes="hint", markup=False)
         self._offers = _Offers()
-        self.closing = False
+        self.turn = 0
+        """How often it has opened: what takes its time may find it closed, and open for something else."""
+        self.is_open = False
         self.waiting = False
         """For what was typed to be done."""
-        self._at = len(self._history)
+        self._at = 0
         """Where in the history; its length: at what is typed now."""
         self._kept = ""
         """What was typed before the history was walked."""
@@ -188,12 +196,41 @@ class CommandLine(Vertical):
         with Horizontal():
             yield Label(" :")
             yield self.input
-            yield Label(f" {self._hint} " if self._hint else "", classes="hint", markup=False)
+            yield self._hint_label
 
-    def begin(self, text: str = "") -> None:
-        self.input.edit(text, numeric=False)
+    def open(
+        self,
+        offer: Callable[[str], Offer],
+        put: Callable[[str, int, str, bool], str],
+        history: Sequence[str],
+        text: str = "",
+        hint: str = "",
+    ) -> None:
+        """Take the focus, with ``text`` typed already.
+
+        ``offer`` tells what fits a line up to the cursor; ``put`` gives the line with a candidate from
+        a place on, and whether it goes on behind it; ``history``: lines of before, the newest last; ``hint``:
+        what stands at the line's end."""
+        self._offer, self._put, self._history = offer, put, list(history)
+        self.turn += 1
+        self.is_open, self.waiting = True, False
+        self._at, self._kept, self._walk = len(self._history), "", None
+        if hint != self._hint:
+            self._hint = hint
+            self._hint_label.update(f" {hint} ")
+        self.display = True
+        self.begin(text)
+
+    def begin(self, text: str) -> None:
+        """As if ``text`` had been typed."""
+        with self.input.prevent(Input.Changed):
+            self.input.edit(text, numeric=False)
         self.input.cursor_position = len(text)
         self.show_offer()
+
+    def close(self) -> None:
+        self.is_open = False
+        self.display = False
 
     # --- what is seen ----------------------------------------------------------------------------
 

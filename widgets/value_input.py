@@ -13,7 +13,8 @@ class ValueInput(Input):
 
     def __init__(self, *, id: str | None = None) -> None:
         # Selected by ``edit``, at once: on the focus event it would be after the first keys.
-        super().__init__(id=id, compact=True, select_on_focus=False)
+        # Judged by who asked for it: Textual would style it anew for having no fault.
+        super().__init__(id=id, compact=True, select_on_focus=False, validate_on=())
         self.cursor_blink = False
 
     def edit(self, text: str, *, numeric: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import partial
 
 from textual import work
@@ -62,7 +63,10 @@ class PromptApp(ModelsApp):
     def open_help(self, word: str = "") -> None:
         """Of the pane, or of all that speaks of ``word``."""
         commands = list(self.known_commands().values())
-        self.push_screen(HelpScreen(self.desk.active, self.key_map, word, commands))
+        self.push_screen(self.new_help(word, commands))
+
+    def new_help(self, word: str, commands: Sequence[Command]) -> HelpScreen:
+        return HelpScreen(self.desk.active, self.key_map, word, commands)
 
     def action_help(self) -> None:
         self.open_help()
@@ -77,20 +81,23 @@ class PromptApp(ModelsApp):
         def offer(typed: str) -> Completion:
             return complete(typed, commands)
 
+        line = self._line = self.desk.line_place.line
+        line.input.max_length = LONGEST
         hint = self.key_map.words("{halt_anywhere} HALT")
-        self._line = CommandLine(offer, put, self.memory.memory.commands, hint)
-        self._line.input.max_length = LONGEST
-        await self.desk.line_place.mount(self._line)
-        self._line.begin(text)
-        self._learn(self._line)
+        line.open(offer, put, self.memory.memory.commands, text, hint)
+        self._learn(line.turn)
+
+    def _line_of(self, turn: int) -> CommandLine | None:
+        """The line, while it is open for what it was then."""
+        return self._line if self._line is not None and self._line.turn == turn else None
 
     @work(group="learn", exclusive=True)
-    async def _learn(self, line: CommandLine) -> None:
+    async def _learn(self, turn: int) -> None:
         """What candidates are made of and the stream does not tell."""
         try:
             await self.learn_for_typing()
         except LinkError as error:
-            if line is self._line:
+            if line := self._line_of(turn):
                 line.say(str(error), "warn")
 
     def on_command_line_dropped(self) -> None:
@@ -104,10 +111,9 @@ class PromptApp(ModelsApp):
     def _close_line(self) -> None:
         line, self._line = self._line, None
         if line is not None:
-            line.closing = True
-            # First: what is removed with the focus hands it to its neighbour, and another pane is active.
+            line.close()
+            # What is hidden with the focus would hand it to its neighbour, and another pane be active.
             self.desk.set_focus(self.desk.grid)
-            line.remove()
 
     def on_command_line_submitted(self, event: CommandLine.Submitted) -> None:
         line = self._line
@@ -123,28 +129,26 @@ class PromptApp(ModelsApp):
             return
         if command.arguments:
             line.wait()
-            self._run_typed(line, command, tuple(words), event.text)
+            self._run_typed(line.turn, command, tuple(words), event.text)
         else:
             # No word can be wrong. Behind the next frame: a screenshot has no line in it.
             self._close_line()
-            self.call_after_refresh(self._run_typed, line, command, (), event.text)
+            self.call_after_refresh(self._run_typed, line.turn, command, (), event.text)
 
     @work(group="typed")
-    async def _run_typed(
-        self, line: CommandLine, command: Command, words: tuple[str, ...], text: str
-    ) -> None:
+    async def _run_typed(self, turn: int, command: Command, words: tuple[str, ...], text: str) -> None:
         try:
             result = command.run(words)
             if inspect.isawaitable(result):
                 await result
         except TickdeskError as error:
-            if line is self._line:
+            if line := self._line_of(turn):
                 line.go_on(clean(error, LONGEST))
             else:
                 self.say(str(error), "error")
             return
         self._remember(text)
-        if line is self._line:
+        if self._line_of(turn):
             self._close_line()
 
     def _remember(self, text: str) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 
 from console.screens.confirm import AskScreen
 from console.screens.modal import Modal
 from engine.text import clean
+from widgets.box import Box
 from widgets.form import Form
 from widgets.lines import Line, Lines
 
@@ -46,9 +46,11 @@ class FormScreen(Modal[None], inherit_bindings=True):
         for lines in (self._about, self._outcome, self._said):
             lines.can_focus = False
         self.sending = False
+        self._follows = False
+        """It was opened; before, there is nothing to follow."""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 50))
             dialog.border_subtitle = "↑↓ field · ←→ choose · 0-9 type · enter · esc"
             yield self._about
@@ -58,8 +60,17 @@ class FormScreen(Modal[None], inherit_bindings=True):
 
     def on_mount(self) -> None:
         self.set_focus(self.form)
-        self.set_interval(REFRESH_S, self.follow)
-        self.follow()
+
+    def on_screen_resume(self) -> None:
+        if not self._follows:
+            self._follows = True
+            self.set_interval(REFRESH_S, self.follow)
+            self.follow()
+
+    def entitle(self, title: str) -> None:
+        self._title = title
+        if self.is_mounted:
+            self.query_one(".dialog").border_title = Content(clean(title, 50))
 
     def follow(self) -> None:
         """Show what the values come to now; called every second too, since the market moves."""

@@ -35,11 +35,18 @@ class HelpScreen(Reader):
         word: str = "",
         commands: Sequence[Command] = (),
     ) -> None:
-        if word:
-            lines = word_lines(word, keys, commands)
-        else:
-            lines = [*help_lines(pane, keys), *typed_lines(keys, commands)]
-        super().__init__(f"Help · {word}" if word else "Keys", lines)
+        super().__init__(*_told(pane, keys, word, commands))
+
+    def begin_with(self, pane: int, keys: KeyMap, word: str, commands: Sequence[Command]) -> None:
+        """As it would be made, for one that waits to be opened."""
+        self.begin(*_told(pane, keys, word, commands))
+
+
+def _told(pane: int, keys: KeyMap, word: str, commands: Sequence[Command]) -> tuple[str, list[Line]]:
+    """Title and lines."""
+    if word:
+        return f"Help · {word}", word_lines(word, keys, commands)
+    return "Keys", [*help_lines(pane, keys), *typed_lines(keys, commands)]
 
 
 class ModelsHelpScreen(Reader):

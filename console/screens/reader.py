@@ -7,13 +7,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 
 from console.export_files import Export
 from console.screens.modal import Modal
 from console.screens.moving import PAGES, STEPS, TAKEN
 from engine.text import clean
+from widgets.box import Box
 from widgets.lines import Line, Lines, faded
 
 
@@ -41,13 +41,19 @@ class Reader(Modal[None], inherit_bindings=True):
         """What the engine last said."""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
+        with Box(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 80))
             dialog.border_subtitle = self.hints("{down} {up} scroll", "esc close")
             yield self._lines
 
     def on_mount(self) -> None:
         self.set_focus(self._lines)
+
+    def begin(self, title: str, lines: Sequence[Line]) -> None:
+        """Be read about something else, before it is opened."""
+        self._title = title
+        self.search_changed()
+        self.show(lines)
 
     @property
     def lines_width(self) -> int:

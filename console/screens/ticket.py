@@ -33,11 +33,7 @@ class TicketScreen(FormScreen):
     def __init__(
         self, link: TradingLink, view: DeskView, symbols: Sequence[str], values: Mapping[str, str]
     ) -> None:
-        self._mode = _mode(view)
-        watching = "" if view.standing.controls or view.standing.seat_is_free else " · not sent from here"
-        super().__init__(f"Order · {self._mode}{watching}")
-        self._link, self._view, self._symbols = link, view, symbols
-        self._values = {**BEGIN, **values}
+        super().__init__("")
         self._token = uuid4().hex
         """Of this ticket: however often it is sent, one order is placed. Another one after a refusal."""
         self._judging = False
@@ -49,6 +45,17 @@ class TicketScreen(FormScreen):
         """The limit that we put there, and nobody typed."""
         self._offering = True
         """Nobody touched the limit: it is offered as soon as the touch is known."""
+        self.begin(link, view, symbols, values)
+
+    def begin(
+        self, link: TradingLink, view: DeskView, symbols: Sequence[str], values: Mapping[str, str]
+    ) -> None:
+        """As it would be made, for one that waits to be opened: nobody has typed in it."""
+        self._link, self._view, self._symbols = link, view, symbols
+        self._values = {**BEGIN, **values}
+        self._mode = _mode(view)
+        watching = "" if view.standing.controls or view.standing.seat_is_free else " · not sent from here"
+        self.entitle(f"Order · {self._mode}{watching}")
         self._offer_price()
         self._show_fields()
         self.form.move_to("size" if values.get("size") else "side")

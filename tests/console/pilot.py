@@ -53,6 +53,11 @@ def text_of(app: DeskApp) -> str:
     return "\n".join("".join(text for text, _ in line) for lines in shown for line in lines.lines)
 
 
+def typing(app: DeskApp) -> bool:
+    """Whether the command line is open."""
+    return app.desk.line_place.line.is_open
+
+
 def toasts(app: DeskApp) -> list[str]:
     return [note.message for note in app._notifications]
 

@@ -30,7 +30,7 @@ from engine.tapes import TapeSpan
 from tests.console import sample_desk as sample
 from tests.console.conftest import Compare
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import desk, press, text_of, toasts, until
+from tests.console.pilot import desk, press, text_of, toasts, typing, until
 from tests.console.test_screens import SIZES, take
 from widgets.cells import width_of
 from widgets.command_line import CommandLine
@@ -208,7 +208,7 @@ async def test_a_replay_is_opened_and_played_by_typed_commands(tape: Path) -> No
             await app.screen.query_one(CommandLine).input.action_submit()
             await pilot.pause()
             await until(pilot, lambda: all(one.is_finished for one in app.workers if one.group == "typed"))
-            if not app.screen.query(CommandLine):
+            if not typing(app):
                 return toasts(app)[-1] if toasts(app) else ""
             said = screen_text(app)
             await press(pilot, "escape")
@@ -302,7 +302,7 @@ async def test_what_was_typed_for_a_replay_never_reaches_the_live_desk(tape: Pat
         await pilot.pause()
         await pilot.pause()
         assert app.link is live and not live.sent and not slow.sent
-        assert not app.screen.query(CommandLine) and app.memory.memory.commands == ["limit max_open_orders 1"]
+        assert not typing(app) and app.memory.memory.commands == ["limit max_open_orders 1"]
         assert any("was not run: another desk is shown" in note for note in toasts(app))
 
 

@@ -21,7 +21,7 @@ from engine.api.protocol import StrategyPatch, WeightsPatch
 from engine.api.trading_protocol import FlattenPatch, LimitPatch
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import comes_true, desk, press, text_of, toasts, until
+from tests.console.pilot import comes_true, desk, press, text_of, toasts, typing, until
 from tests.console.sample_models import ACTIVE, GOOD, SHADOW
 from widgets.command_line import CommandLine
 
@@ -46,7 +46,7 @@ async def typed(app: DeskApp, pilot: Pilot[None], text: str) -> None:
     await app.action_command_line(text)
     line = line_of(app)
     await line.input.action_submit()
-    assert await comes_true(pilot, lambda: not app.desk.query(CommandLine)), (text, line.said)
+    assert await comes_true(pilot, lambda: not typing(app)), (text, line.said)
 
 
 async def test_a_person_types_completes_errs_and_walks_back() -> None:
@@ -80,11 +80,7 @@ async def test_a_person_types_completes_errs_and_walks_back() -> None:
         await press(pilot, "ctrl+g")
         assert link.sent == [("risk", "halted")] and line.input.value.endswith("H")
         await press(pilot, "escape")
-        assert (
-            app.focused is app.desk.grid
-            and not app.screen.query(CommandLine)
-            and memory.memory.commands == ["freeze"]
-        )
+        assert app.focused is app.desk.grid and not typing(app) and memory.memory.commands == ["freeze"]
 
 
 async def test_one_key_halts_wherever_letters_are_typed() -> None:
@@ -167,7 +163,7 @@ async def test_a_line_that_is_left_leaves_the_pane_active() -> None:
     async with desk(FakeLink()) as (app, pilot):
         for leave in (("escape",), (*"freeze", "enter")):
             await press(pilot, "2", "colon", *leave)
-            await until(pilot, lambda: not app.desk.query(CommandLine))
+            await until(pilot, lambda: not typing(app))
             await pilot.pause()
             assert app.desk.active == 2 and app.focused is app.desk.grid
 
@@ -244,7 +240,7 @@ async def test_the_screen_is_arranged_by_typing(tmp_path: Path) -> None:
         }.items():
             await (typed if line in ("screenshot", "freeze") else run)(app, pilot, line)
             assert await comes_true(pilot, holds), line
-            assert app.screen is view and not app.screen.query(CommandLine), line
+            assert app.screen is view and not typing(app), line
         (picture,) = (tmp_path / "out").glob("*.svg")
         assert ":screenshot" not in picture.read_text() and "ETH-USD" in picture.read_text()
     again = ConsoleMemory(tmp_path / "console.json")
@@ -308,7 +304,7 @@ async def test_what_cannot_be_done_is_said_in_place_and_the_text_stays() -> None
         await press(pilot, "escape")
         link.models_gate.set()
         await until(pilot, lambda: any("is not waited for any more" in text for text in toasts(app)))
-        assert link.sent == [] and not app.screen.query(CommandLine)
+        assert link.sent == [] and not typing(app)
 
 
 def test_every_command_is_tried() -> None:

@@ -1,0 +1,94 @@
+"""A dialog that waited to be opened looks and acts as one that is made at its key."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from console.app import DeskApp
+from console.screens.help import HelpScreen
+from console.screens.ticket import TicketScreen
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk, press, typing, until
+
+KINDS = {"question_mark": HelpScreen, "o": TicketScreen, "colon": None}
+
+
+async def stocked(app: DeskApp, pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: set(app._spares or ()) == {HelpScreen, TicketScreen})
+
+
+async def looks(app: DeskApp, pilot: Pilot[None]) -> dict[str, str]:
+    """Every dialog's picture."""
+    pictures = {}
+    for key in KINDS:
+        await press(pilot, key)
+        await pilot.pause(0.1)
+        pictures[key] = app.export_screenshot(title="")
+        await press(pilot, "escape")
+    return pictures
+
+
+@pytest.mark.parametrize("size", [COMPACT, WIDE])
+async def test_what_waited_looks_as_what_is_made_now(size: tuple[int, int]) -> None:
+    other = WIDE if size == COMPACT else COMPACT
+    pictures = {}
+    for waits in (True, False):
+        async with desk(FakeLink(), size, theme="tickdesk-dark") as (app, pilot):
+            await stocked(app, pilot)
+            await looks(app, pilot)
+            await stocked(app, pilot)
+            app.theme = "tickdesk-light"
+            await pilot.resize_terminal(*other)
+            await pilot.pause(0.2)
+            spares = dict(app._spares or {})
+            if not waits:
+                app._spares = None  # none is kept any more
+            await press(pilot, "o")
+            assert (app.screen is spares[TicketScreen]) == waits
+            await press(pilot, "escape")
+            if waits:
+                await stocked(app, pilot)
+            pictures[waits] = await looks(app, pilot)
+    assert pictures[True].keys() == KINDS.keys()
+    for key in KINDS:
+        assert len(set(pictures[True][key].split("\n"))) > 10
+        assert _drawn(pictures[True][key]) == _drawn(pictures[False][key]), key
+
+
+def _drawn(picture: str) -> str:
+    """Without the name that Textual gives each picture anew."""
+    return picture.replace(picture.partition(".terminal-")[2].partition("-")[0], "")
+
+
+async def test_nothing_is_left_of_the_ticket_before() -> None:
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
+        seen: list[TicketScreen] = []
+        for _ in range(3):
+            await stocked(app, pilot)
+            await press(pilot, "o")
+            screen = app.screen
+            assert isinstance(screen, TicketScreen) and screen not in seen
+            assert not any(screen._token == before._token for before in seen)
+            size = next(field for field in screen.form.fields if field.key == "size")
+            assert not size.value and screen._values["symbol"] == app.desk.ticks.cursor_key
+            seen.append(screen)
+            await press(pilot, "down", "down", "down", "7")
+            assert screen._values["size"] == "7"
+            await press(pilot, "escape")
+            await until(pilot, lambda: not seen[-1].is_attached)
+
+
+async def test_the_line_begins_empty_each_time() -> None:
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        line = app.desk.line_place.line
+        assert not typing(app) and not line.region
+        for _ in range(3):
+            await press(pilot, "2", "colon")
+            assert typing(app) and line.input.value == "" and line.input.has_focus
+            assert line.region.bottom == 50 and len(line.offered) > 8
+            await press(pilot, "b", "u", "y")
+            assert line.input.value == "buy" and line.offered[0] == "buy"
+            await press(pilot, "escape")
+            assert not typing(app) and not line.region and app.desk.active == 2
+            assert app.desk.grid.has_focus
