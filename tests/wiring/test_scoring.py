@@ -180,6 +180,26 @@ def test_a_replay_with_a_falling_model_is_the_same_every_time() -> None:
     assert once() == once()
 
 
+@pytest.mark.parametrize(
+    "rules", [(), ("models.rollback.min_live_ic=0.2", "models.rollback.live_ic_steps=10")]
+)
+def test_notes_that_nobody_reads_are_taken_only_where_a_model_may_fall_by_them(
+    rules: tuple[str, ...],
+) -> None:
+    def once(*, noted: bool) -> tuple[list[str], int]:
+        floor = Floor(*rules, "models.every_bars=1")
+        floor.scoring.noted = noted
+        floor.scoring.fallback = lambda: Scripted("a" * 12, by_feature)
+        floor.scoring.set_active(Scripted("b" * 12, reversed_index, horizon_bars=2))
+        floor.run(140)
+        taken = sum(track.tally.predictions for track in floor.scoring.watch.tracks.values())
+        return [repr(one) for one in (*floor.bench.journal, *floor.bench.records)], taken
+
+    all_of_it, taken = once(noted=True)
+    assert taken > 0
+    assert once(noted=False) == (all_of_it, taken if rules else 0)
+
+
 # --- a model in a process of its own ---------------------------------------------------------------
 
 
