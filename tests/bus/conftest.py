@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,15 @@ class Server(RedisProcess):
 
     @property
     def appended(self) -> int:
-        """Bytes in the append-only file."""
+        """Bytes in the append-only file, once all is there that was answered: while the disk is slow, writing
+        waits for it for a while."""
+        client, deadline = self.client(), time.monotonic() + 10.0
+        try:
+            while (told := client.info("persistence"))["aof_buffer_length"] or told["aof_pending_bio_fsync"]:
+                assert time.monotonic() < deadline, told
+                time.sleep(0.01)
+        finally:
+            client.close()
         return self._appended().stat().st_size
 
     def _appended(self) -> Path:

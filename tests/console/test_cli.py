@@ -22,6 +22,7 @@ from console.cli.config import toml_lines
 from console.cli.desk import engine_options
 from engine.config import Config, load
 from engine.strategies.registry import StrategySet
+from tests.conftest import SHARED
 
 Capture = pytest.CaptureFixture[str]
 
@@ -137,8 +138,10 @@ def test_config_show_shows_no_password(capsys: Capture) -> None:
     assert 'redis_url = "redis://:***@host:6379/0"' in shown and "s3cret" not in shown
 
 
-def test_config_show_round_trips(capsys: Capture, tmp_path: Path) -> None:
+def test_config_show_round_trips(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown is a valid file that gives the same configuration again."""
+    for name in SHARED:  # what all tests are set to
+        monkeypatch.delenv(name)
     settings_ = [
         *("--set", "feeds.kraken.symbols=BTC/USD,ETH/USD", "--set", "strategies.trend.cooldown_s=7.5"),
         *("--set", "risk.allow_short=false", "--set", 'account.currency="USDT"'),

@@ -121,7 +121,7 @@ class HostileLink(FakeLink):
         return msgspec.structs.replace(market, symbol=symbol)
 
     def tell(self, *, calm: bool = False) -> None:
-        """A whole frame, and an alert. ``calm``: in a state that no banner tells of, and without the alert."""
+        """A whole frame, and an alert. ``calm``: without it, in a state that no banner tells of."""
         frame = self.given(sample.full_frame())
         if calm:
             status = msgspec.structs.replace(frame.status, risk_state="active", risk_reason="")
