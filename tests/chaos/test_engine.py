@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.client import ask
+from engine.api.protocol import Health
+from engine.errors import LinkError
 from engine.events import JournalEvent
 from engine.store.read import DATABASE, Reader
 from engine.store.store import Store
@@ -152,6 +155,14 @@ def test_jumps_of_the_clock_break_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     nothing_lost(state_dir / DATABASE, load.shown)
 
 
+def answers(state_dir: Path) -> bool:
+    try:
+        ask(state_dir, "GET", "/v1/health", Health)
+    except LinkError:
+        return False
+    return True
+
+
 def test_of_engines_that_want_one_directory_one_gets_it(tmp_path: Path) -> None:
     state_dir = tmp_path / "state"
     command = [*COMMAND, "--no-ui", "--state-dir", str(state_dir), *WIDE]
@@ -168,6 +179,7 @@ def test_of_engines_that_want_one_directory_one_gets_it(tmp_path: Path) -> None:
             assert one.stderr is not None and "another engine" in one.stderr.read()
         (winner,) = [one for one in racing if one.poll() is None]
         assert (state_dir / "engine.lock").read_text().strip() == str(winner.pid)
+        until(lambda: answers(state_dir))  # from then on it ends in order
         winner.send_signal(signal.SIGTERM)
         assert winner.wait(30) == 0
     finally:
