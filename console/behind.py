@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engine.processor import step_aside
+from engine.processor import run_on, step_aside
 from engine.session_niceness import OWN, niceness, set_niceness
 
 NICE = 10
@@ -25,7 +25,10 @@ def aside(step: Callable[[], frozenset[int] | None] = step_aside) -> Iterator[Ca
 
     def look() -> None:
         nonlocal before
-        left = step()
+        try:
+            left = step()
+        except OSError:  # no file descriptors: the screen goes on where it is
+            return
         before = left if before is None else before
 
     look()
@@ -33,8 +36,7 @@ def aside(step: Callable[[], frozenset[int] | None] = step_aside) -> Iterator[Ca
         yield look
     finally:
         if before is not None:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, before)
+            run_on(before)
 
 
 @contextlib.contextmanager

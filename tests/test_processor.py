@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -108,7 +112,111 @@ def test_where_the_system_refuses_nothing_is_taken(monkeypatch: pytest.MonkeyPat
     assert processor.owned(numbers) == frozenset()
     before = os.sched_getaffinity(0)
     processor.keep_off(os.getpid())
-    assert os.sched_getaffinity(0) == before, "who has none of its own binds nobody"
+    assert os.sched_getaffinity(0) == before, "who keeps no place binds nobody"
+
+
+NUMBERS = frozenset(range(1_000_001, 1_000_005))
+"""No machine has them, and no desk."""
+A, B, C, D = sorted(NUMBERS)
+
+
+@pytest.fixture
+def bound(monkeypatch: pytest.MonkeyPatch) -> dict[int, set[int]]:
+    """A machine of four, and where each thread or process was bound to last."""
+    masks: dict[int, set[int]] = {}
+    me = threading.get_native_id()
+    monkeypatch.setattr(processor, "allowed_here", lambda thread=0: NUMBERS)
+    monkeypatch.setattr(processor, "_threads", lambda process=0: {me, 7})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, mask: masks.update({thread or me: set(mask)}))
+    return masks
+
+
+def test_two_desks_keep_off_each_others_processor(bound: dict[int, set[int]]) -> None:
+    me = threading.get_native_id()
+    with taken() as first:
+        assert first.number == D
+        first.spread()
+        assert bound == {me: {D}, 7: {A, B, C}}
+        with taken() as second:
+            assert second.number == C
+            second.spread()
+            assert bound[7] == {A, B}, "of the second"
+            bound.clear()
+            first.spread()
+            assert bound == {7: {A, B}}, "of the first, whose threads were bound before"
+            processor.keep_off(99)
+            assert bound[99] == {A, B}
+            first.share(True)
+            assert bound[me] == bound[7] == {A, B, D}
+        first.spread()
+        assert bound[me] == bound[7] == set(NUMBERS), "the second one has ended"
+        first.share(False)
+        assert bound[me] == {D} and bound[7] == {A, B, C}
+
+
+def test_a_desk_without_one_keeps_off_those_of_others(bound: dict[int, set[int]]) -> None:
+    me = threading.get_native_id()
+    place = processor.share()
+    assert place is not None
+    try:
+        with marked(D):
+            place.spread()
+            assert bound == {me: {A, B, C}, 7: {A, B, C}}
+            processor.keep_off(99)
+            assert bound[99] == {A, B, C}
+            assert processor.step_aside() is None, "its place is kept"
+        place.spread()
+        assert bound[me] == bound[7] == set(NUMBERS)
+        with marked(A), marked(B), marked(C), marked(D):
+            place.spread()
+            assert bound[me] == set(NUMBERS), "never nowhere"
+    finally:
+        place.give_back()
+
+
+def test_who_loses_one_to_another_desk_takes_the_next(
+    bound: dict[int, set[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "owned", lambda among: frozenset())  # it has not seen it yet
+    with taken() as first, taken() as second, taken() as third:
+        assert [first.number, second.number, third.number] == [D, C, B]
+        assert processor.take() is None, "one stays"
+
+
+def marked(number: int) -> socket.socket:
+    """As another desk does."""
+    mark = processor._marked(number)
+    assert mark is not None
+    return mark
+
+
+@contextlib.contextmanager
+def taken() -> Iterator[processor.Own]:
+    own = processor.take()
+    assert own is not None
+    try:
+        yield own
+    finally:
+        own.give_back()
+
+
+@two
+def test_all_threads_of_a_process_step_aside() -> None:
+    ran = "import threading; threading.Thread(target=input).start(); print(flush=True)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", ran], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None and child.stdout.readline()
+        before = processor.allowed_here(child.pid)
+        last = max(before)
+        assert processor.step_aside(child.pid, of=lambda _: frozenset({last})) == before
+        threads = [int(each.name) for each in Path(f"/proc/{child.pid}/task").iterdir()]
+        assert len(threads) == 2
+        assert all(os.sched_getaffinity(thread) == before - {last} for thread in threads)
+    finally:
+        child.communicate("")
+    assert processor.step_aside(child.pid) is None, "it has ended"
 
 
 @two

@@ -55,29 +55,34 @@ class OwnProcessor:
 
     def __init__(self, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self._spawn = spawn
-        self._own: processor.Own | None = None
+        self._place: processor.Shared | None = None
+        self._told = False
 
     def __call__(self) -> None:
+        why = "there is none to spare"
         try:
-            self._own = own = processor.take()
+            self._place = own = processor.take()
+            if own is not None:
+                others = ", ".join(map(str, sorted(own.others)))
+                said = "the desk has processor %d for itself; all else of it runs on %s"
+                log.info(said, own.number, others)
+                self._spawn(self._keep(own))
+                return
         except OSError as error:
-            log.info("the desk shares its processor: the system refuses one of its own (%s)", error.strerror)
-            return
-        if own is None:
-            log.info("the desk shares its processor: there is none to spare")
-            return
-        others = ", ".join(map(str, sorted(own.others)))
-        log.info("the desk has processor %d for itself; all else of it runs on %s", own.number, others)
-        self._spawn(self._keep(own))
+            self.end()
+            why = f"the system refuses one of its own ({error.strerror})"
+        log.info("the desk shares its processor: %s", why)
+        self._share()
 
     def end(self) -> None:
-        if self._own is not None:
-            self._own.give_back()
+        if self._place is not None:
+            self._place.give_back()
+            self._place = None
 
     async def _keep(self, own: processor.Own) -> None:
         crowding = Crowding(own.waited_ns(), time.monotonic_ns())
         while True:
-            own.spread()
+            self._look(own)
             await asyncio.sleep(LOOK_S)
             shares = crowding.look(own.waited_ns(), time.monotonic_ns())
             if shares == own.shares:
@@ -85,7 +90,29 @@ class OwnProcessor:
             try:
                 own.share(shares)
             except OSError as error:
-                log.info("the desk's processors stay as they are: %s", error.strerror)
+                self.end()
+                log.info("processor %d is given back: the system refuses (%s)", own.number, error.strerror)
+                self._share()
                 return
             now = "others crowd it: the desk runs anywhere" if shares else "the desk has it for itself again"
             log.info("processor %d: %s", own.number, now)
+
+    def _share(self) -> None:
+        """And keep off what other desks have for themselves."""
+        self._place = place = processor.share()
+        if place is not None:
+            self._look(place)
+            self._spawn(self._keep_off(place))
+
+    async def _keep_off(self, place: processor.Shared) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._look(place)
+
+    def _look(self, place: processor.Shared) -> None:
+        try:
+            place.spread()
+        except OSError as error:  # no file descriptors: the next look may have one
+            if not self._told:
+                self._told = True
+                log.warning("the desk's threads stay on their processors: %s", error.strerror)

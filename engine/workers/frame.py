@@ -106,6 +106,7 @@ class Worker:
         """``told`` is called when it is told to end."""
         self._frame = frame
         self._told = told
+        self._told_aside = False
         self._stages = stages
         self._stopping = asyncio.Event()
         self._since_ns = frame.clock()
@@ -188,7 +189,7 @@ class Worker:
         told, shares = "", self._frame.config.engine.processor == "any"
         while True:
             if not shares:
-                step_aside()  # the worker that decides may have come after this one
+                self._step_aside()  # the worker that decides may have come after this one
             await asyncio.sleep(BEAT_S)
             try:
                 await self._frame.registry.beat(self._row())
@@ -197,6 +198,14 @@ class Worker:
                 if told != type(error).__name__:
                     told = type(error).__name__
                     log.warning("nobody hears this worker: %s", clean(error, 100))
+
+    def _step_aside(self) -> None:
+        try:
+            step_aside()
+        except OSError as error:  # no file descriptors: the next beat may have one
+            if not self._told_aside:
+                self._told_aside = True
+                log.warning("this worker stays on its processors: %s", error.strerror)
 
     def _row(self) -> WorkerRow:
         now_s, cpu_s = time.monotonic(), time.process_time()

@@ -121,10 +121,17 @@ class Supervisor:
 
     async def _keep_aside(self) -> None:
         aside = [child for child in self._children if child.aside]
+        told = False
         while aside:
             for child in aside:
-                if child.process is not None and child.process.returncode is None:
+                if child.process is None or child.process.returncode is not None:
+                    continue
+                try:
                     step_aside(child.process.pid)
+                except OSError as error:  # no file descriptors: the next look may have one
+                    if not told:
+                        told = True
+                        log.warning("%s stays on its processors: %s", child.name, error.strerror)
             await asyncio.sleep(ASIDE_S)
 
     def _groups(self) -> list[list[Child]]:

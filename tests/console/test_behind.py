@@ -83,3 +83,13 @@ def test_the_screen_leaves_the_processors_of_desks_until_it_ends() -> None:
         assert not steps
         raise KeyError
     assert os.sched_getaffinity(0) == before
+
+
+def test_a_screen_without_file_descriptors_goes_on_where_it_is() -> None:
+    def step() -> None:
+        raise OSError(24, "Too many open files")
+
+    before = os.sched_getaffinity(0)
+    with aside(step) as look:
+        look()
+    assert os.sched_getaffinity(0) == before

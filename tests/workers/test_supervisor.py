@@ -203,14 +203,23 @@ def _runs(pid: int) -> bool:
 
 
 async def test_who_is_to_stand_aside_is_kept_off_the_processors_of_desks(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     moved: list[int] = []
-    monkeypatch.setattr(supervisor, "step_aside", moved.append)
+
+    def move(pid: int) -> None:
+        moved.append(pid)
+        if len(moved) < 3:
+            raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(supervisor, "step_aside", move)
     monkeypatch.setattr(supervisor, "ASIDE_S", 0.01)
     children = [_child("desk", "sleep 0.5; while ! grep -q up-base log; do sleep 0.02; done", told=True)]
     children += [Child("base", ["sh", "-c", _FOREVER, "base"], aside=True)]
     async with asyncio.timeout(10):
         assert await Supervisor(children, lambda text: None).run() == 0
     base = children[1].process
-    assert base is not None and set(moved) == {base.pid} and len(moved) > 1
+    assert base is not None and set(moved) == {base.pid} and len(moved) > 3
+    assert [line for line in caplog.messages if "Too many" in line] == [
+        "base stays on its processors: Too many open files"
+    ]
