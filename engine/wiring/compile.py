@@ -56,9 +56,12 @@ def compile_on_two() -> int:
 
     command = [sys.executable, "-m", "engine.wiring.compile", _HALF]
     beside = subprocess.Popen(command)  # noqa: S603 - our own module
-    for compile_kernels in (*_OF_TICKS, play_kernel.compile_kernels):
-        compile_kernels(print)
-    return beside.wait()
+    try:
+        for compile_kernels in (*_OF_TICKS, play_kernel.compile_kernels):
+            compile_kernels(print)
+    finally:
+        code = beside.wait()
+    return code
 
 
 def _main(arguments: Sequence[str]) -> int:

@@ -38,10 +38,53 @@ def test_a_later_start_finds_every_kernel_and_says_nothing() -> None:
     assert folder is not None and len(list(folder.rglob("*.nbi"))) >= len(MODULES)
 
 
-def test_a_set_up_makes_them_all_in_two_processes() -> None:
-    """Here it finds them; what it compiled is where a start looks."""
-    compile_all(lambda text: None)
+_HALVES = """
+import os, sys
+from engine.wiring import compile, play_kernel
+
+def recorder(name):
+    def record(note):
+        print(name, os.getpid(), flush=True)
+        if name == FAILS:
+            raise SystemExit(7)
+    return record
+
+FAILS = sys.argv[1]
+compile._OF_TICKS = (recorder("ticks"), recorder("more"))
+compile._BESIDE = (recorder("beside"), recorder("last"))
+play_kernel.compile_kernels = recorder("play")
+"""
+_SECOND = "sys.exit(compile._main(['beside']))"
+_FIRST = """
+start = compile.subprocess.Popen
+def started(command):
+    print("started", *command[1:], flush=True)
+    return start([sys.executable, "-c", SECOND, FAILS])
+compile.subprocess.Popen = started
+try:
+    code = compile._main([])
+finally:
+    try:
+        print("waited", os.waitpid(-1, os.WNOHANG))
+    except ChildProcessError:
+        print("waited")
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("fails", "code"), [("", 0), ("beside", 7), ("ticks", 7)])
+def test_a_set_up_makes_them_all_in_two_processes(fails: str, code: int) -> None:
+    program = f"SECOND = {_HALVES + _SECOND!r}\n{_HALVES}{_FIRST}"
     made = subprocess.run(
-        [sys.executable, "-m", "engine.wiring.compile"], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program, fails], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
-    assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+    assert (made.returncode, made.stderr) == (code, "")
+    lines = made.stdout.splitlines()
+    assert "started -m engine.wiring.compile beside" in lines
+    assert lines[-1] == "waited", "no child is left behind"
+    ran: dict[str, list[str]] = {}
+    for name, pid in (line.split() for line in lines if line.count(" ") == 1):
+        ran.setdefault(pid, []).append(name)
+    first = ["ticks"] if fails == "ticks" else ["ticks", "more", "play"]
+    second = ["beside"] if fails == "beside" else ["beside", "last"]
+    assert sorted(ran.values()) == sorted([first, second])
