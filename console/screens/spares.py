@@ -7,11 +7,14 @@ its key: what was typed in it, or sent, goes with it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from console.screens.calm import CalmScreen
 from console.screens.covering import CoveringApp
+
+log = logging.getLogger("tickdesk.console")
 
 FIRST_S = 0.5
 """After the start, until there are any."""
@@ -49,6 +52,22 @@ class SparesApp(CoveringApp):
         self.set_timer(after_s, lambda: self.run_worker(self._stock(kind), group="spares"))
 
     async def _stock(self, kind: type[CalmScreen[Any]]) -> None:
+        """One that cannot be made now is made at its key."""
+        if self._is_leaving():
+            return
+        try:
+            spare = await self._made(kind)
+        except Exception:
+            if not self._is_leaving():
+                log.exception("no %s waits to be opened", kind.__name__)
+            return
+        if self._spares is not None:
+            self._spares[kind] = spare
+
+    def _is_leaving(self) -> bool:
+        return self._exit or not self._running
+
+    async def _made(self, kind: type[CalmScreen[Any]]) -> CalmScreen[Any]:
         rules = self.stylesheet.rules
         spare = self.spare_makers()[kind]()
         await self._get_screen(spare)[1]
@@ -58,8 +77,7 @@ class SparesApp(CoveringApp):
         if self.stylesheet.rules is not rules:
             self.stylesheet.update(spare)  # another theme came meanwhile
         spare.draw_ahead()
-        if self._spares is not None:
-            self._spares[kind] = spare
+        return spare
 
     def refresh_css(self, animate: bool = True) -> None:
         super().refresh_css(animate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from textual.pilot import Pilot
 
@@ -10,6 +12,7 @@ from console.screens.help import HelpScreen
 from console.screens.ticket import TicketScreen
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, press, typing, until
+from tests.console.test_control import ME, OTHER, READS, frame, link_of
 
 KINDS = {"question_mark": HelpScreen, "o": TicketScreen, "colon": None}
 
@@ -77,6 +80,51 @@ async def test_nothing_is_left_of_the_ticket_before() -> None:
             assert screen._values["size"] == "7"
             await press(pilot, "escape")
             await until(pilot, lambda: not seen[-1].is_attached)
+
+
+async def test_what_this_console_may_do_by_then_is_what_the_ticket_shows() -> None:
+    link = link_of(ME, ME)
+    async with desk(link, WIDE) as (app, pilot):
+        for holder, watches in ((OTHER, True), (ME, False)):
+            await stocked(app, pilot)
+            waiting = (app._spares or {})[TicketScreen]
+            link.on_message(frame(holder))  # another console takes the seat, and this one again
+            app.paint()
+            await press(pilot, "o")
+            assert app.screen is waiting
+            assert ("not sent from here" in str(waiting.query_one(".dialog").border_title)) == watches
+            await press(pilot, "escape")
+        await stocked(app, pilot)
+        waiting = (app._spares or {})[TicketScreen]
+        app.view.console = READS
+        await press(pilot, "o")
+        assert app.screen is waiting
+        assert "not sent from here" in str(waiting.query_one(".dialog").border_title)
+
+
+async def test_a_fault_while_one_is_made_leaves_the_console_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(screen: HelpScreen) -> None:
+        raise RuntimeError("cannot be drawn ahead")
+
+    monkeypatch.setattr(HelpScreen, "draw_ahead", fail)
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await until(pilot, lambda: set(app._spares or ()) == {TicketScreen} and bool(caplog.messages))
+        assert caplog.messages == ["no HelpScreen waits to be opened"]
+        assert caplog.records[0].levelno == logging.ERROR
+        await press(pilot, "question_mark")
+        assert isinstance(app.screen, HelpScreen) and app.is_running
+
+
+async def test_none_is_made_while_the_console_leaves() -> None:
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await stocked(app, pilot)
+        assert app._spares is not None
+        app._spares.clear()
+        app.exit()
+        await app._stock(HelpScreen)
+        assert not app._spares
 
 
 async def test_the_line_begins_empty_each_time() -> None:
