@@ -37,6 +37,11 @@ def is_crowded(state: Path) -> bool:
     return "others crowd it" in (state / "engine.log").read_text()
 
 
+def skip_if_crowded(state: Path) -> None:
+    if is_crowded(state):
+        pytest.skip("others on this machine crowd the desk's processor")
+
+
 def is_bound(state: Path, pid: int, own: Set[int]) -> bool:
     return os.sched_getaffinity(pid) == own or is_crowded(state)
 
@@ -45,17 +50,19 @@ def is_bound(state: Path, pid: int, own: Set[int]) -> bool:
 @pytest.mark.usefixtures("two_processors")
 def test_engine_gateway_and_console_are_on_different_processors(tmp_path: Path) -> None:
     state, allowed = tmp_path / "state", os.sched_getaffinity(0)
+    before = processor.owned(allowed)  # those of other desks here
     Tokens(state).add("bot", "read", time.time_ns())
     given = options(engine__processor="own", api__listen=f"127.0.0.1:{free_port()}")
     with RunningEngine(state, *given) as engine:
         pid = engine.health().pid
-        own = processor.owned(allowed)
-        others = allowed - own
+        own = processor.owned(allowed) - before
+        others = allowed - own - before
         assert len(own) == 1
         assert is_bound(state, pid, own)
-        assert until(lambda: all(mask == others for mask in threads(pid)) or is_crowded(state))
+        assert until(lambda: is_crowded(state) or all(mask == others for mask in threads(pid)))
+        skip_if_crowded(state)
         assert until(lambda: bool(gateways(state)))
-        assert os.sched_getaffinity(gateways(state)[0]) == others
+        assert until(lambda: os.sched_getaffinity(gateways(state)[0]) == others)
         assert f"the desk has processor {min(own)} for itself" in (state / "engine.log").read_text()
         with Terminal("attach", "--state-dir", str(state)) as screen:
             screen.wait("PAPER")
@@ -64,13 +71,17 @@ def test_engine_gateway_and_console_are_on_different_processors(tmp_path: Path) 
             engine.wait()
             assert until(lambda: not processor.owned(own)), "whose it was is gone"
             engine.start()
-            assert processor.owned(allowed) == own and is_bound(state, engine.health().pid, own)
+            assert processor.owned(allowed) - before == own
+            assert is_bound(state, engine.health().pid, own)
             assert os.sched_getaffinity(screen.process.pid) == others
+            skip_if_crowded(state)
 
 
 @pytest.mark.usefixtures("two_processors")
 def test_an_engine_that_is_to_run_anywhere_does(tmp_path: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    before = processor.owned(allowed)
     with RunningEngine(tmp_path / "state", *options(engine__processor="any")) as engine:
-        pid, allowed = engine.health().pid, os.sched_getaffinity(0)
+        pid = engine.health().pid
         assert os.sched_getaffinity(pid) == allowed == set().union(*threads(pid))
-        assert processor.owned(allowed) == frozenset()
+        assert processor.owned(allowed) == before
