@@ -23,7 +23,7 @@ import numpy as np
 
 from engine import processor
 from engine.config import LinkConfig
-from tests.bench.machine import ROOT, child_environment, console, defaults, elsewhere
+from tests.bench.machine import ROOT, child_environment, console, defaults, elsewhere, on_time
 from tests.bench.registry import Figure, at_most, bench
 from tests.bench.running_engine import health
 from tests.bench.terminal import Terminal
@@ -103,7 +103,8 @@ def within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
 def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "") -> Iterator[None]:
     """A running engine on a running server; both are gone afterwards, and its times are written.
 
-    ``listen``: of its gateway. Only the engine runs on the processor that it has for itself.
+    ``listen``: of its gateway. Only the engine runs on the processor that it has for itself; the server sends
+    on time, whatever else goes on.
     """
     before = processor.allowed_here()
     run = [sys.executable, "-m"]
@@ -125,6 +126,7 @@ def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "
                     raise RuntimeError(f"the engine takes no ticks: see {state / 'engine.log'}")
                 time.sleep(0.05)
             elsewhere(server.pid)
+            on_time(server.pid)
             yield
         finally:
             engine.terminate()
