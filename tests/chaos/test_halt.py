@@ -21,9 +21,9 @@ from tests.e2e.engine import RunningEngine, options
 TICKS_PER_S = 5_000
 OPEN_ORDERS = 50
 BLOCKED_MS, CANCELED_MS = 100.0, 1_000.0
-LOADED, LATE = 8, 40
-"""How much slower ticks may come here, and how much longer it may take: other work may have the machine, and
-the host may take it away for a second. What it takes is printed."""
+LOADED = 5
+"""How much longer it may take here, and how much slower ticks may come: other work may have the machine.
+What it takes is printed."""
 _NAMES = (*(one.partition(":")[2] for one in SYMBOLS), *(f"S{number:03d}-USD" for number in range(190)))
 _MARKET = (
     *("--set", f"simulated.symbols={msgspec.json.encode(_NAMES).decode()}"),
@@ -94,7 +94,7 @@ def test_a_halt_blocks_entries_and_cancels_all(tmp_path: Path) -> None:
     )
     assert late == [] and canceled.keys() == resting
     assert rate >= TICKS_PER_S / LOADED
-    assert blocked_ms <= BLOCKED_MS * LATE and canceled_ms <= CANCELED_MS * LATE
+    assert blocked_ms <= BLOCKED_MS * LOADED and canceled_ms <= CANCELED_MS * LOADED
 
 
 def _submitted_before(watch: Load, identity: str, seq: int) -> bool:
