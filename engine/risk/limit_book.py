@@ -10,7 +10,7 @@ import msgspec
 from engine.config import OWN_LIMITS, AccountConfig, RiskConfig
 from engine.errors import ConfigError
 from engine.events import LimitChange
-from engine.risk.limit_kinds import KINDS, LimitKind, hard_range, loosens, shown
+from engine.risk.limit_kinds import KINDS, LimitKind, hard_range, hard_text, loosens, shown
 from engine.risk.limits import DESK, STRATEGY, SYMBOL, Limits
 from engine.text import clean
 
@@ -160,7 +160,7 @@ class LimitBook:
     def _standing(self, scope: str, kind: LimitKind) -> LimitStanding:
         value, default = self.value(scope, kind.name), self.configured(scope, kind.name)
         assert value is not None
-        hard = str(hard_range(kind, default))
+        hard = hard_text(kind, default)
         return LimitStanding(scope, kind.name, value, default, hard, kind.unit, kind.about)
 
     def _kind(self, scope: str, name: str) -> LimitKind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import NamedTuple, cast
 
 import msgspec
@@ -91,11 +92,16 @@ class Range(NamedTuple):
 
 def bounds_of(section: type[msgspec.Struct], name: str) -> Range:
     """Those of a section of the configuration."""
-    field = next(field for field in msgspec.structs.fields(section) if field.name == name)
-    kind = cast("inspect.FloatType | inspect.IntType", inspect.type_info(field.type))
+    kind = cast("inspect.FloatType | inspect.IntType", inspect.type_info(_types(section)[name]))
     high = kind.le if kind.lt is None else kind.lt - LEAST
     assert kind.ge is not None and high is not None
     return Range(float(kind.ge), float(high), isinstance(kind, inspect.IntType), False)
+
+
+@cache
+def _types(section: type[msgspec.Struct]) -> dict[str, object]:
+    """Of the section's fields: to read them takes longer than all else that is done for a row of limits."""
+    return {field.name: field.type for field in msgspec.structs.fields(section)}
 
 
 BOUNDS = {name: bounds_of(RiskConfig, name) for name in KINDS}
@@ -115,6 +121,12 @@ def hard_range(kind: LimitKind, configured: float | None, bounds: Range | None =
         high = configured * kind.factor
         return bounds._replace(high=min(bounds.high, math.floor(high) if bounds.whole else high))
     return bounds._replace(low=max(bounds.low, configured / kind.factor))
+
+
+@lru_cache(1_000)
+def hard_text(kind: LimitKind, configured: float | None, bounds: Range | None = None) -> str:
+    """``hard_range`` in words, for who looks again and again."""
+    return str(hard_range(kind, configured, bounds))
 
 
 def loosens(kind: LimitKind, before: float | None, after: float | None) -> bool:

@@ -12,7 +12,7 @@ from engine.config import ExitsConfig
 from engine.config.values import LEAST
 from engine.errors import ConfigError
 from engine.events import LimitChange
-from engine.risk.limit_kinds import LimitKind, Range, bounds_of, hard_range, loosens, shown
+from engine.risk.limit_kinds import LimitKind, Range, bounds_of, hard_range, hard_text, loosens, shown
 from engine.text import clean
 
 SCOPE = "exits"
@@ -40,6 +40,7 @@ KINDS = {
     )
 }
 SETTABLE = tuple(KINDS)
+_BOUNDS = {name: bounds_of(ExitsConfig, name) for name in KINDS}
 
 
 class ExitLimits:
@@ -67,7 +68,11 @@ class ExitLimits:
 
     def hard(self, name: str) -> Range:
         """Within which it can be changed live: at most twice as loose as configured."""
-        return hard_range(KINDS[name], self.configured(SCOPE, name), bounds_of(ExitsConfig, name))
+        return hard_range(KINDS[name], self.configured(SCOPE, name), _BOUNDS[name])
+
+    def hard_text(self, name: str) -> str:
+        """The same in words."""
+        return hard_text(KINDS[name], self.configured(SCOPE, name), _BOUNDS[name])
 
     def propose(self, scope: str, name: str, value: float | None, who: str, ns: int) -> LimitChange | None:
         """The change that a person asks for, checked and not made. None: it is so already.

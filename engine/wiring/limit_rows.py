@@ -65,7 +65,7 @@ def _exit_rows(desk: Desk) -> list[LimitRow]:
             name=name,
             value=f"{exits.value(exit_limits.SCOPE, name):g}",
             default=f"{getattr(configured, name):g}",
-            hard=str(exits.hard(name)),
+            hard=exits.hard_text(name),
             unit=exit_limits.KINDS[name].unit,
             about=exit_limits.KINDS[name].about,
             looser="up" if exit_limits.KINDS[name].looser_up else "down",
