@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 import msgspec
@@ -65,7 +65,9 @@ class Instruments:
 
     def __init__(self) -> None:
         self._all: list[Instrument] = []
-        self._by_symbol: dict[str, Instrument] = {}
+        known = self._by_symbol = dict[str, Instrument]()
+        self.get: Callable[[str], Instrument | None] = known.get
+        """By symbol; None for one that was not added."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -75,9 +77,6 @@ class Instruments:
 
     def __getitem__(self, index: int) -> Instrument:
         return self._all[index]
-
-    def get(self, symbol: str) -> Instrument | None:
-        return self._by_symbol.get(symbol)
 
     def add(
         self,

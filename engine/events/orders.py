@@ -23,15 +23,14 @@ class OrderType(StrEnum):
     TAKE_PROFIT = "take_profit"
     """A market order once the market reached ``stop_price`` in the position's favour."""
 
-    @property
-    def limited(self) -> bool:
-        """It has a limit price."""
-        return self is OrderType.LIMIT or self is OrderType.STOP_LIMIT
+    limited: bool
+    """It has a limit price."""
+    triggered: bool
+    """It waits for a trigger before it may fill."""
 
-    @property
-    def triggered(self) -> bool:
-        """It waits for a trigger before it may fill."""
-        return self is not OrderType.MARKET and self is not OrderType.LIMIT
+    def __init__(self, text: str) -> None:
+        self.limited = text in ("limit", "stop_limit")
+        self.triggered = text not in ("market", "limit")
 
 
 class TimeInForce(StrEnum):
@@ -149,14 +148,10 @@ class OrderState(StrEnum):
     CANCELED = "canceled"
     EXPIRED = "expired"
 
-    @property
-    def terminal(self) -> bool:
-        return self in _TERMINAL
+    terminal: bool
 
-
-_TERMINAL = frozenset(
-    {OrderState.DENIED, OrderState.REJECTED, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
-)
+    def __init__(self, text: str) -> None:
+        self.terminal = text in ("denied", "rejected", "filled", "canceled", "expired")
 
 
 class OrderEvent(Event, frozen=True, gc=False):

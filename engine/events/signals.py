@@ -135,9 +135,10 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        return 1 if self is Side.BUY else -1
+    sign: int
+
+    def __init__(self, text: str) -> None:
+        self.sign = 1 if text == "buy" else -1
 
     @property
     def opposite(self) -> Side:

@@ -23,7 +23,7 @@ from engine.events import (
     OrderState,
     Pending,
 )
-from engine.execution.exact import EXACT
+from engine.execution.exact import add, multiply
 from engine.execution.trade_ids import TradeIds, with_one_more
 
 _ZERO = Decimal(0)
@@ -57,6 +57,13 @@ WORKING = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.TRIGGERED, _S.PARTIALLY_FILLE
 TERMINAL = frozenset(state for state in OrderState if state.terminal)
 _BY_ORDER = frozenset({_S.HELD, _S.TRIGGERED, _S.REJECTED})
 """Where some orders come only."""
+_BY_ANY = frozenset(
+    (before, state)
+    for before, following in TRANSITIONS.items()
+    for state in following - _BY_ORDER
+    if before is not _S.CANCELED
+)
+"""Transitions of the table that every order can make."""
 
 PAPER = "paper"
 """The gateway that never fills what it canceled."""
@@ -137,7 +144,9 @@ class Order(msgspec.Struct, gc=False):
         """
         if isinstance(event, Fill):
             return self._fill(event)
-        self._own(event)
+        request = self.request
+        if event.client_order_id != request.client_order_id or event.symbol != request.symbol:
+            raise self._foreign(event)
         if isinstance(event, OrderChange):
             self._change(event)
         else:
@@ -153,14 +162,17 @@ class Order(msgspec.Struct, gc=False):
     # --- transitions
 
     def _transition(self, event: OrderEvent) -> None:
-        if event.state in FILL_STATES:
-            raise OrderError(f"order {self.client_order_id}: {event.state.value} is reached by fills only")
-        self._allow(event.state)
-        self._enter(event.state)
+        state = event.state
+        if state in FILL_STATES:
+            raise OrderError(f"order {self.client_order_id}: {state.value} is reached by fills only")
+        self._enter(state)
 
     def _enter(self, state: OrderState) -> None:
+        """Raises OrderError, and changes nothing, where it may not."""
+        if (self.state, state) not in _BY_ANY:
+            self._allow(state)
         self.state = state
-        if state in TERMINAL:
+        if state.terminal:
             self.pending = Pending.NONE
 
     def _allow(self, state: OrderState) -> None:
@@ -233,7 +245,7 @@ class Order(msgspec.Struct, gc=False):
             self.trail = amendment.trail
         self._answered()
         if self.quantity == self.filled:
-            self._enter(_S.FILLED)
+            self.state, self.pending = _S.FILLED, Pending.NONE
 
     def _check(self, amendment: Amendment) -> None:
         numbers = (amendment.quantity, amendment.price, amendment.stop_price, amendment.trail)
@@ -249,35 +261,33 @@ class Order(msgspec.Struct, gc=False):
     # --- fills
 
     def _fill(self, fill: Fill) -> bool:
-        self._own(fill)
+        request = self.request
+        if fill.client_order_id != request.client_order_id or fill.symbol != request.symbol:
+            raise self._foreign(fill)
         if fill.trade_id in self.trade_ids:
             return False
         quantity, price, fee = fill.quantity, fill.price, fill.fee
         finite = quantity.is_finite() and price.is_finite() and fee.is_finite()
         if not finite or quantity <= _ZERO or price <= _ZERO:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} has impossible numbers")
-        if fill.side is not self.request.side:
+        if fill.side is not request.side:
             raise OrderError(f"order {self.client_order_id}: fill {fill.trade_id} is on the other side")
-        filled = EXACT.add(self.filled, quantity)
+        filled = add(self.filled, quantity)
         if filled > self.quantity:
             raise OrderError(
                 f"order {self.client_order_id}: fill {fill.trade_id} makes {filled} of {self.quantity}"
             )
-        state = OrderState.FILLED if filled == self.quantity else OrderState.PARTIALLY_FILLED
-        self._allow(state)
-        self._enter(state)
+        self._enter(OrderState.FILLED if filled == self.quantity else OrderState.PARTIALLY_FILLED)
         self.filled = filled
-        self.notional = EXACT.add(self.notional, EXACT.multiply(price, quantity))
-        self.fees = EXACT.add(self.fees, fee)
+        self.notional = add(self.notional, multiply(price, quantity))
+        self.fees = add(self.fees, fee)
         self.trade_ids = with_one_more(self.trade_ids, fill.trade_id)
         if fill.ns > self.updated_ns:
             self.updated_ns = fill.ns
         return True
 
-    def _own(self, event: OrderEvent | OrderChange | Fill) -> None:
-        request = self.request
-        if event.client_order_id != request.client_order_id or event.symbol != request.symbol:
-            raise OrderError(
-                f"order {self.client_order_id} on {request.symbol}: got an event of "
-                f"{event.client_order_id} on {event.symbol}"
-            )
+    def _foreign(self, event: OrderEvent | OrderChange | Fill) -> OrderError:
+        return OrderError(
+            f"order {self.client_order_id} on {self.request.symbol}: got an event of "
+            f"{event.client_order_id} on {event.symbol}"
+        )
