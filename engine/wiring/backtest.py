@@ -64,6 +64,7 @@ def run(
     journal = JournalMemory()
     notes = Notes(followed)
     desk = Desk(followed, Instruments(), commit=journal.commit, record=_nobody)
+    desk.trading.journal_at_once()
     notes.watch(desk, prices=prepared.bars is None)
     if prepared.bars is not None:
         desk.intake.feed = Play(desk, quiet=quiet).feed

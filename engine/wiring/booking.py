@@ -29,28 +29,28 @@ class Booking:
 
     def book(self, event: Report, order: Order | None) -> None:
         """Book an event that the blotter has taken in, and have the position's levels watched anew."""
-        self._book(event, order)
+        if isinstance(event, Fill):
+            self._book(event, order)
+        elif isinstance(event, Funding):
+            self.fold(event, order)
+        else:
+            if order is not None and order.request.reduce_only and order.request.type is not OrderType.MARKET:
+                self._watch.cover_changed(event.symbol)
+            state = event.state if isinstance(event, OrderEvent) else None
+            if state is not None and state.terminal and state is not OrderState.DENIED:
+                # An exit that ended unfilled: its levels are watched again.
+                self._watch.arm(event.symbol)
         self.on_booked(event, order)
 
-    def _book(self, event: Report, order: Order | None) -> None:
-        if isinstance(event, Fill):
-            self.fills += 1
-            locked_ns = self.fold(event, order)
-            self._watch.arm(event.symbol)
-            if locked_ns:
-                seconds = (locked_ns - event.ns) / NS
-                self._alert(
-                    "warning", event.symbol, f"not entered for {seconds:g} s: its stops were hit too often"
-                )
-            return
-        if isinstance(event, Funding):
-            self.fold(event, order)
-            return
-        if order is not None and order.request.reduce_only and order.request.type is not OrderType.MARKET:
-            self._watch.cover_changed(event.symbol)
-        if isinstance(event, OrderEvent) and event.state.terminal and event.state is not OrderState.DENIED:
-            # An exit that ended unfilled: its levels are watched again.
-            self._watch.arm(event.symbol)
+    def _book(self, fill: Fill, order: Order | None) -> None:
+        self.fills += 1
+        locked_ns = self.fold(fill, order)
+        self._watch.arm(fill.symbol)
+        if locked_ns:
+            seconds = (locked_ns - fill.ns) / NS
+            self._alert(
+                "warning", fill.symbol, f"not entered for {seconds:g} s: its stops were hit too often"
+            )
 
     def refusal(
         self, money: Fill | Funding, request: OrderRequest | None, coming: Iterable[Fill | Funding]

@@ -332,11 +332,13 @@ class OrderFlow:
         self.journal.write(reports)
 
     def _folded(self, event: Report, order: Order | None) -> None:
-        self.work.folded(event, order)
+        work = self.work
+        work.folded(event, order)
         self.booking.book(event, order)
-        if self.work.leaving and order is not None and order.state is OrderState.SUBMITTED:
+        if work.leaving and order is not None and order.state is OrderState.SUBMITTED:
             self.cancels.released(order.request)
-        self.replacements.look()
+        if self.replacements.waiting:
+            self.replacements.look()
 
     def on_clock(self) -> None:
         """Time passed, with or without a tick."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
+from typing import TypeVar
 
 import msgspec
 
@@ -30,6 +31,7 @@ from engine.execution.order import Order
 Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
 """commit(events, done): journal them; ``done`` is called on the desk's thread once they are durable."""
 
+R = TypeVar("R", bound=Report)
 _REFUSALS = (ChangeKind.UPDATE_REFUSED, ChangeKind.CANCEL_REFUSED)
 
 
@@ -63,9 +65,17 @@ class OrderJournal:
         """Fills and payments on their way to the disk, by object."""
         self._ahead: dict[str, tuple[Order, int]] = {}
         """Orders with events on their way to the disk: how they are with these, and how many those are."""
+        self.at_once = False
+        """Whether ``commit`` returns when all is durable and ``done`` was called, as in a backtest: then a
+        report alone needs no copy of its order, as that will be."""
 
     def begin(self, events: Sequence[OrderEvent], done: Callable[[], None]) -> None:
         """Write the first events of new orders; then fold them and call ``done``."""
+        if self.at_once:
+            self._commit(events, _nothing)
+            self._fold(events)
+            done()
+            return
 
         def durable() -> None:
             self._fold(events)
@@ -81,6 +91,9 @@ class OrderJournal:
         if not reports:
             if done is not None:
                 done()
+            return
+        if self.at_once and len(reports) == 1 and not self._ahead and not isinstance(reports[0], Funding):
+            self._write_now(reports[0], done)
             return
         faults: list[str] = []
         worded = [self._because(report) for report in reports]
@@ -101,12 +114,36 @@ class OrderJournal:
         for why in faults:
             self._unbookable(why)
 
+    def _write_now(self, report: OrderEvent | OrderChange | Fill, done: Callable[[], None] | None) -> None:
+        """``write`` of one report that is durable at once."""
+        if isinstance(report, OrderEvent) and report.state is OrderState.CANCELED:
+            report = self._because(report)
+        order, why = self._blotter.get(report.client_order_id), ""
+        if order is None:
+            self._refused(report, f"unknown order {report.client_order_id}")
+        elif isinstance(report, Fill) and report.trade_id in order.trade_ids:
+            pass
+        elif isinstance(report, Fill) and (why := self._unbooked(report, order.request, ())):
+            self._refused(report, why)
+        else:
+            try:
+                self._blotter.apply(report)
+            except OrderError as error:
+                self._refuse(report, order, error)
+            else:
+                self._commit((report,), _nothing)
+                self._folded(report, order)
+        if done is not None:
+            done()
+        if why:
+            self._unbookable(why)
+
     def order(self, client_order_id: str) -> Order | None:
         """The order as it is with everything that was written; None when unknown. Only to be read."""
         ahead = self._ahead.get(client_order_id)
         return self._blotter.get(client_order_id) if ahead is None else ahead[0]
 
-    def _because(self, report: Report) -> Report:
+    def _because(self, report: R) -> R:
         """An answer to a cancel that gives no reason of its own has that of who asked."""
         if not isinstance(report, OrderEvent) or report.state is not OrderState.CANCELED or report.reason:
             return report
@@ -134,12 +171,15 @@ class OrderJournal:
                 return False
         except OrderError as error:
             self._coming.pop(id(report), None)
-            late = isinstance(report, OrderChange) and report.kind in _REFUSALS
-            if not (late and order.state.terminal):  # else: what was asked was overtaken by the order's end
-                self._refused(report, str(error))
+            self._refuse(report, order, error)
             return False
         self._ahead[identity] = order, count + 1
         return True
+
+    def _refuse(self, report: Report, order: Order, error: OrderError) -> None:
+        late = isinstance(report, OrderChange) and report.kind in _REFUSALS
+        if not (late and order.state.terminal):  # else: what was asked was overtaken by the order's end
+            self._refused(report, str(error))
 
     def _bookable(self, money: Fill | Funding, request: OrderRequest | None, faults: list[str]) -> bool:
         why = self._unbooked(money, request, self._coming.values())
@@ -161,3 +201,7 @@ class OrderJournal:
     def _fold(self, events: Sequence[Report]) -> None:
         for event in events:
             self._folded(event, None if isinstance(event, Funding) else self._blotter.apply(event))
+
+
+def _nothing() -> None:
+    """Nothing follows."""

@@ -136,7 +136,7 @@ class OrderWork:
             return
         if isinstance(event, OrderChange) and event.kind is ChangeKind.UPDATE_ASKED:
             if event.amendment is not None:
-                self.asked[order.client_order_id] = event.amendment
+                self.asked[order.request.client_order_id] = event.amendment
         elif self.asked:
             answered = isinstance(event, OrderChange) and order.pending is Pending.NONE
             if answered or order.state.terminal:

@@ -27,7 +27,7 @@ ASK_NS = NS
 """Between two cancels of an order whose cancel was refused."""
 
 
-class _Waiting(msgspec.Struct):
+class Waiting(msgspec.Struct):
     request: OrderRequest
     since_ns: int
     asked_ns: int
@@ -60,7 +60,8 @@ class Replacements:
         self._leave = leave
         self._anew = anew
         self._begun: set[str] = set()
-        self._waiting: dict[str, _Waiting] = {}
+        self.waiting: dict[str, Waiting] = {}
+        """Exits that are held back, by id."""
         self._told: set[str] = set()
         """Resting orders whose cancels went unanswered, and the person at the desk knows."""
 
@@ -79,25 +80,25 @@ class Replacements:
         if not self._resting(request.symbol):
             return False
         now = self._features.now_ns
-        self._waiting[identity] = _Waiting(request, now, now)
+        self.waiting[identity] = Waiting(request, now, now)
         return True
 
     def look(self) -> None:
         """Something was answered, or time passed: let go what waits for nothing any more."""
-        for waiting in list(self._waiting.values()):
-            if waiting.request.client_order_id in self._waiting:
+        for waiting in list(self.waiting.values()):
+            if waiting.request.client_order_id in self.waiting:
                 self._judge(waiting)
 
     def reasons(self) -> dict[str, str]:
         """Client order id -> why it is not sent yet, one line."""
-        return dict.fromkeys(self._waiting, "the exits that it replaces are being canceled")
+        return dict.fromkeys(self.waiting, "the exits that it replaces are being canceled")
 
-    def _judge(self, waiting: _Waiting) -> None:
+    def _judge(self, waiting: Waiting) -> None:
         request, now = waiting.request, self._features.now_ns
         symbol = request.symbol
         order = self._journal.order(request.client_order_id)
         if order is None or order.state.terminal:
-            del self._waiting[request.client_order_id]
+            del self.waiting[request.client_order_id]
             return
         if order.pending is Pending.CANCEL:
             self._end(request, order.reason)
@@ -115,7 +116,7 @@ class Replacements:
             self._tell(symbol, resting)
             if left > 0:
                 self._send(request, left)
-        if request.client_order_id in self._waiting and now - waiting.asked_ns >= ASK_NS:
+        if request.client_order_id in self.waiting and now - waiting.asked_ns >= ASK_NS:
             waiting.asked_ns = now
             self._cancels.cancel_resting_exits(symbol, f"replaced: {request.reason}")
 
@@ -130,14 +131,14 @@ class Replacements:
 
     def _send(self, request: OrderRequest, left: Decimal) -> None:
         if left >= request.quantity:
-            del self._waiting[request.client_order_id]
+            del self.waiting[request.client_order_id]
             self._leave(request)
         else:
             why = "what it was to replace filled, or may fill still"
             self._end(request, why, lambda: self._anew(request, left))
 
     def _end(self, request: OrderRequest, why: str, then: Callable[[], None] | None = None) -> None:
-        del self._waiting[request.client_order_id]
+        del self.waiting[request.client_order_id]
         identity, now = request.client_order_id, self._features.now_ns
         self._journal.write([OrderEvent(identity, request.symbol, OrderState.CANCELED, why, now)], then)
 

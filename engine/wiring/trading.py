@@ -160,6 +160,10 @@ class Trading:
         """Whether the symbol's position is of the opportunity's side already."""
         return self.ledger.quantity(opportunity.symbol) * opportunity.side.sign > 0
 
+    def journal_at_once(self) -> None:
+        """What is committed is durable when ``commit`` returns: see ``OrderJournal.at_once``."""
+        self._flow.journal.at_once = True
+
     # --- time ---
 
     def on_time(self) -> bool:
