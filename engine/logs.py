@@ -189,6 +189,8 @@ class LogRing(logging.Handler):
             newer = min(self._last_seq - seq, len(self._rows))
             if newer <= 0:
                 return ()
+            if newer == len(self._rows):
+                return tuple(self._rows)
             return tuple(self._rows[index] for index in range(len(self._rows) - newer, len(self._rows)))
 
 

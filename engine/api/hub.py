@@ -1,7 +1,7 @@
-"""Fan-out to clients: conflated state, and events that keep their gap-free sequence.
+"""Fan-out to clients: events that keep their gap-free sequence.
 
 A client owns no queue that can grow: events are read from one bounded ring by sequence number, state is
-rebuilt when the client is ready for it. A client slower than the ring is told to resync.
+rebuilt when the client is ready for it (see conflator.py). A client slower than the ring is told to resync.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.api.protocol import EventFrame, Resync, StateFrame
-from engine.api.topics import ALL
+from engine.api.protocol import EventFrame, Resync
 from engine.events import JournalEvent
-from engine.slices import Work
 
 encode = msgspec.json.Encoder().encode
 
@@ -74,57 +72,3 @@ class Hub:
         """Call ``wake`` after each publish; returns the function that ends it."""
         self._wakers.append(wake)
         return lambda: self._wakers.remove(wake)
-
-
-class Conflator:
-    """What one client has been sent of each row, so that a frame holds only what changed since."""
-
-    _KEYS = (
-        ("feeds", "venue"),
-        ("ticks", "symbol"),
-        ("opportunities", "id"),
-        ("positions", "symbol"),
-        ("orders", "id"),
-        ("strategies", "name"),
-        ("models", "strategy"),
-        ("automations", "name"),
-    )
-
-    def __init__(self, topics: frozenset[str] = ALL) -> None:
-        """``topics``: rows of others are left out."""
-        self._keys = tuple(pair for pair in self._KEYS if pair[0] in topics)
-        self._without: dict[str, tuple[object, ...]] = {
-            name: () for name, _ in self._KEYS if name not in topics
-        }
-        self._logs = "logs" in topics
-        self._sent: dict[str, dict[str, object]] = {name: {} for name, _ in self._keys}
-        self._log_seq = 0
-        self._first = True
-
-    def making(self, state: StateFrame, since: int) -> Work[StateFrame]:
-        """The part of ``state`` (every row) that this client has not seen yet.
-
-        ``since``, the last event it was sent, becomes ``last_seq``: where it resumes after a cut.
-        """
-        changed: dict[str, tuple[object, ...]] = dict(self._without)
-        gone: dict[str, tuple[str, ...]] = {}
-        for name, key in self._keys:
-            sent = self._sent[name]
-            rows = getattr(state, name)
-            new = []
-            for row in rows:
-                identity = getattr(row, key)
-                if sent.get(identity) != row:
-                    sent[identity] = row
-                    new.append(row)
-            if len(sent) > len(rows):
-                kept = {getattr(row, key): row for row in rows}
-                gone[name] = tuple(identity for identity in sent if identity not in kept)
-                self._sent[name] = kept
-            changed[name] = tuple(new)
-            yield
-        logs = tuple(row for row in state.logs if row.seq > self._log_seq) if self._logs else ()
-        if logs:
-            self._log_seq = logs[-1].seq
-        full, self._first = self._first, False
-        return msgspec.structs.replace(state, full=full, logs=logs, last_seq=since, gone=gone, **changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.api.hub import encode
 from engine.api.market_port import Book, MarketPort
 from engine.api.market_protocol import MarketFrame, Watch
 from engine.slices import Work
@@ -29,6 +30,14 @@ class MarketConflator:
         self._watch = watch
         self._anew = True
 
+    def encoding(self) -> Work[bytes]:
+        """``making``, encoded; empty while there is nothing."""
+        frame = yield from self.making()
+        if frame is None:
+            return b""
+        yield
+        return encode(frame)
+
     def making(self) -> Work[MarketFrame | None]:
         """What this client does not know yet; None while that is nothing."""
         watch, port = self._watch, self._port
@@ -40,12 +49,12 @@ class MarketConflator:
         yield
         if full:
             self._forget()
-        bars = port.bars(symbol, watch.interval_s, self._generation, self._revision)
+        bars = yield from port.bars(symbol, watch.interval_s, self._generation, self._revision)
         yield
         if bars.generation != self._generation and not full:
             full = True
             self._forget()
-            bars = port.bars(symbol, watch.interval_s, 0, 0)
+            bars = yield from port.bars(symbol, watch.interval_s, 0, 0)
             yield
         count, trades = port.trades(symbol, self._trades)
         yield

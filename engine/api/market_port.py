@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from engine.api.market_protocol import CandleRow, FillRow, LatencyDetail, TradeRow
+from engine.slices import Work
 
 Levels = tuple[tuple[float, float], ...]
 
@@ -49,7 +50,7 @@ class MarketPort(Protocol):
         ``MOST_TRADES``."""
         ...
 
-    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Bars:
+    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Work[Bars]:
         """Bars changed after revision ``after``, at most ``MOST_BARS``; all where the generation is another.
         The desk's own interval for one that it cannot make."""
         ...

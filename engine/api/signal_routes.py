@@ -10,6 +10,7 @@ from engine.api.market_routes import unknown
 from engine.api.protocol import SymbolSignals
 from engine.api.route import Route, desk_of
 from engine.signal_exchange import MAX_CANDLES, Candle, GenerateRequest, SignalsReply, SignalsRequest
+from engine.slices import in_slices
 
 MS = 1_000_000
 ANEW = -1
@@ -37,15 +38,16 @@ async def generate(request: web.Request) -> web.Response:
     if found is None and not wanted.candles:
         return unknown(wanted.symbol, [row.symbol for row in desk.state().ticks])
     symbol = wanted.symbol if found is None else found.symbol
-    candles = wanted.candles or _own_candles(desk.market, symbol)
+    candles = wanted.candles or await _own_candles(desk.market, symbol)
     return json_response(desk.answer(SignalsRequest(symbol, candles, desk.market.now_ns() // MS)))
 
 
-def _own_candles(market: MarketPort, symbol: str) -> tuple[Candle, ...]:
+async def _own_candles(market: MarketPort, symbol: str) -> tuple[Candle, ...]:
     """The desk's closed bars of a symbol, at most ``MOST_BARS``."""
+    bars = await in_slices(market.bars(symbol, 0, ANEW, 0))
     return tuple(
         Candle(row.open_ns // MS, row.open, row.high, row.low, row.close, row.volume or 0.0)
-        for row in market.bars(symbol, 0, ANEW, 0).rows
+        for row in bars.rows
         if row.closed
     )
 

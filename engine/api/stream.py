@@ -13,13 +13,14 @@ from typing import TypeVar
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from engine.api.conflator import Conflator, Frames
 from engine.api.desk_port import DeskPort
 from engine.api.guard import Guard
-from engine.api.hub import Conflator, Hub, encode
+from engine.api.hub import Hub, encode
 from engine.api.market_conflator import MarketConflator
-from engine.api.market_protocol import MarketFrame, Watch
-from engine.api.protocol import EventFrame, Resync, StateFrame
-from engine.api.topics import EVENTS, MARKET, parse, says_something
+from engine.api.market_protocol import Watch
+from engine.api.protocol import EventFrame, Resync
+from engine.api.topics import EVENTS, MARKET, parse
 from engine.errors import StoreError
 from engine.slices import Work, in_slices
 from engine.text import clean
@@ -49,6 +50,7 @@ class Streams:
         self._guard = guard
         self._interval = 1.0 / frames_per_s
         self._turn = asyncio.Lock()
+        self._frames = Frames()
         self.open: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._dropping: set[asyncio.Task[None]] = set()
 
@@ -108,7 +110,7 @@ class Streams:
         """State at the frame rate, events at once, until the client goes or stops taking them. The market
         goes with the state, another one than before at once."""
         unsubscribe = self._hub.subscribe(wake.set)
-        conflator = Conflator(topics)
+        conflator = Conflator(topics, self._frames)
         loop = asyncio.get_running_loop()
         next_frame = next_market = loop.time()
         try:
@@ -119,7 +121,7 @@ class Streams:
                 if framed:
                     await self._desk.prepare()
                     frame = await self._in_turn(conflator.making(self._desk.state(), since))
-                    if says_something(frame, topics):
+                    if frame:
                         await self._tell(stream, frame)
                     next_frame = self._after(loop.time())
                 if framed or (market.anew and loop.time() >= next_market):
@@ -152,8 +154,8 @@ class Streams:
 
     async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:
         spent: list[int] = []
-        frame = await self._in_turn(market.making(), spent.append)
-        if frame is not None:
+        frame = await self._in_turn(market.encoding(), spent.append)
+        if frame:
             self._desk.market.framed(sum(spent))
             await self._tell(stream, frame)
 
@@ -163,9 +165,9 @@ class Streams:
         async with self._turn:
             return await in_slices(work, spent)
 
-    async def _tell(self, stream: web.WebSocketResponse, frame: StateFrame | MarketFrame) -> None:
+    async def _tell(self, stream: web.WebSocketResponse, frame: bytes) -> None:
         began = time.perf_counter_ns()
-        await _say(stream, encode(frame))
+        await _say(stream, frame)
         self._desk.market.sent(time.perf_counter_ns() - began)
 
     async def _send_events(self, stream: web.WebSocketResponse, since: int) -> int:

@@ -4,6 +4,7 @@ close, and the open bar as it would close now. Only reads: nothing is added to w
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.features.state import (
     BAR_NUMBER,
     BARS_KEPT,
     DESK,
+    ENTRY,
     SHOWN,
     VWAP,
     Array,
@@ -33,14 +35,20 @@ _BAR = slice(0, VWAP + 1)
 _MARK = slice(0, len(SHOWN))
 
 
-class Trades(NamedTuple):
-    """Prints, oldest first; arrays of one length."""
+_read_trade = struct.Struct("=qdd").unpack_from
+_ENTRY_BYTES = ENTRY.itemsize
+assert ENTRY.fields is not None and [ENTRY.fields[name][1] for name in ("ns", "price", "size")] == [0, 8, 16]
+assert DESK.fields is not None
+_SETTINGS = DESK.fields["rows"][1]
+"""Bytes of a desk's row before it says where the memory is."""
 
-    ns: Integers
-    """The desk's clock when they were consumed."""
-    price: Floats
-    size: Floats
-    side: npt.NDArray[np.int8]
+
+class Trade(NamedTuple):
+    ns: int
+    """The desk's clock when it was consumed."""
+    price: float
+    size: float
+    side: int
     """The taker's: +1 bought, -1 sold, 0 unknown."""
 
 
@@ -61,29 +69,36 @@ class LookBack:
         self._features = features
         self._desk, self._state = zeros(1, DESK), new_state(1)
         self._bars, self._marks, self._ring = new_bars(1), new_marks(1), new_ring(1)
+        point(self._desk, self._state, self._bars, self._marks, self._ring)
+        self._address = int(self._desk.ctypes.data)
+        self._own = self._desk.view(np.uint8)[:_SETTINGS], self._state.view(np.uint8)
+
+    @property
+    def now_ns(self) -> int:
+        return self._features.now_ns
 
     def trade_count(self, index: int) -> int:
         """Trades consumed so far."""
         return self._features.last_trade(index)[0]
 
-    def trades(self, index: int, after: int, most: int) -> Trades:
-        """The newest trades, at most ``most``, of those after the first ``after``. As many are held as the
-        window had at once, at least 256.
+    def trades(self, index: int, after: int, most: int) -> list[Trade]:
+        """The newest trades, at most ``most``, of those after the first ``after``, oldest first. As many are
+        held as the window had at once, at least 256.
 
         Where a venue ever left a side out, who did not buy is unknown: the window tells buyers only.
         """
         held = self._features.held(index)
-        tail, capacity = int(held.state["tail"][0]), int(held.state["capacity"][0])
-        positions = np.arange(max(after, tail - min(most, capacity), 0), tail)
-        entries = held.ring[int(held.state["offset"][0]) + (positions & (capacity - 1))]
-        # A place that was made when the window grew may hold nothing yet.
-        empty = (entries["ns"] == 0).nonzero()[0]
-        if len(empty):
-            entries = entries[empty[-1] + 1 :]
-        other = 0 if held.state["untold"][0] else -1
-        size = entries["size"]
-        side = np.where(size > 0.0, 1, other).astype(np.int8)
-        return Trades(entries["ns"], entries["price"], np.abs(size), side)
+        state, ring = held.state[0], held.ring.view(np.uint8).data
+        tail, capacity, offset = int(state["tail"]), int(state["capacity"]), int(state["offset"])
+        other = 0 if state["untold"] else -1
+        found: list[Trade] = []
+        for position in range(max(after, tail - min(most, capacity), 0), tail):
+            ns, price, size = _read_trade(ring, (offset + (position & (capacity - 1))) * _ENTRY_BYTES)
+            if ns:
+                found.append(Trade(ns, price, abs(size), 1 if size > 0.0 else other))
+            else:  # a place that was made when the window grew may hold nothing yet
+                found.clear()
+        return found
 
     def bar_count(self, index: int) -> int:
         """Bars closed so far."""
@@ -102,11 +117,11 @@ class LookBack:
         held = self._features.held(index)
         if not held.state["bar_live"][0]:
             return None
-        for own, theirs in ((self._desk, held.desk), (self._state, held.state)):
-            own.view(np.uint8)[:] = theirs.view(np.uint8)  # field by field takes many times as long
-        self._bars[0], self._marks[0] = held.bars, held.marks
-        point(self._desk, self._state, self._bars, self._marks, self._ring)
-        close_first(int(self._desk.ctypes.data))
+        settings, state = self._own
+        settings[:] = held.desk.view(np.uint8)[:_SETTINGS]  # field by field takes many times as long
+        state[:] = held.state.view(np.uint8)
+        self._bars[0] = held.bars  # of the marks the one is looked at that is made now
+        close_first(self._address)
         slot = (int(self._state["bar_count"][0]) - 1) & (BARS_KEPT - 1)
         slots = slice(slot, slot + 1)
         return self._taken(

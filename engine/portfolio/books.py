@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, localcontext
 
 import msgspec
@@ -110,8 +110,13 @@ class Books:
             self.round_trips.count(),
             self.slippage.total(rate).bps,
         )
+        return [desk, *self.strategy_pnl()]
+
+    def strategy_pnl(self) -> Iterator[Pnl]:
+        """Everyone who ever had a part in a fill, one after the other."""
         unrealized = self._unrealized()
-        return [desk, *(self._pnl(source, unrealized) for source in self.attribution.sources())]
+        for source in self.attribution.sources():
+            yield self._pnl(source, unrealized)
 
     def _pnl(self, source: str, unrealized: dict[str, Decimal | None]) -> Pnl:
         rate = self.ledger.balances.rate

@@ -24,6 +24,7 @@ from engine.feature_table import COLUMN
 from engine.features.candles import Candles
 from engine.features.look_back import LookBack
 from engine.features.state import BARS_KEPT, SHOWN
+from engine.slices import Work
 
 HELD = 2 * MOST_BARS
 """Bars of a chart: beside those that are shown, those that the first ones' indicators rest on."""
@@ -77,7 +78,7 @@ def interval_of(wanted_s: int, bar_ns: int) -> int:
 
 
 class Chart:
-    """Brought up to date by ``look``. ``stored``: None where no bars are."""
+    """Brought up to date by ``looking``. ``stored``: None where no bars are."""
 
     def __init__(
         self, back: LookBack, index: int, interval_s: int, config: FeaturesConfig, stored: Stored | None
@@ -95,6 +96,8 @@ class Chart:
         self._closed = NOTHING
         self._revised = np.zeros(0, np.int64)
         """By closed bar, the revision in which it changed last."""
+        self._closed_revision = 0
+        """The newest of them."""
         self._open: CandleRow | None = None
         self._open_revised = 0
         self._candles = Candles(config)
@@ -105,10 +108,16 @@ class Chart:
     def bars(self, generation: int, after: int) -> Bars:
         """Those that changed after revision ``after``, all where ``generation`` is another."""
         after = after if generation == self.generation else 0
+        rows = self._closed_rows(after) if self._closed_revision > after else []
+        if self._open is not None and self._open_revised > after:
+            rows.append(self._open)
+        return Bars(self._interval_s, self._names, self.generation, self._revision, tuple(rows))
+
+    def _closed_rows(self, after: int) -> list[CandleRow]:
         most = MOST_BARS - (self._open is not None)
         changed = np.flatnonzero(self._revised[-most:] > after) + max(0, len(self._revised) - most)
         closed = self._closed
-        rows = [
+        return [
             _row(*each, closed=True)
             for each in zip(
                 closed.open_ns[changed].tolist(),
@@ -117,18 +126,18 @@ class Chart:
                 strict=True,
             )
         ]
-        if self._open is not None and self._open_revised > after:
-            rows.append(self._open)
-        return Bars(self._interval_s, self._names, self.generation, self._revision, tuple(rows))
 
-    def look(self, begin_ns: int) -> None:
-        """``begin_ns``: of the desk's open bar; what ended there is closed."""
-        self._take_own()
+    def looking(self) -> Work[None]:
+        """Bring it up to date."""
+        while self._back.bar_count(self._index) != self._seen:
+            self._take_own()
+            yield  # another bar may close meanwhile
         if self._interval_ns == self._bar_ns:
             opened = self._back.open_bar(self._index)
             self._set_open(None if opened is None else Series(*opened))
         else:
-            self._merge(begin_ns)
+            # What ended where the desk's open bar begins is closed.
+            self._merge(self._back.now_ns // self._bar_ns * self._bar_ns)
 
     def _goes_with(self, stored_ns: int) -> bool:
         """Whether stored bars can stand beside the desk's own in this chart."""
@@ -140,8 +149,6 @@ class Chart:
 
     def _take_own(self) -> None:
         done = self._back.bar_count(self._index)
-        if done == self._seen:
-            return
         first, new = self._seen == 0, Series(*self._back.bars(self._index, done - self._seen))
         self._seen = done
         if self._interval_ns != self._bar_ns:
@@ -258,6 +265,7 @@ class Chart:
             kept = slice(-HELD, None)
             self._closed = self._closed.then(new).part(kept)
             self._revised = np.append(self._revised, np.full(len(new.open_ns), self._revision))[kept]
+            self._closed_revision = self._revision
 
     def _set_open(self, opened: Series | None) -> None:
         row = None

@@ -14,7 +14,7 @@ from engine.errors import StoreError
 from engine.events import NS, Depth, Fill, JournalEvent
 from engine.features.look_back import LookBack
 from engine.instruments import Instrument
-from engine.slices import in_slices
+from engine.slices import Work, in_slices
 from engine.store.hot_cache import HotCache
 from engine.store.read import Reader
 from engine.wiring.chart import Chart, Stored, interval_of, names
@@ -103,10 +103,9 @@ class LiveMarket:
         if count <= after:
             return count, ()
         found = self._back.trades(instrument.index, after, MOST_TRADES)
-        rows = zip(*(part.tolist() for part in found), strict=True)
-        return count, tuple([TradeRow(*each) for each in rows])
+        return count, tuple([TradeRow(*each) for each in found])
 
-    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Bars:
+    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Work[Bars]:
         config = self._desk.config.features
         interval_s = interval_of(interval_s, self._bar_ns)
         instrument = self._desk.instruments.get(symbol)
@@ -123,7 +122,9 @@ class LiveMarket:
             if len(self._charts) > MOST_CHARTS:
                 self._charts.popitem(last=False)
         self._charts.move_to_end((symbol, interval_s))
-        chart.look(self._desk.features.now_ns // self._bar_ns * self._bar_ns)
+        yield
+        yield from chart.looking()
+        yield
         return chart.bars(generation, after)
 
     # --- our fills ---

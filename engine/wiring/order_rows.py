@@ -11,6 +11,9 @@ from engine.instruments import Instruments
 from engine.slices import Work
 from engine.wiring.decimal_text import plain
 
+_STEP = 32
+"""Rows that are known, which are looked up at once."""
+
 
 class OrderRows:
     """Rows of many orders, frame after frame: those of orders that are over are made once."""
@@ -23,7 +26,7 @@ class OrderRows:
         """In their order; what is kept for the next call is of these alone."""
         rows: list[OrderRow] = []
         over: dict[str, OrderRow] = {}
-        for order in orders:
+        for at, order in enumerate(orders, 1):
             row = self._over.get(order.client_order_id)
             made = row is None
             if row is None:
@@ -31,7 +34,7 @@ class OrderRows:
             if order.state.terminal:
                 over[order.client_order_id] = row
             rows.append(row)
-            if made:
+            if made or not at % _STEP:
                 yield  # last: an order that ends meanwhile is not kept as it was
         self._over = over
         return tuple(rows)

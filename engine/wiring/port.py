@@ -138,10 +138,12 @@ class LivePort:
         yield
         logs = engine.ring.since(0)
         yield
+        head = self._head()
+        yield
         return (
             yield from engine.view.making(
                 self._now_ns(),
-                self._head(),
+                head,
                 model=model,
                 logs=logs,
                 last_seq=last_seq,

@@ -23,7 +23,8 @@ from engine.events import NS, Opportunity
 from engine.feeds.base import Watched
 from engine.instruments import Instrument
 from engine.market.clock_offset import ClockOffset
-from engine.slices import Work
+from engine.portfolio.books import Pnl
+from engine.slices import Work, at_once
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.order_rows import OrderRows
@@ -70,6 +71,8 @@ class DeskView:
         self._rate_ns = 0
         self._rate_ticks = 0
         self._rate = 0.0
+        self._opportunity_rows: dict[str, tuple[Opportunity, OpportunityRow]] = {}
+        """By id, those that were told last."""
 
     def making(
         self,
@@ -82,7 +85,7 @@ class DeskView:
         automations: tuple[AutomationRow, ...] = (),
     ) -> Work[StateFrame]:
         """Every row, as of ``now_ns`` on the desk's clock."""
-        status = self.status(now_ns, head)
+        status = yield from self._status(now_ns, head)
         yield
         feed_rows = self.feeds(now_ns, head)
         yield
@@ -92,8 +95,8 @@ class DeskView:
         yield
         positions = yield from self._positions(now_ns)
         orders = yield from self._orders()
-        strategies = self._strategies()
         yield
+        strategies = yield from self._strategies()
         return StateFrame(
             full=True,
             status=status,
@@ -117,7 +120,14 @@ class DeskView:
         )
 
     def status(self, now_ns: int, head: Head) -> StatusRow:
+        return at_once(self._status(now_ns, head))
+
+    def _status(self, now_ns: int, head: Head) -> Work[StatusRow]:
         desk = self._desk
+        latency_us = [rounded(desk.latency.percentile_us(share), 1) for share in (0.5, 0.99)]
+        stale = desk.freshness.stale_count(now_ns, self._stale_ns)
+        locked = self._locked(now_ns)
+        yield
         ledger, gate, risk = desk.trading.ledger, desk.trading.gate, desk.config.risk
         funnel = desk.funnel()
         ticks = funnel["trades"] + funnel["quotes"]
@@ -137,16 +147,16 @@ class DeskView:
             drawdown_pct=round(drawdown or 0.0, 3),
             daily_loss_pct=round(max(0.0, float(-day_pnl / start * 100)) if start and day_pnl else 0.0, 3),
             daily_loss_limit_pct=risk.daily_loss_reduce_pct,
-            latency_p50_us=rounded(desk.latency.percentile_us(0.5), 1),
-            latency_p99_us=rounded(desk.latency.percentile_us(0.99), 1),
+            latency_p50_us=latency_us[0],
+            latency_p99_us=latency_us[1],
             ticks=ticks,
             ticks_per_s=round(self._rate, 1),
-            stale_symbols=desk.freshness.stale_count(now_ns, self._stale_ns),
+            stale_symbols=stale,
             funnel=funnel,
             drops=dict(sorted(desk.drops.items(), key=lambda item: (-item[1], item[0]))),
             tape=head.tape,
             pending_writes=head.pending_writes,
-            locked=self._locked(now_ns),
+            locked=locked,
             drifts=head.drifts,
             gateway=head.gateway,
             bus=head.bus[0],
@@ -173,8 +183,17 @@ class DeskView:
             self._rate_ns, self._rate_ticks = now_ns, ticks
 
     def _opportunities(self) -> tuple[OpportunityRow, ...]:
-        recent = self._desk.signals.aggregator.recent(RECENT_OPPORTUNITIES)
-        return tuple(opportunity_row(opportunity, status) for opportunity, status in recent)
+        """Few change from one frame to the next: those that do not are told as they are."""
+        known, self._opportunity_rows = self._opportunity_rows, {}
+        rows = []
+        for opportunity, status in self._desk.signals.aggregator.recent(RECENT_OPPORTUNITIES):
+            id = opportunity.opportunity_id
+            kept = known.get(id)
+            if kept is None or kept[0] is not opportunity or kept[1].status != status:
+                kept = opportunity, opportunity_row(opportunity, status)
+            self._opportunity_rows[id] = kept
+            rows.append(kept[1])
+        return tuple(rows)
 
     def _positions(self, now_ns: int) -> Work[tuple[PositionRow, ...]]:
         desk = self._desk
@@ -211,27 +230,34 @@ class DeskView:
         trading = self._desk.trading
         shown = {order.client_order_id: order for order in trading.blotter.recent(RECENT_ORDERS)}
         shown.update((order.client_order_id, order) for order in trading.blotter.open_orders())
+        yield
         return (yield from self.order_rows.making(tuple(shown.values()), trading.waiting()))
 
-    def _strategies(self) -> tuple[StrategyRow, ...]:
-        earned = {row.name: row for row in self._desk.trading.books.pnl()}
-        return tuple(
-            StrategyRow(
-                name=state.name,
-                family="technical",
-                enabled=state.enabled,
-                weight=state.weight,
-                signals=state.signals,
-                last_ns=state.last_ns,
-                error=state.error,
-                budget_pct=state.budget_pct,
-                origin=state.origin,
-                realized=money(pnl.realized) if (pnl := earned.get(state.name)) else "",
-                unrealized=money(pnl.unrealized) if pnl else "",
-                fees=money(pnl.fees) if pnl else "",
+    def _strategies(self) -> Work[tuple[StrategyRow, ...]]:
+        earned: dict[str, Pnl] = {}
+        for pnl in self._desk.trading.books.strategy_pnl():
+            earned[pnl.name] = pnl
+            yield
+        rows = []
+        for state in self._desk.signals.strategies.states():
+            own = earned.get(state.name)
+            rows.append(
+                StrategyRow(
+                    name=state.name,
+                    family="technical",
+                    enabled=state.enabled,
+                    weight=state.weight,
+                    signals=state.signals,
+                    last_ns=state.last_ns,
+                    error=state.error,
+                    budget_pct=state.budget_pct,
+                    origin=state.origin,
+                    realized=money(own.realized) if own else "",
+                    unrealized=money(own.unrealized) if own else "",
+                    fees=money(own.fees) if own else "",
+                )
             )
-            for state in self._desk.signals.strategies.states()
-        )
+        return tuple(rows)
 
 
 def _on_ticks(price: Decimal, instrument: Instrument | None) -> Decimal:

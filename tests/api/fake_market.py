@@ -12,6 +12,7 @@ from engine.api.market_protocol import (
     LatencyRow,
     TradeRow,
 )
+from engine.slices import Work
 
 SYMBOL = "kraken:BTC/USD"
 
@@ -65,7 +66,8 @@ class FakeMarket:
             return 0, ()
         return len(self.prints), tuple(self.prints[after:][-MOST_TRADES:])
 
-    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Bars:
+    def bars(self, symbol: str, interval_s: int, generation: int, after: int) -> Work[Bars]:
+        yield
         if symbol != SYMBOL or not self.known:
             return Bars(60, ("EMA 12", "RSI 14"), 0, 0, ())
         after = after if generation == self.generation else 0

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.api.hub import Conflator, Hub
+from engine.api.conflator import Conflator, Frames
+from engine.api.hub import Hub
 from engine.api.protocol import EventFrame, Resync, StateFrame
 from engine.slices import at_once
 from tests.api import samples
@@ -29,6 +30,10 @@ def desk_state() -> StateFrame:
     """With log lines numbered from 1, as the engine's are."""
     state = sample.full_frame()
     return replace(state, logs=tuple(replace(row, seq=n) for n, row in enumerate(state.logs, 1)))
+
+
+def frame(conflator: Conflator, state: StateFrame, since: int = 0) -> StateFrame:
+    return msgspec.json.decode(at_once(conflator.making(state, since)), type=StateFrame)
 
 
 def seqs(items: list[tuple[int, bytes]] | Resync) -> list[int]:
@@ -74,9 +79,9 @@ def test_only_subscribers_are_woken() -> None:
 
 def test_the_first_frame_is_full_and_the_next_is_empty() -> None:
     state, conflator = desk_state(), Conflator()
-    first = at_once(conflator.making(state, 7))
+    first = frame(conflator, state, 7)
     assert first == replace(state, last_seq=7)
-    second = at_once(conflator.making(state, 8))
+    second = frame(conflator, state, 8)
     assert (second.full, second.last_seq) == (False, 8)
     assert second.status == state.status
     for name in ("feeds", "ticks", "opportunities", "positions", "orders", "strategies", "models", "logs"):
@@ -86,7 +91,7 @@ def test_the_first_frame_is_full_and_the_next_is_empty() -> None:
 
 def test_only_changed_rows_and_new_log_lines_follow() -> None:
     state, conflator = sample.full_frame(), Conflator()
-    at_once(conflator.making(state, 0))
+    frame(conflator, state)
     moved = replace(state.ticks[2], last=1.0)
     line = replace(state.logs[-1], seq=state.logs[-1].seq + 1)
     changed = replace(
@@ -94,16 +99,16 @@ def test_only_changed_rows_and_new_log_lines_follow() -> None:
         ticks=(*state.ticks[:2], moved, *state.ticks[3:]),
         logs=(*state.logs[3:], line),
     )
-    frame = at_once(conflator.making(changed, 0))
-    assert (frame.ticks, frame.logs, frame.orders) == ((moved,), (line,), ())
+    told = frame(conflator, changed)
+    assert (told.ticks, told.logs, told.orders) == ((moved,), (line,), ())
 
 
 def test_a_row_that_went_and_came_back_is_sent_again() -> None:
     state, conflator = sample.full_frame(), Conflator()
-    at_once(conflator.making(state, 0))
+    frame(conflator, state)
     gone = replace(state, opportunities=state.opportunities[1:])
-    assert at_once(conflator.making(gone, 0)).opportunities == ()
-    assert at_once(conflator.making(state, 0)).opportunities == state.opportunities[:1]
+    assert frame(conflator, gone).opportunities == ()
+    assert frame(conflator, state).opportunities == state.opportunities[:1]
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=8))
@@ -119,19 +124,39 @@ def test_merging_all_frames_gives_the_newest_rows(history: list[dict[int, int]])
             for key, value in sorted(values.items())
         )
         state = replace(base, strategies=rows)
-        known.update((row.name, row) for row in at_once(conflator.making(state, 0)).strategies)
+        known.update((row.name, row) for row in frame(conflator, state).strategies)
     assert {row.name: row for row in state.strategies}.items() <= known.items()
 
 
 def test_rows_that_a_person_took_away_are_named_once() -> None:
     conflator, state = Conflator(), replace(desk_state(), automations=samples.automations())
-    assert at_once(conflator.making(state, 1)).gone == {}
+    assert frame(conflator, state, 1).gone == {}
     fewer = replace(
         state,
         automations=(*state.automations[1:], replace(state.automations[0], name="new")),
         strategies=state.strategies[1:],
     )
-    frame = at_once(conflator.making(fewer, 2))
-    assert frame.gone == {"strategies": ("rapid_rise",), "automations": ("tell me",)}
-    assert [row.name for row in frame.automations] == ["new"]
-    assert at_once(conflator.making(fewer, 3)).gone == {}
+    told = frame(conflator, fewer, 2)
+    assert told.gone == {"strategies": ("rapid_rise",), "automations": ("tell me",)}
+    assert [row.name for row in told.automations] == ["new"]
+    assert frame(conflator, fewer, 3).gone == {}
+
+
+def test_who_knows_the_same_is_told_the_same_and_it_is_made_once() -> None:
+    state, frames = desk_state(), Frames()
+    news = replace(state, strategies=tuple(replace(row, signals=99) for row in state.strategies))
+    first, second, third, few = (
+        Conflator(frames=frames),
+        Conflator(frames=frames),
+        Conflator(frames=frames),
+        Conflator(frozenset({"ticks"}), frames),
+    )
+    for conflator in (first, second, few):
+        assert frame(conflator, state, 1).full
+    told = at_once(first.making(news, 2))
+    assert at_once(second.making(news, 2)) is told
+    assert msgspec.json.decode(told, type=StateFrame).strategies == news.strategies
+    assert at_once(few.making(news, 2)) == b"", "nothing of its topics"
+    assert frame(third, news, 2).full, "it knew nothing"
+    again = replace(news, logs=())
+    assert frame(first, again, 2).last_seq == 2 and frame(second, again, 3).last_seq == 3

@@ -58,8 +58,9 @@ def test_a_capture_looks_back_as_it_was(data_dir: Path) -> None:
         assert shown and np.array_equal(bars.shown, shown, equal_nan=True)
         prints = ticks[(ticks["kind"] == TRADE) & (ticks["symbol"] == index)][-200:]
         found = look.trades(index, 0, 200)
-        assert found.price.tolist() == prints["a"].tolist() and found.size.tolist() == prints["b"].tolist()
-        assert found.side.tolist() == prints["aggressor"].tolist()
+        assert [(one.price, one.size, one.side) for one in found] == list(
+            zip(*(prints[name].tolist() for name in ("a", "b", "aggressor")), strict=True)
+        )
 
 
 def test_the_open_bar_is_what_its_close_will_be_and_looking_changes_nothing() -> None:
@@ -99,16 +100,16 @@ def test_trades_are_there_after_they_left_the_window() -> None:
     look = LookBack(engine)
     assert look.trade_count(0) == 1_000
     found = look.trades(0, 0, 200)
-    assert found.price.tolist() == [900.0 + n for n in range(200)]
-    assert found.ns[-1] == engine.now_ns and set(found.side.tolist()) == {-1}
-    assert look.trades(0, 998, 200).size.tolist() == [999.0, 1000.0]
-    assert not len(look.trades(0, 1_000, 200).ns) and len(look.trades(0, 0, 10_000).ns) == 256
+    assert [one.price for one in found] == [900.0 + n for n in range(200)]
+    assert found[-1].ns == engine.now_ns and {one.side for one in found} == {-1}
+    assert [one.size for one in look.trades(0, 998, 200)] == [999.0, 1000.0]
+    assert not look.trades(0, 1_000, 200) and len(look.trades(0, 0, 10_000)) == 256
 
 
 def test_after_the_window_grew_only_what_is_held_is_told() -> None:
     engine, _ = fed(trades(1_000, per_s=1_000))  # all within the window: it grew twice
     found = LookBack(engine).trades(0, 0, 10_000)
-    assert found.price.tolist() == [100.0 + n for n in range(1_000)]
+    assert [one.price for one in found] == [100.0 + n for n in range(1_000)]
     more = trades(400, per_s=100)
     engine.add_symbol("test:other")
     more["symbol"] = 1
@@ -116,14 +117,14 @@ def test_after_the_window_grew_only_what_is_held_is_told() -> None:
     position = 0
     while (outcome := engine.feed(more, position, len(more)))[0] != NONE:
         position = outcome[1]
-    assert LookBack(engine).trades(1, 0, 10_000).price.tolist() == [100.0 + n for n in range(400)]
+    assert [one.price for one in LookBack(engine).trades(1, 0, 10_000)] == [100.0 + n for n in range(400)]
 
 
 def test_a_side_that_was_not_told_makes_no_seller() -> None:
     ticks = trades(4)
     ticks["aggressor"] = [1, -1, 0, 1]
     engine, _ = fed(ticks)
-    assert LookBack(engine).trades(0, 0, 10).side.tolist() == [1, 0, 0, 1]
+    assert [one.side for one in LookBack(engine).trades(0, 0, 10)] == [1, 0, 0, 1]
 
 
 def test_candles_one_by_one_are_those_at_once() -> None:

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.api.hub import Conflator
+from engine.api.conflator import Conflator
 from engine.api.protocol import StateFrame
 from engine.gateway.mirror import KEYS, MOST_ROWS, Mirror
 from engine.slices import at_once
@@ -31,7 +31,8 @@ def test_frames_of_what_changed_add_up_to_the_whole(data: st.DataObject) -> None
         state = msgspec.structs.replace(FULL, **chosen)
         if data.draw(st.booleans()) and step:
             conflator = Conflator()  # it comes back, and is told all
-        mirror.merge(at_once(conflator.making(state, step)), float(step))
+        frame = msgspec.json.decode(at_once(conflator.making(state, step)), type=StateFrame)
+        mirror.merge(frame, float(step))
         for name, key in KEYS:
             told = {getattr(row, key): row for row in mirror.rows(name)}
             assert told == {getattr(row, key): row for row in chosen[name]}, name

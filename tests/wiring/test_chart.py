@@ -20,6 +20,7 @@ from engine.features.candles import candle_values
 from engine.features.engine import BARS, NONE, FeatureEngine
 from engine.features.look_back import LookBack
 from engine.features.state import SHOWN
+from engine.slices import at_once
 from engine.wiring.chart import Chart, Stored, interval_of, names
 from tests.features.test_indicators import random_bars, ticks_of
 from tests.features.ticks import T0
@@ -59,7 +60,7 @@ class Viewer:
         self.told: list[tuple[CandleRow, ...]] = []
 
     def look(self) -> None:
-        self._chart.look(self._fed.engine.now_ns // NS * NS)
+        at_once(self._chart.looking())
         told = self._chart.bars(self._generation, self._after)
         if told.generation != self._generation:
             self.bars.clear()
