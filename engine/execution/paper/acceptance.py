@@ -20,6 +20,9 @@ def refusal(request: OrderRequest, together: Sequence[OrderRequest], instruments
     if not whole and not on_grid(quantity, instrument.lot_size):
         return f"BAD_QUANTITY {request.quantity}"
     kind = request.type
+    priced = not (request.price is None and request.stop_price is None and request.trail is None)
+    if kind is OrderType.MARKET and not priced and len(together) == 1:
+        return ""
     wanted = [("price", request.price, kind.limited)]
     trailing = kind is OrderType.TRAILING_STOP
     wanted += [("stop price", request.stop_price, kind.triggered and not trailing)]

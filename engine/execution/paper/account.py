@@ -31,8 +31,8 @@ _KEPT = 500
 """Fills, and orders that have ended."""
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """An order as the desk has it, after all that it was told."""
+class Told(msgspec.Struct, gc=False):
+    """An order as the desk has it, after all that it was told; another after each report."""
 
     symbol: str
     side: Side
@@ -58,15 +58,21 @@ class Account:
         self.positions: dict[str, Decimal] = {}
         self.told: dict[str, Told] = {}
         """Orders that the desk has as open, by id."""
-        self._ended: deque[VenueOrder] = deque(maxlen=_KEPT)
+        self._ended: deque[tuple[str, Told]] = deque(maxlen=_KEPT)
         self._fills: deque[Fill] = deque(maxlen=_KEPT)
 
     def begin(self, request: OrderRequest) -> None:
         """The desk sends a new order."""
         state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
         self.told[request.client_order_id] = Told(
-            *(request.symbol, request.side, request.quantity, _ZERO, state),
-            *(request.price, request.stop_price, request.trail),
+            request.symbol,
+            request.side,
+            request.quantity,
+            _ZERO,
+            state,
+            request.price,
+            request.stop_price,
+            request.trail,
         )
 
     def take_up(self, order: Order) -> None:
@@ -82,19 +88,17 @@ class Account:
         order = self.told.get(identity)
         if order is None:
             return  # an answer about an order that is done
-        if isinstance(report, Fill):
-            order = self._filled(order, report)
-        elif isinstance(report, OrderEvent):
-            order = msgspec.structs.replace(order, state=report.state)
+        if isinstance(report, OrderEvent):
+            order.state = report.state
+        elif isinstance(report, Fill):
+            self._fill(order, report)
         elif report.kind is ChangeKind.UPDATED and report.amendment is not None:
-            order = _amended(order, report.amendment)
+            _amend(order, report.amendment)
         if order.state.terminal:
             del self.told[identity]
-            self._ended.append(_venue_order(identity, order))
-        else:
-            self.told[identity] = order
+            self._ended.append((identity, order))
 
-    def _filled(self, order: Told, fill: Fill) -> Told:
+    def _fill(self, order: Told, fill: Fill) -> None:
         self._fills.append(fill)
         moved = multiply(fill.quantity, fill.side.sign)
         position = add(self.positions.get(fill.symbol, _ZERO), moved)
@@ -103,9 +107,9 @@ class Account:
         else:
             self.positions.pop(fill.symbol, None)
         self._pay(fill.currency, cash_of(fill))
-        filled = add(order.filled, fill.quantity)
-        state = OrderState.FILLED if filled == order.quantity else OrderState.PARTIALLY_FILLED
-        return msgspec.structs.replace(order, filled=filled, state=state)
+        order.filled = add(order.filled, fill.quantity)
+        done = order.filled == order.quantity
+        order.state = OrderState.FILLED if done else OrderState.PARTIALLY_FILLED
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self.cash[currency] = add(self.cash.get(currency, _ZERO), amount)
@@ -113,18 +117,17 @@ class Account:
     def view(self, now_ns: int) -> VenueAccount:
         return VenueAccount(
             now_ns,
-            (*(_venue_order(name, order) for name, order in self.told.items()), *self._ended),
+            tuple(_venue_order(name, order) for name, order in (*self.told.items(), *self._ended)),
             tuple(self._fills),
             dict(self.positions),
             dict(self.cash),
         )
 
 
-def _amended(order: Told, amendment: Amendment) -> Told:
-    told = msgspec.structs.asdict(amendment)
-    return msgspec.structs.replace(
-        order, **{name: value for name, value in told.items() if value is not None}
-    )
+def _amend(order: Told, amendment: Amendment) -> None:
+    for name, value in msgspec.structs.asdict(amendment).items():
+        if value is not None:
+            setattr(order, name, value)
 
 
 def _venue_order(identity: str, order: Told) -> VenueOrder:

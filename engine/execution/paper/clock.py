@@ -43,8 +43,11 @@ class Clock:
 
     def next_ns(self, symbol: str) -> int | None:
         """When something is due for the symbol."""
+        orders = self._orders.at(symbol)
+        if not (orders or self.commands):
+            return None
         times = [command.arrival_ns for command in self.commands if command.symbol == symbol]
-        for order in self._orders.of(symbol):
+        for order in orders:
             if order.phase is Phase.TRAVELLING:
                 times.append(order.arrival_ns)
             times += [ns for ns in (_expiry_ns(order), self._lapse_ns(order)) if ns is not None]
@@ -52,6 +55,12 @@ class Clock:
 
     def advance(self, symbol: str, now_ns: int, out: list[Report]) -> None:
         """Do what is due by now. At the same time, orders arrive before messages about them."""
+        orders = self._orders.at(symbol)
+        if len(orders) == 1 and not self.commands and orders[0].phase is Phase.TRAVELLING:
+            order = orders[0]
+            if order.arrival_ns > now_ns:
+                return
+            self._arrive(order, order.arrival_ns, out)
         while due := self._due(symbol, now_ns):
             # One at a time: each may end others.
             ns, _, _, act = due[0] if len(due) == 1 else min(due, key=lambda entry: entry[:3])
@@ -59,7 +68,7 @@ class Clock:
 
     def _due(self, symbol: str, now_ns: int) -> list[tuple[int, int, int, Act]]:
         due: list[tuple[int, int, int, Act]] = []
-        for order in self._orders.of(symbol):
+        for order in self._orders.at(symbol):
             if order.phase is Phase.TRAVELLING:
                 # Nothing else befalls it on its way.
                 if order.arrival_ns <= now_ns:
@@ -113,7 +122,8 @@ class Clock:
             return
         if not request.post_only:
             executions.accept(order, ns, out)
-        executions.lose(order, ns, out)
+        if order.lost:
+            executions.lose(order, ns, out)
 
     def _expire(self, order: Working, ns: int, out: list[Report]) -> None:
         self._executions.end(order, OrderState.EXPIRED, "its time is over", max(ns, order.arrival_ns), out)
@@ -124,10 +134,11 @@ class Clock:
 
     def _lapse_ns(self, order: Working) -> int | None:
         """When an order that takes is given up."""
-        takes = order.phase is Phase.TAKING or (
-            order.phase is Phase.ARRIVED
-            and not order.watches
-            and (order.limit is None or order.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK))
+        request, phase = order.request, order.phase
+        takes = phase is Phase.TAKING or (
+            phase is Phase.ARRIVED
+            and not (request.type.triggered and not order.triggered)
+            and (order.limit is None or request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK))
         )
         return order.fresh_ns + self._ttl_ns if takes else None
 

@@ -162,16 +162,20 @@ class Display(msgspec.Struct, gc=False):
         stale: bool,
     ) -> bool:
         """Take a quote in, (price, size) each; False when it is the one that was known."""
-        self.last = _price(last, instrument)
         known = math.isfinite(bid[0]) or math.isfinite(ask[0])
         self.stale = stale and known
-        if known and self.quote_id == quote_id and self.quoted:
-            return False
-        if not known and not self.quoted:
+        if (known and self.quote_id == quote_id and self.quoted) or not (known or self.quoted):
+            self.last = _price(last, instrument)
             return False
         self.quote_id = quote_id
-        for side, (price, size) in ((self.bids, bid), (self.asks, ask)):
-            side.refresh(_price(price, instrument), _size(size, instrument))
+        (low, bid_size), (high, ask_size) = bid, ask
+        below, bids = _price(low, instrument), _size(bid_size, instrument)
+        # Out of bars both are the same.
+        above = below if high == low else _price(high, instrument)
+        asks = bids if ask_size == bid_size else _size(ask_size, instrument)
+        self.last = above if last == high else _price(last, instrument)
+        self.bids.refresh(below, bids)
+        self.asks.refresh(above, asks)
         self.depth_used = False
         return True
 

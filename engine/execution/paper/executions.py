@@ -48,32 +48,33 @@ class Executions:
     ) -> None:
         """Book an execution of at most ``fillable``, and all that follows from it."""
         request = order.request
-        instrument = self._instruments.get(order.symbol)
+        identity, symbol, side = request.client_order_id, request.symbol, request.side
+        instrument = self._instruments.get(symbol)
         assert instrument is not None  # only known symbols get in
         out.append(
             Fill(
-                trade_id=trade_id(order.id, order.fills),
-                client_order_id=order.id,
-                symbol=order.symbol,
-                side=request.side,
-                quantity=quantity,
-                price=price,
-                fee=self._fees.fee(quantity, price, liquidity),
-                liquidity=liquidity,
-                decision_price=request.decision_price,
-                ns=now_ns,
-                currency=instrument.quote_currency,
+                trade_id(identity, order.fills),
+                identity,
+                symbol,
+                side,
+                quantity,
+                price,
+                self._fees.fee(quantity, price, liquidity),
+                liquidity,
+                request.decision_price,
+                now_ns,
+                instrument.quote_currency,
             )
         )
         order.fills += 1
         order.filled += quantity
         order.fresh_ns = now_ns
         order.note = ""
-        self.move(order.symbol, quantity * request.side.sign, now_ns)
-        done = not order.leaves
+        self.move(symbol, quantity * side.sign, now_ns)
+        done = order.filled == order.quantity
         if done:
             self._orders.remove(order, OrderState.FILLED)
-            if not (request.parent_id or self._orders.any(order.symbol)):
+            if not (request.parent_id or self._orders.any(symbol)):
                 return  # nothing else of the symbol is here that it could change
         self._shrink_siblings(order, quantity, done, now_ns, out)
         for child in self._orders.children(order):

@@ -18,15 +18,23 @@ class Latency:
 
     def __init__(self, config: PaperConfig) -> None:
         self._config = config
+        feed = config.feed_latency_ms
+        self._there_at_once = not (feed or config.entry_latency_ms)
+        self.back_at_once = not (feed or config.response_latency_ms)
+        """Whether reports take no time at all."""
 
     def inward_ns(self, client_order_id: str, what: str) -> int:
         """From the desk's sending until the market that it meets is seen. ``what`` tells messages apart."""
+        if self._there_at_once:
+            return 0
         config = self._config
         entry = self._leg(config.entry_latency_ms, client_order_id, f"entry {what}")
         return entry + self._leg(config.feed_latency_ms, client_order_id, f"feed {what}")
 
     def outward_ns(self, client_order_id: str, event_ns: int) -> int:
         """From an execution until its report is back at the desk, which saw the market ``feed`` late."""
+        if self.back_at_once:
+            return 0
         config = self._config
         back = self._leg(config.response_latency_ms, client_order_id, f"response {event_ns}")
         if not config.feed_latency_ms:

@@ -28,7 +28,7 @@ class Matching:
     def watch(self, symbol: str, display: Display, now_ns: int, out: list[Report]) -> None:
         """Set off what the market has reached."""
         for order in self._orders.of(symbol):
-            if not (order.working and order.watches):
+            if not (order.watches and order.working):
                 continue
             if order.request.reduce_only and not self._executions.clamp_one(order, now_ns, out):
                 continue
@@ -52,7 +52,10 @@ class Matching:
 
     def on_quote(self, symbol: str, display: Display, fresh: bool, now_ns: int, out: list[Report]) -> None:
         """Fill against what is displayed, what rests first. ``fresh``: it is a new quote."""
-        for order in sorted(self._orders.of(symbol), key=_precedence):
+        orders = self._orders.of(symbol)
+        if len(orders) > 1:
+            orders.sort(key=_precedence)
+        for order in orders:
             if order.phase is Phase.ARRIVED and not order.watches:
                 self._judge(order, display, now_ns, out)
             elif order.phase is Phase.TAKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -95,7 +95,8 @@ class Working(msgspec.Struct, gc=False):
             self.phase, self.place, self.arrival_ns = Phase.ARRIVED, None, now_ns
 
     def event(self, state: OrderState, reason: str, ns: int) -> OrderEvent:
-        return OrderEvent(self.id, self.symbol, state, reason, ns)
+        request = self.request
+        return OrderEvent(request.client_order_id, request.symbol, state, reason, ns)
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -143,30 +144,37 @@ class OpenOrders:
         """A copy: orders may end, and children come to life, while it is gone through."""
         return list(self._by_symbol.get(symbol, ()))
 
-    def symbols(self) -> list[str]:
-        return list(self._by_symbol)
+    def at(self, symbol: str) -> Sequence[Working]:
+        """The same without a copy, for who changes none while it is gone through."""
+        return self._by_symbol.get(symbol, ())
+
+    def symbols(self) -> Collection[str]:
+        return self._by_symbol.keys()
 
     def add(self, order: Working) -> None:
-        self._by_id[order.id] = order
-        self._by_symbol.setdefault(order.symbol, []).append(order)
+        request = order.request
+        self._by_id[request.client_order_id] = order
+        self._by_symbol.setdefault(request.symbol, []).append(order)
 
     def remove(self, order: Working, state: OrderState) -> None:
-        order.phase = Phase.DONE
-        self.ended[order.id] = Ended(state, order.filled, order.symbol)
-        del self._by_id[order.id]
-        orders = self._by_symbol[order.symbol]
-        orders.remove(order)
-        if not orders:
-            del self._by_symbol[order.symbol]
+        order.phase, request = Phase.DONE, order.request
+        identity, symbol = request.client_order_id, request.symbol
+        self.ended[identity] = Ended(state, order.filled, symbol)
+        del self._by_id[identity]
+        orders = self._by_symbol[symbol]
+        if len(orders) == 1:
+            del self._by_symbol[symbol]
+        else:
+            orders.remove(order)
 
     def children(self, parent: Working) -> list[Working]:
-        return [order for order in self.of(parent.symbol) if order.request.parent_id == parent.id]
+        return [order for order in self.at(parent.symbol) if order.request.parent_id == parent.id]
 
     def siblings(self, order: Working) -> list[Working]:
         """Those that lose what it fills, whichever of them names the other."""
         named, own = set(order.request.siblings), order.id
         return [
             other
-            for other in self.of(order.symbol)
+            for other in self.at(order.symbol)
             if other is not order and (other.id in named or own in other.request.siblings)
         ]

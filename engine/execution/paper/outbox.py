@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -43,8 +43,11 @@ class Outbox:
         parcels = self._parcels.get(symbol)
         return parcels[0].due_ns if parcels else None
 
-    def symbols(self) -> list[str]:
-        return list(self._parcels)
+    def any(self, symbol: str) -> bool:
+        return symbol in self._parcels
+
+    def symbols(self) -> Collection[str]:
+        return self._parcels.keys()
 
     def reports(self) -> list[Report]:
         """All that the desk does not have yet."""

@@ -146,7 +146,7 @@ class PaperVenue:
     def wake_ns(self, symbol: str) -> int | None:
         """From when on the symbol's ticks matter: a past time while an order of it is at the venue, the
         next arrival (of an order, a message or a report) otherwise, None when nothing is expected."""
-        for order in self._orders.of(symbol):
+        for order in self._orders.at(symbol):
             if order.working:
                 return order.arrival_ns
         due = self._clock.next_ns(symbol), self._outbox.due_ns(symbol)
@@ -237,11 +237,11 @@ class PaperVenue:
                 self._matching.on_quote(symbol, display, fresh, now_ns, out)
             elif printed is not None:
                 self._matching.take_print(symbol, display, printed, now_ns, out)
-            found = calm(self._orders.of(symbol), self._clock.next_ns(symbol))
+            orders = self._orders.at(symbol)
+            found = calm(orders, self._clock.next_ns(symbol)) if orders else None
             if found is not None:
                 self._calm[symbol] = found
-        self._send(symbol, out)
-        return self._receive(symbol, now_ns)
+        return self._answer(symbol, out, now_ns)
 
     # --- time ---
 
@@ -381,7 +381,7 @@ class PaperVenue:
             trail=request.trail,
             arrival_ns=arrival_ns,
             fresh_ns=arrival_ns,
-            lost=sum((self._orders.filled(sibling) for sibling in request.siblings), ZERO),
+            lost=sum(map(self._orders.filled, request.siblings), ZERO),
         )
         self._orders.add(order)
         self._account.begin(request)
@@ -406,7 +406,7 @@ class PaperVenue:
     def _concerns(self, symbol: str) -> bool:
         return (
             self._orders.any(symbol)
-            or self._outbox.due_ns(symbol) is not None
+            or self._outbox.any(symbol)
             or any(command.symbol == symbol for command in self._clock.commands)
         )
 
@@ -414,8 +414,18 @@ class PaperVenue:
         self._calm.pop(symbol, None)
         out: list[Report] = []
         self._clock.advance(symbol, now_ns, out)
-        self._send(symbol, out)
-        return self._receive(symbol, now_ns)
+        return self._answer(symbol, out, now_ns)
+
+    def _answer(self, symbol: str, out: list[Report], now_ns: int) -> list[Report]:
+        """Send what happened on its way back; what has arrived by now."""
+        at_once = self._latency.back_at_once and not (out and out[0].ns > now_ns)
+        if not at_once or self._outbox.any(symbol):
+            self._send(symbol, out)
+            return self._receive(symbol, now_ns)
+        self._now_ns = max(self._now_ns, now_ns)
+        for report in out:
+            self._account.tell(report)
+        return out
 
     def _send(self, symbol: str, reports: list[Report]) -> None:
         """On their way back, together."""
