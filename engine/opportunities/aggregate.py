@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -28,6 +27,12 @@ from engine.opportunities.rules import (
     sift,
 )
 from engine.sessions import Sessions
+
+try:
+    # Without OpenSSL, which takes several times as long to begin a digest as to make one of a few bytes.
+    from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    from hashlib import sha256
 
 STAGE = "opportunities"
 HISTORY = 1000
@@ -87,7 +92,8 @@ class Aggregator:
         self._dedupe_ns = round(config.dedupe_s * NS)
         self._history: OrderedDict[str, _Record] = OrderedDict()
         self._live: dict[str, _Record] = {}
-        self._last: dict[tuple[str, Side], _Record] = {}
+        self._last_buy: dict[str, _Record] = {}
+        self._last_sell: dict[str, _Record] = {}
         self._expired: list[Drop] = []
         self._index: dict[str, int] = {}
         self._stand(new_standing(64))
@@ -141,7 +147,7 @@ class Aggregator:
         score, confidence = float(blended["score"][position]), float(blended["confidence"][position])
         side = _BUY if score > 0.0 else _SELL
         if number == DUPLICATE:
-            text = _known_of(self._last[(symbol, side)])
+            text = _known_of((self._last_buy if side is _BUY else self._last_sell)[symbol])
         else:
             hold = HOLD if live is not None and live.opportunity.side is side else 1.0
             text = detail(number, score, confidence, lambda: table.row(position), self._limits, hold)
@@ -154,8 +160,8 @@ class Aggregator:
         DUPLICATE. Raises KeyError for a symbol that was not added.
         """
         symbol, ns = blend.symbol, blend.ns
-        live = self._live_at(symbol, ns)
-        side = _BUY if blend.score > 0.0 else _SELL
+        live = self._live_at(symbol, ns) if symbol in self._live else None
+        side, acted = (_BUY, self._last_buy) if blend.score > 0.0 else (_SELL, self._last_sell)
         same = live is not None and live.opportunity.side is side
         hold = HOLD if same else 1.0
         refused = judge(blend, row, self._limits, hold, self._sessions.is_open(ns))
@@ -164,7 +170,7 @@ class Aggregator:
             return Drop(STAGE, symbol, CODES[refused], text, ns)
         if live is not None and same:
             return self._merge(live, blend, row)
-        last = self._last.get((symbol, side))
+        last = acted.get(symbol)
         evidence_ns, reason = _evidence(blend)
         if last is not None and (duplicate := self._duplicate(last, blend, evidence_ns)):
             return Drop(STAGE, symbol, "DUPLICATE", duplicate, ns)
@@ -275,7 +281,8 @@ class Aggregator:
             _, oldest = self._history.popitem(last=False)
             if self._live.get(oldest.opportunity.symbol) is oldest:
                 self._expire(oldest, ns)
-        self._live[blend.symbol] = self._last[(blend.symbol, side)] = record
+        acted = self._last_buy if side is _BUY else self._last_sell
+        self._live[blend.symbol] = acted[blend.symbol] = record
         self._note(record)
         return opportunity
 
@@ -341,7 +348,8 @@ def _known_of(last: _Record) -> str:
 
 def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:
     """12 hexadecimal digits: the same symbol, side and time give the same id in every run."""
-    return hashlib.sha256(f"{symbol}|{_TEXT[side]}|{created_ns}".encode()).hexdigest()[:12]
+    digits: str = sha256(f"{symbol}|{_TEXT[side]}|{created_ns}".encode()).hexdigest()
+    return digits[:12]
 
 
 def _evidence(blend: Blend) -> tuple[int, str]:

@@ -100,10 +100,7 @@ class Case:
         self.adds = True
         """Whether the order makes the position larger, or turns it; True when unknown."""
         if equity is not None:
-            self.order_limit = equity * limits.order_share
-            self.position_limit = equity * limits.position_share
-            self.gross_limit = equity * limits.gross_share
-            self.net_limit = equity * limits.net_share
+            self.order_limit, self.position_limit, self.gross_limit, self.net_limit = limits.shares(equity)
         if quantity.is_finite():
             touch = ask if buying else bid
             touch = touch if 0.0 < touch < _INF else mid

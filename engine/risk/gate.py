@@ -33,6 +33,7 @@ from engine.risk.judgement import CHECK_FAILED, Judgement, raised
 from engine.risk.legs import LEG, LIST, exits, fits, seen_by
 from engine.risk.limit_book import LimitBook
 from engine.risk.pace import Pace
+from engine.risk.plain_entry import PlainEntry
 from engine.risk.plan import Plan, plan
 from engine.risk.state import StateLatch
 from engine.risk.stop_lock import StopLocks
@@ -80,6 +81,10 @@ class RiskGate:
         self._own_priced_entry = self._made_of(ENTRY_CHECKS, market=False, scoped=True)
         self._market_exit = self._made_of(EXIT_CHECKS, market=True)
         self._priced_exit = self._made_of(EXIT_CHECKS, market=False)
+        plain = PlainEntry(
+            *(self._market_entry.checks, self._limits, self._latch, self._pace, self.locks, self.cooldown)
+        )
+        self._plain = plain if plain.usable else None
 
     def _made_of(self, checks: Iterable[PreTradeCheck], *, market: bool, scoped: bool = False) -> Plan:
         if not self._on_bus:
@@ -107,6 +112,10 @@ class RiskGate:
             checks, judges = self._market_exit if market else self._priced_exit
         elif not limits.own:
             checks, judges = self._market_entry if market else self._priced_entry
+            if market and self._plain is not None:
+                plainly = self._plainly(self._plain, request, view)
+                if plainly is not None:
+                    return Judgement(request, True, checks, plainly, view.now_ns)
         else:
             limits = limits.of(request)
             scopes = limits.scopes
@@ -123,6 +132,13 @@ class RiskGate:
         except Exception:
             return self._judge_apart(request, view, Plan(checks, judges), sized=sized)
         return Judgement(request, approved, checks, outcomes, view.now_ns, scopes)
+
+    def _plainly(self, plain: PlainEntry, request: OrderRequest, view: RiskView) -> list[Outcome] | None:
+        """What the checks say of a plain entry; None: they are to be made one by one."""
+        try:
+            return plain.outcomes(request, view)
+        except Exception:  # which one raises is told by each of them
+            return None
 
     def judge_list(self, requests: Sequence[OrderRequest], views: Sequence[RiskView]) -> list[Judgement]:
         """Judge orders that leave together: a bracket (the parent first), or siblings of which one fills.

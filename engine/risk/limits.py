@@ -25,6 +25,9 @@ _TIGHTER = {
 """Limits of a single order or of its symbol's position: the smallest applies. The others are compared with
 what their scope uses."""
 
+Shares = tuple[Decimal, Decimal, Decimal, Decimal]
+"""Most of one order, of a symbol's position, gross and net, in the account's currency."""
+
 
 class Limits:
     """Percentages as exact shares, seconds as nanoseconds. One object for as long as the desk runs."""
@@ -67,6 +70,7 @@ class Limits:
         self.allow_short = config.allow_short
         self.own = {scope: Own(limits) for scope, limits in own.items() if limits}
         self._resolved = {}
+        self._shared: tuple[Decimal, Shares] | None = None
         self.asks_more = bool(self.own or self.converts)
         """Whether an entry's view must hold more than what every check of a plain one looks at: beside the
         model's age, where a model is behind it."""
@@ -81,12 +85,27 @@ class Limits:
             resolved = self._resolved[key] = self._resolve(scopes_of(*key))
         return resolved
 
+    def shares(self, equity: Decimal) -> Shares:
+        """What the limits come to at this equity, which changes more seldom than orders are judged."""
+        shared = self._shared
+        if shared is not None and shared[0] is equity:
+            return shared[1]
+        found = (
+            equity * self.order_share,
+            equity * self.position_share,
+            equity * self.gross_share,
+            equity * self.net_share,
+        )
+        self._shared = equity, found
+        return found
+
     def bound(self, symbol: str, sources: tuple[str, ...]) -> list[str]:
         """Which scopes of such an entry have limits of their own."""
         return [scope for scope in scopes_of(symbol, sources) if scope in self.own] if self.own else []
 
     def _resolve(self, scopes: list[str]) -> Limits:
         resolved = copy.copy(self)
+        resolved._shared = None
         resolved.own = {scope: self.own[scope] for scope in scopes if scope in self.own}
         found: dict[str, str] = {}
         for scope, own in resolved.own.items():

@@ -44,6 +44,8 @@ class Pace:
         self.ids: set[str] = set()
         """Of all orders ever sent."""
         self._recent: deque[tuple[int, _Content, str]] = deque()
+        self.newest_ns: int | None = None
+        """When something was sent last."""
         self._repeats: dict[tuple[str, str, Side], deque[int]] = {}
         self.disabled: dict[str, str] = {}
         """Strategy -> why; until a person enables it again."""
@@ -67,6 +69,7 @@ class Pace:
         if limits.own:
             self._take_own(request, ns)
         self._recent.append((ns, _content(request), request.client_order_id))
+        self.newest_ns = ns
         while ns - self._recent[0][0] > limits.duplicate_ns:
             self._recent.popleft()
 

@@ -38,7 +38,8 @@ class StateLatch:
         self.state = RiskState.ACTIVE
         self.reason = ""
         self._day = -1
-        self._tripped = RiskState.ACTIVE
+        self.tripped = RiskState.ACTIVE
+        """The tightest state that a limit of the day asked for today."""
 
     def restore(self, state: RiskState, reason: str = "") -> None:
         """The state that was latched when the engine ended."""
@@ -64,11 +65,11 @@ class StateLatch:
         """
         day = ns // _DAY_NS
         if day > self._day:
-            self._day, self._tripped = day, RiskState.ACTIVE
+            self._day, self.tripped = day, RiskState.ACTIVE
         level, text = self._level(day_pnl, start_equity, start_equity if high_equity is None else high_equity)
-        if TIGHTNESS[level] <= TIGHTNESS[self._tripped]:
+        if TIGHTNESS[level] <= TIGHTNESS[self.tripped]:
             return None
-        self._tripped = level
+        self.tripped = level
         return self.request(level, RISK, text, ns)
 
     def loss_limit_pct(self) -> Decimal:
@@ -76,7 +77,7 @@ class StateLatch:
 
         The first limit; the second once the first tripped and a person went on in spite of it.
         """
-        overruled = self._tripped is not RiskState.ACTIVE and self.state is RiskState.ACTIVE
+        overruled = self.tripped is not RiskState.ACTIVE and self.state is RiskState.ACTIVE
         return self._limits.halt_pct if overruled else self._limits.reduce_pct
 
     def _level(self, day_pnl: Decimal, start: Decimal, high: Decimal) -> tuple[RiskState, str]:
