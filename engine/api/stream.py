@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -148,8 +149,10 @@ class Streams:
             unsubscribe()
 
     def _after(self, now: float) -> float:
-        """When the next frame is due: all clients' at once, so that the desk makes one for all of them."""
-        due = (now // self._interval + 1) * self._interval
+        """When the next frame is due, by the loop's clock: all clients' at once, so that the desk makes one
+        for all of them, and not when a second begins: then bars close, and most is decided."""
+        ahead = time.time() - now
+        due = (math.floor((now + ahead) / self._interval - 0.5) + 1.5) * self._interval - ahead
         return due if due - now >= self._interval / 2 else due + self._interval
 
     async def _send_market(self, stream: web.WebSocketResponse, market: MarketConflator) -> None:

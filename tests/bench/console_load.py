@@ -2,10 +2,10 @@
 
 A venue in a process of its own sends a thousand scripted frames a second through a real WebSocket into a real
 engine, which trades on them. Spells without a console and with two of them, each in a terminal of 200x50 and
-watching the market of one symbol, take turns. The time is from the sending of a trade until the desk has
-handled it, with all that it waits for: what the engine's loop does for its consoles is in it. The venue and
-the terminals stand for other machines: they leave the engine's processor to it, as the consoles do by
-themselves.
+watching the market of one symbol, take turns; those that others on the machine spoilt are left out. The time
+is from the sending of a trade until the desk has handled it, with all that it waits for: what the engine's
+loop does for its consoles is in it. The venue and the terminals stand for other machines: they leave the
+engine's processor to it, as the consoles do by themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
@@ -26,16 +25,17 @@ from engine.config import LinkConfig
 from tests.bench.machine import ROOT, child_environment, console, defaults, elsewhere, on_time
 from tests.bench.registry import Figure, at_most, bench
 from tests.bench.running_engine import health
+from tests.bench.spells import Spell, Spells, losses
 from tests.bench.terminal import Terminal
 
 _RATE = 1_000
-_SPELL_S, _SETTLE_S, _TURNS = 8.0, 4.0, 3
+_SPELL_S, _SETTLE_S = 9.0, 4.0
+"""The script's rises come again every three seconds: each spell has as many."""
+_TURNS, _MOST_TURNS = 5, 10
 _START_S = 40.0
 _MARKET = "7"
 SHIPPED, MOST = LinkConfig().frames_per_s, 10.0
 """Frames a second that a console is sent."""
-Spell = tuple[int, int]
-"""From and to, ns UTC."""
 
 
 @bench("console_load")
@@ -51,57 +51,48 @@ def console_load(scratch: Path) -> list[Figure]:
 def _loaded(scratch: Path, frames_per_s: float) -> tuple[list[Figure], float]:
     """And how many times as long as without consoles it takes with them, at p99."""
     state, out = scratch / f"console-load-{frames_per_s:g}", scratch / f"console-load-{frames_per_s:g}.times"
-    without: list[Spell] = []
-    attended: list[Spell] = []
-    with scripted_engine(state, out, frames_per_s):
+    spells = {name: Spells(_TURNS, _MOST_TURNS) for name in ("no console", "two consoles")}
+    without, attended = spells.values()
+    with scripted_engine(state, out, frames_per_s) as engine:
         time.sleep(_SETTLE_S)
-        for _ in range(_TURNS):
-            without.append(_spell())
+        while without.want_more or attended.want_more:
+            without.all.append(_spell(engine))
             with contextlib.ExitStack() as screens:
                 for down in ("j", "jj"):
-                    screen = screens.enter_context(
-                        Terminal(console("attach", "--state-dir", str(state), *defaults(state)), 200, 50)
-                    )
-                    if (
-                        screen.wait(lambda shown: any("S0USDT" in line for line in shown.display), 20.0)
-                        is None
-                    ):
-                        raise RuntimeError(f"no tick on the screen: {screen.text}")
-                    screen.press(down + _MARKET)
+                    _watch(screens, state, down)
                 time.sleep(_SETTLE_S)
-                attended.append(_spell())
+                attended.all.append(_spell(engine))
             time.sleep(_SETTLE_S / 2)
     times = np.frombuffer(out.read_bytes(), "<i8").reshape(-1, 3)
     figures = []
-    found: dict[str, dict[float, float]] = {}
-    for name, spells in (("no console", without), ("two consoles", attended)):
-        runs = [within(times, spell) for spell in spells]
-        found[name] = {share: median(float(np.quantile(run, share)) for run in runs) for share in (0.5, 0.99)}
-        orders = sum(int(within(times, spell, 2).sum()) for spell in spells)
-        for share, value in found[name].items():
-            best = min(float(np.quantile(run, share)) for run in runs)
-            note = (
-                f"median of {_TURNS} x {_SPELL_S:g} s, best {best / 1e3:.0f}; {sum(map(len, runs)):,} trades"
-            )
+    for name, each in spells.items():
+        orders = sum(int(spell.within(times, 2).sum()) for spell in each.counted)
+        for share in (0.5, 0.99):
+            best = min(each.quantiles_us(times, share))
             metric = f"{name}, {frames_per_s:g} frames/s, p{share * 100:g}"
-            figures.append(Figure(metric, value / 1e3, "us", note=f"{note}, {orders} with orders"))
-    return figures, found["two consoles"][0.99] / found["no console"][0.99]
+            note = f"median of {each.about()}; best {best:.0f}; {orders} with orders"
+            figures.append(Figure(metric, each.quantile_us(times, share), "us", note=note))
+    return figures, attended.quantile_us(times, 0.99) / without.quantile_us(times, 0.99)
 
 
-def _spell() -> Spell:
-    began = time.time_ns()
+def _watch(screens: contextlib.ExitStack, state: Path, down: str) -> None:
+    """Open a console that watches the market of a symbol."""
+    line = console("attach", "--state-dir", str(state), *defaults(state))
+    screen = screens.enter_context(Terminal(line, 200, 50))
+    if screen.wait(lambda shown: any("S0USDT" in row for row in shown.display), 20.0) is None:
+        raise RuntimeError(f"no tick on the screen: {screen.text}")
+    screen.press(down + _MARKET)
+
+
+def _spell(engine: int) -> Spell:
+    began, lost = time.time_ns(), losses(engine)
     time.sleep(_SPELL_S)
-    return began, time.time_ns()
-
-
-def within(times: np.ndarray, spell: Spell, column: int = 1) -> np.ndarray:
-    """Of the trades of a spell: how long after its sending each was decided on, ns."""
-    return times[(times[:, 0] >= spell[0]) & (times[:, 0] < spell[1]), column]
+    return Spell(began, time.time_ns(), lost())
 
 
 @contextlib.contextmanager
-def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "") -> Iterator[None]:
-    """A running engine on a running server; both are gone afterwards, and its times are written.
+def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "") -> Iterator[int]:
+    """The id of a running engine on a running server; both are gone afterwards, and its times are written.
 
     ``listen``: of its gateway. Only the engine runs on the processor that it has for itself; the server sends
     on time, whatever else goes on.
@@ -127,7 +118,7 @@ def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "
                 time.sleep(0.05)
             elsewhere(server.pid)
             on_time(server.pid)
-            yield
+            yield engine.pid
         finally:
             engine.terminate()
             try:
