@@ -18,6 +18,7 @@ from engine.api.guard import GUARD, Guard
 from engine.api.http import MAX_BODY, errors
 from engine.api.hub import Hub
 from engine.api.idempotency import Keys
+from engine.api.looks import in_parts
 from engine.api.private_socket import listen
 from engine.api.requests import Requests
 from engine.api.route import DESK, add_routes, strict
@@ -56,6 +57,7 @@ class ApiServer:
                 strict,
                 begun(commands),
                 Keys(commands).middleware(),
+                in_parts(),
             ],
         )
         app[DESK], app[GUARD], app[STREAMS] = self._desk, self._guard, self.streams
