@@ -18,6 +18,7 @@ _ALL = Decimal(100)
 """Percent."""
 _NOTHING, _ONE = Decimal(0), Decimal(1)
 _ENTRY, _MARKET = Purpose.ENTRY, OrderType.MARKET
+_MOST_LOTS, _DOUBT, _FINEST = 1e8, 1e-6, 1e-50
 # An enum's members are looked up at a cost, which between a frame and its order counts.
 
 
@@ -39,6 +40,11 @@ class OrderBuilder:
 
     def __init__(self, account: AccountConfig) -> None:
         self._share = Decimal(repr(account.order_size_pct)) / 100
+        self._near_share = float(self._share)
+        self._known_equity = _NOTHING, 0.0
+        """The last one, and as it nearly is."""
+        self._grids: dict[str, tuple[Instrument, float, float]] = {}
+        """By symbol: (instrument, its lot, least an order is worth), the last two as they nearly are."""
 
     def entry(
         self,
@@ -60,22 +66,23 @@ class OrderBuilder:
         price = opportunity.price if mid is None else mid
         if not 0.0 < price < math.inf:
             return _drop(opportunity, "NO_PRICE", f"price {price}", now_ns)
-        if not (equity.is_finite() and equity > 0):
+        if not (equity.is_finite() and equity > _NOTHING):
             return _drop(opportunity, "NO_EQUITY", f"equity {equity}", now_ns)
-        if not 0 < opportunity.confidence <= 1:
-            return _drop(opportunity, "NO_CONFIDENCE", f"confidence {opportunity.confidence}", now_ns)
+        confidence = opportunity.confidence
+        if not 0 < confidence <= 1:
+            return _drop(opportunity, "NO_CONFIDENCE", f"confidence {confidence}", now_ns)
         if now_ns >= opportunity.expires_ns:
             return _drop(opportunity, "EXPIRED", f"expired at {opportunity.expires_ns}", now_ns)
-        budget = equity * self._share * Decimal(repr(opportunity.confidence))
-        if rate != _ONE:
-            budget /= rate
-        exact_price = Decimal(repr(price))
-        quantity = instrument.quantity(budget / exact_price)
-        if quantity <= 0 or quantity * exact_price < instrument.min_notional:
-            detail = (
-                f"{budget:.2f} buys {quantity}: lot {instrument.lot_size}, minimum {instrument.min_notional}"
-            )
-            return _drop(opportunity, "TOO_SMALL", detail, now_ns)
+        quantity = self._plain_quantity(equity, confidence, price, instrument) if rate == _ONE else None
+        if quantity is None:
+            budget = equity * self._share * Decimal(repr(confidence))
+            if rate != _ONE:
+                budget /= rate
+            exact_price = Decimal(repr(price))
+            quantity = instrument.quantity(budget / exact_price)
+            if quantity <= 0 or quantity * exact_price < instrument.min_notional:
+                least = f"lot {instrument.lot_size}, minimum {instrument.min_notional}"
+                return _drop(opportunity, "TOO_SMALL", f"{budget:.2f} buys {quantity}: {least}", now_ns)
         symbol, side, opportunity_id = opportunity.symbol, opportunity.side, opportunity.opportunity_id
         return OrderRequest(  # by position: naming a dozen fields takes twice as long
             client_order_id(_ENTRY, symbol, side, now_ns, opportunity_id),
@@ -91,6 +98,32 @@ class OrderBuilder:
             opportunity.reason,
             sources,
         )
+
+    def _plain_quantity(
+        self, equity: Decimal, confidence: float, price: float, instrument: Instrument
+    ) -> Decimal | None:
+        """What the exact way comes to, where numbers that are nearly so leave no doubt of it; None: they do.
+
+        A dozen roundings of 2**-53 each are less than 1e-14 of the lots, so less than ``_DOUBT`` of one.
+        """
+        known, near_equity = self._known_equity
+        if known is not equity:
+            near_equity = float(equity)
+            self._known_equity = equity, near_equity
+        grid = self._grids.get(instrument.symbol)
+        if grid is None or grid[0] is not instrument:
+            lot = float(instrument.lot_size)
+            grid = instrument, lot if lot > _FINEST else 0.0, float(instrument.min_notional)
+            self._grids[instrument.symbol] = grid
+        _, lot, least = grid
+        worth = price * lot
+        lots = near_equity * self._near_share * confidence / worth if worth > _FINEST else 0.0
+        if not 1.0 <= lots < _MOST_LOTS:
+            return None
+        whole = int(lots)
+        if not _DOUBT < lots - whole < 1.0 - _DOUBT or whole * worth < least * (1.0 + _DOUBT):
+            return None
+        return whole * instrument.lot_size
 
     def exit(
         self,

@@ -29,6 +29,7 @@ class Entry:
 
     __slots__ = (
         "_candidates",
+        "_name",
         "_owned",
         "_slow",
         "broken",
@@ -48,6 +49,7 @@ class Entry:
     def __init__(self, kind: type[Strategy], params: Strategy.Params, origin: str = "") -> None:
         """``origin``: "" for a built-in one, else the file or entry point."""
         self.kind = kind
+        self._name = kind.name
         self.params = params
         self.origin = origin
         self.strategy = Strategy(params)
@@ -121,7 +123,16 @@ class Entry:
     def on_row(self, method: Callable[[FeatureRow], Signal | None], row: FeatureRow) -> Signal | None:
         signal = method(row)
         if signal is not None:
-            self._check(signal)
+            fits = (
+                type(signal) is Signal
+                and -1.0 <= signal.score <= 1.0
+                and 0.0 <= signal.confidence <= 1.0
+                and signal.ttl_ns > 0
+                and signal.source == self._name
+                and signal.family is _TECHNICAL
+            )
+            if not fits:
+                self._check(signal)
             if signal.symbol != row.symbol:
                 raise StrategyFault(f"signal for {signal.symbol!r} on a row of {row.symbol!r}")
             if self.origin:
@@ -184,6 +195,7 @@ class Entry:
         return table.select(flags.nonzero()[0])
 
     def _check(self, signal: Signal) -> None:
+        """Say what is wrong with it."""
         if type(signal) is not Signal:
             raise StrategyFault(f"returned a {type(signal).__name__}, not a Signal or None")
         if not (-1.0 <= signal.score <= 1.0):

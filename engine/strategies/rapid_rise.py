@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
-from engine.events import NS, FeatureRow, Signal
+from engine.events import NS, Family, FeatureRow, Signal
 from engine.strategies.base import Above0, From0, Seconds, Strategy
 
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from engine.strategies.base import Mask
 
 
-# On the way from a tick to an order: % takes three quarters of an f-string's time.
-_REASON = "%+.2f %% in the window on volume %.4g in %.0f trades (min %g %%, %.4g)"
+_TECHNICAL = Family.TECHNICAL
 
 
 class RapidRise(Strategy):
@@ -53,6 +52,10 @@ class RapidRise(Strategy):
         self._min_change = params.min_change_pct
         self._falls = params.falls
         self._cooldown_ns = round(params.cooldown_s * NS)
+        # On the way from a tick to an order: each number that is put into words takes long.
+        self._reason = (
+            f"%+.2f %% in the window on volume %.4g in %d trades (min {params.min_change_pct:g} %%, %.4g)"
+        )
         self._spoken: dict[str, tuple[int, float]] = {}
         """By symbol: when it last spoke, and the change it spoke of."""
 
@@ -68,31 +71,33 @@ class RapidRise(Strategy):
         return None
 
     def on_rise(self, row: FeatureRow) -> Signal | None:
-        return self.on_bar(row)
+        change = row.window_change_pct
+        if change >= self._min_change or (self._falls and change <= -self._min_change):
+            return self._judge(row, change)
+        return None
 
     def _judge(self, row: FeatureRow, change: float) -> Signal | None:
-        params = self._params
-        volume = row.window_volume
+        params, symbol, ns = self._params, row.symbol, row.ns
+        volume, vwap, count = row.window_volume, row.window_vwap, row.window_count
         enough = (
             row.window_gapped != 1.0
             and volume >= params.min_volume
-            and volume * row.window_vwap >= params.min_notional
-            and row.window_count >= params.min_trades
+            and volume * vwap >= params.min_notional
+            and count >= params.min_trades
         )
-        if not enough or not self._is_news(row.symbol, row.ns, change):
-            return None
-        self._spoken[row.symbol] = (row.ns, change)
-        strength = abs(change) / self._min_change
-        least = max(params.min_volume, params.min_notional / row.window_vwap)
-        reason = _REASON % (change, volume, row.window_count, self._min_change, least)
-        score = 1.0 - 1.0 / (1.0 + strength)
-        return self.signal(row.symbol, row.ns, score if change > 0 else -score, 1.0 - 0.5**strength, reason)
-
-    def _is_news(self, symbol: str, ns: int, change: float) -> bool:
         spoken = self._spoken.get(symbol)
-        if spoken is None:
-            return True
-        when, before = spoken
+        if not enough or (spoken is not None and not self._is_news(*spoken, ns, change)):
+            return None
+        self._spoken[symbol] = ns, change
+        strength = abs(change) / self._min_change
+        reason = self._reason % (change, volume, count, max(params.min_volume, params.min_notional / vwap))
+        score, confidence = 1.0 - 1.0 / (1.0 + strength), 1.0 - 0.5**strength
+        if change < 0.0:
+            score = -score
+        return Signal(symbol, self.name, _TECHNICAL, score, confidence, ns, self._ttl_ns, reason)
+
+    def _is_news(self, when: int, before: float, ns: int, change: float) -> bool:
+        """After it spoke at ``when`` of a change ``before``."""
         return (
             ns - when >= self._cooldown_ns
             or change * before < 0

@@ -123,8 +123,18 @@ class StrategySet:
         """Signals when the window crossed ``rise_watch`` between bar closes."""
         found: list[Signal] = []
         for entry, method in self._on_rise:
-            if not entry.symbols or row.symbol in entry.symbols:
+            if entry.symbols and row.symbol not in entry.symbols:
+                continue
+            if entry.origin:
                 self._hear(entry, method, row, found)
+                continue
+            try:
+                signal = entry.on_row(method, row)
+            except BaseException as error:
+                self._fault(entry, error)
+            else:
+                if signal is not None:
+                    found.append(signal)
         return found
 
     def on_scores(self, ns: int, scores: Mapping[str, float], *, without: str = "") -> list[Signal]:
@@ -146,8 +156,9 @@ class StrategySet:
         return found
 
     def _hear(self, entry: Entry, method: _OnRow, row: FeatureRow, found: list[Signal]) -> None:
+        """A user's strategy, which may be slow."""
         try:
-            if entry.origin and self._timer is not None:
+            if self._timer is not None:
                 began = self._timer()
                 signal = entry.on_row(method, row)
                 entry.took((self._timer() - began) / 1e9, self._limit_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -55,6 +56,37 @@ def test_entry_is_its_share_of_equity_times_confidence() -> None:
     assert (made.side, made.purpose, made.reduce_only) == (Side.BUY, Purpose.ENTRY, False)
     assert (made.decision_ns, made.decision_price, made.opportunity_id) == (T0, 100.0, "op-1")
     assert made == BUILDER.entry(opportunity(), INSTRUMENT, Decimal(100_000), T0)
+
+
+@settings(max_examples=400)
+@given(
+    st.decimals("0.01", "1e9", places=4, allow_nan=False),
+    st.floats(1e-6, 1.0),
+    st.floats(1e-9, 1e7),
+    st.sampled_from(["1", "0.001", "0.0010", "1E+1", "0.25", "1e-8", "0.007"]),
+    st.sampled_from(["0", "5", "10.00", "1000"]),
+    st.sampled_from([0.5, 2.0, 33.3, 100.0]),
+)
+def test_the_shorter_way_to_a_quantity_comes_to_the_same(
+    equity: Decimal, confidence: float, price: float, lot: str, least: str, percent: float
+) -> None:
+    grid = Instrument(0, SYMBOL, "USD", Decimal("0.01"), Decimal(lot), Decimal(least))
+    builder, seen = OrderBuilder(AccountConfig(order_size_pct=percent)), opportunity(confidence=confidence)
+    made = builder.entry(seen, grid, equity, T0, mid=price)
+    with mock.patch.object(builder, "_plain_quantity", lambda *_: None):
+        exact = builder.entry(seen, grid, equity, T0, mid=price)
+    assert made == exact and repr(made) == repr(exact)
+
+
+def test_a_whole_number_of_lots_leaves_a_doubt() -> None:
+    assert BUILDER._plain_quantity(Decimal(100_000), 0.5, 100.0, INSTRUMENT) is None
+    assert BUILDER._plain_quantity(Decimal(100_000), 0.5, 99.99, INSTRUMENT) == Decimal("10.001")
+
+
+def test_a_grid_that_the_venue_told_since_counts() -> None:
+    finer = msgspec.structs.replace(INSTRUMENT, lot_size=Decimal("0.0001"), assumed=True)
+    for grid, quantity in ((INSTRUMENT, "10.001"), (finer, "10.0010"), (INSTRUMENT, "10.001")):
+        assert str(BUILDER._plain_quantity(Decimal(100_000), 0.5, 99.99, grid)) == quantity
 
 
 def test_entry_measures_at_the_mid_of_the_decision() -> None:
