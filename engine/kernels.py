@@ -41,7 +41,7 @@ _SOURCES = (
     *("quant/speed.py", "quant/microstructure.py", "quant/volatility.py", "quant/registry.py"),
     *("opportunities/blend_kernel.py", "opportunities/rules.py", "strategies/scan.py"),
     *("wiring/intake_kernel.py", "wiring/deal.py", "models/forest.py"),
-    *("wiring/play_kernel.py", "wiring/level_kernel.py"),
+    *("wiring/play_kernel.py", "wiring/level_kernel.py", "wiring/quiet_kernel.py"),
     # the columns of a table, which kernels know by number
     *("feature_table.py", "events/signals.py"),
 )

@@ -224,8 +224,11 @@ def take_closed(indices: Any, starts: Any, counts: Any, values: Any, address: in
             continue
         measure(s, ring, desk.now_ns - desk.window_ns)
         indices[found], starts[found], counts[found] = index, start_ns, s.bar_count
-        values[found, :] = fields_at(desk, index)
+        fields = fields_at(desk, index)
+        for column in range(len(fields)):
+            values[found, column] = fields[column]
         if not quoted(s, desk.now_ns, desk.quote_max_age_ns):
-            values[found, BID : ASK_SIZE + 1] = np.nan
+            for column in range(BID, ASK_SIZE + 1):
+                values[found, column] = np.nan
         found += 1
     return found

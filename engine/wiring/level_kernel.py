@@ -44,6 +44,15 @@ def level_between(s: Any, tick: Any) -> float:
 
 
 @part
+def any_level(state: Any, desk: Any) -> bool:
+    """Whether a position is watched."""
+    watched = False
+    for index in range(desk.count):
+        watched |= state[index].exit_side != 0 and state[index].exit_armed != 0
+    return watched
+
+
+@part
 def next_level(ticks: Any, start: int, stop: int, state: Any, desk: Any, passed: int) -> tuple[int, float]:
     """(first position from ``start`` on whose quote passes a level of its symbol, that level); without one in
     the open bar (its end, or ``stop``, NaN). The tick at ``passed`` was told already."""
@@ -51,10 +60,10 @@ def next_level(ticks: Any, start: int, stop: int, state: Any, desk: Any, passed:
         tick = ticks[position]
         if tick.recv_ns >= desk.boundary_ns and desk.boundary_ns > 0:
             return position, np.nan
-        if tick.kind != QUOTE or position == passed or tick.recv_ns % desk.bar_ns == 0:
+        if tick.kind != QUOTE or position == passed:
             continue
         s = state[tick.symbol]
-        if s.exit_side == 0 or s.exit_armed == 0:
+        if s.exit_side == 0 or s.exit_armed == 0 or tick.recv_ns % desk.bar_ns == 0:
             continue
         level = level_between(s, tick)
         if level == level:

@@ -26,7 +26,8 @@ from engine.strategies.entry import Entry
 from engine.strategies.scan import ChannelScan, Scan
 from engine.ticks import TICK
 from engine.wiring.desk import Desk
-from engine.wiring.play_kernel import FIRST, KEYS, LAST, PERMIT, SCANS, play
+from engine.wiring.play_kernel import PLACES, play
+from engine.wiring.quiet_kernel import FIRST, KEYS, LAST, PERMIT, SCANS
 
 _NEVER = (1 << 63) - 1
 _QUANT = 3
@@ -69,7 +70,9 @@ class Play:
         self._key_ns = np.zeros(KEYS, np.int64)
         self._ticks: Array | None = None
         self._address = 0
-        self._arguments: tuple[Any, ...] = ()
+        self._arrays: tuple[Array, ...] = ()
+        self._places = np.zeros((PLACES, 4), np.int64)
+        """Where these are, and how large."""
         self._blended: Array | None = None
         self._held_at = np.zeros(1, np.int64)
         self._quantities = self._grid = self._marks = np.zeros(1)
@@ -110,7 +113,7 @@ class Play:
             raise IndexError(f"ticks {start}:{stop} of {len(ticks)}")
         self._look()
         while True:
-            code = play(self._address, start, stop, features.address, self._permits, *self._arguments)
+            code = play(self._address, start, stop, features.address, self._places)
             if self._counts[_SKIPPED]:
                 self._catch_up()
             if code == NONE:
@@ -229,16 +232,32 @@ class Play:
         self._held, self._grids = [], []
         key_marks = np.zeros((KEYS, room))
         self._key_marks = key_marks.reshape(-1).data
-        self._arguments = (
-            *(self._told, asked, owned, tuple(memories), ranges, closes, held, sources, weights, parts),
+        self._arrays = (
+            *(
+                self._permits,
+                self._told,
+                asked,
+                owned,
+                *memories,
+                ranges,
+                closes,
+                held,
+                sources,
+                weights,
+                parts,
+            ),
             *(standing, limits, self._minutes, columns, ttl_ns),
             *(np.zeros((3, room), np.int64), np.zeros((room, len(FLOAT_FIELDS))), np.zeros(room, np.bool_)),
             *(np.zeros((_QUANT, room)), np.zeros((_QUANT, room)), np.zeros(room, BLENDED)),
             *(np.zeros((room, 3), np.int64), np.zeros(len(CODES), np.int64), self._refusals),
-            *(words, tuple(np.zeros_like(one) for one in words)),
+            *(*words, *(np.zeros_like(one) for one in words)),
             *(self._held_at, self._quantities, self._grid, self._marks, np.zeros(room)),
             *(self._key_ns, key_marks),
         )
+        for at, one in enumerate(self._arrays):
+            if not one.flags.c_contiguous:
+                raise ValueError(f"array {at} of the kernel is not in one piece")
+            self._places[at] = one.ctypes.data, *one.shape, *(0,) * (3 - one.ndim)
 
     # --- after ---
 

@@ -13,223 +13,31 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numba import carray  # type: ignore[attr-defined]
 
 from engine.features.consume import BARS, NONE, consume_ticks, take_closed
 from engine.features.memory import desk_at, rows_of, ticks_at
-from engine.features.triggers import _exit_crossed as exit_crossed
-from engine.features.triggers import quoted
-from engine.kernels import kernel, part, warm
-from engine.opportunities.blend_kernel import blend_many, hold
-from engine.opportunities.rules import sift
+from engine.kernels import kernel, part, pointer, warm
+from engine.opportunities.blend_kernel import BLENDED, HELD, SOURCE, blend_many, hold
+from engine.opportunities.rules import STANDING, sift
 from engine.quant.registry import score_bars
-from engine.strategies.scan import breakout, ema_cross, golden_cross, mean_reversion, trend
-from engine.wiring.level_kernel import level_between, next_level, quote_at
+from engine.quant.speed import CLOSES
+from engine.ticks import TICK
+from engine.wiring.level_kernel import any_level, level_between, next_level, quote_at
+from engine.wiring.quiet_kernel import PERMIT, copy_words, expires, fresh, spoken, swept, valued
 
-DAY_NS = 86_400_000_000_000
 _WEEK_MINUTES, _MINUTE_NS, _EPOCH = 7 * 24 * 60, 60_000_000_000, 3 * 24 * 60
-SCANS = ("trend", "mean_reversion", "golden_cross", "ema_cross", "breakout")
-"""In the order of the rows of their parameters."""
-TREND, MEAN_REVERSION, GOLDEN_CROSS, EMA_CROSS, BREAKOUT = range(len(SCANS))
-FIRST, BEFORE_TURN, TURN, HIGH, PEAK, LAST = range(6)
-"""Moments that the account has to be told afterwards, rows of ``key_ns``: the first boundary, the one before
-the day turned last, that one, the day's highest, the highest of all, the last."""
-KEYS = 6
-_NEAR = 1e-9
-"""Of equity: what is nearer than this may be more or less when counted exactly."""
-_SURE = 1e-6
-"""Percent: the same of a loss."""
-PERMIT = np.dtype(
-    [
-        *(("quiet", "<i8"), ("due_ns", "<i8"), ("enabled", "<i8")),
-        *(("sweep_ns", "<i8"), ("next_sweep_ns", "<i8"), ("ttl_ns", "<i8")),
-        *(("bar_ns", "<i8"), ("day", "<i8"), ("held", "<i8")),
-        *(("day_start", "<f8"), ("day_high", "<f8"), ("peak", "<f8"), ("equity", "<f8")),
-        *(("cash", "<f8"), ("reduce_pct", "<f8")),
-        # what was gone through
-        *(("skipped", "<i8"), ("bars", "<i8"), ("blends", "<i8"), ("last_ns", "<i8")),
-        # a level that is being told: quotes still to come, where, and of which tick
-        *(("pending", "<i8"), ("passed", "<i8")),
-    ]
-)
-"""What is asked of a boundary to be quiet, what it counts, and where a level is being told.
-
-``due_ns``: from then on Python looks, whatever is quiet. ``held``: positions, whose symbols, quantities and
-ticks are in arrays. Equity and what it was are float64: what is near a limit or a maximum is Python's to
-count."""
-Permit = npt.NDArray[np.void]
+PLACES = 44
+"""Arrays that ``Play`` gathers."""
 
 
 @part
-def _owned(found: Any, indices: Any, owned: Any, count: int) -> bool:
-    """Whether a strategy may speak of one of the symbols that it sees."""
-    if count == 0:
-        return False
-    speaks = count < 0  # its memory has no room
-    for position in range(len(indices)):
-        speaks |= found[position] and owned[indices[position]] != 0
-    return speaks
-
-
-@part
-def _spoken(
-    permit: Any,
-    values: Any,
-    indices: Any,
-    counts: Any,
-    ns: int,
-    found: Any,
-    asked: Any,
-    owned: Any,
-    memories: Any,
-    ranges: Any,
-) -> bool:
-    """Whether a strategy may have something to say."""
-    on = permit.enabled
-    if on & 1 << TREND:
-        count = trend(values, indices, memories[TREND], found, ns, asked[TREND, 0], asked[TREND, 1])
-        if _owned(found, indices, owned[TREND], count):
-            return True
-    if on & 1 << MEAN_REVERSION:
-        row = asked[MEAN_REVERSION]
-        count = mean_reversion(values, indices, memories[MEAN_REVERSION], found, ns, row[0], row[1])
-        if _owned(found, indices, owned[MEAN_REVERSION], count):
-            return True
-    if on & 1 << GOLDEN_CROSS:
-        count = golden_cross(values, indices, memories[GOLDEN_CROSS], found, ns, asked[GOLDEN_CROSS, 0])
-        if _owned(found, indices, owned[GOLDEN_CROSS], count):
-            return True
-    if on & 1 << EMA_CROSS:
-        count = ema_cross(values, indices, memories[EMA_CROSS], found, ns, asked[EMA_CROSS, 0])
-        if _owned(found, indices, owned[EMA_CROSS], count):
-            return True
-    if on & 1 << BREAKOUT:
-        row = asked[BREAKOUT]
-        count = breakout(values, indices, memories[BREAKOUT], found, ns, row[0], row[1], counts, ranges)
-        if _owned(found, indices, owned[BREAKOUT], count):
-            return True
-    return False
-
-
-@part
-def _swept(permit: Any, state: Any, desk: Any, held_at: Any, ns: int) -> bool:
-    """Whether a sweep, where one is due, finds every level watched and none crossed; then it is done."""
-    if ns < permit.next_sweep_ns:
-        return True
-    for at in range(permit.held):
-        s = state[held_at[at]]
-        if s.exit_side == 0 or s.exit_armed == 0 or exit_crossed(s, ns, desk.quote_max_age_ns):
-            return False
-    permit.next_sweep_ns = ns + permit.sweep_ns
-    return True
-
-
-@part
-def _valued(
-    permit: Any,
-    state: Any,
-    desk: Any,
-    ns: int,
-    held_at: Any,
-    quantities: Any,
-    grid: Any,
-    marks: Any,
-    now_marks: Any,
-    key_ns: Any,
-    key_marks: Any,
-) -> bool:
-    """Whether the account's worth is told without doubt, and no limit is near; then it is noted.
-
-    ``marks``: of the boundary before, in ticks.
-    """
-    held, day = permit.held, ns // DAY_NS
-    turned = day > permit.day
-    same = True
-    equity = permit.cash
-    for at in range(held):
-        s = state[held_at[at]]
-        known = quoted(s, ns, desk.quote_max_age_ns)
-        mid = (s.bid + s.ask) / 2 if known else s.last
-        now_marks[at] = np.rint(mid / grid[at])
-        if not (now_marks[at] > 0.0 and now_marks[at] < np.inf):
-            return False
-        same = same and now_marks[at] == marks[at]
-        equity += quantities[at] * now_marks[at] * grid[at]
-    start, high = (permit.equity, permit.equity) if turned else (permit.day_start, permit.day_high)
-    best, top = 0, 0
-    if held and not same:
-        near = _NEAR * abs(equity)
-        if equity > high + near:
-            best, high = 1, equity
-        elif equity > high - near:
-            return False
-        if equity > permit.peak + near:
-            top = 1
-        elif equity > permit.peak - near:
-            return False
-    if not start > 0.0:
-        return False
-    # With nothing held, too: the fill that closed the last position may have brought the loss.
-    loss, fall = (start - equity) / start * 100.0, (high - equity) / high * 100.0
-    if not (loss < permit.reduce_pct - _SURE and fall < permit.reduce_pct - _SURE):
-        return False
-    if turned:
-        key_ns[BEFORE_TURN] = key_ns[LAST]
-        key_marks[BEFORE_TURN, :held] = key_marks[LAST, :held]
-        _keep(key_ns, key_marks, TURN, ns, now_marks, held)
-        key_ns[HIGH] = 0
-    if best:
-        _keep(key_ns, key_marks, HIGH, ns, now_marks, held)
-    if top:
-        permit.peak = equity
-        _keep(key_ns, key_marks, PEAK, ns, now_marks, held)
-    if key_ns[FIRST] == 0:
-        _keep(key_ns, key_marks, FIRST, ns, now_marks, held)
-    _keep(key_ns, key_marks, LAST, ns, now_marks, held)
-    marks[:held] = now_marks[:held]
-    permit.day, permit.day_start, permit.day_high, permit.equity = day, start, high, equity
-    return True
-
-
-@part
-def _keep(key_ns: Any, key_marks: Any, key: int, ns: int, marks: Any, held: int) -> None:
-    key_ns[key] = ns
-    key_marks[key, :held] = marks[:held]
-
-
-@part
-def _copy(source: Any, target: Any) -> None:
-    for at in range(len(source)):
-        target[at] = source[at]
-
-
-@part
-def _fresh(wanted: Any, candidates: int, refused: Any) -> bool:
-    """Whether one of the candidates may become something; those that are refused with no news are counted."""
-    for at in range(candidates):
-        if wanted[at, 1] == 0 or wanted[at, 2] != 0:
-            return True
-    for at in range(candidates):
-        refused[wanted[at, 1]] += 1
-    return False
-
-
-@part
-def _expires(standing: Any, symbols: int, ns: int) -> bool:
-    """Whether an opportunity is over."""
-    over = False
-    for index in range(symbols):
-        over |= standing[index].side != 0 and standing[index].expires_ns <= ns
-    return over
-
-
-@kernel
-def play(
-    ticks: int,
+def _go(
+    packed: Any,
     start: int,
     stop: int,
     address: int,
-    permits: Any,
+    permit: Any,
     told: Any,
     asked: Any,
     owned: Any,
@@ -264,12 +72,10 @@ def play(
     key_ns: Any,
     key_marks: Any,
 ) -> int:
-    """``consume_ticks`` from ``start`` to ``stop``, past quiet boundaries and by way of levels; its code.
-
-    ``told``: two TICK rows of room. ``words``: what a boundary changes (``ranges``, ``closes``, ``held``,
+    """``told``: two TICK rows of room. ``words``: what a boundary changes (``ranges``, ``closes``, ``held``,
     ``standing``), each as one-dimensional int64, and ``kept_words`` as much room. The rest: see ``Play``.
     """
-    packed, desk, permit = ticks_at(ticks, stop), desk_at(address), permits[0]
+    desk = desk_at(address)
     position = start
     while True:
         if permit.pending > 0:
@@ -285,10 +91,10 @@ def play(
                 return code
             continue
         limit, level = stop, np.nan
-        if desk.pending == 0:
+        if desk.pending == 0 and any_level(rows_of(desk), desk):
             limit, level = next_level(packed, position, stop, rows_of(desk), desk, permit.passed)
-            if limit == position and level != level and limit < stop:
-                limit = position + 1  # closes the bar
+            if level != level and limit < stop:
+                limit += 1  # closes the bar
         code = consume_ticks(packed, position, limit, desk)
         if code == NONE:
             position = limit
@@ -317,11 +123,11 @@ def play(
         indices, starts, bar_counts = numbers[0, :count], numbers[1, :count], numbers[2, :count]
         rows = values[:count]
         for at in range(len(words)):
-            _copy(words[at], kept_words[at])
+            copy_words(words[at], kept_words[at])
         sweep_ns = permit.next_sweep_ns
-        quiet = not _spoken(
+        quiet = not spoken(
             permit, rows, indices, bar_counts, ns, found, asked, owned, memories, ranges
-        ) and _swept(permit, rows_of(desk), desk, held_at, ns)
+        ) and swept(permit, rows_of(desk), desk, held_at, ns)
         blends = 0
         if quiet:
             mine, sure = scores[:, :count], confidences[:, :count]
@@ -332,16 +138,16 @@ def play(
             blends, candidates = sift(
                 rows, indices, ns, blended[:count], standing, limits, is_open, permit.ttl_ns, wanted, refused
             )
-            quiet = not _fresh(wanted, candidates, refused) and not _expires(standing, symbols, ns)
+            quiet = not fresh(wanted, candidates, refused) and not expires(standing, symbols, ns)
         if quiet:
             state = rows_of(desk)
-            quiet = _valued(
+            quiet = valued(
                 permit, state, desk, ns, held_at, quantities, grid, marks, now_marks, key_ns, key_marks
             )
         if not quiet:
             permit.next_sweep_ns = sweep_ns
             for at in range(len(words)):
-                _copy(kept_words[at], words[at])
+                copy_words(kept_words[at], words[at])
             return code
         permit.skipped += 1
         permit.bars += count
@@ -349,6 +155,81 @@ def play(
         permit.last_ns = ns
         refusals += refused
         position = desk.position
+
+
+@kernel
+def play(ticks: int, start: int, stop: int, address: int, places: Any) -> int:
+    """``consume_ticks`` from ``start`` to ``stop``, past quiet boundaries and by way of levels; its code.
+
+    ``places``: of each array that ``Play`` gathers, in its order, the address and up to three lengths. To
+    hand them over one by one took longer than most calls.
+    """
+    return _go(
+        ticks_at(ticks, stop),
+        start,
+        stop,
+        address,
+        carray(pointer(places[0, 0]), 1, PERMIT)[0],
+        carray(pointer(places[1, 0]), 2, TICK),
+        _floats2(places, 2),
+        carray(pointer(places[3, 0]), (places[3, 1], places[3, 2]), np.uint8),
+        (
+            _ints2(places, 4),
+            _ints2(places, 5),
+            _ints2(places, 6),
+            _ints2(places, 7),
+            _ints2(places, 8),
+        ),
+        carray(pointer(places[9, 0]), (places[9, 1], places[9, 2], places[9, 3]), np.float64),
+        carray(pointer(places[10, 0]), places[10, 1], CLOSES),
+        carray(pointer(places[11, 0]), (places[11, 1], places[11, 2]), HELD),
+        carray(pointer(places[12, 0]), places[12, 1], SOURCE),
+        _floats(places, 13),
+        _floats2(places, 14),
+        carray(pointer(places[15, 0]), places[15, 1], STANDING),
+        _floats(places, 16),
+        carray(pointer(places[17, 0]), places[17, 1], np.uint8),
+        _ints(places, 18),
+        _ints(places, 19),
+        _ints2(places, 20),
+        _floats2(places, 21),
+        carray(pointer(places[22, 0]), places[22, 1], np.bool_),
+        _floats2(places, 23),
+        _floats2(places, 24),
+        carray(pointer(places[25, 0]), places[25, 1], BLENDED),
+        _ints2(places, 26),
+        _ints(places, 27),
+        _ints(places, 28),
+        (_ints(places, 29), _ints(places, 30), _ints(places, 31), _ints(places, 32)),
+        (_ints(places, 33), _ints(places, 34), _ints(places, 35), _ints(places, 36)),
+        _ints(places, 37),
+        _floats(places, 38),
+        _floats(places, 39),
+        _floats(places, 40),
+        _floats(places, 41),
+        _ints(places, 42),
+        _floats2(places, 43),
+    )
+
+
+@part
+def _floats(places: Any, at: int) -> Any:
+    return carray(pointer(places[at, 0]), places[at, 1], np.float64)
+
+
+@part
+def _floats2(places: Any, at: int) -> Any:
+    return carray(pointer(places[at, 0]), (places[at, 1], places[at, 2]), np.float64)
+
+
+@part
+def _ints(places: Any, at: int) -> Any:
+    return carray(pointer(places[at, 0]), places[at, 1], np.int64)
+
+
+@part
+def _ints2(places: Any, at: int) -> Any:
+    return carray(pointer(places[at, 0]), (places[at, 1], places[at, 2]), np.int64)
 
 
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
