@@ -42,7 +42,6 @@ class Day:
         self.unvalued: dict[str, tuple[Decimal, Decimal]] = {}
         """What was held as the day began and no mark had valued (quantity, counted at): its next price
         tells what it was worth then."""
-        self._told = self._facts()
 
     def turn(self, ns: int) -> bool:
         """Whether ``ns`` begins a day after another, which is then to ``begin``.
@@ -97,14 +96,6 @@ class Day:
             return None
         below = self.peak - equity
         return float(below / self.peak * 100) if below > 0 and self.peak > 0 else 0.0
-
-    def news(self) -> bool:
-        """Whether ``state`` is another than at the last call."""
-        told, self._told = self._told, self._facts()
-        return told != self._told
-
-    def _facts(self) -> tuple[int, Decimal | None, Decimal, Decimal | None]:
-        return self.number, self.start, self.peak, self.high
 
     def state(self) -> DayState:
         """What fills alone do not tell after a restart."""

@@ -12,7 +12,7 @@ None is an amount that cannot be told because the rate of a currency it is in is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, localcontext
 from typing import overload
 
@@ -37,7 +37,11 @@ class Ledger:
         self._start = starting_cash
         self._balances = Balances(starting_cash, currency, pegged)
         self._positions: dict[str, Position] = {}
-        self._marks: dict[str, Decimal] = {}
+        self._open: list[Position] | None = None
+        """``positions()``; None: to be looked for."""
+        marks = self._marks = dict[str, Decimal]()
+        self.mark_price: Callable[[str], Decimal | None] = marks.get
+        """What a symbol is valued at, in its currency; None before its first fill or mark."""
         self._booked = Booked(self._balances)
         self._foreign = False
         """A currency other than the account's was booked."""
@@ -80,6 +84,7 @@ class Ledger:
         if self._day.unvalued:
             self._value_start(symbol, price)
         position = self._positions[symbol] = after(before, fill, opportunity_id)
+        self._open = None
         self._booked.add(fill, said)
         held, left = before.quantity, position.quantity
         self._balances.add(fill.currency, (held - left) * price - fee)
@@ -211,13 +216,9 @@ class Ledger:
 
     # --- the day
 
-    def roll(self, now_ns: int) -> bool:
-        """Turn the UTC day when ``now_ns`` is in a later one: for the desk's clock, before its marks.
-
-        True when the day or the highest equity changed since the last call: ``day_state`` is worth keeping.
-        """
+    def roll(self, now_ns: int) -> None:
+        """Turn the UTC day when ``now_ns`` is in a later one: for the desk's clock, before its marks."""
         self._turn(now_ns)
-        return self._day.news()
 
     def day_state(self) -> DayState:
         """What fills alone do not tell after a restart: how the day began, how high equity was."""
@@ -243,9 +244,10 @@ class Ledger:
             self._begin_day()
 
     def _begin_day(self) -> None:
-        unvalued = {
-            p.symbol: (p.quantity, self._marks[p.symbol]) for p in map(self.position, self.unvalued())
-        }
+        unvalued: dict[str, tuple[Decimal, Decimal]] = {}
+        if self._at_fill:
+            for position in map(self.position, self.unvalued()):
+                unvalued[position.symbol] = position.quantity, self._marks[position.symbol]
         self._day.begin(self._equity, unvalued)
 
     def _value_start(self, symbol: str, price: Decimal) -> None:
@@ -292,7 +294,9 @@ class Ledger:
 
     def positions(self) -> list[Position]:
         """Open positions, in the order in which their symbols were first traded."""
-        return [position for position in self._positions.values() if position.quantity]
+        if self._open is None:
+            self._open = [position for position in self._positions.values() if position.quantity]
+        return self._open.copy()
 
     def touched(self) -> list[Position]:
         """Positions of every symbol ever traded, flat ones included, in the order of their first trade."""
@@ -310,10 +314,6 @@ class Ledger:
         """Signed quantity held; zero when flat."""
         position = self._positions.get(symbol)
         return ZERO if position is None else position.quantity
-
-    def mark_price(self, symbol: str) -> Decimal | None:
-        """What the symbol is valued at, in its currency; None before its first fill or mark."""
-        return self._marks.get(symbol)
 
     def unit_value(self, symbol: str) -> Decimal | None:
         """What one of a symbol that was traded is worth, in the account's currency."""
@@ -350,7 +350,7 @@ class Ledger:
     def awaits_marks(self) -> bool:
         """Whether the next mark also tells what something was worth before it: as it is held, or as the day
         began."""
-        return bool(self._day.unvalued or self.unvalued())
+        return bool(self._day.unvalued or (self._at_fill and self.unvalued()))
 
     @property
     def peak_equity(self) -> Decimal:

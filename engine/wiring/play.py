@@ -18,7 +18,7 @@ from engine.config import Config
 from engine.events import JournalEvent
 from engine.feature_table import FLOAT_FIELDS
 from engine.features.consume import GROW, NONE
-from engine.instruments import Instruments
+from engine.instruments import Instrument, Instruments
 from engine.opportunities.blend_kernel import BLENDED
 from engine.opportunities.rules import CODES
 from engine.portfolio.position import Position
@@ -80,6 +80,8 @@ class Play:
         """The same with ``_held_at``, as Python writes to them."""
         self._held: list[Position] = []
         """Of which they are, and ``_grids`` too: symbols and ticks."""
+        self._rows: dict[str, tuple[Position, Instrument, float, float, tuple[str, Decimal]]] = {}
+        """By symbol: the position as it was last, and what ``_quantities`` and the others have of it."""
         self._grids: list[tuple[str, Decimal]] = []
         self._key_marks: Any = np.zeros(KEYS).data
         """One row after the other."""
@@ -181,7 +183,10 @@ class Play:
                 counts[_QUIET] = 0
                 return
             price = float(mark)
-            marks[at] = round(price / ticks[at], 6)
+            count = price / ticks[at]
+            whole = float(int(count + 0.5))
+            # Rounded to 6 places: a fill's price may lie between two ticks.
+            marks[at] = whole if -1e-7 < count - whole < 1e-7 else round(count, 6)
             cash -= quantities[at] * price
         amounts[_CASH] = cash
 
@@ -189,14 +194,20 @@ class Play:
         """Other positions than before are open; False where one has no instrument."""
         self._held, self._grids = [], []
         held_at, quantities, ticks, _ = self._standing
+        rows, grids, instrument_of = self._rows, [], self._desk.instruments.get
         for at, position in enumerate(positions):
-            instrument = self._desk.instruments.get(position.symbol)
+            symbol = position.symbol
+            instrument, row = instrument_of(symbol), rows.get(symbol)
             if instrument is None:
                 return False
-            held_at[at], quantities[at] = instrument.index, float(position.quantity)
-            ticks[at] = float(instrument.tick_size)
-            self._grids.append((position.symbol, instrument.tick_size))
-        self._held = positions
+            if row is None or row[0] is not position or row[1] is not instrument:
+                tick = instrument.tick_size
+                row = position, instrument, float(position.quantity), float(tick), (symbol, tick)
+                rows[symbol] = row
+            held_at[at] = instrument.index
+            _, _, quantities[at], ticks[at], grid = row
+            grids.append(grid)
+        self._held, self._grids = positions, grids
         return True
 
     def _gather(self, symbols: int) -> None:
@@ -233,19 +244,8 @@ class Play:
         key_marks = np.zeros((KEYS, room))
         self._key_marks = key_marks.reshape(-1).data
         self._arrays = (
-            *(
-                self._permits,
-                self._told,
-                asked,
-                owned,
-                *memories,
-                ranges,
-                closes,
-                held,
-                sources,
-                weights,
-                parts,
-            ),
+            *(self._permits, self._told, asked, owned, *memories, ranges),
+            *(closes, held, sources, weights, parts),
             *(standing, limits, self._minutes, columns, ttl_ns),
             *(np.zeros((3, room), np.int64), np.zeros((room, len(FLOAT_FIELDS))), np.zeros(room, np.bool_)),
             *(np.zeros((_QUANT, room)), np.zeros((_QUANT, room)), np.zeros(room, BLENDED)),

@@ -208,9 +208,10 @@ class Trading:
     def idle(self) -> bool:
         """Nothing but the market and the time can bring about anything: no order is at work, all is at home
         in one currency, and holding costs nothing."""
+        work = self.work
         return (
-            self._rates is None
-            and not self.work.count()
+            not (self.blotter.open_count or work.sent)
+            and self._rates is None
             and self.paper.due_ns() is None
             and not (self._funds and self.ledger.positions())
         )

@@ -155,18 +155,26 @@ def test_reading_turns_no_day() -> None:
     assert ledger.day_pnl(MIDNIGHT - 1) == D(50)
 
 
-def test_roll_tells_what_is_worth_keeping_once() -> None:
+def test_the_days_state_is_another_once_the_day_turned_or_equity_was_higher() -> None:
     ledger = Ledger(D(10_000), "USD")
-    assert [ledger.roll(ns) for ns in (T0, T0, T0 + 1)] == [True, False, False]
+
+    def rolled(ns: int) -> DayState:
+        ledger.roll(ns)
+        return ledger.day_state()
+
+    first = rolled(T0)
+    assert first == rolled(T0 + 1)
     ledger.apply(fill(1, "1", "100", ns=T0 + 2))
     ledger.mark(BTC, D(90))
-    assert not ledger.roll(T0 + 3)
+    assert first == rolled(T0 + 3)
     ledger.mark(BTC, D(110))
     ledger.mark(BTC, D(100))
-    assert [ledger.roll(T0 + 3), ledger.roll(T0 + 3)] == [True, False]
-    assert [ledger.roll(MIDNIGHT), ledger.roll(MIDNIGHT)] == [True, False]
+    second = rolled(T0 + 3)
+    assert second != first and second == rolled(T0 + 3)
+    third = rolled(MIDNIGHT)
+    assert third != second and third == rolled(MIDNIGHT)
     ledger.apply(fill(2, "1", "100", ns=MIDNIGHT + DAY))
-    assert ledger.roll(MIDNIGHT + DAY), "turned by a fill"
+    assert ledger.day_state() != third, "turned by a fill"
 
 
 def restarted(ledger: Ledger, *fills: Fill, cash: int = 10_000) -> Ledger:
