@@ -13,7 +13,7 @@ None is an amount that cannot be told because the rate of a currency it is in is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import overload
 
 from engine.errors import OrderError
@@ -21,7 +21,7 @@ from engine.events import Fill, Funding
 from engine.portfolio.balances import Balances
 from engine.portfolio.booked import Booked
 from engine.portfolio.day import Day, DayState
-from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
+from engine.portfolio.exact import ZERO, add, exactly, multiply, subtract
 from engine.portfolio.ledger_check import check
 from engine.portfolio.position import Position, after
 
@@ -152,9 +152,7 @@ class Ledger:
             if not (price.is_finite() and price > ZERO):
                 raise ValueError(f"{symbol}: a mark must be finite and above zero, not {price}")
         if self._day.unvalued:
-            with localcontext(EXACT):
-                for symbol, price in prices:
-                    self._value_start(symbol, price)
+            self._value_starts(prices)
         if self._at_fill:
             self._at_fill.difference_update([symbol for symbol, _ in prices])
         if self._foreign:
@@ -249,6 +247,11 @@ class Ledger:
             for position in map(self.position, self.unvalued()):
                 unvalued[position.symbol] = position.quantity, self._marks[position.symbol]
         self._day.begin(self._equity, unvalued)
+
+    @exactly
+    def _value_starts(self, prices: Sequence[tuple[str, Decimal]]) -> None:
+        for symbol, price in prices:
+            self._value_start(symbol, price)
 
     def _value_start(self, symbol: str, price: Decimal) -> None:
         """The first price of what was open, unmarked, as the day turned: so it was worth. Exact context."""

@@ -109,6 +109,8 @@ class Cancels:
                 yield order
 
     def _ask(self, orders: Sequence[Order], reason: str) -> list[str]:
+        if not orders:
+            return []
         now = self._features.now_ns
         reports: list[Report] = []
         ids: list[str] = []

@@ -184,7 +184,7 @@ class OrderFlow:
         self._sent(request, now)
         if request.reduce_only:
             self._make_way(request)
-        self.journal.begin(_beginning(request, verdict, now), lambda: self._leave([request]))
+        self.journal.begin(_beginning(request, verdict, now), lambda: self._leave_alone(request))
         return verdict
 
     def submit_list(self, requests: Sequence[OrderRequest]) -> list[Verdict]:
@@ -243,6 +243,8 @@ class OrderFlow:
 
     def _make_way(self, request: OrderRequest) -> None:
         """Exits of the whole position that wait for nothing take the place of those that wait."""
+        if self.work.count(request.symbol) == 1 and self.gateways[request.gateway].clamps:
+            return  # nothing is there that it could replace
         whole = self.work.closing(request.symbol) >= abs(self.ledger.quantity(request.symbol))
         if request.type is OrderType.MARKET and whole:
             self.replacements.begin(request)
@@ -269,6 +271,18 @@ class OrderFlow:
                 self._on_repeater(source, disabled[source])
         self.work.sent[request.client_order_id] = request
         self._on_outcome(request.opportunity_id, "ordered")
+
+    def _leave_alone(self, request: OrderRequest) -> None:
+        """``_leave`` of one order."""
+        identity = request.client_order_id
+        del self.work.sent[identity]
+        self.orders += 1
+        why = self.cancels.revoked(identity) or self._why_not(request)
+        if why:
+            now = self._features.now_ns
+            self.journal.write([_order_event(request, OrderState.CANCELED, why, now)])
+        elif not (request.reduce_only and self.replacements.holds(request)):
+            self._to_gateway((request,))
 
     def _leave(self, requests: Sequence[OrderRequest]) -> None:
         """The orders are durable: they may be shown, and leave for their gateway, unless that changed."""

@@ -119,6 +119,7 @@ class Play:
             if self._counts[_SKIPPED]:
                 self._catch_up()
             if code == NONE:
+                self._tell_counts()
                 return NONE, stop, -1
             start, index = features.stopped_at
             if code != GROW:
@@ -265,16 +266,20 @@ class Play:
         """Tell the desk what the boundaries that were passed came to."""
         desk, counts = self._desk, self._counts
         desk.note_quiet(counts[_BARS], counts[_LAST_NS])
-        refused = zip(CODES, self._refusals.tolist(), strict=True)
-        desk.signals.note_quiet(counts[_BLENDS], [(code, count) for code, count in refused if count])
         if self._held:
             moments = self._moments(first=desk.trading.ledger.awaits_marks)
         else:
             moments = [(int(self._key_ns[LAST]), [])]
         desk.trading.settle(moments, counts[_NEXT_SWEEP])
         self._key_ns.fill(0)
+        counts[_SKIPPED] = counts[_BARS] = 0
+
+    def _tell_counts(self) -> None:
+        """Tell of the blends that were refused on the way. No decision rests on how many they are."""
+        refused = [(code, count) for code, count in zip(CODES, self._refusals.tolist(), strict=True) if count]
+        self._desk.signals.note_quiet(self._counts[_BLENDS], refused)
         self._refusals.fill(0)
-        counts[_SKIPPED] = counts[_BARS] = counts[_BLENDS] = 0
+        self._counts[_BLENDS] = 0
 
     def _moments(self, *, first: bool) -> list[tuple[int, Marks]]:
         """What the account was worth when that mattered; ``first``: also at the first boundary."""
