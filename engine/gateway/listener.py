@@ -25,6 +25,7 @@ LINGER_S = 1.0
 MOST_KNOWN, MOST_KNOWN_HEAD = 8, 1_024
 """Of each connection, requests that are known to the letter, and bytes of each."""
 MOST_CHUNKS = 32
+_MORE = (b"content-length", b"transfer-encoding", b"upgrade")
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Type: application/json\r\nContent-Length: 73\r\n\r\n"
@@ -84,9 +85,9 @@ class Connection(web.RequestHandler):
         while self._in_step and data:
             end = data.find(b"\r\n\r\n") + 4
             again = self._known.get(data[:end])
-            if again is None:
+            if again is None and (end == len(data) or not _ends_with_head(data[:end])):
                 break
-            ready = again() if not self._chunks and self._is_idle() else None
+            ready = again() if again is not None and not self._chunks and self._is_idle() else None
             if ready is not None:
                 self._tell_at_once(ready)
             else:
@@ -254,8 +255,17 @@ class Listener(web.Server):
             log.warning("%d connections: more are refused, %d so far", self.open, self.refused)
 
 
+def _ends_with_head(head: bytes) -> bool:
+    """Whether it is one whole head of a request that says nothing of a body: what comes behind it is the next
+    one."""
+    lower = head.lower()
+    return len(head) > 3 and not any(name in lower for name in _MORE)
+
+
 def _is_whole(chunk: bytes, request: web.BaseRequest) -> bool:
     """Whether ``chunk`` is this request and nothing more."""
+    if not chunk.startswith(f"{request.method} {request.raw_path} ".encode(errors="surrogateescape")):
+        return False  # what is skipped before a request is none
     if request.headers.get("Transfer-Encoding") is not None or "Upgrade" in request.headers:
         return False
     head = chunk.find(b"\r\n\r\n") + 4

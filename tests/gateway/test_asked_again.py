@@ -75,6 +75,29 @@ async def test_what_the_engine_answered_is_told_until_it_is_asked_again(gate: Ga
         pipe[1].close()
 
 
+async def test_two_at_once_are_told_apart_and_known_from_then_on(gate: Gate, read: list[str]) -> None:
+    """As they come where a client did not wait for us: the connection is as fast as before afterwards."""
+    async with gate() as one:
+        pipe = await connect(one)
+        both = head(one, "GET", TICKS) + head(one, "GET", SNAPSHOT)
+        pipe[1].write(both)
+        first = [await answer(pipe), await answer(pipe)]
+        assert first[0] != first[1] and read == [TICKS, SNAPSHOT]
+        pipe[1].write(both)
+        assert [await answer(pipe), await answer(pipe)] == first and read == [TICKS, SNAPSHOT]
+        pipe[1].close()
+
+
+async def test_an_empty_line_before_a_request_is_no_request(gate: Gate, read: list[str]) -> None:
+    async with gate() as one:
+        pipe = await connect(one)
+        pipe[1].write(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        told = [await asks(pipe, head(one, "GET", path)) for path in (TICKS, SNAPSHOT) * 3]
+        assert told == told[:2] * 3 and told[0] != told[1]
+        pipe[1].close()
+
+
 async def test_a_token_that_is_removed_counts_no_more(gate: Gate) -> None:
     async with gate() as one:
         pipe = await connect(one)
