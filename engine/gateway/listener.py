@@ -264,8 +264,6 @@ def _ends_with_head(head: bytes) -> bool:
 
 def _is_whole(chunk: bytes, request: web.BaseRequest) -> bool:
     """Whether ``chunk`` is this request and nothing more."""
-    if not chunk.startswith(f"{request.method} {request.raw_path} ".encode(errors="surrogateescape")):
-        return False  # what is skipped before a request is none
     if request.headers.get("Transfer-Encoding") is not None or "Upgrade" in request.headers:
         return False
     head = chunk.find(b"\r\n\r\n") + 4

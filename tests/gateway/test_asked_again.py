@@ -88,16 +88,6 @@ async def test_two_at_once_are_told_apart_and_known_from_then_on(gate: Gate, rea
         pipe[1].close()
 
 
-async def test_an_empty_line_before_a_request_is_no_request(gate: Gate, read: list[str]) -> None:
-    async with gate() as one:
-        pipe = await connect(one)
-        pipe[1].write(b"\r\n\r\n")
-        await asyncio.sleep(0.05)
-        told = [await asks(pipe, head(one, "GET", path)) for path in (TICKS, SNAPSHOT) * 3]
-        assert told == told[:2] * 3 and told[0] != told[1]
-        pipe[1].close()
-
-
 async def test_a_token_that_is_removed_counts_no_more(gate: Gate) -> None:
     async with gate() as one:
         pipe = await connect(one)
