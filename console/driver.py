@@ -8,7 +8,6 @@ skipped, not queued, and when the line is free the newest state is drawn.
 from __future__ import annotations
 
 import os
-import re
 import selectors
 import signal
 import sys
@@ -17,39 +16,29 @@ import threading
 import tty
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
-from textual import constants, on
+from textual import on
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual._time import get_time
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
-from textual.message import Message
+from textual.strip import Strip
 
+from console.keyboard import Keyboard
 from console.thrift import Piece, Thrift, pieces
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-ESC = "\x1b"
-_SEQUENCES = ESC + "[O"
-"""After an Esc, these may begin the sequence of one key, a mouse event or a report."""
-_AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
-ESCAPE_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.01
-"""How long after an Esc the rest of a key's sequence may come; a terminal sends it in one piece, and tmux
-waits no longer either."""
-_IDLE_S = 0.1
-"""Between two looks whether the reader of the keys is to end."""
 CHUNK = 4096
 """Bytes per write: what a pseudo-terminal's buffer holds."""
 CLOSE_S = 1.0
@@ -191,6 +180,9 @@ class PatientApp(App[None]):
         if told:
             driver.send(f"{SYNC_START}{told}{SYNC_END}" if self._sync_available else told)
 
+    def foresee_escape(self) -> None:
+        """Esc may have been pressed: what it will show can be made while that is not known yet."""
+
     def _draw_all(self) -> None:
         self.shown = None
         if self._screen_stack:
@@ -247,6 +239,10 @@ class PatientDriver(Driver):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._thrift = Thrift()
+
+    def foresee(self, strips: Iterable[Strip]) -> None:
+        """They may be in a frame soon."""
+        self._thrift.foresee(strips, self._app.size, self._app.console._color_system or ColorSystem.TRUECOLOR)
 
     def forget(self) -> None:
         """Nobody knows what the terminal shows: the next frame is sent as it is."""
@@ -387,39 +383,10 @@ class DeskDriver(PatientDriver, LinuxDriver):
                         return
                     for event in keyboard.feed(decode(data)):
                         self.process_message(event)
+                    if keyboard.waits and isinstance(self._app, PatientApp):
+                        self._loop.call_soon_threadsafe(self._app.foresee_escape)
                 for event in keyboard.tick():
                     self.process_message(event)
-
-
-class Keyboard(XTermParser):
-    """Textual's parser, but Esc and a key right after it are those two, never Alt with the key.
-
-    A terminal (or tmux, up to half a second) sends the same bytes for both, and nothing here is done by Alt.
-    """
-
-    @property
-    def waits(self) -> bool:
-        """Whether the last byte was an Esc, of which it is not known yet whether more belongs to it."""
-        return self._timeout_time is not None and self._escaped
-
-    @property
-    def left_s(self) -> float:
-        """After which it is to be asked again: no later than an Esc is a key of its own."""
-        if not self.waits or self._timeout_time is None:
-            return _IDLE_S
-        return min(max(self._timeout_time - get_time(), 0.0), _IDLE_S)
-
-    def feed(self, data: str) -> Iterator[Message]:
-        for part in _AFTER_ESCAPE.split(data):
-            if self.waits and part and part[0] not in _SEQUENCES:
-                self._timeout_time = 0.0  # nothing longer begins here: no need to wait for it
-                yield from self.tick()
-            yield from super().feed(part)
-            self._escaped = part.endswith(ESC)
-            if self.waits and self._timeout_time is not None:
-                self._timeout_time -= constants.ESCAPE_DELAY - ESCAPE_S
-
-    _escaped = False
 
 
 def bytes_written(app: App[Any]) -> int | None:

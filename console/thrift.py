@@ -23,6 +23,8 @@ _HARMLESS = re.compile(r"\x1b\]22;[a-z-]*\a|\x1b\[\?2026[hl]")
 JOINED = 6
 """Cells that are the same between two that are not, and sent all the same: to jump costs as much."""
 _CHANGED = re.compile(rb"\x01+(?:\x00{1,%d}\x01+)*" % JOINED)
+_MOST_RUNS = 1024
+"""Strips that are remembered."""
 _MOST_CELLS = 1024
 """Characters of one style that are remembered."""
 _OFF = {1: 22, 2: 22, 3: 23, 4: 24, 5: 25, 6: 25, 7: 27, 8: 28, 9: 29}
@@ -48,6 +50,16 @@ def pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[Piece]:
                 yield y + 1, x + 1, chop if end <= last else chop.crop(0, last - x)
 
 
+class _Run(NamedTuple):
+    """What a strip has in the terminal's cells."""
+
+    cells: list[_Cell]
+    text: str
+    """Its characters, where each takes one cell; else ""."""
+    parts: list[tuple[int, int, str]]
+    """(first cell, after the last, the style they are in)."""
+
+
 class Thrift:
     def __init__(self) -> None:
         self._size = (0, 0)
@@ -56,6 +68,8 @@ class Thrift:
         self._at = (0, 0)
         """Where the terminal's cursor is, row and column from 1; (0, 0): not known."""
         self._system = ColorSystem.TRUECOLOR
+        self._runs: dict[int, tuple[Strip, _Run | None]] = {}
+        """By the id of the strip: most that are drawn were drawn before."""
 
     def forget(self) -> None:
         """Whatever it shows, it is not known any more."""
@@ -75,23 +89,16 @@ class Thrift:
     ) -> str:
         """What has to be sent to a terminal of ``size`` (columns, rows) so that it shows ``frame`` and has
         its own cursor at ``cursor`` (row, column); "" where it shows that already."""
-        if size != self._size or system is not self._system:
-            self._size, self._system = size, system
-            self.forget()
+        self._suit(size, system)
         out: list[str] = []
         style = ""
         for row, column, strip in frame:
-            for text, inks, _ in strip:
-                if not text:
-                    continue
-                told = _told(inks, system)
-                cells, single = _cells(text, told)
-                if cells is None or (inks is not None and inks._link):
-                    # Joined characters, a link: where they stand, or what they do, is not known.
-                    self.forget()
-                    return _as_it_is(frame, cursor, system)
-                style = self._draw(row, column, cells, text if single else "", told, style, out)
-                column += len(cells)
+            run = self._run(strip)
+            if run is None:
+                # Joined characters, a link: where they stand, or what they do, is not known.
+                self.forget()
+                return _as_it_is(frame, cursor, system)
+            style = self._draw(row, column, run, style, out)
         if style:
             out.append("\x1b[0m")
         if cursor != self._at:
@@ -99,13 +106,30 @@ class Thrift:
             self._at = cursor
         return "".join(out)
 
-    def _draw(
-        self, row: int, column: int, cells: list[_Cell], single: str, told: str, style: str, out: list[str]
-    ) -> str:
-        """Send what differs of a run in the style ``told``; returns the terminal's style after it.
+    def foresee(self, strips: Iterable[Strip], size: tuple[int, int], system: ColorSystem) -> None:
+        """Find out ahead what ``strips`` have in the cells of such a terminal."""
+        self._suit(size, system)
+        for strip in strips:
+            self._run(strip)
 
-        ``single``: its characters, where each takes one cell; else "".
-        """
+    def _suit(self, size: tuple[int, int], system: ColorSystem) -> None:
+        if size != self._size or system is not self._system:
+            self._size, self._system = size, system
+            self._runs.clear()
+            self.forget()
+
+    def _run(self, strip: Strip) -> _Run | None:
+        known = self._runs.get(id(strip))
+        if known is None:
+            if len(self._runs) >= _MOST_RUNS:
+                self._runs.clear()
+            # With the strip itself: its id is another's as soon as it is gone.
+            known = self._runs[id(strip)] = strip, _run(strip, self._system)
+        return known[1]
+
+    def _draw(self, row: int, column: int, run: _Run, style: str, out: list[str]) -> str:
+        """Send what of a run the terminal does not show; returns the terminal's style after it."""
+        cells = run.cells
         shown = self._rows.get(row)
         if shown is None:
             # One more than there are: half of a wide one may be asked for.
@@ -117,20 +141,26 @@ class Thrift:
         before = shown[begin:end]
         if before == cells:
             return style
-        for first, last in _differing(before, cells, wide=not single):
-            out.append(self._move(row, column + first))
-            if style != told:
-                out.append(transition(style, told))
-                style = told
-            out.append(single[first:last] if single else "".join([cell[0] for cell in cells[first:last]]))
-            self._at = (row, column + last)
-            # Half of a wide character that is overwritten takes its other half with it.
-            left, right = begin + first, begin + last
-            if left and (old := shown[left]) is not None and old[0] == "":
-                shown[left - 1] = None
-            if (old := shown[right]) is not None and old[0] == "":
-                shown[right] = None
-            shown[left:right] = cells[first:last]
+        # Most cells are the same: they are gone through without a line of Python for each. What was made anew
+        # since, and is the same all the same, is sent once more.
+        changed = bytes(map(is_not, before, cells))
+        for start, stop, told in run.parts:
+            if changed.find(1, start, stop) < 0:
+                continue
+            for first, last in _differing(changed, start, stop, run):
+                out.append(self._move(row, column + first))
+                if style != told:
+                    out.append(transition(style, told))
+                    style = told
+                out.append(run.text[first:last] or "".join([cell[0] for cell in cells[first:last]]))
+                self._at = (row, column + last)
+                # Half of a wide character that is overwritten takes its other half with it.
+                left, right = begin + first, begin + last
+                if left and (old := shown[left]) is not None and old[0] == "":
+                    shown[left - 1] = None
+                if (old := shown[right]) is not None and old[0] == "":
+                    shown[right] = None
+                shown[left:right] = cells[first:last]
         if self._at[1] > self._size[0]:
             self._at = (0, 0)  # at the edge: terminals differ in where that is
         return style
@@ -142,6 +172,26 @@ class Thrift:
         if here == row and 0 < at < column:
             return f"\x1b[{column - at}C" if column - at > 1 else "\x1b[C"
         return f"\x1b[{row};{column}H"
+
+
+def _run(strip: Strip, system: ColorSystem) -> _Run | None:
+    """None: where its characters stand, or what they do, is not known."""
+    run: list[_Cell] = []
+    parts: list[tuple[int, int, str]] = []
+    texts: list[str] = []
+    all_single = True
+    for text, inks, _ in strip:
+        if not text:
+            continue
+        told = _told(inks, system)
+        cells, single = _cells(text, told)
+        if cells is None or (inks is not None and inks._link):
+            return None
+        parts.append((len(run), len(run) + len(cells), told))
+        run += cells
+        texts.append(text)
+        all_single = all_single and single
+    return _Run(run, "".join(texts) if all_single else "", parts)
 
 
 def _told(style: Style | None, system: ColorSystem) -> str:
@@ -209,20 +259,16 @@ def _wide(text: str, style: str) -> list[_Cell]:
     return cells
 
 
-def _differing(before: list[_Cell | None], cells: list[_Cell], *, wide: bool) -> list[tuple[int, int]]:
-    """(first, after the last) of the parts that differ, whole characters, near ones as one."""
-    if before.count(None) == len(cells):
-        return [(0, len(cells))]
-    # Most cells are the same: they are gone through without a line of Python for each. What was made anew
-    # since, and is the same all the same, is sent once more.
-    found = [match.span() for match in _CHANGED.finditer(bytes(map(is_not, before, cells)))]
-    if not wide:
+def _differing(changed: bytes, start: int, stop: int, run: _Run) -> list[tuple[int, int]]:
+    """(first, after the last) of what differs there: whole characters, near ones as one."""
+    found = [match.span() for match in _CHANGED.finditer(changed, start, stop)]
+    if run.text:
         return found
     out: list[tuple[int, int]] = []
     for first, last in found:
-        while first and cells[first][0] == "":
+        while first > start and run.cells[first][0] == "":
             first -= 1
-        while last < len(cells) and cells[last][0] == "":
+        while last < stop and run.cells[last][0] == "":
             last += 1
         if out and first <= out[-1][1]:
             out[-1] = (out[-1][0], last)

@@ -6,7 +6,7 @@ that did not change through the filters again: that took longer than to draw the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -45,37 +45,64 @@ class DrawnLines(StylesCache):
         super().__init__()
         self._lines: dict[int, Strip] = {}
         """By line of the content."""
+        self._edges: dict[int, Strip] = {}
+        """The frame above and below, by line of the widget."""
+        self._titles: tuple[object, object] = (None, None)
+        """That stand in the edges."""
         self._worn: _Worn | None = None
         """By these."""
+        self._known: tuple[object, ...] = ()
+        """What they were last found out for."""
 
     def clear(self) -> None:
         super().clear()
         self._lines.clear()
+        self._edges.clear()
 
     def render_widget(self, widget: Widget, crop: Region) -> list[Strip]:
-        worn = _worn(widget)
-        if worn != self._worn:
-            self.clear()
-            self._worn = worn
-        if worn is None:
-            return super().render_widget(widget, crop)
-        strips: list[Strip] = []
+        strips = self.lines_of(widget, crop.line_range).values()
+        return [
+            strip if crop.column_span == (0, strip.cell_length) else strip.crop(crop.x, crop.right)
+            for strip in strips
+        ]
+
+    def lines_of(self, widget: Widget, wanted: Iterable[int]) -> dict[int, Strip]:
+        """Some lines of the widget in their whole width; what is the same for all is looked up once."""
+        worn = self._look_up(widget)
+        out: dict[int, Strip] = {}
         draw: Callable[[int], Strip] | None = None
-        lines, dirty = self._lines, self._dirty_lines
-        for y in crop.line_range:
-            line = y - worn.top
-            if not 0 <= line < worn.size.height:
-                strips += super().render_widget(widget, Region(crop.x, y, crop.width, 1))
-                continue
-            strip = None if y in dirty else lines.get(line)
-            if strip is None:
-                draw = draw or cast("CellStyles", widget).line_drawer()
-                strip = lines[line] = _dressed(draw(line), worn)
-                dirty.discard(y)
-            if crop.width != strip.cell_length:
-                strip = strip.crop(crop.x, crop.right)
-            strips.append(strip)
-        return strips
+        lines, edges, dirty = self._lines, self._edges, self._dirty_lines
+        for y in wanted:
+            line = y - worn.top if worn is not None else -1
+            if worn is None or not 0 <= line < worn.size.height:
+                strip = None if worn is None or y in dirty else edges.get(y)
+                if strip is None:
+                    whole = Region(0, y, widget.region.width, 1)
+                    strip = edges[y] = super().render_widget(widget, whole)[0]
+            else:
+                strip = None if y in dirty else lines.get(line)
+                if strip is None:
+                    draw = draw or cast("CellStyles", widget).line_drawer()
+                    strip = lines[line] = _dressed(draw(line), worn)
+                    dirty.discard(y)
+            out[y] = strip
+        return out
+
+    def _look_up(self, widget: Widget) -> _Worn | None:
+        titles = widget._border_title, widget._border_subtitle
+        if titles != self._titles:
+            self._titles = titles
+            self._edges.clear()
+        styles = tuple([node.styles._cache_key for node in widget.ancestors_with_self])
+        known = widget._size, styles, *widget.get_line_filters()
+        if known != self._known:
+            self._known = known
+            worn = _worn(widget)
+            self._edges.clear()  # how a title is drawn is told by the styles alone
+            if worn != self._worn:
+                self.clear()
+                self._worn = worn
+        return self._worn
 
 
 def _worn(widget: Widget) -> _Worn | None:

@@ -86,6 +86,9 @@ class Form(CellStyles, can_focus=True, inherit_bindings=False):
         self._begun = False
         """Something was typed since the cursor came: before, the first digit replaces what is there."""
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """No style depends on it."""
+
     def show(self, fields: Sequence[FormField]) -> None:
         """Show ``fields``; the cursor stays on its field while there is one of its key."""
         ordered = tuple(sorted(fields, key=lambda field: field.column))

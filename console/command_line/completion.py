@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import NamedTuple
 
 from console.command_line.command import Candidate, Command, CommandError
@@ -81,9 +82,12 @@ def _fitting(word: str, candidates: Iterable[Candidate]) -> tuple[Candidate, ...
             hold.append(candidate)
         if len(begin) >= MOST:
             break
-    return tuple(
-        Candidate(clean(text, LONGEST), clean(about, _LONGEST)) for text, about in (begin + hold)[:MOST]
-    )
+    return tuple(_cleaned(candidate) for candidate in (begin + hold)[:MOST])
+
+
+@lru_cache(1024)
+def _cleaned(candidate: Candidate) -> Candidate:
+    return Candidate(clean(candidate.text, LONGEST), clean(candidate.about, _LONGEST))
 
 
 def understood(line: str, commands: Mapping[str, Command]) -> tuple[Command, Sequence[str]]:

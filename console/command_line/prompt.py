@@ -85,7 +85,8 @@ class PromptApp(ModelsApp):
         line.input.max_length = LONGEST
         hint = self.key_map.words("{halt_anywhere} HALT")
         line.open(offer, put, self.memory.memory.commands, text, hint)
-        self._learn(line.turn)
+        # Behind the next frame: to ask takes as long as to draw the line.
+        self.call_after_refresh(self._learn, line.turn)
 
     def _line_of(self, turn: int) -> CommandLine | None:
         """The line, while it is open for what it was then."""

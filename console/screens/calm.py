@@ -41,7 +41,7 @@ class CalmScreen(Screen[Result]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._pace = Pace(self._draw_marked)
-        self._compositor: DeskCompositor = DeskCompositor()
+        self._compositor: DeskCompositor = DeskCompositor(self._behind)
         self.uncovered: set[Region] | None = None
         """What a dialog above it stood on, until that is drawn; None: anything."""
         self.changed: set[Region] = set()
@@ -96,6 +96,11 @@ class CalmScreen(Screen[Result]):
         at = stack.index(self) if self in stack else 0
         return stack[at - 1] if at else None
 
+    def _behind(self) -> DeskCompositor | None:
+        """What draws the screen below, where that is seen around this one."""
+        below = self.below if self.LIES_OVER else None
+        return below._compositor if isinstance(below, CalmScreen) else None
+
     def _standing(self) -> set[Region]:
         """Where its widgets stand."""
         seen = self._compositor.visible_widgets.items()
@@ -104,6 +109,10 @@ class CalmScreen(Screen[Result]):
     def lines_of(self, region: Region) -> list[Strip]:
         """What is seen of it there."""
         return self._compositor.render_region(region)
+
+    def drawn_below(self, top: CalmScreen[Any]) -> list[Strip]:
+        """What is drawn of it where the widgets of ``top`` stand."""
+        return self._compositor.strips_of(list(self._compositor._regions_to_spans(list(top._standing()))))
 
     def left_behind(self, shown: Screen[Any]) -> set[Region] | None:
         """What has to be drawn of the screen below when this one goes, and ``shown`` is what the terminal

@@ -13,6 +13,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from widgets.drawn_lines import DrawnLines
+
 Span = tuple[int, int, int]
 """(line, first column, after the last)."""
 WIDEST_SIDE = 4
@@ -21,6 +23,11 @@ WIDEST_SIDE = 4
 
 class DeskCompositor(Compositor):
     """Draws as Textual's does, from the topmost widget down, and asks no widget for lines nobody will see."""
+
+    def __init__(self, behind: Callable[[], DeskCompositor | None] = lambda: None) -> None:
+        """``behind``: what draws the screen that is seen around the widgets of this one, if one is."""
+        super().__init__()
+        self._behind = behind
 
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
         result = super().reflow(parent, size)
@@ -46,6 +53,10 @@ class DeskCompositor(Compositor):
         chops = self._chops([(y, left, right) for y in region.line_range])
         return [Strip.join(line.values()) for line in chops[region.y : region.bottom]]
 
+    def strips_of(self, spans: Sequence[Span]) -> list[Strip]:
+        """The pieces that a frame of ``spans`` is put together from."""
+        return [strip for line in self._chops(spans) for strip in line.values()]
+
     def _render_chops(
         self, crop: Region, is_rendered_line: Callable[[int], bool]
     ) -> Sequence[Mapping[int, Strip]]:
@@ -60,10 +71,16 @@ class DeskCompositor(Compositor):
         widths: dict[Widget, int] = {}
         sides: dict[Widget, int] = {}
         """A line of each of which the sides alone are wanted: on all lines they are the same."""
-        layers = self.layers_visible
+        layers, root, through = self.layers_visible, self.root, list[Span]()
+        behind = self._behind()
+        if behind is None or behind.size != self.size:
+            root = None
         for y, left, right in spans:
             if 0 <= y < len(layers):
                 for first, last, widget, region in _topmost(layers[y], left, right):
+                    if widget is root:
+                        through.append((y, first, last))
+                        continue
                     line = y - region.y
                     if last - first <= WIDEST_SIDE and _is_side(first, last, line, widget, region):
                         line = sides.setdefault(widget, line)
@@ -80,6 +97,10 @@ class DeskCompositor(Compositor):
             if (first, last) != (region.x, region.right):
                 strip = strip.crop(first - region.x, last - region.x)
             chops[y][first] = strip
+        if behind is not None and through:
+            seen = behind._chops(through)
+            for y in {y for y, _, _ in through}:
+                chops[y] = dict(sorted((chops[y] | seen[y]).items()))
         return chops
 
 
@@ -93,6 +114,11 @@ def _is_side(first: int, last: int, line: int, widget: Widget, region: Region) -
 
 def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:
     """Some lines of a widget; those that follow each other are asked for at once."""
+    if isinstance(widget._styles_cache, DrawnLines):
+        drawn = widget._styles_cache.lines_of(widget, wanted)
+        return {
+            y: strip if strip.cell_length == width else strip.crop(0, width) for y, strip in drawn.items()
+        }
     out: dict[int, Strip] = {}
     first = last = -1
     for line in (*sorted(wanted), -1):

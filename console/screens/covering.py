@@ -11,7 +11,7 @@ from typing import Any
 from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 
-from console.driver import PatientApp
+from console.driver import PatientApp, PatientDriver
 from console.screens.calm import CalmScreen
 
 
@@ -41,6 +41,24 @@ class CoveringApp(PatientApp):
         if left is not None:
             self.shown = self._kept = below
         return popped
+
+    def foresee_escape(self) -> None:
+        # What a dialog stands on, which it leaves behind.
+        if not self._running or self._batch_count or len(self._screen_stack) < 2:
+            return
+        top, below, driver = self.screen, self.screen_stack[-2], self._driver
+        if not isinstance(top, CalmScreen) or not isinstance(below, CalmScreen) or not top.LIES_OVER:
+            return
+        if below.size != self.size:
+            return  # to be laid out first
+        try:
+            with self._context(), below._context():
+                strips = below.drawn_below(top)
+        except Exception as error:
+            self._handle_exception(error)
+            return
+        if isinstance(driver, PatientDriver):
+            driver.foresee(strips)
 
     async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
         # The first thing it does is to draw all of what is on top now.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import Context
 
 import pyte
 import pytest
 from rich.console import RenderableType
 from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.screen import Screen
+from textual.strip import Strip
 
 from console.app import DeskApp
 from console.driver import PatientApp
@@ -86,6 +88,32 @@ async def test_dialogs_come_and_go_without_a_trace(shown: Shown, size: tuple[int
             await pilot.pause(0.03)
             await pilot.pause()
             assert not shown.differing(app), keys
+
+
+async def test_what_an_esc_will_show_is_drawn_before_it_is_known_for_one(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        pane = app.desk.opportunities
+        drawn: list[int] = []
+        drawer = pane.line_drawer
+
+        def noted() -> Callable[[int], Strip]:
+            draw = drawer()
+            return lambda y: drawn.append(y) or draw(y)  # type: ignore[func-returns-value]
+
+        monkeypatch.setattr(pane, "line_drawer", noted)
+        await pilot.press("question_mark")
+        await pilot.pause(0.03)
+        pane.refresh()
+        drawn.clear()
+        # As the reader of the keys has it called: in a context of its own.
+        Context().run(app.foresee_escape)
+        ahead = len(drawn)
+        await pilot.press("escape")
+        await pilot.pause(0.03)
+        assert len(drawn) == ahead > pane.size.height / 2
+        assert not shown.differing(app)
 
 
 async def test_no_dialog_draws_the_whole_screen(shown: Shown) -> None:

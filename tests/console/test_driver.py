@@ -27,7 +27,8 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from console.app import DeskApp
-from console.driver import ESCAPE_S, LEAVE, Keyboard, Outbox
+from console.driver import LEAVE, Outbox
+from console.keyboard import ESCAPE_S, LATE_S, Keyboard
 from tests.console.fake_link import FakeLink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -349,6 +350,23 @@ def test_a_lone_esc_is_told_after_the_wait_and_the_next_key_is_itself() -> None:
     keyboard._timeout_time = 0.0  # the wait is over
     assert [event.key for event in keyboard.tick()] == ["escape"]  # type: ignore[attr-defined]
     assert [event.key for event in keyboard.feed("w")] == ["w"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("after_s", "keys"),
+    [(LATE_S / 2, ["right"]), (2 * LATE_S, ["left_square_bracket", "C"])],
+)
+def test_the_end_of_a_late_sequence_is_no_command(
+    after_s: float, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyboard = Keyboard(False)
+    list(keyboard.feed("\x1b"))
+    keyboard._timeout_time = 0.0
+    list(keyboard.tick())
+    now = get_time()
+    monkeypatch.setattr("console.keyboard.get_time", lambda: now + after_s)
+    assert [event.key for event in keyboard.feed("[C")] == keys  # type: ignore[attr-defined]
+    assert [event.key for event in keyboard.feed("[")] == ["left_square_bracket"]  # type: ignore[attr-defined]
 
 
 def test_what_is_pasted_stays_one_piece() -> None:
