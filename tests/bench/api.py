@@ -42,13 +42,13 @@ def api(scratch: Path) -> list[Figure]:
     idle, loaded = Spells(_TURNS, _MOST_TURNS), Spells(_TURNS, _MOST_TURNS)
     told: dict[Spell, Told] = {}
     port = _free_port()
-    with scripted_engine(state, out, MOST, f"127.0.0.1:{port}") as engine:
+    with scripted_engine(state, out, MOST, f"127.0.0.1:{port}"):
         _await(port)
         while idle.want_more or loaded.want_more:
-            began, lost = time.time_ns(), losses(engine)
+            began, lost = time.time_ns(), losses()
             time.sleep(_SPELL_S)
             idle.all.append(Spell(began, time.time_ns(), lost()))
-            lost = losses(engine)
+            lost = losses()
             heard = _clients(port, token)
             spell = Spell(heard.from_ns, heard.to_ns, lost())
             loaded.all.append(spell)

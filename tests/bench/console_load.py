@@ -53,15 +53,15 @@ def _loaded(scratch: Path, frames_per_s: float) -> tuple[list[Figure], float]:
     state, out = scratch / f"console-load-{frames_per_s:g}", scratch / f"console-load-{frames_per_s:g}.times"
     spells = {name: Spells(_TURNS, _MOST_TURNS) for name in ("no console", "two consoles")}
     without, attended = spells.values()
-    with scripted_engine(state, out, frames_per_s) as engine:
+    with scripted_engine(state, out, frames_per_s):
         time.sleep(_SETTLE_S)
         while without.want_more or attended.want_more:
-            without.all.append(_spell(engine))
+            without.all.append(_spell())
             with contextlib.ExitStack() as screens:
                 for down in ("j", "jj"):
                     _watch(screens, state, down)
                 time.sleep(_SETTLE_S)
-                attended.all.append(_spell(engine))
+                attended.all.append(_spell())
             time.sleep(_SETTLE_S / 2)
     times = np.frombuffer(out.read_bytes(), "<i8").reshape(-1, 3)
     figures = []
@@ -84,15 +84,15 @@ def _watch(screens: contextlib.ExitStack, state: Path, down: str) -> None:
     screen.press(down + _MARKET)
 
 
-def _spell(engine: int) -> Spell:
-    began, lost = time.time_ns(), losses(engine)
+def _spell() -> Spell:
+    began, lost = time.time_ns(), losses()
     time.sleep(_SPELL_S)
     return Spell(began, time.time_ns(), lost())
 
 
 @contextlib.contextmanager
-def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "") -> Iterator[int]:
-    """The id of a running engine on a running server; both are gone afterwards, and its times are written.
+def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "") -> Iterator[None]:
+    """A running engine on a running server; both are gone afterwards, and its times are written.
 
     ``listen``: of its gateway. Only the engine runs on the processor that it has for itself; the server sends
     on time, whatever else goes on.
@@ -118,7 +118,7 @@ def scripted_engine(state: Path, out: Path, frames_per_s: float, listen: str = "
                 time.sleep(0.05)
             elsewhere(server.pid)
             on_time(server.pid)
-            yield engine.pid
+            yield
         finally:
             engine.terminate()
             try:

@@ -1,10 +1,12 @@
 """Spells of a benchmark under a load and without it, in turns. Those that others spoilt are left out, and how
-many is told: a host that took the processors away would be measured, and neither load."""
+many is told: a host that takes the processors away would be measured, or what else runs on them.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -15,17 +17,26 @@ from numpy.typing import NDArray
 from tests.bench.machine import stolen
 
 Times = NDArray[np.int64]
-MOST_LOST = 0.01
-"""Of a spell: what the host took, and how long the engine waited for its processor while another program,
-which knows nothing of it, had that."""
+MOST_STOLEN, MOST_OTHERS = 0.01, 0.03
+"""Shares of the processors' time in a spell: what the host took, and what programs had that are not ours."""
+
+
+class Lost(NamedTuple):
+    """Shares of the processors' time."""
+
+    stolen: float
+    others: float
+
+    @property
+    def is_little(self) -> bool:
+        return self.stolen <= MOST_STOLEN and self.others <= MOST_OTHERS
 
 
 class Spell(NamedTuple):
     from_ns: int
     to_ns: int
     """UTC."""
-    lost: float
-    """Share of its time."""
+    lost: Lost
 
     def within(self, times: Times, column: int = 1) -> Times:
         """Of the trades of the spell: how long after its sending each was decided on, ns. ``times``: see
@@ -47,7 +58,7 @@ class Spells:
 
     @property
     def _sound(self) -> list[Spell]:
-        return [spell for spell in self.all if spell.lost <= MOST_LOST]
+        return [spell for spell in self.all if spell.lost.is_little]
 
     @property
     def counted(self) -> list[Spell]:
@@ -66,28 +77,54 @@ class Spells:
         told = f"{len(self.counted)} x {seconds:.0f} s"
         left_out = len(self.all) - len(self.counted)
         if not self._sound:
-            return f"{told}, ALL SPOILT by others on the host or the processor"
+            worst = max(self.all, key=lambda spell: spell.lost.stolen + spell.lost.others).lost
+            why = f"up to {worst.stolen:.1%} stolen, {worst.others:.1%} by other programs"
+            return f"{told}, ALL SPOILT: {why}"
         return f"{told}, {left_out} more spoilt by others" if left_out else told
 
 
-def losses(process: int) -> Callable[[], float]:
-    """What tells the share of the time since now that ``process`` had no processor, though it wanted one."""
-    began, before, waited = time.monotonic_ns(), stolen(), _waited_ns(process)
+def losses() -> Callable[[], Lost]:
+    """What tells what was lost since now."""
+    stolen_before, before, own_before = stolen(), _busy_ticks(), _own_ticks()
 
-    def lost() -> float:
-        after = stolen()
-        taken = 0.0
-        if before is not None and after is not None:
-            taken = (after[0] - before[0]) / max(after[1] - before[1], 1)
-        return taken + (_waited_ns(process) - waited) / max(time.monotonic_ns() - began, 1)
+    def lost() -> Lost:
+        stolen_after, busy = stolen(), _busy_ticks() - before
+        if stolen_before is None or stolen_after is None:
+            return Lost(0.0, 0.0)
+        whole = max(stolen_after[1] - stolen_before[1], 1)
+        others = max(busy - (_own_ticks() - own_before), 0)
+        return Lost((stolen_after[0] - stolen_before[0]) / whole, others / whole)
 
     return lost
 
 
-def _waited_ns(process: int) -> int:
-    """Of its first thread; 0 where the system does not tell."""
+def _busy_ticks() -> int:
+    """What all programs had so far; 0 where the system does not tell."""
     try:
-        told = Path(f"/proc/{process}/task/{process}/schedstat").read_text(encoding="ascii")
-        return int(told.split()[1])
-    except (OSError, ValueError, IndexError):
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+        return sum(int(field) for field in fields[1:4])
+    except (OSError, ValueError):
         return 0
+
+
+def _own_ticks() -> int:
+    """What this process had so far, and what it started, ended or not."""
+    parents, times = dict[int, int](), dict[int, int]()
+    for process, fields in _stats():
+        parents[process] = int(fields[1])
+        times[process] = sum(int(field) for field in fields[11:15])
+    return sum(time for process, time in times.items() if os.getpid() in _line(process, parents))
+
+
+def _line(process: int, parents: dict[int, int]) -> Iterator[int]:
+    """It, and those above it."""
+    while process:
+        yield process
+        process = parents.get(process, 0)
+
+
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    """Of each process, the fields of its stat behind the name: proc(5)."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield int(folder.name), (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
