@@ -92,8 +92,14 @@ class OrderJournal:
             if done is not None:
                 done()
             return
-        if self.at_once and len(reports) == 1 and not self._ahead and not isinstance(reports[0], Funding):
-            self._write_now(reports[0], done)
+        if self.at_once and not self._ahead and _nothing_between(reports):
+            why = ""
+            for report in reports:
+                why = self._write_now(report)
+            if done is not None:
+                done()
+            if why:
+                self._unbookable(why)
             return
         faults: list[str] = []
         worded = [self._because(report) for report in reports]
@@ -114,29 +120,31 @@ class OrderJournal:
         for why in faults:
             self._unbookable(why)
 
-    def _write_now(self, report: OrderEvent | OrderChange | Fill, done: Callable[[], None] | None) -> None:
-        """``write`` of one report that is durable at once."""
+    def _write_now(self, report: Report) -> str:
+        """``write`` of one report that is durable at once; why it cannot be booked, where it cannot."""
+        assert not isinstance(report, Funding)
         if isinstance(report, OrderEvent) and report.state is OrderState.CANCELED:
             report = self._because(report)
-        order, why = self._blotter.get(report.client_order_id), ""
+        order = self._blotter.get(report.client_order_id)
         if order is None:
             self._refused(report, f"unknown order {report.client_order_id}")
-        elif isinstance(report, Fill) and report.trade_id in order.trade_ids:
-            pass
-        elif isinstance(report, Fill) and (why := self._unbooked(report, order.request, ())):
-            self._refused(report, why)
-        else:
-            try:
-                self._blotter.apply(report)
-            except OrderError as error:
-                self._refuse(report, order, error)
-            else:
-                self._commit((report,), _nothing)
-                self._folded(report, order)
-        if done is not None:
-            done()
-        if why:
-            self._unbookable(why)
+            return ""
+        known = False
+        if isinstance(report, Fill):
+            known = report.trade_id in order.trade_ids
+            why = "" if known else self._unbooked(report, order.request, ())
+            if why:
+                self._refused(report, why)
+                return why
+        try:
+            self._blotter.apply(report)
+        except OrderError as error:
+            self._refuse(report, order, error)
+            return ""
+        if not known:
+            self._commit((report,), _nothing)
+            self._folded(report, order)
+        return ""
 
     def order(self, client_order_id: str) -> Order | None:
         """The order as it is with everything that was written; None when unknown. Only to be read."""
@@ -201,6 +209,16 @@ class OrderJournal:
     def _fold(self, events: Sequence[Report]) -> None:
         for event in events:
             self._folded(event, None if isinstance(event, Funding) else self._blotter.apply(event))
+
+
+def _nothing_between(reports: Sequence[Report]) -> bool:
+    """Whether nothing is written when one of them is folded, before the others are."""
+    if isinstance(reports[-1], Funding):
+        return False
+    for report in reports[:-1]:
+        if not isinstance(report, OrderEvent) or report.state is not OrderState.ACCEPTED:
+            return False
+    return True
 
 
 def _nothing() -> None:
