@@ -59,7 +59,7 @@ from engine.features.state import (
     row_view,
     start_row,
 )
-from engine.features.triggers import RISE_BIT, WAKE_BIT, outdated
+from engine.features.triggers import RISE_BIT, WAKE_BIT
 from engine.kernels import warm
 from engine.ticks import TICK
 
@@ -280,7 +280,7 @@ class FeatureEngine:
         words, at = self._words, index * _ROW_WORDS
         quote_ns, trade_ns = words[at + _QUOTE_NS], words[at + _TRADE_NS]
         now = self._desk_words[_NOW]
-        if trade_ns > quote_ns and outdated(quote_ns, trade_ns, now, self._desk_words[_MAX_AGE]):
+        if trade_ns > quote_ns and now - quote_ns > self._desk_words[_MAX_AGE]:  # as by ``outdated``
             values = (*values[: 2 + BID], *_UNKNOWN, *values[3 + ASK_SIZE :])
         return FeatureRow(symbol, now, *values)
 
@@ -367,9 +367,8 @@ class FeatureEngine:
         quote_ns, trade_ns, bid, ask, bid_size, ask_size, last = _read_dated_quote(
             self._bytes, index * _ROW_BYTES + _DATED_QUOTE_AT
         )
-        if trade_ns > quote_ns and outdated(
-            quote_ns, trade_ns, self._desk_words[_NOW], self._desk_words[_MAX_AGE]
-        ):
+        words = self._desk_words
+        if trade_ns > quote_ns and words[_NOW] - quote_ns > words[_MAX_AGE]:  # as by ``outdated``
             return *_UNKNOWN, last
         return bid, bid_size, ask, ask_size, last
 

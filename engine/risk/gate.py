@@ -113,7 +113,10 @@ class RiskGate:
         elif not limits.own:
             checks, judges = self._market_entry if market else self._priced_entry
             if market and self._plain is not None:
-                plainly = self._plainly(self._plain, request, view)
+                try:
+                    plainly = self._plain.outcomes(request, view)
+                except Exception:
+                    plainly = None  # which check raises is told by each of them
                 if plainly is not None:
                     return Judgement(request, True, checks, plainly, view.now_ns)
         else:
@@ -132,13 +135,6 @@ class RiskGate:
         except Exception:
             return self._judge_apart(request, view, Plan(checks, judges), sized=sized)
         return Judgement(request, approved, checks, outcomes, view.now_ns, scopes)
-
-    def _plainly(self, plain: PlainEntry, request: OrderRequest, view: RiskView) -> list[Outcome] | None:
-        """What the checks say of a plain entry; None: they are to be made one by one."""
-        try:
-            return plain.outcomes(request, view)
-        except Exception:  # which one raises is told by each of them
-            return None
 
     def judge_list(self, requests: Sequence[OrderRequest], views: Sequence[RiskView]) -> list[Judgement]:
         """Judge orders that leave together: a bracket (the parent first), or siblings of which one fills.

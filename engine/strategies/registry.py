@@ -254,7 +254,8 @@ class StrategySet:
 
     def budget(self, name: str) -> float:
         """Most that its positions may be worth, percent of equity; 0: no limit. Raises ConfigError."""
-        return self._entry(name).budget_pct
+        entry = self._entries.get(name) or self._entry(name)
+        return entry.budget_pct
 
     def set_budget(self, name: str, budget_pct: float) -> None:
         """Raises ConfigError when unknown or out of 0 to 1000."""

@@ -10,7 +10,8 @@ class Blocks:
     """Blocks by symbol. They end by the clock alone: nobody lifts one early, and a restart forgets them."""
 
     def __init__(self) -> None:
-        self._blocks: dict[str, tuple[str, int]] = {}
+        self.by_symbol: dict[str, tuple[str, int]] = {}
+        """(why, until when), ``ALL`` among the symbols; some may be over."""
         self._forbidden = "", 0
         self.was_forbidden = False
         """The bus forbade some since the start."""
@@ -26,18 +27,18 @@ class Blocks:
 
     def add(self, symbol: str, reason: str, until_ns: int) -> None:
         """Block a symbol (or ``ALL``) until then. Of two of one symbol the one that ends later stands."""
-        standing = self._blocks.get(symbol)
+        standing = self.by_symbol.get(symbol)
         if standing is None or until_ns > standing[1]:
-            self._blocks[symbol] = reason or "blocked", until_ns
+            self.by_symbol[symbol] = reason or "blocked", until_ns
 
     def reason(self, symbol: str, now_ns: int) -> str:
         """Why entries of the symbol are blocked; "" when they are not."""
-        if not self._blocks:
+        if not self.by_symbol:
             return ""
         for blocked in (symbol, ALL):
-            standing = self._blocks.get(blocked)
+            standing = self.by_symbol.get(blocked)
             if standing is not None:
                 if now_ns < standing[1]:
                     return standing[0]
-                del self._blocks[blocked]
+                del self.by_symbol[blocked]
         return ""

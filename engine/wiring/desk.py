@@ -341,8 +341,9 @@ class Desk:
             self.features.watch_rise(instrument.index, *watch)
 
     def _on_opportunity(self, opportunity: Opportunity) -> None:
-        self._stopwatch.decided()
+        decided_ns = self._stopwatch.now()
         self._act(opportunity)
+        self._stopwatch.decided(decided_ns)
         if self.trading.holds(opportunity):
             # It is left by an exit only, and its evidence is older than that then.
             self.signals.aggregator.spend(opportunity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from engine.config import Config
@@ -72,7 +71,7 @@ class Entries:
 
     def _rests(self, opportunity: Opportunity, exited_ns: int) -> bool:
         """Whether the symbol was left too lately for this one; it is dropped then."""
-        if self._features.now_ns < self._cooldown.until_ns(opportunity.symbol):
+        if self._cooldown.bars and self._features.now_ns < self._cooldown.until_ns(opportunity.symbol):
             self._drop(opportunity, "COOLDOWN", "the symbol rests after an exit")
         elif _evidence_ns(opportunity) <= exited_ns:
             self._drop(opportunity, "SPENT", "its signals are older than the symbol's last exit")
@@ -83,8 +82,8 @@ class Entries:
     def _enter(self, opportunity: Opportunity, instrument: Instrument) -> None:
         quote = self._features.live_quote(instrument.index)
         bid, _, ask, _, last = quote
-        mid = last if math.isnan(bid) else (bid + ask) / 2
-        ledger = self._flow.ledger
+        mid = (bid + ask) / 2 if bid == bid else last
+        ledger, score = self._flow.ledger, opportunity.score
         equity, rate = ledger.equity(), ledger.balances.rate(instrument.quote_currency)
         if equity is None:
             self._drop(opportunity, "NO_EQUITY", "a currency that is held has no rate")
@@ -92,13 +91,18 @@ class Entries:
         if rate is None:
             self._drop(opportunity, "NO_RATE", f"of {instrument.quote_currency or 'its currency'}")
             return
+        behind = [
+            part.source
+            for part in opportunity.blend.inputs
+            if part.family is _TECHNICAL and part.score * score > 0.0
+        ]
         request = self._builder.entry(
             opportunity,
             instrument,
             equity,
             self._features.now_ns,
-            None if math.isnan(mid) else mid,
-            _behind(opportunity),
+            mid if mid == mid else None,
+            tuple(behind),  # the strategies that spoke for its side, strongest first
             rate,
         )
         if isinstance(request, Drop):
@@ -111,18 +115,6 @@ class Entries:
             self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
         if final or opportunity.merged == 0:
             self._on_drop(Drop("execution", opportunity.symbol, code, detail, self._features.now_ns))
-
-
-def _behind(opportunity: Opportunity) -> tuple[str, ...]:
-    """The strategies that spoke for its side, strongest first."""
-    score = opportunity.score
-    return tuple(
-        [
-            part.source
-            for part in opportunity.blend.inputs
-            if part.family is _TECHNICAL and part.score * score > 0.0
-        ]
-    )
 
 
 def _evidence_ns(opportunity: Opportunity) -> int:

@@ -116,9 +116,14 @@ class Stopwatch:
         if self._timer is not None and self._bars_began and ns == self.boundary_ns:
             self._stages.batch.add(self._timer() - self._bars_began)
 
-    def decided(self) -> None:
+    def now(self) -> int:
+        """What ``decided`` is to be told once nothing waits any more."""
+        return 0 if self._timer is None else self._timer()
+
+    def decided(self, ns: int) -> None:
+        """An opportunity was made at ``ns``."""
         if self._timer is not None:
-            self._stages.decided.add(self._timer() - self._began)
+            self._stages.decided.add(ns - self._began)
 
     def approved(self) -> None:
         if self._timer is not None:

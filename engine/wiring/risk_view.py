@@ -80,6 +80,7 @@ class RiskViews:
         self._blocks = blocks
         self._limits = limits
         self._clock_skew_ns = clock_skew_ns
+        self._venues: dict[str, str] = {}
         self.budget_pct: Callable[[str], float] = no_budget
         self.model_created_ns: Callable[[], int | None] = no_model
         self.unknown_accounts: dict[str, str] = {}
@@ -111,6 +112,14 @@ class RiskViews:
                 symbol_orders -= 1
                 open_orders -= 1
         age_ns, fault = self._freshness.look(instrument.index, now)
+        venue = self._venues.get(symbol)
+        if venue is None:
+            venue = self._venues[symbol] = venue_of(symbol)
+        budgets: tuple[tuple[str, Decimal, Decimal], ...] = ()
+        for source in sources:
+            if self.budget_pct(source):
+                budgets = self._budgets(sources, request.client_order_id)
+                break
         view = RiskView(  # by position: naming the fields takes twice as long
             now,
             instrument,
@@ -121,7 +130,7 @@ class RiskViews:
             ask,
             last,
             age_ns,
-            self._clock_skew_ns(venue_of(symbol)),
+            self._clock_skew_ns(venue),
             self._ledger.quantity(symbol),
             symbol_orders,
             open_orders,
@@ -129,8 +138,8 @@ class RiskViews:
             net,
             found.working,
             found.exiting,
-            self._blocks.reason(symbol, now),
-            self._budgets(sources, request.client_order_id),
+            self._blocks.reason(symbol, now) if self._blocks.by_symbol else "",
+            budgets,
             found.own_bid,
             found.own_ask,
         )
@@ -163,13 +172,12 @@ class RiskViews:
         return (gross, max(net + bought, net - sold, key=abs)) if gross.is_finite() else (_NAN, _NAN)
 
     def _budgets(self, sources: tuple[str, ...], own_id: str) -> tuple[tuple[str, Decimal, Decimal], ...]:
-        bounded: list[tuple[str, Decimal, Decimal]] | None = None
+        bounded: list[tuple[str, Decimal, Decimal]] = []
         for source in sources:
             percent = self.budget_pct(source)
             if percent:
-                bounded = bounded or []
                 bounded.append((source, Decimal(repr(float(percent))) / 100, self.used(source, own_id)))
-        return tuple(bounded) if bounded else ()
+        return tuple(bounded)
 
     # --- orders at work
 

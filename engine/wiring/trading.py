@@ -183,6 +183,7 @@ class Trading:
         positions = ledger.positions()
         if positions:
             ledger.mark_all(flow.watch.marks(positions))
+            ledger.drawdown_pct()  # an order that comes of a tick finds it made
         self._judge_equity(now)
         for symbol in flow.watch.due(positions, now):
             self._exits.send_if_overdue(symbol)
