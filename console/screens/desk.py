@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.widget import Widget
 
 from console.export_files import Export
@@ -109,16 +110,19 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
             self._entitle(number)
-        self.show_layout()
+        self._suit(self.app.size)  # what is painted before the first layout is what will be in sight
         self.set_focus(self.grid)
 
     def on_resize(self, event: events.Resize) -> None:
-        layout = layout_for(*event.size)
+        self._suit(event.size)
+        self.close_search()
+        self.set_focus(self.grid)  # the pane that had it may be hidden now
+
+    def _suit(self, size: Size) -> None:
+        layout = layout_for(*size)
         for name in LAYOUTS:
             self.set_class(name == layout, name)
         self.show_layout()
-        self.close_search()
-        self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
     def layout_name(self) -> str:
@@ -263,7 +267,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
 
     @property
     def scene(self) -> Scene:
-        return Scene(self.layout_name, self.size.height, self.active, self.zoomed, self.hidden, self._beside)
+        rows = self.size.height or self.app.size.height
+        return Scene(self.layout_name, rows, self.active, self.zoomed, self.hidden, self._beside)
 
     def show_layout(self) -> None:
         """Put each pane where it belongs now, and draw what is seen."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from console.app import DeskApp
 from console.command_line.command import CommandError
 from console.market import longer_than
+from console.screens.desk import DeskScreen
 from console.screens.market import MarketScreen
 from console.screens.ticket import TicketScreen
 from console.view import DeskView
@@ -75,6 +77,28 @@ async def test_the_selected_symbol_is_watched_while_the_market_is_in_sight() -> 
         await until(pilot, lambda: before_replay.watched[-1] == Watch())  # the desk behind is asked no more
         assert isinstance(app.link, FakeLink)
         assert [watch.interval_s for watch in app.link.watched] == [0]
+
+
+@pytest.mark.parametrize(("size", "seen"), [(COMPACT, False), (WIDE, True)])
+async def test_what_is_painted_before_the_first_layout_is_what_will_be_in_sight(
+    size: tuple[int, int], seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panes: list[int] = []
+    on_mount = DeskScreen.on_mount
+
+    def mount(screen: DeskScreen) -> None:
+        on_mount(screen)
+        app = screen.app
+        assert isinstance(app, DeskApp)
+        app.view.merge(desk_sample.full_frame())
+        app.paint()
+        panes.append(len(app.market_panes()))
+
+    monkeypatch.setattr(DeskScreen, "on_mount", mount)
+    link = FakeLink()
+    async with desk(link, size):
+        assert panes == [int(seen)]
+        assert bool(link.watched) == seen
 
 
 async def test_scrolling_stays_where_it_is_while_more_comes() -> None:
