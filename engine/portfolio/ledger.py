@@ -20,7 +20,7 @@ from engine.errors import OrderError
 from engine.events import Fill, Funding
 from engine.portfolio.balances import Balances
 from engine.portfolio.booked import Booked
-from engine.portfolio.day import Day, DayState
+from engine.portfolio.day import DAY_NS, Day, DayState
 from engine.portfolio.exact import ZERO, add, exactly, multiply, subtract
 from engine.portfolio.ledger_check import check
 from engine.portfolio.position import Position, after
@@ -238,7 +238,7 @@ class Ledger:
             self._begin_day()
 
     def _turn(self, ns: int) -> None:
-        if self._day.turn(ns):
+        if ns // DAY_NS != self._day.number and self._day.turn(ns):
             self._begin_day()
 
     def _begin_day(self) -> None:

@@ -281,5 +281,10 @@ class RiskGate:
         """Judge the day's loss and its fall from ``high_equity``; a change when a limit is reached."""
         return self._latch.on_equity(day_pnl, start_equity, ns, high_equity)
 
+    @property
+    def tripped(self) -> bool:
+        """Whether a limit of the day was reached on the day that was judged last."""
+        return self._latch.tripped is not RiskState.ACTIVE
+
 
 _AMENDED = ("quantity", "price", "stop_price", "trail")

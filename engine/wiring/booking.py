@@ -25,14 +25,16 @@ class Booking:
         self._alert = alert
         self.fills = 0
         self.on_booked: Callable[[Report, Order | None], None] = lambda event, order: None
-        """Called with each event that is booked while the desk runs."""
+        """Called with each fill and payment that is booked while the desk runs."""
 
     def book(self, event: Report, order: Order | None) -> None:
         """Book an event that the blotter has taken in, and have the position's levels watched anew."""
         if isinstance(event, Fill):
             self._book(event, order)
+            self.on_booked(event, order)
         elif isinstance(event, Funding):
             self.fold(event, order)
+            self.on_booked(event, order)
         else:
             if order is not None and order.request.reduce_only and order.request.type is not OrderType.MARKET:
                 self._watch.cover_changed(event.symbol)
@@ -40,7 +42,6 @@ class Booking:
             if state is not None and state.terminal and state is not OrderState.DENIED:
                 # An exit that ended unfilled: its levels are watched again.
                 self._watch.arm(event.symbol)
-        self.on_booked(event, order)
 
     def _book(self, fill: Fill, order: Order | None) -> None:
         self.fills += 1

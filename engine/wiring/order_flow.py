@@ -347,8 +347,13 @@ class OrderFlow:
 
     def _folded(self, event: Report, order: Order | None) -> None:
         work = self.work
-        work.folded(event, order)
-        self.booking.book(event, order)
+        if isinstance(event, OrderEvent) and order is not None and not event.state.terminal:
+            # A step on the order's way: nothing follows from it, unless it is an exit that rests.
+            if order.request.reduce_only and order.request.type is not OrderType.MARKET:
+                self.booking.book(event, order)
+        else:
+            work.folded(event, order)
+            self.booking.book(event, order)
         if work.leaving and order is not None and order.state is OrderState.SUBMITTED:
             self.cancels.released(order.request)
         if self.replacements.waiting:

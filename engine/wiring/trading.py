@@ -239,7 +239,8 @@ class Trading:
                 self.ledger.roll(ns)
             if marks:
                 self.ledger.mark_all(marks)
-        self._judge_equity(now)
+        if self.gate.tripped:  # else there is nothing to say: no limit was near
+            self._judge_equity(now)
         self._next_sweep_ns = next_sweep_ns
 
     # --- limits from outside ---
