@@ -83,7 +83,8 @@ class ExitWatch:
         self._marked: list[Instrument | None] = []
         self._indices = np.zeros(0, np.int64)
         self._ticks = np.zeros(0)
-        """Of the instruments marked last: index, and tick size."""
+        self._grids: list[tuple[str, Decimal]] = []
+        """Of the instruments marked last: index, and tick size; symbol and exact tick size."""
 
     # --- arming ---
 
@@ -309,15 +310,17 @@ class ExitWatch:
         instruments = [self._instruments.get(position.symbol) for position in positions]
         if instruments != self._marked:
             self._mark_these(instruments)
-        counts = np.rint(self._features.live_mids(self._indices) / self._ticks).tolist()
+        mids = self._features.live_mids(self._indices)
+        np.rint(np.divide(mids, self._ticks, mids), mids)
         return [
-            (instrument.symbol, int(count) * instrument.tick_size)
-            for instrument, count in zip(filter(None, instruments), counts, strict=True)
+            (symbol, int(count) * tick)
+            for (symbol, tick), count in zip(self._grids, mids.tolist(), strict=True)
             if 0.0 < count < math.inf
         ]
 
     def _mark_these(self, instruments: list[Instrument | None]) -> None:
         known = [instrument for instrument in instruments if instrument is not None]
         self._indices = np.array([instrument.index for instrument in known], np.int64)
-        self._ticks = np.array([float(instrument.tick_size) for instrument in known])
+        self._grids = [(instrument.symbol, instrument.tick_size) for instrument in known]
+        self._ticks = np.array([float(tick) for _, tick in self._grids])
         self._marked = instruments

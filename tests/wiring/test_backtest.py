@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -154,6 +155,13 @@ def test_a_tape_gives_the_digest_of_its_replay(tmp_path: Path) -> None:
 
 
 # --- bars ---
+
+
+def test_garbage_is_looked_for_as_before_once_a_run_is_over() -> None:
+    before, during = gc.get_threshold(), []
+    run(config(), prepared([walk(1, 50)]), progress=lambda share: during.append(gc.get_threshold()))
+    assert gc.get_threshold() == before
+    assert during[0] > before, "while it goes on, seldom"
 
 
 def test_what_is_decided_at_a_close_fills_at_the_next_open() -> None:

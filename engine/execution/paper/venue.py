@@ -146,9 +146,12 @@ class PaperVenue:
     def wake_ns(self, symbol: str) -> int | None:
         """From when on the symbol's ticks matter: a past time while an order of it is at the venue, the
         next arrival (of an order, a message or a report) otherwise, None when nothing is expected."""
-        for order in self._orders.at(symbol):
+        orders = self._orders.at(symbol)
+        for order in orders:
             if order.working:
                 return order.arrival_ns
+        if not (orders or self._clock.commands or self._outbox.any(symbol)):
+            return None
         due = self._clock.next_ns(symbol), self._outbox.due_ns(symbol)
         return min((ns for ns in due if ns is not None), default=None)
 
