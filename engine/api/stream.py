@@ -23,7 +23,7 @@ from engine.api.market_protocol import Watch
 from engine.api.protocol import EventFrame, Resync
 from engine.api.topics import EVENTS, MARKET, parse
 from engine.errors import StoreError
-from engine.slices import Work, in_slices
+from engine.slices import REST_S, Work, in_slices
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -174,6 +174,8 @@ class Streams:
         self._desk.market.sent(time.perf_counter_ns() - began)
 
     async def _send_events(self, stream: web.WebSocketResponse, since: int) -> int:
+        if since != self._hub.last_seq:
+            await asyncio.sleep(REST_S)  # what was journaled took its time: ticks that wait go first
         events = self._hub.since(since)
         if isinstance(events, Resync) and since < self._hub.last_seq:
             # Older than this engine's run holds: the journal has it, unless it is too much to send at once.
