@@ -96,6 +96,12 @@ class Attribution:
         """Take ``closed`` from the holders in proportion; the cost of what they keep is ``cost_left`` (None:
         they keep nothing)."""
         shares, price, buys = self._shares[fill.symbol], fill.price, fill.side is Side.BUY
+        if cost_left is None and len(shares) == 1:
+            ((source, share),) = shares.items()
+            self._shares[fill.symbol] = {}
+            notional = closed * price
+            realized = -notional - share.cost if buys else notional - share.cost
+            return [Part(source, False, closed, notional, realized, fee)]
         takes = split(closed, [abs(share.quantity) for share in shares.values()])
         kept = {} if cost_left is None else self._keep(shares, takes, cost_left, buys=buys)
         self._shares[fill.symbol] = kept
@@ -128,9 +134,13 @@ class Attribution:
 
     def _open(self, fill: Fill, opened: Decimal, fee: Decimal, sources: tuple[str, ...]) -> list[Part]:
         shares, price, buys = self._shares.setdefault(fill.symbol, {}), fill.price, fill.side is Side.BUY
-        quantities = split(opened, [ONE] * len(sources))
+        if len(sources) == 1:
+            quantities, fees = [opened], [fee]
+        else:
+            quantities = split(opened, [ONE] * len(sources))
+            fees = split(fee, quantities)
         parts = []
-        for source, quantity, part in zip(sources, quantities, split(fee, quantities), strict=True):
+        for source, quantity, part in zip(sources, quantities, fees, strict=True):
             notional = quantity * price
             if quantity:
                 signed, cost = (quantity, notional) if buys else (-quantity, -notional)
