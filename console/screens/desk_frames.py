@@ -7,8 +7,10 @@ draw a pane to its last line took longer than everything else that a key does wh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import is_not
 from typing import Any, cast
 
+from textual.css.model import RuleSet
 from textual.geometry import Region
 from textual.widget import Widget
 
@@ -30,8 +32,10 @@ class Frames:
     """Marks panes as active, or no longer so."""
 
     def __init__(self) -> None:
-        self._rules: object = None
-        """The stylesheet's, from which the looks were learnt: another theme brings others."""
+        self._parsed: object = None
+        """The stylesheet's rules when they were looked at last: every widget that is new adds some."""
+        self._rules: list[RuleSet] = []
+        """Those of an active pane, from which the looks were learnt: another theme brings others."""
         self._looks: dict[tuple[Widget, frozenset[str], frozenset[str]], _Look] = {}
         """By pane, its classes and the screen's."""
 
@@ -43,9 +47,12 @@ class Frames:
             pane.set_class(active, ACTIVE, update=False)  # it is styled when it comes
             return True
         stylesheet = pane.app.stylesheet
-        if stylesheet.rules is not self._rules:
-            self._looks.clear()
-            self._rules = stylesheet.rules
+        if stylesheet.rules is not self._parsed:
+            self._parsed = stylesheet.rules
+            rules_now = stylesheet.rules_map.get(f".{ACTIVE}", [])
+            if len(rules_now) != len(self._rules) or any(map(is_not, rules_now, self._rules)):
+                self._looks.clear()
+                self._rules = rules_now
         before = pane, pane.classes, pane.screen.classes
         pane.set_class(active, ACTIVE, update=False)
         after = pane, pane.classes, pane.screen.classes

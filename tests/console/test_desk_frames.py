@@ -9,7 +9,7 @@ from textual.widget import Widget
 from console.app import DeskApp
 from console.screens.desk import DeskScreen
 from tests.console.fake_link import FakeLink
-from tests.console.pilot import COMPACT, WIDE, desk
+from tests.console.pilot import COMPACT, WIDE, desk, until
 
 _WALK = ("2", "3", "5", "1", "6", "2")
 
@@ -55,8 +55,12 @@ async def test_who_walks_on_has_nothing_styled_anew(monkeypatch: pytest.MonkeyPa
         passes.append(nodes)
         update(sheet, nodes, animate)  # type: ignore[arg-type]
 
-    async with desk(FakeLink(), WIDE) as (_, pilot):
-        await pilot.press(*_WALK)
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await pilot.press(*_WALK[:4])
+        # A widget of a new kind, as the first dialog brings them, has the stylesheet read anew.
+        app.stylesheet.add_source("Newcomer { color: red; }", is_default_css=True)
+        await pilot.press(*_WALK[4:])
+        await until(pilot, lambda: len(app._spares or ()) == len(app.spare_makers()))
         monkeypatch.setattr(Stylesheet, "update_nodes", count)
         await pilot.press(*_WALK)
         assert not passes
