@@ -11,6 +11,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from textual._context import active_message_pump
+from textual.screen import Screen
+
 from console.screens.calm import CalmScreen
 from console.screens.covering import CoveringApp
 
@@ -29,6 +32,11 @@ Spare = TypeVar("Spare", bound=CalmScreen[Any])
 class SparesApp(CoveringApp):
     _spares: dict[type[CalmScreen[Any]], CalmScreen[Any]] | None = None
     """None: it has not begun to keep any."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._making: dict[Screen[Any], Exception | None] = {}
+        """Those that are not there yet, and what went wrong in them."""
 
     def spare_makers(self) -> Mapping[type[CalmScreen[Any]], Callable[[], CalmScreen[Any]]]:
         """What is kept, by its class."""
@@ -70,16 +78,55 @@ class SparesApp(CoveringApp):
     async def _made(self, kind: type[CalmScreen[Any]]) -> CalmScreen[Any]:
         rules = self.stylesheet.rules
         spare = self.spare_makers()[kind]()
-        await self._get_screen(spare)[1]
-        for _ in range(_PASSES):
-            spare.lay_out(self.size)
-            await asyncio.sleep(0.005)
-        if self.stylesheet.rules is not rules:
-            self.stylesheet.update(spare)  # another theme came meanwhile
-        spare.draw_ahead()
+        self._making[spare] = None
+        try:
+            await self._get_screen(spare)[1]
+            for _ in range(_PASSES):
+                spare.lay_out(self.size)
+                await asyncio.sleep(0.005)
+            if self.stylesheet.rules is not rules:
+                self.stylesheet.update(spare)  # another theme came meanwhile
+            spare.draw_ahead()
+            if (error := self._making[spare]) is not None:
+                raise error
+        except Exception:
+            self._drop(spare)
+            raise
+        finally:
+            del self._making[spare]
         return spare
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A dialog that nobody has opened may fail without the desk."""
+        failed = _screen_at_work()
+        if failed in self._making:
+            self._making[failed] = error
+            return
+        for kind, spare in list((self._spares or {}).items()):
+            if spare is failed and self._spares is not None:
+                log.error("the %s that waited to be opened failed", kind.__name__, exc_info=error)
+                del self._spares[kind]
+                self._drop(spare)
+                return
+        super()._handle_exception(error)
+
+    def _drop(self, spare: Screen[Any]) -> None:
+        if spare.is_running:
+            spare.remove()
+        else:
+            # It takes no message any more, so that it cannot be told to go.
+            spare.remove_children()
+            self._unregister(spare)
 
     def refresh_css(self, animate: bool = True) -> None:
         super().refresh_css(animate)
         for spare in (self._spares or {}).values():
             self.stylesheet.update(spare, animate=animate)
+
+
+def _screen_at_work() -> Screen[Any] | None:
+    """The one whose message, or one of whose widgets', is being processed."""
+    at = active_message_pump.get(None)
+    while at is not None and not isinstance(at, Screen):
+        at = at._parent
+    return at

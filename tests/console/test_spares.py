@@ -117,6 +117,54 @@ async def test_a_fault_while_one_is_made_leaves_the_console_as_it_is(
         assert isinstance(app.screen, HelpScreen) and app.is_running
 
 
+async def test_a_fault_in_one_that_is_mounted_leaves_the_console_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(screen: TicketScreen) -> None:
+        raise RuntimeError("cannot be mounted")
+
+    monkeypatch.setattr(TicketScreen, "on_mount", fail)
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await until(pilot, lambda: set(app._spares or ()) == {HelpScreen} and bool(caplog.messages))
+        monkeypatch.undo()
+        assert caplog.messages == ["no TicketScreen waits to be opened"]
+        assert caplog.records[0].exc_info is not None
+        assert str(caplog.records[0].exc_info[1]) == "cannot be mounted"
+        await until(pilot, lambda: not any(isinstance(node, TicketScreen) for node in app._registry))
+        await press(pilot, "o")
+        assert isinstance(app.screen, TicketScreen) and app.screen.form.has_focus
+        await press(pilot, "escape", "2")
+        assert app.screen is app.desk and app.desk.active == 2
+
+
+async def test_a_fault_in_one_that_waits_is_logged_and_another_is_made_at_its_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("while it waited")
+
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await stocked(app, pilot)
+        waiting = (app._spares or {})[HelpScreen]
+        waiting.children[0].call_later(fail)
+        await until(pilot, lambda: HelpScreen not in (app._spares or {}))
+        assert caplog.messages == ["the HelpScreen that waited to be opened failed"]
+        await press(pilot, "question_mark")
+        assert isinstance(app.screen, HelpScreen) and app.screen is not waiting and app.is_running
+
+
+async def test_a_fault_in_one_that_is_open_ends_the_console() -> None:
+    def fail() -> None:
+        raise RuntimeError("in sight")
+
+    with pytest.raises(RuntimeError, match="in sight"):
+        async with desk(FakeLink(), WIDE) as (app, pilot):
+            await stocked(app, pilot)
+            await press(pilot, "question_mark")
+            app.screen.call_later(fail)
+            await pilot.pause(0.1)
+
+
 async def test_none_is_made_while_the_console_leaves() -> None:
     async with desk(FakeLink(), WIDE) as (app, pilot):
         await stocked(app, pilot)
