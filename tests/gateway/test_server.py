@@ -100,9 +100,12 @@ async def test_events_come_without_a_gap_from_before_the_gateway_too(gate: Gate)
 async def test_what_the_ring_does_not_hold_is_asked_of_the_engine(gate: Gate) -> None:
     async with gate() as gated:
         gated.served.publish(30)
+        events = gated.one.gateway.streams.fanout.events
+        async with asyncio.timeout(5):
+            while events.last < 30:
+                await asyncio.sleep(0.001)
         stream = await gated.stream("read", "?since=29")
         assert await seqs_until(stream, 30) == [30]
-        events = gated.one.gateway.streams.fanout.events
         events.begin(30)  # as one that was started just now
         again = await gated.stream("read", "?since=10")
         assert await seqs_until(again, 30) == list(range(11, 31))
