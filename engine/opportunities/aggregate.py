@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
@@ -52,19 +53,16 @@ EXPIRED = "expired"
 REVERSED = "reversed"
 
 
-class _Record:
+class _Record(msgspec.Struct, gc=False, eq=False):
     """An opportunity with what happened to it."""
 
-    __slots__ = ("evidence_ns", "opportunity", "score", "seen_ns", "status")
-
-    def __init__(self, opportunity: Opportunity, evidence_ns: int) -> None:
-        self.opportunity = opportunity
-        self.status = LIVE
-        self.seen_ns = opportunity.created_ns
-        self.score = opportunity.score
-        """Of the newest blend, kept up ones included."""
-        self.evidence_ns = evidence_ns
-        """Time of the newest technical signal in it."""
+    opportunity: Opportunity
+    evidence_ns: int
+    """Time of the newest technical signal in it."""
+    seen_ns: int
+    score: float
+    """Of the newest blend, kept up ones included."""
+    status: str = LIVE
 
 
 class Aggregator:
@@ -275,7 +273,7 @@ class Aggregator:
             blend,
             row,
         )
-        record = _Record(opportunity, evidence_ns)
+        record = _Record(opportunity, evidence_ns, ns, blend.score)
         self._history[opportunity.opportunity_id] = record
         if len(self._history) > HISTORY:
             _, oldest = self._history.popitem(last=False)

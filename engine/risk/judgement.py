@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from engine.events import Check, OrderRequest, Verdict
 from engine.risk.checks import Outcome, PreTradeCheck
 from engine.risk.checks.check import Scoped
@@ -14,50 +16,40 @@ CHECK_FAILED = "CHECK_FAILED"
 """Reason code of a check that raised: what cannot be evaluated is denied."""
 
 
-class Judgement:
+class Judgement(msgspec.Struct):
     """What the checks found. It is put into words by ``verdict``, which may wait until the order has left.
 
     The words are of the moment of judging: nothing that they are made of changes later.
     """
 
-    __slots__ = ("_checks", "_ns", "_outcomes", "_scopes", "approved", "request")
-
-    def __init__(
-        self,
-        request: OrderRequest,
-        approved: bool,
-        checks: Sequence[PreTradeCheck],
-        outcomes: Sequence[Outcome],
-        ns: int,
-        scopes: Mapping[str, str] | None = None,
-    ) -> None:
-        """``scopes``: of limits that are a strategy's or a symbol's own, by name; None: none can be."""
-        self.request = request
-        """As it was judged: an amended order is the one that it would become."""
-        self.approved = approved
-        self._checks = checks
-        self._outcomes = outcomes
-        self._ns = ns
-        self._scopes = scopes
+    request: OrderRequest
+    """As it was judged: an amended order is the one that it would become."""
+    approved: bool
+    checks: Sequence[PreTradeCheck]
+    outcomes: Sequence[Outcome]
+    """Of each of them."""
+    ns: int
+    scopes: Mapping[str, str] | None = None
+    """Of limits that are a strategy's or a symbol's own, by name; None: none can be."""
 
     def code(self) -> str:
         """Of the first check that failed; "" when approved."""
-        made = zip(self._checks, self._outcomes, strict=True)
+        made = zip(self.checks, self.outcomes, strict=True)
         return next((check.code for check, outcome in made if not outcome[0]), "")
 
     def also(self, check: PreTradeCheck, outcome: Outcome) -> None:
         """Add the outcome of a check that was made afterwards; when it failed, the order is denied."""
-        self._checks = [*self._checks, check]
-        self._outcomes = [*self._outcomes, outcome]
+        self.checks = [*self.checks, check]
+        self.outcomes = [*self.outcomes, outcome]
         self.approved = self.approved and bool(outcome[0])
 
     def verdict(self) -> Verdict:
         """All checks with their values and limits; ``code`` is the first failed one's."""
-        scopes = self._scopes
+        scopes = self.scopes
         try:
             told = self._plainly() if scopes is None else self._by_scope(scopes)
         except Exception:  # one of them has no words: each by itself
-            made = zip(self._checks, self._outcomes, strict=True)
+            made = zip(self.checks, self.outcomes, strict=True)
             told = [_told(check, outcome, scopes) for check, outcome in made]
         code = detail = ""
         if not self.approved:
@@ -65,18 +57,18 @@ class Judgement:
             code, detail = failed.code, f"{failed.value}, limit {failed.limit}"
         request = self.request
         return Verdict(
-            request.client_order_id, request.symbol, self.approved, code, detail, tuple(told), self._ns
+            request.client_order_id, request.symbol, self.approved, code, detail, tuple(told), self.ns
         )
 
     def _plainly(self) -> list[Check]:
         told = []
-        for check, (passed, value, limit) in zip(self._checks, self._outcomes, strict=True):
+        for check, (passed, value, limit) in zip(self.checks, self.outcomes, strict=True):
             said, bound = check.tell(value, limit)
             told.append(Check(check.code, passed is True or bool(passed), said, bound))
         return told
 
     def _by_scope(self, scopes: Mapping[str, str]) -> list[Check]:
-        made = zip(self._checks, self._outcomes, strict=True)
+        made = zip(self.checks, self.outcomes, strict=True)
         return [_told_scoped(check, *outcome, scopes) for check, outcome in made]
 
 

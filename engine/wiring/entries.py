@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.config import Config
-from engine.events import Drop, Family, Opportunity, Purpose, RiskState
+from engine.events import Drop, Family, Opportunity, OrderRequest, Purpose, RiskState
 from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instrument, Instruments
@@ -105,10 +105,10 @@ class Entries:
             tuple(behind),  # the strategies that spoke for its side, strongest first
             rate,
         )
-        if isinstance(request, Drop):
-            self._drop(opportunity, request.code, request.detail, final=True)
-        else:
+        if isinstance(request, OrderRequest):
             self._flow.submit(request, instrument, quote)
+        else:
+            self._drop(opportunity, request.code, request.detail, final=True)
 
     def _drop(self, opportunity: Opportunity, code: str, detail: str, *, final: bool = False) -> None:
         if final:

@@ -205,9 +205,7 @@ class Signals:
 
     def _offer(self, blend: Blend, row: FeatureRow, *, fresh: bool) -> None:
         outcome = self.aggregator.offer(blend, row)
-        if isinstance(outcome, Drop):
-            self._on_drop(outcome)
-        else:
+        if isinstance(outcome, Opportunity):
             if outcome.merged == 0:
                 self.opportunities += 1
             self._on_opportunity(outcome)
@@ -216,6 +214,8 @@ class Signals:
                 self.on_new(outcome)
                 if self.scoring.noted:
                     self._mark_prediction(blend)
+        else:
+            self._on_drop(outcome)
         if fresh:
             self._keep(blend, row)
 
