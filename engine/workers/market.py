@@ -64,6 +64,8 @@ class Market:
         self._written = -1
         """The publisher's connection when instruments were written last: a server may have forgotten."""
         self._clock_due = self._warned = False
+        self._past = False
+        """History is under way: what was taken is not of now, and is sent by hand."""
         self._ended = False
         self._state, self._detail = "waiting", ""
         self._counted = 0, 0
@@ -113,8 +115,10 @@ class Market:
             if not self._ended and self._tape is None:
                 if rounds.unlisted:
                     await self._write_instruments()
-                while rounds.cut_again:
-                    self._put(rounds.cut(self._frame.clock()))
+                while rounds.cut_again or self._past:
+                    again = rounds.cut_again
+                    self._put(rounds.cut(self._frame.clock(), warming=self._past))
+                    self._past = self._past and again
                 self._put(rounds.cut(self._frame.clock(), end=True))
             await publisher.drained()
         finally:
@@ -193,7 +197,7 @@ class Market:
     def _send(self) -> None:
         """What has arrived, if the bus is free for it."""
         rounds = self._rounds
-        if rounds is None or not self._may_send:
+        if rounds is None or self._past or not self._may_send:
             return
         assert self._publisher is not None
         if rounds.unlisted or self._written != self._publisher.reconnects:
@@ -254,9 +258,11 @@ class Market:
         self._source = source = LiveSource(self._frame, rounds, self.sink)
         await source.open()
         if fresh:
+            self._past = True
             for events in source.history():
                 rounds.events(events)
                 await self._put_when_free(warming=True)
+            self._past = False
         else:
             rounds.miss("the market worker was started anew", self._frame.clock())
         await together(source.run(), self._bring_time())

@@ -209,6 +209,8 @@ async def test_live_rounds_bring_the_time_and_the_last_one_says_so(server: Serve
         rounds = [round_of(fields[b"d"]) for _, fields in entries]
         numbers = [int(ident.partition(b"-")[0]) for ident, _ in entries]
         assert rounds[0].warming and not rounds[-1].warming and rounds[-1].end
+        past = [one.warming for one in rounds]
+        assert past == sorted(past, reverse=True), "part of the past was sent as if it were now"
         assert len(rounds[0].listed) == len(config.simulated.symbols)
         assert [one.previous for one in rounds] == [0, *numbers[:-1]]
         clock = [one.advance_ns for one in rounds if one.advance_ns]
