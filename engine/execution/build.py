@@ -46,6 +46,10 @@ class OrderBuilder:
         self._grids: dict[str, tuple[Instrument, float, float]] = {}
         """By symbol: (instrument, its lot, least an order is worth), the last two as they nearly are."""
 
+    def expect(self, equity: Decimal) -> None:
+        """The next entry is likely to be built at this: what can be made of it is made before."""
+        self._known_equity = equity, float(equity)
+
     def entry(
         self,
         opportunity: Opportunity,
@@ -106,10 +110,9 @@ class OrderBuilder:
 
         A dozen roundings of 2**-53 each are less than 1e-14 of the lots, so less than ``_DOUBT`` of one.
         """
-        known, near_equity = self._known_equity
-        if known is not equity:
-            near_equity = float(equity)
-            self._known_equity = equity, near_equity
+        if self._known_equity[0] is not equity:
+            self.expect(equity)
+        near_equity = self._known_equity[1]
         grid = self._grids.get(instrument.symbol)
         if grid is None or grid[0] is not instrument:
             lot = float(instrument.lot_size)

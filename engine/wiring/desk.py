@@ -131,6 +131,7 @@ class Desk:
             budget_pct=self.signals.strategies.budget,
             model_created_ns=self.signals.scoring.created_ns,
         )
+        self.trading.expectant = timer is not None
         self.signals.on_batch = self._stopwatch.batch
         self.signals.scoring.on_scored = self.stages.scored.add
         self.history: Points | None = History(self.trading.ledger)

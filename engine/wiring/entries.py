@@ -69,6 +69,15 @@ class Entries:
             if exited_ns is None or not self._rests(opportunity, exited_ns):
                 self._enter(opportunity, instrument)
 
+    def expect(self) -> None:
+        """Positions were marked: make what the next order takes of it before one waits for it."""
+        ledger = self._flow.ledger
+        equity = ledger.equity()
+        if equity is not None and equity.is_finite():
+            self._builder.expect(equity)
+            self._flow.gate.book.limits.shares(equity)
+        ledger.drawdown_pct()
+
     def _rests(self, opportunity: Opportunity, exited_ns: int) -> bool:
         """Whether the symbol was left too lately for this one; it is dropped then."""
         if self._cooldown.bars and self._features.now_ns < self._cooldown.until_ns(opportunity.symbol):

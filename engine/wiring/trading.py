@@ -92,6 +92,8 @@ class Trading:
         self.books = flow.books
         self.ledger = flow.ledger
         account = config.account
+        self.expectant = False
+        """Whether time between two orders costs nothing, and an order that waits does."""
         self._rates = (
             Rates(account, instruments, freshness, flow.watch, flow.ledger) if account.rates else None
         )
@@ -183,7 +185,8 @@ class Trading:
         positions = ledger.positions()
         if positions:
             ledger.mark_all(flow.watch.marks(positions))
-            ledger.drawdown_pct()  # an order that comes of a tick finds it made
+            if self.expectant:
+                self._entries.expect()
         self._judge_equity(now)
         for symbol in flow.watch.due(positions, now):
             self._exits.send_if_overdue(symbol)

@@ -83,6 +83,13 @@ def test_a_whole_number_of_lots_leaves_a_doubt() -> None:
     assert BUILDER._plain_quantity(Decimal(100_000), 0.5, 99.99, INSTRUMENT) == Decimal("10.001")
 
 
+def test_an_equity_that_was_expected_counts_only_while_it_is_that() -> None:
+    builder = OrderBuilder(AccountConfig(order_size_pct=2.0))
+    builder.expect(Decimal(100_000))
+    made = builder.entry(opportunity(), INSTRUMENT, Decimal(50_000), T0, mid=99.99)
+    assert isinstance(made, OrderRequest) and made.quantity == Decimal("5.000")
+
+
 def test_a_grid_that_the_venue_told_since_counts() -> None:
     finer = msgspec.structs.replace(INSTRUMENT, lot_size=Decimal("0.0001"), assumed=True)
     for grid, quantity in ((INSTRUMENT, "10.001"), (finer, "10.0010"), (INSTRUMENT, "10.001")):

@@ -117,6 +117,22 @@ def test_an_entry_fills_and_is_booked() -> None:
     assert levels is not None and levels[0] < fill.price < levels[1]
 
 
+def test_what_the_next_order_takes_is_made_when_positions_are_marked() -> None:
+    told = []
+    for expectant in (False, True):
+        market = opened()
+        trading = market.desk.trading
+        trading.expectant = expectant
+        market.tick(101.0, seconds=1.0)
+        market.tick(101.5, seconds=1.0)
+        known, _ = trading._entries._builder._known_equity
+        assert (known is trading.ledger.equity()) is expectant
+        market.act(Side.SELL)
+        market.tick(101.5)
+        told.append(market.bench.journal)
+    assert told[0] == told[1]
+
+
 def test_nothing_happens_before_the_commit_is_durable() -> None:
     market = Market(hold=True)
     market.act()
