@@ -258,7 +258,8 @@ class Play:
         for at, one in enumerate(self._arrays):
             if not one.flags.c_contiguous:
                 raise ValueError(f"array {at} of the kernel is not in one piece")
-            self._places[at] = one.ctypes.data, *one.shape, *(0,) * (3 - one.ndim)
+            address, _ = one.__array_interface__["data"]
+            self._places[at] = address, *one.shape, *(0,) * (3 - one.ndim)
 
     # --- after ---
 
