@@ -90,6 +90,7 @@ class Thrift:
         """What has to be sent to a terminal of ``size`` (columns, rows) so that it shows ``frame`` and has
         its own cursor at ``cursor`` (row, column); "" where it shows that already."""
         self._suit(size, system)
+        frame = _within(frame, size)
         out: list[str] = []
         style = ""
         for row, column, strip in frame:
@@ -172,6 +173,18 @@ class Thrift:
         if here == row and 0 < at < column:
             return f"\x1b[{column - at}C" if column - at > 1 else "\x1b[C"
         return f"\x1b[{row};{column}H"
+
+
+def _within(frame: Sequence[Piece], size: tuple[int, int]) -> Sequence[Piece]:
+    """What was laid out for a larger terminal, a moment ago, would be written over the last row or column."""
+    width, height = size
+    if all(row <= height and column + strip.cell_length <= width + 1 for row, column, strip in frame):
+        return frame
+    return [
+        (row, column, strip.crop(0, width + 1 - column))
+        for row, column, strip in frame
+        if row <= height and column <= width
+    ]
 
 
 def _run(strip: Strip, system: ColorSystem) -> _Run | None:

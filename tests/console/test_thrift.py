@@ -137,6 +137,17 @@ def test_what_is_no_frame_is_trusted_no_more() -> None:
         assert thrift.spare(line, (1, 1), size) == "", "the shape of the pointer is no drawing"
 
 
+def test_what_was_laid_out_for_a_larger_terminal_spoils_nothing() -> None:
+    thrift, size = Thrift(), (10, 2)
+    picture = plain(1, "0123456789") + plain(2, "abcdefghij")
+    told = thrift.spare([*picture, *plain(3, "below")], (1, 1), size)
+    assert "below" not in told and told.endswith("\x1b[2;1Habcdefghij\x1b[1;1H")
+    assert thrift.spare([(2, 9, Strip([Segment("XYZ")])), *plain(3, "\u0301joined")], (1, 1), size) == (
+        "\x1b[2;9HXY\x1b[1;1H"
+    )
+    assert thrift.spare([(2, 11, Strip([Segment("Z")]))], (1, 1), size) == ""
+
+
 def test_a_whole_picture_is_sent_once_until_it_is_forgotten() -> None:
     thrift, size = Thrift(), (10, 2)
     picture = plain(1, "0123456789") + plain(2, "0123456789")
