@@ -53,6 +53,8 @@ def explanation_lines(explanation: Explanation, taken_apart: str = "e: what move
     if explanation.filters:
         lines += section("Filters", "what an opportunity has to pass")
         lines += _checks(explanation.filters)
+    if explanation.held:
+        lines += _held(explanation)
     if explanation.verdict is not None:
         lines += _verdict(explanation.verdict)
     if explanation.order_events or explanation.fills:
@@ -99,6 +101,20 @@ def _blend(blend: Blend, explanation: Explanation) -> list[Line]:
         lines.append(absent_line(blend.absent))
     lines += [((note, "muted"),) for note in explanation.notes]
     return lines
+
+
+def _held(explanation: Explanation) -> list[Line]:
+    """What stood in the way of an order."""
+    code, _, detail = explanation.held.partition(": ")
+    times = f", {explanation.held_times} times so far" if explanation.held_times > 1 else ""
+    return [
+        *section("In the way of an order", "a live opportunity is tried again when it is merged"),
+        (
+            (f"✗ {code} ", "bad"),
+            (f"{detail}  ", "text"),
+            (figures.clock(explanation.held_ns) + times, "muted"),
+        ),
+    ]
 
 
 def _verdict(verdict: Verdict) -> list[Line]:

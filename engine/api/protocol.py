@@ -297,7 +297,13 @@ class Explanation(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     """Absent inputs and where their weight went, and the market at that moment; one line each."""
     status: str = ""
-    """Of the opportunity: live, ordered, denied:<CODE>, expired; "" when it is no longer known."""
+    """Of the opportunity: live, ordered, denied:<CODE>, dropped:<CODE>, reversal (it had a position closed),
+    reversed (another of the other side took its place), expired; "" when it is no longer known."""
+    held: str = ""
+    """What stood in the way of an order of it last, with its code; "" where nothing did."""
+    held_ns: int = 0
+    held_times: int = 0
+    """How often anything did: a live one is tried again whenever it is merged."""
     weights: dict[str, float] = {}
     """Percent by family as configured when it was blended, before redistribution."""
     filters: tuple[Check, ...] = ()

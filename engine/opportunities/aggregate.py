@@ -63,6 +63,10 @@ class _Record(msgspec.Struct, gc=False, eq=False):
     score: float
     """Of the newest blend, kept up ones included."""
     status: str = LIVE
+    held: str = ""
+    """What stood in the way of an order last."""
+    held_ns: int = 0
+    held_times: int = 0
 
 
 class Aggregator:
@@ -199,6 +203,19 @@ class Aggregator:
         symbol = record.opportunity.symbol
         if self._live.get(symbol) is record:
             self._end(symbol)
+
+    def hold(self, opportunity_id: str, why: str, ns: int) -> None:
+        """Note what stood in the way of its order just now."""
+        record = self._history.get(opportunity_id)
+        if record is not None:
+            record.held, record.held_ns = why, ns
+            record.held_times += 1
+
+    def held(self, opportunity_id: str) -> tuple[str, int, int]:
+        """(what stood in the way of its order last, when, how often anything did); ("", 0, 0): nothing did,
+        or it is not remembered."""
+        record = self._history.get(opportunity_id)
+        return ("", 0, 0) if record is None else (record.held, record.held_ns, record.held_times)
 
     def live(self) -> list[Opportunity]:
         """The live opportunities, best first: by |score| x confidence, then symbol."""

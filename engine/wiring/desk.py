@@ -123,6 +123,7 @@ class Desk:
             commit=commit,
             on_drop=self._on_drop,
             on_outcome=self._on_outcome,
+            on_held=self._on_held,
             on_approved=self._stopwatch.approved,
             on_repeater=self._on_repeater,
             alert=self.alert,
@@ -376,6 +377,9 @@ class Desk:
             self.signals.aggregator.close(opportunity_id, status)
         if status.startswith("denied:"):
             self.drops[f"risk:{status[7:]}"] += 1
+
+    def _on_held(self, opportunity_id: str, why: str) -> None:
+        self.signals.aggregator.hold(opportunity_id, why, self.features.now_ns)
 
     def _on_repeater(self, source: str, reason: str) -> None:
         """A strategy that sends the same order again and again is off until a person switches it on."""

@@ -30,13 +30,16 @@ class Entries:
         *,
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
+        on_held: Callable[[str, str], None],
     ) -> None:
+        """``on_held(id, why)``: what stands in the way of an order of that opportunity."""
         self._instruments = instruments
         self._features = features
         self._flow = flow
         self._exits = exits
         self._on_drop = on_drop
         self._on_outcome = on_outcome
+        self._on_held = on_held
         self._builder = OrderBuilder(config.account)
         self._cooldown = flow.gate.cooldown
         self._exited_ns = flow.gate.cooldown.exited_ns
@@ -54,12 +57,14 @@ class Entries:
         if state is not _ACTIVE and not originates(state, wanted):
             # No order is built: a desk that is halted for hours must not journal a denial every few seconds.
             flow.denied["NOT_ACTIVE"] += 1
+            self._on_held(opportunity.opportunity_id, f"NOT_ACTIVE: the desk is {state.value}")
             self._on_outcome(opportunity.opportunity_id, "denied:NOT_ACTIVE")
         elif instrument is None:
             self._drop(opportunity, "UNKNOWN_SYMBOL", symbol, final=True)
         elif flow.work.count(symbol) and flow.work.busy(symbol):
             self._drop(opportunity, "ORDER_WORKING", "an order of the symbol is at work")
         elif wanted is _REVERSAL:
+            self._on_held(opportunity.opportunity_id, "REVERSAL: the position against it is closed first")
             self._on_outcome(opportunity.opportunity_id, "reversal")
             self._exits.send(symbol, Purpose.REVERSAL, f"opposite opportunity: {opportunity.reason}")
         elif held:
@@ -120,6 +125,7 @@ class Entries:
             self._drop(opportunity, request.code, request.detail, final=True)
 
     def _drop(self, opportunity: Opportunity, code: str, detail: str, *, final: bool = False) -> None:
+        self._on_held(opportunity.opportunity_id, f"{code}: {detail}")
         if final:
             self._on_outcome(opportunity.opportunity_id, f"dropped:{code}")
         if final or opportunity.merged == 0:

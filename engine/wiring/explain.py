@@ -107,6 +107,9 @@ def _chain(
     slips = tuple(slippage_bps(fill) for fill in fills)
     spoke = model_behind(desk, opportunity, _request(order, events))
     status = "" if opportunity is None else _status(desk, opportunity, order)
+    held, held_ns, held_times = desk.signals.aggregator.held(
+        "" if opportunity is None else opportunity.opportunity_id
+    )
     return Explanation(
         id=identity,
         symbol=opportunity.symbol if opportunity else order.request.symbol if order else "",
@@ -120,6 +123,9 @@ def _chain(
         fills=fills,
         model=model,
         status=status,
+        held=held,
+        held_ns=held_ns,
+        held_times=held_times,
         weights={} if opportunity is None else weights_of(opportunity.blend),
         filters=() if opportunity is None else filter_checks(opportunity, desk.config.opportunities),
         latencies=steps(opportunity, order, events, fills),

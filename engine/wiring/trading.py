@@ -49,6 +49,7 @@ class Trading:
         commit: Commit,
         on_drop: Callable[[Drop], None],
         on_outcome: Callable[[str, str], None],
+        on_held: Callable[[str, str], None],
         on_approved: Callable[[], None],
         on_repeater: Callable[[str, str], None],
         alert: Callable[[str, str, str], None],
@@ -57,7 +58,9 @@ class Trading:
         budget_pct: Callable[[str], float],
         model_created_ns: Callable[[], int | None],
     ) -> None:
-        """``budget_pct(strategy)``: most its positions may be worth, percent of equity; 0 is no limit.
+        """``on_outcome(id, status)`` and ``on_held(id, why)``: what became of an opportunity, and what stands
+        in the way of its order. ``budget_pct(strategy)``: most its positions may be worth, percent of equity;
+        0 is no limit.
         ``model_created_ns()``: when the model in use was made; None without one."""
         self._features = features
         self._sweep_ns = int(config.exits.sweep_s * NS)
@@ -82,7 +85,14 @@ class Trading:
         self._exits = ExitOrders(config, instruments, features, flow)
         self._closing = PartExits(config, instruments, features, flow)
         self._entries = Entries(
-            config, instruments, features, flow, self._exits, on_drop=on_drop, on_outcome=on_outcome
+            config,
+            instruments,
+            features,
+            flow,
+            self._exits,
+            on_drop=on_drop,
+            on_outcome=on_outcome,
+            on_held=on_held,
         )
         self._state = TradingState(features, flow, commit)
         flow.on_unbookable = self._halt

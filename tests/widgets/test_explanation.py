@@ -45,6 +45,20 @@ def test_a_denial_names_its_check() -> None:
     assert any(line.startswith("  ✗ STALE_DATA") and "limit 3 s" in line for line in shown)
 
 
+def test_what_stood_in_the_way_is_named() -> None:
+    assert not any("In the way" in line for line in lines(sample.explanation()))
+    held = msgspec.structs.replace(
+        sample.explanation(),
+        held="IN_POSITION: holds 0.02 that way already",
+        held_ns=sample.explanation().order_events[0].ns,
+        held_times=18,
+    )
+    shown = lines(held)
+    at = next(n for n, line in enumerate(shown) if line.startswith("In the way of an order"))
+    assert shown[at + 1].startswith("✗ IN_POSITION holds 0.02 that way already")
+    assert shown[at + 1].endswith(", 18 times so far")
+
+
 def test_a_fill_tells_its_time_since_the_decision_and_its_slippage() -> None:
     (fill,) = [line for line in lines(sample.explanation()) if "fill 0.0312 @ 64120.10" in line]
     assert "+21.1ms" in fill and "slippage +0.3 bp" in fill and "fee 2.0005" in fill

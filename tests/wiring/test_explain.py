@@ -110,6 +110,20 @@ def test_the_whole_chain_of_an_opportunity(traded: tuple[Bench, Path]) -> None:
         assert slip == pytest.approx(paid / fill.decision_price * 1e4)
 
 
+def test_one_without_an_order_says_what_stood_in_the_way(traded: tuple[Bench, Path]) -> None:
+    bench, path = traded
+    aggregator = bench.desk.signals.aggregator
+    stories = [told(bench, path, one.opportunity_id) for one, _ in aggregator.recent()]
+    held = [one for one in stories if one.held]
+    assert {one.held.partition(":")[0] for one in held} >= {"IN_POSITION", "REVERSAL"}
+    for one in held:
+        assert one.opportunity is not None and one.held_times >= 1
+        assert one.opportunity.created_ns <= one.held_ns <= bench.desk.now_ns
+        assert one.held.partition(": ")[2]
+    without = [one for one in stories if one.status in ("live", "expired", "reversal", "reversed")]
+    assert without and all(one.held for one in without)
+
+
 def test_an_order_tells_the_same_chain_as_its_opportunity(traded: tuple[Bench, Path]) -> None:
     bench, path = traded
     opportunity, first = filled(bench)
