@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         found.append(bad("configuration", str(error), "`tickdesk config` shows what is in force"))
     else:
         found.append(ok("configuration", "every setting is known and in range"))
-        found += _outside(_with_own_bus(config, state_dir(arguments)))
+        where = state_dir(arguments)
+        found += _outside(_with_own_bus(config, where), where)
     found += services.engine(state_dir(arguments))
     print(as_json(found) if arguments.json else "\n".join(lines(found)))
     return 1 if any(finding.state == "bad" for finding in found) else 0
@@ -40,8 +41,13 @@ def _with_own_bus(config: Config, where: Path) -> Config:
     return msgspec.structs.replace(config, bus=msgspec.structs.replace(config.bus, url=url))
 
 
-def _outside(config: Config) -> list[Finding]:
-    servers = (services.redis(config), services.broker(config), services.bus(config))
+def _outside(config: Config, where: Path) -> list[Finding]:
+    servers = (
+        services.redis(config),
+        services.broker(config),
+        services.bus(config),
+        services.gateway(config, where),
+    )
     return [*services.venues(config), *(found for found in servers if found is not None)]
 
 

@@ -21,6 +21,8 @@ from engine.config import Config
 from engine.errors import ConfigError, LinkError, NoEngineError, TickdeskError
 from engine.feeds.address import place
 from engine.feeds.registry import VENUES
+from engine.gateway.tls import Certificate
+from engine.gateway.tokens import Tokens
 from engine.text import clean
 from engine.wiring.job_board import check_jobs
 from engine.wiring.redis_cache import check_redis
@@ -116,6 +118,24 @@ async def _bus(config: Config) -> Finding:
     check(found, config.bus)
     kept = f"append-only file {found.fsync or 'on'}" if found.aof else "no append-only file"
     return ok("bus", f"{found.where}: {found.version}, {found.policy}, {kept}")
+
+
+def gateway(config: Config, state_dir: Path) -> Finding | None:
+    """Whether others could be served over TCP. None where nobody is to be."""
+    api = config.api
+    if not api.listen:
+        return None
+    what = "gateway"
+    try:
+        if not Tokens(state_dir).usable(time.time_ns()):
+            return bad(
+                what, "nobody has a token, so nothing listens", "`tickdesk token add NAME --role read`"
+            )
+        if api.tls_cert:
+            Certificate(Path(api.tls_cert), Path(api.tls_key))
+    except TickdeskError as error:
+        return bad(what, clean(error, 200), f"nobody is served on {api.listen} until then")
+    return ok(what, f"{api.listen}, {'TLS' if api.tls_cert else 'without TLS of its own'}")
 
 
 def broker(config: Config) -> Finding | None:

@@ -63,7 +63,8 @@ class GatewayProcess:
             failures += 1
             if why != self._told or failures == 1:
                 self._told = why
-                self._alert("error", "api", f"nobody is served on {self._listen}: {why}")
+                again = f"tried again within {AGAIN_S[-1]:.0f} s"
+                self._alert("error", "api", f"nobody is served on {self._listen}: {why}; {again}")
             else:
                 log.warning("the gateway ended: %s", why)
             await asyncio.sleep(wait_s)

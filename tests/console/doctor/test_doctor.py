@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -16,6 +17,8 @@ from console.cli import main
 from console.doctor import machine, services, terminal
 from console.doctor.finding import Finding
 from engine.config import load
+from engine.gateway.tokens import Tokens
+from tests.gateway.test_tls import issue
 from tests.wiring.redis_process import RedisProcess
 
 
@@ -199,3 +202,22 @@ def test_the_exit_code_is_the_health(
     assert {finding.what: finding.state for finding in found}["venue binance"] == "bad"
     assert main([*state, "--set", "risk.nothing=1", "doctor"]) == 1
     assert "configuration    " in (told := capsys.readouterr().out) and "nothing" in told
+
+
+def test_a_gateway_that_could_serve_nobody_is_bad(tmp_path: Path) -> None:
+    assert services.gateway(load(environ={}), tmp_path) is None
+    config = load(overrides=["api.listen=127.0.0.1:0"], environ={})
+    found = services.gateway(config, tmp_path)
+    assert found is not None and found.state == "bad" and "token add" in found.advice
+    Tokens(tmp_path).add("anna", "read", time.time_ns())
+    found = services.gateway(config, tmp_path)
+    assert found is not None and found.state == "ok"
+    cert, key = issue(trustme.CA(), tmp_path)
+    with_tls = load(
+        overrides=["api.listen=127.0.0.1:0", f"api.tls_cert={cert}", f"api.tls_key={key}"], environ={}
+    )
+    found = services.gateway(with_tls, tmp_path)
+    assert found is not None and found.state == "ok" and "TLS" in found.text
+    key.chmod(0o644)
+    found = services.gateway(with_tls, tmp_path)
+    assert found is not None and found.state == "bad" and "chmod 600" in found.text
