@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.gateway.body import Body
 from engine.gateway.engine_lines import Answer
 
-KEEP_S = 0.25
+KEEP_S = 0.5
 AHEAD = 0.8
 """Of that time: who asks later is answered, and has the engine asked again: the next need not wait."""
 MOST_KEPT = 256
