@@ -133,6 +133,16 @@ class Grounds(msgspec.Struct, frozen=True):
     """By symbol: so many bars the desk knew before that data begins."""
     bars_only: bool = False
     """The backtest ran over bars, the desk over ticks."""
+    desk_bar_ns: int = 0
+    """Of the desk's own bars; 0: not known."""
+
+    @property
+    def coarse(self) -> str:
+        """Why the backtest cannot decide when the desk did; "" where it can."""
+        if not (self.bars_only and 0 < self.desk_bar_ns < self.bar_ns):
+            return ""
+        desk_s, backtest_s = self.desk_bar_ns / NS, self.bar_ns / NS
+        return f"the desk decides at closes of {desk_s:g} s bars, the backtest at those of {backtest_s:g} s"
 
     def started(self, symbol: str, ns: int) -> str:
         """What the desk knew then that the backtest did not; "" nothing."""

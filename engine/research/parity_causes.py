@@ -36,6 +36,8 @@ def why_differs(
     change = _change(live, one, end_ns)
     if change is not None:
         return "settings", change.told
+    if grounds.coarse:
+        return "data", grounds.coarse
     follows = _follows(one, before)
     if follows:
         return "follows", follows
@@ -93,6 +95,8 @@ def _shared(
     hole = _hole(trip.symbol, trip.decided_ns - grounds.near_ns, trip.decided_ns, live, backtest)
     if hole is not None:
         return "data", hole.told
+    if grounds.coarse:
+        return "data", grounds.coarse
     follows = _follows(trip, before)
     if follows:
         return "follows", follows

@@ -88,6 +88,7 @@ def parity(
         {one.symbol: float(one.lot_size) for one in desk.instruments},
         warm,
         prepared.bars is not None,
+        round(config.features.bar_s * NS),
     )
     rows = compare(live, backtest, grounds)
     return Parity(
@@ -157,12 +158,23 @@ def _changed(command: StoredCommand) -> Changed:
     """``/v1/strategies/NAME`` is about that one alone."""
     parts = command.path.split("/")
     scope = parts[3] if len(parts) > 3 and parts[2] == "strategies" and parts[3] != "reload" else ""
-    told = f"{command.method} {command.path} {command.body} by {command.who or 'the owner'}"
+    told = f"{command.method} {command.path} {_in_words(command.body)} by {command.who or 'the owner'}"
     return Changed(command.ns, "command", clean(told, 200), clean(scope, 60))
 
 
 def _codes(side: Side) -> dict[str, int]:
     return dict(sorted(Counter(one.code for one in side.denials).items()))
+
+
+def _in_words(body: str) -> str:
+    """What a command set: its keys and values, without those that it left alone."""
+    try:
+        told = msgspec.json.decode(body)
+    except msgspec.DecodeError:  # cut where it was stored, or no JSON
+        return body
+    if not isinstance(told, dict):
+        return body
+    return ", ".join(f"{key} {value}" for key, value in told.items() if value is not None)
 
 
 def _told(prepared: Prepared) -> str:

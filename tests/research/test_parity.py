@@ -98,3 +98,13 @@ def test_an_earlier_difference_explains_the_next_of_its_symbol_until_one_is_the_
     rows = compare(live, Side((trip(100),)), GROUNDS)
     assert [row.cause for row in rows] == ["by_hand", "same", "unexplained", "unexplained"]
     assert sum(share.net for share in shares(rows)) == pytest.approx(0.8 * 3)
+
+
+def test_where_the_backtest_has_longer_bars_they_are_the_cause_and_not_what_follows() -> None:
+    live = Side((trip(0), trip(100), trip(200)))
+    fine = msgspec.structs.replace(GROUNDS, bars_only=True, desk_bar_ns=NS)
+    assert [row.cause for row in compare(live, Side(()), fine)] == ["data", "follows", "follows"]
+    coarse = msgspec.structs.replace(fine, bar_ns=60 * NS, warm={"A": 900})
+    rows = compare(live, Side((trip(exit_price=105.0),)), coarse)
+    assert [row.cause for row in rows] == ["data"] * 3
+    assert "1 s bars, the backtest at those of 60 s" in rows[0].told

@@ -154,6 +154,7 @@ def test_a_strategy_that_was_switched_off(busy: Path) -> None:
     rows = of(found(busy), "settings")
     assert rows
     assert all(row.status == "only_backtest" and "PATCH /v1/strategies/" in row.told for row in rows)
+    assert all("enabled False" in row.told and "{" not in row.told for row in rows)
     assert all(row.ns >= START_NS + 150 * NS for row in rows)
 
 
