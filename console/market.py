@@ -114,6 +114,8 @@ class MarketApp(LayoutsApp):
 
     def market_panes(self) -> list[MarketPane]:
         """Those in sight, the one in front last."""
+        if not self.desk.is_placed:
+            return []
         panes = [self.desk.market, *(screen.pane for screen in self._market_screens())]
         return [pane for pane in panes if pane.display and pane.is_mounted]
 

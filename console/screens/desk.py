@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.geometry import Size
 from textual.widget import Widget
 
 from console.export_files import Export
@@ -75,6 +74,8 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         """The command that the engine has not answered yet."""
         self.left: tuple[Part, str | None] | None = None
         """The table of ``SYMBOL_PANES`` that was active before, and the row selected there."""
+        self.is_placed = False
+        """Its size is known: before, the panes of the widest layout are displayed, and nobody sees them."""
         self._chosen = 1
         self._beside = MARKET
         self._stale_s = stale_s
@@ -110,19 +111,17 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
             self._entitle(number)
-        self._suit(self.app.size)  # what is painted before the first layout is what will be in sight
+        self.show_layout()
         self.set_focus(self.grid)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._suit(event.size)
-        self.close_search()
-        self.set_focus(self.grid)  # the pane that had it may be hidden now
-
-    def _suit(self, size: Size) -> None:
-        layout = layout_for(*size)
+        layout = layout_for(*event.size)
         for name in LAYOUTS:
             self.set_class(name == layout, name)
+        self.is_placed = True
         self.show_layout()
+        self.close_search()
+        self.set_focus(self.grid)  # the pane that had it may be hidden now
 
     @property
     def layout_name(self) -> str:
@@ -267,8 +266,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
 
     @property
     def scene(self) -> Scene:
-        rows = self.size.height or self.app.size.height
-        return Scene(self.layout_name, rows, self.active, self.zoomed, self.hidden, self._beside)
+        return Scene(self.layout_name, self.size.height, self.active, self.zoomed, self.hidden, self._beside)
 
     def show_layout(self) -> None:
         """Put each pane where it belongs now, and draw what is seen."""
