@@ -101,11 +101,13 @@ def test_a_part_of_a_capture_can_still_be_read(data_dir: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("form", ["jsonl", "jsonl.gz"])
-def test_ticks_there_and_back(form: str, tmp_path: Path) -> None:
+def test_ticks_there_and_back(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, there, back = tape(tmp_path / "a.tape", EVENTS), tmp_path / f"b.{form}", tmp_path / "c.tape"
     assert main(["tape", "convert", str(path), "-o", str(there)]) == 0
     assert repr(read(there)) == repr(EVENTS)
+    assert "only a .tape holds the steps" in capsys.readouterr().err
     assert main(["tape", "convert", str(there), "-o", str(back)]) == 0
+    assert capsys.readouterr().err == ""
     assert back.read_bytes() == path.read_bytes()
     assert tape_info(there).kind == "lines"
 
