@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{out}: {count:,} {what}, {out.stat().st_size if out.exists() else 0:,} bytes")
     if arguments.what == "convert" and path.suffix == ".tape" and out.suffix != ".tape":
         print(
-            "tickdesk: only a .tape holds the steps of price and quantity: a replay of this takes them from its"
-            " numbers, so the SHA-256 of its orders may be another",
+            "tickdesk: only a .tape holds the steps of price and quantity: a replay of this takes them from"
+            " its numbers, so the SHA-256 of its orders may be another",
             file=sys.stderr,
         )
     return 0
