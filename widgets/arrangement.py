@@ -64,7 +64,7 @@ class Arrangement:
     @property
     def doubt(self) -> str:
         """What a filter that finds nothing may mean by mistake, for a person; "" nothing."""
-        return f"no column {self.filter.unknown}" if self.filter.unknown else ""
+        return f"no column {self.filter.unknown}" if self.filter.unknown else self.filter.wrong
 
     def is_hit(self, row: GridRow) -> bool:
         """Whether a row is what is looked for, or, without a filter, was last; none before there was one.
@@ -73,7 +73,7 @@ class Arrangement:
         """
         judged = self._judged.get(row.key)
         if judged is None or judged[0] is not row:
-            judged = self._judged[row.key] = (row, bool(self._sought) and self._sought.matches(row))
+            judged = self._judged[row.key] = (row, bool(self._sought.text) and self._sought.matches(row))
         return judged[1]
 
     def _filtered(self, rows: Sequence[GridRow]) -> Sequence[GridRow]:

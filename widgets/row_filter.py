@@ -2,7 +2,7 @@
 
 ``word`` any cell holds it, in any case; ``!word`` none does; ``title:text`` the cell of one column does;
 ``title>5`` (``>= < <= =``) its number is; ``info+`` a column of ranks stands there or above. What is not
-finished yet, as ``score>``, narrows nothing.
+finished yet, as ``score>``, narrows nothing; what is no comparison, as ``score>>5``, lets nothing through.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ LONGEST = 200
 """Characters of a filter."""
 _OPERATOR = re.compile(r"(>=|<=|>|<|=|:)")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?|[+-]?\.\d+")
+_UNFINISHED = re.compile(r"[+-]?(?:\d[\d,]*)?\.?")
+"""What may become a number while it is typed."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "k": 1e3, "M": 1e6, "G": 1e9}
 _MINUS = str.maketrans({"−": "-", "▲": "", "▼": "", "~": "", "»": "", "±": ""})
 
@@ -68,12 +70,14 @@ class RowFilter:
         self.terms = tuple(term for word in self.text.split() if (term := _term(word, columns)) is not None)
         self.unknown = next((name for word in self.text.split() if (name := _unknown(word, columns))), "")
         """What stands where a column's name would, and is none; "" nothing does."""
+        self.wrong = next((why for word in self.text.split() if (why := _wrong(word, columns))), "")
+        """Why a word can be no comparison, for a person; "" when each can."""
 
     def __bool__(self) -> bool:
-        return bool(self.terms)
+        return bool(self.terms or self.wrong)
 
     def matches(self, row: GridRow) -> bool:
-        return all(term.holds(row) for term in self.terms)
+        return not self.wrong and all(term.holds(row) for term in self.terms)
 
     @property
     def ranked(self) -> tuple[Term, ...]:
@@ -128,6 +132,20 @@ def _term(word: str, columns: Sequence[Column]) -> Term | None:
             return None
         return Term(column, operator, text.lower(), number, negated)
     return Term(-1, ":", word.lower(), None, negated)
+
+
+def _wrong(word: str, columns: Sequence[Column]) -> str:
+    name, *rest = _OPERATOR.split(word.removeprefix("!"), maxsplit=1)
+    if not rest or rest[0] == ":" or not rest[1] or _column(name.lower(), columns) < 0:
+        return ""
+    operator, text = rest
+    if operator == "=":
+        return f"no comparison {name[:20]}={text[0]}" if text[0] in ">=:" else ""
+    if text[0] in "<>=:":
+        return f"no comparison {name[:20]}{operator}{text[0]}"
+    if typed_number(text) is not None or _UNFINISHED.fullmatch(text.translate(_MINUS)):
+        return ""
+    return f"{name[:20]}{operator} takes a number"
 
 
 def _unknown(word: str, columns: Sequence[Column]) -> str:

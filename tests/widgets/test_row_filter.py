@@ -55,7 +55,13 @@ ETH = GridRow(
         ("error+", ""),
         ("level>", "BE"),
         ("last>", "BE"),
-        ("last>x", "BE"),
+        ("last>-", "BE"),
+        ("last>67.", "BE"),
+        ("last>x", ""),
+        ("last>>67000", ""),
+        ("last><67000", ""),
+        ("!last>>67000", ""),
+        ("btc last==67012.5", ""),
         ("!", "BE"),
         ("nocolumn:btc", ""),
         ("symbol=btc-usd", "B"),
@@ -128,6 +134,15 @@ async def test_a_filtered_table_keeps_its_cursor_and_says_how_much_it_shows() ->
         grid.look_for("r1 foo>1")
         assert grid.found == "0 of 13 · no column foo"
         assert "13 hidden: no column foo /r1 foo>1" in grid.render_line(1).text
+        for text, doubt in (
+            ("value>>5", "no comparison value>>"),
+            ("value=>5", "no comparison value=>"),
+            ("value>x", "value> takes a number"),
+        ):
+            grid.look_for(text)
+            assert not grid.rows and grid.found == f"0 of 13 · {doubt}"
+        grid.look_for("value>")
+        assert len(grid.rows) == 13 and grid.found == "13 of 13", "unfinished: it narrows nothing yet"
         for text in ("value>99", "12:00:07"):
             grid.look_for(text)
             assert grid.found == "0 of 13", text
