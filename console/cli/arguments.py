@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from console.cli.api_arguments import add_api, add_target
 from console.cli.bus_arguments import add_bus
@@ -33,6 +33,10 @@ def _lazy(module: str, function: str = "run") -> Callable[[argparse.Namespace], 
     return run
 
 
+_MOST_NAMED = 20
+"""Choices that are told in an error; of more the help tells."""
+
+
 def _version() -> str:
     try:
         return version("tickdesk")
@@ -41,7 +45,24 @@ def _version() -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors in one line."""
+    """Usage errors in one line, which points to the help of the command it is about."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # Refused here: the parser above would take what a command does not know for its own.
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            from engine.suggestion import did_you_mean
+
+            known = [str(one) for one in action.choices]
+            choices = did_you_mean(str(value), known)
+            if not choices and len(known) <= _MOST_NAMED:
+                choices = f" (choose from {', '.join(known)})"
+            raise argparse.ArgumentError(action, f"there is no {clean(value, 40)}{choices}")
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tickdesk: {clean(message, 300)}; see `{self.prog} --help`\n")
@@ -75,10 +96,11 @@ def _tabs(text: str) -> int:
     return int(text)
 
 
-def _common(overrides: str) -> _Parser:
+def _common(overrides: str, values: str = "KEY=VALUE", about: str = "") -> _Parser:
     """Options that every command takes, before or after its name (so without defaults here).
 
     ``overrides`` names where ``--set`` goes: a command's own must not replace those before its name.
+    ``values`` and ``about``: what else it takes there, and what that does.
     """
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
@@ -89,9 +111,9 @@ def _common(overrides: str) -> _Parser:
     group.add_argument(
         "--set",
         action="append",
-        metavar="KEY=VALUE",
+        metavar=values,
         dest=overrides,
-        help="override a configuration value, e.g. --set risk.max_position_pct=10",
+        help=f"{about}override a configuration value, e.g. --set risk.max_position_pct=10",
     )
     return common
 
@@ -140,9 +162,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(
-        name: str, help: str, module: str | None = None, function: str = "run"
+        name: str, help: str, module: str | None = None, function: str = "run", shared: _Parser = common
     ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, parents=[common], help=help, description=help)
+        sub = commands.add_parser(name, parents=[shared], help=help, description=help)
         sub.set_defaults(run=_lazy(module or name, function))
         return sub
 
@@ -215,9 +237,12 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--progress", choices=("json",), help="an object a line on standard output")
     train.add_argument("--json", action="store_true", help="the result machine-readable")
 
-    features = command("features", "compute features of bars in a CSV file: Alpha158, or our indicators")
-    features.epilog = (
-        "--set alpha158 or --set indicators chooses the features; --set KEY=VALUE works as well."
+    features = command(
+        "features",
+        "compute features of bars in a CSV file: Alpha158, or our indicators",
+        shared=_common(
+            "overrides", "alpha158|indicators|KEY=VALUE", "which features to compute (required once); or "
+        ),
     )
     features.add_argument(
         "bars", type=Path, metavar="BARS.csv", help="open, high, low, close, volume[, vwap]"

@@ -5,10 +5,9 @@ The same types check ``--set``: those of the configuration's sections, and of a 
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -20,6 +19,7 @@ from engine.errors import ConfigError
 from engine.strategies.base import Strategy
 from engine.strategies.registry import StrategySet
 from engine.strategies.settings import Switches
+from engine.suggestion import did_you_mean
 from engine.text import clean
 
 Value = bool | int | float | str
@@ -75,7 +75,7 @@ def parameter(key: str, kinds: Kinds) -> Parameter:
         before = ".".join(names[:place])
         if place == 1 and names[0] == "strategies":
             if name not in kinds:
-                raise ConfigError(f"{told}: no strategy {clean(name, 40)}{_near(name, kinds)}")
+                raise ConfigError(f"{told}: no strategy {clean(name, 40)}{did_you_mean(name, kinds)}")
             kind = kinds[name]
         elif isinstance(kind, type) and issubclass(kind, Strategy):
             kind = _of_strategy(told, name, kind)
@@ -105,7 +105,7 @@ def _field(told: str, before: str, name: str, kind: type[msgspec.Struct]) -> Any
     fields = {one.name: one.type for one in msgspec.structs.fields(kind)}
     if name not in fields:
         where = f"[{before}]" if before else "the configuration"
-        raise ConfigError(f"{told}: {where} has no {clean(name, 40)}{_near(name, fields)}")
+        raise ConfigError(f"{told}: {where} has no {clean(name, 40)}{did_you_mean(name, fields)}")
     return fields[name]
 
 
@@ -126,11 +126,6 @@ def _kind(told: str, kind: Any) -> str:
         case inspect.LiteralType() if all(isinstance(value, str) for value in found.values):
             return "text"
     raise ConfigError(f"{told}: is no number, flag or text: it cannot be swept")
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _toml(text: str) -> Any:

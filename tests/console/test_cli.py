@@ -122,6 +122,27 @@ def test_usage_errors(capsys: Capture, argv: list[str], says: str) -> None:
     assert err.rstrip("\n").isprintable()
 
 
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (
+            ["order", "buy", "X", "--quantity", "1"],
+            "unrecognized arguments: --quantity 1; see `tickdesk order --help`",
+        ),
+        (["parity", "--html", "x"], "see `tickdesk parity --help`"),
+        (["models", "list", "extra"], "see `tickdesk models list --help`"),
+        (["--bogus", "status"], "unrecognized arguments: --bogus; see `tickdesk --help`"),
+        (["backtst"], "there is no backtst; did you mean backtest?; see `tickdesk --help`"),
+        (["models", "activte"], "did you mean activate?; see `tickdesk models --help`"),
+        (["config", "x"], "there is no x (choose from show, check); see `tickdesk config --help`"),
+        (["frobnicate"], "tickdesk: argument COMMAND: there is no frobnicate; see `tickdesk --help`\n"),
+    ],
+)
+def test_a_usage_error_names_the_help_that_helps(capsys: Capture, argv: list[str], says: str) -> None:
+    code, err = refused(capsys, *argv)
+    assert code == 2 and says in err
+
+
 def test_help_and_version_are_no_errors(capsys: Capture) -> None:
     for argv in (["--help"], ["replay", "--help"], ["--version"]):
         assert call(*argv) == 0

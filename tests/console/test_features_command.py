@@ -25,6 +25,14 @@ def csv_of(path: Path, count: int = 90, *, vwap: bool = True) -> tuple[Path, np.
     return path, bars
 
 
+def test_help_shows_both_sets_where_options_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["features", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count("--set alpha158|indicators|KEY=VALUE") == 2
+    assert "which features to compute (required once)" in told
+
+
 def test_alpha158_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, bars = csv_of(tmp_path / "bars.csv")
     out = tmp_path / "features.npz"
