@@ -69,8 +69,9 @@ def take_up(entry: Entry, memory: Memory, symbols: Sequence[str], bars: Bars) ->
     except NotPlainError as error:
         return str(error)
     own = vars(entry.strategy)
-    own.clear()
-    own.update(kept)
+    if entry.origin:
+        own.clear()  # what a person's strategy took away stays away
+    own.update(kept)  # ours may have more by now than the version that told this
     entry.strategy.connect(bars)
     if not entry.origin:
         _recall(entry.strategy, symbols)
