@@ -62,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
             choices = did_you_mean(str(value), known)
             if not choices and len(known) <= _MOST_NAMED:
                 choices = f" (choose from {', '.join(known)})"
-            raise argparse.ArgumentError(action, f"there is no {clean(value, 40)}{choices}")
+            raise argparse.ArgumentError(action, f"{clean(value, 40)!r} is not known{choices}")
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tickdesk: {clean(message, 300)}; see `{self.prog} --help`\n")

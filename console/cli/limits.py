@@ -12,7 +12,7 @@ from console.cli.client import ask
 from console.cli.orders import say
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
-from console.loosening import becomes, loosens
+from console.loosening import becomes, beyond, loosens
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import LimitPatch, LimitRow
 from engine.errors import ConfigError
@@ -56,6 +56,8 @@ def _agreed(where: Path, patch: LimitPatch, json: bool) -> bool:
     """What tightens needs nobody; what allows more is asked once."""
     rows = ask(where, "GET", _PATH, tuple[LimitRow, ...])
     row = next((row for row in rows if (row.scope, row.name) == (patch.scope, patch.name)), None)
+    if wrong := beyond(row, patch):
+        raise ConfigError(wrong)
     if row is None or not loosens(row, patch):
         return True
     if json or not sys.stdin.isatty():

@@ -132,10 +132,10 @@ def test_usage_errors(capsys: Capture, argv: list[str], says: str) -> None:
         (["parity", "--html", "x"], "see `tickdesk parity --help`"),
         (["models", "list", "extra"], "see `tickdesk models list --help`"),
         (["--bogus", "status"], "unrecognized arguments: --bogus; see `tickdesk --help`"),
-        (["backtst"], "there is no backtst; did you mean backtest?; see `tickdesk --help`"),
+        (["backtst"], "'backtst' is not known; did you mean backtest?; see `tickdesk --help`"),
         (["models", "activte"], "did you mean activate?; see `tickdesk models --help`"),
-        (["config", "x"], "there is no x (choose from show, check); see `tickdesk config --help`"),
-        (["frobnicate"], "tickdesk: argument COMMAND: there is no frobnicate; see `tickdesk --help`\n"),
+        (["config", "x"], "'x' is not known (choose from show, check); see `tickdesk config --help`"),
+        (["frobnicate"], "tickdesk: argument COMMAND: 'frobnicate' is not known; see `tickdesk --help`\n"),
     ],
 )
 def test_a_usage_error_names_the_help_that_helps(capsys: Capture, argv: list[str], says: str) -> None:

@@ -73,14 +73,14 @@ def test_every_ticket_has_a_token_of_its_own_unless_one_is_given() -> None:
             ("order", "buy", "A", "1", "--limit", "1", "--trail", "1"),
             "do not go together",
         ),
-        (("order", "hold", "A", "1"), "invalid choice"),
-        (("order", "buy", "A", "1", "--tif", "day"), "invalid choice"),
+        (("order", "hold", "A", "1"), "choose from buy, sell"),
+        (("order", "buy", "A", "1", "--tif", "day"), "'day' is not known"),
         (("order", "buy", "A", "1"), "add --yes"),
         (("order", "buy", "A", "1", "--json"), "add --yes"),
         (("cancel",), "say which"),
         (("cancel", "td-1", "--all"), "say which"),
         (("amend", "td-1"), "say what"),
-        (("limits", "desk"), "invalid choice"),
+        (("limits", "desk"), "'desk' is not known (choose from list, set, reset)"),
         (("limits", "list", "desk"), "takes no names"),
         (("limits", "set", "desk", "max_gross_pct"), "say what"),
         (("limits", "set", "desk", "max_gross_pct", "nan"), "is no number"),
@@ -171,6 +171,17 @@ def test_what_allows_more_is_not_done_where_nobody_can_be_asked(
     words = ("limits", "set", "desk", "max_gross_pct", "120", "--state-dir", str(tmp_path))
     assert main(list(words)) == 2
     assert "100 → 120 % of equity allows more and nobody can be asked: add --yes" in capsys.readouterr().err
+
+
+def test_a_value_out_of_range_is_refused_before_anybody_is_asked_for_a_yes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.setattr(limits, "ask", lambda *_, **__: (fake.LIMIT,))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    assert main(["limits", "set", "desk", "max_gross_pct", "300", "--state-dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "max_gross_pct of desk takes > 0, <= 200 while the desk runs, not 300" in told
+    assert "--yes" not in told
 
 
 def test_what_is_printed_is_plain() -> None:
