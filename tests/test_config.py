@@ -290,7 +290,7 @@ def test_variables_of_ours_that_are_no_configuration() -> None:
     ],
 )
 def test_what_is_allowed_is_told(override: str, allowed: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(f"at `$.{override.partition('=')[0]}`: {allowed};")):
+    with pytest.raises(ConfigError, match=re.escape(f"{override.partition('=')[0]}: ") + f".*{allowed};"):
         load(overrides=[override], environ={})
 
 
@@ -435,12 +435,12 @@ def test_a_strategy_of_a_symbol_that_nobody_or_several_bring_is_refused(given: s
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("feeds.kraken.symbol=x", "$.feeds.kraken"),
-        ("collection.sources.yahoo.priority=-1", "$.collection.sources.yahoo.priority"),
+        ("feeds.kraken.symbol=x", "feeds.kraken.symbol"),
+        ("collection.sources.yahoo.priority=-1", "collection.sources.yahoo.priority"),
     ],
 )
 def test_the_table_that_is_wrong_is_named(setting: str, named: str) -> None:
     good = "feeds.binance.silence_s=5"
     with pytest.raises(ConfigError) as caught:
         load(environ={}, overrides=[good, setting])
-    assert f"`{named}`" in str(caught.value)
+    assert str(caught.value).startswith(f"configuration: {named}: ")

@@ -22,6 +22,7 @@ from console.cli.output import as_json
 from console.cli.settings import state_dir
 from engine.api.trading_protocol import ListPreview, OrderList
 from engine.errors import ConfigError
+from engine.refusal import refused
 from engine.text import clean
 
 _LARGEST = 64 * 1024
@@ -54,10 +55,11 @@ def _wanted(arguments: argparse.Namespace) -> OrderList:
     if arguments.token:
         found["token"] = arguments.token
     found.setdefault("token", uuid.uuid4().hex)
+    given = _as_text(found)
     try:
-        return msgspec.convert(_as_text(found), OrderList, strict=False)
+        return msgspec.convert(given, OrderList, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{clean(arguments.file, 80)}: {clean(error)}") from None
+        raise ConfigError(f"{clean(arguments.file, 80)}: {refused(error, OrderList, given)}") from None
 
 
 def _read(file: str) -> dict[str, Any] | list[Any]:

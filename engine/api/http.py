@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,7 @@ from aiohttp import web
 from engine.api.hub import encode
 from engine.api.protocol import ErrorReply
 from engine.errors import NotReadyError, TickdeskError, UnknownModelError
+from engine.refusal import refused
 from engine.text import clean
 
 log = logging.getLogger("engine.api")
@@ -65,7 +66,14 @@ async def body(request: web.Request, type_: type[_T], limit: int = MAX_BODY) -> 
     try:
         return msgspec.json.decode(raw or b"{}", type=type_)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise web.HTTPBadRequest(reason=clean(f"body: {error}")) from None
+        raise web.HTTPBadRequest(reason=clean(f"body: {_refused(error, type_, raw)}")) from None
+
+
+def _refused(error: Exception, type_: Any, raw: bytes) -> str:
+    try:
+        return refused(error, type_, msgspec.json.decode(raw or b"{}"), json=True)
+    except (msgspec.MsgspecError, RecursionError):  # wrong before it breaks off
+        return refused(error, type_, json=True)
 
 
 def name_of(request: web.Request, key: str = "name") -> str:

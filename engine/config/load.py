@@ -16,11 +16,11 @@ import msgspec
 import platformdirs
 
 from engine.config.api import check_api
-from engine.config.choices import with_choices
 from engine.config.desk import Config
 from engine.config.own_limits import check_own_limits
 from engine.config.values import Section
 from engine.errors import ConfigError, SymbolError
+from engine.refusal import refused
 from engine.sessions import Sessions
 from engine.symbols import find, resolve
 from engine.text import clean
@@ -96,7 +96,7 @@ def _checked(raw: dict[str, Any]) -> Config:
     try:
         config = msgspec.convert(raw, Config, strict=False)
     except msgspec.ValidationError as error:
-        wrong = with_choices(_with_table(raw, error), Config)
+        wrong = refused(msgspec.ValidationError(_with_table(raw, error)), Config, raw)
         raise ConfigError(
             f"configuration: {wrong}; `tickdesk config show` prints every key with its value"
         ) from None

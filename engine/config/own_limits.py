@@ -6,6 +6,7 @@ import msgspec
 
 from engine.config.trading import RiskConfig
 from engine.errors import ConfigError
+from engine.refusal import refused
 from engine.text import clean
 
 OWN_LIMITS = (
@@ -31,4 +32,4 @@ def check_own_limits(risk: RiskConfig) -> None:
                 try:
                     msgspec.convert(value, kinds[name], strict=False)
                 except msgspec.ValidationError as error:
-                    raise ConfigError(f"{where}.{name}: {clean(error)}") from None
+                    raise ConfigError(f"{where}.{name}: {refused(error, kinds[name], value)}") from None

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from engine.errors import ConfigError
+from engine.refusal import refused
 from engine.strategies.base import Strategy
 from engine.text import clean
 
@@ -124,7 +125,9 @@ def changed(name: str, params: Strategy.Params, changes: object) -> Strategy.Par
     kind = type(params)
     if not isinstance(changes, Mapping):
         raise ConfigError(f"strategies.{name}: its parameters must be given by name")
-    return _into(name, {**msgspec.to_builtins(params), **changes}, kind, kind.__struct_fields__)
+    beside = f"{', '.join(Switches.__struct_fields__)} are set beside them"
+    known = f"{', '.join(kind.__struct_fields__)}; {beside}"
+    return _into(name, {**msgspec.to_builtins(params), **changes}, kind, known)
 
 
 def kept_params(kind: type[Strategy], section: Mapping[str, Any], kept: Mapping[str, Any]) -> Strategy.Params:
@@ -141,10 +144,10 @@ def kept_params(kind: type[Strategy], section: Mapping[str, Any], kept: Mapping[
 
 
 def _convert(name: str, kind: type[Strategy], values: dict[str, Any], into: type[_S]) -> _S:
-    return _into(name, values, into, (*Switches.__struct_fields__, *kind.Params.__struct_fields__))
+    return _into(name, values, into, ", ".join((*Switches.__struct_fields__, *kind.Params.__struct_fields__)))
 
 
-def _into(name: str, values: dict[str, Any], into: type[_S], known: tuple[str, ...]) -> _S:
+def _into(name: str, values: dict[str, Any], into: type[_S], known: str) -> _S:
     try:
         params = msgspec.convert(values, into, strict=False)
         for key in into.__struct_fields__:
@@ -152,9 +155,8 @@ def _into(name: str, values: dict[str, Any], into: type[_S], known: tuple[str, .
             if isinstance(value, float) and not math.isfinite(value):
                 raise msgspec.ValidationError(f"Expected a finite number - at `$.{key}`")
     except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        key = f"strategies.{name}{where.rstrip('`')}"
-        raise ConfigError(f"{clean(key, 80)}: {clean(what)}; its keys are {', '.join(known)}") from None
+        told = refused(error, into, values)
+        raise ConfigError(f"strategies.{name}.{told}; its keys are {known}") from None
     return params
 
 

@@ -110,7 +110,7 @@ async def test_commands_reach_the_desk_with_who_asked(serve: Serve) -> None:
         ("GET", "/v1/nothing", None, 404, "no such address"),
         ("DELETE", "/v1/risk", None, 405, "it takes POST"),
         ("POST", "/v1/strategies/none", b'{"enabled":true}', 409, "no strategy none"),
-        ("POST", "/v1/strategies/trend", b'{"enabled":"maybe"}', 400, "bool"),
+        ("POST", "/v1/strategies/trend", b'{"enabled":"maybe"}', 400, "enabled: expected true or false"),
         ("POST", "/v1/strategies/trend", b'{"weigth":1}', 400, "weigth"),
         ("POST", "/v1/risk", b'{"state":"asleep"}', 400, "asleep"),
         ("POST", "/v1/risk", b"", 400, "state"),

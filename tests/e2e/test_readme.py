@@ -97,6 +97,12 @@ def test_the_file_of_tickets_is_right(tmp_path: Path) -> None:
     assert set(get_args(get_type_hints(OrderTicket)["type"])) <= set(re.findall(r"\w+", text))
 
 
+def test_the_body_of_an_order_is_one() -> None:
+    (text,) = re.findall(r"/v1/orders \\\n +-d '(.*)'", README)
+    ticket = msgspec.json.decode(text, type=OrderTicket)
+    assert (ticket.side, ticket.quantity, ticket.price) == ("buy", "0.01", "64000.5")
+
+
 def test_strategies_and_their_parameters() -> None:
     listed = {code(row[0])[0]: set(code(row[2])) for row in rows(section("Strategies"))}
     own = {name: set(kind.Params.__struct_fields__) - {"ttl_s"} for name, kind in STRATEGIES.items()}

@@ -52,17 +52,23 @@ def with_faulty(monkeypatch: pytest.MonkeyPatch, behave: Any) -> StrategySet:
         ({"rapid_ryse": {}}, "strategies.rapid_ryse: unknown strategy; known are rapid_rise, golden_cross"),
         (
             {"trend": {"min_gap": 1}},
-            "strategies.trend: Object contains unknown field `min_gap`; its keys are",
+            "strategies.trend.min_gap: there is no such key; did you mean min_gap_atr?; its keys are",
         ),
-        ({"rapid_rise": {"min_change_pct": 0}}, "strategies.rapid_rise.min_change_pct: Expected `float` > 0"),
-        ({"rapid_rise": {"min_change_pct": "two"}}, "strategies.rapid_rise.min_change_pct: Expected `float`"),
+        (
+            {"rapid_rise": {"min_change_pct": 0}},
+            "strategies.rapid_rise.min_change_pct: expected a number > 0",
+        ),
+        (
+            {"rapid_rise": {"min_change_pct": "two"}},
+            "strategies.rapid_rise.min_change_pct: expected a number",
+        ),
         (
             {"rapid_rise": {"min_notional": float("inf")}},
-            "strategies.rapid_rise.min_notional: Expected a finite number",
+            "strategies.rapid_rise.min_notional: expected a finite number",
         ),
-        ({"model": {"weight": 0}}, "strategies.model.weight: Expected `float` > 0"),
-        ({"model": {"enabled": "perhaps"}}, "strategies.model.enabled: Expected `bool`"),
-        ({"mean_reversion": {"oversold": 55}}, "strategies.mean_reversion.oversold: Expected `float` < 50"),
+        ({"model": {"weight": 0}}, "strategies.model.weight: expected a number > 0"),
+        ({"model": {"enabled": "perhaps"}}, "strategies.model.enabled: expected true or false"),
+        ({"mean_reversion": {"oversold": 55}}, "strategies.mean_reversion.oversold: expected a number < 50"),
         ({"trend": 5}, "strategies.trend: must be a section of keys; write [strategies.trend]"),
     ],
 )
@@ -236,34 +242,35 @@ def test_rises_are_watched_as_the_parameters_say() -> None:
     [
         (
             lambda s: s.set_params("trend", {"min_gap_atr": 0}),
-            "strategies.trend.min_gap_atr: Expected `float` > 0",
+            "strategies.trend.min_gap_atr: expected a number > 0",
         ),
         (
             lambda s: s.set_params("trend", {"min_gap_atr": float("nan")}),
-            "strategies.trend.min_gap_atr: Expected",
+            "strategies.trend.min_gap_atr: expected",
         ),
         (
             lambda s: s.set_params("trend", {"min_gap_atr": []}),
-            "strategies.trend.min_gap_atr: Expected `float`",
+            "strategies.trend.min_gap_atr: expected a number",
         ),
         (
             lambda s: s.set_params("trend", {"gap": 1}),
-            "strategies.trend: Object contains unknown field `gap`; its keys are ttl_s",
+            "strategies.trend.gap: there is no such key; its keys are ttl_s, min_gap_atr, min_momentum_atr,"
+            " cooldown_s; enabled, weight, symbols, budget_pct are set beside them",
         ),
         (
             lambda s: s.set_params("trend", {"weight": 1}),
-            "strategies.trend: Object contains unknown field `weight`",
+            "strategies.trend.weight: there is no such key; its keys are ttl_s, min_gap_atr",
         ),
         (lambda s: s.set_params("trend", 5), "strategies.trend: its parameters must be given by name"),
         (lambda s: s.set_params("x", {}), "unknown strategy x"),
-        (lambda s: s.set_weight("trend", "much"), "strategies.trend.weight: Expected `float`"),
-        (lambda s: s.set_weight("trend", None), "strategies.trend.weight: Expected `float`"),
-        (lambda s: s.set_enabled("trend", "perhaps"), "strategies.trend.enabled: Expected `bool`"),
-        (lambda s: s.set_budget("trend", -1), "strategies.trend.budget_pct: Expected `float` >= 0.0"),
-        (lambda s: s.set_budget("trend", float("nan")), "strategies.trend.budget_pct: Expected"),
-        (lambda s: s.set_symbols("trend", (5,)), "strategies.trend.symbols[0]: Expected `str`"),
+        (lambda s: s.set_weight("trend", "much"), "strategies.trend.weight: expected a number"),
+        (lambda s: s.set_weight("trend", None), "strategies.trend.weight: expected a number"),
+        (lambda s: s.set_enabled("trend", "perhaps"), "strategies.trend.enabled: expected true or false"),
+        (lambda s: s.set_budget("trend", -1), "strategies.trend.budget_pct: expected a number >= 0.0"),
+        (lambda s: s.set_budget("trend", float("nan")), "strategies.trend.budget_pct: expected"),
+        (lambda s: s.set_symbols("trend", (5,)), "strategies.trend.symbols[0]: expected text"),
         (lambda s: s.set_symbols("trend", ("BTC",)), "strategies.trend.symbols: 'BTC' is no symbol"),
-        (lambda s: s.set_symbols("trend", 5), "strategies.trend.symbols: Expected `array`"),
+        (lambda s: s.set_symbols("trend", 5), "strategies.trend.symbols: expected a list"),
     ],
 )
 def test_a_wrong_change_is_one_line_and_changes_nothing(change: Any, says: str) -> None:

@@ -370,7 +370,7 @@ def test_settings_of_a_file_are_checked_where_it_is_known(write: Write, folder: 
         check_settings({"trend": {"min_gap_atr": 0}}, folder)
     assert StrategySet(section, folder).settings()["mine"]["level"] == 0.25
     wrong = StrategySet({"mine": {"level": "high"}}, folder)
-    assert of_file(wrong).error.startswith("strategies.mine.level: Expected `float`")
+    assert of_file(wrong).error.startswith("strategies.mine.level: expected a number")
 
 
 def test_one_that_keeps_being_slow_is_disabled_but_never_without_a_clock(write: Write, folder: Path) -> None:
