@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from console.cli.settings import configuration
 from console.cli.times import given_ns
 from engine.errors import ConfigError
 from engine.research.plan import Plan
+from engine.suggestion import did_you_mean
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def research_configuration(arguments: argparse.Namespace) -> Config:
         if name not in kinds:
             usable = ", ".join(one for one in kinds if one not in broken)
             unread = "".join(f"; {one} could not be loaded: {why}" for one, why in broken.items())
-            raise ConfigError(f"--strategy {clean(name, 40)}: there is none; known are {usable}{unread}")
+            raise ConfigError(_unknown(name, kinds, config) + f"; known are {usable}{unread}")
         if name in broken:
             raise ConfigError(f"--strategy {clean(name, 40)} could not be loaded: {broken[name]}")
         values[f"strategies.{name}.enabled"] = True
@@ -89,3 +91,12 @@ def research_configuration(arguments: argparse.Namespace) -> Config:
             whole = f"strategies.{name}.{key.strip()}"
             values[whole] = parameter(whole, kinds).value(value.strip())
     return changed(config, values)
+
+
+def _unknown(name: str, kinds: Iterable[str], config: Config) -> str:
+    told, stem = f"--strategy {clean(name, 80)}: there is none", Path(name).stem
+    if not (name.endswith(".py") or "/" in name):
+        return told + did_you_mean(name, kinds)
+    if stem in kinds:
+        return f"{told} of this name: give the name alone, {clean(stem, 40)}"
+    return f"{told} of this name: put the file into {config.strategies_dir}, and give its name without .py"

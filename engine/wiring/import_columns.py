@@ -58,9 +58,13 @@ class Table:
         """The first of ``names`` that the file has, "" without one; BarsError where it is ``needed``."""
         found = next((name for name in names if name in self.header), "")
         if not found and needed:
-            raise BarsError(
-                f"{self.path} has no column for {needed}: its first line must name one of {', '.join(names)}"
+            there = clean(", ".join(name for name in self.header if name), MOST_TOLD)
+            lacks = (
+                f"no column {names[0]}"
+                if len(names) == 1
+                else f"no column for {needed}, named one of {', '.join(names)}"
             )
+            raise BarsError(f"{self.path} has {lacks}: its first line names {there}")
         return found
 
     def lines(self, columns: Sequence[str], refuse: Callable[[Line, str], None]) -> Iterator[Line]:

@@ -91,6 +91,37 @@ def test_a_strategy_that_does_not_load_is_refused(
     assert "; falls could not be loaded: ImportError" in told.err
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("folder/falls.py", "there is none of this name: give the name alone, falls; known are"),
+        ("folder/rises.py", "and give its name without .py; known are"),
+        ("fals", "there is none; did you mean falls?; known are"),
+    ],
+)
+def test_a_strategy_is_given_by_its_name(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    where = _with(tmp_path, STRATEGY)
+    assert main(["backtest", str(bars), "--strategy", name, *where]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("ts,opening,high,low,close,volume", "has no column open: its first line names ts, opening, high,"),
+        ("open,high,low,close,volume", "has no column for the time, named one of open_ns, ts, time"),
+    ],
+)
+def test_a_column_that_is_missing_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, told: str
+) -> None:
+    (file := tmp_path / "bad.csv").write_text(f"{header}\n")
+    assert main(["backtest", str(file), "--state-dir", str(tmp_path)]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_a_strategy_that_fails_in_the_run_is_told_first(
     bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
