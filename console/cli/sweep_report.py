@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,13 +22,14 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _DAYS_NS = 5 * 86_400 * NS
-_VALUES = 24
+_VALUES = 22
 """Columns for the values of the parameters."""
 _BESIDE = ("return_pct", "sharpe", "max_drawdown_pct", "trades")
+_PLAIN = re.compile(r"-?[\d,]+(\.\d+)?")
 _HEADS = {
     "return_pct": "RETURN %",
     "sharpe": "SHARPE",
-    "max_drawdown_pct": "FALL %",
+    "max_drawdown_pct": "DRAWDOWN %",
     "trades": "TRADES",
 }
 
@@ -76,17 +79,23 @@ def _best(best: Sequence[Ranked], spec: Spec) -> list[str]:
     beside = [name for name in _BESIDE if name != field]
     heads = [_HEADS[name] for name in beside]
     keys = _columns(spec.space.keys)
-    rows = [["", "RUN", *keys, _HEADS.get(field, clean(field, 20).upper()), "DEFLATED", *heads]]
-    for place, one in enumerate(best, start=1):
-        figures = (_figure(one.run.figures.get(name)) for name in beside)
-        sure = "-" if one.deflated is None else f"{one.deflated * 100:.0f} %"
-        point = one.run.point
-        values = (
-            [shown(point[key]) for key in spec.space.keys]
-            if len(keys) == len(point)
-            else [_shortened(told(point))]
-        )
-        rows.append([str(place), str(one.run.name.n), *values, _figure(one.score), sure, *figures])
+    points = [one.run.point for one in best]
+    columns = [
+        [str(place) for place in range(1, len(best) + 1)],
+        [str(one.run.name.n) for one in best],
+        *(
+            [_at_the_point([shown(point[key]) for point in points]) for key in spec.space.keys]
+            if keys != ["VALUES"]
+            else [[_shortened(told(point)) for point in points]]
+        ),
+        _figures([one.score for one in best]),
+        ["-" if one.deflated is None else f"{one.deflated * 100:.0f} %" for one in best],
+        *(_figures([one.run.figures.get(name) for one in best]) for name in beside),
+    ]
+    rows: list[Sequence[str]] = [
+        ["", "RUN", *keys, _HEADS.get(field, clean(field, 20).upper()), "DEFLATED", *heads],
+        *zip(*columns, strict=True),
+    ]
     note = (
         "DEFLATED: probability that the Sharpe ratio is above the luck of so many trials, by the "
         "spread of their own Sharpe ratios (backtest --trials assumes one). These runs were "
@@ -115,7 +124,7 @@ def _judged(of: Summary | None) -> list[str]:
         ("return", f"{of.return_pct:.2f} %"),
         ("Sharpe", f"{_figure(of.sharpe)}{interval}"),
         ("above 0", "-" if sure is None else f"with a probability of {sure * 100:.0f} %"),
-        ("largest fall", f"{of.max_drawdown_pct:.2f} %"),
+        ("max drawdown", f"{of.max_drawdown_pct:.2f} %"),
         ("trades", str(of.trades)),
         ("costs", f"{of.costs:,.2f} {of.currency}"),
         ("buy and hold", "-" if of.benchmark_return_pct is None else f"{of.benchmark_return_pct:.2f} %"),
@@ -127,29 +136,46 @@ def _judged(of: Summary | None) -> list[str]:
 def _folds(found: Iterable[FoldOutcome], spec: Spec) -> list[str]:
     field = _HEADS.get(spec.objective.field, clean(spec.objective.field, 20).upper())
     rows = [["", "JUDGED FROM", "UNTIL", "CHOSEN", field, "IN-SAMPLE", "RETURN %", "TRADES"]]
-    for one in found:
+    found = list(found)
+    columns = (
+        _figures([one.out_of_sample for one in found]),
+        _figures([one.in_sample for one in found]),
+        *(_figures([one.figures.get(name) for one in found]) for name in ("return_pct", "trades")),
+    )
+    for one, (worth, before, gained, trades) in zip(found, zip(*columns, strict=True), strict=True):
         fold = one.fold
         long_ns = fold.judged_until_ns - fold.judged_since_ns
         since, until = _day(fold.judged_since_ns, long_ns), _day(fold.judged_until_ns, long_ns)
         chosen = "…" if one.point is None else _shortened(told(one.point))
-        gained, trades = (_figure(one.figures.get(name)) for name in ("return_pct", "trades"))
-        worth = _figure(one.out_of_sample), f"({_figure(one.in_sample)})"
         if one.error:
             chosen = "none" if one.point is None else "failed"
-        rows.append([str(one.fold.number), since, until, chosen, *worth, gained, trades])
+        rows.append([str(one.fold.number), since, until, chosen, worth, f"({before})", gained, trades])
     note = f"IN-SAMPLE is the best {spec.objective.field} of the runs it was chosen from: no result."
     return [*table(rows, "><<<>>>>"), *_wrapped(note, "", "")]
 
 
 def _figure(value: object) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    known = number(value)
-    if known is None:
-        return "-"
-    return (
-        f"{known:,.0f}" if abs(known) >= 10_000 else f"{known:.2f}" if abs(known) >= 0.1 else f"{known:.3g}"
-    )
+    return _figures([value])[0]
+
+
+def _figures(values: Sequence[object]) -> list[str]:
+    """Of one column: all with as many decimals as the largest of them needs."""
+    if all(value is None or isinstance(value, int) for value in values):
+        return ["-" if value is None else f"{value:,}" for value in values]
+    known = [number(value) for value in values]
+    largest = max((abs(value) for value in known if value is not None), default=0.0)
+    decimals = 0 if largest >= 10_000 else 2
+    if 0 < largest < 0.1:
+        decimals = min(2 - math.floor(math.log10(largest)), 12)
+    return ["-" if value is None else f"{value:,.{decimals}f}" for value in known]
+
+
+def _at_the_point(texts: Sequence[str]) -> list[str]:
+    """Right-aligned, their decimal points stand below each other; what is not all numbers stays as it is."""
+    if not all(_PLAIN.fullmatch(text) for text in texts):
+        return list(texts)
+    after = [len(text.partition(".")[2]) + ("." in text) for text in texts]
+    return [text + " " * (max(after) - length) for text, length in zip(texts, after, strict=True)]
 
 
 def _shortened(text: str) -> str:

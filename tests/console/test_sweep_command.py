@@ -8,7 +8,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from console.cli import main
+from console.cli import main, sweep_report
 from tests.bench.sweep import bars
 
 _OVER = ("--over", "features.sma_fast=3,5", "--over", "features.sma_slow=4..12:4")
@@ -34,6 +34,7 @@ def test_a_sweep_is_made_once_and_shown_again(
     assert said == ""
     assert all(len(row) <= 80 for row in shown.splitlines() if not row.startswith("table"))
     assert "by the spread of their own Sharpe ratios" in " ".join(shown.split())
+    assert "DRAWDOWN %" in shown and "FALL" not in shown
     assert "5 of 6 done, 1 refused" in shown and "sharpe by sma_fast (down) and sma_slow (across)" in shown
     assert "the best of 5 trials" in shown or "100 %" in shown
     assert "the first alone: --set features.sma_fast=" in shown
@@ -56,6 +57,25 @@ def test_a_sweep_is_made_once_and_shown_again(
 
     assert _sweep(*given, "--seed", "1", "--search", "random", state=tmp_path) == 1
     assert "holds another sweep (other: search)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1.234, 0.0312, -12.5], ["1.23", "0.03", "-12.50"]),
+        ([0.0312, -0.002, None], ["0.0312", "-0.0020", "-"]),
+        ([12_345.6, 0.5], ["12,346", "0"]),
+        ([12, 3456, None], ["12", "3,456", "-"]),
+        ([0.0, float("nan")], ["0.00", "-"]),
+    ],
+)
+def test_a_column_has_its_decimals_below_each_other(values: list[object], told: list[str]) -> None:
+    assert sweep_report._figures(values) == told
+
+
+def test_parameters_stand_with_their_decimal_points_below_each_other() -> None:
+    assert sweep_report._at_the_point(["0.5", "0.25", "3"]) == ["0.5 ", "0.25", "3   "]
+    assert sweep_report._at_the_point(["0.5", "true"]) == ["0.5", "true"]
 
 
 def test_a_walk_forward_tells_what_came_after_first(
