@@ -16,6 +16,7 @@ from msgspec import inspect
 
 from engine.config import Config, changed
 from engine.errors import ConfigError
+from engine.refusal import refused
 from engine.strategies.base import Strategy
 from engine.strategies.registry import StrategySet
 from engine.strategies.settings import Switches
@@ -52,7 +53,9 @@ class Parameter(msgspec.Struct, frozen=True):
         try:
             found = msgspec.convert(given, self.type, strict=False)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{clean(self.key, 80)}={clean(text, 40)}: {clean(error)}") from None
+            raise ConfigError(
+                f"{clean(self.key, 80)}={clean(text, 40)}: {refused(error, self.type, given)}"
+            ) from None
         finite = not isinstance(found, float) or math.isfinite(found)
         if not (isinstance(found, (bool, int, float, str)) and finite):
             raise ConfigError(f"{clean(self.key, 80)}={clean(text, 40)}: no value that can be tried")

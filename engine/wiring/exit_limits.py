@@ -12,6 +12,7 @@ from engine.config import ExitsConfig
 from engine.config.values import LEAST
 from engine.errors import ConfigError
 from engine.events import LimitChange
+from engine.refusal import refused
 from engine.risk.limit_kinds import LimitKind, Range, bounds_of, hard_range, hard_text, loosens, shown
 from engine.text import clean
 
@@ -121,4 +122,4 @@ class ExitLimits:
         try:
             return msgspec.convert(section, ExitsConfig, from_attributes=True)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"exits.{name} = {wanted:g}: {clean(error)}") from None
+            raise ConfigError(f"exits.{refused(error, ExitsConfig, section)}") from None
