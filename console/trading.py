@@ -16,7 +16,7 @@ from console.loosening import beyond, loosens, question_of
 from console.screens.account import AccountScreen
 from console.screens.amend import AmendScreen
 from console.screens.close import CloseScreen
-from console.screens.confirm import AskScreen, ConfirmScreen, ResumeScreen
+from console.screens.confirm import BACK, AskScreen, ConfirmScreen, ResumeScreen
 from console.screens.desk_panes import Part
 from console.screens.limits import LimitsScreen
 from console.screens.ticket import TicketScreen
@@ -80,7 +80,9 @@ class TradingApp(CommandingApp):
         if self.refused():
             return
         question = f"Entries off, cancel entries, close {_counted(len(self.view.positions), 'position')}."
-        screen = ConfirmScreen("Flatten", [question], "Flatten everything", "at the market, cannot be undone")
+        screen = ConfirmScreen(
+            "Flatten", [question], "Flatten everything", "at the market, cannot be undone", BACK
+        )
         self._confirm(screen, "FLATTEN", self.flatten)
 
     def action_kill(self) -> None:
@@ -203,7 +205,7 @@ class TradingApp(CommandingApp):
 
         side, held = "short" if row.quantity.startswith("-") else "long", row.quantity.lstrip("-")
         question = f"Close {percent:g} % of {side} {figures.amount(held)} {native}."
-        screen = ConfirmScreen("Close a position", [question], f"Close {percent:g} %", "at the market")
+        screen = ConfirmScreen("Close a position", [question], f"Close {percent:g} %", "at the market", BACK)
         self.push_screen(screen, answered)
 
     # --- limits and the account ------------------------------------------------------------------
@@ -239,6 +241,7 @@ def kill_screen(view: DeskView) -> ConfirmScreen:
         [f"HALT the desk, cancel {at_work}, close {held} at the market, verify."],
         "Kill: halt, cancel all, flatten",
         "cannot be undone",
+        BACK,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.link_protocol import TradingLink
-from console.screens.confirm import ConfirmScreen
+from console.screens.confirm import BACK, ConfirmScreen
 from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.protocol import OrderRow
@@ -125,7 +125,7 @@ class AmendScreen(FormScreen):
             question = "".join(text for text, _ in self._change_line())
             verdict = self._verdict_line()
             lines: list[str | Line] = [question, verdict] if verdict else [question]
-            self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place"))
+            self.ask(ConfirmScreen(f"{self._title}?", lines, "Amend the order", "it loses its place", BACK))
 
     async def deliver(self) -> bool:
         patch = AmendPatch(**self._changes())

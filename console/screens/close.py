@@ -1,4 +1,4 @@
-"""Close a position, or a part of it: one question, Cancel first."""
+"""Close a position, or a part of it: one question, the safe answer first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from console.screens.confirm import BACK
 from console.screens.modal import Modal
 from engine.api.protocol import PositionRow
 from engine.api.trading_protocol import FlattenPatch
@@ -17,7 +18,6 @@ from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 from widgets.positions import level, signed_money
 
-CANCEL = "cancel"
 PARTS = (100, 75, 50, 25)
 
 
@@ -48,7 +48,7 @@ class CloseScreen(Modal[FlattenPatch]):
     def compose(self) -> ComposeResult:
         with Box(classes="dialog") as dialog:
             dialog.border_title = "Close a position"
-            dialog.border_subtitle = "↑↓ Enter · ←→ market/limit · esc cancels"
+            dialog.border_subtitle = "↑↓ Enter · ←→ market/limit · esc goes back"
             yield self._lines
             yield self.choices
 
@@ -60,7 +60,7 @@ class CloseScreen(Modal[FlattenPatch]):
         side = "sell" if held > 0 else "buy"
         how = "at a limit" if self.limited else "at the market"
         return [
-            Choice(CANCEL, "Cancel", "nothing changes"),
+            BACK,
             *(
                 Choice(str(part), f"{part} %", f"{side} {_about(abs(held), part)} {how}", "warn")
                 for part in PARTS
@@ -92,7 +92,7 @@ class CloseScreen(Modal[FlattenPatch]):
 
     def on_choices_chosen(self, event: Choices.Chosen) -> None:
         event.stop()
-        if event.id == CANCEL:
+        if event.id == BACK.id:
             self.dismiss(None)
             return
         kind = "limit" if self.limited else "market"

@@ -1,4 +1,4 @@
-"""Ask once before what adds risk. Cancel has the focus; one answer, one command."""
+"""Ask once before what adds risk. The safe answer has the focus; one answer, one command."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from widgets.box import Box
 from widgets.choices import Choice, Choices
 from widgets.lines import Line, Lines
 
+CANCEL = Choice("cancel", "Cancel", "nothing changes")
+BACK = Choice("cancel", "Back", "nothing is sent")
+"""Where orders are about to be sent or amended: Cancel would read as canceling them."""
+
 
 class AskScreen(Modal[str]):
     """A question and its answers, the safe one first. Dismisses with the chosen id, None for Esc."""
@@ -26,6 +30,7 @@ class AskScreen(Modal[str]):
 
     def __init__(self, title: str, lines: Sequence[Line], choices: Sequence[Choice]) -> None:
         super().__init__()
+        self._esc = "goes back" if BACK in choices else "cancels"
         self._title, self._lines = title, Lines(lines)
         self._lines.can_focus = False
         self.choices = Choices(choices, id="choices")
@@ -33,7 +38,7 @@ class AskScreen(Modal[str]):
     def compose(self) -> ComposeResult:
         with Box(classes="dialog") as dialog:
             dialog.border_title = Content(clean(self._title, 50))
-            dialog.border_subtitle = "↑↓ Enter · esc cancels"
+            dialog.border_subtitle = f"↑↓ Enter · esc {self._esc}"
             yield self._lines
             yield self.choices
 
@@ -51,13 +56,20 @@ class AskScreen(Modal[str]):
 
 
 class ConfirmScreen(AskScreen):
-    """``question`` with Cancel and one other answer, ``"yes"``."""
+    """``question`` with the ``safe`` and one other answer, ``"yes"``."""
 
-    def __init__(self, title: str, question: Sequence[str | Line], label: str, detail: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        question: Sequence[str | Line],
+        label: str,
+        detail: str = "",
+        safe: Choice = CANCEL,
+    ) -> None:
         super().__init__(
             title,
             [((line, "text"),) if isinstance(line, str) else line for line in question],
-            (Choice("cancel", "Cancel", "nothing changes"), Choice("yes", label, detail, "warn")),
+            (safe, Choice("yes", label, detail, "warn")),
         )
 
 
@@ -66,7 +78,7 @@ class ResumeScreen(AskScreen):
 
     def __init__(self, risk_state: str, reason: str) -> None:
         why = f" ({reason})" if reason else ""
-        choices = [Choice("cancel", "Cancel", "nothing changes")]
+        choices = [CANCEL]
         if risk_state == "halted":
             choices.append(Choice("reducing", "Resume REDUCING", "exits only, no entries", "warn"))
         choices.append(Choice("active", "Resume ACTIVE", "entries are sent again", "warn"))

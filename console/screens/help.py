@@ -180,7 +180,7 @@ def help_lines(pane: int, keys: KeyMap = DEFAULT_KEYS) -> list[Line]:
     lines += [
         (
             (
-                "What makes the desk safer is instant; what adds risk asks first, with Cancel selected.",
+                "What makes the desk safer is instant; what adds risk asks once, the safe answer first.",
                 "muted",
             ),
         ),

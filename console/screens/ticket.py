@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from console.link_protocol import TradingLink
-from console.screens.confirm import ConfirmScreen
+from console.screens.confirm import BACK, ConfirmScreen
 from console.screens.form import FormScreen
 from console.view import DeskView
 from engine.api.trading_protocol import OrderPreview, OrderTicket
@@ -149,7 +149,7 @@ class TicketScreen(FormScreen):
         self._asked = sized(ticket, preview)
         detail = "" if preview.approved else "risk denies it as it stands"
         lines = [*ticket_lines(ticket, preview), preview_lines(preview)[0], verdict_line(preview)]
-        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail))
+        self.ask(ConfirmScreen("Send this order?", lines, "Send the order", detail, BACK))
 
     async def deliver(self) -> bool:
         if self._asked is None:

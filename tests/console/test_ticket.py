@@ -74,10 +74,11 @@ async def test_an_order_is_judged_asked_for_and_placed_once() -> None:
         assert "then held 0.0812  cash 92,784.50" in said and "✓ approved  2 checks" in said
         assert link.previewed[-1] == OrderTicket(symbol=BTC, side="buy", quantity="0.05")
         await confirm(pilot, app)
-        assert isinstance(app.screen, ConfirmScreen) and app.screen.choices.index == 0, "on Cancel"
+        assert isinstance(app.screen, ConfirmScreen) and app.screen.choices.index == 0, "on Back"
         assert "▲ BUY 0.05 BTC-USD market GTC" in text_of(app)
+        assert app.screen.choices.choices[0][:3] == ("cancel", "Back", "nothing is sent")
         await press(pilot, "enter")
-        assert isinstance(app.screen, TicketScreen) and not placed(link), "Cancel was meant"
+        assert isinstance(app.screen, TicketScreen) and not placed(link), "Back was meant"
         await confirm(pilot, app)
         await press(pilot, "down", "enter", "enter")
         await until(pilot, lambda: app.screen is app.desk or bool(placed(link)))

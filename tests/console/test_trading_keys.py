@@ -115,6 +115,7 @@ async def test_an_order_is_amended_after_one_question() -> None:
         assert app.screen is screen and "nothing is changed yet" in text_of(app)
         await press(pilot, "3", "3", "9", "0", "up", "0", ".", "6", "enter")
         assert isinstance(app.screen, ConfirmScreen) and app.screen.choices.index == 0
+        assert app.screen.choices.choices[0].label == "Back", "Cancel would read as of the order"
         assert "quantity 0.58 → 0.6, limit 3,400 → 3,390" in text_of(app)
         await press(pilot, "down", "enter", "enter")
         await until(pilot, lambda: app.screen is app.desk)

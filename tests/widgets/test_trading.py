@@ -15,12 +15,12 @@ from engine.events import Amendment, ChangeKind, OrderChange
 from tests.console import sample_account, sample_desk
 from widgets.account import account_lines, drift_lines, performance_lines
 from widgets.braille import curve
-from widgets.columns import Column
+from widgets.columns import Column, choose_columns
 from widgets.equity import curve_lines
 from widgets.explanation import explanation_lines
 from widgets.lines import Line
 from widgets.orders import nested, order_cells, order_state, tab_of
-from widgets.positions import TRAILS, position_cells, stop_gap_pct, total_items
+from widgets.positions import TRAILS, PositionsGrid, position_cells, stop_gap_pct, total_items
 from widgets.status import StatusView, status_items
 from widgets.strategies import gain_cell, net_of
 from widgets.text_table import table_lines
@@ -273,3 +273,26 @@ def test_a_bracket_says_what_it_may_cost_and_bring() -> None:
     lines = preview_lines(both)
     assert text(lines[2:3]) == "at its stop -48.16  at its target 96.30"
     assert len(lines) == 4, "the form has room for so many"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, "symbol side qty uP&L"),
+        (51, "symbol side qty uP&L stop"),
+        (62, "symbol side qty uP&L stop away"),
+        (78, "symbol side qty uP&L mark stop away"),
+    ],
+)
+def test_what_is_held_and_where_it_ends_stays_longest(width: int, shown: str) -> None:
+    titles = [PositionsGrid.COLUMNS[index].title for index, _ in choose_columns(PositionsGrid.COLUMNS, width)]
+    assert " ".join(titles) == shown
+
+
+def test_cells_stand_below_their_own_heads() -> None:
+    held = next(row for row in sample_desk.positions() if row.stop_price and not row.trailing_price)
+    row = position_cells(held, "1m", "", False)
+    cells = {column.key: cell[0] for column, cell in zip(PositionsGrid.COLUMNS, row.cells, strict=True)}
+    assert cells["gap"].endswith("%") and not cells["stop"].endswith("%")
+    orders = dict(zip((column.key for column in PositionsGrid.COLUMNS), row.order, strict=True))
+    assert orders["stop"] == Decimal(held.stop_price) and orders["gap"] == stop_gap_pct(held)
