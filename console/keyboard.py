@@ -18,8 +18,10 @@ _AFTER_ESCAPE = re.compile(rf"(?<={ESC})(?=[^{re.escape(_SEQUENCES)}])")
 ESCAPE_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.005
 """How long after an Esc the rest of a key's sequence is waited for; a terminal sends it in one piece."""
 LATE_S = 0.05
-"""Until then it is still known for the rest of a sequence: the end of an arrow must never be the command of
-that letter."""
+"""Until then the rest of a sequence, in one piece, is still known for it: the end of an arrow must not be the
+command of that letter."""
+_REST = re.compile(r"\[[\d;?<>]*[A-Za-z~]|O[A-DFHP-S]")
+"""What follows the Esc of a key's sequence, a mouse event's or a report's."""
 _IDLE_S = 0.1
 """Between two looks whether the reader of the keys is to end."""
 
@@ -51,12 +53,13 @@ class Keyboard(XTermParser):
 
     def feed(self, data: str) -> Iterator[Message]:
         taken_at, self._taken_at = self._taken_at, None
-        if taken_at is not None and get_time() - taken_at < LATE_S and len(data) > 1 and data[0] in "[O":
+        if taken_at is not None and get_time() - taken_at < LATE_S and _REST.match(data):
             data = ESC + data
         for part in _AFTER_ESCAPE.split(data):
             if self.waits and part and part[0] not in _SEQUENCES:
                 self._timeout_time = 0.0  # nothing longer begins here: no need to wait for it
                 yield from self.tick()
+                self._taken_at = None  # something followed
             yield from super().feed(part)
             self._escaped = part.endswith(ESC)
             if self.waits and self._timeout_time is not None:

@@ -51,6 +51,7 @@ _TEXT = {side: side.value for side in Side}
 LIVE = "live"
 EXPIRED = "expired"
 REVERSED = "reversed"
+ORDERED = "ordered"
 
 
 class _Record(msgspec.Struct, gc=False, eq=False):
@@ -200,6 +201,8 @@ class Aggregator:
         if record is None:
             return
         record.status = status
+        if status == ORDERED:
+            record.held, record.held_ns, record.held_times = "", 0, 0  # it stood in the way no longer
         symbol = record.opportunity.symbol
         if self._live.get(symbol) is record:
             self._end(symbol)

@@ -212,7 +212,8 @@ class OrderJournal:
 
 
 def _nothing_between(reports: Sequence[Report]) -> bool:
-    """Whether nothing is written when one of them is folded, before the others are."""
+    """Whether nothing is written when one of them is folded, before the others are: an ACCEPTED lets nothing
+    else go, as the paper venue takes amendments itself, so that no replacement waits."""
     if isinstance(reports[-1], Funding):
         return False
     for report in reports[:-1]:

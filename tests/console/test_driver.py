@@ -337,6 +337,7 @@ def test_the_farewell_undoes_every_mode() -> None:
         (["\x1b[A\x1bw\x1b[B"], ["up", "escape", "w", "down"]),
         (["\x1b", "[A", "\x1bO", "P", "j"], ["up", "f1", "j"]),
         (["\x1b[1;5Cé"], ["ctrl+right", "é"]),
+        (["\x1bj", "[A"], ["escape", "j", "left_square_bracket", "A"]),
     ],
 )
 def test_esc_and_a_key_right_after_it_are_those_two(reads: list[str], keys: list[str]) -> None:
@@ -367,6 +368,14 @@ def test_the_end_of_a_late_sequence_is_no_command(
     monkeypatch.setattr("console.keyboard.get_time", lambda: now + after_s)
     assert [event.key for event in keyboard.feed("[C")] == keys  # type: ignore[attr-defined]
     assert [event.key for event in keyboard.feed("[")] == ["left_square_bracket"]  # type: ignore[attr-defined]
+
+
+def test_letters_typed_soon_after_an_esc_are_no_end_of_a_sequence() -> None:
+    keyboard = Keyboard(False)
+    list(keyboard.feed("\x1b"))
+    keyboard._timeout_time = 0.0
+    list(keyboard.tick())
+    assert [event.key for event in keyboard.feed("OK")] == ["O", "K"]  # type: ignore[attr-defined]
 
 
 def test_what_is_pasted_stays_one_piece() -> None:

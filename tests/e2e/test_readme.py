@@ -93,7 +93,7 @@ def test_the_file_of_tickets_is_right(tmp_path: Path) -> None:
     wanted = order_list._wanted(parse(["orders", "place", str(file), "--oco"]))
     target, stop = wanted.tickets
     assert wanted.kind == "oco" and target.quantity == stop.quantity == "0.02"
-    assert (target.type, target.price, stop.type, stop.stop_price) == ("limit", "61500", "stop", "59900")
+    assert (target.type, target.price, stop.type, stop.stop_price) == ("limit", "61000", "stop", "59000")
     assert set(get_args(get_type_hints(OrderTicket)["type"])) <= set(re.findall(r"\w+", text))
 
 

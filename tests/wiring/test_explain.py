@@ -120,6 +120,7 @@ def test_one_without_an_order_says_what_stood_in_the_way(traded: tuple[Bench, Pa
         assert one.opportunity is not None and one.held_times >= 1
         assert one.opportunity.created_ns <= one.held_ns <= bench.desk.now_ns
         assert one.held.partition(": ")[2]
+    assert not any(one.held for one in stories if one.status == "ordered")
     without = [one for one in stories if one.status in ("live", "expired", "reversal", "reversed")]
     assert without and all(one.held for one in without)
 

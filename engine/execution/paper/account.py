@@ -32,7 +32,7 @@ _KEPT = 500
 
 
 class Told(msgspec.Struct, gc=False):
-    """An order as the desk has it, after all that it was told; another after each report."""
+    """An order as the desk has it, after all that it was told; changed in place by each report."""
 
     symbol: str
     side: Side
