@@ -190,9 +190,9 @@ async def test_an_engine_that_hangs_is_noticed(
 
 
 async def test_another_version_is_said_in_one_line(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.api import stream
+    from engine.api import conflator
 
-    monkeypatch.setattr(stream, "encode", lambda value: b'{"type":"state","from":"the future\x1b["}')
+    monkeypatch.setattr(conflator, "encode", lambda value: b'{"type":"state","from":"the future\x1b["}')
     async with serve() as served:
         client = Client(served.socket)
         with pytest.raises(LinkError, match="versions differ") as caught:
@@ -203,7 +203,7 @@ async def test_another_version_is_said_in_one_line(serve: Serve, monkeypatch: py
 async def test_another_version_that_comes_back_is_said_and_what_was_shown_stays(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.api import stream
+    from engine.api import conflator
 
     async with serve() as served, connected(served.socket) as client:
         await client.until(lambda: client.full_frames == 1)
@@ -214,7 +214,7 @@ async def test_another_version_that_comes_back_is_said_and_what_was_shown_stays(
         served.desk.frame = now
         await client.until(lambda: client.state is LinkState.UP)
         assert len(client.messages) > known and len(asked) == 1
-        monkeypatch.setattr(stream, "encode", lambda value: b'{"type":"state","from":"the future"}')
+        monkeypatch.setattr(conflator, "encode", lambda value: b'{"type":"state","from":"the future"}')
         await client.until(lambda: client.state is LinkState.LOST)
         assert "q leaves" in client.states[-1][1]
 
