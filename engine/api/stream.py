@@ -42,6 +42,15 @@ _T = TypeVar("_T")
 _watch_of = msgspec.json.Decoder(Watch).decode
 
 
+class _Told:
+    """The last event that a client was sent."""
+
+    __slots__ = ("seq",)
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+
+
 class Streams:
     """Every open stream of one desk. ``frames_per_s`` is the rate of conflated state to each client."""
 
@@ -110,18 +119,28 @@ class Streams:
     ) -> None:
         """State at the frame rate, events at once, until the client goes or stops taking them. The market
         goes with the state, another one than before at once."""
-        unsubscribe = self._hub.subscribe(wake.set)
+        news = asyncio.Event()
+        unsubscribe = self._hub.subscribe(news.set)
+        told, events = _Told(since), None
         conflator = Conflator(topics, self._frames)
         loop = asyncio.get_running_loop()
         next_frame = next_market = loop.time()
         try:
+            if EVENTS in topics:
+                told.seq = await self._send_events(stream, since)
+                # By themselves: a frame of many symbols is made in many steps, and a halt waits for none.
+                events = asyncio.create_task(self._send_news(stream, told, news))
+                events.add_done_callback(lambda _: wake.set())
             while not stream.closed:
                 wake.clear()
+                if events is not None and events.done():
+                    events.result()  # it failed: so does all of the stream
+                    break
                 framed = loop.time() >= next_frame
-                since = await self._send_events(stream, since) if EVENTS in topics else self._hub.last_seq
                 if framed:
                     await self._desk.prepare()
-                    frame = await self._in_turn(conflator.making(self._desk.state(), since))
+                    seq = self._hub.last_seq if events is None else told.seq
+                    frame = await self._in_turn(conflator.making(self._desk.state(), seq))
                     if frame:
                         await self._tell(stream, frame)
                     next_frame = self._after(loop.time())
@@ -147,6 +166,17 @@ class Streams:
                 transport.abort()
         finally:
             unsubscribe()
+            if events is not None:
+                events.cancel()
+                await asyncio.gather(events, return_exceptions=True)
+
+    async def _send_news(self, stream: web.WebSocketResponse, told: _Told, news: asyncio.Event) -> None:
+        """Events as they come, whatever else is under way for this client."""
+        while not stream.closed:
+            news.clear()
+            told.seq = await self._send_events(stream, told.seq)
+            if told.seq >= self._hub.last_seq:
+                await news.wait()
 
     def _after(self, now: float) -> float:
         """When the next frame is due, by the loop's clock: all clients' at once, so that the desk makes one
