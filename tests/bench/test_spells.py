@@ -45,8 +45,8 @@ def _busy(seconds: float) -> list[str]:
 def test_what_we_start_is_ours_while_it_runs_and_afterwards() -> None:
     before = _own_ticks()
     with subprocess.Popen(_busy(0.6)) as started:
-        time.sleep(0.5)
-        running = _own_ticks()
+        while (running := _own_ticks()) <= before and started.poll() is None:
+            time.sleep(0.01)
     assert started.returncode == 0
     ended = _own_ticks()
     if not before and not ended:
@@ -56,5 +56,5 @@ def test_what_we_start_is_ours_while_it_runs_and_afterwards() -> None:
 
 def test_shares_are_of_the_processors_time() -> None:
     lost = losses()
-    time.sleep(0.2)
+    subprocess.run(_busy(0.2), check=True)
     assert 0.0 <= lost().stolen <= 1.0 and 0.0 <= lost().others <= 1.0
