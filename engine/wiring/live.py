@@ -28,7 +28,8 @@ from engine.events import NS, MarketEvent, RiskState
 from engine.feeds.base import Feed, Watched
 from engine.feeds.packing import Ticks
 from engine.feeds.simulated import SimulatedFeed
-from engine.feeds.tape import Tape, TapeFeed
+from engine.feeds.tape import Tape
+from engine.feeds.tape_feed import TapeFeed
 from engine.instruments import Instruments
 from engine.logs import LogRing
 from engine.store.read import DATABASE

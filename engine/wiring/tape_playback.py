@@ -22,7 +22,8 @@ from engine.errors import StoreError, TapeError
 from engine.events import NS
 from engine.feeds.packing import Ticks
 from engine.feeds.playback import LEAST_SPEED, MOST_SPEED, Playback, PlayState
-from engine.feeds.tape import Tape, TapeFeed
+from engine.feeds.tape import Tape
+from engine.feeds.tape_feed import TapeFeed
 from engine.feeds.tape_span import tape_span
 from engine.store.read import DATABASE
 from engine.text import clean

@@ -1,36 +1,18 @@
-"""Tapes of all kinds: read, merged, cut off, refused, paced."""
+"""Tapes of all kinds: read, merged, cut off, refused."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import math
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.errors import TapeError
-from engine.events import FeedState, FeedStatus, Malformed, MarketEvent, Quote, Trade
-from engine.feeds.columnar import ColumnarWriter
-from engine.feeds.playback import Playback
-from engine.feeds.tape import Tape, TapeFeed
-from engine.ticks import TICK
-
-
-def binance_trade(trade_id: int, symbol: str = "BTCUSDT") -> str:
-    data = {"e": "trade", "E": 1, "s": symbol, "t": trade_id, "p": "1.5", "q": "2", "T": trade_id, "m": False}
-    return json.dumps({"stream": f"{symbol.lower()}@trade", "data": data}, separators=(",", ":"))
-
-
-def row(t: int | None, raw: str | None, ch: str = "ws", **more: str) -> str:
-    return json.dumps({"t": t, "ch": ch, **more, "raw": raw}) + "\n"
-
-
-def write(path: Path, *lines: str) -> Path:
-    path.write_text("".join(lines))
-    return path
+from engine.events import Malformed, MarketEvent, Quote, Trade
+from engine.feeds.tape import Tape
+from tests.feeds.small_tape import binance_trade, columnar, row, write
 
 
 def events_of(tape: Tape, size: int = 512) -> list[MarketEvent]:
@@ -154,15 +136,6 @@ def test_exchange_quotes_make_the_national_best(tmp_path: Path) -> None:
     ]
 
 
-def columnar(path: Path, symbols: list[str], ns: list[int]) -> Path:
-    ticks = np.zeros(len(ns), TICK)
-    ticks["recv_ns"] = ns
-    ticks["symbol"] = np.arange(len(ns)) % len(symbols)
-    with ColumnarWriter(path, symbols) as writer:
-        writer.write(ticks)
-    return path
-
-
 def test_columnar_tapes_follow_each_other_under_one_table(tmp_path: Path) -> None:
     late = columnar(tmp_path / "late.tape", ["b:B", "a:A"], [10, 11])
     early = columnar(tmp_path / "early.tape", ["a:A", "c:C"], [1, 2])
@@ -178,47 +151,6 @@ def test_columnar_tapes_and_captures_do_not_mix(tmp_path: Path) -> None:
     two = write(tmp_path / "b.jsonl", row(1, binance_trade(1)))
     with pytest.raises(TapeError, match="one by one"):
         Tape([one, two])
-
-
-async def test_a_tape_plays_at_its_pace_and_ends(tmp_path: Path) -> None:
-    ms = 1_000_000
-    path = write(tmp_path / "a.jsonl", *(row(1_000 * ms * i, binance_trade(i)) for i in range(1, 5)))
-    seen: list[tuple[float, MarketEvent]] = []
-    start = time.monotonic()
-    feed = TapeFeed(Tape([path]), Playback(50.0), time.monotonic_ns)
-    await feed.run(lambda events: seen.extend((time.monotonic() - start, event) for event in events))
-    trades = [at for at, event in seen if isinstance(event, Trade)]
-    assert len(trades) == 4
-    assert all(at >= 0.02 * i - 0.001 for i, at in enumerate(trades))
-    last = seen[-1][1]
-    assert isinstance(last, FeedStatus) and (last.state, last.detail) == (FeedState.ENDED, "end of tape")
-
-
-async def test_a_columnar_tape_plays_as_events(tmp_path: Path) -> None:
-    path = columnar(tmp_path / "a.tape", ["a:A", "b:B"], [1, 2, 3])
-    seen: list[MarketEvent] = []
-    await TapeFeed(Tape([path]), Playback(math.inf), time.monotonic_ns).run(seen.extend)
-    assert [event.symbol for event in seen if isinstance(event, Trade)] == ["a:A", "b:B", "a:A"]
-
-
-@pytest.mark.parametrize("packed", [True, False])
-async def test_where_hardly_anything_trades_little_is_played_at_once(packed: bool, tmp_path: Path) -> None:
-    """Each second of it is a bar that is decided upon: thousands at once would keep who asks waiting."""
-    at = [ns * 5_000_000_000 for ns in range(1, 2001)]
-    spans: list[int] = []
-
-    def take(first_ns: int, last_ns: int) -> None:
-        spans.append(last_ns - first_ns)
-
-    path = columnar(tmp_path / "a.tape", ["a:A"], at)
-    feed = TapeFeed(
-        Tape([path]),
-        Playback(math.inf),
-        time.monotonic_ns,
-        (lambda ticks, _: take(ticks["recv_ns"][0], ticks["recv_ns"][-1])) if packed else None,
-    )
-    await feed.run(lambda events: take(events[0].recv_ns, events[-1].recv_ns))  # type: ignore[union-attr]
-    assert len(spans) > 400 and max(spans) <= 20_000_000_000
 
 
 @pytest.mark.data

@@ -22,8 +22,9 @@ from engine.feeds.normalised import lines_of
 from engine.feeds.packing import Ticks
 from engine.feeds.playback import Playback, PlayState
 from engine.feeds.simulation.venue import SimulatedVenue
-from engine.feeds.tape import Tape, TapeFeed
+from engine.feeds.tape import Tape
 from engine.feeds.tape_edit import convert
+from engine.feeds.tape_feed import TapeFeed
 from engine.logs import LogRing
 from engine.wiring.engine_options import EngineOptions
 from engine.wiring.live import LiveEngine
