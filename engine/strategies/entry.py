@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from engine.events import NS, Family, FeatureRow, Signal
 from engine.strategies.base import Strategy
-from engine.strategies.settings import Switches
+from engine.strategies.settings import StrategyInfo, StrategyState, Switches, describe
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -96,6 +98,46 @@ class Entry:
     def defines(self, method: str) -> bool:
         return getattr(self.kind, method) is not getattr(Strategy, method)
 
+    # --- what is told of it ---
+
+    def section(self) -> dict[str, Any]:
+        """As the configuration would write it, defaults included."""
+        return {
+            "enabled": self.enabled,
+            "weight": self.weight,
+            "symbols": sorted(self.symbols),
+            "budget_pct": self.budget_pct,
+            **msgspec.to_builtins(self.params),
+        }
+
+    def state(self) -> StrategyState:
+        return StrategyState(
+            self._name,
+            self.kind.description,
+            self.enabled,
+            self.weight,
+            self.signals,
+            self.last_ns,
+            self.error,
+            self.budget_pct,
+            self.origin,
+        )
+
+    def detail(self) -> StrategyInfo:
+        return StrategyInfo(
+            self._name,
+            self.kind.description,
+            self.enabled,
+            self.weight,
+            tuple(sorted(self.symbols)),
+            self.budget_pct,
+            describe(self.params),
+            self.origin,
+            self.signals,
+            self.last_ns,
+            self.error,
+        )
+
     # --- calls ---
 
     def on_bars(self, table: FeatureTable, found: list[Signal]) -> None:
@@ -141,7 +183,8 @@ class Entry:
             self.last_ns = row.ns
         return signal
 
-    def on_scores(self, ns: int, scores: Mapping[str, float]) -> list[Signal]:
+    def on_scores(self, ns: int, scores: Mapping[str, float], found: list[Signal]) -> None:
+        """Add the signals on a model's scores to ``found``."""
         own = {s: v for s, v in scores.items() if not self.symbols or s in self.symbols}
         scored = own.keys() if not self.origin else frozenset(own)
         signals = self.strategy.on_scores(ns, own)
@@ -151,10 +194,10 @@ class Entry:
                 raise StrategyFault(f"signal for {signal.symbol!r}, which was not scored")
         if self.origin:
             signals = [_plain(signal, ns) for signal in signals]
+        found.extend(signals)
         if signals:
             self.signals += len(signals)
             self.last_ns = ns
-        return signals
 
     def took(self, seconds: float, limit_s: float) -> None:
         """Judge how long a call took. Raises StrategyFault after SLOW_CALLS above the limit in a row."""

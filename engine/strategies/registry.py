@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from engine.errors import ConfigError
 from engine.events import FeatureRow, Signal
@@ -26,9 +24,9 @@ from engine.strategies.settings import (
     StrategyInfo,
     StrategyState,
     changed,
-    describe,
     kept_params,
     parse,
+    refuse_unknown,
     switches,
 )
 from engine.strategies.trend import Trend
@@ -54,6 +52,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
 log = logging.getLogger("engine.strategies")
 
 _OnRow = Callable[[FeatureRow], Signal | None]
+_Given = TypeVarTuple("_Given")
+_Answer = TypeVar("_Answer")
 
 
 class StrategySet:
@@ -94,7 +94,7 @@ class StrategySet:
         if self._users is not None:
             self._take_users(self._users.start())
         broken = any(entry.broken for entry in self._entries.values())
-        _refuse_unknown(settings, self._entries, elsewhere=broken)
+        refuse_unknown(settings, self._entries, elsewhere=broken)
         self._bind()
 
     # --- what runs -------------------------------------------------------------------------------
@@ -109,10 +109,8 @@ class StrategySet:
             return found
         for entry in self._on_bars:
             try:
-                if entry.origin and self._timer is not None:
-                    began = self._timer()
-                    entry.on_bars(table, found)
-                    entry.took((self._timer() - began) / 1e9, self._limit_s)
+                if entry.origin:
+                    self._timed(entry, entry.on_bars, table, found)
                 else:
                     entry.on_bars(table, found)
             except BaseException as error:
@@ -125,11 +123,11 @@ class StrategySet:
         for entry, method in self._on_rise:
             if entry.symbols and row.symbol not in entry.symbols:
                 continue
-            if entry.origin:
-                self._hear(entry, method, row, found)
-                continue
             try:
-                signal = entry.on_row(method, row)
+                if entry.origin:
+                    signal = self._timed(entry, entry.on_row, method, row)
+                else:
+                    signal = entry.on_row(method, row)
             except BaseException as error:
                 self._fault(entry, error)
             else:
@@ -147,28 +145,22 @@ class StrategySet:
             if not entry.enabled or not entry.defines("on_scores") or name == without:
                 continue
             try:
-                began = self._timer() if self._timer is not None else 0
-                found.extend(entry.on_scores(ns, scores))
-                if entry.origin and self._timer is not None:
-                    entry.took((self._timer() - began) / 1e9, self._limit_s)
+                if entry.origin:
+                    self._timed(entry, entry.on_scores, ns, scores, found)
+                else:
+                    entry.on_scores(ns, scores, found)
             except BaseException as error:
                 self._fault(entry, error)
         return found
 
-    def _hear(self, entry: Entry, method: _OnRow, row: FeatureRow, found: list[Signal]) -> None:
-        """A user's strategy, which may be slow."""
-        try:
-            if self._timer is not None:
-                began = self._timer()
-                signal = entry.on_row(method, row)
-                entry.took((self._timer() - began) / 1e9, self._limit_s)
-            else:
-                signal = entry.on_row(method, row)
-        except BaseException as error:
-            self._fault(entry, error)
-        else:
-            if signal is not None:
-                found.append(signal)
+    def _timed(self, entry: Entry, call: Callable[[*_Given], _Answer], *given: *_Given) -> _Answer:
+        """A call of a user's strategy, which may be slow."""
+        if self._timer is None:
+            return call(*given)
+        began = self._timer()
+        answer = call(*given)
+        entry.took((self._timer() - began) / 1e9, self._limit_s)
+        return answer
 
     def hear(self, signal: Signal) -> bool:
         """Count what a strategy said elsewhere; False: it is off here, or is not let see the symbol."""
@@ -206,16 +198,7 @@ class StrategySet:
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every strategy's section as the configuration would write it, defaults included."""
-        return {
-            name: {
-                "enabled": entry.enabled,
-                "weight": self.weights[name],
-                "symbols": sorted(entry.symbols),
-                "budget_pct": entry.budget_pct,
-                **msgspec.to_builtins(entry.params),
-            }
-            for name, entry in self._entries.items()
-        }
+        return {name: entry.section() for name, entry in self._entries.items()}
 
     def sees(self, name: str, symbol: str) -> bool:
         """Whether a strategy is let see the symbol. Raises ConfigError when unknown."""
@@ -293,37 +276,11 @@ class StrategySet:
 
     def detail(self, name: str) -> StrategyInfo:
         """Everything about a strategy. Raises ConfigError when unknown."""
-        entry = self._entry(name)
-        return StrategyInfo(
-            name,
-            entry.kind.description,
-            entry.enabled,
-            self.weights[name],
-            tuple(sorted(entry.symbols)),
-            entry.budget_pct,
-            describe(entry.params),
-            entry.origin,
-            entry.signals,
-            entry.last_ns,
-            entry.error,
-        )
+        return self._entry(name).detail()
 
     def states(self) -> list[StrategyState]:
         """All strategies: the built-in ones in order of registration, then the users' by file."""
-        return [
-            StrategyState(
-                name,
-                entry.kind.description,
-                entry.enabled,
-                self.weights[name],
-                entry.signals,
-                entry.last_ns,
-                entry.error,
-                entry.budget_pct,
-                entry.origin,
-            )
-            for name, entry in self._entries.items()
-        ]
+        return [entry.state() for entry in self._entries.values()]
 
     def kinds(self) -> dict[str, type[Strategy]]:
         """The classes that run, by name: another one after its file was read anew."""
@@ -436,7 +393,7 @@ class StrategySet:
 
 def check_settings(settings: Mapping[str, Mapping[str, Any]], folder: Path | None) -> None:
     """Check what can be without running a user's code. Raises ConfigError as ``StrategySet`` does."""
-    _refuse_unknown(settings, STRATEGIES, elsewhere=offers_any(folder))
+    refuse_unknown(settings, STRATEGIES, elsewhere=offers_any(folder))
     for name, kind in STRATEGIES.items():
         parse(name, kind, settings.get(name, {}))
 
@@ -446,10 +403,3 @@ def shown_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[
     own = {name: dict(section) for name, section in settings.items() if name not in STRATEGIES}
     built_in = {name: section for name, section in settings.items() if name in STRATEGIES}
     return StrategySet(built_in).settings() | own
-
-
-def _refuse_unknown(settings: Mapping[str, Any], known: Collection[str], *, elsewhere: bool) -> None:
-    """Refuse sections of no strategy, unless one may be defined ``elsewhere``: where it cannot be read."""
-    for name in settings:
-        if name not in known and not elsewhere:
-            raise ConfigError(f"strategies.{clean(name, 40)}: unknown strategy; known are {', '.join(known)}")

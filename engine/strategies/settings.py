@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -102,6 +102,16 @@ def parse(name: str, kind: type[Strategy], section: object) -> tuple[Switches, S
     own = {key: value for key, value in section.items() if key not in common}
     common.setdefault("enabled", kind.starts_on)
     return switches(name, kind, common), _convert(name, kind, own, kind.Params)
+
+
+def refuse_unknown(settings: Mapping[str, Any], known: Collection[str], *, elsewhere: bool) -> None:
+    """Refuse sections of no strategy, unless one may be defined ``elsewhere``: where it cannot be read.
+
+    Raises ConfigError.
+    """
+    for name in settings:
+        if name not in known and not elsewhere:
+            raise ConfigError(f"strategies.{clean(name, 40)}: unknown strategy; known are {', '.join(known)}")
 
 
 def switches(name: str, kind: type[Strategy], values: Mapping[str, Any]) -> Switches:
