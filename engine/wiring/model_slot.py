@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.errors import ModelError, NoEarlierError
+from engine.errors import ModelError
 from engine.events import NS
 from engine.models.builtin import ensure_builtin
 from engine.models.predictor import Predictor
@@ -25,7 +25,9 @@ from engine.wiring.desk import Desk
 from engine.wiring.first_model import first_model
 from engine.wiring.kept import forget
 from engine.wiring.loaded_models import LoadedModels
+from engine.wiring.model_reserve import Reserve
 from engine.wiring.model_watch import TRACKS
+from engine.wiring.owed_falls import OwedFalls
 from engine.wiring.scoring import Fall
 
 log = logging.getLogger("engine.models")
@@ -58,12 +60,8 @@ class ModelSlot:
         self._models = LoadedModels(desk, live=live)
         self._registry: Registry | None = None
         self._busy = asyncio.Lock()
-        self._ready: Predictor | None = None
-        """The last good model, loaded."""
-        self._activated_ns = 0
-        """When the model at work, or that the desk went back from since, was made active."""
-        self._owed: list[Fall] = []
-        """What the registry does not know yet; the first one fell from the model that it has as active."""
+        self._reserve = Reserve(self.scoring, self._models)
+        self._owed = OwedFalls(STRATEGY, told=spawn is not None)
         self._ran: set[str] = set()
         """Of which the registry knows that they ran here."""
         self.error = ""
@@ -74,7 +72,7 @@ class ModelSlot:
         """Since when the model at work is."""
         self.swap_ns = 0
         """How long the last exchange of the active model took."""
-        self.scoring.fallback = self._last_good
+        self.scoring.fallback = self._reserve.take
         self.scoring.on_fall = self._on_fall
 
     @property
@@ -90,7 +88,7 @@ class ModelSlot:
     @property
     def ready_version(self) -> str:
         """Of the last good model that is loaded; "": none is."""
-        return "" if self._ready is None else self._ready.version
+        return self._reserve.version
 
     def next_ns(self, model: Predictor) -> int:
         """When it predicts next, given enough bars."""
@@ -117,7 +115,7 @@ class ModelSlot:
                 self._fail(ModelError("no model is active: `tickdesk train` makes one"))
             elif await self._begin(roles.active):
                 roles = await self._roles()
-            await self._follow_beside(roles)
+            await self._reserve.follow(roles)
 
     async def _begin(self, active: Entry) -> bool:
         """Whether the registry went back from ``active``."""
@@ -148,7 +146,7 @@ class ModelSlot:
         self.keep_tracks()
         self.scoring.set_active(None)
         self.scoring.set_shadow(None)
-        self._ready = None
+        self._reserve.take()
         self._models.close()
 
     # --- what a person or a schedule asks for ---
@@ -156,7 +154,7 @@ class ModelSlot:
     async def reload(self) -> str:
         """Load the registry's active model anew; returns what happened, one line."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             roles = await self._roles()
             if roles.active is None:
                 raise ModelError("no model is active: `tickdesk models activate VERSION` makes one")
@@ -165,14 +163,14 @@ class ModelSlot:
                 predictor = await self._swap_to(roles.active, reload=True)
             except ModelError as error:
                 raise ModelError(f"{error}; {self._stays()}") from None
-            await self._follow_beside(roles)
+            await self._reserve.follow(roles)
             same = before is not None and before.version == predictor.version
             return f"model {predictor.version} {'loaded again' if same else 'loaded'} ({predictor.metric})"
 
     async def activate(self, version: str, who: str, reason: str = "") -> str:
         """Load and try a model, make it active in the registry, put it to work; one line."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             entry = await asyncio.to_thread(self.registry.get, version)
             if entry.strategy != STRATEGY:
                 raise ModelError(f"model {entry.version} is of strategy {entry.strategy}, not of {STRATEGY}")
@@ -183,7 +181,7 @@ class ModelSlot:
     async def rollback(self, who: str, reason: str = "") -> str:
         """Go back to the model that was active before; one line."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             entry = (await self._roles()).last_good
             if entry is None:
                 raise ModelError("there is no earlier model to go back to")
@@ -199,7 +197,7 @@ class ModelSlot:
     async def deactivate(self, who: str, reason: str = "") -> str:
         """Go on without a model; one line."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             leave = partial(self.registry.deactivate, STRATEGY, who=who, reason=reason)
             left = await asyncio.to_thread(leave)
             self._without()
@@ -209,7 +207,7 @@ class ModelSlot:
     async def set_shadow(self, version: str, who: str, reason: str = "") -> str:
         """Let a model run beside the active one, "": none any more; one line."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             registry, found = self.registry, None
             if version:
                 entry = await asyncio.to_thread(registry.get, version)
@@ -223,20 +221,14 @@ class ModelSlot:
                 if found is not None:
                     self._models.refuse(found[0])
                 raise
-            if found is None:
-                self.scoring.set_shadow(None)
-                self._let_go()
-                return "no shadow runs any more"
-            self._models.take(*found)
-            self.scoring.set_shadow(found[0])
-            self._let_go()
-            return f"model {version} runs as shadow from now on"
+            self._reserve.shadow(found)
+            return f"model {version} runs as shadow from now on" if found else "no shadow runs any more"
 
     async def _change(self, entry: Entry, change: Callable[[], Entry]) -> Entry:
         """Load ``entry``, let ``change`` write it down, put it to work."""
         found = await self._models.get(entry)
         try:
-            await self._settle_falls()  # the desk may have gone back meanwhile
+            await self._owed.settle(self.registry)  # the desk may have gone back meanwhile
             now = await asyncio.to_thread(change)
             if now.version != entry.version:  # one whose files are damaged by now was passed over
                 self._models.refuse(found[0])
@@ -256,16 +248,16 @@ class ModelSlot:
         except ModelError as error:
             log.error("the shadow and the last good model are not known: %s", error)
             return
-        await self._follow_shadow(roles)
+        await self._reserve.follow_shadow(roles)
         if at_once or self._spawn is None:
-            await self._follow_last_good(roles)
+            await self._reserve.follow_last_good(roles)
         else:
             self._spawn(self._fetch_last_good())  # who asked need not wait for it
 
     async def _fetch_last_good(self) -> None:
         try:
             async with self._busy:
-                await self._follow_last_good(await self._roles())
+                await self._reserve.follow_last_good(await self._roles())
         except ModelError as error:
             log.error("the last good model is not known: %s", error)
 
@@ -274,7 +266,7 @@ class ModelSlot:
     async def follow(self) -> None:
         """Take up what another process changed in the registry."""
         async with self._busy:
-            await self._settle_falls()
+            await self._owed.settle(self.registry)
             roles = await self._roles()
             loaded = self.scoring.active
             if self._owed:
@@ -286,7 +278,7 @@ class ModelSlot:
             elif loaded is None or loaded.version != roles.active.version:
                 with contextlib.suppress(ModelError):  # logged and kept, and tried again
                     await self._swap_to(roles.active)
-            await self._follow_beside(roles)
+            await self._reserve.follow(roles)
 
     async def _roles(self) -> Roles:
         return await asyncio.to_thread(self.registry.roles, STRATEGY)
@@ -295,7 +287,7 @@ class ModelSlot:
         fallen = len(self._owed)
         try:
             predictor, dated = await self._models.get(entry, anew=reload)
-            if any(fall.version == entry.version for fall in self._owed[fallen:]):
+            if self._owed.since(fallen, entry.version):
                 self._models.refuse(predictor)
                 raise ModelError(f"model {entry.version} was rolled back while it was loaded again")
         except ModelError as error:
@@ -305,39 +297,6 @@ class ModelSlot:
         self._put_to_work(entry, predictor, dated, anew=anew and not same)
         return predictor
 
-    async def _follow_beside(self, roles: Roles) -> None:
-        """The shadow and the last good model, as the registry has them."""
-        await self._follow_shadow(roles)
-        await self._follow_last_good(roles)
-
-    async def _follow_shadow(self, roles: Roles) -> None:
-        shadow = self.scoring.shadow
-        if roles.shadow is None:
-            self.scoring.set_shadow(None)
-        elif shadow is None or shadow.version != roles.shadow.version:
-            try:
-                found = await self._models.get(roles.shadow)
-                self._models.take(*found)
-                self.scoring.set_shadow(found[0])
-            except ModelError as error:
-                self.scoring.no_shadow(f"shadow {roles.shadow.version} not loaded: {error}")
-                log.error("%s", self.scoring.shadow_error)
-
-    async def _follow_last_good(self, roles: Roles) -> None:
-        """Have the model loaded that the desk goes back to, so that it can at any moment."""
-        ready = None
-        if roles.last_good is not None:
-            try:
-                found = await self._models.get(roles.last_good)
-                self._models.take(*found)
-                ready = found[0]
-            except ModelError as error:
-                log.warning("the last good model %s cannot be loaded: %s", roles.last_good.version, error)
-        active = self.scoring.active
-        self._ready = ready if active is None or ready is None or ready.version != active.version else None
-        self._hold(self._ready)
-        self._let_go()
-
     # --- the exchange ---
 
     def _put_to_work(self, entry: Entry, predictor: Predictor, dated: int, *, anew: bool = True) -> None:
@@ -345,17 +304,17 @@ class ModelSlot:
         before = self.scoring.active
         if before is None or before.version != predictor.version:
             self.running_ns = self._desk.now_ns
-        if entry.activated_ns != self._activated_ns:
+        if entry.activated_ns != self._owed.activated_ns:
             self.rollback_note = ""  # whoever decided it knows
-        if self._ready is not None and self._ready.version == predictor.version:
-            self._ready = None
+        if self._reserve.version == predictor.version:
+            self._reserve.take()
         # Until it is known to which one the desk would go back.
-        self._hold(self.scoring.active, self._ready, predictor)
+        self._reserve.hold(self.scoring.active, self._reserve.ready, predictor)
         self.scoring.set_active(predictor, dated, anew=anew)
         self.swap_ns = time.perf_counter_ns() - began_ns
         self._models.take(predictor, dated)
-        self._activated_ns, self.error = entry.activated_ns, ""
-        self._owed.clear()
+        self._owed.activated_ns, self.error = entry.activated_ns, ""
+        self._owed.forget()
         if self._spawn is not None and predictor.version not in self._ran:
             self._spawn(self._tell_ran(predictor.version))
         log.info("model loaded", extra={"fields": {"version": predictor.version}})
@@ -370,17 +329,10 @@ class ModelSlot:
             log.warning("the registry does not know that model %s ran here: %s", version, error)
 
     def _without(self) -> None:
-        self._hold(self.scoring.active, self._ready)
+        self._reserve.hold(self.scoring.active, self._reserve.ready)
         self.scoring.set_active(None)
-        self._owed.clear()
+        self._owed.forget()
         self.error = self.rollback_note = ""
-
-    def _hold(self, *models: Predictor | None) -> None:
-        self.scoring.hold(*(one.manifest.bar_interval_s for one in models if one is not None))
-
-    def _let_go(self) -> None:
-        used = (self.scoring.active, self.scoring.shadow, self._ready)
-        self._models.keep([one.version for one in used if one is not None])
 
     def _tell_old(self, version: str, dated: int) -> None:
         limit_ns = self._desk.trading.gate.book.limits.model_age_ns
@@ -392,10 +344,6 @@ class ModelSlot:
 
     # --- the desk went back by itself ---
 
-    def _last_good(self) -> Predictor | None:
-        ready, self._ready = self._ready, None
-        return ready
-
     def _on_fall(self, fall: Fall) -> None:
         where = f"back to {fall.to}" if fall.to else "the strategy goes on without a model"
         self.rollback_note = f"model {fall.version} was rolled back, {where}: {fall.reason}"
@@ -403,7 +351,7 @@ class ModelSlot:
         log.error("%s", self.rollback_note)
         self._desk.alert("error", "model", self.rollback_note)
         self.scoring.dated_ns = self._models.dated_ns(fall.to)
-        self._owed.append(fall)
+        self._owed.add(fall)
         if self._spawn is not None:
             self._spawn(self._tell_registry())
 
@@ -412,30 +360,6 @@ class ModelSlot:
             await self.follow()
         except ModelError as error:  # the poll tries again
             log.error("the registry does not know of the rollback yet: %s", error)
-
-    async def _settle_falls(self) -> None:
-        """Write into the registry what the desk did by itself, unless a person was faster. Raises
-        ModelError."""
-        while self._owed:
-            fall, active = self._owed[0], (await self._roles()).active
-            if active is None or (active.version, active.activated_ns) != (fall.version, self._activated_ns):
-                self._owed.clear()  # somebody has decided since
-                return
-            if self._spawn is None:
-                return
-            self._activated_ns = await asyncio.to_thread(self._write_down, fall)
-            del self._owed[:1]
-
-    def _write_down(self, fall: Fall) -> int:
-        """Also where the last good model was not loaded yet when it was wanted. When the model that is active
-        now was made so; 0: none is."""
-        try:
-            back = self.registry.rollback(STRATEGY, who=DESK, reason=fall.reason, bad=True)
-        except NoEarlierError:
-            self.registry.deactivate(STRATEGY, who=DESK, reason=fall.reason, bad=True)
-            return 0
-        self.registry.ran(back.version)
-        return back.activated_ns
 
     def _fail(self, error: ModelError) -> ModelError:
         self.error = str(error)

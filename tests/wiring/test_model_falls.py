@@ -169,7 +169,7 @@ def test_a_fall_while_another_is_loaded_is_written_down_first(
 
 def test_a_fall_before_the_last_good_model_is_loaded_goes_there_all_the_same(stage: Stage) -> None:
     work(stage, stage.b)
-    stage.slot._ready = None  # as while a start still loads it
+    stage.slot._reserve.take()  # as while a start still loads it
     fall(stage)
     assert stage.version == ""
     asyncio.run(stage.settle())
@@ -205,7 +205,7 @@ def test_the_last_good_model_as_shadow_is_no_shadow_of_itself(
 
 def test_with_all_earlier_models_damaged_the_strategy_goes_on_without_one(stage: Stage) -> None:
     work(stage, stage.b)
-    stage.slot._ready = None
+    stage.slot._reserve.take()
     (stage.registry.directory / stage.a / "model.txt").write_bytes(b"cut")
     fall(stage)
     asyncio.run(stage.settle())
