@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.errors import AmbiguousSymbolError, SymbolError
-from engine.spelling import never_closes, parsed, read_any, rule_of, writes_no_slash
+from engine.spelling.name import never_closes, parsed
+from engine.spelling.rules import read_any, rule_of, writes_no_slash
 from engine.text import clean
 
 Names = Mapping[str, Mapping[str, str]]

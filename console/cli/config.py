@@ -15,7 +15,7 @@ from console.cli.looks import looks
 from console.cli.settings import config_path, configuration, key_map
 from engine.config import Config, default_path
 from engine.feeds.address import without_password
-from engine.spelling import rule_of
+from engine.spelling.rules import rule_of
 from engine.strategies.registry import shown_settings
 from engine.symbols import name_of
 from engine.text import clean
