@@ -19,13 +19,14 @@ from textual.screen import Screen
 from console.alerts import SILENT, AlertsApp, Notices
 from console.commands import DeskCommands
 from console.control import ControlApp
-from console.driver import DeskDriver, bytes_written
+from console.driver import DeskDriver
 from console.exporting import ExportingApp
 from console.keymap import DEFAULT_KEYS, OPENING_PANES, ORDERS_PANE, KeyMap
 from console.keystrokes import KeystrokesApp
 from console.link_protocol import Link, LinkState
 from console.market import MarketApp
 from console.memory import ConsoleMemory
+from console.patient import bytes_written
 from console.replay import ReplayApp
 from console.screens.bus import BusScreen
 from console.screens.daily import DailyScreen

@@ -12,8 +12,8 @@ from typing import Any
 from textual.drivers._byte_stream import ByteStream
 from textual.drivers.web_driver import WebDriver, _ExitInput
 
-from console.driver import PatientDriver
 from console.keyboard import Keyboard
+from console.patient import PatientDriver
 
 
 class BrowserDriver(PatientDriver, WebDriver):

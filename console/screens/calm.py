@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from console.driver import PatientApp
+from console.patient import PatientApp
 from console.screens.compositor import DeskCompositor
 from console.screens.pace import Pace
 from widgets.grid import Grid

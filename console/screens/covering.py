@@ -11,7 +11,7 @@ from typing import Any
 from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 
-from console.driver import PatientApp, PatientDriver
+from console.patient import PatientApp, PatientDriver
 from console.screens.calm import CalmScreen
 
 

@@ -21,7 +21,8 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable
 
-from console.driver import DeskDriver, PatientApp
+from console.driver import DeskDriver
+from console.patient import PatientApp
 from console.screens.calm import CalmScreen
 from tests.bench.registry import Figure, at_least, at_most, bench
 from tests.bench.terminal import Terminal

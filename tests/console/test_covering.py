@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from console.app import DeskApp
-from console.driver import PatientApp
+from console.patient import PatientApp
 from tests.console import sample_desk as sample
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk
