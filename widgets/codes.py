@@ -23,6 +23,7 @@ MEANINGS: dict[str, str] = {
     # of what acts on them
     "UNKNOWN_SYMBOL": "the desk has no such instrument",
     "ORDER_WORKING": "an order of the symbol is at work",
+    "HANDS_OFF": "this engine only watches: engine.hands_off is on",
     "IN_POSITION": "the symbol is held that way already",
     "SPENT": "its signals are older than the symbol's last exit",
     "NO_EQUITY": "what the account is worth is not known",

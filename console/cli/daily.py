@@ -35,7 +35,7 @@ MARKS = {"done": "✓", "failed": "✗", "killed": "✗", "running": "▶", "ski
 def run(arguments: argparse.Namespace) -> int:
     if arguments.show is not None:
         return show(arguments, state_dir(arguments), arguments.show)
-    return start(arguments, "daily", quiet_options())
+    return start(arguments, "daily", quiet_options(dry=arguments.dry_run))
 
 
 def calendar_of(config: Config) -> Calendar:

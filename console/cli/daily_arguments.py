@@ -30,7 +30,9 @@ def add_daily(command: Callable[..., argparse.ArgumentParser], duration: Callabl
 
 def _alike(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--dry-run", action="store_true", help="send no order and no message; what would be is told"
+        "--dry-run",
+        action="store_true",
+        help="send nothing: no order, exit, webhook or message; what would be is told",
     )
     parser.add_argument("--again", metavar="STEP", default="", help="do it again from this step on")
     parser.add_argument("--json", action="store_true", help="machine-readable")

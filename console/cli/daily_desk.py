@@ -163,12 +163,14 @@ class DeskHere:
         self._process, self._begun = process, True
 
 
-def quiet_options() -> list[str]:
-    """Of an engine that is to do a daily run's orders alone: no strategy enters, and it tells nobody."""
+def quiet_options(*, dry: bool) -> list[str]:
+    """Of an engine that is to do a daily run's orders alone: no strategy enters, and it tells nobody. Of a
+    ``dry`` run it begins nothing at all by itself: no exit, no automation."""
     day = _DAYS[(datetime.now(UTC).weekday() + 3) % 7]
     settings = (
         f"opportunities.sessions=['{day} 00:00-00:01']",
         "targets.enabled=false",
         "notify.enabled=false",
+        f"engine.hands_off={'true' if dry else 'false'}",
     )
     return [part for setting in settings for part in ("--set", setting)]

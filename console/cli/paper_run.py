@@ -28,5 +28,5 @@ def run(arguments: argparse.Namespace) -> int:
     # An engine of its own must not enter before the open, either.
     hours = config.daily.sessions
     own = ["--set", f"opportunities.sessions={msgspec.json.encode(hours).decode()}"] if hours else []
-    own = quiet_options() if arguments.dry_run else own
+    own = quiet_options(dry=True) if arguments.dry_run else own
     return start(arguments, "paper-run", own, msgspec.json.encode(options).decode())

@@ -17,6 +17,9 @@ class EngineConfig(Section, frozen=True):
     at_stop: Literal["keep", "cancel_entries"] = "keep"
     """What becomes of resting orders when the engine stops: ``keep`` leaves them for the next start;
     ``cancel_entries`` cancels those that could open a position, at brokers too."""
+    hands_off: bool = False
+    """It watches, and begins nothing by itself: no entry, exit or rebalancing, no automation, message or
+    training, and no limit of the day changes the state. What a person asks for is done."""
     processor: Literal["own", "any"] = "own"
     """``own``: one processor is the live engine's alone, where this machine has one to spare; its own other
     work and consoles keep off it. ``any``: the system chooses."""

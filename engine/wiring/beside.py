@@ -40,7 +40,8 @@ class Beside:
             spawn=lambda work: engine.tasks.spawn(work, vital=False),
         )
         self.notifications: Notifications | None = None
-        if self._config.notify.enabled and not engine.on_tape:  # what is long past is no news
+        silent = engine.on_tape or self._config.engine.hands_off  # what is long past is no news
+        if self._config.notify.enabled and not silent:
             self.notifications = Notifications(self._config.notify, alert=engine.desk.alert)
             engine.writing.watchers.append(self.notifications.on_event)
 
@@ -76,7 +77,8 @@ class Beside:
         self._ask_around()
         self._collect()
         self._report()
-        self._train_again()
+        if not self._config.engine.hands_off:
+            self._train_again()
         self._serve_tcp()
 
     def _ask_around(self) -> None:

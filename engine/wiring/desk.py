@@ -139,7 +139,7 @@ class Desk:
         """What is told of each sweep; None: nobody reads it."""
         self.targets: Targets | None = None
         self._act = self.trading.act
-        if config.targets.enabled:
+        if config.targets.enabled and not config.engine.hands_off:
             self.targets = Targets(
                 config,
                 instruments,

@@ -74,6 +74,10 @@ class Entries:
             if exited_ns is None or not self._rests(opportunity, exited_ns):
                 self._enter(opportunity, instrument)
 
+    def hold(self, opportunity: Opportunity) -> None:
+        """In place of ``act``, of a desk that begins nothing by itself."""
+        self._drop(opportunity, "HANDS_OFF", "this engine begins nothing by itself")
+
     def expect(self) -> None:
         """Positions were marked: make what the next order takes of it before one waits for it."""
         ledger = self._flow.ledger

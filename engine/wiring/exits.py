@@ -22,6 +22,7 @@ class ExitOrders:
         self._features = features
         self._flow = flow
         self._builder = OrderBuilder(config.account)
+        self._hands_off = config.engine.hands_off
 
     def on_exit(self, index: int) -> None:
         """The kernel saw a level crossed."""
@@ -36,6 +37,8 @@ class ExitOrders:
 
     def _arm(self, symbol: str) -> None:
         """Levels that the trading state does not let be acted on are not watched: each tick would tell."""
+        if self._hands_off:
+            return self._flow.watch.mute(symbol)
         target = originates(self._flow.gate.state, Purpose.TAKE_PROFIT)
         self._flow.watch.arm(symbol, target=target)
 
@@ -48,7 +51,7 @@ class ExitOrders:
         return self._leave(symbol, self._flow.watch.overdue(symbol, self._features.now_ns))
 
     def _leave(self, symbol: str, crossed: Crossed | None) -> bool:
-        if crossed is None or not originates(self._flow.gate.state, crossed.purpose):
+        if crossed is None or self._hands_off or not originates(self._flow.gate.state, crossed.purpose):
             return False
         self.send(symbol, crossed.purpose, crossed.reason)
         return True

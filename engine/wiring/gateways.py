@@ -65,7 +65,7 @@ class Gateways:
             for one in (order, *blotter.of_list(order.request.list_id)):
                 orders[one.client_order_id] = one
         self.brokers.restore(list(orders.values()), now_ns)
-        if self._desk.trading.gate.state is not RiskState.ACTIVE:
+        if self._desk.trading.gate.state is not RiskState.ACTIVE and not self._config.engine.hands_off:
             self._desk.trading.cancel_entries()  # the engine may have died between a halt and its cancels
         self._compare_with_all(settings)
 
@@ -105,7 +105,7 @@ class Gateways:
         return instrument.quote_currency if instrument is not None else ""
 
     def _entries_off(self, reason: str) -> None:
-        if self._desk.trading.gate.state is RiskState.ACTIVE:
+        if self._desk.trading.gate.state is RiskState.ACTIVE and not self._config.engine.hands_off:
             self._desk.trading.set_state(RiskState.REDUCING, SOURCE, reason)
 
     async def run(self) -> None:

@@ -108,7 +108,8 @@ def steps(engine: LiveEngine) -> list[Step]:
         await engine.tasks.cancel()
 
     async def cancel(has_s: float) -> None:
-        entries = engine.config.engine.at_stop == "cancel_entries"
+        settings = engine.config.engine
+        entries = settings.at_stop == "cancel_entries" and not settings.hands_off
         left = await leave_orders(engine.desk, engine.clock, entries=entries, answer_s=_ASKS * has_s)
         if left:
             raise TimeoutError(f"{len(left)} cancels are not answered")

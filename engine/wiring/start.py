@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from engine.wiring.tape_playback import TapePlayback
 
 if TYPE_CHECKING:
     from engine.wiring.live import LiveEngine
+
+log = logging.getLogger("engine")
 
 AFTER_DECISIONS_S = 0.01
 """When the orders of a bar close are out: then models are compared."""
@@ -59,7 +62,7 @@ async def start(engine: LiveEngine) -> None:
         engine.advance()
         if engine.said is None:  # else others have the feeds
             tell_unfed(engine.desk, engine.feeds)
-        if engine.desk.trading.gate.state is not RiskState.ACTIVE:
+        if engine.desk.trading.gate.state is not RiskState.ACTIVE and not engine.config.engine.hands_off:
             # The last run may have ended between the halt and its cancels.
             engine.desk.trading.cancel_entries()
     _go_on(engine)
@@ -70,8 +73,11 @@ def _go_on(engine: LiveEngine) -> None:
     spawn = engine.tasks.spawn
     if engine.gateways is not None:
         engine.broker_tasks.spawn(engine.gateways.run(), vital=False)
-    engine.desk.signals.on_signal = engine.automations.offer
-    spawn(engine.automations.run(), vital=False)
+    if engine.config.engine.hands_off:
+        log.warning("hands off: this engine watches, and begins nothing by itself")
+    else:
+        engine.desk.signals.on_signal = engine.automations.offer
+        spawn(engine.automations.run(), vital=False)
     engine.recording.start()
     engine.start_feeds()
     spawn(engine.recording.run(), vital=False)

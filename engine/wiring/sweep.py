@@ -25,8 +25,9 @@ async def sweep(engine: LiveEngine) -> None:
             if isinstance(engine.clock, LiveClock):
                 engine.clock.resync()
             engine.advance()
-            engine.alerts.look()
-            _watch(engine, consoles)
+            if not engine.config.engine.hands_off:
+                engine.alerts.look()
+                _watch(engine, consoles)
         except Exception as error:
             engine.internal_error(error)
 

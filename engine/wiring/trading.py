@@ -66,6 +66,7 @@ class Trading:
         self._sweep_ns = int(config.exits.sweep_s * NS)
         self._next_sweep_ns = 0
         self._funds = config.paper.funding_rate_pct != 0.0
+        self._hands_off = config.engine.hands_off
         self._day = -1
         flow = self._flow = OrderFlow(
             config,
@@ -114,7 +115,7 @@ class Trading:
         self.booking = flow.booking
         self.watch = flow.watch
         # Bound once: these are on the way from a tick to an order.
-        self.act = self._entries.act
+        self.act = self._entries.hold if config.engine.hands_off else self._entries.act
         self.on_wake = flow.market.on_wake
         self.on_clock = flow.on_clock
         self.add_gateway = flow.add_gateway
@@ -186,7 +187,8 @@ class Trading:
         now = self._features.now_ns
         flow, ledger = self._flow, self.ledger
         flow.market.on_time()
-        flow.entry_cancels.on_time()
+        if not self._hands_off:
+            flow.entry_cancels.on_time()
         if now // _DAY_NS != self._day:
             self._day = now // _DAY_NS
             ledger.roll(now)
@@ -210,7 +212,7 @@ class Trading:
     def _judge_equity(self, now: int) -> None:
         ledger = self.ledger
         day_pnl, start = ledger.day_pnl(now), ledger.day_start_equity
-        if day_pnl is not None and start is not None:
+        if day_pnl is not None and start is not None and not self._hands_off:
             # Unknown for want of a rate it denies entries, and halts nothing: at a start no rate is known.
             change = self.gate.on_equity(day_pnl, start, now, ledger.day_high(now))
             if change is not None:

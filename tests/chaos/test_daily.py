@@ -41,7 +41,7 @@ SETTINGS = options(
     models__every_bars=1,
     simulated__history_s=90,
 )
-ENGINE = [*SETTINGS, *quiet_options()]
+ENGINE = [*SETTINGS, *quiet_options(dry=False)]
 """The run's orders alone: nothing else enters, and no exit is near."""
 ORDERS = 6
 AT = ["order:3:during"]

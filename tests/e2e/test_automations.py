@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from console.cli.client import ask
 from engine.api.protocol import AutomationRow, SignalStatistics
@@ -31,29 +28,6 @@ class Metronome(Strategy):
     def on_bar(self, row):
         return self.signal(row.symbol, row.ns, 0.9, 0.8, "tick tock")
 '''
-
-
-class Hook(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", "0"))
-        body = json.loads(self.rfile.read(length))
-        self.server.calls.append((self.headers["Idempotency-Key"], body))  # type: ignore[attr-defined]
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Silent."""
-
-
-@pytest.fixture
-def hook() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    server.calls = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 def soon(holds: Callable[[], Any], timeout_s: float = 20.0) -> Any:

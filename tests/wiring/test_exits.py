@@ -364,3 +364,21 @@ def test_changing_a_distance_arms_nothing_while_an_exit_is_at_work() -> None:
     market.tick(98.5)
     market.tick(98.5)
     assert market.held == 0 and market.purposes() == [Purpose.ENTRY, Purpose.TRAILING_STOP]
+
+
+def test_a_desk_that_only_watches_leaves_nothing_by_itself_and_all_when_asked() -> None:
+    market = opened(overrides=HELD_3_S)
+    kept = (*HELD_3_S, "engine.hands_off=true", "exits.stop_loss_pct=0.5")
+    watching = Market(overrides=kept)
+    watching.desk.restore(market.bench.journal, START_NS)
+    for price in (100.0, *[97.0] * 40):
+        watching.tick(price)
+    watching.act()
+    assert (
+        watching.held == market.held and watching.purposes() == [] and not watching.desk.trading.work.count()
+    )
+    assert watching.drops() == ["HANDS_OFF"]
+    watching.desk.trading.flatten()
+    for _ in range(4):
+        watching.tick(97.0)
+    assert watching.purposes() == [Purpose.FLATTEN] and watching.held == 0
