@@ -40,11 +40,11 @@ from console.spare_dialogs import SpareDialogsApp
 from console.style_cache import keep_no_closed_widgets
 from console.tapes import Tapes
 from console.themes import PLAIN, Looks, ThemesApp
+from console.traffic import Traffic
 from console.view import DeskView
 from console.watchlists import WatchlistsApp
 from engine.api.protocol import StrategyPatch
 from engine.errors import LinkError
-from engine.events import NS
 from engine.text import clean
 from widgets.desk_pane import EQUITY, LATENCY
 from widgets.status import STALE_S
@@ -96,8 +96,7 @@ class DeskApp(
         self.animation_level = "none"
         self._frames_per_s = frames_per_s
         self._stale_s = stale_s
-        self._traffic_at = (0, 0, 0)
-        self._traffic = ""
+        self._traffic = Traffic()
         self.desk = DeskScreen(self.view, first_run=first_run, stale_s=stale_s, flash=flash)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -160,15 +159,7 @@ class DeskApp(
         written = bytes_written(self)
         if written is None:
             return ""
-        then, received_then, written_then = self._traffic_at
-        now, received = time.monotonic_ns(), self.link.bytes_received
-        if now - then >= 2 * NS:
-            if then:
-                seconds = (now - then) / NS
-                down, out = (received - received_then) / seconds, (written - written_then) / seconds
-                self._traffic = f"link {down / 1000:.0f} tty {out / 1000:.0f} kB/s"
-            self._traffic_at = (now, received, written)
-        return self._traffic
+        return self._traffic.text(self.link, written, time.monotonic_ns())
 
     def action_reload(self) -> None:
         """What the selected row is made of: a strategy of its file, everything else of the model's."""
