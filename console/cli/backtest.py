@@ -8,12 +8,13 @@ from console.cli.output import opened
 from console.cli.progress import Progress
 from console.cli.research_plan import research_configuration, run_plan_of
 from console.cli.settings import state_dir
+from engine.text import clean
 
 
 def run(arguments: argparse.Namespace) -> int:
     from engine.research.report.html import as_html
     from engine.research.report.json import as_json
-    from engine.research.report.text import as_text
+    from engine.research.report.text import as_screen, as_text
     from engine.research.summary import summarise
     from engine.wiring.backtest import prepare
     from engine.wiring.backtest import run as backtest
@@ -27,5 +28,17 @@ def run(arguments: argparse.Namespace) -> int:
         with opened(str(arguments.html)) as file:
             file.write(as_html(found, summary))
     with opened("-" if arguments.out is None else str(arguments.out)) as file:
-        file.write((as_json if arguments.json else as_text)(found, summary))
+        if arguments.json:
+            file.write(as_json(found, summary))
+        elif arguments.full or arguments.out is not None:
+            file.write(as_text(found, summary))
+        else:
+            file.write(as_screen(found, summary, _rest(arguments)))
     return 1 if found.failed else 0
+
+
+def _rest(arguments: argparse.Namespace) -> str:
+    """Where the rest of the report is."""
+    if arguments.html is not None:
+        return f"The rest: --full prints it, and it is in {clean(arguments.html, 1000)}"
+    return "The rest: --full prints it, --out and --html write it, --json is for programs"

@@ -41,8 +41,10 @@ def add_research(command: Command) -> None:
         "configured strategies are on; with it, only those named. Nothing of it is stored."
     )
     add_plan(backtest)
-    backtest.add_argument("--json", action="store_true", help="the whole result machine-readable")
-    backtest.add_argument("--out", type=Path, metavar="FILE", help="write the report there")
+    form = backtest.add_mutually_exclusive_group()
+    form.add_argument("--full", action="store_true", help="print all of the report, not what fits a screen")
+    form.add_argument("--json", action="store_true", help="the whole result machine-readable")
+    backtest.add_argument("--out", type=Path, metavar="FILE", help="write the whole report there")
     backtest.add_argument("--html", type=Path, metavar="FILE", help="write the report as one web page")
     backtest.add_argument(
         "--trials",

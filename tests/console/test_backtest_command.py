@@ -35,9 +35,15 @@ def test_text_json_and_page(bars: Path, tmp_path: Path, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert text.startswith("tickdesk backtest: file:WAVE, 2024-01-01 to 2024-04-30\n")
     assert "WARNINGS\n- the result rests on" in text
-    assert max(len(line) for line in text.splitlines()) <= 80
+    *lines, rest = text.splitlines()
+    assert max(map(len, lines)) <= 80 and rest == f"The rest: --full prints it, and it is in {page}"
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert page.stat().st_mode & 0o077 == 0
+    assert len(lines) <= 50 and "Not modelled" not in text
+    assert main(["backtest", *where, *fast, "--full"]) == 0
+    whole = capsys.readouterr().out
+    assert "Not modelled" in whole and len(whole.splitlines()) > 100
+    assert main(["backtest", *where, *fast, "--out", str(told)]) == 0 and told.read_text() == whole
     assert main(["backtest", *where, *fast, "--json", "--out", str(told), "--trials", "40"]) == 0
     found = json.loads(told.read_text())
     assert found["summary"]["trials"] == 40

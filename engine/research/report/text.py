@@ -10,20 +10,30 @@ from engine.research.report import sections
 from engine.research.report.figures import unit
 from engine.research.report.monthly import MONTHS, monthly
 from engine.research.report.not_modelled import not_modelled
-from engine.research.result import Backtest
+from engine.research.result import Backtest, Trade
 from engine.research.summary import Summary
 
 WIDTH = 80
 TRADES = 20
 """Newest that are shown, and lines of a table; JSON has all."""
+SCREEN = 48
+"""Lines of the short form, when its warnings leave so many."""
+LEAST_TRADES = 5
+
+
+def as_screen(backtest: Backtest, summary: Summary, rest: str) -> str:
+    """What matters first, on one screen: warnings, headline, the first trades. ``rest``: where the rest is,
+    a line, which is kept whole."""
+    lines = _opening(backtest, summary)
+    ending = ["", *_wrapped(f"Digest of orders and fills: {backtest.sha256}"), rest]
+    if backtest.trades:
+        room = max(SCREEN - len(lines) - len(ending) - 4, LEAST_TRADES)  # four: the head of the table
+        lines += _trades(backtest, backtest.trades[:room], "first")
+    return "\n".join([*lines, *ending]) + "\n"
 
 
 def as_text(backtest: Backtest, summary: Summary) -> str:
-    name = sections.title(backtest)
-    lines = [*_wrapped(name), "=" * min(len(name), WIDTH)]
-    if summary.warnings:
-        lines += ["", "WARNINGS", *_bullets(summary.warnings)]
-    lines += ["", *_figures(sections.headline(summary))]
+    lines = _opening(backtest, summary)
     for one in sections.certainty(summary):
         lines += _table(one)
     lines += [""]
@@ -33,11 +43,7 @@ def as_text(backtest: Backtest, summary: Summary) -> str:
     for one in (*sections.parts(backtest), sections.costs(backtest, summary), *sections.held(backtest)):
         lines += _table(one)
     if backtest.trades:
-        title, heads, rows = sections.trades(backtest.trades[-TRADES:], dated=10)
-        left_out = len(backtest.trades) - len(rows)
-        said = f"{title} (the last {len(rows)} of {len(backtest.trades):,})" if left_out else title
-        kept = [at for at, head in enumerate(heads) if head not in (">quantity", "ended by")]
-        lines += _table((said, [heads[at] for at in kept], [[row[at] for at in kept] for row in rows]))
+        lines += _trades(backtest, backtest.trades[-TRADES:], "last")
     for one in (*sections.stages(backtest), *sections.data(backtest)):
         lines += _table(one)
     lines += ["", "Not modelled", *_bullets(not_modelled(backtest))]
@@ -45,10 +51,26 @@ def as_text(backtest: Backtest, summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(section: Section) -> list[str]:
+def _opening(backtest: Backtest, summary: Summary) -> list[str]:
+    name = sections.title(backtest)
+    lines = [*_wrapped(name), "=" * min(len(name), WIDTH)]
+    if summary.warnings:
+        lines += ["", "WARNINGS", *_bullets(summary.warnings)]
+    return [*lines, "", *_figures(sections.headline(summary))]
+
+
+def _trades(backtest: Backtest, those: Sequence[Trade], which: str) -> list[str]:
+    title, heads, rows = sections.trades(those, dated=10)
+    left_out = len(backtest.trades) - len(rows)
+    said = f"{title} (the {which} {len(rows)} of {len(backtest.trades):,})" if left_out else title
+    kept = [at for at, head in enumerate(heads) if head not in (">quantity", "ended by")]
+    return _table((said, [heads[at] for at in kept], [[row[at] for at in kept] for row in rows]), len(rows))
+
+
+def _table(section: Section, most: int = TRADES) -> list[str]:
     name, heads, rows = section
-    left_out = len(rows) - TRADES
-    shown = rows[:TRADES]
+    left_out = len(rows) - most
+    shown = rows[:most]
     lines = ["", *_wrapped(name), "-" * min(len(name), WIDTH), *as_lines(heads, shown, WIDTH)]
     return [*lines, f"… and {left_out:,} more"] if left_out > 0 else lines
 

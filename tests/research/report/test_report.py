@@ -8,7 +8,7 @@ import pytest
 
 from engine.research.report.html import as_html
 from engine.research.report.json import as_json
-from engine.research.report.text import WIDTH, as_text
+from engine.research.report.text import SCREEN, WIDTH, as_screen, as_text
 from engine.research.result import Backtest, Rejects, Source
 from engine.research.summary import Summary, summarise
 from tests.research.made import backtest, charts, held, rejects, trade
@@ -147,3 +147,18 @@ def test_the_text_tells_whose_spread_deflates() -> None:
     own = " ".join(as_text(one, summarise(one, samples=0, trials=9, trial_sharpes=[0.1, 0.4, None])).split())
     assert "by the spread of their own Sharpe ratios (2 known)" in own
     assert "Luck of" not in as_text(one, summarise(one, samples=0))
+
+
+def test_on_a_screen_stand_the_warnings_the_headline_and_the_first_trades(
+    whole: tuple[Backtest, Summary],
+) -> None:
+    one, summary = whole[0], msgspec.structs.replace(whole[1], warnings=whole[1].warnings[:2])
+    many = msgspec.structs.replace(one, trades=[*one.trades] * 30)
+    told = as_screen(many, summary, "all of it is elsewhere")
+    lines, flat = told.splitlines(), " ".join(told.split())
+    assert all(warning in flat for warning in summary.warnings) and many.sha256 in told
+    assert flat.index("WARNINGS") < flat.index("Sharpe ratio") < flat.index("Trades (the first")
+    assert len(lines) == SCREEN and max(map(len, lines)) <= WIDTH and lines[-1] == "all of it is elsewhere"
+    few = as_screen(one, summary, "all of it is elsewhere")
+    assert len(few.splitlines()) < SCREEN and few.splitlines()[:20] == lines[:20]
+    assert as_text(one, summary).startswith(few[: few.index("Trades")].rstrip())
