@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import msgspec
 
 from console.cli.client import ask
+from console.cli.consent import consent
 from console.cli.orders import say
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
@@ -60,16 +60,7 @@ def _agreed(where: Path, patch: LimitPatch, json: bool) -> bool:
         raise ConfigError(wrong)
     if row is None or not loosens(row, patch):
         return True
-    if json or not sys.stdin.isatty():
-        raise ConfigError(f"{becomes(row, patch)} allows more and nobody can be asked: add --yes")
-    try:
-        wanted = input(f"{becomes(row, patch)}: this allows more. Do it? [y/N] ").strip().lower()
-    except EOFError:
-        wanted = ""
-    if wanted not in ("y", "yes"):
-        print("nothing changed", file=sys.stderr)
-        return False
-    return True
+    return consent(becomes(row, patch), "allows more", json=json)
 
 
 def _lines(rows: tuple[LimitRow, ...]) -> list[str]:

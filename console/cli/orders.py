@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ import msgspec
 
 from console.cli import order_list
 from console.cli.client import ask, quoted
+from console.cli.consent import consent
 from console.cli.order import PATH
 from console.cli.output import as_json, table
 from console.cli.settings import state_dir
@@ -56,8 +58,24 @@ def amend(arguments: argparse.Namespace) -> int:
     patch = AmendPatch(arguments.quantity, arguments.limit, arguments.stop, arguments.trail)
     if patch == AmendPatch():
         raise ConfigError("say what: --quantity, --limit, --stop or --trail")
-    path = f"{PATH}/{quoted(whole_id(where, arguments.id))}"
+    id = whole_id(where, arguments.id)
+    if patch.quantity is not None and not arguments.yes and not _may_grow(where, id, arguments):
+        return 1
+    path = f"{PATH}/{quoted(id)}"
     return say(ask(where, "POST", path, Reply, body=msgspec.json.encode(patch)), json=arguments.json)
+
+
+def _may_grow(where: Path, id: str, arguments: argparse.Namespace) -> bool:
+    """What makes an order smaller needs nobody; what makes it larger is asked once."""
+    row = next((row for row in _orders(where, None, "open", _MOST) if row.id == id), None)
+    try:
+        larger = row is not None and Decimal(arguments.quantity) > Decimal(row.quantity)
+    except InvalidOperation:
+        larger = False  # the engine says what is wrong with it
+    if row is None or not larger:
+        return True
+    grows = f"{row.symbol}: {row.quantity} → {clean(arguments.quantity, 40)}"
+    return consent(grows, "enlarges the order", json=arguments.json)
 
 
 def say(reply: Reply, *, json: bool) -> int:

@@ -10,6 +10,14 @@ from engine.plain_number import plain_number
 
 SIDES = ("buy", "sell")
 SYMBOL = "venue:NATIVE; NATIVE or the canonical name (BTC/USD, AAPL) where one venue has it"
+AT_ONCE = (
+    "Done at once, and without --yes: what stops, cancels, closes or tightens waits for nobody. What may "
+    "open or enlarge a position, or allows more, is asked for; where nobody can be asked it wants --yes."
+)
+ASKS = (
+    "What may open or enlarge a position, or allows more, is asked for; where nobody can be asked it wants "
+    "--yes. What stops, cancels, closes or tightens is done at once."
+)
 WHICH = "six or more of its first characters do, with or without td-"
 
 
@@ -21,8 +29,11 @@ class AddCommand(Protocol):
 
 def add_trading(command: AddCommand) -> None:
     """``command`` adds one to the parser."""
-    _order(command("order", "place an order, after a look at what it would do"))
-    _orders(_json(command("orders", "list the newest orders, or place several together")))
+    order = command("order", "place an order, after a look at what it would do")
+    orders = _json(command("orders", "list the newest orders, or place several together"))
+    _order(order)
+    _orders(orders)
+    order.epilog = orders.epilog = ASKS
     cancel = _json(command("cancel", "cancel an order, or all", "orders", "cancel"))
     cancel.add_argument("id", nargs="?", metavar="ID", help=WHICH)
     cancel.add_argument("--all", action="store_true", help="every order that is at work")
@@ -40,8 +51,11 @@ def add_trading(command: AddCommand) -> None:
     flatten.add_argument("--limit", action="store_true", help="bounded by the quote, instead of at market")
     kill = _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
     for one in (flatten, kill):
-        one.add_argument("--yes", action="store_true", help="without asking; only a terminal is asked")
-    amend.add_argument("--yes", action="store_true", help="as with other commands; amend never asks")
+        one.epilog = AT_ONCE
+        one.add_argument("--yes", action="store_true", help="as with other commands; this one never asks")
+    cancel.epilog = AT_ONCE
+    amend.epilog = ASKS
+    amend.add_argument("--yes", action="store_true", help="allow a larger quantity without asking")
     _json(command("positions", "list what is held", "account", "positions"))
     _json(command("account", "balances, exposure, and who earned what"))
     _json(command("targets", "what the portfolio's next rebalance would do, and what the last one did"))
@@ -60,6 +74,7 @@ def add_trading(command: AddCommand) -> None:
         help="scope: desk, strategy:NAME, symbol:SYMBOL or exits",
     )
     limits.add_argument("--yes", action="store_true", help="allow more without asking")
+    limits.epilog = ASKS
 
 
 def _order(parser: argparse.ArgumentParser) -> None:

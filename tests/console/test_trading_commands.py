@@ -12,6 +12,7 @@ import pytest
 
 from console.cli import account, explain, flatten, limits, main, order, orders, targets
 from console.cli.arguments import parse
+from engine.api.page import Page
 from engine.api.protocol import Reply
 from engine.api.rows import OrderRow
 from engine.api.trading_protocol import LimitPatch, OrderPreview, OrderTicket
@@ -279,44 +280,71 @@ def test_only_what_may_have_reached_an_engine_may_have_been_placed(
     assert ("may have been placed" in capsys.readouterr().err) is placed
 
 
+@pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize(
-    ("words", "question"),
-    [
-        (("flatten",), "close every position? [y/N] "),
-        (("flatten", "sim:A", "--percent", "50"), "close 50 % of the position in sim:A? [y/N] "),
-        (("kill",), "halt, cancel every order and close every position? [y/N] "),
-    ],
+    ("words", "path"),
+    [("flatten", "/v1/flatten"), ("flatten sim:A --percent 50", "/v1/flatten"), ("kill", "/v1/kill")],
 )
-def test_a_terminal_is_asked_before_positions_are_closed(
-    capsys: Capture,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    words: tuple[str, ...],
-    question: str,
+def test_what_makes_the_desk_safer_is_done_at_once_wherever_it_is_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, path: str, there: bool
 ) -> None:
     done: list[str] = []
-    answers: list[str] = []
-
-    def asked(text: str) -> str:
-        assert text == question
-        return answers.pop()
 
     def does(where: Path, method: str, path: str, *_: object, **__: object) -> Reply:
         done.append(path)
         return Reply(True, "flat")
 
     monkeypatch.setattr(flatten, "ask", does)
+    monkeypatch.setattr("builtins.input", lambda question: pytest.fail("nobody is asked"))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: there))
+    command = (*words.split(), "--state-dir", str(tmp_path))
+    assert main(command) == 0 and main((*command, "--yes")) == 0
+    assert done == [path, path]
+
+
+@pytest.mark.parametrize(
+    ("change", "there", "answer", "code"),
+    [
+        (("--quantity", "3"), True, "y", 0),
+        (("--quantity", "3"), True, "", 1),
+        (("--quantity", "3"), False, None, 2),
+        (("--quantity", "3", "--yes"), False, None, 0),
+        (("--quantity", "2.0"), False, None, 0),
+        (("--quantity", "1"), False, None, 0),
+        (("--quantity", "some"), False, None, 0),
+        (("--limit", "3"), False, None, 0),
+    ],
+)
+def test_an_order_becomes_larger_only_when_that_is_wanted(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    change: tuple[str, ...],
+    there: bool,
+    answer: str | None,
+    code: int,
+) -> None:
+    id, sent = "td-abcdef000000000000000000", list[str]()
+    row = OrderRow(*(id, "sim:A", "buy", "limit", "2", "0", "", "accepted", "entry", "", 1, 2))
+
+    def does(where: Path, method: str, path: str, *_: object, **__: object) -> object:
+        if method == "GET":
+            return Page((row,), None)
+        sent.append(path)
+        return Reply(True, "change asked for")
+
+    def asked(question: str) -> str:
+        assert answer is not None, "nobody is asked"
+        assert question == "sim:A: 2 → 3: this enlarges the order. Do it? [y/N] "
+        return answer
+
+    monkeypatch.setattr(orders, "ask", does)
     monkeypatch.setattr("builtins.input", asked)
-    command = (*words, "--state-dir", str(tmp_path))
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    answers.append("")
-    assert main(command) == 1 and not done
-    assert capsys.readouterr().err == "nothing done\n"
-    answers.append("y")
-    assert main(command) == 0 and len(done) == 1
-    assert main((*command, "--yes")) == 0 and len(done) == 2
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
-    assert main(command) == 0 and len(done) == 3, "an emergency waits for nobody"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: there))
+    assert main(("amend", id, *change, "--state-dir", str(tmp_path))) == code
+    assert bool(sent) is (code == 0)
+    if code == 2:
+        assert "sim:A: 2 → 3 enlarges the order and nobody can be asked: add --yes" in capsys.readouterr().err
 
 
 def test_an_order_is_meant_by_the_beginning_of_its_id(
