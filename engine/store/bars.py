@@ -21,6 +21,7 @@ from engine.events import NS
 from engine.store import schema
 from engine.store.bar import Bar, Span, StoredAction
 from engine.store.bars_rows import BarRows
+from engine.store.calls import Awaited
 from engine.store.opening import BUSY_MS
 from engine.text import clean
 
@@ -104,19 +105,9 @@ class BarStore:
 
     def call(self, job: Job[T], timeout: float = 60.0) -> T:
         """Run ``job`` as ``ask`` does, and wait for it. Raises ``StoreError``."""
-        answered = threading.Event()
-        found: list[Any] = []
-
-        def answer(value: Any, error: StoreError | None) -> None:
-            found[:] = value, error
-            answered.set()
-
-        self.ask(job, answer)
-        if not answered.wait(timeout):
-            raise StoreError(f"the database of bars did not answer within {timeout:g} s")
-        if found[1] is not None:
-            raise found[1]
-        return found[0]  # type: ignore[no-any-return]
+        awaited: Awaited[T] = Awaited("the database of bars")
+        self.ask(job, awaited.take)
+        return awaited.result(timeout)
 
     def flush(self) -> None:
         """Wait until all that was given so far is written. Raises ``StoreError``."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from engine.errors import StoreError
+from engine.store.lock_file import is_locked, open_in, read_pid, write
 
 FILE = "daily.lock"
 LOOKS = 10
@@ -23,26 +24,18 @@ class DailyLock:
     @classmethod
     def acquire(cls, state_dir: Path) -> DailyLock:
         """Raises StoreError when another run is at work."""
-        try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreError(
-                f"cannot use the state directory {state_dir}: {error.strerror}; choose another --state-dir"
-            ) from error
+        fd = open_in(state_dir, FILE)
         try:
             _lock(fd)
         except OSError as error:
-            text = os.pread(fd, 32, 0).strip()
+            pid = read_pid(fd) or "unknown"
             os.close(fd)
             if not isinstance(error, BlockingIOError):
                 raise StoreError(f"cannot lock {state_dir}: {error.strerror}") from error
-            pid = text.decode() if text.isdigit() else "unknown"
             raise StoreError(
                 f"a daily run is at work here (pid {pid}): `tickdesk daily --show` tells how far it is"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        write(fd, f"{os.getpid()}")
         return cls(fd)
 
     def release(self) -> None:
@@ -69,11 +62,8 @@ def at_work(state_dir: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return is_locked(fd)
     except OSError:
         return False
     finally:
         os.close(fd)
-    return False

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from engine.errors import EngineBusyError, StoreError
+from engine.store.lock_file import is_locked, open_in, read, read_pid, write
 
 FILE = "engine.lock"
 _ENDS = b"ends"
@@ -26,11 +27,11 @@ class StateLock:
 
         Raises ``EngineBusyError`` when another engine holds it, ``StoreError`` when it cannot be used.
         """
-        fd = _open(state_dir)
+        fd = open_in(state_dir, FILE)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            pid = _read_pid(fd)
+            pid = read_pid(fd)
             os.close(fd)
             if not isinstance(error, BlockingIOError):
                 raise StoreError(
@@ -48,7 +49,7 @@ class StateLock:
 
         Raises ``StoreError`` when it cannot be used.
         """
-        fd = _open(state_dir)
+        fd = open_in(state_dir, FILE)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
         except OSError as error:
@@ -56,7 +57,7 @@ class StateLock:
             raise StoreError(
                 f"cannot lock {state_dir}: {error.strerror}; choose a local --state-dir"
             ) from error
-        if _read_pid(fd) is None or _read(fd).endswith(_ENDS):
+        if read_pid(fd) is None or read(fd).endswith(_ENDS):
             os.close(fd)
             return None
         return cls._taken(fd)
@@ -65,7 +66,7 @@ class StateLock:
     def _taken(cls, fd: int) -> StateLock:
         """Raises StoreError."""
         try:
-            _write(fd, f"{os.getpid()}")
+            write(fd, f"{os.getpid()}")
         except OSError as error:
             os.close(fd)
             raise StoreError(
@@ -81,7 +82,7 @@ class StateLock:
         """It was told to: however it ends, who waits for it is not to go on with what was done here."""
         if self._fd >= 0:
             with contextlib.suppress(OSError):  # it ends all the same
-                _write(self._fd, f"{os.getpid()} {_ENDS.decode()}")
+                write(self._fd, f"{os.getpid()} {_ENDS.decode()}")
 
     def release(self, *, in_order: bool = True) -> None:
         """Free the lock. The file stays: removing it would let two engines lock two different files.
@@ -95,18 +96,6 @@ class StateLock:
             self._fd = -1
 
 
-def _open(state_dir: Path) -> int:
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if state_dir.stat().st_mode & 0o077:
-            state_dir.chmod(0o700)
-        return os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"cannot use the state directory {state_dir}: {error.strerror}; choose another --state-dir"
-        ) from error
-
-
 def holder(state_dir: Path) -> int | None:
     """Process id of the engine that holds ``state_dir``; None when there is none."""
     try:
@@ -114,12 +103,9 @@ def holder(state_dir: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _read_pid(fd)
+        return read_pid(fd) if is_locked(fd) else None
     finally:
         os.close(fd)
-    return None
 
 
 def is_ending(state_dir: Path) -> bool:
@@ -129,7 +115,7 @@ def is_ending(state_dir: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return _read(fd).endswith(_ENDS)
+        return read(fd).endswith(_ENDS)
     finally:
         os.close(fd)
 
@@ -149,19 +135,3 @@ def _is_same(entry: Path, lock: os.stat_result) -> bool:
         return os.path.samestat(entry.stat(), lock)
     except OSError:  # closed meanwhile
         return False
-
-
-def _read(fd: int) -> bytes:
-    return os.pread(fd, 32, 0).partition(b"\n")[0]
-
-
-def _read_pid(fd: int) -> int | None:
-    pid = _read(fd).partition(b" ")[0]
-    return int(pid) if pid.isdigit() else None
-
-
-def _write(fd: int, text: str) -> None:
-    """It is never empty meanwhile: that would say that who had it ended in order. Raises OSError."""
-    line = f"{text}\n".encode()
-    os.pwrite(fd, line, 0)
-    os.ftruncate(fd, len(line))

@@ -21,6 +21,7 @@ from engine.errors import StoreError
 from engine.events import JournalEvent, Verdict
 from engine.histogram import Histogram
 from engine.store import opening, recovery, rows
+from engine.store.calls import Awaited, Call
 from engine.store.commands import Command
 from engine.store.journal import JournalWriter
 from engine.store.read import BorrowedReader, Query, Reader
@@ -41,13 +42,6 @@ class _Commit(NamedTuple):
     first_seq: int
     events: Sequence[JournalEvent]
     done: Callable[[int], None] | None
-
-
-class _Job(NamedTuple):
-    """A call on the writer thread, after everything that was asked for before it."""
-
-    run: Callable[[sqlite3.Connection], Any]
-    answer: Callable[[Any, Exception | None], None]
 
 
 class Store:
@@ -82,9 +76,9 @@ class Store:
         self._foremost: deque[Verdict | Command] = deque()
         self._commits: deque[_Commit] = deque()
         self._changed_settings: dict[str, str] = {}
-        self._jobs: deque[_Job] = deque()
-        self._swift: deque[_Job] = deque()
-        self._asked: list[_Job] = []
+        self._jobs: deque[Call] = deque()
+        self._swift: deque[Call] = deque()
+        self._asked: list[Call] = []
         self._writing = 0
         self._closing = False
         self._work = threading.Condition()
@@ -204,7 +198,7 @@ class Store:
         """
         with self._work:
             self._refuse()
-            (self._swift if swift else self._jobs).append(_Job(query, answer))
+            (self._swift if swift else self._jobs).append(Call(query, answer))
             self._work.notify_all()
 
     @property
@@ -245,23 +239,9 @@ class Store:
 
     def _call(self, query: Query[T], timeout: float = 60.0) -> T:
         """Run ``query`` on the writer thread after everything given so far, and return its result."""
-        answered = threading.Event()
-        result: list[Any] = []
-        fault: list[Exception] = []
-
-        def answer(value: Any, error: Exception | None) -> None:
-            if error is None:
-                result.append(value)
-            else:
-                fault.append(error)
-            answered.set()
-
-        self.ask(query, answer)
-        if not answered.wait(timeout):
-            raise StoreError(f"the database did not answer within {timeout:g} s")
-        if fault:
-            raise StoreError(f"cannot read the database: {fault[0]}") from fault[0]
-        return result[0]  # type: ignore[no-any-return]
+        awaited: Awaited[T] = Awaited("the database")
+        self.ask(query, awaited.take)
+        return awaited.result(timeout)
 
     def _main(self, opened: list[StoreError | None], ready: threading.Event) -> None:
         try:
@@ -305,13 +285,13 @@ class Store:
                 self._writing = sum(len(commit.events) for commit in commits) + len(settings)
             self._commit(connection, journal, commits, settings)
             for _ in range(swift):
-                self._answer(connection, self._asked.pop(0))
+                self._asked.pop(0).do(connection)
             now = monotonic()
             if now >= due or self._asked or closing or len(self._waiting) >= self._batch:
                 self._write_behind(connection)
                 due = now + BATCH_S
             while self._asked:
-                self._answer(connection, self._asked.pop(0))
+                self._asked.pop(0).do(connection)
             if closing and not (self._commits or self._jobs or self._swift):
                 return
 
@@ -377,14 +357,6 @@ class Store:
             self.beats += 1
             if self._commits and self.durable and not self._asked:
                 return  # orders do not wait for a backlog
-
-    def _answer(self, connection: sqlite3.Connection, job: _Job) -> None:
-        try:
-            value = job.run(connection)
-        except Exception as error:  # raised again where the answer is awaited
-            job.answer(None, error)
-        else:
-            job.answer(value, None)
 
     def _fail(self, error: Exception) -> None:
         """Fail closed: nothing after this is written or acknowledged."""
