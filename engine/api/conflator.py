@@ -9,21 +9,10 @@ from __future__ import annotations
 import msgspec
 
 from engine.api.hub import encode
-from engine.api.protocol import StateFrame
+from engine.api.protocol import ROW_KEYS, StateFrame
 from engine.api.rows import LogRow, Row
 from engine.api.topics import ALL, says_something
 from engine.slices import Work
-
-_KEYS = (
-    ("feeds", "venue"),
-    ("ticks", "symbol"),
-    ("opportunities", "id"),
-    ("positions", "symbol"),
-    ("orders", "id"),
-    ("strategies", "name"),
-    ("models", "strategy"),
-    ("automations", "name"),
-)
 
 
 class Frames:
@@ -78,7 +67,7 @@ def _changing(
     """What is another in ``state`` than in ``known``; all where nothing is known."""
     changed: dict[str, tuple[Row, ...]] = {}
     gone: dict[str, tuple[str, ...]] = {}
-    for name, key in _KEYS:
+    for name, key in ROW_KEYS:
         if name not in topics:
             changed[name] = ()
         elif known is not None:

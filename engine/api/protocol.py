@@ -55,6 +55,7 @@ from engine.events import (
 )
 
 __all__ = [
+    "ROW_KEYS",
     "VERSION",
     "AutomationPatch",
     "AutomationRow",
@@ -116,6 +117,18 @@ class StateFrame(msgspec.Struct, frozen=True, tag_field="type", tag="state"):
     version: int = VERSION
     """A client of another one does not go on."""
 
+
+ROW_KEYS = (
+    ("feeds", "venue"),
+    ("ticks", "symbol"),
+    ("opportunities", "id"),
+    ("positions", "symbol"),
+    ("orders", "id"),
+    ("strategies", "name"),
+    ("models", "strategy"),
+    ("automations", "name"),
+)
+"""Kinds of rows that a frame tells the changes of, and what tells one of a kind from another."""
 
 Sequenced = JournalEvent
 

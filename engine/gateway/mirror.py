@@ -11,20 +11,9 @@ from typing import Any
 
 import msgspec
 
-from engine.api.protocol import StateFrame, StatusRow
+from engine.api.protocol import ROW_KEYS, StateFrame, StatusRow
 from engine.api.rows import LogRow, Row
 
-KEYS = (
-    ("feeds", "venue"),
-    ("ticks", "symbol"),
-    ("opportunities", "id"),
-    ("positions", "symbol"),
-    ("orders", "id"),
-    ("strategies", "name"),
-    ("models", "strategy"),
-    ("automations", "name"),
-)
-"""Kinds of rows, and what tells one of a kind from another."""
 MOST_ROWS = {"opportunities": 400, "orders": 2_000}
 """Kinds that come and go; beyond that the oldest go. The engine itself shows fewer."""
 MOST_LOGS = 1_000
@@ -46,7 +35,7 @@ class Mirror:
         """When the last frame came."""
         self.away_since_s: float | None = None
         """Since when the engine has been away; None: it is there."""
-        self._rows: dict[str, dict[str, Row]] = {name: {} for name, _ in KEYS}
+        self._rows: dict[str, dict[str, Row]] = {name: {} for name, _ in ROW_KEYS}
         self._logs: deque[LogRow] = deque(maxlen=MOST_LOGS)
 
     @property
@@ -60,7 +49,7 @@ class Mirror:
             for rows in self._rows.values():
                 rows.clear()
             self._logs.clear()
-        for name, key in KEYS:
+        for name, key in ROW_KEYS:
             told, gone = getattr(frame, name), frame.gone.get(name, ())
             if told or gone or frame.full:
                 self.versions[name] = self.version
@@ -87,7 +76,7 @@ class Mirror:
     def state(self, now_s: float) -> StateFrame:
         """All of it, as a client's first frame. Only where ``ready``."""
         assert self.status is not None
-        rows: dict[str, Any] = {name: self.rows(name) for name, _ in KEYS}
+        rows: dict[str, Any] = {name: self.rows(name) for name, _ in ROW_KEYS}
         rows["logs"] = tuple(self._logs)
         return StateFrame(full=True, status=self.told_status(now_s), last_seq=self.last_seq, **rows)
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api.conflator import Conflator
-from engine.api.protocol import StateFrame
-from engine.gateway.mirror import KEYS, MOST_ROWS, Mirror
+from engine.api.protocol import ROW_KEYS, StateFrame
+from engine.gateway.mirror import MOST_ROWS, Mirror
 from engine.slices import at_once
 from tests.console import sample_desk as sample
 
 FULL = msgspec.structs.replace(sample.full_frame(), logs=())
-ROWS = {name: getattr(FULL, name) for name, _ in KEYS}
+ROWS = {name: getattr(FULL, name) for name, _ in ROW_KEYS}
 
 
 @settings(deadline=None)
@@ -25,7 +25,7 @@ def test_frames_of_what_changed_add_up_to_the_whole(data: st.DataObject) -> None
     conflator, mirror = Conflator(), Mirror()
     for step in range(data.draw(st.integers(1, 6))):
         chosen: dict[str, Any] = {}
-        for name, _ in KEYS:
+        for name, _ in ROW_KEYS:
             kept = data.draw(st.sets(st.integers(0, len(ROWS[name]) - 1))) if ROWS[name] else set()
             chosen[name] = tuple(row for at, row in enumerate(ROWS[name]) if at in kept)
         state = msgspec.structs.replace(FULL, **chosen)
@@ -33,7 +33,7 @@ def test_frames_of_what_changed_add_up_to_the_whole(data: st.DataObject) -> None
             conflator = Conflator()  # it comes back, and is told all
         frame = msgspec.json.decode(at_once(conflator.making(state, step)), type=StateFrame)
         mirror.merge(frame, float(step))
-        for name, key in KEYS:
+        for name, key in ROW_KEYS:
             told = {getattr(row, key): row for row in mirror.rows(name)}
             assert told == {getattr(row, key): row for row in chosen[name]}, name
 
