@@ -14,6 +14,8 @@ from console.cli.output import as_json, table
 from console.cli.settings import configuration, state_dir
 from console.cli.times import given_ns
 from engine.errors import ConfigError
+from engine.market_days import closed_days
+from engine.symbols import name_of
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     _refuse_names(arguments)
-    rows = _reader(arguments).summaries()
+    names = configuration(arguments).symbols
+    rows = _reader(arguments).summaries(lambda symbol: closed_days(name_of(symbol, names)))
     if arguments.symbols:
         rows = [row for row in rows if row.symbol in arguments.symbols]
     if arguments.json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from engine.errors import StoreError
 from engine.events import NS
+from engine.market_days import Closed
 from engine.store.bar import Bar, Provenance, StoredAction
 from engine.store.bars import MIGRATIONS
+from engine.store.bars_holes import open_holes
 
 _END_S = (1 << 62) // NS
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP = range(6)
@@ -83,7 +85,8 @@ class Summary(msgspec.Struct, frozen=True):
     bars: int
     filled: int
     holes: int
-    """Runs of bars between the first and the last that are not there and were never asked for in vain."""
+    """Runs of bars between the first and the last that are not there and were never asked for in vain, of
+    times at which the market was open."""
     missing: int
     """Bars in these."""
     sources: tuple[str, ...]
@@ -186,13 +189,14 @@ class BarReader:
             for start_s, end_s in _without(start, end, spans)
         ]
 
-    def summaries(self) -> list[Summary]:
-        """Of all series with bars, by symbol."""
-        return [self._summary(symbol, interval_s) for symbol, interval_s in self.series()]
+    def summaries(self, closed: Callable[[str], Closed | None] = lambda symbol: None) -> list[Summary]:
+        """Of all series with bars, by symbol. ``closed``: on which days a symbol's market is closed; of one
+        that never closes None, and every missing bar counts."""
+        return [self._summary(symbol, interval_s, closed(symbol)) for symbol, interval_s in self.series()]
 
     # --- inside ---
 
-    def _summary(self, symbol: str, interval_s: int) -> Summary:
+    def _summary(self, symbol: str, interval_s: int, closed: Closed | None) -> Summary:
         series = self._series(symbol, interval_s)
         ((first_s, last_s, bars, filled),) = self._rows(
             "SELECT MIN(open_s), MAX(open_s), COUNT(*), SUM(provenance = 0) FROM bars WHERE series = ?",
@@ -205,6 +209,11 @@ class BarReader:
         )
         holes = self.missing(symbol, interval_s, first_s * NS, (last_s + 1) * NS)
         missing = sum(-(-(end - start) // (interval_s * NS)) for start, end in holes)
+        if closed is not None:
+            opens = self._rows("SELECT open_s FROM bars WHERE series = ? ORDER BY open_s", series)
+            opens_s = np.fromiter((one for (one,) in opens), np.int64, len(opens))
+            counted = open_holes(opens_s, interval_s, holes, closed)
+            holes, missing = [hole for hole, _ in counted], sum(count for _, count in counted)
         return Summary(
             *(symbol, interval_s, first_s * NS, last_s * NS, bars, filled or 0, len(holes), missing),
             tuple(name for (name,) in sources),
