@@ -27,6 +27,12 @@ def add_history(history: argparse.ArgumentParser) -> None:
     history.add_argument(
         "--adjusted", action="store_true", help="for export: prices adjusted for splits and dividends"
     )
+    history.add_argument(
+        "--by",
+        choices=("symbol", "day"),
+        help="for export: one file a symbol and length of bars, or one a day (default: one a day of bars "
+        "shorter than a day)",
+    )
     history.add_argument("--json", action="store_true", help="for list, load and import: machine-readable")
     taken = history.add_argument_group("for import")
     taken.add_argument(

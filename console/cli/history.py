@@ -225,11 +225,13 @@ def _export(arguments: argparse.Namespace) -> int:
         since_ns=given_ns(arguments.since) or 0,
         until_ns=given_ns(arguments.until) or (1 << 62),
         adjust=arguments.adjusted,
+        by=arguments.by,
         note=lambda text: (
             print(f"tickdesk: {clean(text, 100)}", file=sys.stderr) if sys.stderr.isatty() else None
         ),
     )
-    print(f"{folder}: {found.bars:,} bars in {found.files:,} files")
+    files = "1 file" if found.files == 1 else f"{found.files:,} files"
+    print(f"{folder}: {found.bars:,} bars in {files}")
     return 0
 
 

@@ -1,5 +1,6 @@
-"""Stored bars to Parquet, one file a symbol and day, in folders that name both.
+"""Stored bars to Parquet: one file a symbol and length of bars, of bars shorter than a day one a day.
 
+    DIR/symbol=poll%3AAAPL/86400s.parquet
     DIR/symbol=binance%3ABTCUSDT/date=2025-01-31/60s.parquet
 
 Symbols are written as in a URL, which readers of such folders undo. Prices are the very floats that are
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -25,9 +26,13 @@ from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader, Bars
 from engine.text import clean
 
-_DAY_NS = 86_400 * NS
+_DAY_S = 86_400
+_DAY_NS = _DAY_S * NS
 _PRICES = ("open", "high", "low", "close", "volume", "vwap")
 _NAMES = np.array([provenance.name.lower() for provenance in sorted(Provenance)])
+
+
+By = Literal["symbol", "day"]
 
 
 class Exported(NamedTuple):
@@ -43,12 +48,14 @@ def export(
     since_ns: int = 0,
     until_ns: int = (1 << 62),
     adjust: bool = False,
+    by: By | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Exported:
     """Write all days that ``since_ns <= t < until_ns`` touches, whole, of ``symbols`` (none: all).
 
-    ``adjust``: prices and volumes adjusted for splits and dividends, see ``adjust.py``. A day's file is there
-    whole or as it was before. Raises ConfigError without polars; StoreError: an unknown symbol, a
+    ``adjust``: prices and volumes adjusted for splits and dividends, see ``adjust.py``. ``by``: what has a
+    file of its own; None: the symbol, of bars shorter than a day each day. A file is there whole or as it was
+    before. Raises ConfigError without polars; StoreError: an unknown symbol, a
     folder that cannot be written.
     """
     _polars()
@@ -65,21 +72,24 @@ def export(
             continue
         bars = read_period(reader, symbol, interval_s, since_ns, until_ns, adjust=adjust)
         count += len(bars)
-        files += _write(bars, folder)
+        daily = interval_s < _DAY_S if by is None else by == "day"
+        files += _write(bars, folder / f"symbol={quote(symbol, safe='')}", daily=daily)
         note(f"{symbol}: {len(bars):,} bars")
     return Exported(count, files)
 
 
-def _write(bars: Bars, folder: Path) -> int:
-    """A file a day; returns how many."""
+def _write(bars: Bars, folder: Path, *, daily: bool) -> int:
+    """A file, or one a day; returns how many."""
+    name = f"{bars.interval_s}s.parquet"
+    if not daily:
+        if len(bars):
+            _write_file(bars, folder / name)
+        return int(len(bars) > 0)
     days = bars.open_ns // _DAY_NS
     starts = np.flatnonzero(np.diff(days, prepend=-1)) if len(days) else np.zeros(0, np.int64)
     for start, stop in zip(starts, [*starts[1:], len(days)], strict=True):
-        date = datetime.fromtimestamp(int(days[start]) * 86_400, UTC).date()
-        path = (
-            folder / f"symbol={quote(bars.symbol, safe='')}" / f"date={date}" / f"{bars.interval_s}s.parquet"
-        )
-        _write_file(bars.part(slice(int(start), int(stop))), path)
+        date = datetime.fromtimestamp(int(days[start]) * _DAY_S, UTC).date()
+        _write_file(bars.part(slice(int(start), int(stop))), folder / f"date={date}" / name)
     return len(starts)
 
 

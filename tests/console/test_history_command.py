@@ -87,7 +87,7 @@ def test_export(says: Says, stored: Path, tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")
     out = tmp_path / "out"
     code, text, _ = says("export", str(out), "--symbols", SYMBOL, "--to", "2023-11-15")
-    assert (code, text) == (0, f"{out}: 100 bars in 1 files\n")
+    assert (code, text) == (0, f"{out}: 100 bars in 1 file\n")
     assert len(polars.read_parquet(out)) == 100
     code, _, error = says("export", str(out), "--from", "yesterday")
     assert code == 2 and "no time" in error

@@ -106,6 +106,33 @@ def test_adjusted_prices_are_of_all_that_came_later(tmp_path: Path) -> None:
     store.close()
 
 
+def test_bars_of_a_day_are_one_file_a_symbol_and_all_are_as_it_is_asked_for(
+    reader: BarReader, tmp_path: Path
+) -> None:
+    store = BarStore(reader._path)
+    store.start()
+    day = START // DAY * DAY
+    told = [bar(100.0 + at, symbol="poll:X", open_ns=day + at * DAY, interval_s=86_400) for at in range(400)]
+    store.call(store.page(told))
+    store.close()
+
+    def files(folder: str) -> set[str]:
+        return {str(one.relative_to(tmp_path / folder)) for one in (tmp_path / folder).rglob("*.parquet")}
+
+    found = export(reader, tmp_path / "told")
+    whole = "symbol=poll%3AX/86400s.parquet"
+    assert found.files == len(files("told")) == 6 and whole in files("told")
+    assert polars.read_parquet(tmp_path / "told" / whole)["close"].to_list() == [
+        100.0 + at for at in range(400)
+    ]
+    assert export(reader, tmp_path / "days", symbols=["poll:X"], by="day").files == 400
+    assert files("days") >= {"symbol=poll%3AX/date=2023-11-14/86400s.parquet"}
+    assert export(reader, tmp_path / "one", symbols=[SYMBOL], by="symbol").files == 1
+    assert files("one") == {"symbol=binance%3ABTCUSDT/60s.parquet"}
+    nothing = export(reader, tmp_path / "none", symbols=["poll:X"], until_ns=day)
+    assert nothing == (0, 0) and not files("none")
+
+
 def test_what_cannot_be_exported(reader: BarReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreError, match="no bars are stored of nobody:X"):
         export(reader, tmp_path, symbols=["nobody:X", SYMBOL])
