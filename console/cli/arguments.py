@@ -338,7 +338,7 @@ def parser() -> argparse.ArgumentParser:
     export.epilog = "balances: flow is what trading added to a currency's cash, without the starting cash."
     _export_options(export)
 
-    add_history(command("history", "list, load, import or export the stored bars"))
+    add_history(command("history", "list, load, import, export or remove the stored bars"))
     return top
 
 

@@ -13,16 +13,23 @@ def add_history(history: argparse.ArgumentParser) -> None:
         "import takes CSV (also .gz) and Parquet: a column of times (when a bar begins), open, high, low, "
         "close, and maybe volume, vwap and symbol. What is not believed is told line by line."
     )
-    history.add_argument("what", choices=("list", "load", "import", "export"), nargs="?", default="list")
+    history.add_argument(
+        "what", choices=("list", "load", "import", "export", "remove"), nargs="?", default="list"
+    )
     history.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
         help="for load: symbols, default all configured; for import: files, each FILE or SYMBOL=FILE; for "
-        "export: the folder to write to",
+        "export: the folder to write to; for remove: symbols",
     )
     history.add_argument("--symbols", nargs="+", metavar="SYMBOL", help="for list and export: only these")
-    history.add_argument("--from", dest="since", metavar="TIME", help="for export: ISO 8601, UTC; whole days")
+    history.add_argument(
+        "--from",
+        dest="since",
+        metavar="TIME",
+        help="for export and remove: ISO 8601, UTC; export writes whole days",
+    )
     history.add_argument("--to", dest="until", metavar="TIME", help="up to, and without")
     history.add_argument(
         "--adjusted", action="store_true", help="for export: prices adjusted for splits and dividends"
@@ -34,9 +41,14 @@ def add_history(history: argparse.ArgumentParser) -> None:
         "shorter than a day)",
     )
     history.add_argument("--json", action="store_true", help="for list, load and import: machine-readable")
+    history.add_argument("--yes", action="store_true", help="for remove: without asking")
     taken = history.add_argument_group("for import")
     taken.add_argument(
-        "--bars", type=_seconds, default=0, metavar="S", help="length of the bars (default: told)"
+        "--bars",
+        type=_seconds,
+        default=0,
+        metavar="S",
+        help="length of the bars (default: told); remove: only these",
     )
     taken.add_argument(
         "--actions",
@@ -87,7 +99,7 @@ def _add_import(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--rejects", type=Path, metavar="OUT", help="write every line not believed there, as CSV"
     )
-    group.add_argument("--dry-run", action="store_true", help="read and judge, write nothing")
+    group.add_argument("--dry-run", action="store_true", help="write nothing, only say what would be")
 
 
 def _seconds(text: str) -> int:

@@ -1,4 +1,4 @@
-"""``tickdesk history list|load|import|export``: the stored bars."""
+"""``tickdesk history list|load|import|export``: the stored bars; ``remove`` is in ``history_remove``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ _SHOWN_FAULTS = 20
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.what == "remove":
+        from console.cli import history_remove
+
+        return history_remove.run(arguments)
     return {"list": _list, "load": _load, "import": _import, "export": _export}[arguments.what](arguments)
 
 
@@ -36,10 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     _refuse_names(arguments)
-    names = configuration(arguments).symbols
-    rows = _reader(arguments).summaries(lambda symbol: closed_days(name_of(symbol, names)))
-    if arguments.symbols:
-        rows = [row for row in rows if row.symbol in arguments.symbols]
+    reader, names = _reader(arguments), configuration(arguments).symbols
+    wanted = _chosen(arguments, reader)
+    rows = reader.summaries(lambda symbol: closed_days(name_of(symbol, names)))
+    rows = [row for row in rows if not wanted or row.symbol in wanted]
     if arguments.json:
         print(as_json(rows))
     elif rows:
@@ -217,11 +221,11 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if len(arguments.names) != 1:
         raise ConfigError("name one folder to write to, as in `tickdesk history export bars`")
-    folder = Path(arguments.names[0])
+    folder, reader = Path(arguments.names[0]), _reader(arguments)
     found = export(
-        _reader(arguments),
+        reader,
         folder,
-        symbols=arguments.symbols or (),
+        symbols=_chosen(arguments, reader),
         since_ns=given_ns(arguments.since) or 0,
         until_ns=given_ns(arguments.until) or (1 << 62),
         adjust=arguments.adjusted,
@@ -240,6 +244,13 @@ def _reader(arguments: argparse.Namespace) -> BarReader:
     from engine.store.bars_read import BarReader
 
     return BarReader(state_dir(arguments) / BARS_DATABASE)
+
+
+def _chosen(arguments: argparse.Namespace, reader: BarReader) -> list[str]:
+    """What --symbols names of what is stored; none: all."""
+    from console.cli.stored import stored_symbols
+
+    return stored_symbols(reader, arguments.symbols or (), configuration(arguments).symbols)
 
 
 def _refuse_names(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from console.cli import main
 from engine.events import NS
-from engine.store.bar import Span
+from engine.store.bar import Span, StoredAction
 from engine.store.bars import BarStore
 from engine.store.bars_read import BarReader
 from engine.store.lock import StateLock
@@ -24,10 +24,11 @@ from engine.wiring.history_load import LoadStatus
 from tests.conftest import ROOT
 from tests.e2e.engine import COMMAND, environment
 from tests.klines_server import KlinesServer
-from tests.store.bar_samples import MINUTE, SYMBOL, bars, candles
+from tests.store.bar_samples import MINUTE, START, SYMBOL, bar, bars, candles
 
 Says = Callable[..., tuple[int, str, str]]
 DAYS = 3
+HOUR = 3600 * NS
 
 
 @pytest.fixture
@@ -63,7 +64,9 @@ def test_list(says: Says, stored: Path) -> None:
     assert says()[1] == out
     (found,) = json.loads(says("list", "--json")[1])
     assert (found["symbol"], found["bars"], found["missing"]) == (SYMBOL, 170, 20)
-    assert says("list", "--symbols", "nobody:X")[1] == "no bars are stored\n"
+    assert says("list", "--symbols", "BTCUSDT")[1] == says("list", "--symbols", "BTC/USDT")[1] == out
+    code, _, error = says("list", "--symbols", "ETHUSDT")
+    assert code == 2 and "unknown symbol ETHUSDT" in error
 
 
 def test_errors_are_one_line(says: Says, tmp_path: Path) -> None:
@@ -159,3 +162,77 @@ async def test_a_load_that_was_killed_goes_on(tmp_path: Path) -> None:
         # A minute may turn meanwhile: the oldest bar goes before the newest is told.
         assert (opens[1:] - opens[:-1] == MINUTE).all() and len(opens) >= DAYS * 1440 - 1
         assert opens[0] <= time.time_ns() - DAYS * 86_400 * NS + MINUTE
+
+
+def series(where: Path) -> dict[tuple[str, int], int]:
+    reader = BarReader(where / "bars.db")
+    found = {(one.symbol, one.interval_s): one.bars for one in reader.summaries()}
+    reader.close()
+    return found
+
+
+@pytest.fixture
+def several(stored: Path) -> Path:
+    """Two symbols, one of them with bars of two lengths, and a split."""
+    store = BarStore(stored / "bars.db")
+    store.start()
+    hours = [bar(100.0, open_ns=START // HOUR * HOUR + at * HOUR, interval_s=3600) for at in range(5)]
+    store.call(store.page(hours))
+    store.call(store.page(bars(10, symbol="kraken:BTC/USDT")))
+    store.call(store.actions(SYMBOL, [StoredAction(START, "split", 2.0, "polygon", False, START)]))
+    store.close()
+    return stored
+
+
+def test_what_is_removed_is_told_first_and_only_that_goes(says: Says, several: Path) -> None:
+    before = series(several)
+    code, out, error = says("remove", SYMBOL)
+    assert code == 2 and "removing 175 bars cannot be undone and nobody can be asked: add --yes" in error
+    assert [line.split()[1:3] for line in out.splitlines()[1:]] == [["170", "60"], ["5", "3600"]]
+    code, out, _ = says("remove", SYMBOL, "--bars", "3600", "--dry-run")
+    assert code == 0 and out.endswith("5 bars would be removed\n") and series(several) == before
+    code, out, _ = says("remove", SYMBOL, "--bars", "3600", "--yes")
+    assert code == 0 and out.endswith("5 bars removed\n")
+    assert series(several) == {one: n for one, n in before.items() if one != (SYMBOL, 3600)}
+    code, out, _ = says("remove", SYMBOL, "--from", "2023-11-15", "--yes", "--json")
+    (gone,) = json.loads(out)["removed"]
+    assert gone["bars"] == 70 and series(several)[SYMBOL, 60] == 100
+    assert says("remove", SYMBOL, "--from", "2023-11-15", "--yes")[:2] == (0, "nothing to remove\n")
+
+
+def test_what_was_removed_may_be_loaded_again_and_splits_go_with_the_last_bar(
+    says: Says, several: Path
+) -> None:
+    reader = BarReader(several / "bars.db")
+    first, edge, last = (bars(200)[at].open_ns for at in (0, 50, 110))
+    assert reader.missing(SYMBOL, 60, first, last) == []
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(edge / NS))
+    assert says("remove", SYMBOL, "--bars", "60", "--from", at, "--yes")[0] == 0
+    assert reader.missing(SYMBOL, 60, first, last) == [(edge, last)]
+    assert reader.actions(SYMBOL)
+    assert says("remove", SYMBOL, "--yes")[0] == 0
+    assert not reader.actions(SYMBOL) and set(series(several)) == {("kraken:BTC/USDT", 60)}
+    reader.close()
+
+
+def test_a_person_is_asked_and_a_running_engine_keeps_its_bars(
+    says: Says, several: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, answers = series(several), ["", "y"]
+
+    def asked(question: str) -> str:
+        assert question == "removing 10 bars: this cannot be undone. Do it? [y/N] "
+        return answers.pop(0)
+
+    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert says("remove", "kraken:BTC/USDT")[::2] == (1, "nothing removed\n") and series(several) == before
+    lock = StateLock.acquire(several)
+    code, _, error = says("remove", "kraken:BTC/USDT", "--yes")
+    lock.release()
+    assert code == 3 and "stop it before you remove some" in error and series(several) == before
+    assert says("remove", "kraken:BTC/USDT")[0] == 0 and len(series(several)) == 2
+    code, _, error = says("remove", "ETH/USDT", "--yes")
+    assert code == 2 and "unknown symbol ETH/USDT" in error
+    code, _, error = says("remove", "--yes")
+    assert code == 2 and "name symbols" in error
