@@ -96,11 +96,11 @@ def _tabs(text: str) -> int:
     return int(text)
 
 
-def _common(overrides: str, values: str = "KEY=VALUE", about: str = "") -> _Parser:
+def _common(overrides: str, option: str = "--set") -> _Parser:
     """Options that every command takes, before or after its name (so without defaults here).
 
     ``overrides`` names where ``--set`` goes: a command's own must not replace those before its name.
-    ``values`` and ``about``: what else it takes there, and what that does.
+    ``option``: what it is called where ``--set`` means something else.
     """
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("everywhere")
@@ -109,11 +109,11 @@ def _common(overrides: str, values: str = "KEY=VALUE", about: str = "") -> _Pars
         "--state-dir", type=Path, metavar="DIR", help="where journal, models, socket and logs live"
     )
     group.add_argument(
-        "--set",
+        option,
         action="append",
-        metavar=values,
+        metavar="KEY=VALUE",
         dest=overrides,
-        help=f"{about}override a configuration value, e.g. --set risk.max_position_pct=10",
+        help=f"override a configuration value, e.g. {option} risk.max_position_pct=10",
     )
     return common
 
@@ -240,9 +240,15 @@ def parser() -> argparse.ArgumentParser:
     features = command(
         "features",
         "compute features of bars in a CSV file: Alpha158, or our indicators",
-        shared=_common(
-            "overrides", "alpha158|indicators|KEY=VALUE", "which features to compute (required once); or "
-        ),
+        shared=_common("overrides", "--override"),
+    )
+    features.add_argument(
+        "--set",
+        action="append",
+        dest="sets",
+        default=[],
+        metavar="alpha158|indicators",
+        help="which features to compute (required)",
     )
     features.add_argument(
         "bars", type=Path, metavar="BARS.csv", help="open, high, low, close, volume[, vwap]"

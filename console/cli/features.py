@@ -26,11 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _take_set(arguments: argparse.Namespace) -> str:
-    """The set of features among the values of ``--set``: the one that is no KEY=VALUE."""
+    """The set of features. A KEY=VALUE beside it is meant as everywhere else: it overrides a value."""
     from engine.wiring.bar_file import SETS
 
-    names = [value for value in arguments.overrides if "=" not in value]
-    arguments.overrides = [value for value in arguments.overrides if "=" in value]
+    names = [value for value in arguments.sets if "=" not in value]
+    arguments.overrides += [value for value in arguments.sets if "=" in value]
     if len(names) != 1 or names[0] not in SETS:
         raise ConfigError(f"say which features to compute: --set {' or --set '.join(SETS)}")
     return str(names[0])

@@ -29,8 +29,8 @@ def test_help_shows_both_sets_where_options_are(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["features", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert told.count("--set alpha158|indicators|KEY=VALUE") == 2
-    assert "which features to compute (required once)" in told
+    assert "--set alpha158|indicators which features to compute (required)" in told
+    assert "--override KEY=VALUE override a configuration value" in told
 
 
 def test_alpha158_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,13 +58,16 @@ def test_a_file_longer_than_a_step_is_seamless_and_tells_its_progress(
         np.testing.assert_array_equal(found["features"], alpha158_series(bars))
 
 
+@pytest.mark.parametrize(
+    ("first", "option"), [((), "--override"), ((), "--set"), (("--set", "features.rsi_period=5"), "")]
+)
 def test_indicators_by_the_configured_periods_without_a_vwap(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: tuple[str, ...], option: str
 ) -> None:
     source, bars = csv_of(tmp_path / "bars.csv", vwap=False)
     out = tmp_path / "indicators.npz"
-    arguments = ["features", str(source), "--set", "indicators", "--set", "features.rsi_period=5"]
-    assert main([*arguments, "--out", str(out)]) == 0
+    last = (option, "features.rsi_period=5") if option else ()
+    assert main([*first, "features", str(source), "--set", "indicators", *last, "--out", str(out)]) == 0
     assert "no column vwap" in capsys.readouterr().err
     with np.load(out) as found:
         columns = dict(zip(found["names"].tolist(), found["features"].T, strict=True))
