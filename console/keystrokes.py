@@ -11,6 +11,7 @@ from textual import events
 from textual.app import App
 from textual.widgets import Input
 
+from console.screens.calm import CalmScreen
 from widgets.form import Form
 from widgets.value_input import ValueInput
 
@@ -19,9 +20,14 @@ class KeystrokesApp(App[None]):
     """An app in which a key's action is done before the next key is looked at."""
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and await self._act(event):
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
             return
-        await super().on_event(event)
+        screen = self.screen
+        if not await self._act(event):
+            await super().on_event(event)
+        elif isinstance(screen, CalmScreen) and self.screen is screen:
+            screen.draw_at_once()
 
     async def _act(self, event: events.Key) -> bool:
         """False: it is Textual's own. A key that means nothing where it was typed is dropped: left to wander,

@@ -135,6 +135,39 @@ class CalmScreen(Screen[Result]):
 
     # --- when it is drawn ------------------------------------------------------------------------
 
+    def draw_at_once(self) -> None:
+        """What a key led to. Textual asks each widget that changed when the loop has come round to it, and
+        draws when it has come round to the screen: that takes as long as to draw."""
+        if not self.is_current or not self.is_running:
+            return
+        _take_marks(self, self)
+        if self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets:
+            self._pace.draw()
+
+    def place_anew(self, widget: Widget) -> None:
+        """What is around it, as far as it depends on its size."""
+        part: Widget = widget
+        for around in widget.ancestors:
+            if not isinstance(around, Widget):
+                break
+            around._clear_arrangement_cache()
+            around._layout_updates += 1
+            self._layout_widgets.setdefault(around, set()).add(part)
+            if not around.styles.auto_dimensions:
+                break
+            part = around
+        self._layout_required = True
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        before = self.focused
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        # They are told in a moment: the first frame shows it already.
+        for one, has in ((before, False), (self.focused, True)):
+            if isinstance(one, Grid) and before is not self.focused:
+                one.show_focus(has)
+
     def _size_updated(
         self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
     ) -> bool:
@@ -186,6 +219,22 @@ class CalmScreen(Screen[Result]):
         if self._owed and not due and self.is_current and not self.app._batch_count:
             self._compositor_refresh()
         await super()._on_idle(event)
+
+
+def _take_marks(screen: CalmScreen[Any], widget: Widget) -> None:
+    """Of all below ``widget``, what is marked to be drawn or placed anew: as ``Widget._check_refresh`` and the
+    screen do between them."""
+    for child in widget._nodes:
+        if child._scroll_required:
+            child._scroll_required, screen._scroll_required = False, True
+        if child._repaint_required:
+            child._repaint_required = False
+            if child.display:
+                screen._dirty_widgets.add(child)
+        if child._layout_required:
+            child._layout_required = False
+            screen.place_anew(child)
+        _take_marks(screen, child)
 
 
 def draw_cursor(screen: Screen[Any]) -> None:

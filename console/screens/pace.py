@@ -27,6 +27,14 @@ class Pace:
             first = FIRST_S if not self._drawn_at else 0.0
             self._due = loop.call_at(max(loop.time() + first, self._drawn_at + PERIOD_S), self._now)
 
+    def draw(self) -> None:
+        """What is marked, now; where a frame was drawn only just, or none yet, as soon as it may be."""
+        if self._drawn_at and asyncio.get_running_loop().time() >= self._drawn_at + PERIOD_S:
+            self.pause()
+            self._now()
+        else:
+            self.resume()
+
     def pause(self) -> None:
         """It is drawn."""
         if self._due is not None:

@@ -1,15 +1,16 @@
-"""Spells of a benchmark under a load and without it, in turns. Those that others spoilt are left out, and how
-many is told: a host that takes the processors away would be measured, or what else runs on them.
+"""Spells of a benchmark, some without a load and right after under it, compared turn by turn.
+
+Those that others spoilt are left out, and how many is told: a host that takes the processors away would be
+measured, or what else runs on them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from tests.bench.machine import stolen
 
 Times = NDArray[np.int64]
+Tried = TypeVar("Tried")
 MOST_STOLEN, MOST_OTHERS = 0.01, 0.03
 """Shares of the processors' time in a spell: what the host took, and what programs had that are not ours."""
 
@@ -45,42 +47,72 @@ class Spell(NamedTuple):
         return found
 
 
-class Spells:
-    """Of one load: ``wanted`` sound ones, or what ``most`` tries gave."""
+class Tries(Generic[Tried]):
+    """Of one thing: ``wanted`` sound ones, or what ``most`` tries gave."""
 
     def __init__(self, wanted: int, most: int) -> None:
         self._wanted, self._most = wanted, most
-        self.all: list[Spell] = []
+        self._all: list[tuple[Tried, Lost]] = []
+
+    def add(self, tried: Tried, *lost: Lost) -> None:
+        """``lost``: in each of its spells; what counts is the worst."""
+        self._all.append((tried, max(lost, key=lambda one: one.stolen + one.others)))
 
     @property
     def want_more(self) -> bool:
-        return len(self._sound) < self._wanted and len(self.all) < self._most
+        return len(self._sound) < self._wanted and len(self._all) < self._most
 
     @property
-    def _sound(self) -> list[Spell]:
-        return [spell for spell in self.all if spell.lost.is_little]
+    def _sound(self) -> list[Tried]:
+        return [tried for tried, lost in self._all if lost.is_little]
 
     @property
-    def counted(self) -> list[Spell]:
+    def counted(self) -> list[Tried]:
         """The sound ones; all where there is none."""
-        return self._sound or self.all
-
-    def quantile_us(self, times: Times, share: float) -> float:
-        """The median over the spells."""
-        return median(self.quantiles_us(times, share))
-
-    def quantiles_us(self, times: Times, share: float) -> list[float]:
-        return [float(np.quantile(spell.within(times), share)) / 1e3 for spell in self.counted]
+        return self._sound or [tried for tried, _ in self._all]
 
     def about(self) -> str:
-        seconds = (self.all[0].to_ns - self.all[0].from_ns) / 1e9
-        told = f"{len(self.counted)} x {seconds:.0f} s"
-        left_out = len(self.all) - len(self.counted)
+        told = f"{len(self.counted)} tries"
         if not self._sound:
-            worst = max(self.all, key=lambda spell: spell.lost.stolen + spell.lost.others).lost
-            why = f"up to {worst.stolen:.1%} stolen, {worst.others:.1%} by other programs"
-            return f"{told}, ALL SPOILT: {why}"
+            worst = max((lost for _, lost in self._all), key=lambda one: one.stolen + one.others)
+            return (
+                f"{told}, ALL SPOILT: up to {worst.stolen:.1%} stolen, {worst.others:.1%} by other programs"
+            )
+        left_out = len(self._all) - len(self.counted)
         return f"{told}, {left_out} more spoilt by others" if left_out else told
+
+
+class Turn(NamedTuple):
+    """A spell without the load, and right after one under it: both meet the same speed of the machine."""
+
+    without: Spell
+    under: Spell
+
+
+class Turns(Tries[Turn]):
+    """Of one load."""
+
+    def turn(self, without: Spell, under: Spell) -> None:
+        self.add(Turn(without, under), without.lost, under.lost)
+
+    def ratios(self, times: Times, share: float) -> list[float]:
+        """Of each turn, how many times as long as without the load it took under it."""
+        return [_us(turn.under, times, share) / _us(turn.without, times, share) for turn in self.counted]
+
+    def without_us(self, times: Times, share: float) -> list[float]:
+        return [_us(turn.without, times, share) for turn in self.counted]
+
+    def under_us(self, times: Times, share: float) -> list[float]:
+        return [_us(turn.under, times, share) for turn in self.counted]
+
+
+def _us(spell: Spell, times: Times, share: float) -> float:
+    return float(np.quantile(spell.within(times), share)) / 1e3
+
+
+def told(values: Sequence[float], digits: int = 0) -> str:
+    """Each value in the order it was measured in."""
+    return " ".join(f"{value:.{digits}f}" for value in values)
 
 
 def losses() -> Callable[[], Lost]:

@@ -9,6 +9,7 @@ import pty
 import re
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -20,6 +21,8 @@ import pyte
 from tests.bench.machine import ROOT, child_environment
 
 _END_S = 5.0
+_TURN_S = 1e-4
+"""Between two threads of this process: a terminal reads at once, whatever the emulator works at meanwhile."""
 _PIECES_PER_S = 200
 Shows = Callable[[pyte.Screen], bool]
 _FOREIGN = re.compile(rb"\x1b\[[<>=][0-9;]*[a-z]|\x1b\[\?[0-9;]*\$p")
@@ -54,11 +57,14 @@ class Terminal:
         self._drain.start()
 
     def __enter__(self) -> Terminal:
+        self._turn_s = sys.getswitchinterval()
+        sys.setswitchinterval(_TURN_S)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        sys.setswitchinterval(self._turn_s)
         if self.process.poll() is None:
             self.process.terminate()
             try:

@@ -9,32 +9,39 @@ import time
 import numpy as np
 import pytest
 
-from tests.bench.spells import MOST_OTHERS, MOST_STOLEN, Lost, Spell, Spells, _own_ticks, losses
+from tests.bench.spells import MOST_OTHERS, MOST_STOLEN, Lost, Spell, Turns, _own_ticks, losses
 
-TIMES = np.array([[10, 1_000, 0], [20, 3_000, 1], [110, 9_000, 0], [210, 5_000, 0]])
-
-
-MUCH = Lost(0.0, 2 * MOST_OTHERS)
+TIMES = np.array([[10, 1_000, 0], [20, 3_000, 1], [110, 9_000, 0], [210, 5_000, 0], [310, 10_000, 0]])
 
 
-def spells(*lost: Lost) -> Spells:
-    made = Spells(2, 4)
-    made.all += [Spell(100 * at, 100 * at + 100, each) for at, each in enumerate(lost)]
+NONE, MUCH = Lost(0.0, 0.0), Lost(0.0, 2 * MOST_OTHERS)
+
+
+def turns(*lost: Lost) -> Turns:
+    """As many spells, in turns without the load and under it."""
+    made = Turns(1, 2)
+    each = [Spell(100 * at, 100 * at + 100, one) for at, one in enumerate(lost)]
+    for pair in zip(each[::2], each[1::2], strict=True):
+        made.turn(*pair)
     return made
 
 
-def test_spoilt_spells_do_not_count_and_are_told() -> None:
-    made = spells(Lost(0.0, 0.0), Lost(2 * MOST_STOLEN, 0.0), Lost(MOST_STOLEN, MOST_OTHERS))
-    assert not made.want_more and len(made.counted) == 2
-    assert made.quantiles_us(TIMES, 0.5) == [2.0, 5.0] and made.quantile_us(TIMES, 0.5) == 3.5
-    assert made.about() == "2 x 0 s, 1 more spoilt by others"
-    assert made.all[0].within(TIMES, 2).tolist() == [0, 1]
+def test_a_turn_counts_where_neither_spell_was_spoilt() -> None:
+    made = turns(NONE, Lost(MOST_STOLEN, MOST_OTHERS), Lost(2 * MOST_STOLEN, 0.0), NONE)
+    assert not made.want_more and len(made.counted) == 1
+    assert made.without_us(TIMES, 0.5) == [2.0] and made.under_us(TIMES, 0.5) == [9.0]
+    assert made.about() == "1 tries, 1 more spoilt by others"
+    assert made.counted[0].without.within(TIMES, 2).tolist() == [0, 1]
+
+
+def test_ratios_are_of_the_two_spells_of_a_turn() -> None:
+    assert turns(NONE, NONE, NONE, NONE).ratios(TIMES, 0.5) == [4.5, 2.0]
 
 
 def test_there_is_an_end_to_trying() -> None:
-    assert spells(MUCH, MUCH, MUCH).want_more and not spells(MUCH, MUCH, MUCH, MUCH).want_more
-    made = spells(MUCH, MUCH)
-    assert len(made.counted) == 2 and "ALL SPOILT" in made.about()
+    assert turns(MUCH, NONE).want_more and not turns(MUCH, NONE, NONE, MUCH).want_more
+    made = turns(NONE, MUCH)
+    assert len(made.counted) == 1 and "ALL SPOILT" in made.about()
 
 
 def _busy(seconds: float) -> list[str]:
