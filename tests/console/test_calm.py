@@ -1,0 +1,60 @@
+"""What a key led to is drawn with the key, and what is drawn later is what Textual would have drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from textual import events
+from textual.screen import Screen
+
+from console.screens.pace import PERIOD_S, Pace
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk
+from widgets.grid import Grid
+
+
+@pytest.mark.parametrize("size", [COMPACT, WIDE])
+@pytest.mark.parametrize("key", ["j", "2", "right_square_bracket", "s"])
+async def test_a_key_is_drawn_before_the_loop_goes_on(
+    key: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(FakeLink(), size) as (app, pilot):
+        await pilot.press("5")
+        await asyncio.sleep(PERIOD_S)
+        drawn: list[Screen[Any]] = []
+        shown = app._display
+        monkeypatch.setattr(
+            app, "_display", lambda screen, frame: (drawn.append(screen), shown(screen, frame))
+        )
+        await app.on_event(events.Key(key, None))
+        assert drawn == [app.desk]
+
+
+async def test_the_focus_is_where_keys_act_in_the_first_frame() -> None:
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.desk.ticks.has_focus
+        await app.on_event(events.Key("2", "2"))
+        assert isinstance(app.desk.focused, Grid) and app.desk.focused is app.desk.opportunities
+        assert app.desk.opportunities.has_focus and not app.desk.ticks.has_focus
+        await pilot.pause()
+        assert app.desk.opportunities.has_focus and not app.desk.ticks.has_focus
+
+
+async def test_frames_keep_their_distance() -> None:
+    drawn: list[float] = []
+    loop = asyncio.get_running_loop()
+    pace = Pace(lambda: drawn.append(loop.time()))
+    pace.draw()
+    assert not drawn  # the first of a screen waits for its widgets
+    while not drawn or loop.time() < drawn[0] + PERIOD_S:
+        await asyncio.sleep(PERIOD_S / 4)
+    pace.draw()
+    pace.draw()
+    assert len(drawn) == 2
+    while len(drawn) < 3:
+        await asyncio.sleep(PERIOD_S / 4)
+    assert drawn[2] - drawn[1] >= PERIOD_S * 0.99
