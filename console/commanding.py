@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from textual import work
+from textual import events, work
 from textual.app import App
 from textual.notifications import Notification
 
 from console.command_line.command import Command
-from console.keymap import DEFAULT_KEYS, KeyMap
+from console.keymap import DEFAULT_KEYS, LOG_PANE, KeyMap
 from console.link_protocol import Link, NoAnswerError
 from console.memory import ConsoleMemory
 from console.replies import Replies
@@ -23,6 +24,8 @@ TOASTS = 3
 """At once; one less where there is little room."""
 ROOM_FOR_TOASTS = 36
 """Rows of a terminal that has room for all."""
+READ_S = 1.5
+"""A toast that stood so long has been seen: where there is little room, the next key takes it away."""
 ANSWER_S = 0.2
 """An engine at work answers sooner; from then on it is said that we wait."""
 END = "`tickdesk stop`, or kill its process"
@@ -93,7 +96,21 @@ class CommandingApp(App[None]):
         if about:
             self._said_about[about] = toast
         self._notifications.add(toast)  # at once: the next one counts it
+        for rack in self.desk.query_children("ToastRack"):
+            rack.set_class(self.desk.active == LOG_PANE, "-top")  # its newest lines are its last
         self._refresh_notifications()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and self.desk.has_class("-compact"):
+            self._take_away_what_was_read(time.time())
+        await super().on_event(event)
+
+    def _take_away_what_was_read(self, now: float) -> None:
+        read = [one for one in self._notifications if now - one.raised_at >= READ_S]
+        for one in read:
+            self._unnotify(one, refresh=False)
+        if read:
+            self._refresh_notifications()
 
     # --- whether ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import OptionList
 
 from console import commanding
+from console.app import DeskApp
 from console.link_protocol import LinkState, NoAnswerError
 from console.screens.confirm import ResumeScreen
 from console.screens.explain import ExplainScreen
@@ -664,3 +665,33 @@ async def test_a_toast_takes_the_place_of_one_that_says_the_same() -> None:
         assert toasts(app) == ["one", "three"], "few on a low terminal"
         await press(pilot, "t", "t")
         assert len(toasts(app)) == 2 and "tickdesk-contrast" in toasts(app)[-1]
+
+
+async def test_on_a_small_screen_a_toast_leaves_the_log_in_sight_and_goes_with_the_next_key() -> None:
+    app = DeskApp(FakeLink(), frames_per_s=10)
+    async with app.run_test(size=COMPACT, notifications=True) as pilot:
+        for pane in ("1", "6"):
+            await press(pilot, pane)
+            app.say("one line", "warning")
+            await until(pilot, lambda: lowest(app) > 0)
+            assert lowest(app) <= app.desk.logs.region.bottom - 2, pane
+            await press(pilot, "j")
+            assert toasts(app) == ["one line"], "nobody can have read it yet"
+            read(app)
+            await press(pilot, "j")
+            assert toasts(app) == []
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        app.say("one line")
+        read(app)
+        await press(pilot, "j")
+        assert toasts(app) == ["one line"], "there is room"
+
+
+def lowest(app: DeskApp) -> int:
+    """The line below that of the lowest toast; 0 where none is drawn."""
+    return max((toast.region.bottom for toast in app.desk.query("Toast")), default=0)
+
+
+def read(app: DeskApp) -> None:
+    for note in app._notifications:
+        note.raised_at -= commanding.READ_S
