@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -10,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from console.export_files import Export
 from console.keymap import PANES, KeyMap, bindings, footer, keys_of
+from console.screens.active_pane import ActivePaneScreen
 from console.screens.desk_banner import Said, banner
 from console.screens.desk_frames import Frames
 from console.screens.desk_layout import (
@@ -26,29 +25,20 @@ from console.screens.desk_layout import (
     Scene,
     layout_for,
 )
-from console.screens.desk_panes import DeskPanes, Part, left_out, part_of, title_of
-from console.screens.searching import SearchingScreen
-from console.table_csv import grid_csv
+from console.screens.desk_panes import DeskPanes, Part, left_out, part_of
 from console.view import DeskView
 from console.watchlist import Watchlist
 from widgets.banner import Banner
 from widgets.coach import Coach
 from widgets.command_line import CommandPlace
-from widgets.grid import Grid
 from widgets.keys import KeysBar
-from widgets.logs import LogsPane
-from widgets.market.pane import MarketPane
-from widgets.search_line import SearchLine
-from widgets.sheet import Sheet
 from widgets.status import STALE_S, StatusBar, StatusView
-from widgets.tabbed import TabbedPane
 from widgets.tabs import PaneTabs
-from widgets.titles import entitle
 
 LEAST_POINTS, MOST_POINTS = 60, 1000
 
 
-class DeskScreen(SearchingScreen[None], inherit_bindings=False):
+class DeskScreen(ActivePaneScreen, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     AUTO_FOCUS = None
 
@@ -110,7 +100,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         for number, pane in enumerate(self.panes, 1):
             pane.add_class("pane")
-            self._entitle(number)
+            self.entitle(number)
         self.show_layout()
         self.set_focus(self.grid)
 
@@ -165,9 +155,9 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
             lines += self.tabs.show(self.active, self._panes.counts(view))
         for number, pane in enumerate(self.panes, 1):
             if left_out(part_of(pane)):
-                self._entitle(number)  # its counts change
+                self.entitle(number)  # its counts change
         if mode != self.ticks.mode:
-            self._entitle(TICKS)
+            self.entitle(TICKS)
         return lines
 
     def sees(self, name: str) -> bool:
@@ -205,11 +195,6 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
 
     # --- panes -----------------------------------------------------------------------------------
 
-    @property
-    def grid(self) -> Part:
-        """What the keys of the active pane work on."""
-        return part_of(self.panes[self.active - 1])
-
     def go_to(self, number: int) -> None:
         """Make a pane (1 to 8) the active one; where only the positions fit, they stay."""
         if self.has_class("-tiny"):
@@ -237,7 +222,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         """Show another pane in the place of the one that has the screen: all else stays as it is."""
         before = {pane for pane in self._panes.numbers if pane.display}
         self._display(scene)
-        self._entitle(self.active)
+        self.entitle(self.active)
         self._mark_active()
         self._paint_keys()
         if not self.frozen:
@@ -246,6 +231,10 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
                     self._paint_panes(pane)
             if self.tabs.display:
                 self.tabs.show(self.active, self._panes.counts(self.view))
+
+    def paint_pane(self, pane: Widget) -> None:
+        if not self.frozen and self.is_mounted:
+            self._paint_panes(pane)
 
     def _paint_panes(self, only: Widget | None = None) -> int:
         """``only``: one of them; None: all that are seen."""
@@ -280,7 +269,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         for tabbed in (self.orders, self.strategies, self.market, self.desk_pane):
             tabbed.make_tabbed(layout == "-compact")
         for number in range(1, len(PANES) + 1):
-            self._entitle(number)
+            self.entitle(number)
         self._mark_active()
         self.paint(force=True)
 
@@ -326,18 +315,6 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
     def action_hide_pane(self, number: int) -> None:
         self.hide(number)
 
-    def action_move(self, lines: int) -> None:
-        self.grid.move_by(lines)
-
-    def action_page(self, pages: int) -> None:
-        self.grid.move_page(pages)
-
-    def action_home(self) -> None:
-        self.grid.move_home()
-
-    def action_end(self) -> None:
-        self.grid.move_end()
-
     def action_zoom(self) -> None:
         self.zoomed = True
         self.show_layout()
@@ -346,85 +323,7 @@ class DeskScreen(SearchingScreen[None], inherit_bindings=False):
         self.zoomed = False
         self.show_layout()
 
-    def action_sort(self) -> None:
-        self.grid.next_sort()
-        self._entitle(self.active)
-        self.paint(force=True)
-
-    def sort_by(self, column: int | None, reverse: bool) -> None:
-        """The active pane's table; None: as it comes."""
-        if isinstance(self.grid, Grid):
-            self.grid.sort_by(column, reverse)
-        self._entitle(self.active)
-        self.paint(force=True)
-
-    def action_tab(self, step: int) -> None:
-        """The next part of a pane that has several; of the log, the next least level."""
-        pane = self.panes[self.active - 1]
-        if isinstance(pane, LogsPane):
-            pane.step_level(step)
-            self._entitle(self.active)
-            self.paint(force=True)
-        elif isinstance(pane, (TabbedPane, MarketPane)):
-            self.go_to_tab((pane.tab + step) % len(pane.names))
-
-    def go_to_tab(self, tab: int) -> None:
-        """A part of the active pane, from 0; of one that has several."""
-        pane = self.panes[self.active - 1]
-        assert isinstance(pane, (TabbedPane, MarketPane))
-        pane.go_to(tab)
-        self.set_focus(self.grid)
-        self._entitle(self.active)
-        if not self.frozen and self.is_mounted:
-            self._paint_panes(pane)
-
-    def _entitle(self, number: int) -> None:
-        """Name a pane by number, name or tabs, how it is sorted, and what is left out of it."""
-        pane = self.panes[number - 1]
-        if isinstance(pane, MarketPane):
-            return  # its title tells the market, and is its own matter
-        entitle(pane, title_of(pane, number))
-        part = part_of(pane)
-        if isinstance(part, Grid):
-            part.set_foot("" if pane.styles.border_bottom[0] else " · ".join(left_out(part)))
-
-    # --- searching -------------------------------------------------------------------------------
-
-    def searched(self) -> Grid | Sheet | None:
-        part = self.grid
-        return part if isinstance(part, (Grid, Sheet)) else None
-
-    async def mount_search(self, line: SearchLine) -> None:
-        await self.mount(line)
-        self._place_search()
-
-    def exports(self) -> Sequence[Export]:
-        """What is shown, for a file."""
-        pane, part = self.panes[self.active - 1], self.grid
-        name = pane.names[pane.tab] if isinstance(pane, (TabbedPane, MarketPane)) else PANES[self.active - 1]
-        if isinstance(part, Grid):
-            return [Export(name, ".csv", grid_csv(part.COLUMNS, part.rows))]
-        return [Export(name, ".txt", part.text())]
-
-    def copied(self) -> tuple[str, str]:
-        """The selected row of a table, else all that is read."""
-        part = self.grid
-        if isinstance(part, Grid):
-            return "row", part.row_text(part.cursor_key or "")
-        return "text", part.text()
-
-    def search_changed(self) -> None:
-        self._entitle(self.active)
-        self.paint(force=True)
-
-    def _place_search(self) -> None:
-        """On the last line of the pane: its border, where it has one."""
-        if self._search is None:
-            return
-        left, top, width, height = self.panes[self.active - 1].region
-        inset = 1 if width < self.size.width else 0
-        self._search.styles.offset = (left + inset, top + height - 1)
-        self._search.styles.width = width - 2 * inset
+    # --- what is told, and what Esc takes back -------------------------------------------------------
 
     def note_alerts(self, count: int) -> None:
         """So many came: marked until Esc."""
