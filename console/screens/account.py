@@ -10,51 +10,42 @@ from textual.binding import Binding, BindingType
 
 from console.export_files import Export
 from console.link_protocol import TradingLink
-from console.screens.reader import Reader
+from console.screens.asking_reader import AskingReader
 from console.table_csv import exported
 from console.view import DeskView
 from engine.api.trading_protocol import AccountDetail, EquityCurve, Performance, ReconciliationRow
 from engine.errors import LinkError
 from widgets.account import account_lines, drift_lines, performance_lines
 from widgets.equity import curve_lines
-from widgets.lines import Line, faded
+from widgets.lines import Line
 
-REFRESH_S = 2.0
 POINTS = 240
 """Of the curve: two for every cell of the widest dialog."""
 T = TypeVar("T")
 
 
-class AccountScreen(Reader):
+class AccountScreen(AskingReader):
+    EVERY_S = 2.0
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "compare", show=False, id="account_compare")]
 
     def __init__(self, link: TradingLink, view: DeskView) -> None:
-        super().__init__("Account", [(("asking the engine…", "muted"),)])
+        super().__init__("Account")
         self._link, self._view = link, view
         self._account: AccountDetail | None = view.account
         self._performance: Performance | None = None
         self._curve: EquityCurve | None = None
         self._gateways: list[ReconciliationRow] | None = None
         self._said: Line = ()
-        self._lost = False
+        """How the gateways compared."""
 
-    def on_mount(self) -> None:
-        self.keep_asking(REFRESH_S, self._fill)
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    async def _fill(self) -> None:
+    async def ask(self) -> None:
         """Each part by itself: what one cannot tell does not hide the others."""
         try:
             self._account = await self._link.account()
-            self._lost = False
-        except LinkError as error:
-            self._lost, self._said = True, ((str(error), "bad"),)
-        self._gateways = await _known(self._link.reconciliation(), self._gateways)
-        self._performance = await _known(self._link.performance(), self._performance)
-        self._curve = await _known(self._link.equity(POINTS), self._curve)
-        self._draw()
+        finally:
+            self._gateways = await _known(self._link.reconciliation(), self._gateways)
+            self._performance = await _known(self._link.performance(), self._performance)
+            self._curve = await _known(self._link.equity(POINTS), self._curve)
 
     def exports(self) -> Sequence[Export]:
         account, figures = self._account, self._performance
@@ -70,10 +61,7 @@ class AccountScreen(Reader):
             )
         )
 
-    def _draw(self) -> None:
-        width = self.lines_width
-        if width <= 0:
-            return
+    def told(self, width: int) -> list[Line]:
         gateways = drift_lines(self._gateways, self._view.now_ns)
         differs = any(row.drifts or row.error for row in self._gateways or ())
         lines = gateways[1:] if differs else []  # what is wrong comes first
@@ -81,9 +69,7 @@ class AccountScreen(Reader):
         lines += [] if differs else gateways
         lines += curve_lines(self._curve, width)
         lines += performance_lines(self._performance, width)
-        if self._lost:
-            lines = [faded(line) for line in lines]
-        self.show([*([self._said] if self._said else []), *lines])
+        return [self._said, *lines] if self._said else lines
 
     def action_compare(self) -> None:
         """Compare with the gateways now."""

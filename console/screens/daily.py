@@ -9,18 +9,15 @@ from textual.binding import Binding, BindingType
 
 from console.export_files import Export
 from console.link_protocol import Link
-from console.screens.reader import Reader
+from console.screens.asking_reader import AskingReader
 from console.table_csv import exported
 from console.view import DeskView
 from engine.api.daily_protocol import DailyDetail, DailyRow
-from engine.errors import LinkError
 from widgets.daily import daily_lines
-from widgets.lines import Line, faded
-
-REFRESH_S = 1.0
+from widgets.lines import Line
 
 
-class DailyScreen(Reader):
+class DailyScreen(AskingReader):
     """The newest run first; the ones before it by ``]``, back by ``[``."""
 
     DEFAULT_CSS = """
@@ -32,22 +29,16 @@ class DailyScreen(Reader):
     ]
 
     def __init__(self, link: Link, view: DeskView) -> None:
-        super().__init__("Daily runs", [(("asking the engine…", "muted"),)])
+        super().__init__("Daily runs")
         self._link, self._view = link, view
         self._runs: tuple[DailyRow, ...] | None = None
         self._chosen = 0
         self._details: tuple[DailyDetail, ...] = ()
-        self._fault = ""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one(".dialog").border_subtitle = self.hints(
             "{tab_left} {tab_right} day", "{down} {up} scroll", "esc close"
         )
-        self.keep_asking(REFRESH_S, self._fill)
-
-    def on_resize(self) -> None:
-        self._draw()
 
     def action_walk(self, step: int) -> None:
         if self._runs:
@@ -55,22 +46,17 @@ class DailyScreen(Reader):
             self._draw()
             self.run_worker(self._fill(), group="walk", exclusive=True)
 
-    async def _fill(self) -> None:
-        try:
-            before = self._shown
-            runs = tuple(await self._link.daily())
-            if before is not None and self._chosen:  # one was begun meanwhile: the same stays chosen
-                same = (number for number, row in enumerate(runs) if _name(row) == _name(before))
-                self._chosen = next(same, self._chosen)
-            self._chosen = min(self._chosen, max(len(runs) - 1, 0))
-            self._runs = runs
-            shown = self._shown
-            if shown is not None:
-                self._details = tuple(await self._link.daily_of(shown.day))
-            self._fault = ""
-        except LinkError as error:
-            self._fault = str(error)
-        self._draw()
+    async def ask(self) -> None:
+        before = self._shown
+        runs = tuple(await self._link.daily())
+        if before is not None and self._chosen:  # one was begun meanwhile: the same stays chosen
+            same = (number for number, row in enumerate(runs) if _name(row) == _name(before))
+            self._chosen = next(same, self._chosen)
+        self._chosen = min(self._chosen, max(len(runs) - 1, 0))
+        self._runs = runs
+        shown = self._shown
+        if shown is not None:
+            self._details = tuple(await self._link.daily_of(shown.day))
 
     @property
     def _shown(self) -> DailyRow | None:
@@ -92,16 +78,10 @@ class DailyScreen(Reader):
             return None
         return next((one for one in self._details if _name(one.run) == _name(shown)), None)
 
-    def _draw(self) -> None:
-        width = self.lines_width
-        if width <= 0 or (self._runs is None and not self._fault):
-            return
-        lines: list[Line] = []
-        if self._runs is not None:
-            lines = daily_lines(self._runs, self._chosen, self._detail, self._view.now_ns, width)
-        if self._fault:
-            lines = [((self._fault, "bad"),), *(faded(line) for line in lines)]
-        self.show(lines)
+    def told(self, width: int) -> list[Line]:
+        if self._runs is None:
+            return []
+        return daily_lines(self._runs, self._chosen, self._detail, self._view.now_ns, width)
 
 
 def _name(row: DailyRow) -> tuple[str, str, str, bool]:

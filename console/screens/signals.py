@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from console.link_protocol import Link
-from console.screens.reader import Reader
-from engine.errors import LinkError
+from console.screens.asking_reader import AskingReader
+from engine.api.protocol import SymbolSignals
 from widgets import figures
+from widgets.lines import Line
 from widgets.symbol_signals import signal_lines
 
-REFRESH_S = 0.75
 
+class SignalsScreen(AskingReader):
+    EVERY_S = 0.75
 
-class SignalsScreen(Reader):
     def __init__(self, symbol: str, link: Link) -> None:
-        super().__init__(
-            f"Signals of {figures.symbol_parts(symbol)[1]}", [(("asking the engine…", "muted"),)]
-        )
+        super().__init__(f"Signals of {figures.symbol_parts(symbol)[1]}")
         self._symbol, self._link = symbol, link
+        self._signals: SymbolSignals | None = None
 
-    def on_mount(self) -> None:
-        self.keep_asking(REFRESH_S, self._fill)
+    async def ask(self) -> None:
+        self._signals = await self._link.signals(self._symbol)
 
-    async def _fill(self) -> None:
-        try:
-            signals = await self._link.signals(self._symbol)
-        except LinkError as error:
-            self.fail(str(error))
-        else:
-            self.show(signal_lines(signals))
+    def told(self, width: int) -> list[Line]:
+        return [] if self._signals is None else signal_lines(self._signals)

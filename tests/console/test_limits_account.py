@@ -211,3 +211,7 @@ async def test_r_compares_now_and_an_engine_that_is_gone_fades_what_was() -> Non
         await app.screen._fill()
         await until(pilot, lambda: "no engine runs" in text_of(app))
         assert {style for _, style in app.screen._lines.lines[5]} <= {"stale"}
+
+        del link.account  # it is there again
+        await app.screen._fill()
+        await until(pilot, lambda: "no engine runs" not in text_of(app))

@@ -216,7 +216,7 @@ async def test_enter_shows_all_of_a_version_and_t_and_e_and_help_open_theirs() -
 async def test_enter_tells_all_of_it_and_keeps_it_when_the_line_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("console.screens.model.REFRESH_S", 0.02)
+    monkeypatch.setattr(ModelScreen, "EVERY_S", 0.02)
     link = FakeLink()
     async with desk(link) as (app, pilot):
         await open_models(app, pilot, "j", "enter")

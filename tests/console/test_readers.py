@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from console.screens import signals as signals_module
 from console.screens.automation import AutomationScreen
 from console.screens.explain import ExplainScreen
 from console.screens.signals import SignalsScreen
@@ -16,7 +15,7 @@ from tests.console.pilot import desk, text_of, toasts, until
 async def test_enter_on_a_symbol_shows_its_signals_and_keeps_them_new(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(signals_module, "REFRESH_S", 0.02)
+    monkeypatch.setattr(SignalsScreen, "EVERY_S", 0.02)
     link = FakeLink()
     async with desk(link) as (app, pilot):
         await pilot.press("1", "j", "enter")
