@@ -19,10 +19,8 @@ from engine.feeds.sources.budget import Limits
 from engine.feeds.sources.candles import (
     DAY_S,
     candle,
-    closed_by_successor,
     date_ns,
     day_text,
-    in_order,
 )
 from engine.feeds.sources.rest_source import BUSY_S, Headers, RestSource
 from engine.feeds.sources.source import Action, Dividend, Split
@@ -124,9 +122,6 @@ class Polygon(RestSource):
 
     def page_ns(self, interval_s: int, at_ns: int) -> int:
         return at_ns + _PAGE_MINUTES * (DAY_S if interval_s == DAY_S else 60) * NS
-
-    def parse_latest(self, symbol: str, native: str, body: bytes, recv_ns: int) -> list[Candle]:
-        return closed_by_successor(in_order(self.parse_bars(symbol, native, 60, body, recv_ns))[-3:])
 
     def parse_bars(
         self, symbol: str, native: str, interval_s: int, body: bytes, recv_ns: int

@@ -24,7 +24,7 @@ from engine.feeds.base import FeedStats, Request, UnreachableError
 from engine.feeds.circuit import Circuit, OpenCircuitError
 from engine.feeds.rest import BusyError, RefusedError, Rest
 from engine.feeds.sources.budget import Budget, BudgetState, Limits
-from engine.feeds.sources.candles import closed_by_age, in_order
+from engine.feeds.sources.candles import closed_by_age, closed_by_successor, in_order
 from engine.feeds.sources.source import Action, ExhaustedError
 from engine.symbols import native
 from engine.text import clean
@@ -41,6 +41,8 @@ _PER_S = 1e6
 _FAILURES, _RESET_S = 5, 30.0
 _FIRST_BACKOFF_S, _MAX_BACKOFF_S = 0.2, 3.0
 _LATEST_ATTEMPTS, _BARS_ATTEMPTS = 2, 4
+_LATEST = 3
+"""Newest minutes that are told on from an answer."""
 _TELLING = 4
 """So many characters of a key are too many to show."""
 
@@ -149,9 +151,9 @@ class RestSource(ABC):
     @abstractmethod
     def latest_request(self, native: str, now_ns: int) -> Request: ...
 
-    @abstractmethod
     def parse_latest(self, symbol: str, native: str, body: bytes, recv_ns: int) -> list[Candle]:
-        """In order, the last one not closed."""
+        """The newest minutes in order, the last one not closed."""
+        return closed_by_successor(in_order(self.parse_bars(symbol, native, 60, body, recv_ns))[-_LATEST:])
 
     @abstractmethod
     def bars_request(self, native: str, interval_s: int, start_ns: int, end_ns: int) -> Request:

@@ -17,8 +17,6 @@ from engine.feeds.sources.budget import DAY_NS, Limits
 from engine.feeds.sources.candles import (
     DAY_S,
     candle,
-    closed_by_successor,
-    in_order,
     local_ns,
     number,
     second_text,
@@ -94,9 +92,6 @@ class TwelveData(RestSource):
 
     def page_ns(self, interval_s: int, at_ns: int) -> int:
         return at_ns + _PAGE * interval_s * NS
-
-    def parse_latest(self, symbol: str, native: str, body: bytes, recv_ns: int) -> list[Candle]:
-        return closed_by_successor(in_order(self.parse_bars(symbol, native, 60, body, recv_ns))[-3:])
 
     def parse_bars(
         self, symbol: str, native: str, interval_s: int, body: bytes, recv_ns: int
