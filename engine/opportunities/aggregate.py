@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from hashlib import sha256
 
 import msgspec
 import numpy as np
@@ -28,12 +29,6 @@ from engine.opportunities.rules import (
     sift,
 )
 from engine.sessions import Sessions
-
-try:
-    # Without OpenSSL, which takes several times as long to begin a digest as to make one of a few bytes.
-    from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
-except ImportError:
-    from hashlib import sha256
 
 STAGE = "opportunities"
 HISTORY = 1000
@@ -366,7 +361,7 @@ def _known_of(last: _Record) -> str:
 
 def opportunity_id(symbol: str, side: Side, created_ns: int) -> str:
     """12 hexadecimal digits: the same symbol, side and time give the same id in every run."""
-    digits: str = sha256(f"{symbol}|{_TEXT[side]}|{created_ns}".encode()).hexdigest()
+    digits = sha256(f"{symbol}|{_TEXT[side]}|{created_ns}".encode()).hexdigest()
     return digits[:12]
 
 
