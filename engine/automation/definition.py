@@ -116,7 +116,6 @@ def _refuse_unsound(where: str, node: Any, path: str) -> None:
 
 _AT = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
-_TAG = re.compile(r"Invalid value '?(.*?)'?")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 

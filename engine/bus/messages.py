@@ -8,8 +8,6 @@ shards at their places gives back the very sequence that one process would have 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed, Quarantined, Signal
@@ -17,7 +15,6 @@ from engine.events import BookStatus, Candle, Depth, FeedStatus, Gap, Malformed,
 EPOCH = 1_000_000_000
 """Rounds of one owner of the market stage."""
 
-Stage = Literal["market", "features", "execution"]
 News = Depth | BookStatus | Candle | Gap | FeedStatus | Malformed
 
 

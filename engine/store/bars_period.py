@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from engine.errors import StoreError
 from engine.store.adjust import adjusted
 from engine.store.bars_read import BarReader, Bars
-from engine.text import clean
 
 
 def read_period(
@@ -25,33 +21,3 @@ def read_period(
     # A factor rests on all that came later.
     whole = adjusted(reader.bars(symbol, interval_s, since_ns), reader.actions(symbol))
     return whole.part(slice(0, int(np.searchsorted(whole.open_ns, until_ns))))
-
-
-def read_periods(
-    reader: BarReader,
-    symbols: Sequence[str],
-    interval_s: int,
-    since_ns: int = 0,
-    until_ns: int = 1 << 62,
-    *,
-    adjust: bool = False,
-    filled: bool = True,
-) -> dict[str, Bars]:
-    """The bars of each of ``symbols`` (as the engine calls them): ``values`` are the rows (n, 6) that
-    features and the trainer take.
-
-    ``filled``: with bars in which nothing was traded. Raises StoreError, naming them, for symbols of which no
-    bars of that interval are stored.
-    """
-    known = {symbol for symbol, interval in reader.series() if interval == interval_s}
-    unknown = [symbol for symbol in symbols if symbol not in known]
-    if unknown:
-        raise StoreError(
-            f"no bars of {interval_s} s are stored of {clean(', '.join(unknown), 100)}: "
-            "`tickdesk history list` shows of what, `tickdesk history load` loads them"
-        )
-    found = {}
-    for symbol in dict.fromkeys(symbols):
-        bars = read_period(reader, symbol, interval_s, since_ns, until_ns, adjust=adjust)
-        found[symbol] = bars if filled else bars.traded()
-    return found

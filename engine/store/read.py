@@ -206,15 +206,6 @@ class Reader:
         rows = self._rows(f"SELECT {_ORDER} FROM orders ORDER BY updated_seq DESC LIMIT ?", limit)  # noqa: S608
         return [OrderRecord(*row) for row in rows]
 
-    def recent_fills(self, limit: int = 100) -> list[Fill]:
-        """Fills, newest first."""
-        rows = self._rows(
-            "SELECT body FROM journal WHERE seq IN (SELECT seq FROM fills ORDER BY seq DESC LIMIT ?) "
-            "ORDER BY seq DESC",
-            limit,
-        )
-        return [fill for row in rows if isinstance(fill := decode_journal(row[0]), Fill)]
-
     def fills_of(self, symbol: str, limit: int = 100) -> list[Fill]:
         """Fills of one symbol among the newest of all, newest first."""
         rows = self._rows(
@@ -264,6 +255,7 @@ class Reader:
         return [EquityPoint(*row) for row in rows]
 
     def first_equity(self) -> EquityPoint | None:
+        """The oldest point that is kept; None: there is none."""
         rows = self._rows(f"SELECT {_EQUITY} FROM equity ORDER BY ns LIMIT 1")  # noqa: S608
         return EquityPoint(*rows[0]) if rows else None
 

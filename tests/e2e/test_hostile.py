@@ -36,8 +36,6 @@ _ESCAPE = re.compile(
     r"|\x1b\](?P<osc>[0-9]+);(?P<text>[^\x07\x1b]*)(?:\x07|\x1b\\)"
     r"|\x1b(?P<plain>[ -/]*[0-Z\\^-~])"
 )
-UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
-"""Unicode's categories of what is no letter: controls, formats, surrogates, private, unassigned."""
 
 
 def run(count: int, folder: Path) -> tuple[bytes, dict[str, Any]]:

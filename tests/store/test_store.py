@@ -144,7 +144,6 @@ def test_the_tables_follow_from_the_journal(store: Store) -> None:
     assert (position.quantity, position.entry_price, position.realized) == ("-1", "101", "1.6")
     assert (position.notional, position.fees, position.updated_seq) == ("102.6", "0.3", 8)
     assert [order.client_order_id for order in reader.recent_orders()] == ["o2", "o1"]
-    assert [fill.trade_id for fill in reader.recent_fills(2)] == ["t2.0", "t1.1"]
     assert [fill.trade_id for fill in reader.fills_of(samples.SYMBOL, 2)] == ["t2.0", "t1.1"]
     assert not reader.fills_of("binance:ETHUSDT")
     assert [fill.trade_id for fill in reader.fills("o1")] == ["t1.0", "t1.1"]

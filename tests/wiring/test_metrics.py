@@ -31,7 +31,6 @@ from tests.wiring.conftest import Bench, simulated
 
 SCRAPE_S = 0.001
 """That a page may hold the loop at a stretch."""
-_UNITS = ("seconds", "bytes", "ratio", "total", "info")
 _NO_UNITS = re.compile(r"(milli|micro|nano)?seconds|minutes|hours|percent|pct|kilobytes|_ms|_us|_ns|_mb|_kb")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from engine.bus.messages import AtBar, AtRise, Placed, encode, round_of, shard_ticks_of
+from engine.bus.messages import AtBar, AtRise, encode, round_of, shard_ticks_of
 from engine.config import Config, load
 from engine.events import FeatureRow, Signal
 from engine.feature_table import FeatureTable
@@ -117,7 +117,3 @@ def same(spy: Spy, shards: Shards, indices: dict[str, int]) -> None:
     assert [(one.ns, one.index, one.signals) for one in rises] == sorted(
         ((ns, indices[symbol], signals) for ns, symbol, signals in spy.rises), key=lambda one: one[:2]
     )
-
-
-def news_of(cuts: Sequence[Cut]) -> list[Placed]:
-    return [placed for cut in cuts for placed in cut.round.news]

@@ -27,9 +27,6 @@ _RECENT = 3_000
 """Events that are the next start's history."""
 _MS = 1_000_000
 
-_Job = tuple[int, Sequence[JournalEvent], Callable[[], None]]
-"""(on the disk at, events, done)."""
-
 
 class SeededDesk(Session):
     """What is on its way to the disk is ``written``; a kill leaves the front of it."""

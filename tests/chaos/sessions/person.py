@@ -21,7 +21,6 @@ from engine.risk.limits import DESK, SYMBOL
 from engine.wiring.exit_limits import SCOPE
 from tests.chaos.sessions.desk import SeededDesk
 
-_ZERO = Decimal(0)
 _LIMITS = (
     *("max_order_notional_pct", "max_position_pct", "max_gross_pct", "max_net_pct", "price_collar_pct"),
     *("max_open_orders_per_symbol", "max_open_orders", "max_orders_per_s", "stale_data_s"),

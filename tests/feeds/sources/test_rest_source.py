@@ -27,7 +27,6 @@ from tests.feeds.context.server import Handler, LoopbackServer, cut, hang, says
 from tests.feeds.sources.bodies import ENVIRON, KEY, Clock, Disk, S, around, source
 
 CHART = "/v8/finance/chart/AAPL"
-AGGREGATES = "/v2/aggs/ticker/AAPL/range/1/minute"
 BODY = (
     b'{"chart":{"result":[{"meta":{"regularMarketPrice":10.5,"regularMarketTime":1773000000},'
     b'"indicators":{"quote":[{}]}}],"error":null}}'
