@@ -117,40 +117,17 @@ class Streams:
         market: MarketConflator,
         wake: asyncio.Event,
     ) -> None:
-        """State at the frame rate, events at once, until the client goes or stops taking them. The market
-        goes with the state, another one than before at once."""
+        """State at the frame rate, events at once, until the client goes or stops taking them."""
         news = asyncio.Event()
         unsubscribe = self._hub.subscribe(news.set)
         told, events = _Told(since), None
-        conflator = Conflator(topics, self._frames)
-        loop = asyncio.get_running_loop()
-        next_frame = next_market = loop.time()
         try:
             if EVENTS in topics:
                 told.seq = await self._send_events(stream, since)
                 # By themselves: a frame of many symbols is made in many steps, and a halt waits for none.
                 events = asyncio.create_task(self._send_news(stream, told, news))
                 events.add_done_callback(lambda _: wake.set())
-            while not stream.closed:
-                wake.clear()
-                if events is not None and events.done():
-                    events.result()  # it failed: so does all of the stream
-                    break
-                framed = loop.time() >= next_frame
-                if framed:
-                    await self._desk.prepare()
-                    seq = self._hub.last_seq if events is None else told.seq
-                    frame = await self._in_turn(conflator.making(self._desk.state(), seq))
-                    if frame:
-                        await self._tell(stream, frame)
-                    next_frame = self._after(loop.time())
-                if framed or (market.anew and loop.time() >= next_market):
-                    await self._send_market(stream, market)
-                    next_market = loop.time() + MARKET_S
-                due = min(next_frame, next_market) if market.anew else next_frame
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(due):
-                        await wake.wait()
+            await self._send_states(stream, Conflator(topics, self._frames), told, market, events, wake)
         except TimeoutError:
             log.warning("client took nothing for %.0f s: dropped", SEND_TIMEOUT_S)
             said = f"took nothing for {SEND_TIMEOUT_S:.0f} s: come back with since={since}"
@@ -169,6 +146,39 @@ class Streams:
             if events is not None:
                 events.cancel()
                 await asyncio.gather(events, return_exceptions=True)
+
+    async def _send_states(
+        self,
+        stream: web.WebSocketResponse,
+        conflator: Conflator,
+        told: _Told,
+        market: MarketConflator,
+        events: asyncio.Task[None] | None,
+        wake: asyncio.Event,
+    ) -> None:
+        """At the frame rate, and the market with them; another market than before at once."""
+        loop = asyncio.get_running_loop()
+        next_frame = next_market = loop.time()
+        while not stream.closed:
+            wake.clear()
+            if events is not None and events.done():
+                events.result()  # it failed: so does all of the stream
+                break
+            framed = loop.time() >= next_frame
+            if framed:
+                await self._desk.prepare()
+                seq = self._hub.last_seq if events is None else told.seq
+                frame = await self._in_turn(conflator.making(self._desk.state(), seq))
+                if frame:
+                    await self._tell(stream, frame)
+                next_frame = self._after(loop.time())
+            if framed or (market.anew and loop.time() >= next_market):
+                await self._send_market(stream, market)
+                next_market = loop.time() + MARKET_S
+            due = min(next_frame, next_market) if market.anew else next_frame
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await wake.wait()
 
     async def _send_news(self, stream: web.WebSocketResponse, told: _Told, news: asyncio.Event) -> None:
         """Events as they come, whatever else is under way for this client."""

@@ -106,45 +106,11 @@ class LiveEngine:
             fault=self.internal_error,
             at_once=tape is not None,
         )
-        stages = Stages()
-        self.desk = Desk(
-            self.config,
-            Instruments(),
-            commit=OrderTimes(self.writing.commit, stages, time.perf_counter_ns).commit,
-            record=self.store.behind,
-            keep=self.writing.keep,
-            timer=time.perf_counter_ns,
-            judge_skew=tape is None,
-            stages=stages,
-            said=self.said,
-        )
-        self.gateways = (
-            None
-            if tape is not None  # what is long past cannot be traded with a broker
-            else Gateways(
-                self.config,
-                self.desk,
-                clock=lambda: self.clock(),
-                failed=self.internal_error,
-                keep=self.writing.keep,
-            )
-        )
+        self.desk = self._make_desk()
+        self.gateways = self._make_gateways()
         self.bars = None if tape is not None else BarHistory(self, random.Random())
-        self.recording = Recording(
-            # Where others have the feeds, they record.
-            self.config.record if tape is None and self.said is None else RecordConfig(),
-            options.state_dir,
-            self.desk.intake,
-            clock=lambda: self.clock(),
-            alert=lambda level, text: self.desk.alert(level, "recording", text),
-        )
-        self.model = ModelSlot(
-            options.state_dir,
-            self.desk,
-            keep=self.writing.keep if tape is None else forget,
-            spawn=self._spawn_beside if tape is None else None,
-            live=tape is None,
-        )
+        self.recording = self._make_recording()
+        self.model = self._make_model()
         self.performance = LivePerformance(
             self.desk,
             reader=self.store.reader,
@@ -158,18 +124,7 @@ class LiveEngine:
             self.desk, self.store, clock=lambda: self.clock(), tape=tape is not None, keep=self.writing.keep
         )
         self.alerts = Alerts(self.desk, lambda: self.market_feeds, keep=self.writing.keep)
-        self.playback = (
-            None
-            if tape is None
-            else TapePlayback(
-                tape,
-                begin or options.begin,
-                int(self.config.features.bar_s * NS),
-                time.monotonic_ns,
-                self._begin_anew,
-                self.take_ticks,
-            )
-        )
+        self.playback = self._make_playback(begin)
         self.anew: Begin | None = None
         """How the next engine begins, where this one ends to begin anew."""
         self.stopping = asyncio.Event()
@@ -196,6 +151,62 @@ class LiveEngine:
         )
         self._ending: Shutdown | None = None
         self._signals = EndSignals(self.stop, self._console_ended, lambda: self.on_stop())
+
+    def _make_desk(self) -> Desk:
+        stages = Stages()
+        return Desk(
+            self.config,
+            Instruments(),
+            commit=OrderTimes(self.writing.commit, stages, time.perf_counter_ns).commit,
+            record=self.store.behind,
+            keep=self.writing.keep,
+            timer=time.perf_counter_ns,
+            judge_skew=self.tape is None,
+            stages=stages,
+            said=self.said,
+        )
+
+    def _make_gateways(self) -> Gateways | None:
+        if self.tape is not None:  # what is long past cannot be traded with a broker
+            return None
+        return Gateways(
+            self.config,
+            self.desk,
+            clock=lambda: self.clock(),
+            failed=self.internal_error,
+            keep=self.writing.keep,
+        )
+
+    def _make_recording(self) -> Recording:
+        return Recording(
+            # Where others have the feeds, they record.
+            self.config.record if self.tape is None and self.said is None else RecordConfig(),
+            self.options.state_dir,
+            self.desk.intake,
+            clock=lambda: self.clock(),
+            alert=lambda level, text: self.desk.alert(level, "recording", text),
+        )
+
+    def _make_model(self) -> ModelSlot:
+        return ModelSlot(
+            self.options.state_dir,
+            self.desk,
+            keep=self.writing.keep if self.tape is None else forget,
+            spawn=self._spawn_beside if self.tape is None else None,
+            live=self.tape is None,
+        )
+
+    def _make_playback(self, begin: Begin | None) -> TapePlayback | None:
+        if self.tape is None:
+            return None
+        return TapePlayback(
+            self.tape,
+            begin or self.options.begin,
+            int(self.config.features.bar_s * NS),
+            time.monotonic_ns,
+            self._begin_anew,
+            self.take_ticks,
+        )
 
     def _spawn_beside(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.spawn(work, vital=False)
