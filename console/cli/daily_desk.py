@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from console.cli.desk import answers, config_options
 from engine.api.address import socket_path
 from engine.api.protocol import Health, Reply, RiskPatch
 from engine.errors import EngineBusyError, LinkError, NoEngineError, RefusedError
+from engine.one_line import OneLine
 
 if TYPE_CHECKING:
     from console.engine_process import EngineProcess
@@ -156,7 +158,8 @@ class DeskHere:
             self._say("no engine runs: one is started for this run")
         process = start_engine(self._state_dir, self._options, ours=True)
         try:
-            process.wait_ready(self._say, SILENCE_S)
+            with OneLine(sys.stderr, "tickdesk: ") as note:
+                process.wait_ready(note, SILENCE_S)
         except BaseException:
             process.end()
             raise

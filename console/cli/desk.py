@@ -17,6 +17,7 @@ from console.cli.terminal import require_terminal
 from engine.api.address import check, socket_path
 from engine.config import Config
 from engine.errors import ConfigError
+from engine.one_line import OneLine
 
 if TYPE_CHECKING:
     from console.tapes import Tapes
@@ -99,7 +100,8 @@ def _with_screen(arguments: argparse.Namespace, config: Config, where: Path) -> 
 
     try:
         if engine is not None:
-            engine.wait_ready(lambda text: print(f"tickdesk: {text}", file=sys.stderr))
+            with OneLine(sys.stderr, "tickdesk: ") as said:
+                engine.wait_ready(said)
         return attach(
             config,
             where,

@@ -15,6 +15,7 @@ from console.cli.settings import configuration, is_read_only, key_map, state_dir
 from console.engine_process import start_engine
 from engine.api.address import socket_path
 from engine.errors import ConfigError
+from engine.one_line import OneLine
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise none_to_watch(where)
         first_run = not running and not (where / "tickdesk.db").exists()
         if not running:
-            start_engine(where, engine_options(arguments)).wait_ready(_note)
+            with OneLine(sys.stderr, "tickdesk: ") as note:
+                start_engine(where, engine_options(arguments)).wait_ready(note)
         address = gate.Address(arguments.host, listening.getsockname()[1], public)
         command = tab_command(arguments, where, read_only=read_only)
         first = (FIRST_RUN,) if first_run else ()
@@ -61,7 +63,3 @@ def tab_command(arguments: argparse.Namespace, where: Path, *, read_only: bool) 
     if getattr(arguments, "theme", None):
         command += ["--theme", arguments.theme]
     return [*command, *(["--read-only"] if read_only else [])]
-
-
-def _note(text: str) -> None:
-    print(f"tickdesk: {text}", file=sys.stderr)

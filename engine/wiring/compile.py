@@ -13,6 +13,7 @@ from engine.feeds import binance_scan
 from engine.kernels import forget_unused
 from engine.market import screen
 from engine.models import drift, walker
+from engine.one_line import OneLine
 from engine.opportunities import blend_kernel, rules
 from engine.quant import registry as quant
 from engine.strategies import scan
@@ -55,20 +56,22 @@ def compile_on_two() -> int:
     from engine.wiring import play_kernel
 
     command = [sys.executable, "-m", "engine.wiring.compile", _HALF]
-    beside = subprocess.Popen(command)  # noqa: S603 - our own module
-    try:
-        for compile_kernels in (*_OF_TICKS, play_kernel.compile_kernels):
-            compile_kernels(print)
-    finally:
-        code = beside.wait()
+    with OneLine(sys.stdout) as note:
+        beside = subprocess.Popen(command)  # noqa: S603 - our own module
+        try:
+            for compile_kernels in (*_OF_TICKS, play_kernel.compile_kernels):
+                compile_kernels(note)
+        finally:
+            code = beside.wait()
     return code
 
 
 def _main(arguments: Sequence[str]) -> int:
     if _HALF not in arguments:
         return compile_on_two()
+    note = OneLine(sys.stdout)  # of the same terminal, where both are one line
     for compile_kernels in _BESIDE:
-        compile_kernels(print)
+        compile_kernels(note)
     return 0
 
 
