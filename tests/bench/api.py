@@ -7,15 +7,20 @@ venue and the clients stand for other machines: they leave the engine's processo
 others with its gateway, the clients as a session of the lowest priority: on two processors there is in a
 request's time that its client was made to wait. A request's time is from when it was due, a decision's from
 the sending of a trade until the desk has handled it.
+
+What two processors have in common (a core's units, caches, memory) is in a decision's time too: so a third
+spell of each turn has the others do nothing but count, which no desk could help.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -39,15 +44,15 @@ def api(scratch: Path) -> list[Figure]:
     """2,000 requests a second and 200 streams through a gateway, and the engine's decisions meanwhile."""
     state, out = scratch / "api", scratch / "api.times"
     token = Tokens(state).add("bench", "read", time.time_ns())
-    turns = Turns(_TURNS, _MOST_TURNS)
+    turns, counting = Turns(_TURNS, _MOST_TURNS), Turns(_TURNS, _MOST_TURNS)
     heard: dict[Spell, Told] = {}
     port = _free_port()
     with scripted_engine(state, out, MOST, f"127.0.0.1:{port}"):
         _await(port)
         while turns.want_more:
-            began, lost = time.time_ns(), losses()
-            time.sleep(_SPELL_S)
-            without = Spell(began, time.time_ns(), lost())
+            without = _spell()
+            with _counting():
+                counting.turn(without, _spell())
             lost = losses()
             clients = _clients(port, token)
             under = Spell(clients.from_ns, clients.to_ns, lost())
@@ -56,6 +61,7 @@ def api(scratch: Path) -> list[Figure]:
             time.sleep(1.0)
     times = np.frombuffer(out.read_bytes(), "<i8").reshape(-1, 3)
     before, during, ratios = (of(times, 0.99) for of in (turns.without_us, turns.under_us, turns.ratios))
+    machine = counting.ratios(times, 0.99)
     counted = [heard[turn.under] for turn in turns.counted]
     note = f"median of {turns.about()}; {sum(each.requests for each in counted):,} requests"
     p99 = [each.p99_ms for each in counted]
@@ -73,7 +79,27 @@ def api(scratch: Path) -> list[Figure]:
         Figure("decision with them, p99", median(during), "us", note=told(during)),
         Figure("decision p99 with clients, of that without", median(ratios), "times", at_most(1.2),
                f"median of the turns: {told(ratios, 2)}"),
+        Figure("decision p99 beside counting, of that without", median(machine), "times",
+               note=f"median of {counting.about()}: {told(machine, 2)}"),
     ]  # fmt: skip
+
+
+def _spell() -> Spell:
+    began, lost = time.time_ns(), losses()
+    time.sleep(_SPELL_S)
+    return Spell(began, time.time_ns(), lost())
+
+
+@contextlib.contextmanager
+def _counting() -> Iterator[None]:
+    """Each processor that is left to others is kept busy."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def _clients(port: int, token: str) -> Told:
