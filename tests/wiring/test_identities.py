@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,14 +12,14 @@ import pytest
 from engine.events import Alert, Blend, Drop, Family, Fill, OrderEvent, OrderState, Signal
 from engine.opportunities.rules import CODES
 from engine.store.store import Store
-from tests.wiring.conftest import Bench, simulated, taped
-
-CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
+from tests.wiring.conftest import CAPTURE, Bench, simulated, taped
 
 
-@pytest.fixture(params=["simulated", pytest.param("binance", marks=pytest.mark.data)])
-def run(request: pytest.FixtureRequest, store: Store) -> Bench:
-    """A desk after a minute of trading on one of the sources."""
+@pytest.fixture(scope="module", params=["simulated", pytest.param("binance", marks=pytest.mark.data)])
+def run(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A desk after a minute of trading on one of the sources: all here look at it, none changes it."""
+    store = Store(None, durable=False)
+    store.start()
     bench = Bench(store=store)
     if request.param == "simulated":
         simulated(bench, 150)
@@ -27,7 +28,8 @@ def run(request: pytest.FixtureRequest, store: Store) -> Bench:
         taped(bench, data_dir / CAPTURE)
     assert bench.desk.trading.fills > 2
     assert store.flush()
-    return bench
+    yield bench
+    store.close()
 
 
 def test_the_ledger_and_the_fold_of_the_journal_agree(run: Bench) -> None:

@@ -35,7 +35,6 @@ from engine.wiring.tape_playback import Begin, TapePlayback, forget_journal
 from tests.wiring.conftest import START_NS, Bench, taped
 
 SECONDS = 90
-CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
 
 
 @pytest.fixture(scope="module")
@@ -243,11 +242,10 @@ async def test_the_engine_steps_seeks_and_begins_anew_to_the_same_digest(path: P
 
 @pytest.mark.data
 async def test_a_real_capture_played_by_the_engine_is_the_one_replayed(
-    data_dir: Path, tmp_path: Path
+    capture_head: Path, tmp_path: Path
 ) -> None:
-    path = data_dir / CAPTURE
-    report = await asyncio.to_thread(replay, load(environ={}), [path], tmp_path / "replayed")
-    desk = Desk(tmp_path / "state", path, Begin(speed=1000.0))
+    report = await asyncio.to_thread(replay, load(environ={}), [capture_head], tmp_path / "replayed")
+    desk = Desk(tmp_path / "state", capture_head, Begin(speed=1000.0))
 
     async def script() -> None:
         desk.ask(step="bar", count=30)

@@ -161,7 +161,10 @@ def test_the_simulated_venue_has_no_history(tmp_path: Path, options: dict[str, o
         loaded(Config(), tmp_path, **options)
 
 
-def test_stored_bars_of_the_simulated_venue_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_stored_bars_of_the_simulated_venue_when_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.wiring.training_bars.SIMULATED_S", 300)
     config = Config(simulated=SimulatedConfig(symbols=SYMBOLS))
     store_walks(tmp_path, [f"sim:{name}" for name in SYMBOLS], 300)
     for options in ({"days": 1.0}, {"since_ns": START_NS}, {"bar_s": 60.0}, {"bar_s": 120.0}):
