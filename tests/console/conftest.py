@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,8 @@ from typing import Protocol
 import pytest
 from pytest_textual_snapshot import SVGImageExtension, normalize_svg
 from syrupy.assertion import SnapshotAssertion
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from console.app import DeskApp
@@ -36,6 +38,23 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _parsed_once() -> Iterator[None]:
+    """What one app's stylesheet was parsed to serves the others with the same colours: it is only read."""
+    parse = Stylesheet._parse_rules
+    kept: dict[Hashable, list[RuleSet]] = {}
+
+    def parse_once(sheet: Stylesheet, *source: Hashable, **more: Hashable) -> list[RuleSet]:
+        key = (source, *more.items(), *sheet._variables.items())
+        if (rules := kept.get(key)) is None:
+            rules = kept[key] = parse(sheet, *source, **more)  # type: ignore[arg-type]
+        return rules
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _thawed() -> Iterator[None]:
     """What a console froze for the collector goes with its test."""
@@ -49,7 +68,8 @@ def compare_pictures(snapshot: SnapshotAssertion, tmp_path: Path) -> Compare:
 
     That is the picture in the first theme, and a digest of the picture in each other one. With
     ``--snapshot-update`` what is shown now is kept. One run of the app serves all themes. A picture that
-    differs is written to a file.
+    differs is written to a file. No dialog waits to be opened: each is made at its key, however long the
+    machine takes.
     """
     kept = snapshot.use_extension(SVGImageExtension)
 
@@ -69,6 +89,7 @@ def compare_pictures(snapshot: SnapshotAssertion, tmp_path: Path) -> Compare:
                 pictures[theme] = app.export_screenshot(title=app.title, simplify=True)
             app.exit()
 
+        app.keep_spares = lambda: None  # type: ignore[method-assign]
         app.run(headless=True, auto_pilot=take, size=size)
         assert list(pictures) == list(themes), "the app ended before its pictures were taken"
         differing = []
