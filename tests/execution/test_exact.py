@@ -28,7 +28,7 @@ def test_the_paper_venues_cash_and_the_desks_are_the_same_to_the_last_digit() ->
     order = begun(ask(quantity=QUANTITY))
     done = msgspec.structs.replace(fill(order, 1, str(QUANTITY), str(PRICE)), fee=FEE)
     account = Account({"USD": D("100000.1")})
-    account.take_up(order)
+    account.restore([order], {}, {})
     account.tell(done)
     order.apply(done)
     live, restarted = Holdings(), Holdings()

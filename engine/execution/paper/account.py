@@ -6,7 +6,7 @@ Reports on their way are not in: the desk, which does not have them yet, would f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -29,6 +29,8 @@ from engine.execution.paper.outbox import Report
 _ZERO = Decimal(0)
 _KEPT = 500
 """Fills, and orders that have ended."""
+_MOST = 10_000
+"""Reports that wait until somebody looks."""
 
 
 class Told(msgspec.Struct, gc=False):
@@ -53,18 +55,67 @@ def as_told(order: Order) -> Told:
 
 
 class Account:
+    """Made of the reports when somebody looks: in a backtest nobody does."""
+
     def __init__(self, cash: Mapping[str, Decimal]) -> None:
-        self.cash = dict(cash)
-        self.positions: dict[str, Decimal] = {}
-        self.told: dict[str, Told] = {}
-        """Orders that the desk has as open, by id."""
+        self._cash = dict(cash)
+        self._positions: dict[str, Decimal] = {}
+        self._told: dict[str, Told] = {}
+        self._news: list[OrderRequest | Report] = []
+        """What was sent and told since, in order."""
         self._ended: deque[tuple[str, Told]] = deque(maxlen=_KEPT)
         self._fills: deque[Fill] = deque(maxlen=_KEPT)
 
+    @property
+    def cash(self) -> dict[str, Decimal]:
+        """By currency."""
+        self._catch_up()
+        return self._cash
+
+    @property
+    def positions(self) -> Mapping[str, Decimal]:
+        """Signed, by symbol; flat ones are left out."""
+        self._catch_up()
+        return self._positions
+
+    @property
+    def told(self) -> dict[str, Told]:
+        """Orders that the desk has as open, by id."""
+        self._catch_up()
+        return self._told
+
     def begin(self, request: OrderRequest) -> None:
         """The desk sends a new order."""
+        self._news.append(request)
+
+    def tell(self, report: Report) -> None:
+        """A report reached the desk."""
+        self._news.append(report)
+        if len(self._news) >= _MOST:
+            self._catch_up()
+
+    def restore(
+        self, orders: Iterable[Order], cash: Mapping[str, Decimal], positions: Mapping[str, Decimal]
+    ) -> None:
+        """As the journal has it: its open orders, and what these currencies and all symbols have."""
+        self._catch_up()
+        for order in orders:
+            self._told[order.client_order_id] = as_told(order)
+        self._cash.update(cash)
+        self._positions = {symbol: held for symbol, held in positions.items() if held}
+
+    def _catch_up(self) -> None:
+        if self._news:
+            news, self._news = self._news, []
+            for one in news:
+                if isinstance(one, OrderRequest):
+                    self._begin(one)
+                else:
+                    self._tell(one)
+
+    def _begin(self, request: OrderRequest) -> None:
         state = OrderState.HELD if request.parent_id else OrderState.SUBMITTED
-        self.told[request.client_order_id] = Told(
+        self._told[request.client_order_id] = Told(
             request.symbol,
             request.side,
             request.quantity,
@@ -75,17 +126,12 @@ class Account:
             request.trail,
         )
 
-    def take_up(self, order: Order) -> None:
-        """An open order of the journal."""
-        self.told[order.client_order_id] = as_told(order)
-
-    def tell(self, report: Report) -> None:
-        """A report reached the desk."""
+    def _tell(self, report: Report) -> None:
         if isinstance(report, Funding):
             self._pay(report.currency, report.amount)
             return
         identity = report.client_order_id
-        order = self.told.get(identity)
+        order = self._told.get(identity)
         if order is None:
             return  # an answer about an order that is done
         if isinstance(report, OrderEvent):
@@ -95,32 +141,33 @@ class Account:
         elif report.kind is ChangeKind.UPDATED and report.amendment is not None:
             _amend(order, report.amendment)
         if order.state.terminal:
-            del self.told[identity]
+            del self._told[identity]
             self._ended.append((identity, order))
 
     def _fill(self, order: Told, fill: Fill) -> None:
         self._fills.append(fill)
         moved = multiply(fill.quantity, fill.side.sign)
-        position = add(self.positions.get(fill.symbol, _ZERO), moved)
+        position = add(self._positions.get(fill.symbol, _ZERO), moved)
         if position:
-            self.positions[fill.symbol] = position
+            self._positions[fill.symbol] = position
         else:
-            self.positions.pop(fill.symbol, None)
+            self._positions.pop(fill.symbol, None)
         self._pay(fill.currency, cash_of(fill))
         order.filled = add(order.filled, fill.quantity)
         done = order.filled == order.quantity
         order.state = OrderState.FILLED if done else OrderState.PARTIALLY_FILLED
 
     def _pay(self, currency: str, amount: Decimal) -> None:
-        self.cash[currency] = add(self.cash.get(currency, _ZERO), amount)
+        self._cash[currency] = add(self._cash.get(currency, _ZERO), amount)
 
     def view(self, now_ns: int) -> VenueAccount:
+        self._catch_up()
         return VenueAccount(
             now_ns,
-            tuple(_venue_order(name, order) for name, order in (*self.told.items(), *self._ended)),
+            tuple(_venue_order(name, order) for name, order in (*self._told.items(), *self._ended)),
             tuple(self._fills),
-            dict(self.positions),
-            dict(self.cash),
+            dict(self._positions),
+            dict(self._cash),
         )
 
 

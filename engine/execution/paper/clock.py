@@ -15,6 +15,7 @@ from engine.execution.paper.outbox import Report
 from engine.execution.paper.wording import describe
 from engine.instruments import Instruments
 
+_GTD = TimeInForce.GTD
 Act = Callable[[int, list[Report]], None]
 
 
@@ -60,11 +61,18 @@ class Clock:
             order = orders[0]
             if order.arrival_ns > now_ns:
                 return
+            at_once = order.arrival_ns == now_ns and order.request.time_in_force is not _GTD
             self._arrive(order, order.arrival_ns, out)
+            if at_once and self._ttl_ns > 0:
+                return  # nothing befalls it in the moment in which it arrives
         while due := self._due(symbol, now_ns):
             # One at a time: each may end others.
             ns, _, _, act = due[0] if len(due) == 1 else min(due, key=lambda entry: entry[:3])
             act(ns, out)
+
+    def lapsed(self, order: Working, now_ns: int) -> bool:
+        """Whether an order to market that has arrived has waited for too long."""
+        return order.fresh_ns + self._ttl_ns <= now_ns
 
     def _due(self, symbol: str, now_ns: int) -> list[tuple[int, int, int, Act]]:
         due: list[tuple[int, int, int, Act]] = []

@@ -13,7 +13,7 @@ from engine.instruments import Instrument
 _ZERO = Decimal(0)
 DEPTH_MAX_AGE_NS = NS
 """A snapshot older than this says nothing of the levels behind the best."""
-_MANY = 16
+_MANY = 4
 """Levels that were taken: from so many on, those that no snapshot can show any more are forgotten."""
 
 Level = tuple[Decimal, Decimal]
@@ -47,9 +47,9 @@ class Side(msgspec.Struct, gc=False):
         if self.price is None:
             return found
         if self.size is not None:
-            found.append((self.price, self._left(self.price, self.size)))
+            found.append((self.price, self.left(self.price, self.size)))
         if self.deeper and now_ns - self.deeper_ns <= DEPTH_MAX_AGE_NS:
-            found += [(price, self._left(price, size)) for price, size in self.deeper]
+            found += [(price, self.left(price, size)) for price, size in self.deeper]
         return [level for level in found if level[1] > 0]
 
     def displayed(self, price: Decimal, now_ns: int) -> Decimal | None:
@@ -102,7 +102,8 @@ class Side(msgspec.Struct, gc=False):
         best = str(self.price)
         self.taken = {at: gone for at, gone in self.taken.items() if at == best or gone[1] >= before_ns}
 
-    def _left(self, price: Decimal, size: Decimal) -> Decimal:
+    def left(self, price: Decimal, size: Decimal) -> Decimal:
+        """Of what is displayed at a level, what nobody has taken."""
         return size - self.taken[str(price)][0] if str(price) in self.taken else size
 
 

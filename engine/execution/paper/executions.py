@@ -34,7 +34,7 @@ class Executions:
     def fillable(self, order: Working) -> Decimal:
         """What the order may fill now: its leaves, of a reduce-only order no more than it can reduce."""
         if order.request.reduce_only:
-            return min(order.leaves, self._reducible(order))
+            return min(order.leaves, self.reducible(order))
         return order.leaves
 
     def fill(
@@ -187,7 +187,7 @@ class Executions:
 
     def clamp_one(self, order: Working, now_ns: int, out: list[Report]) -> bool:
         """Of one order; False when that ended it."""
-        reducible = self._reducible(order)
+        reducible = self.reducible(order)
         if not reducible:
             self.end(order, OrderState.CANCELED, FLAT, now_ns, out)
             self._leave_bracket(order, f"its exit {order.id} ended: {FLAT}", now_ns, out)
@@ -196,6 +196,7 @@ class Executions:
             self.resize(order, order.filled + reducible, f"reduces a position of {reducible}", now_ns, out)
         return True
 
-    def _reducible(self, order: Working) -> Decimal:
+    def reducible(self, order: Working) -> Decimal:
+        """What a reduce-only order has left of the position to reduce."""
         position = self.positions.get(order.symbol, ZERO)
         return abs(position) if position * order.request.side.sign < 0 else ZERO

@@ -20,6 +20,8 @@ class FundingClock:
         self._rate = config.funding_rate_pct / 100.0
         self._interval_ns = max(1, round(config.funding_interval_h * 3600 * NS))
         self._instruments = instruments
+        self.costs = self._rate != 0.0
+        """Whether there are payments at all."""
         self.paid: dict[str, int] = {}
         """By symbol: the newest time that is settled, for positions that are held."""
 
@@ -46,7 +48,7 @@ class FundingClock:
         A symbol without a mark (NaN) waits until it has one.
         """
         payments: list[Funding] = []
-        if not self._rate:
+        if not self.costs:
             return payments
         for symbol, quantity in positions.items():
             instrument = self._instruments.get(symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.events import OrderState, TimeInForce
+from engine.events import OrderState, OrderType, Side, TimeInForce
 from engine.execution.paper.display import Display, Print
 from engine.execution.paper.executions import Executions
 from engine.execution.paper.fees import MAKER, TAKER
@@ -13,6 +13,8 @@ from engine.execution.paper.outbox import Report
 from engine.execution.paper.queue import Place
 from engine.execution.paper.triggers import reference, set_off
 from engine.execution.paper.wording import no_size, plain, source
+
+_ARRIVED, _MARKET, _BUY = Phase.ARRIVED, OrderType.MARKET, Side.BUY
 
 
 class Matching:
@@ -63,6 +65,25 @@ class Matching:
                 self._explain(order, display)
             elif order.phase is Phase.RESTING:
                 self._meet(order, display, fresh, now_ns, out)
+
+    def fill_alone(self, order: Working, display: Display, now_ns: int, out: list[Report]) -> bool:
+        """``on_quote`` for the only order of a symbol, where it is an accepted one to market, nothing of it
+        filled, and the best level holds more. False, and nothing is changed, where it is not."""
+        request = order.request
+        if (
+            order.phase is not _ARRIVED or request.type is not _MARKET or not order.accepted
+            or order.filled or order.lost or request.parent_id or request.siblings or request.post_only
+        ):  # fmt: skip
+            return False
+        side = display.asks if request.side is _BUY else display.bids
+        price, size, quantity = side.price, side.size, order.quantity - order.filled
+        if price is None or size is None or not side.left(price, size) > quantity:
+            return False
+        if request.reduce_only and self._executions.reducible(order) < quantity:
+            return False
+        side.take(price, quantity, now_ns)
+        self._executions.fill(order, quantity, price, TAKER, now_ns, out)
+        return True
 
     def _judge(self, order: Working, display: Display, now_ns: int, out: list[Report]) -> None:
         """An order that arrived, or was set off, meets the market."""

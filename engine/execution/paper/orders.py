@@ -112,7 +112,8 @@ class OpenOrders:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Working] = {}
-        self._by_symbol: dict[str, list[Working]] = {}
+        self.by_symbol: dict[str, list[Working]] = {}
+        """Only to be read."""
         self.ended: dict[str, Ended] = {}
 
     def __iter__(self) -> Iterator[Working]:
@@ -135,35 +136,35 @@ class OpenOrders:
         return None if order is None else order.symbol
 
     def any(self, symbol: str) -> bool:
-        return symbol in self._by_symbol
+        return symbol in self.by_symbol
 
     def known(self, client_order_id: str) -> bool:
         return client_order_id in self._by_id or client_order_id in self.ended
 
     def of(self, symbol: str) -> list[Working]:
         """A copy: orders may end, and children come to life, while it is gone through."""
-        return list(self._by_symbol.get(symbol, ()))
+        return list(self.by_symbol.get(symbol, ()))
 
     def at(self, symbol: str) -> Sequence[Working]:
         """The same without a copy, for who changes none while it is gone through."""
-        return self._by_symbol.get(symbol, ())
+        return self.by_symbol.get(symbol, ())
 
     def symbols(self) -> Collection[str]:
-        return self._by_symbol.keys()
+        return self.by_symbol.keys()
 
     def add(self, order: Working) -> None:
         request = order.request
         self._by_id[request.client_order_id] = order
-        self._by_symbol.setdefault(request.symbol, []).append(order)
+        self.by_symbol.setdefault(request.symbol, []).append(order)
 
     def remove(self, order: Working, state: OrderState) -> None:
         order.phase, request = Phase.DONE, order.request
         identity, symbol = request.client_order_id, request.symbol
         self.ended[identity] = Ended(state, order.filled, symbol)
         del self._by_id[identity]
-        orders = self._by_symbol[symbol]
+        orders = self.by_symbol[symbol]
         if len(orders) == 1:
-            del self._by_symbol[symbol]
+            del self.by_symbol[symbol]
         else:
             orders.remove(order)
 

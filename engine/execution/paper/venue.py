@@ -26,11 +26,12 @@ from typing import Any
 import msgspec
 
 from engine.config import PaperConfig
-from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState
+from engine.events import Amendment, Depth, Fill, Funding, OrderRequest, OrderState, TimeInForce
 from engine.execution.gateway import Report, VenueAccount
 from engine.execution.order import Order
 from engine.execution.paper.acceptance import refusal
 from engine.execution.paper.account import Account
+from engine.execution.paper.answers import Answers
 from engine.execution.paper.calm import Calm, calm
 from engine.execution.paper.clock import Clock, Command
 from engine.execution.paper.display import Display, Print
@@ -40,12 +41,12 @@ from engine.execution.paper.funding import FundingClock
 from engine.execution.paper.latency import Latency
 from engine.execution.paper.matching import Matching
 from engine.execution.paper.orders import ZERO, OpenOrders, Phase, Working
-from engine.execution.paper.outbox import Outbox
 from engine.execution.paper.saved import SavedVenue, revive, worth_keeping
 from engine.execution.paper.wording import describe
 from engine.instruments import Instrument, Instruments
 
 _NO_CASH: Mapping[str, Decimal] = MappingProxyType({})
+_GTD = TimeInForce.GTD
 
 
 class PaperVenue:
@@ -65,12 +66,13 @@ class PaperVenue:
         self._clock = Clock(self._orders, self._executions, instruments, config.order_ttl_s)
         rest = config.market_remainder == "rest"
         self._matching = Matching(self._orders, self._executions, rest=rest)
-        self._outbox = Outbox()
         self._account = Account(cash)
+        self._answers = Answers(self._latency, self._account)
+        self._outbox = self._answers.outbox
         self._displays: dict[str, Display] = {}
         self._calm: dict[str, Calm] = {}
         """By symbol, what its orders wait for as they are; gone with any change of them."""
-        self._sequence = self._now_ns = 0
+        self._sequence = 0
         self._notes: list[str] = []
 
     # --- the gateway ---
@@ -81,7 +83,14 @@ class PaperVenue:
         An order that this venue cannot execute is REJECTED (a child: CANCELED) at once. An id submitted
         before is ignored.
         """
-        return self.submit_list((request,), now_ns)
+        identity, symbol = request.client_order_id, request.symbol
+        if self._orders.known(identity):
+            return []
+        order = self._begin(request, now_ns + self._latency.inward_ns(identity, "order"))
+        why = refusal(request, (request,), self._instruments)
+        if why:
+            self._turn_down(order, why, now_ns)
+        return self._pass_time(symbol, now_ns)
 
     def submit_list(self, requests: Sequence[OrderRequest], now_ns: int) -> list[Report]:
         """Send orders on their way that arrive together. Children (``parent_id``) stay HELD until their
@@ -99,14 +108,15 @@ class PaperVenue:
             order = self._begin(request, now_ns + travel_ns)
             why = refusal(request, requests, self._instruments)
             if why:
-                out: list[Report] = []
-                state = OrderState.CANCELED if request.parent_id else OrderState.REJECTED
-                self._orders.remove(order, state)
-                out.append(order.event(state, why, now_ns))
-                self._send(request.symbol, out)
+                self._turn_down(order, why, now_ns)
         for symbol in symbols:
             reports += self._pass_time(symbol, now_ns)
         return reports
+
+    def _turn_down(self, order: Working, why: str, now_ns: int) -> None:
+        state = OrderState.CANCELED if order.request.parent_id else OrderState.REJECTED
+        self._orders.remove(order, state)
+        self._answers.send(order.symbol, [order.event(state, why, now_ns)])
 
     def amend(self, client_order_id: str, amendment: Amendment, now_ns: int) -> list[Report]:
         """Send an amendment on its way: UPDATED or UPDATE_REFUSED comes back. [] for an unknown order.
@@ -127,10 +137,7 @@ class PaperVenue:
             self._calm.pop(order.symbol, None)
             out: list[Report] = []
             self._executions.end(order, OrderState.CANCELED, "", now_ns, out)
-            for report in out:
-                self._account.tell(report)
-            self._now_ns = max(self._now_ns, now_ns)
-            return out
+            return self._answers.deliver(out, now_ns)
         return self._command(client_order_id, None, now_ns)
 
     def _unreleased(self, order: Working) -> bool:
@@ -194,6 +201,10 @@ class PaperVenue:
             if traded_ns >= now_ns:  # else it was before anything of ours was here
                 trade = last, last_size, traded_ns, aggressor
         fresh = display.quote(instrument, quote_id, (bid, bid_size), (ask, ask_size), last, stale)
+        if trade is None and not (stale or self._clock.commands or self._outbox.any(symbol)):
+            reports = self._fill_alone(instrument, display, now_ns)
+            if reports is not None:
+                return reports
         return self._tick(instrument, display, fresh, trade, now_ns)
 
     def on_depth(self, depth: Depth) -> None:
@@ -207,6 +218,23 @@ class PaperVenue:
         if display is not None:
             display.forget_depth()
             self._calm.pop(symbol, None)
+
+    def _fill_alone(self, instrument: Instrument, display: Display, now_ns: int) -> list[Report] | None:
+        """``_tick`` where the symbol's only order is one to market that is there in time, and the best level
+        holds all of it; None where it is another case."""
+        symbol = instrument.symbol
+        orders = self._orders.at(symbol)
+        if len(orders) != 1 or not self._latency.back_at_once:
+            return None
+        order = orders[0]
+        if order.request.time_in_force is _GTD or self._clock.lapsed(order, now_ns):
+            return None
+        display.deepen(instrument, now_ns)
+        out: list[Report] = []
+        if not self._matching.fill_alone(order, display, now_ns, out):
+            return None
+        self._calm.pop(symbol, None)
+        return self._answers.deliver(out, now_ns)
 
     def _tick(
         self,
@@ -229,7 +257,7 @@ class PaperVenue:
             printed = display.trade(instrument, price, size, traded_ns, aggressor, now_ns)
         if known is not None and known.keeps(display, printed):
             self._calm[symbol] = known
-            return self._receive(symbol, now_ns)
+            return self._answers.receive(symbol, now_ns)
         if printed is not None:
             self._matching.on_print(symbol, display, printed, now_ns, out)
         if display.stale:
@@ -244,16 +272,16 @@ class PaperVenue:
             found = calm(orders, self._clock.next_ns(symbol)) if orders else None
             if found is not None:
                 self._calm[symbol] = found
-        return self._answer(symbol, out, now_ns)
+        return self._answers.answer(symbol, out, now_ns)
 
     # --- time ---
 
     def due_ns(self) -> int | None:
         """When ``due`` has something to do next, whether or not the market ticks; None: nothing is
         expected."""
-        symbols, parcels = self._orders.symbols(), self._outbox.symbols()
-        if not (symbols or parcels or self._clock.commands):
+        if not (self._orders.by_symbol or self._outbox.parcels or self._clock.commands):
             return None
+        symbols, parcels = self._orders.symbols(), self._outbox.symbols()
         times = [
             self._clock.next_ns(symbol) if (known := self._calm.get(symbol)) is None else known.due_ns
             for symbol in symbols
@@ -276,11 +304,13 @@ class PaperVenue:
         for symbol in symbols:
             known = self._calm.get(symbol)
             over = known is None or known.over(now_ns)
-            reports += self._pass_time(symbol, now_ns) if over else self._receive(symbol, now_ns)
+            reports += self._pass_time(symbol, now_ns) if over else self._answers.receive(symbol, now_ns)
         return reports
 
     def funding(self, now_ns: int, mark: Callable[[str], float]) -> list[Funding]:
         """The payments that are due, at each symbol's ``mark`` (NaN: it waits). Ids are deterministic."""
+        if not self._funding.costs:
+            return []
         payments = self._funding.due(self._account.positions, now_ns, mark)
         for payment in payments:
             self._account.tell(payment)
@@ -298,7 +328,7 @@ class PaperVenue:
         """What the next run needs beside the journal, JSON-able: places in queues, high-water marks, what is
         taken off the display, what travels, the funding time."""
         saved = SavedVenue(
-            ns=self._now_ns,
+            ns=self._answers.now_ns,
             sequence=self._sequence,
             orders=list(self._orders),
             told=self._account.told,
@@ -344,11 +374,8 @@ class PaperVenue:
         for display in self._displays.values():
             display.last = None
         self._clock.commands = [one for one in saved.commands if self._orders.known(one.client_order_id)]
-        for one in known:
-            if not one.state.terminal:
-                self._account.take_up(one)
-        self._account.cash.update(saved.cash if cash is None else cash)
-        self._account.positions = {symbol: held for symbol, held in positions.items() if held}
+        still = [one for one in known if not one.state.terminal]
+        self._account.restore(still, saved.cash if cash is None else cash, positions)
         self._executions.positions = dict(self._account.positions)
         paid = {symbol: max(saved.funded.get(symbol, 0), funded_ns.get(symbol, 0)) for symbol in positions}
         self._funding.restore(paid, now_ns)
@@ -384,7 +411,7 @@ class PaperVenue:
             trail=request.trail,
             arrival_ns=arrival_ns,
             fresh_ns=arrival_ns,
-            lost=sum(map(self._orders.filled, request.siblings), ZERO),
+            lost=sum(map(self._orders.filled, request.siblings), ZERO) if request.siblings else ZERO,
         )
         self._orders.add(order)
         self._account.begin(request)
@@ -417,33 +444,7 @@ class PaperVenue:
         self._calm.pop(symbol, None)
         out: list[Report] = []
         self._clock.advance(symbol, now_ns, out)
-        return self._answer(symbol, out, now_ns)
-
-    def _answer(self, symbol: str, out: list[Report], now_ns: int) -> list[Report]:
-        """Send what happened on its way back; what has arrived by now."""
-        at_once = self._latency.back_at_once and not (out and out[0].ns > now_ns)
-        if not at_once or self._outbox.any(symbol):
-            self._send(symbol, out)
-            return self._receive(symbol, now_ns)
-        self._now_ns = max(self._now_ns, now_ns)
-        for report in out:
-            self._account.tell(report)
-        return out
-
-    def _send(self, symbol: str, reports: list[Report]) -> None:
-        """On their way back, together."""
-        if reports:
-            first = reports[0]
-            assert not isinstance(first, Funding)  # those travel by themselves
-            due_ns = first.ns + self._latency.outward_ns(first.client_order_id, first.ns)
-            self._outbox.put(symbol, reports, due_ns)
-
-    def _receive(self, symbol: str, now_ns: int) -> list[Report]:
-        self._now_ns = max(self._now_ns, now_ns)
-        reports = self._outbox.take(symbol, now_ns)
-        for report in reports:
-            self._account.tell(report)
-        return reports
+        return self._answers.answer(symbol, out, now_ns)
 
     def _instrument(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)

@@ -160,7 +160,10 @@ class Session:
             name = request.client_order_id
             self.blotter.apply(OrderEvent(name, SYMBOL, OrderState.INITIALIZED, "", self._now, request))
             self.blotter.apply(OrderEvent(name, SYMBOL, state, "", self._now))
-        self._take(self.venue.submit_list(requests, self._now))
+        if len(requests) == 1:
+            self._take(self.venue.submit(requests[0], self._now))
+        else:
+            self._take(self.venue.submit_list(requests, self._now))
 
     def _request(self, side: Side, kind: OrderType, size: int, **fields: Any) -> OrderRequest:
         return OrderRequest(

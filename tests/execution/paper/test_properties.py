@@ -57,6 +57,14 @@ def test_the_same_calls_give_the_same_bytes(script: Script, latency: tuple[float
 
 
 @settings(max_examples=150, deadline=None)
+@given(steps)
+def test_an_order_that_is_alone_fills_as_it_does_among_others(script: Script) -> None:
+    alone = played(script, (0.0, 0.0)).journal
+    with mock.patch.object(PaperVenue, "_fill_alone", lambda *_: None):
+        assert msgspec.json.encode(played(script, (0.0, 0.0)).journal) == msgspec.json.encode(alone)
+
+
+@settings(max_examples=150, deadline=None)
 @given(steps, latencies, st.integers(0, 59))
 def test_a_restart_in_the_middle_changes_no_report(
     script: Script, latency: tuple[float, float], restart_at: int
