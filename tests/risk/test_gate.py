@@ -48,6 +48,16 @@ def test_codes_are_unique_in_each_list() -> None:
         assert len(set(names)) == len(names) and CHECK_FAILED not in names
 
 
+def test_a_verdict_tells_of_its_own_order_whatever_the_one_before_it_came_to() -> None:
+    desk, larger = gate(), entry(client_order_id="td-2", quantity=D(20))
+    changed = {"equity": D(200_000), "data_age_ns": 5 * MS, "clock_skew_ns": 2 * NS}
+    seen = [view(), view(**changed), view(**changed), view(data_age_ns=4 * NS), view()]
+    requests = [entry(), larger, entry(), entry(), larger]
+    verdicts = [desk.check(request, one) for request, one in zip(requests, seen, strict=True)]
+    for request, one, verdict in zip(requests, seen, verdicts, strict=True):
+        assert gate().check(request, one) == verdict
+
+
 def test_the_first_failure_is_named_and_the_rest_still_listed() -> None:
     seen = view(data_age_ns=4 * NS, clock_skew_ns=2 * NS)
     verdict = gate().check(entry(), seen)
