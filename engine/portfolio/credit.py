@@ -26,9 +26,23 @@ BY_HAND: Shares = ((MANUAL, ONE),)
 
 def shares(inputs: Iterable[BlendInput], side: Side) -> Shares:
     """Whose an opportunity of ``side`` is; ``unknown`` when nothing in it spoke for that side."""
-    towards = ((one.source, one.contribution * side.sign) for one in inputs)
-    found = tuple((source, Decimal(f"{part:.9f}")) for source, part in towards if 1e-9 <= part <= 1.0)
-    return found or NOBODY
+    return tuple((source, Decimal(text)) for source, text in _spoke(inputs, side)) or NOBODY
+
+
+def parts(inputs: Iterable[BlendInput], side: Side) -> tuple[tuple[str, float], ...]:
+    """The same as parts that add up to 1; none when nothing in it spoke for that side."""
+    weights = [(source, float(text)) for source, text in _spoke(inputs, side)]
+    whole = sum([weight for _, weight in weights])
+    return tuple([(source, weight / whole) for source, weight in weights])
+
+
+def _spoke(inputs: Iterable[BlendInput], side: Side) -> list[tuple[str, str]]:
+    sign, found = side.sign, []
+    for one in inputs:
+        towards = one.contribution * sign
+        if 1e-9 <= towards <= 1.0:
+            found.append((one.source, f"{towards:.9f}"))
+    return found
 
 
 class Credited(msgspec.Struct, gc=False):

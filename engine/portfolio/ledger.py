@@ -13,7 +13,7 @@ None is an amount that cannot be told because the rate of a currency it is in is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from decimal import Decimal, getcontext, setcontext
 from typing import overload
 
 from engine.errors import OrderError
@@ -21,7 +21,7 @@ from engine.events import Fill, Funding
 from engine.portfolio.balances import Balances
 from engine.portfolio.booked import Booked
 from engine.portfolio.day import DAY_NS, Day, DayState
-from engine.portfolio.exact import ZERO, add, exactly, multiply, subtract
+from engine.portfolio.exact import EXACT, ZERO, add, exactly, multiply, subtract
 from engine.portfolio.ledger_check import check
 from engine.portfolio.position import Position, after
 
@@ -80,7 +80,7 @@ class Ledger:
         if before.currency != unit:
             unit = before.currency
             fill = self._booked.in_one(fill, before, closes=closes)
-        self._turn(fill.ns)
+        self.roll(fill.ns)
         if self._day.unvalued:
             self._value_start(symbol, price)
         position = self._positions[symbol] = after(before, fill, opportunity_id)
@@ -123,7 +123,7 @@ class Ledger:
         """
         if self._booked.has_funding(funding):
             return False
-        self._turn(funding.ns)
+        self.roll(funding.ns)
         self._booked.add_funding(funding)
         self._balances.add(funding.currency, funding.amount, funding=True)
         self._foreign = self._foreign or bool(self._balances.unit(funding.currency))
@@ -161,21 +161,29 @@ class Ledger:
         elif self._move(prices):
             self._revalue()
 
-    @exactly
     def _move(self, prices: Sequence[tuple[str, Decimal]]) -> bool:
         """Take marks over, and what they change of the values; False when that is nothing."""
         marks, positions = self._marks, self._positions
         value, gross = self._value, self._gross
-        for symbol, price in prices:
-            old = marks.get(symbol)
-            marks[symbol] = price
-            position = positions.get(symbol)
-            if position is not None and old is not None and old != price:
-                quantity = position.quantity
-                if quantity:
+        outer = getcontext()
+        setcontext(EXACT)
+        try:
+            for symbol, price in prices:
+                old = marks.get(symbol)
+                marks[symbol] = price
+                if old is None or old == price or symbol not in positions:
+                    continue
+                quantity = positions[symbol].quantity
+                if quantity > ZERO:
                     gain = quantity * (price - old)
                     value += gain
-                    gross = gross + gain if quantity > ZERO else gross - gain
+                    gross += gain
+                elif quantity:
+                    gain = quantity * (price - old)
+                    value += gain
+                    gross -= gain
+        finally:
+            setcontext(outer)
         if value is self._value:
             return False
         self._value, self._gross = value, gross
@@ -216,7 +224,9 @@ class Ledger:
 
     def roll(self, now_ns: int) -> None:
         """Turn the UTC day when ``now_ns`` is in a later one: for the desk's clock, before its marks."""
-        self._turn(now_ns)
+        day = self._day
+        if now_ns // DAY_NS != day.number and day.turn(now_ns):
+            self._begin_day()
 
     def day_state(self) -> DayState:
         """What fills alone do not tell after a restart: how the day began, how high equity was."""
@@ -235,10 +245,6 @@ class Ledger:
         self._day.restore(state)
         self._drawdown = None
         if self._day.start is None and self._equity is not None:
-            self._begin_day()
-
-    def _turn(self, ns: int) -> None:
-        if ns // DAY_NS != self._day.number and self._day.turn(ns):
             self._begin_day()
 
     def _begin_day(self) -> None:

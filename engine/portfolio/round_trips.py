@@ -203,11 +203,12 @@ class RoundTrips:
         )
         self._trips.append(ended)
         self.ended += 1
+        held_ns = ended.holding_ns
         for source, net in ((DESK, ended.net), *ended.parts):
             totals = self._totals.get((source, before.currency))
             if totals is None:
                 totals = self._totals[source, before.currency] = TripTotals()
-            totals.count(net, ended.holding_ns)
+            totals.count(net, held_ns)
         return ended
 
     def fund(self, symbol: str, parts: Sequence[tuple[str, Decimal]]) -> None:

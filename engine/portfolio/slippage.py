@@ -73,9 +73,10 @@ class Slippage:
         price = float(fill.price)
         bps = _bps(fill, price)
         quantity, size = fill.quantity, float(fill.quantity)
-        _sum(self._purposes, (purpose, currency)).add(bps, size * price)
+        notional = size * price
+        _sum(self._purposes, (purpose, currency)).add(bps, notional)
         if len(parts) == 1:
-            _sum(self._strategies, (parts[0].source, currency)).add(bps, size * price)
+            _sum(self._strategies, (parts[0].source, currency)).add(bps, notional)
             return
         sizes: dict[str, float] = {}
         for part in parts:

@@ -7,6 +7,7 @@ the ledger's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -107,20 +108,23 @@ def mean_exposure(
     start's before that at ``ns``. None where no time is known."""
     if not len(ns):
         return None
-    fills = sorted((flow for flow in flows if flow.symbol >= 0), key=lambda flow: flow.ns)
+    fills = sorted([flow for flow in flows if flow.symbol >= 0], key=attrgetter("ns"))
     filled_ns = np.array([flow.ns for flow in fills], np.int64)
+    symbols = np.array([flow.symbol for flow in fills], np.int64)
+    quantities = np.array([flow.quantity for flow in fills])
+    paid = np.array([flow.price for flow in fills])
     begin, end = int(ns[0]) - step_ns, int(ns[-1])
     times = np.unique(np.concatenate(([begin], ns, np.clip(filled_ns, begin, end))))
     newest = np.searchsorted(ns, times, side="right") - 1
     row = np.maximum(newest, 0)
     gross = np.zeros(len(times))
     for symbol in {flow.symbol for flow in fills}:
-        own = [flow for flow in fills if flow.symbol == symbol]
-        own_ns = np.clip(np.array([flow.ns for flow in own], np.int64), begin, end)
-        held = np.cumsum([flow.quantity for flow in own])
-        held[np.abs(held) < 1e-9 * max(abs(flow.quantity) for flow in own)] = 0.0
+        own = np.flatnonzero(symbols == symbol)
+        own_ns = np.clip(filled_ns[own], begin, end)
+        held = np.cumsum(quantities[own])
+        held[np.abs(held) < 1e-9 * np.abs(quantities[own]).max()] = 0.0
         last = np.searchsorted(own_ns, times, side="right") - 1
-        prices = np.array([flow.price for flow in own])[last]
+        prices = paid[own][last]
         marked = (newest >= 0) & (own_ns[last] < ns[row]) & np.isfinite(marks[row, symbol])
         value = np.where(last >= 0, np.abs(held[last]), 0.0) * np.where(marked, marks[row, symbol], prices)
         if currencies[symbol]:

@@ -11,7 +11,7 @@ from engine.config import Config
 from engine.events import NS, Fill, OrderRequest
 from engine.execution.gateway import Report
 from engine.execution.order import Order
-from engine.portfolio.credit import BY_HAND, NOBODY, Shares, shares
+from engine.portfolio.credit import parts
 from engine.portfolio.round_trips import RoundTrip
 from engine.store.rows import Record
 from engine.wiring.desk import Desk
@@ -24,8 +24,8 @@ class Notes:
         self.step_ns = round(config.performance.every_s * NS)
         self.fills: list[tuple[Fill, OrderRequest | None]] = []
         self.trips: list[RoundTrip] = []
-        self.shares: dict[str, Shares] = {}
-        """By opportunity."""
+        self._parts: dict[str, tuple[tuple[str, float], ...]] = {}
+        """By opportunity, whose it was."""
         self.times: list[int] = []
         self.mids: list[npt.NDArray[np.float64]] = []
         """Of all symbols, at ``times``."""
@@ -43,11 +43,7 @@ class Notes:
 
     def whose(self, trip: RoundTrip) -> tuple[tuple[str, float], ...]:
         """Sources and their shares of the decision, which add up to 1; none: by hand."""
-        found = self.shares.get(trip.opportunity_id, ())
-        if found in (BY_HAND, NOBODY):
-            return ()
-        whole = sum(float(weight) for _, weight in found)
-        return tuple((source, float(weight) / whole) for source, weight in found)
+        return self._parts.get(trip.opportunity_id, ())
 
     def points(self, now_ns: int) -> Sequence[Record]:
         """A sweep of a desk on a tape: what everything is worth then, no more often than is shown."""
@@ -73,10 +69,10 @@ class Notes:
             return
         request = None if order is None else order.request
         self.fills.append((event, request))
-        if request is not None and request.opportunity_id and request.opportunity_id not in self.shares:
+        if request is not None and request.opportunity_id and request.opportunity_id not in self._parts:
             opportunity = self._desk.signals.aggregator.get(request.opportunity_id)
             if opportunity is not None:
-                self.shares[request.opportunity_id] = shares(opportunity.blend.inputs, opportunity.side)
+                self._parts[request.opportunity_id] = parts(opportunity.blend.inputs, opportunity.side)
         round_trips = self._desk.trading.books.round_trips
         if round_trips.ended > len(self.trips):
             self.trips += round_trips.recent(1)

@@ -134,7 +134,7 @@ def _deal(fill: Fill, request: OrderRequest | None) -> Deal:
 
 
 def _trade(trip: RoundTrip, notes: Notes) -> Trade:
-    entered = trip.entry_price * trip.quantity
+    entered, net = trip.entry_price * trip.quantity, trip.net
     return Trade(
         symbol=trip.symbol,
         side=trip.side.name,
@@ -146,10 +146,10 @@ def _trade(trip: RoundTrip, notes: Notes) -> Trade:
         realized=plain(trip.realized),
         fees=plain(trip.fees),
         funding=plain(trip.funding),
-        net=plain(trip.net),
-        return_pct=float(trip.net / entered * _ALL) if entered else 0.0,
+        net=plain(net),
+        return_pct=float(net / entered * _ALL) if entered else 0.0,
         purpose="" if trip.purpose is None else trip.purpose.value,
-        strategies=tuple((source, plain(net)) for source, net in trip.parts),
+        strategies=tuple((source, plain(part)) for source, part in trip.parts),
         sources=notes.whose(trip),
         opportunity_id=trip.opportunity_id,
     )
