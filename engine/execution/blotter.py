@@ -78,8 +78,10 @@ class Blotter:
         an unknown order.
         """
         order = self._orders.get(event.client_order_id)
-        if order is None:
-            return self._begin(event)
+        return self._begin(event) if order is None else self.fold(order, event)
+
+    def fold(self, order: Order, event: OrderEvent | OrderChange | Fill) -> Order:
+        """``apply`` for an order of this blotter."""
         before = order.state
         order.apply(event)
         after = order.state

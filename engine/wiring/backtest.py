@@ -65,6 +65,7 @@ def run(
     notes = Notes(followed)
     desk = Desk(followed, Instruments(), commit=journal.commit, record=_nobody)
     desk.trading.journal_at_once()
+    desk.signals.scoring.noted = False  # nobody reads how models did
     notes.watch(desk, prices=prepared.bars is None)
     if prepared.bars is not None:
         desk.intake.feed = Play(desk, quiet=quiet).feed
@@ -135,7 +136,6 @@ def _models(
         return None
     models = ReplayModels(prepared.state_dir, config, note)
     scoring = desk.signals.scoring
-    scoring.noted = False
     scoring.fallback = models.fallback
     scoring.on_fall = lambda fall: scoring.hold(*models.spare_s())
     scoring.hold(*models.spare_s())

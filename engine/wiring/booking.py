@@ -30,7 +30,11 @@ class Booking:
     def book(self, event: Report, order: Order | None) -> None:
         """Book an event that the blotter has taken in, and have the position's levels watched anew."""
         if isinstance(event, Fill):
-            self._book(event, order)
+            self.fills += 1
+            locked_ns = self.fold(event, order)
+            self._watch.arm(event.symbol)
+            if locked_ns:
+                self._tell_locked(event, locked_ns)
             self.on_booked(event, order)
         elif isinstance(event, Funding):
             self.fold(event, order)
@@ -43,15 +47,9 @@ class Booking:
                 # An exit that ended unfilled: its levels are watched again.
                 self._watch.arm(event.symbol)
 
-    def _book(self, fill: Fill, order: Order | None) -> None:
-        self.fills += 1
-        locked_ns = self.fold(fill, order)
-        self._watch.arm(fill.symbol)
-        if locked_ns:
-            seconds = (locked_ns - fill.ns) / NS
-            self._alert(
-                "warning", fill.symbol, f"not entered for {seconds:g} s: its stops were hit too often"
-            )
+    def _tell_locked(self, fill: Fill, until_ns: int) -> None:
+        seconds = (until_ns - fill.ns) / NS
+        self._alert("warning", fill.symbol, f"not entered for {seconds:g} s: its stops were hit too often")
 
     def refusal(
         self, money: Fill | Funding, request: OrderRequest | None, coming: Iterable[Fill | Funding]

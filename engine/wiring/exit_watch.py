@@ -54,6 +54,7 @@ class _Armed(NamedTuple):
     trails: bool
     leave_ns: int | None
     covers: Covers
+    long: bool
 
 
 class ExitWatch:
@@ -80,6 +81,8 @@ class ExitWatch:
         """By symbol, of which position the kernel follows the best price: when it was opened."""
         self._watched: dict[str, tuple[_Armed, bool]] = {}
         """By symbol: what the kernel was last told to watch, with the target or without."""
+        self._marked_of: Sequence[Position] = ()
+        self._marked_symbols: list[str] = []
         self._marked: list[Instrument | None] = []
         self._indices = np.zeros(0, np.int64)
         self._ticks = np.zeros(0)
@@ -185,6 +188,26 @@ class ExitWatch:
             since = f", best {best:g} since the entry at {float(position.average_price):g}"
         return Crossed(purpose, f"{purpose.value.replace('_', ' ')} {level} crossed at {price:g}{since}")
 
+    def rests(self, symbol: str, *, target: bool) -> bool:
+        """Whether the kernel watches the very levels of the position, with its ``target`` or without, and the
+        market is strictly between them: there is nothing to judge, and nothing to ``arm``."""
+        watched = self._watched.get(symbol)
+        if watched is None or watched[1] is not target:
+            return False
+        armed, features = watched[0], self._features
+        instrument = armed.instrument
+        if (
+            armed.trails
+            or self._armed.get(symbol) is not armed
+            or self._ledger.position(symbol) is not armed.position
+            or self._instruments.get(symbol) is not instrument
+            or not features.exit_armed(instrument.index)
+        ):
+            return False
+        bid, _, ask, _, last = features.live_quote(instrument.index)
+        price = bid if armed.long else ask
+        return armed.below < (price if price == price else last) < armed.above
+
     def due(self, positions: Sequence[Position], now_ns: int) -> list[str]:
         """The symbols of those positions that may be ``overdue``: of the others it is known that none is."""
         armed_of = self._armed.get
@@ -244,7 +267,8 @@ class ExitWatch:
             leave_ns = self._exits.leave_ns(position)
             covers = self._own.covers(symbol, position.quantity)
             armed = self._armed[symbol] = _Armed(
-                position, instrument, stop, target, below, above, trails, leave_ns, covers
+                *(position, instrument, stop, target, below, above, trails, leave_ns, covers),
+                position.quantity > 0,
             )
         return armed
 
@@ -307,7 +331,10 @@ class ExitWatch:
 
         A mid half a tick from two prices goes to either.
         """
-        instruments = [self._instruments.get(position.symbol) for position in positions]
+        if positions != self._marked_of:
+            self._marked_of = positions
+            self._marked_symbols = [position.symbol for position in positions]
+        instruments = list(map(self._instruments.get, self._marked_symbols))
         if instruments != self._marked:
             self._mark_these(instruments)
         mids = self._features.live_mids(self._indices)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.config import Config
 from engine.events import Purpose
 from engine.execution.build import OrderBuilder
 from engine.features.engine import FeatureEngine
 from engine.instruments import Instruments
+from engine.portfolio.position import Position
 from engine.risk.state import originates
 from engine.wiring.exit_watch import Crossed
 from engine.wiring.order_flow import OrderFlow
@@ -34,6 +37,14 @@ class ExitOrders:
         """Judge the position's levels beside the kernel, and have it watch them if nobody does."""
         if not self.send_if_crossed(symbol) and not self._flow.work.exiting(symbol):
             self._arm(symbol)
+
+    def sweep_all(self, positions: Iterable[Position]) -> None:
+        """``sweep`` of each of them."""
+        flow = self._flow
+        for position in positions:
+            target = originates(flow.gate.state, Purpose.TAKE_PROFIT)
+            if self._hands_off or not flow.watch.rests(position.symbol, target=target):
+                self.sweep(position.symbol)
 
     def _arm(self, symbol: str) -> None:
         """Levels that the trading state does not let be acted on are not watched: each tick would tell."""
@@ -68,11 +79,13 @@ class ExitOrders:
         if instrument is None or abs(position.quantity) <= closing:
             return
         flow.cancel_entries(symbol)
-        mid = flow.watch.mid(instrument.index)
+        quote = self._features.live_quote(instrument.index)
+        bid, _, ask, _, last = quote
+        mid = (bid + ask) / 2 if bid == bid else last
         now = self._features.now_ns
         request = self._builder.exit(position, purpose, now, mid, closing=closing, reason=reason)
         flow.watch.mute(symbol)
-        flow.submit(request, instrument)
+        flow.submit(request, instrument, quote)
 
     def flatten(self) -> None:
         """Send exits for what no exit at work closes of the open positions."""

@@ -282,7 +282,9 @@ class OrderFlow:
             now = self._features.now_ns
             self.journal.write([_order_event(request, OrderState.CANCELED, why, now)])
         elif not (request.reduce_only and self.replacements.holds(request)):
-            self._to_gateway((request,))
+            gateway = self.gateways[request.gateway]
+            self.journal.write(gateway.submit(request, self._features.now_ns))
+            self._asked(request)
 
     def _leave(self, requests: Sequence[OrderRequest]) -> None:
         """The orders are durable: they may be shown, and leave for their gateway, unless that changed."""
@@ -328,6 +330,8 @@ class OrderFlow:
 
     def cancel_entries(self, symbol: str | None = None) -> int:
         """Cancel what is at work and could open a position (of one symbol, or all); returns how many."""
+        if not self.work.count(symbol):
+            return 0
         return len(self.cancels.cancel_entries(symbol, _OFF if symbol is None else _EXITING))
 
     def _judged(self, verdict: Verdict) -> None:

@@ -32,6 +32,7 @@ Commit = Callable[[Sequence[JournalEvent], Callable[[], None]], None]
 """commit(events, done): journal them; ``done`` is called on the desk's thread once they are durable."""
 
 R = TypeVar("R", bound=Report)
+_ACCEPTED, _CANCELED = OrderState.ACCEPTED, OrderState.CANCELED
 _REFUSALS = (ChangeKind.UPDATE_REFUSED, ChangeKind.CANCEL_REFUSED)
 
 
@@ -123,8 +124,6 @@ class OrderJournal:
     def _write_now(self, report: Report) -> str:
         """``write`` of one report that is durable at once; why it cannot be booked, where it cannot."""
         assert not isinstance(report, Funding)
-        if isinstance(report, OrderEvent) and report.state is OrderState.CANCELED:
-            report = self._because(report)
         order = self._blotter.get(report.client_order_id)
         if order is None:
             self._refused(report, f"unknown order {report.client_order_id}")
@@ -136,8 +135,10 @@ class OrderJournal:
             if why:
                 self._refused(report, why)
                 return why
+        elif isinstance(report, OrderEvent) and report.state is _CANCELED:
+            report = self._because(report)
         try:
-            self._blotter.apply(report)
+            self._blotter.fold(order, report)
         except OrderError as error:
             self._refuse(report, order, error)
             return ""
@@ -217,7 +218,7 @@ def _nothing_between(reports: Sequence[Report]) -> bool:
     if isinstance(reports[-1], Funding):
         return False
     for report in reports[:-1]:
-        if not isinstance(report, OrderEvent) or report.state is not OrderState.ACCEPTED:
+        if not isinstance(report, OrderEvent) or report.state is not _ACCEPTED:
             return False
     return True
 

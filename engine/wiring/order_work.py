@@ -18,6 +18,8 @@ from engine.execution.blotter import Blotter
 from engine.execution.gateway import Report
 from engine.execution.order import Order
 
+_ZERO = Decimal(0)
+
 
 class OrderWork:
     """A sent order counts at once, although it is shown only when it is durable."""
@@ -105,7 +107,9 @@ class OrderWork:
 
     def closing(self, symbol: str, *, but_id: str = "") -> Decimal:
         """Unsigned quantity of the symbol that such exits (but one) may still close."""
-        return sum((leaves for identity, leaves in self._exits(symbol) if identity != but_id), Decimal(0))
+        if not self.count(symbol):
+            return _ZERO
+        return sum((leaves for identity, leaves in self._exits(symbol) if identity != but_id), _ZERO)
 
     def _exits(self, symbol: str) -> Iterator[tuple[str, Decimal]]:
         """Stops that were set off among them: they take whatever is there."""

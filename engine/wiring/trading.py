@@ -205,8 +205,7 @@ class Trading:
         if now < self._next_sweep_ns:
             return False
         self._next_sweep_ns = now + self._sweep_ns
-        for position in positions:
-            self._exits.sweep(position.symbol)
+        self._exits.sweep_all(positions)
         return True
 
     def _judge_equity(self, now: int) -> None:

@@ -146,6 +146,21 @@ def test_the_sweep_arms_what_nobody_watches() -> None:
     assert features.exit_armed(0)
 
 
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_levels_rest_while_the_kernel_watches_them_and_the_market_is_between(side: Side) -> None:
+    market = opened(side, overrides=(*WIDE, "exits.sweep_s=3600"))
+    watch = market.desk.trading.watch
+    assert watch.rests(A, target=True) and not watch.rests(A, target=False)
+    watch.mute(A)
+    assert not watch.rests(A, target=True), "nobody watches them"
+    watch.arm(A)
+    assert watch.rests(A, target=True)
+    market.desk.trading.limits.set("exits", "stop_loss_pct", 19.0, "me")
+    assert watch.rests(A, target=True), "the new ones are watched"
+    market.desk.trading.limits.set("exits", "trailing_stop_pct", 5.0, "me")
+    assert not watch.rests(A, target=True), "one of them moves"
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     side=st.sampled_from([Side.BUY, Side.SELL]),
