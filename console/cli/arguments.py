@@ -18,7 +18,7 @@ from console.cli.duration import duration
 from console.cli.jobs_arguments import add_jobs
 from console.cli.models_arguments import add_models
 from console.cli.research_arguments import add_research
-from console.cli.trading_arguments import WHICH, add_trading
+from console.cli.trading_arguments import SYMBOL, WHICH, add_trading
 from engine.plain_number import plain_number
 from engine.text import clean
 from engine.wiring.training_options import add_options
@@ -311,11 +311,11 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="machine-readable")
 
     signals = command("signals", "everything that is live for a symbol now, taken apart")
-    signals.add_argument("symbol", metavar="SYMBOL", help="venue:NATIVE, as in binance:BTCUSDT")
+    signals.add_argument("symbol", metavar="SYMBOL", help=SYMBOL)
     signals.add_argument("--json", action="store_true", help="machine-readable")
 
     quarantine = command("quarantine", "what came from outside and was not believed, newest first")
-    quarantine.add_argument("--symbol", metavar="SYMBOL", default="", help="venue:NATIVE; venue: for frames")
+    quarantine.add_argument("--symbol", metavar="SYMBOL", default="", help=f"{SYMBOL}; venue: for frames")
     quarantine.add_argument("--reason", metavar="CODE", default="", help="OUTLIER, CROSSED, MALFORMED, …")
     quarantine.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
     quarantine.add_argument("--limit", type=_count, metavar="N", default=100, help="rows (default 100)")
@@ -359,7 +359,7 @@ def _export_options(export: argparse.ArgumentParser) -> None:
     export.add_argument("--out", metavar="FILE", default="-", help="default -: standard output")
     export.add_argument("--since", metavar="TIME", help="ISO 8601, UTC, as in 2025-01-31T13:30")
     export.add_argument("--until", metavar="TIME", help="up to, and without")
-    export.add_argument("--symbol", metavar="SYMBOL", default="", help="rows of one symbol only")
+    export.add_argument("--symbol", metavar="SYMBOL", default="", help=f"rows of one symbol only: {SYMBOL}")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

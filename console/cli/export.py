@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from console.cli.output import opened
-from console.cli.settings import state_dir
+from console.cli.settings import configuration, state_dir
+from console.cli.stored import symbol_among
 from console.cli.times import given_ns
 from engine.errors import ConfigError, StoreError
 from engine.text import clean
@@ -28,7 +29,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from engine.store.export import KINDS, rows
+    from engine.store.export import KINDS, rows, symbols
     from engine.store.read import DATABASE
 
     kind = KINDS.get(arguments.kind)
@@ -42,12 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
             connection.execute("PRAGMA busy_timeout = 5000")
+            symbol = arguments.symbol
+            if symbol:
+                spellings = configuration(arguments).symbols
+                symbol = symbol_among(symbol, symbols(connection, kind), spellings)
             found = rows(
                 connection,
                 kind,
                 since_ns=given_ns(arguments.since),
                 until_ns=given_ns(arguments.until),
-                symbol=arguments.symbol,
+                symbol=symbol,
             )
             with _target(arguments.out) as file:
                 count = write(kind, found, file)

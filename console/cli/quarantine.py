@@ -6,7 +6,8 @@ import argparse
 from datetime import UTC, datetime
 
 from console.cli.output import as_json, table
-from console.cli.settings import state_dir
+from console.cli.settings import configuration, state_dir
+from console.cli.stored import symbol_among
 from console.cli.times import given_ns
 from engine.errors import StoreError
 from engine.events import Quarantined
@@ -21,8 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise StoreError(f"there is no database at {path}: choose --state-dir")
     reader = Reader(path)
     try:
+        symbol = arguments.symbol
+        if symbol:
+            spellings = configuration(arguments).symbols
+            symbol = symbol_among(symbol, reader.quarantined_symbols(), spellings)
         found = reader.quarantine(
-            symbol=arguments.symbol,
+            symbol=symbol,
             reason=arguments.reason.upper(),
             since_ns=given_ns(arguments.since) or 0,
             limit=arguments.limit,

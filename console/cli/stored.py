@@ -1,11 +1,14 @@
-"""Symbols of stored bars, as a person may write them."""
+"""Symbols of what is stored, as a person may write them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from engine.store.bars_read import BarReader
 from engine.symbols import Names, find
+
+if TYPE_CHECKING:
+    from engine.store.bars_read import BarReader
 
 
 def stored_symbols(reader: BarReader, names: Sequence[str], spellings: Names) -> list[str]:
@@ -13,3 +16,10 @@ def stored_symbols(reader: BarReader, names: Sequence[str], spellings: Names) ->
     another, naming what could be meant."""
     known = sorted({symbol for symbol, _ in reader.series()})
     return [find(name, known, spellings) for name in names]
+
+
+def symbol_among(name: str, known: Iterable[str], spellings: Names) -> str:
+    """The same of symbols that have rows. What names its venue is taken as it is, and so is everything where
+    nobody has a row."""
+    symbols = sorted(known)
+    return find(name, symbols, spellings) if symbols and ":" not in name else name

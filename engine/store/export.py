@@ -113,12 +113,7 @@ def rows(
     symbol: str = "",
 ) -> sqlite3.Cursor:
     """The kind's rows in order; ``until_ns`` is exclusive. Raises ``StoreError`` for what it cannot tell."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != schema.VERSION:
-        raise StoreError(
-            f"the database is of version {version}, this tickdesk knows {schema.VERSION}: "
-            "start the engine on it once, or upgrade tickdesk"
-        )
+    _check_version(connection)
     where: list[str] = []
     values: list[int | str] = []
     for bound, comparison in ((since_ns, ">="), (until_ns, "<")):
@@ -138,3 +133,20 @@ def rows(
         f"SELECT {columns} FROM {kind.table} {condition} ORDER BY {kind.order}",  # noqa: S608
         values,
     )
+
+
+def symbols(connection: sqlite3.Connection, kind: Kind) -> list[str]:
+    """Of which there are rows; none for a kind of no single symbol. Raises ``StoreError``."""
+    _check_version(connection)
+    if not kind.symbol:
+        return []
+    return [one for (one,) in connection.execute(f"SELECT DISTINCT symbol FROM {kind.table}")]  # noqa: S608
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != schema.VERSION:
+        raise StoreError(
+            f"the database is of version {version}, this tickdesk knows {schema.VERSION}: "
+            "start the engine on it once, or upgrade tickdesk"
+        )

@@ -350,6 +350,10 @@ class Reader:
             )
         )
 
+    def quarantined_symbols(self) -> list[str]:
+        """Of which something was not believed, among the newest that ``quarantine`` tells."""
+        return sorted({one.symbol for one in self.quarantine()})
+
     def _of_order(self, client_order_id: str) -> list[JournalEvent]:
         rows = self._rows("SELECT body FROM journal WHERE client_order_id = ? ORDER BY seq", client_order_id)
         return [decode_journal(row[0]) for row in rows]

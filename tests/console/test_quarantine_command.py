@@ -46,7 +46,10 @@ def test_it_filters(capsys: pytest.CaptureFixture[str], state_dir: Path) -> None
     assert listed(capsys, state_dir, "--symbol", "binance:BTCUSDT") == [ROWS[2], ROWS[0]]
     assert listed(capsys, state_dir, "--reason", "malformed") == [ROWS[1]]
     assert listed(capsys, state_dir, "--since", "2023-11-14T22:14:30") == [ROWS[2]]
+    assert listed(capsys, state_dir, "--symbol", "BTC/USDT") == [ROWS[2], ROWS[0]]
     assert listed(capsys, state_dir, "--symbol", "no:SUCH") == []
+    assert main(["quarantine", "--symbol", "SUCH", "--state-dir", str(state_dir)]) == 2
+    assert "unknown symbol SUCH" in capsys.readouterr().err
 
 
 def test_nothing_and_no_database_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

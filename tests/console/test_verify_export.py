@@ -124,6 +124,8 @@ def test_money_is_decimal_text_and_times_bound_rows(capsys: Capture, tmp_path: P
     symbol = str(fills[0]["symbol"])
     ours = export(capsys, tmp_path, "fills", "--symbol", symbol)
     assert ours == [row for row in fills if row["symbol"] == symbol]
+    assert export(capsys, tmp_path, "fills", "--symbol", symbol.partition(":")[2]) == ours
+    assert export(capsys, tmp_path, "fills", "--symbol", "sim:NONE") == []
     # 2023-11-14T22:13:20Z is the journal's beginning.
     early = export(capsys, tmp_path, "fills", "--until", "2023-11-14T22:13:25")
     late = export(capsys, tmp_path, "fills", "--since", "2023-11-14T23:13:25+01:00")
@@ -183,6 +185,7 @@ def test_a_spreadsheet_computes_no_text_from_outside(capsys: Capture, tmp_path: 
         (("nosuch",), "choose orders"),
         (("fills", "--since", "yesterday"), "2025-01-31"),
         (("balances", "--symbol", "x"), "--symbol"),
+        (("fills", "--symbol", "NONE"), "unknown symbol NONE: write it as"),
         (("fills", "--out", "/nonexistent/x.csv"), "--out"),
     ],
 )
