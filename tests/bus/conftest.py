@@ -62,3 +62,11 @@ def server(_server: Server) -> Iterator[Server]:
     yield _server
     if not _server.runs:
         _server.start()
+
+
+@pytest.fixture
+def server_of(tmp_path: Path) -> Iterator[Server]:
+    """One of the test's own, which is not started yet."""
+    server = Server(tmp_path)
+    yield server
+    server.kill()
