@@ -22,6 +22,7 @@ class Histogram:
         self._total_ns = 0
 
     def add(self, ns: int) -> None:
+        """Count a duration of so many nanoseconds."""
         self._counts[bisect_left(self._bounds_ns, ns)] += 1
         self._total_ns += ns
 

@@ -39,17 +39,20 @@ class FeedSight(NamedTuple):
 class Sight(Protocol):
     def prices(self, symbol: str) -> Prices: ...
 
-    def score(self, symbol: str) -> float | None: ...
+    def score(self, symbol: str) -> float | None:
+        """The newest blend, -1 to 1; None: nothing is live."""
 
     def opportunities(self) -> Sequence[Chance]:
         """That came up since the last look."""
 
-    def day_pnl(self) -> float | None: ...
+    def day_pnl(self) -> float | None:
+        """Since midnight UTC, in the account's currency; None: not every position can be valued."""
 
-    def drawdown_pct(self) -> float | None: ...
+    def drawdown_pct(self) -> float | None:
+        """How far equity is below its highest, percent; None: not every position can be valued."""
 
     def unrealized(self, symbol: str) -> float | None:
-        """None: no position."""
+        """In the account's currency; None: no position, or none that can be valued."""
 
     def feeds(self) -> Sequence[FeedSight]:
         """Those whose silence means something."""

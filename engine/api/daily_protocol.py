@@ -122,6 +122,7 @@ class HistoryRow(Row, frozen=True):
     """Of the load at work, or the last one: of which something was missing."""
     symbols_done: int = 0
     share: float = 1.0
+    """Of the load, 0 to 1."""
     stored: int = 0
     """Bars."""
     refused: int = 0

@@ -26,7 +26,7 @@ class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class TradeRow(Row, frozen=True):
-    """One print."""
+    """One print: the price in the quote currency, the size in units of the base."""
 
     ns: int
     price: float

@@ -234,7 +234,9 @@ class TrainingOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     symbols: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=10_000)] = ()
     """As the desk spells them; empty: those the desk trades."""
     bar_s: Annotated[float, Meta(gt=0, le=604_800)] | None = None
+    """Seconds of a bar."""
     horizon: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """Bars that a label looks ahead."""
     days: Annotated[float, Meta(gt=0, le=36_500)] | None = None
     """The newest so many days of stored bars."""
     seconds: Annotated[int, Meta(ge=1, le=604_800)] | None = None

@@ -205,6 +205,7 @@ class StrategyDetail(msgspec.Struct, frozen=True):
     description: str
     enabled: bool
     weight: float
+    """Within the technical family, above 0 to 100."""
     symbols: tuple[str, ...]
     """Empty: all."""
     budget_pct: float
@@ -229,7 +230,7 @@ class StrategyPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WeightsPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Percent by family; what is None stays."""
+    """Percent by family, 0 to 100; what is None stays."""
 
     technical: float | None = None
     speed: float | None = None
@@ -246,9 +247,11 @@ class SymbolSignals(msgspec.Struct, frozen=True):
     symbol: str
     ns: int
     score: float | None
-    """None when nothing is live."""
+    """-1 (sell) to 1 (buy); None when nothing is live."""
     confidence: float
+    """0 to 1."""
     agreement: float
+    """The part of the weights whose scores have the sign of the blend's, 0 to 1."""
     inputs: tuple[BlendInput, ...]
     absent: tuple[str, ...]
     """Families without a live input."""

@@ -49,6 +49,8 @@ class FeedRow(Row, frozen=True):
 
 
 class TickRow(Row, frozen=True):
+    """Prices in the quote currency, sizes and volumes in units of the base; None: not known."""
+
     symbol: str
     bid: float | None
     bid_size: float | None
@@ -62,8 +64,9 @@ class TickRow(Row, frozen=True):
     age_ms: float | None
     stale: bool
     rsi: float | None
+    """0 to 100, at the newest bar's close."""
     score: float | None
-    """The newest blended score."""
+    """The newest blended score, -1 (sell) to 1 (buy)."""
     spark: tuple[float, ...]
     """Up to 24 closes of the newest bars, oldest first."""
     stale_reason: str = ""
@@ -112,6 +115,7 @@ class DepthRow(Row, frozen=True):
     bids: tuple[tuple[float, float], ...]
     asks: tuple[tuple[float, float], ...]
     imbalance: float
+    """(bid size - ask size) over their sum, -1 to 1; 0 when the book is empty."""
     age_ms: float
 
 
@@ -131,7 +135,9 @@ class OpportunityRow(Row, frozen=True):
     symbol: str
     side: str
     score: float
+    """-1 (sell) to 1 (buy)."""
     confidence: float
+    """0 to 1."""
     sources: tuple[str, ...]
     reason: str
     status: str
@@ -139,6 +145,7 @@ class OpportunityRow(Row, frozen=True):
     created_ns: int
     expires_ns: int
     merged: int
+    """So many more came while it was live, and count as this one."""
 
 
 class PositionRow(Row, frozen=True):
@@ -195,6 +202,7 @@ class StrategyRow(Row, frozen=True):
     family: str
     enabled: bool
     weight: float
+    """Within the technical family, above 0 to 100."""
     signals: int
     """Emitted since start."""
     last_ns: int
@@ -282,6 +290,7 @@ class ModelRow(Row, frozen=True):
 class LogRow(Row, frozen=True):
     seq: int
     ns: int
+    """When it was said, by the desk's clock: on a tape that is the tape's."""
     level: str
     source: str
     text: str

@@ -198,9 +198,12 @@ class PerformanceRow(msgspec.Struct, frozen=True):
     sharpe: float | None
     """Annualised, of daily returns where there are enough days, else of the equity curve's points."""
     sortino: float | None
+    """Likewise, against the deviation of the losses alone."""
     max_drawdown_pct: float | None
     hit_rate: float | None
+    """The part of the round trips that gained, 0 to 1."""
     profit_factor: float | None
+    """Gains over losses, both as amounts."""
     exposure_pct: float | None
     """Mean gross exposure, percent of equity."""
     turnover: float | None
@@ -220,6 +223,7 @@ class EquityCurve(msgspec.Struct, frozen=True):
     """The account over all its time, evenly spaced: numbers to draw, in the account's currency."""
 
     ns: tuple[int, ...]
+    """When each point was, UTC, rising."""
     equity: tuple[float, ...]
     drawdown_pct: tuple[float, ...]
     """How far each point is below the highest before it (0 at the top)."""

@@ -77,6 +77,7 @@ class Cursor:
 
     @property
     def unacknowledged(self) -> int:
+        """Entries that were told and may come again."""
         return len(self._open)
 
     def take(self, entries: Sequence[Any]) -> Batch:

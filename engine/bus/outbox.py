@@ -60,6 +60,7 @@ class Outbox:
 
     @property
     def kept(self) -> int:
+        """Lots that were written, and are written again where the server forgot them."""
         return len(self._kept)
 
     def put(self, entries: Iterable[Entry]) -> None:

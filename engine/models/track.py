@@ -84,6 +84,7 @@ class Tally(msgspec.Struct):
             del values[:-keep]
 
     def predicted(self, ns: int, took_ms: float | None) -> None:
+        """At ``ns``, the close of a bar; ``took_ms``: None where that was not measured."""
         self.since_ns = self.since_ns or ns
         self.predictions += 1
         if took_ms is not None:
