@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,9 +20,8 @@ import numpy.typing as npt
 from engine.config import Config
 from engine.config.load import traded
 from engine.errors import ConfigError, StoreError, SymbolError
-from engine.events import NS, MarketEvent
+from engine.events import NS
 from engine.feeds.base import InstrumentSpec
-from engine.feeds.tape import Tape
 from engine.models.training.label import Series as Labelled
 from engine.research.bar_ticks import PER_BAR, Series, median_bar_pct, on_grid, pack
 from engine.research.curves import Floats, Integers, times_and_marks
@@ -36,19 +35,13 @@ from engine.strategies.reload import offers_any
 from engine.strategies.user_files import GROUP
 from engine.symbols import find, name_of, round_the_clock
 from engine.text import clean
-from engine.ticks import TICK
+from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
 from engine.wiring.bar_import import Reject, read_bar_file
 from engine.wiring.longer_bars import longer_bars
 
-Ticks = npt.NDArray[np.void]
-Block = list[MarketEvent] | Ticks
 FILE = "file"
 """The venue of bars out of a file that names none."""
-HELD_BYTES = 1 << 30
-"""Of tapes' ticks in memory; longer tapes are read anew at each run."""
-_FOREVER_NS = 1 << 62
 _DAY_S = 86_400
-_EVENT_BYTES = 200
 _NIGHTS = 8
 """Times as long as so many bars take, nights and weekends let the last of them lie back."""
 
@@ -78,35 +71,6 @@ class BarData(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def median_bar_pct(self) -> float | None:
         return median_bar_pct(self.series)
-
-
-class TapeData(msgspec.Struct, frozen=True):
-    """Tapes, with what is on them where that fits into memory."""
-
-    tape: Tape
-    blocks: tuple[tuple[Block, tuple[str, ...]], ...] | None
-    """With the table of symbols as far as it was known then; None: to be read from the files."""
-    since_ns: int
-    until_ns: int
-    sources: tuple[Source, ...]
-
-    def stream(self) -> Iterator[tuple[Block, Sequence[str]]]:
-        """The blocks, which the taker may write to until the next, each with its table of symbols."""
-        if self.blocks is not None:
-            room = np.empty(max((len(one) for one, _ in self.blocks), default=0), TICK)
-            for block, symbols in self.blocks:
-                if isinstance(block, list):
-                    yield block, symbols
-                else:
-                    own = room[: len(block)]
-                    # As bytes: field by field takes six times as long.
-                    own.view(np.uint8)[:] = np.ascontiguousarray(block).view(np.uint8)
-                    yield own, symbols
-            return
-        for read in self.tape.blocks():
-            kept = _within(read, self.since_ns, self.until_ns)
-            if len(kept):
-                yield kept, self.tape.symbols
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -160,69 +124,8 @@ def prepare(
 
 
 def _tapes(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> Prepared:
-    # As live: the paper venue fills against the depth that is told.
-    levels = {name: one.book_levels for name, one in config.feeds.items()}
-    tape = Tape([Path(text) for text in plan.tapes], venue=plan.venue or None, book_levels=levels)
-    note(f"reading {len(plan.tapes)} tape{'s' * (len(plan.tapes) > 1)}")
-    until_ns = plan.until_ns or _FOREVER_NS
-    blocks: list[tuple[Block, tuple[str, ...]]] | None = []
-    size, seen = 0, _Seen()
-    for read in tape.blocks():
-        block = _within(read, plan.since_ns, until_ns)
-        if not len(block):
-            continue
-        seen.take(block, tape.symbols)
-        size += block.nbytes if isinstance(block, np.ndarray) else _EVENT_BYTES * len(block)
-        if blocks is not None and size <= HELD_BYTES:
-            blocks.append((block, tuple(tape.symbols)))
-        else:
-            blocks = None
-    sources = seen.sources(", ".join(path.name for path in tape.paths))
-    if not sources:
-        raise ConfigError("the tapes hold no tick of that time: check --since and --until")
-    data = TapeData(tape, None if blocks is None else tuple(blocks), plan.since_ns, until_ns, tuple(sources))
-    return Prepared(plan, state_dir, None, data, tuple(sources), (), tuple(tape.specs))
-
-
-class _Seen:
-    """Counts and times of ticks by symbol."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, list[int]] = {}
-
-    def take(self, block: Block, symbols: Sequence[str]) -> None:
-        if isinstance(block, list):
-            for event in block:
-                symbol = getattr(event, "symbol", "")
-                if symbol and hasattr(event, "recv_ns") and type(event).__name__ in ("Trade", "Quote"):
-                    self._note(symbol, 1, event.recv_ns, event.recv_ns)
-            return
-        for index in np.unique(block["symbol"]).tolist():
-            times = block["recv_ns"][block["symbol"] == index]
-            self._note(symbols[index], len(times), int(times.min()), int(times.max()))
-
-    def _note(self, symbol: str, count: int, first_ns: int, last_ns: int) -> None:
-        row = self._rows.setdefault(symbol, [0, first_ns, last_ns])
-        row[0] += count
-        row[1], row[2] = min(row[1], first_ns), max(row[2], last_ns)
-
-    def sources(self, told: str) -> list[Source]:
-        return [
-            Source(symbol, clean(told, 200), count, first_ns, last_ns, 0, "")
-            for symbol, (count, first_ns, last_ns) in self._rows.items()
-        ]
-
-
-def _within(block: Block, since_ns: int, until_ns: int) -> Block:
-    if isinstance(block, list):
-        if not since_ns and until_ns == _FOREVER_NS:
-            return block
-        return [event for event in block if since_ns <= event.recv_ns < until_ns]
-    times = block["recv_ns"]
-    if not len(times) or (times[0] >= since_ns and times.min() >= since_ns and times.max() < until_ns):
-        return block
-    kept: Ticks = block[(times >= since_ns) & (times < until_ns)]
-    return kept
+    data = read_tapes(config, plan, note)
+    return Prepared(plan, state_dir, None, data, data.sources, (), tuple(data.tape.specs))
 
 
 # --- bars ---
@@ -236,7 +139,7 @@ class _Read(msgspec.Struct):
 
 
 def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> Prepared:
-    until_ns = plan.until_ns or _FOREVER_NS
+    until_ns = plan.until_ns or FOREVER_NS
     read = _from_files(config, plan, note) if plan.files else _from_store(config, plan, state_dir, note)
     intervals = sorted({one.bars.interval_s for one in read})
     if len(intervals) > 1:
@@ -339,7 +242,7 @@ def _from_store(config: Config, plan: Plan, state_dir: Path, note: Callable[[str
     reader = BarReader(state_dir / BARS_DATABASE)
     try:
         stored = _stored(config, plan, reader, interval_s)
-        until_ns = plan.until_ns or _FOREVER_NS
+        until_ns = plan.until_ns or FOREVER_NS
         found = []
         for symbol, stored_s in stored.items():
             note(f"reading {symbol}")

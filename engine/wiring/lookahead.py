@@ -18,7 +18,8 @@ from engine.strategies.settings import StrategyState
 from engine.text import clean
 from engine.ticks import QUOTE, TICK, TRADE
 from engine.wiring.backtest import run
-from engine.wiring.backtest_data import Block, Prepared, TapeData
+from engine.wiring.backtest_data import Prepared
+from engine.wiring.backtest_tapes import Block, TapeData
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
 from engine.wiring.lookahead_modules import modules_of

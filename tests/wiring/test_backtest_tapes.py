@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from engine.ticks import TICK
-from engine.wiring.backtest_data import TapeData
+from engine.wiring.backtest_tapes import TapeData
 
 
 def test_every_run_gets_the_blocks_as_they_were_read() -> None:
