@@ -16,6 +16,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from console.app import DeskApp
+from tests.models.tried_once import tried_once
 
 THEMES = ("tickdesk-dark", "tickdesk-light", "tickdesk-contrast")
 """The first one's pictures carry no name of a theme."""
@@ -52,6 +53,12 @@ def _parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tried_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with tried_once(tmp_path_factory.mktemp("tried")):
         yield
 
 

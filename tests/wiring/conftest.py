@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -17,12 +15,11 @@ from engine.events import NS, JournalEvent, MarketEvent, Quote, Trade
 from engine.feeds.simulation.venue import SimulatedVenue
 from engine.feeds.tape import Tape
 from engine.instruments import Instruments
-from engine.models import load as model_load
-from engine.models.check import Verdict
 from engine.store.rows import Record
 from engine.store.store import Store
 from engine.wiring.desk import Desk
 from engine.wiring.sources import adopt
+from tests.models.tried_once import tried_once
 
 START_NS = 1_700_000_000 * NS
 CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
@@ -30,26 +27,7 @@ CAPTURE = "feeds/binance/spot_btcusdt_20240808-09.jsonl.gz"
 
 @pytest.fixture(autouse=True, scope="session")
 def _tried_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A model that a child process accepted is not tried again by the desks after: they get what it left."""
-    try_in_child = model_load.try_in_child
-    accepted: dict[tuple[str, str], tuple[Verdict, Path]] = {}
-
-    async def once(module: str, path: Path, out: Path, timeout_s: float) -> Verdict:
-        files = sorted(one for one in path.rglob("*") if one.is_file())
-        told = sha256(b"".join(b"%s %s" % (one.name.encode(), one.read_bytes()) for one in files))
-        key = (module, told.hexdigest())
-        if key in accepted:
-            verdict, left = accepted[key]
-            shutil.copytree(left, out, dirs_exist_ok=True)
-            return verdict
-        verdict = await try_in_child(module, path, out, timeout_s)
-        if not verdict.error:
-            left = tmp_path_factory.mktemp("accepted") / "left"
-            accepted[key] = verdict, shutil.copytree(out, left)
-        return verdict
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_load, "try_in_child", once)
+    with tried_once(tmp_path_factory.mktemp("tried")):
         yield
 
 
