@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -155,6 +155,10 @@ class Entry:
             if 1 not in mask.tobytes():  # a third of what NumPy takes to look at a few rows
                 return
             positions = mask.nonzero()[0].tolist()
+        self.on_positions(table, positions, found)
+
+    def on_positions(self, table: FeatureTable, positions: Sequence[int], found: list[Signal]) -> None:
+        """``on_bars`` of the rows at these positions."""
         filled = table.column("filled")
         for position in positions:
             if filled[position] != 1.0:

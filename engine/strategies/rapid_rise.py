@@ -12,6 +12,7 @@ from engine.strategies.base import Above0, From0, Seconds, Strategy
 if TYPE_CHECKING:
     from engine.feature_table import FeatureTable
     from engine.strategies.base import Mask
+    from engine.strategies.scan import Scan
 
 
 _TECHNICAL = Family.TECHNICAL
@@ -58,11 +59,14 @@ class RapidRise(Strategy):
         )
         self._spoken: dict[str, tuple[int, float]] = {}
         """By symbol: when it last spoke, and the change it spoke of."""
+        self._scan: Scan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
-        change = table.column("window_change_pct")
-        large = change >= self._min_change
-        return large | (change <= -self._min_change) if self._falls else large
+        if self._scan is None:
+            from engine.strategies.scan import Scan, rapid_rise
+
+            self._scan = Scan(rapid_rise, (self._min_change, self._falls), lambda symbol: (0, 0), 0)
+        return self._scan(table)
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         change = row.window_change_pct

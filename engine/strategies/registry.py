@@ -37,6 +37,7 @@ from engine.user_module import told
 if TYPE_CHECKING:
     from engine.feature_table import FeatureTable
     from engine.strategies.base import Bars
+    from engine.strategies.together import Together
 
 STRATEGIES: dict[str, type[Strategy]] = {
     RapidRise.name: RapidRise,
@@ -86,6 +87,8 @@ class StrategySet:
         self._entries: dict[str, Entry] = {}
         self._faults: list[tuple[str, str]] = []
         self._on_bars: list[Entry] = []
+        self._together: Together | None = None
+        """Of ``_on_bars``; made at the next bars."""
         self._on_rise: list[tuple[Entry, _OnRow]] = []
         for name, kind in STRATEGIES.items():
             self._entries[name] = self._make(kind, "", None)
@@ -107,9 +110,21 @@ class StrategySet:
         found: list[Signal] = []
         if not len(table):
             return found
-        for entry in self._on_bars:
+        together = self._together
+        if together is None:
+            from engine.strategies.together import Together
+
+            together = self._together = Together(self._on_bars)
+        spoke = together(table)
+        if not spoke and not together.alone:
+            return found
+        for number, entry in together.order:
+            if number >= 0 and not spoke >> number & 1:
+                continue
             try:
-                if entry.origin:
+                if number >= 0:
+                    entry.on_positions(table, together.passed(number, table), found)
+                elif entry.origin:
                     self._timed(entry, entry.on_bars, table, found)
                 else:
                     entry.on_bars(table, found)
@@ -340,6 +355,7 @@ class StrategySet:
         """Rebuild the lists that the hot path walks: enabled strategies that define the method."""
         enabled = [entry for entry in self._entries.values() if entry.enabled]
         self._on_bars = [entry for entry in enabled if entry.defines("on_bar")]
+        self._together = None
         self._on_rise = [(entry, entry.strategy.on_rise) for entry in enabled if entry.defines("on_rise")]
 
     def _fault(self, entry: Entry, error: BaseException) -> None:

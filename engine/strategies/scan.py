@@ -11,15 +11,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numba import carray  # type: ignore[attr-defined]
 
 from engine.feature_table import COLUMN, FLOAT_FIELDS, FeatureTable
-from engine.kernels import kernel, warm
+from engine.kernels import kernel, part, pointer, warm
 
 Mask = np.typing.NDArray[np.bool_]
 
 Floats = np.typing.NDArray[np.float64]
 Integers = np.typing.NDArray[np.int64]
 
+SCANS = ("trend", "mean_reversion", "golden_cross", "ema_cross", "breakout", "rapid_rise")
+"""Whose kernels these are, by number."""
+TREND, MEAN_REVERSION, GOLDEN_CROSS, EMA_CROSS, BREAKOUT, RAPID_RISE = range(len(SCANS))
+PARAMETERS = 2
+"""Most that one of them takes."""
 GROW = -1
 """The memory has no room for one of the symbols."""
 ALWAYS = np.iinfo(np.int64).min
@@ -31,6 +37,7 @@ _LOWER, _UPPER = COLUMN["bb_lower"], COLUMN["bb_upper"]
 _EMA_FAST, _EMA_SLOW = COLUMN["ema_fast"], COLUMN["ema_slow"]
 _HISTOGRAM, _MOMENTUM = COLUMN["macd_hist"], COLUMN["momentum"]
 _SMA_FAST, _SMA_SLOW = COLUMN["sma_fast"], COLUMN["sma_slow"]
+_CHANGE = COLUMN["window_change_pct"]
 
 
 class Scan:
@@ -63,15 +70,14 @@ class Scan:
             self._found = np.zeros(len(table.indices), np.bool_)
         count = self._run(table)
         if count == GROW:
-            self._grow(2 * int(table.indices.max()) + 1)
+            self.make_room(int(table.indices.max()) + 1)
             count = self._run(table)
-        self._passed = []
-        if count:
-            self._passed = [
-                (int(table.indices[position]), table.symbol(position))
-                for position in self._found.nonzero()[0].tolist()
-            ]
+        self.let_through(table, self._found.nonzero()[0].tolist() if count else ())
         return self._found
+
+    def let_through(self, table: FeatureTable, positions: Sequence[int]) -> None:
+        """These are looked at now, and asked for before the next call."""
+        self._passed = [(int(table.indices[position]), table.symbol(position)) for position in positions]
 
     def settle(self) -> None:
         """Take up what the strategy remembers by now of the symbols that were let through."""
@@ -83,14 +89,21 @@ class Scan:
         """(kernel, its parameters, its memory) with room for so many symbols, for who calls the kernel
         himself between two calls; see ``settle``."""
         self.settle()
+        self.make_room(symbols)
+        return self._kernel, self._parameters, self._memory
+
+    @property
+    def memory(self) -> Integers:
+        """What its kernel reads; another array once there are more symbols."""
+        return self._memory
+
+    def make_room(self, symbols: int) -> None:
         if symbols > len(self._memory):
             self._grow(2 * symbols)
-        return self._kernel, self._parameters, self._memory
 
     def recall(self, symbols: Sequence[str]) -> None:
         """The strategy remembers what another scan saw: ask it for all symbols, by index."""
-        if len(symbols) > len(self._memory):
-            self._grow(2 * len(symbols))
+        self.make_room(len(symbols))
         for index, symbol in enumerate(symbols):
             self._memory[index] = self._recall(symbol)
 
@@ -288,6 +301,67 @@ def breakout(
     return count
 
 
+@kernel
+def rapid_rise(
+    values: Any, indices: Any, memory: Any, found: Any, ns: int, min_change: float, falls: float
+) -> int:
+    """Needs nothing of the strategy's memory."""
+    count = 0
+    for position in range(len(indices)):
+        if indices[position] >= len(memory):
+            return GROW
+        row = values[position]
+        change = row[_CHANGE]
+        large = change >= min_change or (falls != 0.0 and change <= -min_change)
+        found[position] = large and row[_FILLED] != 1.0
+        count += found[position]
+    return count
+
+
+@part
+def _memory(places: Any, number: int) -> Any:
+    return carray(pointer(places[number, 0]), (places[number, 1], 2), np.int64)
+
+
+@kernel
+def scan_all(
+    values: Any, indices: Any, bars: Any, ns: int, wanted: int, asked: Any, places: Any, found: Any
+) -> int:
+    """The numbers, as bits, of those scans ``wanted`` (as bits, too) that let something through; GROW when
+    one's memory has no room.
+
+    By number: ``asked`` has their parameters, ``places`` the address and the length of their memories, and
+    after the last that of the ranges, with bars and symbols; ``found`` (scans, rows) gets where.
+    """
+    spoke, short = 0, False
+    if wanted & 1 << TREND:
+        memory, limits = _memory(places, TREND), asked[TREND]
+        count = trend(values, indices, memory, found[TREND], ns, limits[0], limits[1])
+        spoke, short = spoke | (count != 0) << TREND, short or count < 0
+    if wanted & 1 << MEAN_REVERSION:
+        memory, limits = _memory(places, MEAN_REVERSION), asked[MEAN_REVERSION]
+        count = mean_reversion(values, indices, memory, found[MEAN_REVERSION], ns, limits[0], limits[1])
+        spoke, short = spoke | (count != 0) << MEAN_REVERSION, short or count < 0
+    if wanted & 1 << GOLDEN_CROSS:
+        memory = _memory(places, GOLDEN_CROSS)
+        count = golden_cross(values, indices, memory, found[GOLDEN_CROSS], ns, asked[GOLDEN_CROSS, 0])
+        spoke, short = spoke | (count != 0) << GOLDEN_CROSS, short or count < 0
+    if wanted & 1 << EMA_CROSS:
+        memory = _memory(places, EMA_CROSS)
+        count = ema_cross(values, indices, memory, found[EMA_CROSS], ns, asked[EMA_CROSS, 0])
+        spoke, short = spoke | (count != 0) << EMA_CROSS, short or count < 0
+    if wanted & 1 << BREAKOUT:
+        memory, limits, at = _memory(places, BREAKOUT), asked[BREAKOUT], places[len(SCANS)]
+        ranges = carray(pointer(at[0]), (at[1], at[2], 2), np.float64)
+        count = breakout(values, indices, memory, found[BREAKOUT], ns, limits[0], limits[1], bars, ranges)
+        spoke, short = spoke | (count != 0) << BREAKOUT, short or count < 0
+    if wanted & 1 << RAPID_RISE:
+        memory, limits = _memory(places, RAPID_RISE), asked[RAPID_RISE]
+        count = rapid_rise(values, indices, memory, found[RAPID_RISE], ns, limits[0], limits[1])
+        spoke, short = spoke | (count != 0) << RAPID_RISE, short or count < 0
+    return GROW if short else spoke
+
+
 def compile_kernels(report: Callable[[str], None] | None = None) -> None:
     """Make the kernels ready: load them, or compile them at the first start (``report`` gets a line)."""
     warm(_exercise, "scan", report)
@@ -301,3 +375,6 @@ def _exercise() -> None:
     golden_cross(values, indices, memory, found, 0, 1.0)
     ema_cross(values, indices, memory, found, 0, 1.0)
     breakout(values, indices, memory, found, 0, 1.0, 1.0, indices, np.zeros((1, 1, 2)))
+    rapid_rise(values, indices, memory, found, 0, 1.0, 0.0)
+    asked, places = np.zeros((len(SCANS), PARAMETERS)), np.zeros((len(SCANS) + 1, 3), np.int64)
+    scan_all(values, indices, indices, 0, 0, asked, places, np.zeros((len(SCANS), 1), np.bool_))

@@ -13,12 +13,23 @@ import numpy.typing as npt
 from engine.features.triggers import _exit_crossed as exit_crossed
 from engine.features.triggers import quoted
 from engine.kernels import part
-from engine.strategies.scan import breakout, ema_cross, golden_cross, mean_reversion, trend
+from engine.strategies.scan import (
+    BREAKOUT,
+    EMA_CROSS,
+    GOLDEN_CROSS,
+    MEAN_REVERSION,
+    TREND,
+    breakout,
+    ema_cross,
+    golden_cross,
+    mean_reversion,
+    trend,
+)
+from engine.strategies.scan import SCANS as ALL_SCANS
 
 DAY_NS = 86_400_000_000_000
-SCANS = ("trend", "mean_reversion", "golden_cross", "ema_cross", "breakout")
-"""In the order of the rows of their parameters."""
-TREND, MEAN_REVERSION, GOLDEN_CROSS, EMA_CROSS, BREAKOUT = range(len(SCANS))
+SCANS = ALL_SCANS[: BREAKOUT + 1]
+"""Those that are run here, in the order of the rows of their parameters."""
 FIRST, BEFORE_TURN, TURN, HIGH, PEAK, LAST = range(6)
 """Moments that the account has to be told afterwards, rows of ``key_ns``: the first boundary, the one before
 the day turned last, that one, the day's highest, the highest of all, the last."""

@@ -1,0 +1,86 @@
+"""One call for the scans of all strategies: what they say is what each says of every row, in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.feature_table import FLOAT_FIELDS, FeatureTable
+from engine.strategies import scan
+from engine.strategies.base import Strategy
+from engine.strategies.registry import STRATEGIES, StrategySet
+from engine.strategies.together import Together
+from engine.strategies.trend import Trend
+from tests.strategies.rows import Tape
+from tests.strategies.test_scan import NAMES, QUICK, boundaries, on_every_row
+
+SEEN = (NAMES[3], NAMES[69])
+"""What mean reversion may see, so that its scan does not run along with the others."""
+CHANGES: dict[str, dict[str, Any]] = {name: dict(QUICK.get(name, {})) for name in STRATEGIES}
+CHANGES["rapid_rise"]["falls"] = True
+
+
+def all_of_them(closed: Tape) -> StrategySet:
+    options = {name: {"enabled": True, **changes} for name, changes in CHANGES.items()}
+    options["mean_reversion"]["symbols"] = SEEN
+    return StrategySet(options, bars=closed.bars)
+
+
+def made(name: str, closed: Tape) -> Strategy:
+    kind = STRATEGIES[name]
+    strategy = kind(msgspec.convert(CHANGES[name], kind.Params))
+    strategy.connect(closed.bars)
+    return strategy
+
+
+def own_rows(table: FeatureTable) -> FeatureTable:
+    names = [table.symbol(position) for position in range(len(table))]
+    return table.select(np.array([at for at, name in enumerate(names) if name in SEEN], np.int64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(tape=boundaries(), switched=st.integers(1, 12))
+def test_together_they_say_what_each_says_of_every_row(tape: list[FeatureTable], switched: int) -> None:
+    closed = Tape()
+    chosen = all_of_them(closed)
+    every = {name: made(name, closed) for name in STRATEGIES}
+    for number, table in enumerate(tape):
+        closed.close(table)
+        if number == switched:
+            for on in (False, True):
+                chosen.set_enabled("trend", on)
+            every["trend"] = made("trend", closed)
+        said = []
+        for name, strategy in every.items():
+            said += on_every_row(strategy, own_rows(table) if name == "mean_reversion" else table)
+        assert chosen.on_bars(table) == said
+    assert chosen.take_errors() == []
+
+
+def test_who_sees_some_symbols_only_goes_on_by_itself() -> None:
+    chosen = all_of_them(Tape())
+    found = Together(chosen.heard_at_bars)
+    assert found.alone
+    assert {entry.kind.name for number, entry in found.order if number < 0} == {"mean_reversion"}
+    assert all(number < 0 or scan.SCANS[number] == entry.kind.name for number, entry in found.order)
+    chosen.set_symbols("mean_reversion", ())
+    assert not Together(chosen.heard_at_bars).alone
+
+
+def test_a_scan_that_cannot_be_made_is_its_strategys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Trend, table: FeatureTable) -> None:
+        raise RuntimeError("no scan")
+
+    monkeypatch.setattr(Trend, "candidates", broken)
+    closed = Tape()
+    chosen = all_of_them(closed)
+    values = np.zeros((1, len(FLOAT_FIELDS)))
+    starts = np.zeros(1, np.int64)
+    chosen.on_bars(FeatureTable(NAMES, starts, 0, starts, starts, values))
+    assert [name for name, _ in chosen.take_errors()] == ["trend"]
+    assert chosen.enabled("breakout") and not chosen.enabled("trend")
