@@ -63,20 +63,19 @@ def normalise(predictions: npt.NDArray[np.float64]) -> Floats:
 
     All zeros, "no opinion", for fewer than two symbols, no dispersion, or a prediction that is not finite.
     """
-    zeros = np.zeros(len(predictions))
-    if len(predictions) < 2 or not np.isfinite(predictions).all():
-        return zeros
-    largest = float(np.abs(predictions).max())
+    if len(predictions) < 2:
+        return np.zeros(len(predictions))
+    largest = max(-float(predictions.min()), float(predictions.max()))
     if not _LEAST < largest < MOST:  # whose squares are no numbers any more
-        if largest == 0.0:
-            return zeros
+        if largest == 0.0 or not largest < math.inf:
+            return np.zeros(len(predictions))
         predictions, largest = predictions / largest, 1.0
     # Plain sums: for a few symbols, mean() and std() cost more than all the rest.
     centred = predictions - predictions.sum() / len(predictions)
     std = math.sqrt(float((centred * centred).sum()) / len(predictions))
     # rounding leaves a trace of dispersion in equal predictions
     if not std > 1e-12 * largest:
-        return zeros
+        return np.zeros(len(predictions))
     scores: Floats = centred * (SCORE_STD / std)
     return scores
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config import RollbackConfig
-from engine.models.usable import MOST, usable
+from engine.models.usable import MOST
 
 SAME = 1e-12
 """Relative to the largest: rounding leaves a trace of dispersion in equal predictions."""
@@ -23,11 +23,12 @@ class Judge:
         """A batch of at least two symbols; ``took_ms`` None: its time is not judged (in a replay, or of a
         model in a process of its own)."""
         self._silent = 0
-        if not usable(predictions):
+        low, high = float(predictions.min()), float(predictions.max())
+        largest = max(-low, high)
+        if not largest < MOST:  # of NaN that is not so
             return f"it predicted a number that is not finite, or beyond {MOST:g}"
         strikes = self._config.strikes
-        least = SAME * float(np.abs(predictions).max())
-        self._same = 0 if float(np.ptp(predictions)) > least else self._same + 1
+        self._same = 0 if high - low > SAME * largest else self._same + 1
         if self._same >= strikes:
             return f"it predicted one number for all symbols, {_times(strikes)}"
         limit = self._config.latency_ms
