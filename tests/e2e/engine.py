@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from unittest import mock
 
+from console.cli import main
 from console.cli.client import ask
 from engine.api.protocol import Health, StateFrame
 from engine.errors import LinkError
@@ -44,9 +48,28 @@ def run(*arguments: str, timeout: float = 60.0, **more: str) -> subprocess.Compl
     )
 
 
-def refused(*arguments: str, code: int, **more: str) -> str:
+def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same without a process of its own, which costs more than what most commands do: for those of which
+    a test gives many. Not from within a loop."""
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, environment(COLUMNS="80", LINES="24"), clear=True),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            code = main(arguments)
+        except SystemExit as usage:
+            code = usage.code if isinstance(usage.code, int) else 1
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), errors.getvalue())
+
+
+def refused(
+    *arguments: str, code: int, by: Callable[..., subprocess.CompletedProcess[str]] = run, **more: str
+) -> str:
     """The one line with which a command that must fail ends."""
-    done = run(*arguments, **more)
+    done = by(*arguments, **more)
     assert done.returncode == code, (done.returncode, done.stderr)
     assert done.stdout == "" and done.stderr.startswith("tickdesk: ")
     assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.stderr

@@ -13,7 +13,7 @@ from console.cli.client import ask
 from engine.api.protocol import AutomationRow, SignalStatistics
 from engine.events import Alert
 from engine.store.read import Reader
-from tests.e2e.engine import RunningEngine, options, refused, run
+from tests.e2e.engine import RunningEngine, call, options, refused, run
 
 STRATEGY = '''
 from engine.strategies.base import Strategy
@@ -69,8 +69,8 @@ text = "heard of {{symbol}}"
     settings = options(strategies_dir=folder, simulated__history_s=60)
     engine = RunningEngine(state, *settings)
     with engine:
-        assert "no automations" in run("automations", *where).stdout
-        done = run("automations", "put", str(file), *where)
+        assert "no automations" in call("automations", *where).stdout
+        done = call("automations", "put", str(file), *where)
         assert done.returncode == 0, done.stderr
         assert done.stdout == (
             "hook on: signal of metronome |score| ≥ 0.5 on all symbols → call webhook, notify\n"
@@ -95,16 +95,16 @@ text = "heard of {{symbol}}"
             (alert.source, alert.text) for alert in alerts
         }
 
-        assert run("automations", "off", "hook", *where).stdout == "hook off\n"
-        heard = json.loads(run("automations", "show", "hook", *where).stdout)
+        assert call("automations", "off", "hook", *where).stdout == "hook off\n"
+        heard = json.loads(call("automations", "show", "hook", *where).stdout)
         assert heard["active"] is False and heard["trigger"]["sources"] == ["metronome"]
         runs = reader.automation_runs()
         reader.close()
         assert {run.state for run in runs} <= {"succeeded", "started"} and key[:24] in {
             run.run_id for run in runs
         }
-        assert "metronome" in run("automations", "statistics", *where).stdout
-        error = refused("automations", "show", "nothing", *where, code=1)
+        assert "metronome" in call("automations", "statistics", *where).stdout
+        error = refused("automations", "show", "nothing", *where, code=1, by=call)
         assert "unknown automation nothing" in error
         assert run("stop", *where).returncode == 0
         assert engine.wait() == 0
@@ -113,18 +113,20 @@ text = "heard of {{symbol}}"
     with RunningEngine(state, *settings):
         (row,) = ask(state, "GET", "/v1/automations", tuple[AutomationRow, ...])
         assert row.name == "hook" and not row.active and row.last_ns > 0
-        assert run("automations", "remove", "hook", *where).stdout == "hook removed\n"
-        assert json.loads(run("automations", "list", "--json", *where).stdout) == []
+        assert call("automations", "remove", "hook", *where).stdout == "hook removed\n"
+        assert json.loads(call("automations", "list", "--json", *where).stdout) == []
 
 
 def test_files_that_are_refused_before_they_are_sent(tmp_path: Path) -> None:
     where = ("--state-dir", str(tmp_path / "state"))
     file = tmp_path / "wrong.toml"
-    assert "say which file" in refused("automations", "put", *where, code=1)
-    assert "cannot read" in refused("automations", "put", str(file), *where, code=1)
+    assert "say which file" in refused("automations", "put", *where, code=1, by=call)
+    assert "cannot read" in refused("automations", "put", str(file), *where, code=1, by=call)
     file.write_text("[trigger\n", encoding="utf-8")
-    assert "wrong.toml" in refused("automations", "put", str(file), *where, code=1)
+    assert "wrong.toml" in refused("automations", "put", str(file), *where, code=1, by=call)
     file.write_text('steps = []\n[trigger]\ntype = "signal"\n', encoding="utf-8")
-    assert "automation wrong: steps" in refused("automations", "put", str(file), *where, code=1)
-    assert "automation other: steps" in refused("automations", "put", "other", str(file), *where, code=1)
-    assert "say which" in refused("automations", "off", *where, code=1)
+    assert "automation wrong: steps" in refused("automations", "put", str(file), *where, code=1, by=call)
+    assert "automation other: steps" in refused(
+        "automations", "put", "other", str(file), *where, code=1, by=call
+    )
+    assert "say which" in refused("automations", "off", *where, code=1, by=call)

@@ -22,7 +22,7 @@ from engine.api.model_protocol import (
 )
 from engine.api.protocol import Explanation, Reply
 from engine.errors import RefusedError
-from tests.e2e.engine import RunningEngine, run
+from tests.e2e.engine import RunningEngine, call, run
 
 SETTINGS = (
     *("--set", "opportunities.min_score=0.05", "--set", "opportunities.min_confidence=0.05"),
@@ -126,7 +126,7 @@ def test_the_command_line_asks_the_running_engine(engine: RunningEngine) -> None
     done = run("models", "explain", "NOTHING-USD", *where)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     pytest.importorskip("lightgbm")
-    until(lambda: run("models", "explain", "BTC-USD", *where).returncode == 0)
+    until(lambda: call("models", "explain", "BTC-USD", *where).returncode == 0)
     done = run("models", "explain", "BTC-USD", *where)
     assert "base" in done.stdout and "prediction" in done.stdout
 

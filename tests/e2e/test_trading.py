@@ -14,7 +14,7 @@ import pytest
 from engine.events import RiskChange, RiskState
 from engine.store.read import DATABASE
 from engine.store.store import Store
-from tests.e2e.engine import RunningEngine, options, run
+from tests.e2e.engine import RunningEngine, call, options, run
 
 SYMBOL = "sim:BTC-USD"
 QUIET = options(
@@ -39,12 +39,12 @@ class Desk:
         self.where = ("--state-dir", str(engine.state_dir))
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        done = run(*arguments, "--json", *self.where)
+        done = call(*arguments, "--json", *self.where)
         assert done.returncode == code, done.stderr or done.stdout
         return json.loads(done.stdout)
 
     def text(self, *arguments: str, code: int = 0) -> str:
-        done = run(*arguments, *self.where)
+        done = call(*arguments, *self.where)
         assert done.returncode == code, done.stderr or done.stdout
         return done.stdout.strip()
 

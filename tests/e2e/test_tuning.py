@@ -22,7 +22,7 @@ from engine.api.protocol import SymbolSignals
 from engine.events import Family
 from engine.signal_exchange import MAX_CANDLES
 from engine.strategies.registry import STRATEGIES
-from tests.e2e.engine import RunningEngine, options, refused, run
+from tests.e2e.engine import RunningEngine, call, options, refused, run
 
 FAST = options(simulated__history_s=60)
 SPOILT = {
@@ -54,7 +54,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
 
 def told(engine: RunningEngine, *arguments: str) -> str:
     """What a command that must succeed prints."""
-    done = run(*arguments, "--state-dir", str(engine.state_dir))
+    done = call(*arguments, "--state-dir", str(engine.state_dir))
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert done.stderr == ""
     return done.stdout
@@ -170,7 +170,7 @@ def test_mistakes_are_one_line(
 
 def test_without_an_engine_every_command_says_so(tmp_path: Path) -> None:
     for command in (["strategies"], ["weights"], ["explain", "x"], ["signals", "sim:BTC-USD"]):
-        assert "no engine runs" in refused(*command, "--state-dir", str(tmp_path / "none"), code=4)
+        assert "no engine runs" in refused(*command, "--state-dir", str(tmp_path / "none"), code=4, by=call)
 
 
 def test_explain_and_signals_for_people_and_machines(engine: RunningEngine) -> None:
