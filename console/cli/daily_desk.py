@@ -33,6 +33,7 @@ LOOK_S = 1.0
 """Between two tries to start one beside another that does not answer."""
 MOST_TRIES = 3
 CLIENT = "daily run"
+WATCHES = "engine.hands_off=true"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -155,7 +156,8 @@ class DeskHere:
             self._process = None
         if not self._said:
             self._said = True
-            self._say("no engine runs: one is started for this run")
+            watches = ", and only watches" if WATCHES in self._options else ""
+            self._say(f"no engine runs: one is started for this run{watches}")
         process = start_engine(self._state_dir, self._options, ours=True)
         try:
             with OneLine(sys.stderr, "tickdesk: ") as note:
@@ -174,6 +176,6 @@ def quiet_options(*, dry: bool) -> list[str]:
         f"opportunities.sessions=['{day} 00:00-00:01']",
         "targets.enabled=false",
         "notify.enabled=false",
-        f"engine.hands_off={'true' if dry else 'false'}",
+        *((WATCHES,) if dry else ()),
     )
     return [part for setting in settings for part in ("--set", setting)]

@@ -66,7 +66,7 @@ def test_a_dry_run_of_an_own_engine_sends_nothing_though_all_is_due(
         timeout=120,
     )
     assert told.returncode == 0, told.stderr
-    assert "no engine runs: one is started for this run" in told.stderr
+    assert "no engine runs: one is started for this run, and only watches" in told.stderr
     assert len(calls) == called, "a webhook was called, or a message sent"
     assert journaled(state) == before, "an order left"
 
