@@ -15,6 +15,7 @@ from engine.market_days import Closed
 _DAY_S, _WEEK_S = 86_400, 604_800
 _MONDAY_S = 3 * _DAY_S
 """The epoch was a Thursday."""
+_SATURDAY = 5
 _MOST_SLOTS = 1 << 26
 
 Hole = tuple[int, int]
@@ -25,14 +26,16 @@ def open_holes(
 ) -> list[tuple[Hole, int]]:
     """Those of ``holes`` (from, to; ns) in which bars are missing while the market was open, each with how
     many. ``opens_s``: when the bars begin, rising; ``closed``: days that are no weekend, and closed all the
-    same. A series too long to look at so has them all."""
+    same. A series with Saturdays as full as other days is of a market that never closes, and has them all;
+    so has one too long to look at."""
     if not holes:
         return []
     # Bars of a day begin at an hour that changes with the season: their day is what counts.
     slot_s = min(interval_s, _DAY_S)
     first_week, last_week = ((int(opens_s[at]) + _MONDAY_S) // _WEEK_S for at in (0, -1))
     shape = last_week - first_week + 1, -(-_WEEK_S // slot_s)
-    if interval_s > _DAY_S or shape[0] * shape[1] > _MOST_SLOTS:
+    always = interval_s > _DAY_S or shape[0] * shape[1] > _MOST_SLOTS or _open_on_saturdays(opens_s)
+    if always:
         return [((start, end), -(-(end - start) // (interval_s * NS))) for start, end in holes]
     since_s = first_week * _WEEK_S - _MONDAY_S
     there = np.zeros(shape, np.bool_)
@@ -51,6 +54,11 @@ def open_holes(
         if missing:
             found.append(((start, end), missing))
     return found
+
+
+def _open_on_saturdays(opens_s: npt.NDArray[np.int64]) -> bool:
+    counts = np.bincount((opens_s + _MONDAY_S) // _DAY_S % 7, minlength=7)
+    return bool(2 * counts[_SATURDAY] >= counts.max())
 
 
 def _slots(times_s: npt.NDArray[np.int64], slot_s: int, a_week: int) -> npt.NDArray[np.int64]:

@@ -64,3 +64,10 @@ def test_what_is_too_short_to_compare_has_no_holes_and_what_is_longer_than_a_day
     assert holes_of([at(0, 10), at(0, 15)], 1800) == []
     weeks = [at(0), at(7), at(28)]
     assert holes_of(weeks, 7 * DAY_S) == [(MONDAY + timedelta(14), 2)]
+
+
+def test_a_market_that_is_open_on_saturdays_never_closes_however_little_is_known_of_it() -> None:
+    friday = [at(4, 0, 30 * n) for n in range(3 * 48)]
+    assert holes_of(friday, 1800) == []
+    lost = [one for one in friday if one not in (at(4, 3), at(5, 7), at(5, 7, 30))]
+    assert [missing for _, missing in holes_of(lost, 1800)] == [1, 2]
