@@ -303,17 +303,22 @@ class Grid(Scrolled, CellStyles, can_focus=True, inherit_bindings=False):
     def on_focus(self, event: events.Focus) -> None:
         # In place of Textual's, which draws every line.
         event.prevent_default()
-        self.has_focus = self._pinned = True
-        self.draw_cursor()
+        self.show_focus(True)
         if self.parent is not None:
             self.parent.post_message(events.DescendantFocus(self))
 
     def on_blur(self, event: events.Blur) -> None:
         event.prevent_default()
-        self.has_focus = False
-        self.draw_cursor()
+        self.show_focus(False)
         if self.parent is not None:
             self.parent.post_message(events.DescendantBlur(self))
+
+    def show_focus(self, has_focus: bool) -> None:
+        """Whether keys move its cursor, as far as the screen below a dialog can tell."""
+        self._pinned = self._pinned or has_focus
+        if has_focus != self.has_focus:
+            self.has_focus = has_focus
+            self.draw_cursor()
 
     def draw_cursor(self) -> None:
         """Draw its line alone: it is the one that keys move, or no longer so."""
