@@ -1,4 +1,4 @@
-"""A person's yes: before a command opens, enlarges, allows more or deletes. What is safe waits for none."""
+"""A person's yes: before a command trades, enlarges, allows more or deletes."""
 
 from __future__ import annotations
 

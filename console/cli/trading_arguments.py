@@ -10,13 +10,14 @@ from engine.plain_number import plain_number
 
 SIDES = ("buy", "sell")
 SYMBOL = "venue:NATIVE; NATIVE or the canonical name (BTC/USD, AAPL) where one venue has it"
-AT_ONCE = (
-    "Done at once, and without --yes: what stops, cancels, closes or tightens waits for nobody. What may "
-    "open or enlarge a position, or allows more, is asked for; where nobody can be asked it wants --yes."
+CLOSES = (
+    "At a terminal it is asked for, once. Where nobody can be asked it is done at once, as what makes the "
+    "desk safer is: only what may open or enlarge a position, or allows more, wants --yes there."
 )
+AT_ONCE = "Done at once: what stops, cancels or tightens waits for nobody."
 ASKS = (
     "What may open or enlarge a position, or allows more, is asked for; where nobody can be asked it wants "
-    "--yes. What stops, cancels, closes or tightens is done at once."
+    "--yes. What stops, cancels or tightens is done at once."
 )
 WHICH = "six or more of its first characters do, with or without td-"
 
@@ -51,8 +52,8 @@ def add_trading(command: AddCommand) -> None:
     flatten.add_argument("--limit", action="store_true", help="bounded by the quote, instead of at market")
     kill = _json(command("kill", "halt, cancel every order, close every position, verify", "flatten", "kill"))
     for one in (flatten, kill):
-        one.epilog = AT_ONCE
-        one.add_argument("--yes", action="store_true", help="as with other commands; this one never asks")
+        one.epilog = CLOSES
+        one.add_argument("--yes", action="store_true", help="without asking; only a terminal is asked")
     cancel.epilog = AT_ONCE
     amend.epilog = ASKS
     amend.add_argument("--yes", action="store_true", help="allow a larger quantity without asking")

@@ -222,8 +222,8 @@ class CalmScreen(Screen[Result]):
 
 
 def _take_marks(screen: CalmScreen[Any], widget: Widget) -> None:
-    """Of all below ``widget``, what is marked to be drawn or placed anew: as ``Widget._check_refresh`` and the
-    screen do between them."""
+    """Of all below ``widget``, what is marked to be drawn or placed anew: ``Widget._check_refresh`` and the
+    screen do so between them."""
     for child in widget._nodes:
         if child._scroll_required:
             child._scroll_required, screen._scroll_required = False, True

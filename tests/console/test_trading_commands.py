@@ -280,26 +280,39 @@ def test_only_what_may_have_reached_an_engine_may_have_been_placed(
     assert ("may have been placed" in capsys.readouterr().err) is placed
 
 
-@pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize(
-    ("words", "path"),
-    [("flatten", "/v1/flatten"), ("flatten sim:A --percent 50", "/v1/flatten"), ("kill", "/v1/kill")],
+    ("words", "question"),
+    [
+        ("flatten", "flatten: this closes every position. Do it? [y/N] "),
+        ("flatten sim:A --percent 50", "flatten: this closes 50 % of the position in sim:A. Do it? [y/N] "),
+        ("kill", "kill: this halts, cancels every order and closes every position. Do it? [y/N] "),
+    ],
 )
-def test_what_makes_the_desk_safer_is_done_at_once_wherever_it_is_typed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, path: str, there: bool
+def test_a_terminal_is_asked_before_positions_are_closed_and_nobody_else(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, question: str
 ) -> None:
     done: list[str] = []
+    answers = ["y", ""]
+
+    def asked(text: str) -> str:
+        assert text == question
+        return answers.pop()
 
     def does(where: Path, method: str, path: str, *_: object, **__: object) -> Reply:
         done.append(path)
         return Reply(True, "flat")
 
     monkeypatch.setattr(flatten, "ask", does)
-    monkeypatch.setattr("builtins.input", lambda question: pytest.fail("nobody is asked"))
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: there))
+    monkeypatch.setattr("builtins.input", asked)
     command = (*words.split(), "--state-dir", str(tmp_path))
-    assert main(command) == 0 and main((*command, "--yes")) == 0
-    assert done == [path, path]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    assert main(command) == 1 and not done
+    assert capsys.readouterr().err == "nothing done\n"
+    assert main(command) == 0 and len(done) == 1
+    assert main((*command, "--yes")) == 0 and len(done) == 2
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    assert main(command) == 0 and len(done) == 3, "an emergency waits for nobody"
+    assert set(done) == {f"/v1/{words.split()[0]}"} and not answers
 
 
 @pytest.mark.parametrize(
