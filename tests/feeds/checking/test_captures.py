@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,28 +42,32 @@ def feeds(data_dir: Path) -> list[Path]:
     return sorted(path for path in found if "websocket_spec" not in path.name)  # no data: a specification
 
 
+@cache
+def checked(venue: str, path: Path) -> CheckReport:
+    """Of a whole capture: it is looked at, and no more."""
+    return check_file(venue, path)
+
+
 def test_every_capture_is_right(data_dir: Path) -> None:
-    reports = [check_file(venue_of(path), path) for path in feeds(data_dir)]
+    reports = [checked(venue_of(path), path) for path in feeds(data_dir)]
     assert len(reports) > 15
     assert {report.file: report.wrong for report in reports if report.wrong} == {}
     assert all(sum(kind.decoded for kind in report.kinds.values()) or report.skipped for report in reports)
 
 
 def test_what_is_compared_is_compared(data_dir: Path) -> None:
-    def checked(name: str, venue: str) -> CheckReport:
-        return check_file(venue, data_dir / "feeds" / name)
-
-    binance = checked("binance/spot_btcusdt_20240808-09.jsonl.gz", "binance")
+    folder = data_dir / "feeds"
+    binance = checked("binance", folder / "binance/spot_btcusdt_20240808-09.jsonl.gz")
     assert binance.events == {"books": 5359, "quotes": 73_174, "trades": 19_904}
     assert binance.kinds["depth"].decoded == 6495
     assert binance.ticker.compared == 6493  # all that the snapshot did not hold already
     assert binance.ticker.equal >= 0.999 * binance.ticker.compared
     assert binance.ticker.compared - binance.ticker.equal == 2  # two that the venue's ticker skipped
-    kraken = checked("kraken/v1_5pairs_20210417.jsonl.gz", "kraken")
+    kraken = checked("kraken", folder / "kraken/v1_5pairs_20210417.jsonl.gz")
     assert (kraken.checksums_ok, kraken.checksums_bad) == (2892, 0)
-    okx = checked("okx/unisw_btcfut_20220513.jsonl.gz", "okx")
+    okx = checked("okx", folder / "okx/unisw_btcfut_20220513.jsonl.gz")
     assert (okx.checksums_ok, okx.checksums_bad) == (192, 0)
-    coinbase = checked("coinbase/exchange_5products_20210417.jsonl.gz", "coinbase")
+    coinbase = checked("coinbase", folder / "coinbase/exchange_5products_20210417.jsonl.gz")
     assert coinbase.ticker.compared == coinbase.ticker.equal == 79
 
 
