@@ -80,10 +80,15 @@ class Together:
         )
 
     def _gather(self) -> None:
-        """Where the memories are, which are kept for as long as that is told."""
+        """Where the memories are, which are kept for as long as that is told.
+
+        The one that keeps ranges has no more room than the others: where one of them has none, it has none
+        either, and no bar is taken for one of those before it when all are asked again.
+        """
+        room = next((len(scan.memory) for _, scan in self._scans if isinstance(scan, ChannelScan)), 0)
         self._memories = []
         for number, scan in self._scans:
-            _, parameters, memory = scan.seen_from_outside(0)
+            _, parameters, memory = scan.seen_from_outside(room)
             self._asked[number, : len(parameters)] = parameters
             self._places[number] = memory.ctypes.data, len(memory), 0
             self._memories.append((scan, memory))

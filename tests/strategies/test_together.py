@@ -16,7 +16,7 @@ from engine.strategies.base import Strategy
 from engine.strategies.registry import STRATEGIES, StrategySet
 from engine.strategies.together import Together
 from engine.strategies.trend import Trend
-from tests.strategies.rows import Tape
+from tests.strategies.rows import Tape, feature_row, table_of
 from tests.strategies.test_scan import NAMES, QUICK, boundaries, on_every_row
 
 SEEN = (NAMES[3], NAMES[69])
@@ -60,6 +60,23 @@ def test_together_they_say_what_each_says_of_every_row(tape: list[FeatureTable],
             said += on_every_row(strategy, own_rows(table) if name == "mean_reversion" else table)
         assert chosen.on_bars(table) == said
     assert chosen.take_errors() == []
+
+
+def test_a_scan_without_room_has_no_other_see_its_bar_twice() -> None:
+    closed = Tape()
+    chosen = StrategySet(
+        {name: {"enabled": name in ("trend", "breakout"), **QUICK.get(name, {})} for name in STRATEGIES},
+        bars=closed.bars,
+    )
+    for bar in range(1, 7):
+        close = 120.0 if bar == 6 else 100.0
+        known = {"high": close, "low": 99.0, "close": close, "volume": 20.0, "volume_ma": 5.0, "atr": 1.0}
+        table = table_of([feature_row(bar, name, **known) for name in NAMES], NAMES)
+        closed.close(table)
+        if bar == 6:
+            for on in (False, True):  # it begins anew, with room for fewer symbols than there are
+                chosen.set_enabled("trend", on)
+        assert len(chosen.on_bars(table)) == (len(NAMES) if bar == 6 else 0)
 
 
 def test_who_sees_some_symbols_only_goes_on_by_itself() -> None:
