@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def stored_symbols(reader: BarReader, names: Sequence[str], spellings: Names) -> list[str]:
     """Of bars that are stored: ``venue:NATIVE``, or a name that one venue only has. Raises SymbolError for
-    another, naming what could be meant."""
+    another, naming what could be meant. Each once, however it is spelled."""
     known = sorted({symbol for symbol, _ in reader.series()})
-    return [find(name, known, spellings) for name in names]
+    return list(dict.fromkeys(find(name, known, spellings) for name in names))
 
 
 def symbol_among(name: str, known: Iterable[str], spellings: Names) -> str:

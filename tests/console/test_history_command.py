@@ -189,7 +189,7 @@ def test_what_is_removed_is_told_first_and_only_that_goes(says: Says, several: P
     code, out, error = says("remove", SYMBOL)
     assert code == 2 and "removing 175 bars cannot be undone and nobody can be asked: add --yes" in error
     assert [line.split()[1:3] for line in out.splitlines()[1:]] == [["170", "60"], ["5", "3600"]]
-    code, out, _ = says("remove", SYMBOL, "--bars", "3600", "--dry-run")
+    code, out, _ = says("remove", SYMBOL, "--bars", "3600", "--dry-run", "--symbols", SYMBOL)
     assert code == 0 and out.endswith("5 bars would be removed\n") and series(several) == before
     code, out, _ = says("remove", SYMBOL, "--bars", "3600", "--yes")
     assert code == 0 and out.endswith("5 bars removed\n")
