@@ -40,12 +40,16 @@ class AccountScreen(AskingReader):
 
     async def ask(self) -> None:
         """Each part by itself: what one cannot tell does not hide the others."""
+        fault: LinkError | None = None
         try:
             self._account = await self._link.account()
-        finally:
-            self._gateways = await _known(self._link.reconciliation(), self._gateways)
-            self._performance = await _known(self._link.performance(), self._performance)
-            self._curve = await _known(self._link.equity(POINTS), self._curve)
+        except LinkError as error:
+            fault = error
+        self._gateways = await _known(self._link.reconciliation(), self._gateways)
+        self._performance = await _known(self._link.performance(), self._performance)
+        self._curve = await _known(self._link.equity(POINTS), self._curve)
+        if fault is not None:
+            raise fault
 
     def exports(self) -> Sequence[Export]:
         account, figures = self._account, self._performance

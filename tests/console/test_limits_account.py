@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Literal
 
@@ -215,3 +216,19 @@ async def test_r_compares_now_and_an_engine_that_is_gone_fades_what_was() -> Non
         del link.account  # it is there again
         await app.screen._fill()
         await until(pilot, lambda: "no engine runs" not in text_of(app))
+
+
+async def test_an_account_that_is_closed_asks_for_nothing_more() -> None:
+    link = FakeLink()
+    async with desk(link) as (app, pilot):
+        await press(pilot, "P")
+        screen = app.screen
+        assert isinstance(screen, AccountScreen)
+        link.account = asyncio.Event().wait  # type: ignore[assignment,method-assign]
+        asked: list[str] = []
+        link.performance = lambda: asked.append("performance")  # type: ignore[assignment,method-assign,return-value]
+        asking = asyncio.create_task(screen._fill())
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert asking.cancelled() and not asked
