@@ -23,7 +23,7 @@ def listed(
 
     None in a database that no engine has opened since before there was the table.
     """
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'quarantine'").fetchone():
+    if not _exists(connection):
         return []
     where, values = ["ns >= ?"], [since_ns]
     texts = [("symbol", symbol), ("reason", reason)]
@@ -31,6 +31,17 @@ def listed(
     query = f"SELECT {_COLUMNS} FROM quarantine WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
     found = connection.execute(query, [*values, *(text for _, text in texts if text), limit])
     return [Quarantined(*row) for row in found]
+
+
+def symbols(connection: sqlite3.Connection) -> list[str]:
+    """Of which there are rows."""
+    if not _exists(connection):
+        return []
+    return [one for (one,) in connection.execute("SELECT DISTINCT symbol FROM quarantine ORDER BY symbol")]
+
+
+def _exists(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'quarantine'").fetchone())
 
 
 def prune(connection: sqlite3.Connection, keep: int) -> int:

@@ -32,7 +32,7 @@ from engine.store.automations import AutomationRun, StoredAutomation
 from engine.store.codec import decode, decode_journal
 from engine.store.commands import StoredCommand, commands
 from engine.store.pages import Wanted
-from engine.store.quarantine import MOST, listed
+from engine.store.quarantine import MOST, listed, symbols
 from engine.store.rows import EquityPoint, PositionPoint
 
 T = TypeVar("T")
@@ -351,8 +351,8 @@ class Reader:
         )
 
     def quarantined_symbols(self) -> list[str]:
-        """Of which something was not believed, among the newest that ``quarantine`` tells."""
-        return sorted({one.symbol for one in self.quarantine()})
+        """Of which something that was not believed is kept."""
+        return self._run(symbols)
 
     def _of_order(self, client_order_id: str) -> list[JournalEvent]:
         rows = self._rows("SELECT body FROM journal WHERE client_order_id = ? ORDER BY seq", client_order_id)

@@ -9,6 +9,7 @@ import pytest
 
 from console.cli import main
 from engine.events import Quarantined
+from engine.store.quarantine import MOST
 from engine.store.read import DATABASE
 from engine.store.store import Store
 
@@ -50,6 +51,17 @@ def test_it_filters(capsys: pytest.CaptureFixture[str], state_dir: Path) -> None
     assert listed(capsys, state_dir, "--symbol", "no:SUCH") == []
     assert main(["quarantine", "--symbol", "SUCH", "--state-dir", str(state_dir)]) == 2
     assert "unknown symbol SUCH" in capsys.readouterr().err
+
+
+def test_a_symbol_is_known_however_much_came_after_its_rows(
+    capsys: pytest.CaptureFixture[str], state_dir: Path
+) -> None:
+    store = Store(state_dir / DATABASE)
+    store.start()
+    for at in range(MOST):
+        store.behind(msgspec.structs.replace(ROWS[1], ns=ROWS[2].ns + at))
+    assert store.close()
+    assert listed(capsys, state_dir, "--symbol", "BTCUSDT") == [ROWS[2], ROWS[0]]
 
 
 def test_nothing_and_no_database_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
