@@ -39,7 +39,7 @@ def past_words(view: DeskView) -> str:
 
 
 def _unwatched(view: DeskView) -> str:
-    """What goes on without an engine."""
+    """What goes on without an engine, or with one that acts on nothing."""
     held = len(view.positions)
     if not held:
         return ""
@@ -64,4 +64,6 @@ def banner(view: DeskView, said: Said) -> tuple[str, str]:
         return f"{said.receipt} · Esc closes", "badge-good"
     if view.status is not None and not said.reason_is_whole:
         return f"{view.risk_state.upper()}: {view.status.risk_reason}", "badge-warn"
+    if view.status is not None and view.status.hands_off:
+        return f"HANDS OFF · this engine begins nothing by itself{_unwatched(view)}", "badge-warn"
     return "", "badge-bad"

@@ -368,3 +368,5 @@ class StatusRow(Row, frozen=True):
     controller: str = ""
     """Label of the console that controls; "": none does. See control_protocol.py."""
     controller_id: str = ""
+    hands_off: bool = False
+    """The engine only watches: nothing is begun by itself, stops included."""

@@ -167,6 +167,7 @@ class DeskView:
             consoles=head.consoles,
             controller_id=head.controller[0],
             controller=head.controller[1],
+            hands_off=desk.config.engine.hands_off,
         )
 
     def _locked(self, now_ns: int) -> tuple[str, ...]:

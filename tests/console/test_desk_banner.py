@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from console.link_protocol import LinkState
-from console.screens.desk_banner import past_words
+from console.screens.desk_banner import Said, banner, past_words
 from console.view import DeskView
 from engine.events import NS
 from tests.console import sample_desk
@@ -34,3 +34,17 @@ def test_without_an_engine_it_is_said_what_stays_open() -> None:
     assert "1 position stays open and nothing watches its stops" in past_words(view)
     view.positions.clear()
     assert "open" not in past_words(view)
+
+
+def test_an_engine_that_only_watches_says_so_as_long_as_it_runs() -> None:
+    view = DeskView()
+    view.merge(sample_desk.full_frame())
+    assert banner(view, Said())[0] == ""
+    view.merge(sample_desk.full_frame(hands_off=True))
+    held = f"{len(view.positions)} positions stay open and nothing watches their stops"
+    assert banner(view, Said()) == (
+        f"HANDS OFF · this engine begins nothing by itself · {held}",
+        "badge-warn",
+    )
+    view.set_link(LinkState.ENGINE_GONE, "")
+    assert "HANDS OFF" not in banner(view, Said())[0]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api.protocol import StateFrame
+from engine.config import load
 from engine.events import NS, FeedState, Fill, Side
 from engine.feeds.base import FeedStats
 from engine.market.clock_offset import ClockOffset
@@ -42,6 +43,11 @@ def test_an_empty_desk_has_a_frame() -> None:
     assert empty.status.equity == "100000.00" and empty.status.day_pnl == "0.00"
     assert empty.status.latency_p50_us is None and empty.status.ticks == 0
     assert msgspec.json.decode(msgspec.json.encode(empty), type=StateFrame) == empty
+
+
+def test_a_desk_that_only_watches_says_so() -> None:
+    watching = Bench(config=load(overrides=["engine.hands_off=true"], environ={}))
+    assert frame(watching, START_NS).status.hands_off and not frame(Bench(), START_NS).status.hands_off
 
 
 def test_what_is_not_known_yet_is_null() -> None:
