@@ -125,6 +125,9 @@ def test_bars_of_a_day_are_one_file_a_symbol_and_all_are_as_it_is_asked_for(
     assert polars.read_parquet(tmp_path / "told" / whole)["close"].to_list() == [
         100.0 + at for at in range(400)
     ]
+    for length, symbols in ((86_400, {"poll:X"}), (60, {SYMBOL, SLASHED})):
+        every = polars.read_parquet(tmp_path / "told" / "**" / f"{length}s.parquet", hive_partitioning=True)
+        assert set(every["symbol"].to_list()) == symbols, "of one length all are read together"
     assert export(reader, tmp_path / "days", symbols=["poll:X"], by="day").files == 400
     assert files("days") >= {"symbol=poll%3AX/date=2023-11-14/86400s.parquet"}
     assert export(reader, tmp_path / "one", symbols=[SYMBOL], by="symbol").files == 1
