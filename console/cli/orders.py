@@ -68,14 +68,15 @@ def amend(arguments: argparse.Namespace) -> int:
 def _may_grow(where: Path, id: str, arguments: argparse.Namespace) -> bool:
     """What makes an order smaller needs nobody; what makes it larger is asked once."""
     row = next((row for row in _orders(where, None, "open", _MOST) if row.id == id), None)
+    quantity = clean(arguments.quantity, 40)
+    if row is None:  # older than those that are looked through, or at work no more
+        return consent(f"{id}: → {quantity}", "may enlarge the order", json=arguments.json)
     try:
-        larger = row is not None and Decimal(arguments.quantity) > Decimal(row.quantity)
+        larger = Decimal(arguments.quantity) > Decimal(row.quantity)
     except InvalidOperation:
         larger = False  # the engine says what is wrong with it
-    if row is None or not larger:
-        return True
-    grows = f"{row.symbol}: {row.quantity} → {clean(arguments.quantity, 40)}"
-    return consent(grows, "enlarges the order", json=arguments.json)
+    grows = f"{row.symbol}: {row.quantity} → {quantity}"
+    return not larger or consent(grows, "enlarges the order", json=arguments.json)
 
 
 def say(reply: Reply, *, json: bool) -> int:

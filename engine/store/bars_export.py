@@ -55,8 +55,8 @@ def export(
 
     ``adjust``: prices and volumes adjusted for splits and dividends, see ``adjust.py``. ``by``: what has a
     file of its own; None: the symbol, of bars shorter than a day each day. A file is there whole or as it was
-    before. Raises ConfigError without polars; StoreError: an unknown symbol, a
-    folder that cannot be written.
+    before. Raises ConfigError without polars; StoreError: an unknown symbol, a folder that cannot be written,
+    or one that holds the same bars in the other layout: who reads the folder would have each twice.
     """
     _polars()
     known = reader.series()
@@ -81,6 +81,11 @@ def export(
 def _write(bars: Bars, folder: Path, *, daily: bool) -> int:
     """A file, or one a day; returns how many."""
     name = f"{bars.interval_s}s.parquet"
+    other = folder / name if daily else next(folder.glob(f"date=*/{name}"), None)
+    if other is not None and other.exists():
+        raise StoreError(
+            f"{other} holds these bars already, in the other layout: choose another folder, or remove it"
+        )
     if not daily:
         if len(bars):
             _write_file(bars, folder / name)

@@ -360,6 +360,23 @@ def test_an_order_becomes_larger_only_when_that_is_wanted(
         assert "sim:A: 2 → 3 enlarges the order and nobody can be asked: add --yes" in capsys.readouterr().err
 
 
+def test_an_order_that_is_not_among_those_looked_through_is_asked_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[str] = []
+
+    def does(where: Path, method: str, path: str, *_: object, **__: object) -> object:
+        sent.extend([path] * (method == "POST"))
+        return Page((), None) if method == "GET" else Reply(True, "change asked for")
+
+    monkeypatch.setattr(orders, "ask", does)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    command = ("amend", "td-abcdef000000000000000000", "--quantity", "3", "--state-dir", str(tmp_path))
+    assert main(command) == 2 and not sent
+    assert "may enlarge the order and nobody can be asked: add --yes" in capsys.readouterr().err
+    assert main((*command, "--yes")) == 0 and len(sent) == 1
+
+
 def test_an_order_is_meant_by_the_beginning_of_its_id(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

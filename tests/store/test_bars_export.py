@@ -132,6 +132,11 @@ def test_bars_of_a_day_are_one_file_a_symbol_and_all_are_as_it_is_asked_for(
     assert files("days") >= {"symbol=poll%3AX/date=2023-11-14/86400s.parquet"}
     assert export(reader, tmp_path / "one", symbols=[SYMBOL], by="symbol").files == 1
     assert files("one") == {"symbol=binance%3ABTCUSDT/60s.parquet"}
+    for folder, by in (("days", "symbol"), ("told", "day")):
+        before = files(folder)
+        with pytest.raises(StoreError, match="in the other layout: choose another folder"):
+            export(reader, tmp_path / folder, symbols=["poll:X"], by=by)
+        assert files(folder) == before
     nothing = export(reader, tmp_path / "none", symbols=["poll:X"], until_ns=day)
     assert nothing == (0, 0) and not files("none")
 
