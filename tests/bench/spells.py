@@ -24,16 +24,14 @@ MOST_STOLEN, MOST_OTHERS = 0.01, 0.03
 
 
 class Lost(NamedTuple):
-    """Shares of the processors' time, and how often TCP waited in vain for an answer."""
+    """Shares of the processors' time."""
 
     stolen: float
     others: float
-    timeouts: int = 0
-    """Each holds a connection up for 200 ms and more: here that is the loopback's doing, not the desk's."""
 
     @property
     def is_little(self) -> bool:
-        return self.stolen <= MOST_STOLEN and self.others <= MOST_OTHERS and not self.timeouts
+        return self.stolen <= MOST_STOLEN and self.others <= MOST_OTHERS
 
 
 class Spell(NamedTuple):
@@ -77,9 +75,9 @@ class Tries(Generic[Tried]):
         told = f"{len(self.counted)} tries"
         if not self._sound:
             worst = max((lost for _, lost in self._all), key=lambda one: one.stolen + one.others)
-            spoilt = f"up to {worst.stolen:.1%} stolen, {worst.others:.1%} by other programs"
-            late = max(lost.timeouts for _, lost in self._all)
-            return f"{told}, ALL SPOILT: {spoilt}, {late} timeouts of TCP"
+            return (
+                f"{told}, ALL SPOILT: up to {worst.stolen:.1%} stolen, {worst.others:.1%} by other programs"
+            )
         left_out = len(self._all) - len(self.counted)
         return f"{told}, {left_out} more spoilt by others" if left_out else told
 
@@ -120,16 +118,14 @@ def told(values: Sequence[float], digits: int = 0) -> str:
 def losses() -> Callable[[], Lost]:
     """What tells what was lost since now."""
     stolen_before, before, own_before = stolen(), _busy_ticks(), _own_ticks()
-    late_before = _timeouts()
 
     def lost() -> Lost:
         stolen_after, busy = stolen(), _busy_ticks() - before
         if stolen_before is None or stolen_after is None:
-            return Lost(0.0, 0.0, _timeouts() - late_before)
+            return Lost(0.0, 0.0)
         whole = max(stolen_after[1] - stolen_before[1], 1)
         others = max(busy - (_own_ticks() - own_before), 0)
-        taken = (stolen_after[0] - stolen_before[0]) / whole
-        return Lost(taken, others / whole, _timeouts() - late_before)
+        return Lost((stolen_after[0] - stolen_before[0]) / whole, others / whole)
 
     return lost
 
@@ -140,15 +136,6 @@ def _busy_ticks() -> int:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
         return sum(int(field) for field in fields[1:4])
     except (OSError, ValueError):
-        return 0
-
-
-def _timeouts() -> int:
-    """Of TCP on this machine so far; 0 where the system does not tell."""
-    try:
-        names, values = Path("/proc/net/netstat").read_text(encoding="ascii").splitlines()[:2]
-        return int(dict(zip(names.split(), values.split(), strict=True))["TCPTimeouts"])
-    except (OSError, ValueError, KeyError):
         return 0
 
 

@@ -38,13 +38,6 @@ def test_ratios_are_of_the_two_spells_of_a_turn() -> None:
     assert turns(NONE, NONE, NONE, NONE).ratios(TIMES, 0.5) == [4.5, 2.0]
 
 
-def test_a_line_that_stood_still_spoils_a_spell() -> None:
-    made = turns(NONE, Lost(0.0, 0.0, 1))
-    assert made.want_more and made.about().endswith(
-        "ALL SPOILT: up to 0.0% stolen, 0.0% by other programs, 1 timeouts of TCP"
-    )
-
-
 def test_there_is_an_end_to_trying() -> None:
     assert turns(MUCH, NONE).want_more and not turns(MUCH, NONE, NONE, MUCH).want_more
     made = turns(NONE, MUCH)
