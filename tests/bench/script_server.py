@@ -12,6 +12,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 
 from tests.bench.burst_server import accepted, framed
@@ -28,8 +29,6 @@ _INSTRUMENTS = json.dumps(
 ).encode()
 _TIMES = re.compile(rb'"([ET])":\d+')
 _NUMBER = re.compile(rb'"([tu])":(\d+)')
-_PASS = 1_000_000
-"""Numbers of trades and quotes are higher by this in each pass of the script."""
 _EVERY_S = 0.002
 
 
@@ -53,16 +52,28 @@ async def _stream(rate: float, writer: asyncio.StreamWriter) -> None:
     """Until the client has had enough."""
     began, sent = time.perf_counter(), 0
     frames = [raw for raw, _ in script()]
+    numbers = spans(frames)
     for number in count():
         for raw in frames:
             while sent >= (time.perf_counter() - began) * rate:
                 await writer.drain()
                 await asyncio.sleep(_EVERY_S)
             now = str(time.time_ns() // 1_000).encode()
-            later = str(number * _PASS + int(_NUMBER.search(raw)[2])).encode()  # type: ignore[index]
+            kind, first = _NUMBER.search(raw).groups()  # type: ignore[union-attr]
+            later = str(number * numbers[kind] + int(first)).encode()
             stamped = _TIMES.sub(rb'"\1":' + now, raw)
             writer.write(framed(_NUMBER.sub(rb'"\g<1>":' + later, stamped, count=1)))
             sent += 1
+
+
+def spans(frames: Sequence[bytes]) -> dict[bytes, int]:
+    """How many numbers a symbol's trades take in a pass of the script, and its quotes: the next pass goes on
+    with the next. A desk waits for what is between, as for all that it missed of a venue."""
+    found: dict[bytes, list[int]] = {}
+    for raw in frames:
+        kind, number = _NUMBER.search(raw).groups()  # type: ignore[union-attr]
+        found.setdefault(kind, []).append(int(number))
+    return {kind: max(numbers) - min(numbers) + 1 for kind, numbers in found.items()}
 
 
 async def main(rate: float) -> None:
