@@ -54,12 +54,16 @@ class Breakout(Strategy):
         self._scan: ChannelScan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
+        return self.scan()(table)
+
+    def scan(self) -> ChannelScan:
+        """What finds its candidates; made when it is first wanted."""
         if self._scan is None:
             from engine.strategies.scan import ChannelScan
 
             limits = (self._min_margin, self._min_ratio)
             self._scan = ChannelScan(self._channel_bars, limits, self._quiet_since)
-        return self._scan(table)
+        return self._scan
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

@@ -45,11 +45,15 @@ class EmaCross(Strategy):
         self._scan: Scan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
+        return self.scan()(table)
+
+    def scan(self) -> Scan:
+        """What finds its candidates; made when it is first wanted."""
         if self._scan is None:
             from engine.strategies.scan import Scan, ema_cross
 
             self._scan = Scan(ema_cross, (self._min_gap,), self._side, 0)
-        return self._scan(table)
+        return self._scan
 
     def _side(self, symbol: str) -> tuple[int, int]:
         above = self._above.get(symbol)

@@ -45,12 +45,16 @@ class MeanReversion(Strategy):
         self._scan: Scan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
+        return self.scan()(table)
+
+    def scan(self) -> Scan:
+        """What finds its candidates; made when it is first wanted."""
         if self._scan is None:
             from engine.strategies.scan import ALWAYS, Scan, mean_reversion
 
             limits = (self._oversold, self._overbought)
             self._scan = Scan(mean_reversion, limits, self._quiet_since, ALWAYS)
-        return self._scan(table)
+        return self._scan
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

@@ -62,11 +62,15 @@ class RapidRise(Strategy):
         self._scan: Scan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
+        return self.scan()(table)
+
+    def scan(self) -> Scan:
+        """What finds its candidates; made when it is first wanted."""
         if self._scan is None:
             from engine.strategies.scan import Scan, rapid_rise
 
             self._scan = Scan(rapid_rise, (self._min_change, self._falls), lambda symbol: (0, 0), 0)
-        return self._scan(table)
+        return self._scan
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         change = row.window_change_pct

@@ -6,11 +6,11 @@ A strategy that may not see every symbol, or that has no scan, goes on by itself
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from engine.feature_table import FLOAT_FIELDS, FeatureTable
+from engine.feature_table import FeatureTable
 from engine.strategies.entry import Entry
 from engine.strategies.scan import GROW, PARAMETERS, SCANS, ChannelScan, Integers, Scan, scan_all
 
@@ -100,11 +100,8 @@ def _scan_of(entry: Entry) -> Scan | None:
     """The scan of a shipped strategy that may see every symbol."""
     if entry.origin or entry.symbols or entry.kind.name not in SCANS:
         return None
-    none = np.zeros(0, np.int64)
+    make: Callable[[], Scan] | None = getattr(entry.strategy, "scan", None)
     try:
-        # It makes the scan when it is first asked.
-        entry.strategy.candidates(FeatureTable((), none, 0, none, none, np.zeros((0, len(FLOAT_FIELDS)))))
+        return None if make is None else make()
     except Exception:
         return None  # it will be asked by itself, and then what it raises is its own fault
-    scan = vars(entry.strategy).get("_scan")
-    return scan if isinstance(scan, Scan) else None

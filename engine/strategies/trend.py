@@ -45,11 +45,15 @@ class Trend(Strategy):
         self._scan: Scan | None = None
 
     def candidates(self, table: FeatureTable) -> Mask:
+        return self.scan()(table)
+
+    def scan(self) -> Scan:
+        """What finds its candidates; made when it is first wanted."""
         if self._scan is None:
             from engine.strategies.scan import ALWAYS, Scan, trend
 
             self._scan = Scan(trend, (self._min_gap, self._min_momentum), self._quiet_since, ALWAYS)
-        return self._scan(table)
+        return self._scan
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

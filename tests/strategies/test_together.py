@@ -90,10 +90,10 @@ def test_who_sees_some_symbols_only_goes_on_by_itself() -> None:
 
 
 def test_a_scan_that_cannot_be_made_is_its_strategys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Trend, table: FeatureTable) -> None:
+    def broken(self: Trend) -> None:
         raise RuntimeError("no scan")
 
-    monkeypatch.setattr(Trend, "candidates", broken)
+    monkeypatch.setattr(Trend, "scan", broken)
     closed = Tape()
     chosen = all_of_them(closed)
     values = np.zeros((1, len(FLOAT_FIELDS)))
