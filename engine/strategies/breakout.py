@@ -8,16 +8,15 @@ from msgspec import Meta
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import BAR_COLUMNS, Above0, From0, Seconds, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import ChannelScan
 
 _HIGH, _LOW = BAR_COLUMNS.index("high"), BAR_COLUMNS.index("low")
 
 
-class Breakout(Strategy):
+class Breakout(ScannedStrategy):
     """BUY when the close leaves the range of the last ``channel_bars`` bars upwards, SELL downwards.
 
     The range is from the lowest low to the highest high of the bars before this one, filled ones too. It is
@@ -51,19 +50,12 @@ class Breakout(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, bool]] = {}
         """By symbol: when it last spoke, and whether it said BUY."""
-        self._scan: ChannelScan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> ChannelScan:
+        from engine.strategies.scan import ChannelScan
 
-    def scan(self) -> ChannelScan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import ChannelScan
-
-            limits = (self._min_margin, self._min_ratio)
-            self._scan = ChannelScan(self._channel_bars, limits, self._quiet_since)
-        return self._scan
+        limits = (self._min_margin, self._min_ratio)
+        return ChannelScan(self._channel_bars, limits, self._quiet_since)
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

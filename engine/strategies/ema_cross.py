@@ -8,16 +8,15 @@ from msgspec import Meta
 
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import From0, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import Scan
 
 Part = Annotated[float, Meta(gt=0, le=1)]
 
 
-class EmaCross(Strategy):
+class EmaCross(ScannedStrategy):
     """BUY when ``ema_fast`` crosses above ``ema_slow``, SELL when it crosses below, always with the same
     score and confidence: what is measured is the cross alone.
 
@@ -42,18 +41,11 @@ class EmaCross(Strategy):
         self._score, self._confidence = params.score, params.confidence
         self._above: dict[str, bool] = {}
         """By symbol: the side that the fast average was last seen on."""
-        self._scan: Scan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> Scan:
+        from engine.strategies.scan import Scan, ema_cross
 
-    def scan(self) -> Scan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import Scan, ema_cross
-
-            self._scan = Scan(ema_cross, (self._min_gap,), self._side, 0)
-        return self._scan
+        return Scan(ema_cross, (self._min_gap,), self._side, 0)
 
     def _side(self, symbol: str) -> tuple[int, int]:
         above = self._above.get(symbol)

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.events import FeatureRow, Signal
 from engine.strategies.base import From0, Seconds, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import Scan
 
 
-class GoldenCross(Strategy):
+class GoldenCross(ScannedStrategy):
     """BUY when ``sma_fast`` crosses above ``sma_slow`` (golden cross), SELL when below (death cross).
 
     A cross counts once the averages are ``min_gap_atr`` x ATR apart on the new side, which keeps it from
@@ -36,18 +35,11 @@ class GoldenCross(Strategy):
         self._min_gap = params.min_gap_atr
         self._above: dict[str, bool] = {}
         """By symbol: the side that the fast average was last seen on."""
-        self._scan: Scan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> Scan:
+        from engine.strategies.scan import Scan, golden_cross
 
-    def scan(self) -> Scan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import Scan, golden_cross
-
-            self._scan = Scan(golden_cross, (self._min_gap,), self._side, 0)
-        return self._scan
+        return Scan(golden_cross, (self._min_gap,), self._side, 0)
 
     def _side(self, symbol: str) -> tuple[int, int]:
         above = self._above.get(symbol)

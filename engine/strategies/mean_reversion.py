@@ -8,14 +8,13 @@ from msgspec import Meta
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import Seconds, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import Scan
 
 
-class MeanReversion(Strategy):
+class MeanReversion(ScannedStrategy):
     """BUY at the lower band when oversold, SELL at the upper band when overbought.
 
     With ``e`` = how far RSI is beyond its limit as a share of what is left (0 at the limit, 1 at 0 or 100)
@@ -42,19 +41,12 @@ class MeanReversion(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, bool]] = {}
         """By symbol: when it last spoke, and whether it said BUY."""
-        self._scan: Scan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> Scan:
+        from engine.strategies.scan import ALWAYS, Scan, mean_reversion
 
-    def scan(self) -> Scan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import ALWAYS, Scan, mean_reversion
-
-            limits = (self._oversold, self._overbought)
-            self._scan = Scan(mean_reversion, limits, self._quiet_since, ALWAYS)
-        return self._scan
+        limits = (self._oversold, self._overbought)
+        return Scan(mean_reversion, limits, self._quiet_since, ALWAYS)
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

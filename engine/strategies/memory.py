@@ -15,6 +15,7 @@ import msgspec
 
 from engine.strategies.base import Strategy
 from engine.strategies.plain_values import NotPlainError, read, tell
+from engine.strategies.scanned import scan_of
 
 if TYPE_CHECKING:
     from engine.strategies.base import Bars
@@ -128,15 +129,6 @@ def _restored(entry: Entry, name: object, one: Any) -> Any:
 
 def _recall(strategy: Strategy, symbols: Sequence[str]) -> None:
     """Have its scan, which leaves out rows by what it last saw of the strategy, see all of it."""
-    if not symbols or type(strategy).candidates is Strategy.candidates:
-        return
-    import numpy as np
-
-    from engine.feature_table import FLOAT_FIELDS, FeatureTable
-    from engine.strategies.scan import Scan
-
-    none = np.zeros(0, np.int64)
-    strategy.candidates(FeatureTable(symbols, none, 0, none, none, np.zeros((0, len(FLOAT_FIELDS)))))
-    for value in vars(strategy).values():
-        if isinstance(value, Scan):
-            value.recall(symbols)
+    scan = scan_of(strategy) if symbols else None
+    if scan is not None:
+        scan.recall(symbols)

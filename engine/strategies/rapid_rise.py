@@ -8,17 +8,16 @@ from msgspec import Meta
 
 from engine.events import NS, Family, FeatureRow, Signal
 from engine.strategies.base import Above0, From0, Seconds, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import Scan
 
 
 _TECHNICAL = Family.TECHNICAL
 
 
-class RapidRise(Strategy):
+class RapidRise(ScannedStrategy):
     """BUY when the window's change reaches ``min_change_pct`` on enough volume; optionally SELL on a fall.
 
     With ``s = |change| / min_change_pct`` (1 at the threshold): score = s / (1 + s), confidence = 1 - 0.5 **
@@ -59,18 +58,11 @@ class RapidRise(Strategy):
         )
         self._spoken: dict[str, tuple[int, float]] = {}
         """By symbol: when it last spoke, and the change it spoke of."""
-        self._scan: Scan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> Scan:
+        from engine.strategies.scan import Scan, rapid_rise
 
-    def scan(self) -> Scan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import Scan, rapid_rise
-
-            self._scan = Scan(rapid_rise, (self._min_change, self._falls), lambda symbol: (0, 0), 0)
-        return self._scan
+        return Scan(rapid_rise, (self._min_change, self._falls), lambda symbol: (0, 0), 0)
 
     def on_bar(self, row: FeatureRow) -> Signal | None:
         change = row.window_change_pct

@@ -6,13 +6,14 @@ A strategy that may not see every symbol, or that has no scan, goes on by itself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from engine.feature_table import FeatureTable
 from engine.strategies.entry import Entry
 from engine.strategies.scan import GROW, PARAMETERS, SCANS, ChannelScan, Integers, Scan, scan_all
+from engine.strategies.scanned import scan_of
 
 
 class Together:
@@ -100,8 +101,4 @@ def _scan_of(entry: Entry) -> Scan | None:
     """The scan of a shipped strategy that may see every symbol."""
     if entry.origin or entry.symbols or entry.kind.name not in SCANS:
         return None
-    make: Callable[[], Scan] | None = getattr(entry.strategy, "scan", None)
-    try:
-        return None if make is None else make()
-    except Exception:
-        return None  # it will be asked by itself, and then what it raises is its own fault
+    return scan_of(entry.strategy)

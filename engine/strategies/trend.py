@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.events import NS, FeatureRow, Signal
 from engine.strategies.base import Above0, Seconds, Strategy
+from engine.strategies.scanned import ScannedStrategy
 
 if TYPE_CHECKING:
-    from engine.feature_table import FeatureTable
-    from engine.strategies.base import Mask
     from engine.strategies.scan import Scan
 
 
-class Trend(Strategy):
+class Trend(ScannedStrategy):
     """BUY in an up-trend, SELL in a down-trend.
 
     A trend is: ``|ema_fast - ema_slow| >= min_gap_atr`` x ATR, the MACD histogram on the same side, and
@@ -42,18 +41,11 @@ class Trend(Strategy):
         self._cooldown_ns = round(params.cooldown_s * NS)
         self._spoken: dict[str, tuple[int, bool]] = {}
         """By symbol: when it last spoke, and whether of an up-trend."""
-        self._scan: Scan | None = None
 
-    def candidates(self, table: FeatureTable) -> Mask:
-        return self.scan()(table)
+    def _new_scan(self) -> Scan:
+        from engine.strategies.scan import ALWAYS, Scan, trend
 
-    def scan(self) -> Scan:
-        """What finds its candidates; made when it is first wanted."""
-        if self._scan is None:
-            from engine.strategies.scan import ALWAYS, Scan, trend
-
-            self._scan = Scan(trend, (self._min_gap, self._min_momentum), self._quiet_since, ALWAYS)
-        return self._scan
+        return Scan(trend, (self._min_gap, self._min_momentum), self._quiet_since, ALWAYS)
 
     def _quiet_since(self, symbol: str) -> tuple[int, int]:
         from engine.strategies.scan import quiet_since

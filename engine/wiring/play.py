@@ -24,6 +24,7 @@ from engine.opportunities.rules import CODES
 from engine.portfolio.position import Position
 from engine.strategies.entry import Entry
 from engine.strategies.scan import ChannelScan, Scan
+from engine.strategies.scanned import scan_of
 from engine.ticks import TICK
 from engine.wiring.desk import Desk
 from engine.wiring.play_kernel import PLACES, play
@@ -300,8 +301,8 @@ def _scans(entries: Sequence[Entry]) -> list[tuple[int, Scan]] | None:
     """The scans of the strategies with their numbers; None where one has none, and so wants every bar."""
     found = []
     for entry in entries:
-        scan = None if entry.origin else getattr(entry.strategy, "_scan", None)
-        if not isinstance(scan, Scan) or entry.kind.name not in SCANS:
+        scan = None if entry.origin else scan_of(entry.strategy)
+        if scan is None or entry.kind.name not in SCANS:
             return None
         found.append((SCANS.index(entry.kind.name), scan))
     return found
