@@ -19,6 +19,7 @@ from engine.feeds.books import Books
 from engine.feeds.candles import RunningCandles
 from engine.feeds.contract import Contract
 from engine.feeds.watchdog import Health, Patience, Watchdog
+from engine.task_group import TaskGroup
 from engine.text import clean
 
 _LOOK_S = 0.1
@@ -153,7 +154,7 @@ class Session:
         await ask(self._venue, self._exchange.load_markets())
         self._learn()
         self._watchdog = Watchdog(self._patience, self._now_ns())
-        async with asyncio.TaskGroup() as self.tasks:
+        async with TaskGroup() as self.tasks:
             for native in self._symbols:
                 for work in self._works(native):
                     self.tasks.create_task(work)

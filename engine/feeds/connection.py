@@ -26,6 +26,7 @@ from engine.feeds.tap import Tap
 from engine.feeds.transport import HandshakeError, Transport, TransportError, transport
 from engine.feeds.venue import Venue
 from engine.feeds.watchdog import CHANNELS, Patience, Verdict
+from engine.task_group import TaskGroup
 from engine.text import clean
 
 _FIRST_BACKOFF_S = 0.5
@@ -132,7 +133,7 @@ class SocketFeed:
         self._sink = sink
         self._status.polling = False
         try:
-            async with asyncio.TaskGroup() as self._tasks:
+            async with TaskGroup() as self._tasks:
                 self._delivery.open(sink, self._tasks)
                 self._tasks.create_task(self._tick(), name=f"tick-{self.venue}")
                 while True:

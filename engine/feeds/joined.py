@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from engine.events import FeedState, FeedStatus, MarketEvent
 from engine.feeds.base import Feed, FeedStats, InstrumentSpec, Sink
+from engine.task_group import TaskGroup
 
 _BADNESS = (FeedState.UP, FeedState.POLLING, FeedState.STALE, FeedState.CONNECTING, FeedState.DOWN)
 _NEWEST = frozenset({"last_data_ns"})
@@ -44,7 +45,7 @@ class JoinedFeed:
                 sink(out)
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 for part in self._parts:
                     tasks.create_task(part.run(through), name=f"part-{self.venue}")
                 while True:

@@ -17,6 +17,7 @@ from engine.feeds.snapshots import Snapshots
 from engine.feeds.transport import Transport, TransportError
 from engine.feeds.venue import Venue
 from engine.feeds.watchdog import Health, Patience, Verdict, Watchdog
+from engine.task_group import TaskGroup
 
 _FLUSH_S = 0.1
 _UNTOLD_S = 5.0
@@ -92,7 +93,7 @@ class Session:
     async def run(self) -> None:
         """Until the connection ends. What ``deliver`` raises comes in an ExceptionGroup."""
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 for frame in self._frames:
                     self._outgoing.put_nowait(frame)
                 work = (self._send(), self._guard(), self._flush(), self._snapshots.run())

@@ -36,6 +36,7 @@ from engine.execution.gateway import Gateway, Report, VenueAccount
 from engine.execution.order import Order
 from engine.execution.webhook import OrderWebhook
 from engine.feeds.backoff import Backoff
+from engine.task_group import TaskGroup
 
 log = logging.getLogger("engine.alpaca")
 
@@ -114,7 +115,7 @@ class AlpacaBroker:
             log.warning("alpaca: dry run, orders are logged and not sent")
             return
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._send(tasks), name="alpaca-orders")
                 tasks.create_task(self._listen(), name="alpaca-updates")
         finally:

@@ -27,6 +27,7 @@ from engine.feeds.context.source import ContextFeed, ContextSource
 from engine.instruments import Instruments
 from engine.quant import external
 from engine.quant.context import ContextSet
+from engine.task_group import TaskGroup
 from engine.text import clean
 from engine.wiring.view import feed_row
 
@@ -149,7 +150,7 @@ class ContextFeeds:
 
     async def run(self) -> None:
         """Run all of them until cancelled. Raises nothing: each is started again after a bug of its own."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             for watched, run in self._runs:
                 tasks.create_task(keep_running(watched, run), name=f"context-{watched.venue}")
 

@@ -25,6 +25,7 @@ from engine.feeds.sources.source import Split as ToldSplit
 from engine.store.bar import StoredAction
 from engine.store.bars import BarStore
 from engine.store.bars_read import BarReader
+from engine.task_group import TaskGroup
 from engine.text import clean
 from engine.wiring.history_hole import Hole
 from engine.wiring.store_query import queried
@@ -166,7 +167,7 @@ class HistoryLoad:
             first = next((source.name for source, _ in work.target.choices), "")
             queues.setdefault(first, []).append(work)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 for queue in queues.values():
                     group.create_task(self._load_all(queue))
         except* StoreError as errors:

@@ -25,6 +25,7 @@ from engine.events import Alert, Fill, JournalEvent, RiskChange, RiskState
 from engine.ops.alarms import FEED_KINDS, Told
 from engine.ops.telling import Message, Telling
 from engine.private_file import read_private
+from engine.task_group import TaskGroup
 from engine.text import clean
 from engine.wiring.decimal_text import plain
 from engine.wiring.reconciliation import SOURCE as RECONCILIATION
@@ -177,7 +178,7 @@ class Notifications:
     async def run(self) -> None:
         """Send, until canceled."""
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._look_on())
                 tasks.create_task(self._send_all())
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.events import NS, FeedState
 from engine.ops.alarms import SOURCE, Alarms, FeedSight, Sight
+from engine.task_group import TaskGroup
 from engine.text import clean
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Operation:
 
     async def run(self) -> None:
         """Watch, until canceled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(self._watch_disk())
             while True:
                 await asyncio.sleep(LOOK_S)

@@ -25,6 +25,7 @@ from engine.execution.reconcile import (
     baseline,
     differences,
 )
+from engine.task_group import TaskGroup
 from engine.text import clean
 from engine.wiring.broker import BrokerError
 
@@ -136,6 +137,10 @@ class Reconciliation:
                 if not side.broker:
                     side.holdings.fund(event.amount, event.currency)
 
+    def taken_in_kind(self, gateway: str, symbol: str) -> Decimal:
+        """Most that fees may have taken out of a position since it was flat, untold."""
+        return self._sides[gateway].holdings.untold_in_kind(symbol)
+
     def wake(self, gateway: str) -> None:
         """Compare soon: its line is back."""
         if gateway in self._sides:
@@ -143,7 +148,7 @@ class Reconciliation:
 
     async def run(self) -> None:
         """Compare with every gateway, until canceled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             for gateway in self._sides:
                 tasks.create_task(self._repeat(gateway), name=f"reconcile-{gateway}")
 

@@ -16,6 +16,7 @@ from engine.feeds.base import Feed, InstrumentSpec, Sink, UnreachableError
 from engine.feeds.registry import open_feed
 from engine.feeds.simulated import SimulatedFeed
 from engine.feeds.tap import Tap
+from engine.task_group import TaskGroup
 from engine.text import clean
 from engine.wiring.candle_prints import POLLED
 
@@ -52,12 +53,18 @@ def live_feeds(
     return feeds
 
 
-def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
-    """A warning of symbols that have limits or exits of their own and that none of ``feeds`` brings; ""."""
+def brought_symbols(config: Config, feeds: Sequence[Feed]) -> set[str]:
+    """What ``feeds`` and what is polled bring."""
     brought = {f"{POLLED}:{name}" for name in config.collection.symbols}
     for feed in feeds:
         natives = config.feeds[feed.venue].symbols if feed.venue in config.feeds else config.simulated.symbols
         brought.update(f"{feed.venue}:{native}" for native in natives)
+    return brought
+
+
+def unfed_symbols(config: Config, feeds: Sequence[Feed]) -> str:
+    """A warning of symbols that have limits or exits of their own and that none of ``feeds`` brings; ""."""
+    brought = brought_symbols(config, feeds)
     told = []
     for section, named in (("risk.symbols", config.risk.symbols), ("exits.symbols", config.exits.symbols)):
         told += [f"{section}.{clean(symbol, 60)}" for symbol in named if symbol not in brought]
@@ -103,7 +110,7 @@ async def run_feed(desk: Taker, feed: Feed, sink: Sink) -> None:
 
 async def _run(desk: Taker, feed: Feed, sink: Sink) -> None:
     """Once. The simulated venue's instruments are known already: its past was played to the desk."""
-    async with asyncio.TaskGroup() as beside:
+    async with TaskGroup() as beside:
         wait_s = 0.0 if isinstance(feed, SimulatedFeed) else await learn_instruments(desk, feed)
         beside.create_task(_learn_later(desk, feed, wait_s))
         await feed.run(sink)

@@ -14,6 +14,7 @@ from engine.bus.messages import Settings, encode
 from engine.bus.publisher import Publisher
 from engine.events import Fill, JournalEvent, Opportunity, OrderEvent
 from engine.strategies.registry import STRATEGIES
+from engine.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from engine.bus.outbox import Entry
@@ -50,7 +51,7 @@ class Outlet:
 
     async def run(self) -> None:
         """Until cancelled. Raises FencedError when another executes."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._publisher.run())
             await self._publisher.opened()
             self.journal_seq = max(self._publisher.numbers[one] for one in (self._orders, self._fills))

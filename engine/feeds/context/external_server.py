@@ -19,6 +19,7 @@ from engine.feeds.backoff import Backoff
 from engine.feeds.base import FeedStats, Request, UnreachableError
 from engine.feeds.circuit import Circuit, OpenCircuitError
 from engine.feeds.rest import RefusedError, Rest
+from engine.task_group import TaskGroup
 from engine.text import clean
 
 VENUE = "quant-server"
@@ -94,7 +95,7 @@ class ExternalServer:
         """Ask until cancelled; a symbol that is still being asked when its turn comes is left out."""
         self._tell(FeedState.CONNECTING, f"asking {self._host}")
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 while True:
                     for symbol in self._symbols():
                         if symbol not in self._asking:
