@@ -14,6 +14,7 @@ from engine.api.protocol import Reply
 from engine.api.trading_protocol import OrderReply, OrderTicket
 from engine.events import ChangeKind, OrderChange, OrderEvent, OrderState, RiskChange, RiskState
 from engine.store.read import DATABASE
+from engine.strategies.registry import STRATEGIES
 from tests.chaos.load import SYMBOLS, WIDE, Load, on_grid
 from tests.chaos.test_engine import nothing_lost, until
 from tests.e2e.engine import RunningEngine, options
@@ -28,6 +29,8 @@ _NAMES = (*(one.partition(":")[2] for one in SYMBOLS), *(f"S{number:03d}-USD" fo
 _MARKET = (
     *("--set", f"simulated.symbols={msgspec.json.encode(_NAMES).decode()}"),
     *options(risk__price_collar_pct=50),
+    # What they held would make some of the orders that rest reduce it: a halt leaves those.
+    *options(**{f"strategies__{name}__enabled": False for name in STRATEGIES}),
 )
 
 
