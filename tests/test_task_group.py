@@ -68,3 +68,37 @@ async def test_without_a_cancellation_it_is_the_fault_that_is_raised() -> None:
     async with TaskGroup() as group:
         task = group.create_task(asyncio.sleep(0, 7))
     assert task.result() == 7
+
+
+async def test_a_fault_after_the_body_is_no_cancellation() -> None:
+    """The group cancels who waits for it, to end: that is its own, each time anew."""
+    task = asyncio.current_task()
+    assert task is not None
+    for _ in range(3):
+        with pytest.raises(ExceptionGroup) as caught:
+            async with TaskGroup() as group:
+                group.create_task(fail())
+                group.create_task(asyncio.Event().wait())
+        assert isinstance(caught.value.exceptions[0], RuntimeError) and not task.cancelling()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_canceled_while_it_waits_for_a_group_that_failed_ends(turns: int) -> None:
+    async def again() -> None:
+        while True:
+            try:
+                async with TaskGroup() as group:
+                    group.create_task(fail())
+                    group.create_task(asyncio.Event().wait())
+            except* RuntimeError:
+                pass
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(again())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert task.cancelled()
