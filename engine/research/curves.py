@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.events import NS
+from engine.portfolio.performance import drawdowns_pct
 from engine.research.bar_ticks import CLOSE, HIGH, LOW, OPEN, Series
 from engine.research.result import Chart
 
@@ -23,7 +24,7 @@ Integers = npt.NDArray[np.int64]
 CHART_POINTS = 1000
 """Candles of a chart, at most."""
 CURVE_POINTS = 20_000
-"""Points of a curve, at most."""
+"""Points of a curve, at most; beside them those of the deepest falls."""
 
 
 class Flow(NamedTuple):
@@ -82,16 +83,34 @@ def curves(
     values = np.where(held != 0.0, held * marks, 0.0)
     for column, currency in enumerate(currencies):
         if currency:
-            values[:, column] *= rates.get(currency, np.nan)
+            values[:, column] = _worth(values[:, column], rates.get(currency))
     equity = start + values.sum(axis=1)
     for currency, path in cash.items():
-        equity = equity + (path * rates.get(currency, np.nan) if currency else path)
+        equity = equity + (_worth(path, rates.get(currency)) if currency else path)
     with np.errstate(invalid="ignore", divide="ignore"):
         exposure = np.where(equity > 0.0, np.abs(values).sum(axis=1) / equity * 100.0, 0.0)
         grown = np.where(np.isfinite(marks), marks / firsts, 1.0)
+    for column, currency in enumerate(currencies):
+        if currency:
+            grown[:, column] *= _rate_grown(marks[:, column], rates.get(currency))
     benchmark = start * grown.mean(axis=1) if marks.shape[1] else np.full(len(ns), start)
     mean = mean_exposure(ns, marks, flows, np.append(start, equity), currencies, rates, step_ns)
-    return _thinned(Curves(ns, equity, exposure, benchmark, step_ns, mean))
+    return _thinned(Curves(ns, equity, exposure, benchmark, step_ns, mean), start)
+
+
+def _worth(amounts: Floats, rate: Floats | None) -> Floats:
+    """In the account's currency; what is nothing is worth nothing at any rate."""
+    found: Floats = np.where(amounts != 0.0, amounts * (np.nan if rate is None else rate), 0.0)
+    return found
+
+
+def _rate_grown(marks: Floats, rate: Floats | None) -> Floats:
+    """How much more its currency is worth than when its symbol was bought to be held, 1 before that."""
+    bought = np.isfinite(marks)
+    if rate is None:
+        return np.where(bought, np.nan, 1.0)
+    priced = np.flatnonzero(bought & np.isfinite(rate))
+    return np.where(bought, rate / rate[priced[0]] if len(priced) else np.nan, 1.0)
 
 
 def mean_exposure(
@@ -158,17 +177,31 @@ def _held(ns: Integers, symbols: int, flows: Sequence[Flow]) -> tuple[Floats, di
     return quantities, {name: np.cumsum(path)[:-1] for name, path in cash.items()}
 
 
-def _thinned(found: Curves) -> Curves:
-    """Every so many points, the last one among them."""
+def _thinned(found: Curves, start: float) -> Curves:
+    """Every so many points, the last one among them, and those of the deepest falls."""
     stride = -(-len(found.ns) // CURVE_POINTS)
     if stride <= 1:
         return found
-    kept = np.arange(len(found.ns) - 1, -1, -stride)[::-1]
+    even = np.arange(len(found.ns) - 1, -1, -stride)
+    falls = [place for curve in (found.equity, found.benchmark) for place in _deepest_fall(curve, start)]
+    kept = np.unique(np.append(even, np.array(falls, np.int64)))
     return Curves(
         *(found.ns[kept], found.equity[kept], found.exposure[kept], found.benchmark[kept]),
         found.step_ns * stride,
         found.mean_exposure,
     )
+
+
+def _deepest_fall(curve: Floats, start: float) -> list[int]:
+    """Places of the high before it (where that is not the start), of its end, and of the next such high."""
+    known = np.flatnonzero(np.isfinite(curve))
+    falls = drawdowns_pct(np.append(start, curve[known]))[1:]
+    if not len(falls) or not falls.max() > 0.0:
+        return []
+    deepest = int(falls.argmax())
+    dry = np.flatnonzero(falls <= 0.0)
+    found = [*dry[dry < deepest][-1:].tolist(), deepest, *dry[dry > deepest][:1].tolist()]
+    return [int(known[place]) for place in found]
 
 
 def chart(symbol: str, series: Series, interval_s: float) -> Chart:

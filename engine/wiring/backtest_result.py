@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +15,7 @@ from engine.events import NS, Alert, Fill, Funding, OrderRequest
 from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.instruments import venue_of
 from engine.models.artefact import Manifest
+from engine.portfolio.exact import multiply
 from engine.portfolio.round_trips import RoundTrip
 from engine.research.curves import Curves, Floats, Flow, Integers, candles, chart, curves
 from engine.research.parameters import UNTRIED
@@ -23,9 +25,12 @@ from engine.wiring.backtest_notes import Notes
 from engine.wiring.decimal_text import money, plain
 from engine.wiring.desk import Desk
 from engine.wiring.journal_memory import JournalMemory
+from engine.wiring.rates import is_inverse
 
 _NOTHING = Decimal(0)
 _ALL = Decimal(100)
+_AMOUNT = Decimal("1e-8")
+"""Of what was converted."""
 
 
 def result(
@@ -42,7 +47,11 @@ def result(
     """``config``: as it was given, before it followed the bars. ``detail`` False: no deals, no charts."""
     ledger, funnel = desk.trading.ledger, desk.funnel()
     equity = ledger.equity()
-    found = _curves(desk, prepared, notes, [one for one in journal.events if isinstance(one, Funding)])
+    marked = _marked(desk, prepared, notes)
+    rates = _rates(desk, marked.marks)
+    worth = _worth(desk, rates)
+    payments = [one for one in journal.events if isinstance(one, Funding)]
+    found = _curves(desk, marked, rates, notes, payments)
     return Backtest(
         plan=prepared.plan,
         config_sha256=config_digest(config),
@@ -64,8 +73,8 @@ def result(
         exposure_mean_pct=found.mean_exposure,
         benchmark=tuple(found.benchmark.tolist()),
         deals=tuple(_deal(*one) for one in notes.fills) if detail else (),
-        trades=tuple(_trade(trip, notes) for trip in notes.trips),
-        held=_held(desk),
+        trades=tuple(_trade(trip, notes, worth(trip.currency)) for trip in notes.trips),
+        held=_held(desk, worth),
         realized=money(ledger.realized),
         unrealized=money(ledger.unrealized()),
         fees=money(ledger.fees),
@@ -133,8 +142,13 @@ def _deal(fill: Fill, request: OrderRequest | None) -> Deal:
     )
 
 
-def _trade(trip: RoundTrip, notes: Notes) -> Trade:
+def _trade(trip: RoundTrip, notes: Notes, worth: Decimal) -> Trade:
+    """``worth``: of one unit of the trip's currency, in the account's."""
     entered, net = trip.entry_price * trip.quantity, trip.net
+
+    def amount(of: Decimal) -> str:
+        return plain(of if worth == 1 else multiply(of, worth).quantize(_AMOUNT))
+
     return Trade(
         symbol=trip.symbol,
         side=trip.side.name,
@@ -143,19 +157,19 @@ def _trade(trip: RoundTrip, notes: Notes) -> Trade:
         exit_price=plain(trip.exit_price),
         opened_ns=trip.opened_ns,
         closed_ns=trip.closed_ns,
-        realized=plain(trip.realized),
-        fees=plain(trip.fees),
-        funding=plain(trip.funding),
-        net=plain(net),
+        realized=amount(trip.realized),
+        fees=amount(trip.fees),
+        funding=amount(trip.funding),
+        net=amount(net),
         return_pct=float(net / entered * _ALL) if entered else 0.0,
         purpose="" if trip.purpose is None else trip.purpose.value,
-        strategies=tuple((source, plain(part)) for source, part in trip.parts),
+        strategies=tuple((source, amount(part)) for source, part in trip.parts),
         sources=notes.whose(trip),
         opportunity_id=trip.opportunity_id,
     )
 
 
-def _held(desk: Desk) -> tuple[Held, ...]:
+def _held(desk: Desk, worth: Callable[[str], Decimal]) -> tuple[Held, ...]:
     ledger = desk.trading.ledger
     return tuple(
         Held(
@@ -163,7 +177,7 @@ def _held(desk: Desk) -> tuple[Held, ...]:
             plain(one.quantity),
             plain(one.average_price),
             plain(ledger.mark_price(one.symbol) or _NOTHING),
-            plain(ledger.unrealized(one.symbol)),
+            plain(multiply(ledger.unrealized(one.symbol), worth(one.currency))),
         )
         for one in ledger.positions()
     )
@@ -180,30 +194,67 @@ def _traded(desk: Desk, notes: Notes) -> Decimal:
 # --- curves ---
 
 
-def _curves(desk: Desk, prepared: Prepared, notes: Notes, payments: Sequence[Funding]) -> Curves:
-    symbols = desk.intake.symbols
+class _Marked(NamedTuple):
+    """What symbols were worth by time."""
+
+    ns: Integers
+    marks: Floats
+    """(times, symbols)"""
+    step_ns: int
+    firsts: Floats
+    """The first price of each symbol."""
+
+
+def _marked(desk: Desk, prepared: Prepared, notes: Notes) -> _Marked:
     if prepared.bars is not None:
         data = prepared.bars
         ns, marks = data.ends_and_closes
         step_ns = data.interval_s * NS
         firsts = np.array([one.values[0, 0] for one in data.series])
     else:
-        ns, marks = _sampled(notes, len(symbols))
+        ns, marks = _sampled(notes, len(desk.intake.symbols))
         step_ns = notes.step_ns
         firsts = _first_known(marks)
     ticks = np.array([float(one.tick_size) for one in desk.instruments])
-    marks = np.rint(marks / ticks) * ticks
+    return _Marked(ns, np.rint(marks / ticks) * ticks, step_ns, firsts)
+
+
+def _rates(desk: Desk, marks: Floats) -> dict[str, Floats]:
+    """By currency, what one unit is worth in the account's by time."""
+    symbols, account = desk.intake.symbols, desk.config.account
+    found = {}
+    for currency, symbol in account.rates.items():
+        if symbol in symbols and desk.trading.ledger.balances.unit(currency):
+            price = marks[:, symbols.index(symbol)]
+            found[currency] = 1.0 / price if is_inverse(currency, symbol, account) else price
+    return found
+
+
+def _worth(desk: Desk, rates: Mapping[str, Floats]) -> Callable[[str], Decimal]:
+    """One unit of a currency in the account's at the end, or as last known; what never had a rate is left
+    out."""
+
+    def worth(currency: str) -> Decimal:
+        rate = desk.trading.ledger.balances.rate(currency)
+        if rate is not None:
+            return rate
+        path = rates.get(currency, np.zeros(0))
+        known = path[np.isfinite(path)]
+        return Decimal(repr(float(known[-1]))) if len(known) else _NOTHING
+
+    return worth
+
+
+def _curves(
+    desk: Desk, marked: _Marked, rates: Mapping[str, Floats], notes: Notes, payments: Sequence[Funding]
+) -> Curves:
     unit = desk.trading.ledger.balances.unit
     currencies = [unit(one.quote_currency) for one in desk.instruments]
-    rates = {
-        currency: marks[:, symbols.index(symbol)]
-        for currency, symbol in desk.config.account.rates.items()
-        if symbol in symbols
-    }
-    index = {symbol: at for at, symbol in enumerate(symbols)}
+    index = {symbol: at for at, symbol in enumerate(desk.intake.symbols)}
     flows = [_flow(fill, index, unit(fill.currency)) for fill, _ in notes.fills]
     flows += [Flow(one.ns, -1, 0.0, float(one.amount), unit(one.currency)) for one in payments]
     start = float(desk.trading.ledger.starting_cash)
+    ns, marks, step_ns, firsts = marked
     return curves(ns, marks, flows, start, firsts, currencies, rates, step_ns)
 
 

@@ -36,7 +36,7 @@ class Rates:
         self._watch = watch
         self._ledger = ledger
         self._symbols = [
-            (currency, symbol, _inverse(currency, symbol, account))
+            (currency, symbol, is_inverse(currency, symbol, account))
             for currency, symbol in account.rates.items()
             if ledger.balances.unit(currency)
         ]
@@ -58,7 +58,9 @@ class Rates:
         return Decimal(repr(1.0 / mid if inverse else mid))
 
 
-def _inverse(currency: str, symbol: str, account: AccountConfig) -> bool:
+def is_inverse(currency: str, symbol: str, account: AccountConfig) -> bool:
+    """Whether the price of ``symbol`` is of the account's currency in this one. Raises ConfigError where it
+    is of other currencies."""
     native, home = symbol.partition(":")[2], {account.currency, *account.pegged}
     base, quote = base_currency(native), quote_currency(native)
     if (base, quote in home) == (currency, True):

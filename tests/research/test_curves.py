@@ -7,7 +7,7 @@ import pytest
 
 from engine.events import NS
 from engine.research.bar_ticks import Series
-from engine.research.curves import CHART_POINTS, Flow, candles, chart, curves, times_and_marks
+from engine.research.curves import CHART_POINTS, CURVE_POINTS, Flow, candles, chart, curves, times_and_marks
 
 DAY = 86_400
 
@@ -75,3 +75,34 @@ def test_mean_exposure_in_another_currency_and_of_nothing() -> None:
     found = curves(ns, marks, flows, 100.0, np.array([10.0]), ["EUR"], rates, DAY * NS)
     assert found.mean_exposure == pytest.approx(20.0)
     assert curves(ns, marks, [], 100.0, np.array([10.0]), [""], {}, DAY * NS).mean_exposure == 0.0
+
+
+def test_holding_another_currency_s_symbol_gains_with_the_currency() -> None:
+    ns, marks = times_and_marks([closing([0, 1, 2], [10, 20, 20]), closing([1, 2], [5, 5])], DAY)
+    rates = {"EUR": np.array([2.0, 2.0, 3.0])}
+    firsts = np.array([10.0, 5.0])
+    found = curves(ns, marks, [], 100.0, firsts, ["EUR", ""], rates, DAY * NS)
+    assert found.benchmark.tolist() == [100.0, 150.0, 200.0]
+    assert found.equity.tolist() == [100.0] * 3
+
+
+def test_what_is_not_held_needs_no_rate() -> None:
+    ns, marks = times_and_marks([closing([0, 1, 2], [10, 10, 10])], DAY)
+    rates = {"EUR": np.array([np.nan, 2.0, 2.0])}
+    flows = [Flow(DAY * NS, 0, 1.0, -10.0, "EUR", 10.0)]
+    found = curves(ns, marks, flows, 100.0, np.array([10.0]), ["EUR"], rates, DAY * NS)
+    assert found.equity.tolist() == [100.0] * 3
+
+
+def test_a_thinned_curve_keeps_its_deepest_falls() -> None:
+    count = 3 * CURVE_POINTS
+    closes = np.full(count, 100.0)
+    closes[count // 2 + 1] = 40.0
+    series = closing(list(range(count)), closes.tolist())
+    ns, marks = times_and_marks([series], DAY)
+    flows = [Flow(1, 0, 1.0, -100.0, "", 100.0)]
+    found = curves(ns, marks, flows, 200.0, np.array([100.0]), [""], {}, DAY * NS)
+    assert len(found.ns) <= CURVE_POINTS + 6 and found.step_ns == 3 * DAY * NS
+    assert found.equity.min() == 140.0 and found.benchmark.min() == 80.0
+    assert found.ns[found.equity.argmin()] == ns[count // 2 + 1]
+    assert (np.diff(found.ns) > 0).all() and found.ns[-1] == ns[-1]
