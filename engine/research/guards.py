@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from engine.events import NS
+from engine.portfolio.performance import Times
 from engine.research.basis import open_always
 from engine.research.result import Backtest
 
@@ -102,23 +103,27 @@ def _of_data(backtest: Backtest) -> list[str]:
 
 
 def gaps(backtest: Backtest) -> list[tuple[str, int, int]]:
-    """(symbol, bars that are missing, bars that its time has) where more than ``MISSING`` of them lack.
+    """(symbol, bars that are missing, bars that its time has) where more than ``MISSING`` of them lack."""
+    return [
+        (source.symbol, source.steps - source.rows, source.steps)
+        for source in backtest.data
+        if source.steps - source.rows > max(1, MISSING * source.steps)
+    ]
 
-    Measured against the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no
-    gap. Where the market never closes, against all steps.
+
+def steps(begins: Sequence[Times], step_ns: int) -> list[int]:
+    """How many bars the time of each symbol has, from its first to its last, by when all symbols' bars begin.
+
+    Counted are the steps in which any symbol has a bar: what no symbol has, a night or a weekend, is no gap.
+    Where the market never closes, all steps.
     """
+    every = np.unique(np.concatenate(begins))
+    whole = open_always(every + step_ns, step_ns)
     found = []
-    step, points = backtest.step_ns, np.array(backtest.ns, np.int64)
-    whole = open_always(points, step)
-    for source in backtest.data:
-        if source.interval_s <= 0 or source.interval_s * NS != step:
-            continue
-        ends = (source.first_ns, source.last_ns + step)
-        first, last = np.searchsorted(points, ends, side="right").tolist()
-        expected = (ends[1] - ends[0]) // step if whole else last - first
-        missing = expected - source.rows
-        if expected and missing > max(1, MISSING * expected):
-            found.append((source.symbol, missing, expected))
+    for own in begins:
+        first, last = int(own[0]), int(own[-1])
+        at = np.searchsorted(every, (first, last)).tolist()
+        found.append((last - first) // step_ns + 1 if whole else at[1] - at[0] + 1)
     return found
 
 

@@ -35,6 +35,8 @@ class Source(msgspec.Struct, frozen=True):
     sha256: str
     """Of the rows as they were fed; "" for tapes, whose files tell."""
     adjusted: bool = False
+    steps: int = 0
+    """Bars that its time has; 0: not known, as of ticks."""
 
 
 class Deal(msgspec.Struct, frozen=True):

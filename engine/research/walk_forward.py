@@ -14,7 +14,7 @@ from itertools import pairwise
 import msgspec
 
 from engine.errors import ConfigError
-from engine.research.result import Backtest
+from engine.research.result import Backtest, Source
 from engine.research.sweep_spec import WalkForward
 
 
@@ -68,6 +68,7 @@ def joined(results: Sequence[Backtest]) -> Backtest:
         plan=msgspec.structs.replace(
             first.plan, since_ns=first.plan.since_ns or first.first_ns, until_ns=last.plan.until_ns
         ),
+        data=_data(results),
         first_ns=first.first_ns,
         last_ns=last.last_ns,
         starting_cash=first.starting_cash,
@@ -93,6 +94,24 @@ def joined(results: Sequence[Backtest]) -> Backtest:
         ticks=sum(one.ticks for one in results),
         seconds=sum(one.seconds for one in results),
         sha256="",
+    )
+
+
+def _data(results: Sequence[Backtest]) -> tuple[Source, ...]:
+    """Of each symbol what was judged of it; its digests are the parts'."""
+    parts: dict[str, list[Source]] = {}
+    for one in results:
+        for source in one.data:
+            parts.setdefault(source.symbol, []).append(source)
+    return tuple(
+        msgspec.structs.replace(
+            own[0],
+            rows=sum(source.rows for source in own),
+            last_ns=own[-1].last_ns,
+            sha256="" if len(own) > 1 else own[0].sha256,
+            steps=sum(source.steps for source in own),
+        )
+        for own in parts.values()
     )
 
 

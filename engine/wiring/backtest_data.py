@@ -25,6 +25,7 @@ from engine.feeds.base import InstrumentSpec
 from engine.models.training.label import Series as Labelled
 from engine.research.bar_ticks import PER_BAR, Series, median_bar_pct, on_grid, pack
 from engine.research.curves import Floats, Integers, times_and_marks
+from engine.research.guards import steps
 from engine.research.plan import Plan
 from engine.research.result import Rejects, Source
 from engine.store.bar import Provenance
@@ -33,7 +34,7 @@ from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader, Bars
 from engine.strategies.reload import offers_any
 from engine.strategies.user_files import GROUP
-from engine.symbols import find, name_of, round_the_clock
+from engine.symbols import find, name_of, quote_currency, round_the_clock
 from engine.text import clean
 from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
 from engine.wiring.bar_import import Reject, read_bar_file
@@ -168,6 +169,7 @@ def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], Non
         )
         series.append(made)
         before.append(_before(one.bars, plan, interval_s))
+    sources = _counted(sources, series, interval_s)
     ticks = _packed(series, plan, interval_s)
     gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in series)
     end_ns = max(one.last_ns for one in sources) + interval_s * NS
@@ -176,6 +178,21 @@ def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], Non
     warm = _packed(before, plan, interval_s)
     data = BarData(interval_s, symbols, tuple(series), ticks, gap_ns / NS, end_ns, warm)
     return Prepared(plan, state_dir, data, None, tuple(sources), tuple(rejects))
+
+
+def _counted(sources: Sequence[Source], series: Sequence[Series], interval_s: int) -> list[Source]:
+    """With how many bars their time has. Shares are not measured against pairs, which trade at night."""
+    found = list(sources)
+    for pairs in (False, True):
+        mine = [at for at, one in enumerate(sources) if bool(quote_currency(_native(one.symbol))) is pairs]
+        counts = steps([series[at].begin_ns for at in mine], interval_s * NS) if mine else []
+        for at, count in zip(mine, counts, strict=True):
+            found[at] = msgspec.structs.replace(found[at], steps=count)
+    return found
+
+
+def _native(symbol: str) -> str:
+    return symbol.partition(":")[2]
 
 
 def _before(bars: Bars, plan: Plan, interval_s: int) -> Series:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import msgspec
+import numpy as np
 
-from engine.research.guards import FEW_TRADES, gaps, of_trials, warnings
+from engine.research.guards import FEW_TRADES, gaps, of_trials, steps, warnings
 from engine.research.result import Source
-from tests.research.made import DAY, backtest, held, rejects, trade
+from tests.research.made import DAY, backtest, held, rejects, trade, weekdays
 
 
 def said(**others: object) -> str:
@@ -42,11 +42,14 @@ def test_open_positions_and_rejected_rows() -> None:
 
 
 def test_missing_bars_are_told_against_the_times_of_all_symbols() -> None:
-    one = backtest()
-    whole = one.data[0]
-    holes = Source("BBB", "bbb.csv", 200, whole.first_ns, whole.last_ns, 86_400, "")
-    late = Source("CCC", "ccc.csv", 100, one.ns[-100] - DAY, whole.last_ns, 86_400, "")
-    assert gaps(msgspec.structs.replace(one, data=(whole, holes, late))) == [("BBB", 52, 252)]
+    begins = np.array(weekdays(252), np.int64)
+    holes = np.delete(begins, np.arange(50, 102))
+    assert steps([begins, holes, begins[-100:]], DAY) == [252, 252, 100]
+    always = begins[0] + np.arange(60) * DAY
+    assert steps([np.delete(always, [20, 21, 40])], DAY) == [60]
+    sources = [Source("A", "a", 252, 0, 1, 1, "", steps=252), Source("B", "b", 200, 0, 1, 1, "", steps=252)]
+    sources += [Source("C", "c", 250, 0, 1, 1, "", steps=252), Source("D", "d", 9, 0, 1, 0, "")]
+    assert gaps(backtest(data=tuple(sources))) == [("B", 52, 252)]
 
 
 def test_a_model_that_was_trained_on_what_it_is_run_over() -> None:

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
+from engine.research.guards import gaps
+from engine.research.result import Source
 from engine.research.summary import summarise
 from engine.research.sweep_runs import packed, unpacked
 from engine.research.sweep_spec import WalkForward
@@ -80,3 +82,14 @@ def test_mean_exposure_of_the_parts_is_by_their_time() -> None:
     long = made.backtest([0.0] * 3, exposure_mean_pct=10.0, first_ns=made.DAY, last_ns=4 * made.DAY)
     assert joined([short, long]).exposure_mean_pct == pytest.approx(15.0)
     assert joined([short, made.backtest([0.0] * 3)]).exposure_mean_pct is None
+
+
+def test_the_data_of_all_parts_are_judged() -> None:
+    def part(rows: int, first: int) -> Source:
+        return Source("AAA", "aaa.csv", rows, first, first + 99, 1, "cd", steps=100)
+
+    one, other = made.backtest([0.01] * 3, data=(part(60, 0),)), made.backtest([0.01], data=(part(100, 100),))
+    (source,) = joined([one, other]).data
+    assert (source.rows, source.steps, source.first_ns, source.last_ns) == (160, 200, 0, 199)
+    assert gaps(joined([one, other])) == [("AAA", 40, 200)]
+    assert joined([one]).data == one.data
