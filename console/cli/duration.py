@@ -11,8 +11,9 @@ from engine.text import clean
 def duration(text: str) -> float:
     """Seconds of ``90``, ``90s``, ``10m``, ``2h`` or ``1d``."""
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+    unit = text[-1:] if text[-1:] in units else ""
     try:
-        value = plain_number(text.rstrip("smhd")) * units.get(text[-1:], 1.0)
+        value = plain_number(text.removesuffix(unit)) * units.get(unit, 1.0)
     except ValueError:
         value = 0.0
     if not 0 < value < 1e9:
