@@ -6,7 +6,7 @@ import argparse
 
 from console.cli.output import opened
 from console.cli.progress import Progress
-from console.cli.research_plan import research_configuration, run_plan_of
+from console.cli.research_plan import given_keys, research_configuration, run_plan_of
 from console.cli.settings import state_dir
 from engine.text import clean
 
@@ -22,7 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     plan, config = run_plan_of(arguments), research_configuration(arguments)
     with Progress() as shown:
         prepared = prepare(config, plan, state_dir(arguments), shown.note)
-        found = backtest(config, prepared, note=shown.note, progress=shown.progress)
+        found = backtest(
+            config, prepared, note=shown.note, progress=shown.progress, given=given_keys(arguments)
+        )
     summary = summarise(found, trials=arguments.trials)
     if arguments.html is not None:
         with opened(str(arguments.html)) as file:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.output import as_json
 from console.cli.progress import Progress
-from console.cli.research_plan import research_configuration, run_plan_of
+from console.cli.research_plan import given_keys, research_configuration, run_plan_of
 from console.cli.settings import state_dir
 
 if TYPE_CHECKING:
@@ -24,7 +24,14 @@ def run(arguments: argparse.Namespace) -> int:
     plan, config = run_plan_of(arguments), research_configuration(arguments)
     with Progress(lines=True) as shown:
         prepared = prepare(config, plan, state_dir(arguments), shown.note)
-        found = lookahead(config, prepared, count=arguments.cuts, note=shown.note, progress=shown.progress)
+        found = lookahead(
+            config,
+            prepared,
+            count=arguments.cuts,
+            note=shown.note,
+            progress=shown.progress,
+            given=given_keys(arguments),
+        )
     print(as_json(found) if arguments.json else "\n".join(lines(found)))
     return 0 if found.passed else 1
 

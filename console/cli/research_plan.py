@@ -93,6 +93,11 @@ def research_configuration(arguments: argparse.Namespace) -> Config:
     return changed(config, values)
 
 
+def given_keys(arguments: argparse.Namespace) -> frozenset[str]:
+    """What ``--set`` names: that stands as it is given, at its default too."""
+    return frozenset(text.partition("=")[0].strip() for text in arguments.overrides)
+
+
 def _unknown(name: str, kinds: Iterable[str], config: Config) -> str:
     told, stem = f"--strategy {clean(name, 80)}: there is none", Path(name).stem
     if not (name.endswith(".py") or "/" in name):

@@ -37,13 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from console.cli.research_plan import plan_of, research_configuration
+    from console.cli.research_plan import given_keys, plan_of, research_configuration
     from engine.research.run_log import RunLog
     from engine.wiring.sweep_course import sweep
     from engine.wiring.sweep_start import setup, specified
 
     plan, config = plan_of(arguments), research_configuration(arguments)
-    where = state_dir(arguments)
+    where, given = state_dir(arguments), given_keys(arguments)
 
     def note(text: str) -> None:
         if sys.stderr.isatty():
@@ -60,7 +60,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
         requires=requires,
         walk_forward=_walk_forward(arguments, plan),
         note=note,
+        given=given,
     )
+    _heat_map(arguments, config, {}, spec)  # what cannot be shown is refused before anything runs
     folder = arguments.out or Path(f"sweep-{spec.sha256[:10]}")
     with ExitStack() as stack:
         log = stack.enter_context(RunLog(folder, spec))
@@ -71,13 +73,15 @@ def _sweep(arguments: argparse.Namespace) -> int:
         if arguments.dask:
             from engine.wiring.sweep_dask import Cluster
 
-            executor = stack.enter_context(Cluster(setup(config, spec, where), arguments.dask, bar.say))
+            executor = stack.enter_context(
+                Cluster(setup(config, spec, where, given), arguments.dask, bar.say)
+            )
         else:
             from engine.wiring.sweep_pool import Pool
             from engine.wiring.sweep_start import cores
 
             jobs = arguments.jobs or cores()
-            executor = stack.enter_context(Pool(setup(config, spec, where), jobs, bar.say))
+            executor = stack.enter_context(Pool(setup(config, spec, where, given), jobs, bar.say))
         try:
             sweep(spec, log, executor, told=bar.show)
         except KeyboardInterrupt:
@@ -125,10 +129,10 @@ def _heat_map(
     from engine.research.heat_map import heat_map
 
     keys = [part.strip() for part in arguments.heat_map.split(",")] if arguments.heat_map else []
-    if len(spec.space.axes) < 2 and not keys:
-        return []
     field = arguments.metric or spec.objective.field
     _figure(field, "--metric")
+    if len(spec.space.axes) < 2 and not keys:
+        return []
     tried = [run for run in runs.values() if not run.name.out]
     colours = colours_of(config.console.colours, os.environ) if sys.stdout.isatty() else Colours.NONE
     made = heat_map(tried, spec.space, field, keys)
@@ -155,10 +159,10 @@ def _write(folder: Path, runs: Mapping[Name, Run], spec: Spec, *, csv: bool) -> 
 
 
 def _wanted(arguments: argparse.Namespace) -> tuple[Objective, tuple[Requirement, ...]]:
-    from engine.research.sweep_figures import FIELDS, SMALLER_IS_BETTER
+    from engine.research.sweep_figures import NUMBERS, SMALLER_IS_BETTER
     from engine.research.sweep_spec import Requirement, objective, requirement
 
-    known = dict.fromkeys(FIELDS)
+    known = dict.fromkeys(NUMBERS)
     requires = [requirement(text, known) for text in arguments.require]
     if arguments.min_trades:
         requires.append(Requirement("trades", True, float(arguments.min_trades)))
@@ -166,10 +170,11 @@ def _wanted(arguments: argparse.Namespace) -> tuple[Objective, tuple[Requirement
 
 
 def _figure(field: str, option: str) -> None:
-    from engine.research.sweep_figures import FIELDS
+    from engine.research.sweep_figures import NUMBERS
 
-    if field not in FIELDS:
-        raise ConfigError(f"{option} {clean(field, 40)}: is no figure; there are {', '.join(sorted(FIELDS))}")
+    if field not in NUMBERS:
+        known = ", ".join(sorted(NUMBERS))
+        raise ConfigError(f"{option} {clean(field, 40)}: is no figure; there are {known}")
 
 
 def _search(arguments: argparse.Namespace) -> Search:

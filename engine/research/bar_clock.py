@@ -65,6 +65,17 @@ def on_bars(
     return msgspec.structs.replace(config, strategies=_strategies(config, interval_s), **sections)
 
 
+def standing(config: Config, given: Collection[str]) -> tuple[str, ...]:
+    """Of ``given`` what is at its default, and would follow the bars if it were not given."""
+    keys = {f"{name}.{key}" for name, section in _SECTIONS.items() for key in section}
+    keys |= {f"paper.{key}" for key in _AT_ONCE} | {"features.max_fill_bars"}
+    return tuple(
+        key
+        for key in sorted(keys.intersection(given))
+        if getattr(getattr(config, key.partition(".")[0]), key.partition(".")[2]) == _default(*key.split("."))
+    )
+
+
 def _default(section: str, key: str) -> float:
     return float(getattr(getattr(_DEFAULTS, section), key))
 

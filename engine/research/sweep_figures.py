@@ -16,6 +16,8 @@ _LEFT_OUT = frozenset(
 )
 """Intervals, which a sweep does not compute, and what depends on all runs."""
 FIELDS = tuple(name for name in Summary.__struct_fields__ if name not in _LEFT_OUT)
+NUMBERS = tuple(name for name in FIELDS if name not in ("basis", "currency"))
+"""Of which there is a best."""
 SMALLER_IS_BETTER = frozenset(
     {
         *("max_drawdown_pct", "max_drawdown_days", "volatility_pct", "exposure_pct", "turnover"),

@@ -81,7 +81,13 @@ def run(
             models.close()
     progress(1.0)
     model = None if models is None or models.active is None else models.active.manifest
-    return result(config, prepared, desk, journal, notes, seconds=seconds, model=model, detail=detail)
+    return result(
+        *(config, prepared, desk, journal, notes),
+        seconds=seconds,
+        model=model,
+        detail=detail,
+        given=given,
+    )
 
 
 @contextlib.contextmanager

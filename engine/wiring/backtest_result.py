@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from engine.config import Config
+from engine.config import Config, FeedConfig, PerformanceConfig
 from engine.events import NS, Alert, Fill, Funding, OrderRequest
 from engine.feeds.simulation.venue import VENUE as SIMULATED
 from engine.instruments import venue_of
 from engine.models.artefact import Manifest
 from engine.portfolio.exact import multiply
 from engine.portfolio.round_trips import RoundTrip
+from engine.research.bar_clock import standing
 from engine.research.curves import Curves, Floats, Flow, Integers, candles, chart, curves
 from engine.research.parameters import UNTRIED
 from engine.research.result import Backtest, Chart, Deal, Failed, Held, Source, Trade
@@ -43,8 +44,10 @@ def result(
     seconds: float,
     model: Manifest | None,
     detail: bool,
+    given: Collection[str] = (),
 ) -> Backtest:
-    """``config``: as it was given, before it followed the bars. ``detail`` False: no deals, no charts."""
+    """``config``: as it was given, before it followed the bars; ``given``: as of ``on_bars``. ``detail``
+    False: no deals, no charts."""
     ledger, funnel = desk.trading.ledger, desk.funnel()
     equity = ledger.equity()
     marked = _marked(desk, prepared, notes)
@@ -54,7 +57,7 @@ def result(
     found = _curves(desk, marked, rates, notes, payments)
     return Backtest(
         plan=prepared.plan,
-        config_sha256=config_digest(config),
+        config_sha256=config_digest(config, given),
         strategies=notes.strategies,
         failed=_failed(desk, journal, notes),
         model="" if model is None else model.version,
@@ -116,9 +119,19 @@ def trained_until_ns(model: Manifest | None, sources: Sequence[Source]) -> int |
     return model.trained_until_ns
 
 
-def config_digest(config: Config) -> str:
-    """SHA-256 of what decides, as canonical JSON: without what only shows or connects."""
+def config_digest(config: Config, given: Collection[str] = ()) -> str:
+    """SHA-256 of what decides, as canonical JSON: without what only shows or connects. ``given``: as of
+    ``on_bars``."""
     decides = {name: getattr(config, name) for name in config.__struct_fields__ if name not in UNTRIED}
+    # Of what connects: how much of a tape's book is kept, and how far apart the points of its curve are.
+    levels = {name: one.book_levels for name, one in config.feeds.items()}
+    default = FeedConfig().book_levels
+    told = {
+        "book_levels": {name: count for name, count in sorted(levels.items()) if count != default},
+        "every_s": config.performance.every_s - PerformanceConfig().every_s,
+        "given": standing(config, given),
+    }
+    decides |= {name: value for name, value in told.items() if value}
     return hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()
 
 

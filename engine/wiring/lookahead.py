@@ -36,8 +36,10 @@ def lookahead(
     seed: int = 0,
     note: Callable[[str], None] = lambda text: None,
     progress: Callable[[float], None] = lambda share: None,
+    given: Collection[str] = (),
 ) -> LookAhead:
     """Test the strategies that are on, with ``count`` moments from which on the future is changed.
+    ``given``: as of ``on_bars``.
 
     Raises ConfigError: one of them failed, or none spoke, so that nothing can be told.
     """
@@ -48,7 +50,8 @@ def lookahead(
         nonlocal runs
         runs += 1
         with watched(opened):
-            return _heard(config, prepared if changer is None else _changed(prepared, changer), tested)
+            data = prepared if changer is None else _changed(prepared, changer)
+            return _heard(config, data, tested, given)
 
     note("running over the data as it is")
     base = again(None)
@@ -98,7 +101,7 @@ def _refuse_failed(states: Sequence[StrategyState], tested: Collection[str]) -> 
             raise ConfigError(f"{state.name} failed: {state.error}; mend it, then test it again")
 
 
-def _heard(config: Config, prepared: Prepared, tested: Collection[str]) -> list[Said]:
+def _heard(config: Config, prepared: Prepared, tested: Collection[str], given: Collection[str]) -> list[Said]:
     said: list[Said] = []
     desks: list[Desk] = []
 
@@ -109,7 +112,7 @@ def _heard(config: Config, prepared: Prepared, tested: Collection[str]) -> list[
         at_ticks = {name for name, kind in kinds.items() if kind.on_rise is not Strategy.on_rise}
         desk.signals.on_signal = lambda signal: said.append(Said(signal, signal.source in at_ticks))
 
-    run(config, prepared, detail=False, watch=listen)
+    run(config, prepared, detail=False, watch=listen, given=given)
     _refuse_failed(desks[0].signals.strategies.states(), tested)
     return said
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -38,10 +38,18 @@ class Body(msgspec.Struct, frozen=True):
     state_dir: str
     data: tuple[tuple[str, str], ...]
     """As ``data_of`` told it where the sweep was begun."""
+    given: tuple[str, ...] = ()
+    """As of ``on_bars``, beside what is tried."""
 
 
-def body(config: Config, plan: Plan, state_dir: Path, data: tuple[tuple[str, str], ...]) -> bytes:
-    return msgspec.json.encode(Body(config, plan, str(state_dir), data))
+def body(
+    config: Config,
+    plan: Plan,
+    state_dir: Path,
+    data: tuple[tuple[str, str], ...],
+    given: Collection[str] = (),
+) -> bytes:
+    return msgspec.json.encode(Body(config, plan, str(state_dir), data, tuple(sorted(given))))
 
 
 def data_of(prepared: Prepared) -> tuple[tuple[str, str], ...]:
@@ -69,6 +77,7 @@ class Backtests:
         self._config = of.config
         self._plan = of.plan
         self._state_dir = Path(of.state_dir)
+        self._given = of.given
         self._prepared: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
 
     def run(self, task: Task) -> Run:
@@ -76,7 +85,8 @@ class Backtests:
         config = with_values(self._config, task.point)
         strategies = _Watched(task.point)
         ready = self.ready(config, task.since_ns, task.until_ns, task.warm_bars)
-        result = run(config, ready, detail=False, given=task.point, watch=strategies.begin)
+        given = {*self._given, *task.point}
+        result = run(config, ready, detail=False, given=given, watch=strategies.begin)
         strategies.end()
         return ended(task, result)
 

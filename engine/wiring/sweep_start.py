@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -41,8 +41,9 @@ def specified(
     requires: tuple[Requirement, ...],
     walk_forward: WalkForward | None,
     note: Callable[[str], None],
+    given: Collection[str] = (),
 ) -> Spec:
-    """The whole of a sweep. Raises TickdeskError for what could not be run."""
+    """The whole of a sweep. ``given``: as of ``on_bars``. Raises TickdeskError for what could not be run."""
     of = space(over, kinds_of(config))
     runs = size(of, search)
     if walk_forward is not None and runs * walk_forward.folds > MOST_RUNS:
@@ -57,7 +58,7 @@ def specified(
     spec = Spec(
         version=_version(),
         plan=plan,
-        config_sha256=config_digest(config),
+        config_sha256=config_digest(config, given),
         strategies_sha256=_strategies_digest(Path(config.strategies_dir)),
         model=_model(config, state_dir, note) if scored or _model_is_on(config) else "",
         data=data_of(prepared),
@@ -74,8 +75,8 @@ def specified(
     return spec
 
 
-def setup(config: Config, spec: Spec, state_dir: Path) -> Setup:
-    return Setup(RUNNER, body(config, _absolute(spec.plan), state_dir, spec.data))
+def setup(config: Config, spec: Spec, state_dir: Path, given: Collection[str] = ()) -> Setup:
+    return Setup(RUNNER, body(config, _absolute(spec.plan), state_dir, spec.data, given))
 
 
 def cores() -> int:

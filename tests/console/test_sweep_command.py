@@ -9,6 +9,7 @@ import polars
 import pytest
 
 from console.cli import main, sweep_report
+from engine.config import PaperConfig
 from tests.bench.sweep import bars
 
 _OVER = ("--over", "features.sma_fast=3,5", "--over", "features.sma_slow=4..12:4")
@@ -112,6 +113,8 @@ def test_a_walk_forward_tells_what_came_after_first(
         (["a.csv", "--over", "features.ema_fats=1,2"], "did you mean ema_fast"),
         (["a.csv", *_OVER, "--runs", "5"], "--runs goes with"),
         (["a.csv", *_OVER, "--objective", "luck"], "is no figure"),
+        (["a.csv", *_OVER, "--objective", "currency"], "is no figure"),
+        (["a.csv", *_OVER, "--require", "basis>=1"], "is no figure"),
         (["a.csv", *_OVER, "--require", "trades>3"], "--require"),
         ([], "name what to run over"),
     ],
@@ -128,3 +131,44 @@ def test_what_is_wrong_is_one_line(
     told = capsys.readouterr().err
     assert why in told and told.count("\n") == 1
     assert not list(tmp_path.glob("sweep-*"))
+
+
+def test_the_command_that_is_told_makes_the_run_again_where_a_value_is_the_default(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without being given, the latency would follow the bars and be nothing."""
+    rule = ["--strategy", "golden_cross", "--set", "features.sma_fast=3", "--set", "features.sma_slow=8"]
+    latency = f"paper.entry_latency_ms={PaperConfig().entry_latency_ms}"
+    folder = tmp_path / "made"
+    assert _sweep(*files, *rule, "--over", latency, "--out", str(folder), "--jobs", "1", state=tmp_path) == 0
+    (run,) = (json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()[1:])
+    assert f"--set {latency}" in capsys.readouterr().out
+    alone = [*files, *rule, "--state-dir", str(tmp_path), "--json"]
+    assert main(["backtest", *alone, "--set", latency]) == 0
+    given = json.loads(capsys.readouterr().out)["backtest"]
+    assert main(["backtest", *alone]) == 0
+    followed = json.loads(capsys.readouterr().out)["backtest"]
+    assert given["sha256"] == run["sha256"] != followed["sha256"]
+    assert given["config_sha256"] != followed["config_sha256"]
+
+    again = [*files, *rule, "--over", "features.ema_fast=3", "--jobs", "1"]
+    assert _sweep(*again, "--out", str(tmp_path / "given"), "--set", latency, state=tmp_path) == 0
+    (run,) = (json.loads(line) for line in (tmp_path / "given" / "runs.jsonl").read_text().splitlines()[1:])
+    assert run["sha256"] == given["sha256"]
+    assert _sweep(*again, "--out", str(tmp_path / "given"), state=tmp_path) == 1
+    assert "holds another sweep (other: config)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--heat-map", "sma_fast,nonsense"], "--heat-map nonsense: name one of"),
+        (["--metric", "currency"], "--metric currency: is no figure"),
+    ],
+)
+def test_a_picture_that_there_cannot_be_is_refused_before_anything_runs(
+    words: list[str], why: str, files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _sweep(*files, *_OVER, "--out", str(tmp_path / "made"), *words, state=tmp_path) == 2
+    assert why in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()

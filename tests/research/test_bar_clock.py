@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.config import Config
-from engine.research.bar_clock import on_bars
+from engine.research.bar_clock import on_bars, standing
 from engine.strategies.registry import StrategySet
 
 DAY = 86_400
@@ -45,3 +45,12 @@ def test_a_market_order_outlasts_the_longest_gap() -> None:
 def test_bars_of_a_second_change_no_time() -> None:
     second = on_bars(Config(), 1)
     assert second.opportunities == Config().opportunities and second.risk == Config().risk
+
+
+def test_what_stands_at_its_default_because_it_is_given() -> None:
+    given = ("opportunities.ttl_s", "features.ema_fast", "paper.entry_latency_ms", "features.max_fill_bars")
+    assert standing(Config(), given) == (given[3], given[0], given[2])
+    other = msgspec.structs.replace(
+        Config(), opportunities=msgspec.structs.replace(Config().opportunities, ttl_s=7.0)
+    )
+    assert standing(other, ("opportunities.ttl_s",)) == () == standing(Config(), ())

@@ -9,12 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.config import Config, changed
+from engine.config import Config, FeedConfig, PerformanceConfig, changed
 from engine.errors import ConfigError, StoreError, TickdeskError
 from engine.research.bar_clock import on_bars
 from engine.research.plan import Plan
 from engine.research.sweep_runs import Name, Task, unpacked
 from engine.wiring import backtest
+from engine.wiring.backtest_result import config_digest
 from engine.wiring.desk import Desk
 from engine.wiring.sweep_backtest import Backtests, Body, body, data_of, opened
 from tests.bench.sweep import bars
@@ -127,3 +128,15 @@ def test_a_strategy_that_refuses_or_falls_gives_no_result(made: tuple[Config, Pl
         runs.run(_task(strategies__own__fast=5))
     with pytest.raises(TickdeskError, match=r"own was switched off: .*as told"):
         runs.run(_task(strategies__own__fast=0))
+
+
+def test_what_decides_over_a_tape_is_in_the_digest_and_what_connects_is_not() -> None:
+    plain = config_digest(Config())
+    feeds = {"binance": FeedConfig(ws_url="wss://elsewhere")}
+    assert config_digest(Config(feeds=feeds)) == config_digest(Config(feeds={"okx": FeedConfig()})) == plain
+    levels = config_digest(Config(feeds={"binance": FeedConfig(book_levels=0)}))
+    points = config_digest(Config(performance=PerformanceConfig(every_s=60.0)))
+    given = config_digest(Config(), {"opportunities.ttl_s"})
+    assert len({plain, levels, points, given}) == 4
+    assert config_digest(Config(), {"features.ema_fast", "risk.max_gross_pct"}) == plain
+    assert config_digest(Config(performance=PerformanceConfig(report_at="01:00"))) == plain
