@@ -24,7 +24,7 @@ Path = Literal["near", "open_high_low_close", "open_low_high_close"]
 POINTS = 4
 PER_BAR = 2 * POINTS
 ANY_SIZE = 1e12
-"""Of a quote that trades whatever is asked for: bars without a volume."""
+"""Of a quote that trades whatever is asked for: of bars that tell no volume."""
 _BEFORE_END_NS = 1_000_000
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 
@@ -35,7 +35,7 @@ class Series(NamedTuple):
     begin_ns: Integers
     """On the grid: multiples of the interval."""
     values: Floats
-    """(n, 5 or more): open, high, low, close, volume, ...; volume NaN or 0 where none is told."""
+    """(n, 5 or more): open, high, low, close, volume, ...; volume NaN, or 0 in all bars: not told."""
 
 
 def median_bar_pct(series: Sequence[Series]) -> float | None:
@@ -81,8 +81,12 @@ def _pack_one(
 ) -> npt.NDArray[np.void]:
     count, step = len(series.begin_ns), interval_s * NS
     prices = _prices(series.values, path)
-    volume = np.nan_to_num(series.values[:, VOLUME], nan=0.0)
-    size = np.where(volume > 0.0, volume * (participation_pct / 100.0 / POINTS), ANY_SIZE)
+    told = series.values[:, VOLUME]
+    volume = np.nan_to_num(told, nan=0.0)
+    size = volume * (participation_pct / 100.0 / POINTS)
+    # Where other bars tell a volume, none is what was traded; else nobody told any.
+    untold = np.isnan(told) if (volume > 0.0).any() else np.ones(count, np.bool_)
+    size[untold] = ANY_SIZE
     offsets = np.array([0, step // 3, 2 * step // 3, step - _BEFORE_END_NS])
     ticks = np.zeros((count, POINTS, 2), TICK)
     ticks["recv_ns"] = ticks["event_ns"] = (series.begin_ns[:, None] + offsets)[:, :, None]

@@ -38,4 +38,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     spread_bps: Annotated[float, Meta(ge=0, le=1000)] = 0.0
     """Between bid and ask, around the bar's prices."""
     participation_pct: Annotated[float, Meta(gt=0, le=100)] = 10.0
-    """Most of a bar's volume that we may trade. A bar without a volume trades any size."""
+    """Most of a bar's volume that we may trade: nothing of a bar in which nothing was. A bar that tells no
+    volume trades any size."""

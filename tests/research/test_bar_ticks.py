@@ -49,10 +49,17 @@ def test_spread_and_sizes() -> None:
 
 
 @pytest.mark.parametrize("volume", [0.0, np.nan])
-def test_a_bar_without_a_volume_trades_any_size(volume: float) -> None:
+def test_a_bar_that_tells_no_volume_trades_any_size(volume: float) -> None:
     ticks = pack([one((1.0, 1.0, 1.0, 1.0, volume))], DAY)
     assert (ticks["c"][ticks["kind"] == QUOTE] == ANY_SIZE).all()
     assert (ticks["b"][ticks["kind"] == TRADE] == 0.0).all()
+
+
+def test_a_bar_in_which_nothing_was_traded_trades_nothing_where_others_tell_a_volume() -> None:
+    rows = (1.0, 1.0, 1.0, 1.0, 400.0), (1.0, 1.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 1.0, np.nan)
+    ticks = pack([one(*rows)], DAY, participation_pct=10.0)
+    quotes = ticks[ticks["kind"] == QUOTE]
+    assert quotes["c"].tolist() == quotes["d"].tolist() == [10.0] * 4 + [0.0] * 4 + [ANY_SIZE] * 4
 
 
 def test_symbols_are_merged_by_time_then_in_their_order() -> None:

@@ -25,7 +25,7 @@ STRATEGIES = ("rapid_rise", "golden_cross", "trend", "mean_reversion", "breakout
 def walk(
     seed: int, count: int, interval_s: int = DAY_S, *, weekends: bool = True, missing: float = 0.0
 ) -> Series:
-    """A random walk on a grid of cents; now and then a bar tells no volume."""
+    """A random walk on a grid of cents; now and then nothing is traded in a bar."""
     random = np.random.default_rng(seed)
     slots = np.arange(count)
     if weekends:

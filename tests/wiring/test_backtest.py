@@ -207,6 +207,17 @@ def test_a_gap_fills_a_stop_at_the_open() -> None:
     assert (found.deals[1].price, found.deals[1].purpose) == ("90", "stop_loss")
 
 
+@pytest.mark.parametrize(("volume", "fills"), [(0.0, (7, "105")), (float("nan"), (6, "104"))])
+def test_nothing_is_filled_in_a_bar_in_which_nothing_was_traded(
+    volume: float, fills: tuple[int, str]
+) -> None:
+    later = [[104.0, 104.0, 104.0, 104.0, volume], [105.0, 105.0, 105.0, 105.0, 1e6]]
+    bars = series(range(8), [*rising(5, 103.0), *later])
+    found = run(config(("ema_cross",), *RULES, *TECHNICAL, *WIDE), prepared([bars]))
+    day, price = fills
+    assert [(one.ns, one.price) for one in found.deals] == [(int(bars.begin_ns[day]), price)]
+
+
 def test_no_more_is_traded_of_a_bar_than_its_share_of_the_volume() -> None:
     thin = [104.0, 104.0, 104.0, 104.0, 40.0]
     bars = series(range(8), [*rising(5, 103.0), thin, thin])

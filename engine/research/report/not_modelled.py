@@ -28,7 +28,7 @@ def _of_bars(backtest: Backtest) -> tuple[str, ...]:
         "market be beyond it",
         f"the spread: bars tell none; it is {spread}",
         f"the book: {plan.participation_pct:g} % of a bar's volume can be traded, a quarter of it at each of "
-        "its four prices; a bar without a volume trades any size",
+        "its four prices; one that tells no volume trades any size",
         "how long an order is on its way: it arrives at once, where [paper] does not say otherwise",
         "hindsight in the choice of symbols: those that vanished meanwhile are seldom among the files",
         *(
