@@ -22,7 +22,7 @@ from engine.events import (
     RiskChange,
     RiskState,
 )
-from engine.execution.exact import add, cash_of
+from engine.execution.exact import add, cash_of, multiply
 from engine.execution.gateway import Report
 from engine.execution.order import PAPER, Order
 from engine.text import clean
@@ -45,7 +45,9 @@ class OrderRestore:
         self._flow = flow
         self._limits = limits
         self._paid_ns: dict[str, int] = {}
-        """Newest funding by symbol."""
+        """Up to when funding is settled, by symbol: its newest payment, or when it was opened after that."""
+        self._held: dict[str, Decimal] = {}
+        """At the paper venue, signed."""
         self._cash: dict[str, Decimal] = {}
         """What fills and funding of the paper venue made of each currency."""
 
@@ -63,6 +65,7 @@ class OrderRestore:
                 book(event, order)
                 if order.request.gateway == PAPER:
                     self._pay(event.currency, cash_of(event))
+                    self._move(event)
             elif isinstance(event, (OrderEvent, OrderChange)):
                 folded(event, take(event))
             elif isinstance(event, Funding):
@@ -138,6 +141,12 @@ class OrderRestore:
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self._cash[currency] = add(self._cash.get(currency, Decimal(0)), amount)
+
+    def _move(self, fill: Fill) -> None:
+        before = self._held.get(fill.symbol, Decimal(0))
+        self._held[fill.symbol] = add(before, multiply(fill.quantity, fill.side.sign))
+        if not before:  # what was due before is nobody's
+            self._paid_ns[fill.symbol] = max(fill.ns, self._paid_ns.get(fill.symbol, 0))
 
     def _paper_cash(self) -> dict[str, Decimal]:
         ledger = self._flow.ledger

@@ -33,8 +33,8 @@ class FundingClock:
         self.paid.pop(symbol, None)
 
     def restore(self, paid: Mapping[str, int], now_ns: int) -> None:
-        """Go on after these times; from now on where it is 0, unknown."""
-        self.paid = {symbol: ns or self._before(now_ns) for symbol, ns in paid.items()}
+        """Go on after these moments; from now on where it is 0, unknown."""
+        self.paid = {symbol: self._before(ns or now_ns) for symbol, ns in paid.items()}
 
     def missing(self, symbol: str, now_ns: int) -> int:
         """How many times have passed unsettled."""

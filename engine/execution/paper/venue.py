@@ -357,7 +357,8 @@ class PaperVenue:
         The journal is the truth: what ``state`` says of an order that contradicts it is dropped. An order
         that ``state`` does not know takes a new place, behind everything displayed; ``notes`` says so. Orders
         that cannot wait (market orders) are to be ended in the journal before, and their children with them.
-        ``cash``: by currency, instead of the state's. ``funded_ns``: the newest payment journaled, by symbol.
+        ``cash``: by currency, instead of the state's. ``funded_ns``: up to when funding is settled by the
+        journal, by symbol.
         Raises msgspec.ValidationError for a state that is none.
         """
         saved = msgspec.convert(state, SavedVenue) if state else SavedVenue()

@@ -1,0 +1,42 @@
+"""Funding after a kill: what the paper venue kept last may be from before the position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine.config import load
+from engine.events import NS, Funding, JournalEvent
+from engine.wiring.order_restore import STATE
+from tests.execution.alpaca_desk import BTC
+from tests.wiring.conftest import START_NS, Bench
+from tests.wiring.sent_orders import sent
+
+HOUR = 3600 * NS
+PAID_NS = START_NS // (8 * HOUR) * 8 * HOUR
+"""When funding was paid last."""
+OPENED_NS = PAID_NS + 30 * 24 * HOUR + 7 * HOUR
+"""An hour before a time of funding, a month later."""
+
+
+def journal() -> list[JournalEvent]:
+    """Held until after a payment, flat for a month, and held again."""
+    return [
+        *sent("paper", "2", filled=True, name="td-1", ns=PAID_NS - HOUR),
+        Funding("fd-1", BTC, Decimal("-0.02"), "USD", 0.0001, PAID_NS),
+        *sent("paper", "-2", filled=True, name="td-2", ns=PAID_NS + HOUR),
+        *sent("paper", "2", filled=True, name="td-3", ns=OPENED_NS),
+    ]
+
+
+@pytest.mark.parametrize("kept", [{}, {"ns": PAID_NS + HOUR}, {"ns": 1, "funded": {BTC: PAID_NS}}])
+@pytest.mark.parametrize(("off_h", "times"), [(0.5, ()), (1.5, (1,)), (10, (1, 9))])
+def test_only_the_times_of_the_open_position_are_paid(
+    kept: dict[str, object], off_h: float, times: tuple[int, ...]
+) -> None:
+    bench = Bench(load(overrides=["paper.funding_rate_pct=0.01"], environ={}))
+    now_ns = OPENED_NS + round(off_h * HOUR)
+    bench.desk.restore(journal(), now_ns, {STATE: kept})
+    payments = bench.desk.trading.paper.funding(now_ns, lambda symbol: 100.0)
+    assert [payment.ns for payment in payments] == [OPENED_NS + hours * HOUR for hours in times]
