@@ -18,6 +18,7 @@ from engine.api.address import socket_path
 from engine.api.protocol import Health, Reply, RiskPatch
 from engine.errors import EngineBusyError, LinkError, NoEngineError, RefusedError
 from engine.one_line import OneLine
+from engine.research.daily import CLIENT
 
 if TYPE_CHECKING:
     from console.engine_process import EngineProcess
@@ -32,7 +33,6 @@ state directory: nobody waits at a screen, and a first start compiles."""
 LOOK_S = 1.0
 """Between two tries to start one beside another that does not answer."""
 MOST_TRIES = 3
-CLIENT = "daily run"
 WATCHES = "engine.hands_off=true"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

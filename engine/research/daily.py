@@ -18,6 +18,9 @@ from engine.sessions import Sessions
 Kind = Literal["daily", "paper-run"]
 StepState = Literal["waiting", "running", "done", "skipped", "failed"]
 
+CLIENT = "daily run"
+"""As whom a daily run, or a session, asks the desk."""
+
 _PREPARED = ("data", "gate", "features", "train")
 _TOLD = ("reconcile", "report", "notify")
 STEPS: Mapping[Kind, tuple[str, ...]] = {

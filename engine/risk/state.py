@@ -14,6 +14,9 @@ from engine.risk.limits import Limits
 RISK = "risk"
 """``who`` of a change that risk made itself."""
 
+SESSION = "paper-run"
+"""How the reason begins of a state that a session has taken: the next one takes it back."""
+
 TIGHTNESS = {RiskState.ACTIVE: 0, RiskState.REDUCING: 1, RiskState.HALTED: 2}
 _DAY_NS = 86_400 * NS
 _PROTECTIVE = frozenset({Purpose.STOP_LOSS, Purpose.TRAILING_STOP, Purpose.FLATTEN})
@@ -46,8 +49,14 @@ class StateLatch:
         self.state, self.reason = state, reason
 
     def request(self, state: RiskState, who: str, reason: str, ns: int) -> RiskChange | None:
-        """Change the state: tighter at once, looser for a person only. None when nothing changes."""
-        if state is self.state or (who == RISK and TIGHTNESS[state] < TIGHTNESS[self.state]):
+        """Change the state: tighter at once, looser for a person only. None when nothing changes.
+
+        A session's state that somebody else asks for, too, is a session's no more.
+        """
+        claims = self.reason.startswith(SESSION) and not reason.startswith(SESSION)
+        if state is self.state and not (claims and TIGHTNESS[state]):
+            return None
+        if who == RISK and TIGHTNESS[state] < TIGHTNESS[self.state]:
             return None
         change = RiskChange(state, self.state, reason, who, ns)
         self.state, self.reason = state, reason

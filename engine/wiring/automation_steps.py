@@ -135,13 +135,10 @@ class Steps:
 
     def _tighten(self, job: Job, step: Halt) -> str:
         trading, wanted = self._desk.trading, RiskState(step.state)
-        state = trading.gate.state
-        if TIGHTNESS[state] >= TIGHTNESS[wanted] and trading.settled:
-            return f"already {state.value}"
         # While somebody is loosening it, what stands is still the tighter of the two.
-        tighter = max(state, wanted, key=TIGHTNESS.__getitem__)
-        trading.set_state(tighter, who(job.name), clean(_reason(job), MAX_TEXT))
-        return tighter.value
+        tighter = max(trading.gate.state, wanted, key=TIGHTNESS.__getitem__)
+        change = trading.set_state(tighter, who(job.name), clean(_reason(job), MAX_TEXT))
+        return tighter.value if change is not None else f"already {tighter.value}"
 
     def _switch(self, job: Job, step: RunStrategy) -> str:
         desk, name = self._desk, step.name

@@ -14,6 +14,7 @@ from engine.api.protocol import Reply, RiskPatch, StateFrame
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import LinkError, RefusedError
 from engine.events import NS, RiskState
+from engine.risk.state import SESSION as OURS
 from engine.wiring.daily_context import Context, Outcome, StepFailed
 
 LOOK_S = 2.0
@@ -21,8 +22,6 @@ TELL_S = 60.0
 AWAY_S = 120.0
 """How long an engine may be away before the session fails."""
 FLAT_S = 120.0
-OURS = "paper-run"
-"""How the reason of a trading state begins that a session has set."""
 
 
 class SessionOptions(msgspec.Struct, frozen=True):

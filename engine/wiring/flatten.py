@@ -11,6 +11,7 @@ from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import NotReadyError, OrderError
 from engine.events import OrderState, RiskState
+from engine.research.daily import CLIENT as DAILY
 from engine.wiring.desk import Desk
 from engine.wiring.tickets import find, number
 from engine.wiring.trading import Trading
@@ -70,8 +71,9 @@ class Flattening:
         """Entries off, entries canceled, every position closed."""
         trading, began = self._trading, time.monotonic()
         canceled = trading.entries()
-        if trading.gate.state is RiskState.ACTIVE or not trading.settled:
-            # Not waited for: what is undurable is, below, and the exits need not stand behind it.
+        if who != DAILY or trading.gate.state is RiskState.ACTIVE or not trading.settled:
+            # Not waited for: what is undurable is, below, and the exits need not stand behind it. Where a
+            # session took entries off, they stay off beyond the next one, unless it flattens itself.
             halted = trading.gate.state is RiskState.HALTED
             trading.set_state(RiskState.HALTED if halted else RiskState.REDUCING, who, "flatten")
         trading.cancel_entries()

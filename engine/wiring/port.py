@@ -344,13 +344,15 @@ class LivePort:
         gate = self._engine.desk.trading.gate
         if wanted is not RiskState.HALTED:
             self._engine.writing.refuse_when_failed()
-        if gate.state is wanted and self._engine.desk.trading.settled:
-            return Reply(True, f"already {wanted.value.upper()}")
         before = gate.state
-        self._engine.desk.trading.set_state(wanted, who, reason or f"asked by {who}")
+        change = self._engine.desk.trading.set_state(wanted, who, reason or f"asked by {who}")
+        if change is None:
+            return Reply(True, f"already {wanted.value.upper()}")
         await self._engine.writing.durable()
         if gate.state is not wanted:
             return Reply(False, f"overtaken: the desk is {gate.state.value.upper()}: {gate.reason}")
+        if before is wanted:
+            return Reply(True, f"already {wanted.value.upper()}, and by no session any more")
         return Reply(True, f"{before.value.upper()} → {wanted.value.upper()}")
 
     def bus(self) -> Inspection | None:

@@ -30,6 +30,38 @@ def test_risk_tightens_and_only_a_person_loosens(now: RiskState, to: RiskState, 
         assert (change.who, change.ns) == (who, T0)
 
 
+SESSION_OVER = "paper-run 2026-11-20: the session is over"
+
+
+@pytest.mark.parametrize("who", ["risk", "console"])
+def test_what_a_session_holds_and_others_hold_too_is_no_sessions_any_more(who: str) -> None:
+    """The next session takes back what a session took, and nothing else."""
+    desk = gate()
+    desk.restore(REDUCING, SESSION_OVER)
+    assert desk.request_state(REDUCING, "daily run", "paper-run 2026-11-21: it is being prepared", T0) is None
+    assert desk.reason == SESSION_OVER
+    change = desk.request_state(REDUCING, who, "enough", T0)
+    assert change is not None and (change.previous, change.state, desk.reason) == (
+        REDUCING,
+        REDUCING,
+        "enough",
+    )
+    assert desk.request_state(REDUCING, who, "enough, again", T0) is None and desk.reason == "enough"
+
+
+def test_a_days_loss_after_a_session_holds_beyond_the_next() -> None:
+    desk = gate()
+    desk.restore(REDUCING, SESSION_OVER)
+    assert desk.on_equity(D(-3000), EQUITY, T0) is not None
+    assert desk.state is REDUCING and desk.reason.startswith("daily loss 3.00 %")
+
+
+def test_a_state_that_allows_all_is_claimed_by_nobody() -> None:
+    desk = gate()
+    desk.restore(ACTIVE, "paper-run 2026-11-20: the session begins")
+    assert desk.request_state(ACTIVE, "console", "on", T0) is None
+
+
 @pytest.mark.parametrize(
     ("pnl", "state"),
     [

@@ -10,7 +10,7 @@ import pytest
 from engine.api.protocol import Reply
 from engine.api.trading_protocol import FlattenPatch
 from engine.errors import OrderError
-from engine.events import NS, Purpose
+from engine.events import NS, Purpose, RiskState
 from engine.wiring import flatten
 from engine.wiring.flatten import Flattening
 from tests.wiring.conftest import START_NS, calm, quote
@@ -26,9 +26,9 @@ def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flatten, "LIMIT_WAIT_S", 0.0)
 
 
-def asked(market: Market, **patch: object) -> Reply:
+def asked(market: Market, who: str = "me", **patch: object) -> Reply:
     flattening = Flattening(market.desk, settled=lambda: True, failed=lambda: False, ready=lambda: True)
-    return asyncio.run(flattening.flatten(FlattenPatch(**patch), "me"))  # type: ignore[arg-type]
+    return asyncio.run(flattening.flatten(FlattenPatch(**patch), who))  # type: ignore[arg-type]
 
 
 def two_positions() -> tuple[Market, Broker]:
@@ -72,3 +72,15 @@ def test_one_symbol_that_cannot_be_closed_now_is_refused() -> None:
     market, _ = two_positions()
     with pytest.raises(OrderError, match="an exit is at work"):
         asked(market, symbol=A, type="limit")
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"), [("me", "flatten"), ("daily run", "paper-run: the session is over")]
+)
+def test_who_flattens_after_a_session_keeps_entries_off_beyond_the_next(who: str, reason: str) -> None:
+    """But the session itself."""
+    market = opened()
+    market.desk.trading.set_state(RiskState.REDUCING, "daily run", "paper-run: the session is over")
+    asked(market, who)
+    gate = market.desk.trading.gate
+    assert (gate.state, gate.reason) == (RiskState.REDUCING, reason)
