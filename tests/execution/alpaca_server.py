@@ -75,6 +75,8 @@ class AlpacaServer:
         self.refuse_keys = False
         self.fee_share: Decimal | None = None
         """Kept of what a trade brings; and what is not there cannot be sold. None: no fees, no checks."""
+        self.reserved = Decimal(0)
+        """Of each position, for other orders."""
         self.logins: list[dict[str, Any]] = []
         self._rng = random.Random(seed)
         self._sockets: set[web.WebSocketResponse] = set()
@@ -241,8 +243,9 @@ class AlpacaServer:
         if any(o["client_order_id"] == form["client_order_id"] for o in self.orders.values()):
             return 422, {"code": 40010001, "message": "client_order_id must be unique"}
         held = self.positions.get(form["symbol"].replace("/", ""), Decimal(0))
-        if self.fee_share is not None and form["side"] == "sell" and Decimal(form["qty"]) > held:
-            asked = f"(requested: {form['qty']}, available: {held})"
+        free = held - self.reserved
+        if self.fee_share is not None and form["side"] == "sell" and Decimal(form["qty"]) > free:
+            asked = f"(requested: {form['qty']}, available: {free})"
             return 403, {"code": 40310000, "message": f"insufficient balance for BTC {asked}"}
         row = self._row(form, form["client_order_id"])
         legs = []
@@ -378,7 +381,7 @@ class AlpacaServer:
     async def _position(self, request: web.Request) -> web.StreamResponse:
         symbol = request.match_info["symbol"]
         held = self.positions.get(symbol, Decimal(0))
-        row = {"symbol": symbol, "qty": str(held), "qty_available": str(held), "side": "long"}
+        row = {"symbol": symbol, "qty": str(held), "qty_available": str(held - self.reserved), "side": "long"}
         missing = {"code": 40410000, "message": "position does not exist"}
         return await self._faulty(request, "read", lambda: (200, row) if held else (404, missing))
 

@@ -551,6 +551,47 @@ async def test_an_exit_of_what_fees_left_is_whole(server: AlpacaServer, desk: De
     assert len([row for row in server.orders.values() if row["client_order_id"] == "td-2"]) == 1
 
 
+async def test_a_position_that_was_sold_in_parts_is_left_whole(server: AlpacaServer, desk: DeskSide) -> None:
+    """Its fees were taken when it was bought: of the last part they may be much, or all."""
+    server.fee_share = Decimal("0.0025")
+    desk.gateway.taken_in_kind = lambda symbol: Decimal("0.005") if symbol == BTC else Decimal(0)
+    server.auto_fill = lambda row: [(row["qty"], "100")]
+    market = {"type": OrderType.MARKET, "price": None}
+    desk.place(ask(**market))
+    await desk.reaches(S.FILLED)
+    for name, quantity, there in (("a", "1.9", "1.9"), ("b", "0.097", "0.095"), ("c", "0.003", None)):
+        size = Decimal(quantity)
+        desk.place(ask(name, side=Side.SELL, reduce_only=True, quantity=size, **market))
+        order = await desk.reaches(S.FILLED, name)
+        sold = Decimal(there or 0)
+        assert (order.filled, order.notional - order.fees) == (size, sold * 100)
+        rows = [row["qty"] for row in server.orders.values() if row["client_order_id"] == name]
+        assert rows == ([] if there is None else [there])
+    assert server.positions["BTCUSD"] == 0 and desk.gateway.waiting() == {}
+
+
+async def test_what_another_order_is_to_sell_is_not_taken_for_fees(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    server.fee_share = Decimal("0.0025")
+    server.positions["BTCUSD"] = Decimal("1.995")
+    server.reserved = Decimal("1.995")
+    desk.gateway.taken_in_kind = lambda symbol: Decimal("0.005")
+    for name, quantity in (("a", "2"), ("b", "0.005")):
+        desk.place(ask(name, side=Side.SELL, reduce_only=True, quantity=Decimal(quantity)))
+        assert (await desk.reaches(S.REJECTED, name)).filled == 0
+
+
+async def test_what_the_venue_does_not_tell_is_not_taken_for_fees(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    server.fee_share = Decimal("0.0025")
+    desk.gateway.taken_in_kind = lambda symbol: Decimal(2)
+    server.faults.read = ["error", "error"]
+    desk.place(ask(side=Side.SELL, reduce_only=True))
+    assert (await desk.reaches(S.REJECTED)).filled == 0
+
+
 @pytest.mark.parametrize("held", ["1.9", "0", "7"])
 async def test_an_exit_that_lacks_more_than_fees_is_refused(
     server: AlpacaServer, desk: DeskSide, held: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from decimal import Decimal
 
 from engine.errors import OrderError
@@ -19,17 +20,19 @@ log = logging.getLogger("engine.alpaca")
 MISSES = 3
 """So many answers "unknown order" at least, before an order is given up."""
 MOST_FEES = Decimal("0.01")
-"""Of a crypto position, that fees in kind may have taken out of it."""
+"""Of an order to sell crypto, that fees in kind may have taken out of what it sells."""
 CONFIRM_NS = 2 * NS
 """After a cancel or an amendment was taken: when to ask, if no update tells."""
 
 
 class Answers:
-    """``settle_ns``: how long after it left an order may still arrive."""
+    """``settle_ns``: how long after it left an order may still arrive. ``taken_in_kind(symbol)``: most that
+    fees may have taken out of the symbol's position, whatever was sold of it since."""
 
-    def __init__(self, jobs: Jobs, settle_ns: int) -> None:
+    def __init__(self, jobs: Jobs, settle_ns: int, taken_in_kind: Callable[[str], Decimal]) -> None:
         self._jobs = jobs
         self._settle_ns = settle_ns
+        self._taken_in_kind = taken_in_kind
 
     def placed(self, job: Job, call: Call, answer: Answer, now_ns: int) -> list[Report]:
         if answer.status == 429:
@@ -56,12 +59,18 @@ class Answers:
         """An exit was refused: where the venue took its fees out of what was bought, what is left is sold."""
         assert job.refused is not None
         form, why = job.refused
-        wanted = job.tracked.order.quantity
-        held = _held(answer)
+        order = job.tracked.order
+        wanted, held = order.quantity, _held(answer)
         if job.cancel_ns:
             return self._jobs.drop(job, OrderState.CANCELED, "canceled before it was taken", now_ns)
-        if not wanted * (1 - MOST_FEES) <= held < wanted:
+        most = max(wanted * MOST_FEES, self._taken_in_kind(order.request.symbol))
+        if held is None or not wanted - most <= held < wanted:
             return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
+        if not held:
+            log.info("order %s: nothing is there, all of it are fees", job.tracked.client_order_id)
+            if not job.tracked.be_fees(now_ns):
+                return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
+            return self._jobs.settle(job, now_ns)
         job.tracked.taken_in_kind = wanted - held
         job.form = {**form, "qty": text(held)}
         log.info("order %s: %s of %s are there, the rest are fees", job.tracked.client_order_id, held, wanted)
@@ -154,16 +163,16 @@ def _may_lack_fees(job: Job) -> bool:
     return selling and is_crypto(job.tracked.name) and not job.legs and job.refused is None
 
 
-def _held(answer: Answer) -> Decimal:
-    """How much there is to sell; 0 when that is not told."""
+def _held(answer: Answer) -> Decimal | None:
+    """How much there is to sell; None when that is not told, or other orders are to sell of it."""
+    if answer.status == 404:
+        return Decimal(0)
     try:
         row = decode(answer.body, PositionRow) if answer.ok else None
     except OrderError as error:
         log.warning("a position is %s", error)
-        return Decimal(0)
-    if row is None:
-        return Decimal(0)
-    return row.qty if row.qty_available is None else row.qty_available
+        return None
+    return None if row is None or row.qty_available not in (None, row.qty) else row.qty
 
 
 def _row(answer: Answer) -> OrderRow | None:

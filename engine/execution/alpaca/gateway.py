@@ -25,6 +25,7 @@ import copy
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -97,7 +98,9 @@ class AlpacaGateway:
         self.rate = RateLimit(requests_per_min)
         self.jobs = Jobs()
         self._outbox = Outbox(self.jobs, self.rate)
-        self._answers = Answers(self.jobs, settle_ns)
+        self.taken_in_kind: Callable[[str], Decimal] = lambda symbol: Decimal(0)
+        """Most that fees in kind may have taken out of a symbol's position."""
+        self._answers = Answers(self.jobs, settle_ns, lambda symbol: self.taken_in_kind(symbol))
         self.connected = False
         """Updates arrive. Without them no entry is sent: nobody would hear of its fills."""
         self._events: OrderedDict[str, None] = OrderedDict()

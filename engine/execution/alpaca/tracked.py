@@ -260,6 +260,16 @@ class Tracked:
                 self._emit(self._fill(f"alpaca-{venue_id}-fees", kept, price, kept * price, at_ns))
         self._end(now_ns)
 
+    def be_fees(self, now_ns: int) -> bool:
+        """Nothing that it sells is there: fees have taken all of it. False where no price is known."""
+        request, quantity = self.order.request, self.order.quantity
+        price = request.price or Decimal(repr(request.decision_price))
+        if price <= 0:
+            return False
+        self.taken_in_kind = quantity
+        trade_id = f"alpaca-{self.client_order_id}-fees"
+        return self._emit(self._fill(trade_id, quantity, price, quantity * price, now_ns))
+
     # --- out
 
     def _fill(self, trade_id: str, quantity: Decimal, price: Decimal, fee: Decimal, ns: int) -> Fill:
