@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from engine.api.protocol import Reply
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.events import RiskState
+from engine.events import Alert, RiskState
+from engine.execution.exact import add, multiply
 from engine.execution.gateway import VenueAccount
 from engine.execution.order import PAPER, Order
 from engine.execution.webhook import WebhookRefused
 from engine.text import clean
 from engine.wiring.broker import Brokers
+from engine.wiring.decimal_text import plain
 from engine.wiring.desk import Desk
 from engine.wiring.reconciliation import SOURCE, Reconciliation
 
@@ -52,22 +56,62 @@ class Gateways:
     def take_up(self, settings: Mapping[str, Any], now_ns: int) -> None:
         """Go on where the last run ended; the journal is folded, nothing trades yet.
 
-        Raises ConfigError for open orders at a broker that is not enabled any more: nobody could cancel them.
+        Raises ConfigError where the configuration sends a symbol's orders elsewhere than to where it is held,
+        or has open orders: nobody could cancel these, and an exit would find no position there, or open one.
         """
         blotter = self._desk.trading.blotter
+        self._refuse_another_gateway(now_ns)
         orders: dict[str, Order] = {}
         for order in blotter.open_orders():
-            gateway = order.request.gateway
-            if gateway != PAPER and gateway not in self.brokers.gateways:
-                raise ConfigError(
-                    f"order {order.client_order_id} is open at {gateway}: enable brokers.{gateway}"
-                )
             for one in (order, *blotter.of_list(order.request.list_id)):
                 orders[one.client_order_id] = one
         self.brokers.restore(list(orders.values()), now_ns)
         if self._desk.trading.gate.state is not RiskState.ACTIVE and not self._config.engine.hands_off:
             self._desk.trading.cancel_entries()  # the engine may have died between a halt and its cancels
         self._compare_with_all(settings)
+
+    def _refuse_another_gateway(self, now_ns: int) -> None:
+        trading = self._desk.trading
+        for known in trading.blotter.open_orders():
+            order = trading.written(known.client_order_id) or known
+            symbol, gateway = order.request.symbol, order.request.gateway
+            if gateway != self._route(symbol) and not order.state.terminal:
+                text = f"order {order.client_order_id} is open at {gateway}: {self._advice(symbol, gateway)}"
+                raise ConfigError(f"{text} until it has ended")
+        held = self._held()
+        for position in trading.ledger.positions():
+            symbol, quantity = position.symbol, position.quantity
+            at = {name: size.copy_sign(quantity * size) for name, size in held.get(symbol, {}).items()}
+            enough = [name for name, size in at.items() if size >= abs(quantity)]
+            route = self._route(symbol)
+            if route in enough:
+                continue
+            what = f"{plain(abs(quantity))} {symbol} are held at"
+            if enough:
+                text = f"{what} {enough[0]}, and its orders would go to {route}"
+                raise ConfigError(f"{text}: {self._advice(symbol, enough[0])} until it is flat")
+            where = ", ".join(f"{name} {plain(size)}" for name, size in held.get(symbol, {}).items() if size)
+            text = f"{what} several gateways ({where}): an exit reaches one"
+            self._desk.commit((Alert("error", "positions", text, now_ns),), lambda: None)
+
+    def _route(self, symbol: str) -> str:
+        return self.brokers.route(symbol) or PAPER
+
+    def _advice(self, symbol: str, gateway: str) -> str:
+        """How the symbol's orders go to that gateway."""
+        if gateway != PAPER:
+            return f"enable brokers.{gateway} with {symbol} among its symbols"
+        return f"take it out of brokers.{self._route(symbol)}.symbols"
+
+    def _held(self) -> dict[str, dict[str, Decimal]]:
+        """By symbol and gateway, what fills have made of it, signed."""
+        held: dict[str, dict[str, Decimal]] = {}
+        for order in self._desk.trading.blotter:
+            if order.filled:
+                at = held.setdefault(order.request.symbol, {})
+                signed = multiply(order.filled, order.request.side.sign)
+                at[order.gateway] = add(at.get(order.gateway, Decimal(0)), signed)
+        return held
 
     def _compare_with_all(self, settings: Mapping[str, Any]) -> None:
         desk = self._desk
@@ -96,6 +140,7 @@ class Gateways:
                 unresolved=alpaca.gateway.unresolved,
                 fee_share=alpaca.fee_share,
             )
+            alpaca.gateway.taken_in_kind = partial(reconciliation.taken_in_kind, alpaca.name)
             alpaca.reconnected = lambda: reconciliation.wake(alpaca.name)
         desk.trading.booking.on_booked = reconciliation.booked
         self.reconciliation = reconciliation
@@ -105,7 +150,7 @@ class Gateways:
         return instrument.quote_currency if instrument is not None else ""
 
     def _entries_off(self, reason: str) -> None:
-        if self._desk.trading.gate.state is RiskState.ACTIVE and not self._config.engine.hands_off:
+        if self._desk.trading.gate.state is not RiskState.HALTED and not self._config.engine.hands_off:
             self._desk.trading.set_state(RiskState.REDUCING, SOURCE, reason)
 
     async def run(self) -> None:

@@ -1,51 +1,113 @@
-"""What a start does with the orders at brokers."""
+"""What a start does with the orders and positions at brokers."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import pytest
 
 from engine.config import load
+from engine.errors import ConfigError
 from engine.events import (
     NS,
+    Alert,
     ChangeKind,
     JournalEvent,
     OrderChange,
-    OrderEvent,
-    OrderState,
     RiskChange,
     RiskState,
 )
 from engine.wiring.gateways import Gateways
-from tests.execution.alpaca_desk import BTC, KEYS, ask
+from tests.execution.alpaca_desk import BTC, KEYS
 from tests.wiring.conftest import START_NS, Bench
+from tests.wiring.sent_orders import sent
+
+AT_ALPACA = ("brokers.alpaca.enabled=true", f'brokers.alpaca.symbols={{"{BTC}"="BTC/USD"}}')
+OF_ANOTHER = ("brokers.alpaca.enabled=true", 'brokers.alpaca.symbols={"sim:ETH-USD"="ETH/USD"}')
+ON_PAPER: tuple[str, ...] = ()
 
 
-@pytest.mark.parametrize("state", [RiskState.ACTIVE, RiskState.HALTED])
-def test_entries_that_a_halt_had_not_canceled_are_canceled_at_the_broker(
-    state: RiskState, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    overrides = ["brokers.alpaca.enabled=true", f'brokers.alpaca.symbols={{"{BTC}"="BTC/USD"}}']
-    bench = Bench(load(overrides=overrides, environ={}))
-    desk = bench.desk
+
+
+def begun(overrides: tuple[str, ...], journal: list[JournalEvent]) -> tuple[Bench, Gateways]:
+    """A desk that goes on with this journal, and its gateways."""
+    bench = Bench(load(overrides=list(overrides), environ={}))
 
     def failed(error: Exception) -> None:
         raise error
 
     gateways = Gateways(
-        bench.config, desk, clock=lambda: START_NS + NS, failed=failed, keep=lambda name, value: None
+        bench.config, bench.desk, clock=lambda: START_NS + NS, failed=failed, keep=lambda name, value: None
     )
-    request = ask()
-    name = request.client_order_id
-    journal: list[JournalEvent] = [
-        OrderEvent(name, BTC, OrderState.INITIALIZED, "", START_NS, request),
-        OrderEvent(name, BTC, OrderState.SUBMITTED, "", START_NS),
-        OrderEvent(name, BTC, OrderState.ACCEPTED, "", START_NS),
-    ]
+    bench.desk.restore(journal, START_NS + NS)
+    gateways.take_up({}, START_NS + NS)
+    return bench, gateways
+
+
+def started(overrides: tuple[str, ...], journal: list[JournalEvent]) -> Bench:
+    return begun(overrides, journal)[0]
+
+
+@pytest.mark.parametrize("state", [RiskState.ACTIVE, RiskState.HALTED])
+def test_entries_that_a_halt_had_not_canceled_are_canceled_at_the_broker(state: RiskState) -> None:
+    journal = sent("alpaca", "2", filled=False)
     if state is not RiskState.ACTIVE:
         journal.append(RiskChange(state, RiskState.ACTIVE, "enough", "me", START_NS))
-    desk.restore(journal, START_NS + NS)
-    gateways.take_up({}, START_NS + NS)
-    asked = [event.kind for event in bench.kinds(OrderChange)]  # type: ignore[attr-defined]
+    asked = [event.kind for event in started(AT_ALPACA, journal).kinds(OrderChange)]  # type: ignore[attr-defined]
     assert asked == ([] if state is RiskState.ACTIVE else [ChangeKind.CANCEL_ASKED])
+
+
+@pytest.mark.parametrize(
+    ("held_at", "overrides", "says"),
+    [
+        (
+            "paper",
+            AT_ALPACA,
+            "2 sim:BTC-USD are held at paper, and its orders would go to alpaca: take it out",
+        ),
+        ("alpaca", ON_PAPER, "2 sim:BTC-USD are held at alpaca, and its orders would go to paper: enable"),
+        ("alpaca", OF_ANOTHER, "2 sim:BTC-USD are held at alpaca, and its orders would go to paper: enable"),
+    ],
+)
+@pytest.mark.parametrize("quantity", ["2", "-2"])
+def test_what_is_held_is_left_where_it_is_held(
+    held_at: str, overrides: tuple[str, ...], says: str, quantity: str
+) -> None:
+    """Elsewhere its exits would find no position, or open another one."""
+    with pytest.raises(ConfigError, match=says):
+        started(overrides, sent(held_at, quantity, filled=True))
+
+
+def test_an_open_order_stays_where_it_is() -> None:
+    for gateway, overrides in (("paper", AT_ALPACA), ("alpaca", OF_ANOTHER), ("alpaca", ON_PAPER)):
+        with pytest.raises(ConfigError, match=f"order td-{gateway}-2 is open at {gateway}"):
+            started(overrides, sent(gateway, "2", filled=False))
+    assert started(AT_ALPACA, sent("alpaca", "2", filled=False)).kinds(Alert)
+
+
+def test_what_no_configuration_puts_right_is_told_and_refuses_no_start() -> None:
+    flat = [*sent("paper", "2", filled=True), *sent("alpaca", "-2", filled=True)]
+    for overrides in (ON_PAPER, AT_ALPACA):
+        assert not [one for one in started(overrides, flat).kinds(Alert) if one.level == "error"]  # type: ignore[attr-defined]
+    split = [*sent("paper", "2", filled=True), *sent("alpaca", "3", filled=True)]
+    for overrides in (ON_PAPER, AT_ALPACA):
+        told = [one.text for one in started(overrides, split).kinds(Alert) if one.level == "error"]  # type: ignore[attr-defined]
+        assert told == ["5 sim:BTC-USD are held at several gateways (paper 2, alpaca 3): an exit reaches one"]
+
+
+def test_a_position_goes_on_at_its_gateway() -> None:
+    for gateway, overrides in (("paper", ON_PAPER), ("paper", OF_ANOTHER), ("alpaca", AT_ALPACA)):
+        bench, gateways = begun(overrides, sent(gateway, "2", filled=True))
+        assert (gateways.brokers.route(BTC) or "paper") == gateway
+        assert not [one for one in bench.kinds(Alert) if one.level == "error"]  # type: ignore[attr-defined]
+
+
+def test_a_broker_knows_how_much_fees_may_have_taken() -> None:
+    journal = [*sent("alpaca", "2", filled=True), *sent("alpaca", "-1.9", filled=True)]
+    _, gateways = begun(AT_ALPACA, journal)
+    assert gateways.brokers.alpaca is not None
+    assert gateways.brokers.alpaca.gateway.taken_in_kind(BTC) == Decimal("0.0050")
