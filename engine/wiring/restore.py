@@ -9,10 +9,9 @@ from pathlib import Path
 from engine.errors import OrderError, StoreError
 from engine.events import RiskState
 from engine.feeds.base import Feed
-from engine.instruments import venue_of
 from engine.store.store import Store
 from engine.wiring.desk import Desk
-from engine.wiring.sources import unfed_symbols
+from engine.wiring.sources import brought_symbols, unfed_symbols
 
 log = logging.getLogger("engine")
 
@@ -55,14 +54,14 @@ def _tell_restored(desk: Desk, events: int) -> None:
 
 
 def tell_unfed(desk: Desk, feeds: Sequence[Feed]) -> None:
-    """Positions of venues that no feed of this run brings: nothing can price or close them.
+    """Positions of symbols that no feed of this run brings: nothing can price or close them.
 
     And symbols of the configuration that none brings.
     """
-    venues = {feed.venue for feed in feeds}
-    unfed = [p.symbol for p in desk.trading.ledger.positions() if venue_of(p.symbol) not in venues]
+    brought = brought_symbols(desk.config, feeds)
+    unfed = [p.symbol for p in desk.trading.ledger.positions() if p.symbol not in brought]
     if unfed:
-        text = f"no feed brings {', '.join(unfed)}: neither priced nor closed until its venue is back"
+        text = f"no feed brings {', '.join(unfed)}: neither priced nor closed until one does"
         desk.alert("error", "positions", text)
     named = unfed_symbols(desk.config, feeds)
     if named:

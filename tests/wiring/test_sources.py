@@ -20,12 +20,13 @@ from engine.config import (
     SymbolExits,
 )
 from engine.errors import ConfigError, FeedError
-from engine.events import Alert, FeedState, MarketEvent, Trade
+from engine.events import NS, Alert, FeedState, MarketEvent, Trade
 from engine.feeds.base import FeedStats, InstrumentSpec, Sink, UnreachableError
 from engine.wiring import sources
 from engine.wiring.restore import tell_unfed
 from engine.wiring.sources import live_feeds, run_feed
 from tests.wiring.conftest import START_NS, Bench
+from tests.wiring.sent_orders import sent
 
 A = "kraken:A/B"
 SPEC = InstrumentSpec(A, Decimal("0.25"), Decimal("0.5"), Decimal(7), "B")
@@ -207,3 +208,16 @@ def test_symbols_of_the_configuration_that_no_feed_brings_are_told(caplog: pytes
     quiet = Bench(brought)
     tell_unfed(quiet.desk, live_feeds(brought, lambda: START_NS, {}))
     assert quiet.journal == []
+
+
+def test_a_position_whose_symbol_was_taken_out_of_its_feed_is_told() -> None:
+    """Its venue is there, and brings others: nobody would see that its stops are not watched."""
+    journal = sent("paper", "2", filled=True)
+    for symbols, told in ((("BTC-USD", "ETH-USD"), []), (("ETH-USD",), ["error"])):
+        config = Config(simulated=SimulatedConfig(symbols=symbols))
+        bench = Bench(config)
+        bench.desk.restore(journal, START_NS + NS)
+        tell_unfed(bench.desk, live_feeds(config, lambda: START_NS, {}))
+        alerts = [one for one in bench.journal if isinstance(one, Alert) and one.source == "positions"]
+        assert [one.level for one in alerts] == told
+        assert all("no feed brings sim:BTC-USD: neither priced nor closed" in one.text for one in alerts)
