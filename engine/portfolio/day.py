@@ -25,13 +25,16 @@ class DayState(msgspec.Struct, frozen=True):
     """What the account was counted from: another amount configured since is neither gain nor loss."""
     high_equity: str = ""
     """The highest since the day began; "": what it began with."""
+    currency: str = ""
+    """Of the amounts; "": the account's."""
 
 
 class Day:
     """Amounts in the account's currency. The day turns by what it is told, never by reading."""
 
-    def __init__(self, starting_cash: Decimal) -> None:
+    def __init__(self, starting_cash: Decimal, currency: str = "") -> None:
         self._account = starting_cash
+        self._currency = currency
         self.number = -1
         """Days since the epoch; -1: no day yet."""
         self.start: Decimal | None = starting_cash
@@ -101,14 +104,16 @@ class Day:
         """What fills alone do not tell after a restart."""
         start = "" if self.start is None else str(self.start)
         high = "" if self.high is None else str(self.high)
-        return DayState(self.number, start, str(self.peak), str(self._account), high)
+        return DayState(self.number, start, str(self.peak), str(self._account), high, self._currency)
 
     def restore(self, state: DayState) -> None:
         """Take up the ``state`` of an earlier run.
 
-        Raises ValueError, and changes nothing, unless the amounts are numbers. A state older than this day
-        tells of the highest equity only.
+        Raises ValueError, and changes nothing, unless the amounts are numbers, and of the account's currency.
+        A state older than this day tells of the highest equity only.
         """
+        if state.currency not in ("", self._currency):
+            raise ValueError(f"it is in {clean(state.currency, 20)}, the account in {self._currency}")
         peak, cash = _amount(state.peak_equity), _amount(state.starting_cash)
         start = _amount(state.start_equity) if state.start_equity else None
         high = _amount(state.high_equity) if state.high_equity else start

@@ -50,7 +50,7 @@ class Ledger:
         self._gross = ZERO  # sum of |quantity| x mark
         self._equity: Decimal | None = add(starting_cash, ZERO)
         self._drawdown: float | None = 0.0  # None: to be computed
-        self._day = Day(starting_cash)
+        self._day = Day(starting_cash, currency)
         self._at_fill: set[str] = set()
         """Symbols that no mark has valued since they were opened."""
 
@@ -239,8 +239,8 @@ class Ledger:
     def restore_day(self, state: DayState) -> None:
         """Take up ``day_state()`` of an earlier run: after its fills, before the first mark and roll.
 
-        Raises ValueError, and changes nothing, unless the amounts are numbers. A state older than the fills'
-        last day tells of the highest equity only.
+        Raises ValueError, and changes nothing, unless the amounts are numbers, and of the account's currency.
+        A state older than the fills' last day tells of the highest equity only.
         """
         self._day.restore(state)
         self._drawdown = None

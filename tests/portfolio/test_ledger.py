@@ -295,6 +295,15 @@ class TestRestart:
         again.mark(BTC, D(95))
         assert again.day_pnl(T0 + 1) == D(-50) and again.day_state().peak_equity == "5100"
 
+    def test_a_day_in_another_currency_is_none_of_this_account(self) -> None:
+        """A start of 15 million yen less 14.9 million of the account's would be 600,000 dollars."""
+        yen = Ledger(D(15_000_000), "JPY")
+        yen.restore_day(DayState(T0 // DAY, "15500000", "16000000", "15000000"))
+        dollars = Ledger(D(100_000), "USD")
+        with pytest.raises(ValueError, match="it is in JPY, the account in USD"):
+            dollars.restore_day(yen.day_state())
+        assert (dollars.day_pnl(T0), dollars.drawdown_pct()) == (D(0), 0.0)
+
     def test_a_day_from_a_clock_far_ahead_does_not_last(self) -> None:
         ledger = book(fill(1, "1", "100", ns=T0 + 900 * DAY))
         again = restarted(ledger, fill(1, "1", "100", ns=T0 + 900 * DAY))
