@@ -50,6 +50,12 @@ class OrderWork:
             client_order_id in self.sent or client_order_id in self.denied or client_order_id in self._blotter
         )
 
+    def request(self, client_order_id: str) -> OrderRequest | None:
+        """As the order was asked for; None when the id was never used."""
+        begun = self.sent.get(client_order_id) or self.denied.get(client_order_id)
+        order = self._blotter.get(client_order_id)
+        return begun if begun is not None or order is None else order.request
+
     def list_ids(self, client_order_id: str) -> list[str]:
         """Of all orders of the known order's list, as they were made; its own alone when it has none."""
         begun = self.sent | self.denied

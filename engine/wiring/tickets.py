@@ -54,14 +54,48 @@ class Tickets:
             )
 
     def placed(self, wanted: OrderTicket | OrderList) -> list[str]:
-        """The ids of the orders that a ticket or list with this token made already; [] when none did."""
+        """The ids of the orders that a ticket or list with this token made already; [] when none did.
+
+        Raises OrderError where these are others than it asks for: it would be answered, and never placed.
+        """
         if not wanted.token:
             return []
-        token = _token(wanted) if isinstance(wanted, OrderTicket) else _list_token(wanted, 0)
-        identity, trading = ticket_order_id(token), self._desk.trading
-        if not trading.work.known(identity):
+        if isinstance(wanted, OrderTicket):
+            asked = {ticket_order_id(_token(wanted)): wanted}
+        else:
+            asked = {ticket_order_id(_list_token(wanted, n)): one for n, one in enumerate(wanted.tickets)}
+        first, work = next(iter(asked), ""), self._desk.trading.work
+        if not work.known(first):
             return []
-        return trading.work.list_ids(identity)
+        placed = work.list_ids(first)
+        requests = [request for name in placed if (request := work.request(name)) is not None]
+        parents = {request.client_order_id: request for request in requests if not request.parent_id}
+        if parents.keys() != asked.keys() or any(
+            self._is_another(wire, parents[name], [one for one in requests if one.parent_id == name])
+            for name, wire in asked.items()
+        ):
+            what = words(parents[first])
+            raise OrderError(
+                f"this token (Idempotency-Key) was used for another order, {what}: take a new one"
+            )
+        return placed
+
+    def _is_another(self, wire: OrderTicket, placed: OrderRequest, children: Sequence[OrderRequest]) -> bool:
+        """Whether the ticket says another order than the placed one. A size in money may have come to any
+        quantity."""
+        given = {"price": wire.price, "stop_price": wire.stop_price, "trail": wire.trail}
+        if wire.quantity is not None:
+            given["quantity"] = wire.quantity
+        levels = {number("level", text) for text in (wire.stop_loss, wire.take_profit) if text is not None}
+        return (
+            (wire.side, wire.type, wire.time_in_force) != (placed.side, placed.type, placed.time_in_force)
+            or find(self._desk, wire.symbol).symbol != placed.symbol
+            or any(
+                getattr(placed, name) != (None if text is None else number(name, text))
+                for name, text in given.items()
+            )
+            or levels != {own_level(child) for child in children}
+        )
 
     def preview(self, requests: Sequence[OrderRequest]) -> OrderPreview:
         """What a ticket's orders would do, judged now; nothing is sent."""

@@ -150,6 +150,30 @@ def test_a_list_is_refused_whole_for_an_id_that_was_used() -> None:
     assert len(market.bench.journal) == before
 
 
+def test_another_ticket_under_a_token_is_not_answered_as_the_first() -> None:
+    market = Market()
+    market.tick()
+    market.desk.intake.add_symbol(B, 50.0)
+    given = {"symbol": A, "side": "buy", "quantity": "1.0", "stop_loss": "99", "token": "t"}
+    made = requests(market.desk, **given)
+    market.desk.trading.submit_list(made)
+    tickets = Tickets(market.desk)
+    again = msgspec.convert(given | {"quantity": "1", "stop_loss": "99.00"}, OrderTicket)
+    assert tickets.placed(again) == [request.client_order_id for request in made]
+    of_money = msgspec.convert(
+        {k: v for k, v in given.items() if k != "quantity"} | {"notional": "100"}, OrderTicket
+    )
+    assert tickets.placed(of_money) == [request.client_order_id for request in made]
+    changes: list[dict[str, object]] = [
+        *({"side": "sell"}, {"quantity": "2"}, {"symbol": B}, {"type": "limit", "price": "100"}),
+        *({"stop_loss": "98"}, {"stop_loss": None}, {"take_profit": "102"}, {"time_in_force": "ioc"}),
+    ]
+    for change in changes:
+        with pytest.raises(OrderError, match=r"was used for another order, buy 1 \S+ at market: take a new"):
+            tickets.placed(msgspec.convert(given | change, OrderTicket))
+    assert tickets.placed(msgspec.convert(given | {"token": "u"}, OrderTicket)) == []
+
+
 def test_a_preview_counts_nothing_and_sends_nothing() -> None:
     market = Market()
     market.tick()

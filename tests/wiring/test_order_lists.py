@@ -129,6 +129,17 @@ def test_a_list_is_placed_once() -> None:
     assert place(market, exits(market, "101.5", token="other")).ids != first.ids
 
 
+def test_another_list_under_a_token_is_not_answered_as_the_first() -> None:
+    """It would never be placed, and who sent it would believe that it was."""
+    market, _ = guarded(token="mine")
+    count = len(market.desk.trading.blotter)
+    alone = orders({"side": "sell", "quantity": "1", "price": "102"}, token="mine")
+    for other in (exits(market, "101.5", token="mine"), exits(market, stop="97", token="mine"), alone):
+        with pytest.raises(OrderError, match=r"was used for another order, sell .* limit at 102: take a new"):
+            place(market, other)
+    assert len(market.desk.trading.blotter) == count
+
+
 def test_a_list_of_entries_and_brackets_is_one_commit() -> None:
     market = Market(hold=True, overrides=SLOW)
     wanted = orders(
