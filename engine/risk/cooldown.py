@@ -16,6 +16,11 @@ class Cooldown:
         self.exited_ns: dict[str, int] = {}
         """When a symbol was last left, as a whole or in part."""
 
+    def not_after(self, ns: int) -> None:
+        """What was left later than that was left by a clock that was ahead."""
+        for symbol, exited_ns in self.exited_ns.items():
+            self.exited_ns[symbol] = min(exited_ns, ns)
+
     @property
     def any(self) -> bool:
         """Whether a symbol was ever left, and rests then."""

@@ -236,6 +236,12 @@ class RiskGate:
         if not resting and self.cooldown.any:
             self._plan()
 
+    def not_after(self, ns: int) -> None:
+        """Once the journal is folded: no symbol rests, or is locked, for as long as an earlier clock was
+        ahead of ``ns``."""
+        self.cooldown.not_after(ns)
+        self.locks.not_after(ns)
+
     def remember(self, client_order_ids: Iterable[str]) -> None:
         """Ids used before a restart: they stay used for ever."""
         self._pace.remember(client_order_ids)

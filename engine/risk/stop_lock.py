@@ -53,6 +53,11 @@ class StopLocks:
         until = self._until[symbol] = ns + self._lock_ns
         return until
 
+    def not_after(self, ns: int) -> None:
+        """What was locked later than that was locked by a clock that was ahead."""
+        for symbol, until_ns in self._until.items():
+            self._until[symbol] = min(until_ns, ns + self._lock_ns)
+
     def until_ns(self, symbol: str, now_ns: int) -> int:
         """Until when the symbol is locked; 0 when it is not."""
         until = self._until.get(symbol, 0)

@@ -116,7 +116,8 @@ def take_up(now_ns: int) -> Callable[[sqlite3.Connection], dict[tuple[str, str],
                 (INTERRUPTED, now_ns, CUT_SHORT, STARTED),
             )
         rows = connection.execute("SELECT name, symbol, MAX(started_ns) FROM automation_runs GROUP BY 1, 2")
-        return {(name, symbol): int(ns) for name, symbol, ns in rows}
+        # No cooldown lasts for as long as an earlier clock was ahead.
+        return {(name, symbol): min(int(ns), now_ns) for name, symbol, ns in rows}
 
     return write
 

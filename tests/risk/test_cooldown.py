@@ -66,3 +66,13 @@ def test_by_default_it_is_two_bars_of_a_second() -> None:
     found.on_exit(SYMBOL, T0)
     assert found.cooldown.until_ns(SYMBOL) == T0 + 2_000_000_000
     assert found.cooldown.until_ns("sim:ETH-USD") == 0
+
+
+def test_a_clock_that_was_ahead_keeps_no_symbol_from_its_entries() -> None:
+    found = desk()
+    found.on_exit(SYMBOL, T0 + 900 * 1440 * BAR)
+    found.on_exit("sim:ETH-USD", T0 - BAR)
+    found.not_after(T0)
+    assert found.cooldown.exited_ns == {SYMBOL: T0, "sim:ETH-USD": T0 - BAR}
+    assert not found.check(entry(), view(now_ns=T0 + BAR)).approved
+    assert found.check(entry(), view(now_ns=T0 + 2 * BAR)).approved

@@ -96,3 +96,12 @@ def test_the_same_fills_again_after_a_restart_lock_the_same() -> None:
     now = view(now_ns=T0 + 5 * BAR)
     assert before.check(entry(), now) == after.check(entry(), now)
     assert after.check(entry(), now).code == "SYMBOL_LOCKED"
+
+
+def test_a_clock_that_was_ahead_locks_no_longer_than_any() -> None:
+    found = locks(1)
+    stop(found, 0, T0 + 900 * 1440 * BAR)
+    stop(found, 1, T0 - BAR, "sim:ETH-USD")
+    found.not_after(T0)
+    assert found.until_ns(SYMBOL, T0) == T0 + 4 * BAR and found.until_ns(SYMBOL, T0 + 4 * BAR) == 0
+    assert found.until_ns("sim:ETH-USD", T0) == T0 + 3 * BAR

@@ -98,6 +98,7 @@ def test_a_start_ends_what_was_running_and_knows_the_last_starts(connection: sql
     last = automations.take_up(99)(connection)
     assert last == {("one", "x:A"): 7, ("one", "x:B"): 6}
     assert states(connection) == {"a": SUCCEEDED, "b": INTERRUPTED, "c": INTERRUPTED}
+    assert automations.take_up(6)(connection)["one", "x:A"] == 6, "a clock that was ahead is not waited for"
 
 
 def test_definitions(connection: sqlite3.Connection) -> None:
