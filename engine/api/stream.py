@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from engine.api.conflator import Conflator, Frames
 from engine.api.desk_port import DeskPort
+from engine.api.farewell import Farewell
 from engine.api.guard import Guard
 from engine.api.hub import Hub, encode
 from engine.api.market_conflator import MarketConflator
@@ -74,24 +75,29 @@ class Streams:
         since = _since(request.query.get("since"), self._hub.last_seq)
         topics = _topics(request.query.get("topics", ""))
         stream = web.WebSocketResponse(heartbeat=10.0, max_msg_size=4096, compress=False)
-        console = self._guard.attach(request)
+        console, farewell = self._guard.attach(request), Farewell(stream)
         try:
             await stream.prepare(request)
-            await self._serve(stream, since, topics, request)
+            await self._serve(stream, farewell, since, topics, request)
         finally:
             # Whoever leaves says so; of others the line was cut.
-            self._guard.detach(console, left=stream.close_code == WSCloseCode.GOING_AWAY)
+            self._guard.detach(console, left=farewell.left)
         return stream
 
     async def _serve(
-        self, stream: web.WebSocketResponse, since: int, topics: frozenset[str], request: web.Request
+        self,
+        stream: web.WebSocketResponse,
+        farewell: Farewell,
+        since: int,
+        topics: frozenset[str],
+        request: web.Request,
     ) -> None:
         self.open[stream] = request.transport
         market, wake = MarketConflator(self._desk.market), asyncio.Event()
         sender = asyncio.create_task(self._send(stream, since, topics, request.transport, market, wake))
         try:
             # Reading answers pings and sees the end, too.
-            async for message in stream:
+            async for message in farewell.messages():
                 if message.type is WSMsgType.ERROR:
                     break
                 watch = _watch(message) if MARKET in topics else f"the topic {MARKET} was not asked for"

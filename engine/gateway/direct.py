@@ -15,6 +15,7 @@ from yarl import URL
 
 from engine.api.asked_by import HEADER as ASKED_BY
 from engine.api.control_protocol import Console, parse
+from engine.api.farewell import Farewell
 from engine.api.market_protocol import Watch
 from engine.gateway import wire
 from engine.gateway.engine_lines import EngineLines, target
@@ -90,8 +91,9 @@ class Direct:
             try:
                 await stream.prepare(request)
                 told = asyncio.create_task(_pass_on(upstream, stream, request.transport))
+                farewell = Farewell(stream)
                 try:
-                    async for message in stream:
+                    async for message in farewell.messages():
                         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                             await upstream.send_bytes(_bytes(message.data))
                 except ConnectionError as error:
@@ -100,7 +102,7 @@ class Direct:
                     told.cancel()
                     await asyncio.wait([told])
                 # Whoever leaves says so; of others the line was cut, and the seat is kept.
-                if stream.close_code == WSCloseCode.GOING_AWAY:
+                if farewell.left:
                     await upstream.close(code=WSCloseCode.GOING_AWAY)
                 return stream
             finally:

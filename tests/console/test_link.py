@@ -6,19 +6,23 @@ import asyncio
 import contextlib
 import math
 import socket as sockets
+import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from console import link as link_module
 from console import trading_requests
 from console.link import EngineLink
 from console.link_protocol import LinkState, NoAnswerError
 from engine.api.control_protocol import Console, ControlDetail
+from engine.api.market_protocol import Watch
 from engine.api.protocol import (
     VERSION,
     EventFrame,
@@ -241,6 +245,39 @@ async def test_a_console_that_leaves_says_so_and_one_that_is_cut_off_keeps_its_s
             while (await controller(served)).consoles:
                 await asyncio.sleep(0.005)
         assert (await controller(served)).controller == ""
+
+
+async def test_a_console_that_says_that_it_leaves_need_not_wait_for_the_answer(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, looked = Console("0123abcd", "seat", "ana@pts/3/4242"), asyncio.Event()
+
+    async def recall(symbol: str) -> None:
+        await looked.wait()
+
+    async with serve() as served, aiohttp.ClientSession(connector=unix(served)) as http:
+        monkeypatch.setattr(served.desk.market, "recall", recall)
+        control = served.server._guard.control
+        stream = await http.ws_connect(URL("http://engine/v1/stream").with_query(console=name.text))
+        await stream.receive()
+        await stream.send_bytes(msgspec.json.encode(Watch("sim:X")))
+        await stream._writer.close(aiohttp.WSCloseCode.GOING_AWAY)
+        connection = stream._response.connection
+        assert connection is not None and connection.transport is not None
+        connection.transport.close()  # what is written goes out, and nothing is taken any more
+        ((_, transport),) = served.server.streams.open.items()
+        assert transport is not None and control.count == 1
+        async with asyncio.timeout(5):
+            while not transport.is_closing():
+                await asyncio.sleep(0.005)
+            looked.set()
+            while control.count:
+                await asyncio.sleep(0.005)
+        assert control.controller(time.monotonic_ns()) is None
+
+
+def unix(served: Served) -> aiohttp.UnixConnector:
+    return aiohttp.UnixConnector(str(served.socket))
 
 
 async def test_an_event_with_an_unknown_price_is_delivered(serve: Serve) -> None:
