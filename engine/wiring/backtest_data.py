@@ -37,7 +37,7 @@ from engine.strategies.user_files import GROUP
 from engine.symbols import find, name_of, quote_currency, round_the_clock
 from engine.text import clean
 from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
-from engine.wiring.bar_import import Reject, read_bar_file
+from engine.wiring.bar_import import Reject, named_file, read_bar_file
 from engine.wiring.longer_bars import longer_bars
 
 FILE = "file"
@@ -232,9 +232,8 @@ def _series(bars: Bars, inside: npt.NDArray[np.bool_], interval_s: int) -> tuple
 def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list[_Read]:
     found: list[_Read] = []
     for text in plan.files:
-        name, equals, where = text.partition("=")
-        path = Path(where if equals else text)
-        symbol = clean(name if equals else path.name.split(".")[0], 60)
+        name, path = named_file(text)
+        symbol = clean(name or path.name.split(".")[0], 60)
         if ":" not in symbol:
             symbol = f"{FILE}:{symbol}"
         if any(symbol == one.bars.symbol for one in found):

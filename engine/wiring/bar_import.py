@@ -29,6 +29,8 @@ VWAPS = ("vwap", "wap", "average")
 LONGEST_S = 604_800
 NEVER_NS = 1 << 62
 _AT_ONCE = 50_000
+_DISORDER = 0.25
+"""Where more than this part of all lines is older than the line above, they are in no order."""
 _OLDEST_NUMBER_NS = 631_152_000 * NS
 """1990: a file all of whose times are numbers below that counts its rows."""
 
@@ -59,6 +61,13 @@ class _Read(msgspec.Struct):
     ns: int
     values: tuple[float, ...]
     """open, high, low, close, volume, vwap."""
+
+
+def named_file(text: str) -> tuple[str, Path]:
+    """(symbol, path) of ``SYMBOL=PATH``; ("", path) of a path alone, which may have a = in it, as those of
+    an export do."""
+    name, _, where = text.partition("=")
+    return ("", Path(text)) if not where or Path(text).exists() else (name, Path(where))
 
 
 def read_bar_file(
@@ -186,6 +195,9 @@ def _interval_s(path: Path, reads: Sequence[_Read], given_s: int) -> int:
         if given_s:
             return given_s
         raise BarsError(f"{path} has too few bars to tell how long one is: say --bars SECONDS")
+    falls = sum(after.ns < before.ns for before, after in pairwise(reads))
+    if falls > max(3, _DISORDER * len(reads)):
+        raise BarsError(f"{path}: its lines are in no order of time: sort them")
     most = max(steps.values())
     step = min(step for step, count in steps.items() if count == most)
     if given_s:
@@ -193,7 +205,9 @@ def _interval_s(path: Path, reads: Sequence[_Read], given_s: int) -> int:
         if step < given_s * NS or (most > 1 and step != given_s * NS):
             raise BarsError(f"{path}: its bars are {step / NS:g} s apart, so they are not of {given_s} s")
         return given_s
-    if step % NS or not NS <= step <= LONGEST_S * NS:
+    if most > 1 and step > LONGEST_S * NS:
+        raise BarsError(f"{path}: its bars are {step / NS / 86_400:.3g} days apart, and of a week at most")
+    if step % NS or step < NS:
         raise BarsError(f"{path}: its bars are {step / NS:g} s apart; say --bars SECONDS, 1 to {LONGEST_S:,}")
     return step // NS
 

@@ -24,7 +24,7 @@ from engine.store.bars_read import BarReader
 from engine.store.lock import StateLock
 from engine.symbols import find, resolve
 from engine.text import clean
-from engine.wiring.bar_import import ImportedBars, Reject, read_bar_files
+from engine.wiring.bar_import import ImportedBars, Reject, named_file, read_bar_files
 from engine.wiring.import_columns import SYMBOLS, TIMES, Line, Table, number, time_ns
 
 KINDS = ("split", "dividend")
@@ -145,15 +145,14 @@ class _Import:
     # --- bars ---
 
     def _file(self, given: str) -> list[Series]:
-        named, equals, rest = given.partition("=")
-        path = Path(rest if equals else given)
+        named, path = named_file(given)
         self._note(f"reading {clean(path.name, 60)}")
         found = self._read(path, ())
         series = []
         for name, one in found.items():
-            if named and equals and len(found) > 1:
+            if named and len(found) > 1:
                 raise BarsError(f"{path} holds several symbols: name the file alone, its column says whose")
-            symbol = stored_symbol(named if equals else name or path.name.partition(".")[0], self._config)
+            symbol = stored_symbol(named or name or path.name.partition(".")[0], self._config)
             splits = self._splits(symbol)
             if splits and one.rejects:
                 one = self._read(path, splits)[name]

@@ -22,6 +22,7 @@ from engine.strategies.model import Model
 from engine.wiring import play_kernel
 from engine.wiring.backtest import prepare
 from engine.wiring.backtest_result import config_digest
+from engine.wiring.bar_import import named_file
 from engine.wiring.compile import compile_all
 from engine.wiring.replay_models import ReplayModels
 from engine.wiring.sweep_backtest import body, data_of
@@ -88,8 +89,8 @@ def _absolute(plan: Plan) -> Plan:
     """For processes that are somewhere else."""
 
     def whole(text: str) -> str:
-        name, equals, where = text.partition("=")
-        return f"{name}={Path(where).absolute()}" if equals else str(Path(text).absolute())
+        name, path = named_file(text)
+        return f"{name}={path.absolute()}" if name else str(path.absolute())
 
     return msgspec.structs.replace(
         plan,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.errors import BarsError
 from engine.events import NS
 from engine.market.candle_check import Split
-from engine.wiring.bar_import import read_bar_file, read_bar_files
+from engine.wiring.bar_import import named_file, read_bar_file, read_bar_files
 from engine.wiring.import_columns import time_ns
 
 DAY = 86_400
@@ -42,6 +42,16 @@ def test_bars_of_a_plain_file(tmp_path: Path) -> None:
     assert bars.open_ns.tolist() == [(FIRST + number * DAY) * NS for number in range(5)]
     assert bars.values[0, :5].tolist() == [10.0, 11.0, 9.0, 10.0, 100.0]
     assert np.isnan(bars.values[:, 5]).all()
+
+
+def test_a_path_may_have_an_equals_sign_in_it_as_those_of_an_export_do(tmp_path: Path) -> None:
+    folder = tmp_path / "symbol=poll%3AX"
+    folder.mkdir()
+    path = _file(folder, *map(_day, range(5)))
+    assert named_file(str(path)) == ("", path)
+    assert named_file(f"poll:X={path}") == ("poll:X", path)
+    assert named_file("BTC/USD=there/is/none.csv") == ("BTC/USD", Path("there/is/none.csv"))
+    assert named_file("none.csv") == ("", Path("none.csv")) and named_file(f"={path}") == ("", path)
 
 
 def test_every_line_that_is_not_believed_is_told_with_its_reason(tmp_path: Path) -> None:
@@ -155,6 +165,19 @@ def test_bars_of_another_length_than_was_said_are_refused(tmp_path: Path) -> Non
         with pytest.raises(BarsError, match="its bars are 86400 s apart, so they are not of"):
             read_bar_file(path, "X", wrong, daily_return_pct=30.0)
     assert read_bar_file(path, "X", DAY, daily_return_pct=30.0).bars.interval_s == DAY
+
+
+def test_what_is_wrong_with_the_times_is_said_as_it_is(tmp_path: Path) -> None:
+    """It was told to give --bars, which then was refused too."""
+    months = [f"{2000 + at // 12}-{at % 12 + 1:02}-01,10,11,9,10,100" for at in range(40)]
+    with pytest.raises(BarsError, match=r"its bars are 31 days apart, and of a week at most"):
+        read_bar_file(_file(tmp_path, *months), "X", daily_return_pct=30.0)
+    shuffled = np.random.default_rng(1).permutation(60).tolist()
+    for given_s in (0, DAY):
+        with pytest.raises(BarsError, match="its lines are in no order of time: sort them"):
+            read_bar_file(_file(tmp_path, *map(_day, shuffled)), "X", given_s, daily_return_pct=30.0)
+    twice = read_bar_file(_file(tmp_path, *map(_day, [*range(30)] * 2)), "X", daily_return_pct=30.0)
+    assert len(twice.bars) == len(twice.rejects) == 30
 
 
 def test_nights_and_weekends_make_no_other_length(tmp_path: Path) -> None:
