@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.portfolio.performance import Series
 
 LEAST = 10
-"""Returns; fewer tell nothing of their own spread."""
+"""Returns that are not nothing, as they are while nothing is held; fewer tell nothing of their own spread."""
 CHUNK = 2_000_000
 """Numbers in one array: bounds the memory that resampling takes."""
 _BAND = 2.0
@@ -49,7 +49,8 @@ class Intervals(msgspec.Struct, frozen=True):
 
 
 def intervals(returns: Series, *, samples: int, seed: int, level: float = 0.95) -> Intervals | None:
-    """Two-sided at ``level``. None with fewer than ``LEAST`` returns, or without ``samples``.
+    """Two-sided at ``level``. None with fewer than ``LEAST`` returns, or of those that are not nothing, or
+    without ``samples``.
 
     Sharpe and mean are studentised (each resample is measured in its own standard error), which covers what
     it says for short and skewed series, where plain percentiles of resamples fall short; growth and drawdown
@@ -60,6 +61,8 @@ def intervals(returns: Series, *, samples: int, seed: int, level: float = 0.95) 
         return None
     mean, spread = float(returns.mean()), float(returns.std(ddof=1))
     moving = spread > 1e-15 * max(1.0, float(np.abs(returns).max()))
+    if moving and np.count_nonzero(returns) < LEAST:
+        return None
     block = block_length(_influence(returns) if moving else returns)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if not moving:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.portfolio.performance import Series
-from engine.research.bootstrap import block_length, intervals
+from engine.research.bootstrap import LEAST, block_length, intervals
 
 SEEDS = int(os.environ.get("TICKDESK_BOOTSTRAP_SEEDS", "40"))
 
@@ -101,9 +101,21 @@ def test_what_never_moves_has_no_sharpe_ratio() -> None:
 @given(st.lists(st.floats(-0.5, 0.5), min_size=10, max_size=60), st.integers(0, 5))
 def test_intervals_are_finite_and_in_order(values: list[float], seed: int) -> None:
     found = intervals(np.array(values), samples=50, seed=seed)
-    assert found is not None
+    if found is None:
+        assert np.count_nonzero(values) < LEAST
+        return
     every = [found.mean, found.growth, found.drawdown_pct, *([found.sharpe] if found.sharpe else [])]
     for one in every:
         assert np.isfinite([one.low, one.high]).all()
         assert one.low <= one.high
     assert 0 <= found.drawdown_pct.low <= 100
+
+
+def test_of_a_few_moves_among_many_rests_no_interval_is_told() -> None:
+    """Of one loss among 200 days without a position, 95 % said that the true ratio is below 0."""
+    idle = np.zeros(200)
+    idle[100] = -0.01
+    assert intervals(idle, samples=200, seed=1) is None
+    idle[:LEAST] = np.random.default_rng(1).standard_normal(LEAST) * 0.01
+    found = intervals(idle, samples=200, seed=1)
+    assert found is not None and found.sharpe is not None
