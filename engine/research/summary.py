@@ -110,7 +110,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     trials_known: int = 0
     """Of them, whose Sharpe ratios tell how far luck spreads; 0: the spread is assumed."""
     probabilistic_sharpe: float | None = None
-    """Probability that the true Sharpe ratio is above 0."""
+    """Probability that the true Sharpe ratio is above 0. None, as skew and all that follow from it, where
+    fewer than ``bootstrap.LEAST`` returns are not nothing."""
     deflated_sharpe: float | None = None
     """Probability that it is above the best that luck alone brings in so many trials."""
     luck_sharpe: float | None = None
@@ -150,7 +151,7 @@ def summarise(
     fees, funding, traded = (amount(text) for text in (backtest.fees, backtest.funding, backtest.traded))
     mean_equity = float(equity.mean())
     benchmark = _benchmark(backtest, cash)
-    moments = deflated.moments(per_step)
+    moments = deflated.moments(per_step) if np.count_nonzero(per_step) >= bootstrap.LEAST else None
     known = [one for one in trial_sharpes if one is not None and math.isfinite(one)]
     spread = _trial_variance(moments, held, known)
     probability = None if moments is None else deflated.deflated(moments, trials, spread)

@@ -100,3 +100,17 @@ def test_a_summary_is_one_flat_row() -> None:
     row = msgspec.to_builtins(summarise(backtest(), samples=20))
     assert all(not isinstance(value, (dict, tuple)) for name, value in row.items() if name != "warnings")
     assert row["days"] == pytest.approx((backtest().last_ns - START) / DAY)
+
+
+def test_one_trade_is_no_proof_of_skill() -> None:
+    """Its skew alone made the probability 97 %."""
+    returns = [0.0] * 200
+    returns[100] = 0.01
+    once = summarise(backtest(returns), samples=50, trials=20)
+    assert once.sharpe is not None and once.sharpe > 0
+    assert (once.probabilistic_sharpe, once.deflated_sharpe, once.luck_sharpe) == (None, None, None)
+    assert (once.sharpe_low, once.skew, once.samples) == (None, None, 0)
+    assert any("too little data to say how much of it is luck" in text for text in once.warnings)
+    returns[50:59] = [0.01, -0.01, 0.02, -0.02, 0.01, 0.03, -0.01, 0.01, 0.02]
+    often = summarise(backtest(returns), samples=50)
+    assert often.probabilistic_sharpe is not None and often.sharpe_low is not None
