@@ -101,9 +101,15 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 def prepare(
-    config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None] = lambda text: None
+    config: Config,
+    plan: Plan,
+    state_dir: Path,
+    note: Callable[[str], None] = lambda text: None,
+    *,
+    part: bool = False,
 ) -> Prepared:
-    """Read, judge and pack what ``plan`` names. Raises ConfigError, TapeError, BarsError, StoreError."""
+    """Read, judge and pack what ``plan`` names. ``part``: of a time that was cut into parts, in which symbols
+    may have no bars yet, or no more. Raises ConfigError, TapeError, BarsError, StoreError."""
     named = [name for name in ("tapes", "files", "symbols") if getattr(plan, name)]
     if len(named) != 1:
         raise ConfigError(
@@ -114,8 +120,10 @@ def prepare(
         raise ConfigError("--until must be after --since")
     if plan.tapes and plan.warm_bars:
         raise ConfigError("--warm-up is of bars: a tape is run from its first tick on")
-    made = _tapes if plan.tapes else _bars
-    found = made(config, plan, state_dir, note)
+    if plan.tapes:
+        found = _tapes(config, plan, state_dir, note)
+    else:
+        found = _bars(config, plan, state_dir, note, part=part)
     if offers_any(Path(config.strategies_dir)) or entry_points(group=GROUP):
         return found
     return msgspec.structs.replace(found, without_users=config.strategies_dir)
@@ -139,7 +147,9 @@ class _Read(msgspec.Struct):
     adjusted: bool = False
 
 
-def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None]) -> Prepared:
+def _bars(
+    config: Config, plan: Plan, state_dir: Path, note: Callable[[str], None], *, part: bool
+) -> Prepared:
     until_ns = plan.until_ns or FOREVER_NS
     read = _from_files(config, plan, note) if plan.files else _from_store(config, plan, state_dir, note)
     intervals = sorted({one.bars.interval_s for one in read})
@@ -154,6 +164,8 @@ def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], Non
     for one in read:
         inside = (one.bars.open_ns >= plan.since_ns) & (one.bars.open_ns < until_ns)
         made, refused = _series(one.bars, inside, interval_s)
+        if part and not len(made.begin_ns):
+            continue
         rejects += one.rejects + refused
         if not len(made.begin_ns):
             raise ConfigError(
@@ -169,6 +181,8 @@ def _bars(config: Config, plan: Plan, state_dir: Path, note: Callable[[str], Non
         )
         series.append(made)
         before.append(_before(one.bars, plan, interval_s))
+    if not series:
+        raise ConfigError("no bars in that time: check --since and --until")
     sources = _counted(sources, series, interval_s)
     ticks = _packed(series, plan, interval_s)
     gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in series)
@@ -314,6 +328,8 @@ def _tellers(bars: Bars) -> list[str]:
 
 
 def _longer(config: Config, bars: Bars, interval_s: int) -> Bars:
+    if not len(bars):
+        return msgspec.structs.replace(bars, interval_s=interval_s)
     never_closes = partial(_never_closes, config)
     short = {bars.symbol: Labelled(bars.open_ns, bars.values, np.zeros(len(bars), np.bool_))}
     made = longer_bars(short, bars.interval_s, interval_s, never_closes, lambda share: None)

@@ -98,11 +98,11 @@ class Backtests:
             return self._prepared[of]
         plan = self._plan
         if since_ns or until_ns:
-            part = {"since_ns": since_ns, "until_ns": until_ns, "warm_bars": warm_bars}
-            plan = msgspec.structs.replace(plan, **part)
+            cut = {"since_ns": since_ns, "until_ns": until_ns, "warm_bars": warm_bars}
+            plan = msgspec.structs.replace(plan, **cut)
         while len(self._prepared) >= (1 if plan.tapes else MOST_PREPARED):
             self._prepared.popitem(last=False)
-        ready = prepare(config, plan, self._state_dir)
+        ready = prepare(config, plan, self._state_dir, part=bool(since_ns or until_ns))
         self._prepared[of] = ready
         return ready
 

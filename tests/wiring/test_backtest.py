@@ -24,6 +24,7 @@ from engine.wiring.backtest_result import trained_until_ns
 from engine.wiring.replay import replay
 from tests.bench.synthetic_tape import tape
 from tests.wiring.made_backtests import DAY_S, STRATEGIES, config, prepared, series, walk
+from tests.wiring.stored_bars import START_NS, store_walks
 
 EXAMPLES = int(os.environ.get("TICKDESK_BACKTEST_EXAMPLES", "8"))
 RULES = ("features.ema_fast=2", "features.ema_slow=3", "opportunities.min_score=0.1")
@@ -285,3 +286,13 @@ def test_a_file_is_run_over_and_what_was_not_believed_is_told(tmp_path: Path) ->
 def test_a_plan_that_cannot_be_is_refused(plan: Plan, says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=says):
         prepare(config(), plan, tmp_path)
+
+
+def test_a_time_without_stored_bars_is_told_also_of_longer_ones(tmp_path: Path) -> None:
+    store_walks(tmp_path, ("poll:AAA",), 600)
+    plan = Plan(symbols=("poll:AAA",), interval_s=3600)
+    data = prepare(config(), plan, tmp_path).bars
+    assert data is not None and len(data.series[0].begin_ns) == 10
+    later = msgspec.structs.replace(plan, since_ns=START_NS + DAY_S * NS)
+    with pytest.raises(ConfigError, match="no bars of poll:AAA in that time"):
+        prepare(config(), later, tmp_path)

@@ -140,3 +140,27 @@ def test_what_decides_over_a_tape_is_in_the_digest_and_what_connects_is_not() ->
     assert len({plain, levels, points, given}) == 4
     assert config_digest(Config(), {"features.ema_fast", "risk.max_gross_pct"}) == plain
     assert config_digest(Config(performance=PerformanceConfig(report_at="01:00"))) == plain
+
+
+def test_a_part_before_a_symbol_s_first_bar_is_of_the_others(
+    made: tuple[Config, Plan], tmp_path: Path
+) -> None:
+    config, plan = made
+    whole = backtest.prepare(config, plan, tmp_path)
+    assert whole.bars is not None
+    begins = whole.bars.series[0].begin_ns
+    name, _, path = plan.files[1].partition("=")
+    head, *lines = Path(path).read_text().splitlines()
+    (tmp_path / "young.csv").write_text("\n".join([head, *lines[-40:]]) + "\n")
+    plan = msgspec.structs.replace(plan, files=(plan.files[0], f"{name}={tmp_path / 'young.csv'}"))
+    runs = Backtests(Body(config, plan, str(tmp_path), ()))
+    early, late = (
+        msgspec.structs.replace(_task(), since_ns=int(since), until_ns=int(until), keep=True)
+        for since, until in ((begins[0], begins[60]), (begins[60], begins[-1]))
+    )
+    symbols = [[one.symbol for one in unpacked(runs.run(task).result).data] for task in (early, late)]
+    assert symbols == [["file:S0"], ["file:S0", "file:S1"]]
+    with pytest.raises(ConfigError, match="no bars of file:S1 in that time"):
+        backtest.prepare(config, msgspec.structs.replace(plan, until_ns=int(begins[60])), tmp_path)
+    with pytest.raises(ConfigError, match="no bars in that time"):
+        runs.run(msgspec.structs.replace(_task(), since_ns=1, until_ns=int(begins[0])))
