@@ -188,3 +188,5 @@ def _play_tapes(desk: Desk, prepared: Prepared, progress: Callable[[float], None
             desk.on_block(block, symbols)
         done += len(block)
         progress(min(1.0, done / rows))
+    if data.ends_ns:
+        desk.advance(data.ends_ns)

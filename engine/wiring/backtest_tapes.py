@@ -36,6 +36,11 @@ class TapeData(msgspec.Struct, frozen=True):
     until_ns: int
     sources: tuple[Source, ...]
 
+    @property
+    def ends_ns(self) -> int:
+        """Until when time goes on after the last tick; 0: it ends with that."""
+        return 0
+
     def stream(self) -> Iterator[tuple[Block, Sequence[str]]]:
         """The blocks, which the taker may write to until the next, each with its table of symbols."""
         if self.blocks is not None:

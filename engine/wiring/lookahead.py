@@ -146,6 +146,11 @@ class _ChangedTape(TapeData, frozen=True):
 
     changer: Changer
 
+    @property
+    def ends_ns(self) -> int:
+        # The bars that end there close, as by the ticks that are taken away.
+        return self.changer.cut_ns
+
     def stream(self) -> Iterator[tuple[Block, Sequence[str]]]:
         # A run of its own each time: it remembers the last prices.
         changer = Changer(self.changer.cut_ns, self.changer.change, self.changer.seed)

@@ -200,6 +200,23 @@ def test_tapes_of_ticks_and_of_events(form: str, tape: Path, tmp_path: Path) -> 
     assert {one.kind for one in found.findings} == {"future"}
 
 
+@pytest.mark.parametrize("form", ["tape", "jsonl"])
+def test_what_is_said_at_the_close_of_a_tape_s_bar_needs_no_later_tick(
+    form: str, tape: Path, tmp_path: Path
+) -> None:
+    """With all that is later taken away nothing closed the bar, and the strategy was not heard."""
+    if form == "jsonl":
+        assert main(["tape", "convert", str(tape), "-o", str(tmp_path / "lines.jsonl")]) == 0
+        tape = tmp_path / "lines.jsonl"
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD + HONEST)
+    path.chmod(0o600)
+    over = prepare(Config(), Plan(tapes=(str(tape),)), tmp_path)
+    found = lookahead(alone("mine", tmp_path), over, count=6)
+    assert found.passed, lines(found)
+    assert found.signals > 50
+
+
 @pytest.mark.parametrize("body", [OF_THE_CLOCK, OF_CHANCE, OF_A_GLOBAL], ids=["clock", "chance", "global"])
 def test_one_that_does_not_say_the_same_twice_is_caught(
     body: str, prepared: Prepared, tmp_path: Path
