@@ -64,7 +64,12 @@ def read_tapes(config: Config, plan: Plan, note: Callable[[str], None]) -> TapeD
     """What the tapes of ``plan`` hold of its time. Raises ConfigError, TapeError."""
     # As live: the paper venue fills against the depth that is told.
     levels = {name: one.book_levels for name, one in config.feeds.items()}
-    tape = Tape([Path(text) for text in plan.tapes], venue=plan.venue or None, book_levels=levels)
+    paths = [Path(text) for text in plan.tapes]
+    whole = [path.resolve() for path in paths]
+    twice = next((path for path, one in zip(paths, whole, strict=True) if whole.count(one) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"the tape {clean(twice, 100)} is named twice: every tick of it would count twice")
+    tape = Tape(paths, venue=plan.venue or None, book_levels=levels)
     note(f"reading {len(plan.tapes)} tape{'s' * (len(plan.tapes) > 1)}")
     until_ns = plan.until_ns or FOREVER_NS
     blocks: list[tuple[Block, tuple[str, ...]]] | None = []

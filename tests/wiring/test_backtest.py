@@ -155,6 +155,15 @@ def test_a_tape_gives_the_digest_of_its_replay(tmp_path: Path) -> None:
     assert found.funnel == {name: getattr(replayed, name) for name in found.funnel}
 
 
+def test_a_tape_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    """Its ticks were merged with themselves: twice the volume."""
+    recorded = tape(tmp_path, 100, 10)
+    again = tmp_path / "sub" / ".." / recorded.name
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(ConfigError, match="is named twice"):
+        prepare(config(), Plan(tapes=(str(recorded), str(again))), tmp_path)
+
+
 # --- bars ---
 
 
