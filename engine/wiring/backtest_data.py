@@ -34,7 +34,7 @@ from engine.store.bars_period import read_period
 from engine.store.bars_read import BarReader, Bars
 from engine.strategies.reload import offers_any
 from engine.strategies.user_files import GROUP
-from engine.symbols import find, name_of, quote_currency, round_the_clock
+from engine.symbols import canonical, find, name_of, quote_currency, round_the_clock
 from engine.text import clean
 from engine.wiring.backtest_tapes import FOREVER_NS, TapeData, Ticks, read_tapes
 from engine.wiring.bar_import import Reject, named_file, read_bar_file
@@ -183,7 +183,7 @@ def _bars(
         before.append(_before(one.bars, plan, interval_s))
     if not series:
         raise ConfigError("no bars in that time: check --since and --until")
-    sources = _counted(sources, series, interval_s)
+    sources = _counted(config, sources, series, interval_s)
     ticks = _packed(series, plan, interval_s)
     gap_ns = max(int(np.diff(one.begin_ns).max(initial=interval_s * NS)) for one in series)
     end_ns = max(one.last_ns for one in sources) + interval_s * NS
@@ -194,19 +194,28 @@ def _bars(
     return Prepared(plan, state_dir, data, None, tuple(sources), tuple(rejects))
 
 
-def _counted(sources: Sequence[Source], series: Sequence[Series], interval_s: int) -> list[Source]:
-    """With how many bars their time has. Shares are not measured against pairs, which trade at night."""
+def _counted(
+    config: Config, sources: Sequence[Source], series: Sequence[Series], interval_s: int
+) -> list[Source]:
+    """With how many bars their time has. Shares are not measured against pairs, which trade at night, nor
+    currencies against what trades on Saturdays."""
     found = list(sources)
-    for pairs in (False, True):
-        mine = [at for at, one in enumerate(sources) if bool(quote_currency(_native(one.symbol))) is pairs]
-        counts = steps([series[at].begin_ns for at in mine], interval_s * NS) if mine else []
-        for at, count in zip(mine, counts, strict=True):
+    kinds = [_kind(config, one.symbol) for one in sources]
+    for kind in sorted(set(kinds)):
+        mine = [at for at, one in enumerate(kinds) if one == kind]
+        for at, count in zip(mine, steps([series[at].begin_ns for at in mine], interval_s * NS), strict=True):
             found[at] = msgspec.structs.replace(found[at], steps=count)
     return found
 
 
-def _native(symbol: str) -> str:
-    return symbol.partition(":")[2]
+def _kind(config: Config, symbol: str) -> tuple[bool, bool]:
+    """(whether it is a pair, whether its market never closes), as far as its name tells."""
+    native = symbol.partition(":")[2]
+    try:
+        name = canonical("", native, config.symbols)
+    except SymbolError:
+        name = ""
+    return bool(quote_currency(native)), round_the_clock(name)
 
 
 def _before(bars: Bars, plan: Plan, interval_s: int) -> Series:

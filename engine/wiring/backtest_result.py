@@ -160,7 +160,7 @@ def _trade(trip: RoundTrip, notes: Notes, worth: Decimal) -> Trade:
     entered, net = trip.entry_price * trip.quantity, trip.net
 
     def amount(of: Decimal) -> str:
-        return plain(of if worth == 1 else multiply(of, worth).quantize(_AMOUNT))
+        return plain(_converted(of, worth))
 
     return Trade(
         symbol=trip.symbol,
@@ -182,6 +182,10 @@ def _trade(trip: RoundTrip, notes: Notes, worth: Decimal) -> Trade:
     )
 
 
+def _converted(amount: Decimal, worth: Decimal) -> Decimal:
+    return amount if worth == 1 else multiply(amount, worth).quantize(_AMOUNT)
+
+
 def _held(desk: Desk, worth: Callable[[str], Decimal]) -> tuple[Held, ...]:
     ledger = desk.trading.ledger
     return tuple(
@@ -190,7 +194,7 @@ def _held(desk: Desk, worth: Callable[[str], Decimal]) -> tuple[Held, ...]:
             plain(one.quantity),
             plain(one.average_price),
             plain(ledger.mark_price(one.symbol) or _NOTHING),
-            plain(multiply(ledger.unrealized(one.symbol), worth(one.currency))),
+            plain(_converted(ledger.unrealized(one.symbol), worth(one.currency))),
         )
         for one in ledger.positions()
     )

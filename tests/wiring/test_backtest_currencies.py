@@ -9,6 +9,7 @@ import pytest
 
 from engine.events import NS
 from engine.research.bar_ticks import Series
+from engine.research.guards import gaps
 from engine.research.plan import Plan
 from engine.research.result import Backtest
 from engine.research.summary import summarise
@@ -57,3 +58,19 @@ def test_money_is_in_the_account_s_currency_whichever_way_the_pair_is_quoted(
         assert sum(float(net) for _, net in one.strategies) == pytest.approx(float(one.net), abs=1e-6)
     worst = summarise(found, samples=0).worst_trade
     assert worst is not None and worst > -0.1 * start
+
+
+def test_bars_that_a_market_does_not_have_are_not_missing_beside_one_that_never_closes(
+    tmp_path: Path,
+) -> None:
+    """Shares and currencies rest at the weekend; what trades then lacks three bars in a hundred."""
+    always, week = walk(1, 200, weekends=False), walk(2, 200)
+    files = [f"AAPL={written(tmp_path / 'share.csv', week)}", f"EUR/USD={written(tmp_path / 'fx.csv', week)}"]
+    holes = Series(
+        np.delete(always.begin_ns, np.arange(40, 46)), np.delete(always.values, np.arange(40, 46), 0)
+    )
+    files += [f"BTC/USD={written(tmp_path / 'btc.csv', always)}"]
+    files += [f"ETH/USD={written(tmp_path / 'eth.csv', holes)}"]
+    chosen = config()
+    found = run(chosen, prepare(chosen, Plan(files=tuple(files)), tmp_path))
+    assert gaps(found) == [("file:ETH/USD", 6, 200)]
