@@ -113,4 +113,10 @@ def _warnings(tried: list[Run], found: tuple[FoldOutcome, ...], total: int, ende
     unchosen = sum(one.point is None and bool(one.error) for one in found)
     if unchosen:
         warnings.append(f"in {unchosen} of {len(found)} parts nothing could be chosen: they are left out")
+    failed = sum(one.point is not None and bool(one.error) for one in found)
+    if failed:
+        warnings.append(
+            f"in {failed} of {len(found)} parts what was chosen came to no result: they are left out, and "
+            "the rest flatters it"
+        )
     return warnings

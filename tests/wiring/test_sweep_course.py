@@ -95,6 +95,25 @@ def test_a_walk_forward_chooses_before_and_tells_what_came_after(tmp_path: Path)
     assert in_sample == 3.0 and out == pytest.approx(3.05)
 
 
+def test_a_part_in_which_what_was_chosen_fails_is_told(tmp_path: Path) -> None:
+    """The headline was of the others, and nobody said so."""
+    of = _SPECS["walk_forward"]
+
+    class Fails(Here):
+        def ended(self, timeout_s: float) -> list[Run]:
+            (run,) = super().ended(timeout_s)
+            if run.name.fold == 2 and run.name.out:
+                return [Run(run.name, run.point, status="failed", error="it raised")]
+            return [run]
+
+    with RunLog(tmp_path, of) as log:
+        sweep(of, log, Fails())
+        found = outcome(log.runs, of, total(of), samples=0)
+    assert found.out_of_sample is not None
+    assert found.out_of_sample.return_pct == pytest.approx(200 * (1.004**5 - 1))
+    assert any("in 1 of 3 parts what was chosen came to no result" in text for text in found.warnings)
+
+
 def test_where_nothing_can_be_chosen_nothing_is_judged(tmp_path: Path) -> None:
     of = spec(walk_forward=WalkForward(2), requires=(Requirement("trades", True, 1e6),))
     with RunLog(tmp_path, of) as log:
