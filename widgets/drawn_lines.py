@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual._border import get_box
-from textual._styles_cache import StylesCache
 from textual.color import Color
 from textual.css.types import EdgeType
 from textual.filter import LineFilter
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
+
+from widgets.frame_lines import MOST_LOOKS, FrameLines
 
 if TYPE_CHECKING:
     from widgets.cell_styles import CellStyles
@@ -40,69 +41,54 @@ class _Worn(NamedTuple):
     filters: tuple[LineFilter, ...]
 
 
-class DrawnLines(StylesCache):
+class DrawnLines(FrameLines):
     def __init__(self) -> None:
         super().__init__()
         self._lines: dict[int, Strip] = {}
         """By line of the content."""
-        self._edges: dict[int, Strip] = {}
-        """The frame above and below, by line of the widget."""
-        self._titles: tuple[object, object] = (None, None)
-        """That stand in the edges."""
         self._worn: _Worn | None = None
         """By these."""
-        self._known: tuple[object, ...] = ()
-        """What they were last found out for."""
+        self._worn_in: dict[tuple[object, ...], _Worn | None] = {}
+        """By look."""
 
     def clear(self) -> None:
         super().clear()
         self._lines.clear()
-        self._edges.clear()
-
-    def render_widget(self, widget: Widget, crop: Region) -> list[Strip]:
-        strips = self.lines_of(widget, crop.line_range).values()
-        return [
-            strip if crop.column_span == (0, strip.cell_length) else strip.crop(crop.x, crop.right)
-            for strip in strips
-        ]
+        self._worn_in.clear()
 
     def lines_of(self, widget: Widget, wanted: Iterable[int]) -> dict[int, Strip]:
         """Some lines of the widget in their whole width; what is the same for all is looked up once."""
-        worn = self._look_up(widget)
+        frame = self.look_up(widget)
+        worn = self._wear(widget)
+        if worn is None:
+            return {y: frame.get(y) or self.draw(widget, y, frame) for y in wanted}
         out: dict[int, Strip] = {}
         draw: Callable[[int], Strip] | None = None
-        lines, edges, dirty = self._lines, self._edges, self._dirty_lines
+        lines, dirty = self._lines, self._dirty_lines
         for y in wanted:
-            line = y - worn.top if worn is not None else -1
-            if worn is None or not 0 <= line < worn.size.height:
-                strip = None if worn is None or y in dirty else edges.get(y)
-                if strip is None:
-                    whole = Region(0, y, widget.region.width, 1)
-                    strip = edges[y] = super().render_widget(widget, whole)[0]
-            else:
-                strip = None if y in dirty else lines.get(line)
-                if strip is None:
-                    draw = draw or cast("CellStyles", widget).line_drawer()
-                    strip = lines[line] = _dressed(draw(line), worn)
-                    dirty.discard(y)
+            line = y - worn.top
+            if not 0 <= line < worn.size.height:
+                out[y] = frame.get(y) or self.draw(widget, y, frame)
+                continue
+            strip = None if y in dirty else lines.get(line)
+            if strip is None:
+                draw = draw or cast("CellStyles", widget).line_drawer()
+                strip = lines[line] = _dressed(draw(line), worn)
+                dirty.discard(y)
             out[y] = strip
         return out
 
-    def _look_up(self, widget: Widget) -> _Worn | None:
-        titles = widget._border_title, widget._border_subtitle
-        if titles != self._titles:
-            self._titles = titles
-            self._edges.clear()
-        styles = tuple([node.styles._cache_key for node in widget.ancestors_with_self])
-        known = widget._size, styles, *widget.get_line_filters()
-        if known != self._known:
-            self._known = known
-            worn = _worn(widget)
-            self._edges.clear()  # how a title is drawn is told by the styles alone
-            if worn != self._worn:
-                self.clear()
-                self._worn = worn
-        return self._worn
+    def _wear(self, widget: Widget) -> _Worn | None:
+        try:
+            worn = self._worn_in[self._look]
+        except KeyError:
+            if len(self._worn_in) >= MOST_LOOKS:
+                self._worn_in.clear()
+            worn = self._worn_in[self._look] = _worn(widget)
+        if worn != self._worn:
+            self._lines.clear()
+            self._worn = worn
+        return worn
 
 
 def _worn(widget: Widget) -> _Worn | None:

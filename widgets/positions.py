@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from engine.api.protocol import PositionRow
 from engine.api.trading_protocol import AccountDetail
 from widgets import figures
 from widgets.cells import Cell
 from widgets.columns import Column
+from widgets.frame_lines import FramedPane
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Line, faded, join_items
 from widgets.rows import GridRow, RowCache
@@ -73,7 +73,7 @@ class TotalsLine(FixedLines):
         return (((" ", "text"), *(faded(line) if self._past else line)),)
 
 
-class PositionsPane(Vertical):
+class PositionsPane(FramedPane):
     """The table, and below it the totals."""
 
     DEFAULT_CSS = "PositionsPane { & PositionsGrid { height: 1fr; } }"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from widgets.cells import Cell
+from widgets.frame_lines import FramedPane
 from widgets.grid import Grid
 from widgets.lines import FixedLines, Line
 from widgets.sheet import Sheet
@@ -39,7 +39,7 @@ class TabLine(FixedLines):
         return (tuple(cells),)
 
 
-class TabbedPane(Vertical):
+class TabbedPane(FramedPane):
     """``parts``: one per name of ``names``, the first one open."""
 
     DEFAULT_CSS = """

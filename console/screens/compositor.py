@@ -13,7 +13,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from widgets.drawn_lines import DrawnLines
+from widgets.frame_lines import SIDE, FrameLines
 
 Span = tuple[int, int, int]
 """(line, first column, after the last)."""
@@ -83,7 +83,7 @@ class DeskCompositor(Compositor):
                         continue
                     line = y - region.y
                     if last - first <= WIDEST_SIDE and _is_side(first, last, line, widget, region):
-                        line = sides.setdefault(widget, line)
+                        line = sides.setdefault(widget, _side_line(widget, line))
                     pieces.append((y, first, last, widget, region, line))
                     widths[widget] = region.width
                     if widget in wanted:
@@ -112,9 +112,13 @@ def _is_side(first: int, last: int, line: int, widget: Widget, region: Region) -
     return last <= region.x + left or first >= region.right - right
 
 
+def _side_line(widget: Widget, line: int) -> int:
+    return SIDE if isinstance(widget._styles_cache, FrameLines) else line
+
+
 def _lines(widget: Widget, wanted: set[int], width: int) -> dict[int, Strip]:
     """Some lines of a widget; those that follow each other are asked for at once."""
-    if isinstance(widget._styles_cache, DrawnLines):
+    if isinstance(widget._styles_cache, FrameLines):
         drawn = widget._styles_cache.lines_of(widget, wanted)
         return {
             y: strip if strip.cell_length == width else strip.crop(0, width) for y, strip in drawn.items()

@@ -14,6 +14,8 @@ from textual.css.model import RuleSet
 from textual.geometry import Region
 from textual.widget import Widget
 
+from widgets.frame_lines import FrameLines
+
 ACTIVE = "-active"
 _FRAME = frozenset(
     {
@@ -86,14 +88,19 @@ def _dress(pane: Widget, rules: dict[str, Any], look: _Look) -> None:
         else:
             rules[name] = value
     pane.styles.base._updates += 1
-    pane.notify_style_update()
-    left, top = pane.content_offset
+    cache = pane._styles_cache
+    assert isinstance(cache, FrameLines)
+    cache.dressed += 1
+    # Not by its own refresh: that has the lines drawn anew, and these are known.
     width, height = pane.outer_size
-    frame = Region(-left, -top, width, height)
-    if frame:
-        pane.refresh(
-            Region(frame.x, frame.y, width, 1),
-            Region(frame.x, frame.bottom - 1, width, 1),
-            Region(frame.x, frame.y, 1, height),
-            Region(frame.right - 1, frame.y, 1, height),
+    if width and height:
+        edges = (
+            Region(0, 0, width, 1),
+            Region(0, height - 1, width, 1),
+            Region(0, 0, 1, height),
+            Region(width - 1, 0, 1, height),
         )
+        pane._dirty_regions.update(edges)
+        pane._repaint_regions.update(edges)
+        pane._repaint_required = True
+        pane.check_idle()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from textual.css.stylesheet import Stylesheet
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
 from console.app import DeskApp
 from console.screens.desk import DeskScreen
 from tests.console.fake_link import FakeLink
 from tests.console.pilot import COMPACT, WIDE, desk, until
+from widgets.frame_lines import SIDE, FrameLines
 
 _WALK = ("2", "3", "5", "1", "6", "2")
 
@@ -64,6 +67,33 @@ async def test_who_walks_on_has_nothing_styled_anew(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(Stylesheet, "update_nodes", count)
         await pilot.press(*_WALK)
         assert not passes
+
+
+async def test_who_walks_on_has_no_frame_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = FrameLines.draw
+
+    def count(cache: FrameLines, widget: Widget, y: int, lines: dict[int, Strip]) -> Strip:
+        if widget in app.desk.panes[:6]:  # the title of the market tells what is selected
+            drawn.append(y)
+        return draw(cache, widget, y, lines)
+
+    async with desk(FakeLink(), WIDE) as (app, pilot):
+        for key in (*_WALK, *_WALK):
+            await pilot.press(key)
+        monkeypatch.setattr(FrameLines, "draw", count)
+        await pilot.press("3", "5", "1", "6", "2")
+        assert not drawn
+        app.desk.panes[2].refresh(Region(0, -1, 9, 1))  # the line of the title
+        await pilot.press("3", "2")
+        assert drawn == [0, 0], "in both looks"
+        app.desk.panes[2].border_title = "another"
+        await pilot.press("3", "2")
+        assert drawn[2:] == [0, drawn[3], SIDE] * 2, "all of the frame, in both looks"
+        shown = screen_of(app)
+        for pane in app.desk.panes:
+            pane.refresh()
+        assert screen_of(app) == shown
 
 
 @pytest.mark.parametrize("size", [COMPACT, WIDE])

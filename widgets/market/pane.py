@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 
 from engine.text import clean
 from widgets import figures
 from widgets.cells import Cell
+from widgets.frame_lines import FramedPane
 from widgets.lines import FixedLines, Line
 from widgets.market.chart_part import ChartPart
 from widgets.market.detail import MarketDetail
@@ -38,7 +39,7 @@ class MarketHead(FixedLines):
         return (self._line,)
 
 
-class MarketPane(Vertical):
+class MarketPane(FramedPane):
     """``around`` says what is wanted and what we have in it; ``number``: before the title, unless it is 0."""
 
     DEFAULT_CSS = """
