@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from engine.events import NS
+from engine.portfolio.curve import DAY_NS
 from engine.portfolio.performance import Times
 from engine.research.basis import open_always
 from engine.research.result import Backtest
@@ -97,6 +98,12 @@ def _of_data(backtest: Backtest) -> list[str]:
     rows = sum(source.rows for source in backtest.data)
     if refused:
         found.append(f"{refused:,} rows of the data were not believed ({_share(refused, refused + rows)})")
+    early_ns = max((source.early_ns for source in backtest.data), default=0)
+    if early_ns >= DAY_NS:
+        found.append(
+            f"bars begin up to {early_ns / DAY_NS:.3g} days after those of the desk, which counts from "
+            "Thursday, 1 January 1970: all times told here are as much too early"
+        )
     for symbol, missing, expected in gaps(backtest):
         found.append(f"{symbol}: {missing:,} bars are missing ({_share(missing, expected)} of its time)")
     return found

@@ -37,6 +37,8 @@ class Source(msgspec.Struct, frozen=True):
     adjusted: bool = False
     steps: int = 0
     """Bars that its time has; 0: not known, as of ticks."""
+    early_ns: int = 0
+    """By so much, at most, its bars stand before their beginning: see ``bar_ticks.on_grid``."""
 
 
 class Deal(msgspec.Struct, frozen=True):

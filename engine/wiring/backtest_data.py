@@ -173,10 +173,12 @@ def _bars(
             )
         digest = hashlib.sha256(made.begin_ns.tobytes() + made.values.tobytes()).hexdigest()
         first_ns, last_ns = int(made.begin_ns[0]), int(made.begin_ns[-1])
+        own_ns = one.bars.open_ns[inside]
         sources.append(
             Source(
                 *(one.bars.symbol, one.told, len(made.begin_ns), first_ns, last_ns, interval_s, digest),
                 one.adjusted,
+                early_ns=int((own_ns - on_grid(own_ns, interval_s)).max()),
             )
         )
         series.append(made)

@@ -17,6 +17,7 @@ from engine.errors import ConfigError
 from engine.events import NS
 from engine.models.artefact import read_manifest
 from engine.models.builtin import PATH
+from engine.research.guards import warnings
 from engine.research.plan import Plan
 from engine.research.result import Backtest
 from engine.wiring.backtest import prepare, run
@@ -282,6 +283,20 @@ def test_a_file_is_run_over_and_what_was_not_believed_is_told(tmp_path: Path) ->
     assert (source.symbol, source.told, source.rows) == ("file:AAA", "made.csv", len(found.ns))
     assert len(source.sha256) == 64 and found.rejects == data.rejects
     assert run(chosen, data).sha256 == found.sha256
+
+
+def test_weeks_that_begin_on_mondays_are_said_to_be_told_early(tmp_path: Path) -> None:
+    """The trades of a Monday stood there with the date of the Thursday before."""
+
+    def warned(first: str) -> bool:
+        weeks = np.datetime64(first) + 7 * np.arange(30)
+        lines = [f"{week},{100 + at % 5},120,90,{100 + at % 3},1000" for at, week in enumerate(weeks)]
+        path = tmp_path / f"{first}.csv"
+        path.write_text("\n".join(["date,open,high,low,close,volume", *lines]) + "\n")
+        found = run(config(), prepare(config(), Plan(files=(f"AAA={path}",)), tmp_path))
+        return any("begin up to 4 days after those of the desk" in text for text in warnings(found, []))
+
+    assert warned("2024-01-01") and not warned("2024-01-04")
 
 
 @pytest.mark.parametrize(
