@@ -358,7 +358,7 @@ class OrderFlow:
         else:
             work.folded(event, order)
             self.booking.book(event, order)
-        if work.leaving and order is not None and order.state is OrderState.SUBMITTED:
+        if work.leaving and order is not None and order.request.parent_id and _releases(event):
             self.cancels.released(order.request)
         if self.replacements.waiting:
             self.replacements.look()
@@ -367,6 +367,11 @@ class OrderFlow:
         """Time passed, with or without a tick."""
         self.market.on_clock()
         self.replacements.look()
+
+
+def _releases(event: Report) -> bool:
+    """A child is held no more; whatever else befalls it is no release."""
+    return isinstance(event, OrderEvent) and event.state is OrderState.SUBMITTED
 
 
 def _nothing() -> None:

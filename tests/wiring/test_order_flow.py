@@ -106,6 +106,30 @@ def resting(market: Market, price: str = "99.5") -> Order:
     return the_order(market)
 
 
+def test_a_cancel_that_was_refused_is_asked_for_no_second_time() -> None:
+    """What else the venue told with it made a cancel of it that no venue was asked for, and none answered."""
+    market, broker = Market(hold=True), Broker()
+    market.tick()
+    market.desk.trading.add_gateway(broker, [A])
+    place(market.desk, type="limit", quantity="1", price="99.5")
+    market.bench.release()
+    order, now = the_order(market), market.desk.now_ns
+    market.desk.trading.cancel(order.client_order_id, "me")
+    market.bench.release()
+    changed = Amendment(quantity=Decimal("0.9"))
+    market.desk.trading.take(
+        [
+            OrderChange(order.client_order_id, A, ChangeKind.UPDATED, "at the venue", now, changed),
+            OrderChange(order.client_order_id, A, ChangeKind.CANCEL_REFUSED, "too late", now),
+        ]
+    )
+    market.bench.release()
+    assert changes(market) == ["cancel_asked", "updated", "cancel_refused"]
+    assert order.pending is Pending.NONE
+    market.desk.trading.cancel(order.client_order_id, "once more")
+    assert [what for what, _ in broker.asked] == ["submit", "cancel", "cancel"]
+
+
 # --- lists --------------------------------------------------------------------------------------------
 
 
