@@ -592,8 +592,31 @@ async def test_what_the_venue_does_not_tell_is_not_taken_for_fees(
     assert (await desk.reaches(S.REJECTED)).filled == 0
 
 
-@pytest.mark.parametrize("held", ["1.9", "0", "7"])
-async def test_an_exit_that_lacks_more_than_fees_is_refused(
+async def test_an_exit_that_lacks_more_than_fees_sells_what_is_there(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    """A stop that is refused whole leaves all of it unprotected. What is missing stays held."""
+    server.fee_share = Decimal("0.0025")
+    server.positions["BTCUSD"] = Decimal("1.9")
+    server.auto_fill = lambda row: [(row["qty"], "100")]
+    desk.place(ask(side=Side.SELL, reduce_only=True, type=OrderType.MARKET, price=None))
+    order = await desk.reaches(S.FILLED)
+    assert (order.quantity, order.filled, order.fees) == (Decimal("1.9"), Decimal("1.9"), 0)
+    desk.place(
+        ask(
+            "td-2",
+            side=Side.SELL,
+            reduce_only=True,
+            type=OrderType.MARKET,
+            price=None,
+            quantity=Decimal("0.1"),
+        )
+    )
+    assert (await desk.reaches(S.REJECTED, "td-2")).filled == 0
+
+
+@pytest.mark.parametrize("held", ["0", "7"])
+async def test_an_exit_of_what_is_not_there_is_refused(
     server: AlpacaServer, desk: DeskSide, held: str
 ) -> None:
     server.fee_share = Decimal("0.0025")

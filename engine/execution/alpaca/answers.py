@@ -56,7 +56,7 @@ class Answers:
         return self._jobs.found(job, row, now_ns)
 
     def held(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
-        """An exit was refused: where the venue took its fees out of what was bought, what is left is sold."""
+        """An exit was refused: what is there is sold, and the rest is taken for fees where it may be that."""
         assert job.refused is not None
         form, why = job.refused
         order = job.tracked.order
@@ -64,16 +64,16 @@ class Answers:
         if job.cancel_ns:
             return self._jobs.drop(job, OrderState.CANCELED, "canceled before it was taken", now_ns)
         most = max(wanted * MOST_FEES, self._taken_in_kind(order.request.symbol))
-        if held is None or not wanted - most <= held < wanted:
+        fees = held is not None and wanted - held <= most
+        if held is None or not 0 <= held < wanted or not (held or (fees and job.tracked.be_fees(now_ns))):
             return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
+        told = "the rest are fees" if fees else "the rest is missing"
+        log.info("order %s: %s of %s are there, %s", job.tracked.client_order_id, held, wanted, told)
         if not held:
-            log.info("order %s: nothing is there, all of it are fees", job.tracked.client_order_id)
-            if not job.tracked.be_fees(now_ns):
-                return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
             return self._jobs.settle(job, now_ns)
-        job.tracked.taken_in_kind = wanted - held
+        if fees:
+            job.tracked.taken_in_kind = wanted - held
         job.form = {**form, "qty": text(held)}
-        log.info("order %s: %s of %s are there, the rest are fees", job.tracked.client_order_id, held, wanted)
         return []
 
     def canceled(self, job: Job, answer: Answer, now_ns: int) -> list[Report]:
