@@ -314,6 +314,29 @@ async def test_an_amendment_that_never_arrived_is_refused(
     assert desk.state() is S.ACCEPTED and desk.order().price == 100
 
 
+@pytest.mark.parametrize("parts", [("1.5", "0.5"), ("0.4", "1.6"), ("2",), ("0.5", "0.5", "1")])
+@pytest.mark.parametrize("counts", [False, True])
+async def test_no_fill_is_lost_of_an_amendment_that_meets_one(
+    server: AlpacaServer, desk: DeskSide, parts: tuple[str, ...], counts: bool
+) -> None:
+    """Whether the replacement counts what its predecessor filled or not: here the venue does both."""
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.faults.deaf = True
+    server.fill("td-1", "0.5", "100")
+    server.faults.deaf = False
+    desk.amend("td-1", Amendment(price=Decimal(101)))
+    await desk.until(lambda: server.requests["amend"] and "updated" in desk.kinds())
+    if counts:
+        server.order("td-1")["filled_qty"] = "0.5"
+        parts = {("1.5", "0.5"): ("1", "0.5"), ("0.4", "1.6"): ("0.4", "1.1")}.get(parts, ("1.5",))
+    for part in parts:
+        server.fill("td-1", part, "101")
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == order.quantity == Decimal("0.5") + sum(map(Decimal, parts))
+    await desk.until(lambda: desk.gateway.waiting() == {})
+
+
 async def test_an_amendment_that_meets_a_fill_is_refused(server: AlpacaServer, desk: DeskSide) -> None:
     desk.place(ask())
     await desk.reaches(S.ACCEPTED)

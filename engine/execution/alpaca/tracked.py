@@ -59,6 +59,9 @@ class Tracked:
         """It works at the venue although it was given up."""
         self.taken_in_kind = _ZERO
         """So much of the order is not at the venue, which took it as fees for what was bought."""
+        self._sizes: dict[str, Decimal] = {}
+        self._apart = False
+        """A replacement was seen not to count what its predecessors filled."""
         self._told: dict[str, Decimal] = {}
         self._booked: dict[str, Decimal] = {}
         if order.filled:
@@ -88,7 +91,8 @@ class Tracked:
         lacking = _ZERO
         for venue_id, told in self._told.items():
             # Whether a replacement counts what its predecessors filled is not documented: both are fine.
-            lacking += max(told - max(self._booked.get(venue_id, _ZERO), total), _ZERO)
+            booked = self._booked.get(venue_id, _ZERO)
+            lacking += max(told - (booked if self._apart else max(booked, total)), _ZERO)
         return lacking
 
     def take(self) -> list[Report]:
@@ -148,7 +152,9 @@ class Tracked:
         self._end(now_ns)
 
     def bind(self, row: OrderRow) -> None:
-        """Learn the venue's id."""
+        """Learn the venue's id, and how large it is there."""
+        if row.qty is not None:
+            self._sizes[row.id] = row.qty
         if row.id in self.venue_ids or row.id == self.candidate:
             return
         if not self.venue_ids:
@@ -178,7 +184,7 @@ class Tracked:
         if order.state not in WORKING:
             return
         quantity = None
-        if row.qty is not None and not self._filled_before(row.id):
+        if row.qty is not None and not (self._apart or self._filled_before(row.id)):
             quantity = row.qty + self.taken_in_kind
         stop = row.stop_price if order.stop_price is not None else None
         now = Amendment(
@@ -246,6 +252,7 @@ class Tracked:
             return
         if order.state is _S.HELD:
             self._event(_S.SUBMITTED, "released by its parent", now_ns)
+        self._make_room(venue_id, quantity, cumulative, now_ns)
         if order.filled + quantity > order.quantity and order.state in WORKING:
             log.error("order %s: the venue filled more than was asked for", self.client_order_id)
             self._updated(
@@ -259,6 +266,18 @@ class Tracked:
             if kept and order.filled + kept == order.quantity:
                 self._emit(self._fill(f"alpaca-{venue_id}-fees", kept, price, kept * price, at_ns))
         self._end(now_ns)
+
+    def _make_room(self, venue_id: str, quantity: Decimal, cumulative: Decimal | None, now_ns: int) -> None:
+        """An amendment met a fill: where its replacement is as large as the whole order was, both may fill in
+        all, and the order is not done before."""
+        newest = self.candidate if venue_id == self.candidate else self.venue_id
+        known = {*self._told, *self._booked} - {newest}
+        before = sum((max(self._told.get(k, _ZERO), self._booked.get(k, _ZERO)) for k in known), _ZERO)
+        if venue_id == newest and before and cumulative is not None:
+            self._apart = self._apart or cumulative < before + quantity
+        whole = before + self._sizes.get(newest, _ZERO)
+        if self._apart and whole > self.order.quantity and self.order.state in WORKING:
+            self._updated(Amendment(quantity=whole), "an amendment met a fill: both count", now_ns)
 
     def be_fees(self, now_ns: int) -> bool:
         """Nothing that it sells is there: fees have taken all of it. False where no price is known."""
