@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar, Self, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.geometry import Region, Size
@@ -14,6 +15,7 @@ from textual.widget import Widget
 
 from console.patient import PatientApp
 from console.screens.compositor import DeskCompositor
+from console.screens.confined import changed_part
 from console.screens.pace import Pace
 from widgets.grid import Grid
 
@@ -35,6 +37,9 @@ class CalmScreen(Screen[Result]):
     _owed = False
     """Marked, and not drawn yet."""
 
+    _all_anew = False
+    """It was asked for a layout by itself, and not by a widget that changed."""
+
     stays = False
     """Not to be drawn as a whole this once: Textual does when another screen is pushed over it, or goes."""
 
@@ -46,6 +51,10 @@ class CalmScreen(Screen[Result]):
         """What a dialog above it stood on, until that is drawn; None: anything."""
         self.changed: set[Region] = set()
         """Of it, while a dialog that was opened over it is not drawn yet."""
+        self._children_placed: list[Widget] = []
+        """What was in it at its last layout."""
+        self._placed: WeakKeyDictionary[Widget, int] = WeakKeyDictionary()
+        """Widgets that changed before a layout, each with the changes of its styles until then."""
 
     @property
     def _update_timer(self) -> Timer:
@@ -131,6 +140,7 @@ class CalmScreen(Screen[Result]):
         stays, self.stays = self.stays, False
         if stays and not (regions or layout or recompose):
             return self
+        self._all_anew = self._all_anew or layout
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     # --- when it is drawn ------------------------------------------------------------------------
@@ -144,8 +154,26 @@ class CalmScreen(Screen[Result]):
         if self._layout_required or self._scroll_required or self._repaint_required or self._dirty_widgets:
             self._pace.draw()
 
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        anywhere = self._all_anew or self._scroll_required or scroll or size is not None
+        if (children := list(self.displayed_children)) != self._children_placed:
+            anywhere, self._children_placed = True, children
+        self._compositor.part = None if anywhere else changed_part(self._layout_widgets)
+        self._all_anew = False
+        for changed in self._layout_widgets.values():
+            self._placed.update((widget, widget.styles._cache_key) for widget in changed)
+        super()._refresh_layout(size, scroll)
+        self._compositor.part = None
+
     def place_anew(self, widget: Widget) -> None:
-        """What is around it, as far as it depends on its size."""
+        """What is in it, where nothing else of it changed; else what is around it, as far as it depends on
+        its size."""
+        styles = widget.styles
+        if self._placed.get(widget) == styles._cache_key and not styles.auto_dimensions:
+            widget._clear_arrangement_cache()
+            self._layout_widgets.setdefault(widget, set())
+            self._layout_required = True
+            return
         part: Widget = widget
         for around in widget.ancestors:
             if not isinstance(around, Widget):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual._compositor import ChopsUpdate, Compositor, CompositorMap, ReflowResult
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.screens.confined import merged
 from widgets.frame_lines import SIDE, FrameLines
 
 Span = tuple[int, int, int]
@@ -28,13 +29,28 @@ class DeskCompositor(Compositor):
         """``behind``: what draws the screen that is seen around the widgets of this one, if one is."""
         super().__init__()
         self._behind = behind
+        self.part: Widget | None = None
+        """In which all is that the next layout is to place anew; None: anywhere."""
 
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        if self.root is not parent or self.size != size or self._full_map_invalidated:
+            self.part = None
         result = super().reflow(parent, size)
         # It has just placed every widget: Textual would place all of them once more for the first that asks
         # where it stands.
         self._full_map_invalidated = False
         return result
+
+    def _arrange_root(
+        self, root: Widget, size: Size, visible_only: bool = True
+    ) -> tuple[CompositorMap, set[Widget]]:
+        part, self.part = self.part, None
+        if part is not None and not visible_only and part in self._full_map:
+            inner, widgets = super()._arrange_root(part, self._full_map[part].region.size, False)
+            whole = merged(self._full_map, part, inner)
+            if whole is not None:
+                return whole[0], (self.widgets - whole[1]) | widgets
+        return super()._arrange_root(root, size, visible_only)
 
     def render_partial_update(self) -> ChopsUpdate | None:
         screen = self.size.region

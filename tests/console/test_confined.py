@@ -1,0 +1,58 @@
+"""A layout of a part of the desk leaves every widget where a layout of all of it puts it."""
+
+from __future__ import annotations
+
+import pytest
+from textual._compositor import Compositor, CompositorMap, ReflowResult
+from textual.geometry import Size
+from textual.widget import Widget
+
+from console.screens.compositor import DeskCompositor
+from tests.console.fake_link import FakeLink
+from tests.console.pilot import COMPACT, WIDE, desk, until
+
+_WALK = (
+    *("2", "3", "5", "right_square_bracket", "right_square_bracket", "left_square_bracket", "1", "4"),
+    *("right_square_bracket", "7", "right_square_bracket", "8", "right_square_bracket", "z", "3", "z"),
+    *("question_mark", "escape", "o", "escape", "colon", "a", "escape", "slash", "a", "escape", "6", "1"),
+)
+
+
+def places(where: CompositorMap) -> list[tuple[Widget, object]]:
+    """Each widget and where it stands, the topmost first."""
+    topmost = sorted(where.items(), key=lambda item: item[1].order, reverse=True)
+    return [(widget, place._replace(order=())) for widget, place in topmost]
+
+
+@pytest.mark.parametrize("size", [COMPACT, (120, 40), WIDE])
+async def test_what_is_around_a_part_stands_as_it_stood(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[str | None] = []
+    wrong: list[object] = []
+    reflow = DeskCompositor.reflow
+
+    def look(compositor: DeskCompositor, parent: Widget, size: Size) -> ReflowResult:
+        part = compositor.part
+        result = reflow(compositor, parent, size)
+        if part is not None:
+            parts.append(part.id)
+            where, widgets = Compositor._arrange_root(compositor, parent, size, False)
+            if (places(where), widgets) != (places(compositor._full_map), compositor.widgets):
+                wrong.append((part, set(places(where)) ^ set(places(compositor._full_map))))
+        return result
+
+    async with desk(FakeLink(), size) as (app, pilot):
+        await until(pilot, lambda: not app.desk._coaches() and app.desk.is_placed)
+        await pilot.pause()
+        monkeypatch.setattr(DeskCompositor, "reflow", look)
+        for key in _WALK:
+            await pilot.press(key)
+            await pilot.pause()
+        app.desk.hide(5)
+        await pilot.pause()
+        app.desk.hide(5)
+        await pilot.resize_terminal(*(COMPACT if size != COMPACT else WIDE))
+        await pilot.press(*_WALK[:8])
+    assert wrong == []
+    assert {"strategies", "panes"} & set(parts), "nothing kept to its part"
