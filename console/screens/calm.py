@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from textual import events
+from textual import events, messages
+from textual.dom import DOMNode
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -51,6 +52,8 @@ class CalmScreen(Screen[Result]):
         """What a dialog above it stood on, until that is drawn; None: anything."""
         self.changed: set[Region] = set()
         """Of it, while a dialog that was opened over it is not drawn yet."""
+        self._scrolled: set[DOMNode] = set()
+        """Widgets that show another part of what is in them, since the last layout."""
         self._children_placed: list[Widget] = []
         """What was in it at its last layout."""
         self._placed: WeakKeyDictionary[Widget, int] = WeakKeyDictionary()
@@ -155,15 +158,22 @@ class CalmScreen(Screen[Result]):
             self._pace.draw()
 
     def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
-        anywhere = self._all_anew or self._scroll_required or scroll or size is not None
+        part, scrolled, self._scrolled = changed_part(self._layout_widgets), self._scrolled, set()
+        # A widget that is shown again is not in the map yet, and it is only now that this is noted.
+        anywhere = self._all_anew or size is not None or self._compositor._full_map_invalidated
+        anywhere = anywhere or (scroll and not scrolled)
+        anywhere = anywhere or any(part not in widget.ancestors_with_self for widget in scrolled)
         if (children := list(self.displayed_children)) != self._children_placed:
             anywhere, self._children_placed = True, children
-        self._compositor.part = None if anywhere else changed_part(self._layout_widgets)
+        self._compositor.part = None if anywhere else part
         self._all_anew = False
         for changed in self._layout_widgets.values():
             self._placed.update((widget, widget.styles._cache_key) for widget in changed)
         super()._refresh_layout(size, scroll)
         self._compositor.part = None
+
+    async def _on_update_scroll(self, message: messages.UpdateScroll) -> None:
+        self._scrolled.add(self)  # which of them is not told
 
     def place_anew(self, widget: Widget) -> None:
         """What is in it, where nothing else of it changed; else what is around it, as far as it depends on
@@ -255,6 +265,7 @@ def _take_marks(screen: CalmScreen[Any], widget: Widget) -> None:
     for child in widget._nodes:
         if child._scroll_required:
             child._scroll_required, screen._scroll_required = False, True
+            screen._scrolled.add(child)
         if child._repaint_required:
             child._repaint_required = False
             if child.display:

@@ -33,7 +33,7 @@ class DeskCompositor(Compositor):
         """In which all is that the next layout is to place anew; None: anywhere."""
 
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
-        if self.root is not parent or self.size != size or self._full_map_invalidated:
+        if self.root is not parent or self.size != size:
             self.part = None
         result = super().reflow(parent, size)
         # It has just placed every widget: Textual would place all of them once more for the first that asks
@@ -49,7 +49,8 @@ class DeskCompositor(Compositor):
             inner, widgets = super()._arrange_root(part, self._full_map[part].region.size, False)
             whole = merged(self._full_map, part, inner)
             if whole is not None:
-                return whole[0], (self.widgets - whole[1]) | widgets
+                within = whole[1].union(part.walk_children(Widget, with_self=True))
+                return whole[0], (self.widgets - within) | widgets
         return super()._arrange_root(root, size, visible_only)
 
     def render_partial_update(self) -> ChopsUpdate | None:
