@@ -35,7 +35,9 @@ class Series(NamedTuple):
     begin_ns: Integers
     """On the grid: multiples of the interval."""
     values: Floats
-    """(n, 5 or more): open, high, low, close, volume, ...; volume NaN, or 0 in all bars: not told."""
+    """(n, 5 or more): open, high, low, close, volume, ...; volume NaN: not told."""
+    told_ns: int = 0
+    """A volume of 0 before that is not told either: nobody had told one of the symbol yet."""
 
 
 def median_bar_pct(series: Sequence[Series]) -> float | None:
@@ -84,9 +86,7 @@ def _pack_one(
     told = series.values[:, VOLUME]
     volume = np.nan_to_num(told, nan=0.0)
     size = volume * (participation_pct / 100.0 / POINTS)
-    # Where other bars tell a volume, none is what was traded; else nobody told any.
-    untold = np.isnan(told) if (volume > 0.0).any() else np.ones(count, np.bool_)
-    size[untold] = ANY_SIZE
+    size[np.isnan(told) | (series.begin_ns < series.told_ns)] = ANY_SIZE
     offsets = np.array([0, step // 3, 2 * step // 3, step - _BEFORE_END_NS])
     ticks = np.zeros((count, POINTS, 2), TICK)
     ticks["recv_ns"] = ticks["event_ns"] = (series.begin_ns[:, None] + offsets)[:, :, None]

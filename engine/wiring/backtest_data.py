@@ -23,7 +23,7 @@ from engine.errors import ConfigError, StoreError, SymbolError
 from engine.events import NS
 from engine.feeds.base import InstrumentSpec
 from engine.models.training.label import Series as Labelled
-from engine.research.bar_ticks import PER_BAR, Series, median_bar_pct, on_grid, pack
+from engine.research.bar_ticks import PER_BAR, VOLUME, Series, median_bar_pct, on_grid, pack
 from engine.research.curves import Floats, Integers, times_and_marks
 from engine.research.guards import steps
 from engine.research.plan import Plan
@@ -251,7 +251,14 @@ def _series(bars: Bars, inside: npt.NDArray[np.bool_], interval_s: int) -> tuple
         refused = [Rejects(bars.symbol, "SAME_INTERVAL", int(np.count_nonzero(~first)), told)]
         begin_ns, values = begin_ns[first], values[first]
     begin_ns.flags.writeable = values.flags.writeable = False
-    return Series(begin_ns, values), refused
+    return Series(begin_ns, values, _told_ns(bars, interval_s)), refused
+
+
+def _told_ns(bars: Bars, interval_s: int) -> int:
+    """Where the first bar with a volume begins, of all there are: an index, or a pair, may have none for
+    years, or for ever. What a part of the time holds, or what comes later, changes nothing of that."""
+    told = np.flatnonzero(bars.values[:, VOLUME] > 0.0)
+    return int(on_grid(bars.open_ns[told[:1]], interval_s)[0]) if len(told) else FOREVER_NS
 
 
 def _from_files(config: Config, plan: Plan, note: Callable[[str], None]) -> list[_Read]:

@@ -125,6 +125,17 @@ class AlpacaServer:
     def fill(self, client_order_id: str, quantity: str, price: str) -> None:
         self._fill(self.order(client_order_id), quantity, price)
 
+    def replace(self, client_order_id: str, price: str, *, counts: bool) -> None:
+        """A person amends it. ``counts``: the replacement goes on with what was filled."""
+        row = self.order(client_order_id)
+        by = self._row({**row, "limit_price": price}, self._uuid())
+        if counts:
+            by["filled_qty"] = row["filled_qty"]
+        by["replaces"], row["replaced_by"], row["status"] = row["id"], by["id"], "replaced"
+        by["status"] = "new"
+        self.tell("replaced", row)
+        self.tell("new", by)
+
     def _fill(self, row: dict[str, Any], quantity: str, price: str) -> None:
         size, at = Decimal(quantity), Decimal(price)
         filled = Decimal(row["filled_qty"]) + size

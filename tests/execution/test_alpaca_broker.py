@@ -337,6 +337,25 @@ async def test_no_fill_is_lost_of_an_amendment_that_meets_one(
     await desk.until(lambda: desk.gateway.waiting() == {})
 
 
+@pytest.mark.parametrize("counts", [False, True])
+async def test_an_order_that_a_person_replaces_again_and_again_is_done(
+    server: AlpacaServer, desk: DeskSide, counts: bool
+) -> None:
+    """Each replacement tells what those before it filled, or none does: what they tell is not added up."""
+    desk.place(ask())
+    await desk.reaches(S.ACCEPTED)
+    server.fill("td-1", "0.5", "100")
+    await desk.reaches(S.PARTIALLY_FILLED)
+    for price in ("101", "102"):
+        server.replace("td-1", price, counts=counts)
+        await desk.until(lambda price=price: desk.order().price == Decimal(price))
+    for part in ("1", "0.5" if counts else "1"):
+        server.fill("td-1", part, "102")
+    order = await desk.reaches(S.FILLED)
+    assert order.filled == order.quantity == Decimal("2" if counts else "2.5")
+    await desk.until(lambda: desk.gateway.waiting() == {})
+
+
 async def test_an_amendment_that_meets_a_fill_is_refused(server: AlpacaServer, desk: DeskSide) -> None:
     desk.place(ask())
     await desk.reaches(S.ACCEPTED)
@@ -603,6 +622,24 @@ async def test_what_another_order_is_to_sell_is_not_taken_for_fees(
     for name, quantity in (("a", "2"), ("b", "0.005")):
         desk.place(ask(name, side=Side.SELL, reduce_only=True, quantity=Decimal(quantity)))
         assert (await desk.reaches(S.REJECTED, name)).filled == 0
+
+
+async def test_fees_are_missing_beside_another_order_to_sell_too(
+    server: AlpacaServer, desk: DeskSide
+) -> None:
+    """A part of the position rests at its target: the stop of the rest is what is left, without the fees."""
+    server.fee_share = Decimal("0.0025")
+    server.positions["BTCUSD"] = Decimal("1.995")
+    server.reserved = Decimal("0.5")
+    desk.gateway.taken_in_kind = lambda symbol: Decimal("0.005")
+    desk.place(ask("a", side=Side.SELL, reduce_only=True, quantity=Decimal("1.5")))
+    assert (await desk.reaches(S.ACCEPTED, "a")).quantity == Decimal("1.5")
+    server.fill("a", "1.495", "100")
+    order = await desk.reaches(S.FILLED, "a")
+    assert (order.filled, order.notional - order.fees) == (Decimal("1.5"), Decimal("149.5"))
+    server.reserved = Decimal("0.49")
+    desk.place(ask("b", side=Side.SELL, reduce_only=True, quantity=Decimal("0.5")))
+    assert (await desk.reaches(S.REJECTED, "b")).filled == 0
 
 
 async def test_what_the_venue_does_not_tell_is_not_taken_for_fees(

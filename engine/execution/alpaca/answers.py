@@ -23,6 +23,7 @@ MOST_FEES = Decimal("0.01")
 """Of an order to sell crypto, that fees in kind may have taken out of what it sells."""
 CONFIRM_NS = 2 * NS
 """After a cancel or an amendment was taken: when to ask, if no update tells."""
+_UNTOLD = Decimal(-1)
 
 
 class Answers:
@@ -60,12 +61,14 @@ class Answers:
         assert job.refused is not None
         form, why = job.refused
         order = job.tracked.order
-        wanted, held = order.quantity, _held(answer)
+        wanted, (held, shared) = order.quantity, _held(answer)
         if job.cancel_ns:
             return self._jobs.drop(job, OrderState.CANCELED, "canceled before it was taken", now_ns)
-        most = max(wanted * MOST_FEES, self._taken_in_kind(order.request.symbol))
-        fees = held is not None and wanted - held <= most
-        if held is None or not 0 <= held < wanted or not (held or (fees and job.tracked.be_fees(now_ns))):
+        most = self._taken_in_kind(order.request.symbol)
+        # What another order is to sell, perhaps one that is being canceled, is neither fees nor missing.
+        fees = wanted - held <= (most if shared else max(wanted * MOST_FEES, most))
+        there = held > 0 and (fees or not shared)
+        if not 0 <= held < wanted or not (there or (fees and not shared and job.tracked.be_fees(now_ns))):
             return self._jobs.drop(job, OrderState.REJECTED, why, now_ns)
         told = "the rest are fees" if fees else "the rest is missing"
         log.info("order %s: %s of %s are there, %s", job.tracked.client_order_id, held, wanted, told)
@@ -163,16 +166,21 @@ def _may_lack_fees(job: Job) -> bool:
     return selling and is_crypto(job.tracked.name) and not job.legs and job.refused is None
 
 
-def _held(answer: Answer) -> Decimal | None:
-    """How much there is to sell; None when that is not told, or other orders are to sell of it."""
+def _held(answer: Answer) -> tuple[Decimal, bool]:
+    """(how much there is to sell, whether other orders are to sell of the position, too); below 0 where that
+    is not told."""
     if answer.status == 404:
-        return Decimal(0)
+        return Decimal(0), False
     try:
         row = decode(answer.body, PositionRow) if answer.ok else None
     except OrderError as error:
         log.warning("a position is %s", error)
-        return None
-    return None if row is None or row.qty_available not in (None, row.qty) else row.qty
+        row = None
+    if row is None:
+        return _UNTOLD, False
+    return (
+        (row.qty, False) if row.qty_available is None else (row.qty_available, row.qty_available != row.qty)
+    )
 
 
 def _row(answer: Answer) -> OrderRow | None:

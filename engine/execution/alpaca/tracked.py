@@ -272,9 +272,13 @@ class Tracked:
         all, and the order is not done before."""
         newest = self.candidate if venue_id == self.candidate else self.venue_id
         known = {*self._told, *self._booked} - {newest}
-        before = sum((max(self._told.get(k, _ZERO), self._booked.get(k, _ZERO)) for k in known), _ZERO)
-        if venue_id == newest and before and cumulative is not None:
-            self._apart = self._apart or cumulative < before + quantity
+        told = [self._told.get(k, _ZERO) for k in known]
+        booked = [self._booked.get(k, _ZERO) for k in known]
+        # Of several replacements that count, each tells what those before it told.
+        counted = max(sum(booked, _ZERO), *told, _ZERO)
+        if venue_id == newest and counted and cumulative is not None:
+            self._apart = self._apart or cumulative < counted + quantity
+        before = sum(map(max, told, booked), _ZERO)
         whole = before + self._sizes.get(newest, _ZERO)
         if self._apart and whole > self.order.quantity and self.order.state in WORKING:
             self._updated(Amendment(quantity=whole), "an amendment met a fill: both count", now_ns)
