@@ -36,7 +36,7 @@ class Series(NamedTuple):
     """On the grid: multiples of the interval."""
     values: Floats
     """(n, 5 or more): open, high, low, close, volume, ...; volume NaN: not told."""
-    told_ns: int = 0
+    volumes_ns: int = 0
     """A volume of 0 before that is not told either: nobody had told one of the symbol yet."""
 
 
@@ -86,7 +86,7 @@ def _pack_one(
     told = series.values[:, VOLUME]
     volume = np.nan_to_num(told, nan=0.0)
     size = volume * (participation_pct / 100.0 / POINTS)
-    size[np.isnan(told) | (series.begin_ns < series.told_ns)] = ANY_SIZE
+    size[np.isnan(told) | (series.begin_ns < series.volumes_ns)] = ANY_SIZE
     offsets = np.array([0, step // 3, 2 * step // 3, step - _BEFORE_END_NS])
     ticks = np.zeros((count, POINTS, 2), TICK)
     ticks["recv_ns"] = ticks["event_ns"] = (series.begin_ns[:, None] + offsets)[:, :, None]

@@ -251,10 +251,10 @@ def _series(bars: Bars, inside: npt.NDArray[np.bool_], interval_s: int) -> tuple
         refused = [Rejects(bars.symbol, "SAME_INTERVAL", int(np.count_nonzero(~first)), told)]
         begin_ns, values = begin_ns[first], values[first]
     begin_ns.flags.writeable = values.flags.writeable = False
-    return Series(begin_ns, values, _told_ns(bars, interval_s)), refused
+    return Series(begin_ns, values, _volumes_ns(bars, interval_s)), refused
 
 
-def _told_ns(bars: Bars, interval_s: int) -> int:
+def _volumes_ns(bars: Bars, interval_s: int) -> int:
     """Where the first bar with a volume begins, of all there are: an index, or a pair, may have none for
     years, or for ever. What a part of the time holds, or what comes later, changes nothing of that."""
     told = np.flatnonzero(bars.values[:, VOLUME] > 0.0)

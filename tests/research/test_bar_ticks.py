@@ -50,7 +50,7 @@ def test_spread_and_sizes() -> None:
 
 @pytest.mark.parametrize("volume", [0.0, np.nan])
 def test_a_bar_that_tells_no_volume_trades_any_size(volume: float) -> None:
-    ticks = pack([one((1.0, 1.0, 1.0, 1.0, volume))._replace(told_ns=BEGIN + 1)], DAY)
+    ticks = pack([one((1.0, 1.0, 1.0, 1.0, volume))._replace(volumes_ns=BEGIN + 1)], DAY)
     assert (ticks["c"][ticks["kind"] == QUOTE] == ANY_SIZE).all()
     assert (ticks["b"][ticks["kind"] == TRADE] == 0.0).all()
 
@@ -66,7 +66,7 @@ def test_a_bar_in_which_nothing_was_traded_trades_nothing_where_others_tell_a_vo
 def test_what_is_told_later_changes_no_bar_before(later: tuple[tuple[float, ...], ...]) -> None:
     """Volumes of an index may begin years after its prices."""
     dry = (1.0, 1.0, 1.0, 1.0, 0.0)
-    ticks = pack([one(dry, dry, *later)._replace(told_ns=BEGIN + 2 * DAY * NS)], DAY)  # type: ignore[arg-type]
+    ticks = pack([one(dry, dry, *later)._replace(volumes_ns=BEGIN + 2 * DAY * NS)], DAY)  # type: ignore[arg-type]
     quotes = ticks[ticks["kind"] == QUOTE]
     assert quotes["c"].tolist() == [ANY_SIZE] * 8 + [10.0] * 4 * len(later)
 

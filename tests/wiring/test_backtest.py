@@ -17,9 +17,11 @@ from engine.errors import ConfigError
 from engine.events import NS
 from engine.models.artefact import read_manifest
 from engine.models.builtin import PATH
+from engine.research.bar_ticks import ANY_SIZE
 from engine.research.guards import warnings
 from engine.research.plan import Plan
 from engine.research.result import Backtest
+from engine.ticks import QUOTE
 from engine.wiring.backtest import prepare, run
 from engine.wiring.backtest_result import trained_until_ns
 from engine.wiring.replay import replay
@@ -283,6 +285,25 @@ def test_a_file_is_run_over_and_what_was_not_believed_is_told(tmp_path: Path) ->
     assert (source.symbol, source.told, source.rows) == ("file:AAA", "made.csv", len(found.ns))
     assert len(source.sha256) == 64 and found.rejects == data.rejects
     assert run(chosen, data).sha256 == found.sha256
+
+
+@pytest.mark.parametrize("volumes", [[0] * 6, [0, 0, 400, 0, 0, 400]])
+def test_a_bar_without_a_volume_is_one_without_a_trade_once_one_was_told(
+    volumes: list[int], tmp_path: Path
+) -> None:
+    """So it is in a part of the time, and whatever is told later."""
+    path = tmp_path / "made.csv"
+    lines = [f"2024-01-0{day},1,1,1,1,{volume}" for day, volume in enumerate(volumes, 1)]
+    path.write_text("\n".join(["date,open,high,low,close,volume", *lines]) + "\n")
+    trades_any = [not any(volumes[: day + 1]) for day in range(6)]
+    first_ns = 1_704_067_200 * NS
+    for since in range(5):
+        plan = Plan(files=(f"AAA={path}",), since_ns=first_ns + since * DAY_S * NS)
+        data = prepare(config(), plan, tmp_path, part=True).bars
+        assert data is not None
+        sizes = data.ticks["c"][data.ticks["kind"] == QUOTE][::4].tolist()
+        wanted = zip(trades_any, volumes, strict=True)
+        assert sizes == [ANY_SIZE if any_size else volume / 40 for any_size, volume in wanted][since:]
 
 
 def test_weeks_that_begin_on_mondays_are_said_to_be_told_early(tmp_path: Path) -> None:
