@@ -40,6 +40,16 @@ class KeystrokesApp(App[None]):
             focused = self.focused
         if isinstance(focused, (Form, ValueInput)) and focused.take(event):
             return True
-        if not await self._check_bindings(event.key, priority=True):
-            await self._check_bindings(event.key)
+        await self._run_bindings(event.key)
         return True
+
+    async def _run_bindings(self, key: str) -> None:
+        """What the key is bound to: what goes before all else, from the app down, then from the focus up to
+        the dialog. Textual gathers all bindings for each of the two."""
+        chain = self.screen._binding_chain
+        end = next((at for at, (node, _) in enumerate(chain, 1) if node.is_modal), len(chain))
+        for priority, nodes in ((True, chain[::-1]), (False, chain[:end])):
+            for node, bindings in nodes:
+                for binding in bindings.key_to_bindings.get(key, ()):
+                    if binding.priority == priority and await self.run_action(binding.action, node):
+                        return

@@ -19,6 +19,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.events import Resize
+from textual.message import Message
 from textual.strip import Strip
 
 from console.outbox import Outbox
@@ -135,6 +136,10 @@ class PatientDriver(Driver):
     def spared(self, frame: Sequence[Piece], cursor: tuple[int, int], system: ColorSystem) -> str:
         """What of a frame the terminal does not show yet, and its own cursor at (row, column) from 1."""
         return self._thrift.spare(frame, cursor, self._app.size, system)
+
+    def send_message(self, message: Message) -> None:
+        # From the thread that reads the keys; Textual makes a coroutine, a future and a task for each.
+        self._loop.call_soon_threadsafe(self._app.post_message, message)
 
     def send(self, data: str) -> None:
         """Part of a frame that was spared; all else goes by ``write``."""
