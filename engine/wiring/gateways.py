@@ -71,28 +71,51 @@ class Gateways:
         self._compare_with_all(settings)
 
     def _refuse_another_gateway(self, now_ns: int) -> None:
-        trading = self._desk.trading
+        for symbol, places in self._places(now_ns).items():
+            route = self._route(symbol)
+            (gateway, (what, end)), *others = places.items()
+            if others:
+                self._refuse_several(symbol, places, now_ns)
+            elif gateway != route:
+                text = f"{what}, and orders of {symbol} would go to {route}: {self._advice(symbol, gateway)}"
+                raise ConfigError(f"{text} until {end}")
+
+    def _places(self, now_ns: int) -> dict[str, dict[str, tuple[str, str]]]:
+        """By symbol and gateway: what is there, and what has to come before its orders may go elsewhere."""
+        trading, held = self._desk.trading, self._held()
+        found: dict[str, dict[str, tuple[str, str]]] = {}
         for known in trading.blotter.open_orders():
             order = trading.written(known.client_order_id) or known
-            symbol, gateway = order.request.symbol, order.request.gateway
-            if gateway != self._route(symbol) and not order.state.terminal:
-                text = f"order {order.client_order_id} is open at {gateway}: {self._advice(symbol, gateway)}"
-                raise ConfigError(f"{text} until it has ended")
-        held = self._held()
+            if not order.state.terminal:
+                gateway = order.request.gateway
+                what = f"order {order.client_order_id} is open at {gateway}"
+                found.setdefault(order.request.symbol, {}).setdefault(gateway, (what, "it has ended"))
         for position in trading.ledger.positions():
             symbol, quantity = position.symbol, position.quantity
             at = {name: size.copy_sign(quantity * size) for name, size in held.get(symbol, {}).items()}
             enough = [name for name, size in at.items() if size >= abs(quantity)]
-            route = self._route(symbol)
-            if route in enough:
-                continue
             what = f"{plain(abs(quantity))} {symbol} are held at"
             if enough:
-                text = f"{what} {enough[0]}, and its orders would go to {route}"
-                raise ConfigError(f"{text}: {self._advice(symbol, enough[0])} until it is flat")
+                gateway = route if (route := self._route(symbol)) in enough else enough[0]
+                found.setdefault(symbol, {}).setdefault(gateway, (f"{what} {gateway}", "it is flat"))
+                continue
             where = ", ".join(f"{name} {plain(size)}" for name, size in held.get(symbol, {}).items() if size)
-            text = f"{what} several gateways ({where}): an exit reaches one"
-            self._desk.commit((Alert("error", "positions", text, now_ns),), lambda: None)
+            self._tell(f"{what} several gateways ({where}): an exit reaches one", now_ns)
+        return found
+
+    def _refuse_several(self, symbol: str, places: Mapping[str, tuple[str, str]], now_ns: int) -> None:
+        """What no route puts right is for a person, with a desk that does nothing by itself: the paper venue
+        is always there, and a broker has to be reached."""
+        told = " and ".join(what for what, _ in places.values())
+        broker = next(name for name in places if name != PAPER)
+        if self._config.engine.hands_off and self._route(symbol) == broker:
+            self._tell(f"{told}: cancel one, for an exit reaches {broker} alone", now_ns)
+            return
+        advice = "" if self._route(symbol) == broker else f"{self._advice(symbol, broker)}, "
+        raise ConfigError(f"{told}: {advice}start with engine.hands_off=true, and cancel one")
+
+    def _tell(self, text: str, now_ns: int) -> None:
+        self._desk.commit((Alert("error", "positions", text, now_ns),), lambda: None)
 
     def _route(self, symbol: str) -> str:
         return self.brokers.route(symbol) or PAPER

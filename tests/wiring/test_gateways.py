@@ -67,10 +67,18 @@ def test_entries_that_a_halt_had_not_canceled_are_canceled_at_the_broker(state: 
         (
             "paper",
             AT_ALPACA,
-            "2 sim:BTC-USD are held at paper, and its orders would go to alpaca: take it out",
+            "2 sim:BTC-USD are held at paper, and orders of sim:BTC-USD would go to alpaca: take it out",
         ),
-        ("alpaca", ON_PAPER, "2 sim:BTC-USD are held at alpaca, and its orders would go to paper: enable"),
-        ("alpaca", OF_ANOTHER, "2 sim:BTC-USD are held at alpaca, and its orders would go to paper: enable"),
+        (
+            "alpaca",
+            ON_PAPER,
+            "2 sim:BTC-USD are held at alpaca, and orders of sim:BTC-USD would go to paper: enable",
+        ),
+        (
+            "alpaca",
+            OF_ANOTHER,
+            "2 sim:BTC-USD are held at alpaca, and orders of sim:BTC-USD would go to paper: enable",
+        ),
     ],
 )
 @pytest.mark.parametrize("quantity", ["2", "-2"])
@@ -97,6 +105,18 @@ def test_what_no_configuration_puts_right_is_told_and_refuses_no_start() -> None
     for overrides in (ON_PAPER, AT_ALPACA):
         told = [one.text for one in started(overrides, split).kinds(Alert) if one.level == "error"]  # type: ignore[attr-defined]
         assert told == ["5 sim:BTC-USD are held at several gateways (paper 2, alpaca 3): an exit reaches one"]
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_what_needs_two_gateways_is_left_to_a_person(filled: bool) -> None:
+    """Each configuration was refused for the sake of the other one: nobody could cancel either."""
+    journal = [*sent("paper", "2", filled=filled), *sent("alpaca", "1", filled=False)]
+    watching = "engine.hands_off=true"
+    for overrides in (ON_PAPER, AT_ALPACA, (*ON_PAPER, watching)):
+        with pytest.raises(ConfigError, match=r"at .* and .* at .*: .*start with engine.hands_off=true"):
+            started(overrides, journal)
+    told = [one.text for one in started((*AT_ALPACA, watching), journal).kinds(Alert) if one.level == "error"]  # type: ignore[attr-defined]
+    assert len(told) == 1 and "an exit reaches alpaca alone" in told[0]
 
 
 def test_a_position_goes_on_at_its_gateway() -> None:
