@@ -207,7 +207,7 @@ def _interval_s(path: Path, reads: Sequence[_Read], given_s: int) -> int:
         return given_s
     if most > 1 and step > LONGEST_S * NS:
         raise BarsError(f"{path}: its bars are {step / NS / 86_400:.3g} days apart, and of a week at most")
-    if step % NS or step < NS:
+    if step % NS or not NS <= step <= LONGEST_S * NS:
         raise BarsError(f"{path}: its bars are {step / NS:g} s apart; say --bars SECONDS, 1 to {LONGEST_S:,}")
     return step // NS
 
