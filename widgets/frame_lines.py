@@ -76,8 +76,11 @@ class FrameLines(StylesCache):
     def draw(self, widget: Widget, y: int, lines: dict[int, Strip]) -> Strip:
         """A line, as Textual draws it; kept in ``lines``."""
         at = widget.styles.gutter.top if y == SIDE else y
+        changed = y == SIDE and at in self._dirty_lines
         self._dirty_lines.add(at)  # what Textual has kept is of the look before
         lines[y] = super().render_widget(widget, Region(0, at, widget.region.width, 1))[0]
+        if changed:
+            self._dirty_lines.add(at)  # between the sides it is still to be drawn
         return lines[y]
 
 

@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from themes import THEMES, VARIABLE_DEFAULTS
 from widgets.drawn_lines import DrawnLines
+from widgets.frame_lines import SIDE
 from widgets.lines import Lines
 
 LOOKS = {
@@ -86,6 +87,24 @@ async def test_they_are_textuals(look: str) -> None:
         lines.remove_class(look)
         await pilot.pause()
         assert drawn(app, whole) == textuals_own(app, whole)
+
+
+async def test_its_sides_alone_are_not_taken_for_the_line_between_them() -> None:
+    """To learn the sides of a look, a line is drawn: what had changed in that line is still to be drawn."""
+    app = LinesApp()
+    async with app.run_test(size=(30, 9)) as pilot:
+        lines = app.lines
+        lines.add_class("framed")
+        await pilot.pause()
+        whole = lines.outer_size.region
+        drawn(app, whole)
+        lines._lines = [((f"other {n}", "down"),) for n in range(4)]
+        lines.refresh(Region(0, 0, 9, 1))
+        lines.set_class(True, "of-no-look", update=False)
+        cache = lines._styles_cache
+        assert isinstance(cache, DrawnLines)
+        kept = cache.lines_of(lines, (SIDE, 1))
+        assert cells([kept[1]]) == textuals_own(app, whole)[1:2]
 
 
 class Counted(Lines):
