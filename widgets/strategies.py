@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import PurePath
 
+from textual.app import ComposeResult
+
 from engine.api.protocol import ModelRow, StrategyRow
 from widgets import figures
 from widgets.automations import AutomationsGrid
@@ -58,14 +60,17 @@ class ModelsGrid(Grid):
         return self.set_rows([model_cells(row, now_ns) for row in rows])
 
 
+class ModelsBelow(ModelsGrid, can_focus=False):
+    """Those in sight below the strategies: another one than the tab's, which would have to be styled anew."""
+
+
 class StrategiesPane(TabbedPane):
     """Three tables in turn; below the strategies, the models are in sight too."""
 
     DEFAULT_CSS = """
     StrategiesPane {
-        & ModelsGrid { height: auto; max-height: 5; min-height: 2; border-top: solid $rule; }
-        & ModelsGrid.-whole { height: 1fr; max-height: 100%; border-top: none; }
-        &.-brief ModelsGrid.-below { min-height: 1; max-height: 2; border-top: none; background: $panel; }
+        & ModelsBelow { height: auto; max-height: 5; min-height: 2; border-top: solid $rule; }
+        &.-brief ModelsBelow { min-height: 1; max-height: 2; border-top: none; background: $panel; }
     }
     """
 
@@ -73,26 +78,23 @@ class StrategiesPane(TabbedPane):
         self.strategies = StrategiesGrid(id="strategies-grid")
         self.models = ModelsGrid(id="models-grid")
         self.automations = AutomationsGrid(id="automations-grid")
+        self.below = ModelsBelow(id="models-below")
         super().__init__(TABS, (self.strategies, self.models, self.automations), id=id)
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+        yield self.below
 
     def _show_open(self) -> None:
         super()._show_open()
-        self.models.display = self.tab < 2
-        self.models.can_focus = self.tab == 1
-        # The one table that looks otherwise in another tab: nothing else is to be styled anew.
-        self.models.set_class(self.tab == 0, "-below", update=False)
-        self.models.set_class(self.tab == 1, "-whole")
-        self._head_models()
+        self.below.display = self.tab == 0
 
     def make_brief(self, brief: bool) -> None:
         """Models without title and line above, where rows are scarce."""
         if brief != self.has_class("-brief"):
             self.set_class(brief, "-brief")
-            self._head_models()
-
-    def _head_models(self) -> None:
-        self.models.header = self.tab == 1 or not self.has_class("-brief")
-        self.models.refresh(layout=True)
+            self.below.header = not brief
+            self.below.refresh(layout=True)
 
 
 def net_of(row: StrategyRow) -> Decimal | None:

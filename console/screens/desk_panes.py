@@ -104,7 +104,7 @@ class DeskPanes:
         def seen(pane: Widget) -> bool:
             return pane.display and (only is None or pane is only)
 
-        for grid in self.grids:
+        for grid in (*self.grids, self.strategies.below):
             grid.faded = lost
         now, lines = view.now_ns, 0
         if seen(self.ticks):
@@ -149,8 +149,9 @@ class DeskPanes:
         pane, lines = self.strategies, 0
         if pane.strategies.display:
             lines += pane.strategies.show(view.strategies.values(), now)
-        if pane.models.display:
-            lines += pane.models.show(view.models.values(), now)
+        for models in (pane.models, pane.below):
+            if models.display:
+                lines += models.show(view.models.values(), now)
         if pane.automations.display:
             lines += pane.automations.show(view.automations.values(), now)
         if pane.tabs.display:

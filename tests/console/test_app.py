@@ -210,7 +210,8 @@ async def test_brackets_walk_the_tabs_of_the_strategies() -> None:
             await pilot.press(name)
             await pilot.pause()
             assert pane.tab == tab and app.focused is pane.grids[tab] is app.desk.grid
-            assert [grid.display for grid in pane.grids] == [tab == 0, tab < 2, tab == 2]
+            assert [grid.display for grid in pane.grids] == [tab == 0, tab == 1, tab == 2]
+            assert pane.below.display is (tab == 0) and pane.below.rows
             assert pane.grid.rows, "filled at once"
         await pilot.press("1", "right_square_bracket")
         assert pane.tab == 0, "only there"
@@ -640,7 +641,7 @@ async def test_below_the_least_size_the_keys_work_on_the_positions() -> None:
 async def test_nothing_of_the_medium_layout_is_clipped() -> None:
     async with desk(FakeLink(), (120, 36)) as (app, _):
         assert app.desk.strategies.strategies.size.height >= 1 + 5
-        assert app.desk.strategies.models.size.height == 1
+        assert app.desk.strategies.below.size.height == 1
         assert app.desk.ticks.size.height >= 1 + len(sample.PRICES)
         assert "fills 57" in app.desk.funnel.render_line(0).text
         assert "SCORE 8,902" in app.desk.funnel.render_line(1).text
