@@ -51,9 +51,12 @@ class Modal(SearchingScreen[Result], ModalScreen[Result], inherit_bindings=False
         """The screen below as it is: to shade it would send every cell of it, twice, on a slow line too."""
         below = self.below
         if isinstance(below, CalmScreen):
-            return below.lines_of(crop)
-        strips = below._compositor.render_strips(self.size) if below is not None else []
-        return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
+            strips = below.lines_of(crop)
+        else:
+            whole = below._compositor.render_strips(self.size) if below is not None else []
+            strips = [strip.crop(crop.x, crop.right) for strip in whole[crop.y : crop.bottom]]
+        # Of a terminal that has grown it is told after this one, and has no lines there until then.
+        return [*strips, *[Strip.blank(crop.width)] * (crop.height - len(strips))]
 
     def key(self, id: str) -> str:
         """The key of an action as it is mapped, to be shown."""

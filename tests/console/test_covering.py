@@ -9,6 +9,7 @@ import pyte
 import pytest
 from rich.console import RenderableType
 from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -124,3 +125,24 @@ async def test_no_dialog_draws_the_whole_screen(shown: Shown) -> None:
             await pilot.press(key)
             await pilot.pause(0.03)
         assert shown.whole == before
+
+
+async def test_a_dialog_outlives_a_terminal_that_grows_around_it(shown: Shown) -> None:
+    """It was drawn before the screen below had heard of that, and the console ended with a traceback."""
+    async with desk(FakeLink(), COMPACT) as (app, pilot):
+        for _ in range(3):
+            await pilot.press("question_mark")
+            await pilot.resize_terminal(*WIDE)
+            await pilot.press("escape", "question_mark")
+            await pilot.resize_terminal(*COMPACT)
+            await pilot.press("escape")
+            await pilot.resize_terminal(*WIDE)
+            await pilot.press("question_mark")
+            await pilot.pause()
+            assert shown.differing(app) == []
+            below = app.desk._compositor.size
+            assert len(app.screen.render_lines(Region(0, 2, below.width, below.height))) == below.height
+            await pilot.press("escape")
+            await pilot.resize_terminal(*COMPACT)
+            await pilot.pause()
+            assert shown.differing(app) == []
