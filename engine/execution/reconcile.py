@@ -47,11 +47,17 @@ class Holdings:
             sign = order.request.side.sign
             cash = subtract(multiply(order.notional, -sign), order.fees)
             self._add(order.request.symbol, multiply(order.filled, sign), currency, cash, order.updated_ns)
+            price = order.average_price
+            if sign < 0 and order.fees and price:
+                self._tell(order.request.symbol, order.fees / price)
             self.fills += len(order.trade_ids)
 
     def apply(self, fill: Fill, currency: str) -> None:
         """A fill, once it is booked; ``currency``: in which it is."""
-        self._add(fill.symbol, multiply(fill.quantity, fill.side.sign), currency, cash_of(fill), fill.ns)
+        cash = cash_of(fill)
+        self._add(fill.symbol, multiply(fill.quantity, fill.side.sign), currency, cash, fill.ns)
+        if fill.fee and not cash:
+            self._tell(fill.symbol, fill.quantity)
         self.fills += 1
 
     def fund(self, amount: Decimal, currency: str) -> None:
@@ -69,8 +75,13 @@ class Holdings:
         if share and cash > 0:
             self._in_cash.append((ns, currency, cash * share))
 
+    def _tell(self, symbol: str, quantity: Decimal) -> None:
+        """So much was sold for its fee alone: that is what they had taken of the position."""
+        if symbol in self._in_kind:
+            self._in_kind[symbol] = max(self._in_kind[symbol] - quantity, _ZERO)
+
     def untold_in_kind(self, symbol: str) -> Decimal:
-        """Fees may have taken so much out of a position since it was flat."""
+        """Fees may have taken so much out of a position since it was flat, beyond what was booked as that."""
         return self._in_kind.get(symbol, _ZERO)
 
     def untold_in_cash(self, currency: str, now_ns: int) -> Decimal:

@@ -166,6 +166,28 @@ def test_fees_that_are_not_told_yet_explain_a_little_that_is_missing() -> None:
     assert books.drifts() == []
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_fees_that_were_booked_explain_nothing_more(restarted: bool) -> None:
+    """Of a position that is never flat they would add up, until all of it might be missing unseen."""
+    holdings = Holdings(lambda symbol: D("0.0025"))
+    bought = begun(ask(quantity=D(100)))
+    sold = begun(ask("td-2", side=Side.SELL, quantity=D("99.9")))
+    kept = D("0.15")
+    steps = [
+        (bought, fill(bought, 1, "100")),
+        (sold, fill(sold, 2, "99.75")),
+        (sold, msgspec.structs.replace(fill(sold, 3, "0.15"), fee=kept * 100)),
+    ]
+    for order, one in steps:
+        order.apply(one)
+        if not restarted:
+            holdings.apply(one, "USD")
+    if restarted:
+        for order in (bought, sold):
+            holdings.take_up(order, "USD")
+    assert holdings.positions[BTC] == D("0.1") and holdings.untold_in_kind(BTC) == D("0.1")
+
+
 def test_cash() -> None:
     books = Books()
     books.tell(cash={"USD": D("899.99")})
