@@ -28,16 +28,20 @@ async def begins_anew(started: list[int]) -> None:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("turns", range(12))
-async def test_a_fault_at_the_moment_of_the_end_does_not_keep_it_going(turns: int) -> None:
-    started: list[int] = []
-    task = asyncio.create_task(begins_anew(started))
+async def canceled_after(turns: int, task: asyncio.Task[None]) -> None:
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
     async with asyncio.timeout(5):
         await asyncio.wait([task])
     assert task.cancelled()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_fault_at_the_moment_of_the_end_does_not_keep_it_going(turns: int) -> None:
+    started: list[int] = []
+    task = asyncio.create_task(begins_anew(started))
+    await canceled_after(turns, task)
 
 
 async def test_the_fault_is_told_where_the_cancellation_is_what_ends_it(
@@ -96,9 +100,4 @@ async def test_who_is_canceled_while_it_waits_for_a_group_that_failed_ends(turns
             await asyncio.sleep(0)
 
     task = asyncio.create_task(again())
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    task.cancel()
-    async with asyncio.timeout(5):
-        await asyncio.wait([task])
-    assert task.cancelled()
+    await canceled_after(turns, task)

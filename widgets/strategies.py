@@ -63,6 +63,12 @@ class ModelsGrid(Grid):
 class ModelsBelow(ModelsGrid, can_focus=False):
     """Those in sight below the strategies: another one than the tab's, which would have to be styled anew."""
 
+    def sort_as(self, whole: ModelsGrid) -> None:
+        """In the order of the tab's."""
+        wanted = whole.sort_column, whole.sort_reverse
+        if wanted != (self.sort_column, self.sort_reverse):
+            self.sort_by(*wanted)
+
 
 class StrategiesPane(TabbedPane):
     """Three tables in turn; below the strategies, the models are in sight too."""

@@ -149,6 +149,7 @@ class DeskPanes:
         pane, lines = self.strategies, 0
         if pane.strategies.display:
             lines += pane.strategies.show(view.strategies.values(), now)
+        pane.below.sort_as(pane.models)
         for models in (pane.models, pane.below):
             if models.display:
                 lines += models.show(view.models.values(), now)

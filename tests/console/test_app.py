@@ -201,6 +201,16 @@ async def test_capital_r_reloads_both(pane: str) -> None:
     assert link.sent == [("reload",), ("reload strategies",)]
 
 
+async def test_the_models_below_the_strategies_are_sorted_as_in_their_tab() -> None:
+    async with desk(FakeLink()) as (app, pilot):
+        pane = app.desk.strategies
+        await pilot.press("5", "right_square_bracket", "s", "s", "left_square_bracket")
+        await pilot.pause()
+        assert pane.models.sort_column == 0
+        assert pane.below.sort_mode == pane.models.sort_mode
+        assert [row.key for row in pane.below.rows] == [row.key for row in pane.models.rows]
+
+
 async def test_brackets_walk_the_tabs_of_the_strategies() -> None:
     async with desk(FakeLink()) as (app, pilot):
         pane = app.desk.strategies
